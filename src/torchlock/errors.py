@@ -1,0 +1,60 @@
+"""What stops the work. What the tool exists to discover (a conflict, a finding) is a value, not an error."""
+
+from __future__ import annotations
+
+
+class TorchlockError(Exception):
+    """Something outside this program stops the work; ends with exit code 2.
+
+    ``message`` is one sentence without a final newline; ``hint``, if any, says what to do next.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class InputError(TorchlockError):
+    """What the user gave cannot be used: a file, a requirement, an option.
+
+    ``path`` and ``line`` (counted from 1) say where; both are None for the command line.
+    """
+
+    def __init__(
+        self, message: str, *, path: str | None = None, line: int | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+        self.line = line
+
+    def __str__(self) -> str:
+        where = ":".join(str(part) for part in (self.path, self.line) if part is not None)
+        return f"{where}: {self.message}" if where else self.message
+
+
+class DataError(TorchlockError):
+    """A table of compat_data/ is damaged. ``key`` is the path inside the file, grown on the way up."""
+
+    def __init__(self, message: str, *, path: str, key: str = "") -> None:
+        super().__init__(message, hint="reinstall torchlock; if that does not help, report it")
+        self.path = path
+        self.key = key
+
+    def __str__(self) -> str:
+        return f"{self.path}{': ' + self.key if self.key else ''}: {self.message}"
+
+
+class NetworkError(TorchlockError):
+    """An index could not be asked, or what it answered makes no sense. Never carries credentials."""
+
+
+class UnknownPackage(TorchlockError):
+    """No source that may be asked holds a project of this name."""
+
+    def __init__(self, name: str, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.name = name

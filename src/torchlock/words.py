@@ -1,0 +1,94 @@
+"""The words every floor shares: where a statement comes from, a requirement as written, a file of an index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+    from packaging.specifiers import SpecifierSet
+
+
+class Origin(NamedTuple):
+    """Where a statement was written: a file and a line (from 1), or the command line (both None)."""
+
+    path: str | None
+    line: int | None
+    text: str
+
+    def __str__(self) -> str:
+        if self.path is None:
+            return "command line"
+        return self.path if self.line is None else f"{self.path}:{self.line}"
+
+
+@dataclass(slots=True)
+class Written:
+    """One requirement as its author wrote it.
+
+    ``requirement`` is the parsed PEP 508 requirement, or None for a bare URL or path whose name is not
+    known from the text; ``url`` then holds the address or path. ``editable`` marks ``-e``. ``hashes``
+    holds ``--hash`` values as ``algorithm:digest``.
+    """
+
+    requirement: Requirement | None
+    origin: Origin
+    url: str | None = None
+    editable: bool = False
+    hashes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Inputs:
+    """All that a reader took from what the user wrote, in the order of writing.
+
+    ``requires_python`` is what the project itself declares ([project] or script metadata).
+    Index addresses are as written, environment variables expanded. ``notes`` are sentences for stderr.
+    """
+
+    requirements: list[Written] = field(default_factory=list)
+    constraints: list[Written] = field(default_factory=list)
+    overrides: list[Written] = field(default_factory=list)
+    requires_python: tuple[SpecifierSet, Origin] | None = None
+    index_url: str | None = None
+    extra_index_urls: list[str] = field(default_factory=list)
+    find_links: list[str] = field(default_factory=list)
+    no_index: bool = False
+    pre: bool = False
+    notes: list[str] = field(default_factory=list)
+
+
+class File(NamedTuple):
+    """One file of a release, as one index serves it.
+
+    ``url`` is absolute when an index was asked, else relative to the index's file host. ``uploaded`` is
+    an ISO 8601 time in UTC. ``yanked`` is None, or the reason (possibly empty) of PEP 592.
+    ``metadata_hashes`` is None where no PEP 658 metadata file is offered. Sizes are in bytes.
+    """
+
+    filename: str
+    url: str
+    hashes: dict[str, str]
+    size: int | None = None
+    uploaded: str | None = None
+    requires_python: str | None = None
+    yanked: str | None = None
+    metadata_hashes: dict[str, str] | None = None
+
+
+class Dependency(NamedTuple):
+    """A PEP 508 requirement, taken apart so that the hot path need not parse it.
+
+    ``name`` is normalised; ``specifier`` and ``marker`` are their texts ("" for none); ``extras`` are
+    normalised and sorted.
+    """
+
+    name: str
+    specifier: str = ""
+    marker: str = ""
+    extras: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        extras = f"[{','.join(self.extras)}]" if self.extras else ""
+        return f"{self.name}{extras}{self.specifier}" + (f" ; {self.marker}" if self.marker else "")
