@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -88,6 +88,12 @@ class Dependency(NamedTuple):
     specifier: str = ""
     marker: str = ""
     extras: tuple[str, ...] = ()
+
+    @classmethod
+    def from_row(cls, row: list[Any]) -> Dependency:
+        """Read ``[name, specifier, marker, [extras]]``, trailing empties left out, as compat_data/ has it."""
+        name, specifier, marker, extras = [*row, "", "", ()][:4] if len(row) < 4 else row
+        return cls(name, specifier, marker, tuple(extras))
 
     def __str__(self) -> str:
         extras = f"[{','.join(self.extras)}]" if self.extras else ""

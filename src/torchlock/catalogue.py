@@ -1,0 +1,149 @@
+"""The bundled releases: what one public index served on the day of the data.
+
+A file of ``compat_data/releases`` is valid JSON with its bulky part last (see compat_data/README.md). The
+reader parses the head, and of the tail only the lines of the releases that are chosen: for the closure of
+torch and librosa that is a fifth of the bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torchlock import data
+from torchlock.errors import DataError
+from torchlock.words import Dependency, File
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_TAIL = b'\n"files": {'
+
+
+class CatalogueRelease:
+    """One release of a project as the bundled catalogue holds it (the seam ``solve.Release``)."""
+
+    __slots__ = ("_record", "_table", "name", "tags", "version")
+
+    def __init__(self, table: _Table, version: str, record: dict[str, Any]) -> None:
+        self._table = table
+        self._record = record
+        self.name: str = table.name
+        self.version = version
+        self.tags: Sequence[str] = [table.tags[index] for index in record["wheels"]]
+
+    @property
+    def yanked(self) -> str | None:
+        """The reason of PEP 592 (possibly empty), or None for a release in good standing."""
+        reason = self._record.get("yanked")
+        return "" if reason is True else reason
+
+    @property
+    def date(self) -> str:
+        """The day of the first upload, YYYY-MM-DD, or an empty string."""
+        return str(self._record.get("date", ""))[:10]
+
+    @property
+    def has_sdist(self) -> bool:
+        return bool(self._record.get("sdist"))
+
+    @property
+    def invalid(self) -> Sequence[str]:
+        """Declared requirements that no installer can read."""
+        return self._record.get("invalid", ())
+
+    def requires_python(self, wheel: int) -> str:
+        """Requires-Python of the wheel with this index in ``tags`` (-1: the sdist), or an empty string."""
+        return self._per_wheel("python", wheel) or ""
+
+    def build(self, wheel: int) -> str | None:
+        """What the wheel was built for (``cpu``, ``cu130``, …), or None where nobody recorded it."""
+        build = self._per_wheel("build", wheel)
+        return None if build is None else str(build)
+
+    def dependencies(self, wheel: int) -> list[Dependency] | None:
+        """Requires-Dist of that wheel; None where it is unknown (a release of which only an sdist exists)."""
+        index = self._per_wheel("requires", wheel)
+        return None if index is None else self._table.requirement_set(index)
+
+    def files(self) -> list[File]:
+        """Every wheel, in the order of ``tags``, then the sdist if there is one."""
+        return self._table.files(self.version)
+
+    def _per_wheel(self, key: str, wheel: int) -> Any:
+        value = self._record.get(key)
+        if not isinstance(value, list):
+            return value
+        return value[wheel] if 0 <= wheel < len(value) else None
+
+
+class _Table:
+    """One file of ``compat_data/releases``."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        raw = path.read_bytes()
+        head, mark, self._tail = raw.partition(_TAIL)
+        if not mark:
+            raise DataError('no line begins with "files"', path=str(path))
+        try:
+            table = json.loads(head.rstrip().rstrip(b",") + b"}")
+            self.name: str = table["name"]
+            self.tags: list[str] = table["tags"]
+            self._requirements: list[list[Any]] = table["requirements"]
+            self._requires: list[list[int]] = table["requires"]
+            self._sets: dict[int, list[Dependency]] = {}
+            records = table["releases"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"damaged ({error})", path=str(path)) from error
+        self.releases = [CatalogueRelease(self, version, record) for version, record in records.items()]
+
+    def requirement_set(self, index: int) -> list[Dependency]:
+        known = self._sets.get(index)
+        if known is None:
+            known = [Dependency.from_row(self._requirements[item]) for item in self._requires[index]]
+            self._sets[index] = known
+        return known
+
+    def files(self, version: str) -> list[File]:
+        start = self._tail.find(b'\n"%b": ' % version.encode())
+        if start < 0:
+            raise DataError("no files of this release", path=str(self._path), key=f"files.{version}")
+        end = self._tail.find(b"\n", start + 1)
+        line = self._tail[start + 1 : end if end >= 0 else None]
+        rows = json.loads(line[line.index(b": ") + 2 :].rstrip().rstrip(b",}"))
+        record = next(release for release in self.releases if release.version == version)
+        yanked = record.yanked
+        return [
+            File(filename, address, {"sha256": sha256}, size, uploaded, None, yanked)
+            for filename, sha256, size, uploaded, address in rows
+        ]
+
+
+
+class Catalogue:
+    """All bundled releases, each project's file read when it is first asked for."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        self._root = root or data.ROOT / "releases"
+        self._tables: dict[str, _Table | None] = {}
+
+    def releases(self, name: str) -> list[CatalogueRelease] | None:
+        """Every release of the project with this normalised name, oldest first; None if it is not held.
+
+        Raises:
+            DataError: the project's file is damaged.
+        """
+        if name not in self._tables:
+            path = self._root / f"{name}.json"
+            try:
+                self._tables[name] = _Table(path)
+            except FileNotFoundError:
+                self._tables[name] = None
+        table = self._tables[name]
+        return None if table is None else table.releases
+
+    def names(self) -> list[str]:
+        """The normalised names of all projects held, sorted."""
+        return sorted(path.stem for path in self._root.glob("*.json"))

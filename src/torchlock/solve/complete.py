@@ -1,0 +1,129 @@
+"""The complete search, for what arc consistency and a straight run of resolvelib leave open.
+
+Depth first, keeping the domains arc consistent at every branch. Branching goes to the package with the fewest
+candidates for the conflicts it took part in (dom/wdeg), and the search starts anew after growing numbers of
+conflicts, so that packages which never conflict are decided last and cannot multiply the work.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.solve.problem import GaveUp, Solution, best, order
+from torchlock.solve.propagate import Domains, Wipeout
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torchlock.solve.problem import Need, Problem
+
+_FIRST_LIMIT = 32
+_MAX_CONFLICTS = 50_000
+
+
+class _Restart(Exception):
+    """This run has met as many conflicts as it may."""
+
+
+class _Run:
+    """One search with what earlier runs learned: how often each identifier ran empty."""
+
+    def __init__(self) -> None:
+        self.weights: dict[str, int] = {}
+        self.conflicts = 0
+
+    def solve(self, domains: Domains) -> Domains | None:
+        limit = _FIRST_LIMIT
+        while True:
+            try:
+                return self._descend(domains, self.conflicts + limit)
+            except _Restart:
+                limit = limit * 3 // 2
+                if self.conflicts > _MAX_CONFLICTS:
+                    raise GaveUp from None
+
+    def _descend(self, start: Domains, limit: int) -> Domains | None:
+        """Iterative, since a chain of packages may be longer than Python's stack."""
+        trail: list[tuple[Domains, str]] = []
+        domains: Domains | None = start.copy()
+        while True:
+            if domains is not None:
+                identifier = self._branch(domains)
+                if identifier is None:
+                    return domains
+                trail.append((domains, identifier))
+                domains = self.attempt(domains, identifier, 1 << best(domains.left[identifier]))
+            elif trail:
+                before, identifier = trail.pop()
+                self._check(limit)
+                rest = before.left[identifier] & ~(1 << best(before.left[identifier]))
+                domains = self.attempt(before, identifier, rest)
+            else:
+                return None
+
+    def _check(self, limit: int) -> None:
+        if self.conflicts > limit:
+            raise _Restart
+
+    def attempt(self, domains: Domains, identifier: str, mask: int) -> Domains | None:
+        branch = domains.copy()
+        try:
+            branch.choose(identifier, mask)
+        except Wipeout as wipeout:
+            self.conflicts += 1
+            for name in (identifier, wipeout.identifier):
+                self.weights[name] = self.weights.get(name, 1) + 1
+            return None
+        return branch
+
+    def _branch(self, domains: Domains) -> str | None:
+        """The undecided package to decide next; None when every held package has one candidate."""
+        chosen, lowest = None, float("inf")
+        for identifier in domains.must:
+            size = domains.left[identifier].bit_count()
+            if size > 1 and (score := size / self.weights.get(identifier, 1)) < lowest:
+                chosen, lowest = identifier, score
+        return chosen
+
+
+def _solution(domains: Domains) -> Solution:
+    return {identifier: best(domains.left[identifier]) for identifier in domains.must}
+
+
+def solvable(domains: Domains) -> Solution | None:
+    """Some solution within these domains, or None if there is none.
+
+    Raises:
+        GaveUp: too many conflicts.
+    """
+    found = _Run().solve(domains)
+    return None if found is None else _solution(found)
+
+
+def newest_first(problem: Problem, roots: Sequence[Need], domains: Domains) -> Solution | None:
+    """The solution whose packages are each the best possible, taken in the order of ``problem.order``; or None.
+
+    The first package gets the best candidate of any solution, the second the best of any solution with that,
+    and so on.
+
+    Raises:
+        GaveUp: too many conflicts.
+    """
+    run = _Run()
+    found = run.solve(domains)
+    if found is None:
+        return None
+    for identifier in order(problem, roots, domains.left):
+        solution = _solution(found)
+        while identifier in solution and (choice := best(domains.left[identifier])) != solution[identifier]:
+            branch = run.attempt(domains, identifier, 1 << choice)
+            better = None if branch is None else run.solve(branch)
+            if better is not None:
+                found, solution = better, _solution(better)
+            else:
+                domains = domains.copy()
+                domains.choose(identifier, domains.left[identifier] & ~(1 << choice))
+        if identifier in solution:
+            domains = domains.copy()
+            domains.choose(identifier, 1 << solution[identifier])
+    return _solution(found)

@@ -1,0 +1,168 @@
+"""Arc consistency: strike out every candidate that no solution can hold.
+
+Two inferences, repeated until nothing changes. A candidate goes when one of its needs has nothing left; and
+for a package that every solution must hold, what all its remaining candidates need must be held as well, by a
+candidate that at least one of them allows. Both are sound on cyclic graphs; an empty domain of a package
+that must be held proves that there is no solution.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.solve.problem import Need, Unsolvable, bits, full
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from torchlock.solve.problem import Problem
+
+
+class Wipeout(Unsolvable):
+    """The domain of ``identifier``, which every solution must hold, ran empty."""
+
+    def __init__(self, identifier: str) -> None:
+        super().__init__(identifier)
+        self.identifier = identifier
+
+
+class Loss(NamedTuple):
+    """Why candidates were struck out, in the order of happening.
+
+    ``cause`` is a need of the user (``by`` None), a need of the candidate itself that nothing is left for
+    (``by`` is the identifier that lost them), or a need of the package ``by`` that every solution holds.
+    """
+
+    identifier: str
+    mask: int
+    by: str | None
+    cause: Need | None
+
+
+class Domains:
+    """What is still possible: a mask for each identifier met, and the identifiers every solution must hold."""
+
+    __slots__ = ("_dependants", "_limits", "_problem", "left", "losses", "must")
+
+    def __init__(self, problem: Problem, limits: Mapping[str, int] | None = None) -> None:
+        self._problem = problem
+        self._limits = limits or {}
+        self._dependants: dict[str, set[str]] = {}
+        self.left: dict[str, int] = {}
+        self.must: dict[str, None] = {}
+        self.losses: list[Loss] | None = None
+
+    def copy(self) -> Domains:
+        """An independent copy for a branch of the search; what depends on what is shared."""
+        twin = Domains(self._problem, self._limits)
+        twin._dependants = self._dependants
+        twin.left = self.left.copy()
+        twin.must = self.must.copy()
+        return twin
+
+    def trace(self) -> None:
+        """Keep ``losses`` from here on, for the explainer."""
+        self.losses = []
+
+    def require(self, needs: Iterable[Need]) -> None:
+        """Add what every solution must hold, and draw all conclusions.
+
+        Raises:
+            Wipeout: there is no solution.
+        """
+        changed: dict[str, None] = {}
+        for need in needs:
+            self._meet(need.identifier, changed)
+            self._hold(need, None, changed)
+        self._settle(changed)
+
+    def choose(self, identifier: str, mask: int) -> None:
+        """Keep only the candidates of this mask, and draw all conclusions.
+
+        Raises:
+            Wipeout: there is no solution.
+        """
+        changed: dict[str, None] = {}
+        self._hold(Need(identifier, mask), None, changed)
+        self._settle(changed)
+
+    def _settle(self, changed: dict[str, None]) -> None:
+        while changed:
+            identifier = next(iter(changed))
+            del changed[identifier]
+            self._revise(identifier, changed)
+            if identifier in self.must:
+                self._imply(identifier, changed)
+
+    def _meet(self, identifier: str, changed: dict[str, None]) -> None:
+        """Take in an identifier and all that it can reach."""
+        waiting = [identifier]
+        while waiting:
+            name = waiting.pop()
+            if name in self.left:
+                continue
+            everything = full(self._problem.size(name))
+            self.left[name] = everything & self._limits.get(name, -1)
+            changed[name] = None
+            for index in bits(self.left[name]):
+                for need in self._problem.needs(name, index):
+                    self._dependants.setdefault(need.identifier, set()).add(name)
+                    waiting.append(need.identifier)
+
+    def _revise(self, identifier: str, changed: dict[str, None]) -> None:
+        """Strike out, among those that depend on this identifier, what now has an unmeetable need."""
+        left = self.left[identifier]
+        for name in sorted(self._dependants.get(identifier, ())):
+            for index in bits(self.left.get(name, 0)):
+                for need in self._problem.needs(name, index):
+                    if need.identifier == identifier and not need.mask & left:
+                        self._lose(name, 1 << index, identifier, need, changed)
+                        break
+
+    def _imply(self, identifier: str, changed: dict[str, None]) -> None:
+        """Hold what every remaining candidate of a held package needs."""
+        allowed: dict[str, int] | None = None
+        for index in bits(self.left[identifier]):
+            mine: dict[str, int] = {}
+            for need in self._problem.needs(identifier, index):
+                mine[need.identifier] = mine.get(need.identifier, -1) & need.mask
+            if allowed is None:
+                allowed = mine
+            else:
+                allowed = {name: mask | mine[name] for name, mask in allowed.items() if name in mine}
+            if not allowed:
+                return
+        for name, mask in (allowed or {}).items():
+            self._hold(Need(name, mask), identifier, changed)
+
+    def _hold(self, need: Need, by: str | None, changed: dict[str, None]) -> None:
+        identifier = need.identifier
+        if identifier not in self.must:
+            self.must[identifier] = None
+            changed[identifier] = None
+            if not self.left[identifier]:
+                raise Wipeout(identifier)
+        self._lose(identifier, self.left[identifier] & ~need.mask, by, need, changed)
+
+    def _lose(
+        self, identifier: str, mask: int, by: str | None, cause: Need, changed: dict[str, None]
+    ) -> None:
+        if not mask:
+            return
+        self.left[identifier] &= ~mask
+        changed[identifier] = None
+        if self.losses is not None:
+            self.losses.append(Loss(identifier, mask, by, cause))
+        if not self.left[identifier] and identifier in self.must:
+            raise Wipeout(identifier)
+
+
+def propagate(problem: Problem, roots: Sequence[Need], limits: Mapping[str, int]) -> Domains:
+    """What remains possible under these roots and limits.
+
+    Raises:
+        Wipeout: there is no solution.
+    """
+    domains = Domains(problem, limits)
+    domains.require(roots)
+    return domains

@@ -1,0 +1,95 @@
+"""The search proper, by resolvelib, trusted only as far as it never meets a conflict.
+
+Every pick is the best candidate that the needs known so far allow; a later need may lower it. As long as no
+package runs out of candidates on the way, the result is the newest-first solution (see ``problem.straight``).
+At the first conflict we stop it: on cyclic graphs its backjumping has returned wrong mappings and missed
+solutions (sarugaku/resolvelib#206), and it learns nothing from a conflict.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, Resolver
+from resolvelib.resolvers import ResolutionTooDeep
+
+from torchlock.solve.problem import Need, Solution, bits, full
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from torchlock.solve.problem import Problem
+
+_MAX_ROUNDS = 20_000
+
+
+class Chosen(NamedTuple):
+    """A candidate as resolvelib sees it."""
+
+    identifier: str
+    index: int
+
+
+class _Conflict(Exception):
+    """resolvelib is about to backtrack."""
+
+
+class _Reporter(BaseReporter[Need, Chosen, str]):
+    def rejecting_candidate(self, criterion: Any, candidate: Chosen) -> None:
+        raise _Conflict
+
+
+class Provider(AbstractProvider[Need, Chosen, str]):
+    """Answers resolvelib's questions from bitmasks.
+
+    Preference: the order in which identifiers were first needed, which is breadth first from the roots.
+    """
+
+    def __init__(self, problem: Problem, left: Mapping[str, int]) -> None:
+        self._problem = problem
+        self._left = left
+        self._met: dict[str, int] = {}
+
+    def identify(self, requirement_or_candidate: Need | Chosen) -> str:
+        return requirement_or_candidate.identifier
+
+    def get_preference(self, identifier: str, *args: object, **kwargs: object) -> int:
+        return self._met.setdefault(identifier, len(self._met))
+
+    def find_matches(
+        self,
+        identifier: str,
+        requirements: Mapping[str, Iterator[Need]],
+        incompatibilities: Mapping[str, Iterator[Chosen]],
+    ) -> list[Chosen]:
+        mask = full(self._problem.size(identifier)) & self._left.get(identifier, -1)
+        for need in requirements[identifier]:
+            mask &= need.mask
+        for candidate in incompatibilities[identifier]:
+            mask &= ~(1 << candidate.index)
+        return [Chosen(identifier, index) for index in bits(mask)]
+
+    def is_satisfied_by(self, requirement: Need, candidate: Chosen) -> bool:
+        return bool(requirement.mask >> candidate.index & 1)
+
+    def get_dependencies(self, candidate: Chosen) -> Sequence[Need]:
+        needs = self._problem.needs(candidate.identifier, candidate.index)
+        for need in needs:
+            self._met.setdefault(need.identifier, len(self._met))
+        return needs
+
+
+def search(problem: Problem, roots: Sequence[Need], left: Mapping[str, int]) -> Solution | None:
+    """A solution found without a conflict, or None if there is none such.
+
+    ``left`` limits domains; an identifier that is not in it is unlimited.
+    """
+    provider = Provider(problem, left)
+    for root in roots:
+        provider.get_preference(root.identifier)
+    try:
+        result = Resolver(provider, _Reporter()).resolve(roots, max_rounds=_MAX_ROUNDS)
+    except (_Conflict, ResolutionImpossible, ResolutionTooDeep, RecursionError):
+        return None
+    return {identifier: candidate.index for identifier, candidate in result.mapping.items()}
+

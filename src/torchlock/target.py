@@ -1,0 +1,221 @@
+"""The machine that a lock is for: Python, platform and host libraries, never those of the running interpreter."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+# The last release of each series that is closed, the newest known of the others: what a bare "3.11" stands for.
+_LAST_PATCH = {6: 15, 7: 17, 8: 20, 9: 25, 10: 20, 11: 16, 12: 14, 13: 12, 14: 7, 15: 1}
+
+# Floors that an unqualified platform name stands for, and what markers call its machine.
+_DEFAULT_GLIBC = (2, 28)
+_DEFAULT_MACOS = {"arm64": (14, 0), "x86_64": (13, 0)}
+
+PLATFORMS = (
+    "linux-x86_64",
+    "linux-aarch64",
+    "macos-arm64",
+    "macos-x86_64",
+    "windows-amd64",
+    "windows-arm64",
+)
+
+
+class PythonVersion(NamedTuple):
+    """A CPython, ``free_threaded`` for the builds that wheels tag with a final t."""
+
+    major: int
+    minor: int
+    patch: int
+    free_threaded: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}" + ("t" if self.free_threaded else "")
+
+    @property
+    def full(self) -> str:
+        return f"{self.major}.{self.minor}.{self.patch}"
+
+    @classmethod
+    def parse(cls, text: str) -> PythonVersion:
+        """Read ``3.11``, ``3.11.7`` or ``3.13t``; a bare minor stands for its newest patch release.
+
+        Raises:
+            InputError: it is no version of Python that wheels of this stack were ever built for.
+        """
+        match = re.fullmatch(r"(\d)\.(\d{1,2})(?:\.(\d{1,2}))?(t?)", text.strip())
+        if not match or int(match[1]) != 3 or int(match[2]) < 6:
+            hint = "give a version from 3.6 on, like --python 3.12, or the path of an interpreter"
+            raise InputError(f"--python: {text!r} is no Python version", hint=hint)
+        minor = int(match[2])
+        patch = int(match[3]) if match[3] else _LAST_PATCH.get(minor, 0)
+        return cls(3, minor, patch, bool(match[4]))
+
+
+class Platform(NamedTuple):
+    """An operating system, its machine and the floor of its C library or release.
+
+    ``system`` is linux, macos or windows; ``libc`` is glibc, musl or empty; ``floor`` is the version of the
+    libc, or of macOS, and (0, 0) on Windows.
+    """
+
+    system: str
+    machine: str
+    libc: str
+    floor: tuple[int, int]
+
+    def __str__(self) -> str:
+        return f"{self.system}-{self.machine}"
+
+    @property
+    def spelled(self) -> str:
+        """The platform with its floor, in the spelling of wheel tags; accepted by ``parse``."""
+        major, minor = self.floor
+        if self.system == "windows":
+            return str(self)
+        family = {"glibc": "manylinux", "musl": "musllinux"}.get(self.libc, "macosx")
+        return f"{family}_{major}_{minor}_{self.machine}"
+
+    @classmethod
+    def parse(cls, text: str) -> Platform:
+        """Read ``linux-x86_64``, ``manylinux_2_28_x86_64``, ``macosx_14_0_arm64``, ``musllinux_1_2_aarch64``, ….
+
+        Raises:
+            InputError: it is none of them.
+        """
+        name = {"manylinux1": "manylinux_2_5", "manylinux2010": "manylinux_2_12", "manylinux2014": "manylinux_2_17"}
+        text = re.sub(r"^manylinux(1|2010|2014)(?=_)", lambda match: name[match[0]], text)
+        if text in PLATFORMS:
+            system, machine = text.split("-")
+            if system == "linux":
+                return cls(system, machine, "glibc", _DEFAULT_GLIBC)
+            return cls(system, machine, "", _DEFAULT_MACOS[machine] if system == "macos" else (0, 0))
+        match = re.fullmatch(r"(manylinux|musllinux|macosx)_(\d+)_(\d+)_(\w+)", text)
+        if match:
+            family, machine = match[1], match[4]
+            system = "macos" if family == "macosx" else "linux"
+            if f"{system}-{machine}" in PLATFORMS:
+                libc = {"manylinux": "glibc", "musllinux": "musl"}.get(family, "")
+                return cls(system, machine, libc, (int(match[2]), int(match[3])))
+        if re.fullmatch(r"win_(amd64|arm64)", text):
+            return cls("windows", text[4:], "", (0, 0))
+        known = ", ".join(PLATFORMS)
+        raise InputError(
+            f"--platform: {text!r} is no platform", hint=f"one of {known}, manylinux_2_28_x86_64 and the like, host"
+        )
+
+    @classmethod
+    def of_host(cls) -> Platform:
+        """The platform of the running interpreter, with the floor that its own C library or macOS sets."""
+        from packaging.tags import platform_tags
+
+        for tag in platform_tags():
+            if re.match(r"(manylinux_|musllinux_|macosx_|win_(amd|arm)64)", tag):
+                return cls.parse(tag)
+        raise InputError(
+            f"this machine ({sys.platform}) is none that wheels of this stack exist for",
+            hint="name the target with --platform",
+        )
+
+    def tags(self) -> Iterator[str]:
+        """The platform part of the wheel tags that install here, best first (PEP 425, 600, 656)."""
+        major, minor = self.floor
+        if self.libc == "glibc":
+            legacy = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
+            for number in range(minor, 4, -1) if major == 2 else ():
+                if self.machine == "aarch64" and number < 17:
+                    break
+                yield f"manylinux_2_{number}_{self.machine}"
+                if number in legacy:
+                    yield f"{legacy[number]}_{self.machine}"
+            yield f"linux_{self.machine}"
+        elif self.libc == "musl":
+            yield from (f"musllinux_{major}_{number}_{self.machine}" for number in range(minor, -1, -1))
+            yield f"linux_{self.machine}"
+        elif self.system == "macos":
+            from packaging.tags import mac_platforms
+
+            yield from mac_platforms(self.floor, self.machine)
+        else:
+            yield f"win_{self.machine}"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a lock must load on.
+
+    ``libraries`` maps a host library (``ffmpeg``, ``libsox``, ``libsndfile``, ``cuda-driver``, …) to its
+    version, or to None where the target is known to lack it; a library that is not in it is unknown.
+    """
+
+    python: PythonVersion
+    platform: Platform
+    accelerator: str = "pypi"
+    system: str = "none"
+    libraries: Mapping[str, str | None] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"Python {self.python}, {self.platform.spelled}"
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """The marker environment of PEP 508. What a target cannot know (kernel release) is empty."""
+        system = self.platform.system
+        machine = "AMD64" if self.platform.machine == "amd64" else self.platform.machine
+        return {
+            "os_name": "nt" if system == "windows" else "posix",
+            "sys_platform": {"linux": "linux", "macos": "darwin", "windows": "win32"}[system],
+            "platform_system": {"linux": "Linux", "macos": "Darwin", "windows": "Windows"}[system],
+            "platform_machine": "ARM64" if (system, machine) == ("windows", "arm64") else machine,
+            "platform_release": "",
+            "platform_version": "",
+            "platform_python_implementation": "CPython",
+            "implementation_name": "cpython",
+            "implementation_version": self.python.full,
+            "python_version": f"{self.python.major}.{self.python.minor}",
+            "python_full_version": self.python.full,
+            "extra": "",
+        }
+
+    @cached_property
+    def tag_ranks(self) -> dict[str, int]:
+        """Every single wheel tag that installs here, with its rank: lower is what an installer prefers."""
+        from packaging.tags import compatible_tags, cpython_tags
+
+        version = self.python[:2]
+        suffix = "t" if self.python.free_threaded else "m" if version < (3, 8) else ""
+        abis = [f"cp{version[0]}{version[1]}{suffix}"]
+        platforms = list(self.platform.tags())
+        ranked = [*cpython_tags(version, abis, platforms)]
+        ranked += compatible_tags(version, f"cp{version[0]}{version[1]}", platforms)
+        return {str(tag): rank for rank, tag in reversed(list(enumerate(ranked)))}
+
+    def rank(self, tags: str) -> int | None:
+        """How well a wheel fits whose name ends in these (compressed) tags; None if it does not install."""
+        interpreters, abis, platforms = tags.split("-")[-3:]
+        ranks = [
+            rank
+            for interpreter in interpreters.split(".")
+            for abi in abis.split(".")
+            for platform in platforms.split(".")
+            if (rank := self.tag_ranks.get(f"{interpreter}-{abi}-{platform}")) is not None
+        ]
+        return min(ranks, default=None)
+
+    def host(self) -> dict[str, str | None]:
+        """The machine as packages: ``host-glibc`` → 2.28 and so on; None for what it is known to lack."""
+        version = ".".join(map(str, self.platform.floor))
+        found: dict[str, str | None] = {f"host-{name}": known for name, known in self.libraries.items()}
+        found.setdefault("host-glibc", version if self.platform.libc == "glibc" else None)
+        found.setdefault("host-musl", version if self.platform.libc == "musl" else None)
+        found.setdefault("host-macos", version if self.platform.system == "macos" else None)
+        return found
