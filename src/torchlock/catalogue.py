@@ -51,7 +51,7 @@ class CatalogueRelease:
     @property
     def invalid(self) -> Sequence[str]:
         """Declared requirements that no installer can read."""
-        return self._record.get("invalid", ())
+        return list(self._record.get("invalid", ()))
 
     def requires_python(self, wheel: int) -> str:
         """Requires-Python of the wheel with this index in ``tags`` (-1: the sdist), or an empty string."""
@@ -119,7 +119,6 @@ class _Table:
             File(filename, address, {"sha256": sha256}, size, uploaded, None, yanked)
             for filename, sha256, size, uploaded, address in rows
         ]
-
 
 
 class Catalogue:

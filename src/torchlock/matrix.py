@@ -3,23 +3,77 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from torchlock import data
 from torchlock.errors import DataError
 from torchlock.words import Dependency
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from packaging.version import Version
+
+    from torchlock.target import Target
 
 # Stand beside real packages, with the one version that the target has.
 BUILD_CUDA = "build-cuda"
 HOST_PREFIX = "host-"
+# Begins the package that stands for "not both of these" (no project can be called so).
+EXCLUSION = "!"
 
 
 def is_virtual(name: str) -> bool:
-    """Whether this name is the machine or a build rather than a project that an index serves."""
-    return name.startswith(HOST_PREFIX) or name == BUILD_CUDA
+    """Whether this name is the machine, a build or an exclusion rather than a project that an index serves."""
+    return name.startswith((HOST_PREFIX, EXCLUSION)) or name == BUILD_CUDA
+
+
+@cache
+def specifier_set(text: str) -> SpecifierSet:
+    """Parse a specifier set, once for each text; one that no installer can read admits nothing."""
+    try:
+        return SpecifierSet(text, prereleases=True)
+    except InvalidSpecifier:
+        return SpecifierSet("<0", prereleases=True)
+
+
+def cuda_version(build: str | None) -> str | None:
+    """``cu130`` → 13.0, ``cpu`` → 0, None for a build that is neither or unknown."""
+    if build == "cpu":
+        return "0"
+    if build and build.startswith("cu") and build[2:].isdigit():
+        return f"{build[2:-1]}.{build[-1]}"
+    return None
+
+
+def filled(dependency: Dependency, build: str | None) -> Dependency:
+    """Put the CUDA version of the wheel that a statement speaks of in the place of its braces."""
+    if "{" not in dependency.specifier:
+        return dependency
+    cuda = cuda_version(build) or ""
+    text = dependency.specifier.replace("{cuda}", cuda).replace("{cuda_major}", cuda.partition(".")[0])
+    return dependency._replace(specifier=text)
+
+
+class Pinned(Protocol):
+    """A package at one version, as it is or would be installed: what a statement can be asked about.
+
+    ``tags`` is the tag part of the chosen wheel's name; ``build`` is ``cpu``, ``cu130``, … or None.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> Version: ...
+    @property
+    def tags(self) -> str: ...
+    @property
+    def build(self) -> str | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +132,22 @@ class Matrix:
         """The names that any statement's ``when`` speaks of."""
         return list(self._rows)
 
+    def speaking_of(self, pinned: Pinned, target: Target, *, never: bool = False) -> Iterator[Statement]:
+        """The statements that speak of this release, as it is installed on this target (or only the *never*)."""
+        for statement in self.about(pinned.name):
+            if (
+                (statement.never or not never)
+                and specifier_set(statement.when.specifier).contains(pinned.version)
+                and target.holds(statement.when.marker)
+                and (not statement.wheel or fnmatchcase(pinned.tags, statement.wheel))
+                and (not statement.build or (pinned.build or "")[:2] == statement.build[:2])
+            ):
+                yield statement
+
     def forbidding(self) -> list[Statement]:
-        """The statements that forbid something beside the package they speak of."""
-        return [
-            self._statement(row) for rows in self._rows.values() for row in rows if row.get("forbids")
-        ]
+        """The statements that forbid something beside the package they speak of; always the same objects."""
+        names = [name for name, rows in self._rows.items() if any(row.get("forbids") for row in rows)]
+        return [statement for name in names for statement in self.about(name) if statement.forbids]
 
     def title(self, rule: str) -> str:
         """The one-line title of a rule."""
@@ -111,4 +176,3 @@ class Matrix:
             wheel=row.get("wheel", ""),
             build=row.get("build", ""),
         )
-

@@ -92,7 +92,11 @@ class Platform(NamedTuple):
         Raises:
             InputError: it is none of them.
         """
-        name = {"manylinux1": "manylinux_2_5", "manylinux2010": "manylinux_2_12", "manylinux2014": "manylinux_2_17"}
+        name = {
+            "manylinux1": "manylinux_2_5",
+            "manylinux2010": "manylinux_2_12",
+            "manylinux2014": "manylinux_2_17",
+        }
         text = re.sub(r"^manylinux(1|2010|2014)(?=_)", lambda match: name[match[0]], text)
         if text in PLATFORMS:
             system, machine = text.split("-")
@@ -110,7 +114,8 @@ class Platform(NamedTuple):
             return cls("windows", text[4:], "", (0, 0))
         known = ", ".join(PLATFORMS)
         raise InputError(
-            f"--platform: {text!r} is no platform", hint=f"one of {known}, manylinux_2_28_x86_64 and the like, host"
+            f"--platform: {text!r} is no platform",
+            hint=f"one of {known}, manylinux_2_28_x86_64 and the like, host",
         )
 
     @classmethod
@@ -210,6 +215,22 @@ class Target:
             if (rank := self.tag_ranks.get(f"{interpreter}-{abi}-{platform}")) is not None
         ]
         return min(ranks, default=None)
+
+    def holds(self, marker: str, extra: str = "") -> bool:
+        """Whether an environment marker (PEP 508) is true here, with this extra asked for."""
+        if not marker:
+            return True
+        known = self._markers.get((marker, extra))
+        if known is None:
+            from packaging.markers import Marker
+
+            known = Marker(marker).evaluate({**self.environment, "extra": extra})
+            self._markers[marker, extra] = known
+        return known
+
+    @cached_property
+    def _markers(self) -> dict[tuple[str, str], bool]:
+        return {}
 
     def host(self) -> dict[str, str | None]:
         """The machine as packages: ``host-glibc`` → 2.28 and so on; None for what it is known to lack."""

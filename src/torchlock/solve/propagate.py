@@ -144,9 +144,7 @@ class Domains:
                 raise Wipeout(identifier)
         self._lose(identifier, self.left[identifier] & ~need.mask, by, need, changed)
 
-    def _lose(
-        self, identifier: str, mask: int, by: str | None, cause: Need, changed: dict[str, None]
-    ) -> None:
+    def _lose(self, identifier: str, mask: int, by: str | None, cause: Need, changed: dict[str, None]) -> None:
         if not mask:
             return
         self.left[identifier] &= ~mask

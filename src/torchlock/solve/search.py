@@ -27,7 +27,7 @@ class Chosen(NamedTuple):
     """A candidate as resolvelib sees it."""
 
     identifier: str
-    index: int
+    number: int
 
 
 class _Conflict(Exception):
@@ -66,14 +66,14 @@ class Provider(AbstractProvider[Need, Chosen, str]):
         for need in requirements[identifier]:
             mask &= need.mask
         for candidate in incompatibilities[identifier]:
-            mask &= ~(1 << candidate.index)
+            mask &= ~(1 << candidate.number)
         return [Chosen(identifier, index) for index in bits(mask)]
 
     def is_satisfied_by(self, requirement: Need, candidate: Chosen) -> bool:
-        return bool(requirement.mask >> candidate.index & 1)
+        return bool(requirement.mask >> candidate.number & 1)
 
     def get_dependencies(self, candidate: Chosen) -> Sequence[Need]:
-        needs = self._problem.needs(candidate.identifier, candidate.index)
+        needs = self._problem.needs(candidate.identifier, candidate.number)
         for need in needs:
             self._met.setdefault(need.identifier, len(self._met))
         return needs
@@ -91,5 +91,4 @@ def search(problem: Problem, roots: Sequence[Need], left: Mapping[str, int]) -> 
         result = Resolver(provider, _Reporter()).resolve(roots, max_rounds=_MAX_ROUNDS)
     except (_Conflict, ResolutionImpossible, ResolutionTooDeep, RecursionError):
         return None
-    return {identifier: candidate.index for identifier, candidate in result.mapping.items()}
-
+    return {identifier: candidate.number for identifier, candidate in result.mapping.items()}

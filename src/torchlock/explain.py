@@ -1,0 +1,258 @@
+"""A conflict in sentences: the guilty lines, what follows from them, and the sources of every step.
+
+Nothing is worked out here: the solver's losses carry their reasons, and each reason its origin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from torchlock.lock import dependency_of
+from torchlock.matrix import BUILD_CUDA, EXCLUSION, HOST_PREFIX, specifier_set
+from torchlock.solve.core import Unit, demands, guilty
+from torchlock.solve.problem import bits, full
+from torchlock.solve.propagate import Domains, Loss, Wipeout
+from torchlock.solve.reasons import Asked, Built, Declared, Ruled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from torchlock.lock import Conflict
+    from torchlock.matrix import Source, Statement
+    from torchlock.solve.candidates import Rejected
+    from torchlock.solve.universe import Universe
+    from torchlock.words import Dependency
+
+
+@dataclass
+class Explanation:
+    """Why some lines cannot stand together: ``units`` are the smallest guilty set, ``steps`` the sentences."""
+
+    units: list[Unit]
+    steps: list[str]
+    sources: list[Source] = field(default_factory=list)
+
+
+def explain(conflict: Conflict) -> Explanation:
+    """Find the smallest guilty set of a conflict and say what follows from it."""
+    units = guilty(conflict.universe, conflict.units)
+    teller = _Teller(conflict.universe, units)
+    steps = list(dict.fromkeys(teller.steps()))
+    matrix = conflict.universe.matrix
+    sources = dict.fromkeys(source for statement in teller.cited for source in statement.sources)
+    return Explanation(units, steps, [matrix.source(source) for source in sources])
+
+
+class _Teller:
+    """Turns the trace of a failing propagation into sentences; notes the statements it cites."""
+
+    def __init__(self, universe: Universe, units: Sequence[Unit]) -> None:
+        self.cited: dict[Statement, None] = {}
+        self._universe = universe
+        self._units = units
+
+    def steps(self) -> Iterator[str]:
+        for unit in self._units:
+            dependency = dependency_of(unit.written)
+            if all(not need.mask for need in unit.roots) and all(not mask for _, mask in unit.limits):
+                yield from self._absent(dependency)
+                return
+        roots, limits = demands(self._units)
+        domains = Domains(self._universe, limits)
+        domains.trace()
+        try:
+            domains.require(roots)
+        except Wipeout as wipeout:
+            for loss in _relevant(domains.losses or [], wipeout.identifier):
+                yield from self._sentences(loss, domains)
+            yield from self._nothing_left(wipeout.identifier)
+        else:
+            yield "every two of these can stand together, but no choice of versions satisfies all of them"
+
+    def _nothing_left(self, identifier: str) -> Iterator[str]:
+        name = identifier.partition("[")[0]
+        if name in self._universe.unknown:
+            yield self._universe.unknown[name].message
+        elif not name.startswith(EXCLUSION) and not self._universe.candidates(name):
+            from torchlock.words import Dependency
+
+            yield from self._absent(Dependency(name))
+        else:
+            yield f"so nothing is left for {_called(name)}"
+
+    def _sentences(self, loss: Loss, domains: Domains) -> Iterator[str]:
+        cause = loss.cause
+        if cause is None or isinstance(cause.reason, Asked) or loss.identifier.startswith(EXCLUSION):
+            return
+        if cause.reason is not None:  # a candidate lost because one of its needs cannot be met
+            yield from self._unmeetable(loss)
+        elif loss.by is not None:
+            index_mask = domains.left[loss.by] or full(self._universe.size(loss.by))
+            for index in list(bits(index_mask))[:3]:
+                for need in self._universe.needs(loss.by, index):
+                    if need.identifier == loss.identifier and need.mask & loss.mask:
+                        yield from self._because(need.reason)
+
+    def _unmeetable(self, loss: Loss) -> Iterator[str]:
+        name = loss.identifier.partition("[")[0]
+        lost = [self._universe.candidates(name)[index] for index in bits(loss.mask)]
+        versions = _versions(str(candidate.version) for candidate in lost)
+        reason = loss.cause.reason if loss.cause else None
+        if len(lost) == 1:
+            yield from self._because(reason)
+        elif isinstance(reason, Ruled):
+            self.cited[reason.statement] = None
+            other = reason.dependency.name if reason.dependency else reason.statement.forbids[0].name
+            yield (
+                f"{name} {versions}: each needs another {_called(other)} than is left "
+                f"({reason.statement.rule}: {self._universe.matrix.title(reason.statement.rule)})"
+            )
+        elif isinstance(reason, Declared):
+            yield f"{name} {versions}: each declares a {reason.dependency.name} that is not left"
+        elif isinstance(reason, Built):
+            yield f"torch {versions}: built for another CUDA version"
+
+    def _because(self, reason: object) -> Iterator[str]:
+        if isinstance(reason, Declared):
+            yield f"{reason.name} {reason.version} declares that it needs {reason.dependency}"
+        elif isinstance(reason, Built):
+            kind = "is a CPU build" if reason.cuda == "0" else f"is built for CUDA {reason.cuda}"
+            yield f"torch {reason.version} {kind}"
+        elif isinstance(reason, Ruled):
+            statement = reason.statement
+            self.cited[statement] = None
+            if reason.dependency is None:
+                forbidden = " or ".join(str(dependency) for dependency in statement.forbids)
+                what = f"{statement.when} does not load beside {forbidden}"
+            else:
+                what = f"{reason.name} {reason.version} needs {_need(reason.dependency)}"
+            yield f"{what}, because {statement.because} ({statement.rule}, {statement.kind})"
+
+    def _absent(self, dependency: Dependency) -> Iterator[str]:
+        """Why no candidate satisfies a requirement at all."""
+        name, specifier = dependency.name, dependency.specifier
+        if name.startswith(HOST_PREFIX):
+            yield f"the target has no {_need(dependency)}"
+            return
+        if name in self._universe.unknown:
+            yield self._universe.unknown[name].message
+            return
+        rejected = [
+            item for item in self._universe.rejected(name) if specifier_set(specifier).contains(item.version)
+        ]
+        yield from self._rejections(name, specifier, rejected)
+        if rejected:
+            return
+        candidates = self._universe.candidates(name)
+        label = next((clause.version for clause in SpecifierSet(specifier) if "+" in clause.version), None)
+        if label:
+            build = label.partition("+")[2]
+            yield (
+                f"{name} {label} is not on this index: builds labelled +{build} are served by an index of their "
+                f"own (give it with --index-url); this index has {name} {label.partition('+')[0]} unlabelled"
+            )
+        elif candidates:
+            newest = max(candidate.version for candidate in candidates)
+            yield f"there is no {name}{specifier}; the newest that installs on {self._universe.target} is {newest}"
+        else:
+            yield f"no release of {name} installs on {self._universe.target}"
+
+    def _rejections(self, name: str, specifier: str, rejected: Sequence[Rejected]) -> Iterator[str]:
+        target = self._universe.target
+        reasons: dict[str, list[Rejected]] = {}
+        for item in rejected:
+            reasons.setdefault(item.why, []).append(item)
+        for why, items in reasons.items():
+            newest = items[-1]
+            versions = _versions(item.version for item in items)
+            if why == "wheel":
+                yield f"{name} {versions}: no wheel for {target}{self._wheels_of(name, newest.version)}"
+            elif why == "python":
+                yield f"{name} {versions}: requires Python {newest.detail}, the target is {target.python.full}"
+            elif why == "never":
+                yield from self._never(name, newest)
+            else:
+                yield f"{name} {versions}: {_WHY[why].format(detail=newest.detail)}"
+
+    def _never(self, name: str, rejected: Rejected) -> Iterator[str]:
+        version = Version(rejected.version)
+        for statement in self._universe.matrix.about(name):
+            if statement.never and specifier_set(statement.when.specifier).contains(version):
+                self.cited[statement] = None
+                yield f"{name} {version} loads with nothing, because {statement.because} ({statement.rule})"
+
+    def _wheels_of(self, name: str, version: str) -> str:
+        """Which Pythons and platforms this release does have wheels for."""
+        tags = self._universe.tags_of(name, version)
+        platform = self._universe.target.platform
+        here = sorted(
+            {_python(tag) for tag in tags if platform.machine in tag and _system(tag) == platform.system},
+            key=lambda text: [int(part) for part in text.rstrip("t").split(".")],
+        )
+        if here:
+            return f" ({version} has wheels for Python {_versions(here)} there)"
+        others = sorted({f"{_system(tag)}" for tag in tags})
+        return f" ({version} has wheels for {', '.join(others)} only)" if others else ""
+
+
+_WHY = {
+    "yanked": "withdrawn by its publisher",
+    "newer": "uploaded after the date of --exclude-newer ({detail})",
+    "unreadable": "declares a requirement that no installer can read ({detail})",
+    "sdist": "only a source distribution, which needs --allow-sdist",
+}
+
+
+def _relevant(losses: Sequence[Loss], identifier: str) -> list[Loss]:
+    """The losses that led to an empty domain, alike ones merged, in the order of happening."""
+    wanted = {identifier}
+    chosen: list[Loss] = []
+    for loss in reversed(losses):
+        if loss.identifier in wanted:
+            chosen.append(loss)
+            if loss.by is not None:
+                wanted.add(loss.by)
+    merged: dict[tuple[object, ...], Loss] = {}
+    for loss in reversed(chosen):
+        reason = loss.cause.reason if loss.cause else None
+        key = (loss.identifier, loss.by, type(reason), getattr(getattr(reason, "statement", None), "rule", None))
+        known = merged.get(key)
+        merged[key] = loss if known is None else known._replace(mask=known.mask | loss.mask)
+    return list(merged.values())
+
+
+def _called(name: str) -> str:
+    """What a package is called in a sentence."""
+    if name == BUILD_CUDA:
+        return "CUDA build of torch"
+    return name.removeprefix(HOST_PREFIX)
+
+
+def _need(dependency: Dependency) -> str:
+    if dependency.name == BUILD_CUDA:
+        version = dependency.specifier.lstrip("=").removesuffix(".*")
+        return "a CPU build of torch" if version == "0" else f"a torch built for CUDA {version}"
+    return str(dependency).removeprefix(HOST_PREFIX)
+
+
+def _versions(versions: Iterable[str]) -> str:
+    """``2.0.1``, ``2.0.1, 2.0.2`` or ``2.0.1 to 2.10.0``."""
+    known = sorted(set(versions), key=lambda text: Version(text.rstrip("t")))
+    return ", ".join(known) if len(known) <= 3 else f"{known[0]} to {known[-1]}"
+
+
+def _python(tags: str) -> str:
+    interpreter, abi, _ = tags.split("-")[-3:]
+    digits = interpreter.partition(".")[0].lstrip("cpy")
+    return f"{digits[0]}.{digits[1:] or 0}" + ("t" if abi.endswith("t") else "")
+
+
+def _system(tags: str) -> str:
+    platform = tags.rpartition("-")[2]
+    if platform.startswith("win"):
+        return "windows"
+    return "macos" if platform.startswith("macosx") else "any" if platform == "any" else "linux"

@@ -1,0 +1,296 @@
+"""The main job: from requirements to pins that load, or to the conflict that forbids them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from torchlock.audit import judge
+from torchlock.errors import InputError, UnknownPackage
+from torchlock.matrix import HOST_PREFIX, is_virtual
+from torchlock.solve.candidates import Policy, is_exact, mentions_prerelease
+from torchlock.solve.core import Unit, demands
+from torchlock.solve.pipeline import resolve
+from torchlock.solve.reasons import Asked, Declared, Ruled
+from torchlock.solve.universe import Universe
+from torchlock.words import Dependency
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from torchlock.matrix import Matrix, Statement
+    from torchlock.solve.candidates import Candidate, Release
+    from torchlock.solve.problem import Solution
+    from torchlock.target import Target
+    from torchlock.words import File, Inputs, Written
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user allows and prefers; ``preferred`` are the pins of an existing lock, by name."""
+
+    pre: bool = False
+    allow_sdist: bool = False
+    lowest: bool = False
+    exclude_newer: str | None = None
+    preferred: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One package of a lock.
+
+    ``files`` are those an installer may use on the target; ``required_by`` names what asked for it (packages,
+    files, the command line) and ``rules`` the rules that did, each as (package, rule). ``marker`` is kept from
+    the user's line. ``written`` is set for what is installed from an address rather than an index.
+    """
+
+    name: str
+    version: str
+    files: tuple[File, ...]
+    required_by: tuple[str, ...]
+    rules: tuple[tuple[str, str], ...]
+    marker: str = ""
+    written: Written | None = None
+    extras: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class HostNote:
+    """What a pin has to do with a library of the machine.
+
+    ``kind`` is needs (it will not load without), wants (it can do more with it) or bundles (it carries its
+    own). ``library`` is a host library's name, or another package's for a want; ``specifier`` its versions.
+    """
+
+    kind: str
+    library: str
+    specifier: str
+    package: str
+    version: str
+    statement: Statement
+
+
+@dataclass(frozen=True)
+class Lock:
+    """An environment that loads on ``target``; pins sorted by name."""
+
+    target: Target
+    pins: tuple[Pin, ...]
+    host: tuple[HostNote, ...]
+    notes: tuple[str, ...]
+    visited: int
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """No environment satisfies these lines; everything the explainer needs to say why."""
+
+    universe: Universe
+    units: tuple[Unit, ...]
+
+
+def lock(
+    inputs: Inputs,
+    target: Target,
+    options: Options,
+    matrix: Matrix,
+    releases: Callable[[str], Sequence[Release]],
+) -> Lock | Conflict:
+    """Resolve the requirements for the target.
+
+    ``releases`` answers a normalised name with its releases, oldest first, or raises UnknownPackage.
+
+    Raises:
+        InputError: the project itself does not run on the target's Python, or a line cannot be used.
+        UnknownPackage: no source holds a package that the user names.
+        NetworkError: an index failed.
+    """
+    _check_python(inputs, target)
+    overrides: dict[str, list[Dependency]] = {}
+    for written in inputs.overrides:
+        dependency = dependency_of(written)
+        overrides.setdefault(dependency.name, []).append(dependency)
+    universe = Universe(target, matrix, releases, _policy(inputs, options), overrides)
+    units, notes = _units(inputs, universe, overrides)
+    for unit in units:
+        for root in unit.roots:
+            if root.identifier in universe.unknown:
+                raise _unknown(universe.unknown[root.identifier], unit)
+    solution = resolve(universe, *demands(units))
+    if solution is None:
+        return Conflict(universe, tuple(units))
+    chosen = {
+        name: universe.candidates(name)[index]
+        for name, index in solution.items()
+        if "[" not in name and not is_virtual(name)
+    }
+    if wrong := judge(chosen, target, matrix, overrides):
+        raise AssertionError(f"the judge rejects what the solver chose: {'; '.join(wrong)}")
+    pins = _pins(universe, solution, chosen, units)
+    return Lock(target, pins, tuple(host_notes(universe, chosen)), tuple(notes), universe.visited)
+
+
+def dependency_of(written: Written) -> Dependency:
+    """What a line requires, taken apart.
+
+    Raises:
+        InputError: the line is a bare address, of which nobody knows the name.
+    """
+    requirement = written.requirement
+    if requirement is None:
+        path, line, text = written.origin
+        raise InputError(f"{text}: the project's name is not known", path=path, line=line)
+    from packaging.utils import canonicalize_name
+
+    return Dependency(
+        canonicalize_name(requirement.name),
+        str(requirement.specifier),
+        str(requirement.marker or ""),
+        tuple(sorted(canonicalize_name(extra) for extra in requirement.extras)),
+    )
+
+
+def _check_python(inputs: Inputs, target: Target) -> None:
+    if inputs.requires_python is None:
+        return
+    specifier, (path, line, _) = inputs.requires_python
+    if not specifier.contains(target.python.full, prereleases=True):
+        raise InputError(
+            f"this project requires Python {specifier}, the target is {target.python.full}",
+            path=path,
+            line=line,
+            hint="choose the target's Python with --python",
+        )
+
+
+def _policy(inputs: Inputs, options: Options) -> Policy:
+    """What the user's lines allow: pre-releases where one is named, yanked releases where one is pinned."""
+    stated = [
+        dependency_of(written)
+        for written in [*inputs.requirements, *inputs.constraints, *inputs.overrides]
+        if written.requirement is not None
+    ]
+    return Policy(
+        allow_sdist=options.allow_sdist,
+        all_pre=options.pre or inputs.pre,
+        pre={item.name for item in stated if item.specifier and mentions_prerelease(item.specifier)},
+        pinned={item.name for item in stated if item.specifier and is_exact(item.specifier)},
+        preferred=options.preferred,
+        lowest=options.lowest,
+        exclude_newer=options.exclude_newer,
+    )
+
+
+def _units(
+    inputs: Inputs, universe: Universe, overrides: Mapping[str, Sequence[Dependency]]
+) -> tuple[list[Unit], list[str]]:
+    """The user's lines as roots and limits, and notes on those that do not apply to the target."""
+    units: list[Unit] = []
+    notes: list[str] = []
+    for written in inputs.requirements:
+        dependency = dependency_of(written)
+        if not universe.target.holds(dependency.marker):
+            notes.append(f"{written.origin}: {dependency} does not apply to {universe.target}")
+            continue
+        replaced = [
+            item for item in overrides.get(dependency.name, (dependency,)) if universe.target.holds(item.marker)
+        ]
+        reason = Asked(written)
+        units.append(Unit(written, tuple(need for item in replaced for need in universe.require(item, reason))))
+    for written in inputs.constraints:
+        dependency = dependency_of(written)
+        if universe.target.holds(dependency.marker) and dependency.name not in overrides:
+            mask = universe.mask(dependency.name, dependency.specifier)
+            units.append(Unit(written, limits=((dependency.name, mask),)))
+    return units, notes
+
+
+def _unknown(error: UnknownPackage, unit: Unit) -> UnknownPackage:
+    return UnknownPackage(error.name, f"{unit.written.origin}: {error.message}", hint=error.hint)
+
+
+def _pins(
+    universe: Universe, solution: Solution, chosen: Mapping[str, Candidate], units: Sequence[Unit]
+) -> tuple[Pin, ...]:
+    by: dict[str, dict[str, None]] = {name: {} for name in chosen}
+    rules: dict[str, dict[tuple[str, str], None]] = {name: {} for name in chosen}
+    extras: dict[str, set[str]] = {name: set() for name in chosen}
+    needs = [(need, need.reason) for unit in units for need in unit.roots]
+    for identifier, index in solution.items():
+        name, _, extra = identifier.rstrip("]").partition("[")
+        if extra:
+            extras[name].add(extra)
+        needs += [(need, need.reason) for need in universe.needs(identifier, index)]
+    for need, reason in needs:
+        name = need.identifier.partition("[")[0]
+        if name not in chosen:
+            continue
+        if isinstance(reason, Asked):
+            by[name][_asked(reason.written)] = None
+        elif isinstance(reason, Declared):
+            by[name][reason.name] = None
+        elif isinstance(reason, Ruled):
+            rules[name][reason.name, reason.statement.rule] = None
+    markers = _markers(units)
+    return tuple(
+        Pin(
+            name,
+            str(candidate.version),
+            _usable_files(candidate),
+            tuple(sorted(by[name])),
+            tuple(sorted(rules[name])),
+            markers.get(name, "") if all(_is_origin(who) for who in by[name]) and not rules[name] else "",
+            extras=tuple(sorted(extras[name])),
+        )
+        for name, candidate in sorted(chosen.items())
+    )
+
+
+def _asked(written: Written) -> str:
+    return "the command line" if written.origin.path is None else f"-r {written.origin.path}"
+
+
+def _is_origin(who: str) -> bool:
+    return who.startswith("-r ") or who == "the command line"
+
+
+def _markers(units: Sequence[Unit]) -> dict[str, str]:
+    """The marker of each name that the user asks for under one and the same marker only."""
+    found: dict[str, set[str]] = {}
+    for unit in units:
+        if unit.roots:
+            dependency = dependency_of(unit.written)
+            found.setdefault(dependency.name, set()).add(dependency.marker)
+    return {name: next(iter(markers)) for name, markers in found.items() if len(markers) == 1}
+
+
+def _usable_files(candidate: Candidate) -> tuple[File, ...]:
+    if candidate.release is None:
+        return ()
+    files = candidate.release.files()
+    if candidate.wheel < 0:
+        return (files[-1],)
+    return tuple(files[index] for index in candidate.usable)
+
+
+def host_notes(universe: Universe, chosen: Mapping[str, Candidate]) -> Iterator[HostNote]:
+    """What the chosen releases need from the machine, could use of it, and carry themselves."""
+    for name, candidate in sorted(chosen.items()):
+        version = str(candidate.version)
+        for statement in universe.statements(candidate):
+            for dependency in statement.needs:
+                library = dependency.name.removeprefix(HOST_PREFIX)
+                if (
+                    library != dependency.name
+                    and not statement.optional
+                    and universe.target.holds(dependency.marker)
+                ):
+                    yield HostNote("needs", library, dependency.specifier, name, version, statement)
+            for dependency in statement.wants:
+                if universe.target.holds(dependency.marker) and dependency.name not in chosen:
+                    library = dependency.name.removeprefix(HOST_PREFIX)
+                    yield HostNote("wants", library, dependency.specifier, name, version, statement)
+            for bundle in statement.bundles:
+                library, _, specifier = bundle.partition(" ")
+                yield HostNote("bundles", library, specifier, name, version, statement)

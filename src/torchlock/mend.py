@@ -1,0 +1,72 @@
+"""The smallest changes that would work: each guilty line in turn is loosened, and the rest solved again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.lock import dependency_of
+from torchlock.solve.core import Unit, demands
+from torchlock.solve.pipeline import resolve
+from torchlock.solve.problem import GaveUp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torchlock.lock import Conflict
+    from torchlock.solve.problem import Solution
+    from torchlock.solve.universe import Universe
+
+
+def nearest(conflict: Conflict, guilty: Sequence[Unit]) -> list[str]:
+    """What could be written instead, as sentences: one for each guilty line whose change alone is enough.
+
+    Where no single change is, all guilty lines are loosened together.
+    """
+    universe = conflict.universe
+    found: list[str] = []
+    for unit in guilty:
+        solution = _without(conflict, [unit])
+        if solution is not None:
+            found.append(_instead(universe, solution, [unit], guilty))
+    if not found and len(guilty) > 1:
+        solution = _without(conflict, guilty)
+        if solution is not None:
+            found.append(_instead(universe, solution, guilty, guilty))
+    return list(dict.fromkeys(found))
+
+
+def _without(conflict: Conflict, loosened: Sequence[Unit]) -> Solution | None:
+    """The solution with the versions of these lines left open."""
+    universe = conflict.universe
+    units = [_loose(unit, universe) if unit in loosened else unit for unit in conflict.units]
+    try:
+        return resolve(universe, *demands(units))
+    except GaveUp:
+        return None
+
+
+def _loose(unit: Unit, universe: Universe) -> Unit:
+    """The line with its version left open; a constraint falls away."""
+    dependency = dependency_of(unit.written)._replace(specifier="")
+    return unit._replace(roots=tuple(universe.require(dependency, None)) if unit.roots else (), limits=())
+
+
+def _instead(universe: Universe, solution: Solution, loosened: Sequence[Unit], guilty: Sequence[Unit]) -> str:
+    version = _version_in(universe, solution)
+    parts = []
+    for unit in loosened:
+        name = dependency_of(unit.written).name
+        new = f"{name}=={version(name)}" if version(name) else f"no {name}"
+        parts.append(f"{new} in place of {unit.written.origin.text.strip()}")
+    names = dict.fromkeys(dependency_of(unit.written).name for unit in guilty)
+    kept = [f"{name} {version(name)}" for name in names if version(name)]
+    together = f" ({' goes with '.join(kept)})" if len(kept) > 1 else ""
+    return f"{', '.join(parts)}{together}"
+
+
+def _version_in(universe: Universe, solution: Solution) -> Callable[[str], str]:
+    def version(name: str) -> str:
+        index = solution.get(name)
+        return "" if index is None else str(universe.candidates(name)[index].version)
+
+    return version

@@ -1,0 +1,209 @@
+"""From the releases of one project to the candidates of one target, every rejected release with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from torchlock.matrix import specifier_set
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from torchlock.target import Target
+    from torchlock.words import Dependency, File
+
+# Compiled against each other; no source distribution of theirs can be built without a whole toolchain.
+FAMILY = frozenset({"torch", "torchaudio", "torchvision", "torchcodec", "torchtext"})
+
+
+class Release(Protocol):
+    """A release as one index serves it: the seam between knowledge and solving.
+
+    Wheels are counted as in ``tags``, the (compressed) tag part of each wheel's name; -1 is the sdist.
+    ``live`` releases have to be asked for their dependencies over the network.
+    """
+
+    name: str
+    version: str
+    tags: Sequence[str]
+
+    @property
+    def yanked(self) -> str | None: ...
+    @property
+    def date(self) -> str: ...
+    @property
+    def has_sdist(self) -> bool: ...
+    @property
+    def invalid(self) -> Sequence[str]: ...
+    def requires_python(self, wheel: int) -> str: ...
+    def build(self, wheel: int) -> str | None: ...
+    def dependencies(self, wheel: int) -> list[Dependency] | None: ...
+    def files(self) -> list[File]: ...
+
+
+class Candidate(NamedTuple):
+    """A release as it would be installed on the target: ``wheel`` is the one an installer chooses.
+
+    ``usable`` are all wheels that install there. ``release`` is None for a virtual package.
+    """
+
+    name: str
+    version: Version
+    release: Release | None = None
+    wheel: int = -1
+    usable: tuple[int, ...] = ()
+
+    @property
+    def build(self) -> str | None:
+        return None if self.release is None else self.release.build(self.wheel)
+
+    @property
+    def dependencies(self) -> Sequence[Dependency]:
+        """Requires-Dist of the chosen wheel; nothing where it is unknown."""
+        return () if self.release is None else self.release.dependencies(self.wheel) or ()
+
+    @property
+    def tags(self) -> str:
+        """The tags of the chosen wheel; an sdist reads as one that bundles nothing."""
+        return "sdist-none-any" if self.release is None or self.wheel < 0 else self.release.tags[self.wheel]
+
+
+class Rejected(NamedTuple):
+    """A release that is no candidate: ``why`` is one of the words below, ``detail`` completes it.
+
+    wheel: no wheel for this target; python: Requires-Python; yanked; pre: a pre-release nobody asked for;
+    newer: uploaded after --exclude-newer; never: a rule says it loads with nothing; unreadable: requirements
+    that no installer can read; sdist: only a source distribution.
+    """
+
+    version: str
+    why: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What the user allows. Names are normalised.
+
+    ``pre`` names packages whose pre-releases count like any release (``all_pre``: every package's);
+    ``pinned`` those that the user pins exactly, which may be yanked. ``preferred`` versions come first;
+    ``lowest`` turns the order round. ``exclude_newer`` is an ISO 8601 time in UTC.
+    """
+
+    allow_sdist: bool = False
+    all_pre: bool = False
+    pre: Collection[str] = ()
+    pinned: Collection[str] = ()
+    preferred: Mapping[str, str] = field(default_factory=dict)
+    lowest: bool = False
+    exclude_newer: str | None = None
+
+
+def mentions_prerelease(specifier: str) -> bool:
+    """Whether the set names a pre-release and so opts in to them (PEP 440)."""
+    return bool(SpecifierSet(specifier).prereleases)
+
+
+def is_exact(specifier: str) -> bool:
+    """Whether some clause is an exact pin, which alone may bring in a yanked release (PEP 592)."""
+    return any(
+        clause.operator in ("==", "===") and not clause.version.endswith(".*")
+        for clause in SpecifierSet(specifier)
+    )
+
+
+class Sieve:
+    """Sorts the releases of projects into candidates and rejected ones, for one target and policy."""
+
+    def __init__(self, target: Target, policy: Policy) -> None:
+        self._target = target
+        self._policy = policy
+        self._ranks: dict[str, int | None] = {}
+        self._pythons: dict[str, bool] = {"": True}
+
+    def sort(self, name: str, releases: Iterable[Release]) -> tuple[list[Candidate], list[Rejected]]:
+        """Candidates, best first, and what was rejected, oldest first.
+
+        The order: preferred version; then final releases, newest (or lowest) first; then pre-releases that
+        nobody asked for and yanked ones, which only needs that name them can reach.
+        """
+        candidates: list[Candidate] = []
+        rejected: list[Rejected] = []
+        for release in releases:
+            found = self._candidate(name, release)
+            if isinstance(found, Candidate):
+                candidates.append(found)
+            elif found is not None:
+                rejected.append(found)
+        if not self._policy.lowest:
+            candidates.reverse()
+        preferred = self._policy.preferred.get(name)
+        special = self.special(name, candidates)
+        candidates.sort(key=lambda candidate: (str(candidate.version) != preferred, candidate.version in special))
+        return candidates, rejected
+
+    def special(self, name: str, candidates: Sequence[Candidate]) -> set[Version]:
+        """The versions that only a need naming them reaches: yanked ones, and pre-releases beside finals."""
+        policy = self._policy
+        yanked = {
+            candidate.version
+            for candidate in candidates
+            if candidate.release and candidate.release.yanked is not None and name not in policy.pinned
+        }
+        pre = {candidate.version for candidate in candidates if candidate.version.is_prerelease}
+        if policy.all_pre or name in policy.pre or len(pre) == len(candidates):
+            pre = set()
+        return yanked | pre
+
+    def _candidate(self, name: str, release: Release) -> Candidate | Rejected | None:
+        try:
+            version = Version(release.version)
+        except InvalidVersion:
+            return None
+        fitting = [index for index, tags in enumerate(release.tags) if self._rank(tags) is not None]
+        usable = [index for index in fitting if self._runs(release.requires_python(index))]
+        if usable and self._policy.exclude_newer:
+            usable = self._early_enough(release, usable)
+            if not usable:
+                return Rejected(release.version, "newer", release.date)
+        if usable:
+            if release.invalid:
+                return Rejected(release.version, "unreadable", release.invalid[0])
+            wheel = min(usable, key=lambda index: self._rank(release.tags[index]) or 0)
+            return Candidate(name, version, release, wheel, tuple(usable))
+        if fitting:
+            return Rejected(release.version, "python", release.requires_python(fitting[0]))
+        return self._from_sdist(name, version, release)
+
+    def _from_sdist(self, name: str, version: Version, release: Release) -> Candidate | Rejected:
+        if not release.has_sdist or name in FAMILY:
+            return Rejected(release.version, "wheel")
+        if not self._policy.allow_sdist:
+            return Rejected(release.version, "sdist" if not release.tags else "wheel")
+        if not self._runs(release.requires_python(-1)):
+            return Rejected(release.version, "python", release.requires_python(-1))
+        if self._policy.exclude_newer and not self._early_enough(release, [-1]):
+            return Rejected(release.version, "newer", release.date)
+        return Candidate(name, version, release)
+
+    def _early_enough(self, release: Release, usable: list[int]) -> list[int]:
+        """Those uploaded before the limit; a file whose time nobody knows is not (it could be newer)."""
+        files = release.files()
+        limit = self._policy.exclude_newer or ""
+        return [index for index in usable if (uploaded := files[index].uploaded) and uploaded < limit]
+
+    def _rank(self, tags: str) -> int | None:
+        if tags not in self._ranks:
+            self._ranks[tags] = self._target.rank(tags)
+        return self._ranks[tags]
+
+    def _runs(self, requires_python: str) -> bool:
+        known = self._pythons.get(requires_python)
+        if known is None:
+            known = specifier_set(requires_python).contains(self._target.python.full)
+            self._pythons[requires_python] = known
+        return known

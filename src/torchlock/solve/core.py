@@ -1,0 +1,67 @@
+"""The smallest guilty set: which of the user's own lines cannot stand together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.solve.complete import solvable
+from torchlock.solve.propagate import Wipeout, propagate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from torchlock.solve.problem import Need, Problem
+    from torchlock.words import Written
+
+
+class Unit(NamedTuple):
+    """One line of the user's: a requirement (``roots``), or a constraint (``limits``, name and mask)."""
+
+    written: Written
+    roots: tuple[Need, ...] = ()
+    limits: tuple[tuple[str, int], ...] = ()
+
+
+def demands(units: Iterable[Unit]) -> tuple[list[Need], dict[str, int]]:
+    """What some lines come to together: roots, and a mask of what is allowed for each constrained name."""
+    roots: list[Need] = []
+    limits: dict[str, int] = {}
+    for unit in units:
+        roots += unit.roots
+        for name, mask in unit.limits:
+            limits[name] = limits.get(name, -1) & mask
+    return roots, limits
+
+
+def possible(problem: Problem, units: Iterable[Unit]) -> bool:
+    """Whether anything satisfies these lines.
+
+    Raises:
+        GaveUp: the search reached its limit.
+    """
+    try:
+        domains = propagate(problem, *demands(units))
+    except Wipeout:
+        return False
+    return solvable(domains) is not None
+
+
+def guilty(problem: Problem, units: Sequence[Unit]) -> list[Unit]:
+    """A smallest impossible set of an impossible list of lines: without any one of them the rest is possible.
+
+    QuickXplain (Junker 2004): as many trials as the set has lines, times the logarithm of the list.
+    """
+    kept = {id(unit) for unit in _explain(problem, [], list(units), tested=True)}
+    return [unit for unit in units if id(unit) in kept]
+
+
+def _explain(problem: Problem, ground: list[Unit], units: list[Unit], *, tested: bool) -> list[Unit]:
+    if not tested and not possible(problem, ground):
+        return []
+    if len(units) == 1:
+        return units
+    half = len(units) // 2
+    first, second = units[:half], units[half:]
+    late = _explain(problem, ground + first, second, tested=False)
+    early = _explain(problem, ground + late, first, tested=not late)
+    return early + late

@@ -1,0 +1,47 @@
+"""Why a need stands: what the explainer prints. Every statement carries its origin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from torchlock.matrix import Statement
+    from torchlock.words import Dependency, Written
+
+
+class Asked(NamedTuple):
+    """The user wrote it."""
+
+    written: Written
+    constraint: bool = False
+
+
+class Declared(NamedTuple):
+    """The metadata of a release declares it."""
+
+    name: str
+    version: str
+    dependency: Dependency
+
+
+class Ruled(NamedTuple):
+    """A rule says it of a release. ``dependency`` is None where the rule forbids rather than needs."""
+
+    name: str
+    version: str
+    statement: Statement
+    dependency: Dependency | None
+
+
+class Built(NamedTuple):
+    """This release of torch was built for that CUDA version (``0``: none)."""
+
+    version: str
+    cuda: str
+
+
+class SameRelease(NamedTuple):
+    """An extra belongs to the very release that it extends."""
+
+    name: str
+    version: str

@@ -1,0 +1,231 @@
+"""The candidates and needs of one target: releases and rules compiled to the solver's words, as they are met.
+
+Everything is remembered, nothing worked out before it is asked for. The machine and the CUDA version of the
+torch build stand beside real packages (``host-glibc``, ``build-cuda``), and what a rule forbids becomes a
+package of two candidates, of which one side needs the first and the other the second.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from torchlock.errors import UnknownPackage
+from torchlock.matrix import (
+    BUILD_CUDA,
+    EXCLUSION,
+    HOST_PREFIX,
+    cuda_version,
+    filled,
+    is_virtual,
+    specifier_set,
+)
+from torchlock.solve.candidates import Candidate, Rejected, Sieve, is_exact, mentions_prerelease
+from torchlock.solve.problem import Need, full
+from torchlock.solve.reasons import Built, Declared, Ruled, SameRelease
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from torchlock.matrix import Matrix, Statement
+    from torchlock.solve.candidates import Policy, Release
+    from torchlock.target import Target
+    from torchlock.words import Dependency
+
+
+class Universe:
+    """A ``Problem`` made of releases and rules.
+
+    ``releases`` maps a normalised name to its releases, oldest first, and raises UnknownPackage.
+    ``overrides`` replace every requirement on a package by these.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        matrix: Matrix,
+        releases: Callable[[str], Sequence[Release]],
+        policy: Policy,
+        overrides: Mapping[str, Sequence[Dependency]] | None = None,
+    ) -> None:
+        self.target = target
+        self.matrix = matrix
+        self.unknown: dict[str, UnknownPackage] = {}
+        self._releases = releases
+        self._sieve = Sieve(target, policy)
+        self._overrides = overrides or {}
+        self._candidates: dict[str, list[Candidate]] = {}
+        self._rejected: dict[str, list[Rejected]] = {}
+        self._special: dict[str, int] = {}
+        self._masks: dict[tuple[str, str], int] = {}
+        self._needs: dict[tuple[str, int], list[Need]] = {}
+
+    # What the solver asks.
+
+    def size(self, identifier: str) -> int:
+        if identifier.startswith(EXCLUSION):
+            return 2
+        return len(self.candidates(identifier))
+
+    def needs(self, identifier: str, index: int) -> Sequence[Need]:
+        if identifier.startswith(EXCLUSION):
+            return ()
+        key = identifier, index
+        if key not in self._needs:
+            self._needs[key] = list(self._work_out_needs(identifier, index))
+        return self._needs[key]
+
+    # What everyone else asks.
+
+    @property
+    def visited(self) -> int:
+        """How many candidates were asked for their needs."""
+        return len(self._needs)
+
+    def candidates(self, identifier: str) -> list[Candidate]:
+        """The candidates behind an identifier (a name, with one extra in brackets at most), best first."""
+        name = identifier.partition("[")[0]
+        if name not in self._candidates:
+            self._meet(name)
+        return self._candidates[name]
+
+    def rejected(self, name: str) -> list[Rejected]:
+        """The releases of a project that are no candidates, oldest first."""
+        self.candidates(name)
+        return self._rejected.get(name, [])
+
+    def tags_of(self, name: str, version: str) -> Sequence[str]:
+        """The tags of all wheels of a release, for this target or any other."""
+        return next((release.tags for release in self._releases(name) if release.version == version), ())
+
+    def mask(self, name: str, specifier: str) -> int:
+        """The candidates that satisfy a specifier set."""
+        key = name, specifier
+        if key not in self._masks:
+            self._masks[key] = self._work_out_mask(name, specifier)
+        return self._masks[key]
+
+    def statements(self, candidate: Candidate) -> Iterator[Statement]:
+        """The statements of the matrix that speak of this candidate on this target."""
+        return self.matrix.speaking_of(candidate, self.target)
+
+    def require(self, dependency: Dependency, reason: object) -> Iterator[Need]:
+        """What a requirement comes to: the package itself, and each extra asked for."""
+        name = dependency.name
+        if name.startswith(HOST_PREFIX) and name not in self._host:
+            return
+        mask = self.mask(name, dependency.specifier)
+        yield Need(name, mask, reason)
+        yield from (Need(f"{name}[{extra}]", mask, reason) for extra in dependency.extras)
+
+    # How it is worked out.
+
+    @cached_property
+    def _host(self) -> dict[str, str | None]:
+        return self.target.host()
+
+    @cached_property
+    def _forbidden(self) -> dict[str, list[tuple[int, Statement, Dependency]]]:
+        """What rules forbid, by the name of what is forbidden; numbered as ``matrix.forbidding``."""
+        found: dict[str, list[tuple[int, Statement, Dependency]]] = {}
+        for number, statement in enumerate(self.matrix.forbidding()):
+            for dependency in statement.forbids:
+                found.setdefault(dependency.name, []).append((number, statement, dependency))
+        return found
+
+    @cached_property
+    def _forbidding(self) -> dict[str, list[tuple[int, Statement]]]:
+        found: dict[str, list[tuple[int, Statement]]] = {}
+        for number, statement in enumerate(self.matrix.forbidding()):
+            found.setdefault(statement.when.name, []).append((number, statement))
+        return found
+
+    def _meet(self, name: str) -> None:
+        if is_virtual(name):
+            self._candidates[name] = [Candidate(name, Version(text)) for text in self._virtual(name)]
+            return
+        try:
+            releases = self._releases(name)
+        except UnknownPackage as error:
+            self.unknown[name] = error
+            releases = ()
+        candidates, rejected = self._sieve.sort(name, releases)
+        never = {
+            candidate.version: statement
+            for candidate in candidates
+            for statement in self.matrix.speaking_of(candidate, self.target, never=True)
+        }
+        rejected += [Rejected(str(version), "never", statement.rule) for version, statement in never.items()]
+        kept = [candidate for candidate in candidates if candidate.version not in never]
+        special = self._sieve.special(name, candidates)
+        self._candidates[name] = kept
+        self._rejected[name] = rejected
+        self._special[name] = sum(
+            1 << index for index, candidate in enumerate(kept) if candidate.version in special
+        )
+
+    def _virtual(self, name: str) -> Iterable[str]:
+        if name == BUILD_CUDA:
+            builds = {cuda_version(candidate.build) for candidate in self.candidates("torch")}
+            return sorted({"0", *(build for build in builds if build)}, key=Version, reverse=True)
+        version = self._host.get(name)
+        return () if version is None else (version,)
+
+    def _work_out_mask(self, name: str, specifier: str) -> int:
+        candidates = self.candidates(name)
+        special = self._special.get(name, 0)
+        if not specifier:
+            return full(len(candidates)) & ~special
+        admitted = specifier_set(specifier)
+        mask = 0
+        for index, candidate in enumerate(candidates):
+            if admitted.contains(candidate.version):
+                mask |= 1 << index
+        if special & mask and not (mentions_prerelease(specifier) or is_exact(specifier)):
+            mask &= ~special
+        return mask
+
+    def _work_out_needs(self, identifier: str, index: int) -> Iterator[Need]:
+        name, _, extra = identifier.rstrip("]").partition("[")
+        candidate = self.candidates(name)[index]
+        version = str(candidate.version)
+        if extra:
+            yield Need(name, 1 << index, SameRelease(name, version))
+        if candidate.release is not None:
+            for dependency in candidate.release.dependencies(candidate.wheel) or ():
+                if self.target.holds(dependency.marker, extra) and not (
+                    extra and self.target.holds(dependency.marker)
+                ):
+                    for replaced in self._overrides.get(dependency.name, (dependency,)):
+                        yield from self.require(replaced, Declared(name, version, dependency))
+        if not extra:
+            yield from self._needs_of_rules(candidate, version)
+
+    def _needs_of_rules(self, candidate: Candidate, version: str) -> Iterator[Need]:
+        name = candidate.name
+        cuda = cuda_version(candidate.build)
+        if name == "torch" and cuda:
+            yield Need(BUILD_CUDA, self.mask(BUILD_CUDA, f"=={cuda}"), Built(version, cuda))
+        for statement in self.statements(candidate):
+            for dependency in statement.needs:
+                if statement.optional and self._host.get(dependency.name) is None:
+                    continue
+                needed = filled(dependency, candidate.build)
+                if self.target.holds(needed.marker):
+                    yield from self.require(needed, Ruled(name, version, statement, needed))
+        yield from self._exclusions(candidate, version)
+
+    def _exclusions(self, candidate: Candidate, version: str) -> Iterator[Need]:
+        name = candidate.name
+        if name in self._forbidding:
+            speaking = set(map(id, self.statements(candidate)))
+            for number, statement in self._forbidding[name]:
+                if id(statement) in speaking:
+                    yield Need(f"{EXCLUSION}{number}", 0b01, Ruled(name, version, statement, None))
+        for number, statement, dependency in self._forbidden.get(name, ()):
+            if self.target.holds(dependency.marker) and specifier_set(dependency.specifier).contains(
+                candidate.version
+            ):
+                yield Need(f"{EXCLUSION}{number}", 0b10, Ruled(name, version, statement, None))
