@@ -31,6 +31,9 @@ class Universe:
         self.visited.add((identifier, index))
         return self.candidates[identifier][index]
 
+    def learn(self, solution: dict[str, int]) -> bool:
+        return False
+
 
 def random_universe(rng: random.Random, *, cyclic: bool) -> tuple[Universe, list[Need], dict[str, int]]:
     names = [f"p{number}" for number in range(rng.randint(2, 6))]

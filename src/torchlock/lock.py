@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from torchlock.audit import judge
 from torchlock.errors import InputError, UnknownPackage
-from torchlock.matrix import HOST_PREFIX, is_virtual
+from torchlock.matrix import HOST_PREFIX, is_virtual, specifier_set
 from torchlock.solve.candidates import Policy, is_exact, mentions_prerelease
-from torchlock.solve.core import Unit, demands
+from torchlock.solve.core import Unit, anchors, demands
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.reasons import Asked, Declared, Ruled
 from torchlock.solve.universe import Universe
@@ -70,6 +70,10 @@ class HostNote:
     version: str
     statement: Statement
 
+    def admits(self, version: str) -> bool:
+        """Whether this version of the library serves; one that nobody knows is taken to."""
+        return not version or specifier_set(self.specifier).contains(version)
+
 
 @dataclass(frozen=True)
 class Lock:
@@ -117,7 +121,7 @@ def lock(
         for root in unit.roots:
             if root.identifier in universe.unknown:
                 raise _unknown(universe.unknown[root.identifier], unit)
-    solution = resolve(universe, *demands(units))
+    solution = resolve(universe, *demands(units), anchors(universe, units))
     if solution is None:
         return Conflict(universe, tuple(units))
     chosen = {

@@ -128,9 +128,10 @@ class Matrix:
             self._statements[name] = [self._statement(row) for row in self._rows.get(name, ())]
         return self._statements[name]
 
-    def names(self) -> list[str]:
-        """The names that any statement's ``when`` speaks of."""
-        return list(self._rows)
+    def named(self) -> set[str]:
+        """The names that any statement speaks of or forbids."""
+        forbidden = {item[0] for rows in self._rows.values() for row in rows for item in row.get("forbids", ())}
+        return {*self._rows, *forbidden}
 
     def speaking_of(self, pinned: Pinned, target: Target, *, never: bool = False) -> Iterator[Statement]:
         """The statements that speak of this release, as it is installed on this target (or only the *never*)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.lock import dependency_of
-from torchlock.solve.core import Unit, demands
+from torchlock.solve.core import Unit, anchors, demands
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import GaveUp
 
@@ -40,7 +40,7 @@ def _without(conflict: Conflict, loosened: Sequence[Unit]) -> Solution | None:
     universe = conflict.universe
     units = [_loose(unit, universe) if unit in loosened else unit for unit in conflict.units]
     try:
-        return resolve(universe, *demands(units))
+        return resolve(universe, *demands(units), anchors(universe, units))
     except GaveUp:
         return None
 

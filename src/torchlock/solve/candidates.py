@@ -27,6 +27,7 @@ class Release(Protocol):
     ``live`` releases have to be asked for their dependencies over the network.
     """
 
+    live: bool
     name: str
     version: str
     tags: Sequence[str]

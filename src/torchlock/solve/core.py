@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from torchlock.solve.problem import Need, Problem
+    from torchlock.solve.universe import Universe
     from torchlock.words import Written
 
 
@@ -33,20 +34,27 @@ def demands(units: Iterable[Unit]) -> tuple[list[Need], dict[str, int]]:
     return roots, limits
 
 
-def possible(problem: Problem, units: Iterable[Unit]) -> bool:
+def anchors(universe: Universe, units: Iterable[Unit]) -> Problem:
+    """The universe seen from what the user names and what rules speak of."""
+    asked = (need.identifier.partition("[")[0] for unit in units for need in unit.roots)
+    return universe.anchored({*asked, *universe.matrix.named()})
+
+
+def possible(problem: Universe, units: Sequence[Unit]) -> bool:
     """Whether anything satisfies these lines.
 
     Raises:
         GaveUp: the search reached its limit.
     """
     try:
+        propagate(anchors(problem, units), *demands(units))
         domains = propagate(problem, *demands(units))
     except Wipeout:
         return False
     return solvable(domains) is not None
 
 
-def guilty(problem: Problem, units: Sequence[Unit]) -> list[Unit]:
+def guilty(problem: Universe, units: Sequence[Unit]) -> list[Unit]:
     """A smallest impossible set of an impossible list of lines: without any one of them the rest is possible.
 
     QuickXplain (Junker 2004): as many trials as the set has lines, times the logarithm of the list.
@@ -55,7 +63,7 @@ def guilty(problem: Problem, units: Sequence[Unit]) -> list[Unit]:
     return [unit for unit in units if id(unit) in kept]
 
 
-def _explain(problem: Problem, ground: list[Unit], units: list[Unit], *, tested: bool) -> list[Unit]:
+def _explain(problem: Universe, ground: list[Unit], units: list[Unit], *, tested: bool) -> list[Unit]:
     if not tested and not possible(problem, ground):
         return []
     if len(units) == 1:

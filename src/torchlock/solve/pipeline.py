@@ -15,25 +15,44 @@ if TYPE_CHECKING:
     from torchlock.solve.problem import Need, Problem, Solution
 
 
-def resolve(problem: Problem, roots: Sequence[Need], limits: Mapping[str, int]) -> Solution | None:
+def resolve(
+    problem: Problem,
+    roots: Sequence[Need],
+    limits: Mapping[str, int],
+    anchored: Problem | None = None,
+) -> Solution | None:
     """The newest-first solution, verified; None if there is none.
 
-    The first search works out only the candidates it meets, which is all that most inputs need. Propagation
-    looks at every candidate within reach, and alone settles nearly all inputs that cannot be solved.
+    ``anchored`` is the same problem with fewer needs, cheap to look at whole: what is impossible there is
+    struck out first, so that the search rarely meets a conflict. The search works out only the candidates
+    it meets, which is all that most inputs need. Full propagation looks at every candidate within reach, and
+    alone settles nearly all of the inputs that are left.
 
     Raises:
         GaveUp: the search reached its limit.
     """
-    solution = search(problem, roots, limits)
-    if solution is not None and straight(problem, roots, limits, solution):
-        return solution
     try:
-        domains = propagate(problem, roots, limits)
+        if anchored is not None:
+            limits = {**limits, **propagate(anchored, roots, limits).left}
+        solution = search(problem, roots, limits)
+        if solution is not None and straight(problem, roots, limits, solution):
+            return solution
+        while (solution := _settle(problem, roots, limits)) is not None and problem.learn(solution):
+            pass
     except Wipeout:
         return None
+    if solution is not None and (wrong := list(violations(problem, roots, limits, solution))):
+        raise AssertionError(f"the solver contradicts itself: {'; '.join(wrong)}")
+    return solution
+
+
+def _settle(problem: Problem, roots: Sequence[Need], limits: Mapping[str, int]) -> Solution | None:
+    """The newest-first solution as far as needs are known: those of releases on live indexes may not be.
+
+    A solution that turns out to hold what was known only in part is looked for again once that is learned.
+    """
+    domains = propagate(problem, roots, limits)
     solution = search(problem, roots, domains.left)
     if solution is None or not straight(problem, roots, domains.left, solution):
         solution = newest_first(problem, roots, domains)
-    if solution is not None and (wrong := list(violations(problem, roots, limits, solution))):
-        raise AssertionError(f"the solver contradicts itself: {'; '.join(wrong)}")
     return solution

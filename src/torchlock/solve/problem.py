@@ -21,13 +21,16 @@ class Need(NamedTuple):
 
 
 class Problem(Protocol):
-    """A universe of candidates. Both answers may be worked out late; they never change."""
+    """A universe of candidates. Answers may be worked out late."""
 
     def size(self, identifier: str) -> int:
         """How many candidates there are."""
 
     def needs(self, identifier: str, index: int) -> Sequence[Need]:
-        """What the candidate requires. Called once per candidate and solve: remember what is dear."""
+        """What the candidate is known to require. Asked often: remember what is dear."""
+
+    def learn(self, solution: Mapping[str, int]) -> bool:
+        """Find out all that these candidates require; whether that added anything to what was known."""
 
 
 # The chosen candidate of every identifier that is needed.

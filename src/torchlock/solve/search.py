@@ -73,6 +73,7 @@ class Provider(AbstractProvider[Need, Chosen, str]):
         return bool(requirement.mask >> candidate.number & 1)
 
     def get_dependencies(self, candidate: Chosen) -> Sequence[Need]:
+        self._problem.learn({candidate.identifier: candidate.number})
         needs = self._problem.needs(candidate.identifier, candidate.number)
         for need in needs:
             self._met.setdefault(need.identifier, len(self._met))

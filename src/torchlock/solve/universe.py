@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from torchlock.matrix import Matrix, Statement
     from torchlock.solve.candidates import Policy, Release
+    from torchlock.solve.problem import Problem
     from torchlock.target import Target
     from torchlock.words import Dependency
 
@@ -61,6 +62,7 @@ class Universe:
         self._special: dict[str, int] = {}
         self._masks: dict[tuple[str, str], int] = {}
         self._needs: dict[tuple[str, int], list[Need]] = {}
+        self._learned: set[tuple[str, Version]] = set()
 
     # What the solver asks.
 
@@ -74,8 +76,28 @@ class Universe:
             return ()
         key = identifier, index
         if key not in self._needs:
-            self._needs[key] = list(self._work_out_needs(identifier, index))
+            if not self._known(identifier, index):
+                return ()
+            self._needs[key] = list(self._work_out_needs(identifier, index, None))
         return self._needs[key]
+
+    def learn(self, solution: Mapping[str, int]) -> bool:
+        """Ask live indexes what these candidates require; whether any had to be asked."""
+        new = [
+            self.candidates(identifier)[index]
+            for identifier, index in solution.items()
+            if not self._known(identifier, index)
+        ]
+        for candidate in new:
+            self._learned.add((candidate.name, candidate.version))
+        return bool(new)
+
+    def anchored(self, names: Iterable[str]) -> Problem:
+        """The same universe seen narrowly: of all needs only those on these packages and on virtual ones.
+
+        What is impossible there is impossible in the whole, and it is found without a look at the rest.
+        """
+        return _Anchored(self, frozenset(names))
 
     # What everyone else asks.
 
@@ -142,6 +164,14 @@ class Universe:
             found.setdefault(statement.when.name, []).append((number, statement))
         return found
 
+    def _known(self, identifier: str, index: int) -> bool:
+        """Whether a candidate's requirements are at hand, without asking an index."""
+        if identifier.startswith(EXCLUSION):
+            return True
+        candidate = self.candidates(identifier)[index]
+        live = candidate.release is not None and candidate.release.live
+        return not live or (candidate.name, candidate.version) in self._learned
+
     def _meet(self, name: str) -> None:
         if is_virtual(name):
             self._candidates[name] = [Candidate(name, Version(text)) for text in self._virtual(name)]
@@ -187,29 +217,33 @@ class Universe:
             mask &= ~special
         return mask
 
-    def _work_out_needs(self, identifier: str, index: int) -> Iterator[Need]:
+    def _work_out_needs(self, identifier: str, index: int, names: frozenset[str] | None) -> Iterator[Need]:
+        """The needs of a candidate; with ``names``, only those on these packages and on virtual ones."""
         name, _, extra = identifier.rstrip("]").partition("[")
         candidate = self.candidates(name)[index]
         version = str(candidate.version)
         if extra:
             yield Need(name, 1 << index, SameRelease(name, version))
-        if candidate.release is not None:
-            for dependency in candidate.release.dependencies(candidate.wheel) or ():
-                if self.target.holds(dependency.marker, extra) and not (
-                    extra and self.target.holds(dependency.marker)
-                ):
-                    for replaced in self._overrides.get(dependency.name, (dependency,)):
-                        yield from self.require(replaced, Declared(name, version, dependency))
+        for dependency in candidate.dependencies:
+            if names is not None and dependency.name not in names:
+                continue
+            if self.target.holds(dependency.marker, extra) and not (
+                extra and self.target.holds(dependency.marker)
+            ):
+                for replaced in self._overrides.get(dependency.name, (dependency,)):
+                    yield from self.require(replaced, Declared(name, version, dependency))
         if not extra:
-            yield from self._needs_of_rules(candidate, version)
+            yield from self._needs_of_rules(candidate, version, names)
 
-    def _needs_of_rules(self, candidate: Candidate, version: str) -> Iterator[Need]:
+    def _needs_of_rules(self, candidate: Candidate, version: str, names: frozenset[str] | None) -> Iterator[Need]:
         name = candidate.name
-        cuda = cuda_version(candidate.build)
-        if name == "torch" and cuda:
+        cuda = cuda_version(candidate.build) if name == "torch" else None
+        if cuda:
             yield Need(BUILD_CUDA, self.mask(BUILD_CUDA, f"=={cuda}"), Built(version, cuda))
         for statement in self.statements(candidate):
             for dependency in statement.needs:
+                if names is not None and dependency.name not in names and not is_virtual(dependency.name):
+                    continue
                 if statement.optional and self._host.get(dependency.name) is None:
                     continue
                 needed = filled(dependency, candidate.build)
@@ -229,3 +263,26 @@ class Universe:
                 candidate.version
             ):
                 yield Need(f"{EXCLUSION}{number}", 0b10, Ruled(name, version, statement, None))
+
+
+class _Anchored:
+    """A universe of which only some needs are seen."""
+
+    def __init__(self, universe: Universe, names: frozenset[str]) -> None:
+        self._universe = universe
+        self._names = names
+        self._needs: dict[tuple[str, int], list[Need]] = {}
+
+    def size(self, identifier: str) -> int:
+        return self._universe.size(identifier)
+
+    def needs(self, identifier: str, index: int) -> Sequence[Need]:
+        if identifier.startswith(EXCLUSION) or not self._universe._known(identifier, index):
+            return ()
+        key = identifier, index
+        if key not in self._needs:
+            self._needs[key] = list(self._universe._work_out_needs(identifier, index, self._names))
+        return self._needs[key]
+
+    def learn(self, solution: Mapping[str, int]) -> bool:
+        return False

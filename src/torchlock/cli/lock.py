@@ -1,0 +1,246 @@
+"""``torchlock lock``: read, solve, write."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torchlock import __version__
+from torchlock.cli.main import FOUND, OK
+from torchlock.cli.target import target_of
+from torchlock.errors import InputError
+from torchlock.lock import Conflict, Lock, Options, lock
+from torchlock.matrix import Matrix
+from torchlock.words import Inputs, Origin
+
+if TYPE_CHECKING:
+    import argparse
+
+    from torchlock.cli.streams import Voice
+    from torchlock.sources import Sources
+    from torchlock.systems import System
+
+# What does not change the result, and so does not belong into the command that the lock names.
+_TRANSIENT = {"-U", "--upgrade", "--check", "--dry-run", "-q", "--quiet", "-v", "--verbose", "--refresh", "--json"}
+_TRANSIENT_WITH_VALUE = {"-P", "--upgrade-package", "--color", "--cache-dir"}
+
+
+def run(arguments: argparse.Namespace, voice: Voice) -> int:
+    """Carry the command out; returns its exit code.
+
+    Raises:
+        TorchlockError: input that cannot be used, or an index that fails.
+    """
+    if arguments.check and not arguments.output:
+        raise InputError("--check compares with a file", hint="name it with -o FILE")
+    target, system = target_of(arguments)
+    inputs = _inputs(arguments)
+    for note in inputs.notes:
+        voice.say("note", note)
+    matrix = Matrix()
+    sources = _sources(arguments, inputs, voice)
+    result = lock(inputs, target, _options(arguments), matrix, sources.releases)
+    voice.clear()
+    if isinstance(result, Conflict):
+        _report(result, voice)
+        return FOUND
+    for note in [*result.notes, *sources.notes]:
+        voice.say("note", note)
+    return _write(result, arguments, inputs, sources, system, matrix.date, voice)
+
+
+def _inputs(arguments: argparse.Namespace) -> Inputs:
+    from torchlock import read
+
+    files = list(arguments.files)
+    if not files and not arguments.requirements:
+        files = [name for name in ("pyproject.toml", "requirements.in") if Path(name).is_file()][:1]
+        if not files:
+            raise InputError(
+                "nothing to lock: no requirement was given, and there is no pyproject.toml or requirements.in here",
+                hint="torchlock lock torchaudio, or torchlock lock -r FILE",
+            )
+    parts = [
+        read.read_file(file, extras=arguments.extras, groups=arguments.groups, all_extras=arguments.all_extras)
+        for file in files
+    ]
+    if (arguments.extras or arguments.groups or arguments.all_extras) and not files:
+        raise InputError("--extra and --group belong to a project file", hint="name it with -r pyproject.toml")
+    asked = Inputs(
+        requirements=[read.parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements]
+    )
+    inputs = read.merge(asked, *parts)
+    for file in arguments.constraints:
+        inputs.constraints += read.read_constraints(file)
+    for file in arguments.overrides:
+        inputs.overrides += read.read_overrides(file)
+    return inputs
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    return Options(
+        pre=arguments.pre,
+        allow_sdist=arguments.allow_sdist,
+        lowest=arguments.prefer == "lowest",
+        exclude_newer=_moment(arguments.exclude_newer),
+        preferred=_preferred(arguments),
+    )
+
+
+def _moment(text: str | None) -> str | None:
+    """A day (its first moment) or an ISO 8601 time as an ISO 8601 time in UTC."""
+    if text is None:
+        return None
+    from datetime import datetime, timezone
+
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise InputError(f"--exclude-newer: {text!r} is no date", hint="like 2025-03-31") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _preferred(arguments: argparse.Namespace) -> dict[str, str]:
+    """The pins of the existing output file that the user wants kept."""
+    if arguments.upgrade or not arguments.output or not Path(arguments.output).exists():
+        return {}
+    from packaging.utils import canonicalize_name
+
+    from torchlock import read
+
+    released = {canonicalize_name(name) for name in arguments.upgrade_packages}
+    try:
+        existing = read.read_file(arguments.output)
+    except InputError as error:
+        error.hint = "--upgrade makes a new lock without reading the old one"
+        raise
+    pins: dict[str, str] = {}
+    for written in existing.requirements:
+        if written.requirement is None or canonicalize_name(written.requirement.name) in released:
+            continue
+        for clause in written.requirement.specifier:
+            if clause.operator == "==":
+                pins[canonicalize_name(written.requirement.name)] = clause.version
+    return pins
+
+
+def _sources(arguments: argparse.Namespace, inputs: Inputs, voice: Voice) -> Sources:
+    from torchlock.sources import Sources
+
+    return Sources(
+        index_url=arguments.index_url or inputs.index_url,
+        extra_index_urls=[*arguments.extra_index_urls, *inputs.extra_index_urls],
+        find_links=inputs.find_links,
+        no_index=inputs.no_index,
+        offline=arguments.offline,
+        refresh=arguments.refresh,
+        cache_dir=arguments.cache_dir,
+        report=voice.progress,
+    )
+
+
+def _write(
+    result: Lock,
+    arguments: argparse.Namespace,
+    inputs: Inputs,
+    sources: Sources,
+    system: System | None,
+    data_date: str,
+    voice: Voice,
+) -> int:
+    from torchlock.write import lock_json, requirements_txt
+
+    text = requirements_txt.render(
+        result,
+        command=_command(arguments.argv),
+        data_date=data_date,
+        system=system,
+        options=sources.option_lines,
+        hashes=not arguments.no_hashes,
+        annotate=not arguments.no_annotate,
+    )
+    if arguments.check:
+        return _check(text, arguments.output, voice)
+    if arguments.output and not arguments.dry_run:
+        from torchlock.write.atomic import write_text
+
+        write_text(arguments.output, text)
+    if arguments.json:
+        text = lock_json.render(result, indexes=sources.indexes, data_date=data_date, version=__version__)
+    if arguments.json or arguments.dry_run or not arguments.output:
+        sys.stdout.write(text)
+    if arguments.output and not arguments.dry_run:
+        voice.say("note", f"{len(result.pins)} packages locked in {arguments.output} for {result.target}")
+    return OK
+
+
+def _check(text: str, output: str, voice: Voice) -> int:
+    from difflib import unified_diff
+
+    from torchlock.read.text import read_text
+
+    old = read_text(output) if Path(output).exists() else ""
+    if _settled(old) == _settled(text):
+        return OK
+    lines = unified_diff(
+        _settled(old).splitlines(keepends=True),
+        _settled(text).splitlines(keepends=True),
+        output,
+        f"{output} (new)",
+    )
+    sys.stdout.writelines(lines)
+    voice.say("error", f"{output} is not up to date with its input")
+    voice.say("hint", "run the same command without --check")
+    return FOUND
+
+
+def _settled(text: str) -> str:
+    """Without the lines that name the command and the program's version, which change nothing."""
+    return re.sub(r"\A# This file was made by torchlock.*\n#     .*\n", "", text.replace("\r\n", "\n"))
+
+
+def _command(argv: list[str]) -> str:
+    """The command as the lock names it: what does not change the result, and passwords, left out."""
+    kept: list[str] = []
+    skip = False
+    for word in argv:
+        name = word.partition("=")[0]
+        if skip:
+            skip = False
+        elif name in _TRANSIENT_WITH_VALUE:
+            skip = "=" not in word
+        elif word not in _TRANSIENT:
+            kept.append(re.sub(r"(https?://)[^/@\s]*@", r"\1", word))
+    return shlex.join(["torchlock", *kept])
+
+
+def _report(conflict: Conflict, voice: Voice) -> None:
+    """Say on standard error which lines cannot stand together, why, and what would work."""
+    from torchlock.explain import explain
+    from torchlock.mend import nearest
+
+    voice.progress("finding out why")
+    explanation = explain(conflict)
+    target = conflict.universe.target
+    units = explanation.units
+    headline = f"no solution for {target}"
+    voice.say("error", f"{headline}: these cannot stand together" if len(units) > 1 else f"{headline}")
+    for unit in units:
+        voice.line(f"  {unit.written.origin}: {unit.written.origin.text.strip()}")
+    voice.line("because")
+    for number, step in enumerate(explanation.steps, 1):
+        voice.line(f"  {number}. {step}")
+    if explanation.sources:
+        voice.line("sources")
+        for source in explanation.sources:
+            voice.line(f"  {source.kind} {source.date}: {source.address}")
+    suggestions = nearest(conflict, units)
+    if suggestions:
+        voice.line("what would work")
+        for suggestion in suggestions:
+            voice.line(f"  - {suggestion}")

@@ -1,0 +1,81 @@
+"""Dispatch, and the price of every kind of failure, fixed in one place."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torchlock.cli.streams import Voice
+
+OK, FOUND, UNUSABLE, BUG, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command and return the exit code of the contract.
+
+    0 done; 1 no solution, or a finding of severity error; 2 wrong use or unreadable input; 3 a bug of ours;
+    130 interrupted.
+    """
+    if list(argv) in (["--version"], ["-V"]):
+        from torchlock import __version__
+
+        print(f"torchlock {__version__}")
+        return OK
+    from torchlock.cli.parser import parse
+    from torchlock.cli.streams import Voice
+    from torchlock.errors import TorchlockError
+
+    voice = Voice()
+    try:
+        arguments = parse(argv)
+        voice = Voice(color=arguments.color, quiet=arguments.quiet, verbose=arguments.verbose)
+        code: int = arguments.run(arguments, voice)
+        sys.stdout.flush()
+    except TorchlockError as error:
+        return _unusable(error, voice)
+    except KeyboardInterrupt:
+        voice.clear()
+        voice.say("error", "interrupted; nothing was changed")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except OSError as error:
+        voice.say("error", f"{error.filename or 'standard output'}: {error.strerror or error}")
+        return UNUSABLE
+    except Exception:
+        return _bug(argv, voice)
+    return code
+
+
+def _unusable(error: Exception, voice: Voice) -> int:
+    voice.say("error", str(error))
+    hint = getattr(error, "hint", None)
+    if hint:
+        voice.say("hint", hint)
+    return UNUSABLE
+
+
+def _bug(argv: Sequence[str], voice: Voice) -> int:
+    """Apologise, and keep the traceback where it can be sent from."""
+    import platform
+    import tempfile
+    import traceback
+
+    from torchlock import __version__
+
+    text = (
+        f"torchlock {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+        f"arguments: {list(argv)}\n\n{traceback.format_exc()}"
+    )
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="torchlock-", suffix=".log", delete=False, encoding="utf-8"
+    ) as file:
+        file.write(text)
+    voice.say("error", "this is a bug of torchlock; sorry. Nothing was written")
+    voice.say("hint", f"please report it with {file.name} (read it first: it holds your arguments)")
+    return BUG

@@ -1,0 +1,287 @@
+"""The arguments of every command, and where their defaults come from."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from torchlock import __version__
+from torchlock.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_LOCK_EPILOG = """\
+examples:
+  torchlock lock torchaudio soundfile -o requirements.txt
+  torchlock lock -r requirements.in --python 3.12 --platform linux-x86_64 -o requirements.txt
+  torchlock lock --system debian-12 -o requirements.txt     (./pyproject.toml or ./requirements.in)
+  torchlock lock -r requirements.in -o requirements.txt --check
+
+exit codes: 0 locked, 1 no solution (or --check found a difference), 2 input that cannot be used
+"""
+
+
+_DESCRIPTION = """\
+Environments of the PyTorch audio stack that load.
+
+commands:
+  lock    pin and hash what some requirements come to, so that it installs and torchaudio imports
+
+torchlock COMMAND --help tells more.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with wrong use as an InputError so that it ends like every other."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(message, hint=f"{self.prog} --help shows what there is")
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Read the command line; options that are not on it come from the environment, then from pyproject.toml.
+
+    ``run`` of the answer is the command: it takes the answer and a Voice, and returns an exit code.
+
+    Raises:
+        InputError: wrong use, or a default that is none.
+        SystemExit: --help or --version was given.
+    """
+    position = next((index for index, word in enumerate(argv) if word in _COMMANDS), None)
+    if position is None:
+        _top().parse_args(argv if argv else ["--help"])
+        raise InputError("no command was given", hint="torchlock --help shows what there is")
+    parser, run = _COMMANDS[argv[position]]()
+    parser.set_defaults(**defaults(parser))
+    arguments = parser.parse_intermixed_args([*argv[:position], *argv[position + 1 :]])
+    arguments.run = run
+    arguments.argv = list(argv)
+    return arguments
+
+
+def _top() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="torchlock", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("-V", "--version", action="version", version=f"torchlock {__version__}")
+    _add_common(parser)
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("messages")
+    volume = group.add_mutually_exclusive_group()
+    volume.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
+    volume.add_argument("-v", "--verbose", action="store_true", help="say every step")
+    group.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
+
+
+def _add_target(parser: argparse.ArgumentParser) -> None:
+    from torchlock.target import PLATFORMS
+
+    group = parser.add_argument_group("target: what the result must load on")
+    group.add_argument(
+        "--python",
+        metavar="VERSION",
+        help="3.11, 3.11.7, 3.13t, or the path of an interpreter (default: the running one)",
+    )
+    group.add_argument(
+        "--platform",
+        metavar="NAME",
+        default="host",
+        help=f"host, {', '.join(PLATFORMS)}; or with a floor: manylinux_2_28_x86_64, macosx_14_0_arm64 (default: host)",
+    )
+    group.add_argument(
+        "--accelerator",
+        metavar="NAME",
+        default="pypi",
+        help="which builds: pypi takes whatever the public index's own wheels are (the only one for now)",
+    )
+    group.add_argument(
+        "--system",
+        metavar="NAME",
+        default="none",
+        help="a distribution release whose libraries count: debian-12, ubuntu-24.04, macos-homebrew, …, host, "
+        "or none (default: none)",
+    )
+    group.add_argument(
+        "--system-lib",
+        metavar="NAME=VERSION",
+        action="append",
+        default=[],
+        help="a library of the target, over --system: ffmpeg=6.1, libsndfile=none, glibc=2.31 (repeatable)",
+    )
+
+
+def _lock_parser() -> tuple[argparse.ArgumentParser, Callable[..., int]]:
+    from torchlock.cli.lock import run
+
+    parser = _Parser(
+        prog="torchlock lock",
+        description="Pin and hash what some requirements come to on one target, by metadata and by what metadata "
+        "does not say.",
+        epilog=_LOCK_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    _add_inputs(parser)
+    _add_target(parser)
+    _add_choice(parser)
+    _add_sources(parser)
+    _add_output(parser)
+    _add_common(parser)
+    return parser, run
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("input (default: ./pyproject.toml or ./requirements.in)")
+    group.add_argument("requirements", nargs="*", metavar="REQUIREMENT", help='like "torch>=2.4" torchaudio')
+    add = group.add_argument
+    add(
+        "-r",
+        "--requirement",
+        action="append",
+        default=[],
+        metavar="FILE",
+        dest="files",
+        help="requirements.in/.txt, pyproject.toml, setup.cfg, a script with inline metadata; - for stdin",
+    )
+    add(
+        "-c",
+        "--constraint",
+        action="append",
+        default=[],
+        metavar="FILE",
+        dest="constraints",
+        help="limit versions without asking for packages",
+    )
+    add(
+        "--override",
+        action="append",
+        default=[],
+        metavar="FILE",
+        dest="overrides",
+        help="replace every requirement on the packages named in this file",
+    )
+    add("--extra", action="append", default=[], metavar="NAME", dest="extras", help="an extra of the project")
+    add("--all-extras", action="store_true", help="every extra of the project")
+    add("--group", action="append", default=[], metavar="NAME", dest="groups", help="a dependency group (PEP 735)")
+
+
+def _add_choice(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("choice of versions")
+    add = group.add_argument
+    add("-U", "--upgrade", action="store_true", help="forget the pins of the existing output file")
+    add(
+        "-P",
+        "--upgrade-package",
+        action="append",
+        default=[],
+        metavar="NAME",
+        dest="upgrade_packages",
+        help="forget this pin of the existing output file",
+    )
+    add("--pre", action="store_true", help="let pre-releases count")
+    add("--prefer", choices=("highest", "lowest"), default="highest", help="default: highest")
+    add("--exclude-newer", metavar="DATE", help="as if nothing had been uploaded from this day or time on (UTC)")
+    add(
+        "--allow-sdist",
+        action="store_true",
+        help="accept source distributions where there is no wheel (never for the torch family)",
+    )
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("sources (default: the bundled catalogue, then the index for what it lacks)")
+    add = group.add_argument
+    add("-i", "--index-url", metavar="URL", help="ask this index, in place of the bundled catalogue")
+    add(
+        "--extra-index-url",
+        action="append",
+        default=[],
+        metavar="URL",
+        dest="extra_index_urls",
+        help="a further index, for names that no earlier source has",
+    )
+    add("--offline", action="store_true", help="never touch the network")
+    add("--refresh", action="store_true", help="ask the index for packages of the catalogue too")
+    add("--cache-dir", metavar="DIR", help="where answers of indexes are kept")
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("output")
+    add = group.add_argument
+    add(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write here; its pins are kept as long as they work (default: stdout)",
+    )
+    add("--no-hashes", action="store_true", help="leave the hashes out")
+    add("--no-annotate", action="store_true", help="leave out what asked for each package")
+    add("--json", action="store_true", help="describe the solution as JSON on standard output")
+    add("--check", action="store_true", help="write nothing; exit 1 and show the difference if -o would change")
+    add("--dry-run", action="store_true", help="write nothing; show what would be written")
+
+
+_COMMANDS: dict[str, Callable[[], tuple[argparse.ArgumentParser, Callable[..., int]]]] = {"lock": _lock_parser}
+
+
+def defaults(parser: argparse.ArgumentParser) -> dict[str, Any]:
+    """The user's own defaults: ``TORCHLOCK_*`` variables over ``[tool.torchlock]`` of ./pyproject.toml.
+
+    Raises:
+        InputError: a key that is no option, or a value that the option does not take.
+    """
+    options = {
+        action.option_strings[-1][2:]: action
+        for action in parser._actions
+        if action.option_strings and action.dest != "help"
+    }
+    found: dict[str, Any] = {}
+    for name, value in _configured().items():
+        if name not in options:
+            known = ", ".join(sorted(options))
+            raise InputError(
+                f"[tool.torchlock]: no option is called {name!r}", path=_PROJECT, hint=f"one of {known}"
+            )
+        found[options[name].dest] = _value(options[name], value, f"{_PROJECT}: [tool.torchlock] {name}")
+    for name, action in options.items():
+        variable = "TORCHLOCK_" + name.upper().replace("-", "_")
+        if os.environ.get(variable):
+            found[action.dest] = _value(action, os.environ[variable], variable)
+    return found
+
+
+_PROJECT = "pyproject.toml"
+
+
+def _configured() -> dict[str, Any]:
+    try:
+        with open(_PROJECT, "rb") as file:
+            raw = file.read()
+    except OSError:
+        return {}
+    if b"tool.torchlock" not in raw:
+        return {}
+    from torchlock.read.toml import parse_toml
+
+    table = parse_toml(raw, _PROJECT).get("tool", {}).get("torchlock", {})
+    return {str(name).replace("_", "-"): value for name, value in table.items()}
+
+
+def _value(action: argparse.Action, value: Any, where: str) -> Any:
+    """A default as its option would have read it from the command line."""
+    if action.nargs == 0:
+        words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+        known = words.get(str(value).lower())
+        if known is None:
+            raise InputError(f"{where}: {value!r} is neither true nor false")
+        return known
+    if isinstance(action.default, list):
+        return [str(item) for item in value] if isinstance(value, list) else str(value).split()
+    if action.choices is not None and value not in action.choices:
+        raise InputError(f"{where}: {value!r} is none of {', '.join(action.choices)}")
+    return str(value)

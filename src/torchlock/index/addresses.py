@@ -1,0 +1,83 @@
+"""Addresses of indexes and files: which machine, which credentials, and how to print one without them."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def redact(url: str) -> str:
+    """The address as it may be shown: without credentials, query (signatures live there) and fragment."""
+    if is_local(url):
+        return re.sub(r"[^/\\:]*:[^/\\]*@", "", url)  # an address whose scheme was forgotten
+    scheme, _, rest = url.partition("://")
+    authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
+    host = authority.rpartition("@")[2]
+    if not re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^:@]*)(:\d*)?", host):
+        return f"{scheme}://…"  # an unescaped character of a password may have ended the authority
+    path = re.split(r"[?#]", rest[len(authority) :], maxsplit=1)[0]
+    return f"{scheme}://{host}{path}"
+
+
+def bare(url: str) -> str:
+    """The address to ask: without credentials and fragment, with its query."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, parts.query, ""))
+
+
+def credentials(url: str) -> tuple[str, str] | None:
+    """User and password written into the address, percent escapes undone."""
+    userinfo, separator, _ = urlsplit(url).netloc.rpartition("@")
+    if not separator:
+        return None
+    user, _, password = userinfo.partition(":")
+    return unquote(user), unquote(password)
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port: credentials for one origin never go to another."""
+    parts = urlsplit(url)
+    port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+    return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
+
+
+def host(url: str) -> str:
+    """The name to show in progress: the host, or the path of a local index."""
+    return url if is_local(url) else urlsplit(bare(url)).netloc
+
+
+def is_local(url: str) -> bool:
+    """Whether this is a path or a ``file:`` address."""
+    return url.startswith("file:") or "://" not in url
+
+
+def local_path(url: str) -> Path:
+    """The path that a local address means; a plain path is taken as it is."""
+    if not url.startswith("file:"):
+        return Path(url)
+    path = unquote(urlsplit(url).path)
+    return Path(path.lstrip("/") if os.name == "nt" and re.match(r"/+[A-Za-z]:", path) else path)
+
+
+def file_url(path: Path) -> str:
+    """The ``file:`` address of an absolute path."""
+    text = path.as_posix()
+    return "file://" + quote(text if text.startswith("/") else f"/{text}")
+
+
+def unusable(url: str) -> str | None:
+    """Why an address can not be used, in words that do not repeat it; None if it can."""
+    if is_local(url):
+        return None
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return "cannot be read as a URL (percent-encode special characters of a password)"
+    if parts.scheme not in _DEFAULT_PORTS:
+        return f"has the scheme {parts.scheme}, which is none of http, https and file"
+    return None if parts.hostname else "names no host"

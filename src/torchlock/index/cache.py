@@ -1,0 +1,128 @@
+"""What indexes answered before, on disk: pages to ask about again, metadata that never changes.
+
+One file per entry: a line of JSON, then the body. Entries appear by ``os.replace``, so processes may share the
+folder; whatever does not read back whole counts as absent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+# How long a page counts as fresh if the index does not say.
+DEFAULT_MAX_AGE = 600
+
+
+class Page(NamedTuple):
+    """A page of an index and what HTTP said about it. Times are seconds since the epoch."""
+
+    url: str
+    content_type: str
+    body: bytes
+    stored_at: float
+    max_age: float = DEFAULT_MAX_AGE
+    etag: str = ""
+    last_modified: str = ""
+
+    def fresh(self, now: float) -> bool:
+        """Whether the page may be used without asking again (a clock set back makes it stale)."""
+        return 0 <= now - self.stored_at < self.max_age
+
+    def conditions(self) -> dict[str, str]:
+        """The headers that ask whether the page has changed."""
+        headers = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in headers.items() if value}
+
+
+def key(*parts: str) -> str:
+    """The name of an entry; addresses in it cannot be read back."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def default_folder(environ: Mapping[str, str] | None = None) -> Path:
+    """``TORCHLOCK_CACHE_DIR``, or torchlock's folder where this system keeps caches."""
+    environ = os.environ if environ is None else environ
+    if named := environ.get("TORCHLOCK_CACHE_DIR"):
+        return Path(named)
+    if sys.platform == "win32" and (local := environ.get("LOCALAPPDATA")):
+        return Path(local, "torchlock", "cache")
+    if shared := environ.get("XDG_CACHE_HOME"):
+        return Path(shared, "torchlock")
+    home = Path(environ.get("HOME") or Path.home())
+    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "torchlock"
+
+
+class Cache:
+    """A folder of entries. No failure of the disk ever stops the work: the first one is noted, once."""
+
+    def __init__(self, folder: Path, note: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._note = note
+        self._writable = True
+
+    def page(self, name: str) -> Page | None:
+        """The page stored under this key."""
+        found = self._read("pages", name)
+        if found is None:
+            return None
+        head, body = found
+        try:
+            return Page(body=body, **head)
+        except TypeError:
+            return None
+
+    def keep_page(self, name: str, page: Page) -> None:
+        head = page._asdict()
+        self._write("pages", name, head, head.pop("body"))
+
+    def metadata(self, name: str) -> str | None:
+        """The METADATA text stored under this key."""
+        found = self._read("metadata", name)
+        return None if found is None else found[1].decode()
+
+    def keep_metadata(self, name: str, text: str) -> None:
+        self._write("metadata", name, {}, text.encode())
+
+    def _path(self, kind: str, name: str) -> Path:
+        return self._folder / f"{kind}-v1" / name[:2] / name[2:]
+
+    def _read(self, kind: str, name: str) -> tuple[dict[str, Any], bytes] | None:
+        try:
+            line, _, body = self._path(kind, name).read_bytes().partition(b"\n")
+            head = json.loads(line)
+            if head.pop("sha256") != hashlib.sha256(body).hexdigest():
+                return None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+        return head, body
+
+    def _write(self, kind: str, name: str, head: dict[str, Any], body: bytes) -> None:
+        if not self._writable:
+            return
+        line = json.dumps({**head, "sha256": hashlib.sha256(body).hexdigest()}).encode()
+        try:
+            _replace(self._path(kind, name), line + b"\n" + body)
+        except OSError as error:
+            self._writable = False
+            self._note(f"the cache {self._folder} cannot be written ({error.strerror or error}); going on without")
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Put a whole file into place, readable by its owner alone, or leave nothing behind."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,176 @@
+"""Asking indexes: which files a project has, and what a file's metadata says."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.errors import UnknownPackage
+from torchlock.index import addresses, filenames, local
+from torchlock.index.cache import Cache, default_folder
+from torchlock.index.metadata import MetadataReader
+from torchlock.index.remote import NotCached, PageReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from torchlock.index.settings import IndexSettings
+    from torchlock.index.transport import Transport
+    from torchlock.words import File
+
+
+class Listing(NamedTuple):
+    """Files of one project, and the index or find-links location (without credentials) they came from."""
+
+    source: str
+    files: list[File]
+
+
+class Index:
+    """All configured indexes as one, each package taken from the first that has it.
+
+    Nothing is opened before the first question. ``notes`` grows while questions are answered: what the user
+    should know although the work goes on.
+    """
+
+    def __init__(
+        self,
+        settings: IndexSettings,
+        *,
+        offline: bool = False,
+        cache_dir: Path | None = None,
+        refresh: bool = False,
+        report: Callable[[str], None] = lambda sentence: None,
+    ) -> None:
+        """Args:
+        settings: where to ask and how.
+        offline: never open a socket; pages and metadata come from the cache, however old, and from folders.
+        cache_dir: instead of the usual folder of this system.
+        refresh: ask whether a page has changed even if it is fresh.
+        report: called with a short sentence before each wait.
+        """
+        self.notes: list[str] = list(settings.notes)
+        self._settings = settings
+        transport = None if offline else lambda: self._transport
+        store = Cache(cache_dir or default_folder(), self._note)
+        self._pages = PageReader(transport, store, refresh=refresh, report=report, note=self._note)
+        self._metadata = MetadataReader(transport, store, report)
+        self._listings: dict[str, list[Listing]] = {}
+        self._texts: dict[str, str] = {}
+        self._links: dict[str, list[File]] = {}
+
+    def files(self, name: str) -> list[File]:
+        """Every wheel and sdist of a project: of the first index that has it, then those of find-links.
+
+        Raises:
+            UnknownPackage: no source that may be asked has it.
+            NetworkError: an index that comes before the first that has it could not be asked.
+        """
+        return [file for listing in self.listings(name) for file in listing.files]
+
+    def listings(self, name: str) -> list[Listing]:
+        """The same by source; a file of find-links that an earlier source has as well is left to that one."""
+        normal = filenames.normalise(name)
+        if normal is None:
+            raise UnknownPackage(name, f"{name!r} is no name of a project")
+        if normal not in self._listings:
+            self._listings[normal] = self._ask(normal)
+        return self._listings[normal]
+
+    def metadata(self, file: File) -> str:
+        """The text of a file's METADATA, or of an sdist's PKG-INFO, by the cheapest way that works.
+
+        Raises:
+            NeedsBuild: it is an sdist whose dependencies only a build would tell.
+            NetworkError: it cannot be had; the message says why.
+        """
+        if file.url not in self._texts:
+            self._texts[file.url] = self._metadata.read(file)
+        return self._texts[file.url]
+
+    @cached_property
+    def _transport(self) -> Transport:
+        from torchlock.index.transport import Transport
+
+        return Transport(self._settings)
+
+    @cached_property
+    def _urls(self) -> list[str]:
+        return [url for url in self._settings.index_urls if self._exists(url, "index")]
+
+    def _ask(self, name: str) -> list[Listing]:
+        unseen: list[str] = []
+        found = self._first(name, unseen)
+        known = {file.filename for listing in found for file in listing.files}
+        for location in self._settings.find_links:
+            files = [file for file in self._linked(location, name, unseen) if file.filename not in known]
+            known.update(file.filename for file in files)
+            if files:
+                found.append(Listing(addresses.redact(location), files))
+        if not found:
+            raise self._unknown(name, unseen)
+        return found
+
+    def _first(self, name: str, unseen: list[str]) -> list[Listing]:
+        """The files of the first index that has the project; pages that are missing offline go to ``unseen``."""
+        for url in self._urls:
+            try:
+                files = self._of_index(url, name)
+            except NotCached:
+                unseen.append(addresses.redact(url))
+                continue
+            if files is not None:
+                return [Listing(addresses.redact(url), files)]
+        return []
+
+    def _of_index(self, url: str, name: str) -> list[File] | None:
+        if addresses.is_local(url):
+            return local.project_files(addresses.local_path(url), name)
+        return self._pages.files(f"{url.rstrip('/')}/{name}/", name)
+
+    def _linked(self, location: str, name: str, unseen: list[str]) -> list[File]:
+        """What a find-links location has of the project."""
+        if location not in self._links:
+            try:
+                self._links[location] = self._location(location)
+            except NotCached:
+                unseen.append(addresses.redact(location))
+                self._links[location] = []
+        files = self._links[location]
+        return [file for file in files if (parsed := filenames.parse(file.filename)) and parsed[0] == name]
+
+    def _location(self, location: str) -> list[File]:
+        """Everything a find-links location lists: a folder, a page on this machine, a page elsewhere."""
+        if not addresses.is_local(location):
+            return self._pages.files(location, "its files") or []
+        if not self._exists(location, "find-links location"):
+            return []
+        path = addresses.local_path(location)
+        return local.folder_files(path) if path.is_dir() else local.page_files(path)
+
+    def _exists(self, url: str, what: str) -> bool:
+        if not addresses.is_local(url) or addresses.local_path(url).exists():
+            return True
+        self._note(f"the {what} {addresses.redact(url)} does not exist; going on without it")
+        return False
+
+    def _unknown(self, name: str, unseen: list[str]) -> UnknownPackage:
+        if unseen:
+            return UnknownPackage(
+                name,
+                f"{name} is not in the cache, and --offline forbids asking {' and '.join(unseen)}",
+                hint="run once without --offline",
+            )
+        asked = [addresses.redact(url) for url in (*self._urls, *self._settings.find_links)]
+        if not asked:
+            return UnknownPackage(name, f"no index may be asked for {name}", hint="leave out --no-index")
+        return UnknownPackage(
+            name,
+            f"{' and '.join(asked)} {'has' if len(asked) == 1 else 'have'} no project {name}",
+            hint="check the spelling, or name the index that has it with --extra-index-url",
+        )
+
+    def _note(self, sentence: str) -> None:
+        if sentence not in self.notes:
+            self.notes.append(sentence)

@@ -1,0 +1,44 @@
+"""All places where a user may have named indexes, in the order of their strength."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torchlock.index.environment import read_environment
+from torchlock.index.pip_config import read_pip_config
+from torchlock.index.settings import IndexSettings, combine
+from torchlock.index.uv_config import read_uv_config
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def read_settings(
+    *given: IndexSettings, environ: Mapping[str, str] | None = None, folder: Path | None = None
+) -> IndexSettings:
+    """What ``given`` says (the command line, then the options of requirement files), then:
+
+    - the environment (``UV_*``, then ``PIP_*``)
+    - ``uv.toml`` or ``[tool.uv]``, of the project in ``folder``, then of the user, then of the machine
+    - pip's configuration files
+
+    Args:
+        given: what the user said to this run, strongest first.
+        environ: instead of the environment of this process.
+        folder: instead of the current folder.
+
+    Raises:
+        InputError: a file cannot be parsed, or an address cannot be used.
+    """
+    environ = os.environ if environ is None else environ
+    folder = (folder or Path.cwd()).absolute()
+    return combine(
+        [
+            *(layer.relative_to(folder) for layer in given),
+            read_environment(environ, folder),
+            *read_uv_config(environ, folder),
+            *read_pip_config(environ),
+        ]
+    )

@@ -1,0 +1,41 @@
+"""Names of distribution files: which project and version they claim."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+_SUFFIXES = (".whl", ".tar.gz", ".zip")
+
+
+def is_distribution(filename: str) -> bool:
+    """Whether this looks like a wheel or an sdist; eggs, installers and signatures do not."""
+    return filename.endswith(_SUFFIXES)
+
+
+def normalise(name: str) -> str | None:
+    """The project name in the form of PEP 503, or None if it is no project name (a path, say)."""
+    normal = re.sub(r"[-_.]+", "-", name).lower()
+    return normal if re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", normal) else None
+
+
+def parse(filename: str) -> tuple[str, Version] | None:
+    """Project (normalised) and version, or None for a name that installers would not accept."""
+    from packaging.utils import (
+        InvalidSdistFilename,
+        InvalidWheelFilename,
+        parse_sdist_filename,
+        parse_wheel_filename,
+    )
+
+    try:
+        if filename.endswith(".whl"):
+            name, version, _, _ = parse_wheel_filename(filename)
+        else:
+            name, version = parse_sdist_filename(filename)
+    except (InvalidWheelFilename, InvalidSdistFilename, ValueError):
+        return None
+    return name, version

@@ -1,0 +1,191 @@
+"""The simple API's list of files in both of its forms, JSON (PEP 691, 700) and HTML (PEP 503).
+
+Also what later PEPs put there: 592 (yanked), 658 and 714 (core metadata), 629 (the version of the form). One
+entry that makes no sense is left out; a page that makes none is an error.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timezone
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+from torchlock.index import addresses
+from torchlock.index.filenames import is_distribution
+from torchlock.words import File
+
+ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
+
+_JSON = re.compile(r"application/(vnd\.pypi\.simple\.v\w+\+)?json")
+_HTML = re.compile(r"text/html|application/(vnd\.pypi\.simple\.v\w+\+html|xhtml\+xml)")
+_HASH = re.compile(r"(md5|sha1|sha224|sha256|sha384|sha512|blake2b)=([0-9a-f]+)", re.IGNORECASE)
+# PEP 714: the first name wins; the others are what servers wrote before it.
+_METADATA_KEYS = ("core-metadata", "dist-info-metadata", "data-dist-info-metadata")
+
+
+class PageError(Exception):
+    """Why a page is no list of files, as the end of a sentence."""
+
+
+def parse_page(body: bytes, content_type: str, url: str) -> list[File]:
+    """The wheels and sdists that a page lists, in its order, with absolute addresses free of credentials.
+
+    Args:
+        body: the page.
+        content_type: the header of that name, possibly empty.
+        url: where the page was found after redirects; relative addresses start there.
+
+    Raises:
+        PageError: it is no page of the simple API, or of a version of it that is not known here.
+    """
+    media, _, parameters = content_type.partition(";")
+    media = media.strip().lower()
+    if _JSON.fullmatch(media) or (not media and body.lstrip()[:1] == b"{"):
+        return _parse_json(body, url)
+    if not media or _HTML.fullmatch(media):
+        charset = re.search(r"charset=[\"']?([\w-]+)", parameters)
+        return _parse_html(_decoded(body, charset[1] if charset else "utf-8"), url)
+    raise PageError(f"answered with {media}, not with a list of files")
+
+
+def _parse_json(body: bytes, url: str) -> list[File]:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise PageError("answered with damaged JSON") from error
+    meta = document.get("meta") if isinstance(document, dict) else None
+    entries = document.get("files") if isinstance(document, dict) else None
+    if not isinstance(entries, list):
+        raise PageError("answered with JSON that is no list of files")
+    _check_version(meta.get("api-version") if isinstance(meta, dict) else None)
+    return [file for entry in entries if isinstance(entry, dict) and (file := _from_json(entry, url))]
+
+
+def _from_json(entry: dict[str, Any], page: str) -> File | None:
+    filename, address = entry.get("filename"), entry.get("url")
+    if not isinstance(filename, str) or not isinstance(address, str) or not is_distribution(filename):
+        return None
+    if (url := _absolute(page, address)) is None:
+        return None
+    size, python, yanked = entry.get("size"), entry.get("requires-python"), entry.get("yanked")
+    offered = next((entry[key] for key in _METADATA_KEYS if key in entry), None)
+    return File(
+        filename,
+        url,
+        _hashes(entry.get("hashes")) or _hash_in(address),
+        size if isinstance(size, int) and size >= 0 else None,
+        _utc(entry.get("upload-time")),
+        python.strip() or None if isinstance(python, str) else None,
+        yanked if isinstance(yanked, str) and yanked else "" if yanked is True else None,
+        _offered(offered),
+    )
+
+
+def _parse_html(text: str, url: str) -> list[File]:
+    links = _Links()
+    links.feed(text)
+    links.close()
+    _check_version(links.version)
+    base = urljoin(url, links.base) if links.base else url
+    files = [file for anchor in links.anchors if (file := _from_anchor(anchor, base, url))]
+    if not files and links.interactive:
+        raise PageError("answered with a web page (a login?), not with a list of files")
+    return files
+
+
+def _from_anchor(anchor: dict[str, str], base: str, page: str) -> File | None:
+    address = anchor["href"].strip()
+    url = _absolute(base, address, page)
+    filename = unquote(urlsplit(url).path.rpartition("/")[2]) if url else ""
+    if not url or not is_distribution(filename):
+        return None
+    offered = anchor.get("data-core-metadata", anchor.get("data-dist-info-metadata"))
+    return File(
+        filename,
+        url,
+        _hash_in(address),
+        requires_python=anchor.get("data-requires-python", "").strip() or None,
+        yanked=anchor.get("data-yanked"),
+        metadata_hashes=None if offered is None else _offered(_hash_in(offered) or offered.lower() == "true"),
+    )
+
+
+class _Links(HTMLParser):
+    """The anchors of a page, its base and version, and whether it wants a visitor to do something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.anchors: list[dict[str, str]] = []
+        self.base: str | None = None
+        self.version: str | None = None
+        self.interactive = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if tag == "a" and "href" in values:
+            self.anchors.append(values)
+        elif tag == "base" and self.base is None:
+            self.base = values.get("href")
+        elif tag == "meta" and values.get("name") == "pypi:repository-version":
+            self.version = values.get("content")
+        elif tag in ("form", "input", "script"):
+            self.interactive = True
+
+
+def _check_version(version: Any) -> None:
+    """Of the form's version only the major part may be refused (PEP 629); none given means 1.0."""
+    if isinstance(version, str) and not re.match(r"1(\.|$)", version):
+        raise PageError(f"speaks version {version[:20]} of the simple API, not 1")
+
+
+def _absolute(base: str, address: str, page: str | None = None) -> str | None:
+    """Where an address on a page leads, or None if that is nowhere; a remote page may not name local files."""
+    try:
+        url = addresses.bare(urljoin(base, address))
+    except ValueError:
+        return None
+    if addresses.unusable(url) or (addresses.is_local(url) and not addresses.is_local(page or base)):
+        return None
+    return url
+
+
+def _hashes(value: Any) -> dict[str, str]:
+    pairs = value.items() if isinstance(value, dict) else ()
+    return {name.lower(): digest.lower() for name, digest in pairs if isinstance(digest, str)}
+
+
+def _hash_in(text: str) -> dict[str, str]:
+    """The hash in a fragment (``…#sha256=…``) or an attribute (``sha256=…``)."""
+    match = _HASH.search(text.rpartition("#")[2])
+    return {match[1].lower(): match[2].lower()} if match else {}
+
+
+def _offered(value: Any) -> dict[str, str] | None:
+    """The hashes of an offered metadata file, empty if it has none; None if it is not offered."""
+    if isinstance(value, dict):
+        return _hashes(value)
+    return {} if value is True else None
+
+
+def _utc(value: Any) -> str | None:
+    """An upload time in UTC, with a final Z; None for what is no time."""
+    if not isinstance(value, str):
+        return None
+    # Before Python 3.11 fromisoformat knows neither Z nor fractions of other than 3 or 6 digits.
+    text = re.sub(r"\.(\d+)", lambda match: "." + match[1][:6].ljust(6, "0"), value.strip().upper())
+    try:
+        time = datetime.fromisoformat(re.sub(r"Z$", "+00:00", text))
+    except ValueError:
+        return None
+    zoned = time if time.tzinfo else time.replace(tzinfo=timezone.utc)
+    return zoned.astimezone(timezone.utc).replace(tzinfo=None).isoformat() + "Z"
+
+
+def _decoded(body: bytes, charset: str) -> str:
+    try:
+        return body.decode(charset, errors="replace")
+    except LookupError:
+        return body.decode("utf-8", errors="replace")

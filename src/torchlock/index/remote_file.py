@@ -1,0 +1,62 @@
+"""A file on a server, read in pieces: what a zip reader needs of a wheel is its end and one member."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# How much is fetched when a piece is missing, and how much in all before it is no longer worth it.
+_PIECE = 1 << 16
+_BUDGET = 32 << 20
+
+
+class RemoteFile(io.RawIOBase):
+    """A seekable file whose end is known; ``fetch(start, stop)`` brings any other piece, whole.
+
+    Raises ValueError on reading when more than 32 MB would have been fetched.
+    """
+
+    def __init__(self, size: int, end: bytes, fetch: Callable[[int, int], bytes]) -> None:
+        super().__init__()
+        self._size = size
+        self._pieces = [(size - len(end), end)]
+        self._fetch = fetch
+        self._fetched = 0
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        if start + offset < 0:
+            raise OSError("seek before the beginning")
+        self._position = start + offset
+        return self._position
+
+    def read(self, size: int | None = -1) -> bytes:
+        start = min(self._position, self._size)
+        stop = self._size if size is None or size < 0 else min(start + size, self._size)
+        self._position = stop
+        return self._piece(start, stop)
+
+    def _piece(self, start: int, stop: int) -> bytes:
+        for offset, content in self._pieces:
+            if offset <= start and stop <= offset + len(content):
+                return content[start - offset : stop - offset]
+        wanted = min(max(stop, start + _PIECE), self._size)
+        self._fetched += wanted - start
+        if self._fetched > _BUDGET:
+            raise ValueError("too much to read")
+        content = self._fetch(start, wanted)
+        self._pieces.append((start, content))
+        return content[: stop - start]

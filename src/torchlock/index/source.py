@@ -1,0 +1,93 @@
+"""What the solver sees of an index: releases, each with its files and what they declare."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.index import filenames
+from torchlock.index.core_metadata import CoreMetadata, parse_metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from packaging.version import Version
+
+    from torchlock.index.client import Index
+    from torchlock.words import Dependency, File
+
+
+class IndexRelease:
+    """One release of a project as an index serves it. What files declare is fetched when first asked for."""
+
+    __slots__ = ("_asked", "_declared", "date", "index", "name", "sdist", "version", "wheels", "yanked")
+
+    def __init__(self, asked: Index, name: str, version: str, files: Sequence[File], index: str) -> None:
+        self._asked = asked
+        self._declared: dict[str, CoreMetadata] = {}
+        self.name = name
+        self.version = version
+        self.wheels = [file for file in files if file.filename.endswith(".whl")]
+        # Of two archives the gzipped one is the standard's (PEP 625); ".tar.gz" sorts before ".zip".
+        sdists = [file for file in files if not file.filename.endswith(".whl")]
+        self.sdist = min(sdists, key=lambda file: file.filename.endswith(".zip"), default=None)
+        self.yanked = _yanked(files)
+        self.date = min((file.uploaded[:10] for file in files if file.uploaded), default="")
+        self.index = index
+
+    def __repr__(self) -> str:
+        return f"IndexRelease({self.name} {self.version}, {len(self.wheels)} wheels)"
+
+    def declared(self, file: File) -> CoreMetadata:
+        """What the file's own metadata says; the same for every later question about the file.
+
+        Raises:
+            NeedsBuild: it is an sdist whose dependencies only a build would tell.
+            NetworkError: the metadata cannot be had.
+        """
+        if file.url not in self._declared:
+            self._declared[file.url] = parse_metadata(self._asked.metadata(file))
+        return self._declared[file.url]
+
+    def dependencies(self, file: File) -> list[Dependency]:
+        """Requires-Dist of the file, in its order, without what is ``invalid``. Raises like ``declared``."""
+        return self.declared(file).dependencies
+
+    def invalid(self, file: File) -> list[str]:
+        """Requires-Dist lines that no installer can read. Raises like ``declared``."""
+        return self.declared(file).invalid
+
+    def extras(self, file: File) -> list[str]:
+        """The extras that the file provides, normalised and sorted. Raises like ``declared``."""
+        return self.declared(file).extras
+
+    def requires_python(self, file: File) -> str:
+        """What the index says of the file, never asking further; empty where it says nothing.
+
+        An index of bare files says nothing at all: then ``declared(file).requires_python`` knows.
+        """
+        return file.requires_python or ""
+
+
+def releases(index: Index, name: str) -> list[IndexRelease]:
+    """Every release of a project, oldest first; files with names that installers refuse are left out.
+
+    Raises:
+        UnknownPackage: no index has the project.
+        NetworkError: an index could not be asked.
+    """
+    normal = filenames.normalise(name)
+    files: dict[Version, list[File]] = {}
+    origins: dict[Version, str] = {}
+    for listing in index.listings(name):
+        for file in listing.files:
+            parsed = filenames.parse(file.filename)
+            if parsed and parsed[0] == normal:
+                files.setdefault(parsed[1], []).append(file)
+                origins.setdefault(parsed[1], listing.source)
+    return [IndexRelease(index, normal or name, str(v), files[v], origins[v]) for v in sorted(files)]
+
+
+def _yanked(files: Sequence[File]) -> str | None:
+    """A release is yanked when all its files are; the first reason that says something is the release's."""
+    reasons = [file.yanked for file in files if file.yanked is not None]
+    return None if len(reasons) < len(files) else next(filter(None, reasons), "")

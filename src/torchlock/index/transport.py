@@ -1,0 +1,240 @@
+"""The one place that opens sockets. Import it late: requests takes 75 ms, and binds a socket on import."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+
+from torchlock import __version__
+from torchlock.errors import NetworkError
+from torchlock.index import addresses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from torchlock.index.settings import IndexSettings
+
+TRIES = 3
+TIMEOUT = (10, 30)
+PAGE_LIMIT = 256 << 20
+_LONGEST_WAIT = 30.0
+_PASSING = {429, 500, 502, 503, 504}
+
+
+class Answer(NamedTuple):
+    """What a server said. ``url`` is where redirects ended, ``authorised`` whether credentials went there."""
+
+    status: int
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    authorised: bool
+
+
+class TooLarge(NetworkError):
+    """The body is longer than the caller wants; ``size`` is its length where the server gave one."""
+
+    def __init__(self, url: str, size: int | None) -> None:
+        super().__init__(f"{addresses.redact(url)} is too large to read ({_megabytes(size)})")
+        self.size = size
+
+
+class _Passing(Exception):
+    """A failure that may be gone the next time; the text is the end of a sentence."""
+
+
+class Transport:
+    """GET with retries, credentials that stay with their origin, and errors that are sentences."""
+
+    def __init__(self, settings: IndexSettings) -> None:
+        self._session = requests.Session()
+        self._session.max_redirects = 10
+        self._session.headers["User-Agent"] = f"torchlock/{__version__}"
+        adapter = _Adapter(settings)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+        self._proxies = {"http": settings.proxy, "https": settings.proxy} if settings.proxy else None
+        self._credentials = _by_origin([*settings.index_urls, *settings.find_links])
+
+    def get(self, url: str, headers: Mapping[str, str], limit: int = PAGE_LIMIT) -> Answer:
+        """Ask for an address, up to three times if the failure may pass; every final status is an answer.
+
+        Args:
+            url: credentials in it are used for its origin, those of the settings otherwise, else netrc.
+            headers: what to send besides the usual.
+            limit: how long a body of status 200 or 206 may be.
+
+        Raises:
+            TooLarge: it is longer.
+            NetworkError: there was no answer, or not all of it.
+        """
+        for attempt in range(1, TRIES + 1):
+            try:
+                answer = self._once(url, headers, limit)
+            except _Passing as error:
+                if attempt == TRIES:
+                    raise NetworkError(f"{addresses.redact(url)} {error}", hint=_CONNECTION_HINT) from error
+                wait = _backoff(attempt)
+            else:
+                if answer.status not in _PASSING or attempt == TRIES:
+                    return answer
+                wait = _retry_after(answer.headers.get("Retry-After", "")) or _backoff(attempt)
+            time.sleep(wait)
+        raise AssertionError("the last try returns or raises")
+
+    def _once(self, url: str, headers: Mapping[str, str], limit: int) -> Answer:
+        auth = addresses.credentials(url) or self._credentials.get(addresses.origin(url))
+        arguments: dict[str, Any] = {"auth": auth, "timeout": TIMEOUT, "proxies": self._proxies, "stream": True}
+        try:
+            with self._session.get(addresses.bare(url), headers=headers, **arguments) as response:
+                body = _body(response, limit)
+                authorised = "Authorization" in response.request.headers
+                kept: Mapping[str, str] = CaseInsensitiveDict(response.headers)
+                return Answer(response.status_code, addresses.bare(response.url), kept, body, authorised)
+        except requests.RequestException as error:
+            raise _translated(error, url) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise _Passing("broke off its answer") from error
+        except OSError as error:
+            if "TLS" not in str(error):
+                raise _Passing("broke off its answer") from error
+            raise NetworkError(
+                f"{addresses.redact(url)} cannot be asked: the file of certificates cannot be read",
+                hint="check PIP_CERT, SSL_CERT_FILE, REQUESTS_CA_BUNDLE and pip's configuration",
+            ) from error
+
+
+class _Adapter(HTTPAdapter):
+    """Decides for every hop of a redirect whether, and by which authorities, its certificate is checked."""
+
+    def __init__(self, settings: IndexSettings) -> None:
+        super().__init__()
+        self._settings = settings
+        self._trusted = {name.lower() for name in settings.trusted_hosts}
+        if self._trusted:
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        parts = urllib3.util.parse_url(request.url or "")
+        names = {(parts.host or "").lower(), f"{parts.host}:{parts.port}".lower()}
+        kwargs["verify"] = False if names & self._trusted else self._settings.cert or kwargs.get("verify", True)
+        kwargs["cert"] = self._settings.client_cert or kwargs.get("cert")
+        return super().send(request, *args, **kwargs)
+
+
+_CONNECTION_HINT = "check the connection, the proxy and the index address, or use --offline"
+_CERTIFICATE_HINT = (
+    "name a file of authorities that are trusted with PIP_CERT or SSL_CERT_FILE; no credentials were sent"
+)
+
+
+def failure(answer: Answer, asked: str) -> NetworkError:
+    """What is wrong with an answer whose status is no success, and what to do about it."""
+    url = addresses.redact(asked)
+    if answer.status in (401, 403) and answer.authorised:
+        return NetworkError(
+            f"{url} refuses the credentials that were sent (status {answer.status})",
+            hint="check the user and password in the index address or in netrc",
+        )
+    if answer.status in (401, 403):
+        return NetworkError(
+            f"{url} asks for credentials (status {answer.status})",
+            hint="put them into netrc, or into the index address: https://user:password@host/…",
+        )
+    if answer.status == 407:
+        return NetworkError(f"{url}: the proxy asks for credentials (status 407)", hint=_CONNECTION_HINT)
+    return NetworkError(f"{url} answered with status {answer.status}", hint=_CONNECTION_HINT)
+
+
+def _by_origin(urls: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """The credentials written into addresses; of two for one origin the first is kept."""
+    found: dict[str, tuple[str, str]] = {}
+    for url in urls:
+        if not addresses.is_local(url) and (pair := addresses.credentials(url)):
+            found.setdefault(addresses.origin(url), pair)
+    return found
+
+
+def _body(response: requests.Response, limit: int) -> bytes:
+    """All of the body, known to be complete."""
+    stated = response.headers.get("Content-Length", "")
+    length = int(stated) if stated.isdecimal() else None
+    wanted = response.status_code in (200, 206)
+    if wanted and length is not None and length > limit:
+        raise TooLarge(response.url, length)
+    chunks, size = [], 0
+    for chunk in response.iter_content(1 << 16):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > limit:
+            raise TooLarge(response.url, length)
+    if wanted and length is not None and response.raw.tell() != length:
+        raise _Passing("broke off its answer")
+    return b"".join(chunks)
+
+
+def _translated(error: requests.RequestException, url: str) -> Exception:
+    """A failure of requests in our words: its own may repeat addresses with all that is in them."""
+    shown = addresses.redact(url)
+    if isinstance(error, requests.exceptions.SSLError):
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return NetworkError(f"{shown} has no certificate that is trusted here", hint=_CERTIFICATE_HINT)
+        return NetworkError(f"{shown} does not speak TLS as it should", hint=_CONNECTION_HINT)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return _Passing("cannot be reached through the proxy")
+    if isinstance(error, requests.ConnectTimeout):
+        return _Passing(f"could not be connected to within {TIMEOUT[0]} seconds")
+    if isinstance(error, requests.Timeout):
+        return _Passing(f"was silent for {TIMEOUT[1]} seconds")
+    if isinstance(error, requests.exceptions.ContentDecodingError):
+        return NetworkError(f"{shown} answered with a damaged body (it does not decompress)")
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return _Passing("broke off its answer")
+    if isinstance(error, requests.TooManyRedirects):
+        return NetworkError(f"{shown} redirects without end")
+    if isinstance(error, requests.ConnectionError):
+        return _Passing(f"cannot be reached ({_reason(error)})")
+    return NetworkError(f"{shown} cannot be asked ({type(error).__name__})")
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause, if it is one that has words of its own."""
+    seen = str(error)
+    for words, reason in (
+        ("NameResolution", "the host name is not known"),
+        ("refused", "connection refused"),
+        ("timed out", "it was silent"),
+        ("unreachable", "no route to it"),
+        ("reset", "connection reset"),
+    ):
+        if words in seen:
+            return reason
+    return "the connection broke"
+
+
+def _backoff(attempt: int) -> float:
+    """About half a second, then a second, never the same twice, so that many clients do not return together."""
+    return float(0.5 * 2 ** (attempt - 1) * random.uniform(0.8, 1.2))
+
+
+def _retry_after(text: str) -> float:
+    """The seconds that Retry-After asks for (as a number or a date), within bounds; 0 if it does not say."""
+    from email.utils import parsedate_to_datetime
+
+    if text.strip().isdecimal():
+        return min(float(text), _LONGEST_WAIT)
+    try:
+        wait = parsedate_to_datetime(text).timestamp() - time.time()
+    except (ValueError, TypeError, IndexError):
+        return 0.0
+    return min(max(wait, 0.0), _LONGEST_WAIT)
+
+
+def _megabytes(size: int | None) -> str:
+    return "of unknown size" if size is None else f"{size / 1e6:.0f} MB"

@@ -1,0 +1,138 @@
+"""What uv's configuration says about indexes: ``uv.toml``, and ``[tool.uv]`` of ``pyproject.toml``."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torchlock.errors import InputError
+from torchlock.index.environment import with_credentials
+from torchlock.index.settings import IndexSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_ETC = Path("/etc")
+
+
+def read_uv_config(environ: Mapping[str, str], folder: Path) -> list[IndexSettings]:
+    """One layer per configuration that uv would read for a project in ``folder``, strongest first.
+
+    Raises:
+        InputError: a file is no TOML, or a value in it is not what uv expects.
+    """
+    if environ.get("UV_NO_CONFIG"):
+        return []
+    if named := environ.get("UV_CONFIG_FILE"):
+        paths: list[Path] = [Path(named)]
+    else:
+        paths = [*_project_file(folder), *_user_files(environ)]
+    return [_Table(table, path, environ).settings() for path in paths if (table := _read(path))]
+
+
+def _project_file(folder: Path) -> Iterator[Path]:
+    """The nearest file upwards that configures uv; beside a pyproject.toml, uv.toml is the stronger."""
+    for parent in (folder, *folder.parents):
+        for path in (parent / "uv.toml", parent / "pyproject.toml"):
+            if path.is_file() and _read(path) is not None:
+                yield path
+                return
+
+
+def _user_files(environ: Mapping[str, str]) -> Iterator[Path]:
+    if sys.platform == "win32":
+        roots = [environ.get("APPDATA"), environ.get("PROGRAMDATA")]
+    else:
+        home = environ.get("HOME") or str(Path.home())
+        roots = [environ.get("XDG_CONFIG_HOME") or f"{home}/.config", str(_ETC)]
+    for path in (Path(root, "uv", "uv.toml") for root in roots if root):
+        if path.is_file():
+            yield path
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """The table that configures uv, or None where a pyproject.toml has none."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(error.strerror or str(error), path=str(path)) from error
+    except ValueError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        raise InputError("is no valid TOML", path=str(path), line=int(line[1]) if line else None) from error
+    if path.name != "pyproject.toml":
+        return document
+    tool = document.get("tool")
+    table = tool.get("uv") if isinstance(tool, dict) else None
+    return table if isinstance(table, dict) else None
+
+
+class _Table:
+    """The keys of one configuration; ``[pip]`` below it is the stronger, as it is for ``uv pip``."""
+
+    def __init__(self, table: dict[str, Any], path: Path, environ: Mapping[str, str]) -> None:
+        below = table.get("pip")
+        self._table = table | below if isinstance(below, dict) else table
+        self._path = path
+        self._environ = environ
+
+    def settings(self) -> IndexSettings:
+        default = self._text("index-url")
+        extra: list[str] = []
+        flat: list[str] = []
+        notes: list[str] = []
+        for entry in self._indexes():
+            name = str(entry.get("name", ""))
+            url = with_credentials(name, entry["url"], self._environ)
+            if entry.get("explicit") is True:
+                notes.append(f"{self._path}: the index {name or 'without a name'} is explicit, so it is not asked")
+            elif entry.get("format") == "flat":
+                flat.append(url)
+            elif entry.get("default") is True:
+                default = url
+            else:
+                extra.append(url)
+        settings = IndexSettings(
+            index_url=default,
+            extra_index_urls=(*extra, *self._texts("extra-index-url")),
+            find_links=(*flat, *self._texts("find-links")),
+            no_index=self._flag("no-index"),
+            trusted_hosts=tuple(self._texts("allow-insecure-host")),
+            notes=tuple(notes),
+        )
+        return settings.relative_to(self._path.parent.absolute(), str(self._path))
+
+    def _indexes(self) -> list[dict[str, Any]]:
+        found = self._table.get("index", [])
+        right = isinstance(found, list) and all(
+            isinstance(entry, dict) and isinstance(entry.get("url"), str) for entry in found
+        )
+        if not right:
+            raise self._wrong("index", "an array of tables, each with a url")
+        return [dict(entry) for entry in found]
+
+    def _text(self, key: str) -> str | None:
+        value = self._table.get(key)
+        if value is None or isinstance(value, str):
+            return value
+        raise self._wrong(key, "a string")
+
+    def _texts(self, key: str) -> list[str]:
+        value = self._table.get(key, [])
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return value
+        raise self._wrong(key, "an array of strings")
+
+    def _flag(self, key: str) -> bool | None:
+        value = self._table.get(key)
+        if value is None or isinstance(value, bool):
+            return value
+        raise self._wrong(key, "true or false")
+
+    def _wrong(self, key: str, expected: str) -> InputError:
+        return InputError(f"{key} is not {expected}", path=str(self._path))

@@ -1,0 +1,76 @@
+"""Distribution releases: which libraries they ship, and the command that installs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torchlock import data
+from torchlock.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Library:
+    """A library as one system ships it: its version, if known, and the packages that bring it."""
+
+    version: str
+    packages: tuple[str, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class System:
+    """One distribution release. ``libc`` reads ``glibc 2.36`` or is empty; ``install`` holds {packages}."""
+
+    id: str
+    title: str
+    libc: str
+    install: str
+    libraries: Mapping[str, Library]
+
+    def command(self, packages: Sequence[str]) -> str:
+        """The line that installs these packages there."""
+        return self.install.replace("{packages}", " ".join(packages))
+
+
+def load(identifier: str, path: Path | None = None) -> System:
+    """The system with this identifier (``debian-12``).
+
+    Raises:
+        InputError: there is none.
+    """
+    systems = data.load_json(path or data.ROOT / "compiled" / "systems.json")["systems"]
+    row = systems.get(identifier)
+    if row is None:
+        raise InputError(f"--system: {identifier!r} is not known", hint="one of " + ", ".join(sorted(systems)))
+    libraries = {
+        name: Library(item.get("version", ""), tuple(item.get("packages", ())), item.get("note", ""))
+        for name, item in row.get("library", {}).items()
+    }
+    return System(identifier, row["title"], row.get("libc", ""), row.get("install", ""), libraries)
+
+
+def of_host() -> str | None:
+    """The identifier of the running system, read from os-release; None where it is none that we know."""
+    import re
+    import sys
+    from pathlib import Path
+
+    if sys.platform == "darwin":
+        return "macos-homebrew"
+    if sys.platform == "win32":
+        return "windows"
+    try:
+        text = Path("/etc/os-release").read_text(encoding="utf-8")
+    except OSError:
+        return None
+    fields = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', text, re.M))
+    name, version = fields.get("ID", ""), fields.get("VERSION_ID", "")
+    known = data.load_json(data.ROOT / "compiled" / "systems.json")["systems"]
+    candidates = [f"{name}-{version}", f"{name}-{version.partition('.')[0]}", name]
+    candidates.append(f"{name}-{version.rpartition('.')[0]}")
+    return next((candidate for candidate in candidates if candidate in known), None)

@@ -1,0 +1,66 @@
+"""A lock as JSON: the stable form that other programs read (see ``--json``)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torchlock.lock import HostNote, Lock, Pin
+
+
+def render(lock: Lock, *, indexes: Sequence[str], data_date: str, version: str) -> str:
+    """One object: torchlock, data, target, packages (by name), system, indexes, notes."""
+    return (
+        json.dumps(
+            {
+                "torchlock": version,
+                "data": data_date,
+                "target": {
+                    "python": lock.target.python.full,
+                    "platform": lock.target.platform.spelled,
+                    "accelerator": lock.target.accelerator,
+                    "system": lock.target.system,
+                    "libraries": dict(sorted(lock.target.libraries.items())),
+                },
+                "packages": [_package(pin) for pin in lock.pins],
+                "system": [_system(note) for note in lock.host],
+                "indexes": list(indexes),
+                "notes": list(lock.notes),
+            },
+            indent=2,
+            ensure_ascii=False,
+        )
+        + "\n"
+    )
+
+
+def _package(pin: Pin) -> dict[str, Any]:
+    package: dict[str, Any] = {"name": pin.name, "version": pin.version}
+    if pin.marker:
+        package["marker"] = pin.marker
+    if pin.extras:
+        package["extras"] = list(pin.extras)
+    return {
+        **package,
+        "required_by": list(dict.fromkeys([*pin.required_by, *(package for package, _ in pin.rules)])),
+        "rules": list(dict.fromkeys(rule for _, rule in pin.rules)),
+        "files": [
+            {"filename": file.filename, "url": file.url, "hashes": dict(sorted(file.hashes.items()))}
+            for file in sorted(pin.files)
+        ],
+    }
+
+
+def _system(note: HostNote) -> dict[str, Any]:
+    return {
+        "kind": note.kind,
+        "library": note.library,
+        "versions": note.specifier,
+        "for": {"name": note.package, "version": note.version},
+        "because": note.statement.because,
+        "rule": note.statement.rule,
+        "sources": list(note.statement.sources),
+    }

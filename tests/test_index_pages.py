@@ -1,0 +1,198 @@
+"""Both forms of the simple API, as servers really write them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from torchlock.index.pages import PageError, parse_page
+from torchlock.words import File
+
+URL = "https://example.org/simple/demo/"
+
+
+def read_json(*files: object, **document: object) -> list[File]:
+    whole = {"meta": {"api-version": "1.4"}, "name": "demo", "files": list(files), **document}
+    return parse_page(json.dumps(whole).encode(), "application/vnd.pypi.simple.v1+json", URL)
+
+
+def read_html(text: str, url: str = URL, content_type: str = "text/html") -> list[File]:
+    return parse_page(text.encode(), content_type, url)
+
+
+def test_an_empty_project_is_no_error():
+    assert read_json() == []
+    assert read_html("<html><body><h1>Links for demo</h1></body></html>") == []
+
+
+@pytest.mark.parametrize(
+    "filename",
+    ["demo-1.0-py3.7.egg", "demo-1.0.win32.exe", "demo-1.0.tar.gz.asc", "demo-1.0-py3-none-any.whl.metadata"],
+)
+def test_what_is_no_wheel_and_no_sdist_is_left_out(filename):
+    assert read_json({"filename": filename, "url": filename, "hashes": {}}) == []
+    assert read_html(f'<a href="{filename}">{filename}</a>') == []
+
+
+def test_everything_json_may_say():
+    digest = "AB" * 32
+    [file] = read_json(
+        {
+            "filename": "demo-1.0-py3-none-any.whl",
+            "url": "../../files/demo-1.0-py3-none-any.whl",
+            "hashes": {"sha256": digest},
+            "size": 123,
+            "upload-time": "2024-05-06T07:08:09.123456Z",
+            "requires-python": ">=3.8",
+            "yanked": "broken",
+            "core-metadata": {"sha256": digest},
+        }
+    )
+    assert file == File(
+        "demo-1.0-py3-none-any.whl",
+        "https://example.org/files/demo-1.0-py3-none-any.whl",
+        {"sha256": digest.lower()},
+        123,
+        "2024-05-06T07:08:09.123456Z",
+        ">=3.8",
+        "broken",
+        {"sha256": digest.lower()},
+    )
+
+
+def test_everything_html_may_say():
+    [file] = read_html(
+        '<a href="demo-1.0-py3-none-any.whl#sha256=AA11" data-requires-python="&gt;=3.8,&lt;4"'
+        ' data-yanked="" data-core-metadata="sha256=bb22">demo</a>'
+    )
+    assert file == File(
+        "demo-1.0-py3-none-any.whl",
+        URL + "demo-1.0-py3-none-any.whl",
+        {"sha256": "aa11"},
+        None,
+        None,
+        ">=3.8,<4",
+        "",
+        {"sha256": "bb22"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "hashes"),
+    [
+        ({}, None),
+        ({"core-metadata": False}, None),
+        ({"core-metadata": True}, {}),
+        ({"dist-info-metadata": {"sha256": "aa"}}, {"sha256": "aa"}),
+        ({"core-metadata": False, "dist-info-metadata": True}, None),
+        ({"data-dist-info-metadata": True}, {}),
+    ],
+)
+def test_which_name_of_the_metadata_key_counts(said, hashes):
+    [file] = read_json({"filename": "demo-1.tar.gz", "url": "x", "hashes": {}, **said})
+    assert file.metadata_hashes == hashes
+    attributes = "".join(
+        f' data-{key.removeprefix("data-")}="{"sha256=aa" if isinstance(value, dict) else str(value).lower()}"'
+        for key, value in said.items()
+    )
+    [file] = read_html(f'<a href="demo-1.tar.gz"{attributes}>demo</a>')
+    assert file.metadata_hashes == hashes
+
+
+@pytest.mark.parametrize(
+    ("said", "yanked"), [(False, None), (None, None), ("", None), (True, ""), ("bad build", "bad build")]
+)
+def test_yanked(said, yanked):
+    [file] = read_json({"filename": "demo-1.tar.gz", "url": "x", "hashes": {}, "yanked": said})
+    assert file.yanked == yanked
+
+
+@pytest.mark.parametrize(
+    ("said", "uploaded"),
+    [
+        ("2024-05-06T07:08:09Z", "2024-05-06T07:08:09Z"),
+        ("2024-05-06T07:08:09.1Z", "2024-05-06T07:08:09.100000Z"),
+        ("2024-05-06T07:08:09+02:00", "2024-05-06T05:08:09Z"),
+        ("yesterday", None),
+        (17, None),
+        (None, None),
+    ],
+)
+def test_upload_times_are_in_utc(said, uploaded):
+    [file] = read_json({"filename": "demo-1.tar.gz", "url": "x", "hashes": {}, "upload-time": said})
+    assert file.uploaded == uploaded
+
+
+def test_a_broken_entry_costs_only_itself():
+    good = {"filename": "demo-1.tar.gz", "url": "demo-1.tar.gz"}
+    odd = {**good, "hashes": None, "size": "big", "requires-python": 3, "provenance": "/relative"}
+    files = read_json(None, {}, {"filename": 1, "url": "x"}, {**good, "url": "http://[bad"}, odd, good)
+    assert [file.url for file in files] == [URL + "demo-1.tar.gz"] * 2
+    assert read_json(good, **{"project-status": {"status": "not invented yet"}})
+
+
+@pytest.mark.parametrize(
+    ("page", "href", "url"),
+    [
+        (URL, "demo-1.tar.gz", URL + "demo-1.tar.gz"),
+        (URL, "../../f/demo-1.tar.gz", "https://example.org/f/demo-1.tar.gz"),
+        (URL, "/f/demo-1.tar.gz", "https://example.org/f/demo-1.tar.gz"),
+        (URL, "//files.example.org/demo-1.tar.gz", "https://files.example.org/demo-1.tar.gz"),
+        (URL, "https://me:secret@example.org/demo-1.tar.gz", "https://example.org/demo-1.tar.gz"),
+        (URL, "demo-1.tar.gz?sig=a&amp;b=c#egg=demo", URL + "demo-1.tar.gz?sig=a&b=c"),
+        ("file:///srv/demo/", "../demo-1.tar.gz", "file:///srv/demo-1.tar.gz"),
+    ],
+)
+def test_addresses_become_absolute(page, href, url):
+    [file] = read_html(f'<a href="{href}">x</a>', page)
+    assert (file.url, file.filename) == (url, "demo-1.tar.gz")
+
+
+def test_the_base_of_a_page_counts():
+    text = '<head><base href="/mirror/"></head><a href="demo-1%2Bcpu-py3-none-any.whl#sha256=aa">x</a>'
+    [file] = read_html(text)
+    assert file.url == "https://example.org/mirror/demo-1%2Bcpu-py3-none-any.whl"
+    assert file.filename == "demo-1+cpu-py3-none-any.whl"
+
+
+def test_a_page_from_the_network_names_no_local_files():
+    assert read_html('<a href="file:///etc/demo-1.tar.gz">x</a>') == []
+    assert read_html('<base href="file:///etc/"><a href="demo-1.tar.gz">x</a>') == []
+    assert read_json({"filename": "demo-1.tar.gz", "url": "file:///etc/demo-1.tar.gz", "hashes": {}}) == []
+
+
+def test_the_form_is_guessed_where_the_server_does_not_name_it():
+    assert len(parse_page(b'<a href="demo-1.tar.gz">x</a>', "", URL)) == 1
+    assert len(parse_page(b' {"files": [{"filename": "demo-1.tar.gz", "url": "x"}]}', "", URL)) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "words"),
+    [
+        pytest.param(b'{"files": [', "application/json", "damaged JSON", id="cut-off"),
+        pytest.param(b"[" * 100_000, "application/json", "damaged JSON", id="endlessly-deep"),
+        pytest.param(b"\xff\xfe\x00", "application/json", "damaged JSON", id="bytes"),
+        pytest.param(b'{"error": "no"}', "application/json", "no list of files", id="other-json"),
+        pytest.param(b"[]", "application/json", "no list of files", id="array"),
+        pytest.param(b"<form action='/login'><input type=password></form>", "text/html", "login", id="login"),
+        pytest.param(b"<body><script src='app.js'></script></body>", "text/html", "web page", id="web-app"),
+        pytest.param(b"PK\x03\x04", "application/zip", "application/zip", id="zip"),
+        pytest.param(b"<Error/>", "application/xml", "application/xml", id="xml"),
+        pytest.param(
+            b'{"meta": {"api-version": "2.0"}, "files": []}',
+            "application/vnd.pypi.simple.v2+json",
+            "version 2.0",
+            id="json-of-the-future",
+        ),
+        pytest.param(
+            b'<meta name="pypi:repository-version" content="2.1">',
+            "text/html",
+            "version 2.1",
+            id="html-of-the-future",
+        ),
+    ],
+)
+def test_what_is_no_page_is_refused_in_words(body, content_type, words):
+    with pytest.raises(PageError, match=words):
+        parse_page(body, content_type, URL)
