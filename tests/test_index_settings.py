@@ -57,8 +57,7 @@ def test_the_public_index_is_the_one_pypi_simple_knows():
 
 def test_reading_the_settings_imports_no_network_library():
     code = (
-        "import sys, torchlock.index, torchlock.index.client, torchlock.index.source;"
-        "from torchlock.index.configuration import read_settings; read_settings().index_urls;"
+        "import sys; from torchlock.index import Index, read_settings, releases; read_settings().index_urls;"
         "sys.exit(any(name in sys.modules for name in ('requests', 'urllib3', 'pypi_simple', 'ssl')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -103,6 +102,7 @@ def test_each_source_beats_the_next(read, tmp_path):
     assert read(written, **environ).index_url == "https://example.org/file"
     typed = IndexSettings(index_url="https://example.org/typed")
     assert read(typed, written, **environ).index_url == "https://example.org/typed"
+    assert read_settings(typed, index_url="https://example.org/named").index_url == "https://example.org/named"
 
 
 def test_extra_indexes_add_up_strongest_first_without_repeats(read, tmp_path):

@@ -12,20 +12,27 @@ from torchlock.index.settings import IndexSettings, combine
 from torchlock.index.uv_config import read_uv_config
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 
 def read_settings(
-    *given: IndexSettings, environ: Mapping[str, str] | None = None, folder: Path | None = None
+    *given: IndexSettings,
+    index_url: str | None = None,
+    extra_index_urls: Sequence[str] = (),
+    find_links: Sequence[str] = (),
+    no_index: bool = False,
+    environ: Mapping[str, str] | None = None,
+    folder: Path | None = None,
 ) -> IndexSettings:
-    """What ``given`` says (the command line, then the options of requirement files), then:
+    """Put together, strongest first:
 
+    - the arguments by name, and ``given`` (the command line before the options of requirement files)
     - the environment (``UV_*``, then ``PIP_*``)
     - ``uv.toml`` or ``[tool.uv]``, of the project in ``folder``, then of the user, then of the machine
     - pip's configuration files
 
     Args:
-        given: what the user said to this run, strongest first.
+        given: what the user said to this run, strongest first; what is said by name is stronger still.
         environ: instead of the environment of this process.
         folder: instead of the current folder.
 
@@ -34,9 +41,10 @@ def read_settings(
     """
     environ = os.environ if environ is None else environ
     folder = (folder or Path.cwd()).absolute()
+    named = IndexSettings(index_url, tuple(extra_index_urls), tuple(find_links), no_index or None)
     return combine(
         [
-            *(layer.relative_to(folder) for layer in given),
+            *(layer.relative_to(folder) for layer in (named, *given)),
             read_environment(environ, folder),
             *read_uv_config(environ, folder),
             *read_pip_config(environ),
