@@ -223,7 +223,7 @@ def test_an_sdist_that_would_have_to_be_built(tmp_path, server, text):
         index(tmp_path, server).metadata(file_at(server, "demo-1.0.tar.gz"))
 
 
-@pytest.mark.parametrize("content", [b"no archive", sdist(STATIC)[:60]])
+@pytest.mark.parametrize("content", [b"no archive", sdist(STATIC)[:60]], ids=["no-archive", "cut-off"])
 def test_an_sdist_that_is_none(tmp_path, server, content):
     server.routes["/files/demo-1.0.tar.gz"] = Reply(content)
     with pytest.raises(NetworkError, match="is no readable source archive"):
