@@ -173,7 +173,7 @@ def file_at(server: Server, filename: str, **more: Any) -> File:
 
 def index(cache_dir: Path, *servers: Server | str, **options: Any) -> Index:
     """An index client that asks these servers, in this order."""
-    first, *others = [server if isinstance(server, str) else server.url for server in servers]
+    *extra, last = [server if isinstance(server, str) else server.url for server in servers]
     find_links = tuple(options.pop("find_links", ()))
-    settings = IndexSettings(first, tuple(others), find_links, **options.pop("settings", {}))
+    settings = IndexSettings(last, tuple(extra), find_links, **options.pop("settings", {}))
     return Index(settings, cache_dir=cache_dir, **options)

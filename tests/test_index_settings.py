@@ -115,13 +115,13 @@ def test_extra_indexes_add_up_strongest_first_without_repeats(read, tmp_path):
         UV_INDEX="named=https://example.org/b https://example.org/c",
         PIP_EXTRA_INDEX_URL="https://example.org/d\nhttps://example.org/b",
     )
-    names = [url.rstrip("/").rpartition("/")[2] for url in settings.index_urls[1:]]
+    names = [url.rstrip("/").rpartition("/")[2] for url in settings.index_urls[:-1]]
     assert names == ["a", "b", "c", "d", "pip"]
 
 
-def test_the_extra_indexes_come_after_the_index(read):
+def test_the_extra_indexes_come_before_the_index(read):
     settings = read(PIP_EXTRA_INDEX_URL="https://example.org/x", PIP_INDEX_URL="https://example.org/i")
-    assert settings.index_urls == ["https://example.org/i", "https://example.org/x"]
+    assert settings.index_urls == ["https://example.org/x", "https://example.org/i"]
 
 
 @pytest.mark.parametrize("word", ["1", "true", "YES", "on"])
@@ -179,7 +179,7 @@ def test_the_indexes_of_uv(read, tmp_path):
     )
     environ = {"UV_INDEX_TEAM_INDEX_USERNAME": "me", "UV_INDEX_TEAM_INDEX_PASSWORD": "p@ss"}
     settings = read(**environ)
-    assert settings.index_urls == ["https://example.org/main", "https://me:p%40ss@example.org/team"]
+    assert settings.index_urls == ["https://me:p%40ss@example.org/team", "https://example.org/main"]
     assert settings.find_links == (str(tmp_path / "project/wheels"),)
     assert len(settings.notes) == 1
     assert "pinned is explicit" in settings.notes[0]

@@ -16,7 +16,7 @@ from torchlock.matrix import BUILD_CUDA, EXCLUSION, HOST_PREFIX, specifier_set
 from torchlock.solve.core import Unit, demands, guilty
 from torchlock.solve.problem import bits, full
 from torchlock.solve.propagate import Domains, Loss, Wipeout
-from torchlock.solve.reasons import Asked, Built, Declared, Ruled
+from torchlock.solve.reasons import Asked, Built, Declared, Ruled, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -122,6 +122,8 @@ class _Teller:
         elif isinstance(reason, Built):
             kind = "is a CPU build" if reason.cuda == "0" else f"is built for CUDA {reason.cuda}"
             yield f"torch {reason.version} {kind}"
+        elif isinstance(reason, Unreadable):
+            yield f"{reason.name} {reason.version}: {reason.message}"
         elif isinstance(reason, Ruled):
             statement = reason.statement
             self.cited[statement] = None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from torchlock.lock import dependency_of
 from torchlock.solve.core import Unit, anchors, demands
@@ -10,11 +14,13 @@ from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import GaveUp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from torchlock.lock import Conflict
     from torchlock.solve.problem import Solution
     from torchlock.solve.universe import Universe
+
+_MOST_NEIGHBOURS = 16
 
 
 def nearest(conflict: Conflict, guilty: Sequence[Unit]) -> list[str]:
@@ -36,9 +42,18 @@ def nearest(conflict: Conflict, guilty: Sequence[Unit]) -> list[str]:
 
 
 def _without(conflict: Conflict, loosened: Sequence[Unit]) -> Solution | None:
-    """The solution with the versions of these lines left open."""
+    """The solution with the versions of these lines left open; of one pinned line, with the nearest version."""
+    if len(loosened) == 1:
+        for near in _near(loosened[0], conflict.universe):
+            solution = _resolve(conflict, {id(loosened[0]): near})
+            if solution is not None:
+                return solution
+    return _resolve(conflict, {id(unit): _loose(unit, conflict.universe) for unit in loosened})
+
+
+def _resolve(conflict: Conflict, replaced: Mapping[int, Unit]) -> Solution | None:
     universe = conflict.universe
-    units = [_loose(unit, universe) if unit in loosened else unit for unit in conflict.units]
+    units = [replaced.get(id(unit), unit) for unit in conflict.units]
     try:
         return resolve(universe, *demands(units), anchors(universe, units))
     except GaveUp:
@@ -49,6 +64,23 @@ def _loose(unit: Unit, universe: Universe) -> Unit:
     """The line with its version left open; a constraint falls away."""
     dependency = dependency_of(unit.written)._replace(specifier="")
     return unit._replace(roots=tuple(universe.require(dependency, None)) if unit.roots else (), limits=())
+
+
+def _near(unit: Unit, universe: Universe) -> Iterator[Unit]:
+    """The line with each version that is near the one it pins, nearest first; nothing for one without a pin."""
+    dependency = dependency_of(unit.written)
+    pin = next((clause.version for clause in SpecifierSet(dependency.specifier) if clause.operator == "=="), None)
+    if pin is None or not unit.roots:
+        return
+    wanted = Version(pin.removesuffix(".*").partition("+")[0])
+    versions = sorted(candidate.version for candidate in universe.candidates(dependency.name))
+    place = bisect_left(versions, wanted)
+    by_distance = sorted(
+        versions, key=lambda version: (abs(versions.index(version) - place), -versions.index(version))
+    )
+    for version in by_distance[:_MOST_NEIGHBOURS]:
+        near = dependency._replace(specifier=f"=={version}")
+        yield unit._replace(roots=tuple(universe.require(near, None)))
 
 
 def _instead(universe: Universe, solution: Solution, loosened: Sequence[Unit], guilty: Sequence[Unit]) -> str:

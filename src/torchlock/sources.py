@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from torchlock.catalogue import CatalogueRelease
-    from torchlock.index import Index
-    from torchlock.index.source import IndexRelease
+    from torchlock.index import Index, IndexRelease, IndexSettings
+    from torchlock.solve.candidates import Release
     from torchlock.words import Dependency, File
 
 PUBLIC = "the public index (bundled catalogue)"
@@ -22,9 +22,10 @@ PUBLIC = "the public index (bundled catalogue)"
 class Sources:
     """Answers names with releases.
 
-    An index named by the user (``index_url``) takes the catalogue's place, since it may serve something else
-    under the same name; ``extra_index_urls`` are asked last, and only for names that nothing before them has.
-    ``refresh`` asks the index for packages of the catalogue too. ``report`` is told what is being asked.
+    Extra indexes that the user names are asked first, so that nobody can take a private name over in public;
+    then the catalogue; then the index. An index named by the user (``index_url``) takes the catalogue's place,
+    since it may serve something else under the same name. ``refresh`` asks the index for packages of the
+    catalogue too. ``report`` is told what is being asked.
     """
 
     def __init__(
@@ -39,35 +40,35 @@ class Sources:
         cache_dir: str | None = None,
         report: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self.notes: list[str] = []
         self._catalogue = Catalogue()
-        self._bundled_first = not (index_url or no_index or refresh)
+        self._bundled = not (index_url or no_index or refresh)
         self._index_url = index_url
-        self._extra_index_urls = extra_index_urls
+        self._extra_index_urls = list(extra_index_urls)
         self._find_links = find_links
         self._no_index = no_index
         self._offline = offline
         self._refresh = refresh
         self._cache_dir = cache_dir
         self._report = report
-        self._asked: dict[str, list[LiveRelease]] = {}
+        self._answers: dict[str, Sequence[Release]] = {}
         self._used: dict[str, None] = {}
 
-    def releases(self, name: str) -> Sequence[CatalogueRelease | LiveRelease]:
+    def releases(self, name: str) -> Sequence[Release]:
         """The releases of a project, oldest first.
 
         Raises:
             UnknownPackage: no source that may be asked has it.
             NetworkError: an index failed.
         """
-        if self._bundled_first:
-            bundled = self._catalogue.releases(name)
-            if bundled is not None:
-                self._used[PUBLIC] = None
-                return bundled
-        if name not in self._asked:
-            self._asked[name] = self._ask(name)
-        return self._asked[name]
+        if name not in self._answers:
+            self._answers[name] = self._extra(name) or self._from_catalogue(name) or self._ask(name, self._index)
+        return self._answers[name]
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on what was noticed while reading settings and asking indexes."""
+        asked = [vars(self)[name].notes for name in ("_index", "_extra_index") if name in vars(self)]
+        return list(dict.fromkeys(note for notes in asked for note in notes))
 
     @property
     def indexes(self) -> list[str]:
@@ -77,43 +78,66 @@ class Sources:
     @property
     def option_lines(self) -> list[str]:
         """The lines that a requirements file needs so that pip asks the same indexes."""
+        if not self._index_url and not self._extra_index_urls:
+            return []
         from torchlock.index.addresses import redact
 
         lines = [f"--index-url {redact(self._index_url)}"] if self._index_url else []
         return lines + [f"--extra-index-url {redact(url)}" for url in self._extra_index_urls]
 
-    @cached_property
-    def _index(self) -> Index:
-        from pathlib import Path
+    def _extra(self, name: str) -> Sequence[Release]:
+        if not self._extra_index_urls:
+            return ()
+        try:
+            return self._ask(name, self._extra_index)
+        except UnknownPackage:
+            return ()
 
-        from torchlock.index import Index, read_settings
+    def _from_catalogue(self, name: str) -> Sequence[Release]:
+        found = self._catalogue.releases(name) if self._bundled else None
+        if found:
+            self._used[PUBLIC] = None
+        return found or ()
 
-        settings = read_settings(
-            index_url=self._index_url,
-            extra_index_urls=self._extra_index_urls,
-            find_links=self._find_links,
-            no_index=self._no_index,
-        )
-        self.notes += settings.notes
-        return Index(
-            settings,
-            offline=self._offline,
-            cache_dir=Path(self._cache_dir) if self._cache_dir else None,
-            refresh=self._refresh,
-            report=self._report,
-        )
+    def _ask(self, name: str, index: Index) -> Sequence[Release]:
+        from torchlock.index import releases
 
-    def _ask(self, name: str) -> list[LiveRelease]:
-        from torchlock.index.source import releases
-
-        if self._offline and not self._bundled_first:
-            raise UnknownPackage(name, f"{name}: --offline, and the index that was named cannot be asked")
-        found = releases(self._index, name)
+        found = releases(index, name)
         if not found:
             raise UnknownPackage(name, f"{name}: the index has no file that an installer could use")
         self._used.update(dict.fromkeys(release.index for release in found))
         bundled = {release.version: release for release in self._catalogue.releases(name) or ()}
         return [LiveRelease(release, bundled.get(release.version)) for release in found]
+
+    @cached_property
+    def _index(self) -> Index:
+        return self._open(self._settings())
+
+    @cached_property
+    def _extra_index(self) -> Index:
+        """The extra indexes alone, in their order."""
+        from dataclasses import replace
+
+        *first, last = self._settings().extra_index_urls
+        return self._open(replace(self._settings(), extra_index_urls=first, index_url=last, find_links=()))
+
+    def _settings(self) -> IndexSettings:
+        from torchlock.index import read_settings
+
+        return read_settings(
+            index_url=self._index_url,
+            extra_index_urls=self._extra_index_urls,
+            find_links=self._find_links,
+            no_index=self._no_index,
+        )
+
+    def _open(self, settings: IndexSettings) -> Index:
+        from pathlib import Path
+
+        from torchlock.index import Index
+
+        folder = Path(self._cache_dir) if self._cache_dir else None
+        return Index(settings, offline=self._offline, cache_dir=folder, refresh=self._refresh, report=self._report)
 
 
 class LiveRelease:
@@ -129,7 +153,7 @@ class LiveRelease:
         self.live = True
         self.name = release.name
         self.version = release.version
-        self.tags = ["-".join(file.filename[:-4].split("-")[-3:]) for file in release.wheels]
+        self.tags: Sequence[str] = ["-".join(file.filename[:-4].split("-")[-3:]) for file in release.wheels]
 
     @property
     def yanked(self) -> str | None:
@@ -145,7 +169,7 @@ class LiveRelease:
 
     @property
     def invalid(self) -> Sequence[str]:
-        return ()
+        return ()  # known only once the metadata is: see ``dependencies``
 
     def requires_python(self, wheel: int) -> str:
         return self._file(wheel).requires_python or ""
@@ -163,6 +187,12 @@ class LiveRelease:
         return None
 
     def dependencies(self, wheel: int) -> list[Dependency] | None:
+        """Requires-Dist, asked for.
+
+        Raises:
+            NeedsBuild: only building the sdist would tell.
+            NetworkError: the metadata cannot be had.
+        """
         return self._release.dependencies(self._file(wheel))
 
     def files(self) -> list[File]:

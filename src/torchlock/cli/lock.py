@@ -60,7 +60,7 @@ def _inputs(arguments: argparse.Namespace) -> Inputs:
         files = [name for name in ("pyproject.toml", "requirements.in") if Path(name).is_file()][:1]
         if not files:
             raise InputError(
-                "nothing to lock: no requirement was given, and there is no pyproject.toml or requirements.in here",
+                "nothing to lock: no requirement given, and no pyproject.toml or requirements.in here",
                 hint="torchlock lock torchaudio, or torchlock lock -r FILE",
             )
     parts = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from torchlock import __version__
@@ -91,7 +92,7 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
         "--platform",
         metavar="NAME",
         default="host",
-        help=f"host, {', '.join(PLATFORMS)}; or with a floor: manylinux_2_28_x86_64, macosx_14_0_arm64 (default: host)",
+        help=f"host, {', '.join(PLATFORMS)}; or with a floor, like manylinux_2_31_x86_64 (default: host)",
     )
     group.add_argument(
         "--accelerator",
@@ -260,8 +261,7 @@ _PROJECT = "pyproject.toml"
 
 def _configured() -> dict[str, Any]:
     try:
-        with open(_PROJECT, "rb") as file:
-            raw = file.read()
+        raw = Path(_PROJECT).read_bytes()
     except OSError:
         return {}
     if b"tool.torchlock" not in raw:

@@ -12,7 +12,7 @@ from torchlock.index.metadata import MetadataReader
 from torchlock.index.remote import NotCached, PageReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from torchlock.index.settings import IndexSettings
@@ -101,22 +101,23 @@ class Index:
 
     def _ask(self, name: str) -> list[Listing]:
         unseen: list[str] = []
-        found = self._first(name, unseen)
+        served = [url for url in self._urls if not addresses.is_local(url)]
+        found = self._first(served, name, unseen)
         known = {file.filename for listing in found for file in listing.files}
-        for location in self._settings.find_links:
-            files = [file for file in self._linked(location, name, unseen) if file.filename not in known]
-            known.update(file.filename for file in files)
-            if files:
-                found.append(Listing(addresses.redact(location), files))
+        for location, files in self._added(name, unseen):
+            new = [file for file in files if file.filename not in known]
+            known.update(file.filename for file in new)
+            if new:
+                found.append(Listing(addresses.redact(location), new))
         if not found:
             raise self._unknown(name, unseen)
         return found
 
-    def _first(self, name: str, unseen: list[str]) -> list[Listing]:
+    def _first(self, urls: list[str], name: str, unseen: list[str]) -> list[Listing]:
         """The files of the first index that has the project; pages that are missing offline go to ``unseen``."""
-        for url in self._urls:
+        for url in urls:
             try:
-                files = self._of_index(url, name)
+                files = self._pages.files(f"{url.rstrip('/')}/{name}/", name)
             except NotCached:
                 unseen.append(addresses.redact(url))
                 continue
@@ -124,10 +125,13 @@ class Index:
                 return [Listing(addresses.redact(url), files)]
         return []
 
-    def _of_index(self, url: str, name: str) -> list[File] | None:
-        if addresses.is_local(url):
-            return local.project_files(addresses.local_path(url), name)
-        return self._pages.files(f"{url.rstrip('/')}/{name}/", name)
+    def _added(self, name: str, unseen: list[str]) -> Iterator[tuple[str, list[File]]]:
+        """What the user's own folders and find-links add, whoever serves the project: nobody else writes there."""
+        for url in self._urls:
+            if addresses.is_local(url):
+                yield url, local.project_files(addresses.local_path(url), name) or []
+        for location in self._settings.find_links:
+            yield location, self._linked(location, name, unseen)
 
     def _linked(self, location: str, name: str, unseen: list[str]) -> list[File]:
         """What a find-links location has of the project."""

@@ -34,10 +34,13 @@ class IndexSettings:
 
     @property
     def index_urls(self) -> list[str]:
-        """The indexes to ask for a package, in this order; the first one that has it decides."""
+        """The indexes to ask for a package, in this order; the first one that has it decides.
+
+        Extra ones come first, as with uv: nobody can take a private name over by publishing it in public.
+        """
         if self.no_index:
             return []
-        return _distinct([self.index_url or default_index(), *self.extra_index_urls])
+        return _distinct([*self.extra_index_urls, self.index_url or default_index()])
 
     def __repr__(self) -> str:
         shown = {name: _shown(value) for name, value in _said(self).items()}

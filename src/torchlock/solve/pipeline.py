@@ -34,7 +34,7 @@ def resolve(
     try:
         if anchored is not None:
             limits = {**limits, **propagate(anchored, roots, limits).left}
-        solution = search(problem, roots, limits)
+        solution = search(problem, roots, limits, learn=True)
         if solution is not None and straight(problem, roots, limits, solution):
             return solution
         while (solution := _settle(problem, roots, limits)) is not None and problem.learn(solution):
@@ -52,7 +52,7 @@ def _settle(problem: Problem, roots: Sequence[Need], limits: Mapping[str, int]) 
     A solution that turns out to hold what was known only in part is looked for again once that is learned.
     """
     domains = propagate(problem, roots, limits)
-    solution = search(problem, roots, domains.left)
+    solution = search(problem, roots, domains.left, learn=False)
     if solution is None or not straight(problem, roots, domains.left, solution):
         solution = newest_first(problem, roots, domains)
     return solution

@@ -45,3 +45,11 @@ class SameRelease(NamedTuple):
 
     name: str
     version: str
+
+
+class Unreadable(NamedTuple):
+    """Nobody can tell what this release needs: a broken requirement, or an sdist that has to be built."""
+
+    name: str
+    version: str
+    message: str

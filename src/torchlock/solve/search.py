@@ -45,8 +45,9 @@ class Provider(AbstractProvider[Need, Chosen, str]):
     Preference: the order in which identifiers were first needed, which is breadth first from the roots.
     """
 
-    def __init__(self, problem: Problem, left: Mapping[str, int]) -> None:
+    def __init__(self, problem: Problem, left: Mapping[str, int], *, learn: bool) -> None:
         self._problem = problem
+        self._learn = learn
         self._left = left
         self._met: dict[str, int] = {}
 
@@ -73,19 +74,21 @@ class Provider(AbstractProvider[Need, Chosen, str]):
         return bool(requirement.mask >> candidate.number & 1)
 
     def get_dependencies(self, candidate: Chosen) -> Sequence[Need]:
-        self._problem.learn({candidate.identifier: candidate.number})
+        if self._learn:
+            self._problem.learn({candidate.identifier: candidate.number})
         needs = self._problem.needs(candidate.identifier, candidate.number)
         for need in needs:
             self._met.setdefault(need.identifier, len(self._met))
         return needs
 
 
-def search(problem: Problem, roots: Sequence[Need], left: Mapping[str, int]) -> Solution | None:
+def search(problem: Problem, roots: Sequence[Need], left: Mapping[str, int], *, learn: bool) -> Solution | None:
     """A solution found without a conflict, or None if there is none such.
 
-    ``left`` limits domains; an identifier that is not in it is unlimited.
+    ``left`` limits domains; an identifier that is not in it is unlimited. With ``learn``, every candidate
+    picked is asked for all it needs.
     """
-    provider = Provider(problem, left)
+    provider = Provider(problem, left, learn=learn)
     for root in roots:
         provider.get_preference(root.identifier)
     try:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
-from torchlock.errors import UnknownPackage
+from torchlock.errors import NetworkError, TorchlockError, UnknownPackage
 from torchlock.matrix import (
     BUILD_CUDA,
     EXCLUSION,
@@ -24,7 +24,7 @@ from torchlock.matrix import (
 )
 from torchlock.solve.candidates import Candidate, Rejected, Sieve, is_exact, mentions_prerelease
 from torchlock.solve.problem import Need, full
-from torchlock.solve.reasons import Built, Declared, Ruled, SameRelease
+from torchlock.solve.reasons import Built, Declared, Ruled, SameRelease, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -54,6 +54,7 @@ class Universe:
         self.target = target
         self.matrix = matrix
         self.unknown: dict[str, UnknownPackage] = {}
+        self.unreadable: dict[tuple[str, str], str] = {}
         self._releases = releases
         self._sieve = Sieve(target, policy)
         self._overrides = overrides or {}
@@ -224,7 +225,10 @@ class Universe:
         version = str(candidate.version)
         if extra:
             yield Need(name, 1 << index, SameRelease(name, version))
-        for dependency in candidate.dependencies:
+        for dependency in self._declared(candidate):
+            if dependency is None:
+                yield Need(name, 0, Unreadable(name, version, self.unreadable[name, version]))
+                return
             if names is not None and dependency.name not in names:
                 continue
             if self.target.holds(dependency.marker, extra) and not (
@@ -234,6 +238,16 @@ class Universe:
                     yield from self.require(replaced, Declared(name, version, dependency))
         if not extra:
             yield from self._needs_of_rules(candidate, version, names)
+
+    def _declared(self, candidate: Candidate) -> Iterator[Dependency | None]:
+        """What a candidate declares; None where that cannot be told, with the reason in ``unreadable``."""
+        try:
+            yield from candidate.dependencies
+        except NetworkError:
+            raise
+        except TorchlockError as error:
+            self.unreadable[candidate.name, str(candidate.version)] = error.message
+            yield None
 
     def _needs_of_rules(self, candidate: Candidate, version: str, names: frozenset[str] | None) -> Iterator[Need]:
         name = candidate.name

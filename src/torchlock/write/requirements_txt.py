@@ -44,14 +44,11 @@ def _entry(pin: Pin, *, hashes: bool, annotate: bool) -> Iterator[str]:
     digests = sorted(
         f"{algorithm}:{digest}" for file in pin.files for algorithm, digest in file.hashes.items() if hashes
     )
-    parts = [_requirement(pin), *(f"--hash={digest}" for digest in dict.fromkeys(digests))]
-    yield from (f"{part} \\" if part is not parts[-1] else part for part in [parts[0], *_indent(parts[1:])])
+    parts = [_requirement(pin), *(f"    --hash={digest}" for digest in dict.fromkeys(digests))]
+    yield from (f"{part} \\" for part in parts[:-1])
+    yield parts[-1]
     if annotate:
         yield from _via(pin)
-
-
-def _indent(parts: Sequence[str]) -> list[str]:
-    return [f"    {part}" for part in parts]
 
 
 def _requirement(pin: Pin) -> str:

@@ -1,0 +1,120 @@
+"""Time whole commands against their peers, run side by side, and print medians and ratios.
+
+    python scripts/bench.py            the table
+    python scripts/bench.py --write    the table, kept in docs/benchmarks.md too
+
+Every pair is run in turn (ours, theirs, ours, …), so that a busy machine slows both. The peer's caches are
+warm: one run that nobody counts comes first. Needs ``torchlock`` and ``uv`` on PATH and, for uv, an index.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+REQUEST = ["torch==2.3.1", "torchaudio", "soundfile", "librosa"]
+TARGET = ["--python", "3.11", "--platform", "linux-x86_64"]
+
+
+class Run(NamedTuple):
+    """One process: wall time in milliseconds, peak memory in MiB."""
+
+    wall: float
+    memory: float
+
+
+class Case(NamedTuple):
+    """A command of ours beside a peer's; ``peer`` is empty where there is none to compare with."""
+
+    title: str
+    ours: list[str]
+    peer: list[str]
+    limit: str
+
+
+def measure(command: list[str], cwd: str) -> Run:
+    """Run a command to its end; raises CalledProcessError if it fails."""
+    start = time.perf_counter()
+    with Path(os.devnull).open("wb") as sink:
+        process = subprocess.Popen(command, cwd=cwd, stdout=sink, stderr=sink)
+        _, status, usage = os.wait4(process.pid, 0)
+    wall = (time.perf_counter() - start) * 1000
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return Run(wall, usage.ru_maxrss / 1024)
+
+
+def cases(folder: Path) -> list[Case]:
+    (folder / "requirements.in").write_text("\n".join(REQUEST) + "\n")
+    ours = ["torchlock", "lock", "-r", "requirements.in", *TARGET, "--offline", "-o", "ours.txt"]
+    uv = [
+        *("uv", "pip", "compile", "requirements.in", "--python-version", "3.11"),
+        *("--python-platform", "x86_64-manylinux_2_28", "--generate-hashes", "-o", "uv.txt"),
+    ]
+    return [
+        Case(f"lock {' '.join(REQUEST)}, with hashes", ours, uv, "at most 2x, 60 MiB"),
+        Case("lock torch torchaudio", [*ours[:2], "torch", "torchaudio", *ours[4:]], [], ""),
+        Case("--version", ["torchlock", "--version"], ["uv", "--version"], ""),
+        Case("lock --help", ["torchlock", "lock", "--help"], ["uv", "pip", "compile", "--help"], ""),
+        Case("python -c pass", [sys.executable, "-c", "pass"], [], "the floor"),
+    ]
+
+
+def compare(case: Case, runs: int, folder: str) -> str:
+    """One row of the table."""
+    ours, theirs = [], []
+    for command in (case.ours, case.peer):
+        if command:
+            measure(command, folder)
+    for _ in range(runs):
+        ours.append(measure(case.ours, folder))
+        if case.peer:
+            theirs.append(measure(case.peer, folder))
+    wall = statistics.median(run.wall for run in ours)
+    memory = max(run.memory for run in ours)
+    row = f"| {case.title} | {wall:.0f} ms | {memory:.0f} MiB |"
+    if not theirs:
+        return f"{row} | | | {case.limit} |"
+    peer = statistics.median(run.wall for run in theirs)
+    return f"{row} {peer:.0f} ms | {wall / peer:.2f} | {case.limit} |"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--write", action="store_true", help="keep the table in docs/benchmarks.md")
+    arguments = parser.parse_args()
+    uv = subprocess.run(["uv", "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+    lines = [
+        "# Benchmarks",
+        "",
+        "Made by `python scripts/bench.py --write`: whole cold processes, median wall time and highest memory of "
+        f"{arguments.runs} runs, the peer's caches warm, both run in turn. Python {platform.python_version()}, "
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, uv {uv}.",
+        "",
+        "| command | torchlock | memory | uv | ratio | aim |",
+        "|---|---|---|---|---|---|",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        for case in cases(Path(folder)):
+            print(f"{case.title} …", file=sys.stderr)
+            lines.append(compare(case, arguments.runs, folder))
+    text = "\n".join(lines) + "\n"
+    print(text, end="")
+    if arguments.write:
+        (ROOT / "docs" / "benchmarks.md").write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
