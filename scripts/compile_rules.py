@@ -1,0 +1,470 @@
+#!/usr/bin/env python3
+"""Compile the tables that people write (rules, sources, systems) to the JSON that the program reads.
+
+    compile_rules.py            write compat_data/compiled/
+    compile_rules.py --check    write nothing; exit 1 if it is stale
+
+Everything is validated on the way: unknown keys, requirements that packaging cannot read, missing grounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+DATA = Path(__file__).parents[1] / "compat_data"
+KINDS = ("declared", "measured", "reported")
+
+_RULE_KEYS = {"id", "title", "because", "kind", "sources", "checked", "statement"}
+_GROUNDS = {"because", "kind", "sources", "checked"}
+_STATEMENT_KEYS = _GROUNDS | {
+    "when",
+    "wheel",
+    "build",
+    "needs",
+    "forbids",
+    "wants",
+    "never",
+    "bundles",
+    "optional",
+}
+_SAYS = ("needs", "forbids", "wants", "never", "bundles")
+_UNPARTNERED_KEYS = {"torch", "package", "because"}
+_SOURCE_KEYS = {"address", "kind", "date", "note"}
+_SYSTEM_KEYS = {
+    "id",
+    "title",
+    "platforms",
+    "libc",
+    "python",
+    "install",
+    "kind",
+    "sources",
+    "checked",
+    "note",
+    "library",
+}
+_LIBRARY_KEYS = {"version", "packages", "note"}
+
+
+class TableError(Exception):
+    """A table is not of the form. ``key`` is the path inside the file, grown on the way up."""
+
+    def __init__(self, message: str, key: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.key = key
+        self.file = ""
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.file, self.key, self.message) if part)
+
+    def under(self, step: str) -> TableError:
+        """The same error, seen from one step further up."""
+        self.key = f"{step}.{self.key}" if self.key and not self.key.startswith("[") else f"{step}{self.key}"
+        return self
+
+
+# The readers of single values.
+
+
+def _known(table: dict[str, Any], keys: set[str]) -> None:
+    for key in table:
+        if key not in keys:
+            raise TableError(f"unknown key; known are {', '.join(sorted(keys))}", key)
+
+
+def _text(table: dict[str, Any], key: str) -> str:
+    value = table.get(key)
+    if not isinstance(value, str) or not value.strip() or value != value.strip():
+        raise TableError("must be a text, without space around it", key)
+    return value
+
+
+def _texts(table: dict[str, Any], key: str) -> list[str]:
+    value = table.get(key)
+    if not isinstance(value, list) or not value or not all(isinstance(item, str) and item for item in value):
+        raise TableError("must be a list of texts, not empty", key)
+    return value
+
+
+def _date(table: dict[str, Any], key: str) -> str:
+    value = table.get(key)
+    if not isinstance(value, datetime.date) or isinstance(value, datetime.datetime):
+        raise TableError("must be a date, like 2026-11-23", key)
+    return value.isoformat()
+
+
+def _kind(table: dict[str, Any]) -> str:
+    value = _text(table, "kind")
+    if value not in KINDS:
+        raise TableError(f"must be one of {', '.join(KINDS)}", "kind")
+    return value
+
+
+def _because(table: dict[str, Any]) -> str:
+    value = _text(table, "because")
+    if value.endswith(".") or "\n" in value:
+        raise TableError('must be a clause that completes "…, because …", without a final full stop', "because")
+    return value
+
+
+def _true(table: dict[str, Any], key: str) -> bool:
+    if table[key] is not True:
+        raise TableError("must be true, or left out", key)
+    return True
+
+
+def requirement_row(text: str, *, braces: bool = False) -> list[Any]:
+    """``[name, specifier, marker, [extras]]``, trailing empties left out.
+
+    With ``braces``, {cuda} and {cuda_major} may stand where a version would.
+    """
+    sample = text.replace("{cuda}", "13.0").replace("{cuda_major}", "13") if braces else text
+    try:
+        requirement = Requirement(sample)
+    except InvalidRequirement as error:
+        raise TableError(f"{text!r} is no requirement: {error}") from error
+    if requirement.url:
+        raise TableError(f"{text!r} names an address")
+    specifier = str(requirement.specifier)
+    if sample != text:
+        specifier = text.partition(";")[0].removeprefix(requirement.name).strip()
+        if "==" + specifier.partition("==")[2] != specifier:
+            raise TableError(f"{text!r}: braces may only follow ==")
+    row: list[Any] = [
+        canonicalize_name(requirement.name),
+        specifier,
+        "" if requirement.marker is None else str(requirement.marker),
+        sorted(canonicalize_name(extra) for extra in requirement.extras),
+    ]
+    while row and not row[-1]:
+        row.pop()
+    return row
+
+
+def _rows(table: dict[str, Any], key: str, *, braces: bool = False) -> list[list[Any]]:
+    rows = []
+    for number, text in enumerate(_texts(table, key)):
+        try:
+            rows.append(requirement_row(text, braces=braces))
+        except TableError as error:
+            raise error.under(f"{key}[{number}]") from None
+    return rows
+
+
+# The readers of tables.
+
+
+def _statement(table: dict[str, Any], rule: str) -> tuple[str, dict[str, Any]]:
+    """One statement, and the name that it speaks of."""
+    _known(table, _STATEMENT_KEYS)
+    try:
+        when = requirement_row(_text(table, "when"))
+    except TableError as error:
+        raise error if error.key else error.under("when") from None
+    if not any(key in table for key in _SAYS):
+        raise TableError(f"says nothing: one of {', '.join(_SAYS)} must be there")
+    row: dict[str, Any] = {"rule": rule, "when": when}
+    if "wheel" in table:
+        row["wheel"] = _text(table, "wheel")
+    if "build" in table:
+        row["build"] = _text(table, "build")
+        if row["build"] not in ("cuda", "cpu"):
+            raise TableError("must be cuda or cpu", "build")
+    if "needs" in table:
+        row["needs"] = _rows(table, "needs", braces=True)
+        if "{cuda" in str(row["needs"]) and row.get("build") != "cuda":
+            raise TableError('braces stand for a CUDA version: build = "cuda" must be there', "needs")
+    for key in ("forbids", "wants"):
+        if key in table:
+            row[key] = _rows(table, key)
+    for key in ("never", "optional"):
+        if key in table:
+            row[key] = _true(table, key)
+    if "optional" in table and not all(need[0].startswith("host-") for need in row.get("needs", [["?"]])):
+        raise TableError("only goes with needs on host-… names", "optional")
+    if "bundles" in table:
+        row["bundles"] = _texts(table, "bundles")
+    if "because" in table:
+        row["because"] = _because(table)
+    if "kind" in table:
+        row["kind"] = _kind(table)
+    if "sources" in table:
+        row["sources"] = _texts(table, "sources")
+    if "checked" in table:
+        row["checked"] = _date(table, "checked")
+    return when[0], row
+
+
+def _list(table: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    value = table.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise TableError("must be an array of tables", key)
+    return value
+
+
+def _rule(table: dict[str, Any]) -> tuple[str, dict[str, Any], list[tuple[str, dict[str, Any]]]]:
+    _known(table, _RULE_KEYS)
+    identifier = _text(table, "id")
+    if not re.fullmatch(r"TL\d{3}", identifier):
+        raise TableError(f"{identifier!r} is not of the form TL101", "id")
+    rule = {
+        "title": _text(table, "title"),
+        "because": _because(table),
+        "kind": _kind(table),
+        "sources": _texts(table, "sources"),
+        "checked": _date(table, "checked"),
+    }
+    statements = []
+    for number, item in enumerate(_list(table, "statement")):
+        try:
+            statements.append(_statement(item, identifier))
+        except TableError as error:
+            raise error.under(f"statement[{number}]") from None
+    if not statements:
+        raise TableError("must have a statement", "statement")
+    return identifier, rule, statements
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Parse one table file; an error names it.
+
+    Raises:
+        TableError: it is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        failure = TableError(f"not valid TOML: {error}")
+        failure.file = path.name
+        raise failure from error
+
+
+def read_sources(path: Path) -> dict[str, dict[str, str]]:
+    """``sources.toml``: identifier → address, kind, date and note."""
+    sources: dict[str, dict[str, str]] = {}
+    for identifier, table in read_toml(path).items():
+        try:
+            if not isinstance(table, dict):
+                raise TableError("must be a table")
+            _known(table, _SOURCE_KEYS)
+            sources[identifier] = {
+                "address": _text(table, "address"),
+                "kind": _kind(table),
+                "date": _date(table, "date"),
+            }
+            if "note" in table:
+                sources[identifier]["note"] = _text(table, "note")
+        except TableError as error:
+            error.under(identifier).file = path.name
+            raise
+    return sources
+
+
+def read_rules(
+    folder: Path, sources: dict[str, dict[str, str]]
+) -> tuple[dict[str, dict[str, Any]], dict[str, list[dict[str, Any]]]]:
+    """All rule files: the rules by identifier, and their statements by the name they speak of.
+
+    Raises:
+        TableError: a file is not of the form, an identifier appears twice, a source is not known.
+    """
+    rules: dict[str, dict[str, Any]] = {}
+    statements: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(folder.glob("*.toml")):
+        table = read_toml(path)
+        try:
+            _known(table, {"rule", "unpartnered"})
+            for number, item in enumerate(_list(table, "rule")):
+                try:
+                    identifier, rule, said = _rule(item)
+                    if identifier in rules:
+                        raise TableError(f"{identifier} is there twice", "id")
+                    for cited in [rule, *(row for _, row in said)]:
+                        for source in cited.get("sources", ()):
+                            if source not in sources:
+                                raise TableError(f"{source!r} is not in sources.toml", "sources")
+                except TableError as error:
+                    raise error.under(f"rule[{number}]") from None
+                rules[identifier] = rule
+                for name, row in said:
+                    statements.setdefault(name, []).append(row)
+            for number, item in enumerate(_list(table, "unpartnered")):
+                try:
+                    _known(item, _UNPARTNERED_KEYS)
+                    _text(item, "torch"), _text(item, "package"), _because(item)
+                except TableError as error:
+                    raise error.under(f"unpartnered[{number}]") from None
+        except TableError as error:
+            error.file = path.name
+            raise
+    for rows in statements.values():
+        rows.sort(key=lambda row: row["rule"])  # stable: within a rule, the order of the table
+    return rules, statements
+
+
+def _library(table: dict[str, Any]) -> dict[str, Any]:
+    _known(table, _LIBRARY_KEYS)
+    library: dict[str, Any] = {}
+    if "version" in table:
+        library["version"] = _text(table, "version")
+        try:
+            SpecifierSet(f"=={library['version']}")
+        except InvalidSpecifier:
+            raise TableError(f"{library['version']!r} is no version", "version") from None
+    if "packages" in table:
+        library["packages"] = _texts(table, "packages")
+    if "note" in table:
+        library["note"] = _text(table, "note")
+    if not library:
+        raise TableError("says nothing")
+    return library
+
+
+def _system(table: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    _known(table, _SYSTEM_KEYS)
+    identifier = _text(table, "id")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]*", identifier):
+        raise TableError(f"{identifier!r} is not of the form debian-12", "id")
+    system: dict[str, Any] = {"title": _text(table, "title"), "platforms": _texts(table, "platforms")}
+    for platform in system["platforms"]:
+        if platform not in ("linux", "macos", "windows"):
+            raise TableError("must be linux, macos or windows", "platforms")
+    if "libc" in table:
+        system["libc"] = _text(table, "libc")
+        if not re.fullmatch(r"(glibc|musl) \d+(\.\d+)+", system["libc"]):
+            raise TableError("must be like 'glibc 2.36'", "libc")
+    for key in ("python", "install", "note"):
+        if key in table:
+            system[key] = _text(table, key)
+    if "install" in system and "{packages}" not in system["install"]:
+        raise TableError("must contain {packages}", "install")
+    system["kind"] = _kind(table)
+    system["sources"] = _texts(table, "sources")
+    system["checked"] = _date(table, "checked")
+    libraries = table.get("library", {})
+    if not isinstance(libraries, dict):
+        raise TableError("must be a table", "library")
+    system["library"] = {}
+    for name, item in libraries.items():
+        try:
+            system["library"][name] = _library(item)
+        except TableError as error:
+            raise error.under(f"library.{name}") from None
+    return identifier, system
+
+
+def read_systems(folder: Path, sources: dict[str, dict[str, str]]) -> dict[str, dict[str, Any]]:
+    """All system files: the systems by identifier.
+
+    Raises:
+        TableError: a file is not of the form, an identifier appears twice, a source is not known.
+    """
+    systems: dict[str, dict[str, Any]] = {}
+    for path in sorted(folder.glob("*.toml")):
+        table = read_toml(path)
+        try:
+            _known(table, {"system"})
+            for number, item in enumerate(_list(table, "system")):
+                try:
+                    identifier, system = _system(item)
+                    if identifier in systems:
+                        raise TableError(f"{identifier} is there twice", "id")
+                    for source in system["sources"]:
+                        if source not in sources:
+                            raise TableError(f"{source!r} is not in sources.toml", "sources")
+                except TableError as error:
+                    raise error.under(f"system[{number}]") from None
+                systems[identifier] = system
+        except TableError as error:
+            error.file = path.name
+            raise
+    return systems
+
+
+# The writers.
+
+
+def _dates(rows: list[dict[str, Any]]) -> list[str]:
+    return [row["checked"] for row in rows if "checked" in row]
+
+
+def compile_all(data: Path) -> dict[str, str]:
+    """File name → contents, of everything in ``compiled/``.
+
+    Raises:
+        TableError: a table is not of the form.
+    """
+    sources = read_sources(data / "sources.toml")
+    rules, statements = read_rules(data / "rules", sources)
+    systems = read_systems(data / "systems", sources)
+    checked = _dates([*rules.values(), *(row for rows in statements.values() for row in rows)])
+    return {
+        "rules.json": dump({"date": max(checked), "rules": rules, "sources": sources, "statements": statements}),
+        "systems.json": dump(
+            {"date": max(_dates(list(systems.values())), default=max(checked)), "systems": systems}
+        ),
+    }
+
+
+def dump(value: object) -> str:
+    """Compact JSON with sorted keys and a final newline: the same bytes for the same tables."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n"
+
+
+def write(path: Path, text: str) -> None:
+    """Replace a file in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run; the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if compiled/ is stale")
+    parser.add_argument("--data", type=Path, default=DATA, metavar="FOLDER", help="default: compat_data/")
+    options = parser.parse_args(arguments)
+    try:
+        compiled = compile_all(options.data)
+    except TableError as error:
+        print(f"compile_rules: {error}", file=sys.stderr)
+        return 2
+    stale = []
+    for name, text in compiled.items():
+        path = options.data / "compiled" / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if not options.check:
+                write(path, text)
+    if stale:
+        print(f"compile_rules: {', '.join(stale)} {'stale' if options.check else 'written'}", file=sys.stderr)
+    return 1 if stale and options.check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
