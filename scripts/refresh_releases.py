@@ -179,6 +179,8 @@ class RemoteFile(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size}[whence]
+        if base + offset < 0:
+            raise OSError("before the beginning")  # what zipfile expects of a file too short to be an archive
         self._at = base + offset
         return self._at
 

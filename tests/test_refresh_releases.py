@@ -1,0 +1,346 @@
+"""scripts/refresh_releases.py against a small index on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import importlib.util
+import io
+import json
+import struct
+import sys
+import threading
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "refresh_releases.py"
+_SPEC = importlib.util.spec_from_file_location("refresh_releases", _SCRIPT)
+assert _SPEC is not None
+assert _SPEC.loader is not None
+refresh_releases = importlib.util.module_from_spec(_SPEC)
+sys.modules["refresh_releases"] = refresh_releases
+_SPEC.loader.exec_module(refresh_releases)
+
+
+def elf(*needed: str) -> bytes:
+    """A 64-bit ELF file that is nothing but a dynamic section with these DT_NEEDED entries."""
+    names = b"\0"
+    entries = b""
+    for name in needed:
+        entries += struct.pack("<QQ", 1, len(names))
+        names += name.encode() + b"\0"
+    entries += struct.pack("<QQ", 5, 0x1000) + bytes(16)
+    at = 64 + 2 * 56
+    header = b"\x7fELF\x02\x01" + bytes(26) + struct.pack("<Q", 64) + bytes(14) + struct.pack("<HH", 56, 2)
+    load = struct.pack("<IIQQQQQQ", 1, 0, at, 0x1000, 0x1000, len(names), len(names), 1)
+    dynamic = struct.pack("<IIQQQQQQ", 2, 0, at + len(names), 0, 0, len(entries), len(entries), 8)
+    return header.ljust(64, b"\0") + load + dynamic + names + entries
+
+
+def wheel(filename: str, requires: tuple[str, ...] = (), **members: str | bytes) -> bytes:
+    """A wheel; ``members`` are named with ``__`` for ``/`` and ``_dot_`` for a dot. Padded past one range."""
+    name, version = filename.split("-")[:2]
+    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+    lines += [f"Requires-Dist: {text}" for text in requires]
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(f"{name}-{version}.dist-info/METADATA", "\n".join(lines) + "\n\nprose\n")
+        archive.writestr("padding", bytes(200_000))
+        for member, content in members.items():
+            archive.writestr(member.replace("__", "/").replace("_dot_", "."), content)
+    return buffer.getvalue()
+
+
+class Index:
+    """What the server serves, and what it was asked: ``files`` by name, ``beside`` metadata files by name."""
+
+    def __init__(self) -> None:
+        self.projects: dict[str, list[str]] = {}
+        self.files: dict[str, bytes] = {}
+        self.beside: dict[str, bytes] = {}
+        self.details: dict[str, dict[str, Any]] = {}
+        self.asked: list[str] = []
+        self.broken: set[str] = set()
+        self.url = ""
+
+    def add(self, project: str, filename: str, content: bytes = b"", **details: Any) -> None:
+        self.projects.setdefault(project, []).append(filename)
+        self.files[filename] = content
+        self.details[filename] = details
+
+    def page(self, project: str) -> bytes:
+        rows = [
+            {
+                "filename": name,
+                "url": f"../../packages/aa/{name}",
+                "hashes": {"sha256": hashlib.sha256(name.encode() + self.files[name]).hexdigest()},
+                "size": len(self.files[name]),
+                "upload-time": "2024-04-24T15:00:09.123456Z",
+                "yanked": False,
+                **self.details[name],
+            }
+            for name in self.projects[project]
+        ]
+        return json.dumps({"meta": {"api-version": "1.1"}, "name": project, "files": rows}).encode()
+
+
+def handler_for(index: Index) -> type[http.server.BaseHTTPRequestHandler]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            index.asked.append(self.path)
+            parts = self.path.strip("/").split("/")
+            if parts[0] == "simple" and parts[1] in index.projects:
+                self._answer(200, index.page(parts[1]))
+            elif parts[-1] in index.broken:
+                self._answer(400)
+            elif parts[-1].removesuffix(".metadata") in index.beside and parts[-1].endswith(".metadata"):
+                self._answer(200, index.beside[parts[-1].removesuffix(".metadata")])
+            elif parts[0] == "packages" and parts[-1] in index.files:
+                self._range(index.files[parts[-1]])
+            else:
+                self._answer(404)
+
+        def _range(self, content: bytes) -> None:
+            first, _, last = self.headers["Range"].removeprefix("bytes=").partition("-")
+            start = int(first) if first else max(0, len(content) - int(last))
+            end = int(last) + 1 if first and last else len(content)
+            part = content[start:end]
+            self._answer(206, part, f"bytes {start}-{start + len(part) - 1}/{len(content)}")
+
+        def _answer(self, status: int, body: bytes = b"", content_range: str = "") -> None:
+            self.send_response(status)
+            if content_range:
+                self.send_header("Content-Range", content_range)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    return Handler
+
+
+@pytest.fixture
+def index() -> Iterator[Index]:
+    index = Index()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler_for(index))
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    index.url = f"http://127.0.0.1:{server.server_port}/simple/"
+    yield index
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def stack(index: Index) -> Index:
+    """torch, torchaudio whose wheels differ, and the little world that they can reach."""
+    linux, arm = "cp310-cp310-manylinux1_x86_64.whl", "cp310-cp310-manylinux2014_aarch64.whl"
+    torch = f"torch-1.13.1-{linux}"
+    index.add("torch", torch, wheel(torch, torch__version_dot_py="cuda: Optional[str] = '11.7'\nhip = None\n"))
+    index.beside[torch] = b"Metadata-Version: 2.1\nName: torch\nRequires-Dist: typing_extensions\n\n"
+    torch = f"torch-1.13.1-{arm}"
+    index.add("torch", torch, wheel(torch, ("typing-extensions",), torch__version_dot_py="cuda = None\n"))
+    audio = f"torchaudio-0.13.1-{linux}"
+    extension = elf("libc10.so", "libtorch_cuda.so")
+    index.add("torchaudio", audio, wheel(audio, ("torch (==1.13.1)",), torchaudio__lib__x_dot_so=extension))
+    audio = f"torchaudio-0.13.1-{arm}"
+    index.add("torchaudio", audio, wheel(audio, ("torch",), torchaudio__lib__x_dot_so=elf("libc10.so")))
+    plain = "typing_extensions-4.0.0-py3-none-any.whl"
+    index.add("typing-extensions", plain, wheel(plain, ('flit; extra == "dev"',)))
+    index.add("typing-extensions", "typing_extensions-3.0.tar.gz", b"sdist")
+    return index
+
+
+def refresh(index: Index, tmp_path: Path, *options: str) -> int:
+    arguments = ["--index", index.url, "--cache", str(tmp_path / "cache"), "--output", str(tmp_path / "out")]
+    code: int = refresh_releases.main([*arguments, *options])
+    return code
+
+
+def written(tmp_path: Path, name: str) -> dict[str, Any]:
+    table: dict[str, Any] = json.loads((tmp_path / "out" / f"{name}.json").read_bytes())
+    return table
+
+
+def test_wheels_of_the_family_keep_their_own_requirements_and_builds(stack: Index, tmp_path: Path) -> None:
+    assert refresh(stack, tmp_path) == 0
+    table = written(tmp_path, "torchaudio")
+    record = table["releases"]["0.13.1"]
+    assert [table["tags"][at] for at in record["wheels"]] == [
+        "cp310-cp310-manylinux1_x86_64",
+        "cp310-cp310-manylinux2014_aarch64",
+    ]
+    declared = [[table["requirements"][at] for at in table["requires"][one]] for one in record["requires"]]
+    assert declared == [[["torch", "==1.13.1"]], [["torch"]]]
+    assert record["build"] == ["cu117", "cpu"]
+    assert record["date"] == "2024-04-24"
+    assert written(tmp_path, "torch")["releases"]["1.13.1"]["build"] == ["cu117", "cpu"]
+
+
+def test_metadata_beside_the_wheel_saves_opening_it(stack: Index, tmp_path: Path) -> None:
+    del stack.projects["torchaudio"]
+    plain = stack.projects["typing-extensions"][0]
+    stack.beside[plain] = b"Metadata-Version: 2.1\nName: typing_extensions\n\n"
+    refresh(stack, tmp_path)
+    assert f"/packages/aa/{plain}.metadata" in stack.asked
+    assert f"/packages/aa/{plain}" not in stack.asked
+
+
+def test_the_files_come_last_one_release_a_line(stack: Index, tmp_path: Path) -> None:
+    refresh(stack, tmp_path)
+    text = (tmp_path / "out" / "typing-extensions.json").read_text()
+    tail = text.partition('\n"files": {\n')[2].splitlines()
+    assert tail[0].startswith('"3.0": [["typing_extensions-3.0.tar.gz","')
+    assert tail[1].startswith('"4.0.0": [["typing_extensions-4.0.0-py3-none-any.whl","')
+    assert tail[1].endswith('"2024-04-24T15:00:09Z","packages/aa/typing_extensions-4.0.0-py3-none-any.whl"]]')
+    assert written(tmp_path, "typing-extensions")["releases"]["3.0"] == {
+        "wheels": [],
+        "date": "2024-04-24",
+        "sdist": True,
+    }
+
+
+def test_a_second_run_asks_for_pages_only_and_rewrites_nothing(stack: Index, tmp_path: Path) -> None:
+    refresh(stack, tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
+    stack.asked.clear()
+    assert refresh(stack, tmp_path) == 0
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()} == before
+    assert [path for path in stack.asked if path.startswith("/packages/")] == []
+
+
+def test_check_tells_and_writes_nothing(stack: Index, tmp_path: Path) -> None:
+    assert refresh(stack, tmp_path, "--check") == 1
+    assert not (tmp_path / "out").exists()
+    refresh(stack, tmp_path)
+    assert refresh(stack, tmp_path, "--check") == 0
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(stack: Index, tmp_path: Path) -> None:
+    plain = stack.projects["typing-extensions"][0]
+    stack.broken.add(plain)
+    assert refresh(stack, tmp_path) == 2
+    stack.broken.clear()
+    stack.asked.clear()
+    assert refresh(stack, tmp_path) == 0
+    assert {path.rpartition("/")[2] for path in stack.asked if path.startswith("/packages/")} == {
+        plain,
+        f"{plain}.metadata",
+    }
+
+
+def test_requirements_nobody_can_read_are_told_apart(index: Index, tmp_path: Path) -> None:
+    name = "odd-1.0-py3-none-any.whl"
+    requires = ("good>=1", "bad (>=2011k)", "far @ https://example.invalid/far.zip")
+    index.add("odd", name, wheel(name, requires))
+    assert refresh(index, tmp_path, "--only", "odd") == 0
+    table = written(tmp_path, "odd")
+    assert table["requirements"] == [["good", ">=1"]]
+    assert table["releases"]["1.0"]["invalid"] == sorted(requires[1:])
+
+
+def test_only_what_a_specifier_admits_is_followed(index: Index, tmp_path: Path) -> None:
+    for name, requires in (
+        ("torch-2.0-py3-none-any.whl", ("mid>=2", 'old; python_version < "3"', "tool[fast]")),
+        ("mid-1.0-py3-none-any.whl", ("never",)),
+        ("mid-2.0-py3-none-any.whl", ("leaf", 'dev; extra == "dev"')),
+        ("tool-1.0-py3-none-any.whl", ('speed; extra == "fast"',)),
+        *((f"{name}-1.0-py3-none-any.whl", ()) for name in ("leaf", "speed", "never", "old", "dev")),
+    ):
+        index.add(name.split("-")[0], name, wheel(name, requires))
+    refresh(index, tmp_path)
+    assert {path.stem for path in (tmp_path / "out").iterdir()} == {"torch", "mid", "leaf", "tool", "speed"}
+
+
+def test_one_wheel_speaks_for_its_siblings_outside_the_family(index: Index, tmp_path: Path) -> None:
+    for python in ("cp310", "cp311", "cp312"):
+        name = f"numpy-2.0.0-{python}-{python}-win_amd64.whl"
+        index.add("numpy", name, wheel(name))
+    refresh(index, tmp_path, "--only", "numpy")
+    assert sum(path.endswith(".metadata") for path in index.asked) == 1
+    record = written(tmp_path, "numpy")["releases"]["2.0.0"]
+    assert len(record["wheels"]) == 3
+    assert record["requires"] == 0
+
+
+def test_yanked_python_and_files_without_a_place(index: Index, tmp_path: Path) -> None:
+    name = "odd-1.0-py3-none-any.whl"
+    index.add("odd", name, wheel(name), yanked="broken", **{"requires-python": ">=3.8"})
+    for other in ("odd-1.0.win32.exe", "odd-1.0-py2.7.egg", "odd-2004d.tar.gz", "odd-tools-1.0.tar.gz"):
+        index.add("odd", other)
+    refresh(index, tmp_path, "--only", "odd")
+    assert written(tmp_path, "odd")["releases"] == {
+        "1.0": {"wheels": [0], "date": "2024-04-24", "python": ">=3.8", "requires": 0, "yanked": "broken"}
+    }
+
+
+def test_a_wheel_that_cannot_be_read_leaves_its_requirements_unknown(index: Index, tmp_path: Path) -> None:
+    index.add("odd", "odd-1.0-py3-none-any.whl", b"no zip archive")
+    assert refresh(index, tmp_path, "--only", "odd") == 0
+    assert "requires" not in written(tmp_path, "odd")["releases"]["1.0"]
+
+
+@pytest.mark.parametrize(
+    ("text", "build"),
+    [
+        pytest.param("cuda = '9.0.176'\n", "cu90", id="three-parts"),
+        pytest.param("cuda: Optional[str] = '12.1'\nhip: Optional[str] = None\n", "cu121", id="annotated"),
+        pytest.param("cuda = None\nhip = '6.1.40091'\n", "rocm6.1", id="rocm"),
+        pytest.param("cuda: str | None = None\nhip: str | None = None\nxpu = '2025'\n", "xpu", id="xpu"),
+        pytest.param("debug = False\ncuda = None\n", "cpu", id="cpu"),
+        pytest.param("__version__ = '0.4.0'\n", None, id="silent"),
+    ],
+)
+def test_what_torch_declares(text: str, build: str | None) -> None:
+    assert refresh_releases.declared_build(text) == build
+
+
+@pytest.mark.parametrize(
+    ("label", "linked", "build"),
+    [
+        pytest.param(None, [], "cpu", id="links-nothing"),
+        pytest.param("cu126", [], "cpu", id="label-without-libraries"),
+        pytest.param("cu130", ["libtorch_cuda.so"], "cu130", id="label"),
+        pytest.param(None, ["libcudart.459720b2.so.10.2"], "cu102", id="runtime"),
+        pytest.param(None, ["c10_cuda.dll", "cudart64_101.dll"], "cu101", id="runtime-windows"),
+        pytest.param(None, ["libcudart.so.11.0"], "cu117", id="runtime-of-a-whole-major"),
+        pytest.param("cpu", ["libtorch_cuda.so"], None, id="contradiction"),
+    ],
+)
+def test_how_a_build_is_decided(label: str | None, linked: list[str], build: str | None) -> None:
+    facts = {"declared": None, "label": label, "linked": linked}
+    assert refresh_releases.decide_build(facts, "cu117") == build
+
+
+def test_needed_libraries_of_a_binary() -> None:
+    assert refresh_releases.elf_needed(elf("libc.so.6", "libcudart.so.12")) == ["libc.so.6", "libcudart.so.12"]
+    assert refresh_releases.elf_needed(b"\x7fELF\x02\x01" + bytes(100)) == []
+    assert refresh_releases.cuda_libraries(b"MZ\0\0c10_cuda.dll\0kernel32.dll\0") == ["c10_cuda.dll"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "platform"),
+    [
+        ("cp39-cp39-manylinux1_x86_64", ("linux", "x86_64")),
+        ("cp39-cp39-manylinux_2_17_aarch64.manylinux2014_aarch64", ("linux", "aarch64")),
+        ("cp39-cp39-musllinux_1_2_x86_64", ("linux", "x86_64")),
+        ("cp39-cp39-linux_armv7l", ("linux", "armv7l")),
+        ("cp39-cp39-macosx_11_0_arm64", ("macos", "arm64")),
+        ("cp39-cp39-macosx_10_9_universal2", ("macos", "universal2")),
+        ("cp39-cp39-win_amd64", ("windows", "amd64")),
+        ("cp39-cp39-win32", ("windows", "32")),
+        ("py3-none-any", ("any", "")),
+    ],
+)
+def test_platform_of_a_tag(tag: str, platform: tuple[str, str]) -> None:
+    file = refresh_releases.File(f"odd-1.0-{tag}.whl", "", "", None, None, None, None)
+    assert file.platform == platform
