@@ -12,7 +12,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from torchlock.lock import dependency_of
-from torchlock.matrix import BUILD_CUDA, EXCLUSION, HOST_PREFIX, specifier_set
+from torchlock.matrix import BUILD_CUDA, EXCLUSION, HOST_PREFIX, is_virtual, specifier_set
 from torchlock.solve.core import Unit, demands, guilty
 from torchlock.solve.problem import bits, full
 from torchlock.solve.propagate import Domains, Loss, Wipeout
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from torchlock.matrix import Source, Statement
     from torchlock.solve.candidates import Rejected
     from torchlock.solve.universe import Universe
+    from torchlock.target import Platform
     from torchlock.words import Dependency
 
 
@@ -82,7 +83,18 @@ class _Teller:
 
             yield from self._absent(Dependency(name))
         else:
+            if not is_virtual(name):
+                yield from self._rejections(name, self._rejected(name, self._asked(name)))
             yield f"so nothing is left for {_called(name)}"
+
+    def _asked(self, name: str) -> str:
+        """What the lines ask of a package, all together."""
+        asked = (dependency_of(unit.written) for unit in self._units)
+        return ",".join(item.specifier for item in asked if item.name == name and item.specifier)
+
+    def _rejected(self, name: str, specifier: str) -> list[Rejected]:
+        admitted = specifier_set(specifier)
+        return [item for item in self._universe.rejected(name) if admitted.contains(item.version)]
 
     def _sentences(self, loss: Loss, domains: Domains) -> Iterator[str]:
         cause = loss.cause
@@ -94,7 +106,7 @@ class _Teller:
             index_mask = domains.left[loss.by] or full(self._universe.size(loss.by))
             for index in list(bits(index_mask))[:3]:
                 for need in self._universe.needs(loss.by, index):
-                    if need.identifier == loss.identifier and need.mask & loss.mask:
+                    if need.identifier == loss.identifier and not need.mask & loss.mask:
                         yield from self._because(need.reason)
 
     def _unmeetable(self, loss: Loss) -> Iterator[str]:
@@ -102,19 +114,17 @@ class _Teller:
         lost = [self._universe.candidates(name)[index] for index in bits(loss.mask)]
         versions = _versions(str(candidate.version) for candidate in lost)
         reason = loss.cause.reason if loss.cause else None
-        if len(lost) == 1:
+        if len(lost) == 1 or not isinstance(reason, (Ruled, Declared)) or reason.dependency is None:
             yield from self._because(reason)
         elif isinstance(reason, Ruled):
             self.cited[reason.statement] = None
-            other = reason.dependency.name if reason.dependency else reason.statement.forbids[0].name
+            rule = reason.statement.rule
             yield (
-                f"{name} {versions}: each needs another {_called(other)} than is left "
-                f"({reason.statement.rule}: {self._universe.matrix.title(reason.statement.rule)})"
+                f"{name} {versions}: each needs another {_called(reason.dependency.name)} "
+                f"({rule}: {self._universe.matrix.title(rule)})"
             )
-        elif isinstance(reason, Declared):
-            yield f"{name} {versions}: each declares a {reason.dependency.name} that is not left"
-        elif isinstance(reason, Built):
-            yield f"torch {versions}: built for another CUDA version"
+        else:
+            yield f"{name} {versions}: each declares another {reason.dependency.name}"
 
     def _because(self, reason: object) -> Iterator[str]:
         if isinstance(reason, Declared):
@@ -143,10 +153,8 @@ class _Teller:
         if name in self._universe.unknown:
             yield self._universe.unknown[name].message
             return
-        rejected = [
-            item for item in self._universe.rejected(name) if specifier_set(specifier).contains(item.version)
-        ]
-        yield from self._rejections(name, specifier, rejected)
+        rejected = self._rejected(name, specifier)
+        yield from self._rejections(name, rejected)
         if rejected:
             return
         candidates = self._universe.candidates(name)
@@ -163,7 +171,7 @@ class _Teller:
         else:
             yield f"no release of {name} installs on {self._universe.target}"
 
-    def _rejections(self, name: str, specifier: str, rejected: Sequence[Rejected]) -> Iterator[str]:
+    def _rejections(self, name: str, rejected: Sequence[Rejected]) -> Iterator[str]:
         target = self._universe.target
         reasons: dict[str, list[Rejected]] = {}
         for item in rejected:
@@ -190,15 +198,18 @@ class _Teller:
     def _wheels_of(self, name: str, version: str) -> str:
         """Which Pythons and platforms this release does have wheels for."""
         tags = self._universe.tags_of(name, version)
-        platform = self._universe.target.platform
-        here = sorted(
-            {_python(tag) for tag in tags if platform.machine in tag and _system(tag) == platform.system},
-            key=lambda text: [int(part) for part in text.rstrip("t").split(".")],
-        )
-        if here:
-            return f" ({version} has wheels for Python {_versions(here)} there)"
-        others = sorted({f"{_system(tag)}" for tag in tags})
-        return f" ({version} has wheels for {', '.join(others)} only)" if others else ""
+        target = self._universe.target
+        here = [
+            tag for tag in tags if _place(tag) in (str(target.platform), "any") and _libc(tag, target.platform)
+        ]
+        if not here:
+            places = sorted({_place(tag) for tag in tags if _libc(tag, target.platform)})
+            return f" ({version} has wheels for {', '.join(places)} only)" if places else ""
+        pythons = {_python(tag) for tag in here if tag.split("-")[-2].endswith("t") == target.python.free_threaded}
+        if str(target.python) in pythons:
+            platforms = sorted({tag.rpartition("-")[2].partition(".")[0] for tag in here})
+            return f" ({version} has wheels for {', '.join(platforms)})"
+        return f" ({version} has wheels for Python {_versions(pythons)} there)" if pythons else ""
 
 
 _WHY = {
@@ -253,8 +264,16 @@ def _python(tags: str) -> str:
     return f"{digits[0]}.{digits[1:] or 0}" + ("t" if abi.endswith("t") else "")
 
 
-def _system(tags: str) -> str:
+def _place(tags: str) -> str:
+    """The platform of a wheel, as --platform has it, or ``any``."""
     platform = tags.rpartition("-")[2]
-    if platform.startswith("win"):
-        return "windows"
-    return "macos" if platform.startswith("macosx") else "any" if platform == "any" else "linux"
+    if platform == "any":
+        return "any"
+    system = "windows" if platform.startswith("win") else "macos" if platform.startswith("macosx") else "linux"
+    machine = next((name for name in ("x86_64", "aarch64", "arm64", "amd64") if platform.endswith(name)), "other")
+    return f"{system}-{machine}"
+
+
+def _libc(tags: str, platform: Platform) -> bool:
+    """Whether a wheel is for the same C library (or for none in particular)."""
+    return platform.system != "linux" or ("musllinux" in tags) == (platform.libc == "musl")

@@ -88,10 +88,14 @@ class Lock:
 
 @dataclass(frozen=True)
 class Conflict:
-    """No environment satisfies these lines; everything the explainer needs to say why."""
+    """No environment satisfies these lines; everything the explainer needs to say why.
+
+    ``elsewhere`` tries the same lines on another target.
+    """
 
     universe: Universe
     units: tuple[Unit, ...]
+    elsewhere: Callable[[Target], Lock | Conflict]
 
 
 def lock(
@@ -123,7 +127,7 @@ def lock(
                 raise _unknown(universe.unknown[root.identifier], unit)
     solution = resolve(universe, *demands(units), anchors(universe, units))
     if solution is None:
-        return Conflict(universe, tuple(units))
+        return Conflict(universe, tuple(units), lambda other: lock(inputs, other, options, matrix, releases))
     chosen = {
         name: universe.candidates(name)[index]
         for name, index in solution.items()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from torchlock.lock import dependency_of
+from torchlock.errors import TorchlockError
+from torchlock.lock import Lock, dependency_of
 from torchlock.solve.core import Unit, anchors, demands
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import GaveUp
+from torchlock.target import PYTHONS, PythonVersion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -38,7 +41,30 @@ def nearest(conflict: Conflict, guilty: Sequence[Unit]) -> list[str]:
         solution = _without(conflict, guilty)
         if solution is not None:
             found.append(_instead(universe, solution, guilty, guilty))
+    found += _other_python(conflict, guilty)
     return list(dict.fromkeys(found))
+
+
+def _other_python(conflict: Conflict, guilty: Sequence[Unit]) -> Iterator[str]:
+    """The nearest Python on which the lines stand, where wheels for this one are what is missing."""
+    universe = conflict.universe
+    names = {dependency_of(unit.written).name for unit in guilty}
+    if not any(item.why in ("wheel", "python") for name in names for item in universe.rejected(name)):
+        return
+    python = universe.target.python
+    for minor in sorted(PYTHONS, key=lambda minor: abs(minor - python.minor)):
+        if minor == python.minor:
+            continue
+        other = PythonVersion.parse(f"3.{minor}{'t' if python.free_threaded else ''}")
+        try:
+            found = conflict.elsewhere(replace(universe.target, python=other))
+        except (TorchlockError, GaveUp):
+            continue
+        if isinstance(found, Lock):
+            versions = {pin.name: pin.version for pin in found.pins}
+            kept = " and ".join(f"{name} {versions[name]}" for name in sorted(names) if name in versions)
+            yield f"Python {other} in place of {python} ({kept}): --python {other}"
+            return
 
 
 def _without(conflict: Conflict, loosened: Sequence[Unit]) -> Solution | None:

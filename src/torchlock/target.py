@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 # The last release of each series that is closed, the newest known of the others: what a bare "3.11" stands for.
 _LAST_PATCH = {6: 15, 7: 17, 8: 20, 9: 25, 10: 20, 11: 16, 12: 14, 13: 12, 14: 7, 15: 1}
 
+# The minor releases of Python 3 that any of this exists for.
+PYTHONS = tuple(_LAST_PATCH)
+
 # Floors that an unqualified platform name stands for, and what markers call its machine.
 _DEFAULT_GLIBC = (2, 28)
 _DEFAULT_MACOS = {"arm64": (14, 0), "x86_64": (13, 0)}

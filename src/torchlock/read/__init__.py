@@ -14,73 +14,116 @@ if TYPE_CHECKING:
 
     from torchlock.words import Written
 
+__all__ = ["merge", "parse_requirement", "read_constraints", "read_file", "read_overrides"]
+
+# Dialects of other tools, which would only give puzzling errors in pip's.
+_FOREIGN = {
+    ".yml": "a conda environment",
+    ".yaml": "a conda environment",
+    ".json": "JSON",
+    ".lock": "a lock file",
+    ".whl": "a wheel",
+    ".ipynb": "a notebook",
+}
+
 
 def read_file(
     path: str, *, extras: Collection[str] = (), groups: Collection[str] = (), all_extras: bool = False
 ) -> Inputs:
-    """Read a file of requirements; its name and content tell the dialect.
+    """Read a file of requirements, ``-`` for standard input; its name tells the dialect.
+
+    pyproject.toml and every other TOML, setup.cfg, Python scripts (PEP 723), and for any other name pip's
+    requirements format.
 
     Raises:
         InputError: it cannot be read, or has no extras or groups though some were asked for.
     """
+    inputs = _read_file(path, extras, groups, all_extras)
+    for written in inputs.requirements:
+        if written.requirement is not None and written.requirement.name.lower() == "pytorch":
+            inputs.notes.append(f"{written.origin}: pytorch is its name in conda; package indexes call it torch")
+    return inputs
+
+
+def _read_file(path: str, extras: Collection[str], groups: Collection[str], all_extras: bool) -> Inputs:
     name = PurePath(path).name.lower()
     if name.endswith(".toml"):
         from torchlock.read.pyproject import read_pyproject
 
         return read_pyproject(path, extras=extras, groups=groups, all_extras=all_extras)
+    if groups:
+        raise InputError("has no dependency groups", path=path, hint="--group goes with a pyproject.toml")
     if name == "setup.cfg":
         from torchlock.read.setup_cfg import read_setup_cfg
 
-        _refuse(path, "dependency groups", groups)
         return read_setup_cfg(path, extras=extras, all_extras=all_extras)
-    _refuse(path, "extras", [*extras, *(["all"] if all_extras else [])])
-    _refuse(path, "dependency groups", groups)
-    if name.endswith(".py"):
+    if extras or all_extras:
+        raise InputError("has no extras", path=path, hint="--extra goes with a pyproject.toml or setup.cfg")
+    if name.endswith((".py", ".pyw")):
         from torchlock.read.script import read_script
-        from torchlock.read.text import read_text
 
-        return read_script(read_text(path), path)
+        return read_script(path)
+    _refuse_foreign(path)
     from torchlock.read.requirements_txt import read_requirements
 
     return read_requirements(path)
 
 
-def _refuse(path: str, what: str, asked: Collection[str]) -> None:
-    if asked:
-        raise InputError(f"has no {what}", path=path, hint=f"{what} belong to a pyproject.toml")
-
-
 def read_constraints(path: str) -> list[Written]:
-    """Read a constraints file.
+    """Read a constraints file, ``-`` for standard input.
 
     Raises:
         InputError: it cannot be read.
     """
-    from torchlock.read.requirements_txt import read_constraints as read
+    from torchlock.read import requirements_txt
 
-    return read(path).constraints
+    _refuse_foreign(path)
+    return requirements_txt.read_constraints(path).constraints
 
 
 def read_overrides(path: str) -> list[Written]:
-    """Read a file of requirements that replace all others on the same packages.
+    """Read requirements that replace all others on the same packages, from a file of any dialect.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: it cannot be read, or one of them has no name.
     """
-    return read_file(path).requirements
+    overrides = read_file(path).requirements
+    for written in overrides:
+        if written.requirement is None:
+            raise InputError(
+                f"{written.origin.text!r} is no override: an override has a name",
+                path=written.origin.path,
+                line=written.origin.line,
+            )
+    return overrides
 
 
 def merge(*parts: Inputs) -> Inputs:
-    """Everything together, in order. The first index address stands; the last requires-python does."""
+    """Everything together, in order. The first index address counts; every requires-python does."""
     merged = Inputs()
     for part in parts:
-        for name in ("requirements", "constraints", "overrides", "extra_index_urls", "find_links", "notes"):
-            getattr(merged, name).extend(getattr(part, name))
-        merged.requires_python = part.requires_python or merged.requires_python
+        merged.requirements += part.requirements
+        merged.constraints += part.constraints
+        merged.overrides += part.overrides
+        merged.extra_index_urls += part.extra_index_urls
+        merged.find_links += part.find_links
+        merged.notes += part.notes
         merged.index_url = merged.index_url or part.index_url
         merged.no_index = merged.no_index or part.no_index
         merged.pre = merged.pre or part.pre
+        if merged.requires_python and part.requires_python:
+            both = merged.requires_python[0] & part.requires_python[0]
+            merged.requires_python = both, part.requires_python[1]
+        else:
+            merged.requires_python = merged.requires_python or part.requires_python
     return merged
 
 
-__all__ = ["merge", "parse_requirement", "read_constraints", "read_file", "read_overrides"]
+def _refuse_foreign(path: str) -> None:
+    what = _FOREIGN.get(PurePath(path).suffix.lower())
+    if what:
+        raise InputError(
+            f"is {what} by its name",
+            path=path,
+            hint="read are requirements files, pyproject.toml, setup.cfg, scripts",
+        )

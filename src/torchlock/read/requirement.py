@@ -2,19 +2,55 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
-from torchlock.words import Origin, Written
+from torchlock.read.text import is_folder, is_there
+from torchlock.words import Written
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-_ADDRESS = re.compile(r"^(git|hg|svn|bzr)\+|^[A-Za-z][A-Za-z0-9+.-]*://|^file:")
-_ARCHIVES = (".whl", ".zip", ".tar.gz", ".tar.bz2", ".tar.xz", ".tgz")
+    from torchlock.words import Origin
+
+_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://|file:|(?:git|hg|svn|bzr)\+[a-z]+:)", re.IGNORECASE)
+_PATH = re.compile(r"\.{1,2}(?:[/\\\[;\s]|$)|/(?!/)|~/|[A-Za-z]:[/\\]|\\\\")
+# pip's list.
+_ARCHIVE = re.compile(r"\.(?:whl|zip|tar|tgz|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lz|lzma))$", re.IGNORECASE)
+_EXTRAS = re.compile(r"\[[^\]]*\]$")
+_EGG = re.compile(r"[#&]egg=([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(\[[^\]&]*\])?(?:&|$)")
+# "requirements.txt" is a valid name of a project, but nobody means it.
+_FILE = re.compile(r"requirements?[\w.-]*\.(?:txt|in)$", re.IGNORECASE)
+
+# What people write, and what to tell them; the first that matches counts.
+_MISTAKES = (
+    (r"^(<<<<<<<|=======|>>>>>>>|\|\|\|\|\|\|\|)", "a merge conflict was left in the file"),
+    (r"[\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb]", "these are typographic quotes: use plain ones"),
+    (r"[\u2010-\u2015\u2212]", "this is a typographic dash: use a plain hyphen"),
+    (r"[\xa0\u200b\u200c\u200d\u2060\ufeff]", "there is an invisible character in it: write the line anew"),
+    (r"^(import|from)\s+\w", "this is Python code; name the project that the module comes from"),
+    (r"^!?(%?pip3?|conda|mamba|uv|python3?|apt(-get)?|sudo)\s+\w", "this is a command; write what it installs"),
+    (r"^//", "a comment begins with #"),
+    (r"\\$", "something stands behind the backslash, so the line does not go on"),
+    (r"^([\"'])(.+)\1,?$", r"without the quotes: \2"),
+    (r"^[\w.-]+::", "this is conda's way to name a channel; write the project only"),
+    (r"^pytorch(?=\s*=?\s*\d|=)\s*=?\s*([\w.]+)", r"the project is called torch: torch==\1"),
+    (r"^([\w.-]+)=([\d.]+)=\w+$", r"this is conda's name=version=build; a pin is \1==\2"),
+    (r"^([\w.-]+(?:\[[^\]]*\])?)\s*=\s*([\w.*+!]+)\s*(?:;.*)?$", r"a pin takes two equals signs: \1==\2"),
+    (r"^([\w.-]+(?:\[[^\]]*\])?)\s*=([<>])\s*(\d[\w.]*)", r"the equals sign comes last: \1\2=\3"),
+    (r"^([\w.-]+(?:\[[^\]]*\])?)\s+(\d[\w.]*)$", r"a version needs an operator: \1==\2"),
+    (r"\d[\w.*]*\s+[<>=!~]=?", "clauses are parted by commas, as in torch>=2.0,<3"),
+    (r"[<>]=?\s*[\d.]+\.\*|~=\s*[\d.]+\.\*", "a wildcard goes with == and != only: leave the .* out"),
+    (r"[<>~]=?\s*[\w.]+\+\w", "a local version (+…) goes with == and != only"),
+    (r"[\^]\s*\d", "^ is poetry's; write a range, as in >=2.0,<3"),
+    (r"\d\.(?=[\s,;]|$)", "a version does not end with a dot"),
+    (r"^\[", "a requirements file has no sections"),
+    (r"\S#", "a comment needs a space in front of its #"),
+    (r"^[\w.-]+(\[[^\]]*\])?[<>=!~]=?\S+\s+[A-Za-z][\w.-]*", "one requirement a line"),
+    (r"^[\w.-]+:(\s|$)", "this looks like a conda environment file, which is not of this format"),
+)  # fmt: skip
 
 
 def parse_requirement(
@@ -25,99 +61,107 @@ def parse_requirement(
     Raises:
         InputError: no installer could read it; the hint says what was probably meant.
     """
-    stripped = text.strip()
-    if editable or _is_address(stripped):
-        return _from_address(stripped, origin, hashes, editable)
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    try:
-        requirement = Requirement(stripped)
-    except InvalidRequirement as error:
-        if _is_path(stripped):
-            return _from_address(stripped, origin, hashes, editable)
-        reason = str(error).splitlines()[0]
-        raise InputError(
-            f"{stripped!r} is no requirement: {_sentence(reason)}",
-            path=origin.path,
-            line=origin.line,
-            hint=_hint(stripped, origin),
-        ) from error
-    if origin.path is None and _names_a_file(stripped):
-        raise InputError(f"{stripped!r} is a file, not a requirement", hint=f"did you mean -r {stripped}?")
+    text = text.strip()
+    if editable or _is_location(text):
+        return _located(text, origin, hashes, editable)
+    requirement = _parsed(text, origin)
+    if _FILE.match(text) or (origin.path is None and _names_a_file(text)):
+        raise _invalid("this is the name of a file", origin, hint=f"did you mean -r {text}?")
     return Written(requirement, origin, url=requirement.url, hashes=hashes)
 
 
-def _sentence(reason: str) -> str:
-    return reason[:1].lower() + reason[1:]
+def _is_location(text: str) -> bool:
+    """Whether this is a bare address or path, as pip judges it."""
+    if _ADDRESS.match(text) or _PATH.match(text):
+        return True
+    path = _EXTRAS.sub("", text.partition(";")[0].strip())
+    if _ARCHIVE.search(path) and not re.search(r"@|[<>=!~]=", path):
+        return True
+    return "/" in path and "@" not in path and is_folder(path)
 
 
-def _is_address(text: str) -> bool:
-    return (
-        bool(_ADDRESS.match(text))
-        or text.startswith(("./", "../", "/", "~/", ".\\", "..\\"))
-        or text in (".", "..")
-    )
-
-
-def _is_path(text: str) -> bool:
-    bare = re.sub(r"\[[^\]]*\]$", "", text.partition(" ;")[0]).lower()
-    return bare.endswith(_ARCHIVES) or (os.sep in bare and Path(bare).exists())
-
-
-def _names_a_file(text: str) -> bool:
-    return text.endswith((".txt", ".in", ".toml", ".cfg")) and Path(text).is_file()
-
-
-def _from_address(text: str, origin: Origin, hashes: tuple[str, ...], editable: bool) -> Written:
-    """An address or path, with the requirement it comes to where the text itself names the project."""
-    address, _, marker = text.partition(" ;")
-    name = _name_in(address.strip())
-    requirement = _named(name, marker, address, origin) if name else None
-    return Written(requirement, origin, url=address.strip(), editable=editable, hashes=hashes)
-
-
-def _named(name: str, marker: str, address: str, origin: Origin) -> Requirement:
-    from packaging.requirements import InvalidRequirement, Requirement
+def _parsed(text: str, origin: Origin) -> Requirement:
+    """A PEP 508 requirement; like pip, with an empty marker or none of the space that a URL's marker needs."""
+    from packaging.requirements import Requirement
 
     try:
-        return Requirement(f"{name} ;{marker}" if marker.strip() else name)
-    except InvalidRequirement as error:
-        raise InputError(
-            f"{address!r}: {_sentence(str(error).splitlines()[0])}", path=origin.path, line=origin.line
-        ) from error
+        return Requirement(text)
+    # Besides its own InvalidRequirement, what odd strings and deep parentheses in markers bring about.
+    except (ValueError, SyntaxError, RecursionError) as error:
+        head, semicolon, marker = text.partition(";")
+        if semicolon:
+            try:
+                return Requirement(f"{head} ;{marker}" if marker.strip() else head)
+            except (ValueError, SyntaxError, RecursionError):
+                pass
+        raise _invalid(_reason(error, text, origin), origin, hint=_hint(text, origin)) from error
 
 
-def _name_in(address: str) -> str | None:
-    """The project's name, from ``#egg=`` or the name of a wheel."""
-    egg = re.search(r"[#&]egg=([A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^\]]*\])?)", address)
-    if egg:
-        return egg[1]
-    filename = re.split(r"[/\\]", address.partition("#")[0].partition("?")[0])[-1]
-    if filename.lower().endswith(".whl"):
-        from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+def _reason(error: Exception, text: str, origin: Origin) -> str:
+    """What the parser says, as half a sentence, and the text at which it stopped if that is as written."""
+    if isinstance(error, RecursionError):
+        return "its marker is nested too deeply"
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    reason = reason[:1].lower() + reason[1:]
+    span = getattr(error.__cause__, "span", None)
+    stopped = text[span[1] :].strip() if span else ""
+    return f"{reason}, at {stopped!r}" if stopped and stopped != text and text in origin.text else reason
 
-        try:
-            return str(parse_wheel_filename(filename)[0])
-        except (InvalidWheelFilename, ValueError):
-            return None
-    return None
+
+def _invalid(reason: str, origin: Origin, hint: str | None) -> InputError:
+    """The error quotes what was written: environment variables put into it may be secrets."""
+    return InputError(
+        f"{origin.text!r} is no requirement: {reason}", path=origin.path, line=origin.line, hint=hint
+    )
 
 
 def _hint(text: str, origin: Origin) -> str | None:
     """What was probably meant."""
-    if re.search(r"[\u2018\u2019\u201c\u201d\u00ab\u00bb]", text):
-        return "these are typographic quotes; use plain ones"
-    single = re.match(r"^([\w.-]+)\s*=\s*([\w.*]+)$", text)
-    if single:
-        return f"a pin takes two equals signs: {single[1]}=={single[2]}"
-    if re.match(r"^(import|from)\s", text):
-        return "this is Python code; a requirements file lists projects"
-    if re.match(r"^(pip|conda|python)\s", text):
-        return "this is a command; a requirements file lists projects only"
-    if re.search(r"[\d*]\s+[<>=!~]", text):
-        return "clauses are separated by commas: torch>=2.0,<3"
-    if origin.path is None and re.search(r"[/\\]|\.(txt|in|toml)$", text):
-        return f"to read a file: -r {text}"
-    if re.match(r"^[\w.-]+\s+\d", text):
-        return "a version needs an operator: torch==2.3.1"
+    if origin.path is None and (_names_a_file(text) or re.search(r"\.(txt|in|toml|cfg)$", text)):
+        return f"did you mean -r {text}?"
+    for pattern, hint in _MISTAKES:
+        match = re.search(pattern, text)
+        if match:
+            return match.expand(hint)
+    if re.search(r"[/\\]", text) and "@" not in text:
+        return "it looks like a path, but there is no such folder"
     return None
+
+
+def _names_a_file(text: str) -> bool:
+    return Path(text).suffix in (".txt", ".in", ".toml", ".cfg", ".py") and is_there(text)
+
+
+def _located(text: str, origin: Origin, hashes: tuple[str, ...], editable: bool) -> Written:
+    """An address or path, with the requirement it comes to where the text itself names the project."""
+    if editable and not _ADDRESS.match(text) and re.match(r"[\w.-]+(\[[^\]]*\])?\s*(@|[<>=!~]=)", text):
+        named = _parsed(text, origin)
+        if named.url is None:
+            raise _invalid("only a folder or an address can be editable", origin, hint="leave the -e out")
+        return Written(named, origin, url=named.url, editable=True, hashes=hashes)
+    location, _, marker = text.partition("; " if _ADDRESS.match(text) else ";")
+    location = location.strip().removesuffix(";")
+    requirement: Requirement | None = None
+    if name := _name_in(location):
+        requirement = _parsed(f"{name} ; {marker}" if marker.strip() else name, origin)
+    return Written(requirement, origin, url=location, editable=editable, hashes=hashes)
+
+
+def _name_in(location: str) -> str | None:
+    """The project, from ``#egg=``, or with its version from the name of a wheel."""
+    egg = _EGG.search(location)
+    if egg:
+        return egg[1] + (egg[2] or "")
+    extras = _EXTRAS.search(location)
+    bare = _EXTRAS.sub("", location).partition("#")[0].partition("?")[0]
+    if not bare.lower().endswith(".whl"):
+        return None
+    from urllib.parse import unquote
+
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+    try:
+        name, version, _, _ = parse_wheel_filename(unquote(re.split(r"[/\\]", bare)[-1]))
+    except (InvalidWheelFilename, ValueError):
+        return None
+    return f"{name}{extras[0] if extras else ''}=={version}"

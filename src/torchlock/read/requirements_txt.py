@@ -1,207 +1,325 @@
 """pip's requirements file format: comments, continuations, options, nested files, environment variables.
 
-Follows pip's documented grammar and, where that is silent, pip's own reader.
+Follows pip's documentation and, where that is silent, what pip's own reader does. What pip passes over in
+silence on a line that is not quite right is passed over here too, with a note.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import InputError
 from torchlock.read.requirement import parse_requirement
-from torchlock.read.text import read_text
+from torchlock.read.text import is_there, read_text
 from torchlock.words import Inputs, Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+
+    from torchlock.words import Written
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
-_VARIABLE = re.compile(r"(?P<whole>\$\{(?P<name>[A-Z0-9_]+)\})")
+_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
+_HASH = re.compile(r"(sha256|sha384|sha512):[0-9a-fA-F]+")
 
-# Options of a whole line: how many values each takes.
-_OPTIONS = {
-    "-r": 1, "--requirement": 1, "-c": 1, "--constraint": 1, "-e": 1, "--editable": 1,
-    "-i": 1, "--index-url": 1, "--pypi-url": 1, "--extra-index-url": 1, "--no-index": 0,
-    "-f": 1, "--find-links": 1, "--pre": 0, "--prefer-binary": 0, "--require-hashes": 0,
-    "--no-binary": 1, "--only-binary": 1, "--trusted-host": 1, "--use-feature": 1,
-    "--all-releases": 1, "--only-final": 1,
-}  # fmt: skip
-_IGNORED = {"--prefer-binary", "--trusted-host", "--use-feature", "--require-hashes", "--only-binary"}
-# Options that follow a requirement on its line.
-_OWN_OPTION = re.compile(r"\s(--(?:hash|config-settings?|global-option|install-option))(?:=|\s+)(\S+)")
+_SHORT = {
+    "-r": "--requirement",
+    "-c": "--constraint",
+    "-e": "--editable",
+    "-i": "--index-url",
+    "-f": "--find-links",
+    "-C": "--config-settings",
+}
+_SYNONYMS = {"--pypi-url": "--index-url", "--config-setting": "--config-settings"}
+_FLAGS = {"--no-index", "--pre", "--prefer-binary", "--require-hashes", "--no-require-hashes"}
+_NAMES = {
+    *_SHORT.values(),
+    *_SYNONYMS,
+    *_FLAGS,
+    "--extra-index-url",
+    "--trusted-host",
+    "--use-feature",
+    "--no-binary",
+    "--only-binary",
+    "--all-releases",
+    "--only-final",
+    "--hash",
+    "--global-option",
+    "--install-option",
+}
+# What may stand behind a requirement. Only --hash says something about the result.
+_BEHIND = {"--hash", "--config-settings", "--global-option", "--install-option"}
+# What leaves no room for other options on a line without a requirement.
+_ALONE = ("--editable", "--requirement", "--constraint")
+_OPTION_HINTS = {
+    "--extra": "give --extra on the command line",
+    "--upgrade": "give --upgrade on the command line",
+    "-U": "give -U on the command line",
+    "--name": "this looks like a command for conda",
+}
 
 
-class _Line(NamedTuple):
-    """A logical line and the number of its first physical one."""
+class Line(NamedTuple):
+    """A logical line, and the number of its first physical one."""
 
     number: int
     text: str
 
 
-def read_requirements(path: str) -> Inputs:
+def read_requirements(path: str, *, errors: list[InputError] | None = None) -> Inputs:
     """Read a requirements file with all the files it includes.
+
+    With a list for ``errors``, what is wrong with single lines goes there, and reading goes on.
 
     Raises:
         InputError: a line that pip could not read either, a missing file, files that include each other.
     """
     inputs = Inputs()
-    _Reader(inputs).read(path, constraint=False, chain=())
+    _File(path, _Reading(inputs, errors, set()), constraint=False, chain={}).read()
     return inputs
 
 
-def read_constraints(path: str) -> Inputs:
+def read_constraints(path: str, *, errors: list[InputError] | None = None) -> Inputs:
     """Read a constraints file: as ``read_requirements``, but what it lists are constraints."""
     inputs = Inputs()
-    _Reader(inputs).read(path, constraint=True, chain=())
+    _File(path, _Reading(inputs, errors, set()), constraint=True, chain={}).read()
     return inputs
 
 
-def logical_lines(text: str) -> Iterator[_Line]:
-    """Lines with continuations joined and comments taken off, as pip does it; blank ones left out."""
-    number = 0
-    parts: list[str] = []
-    for position, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
-        comment = re.match(r"\s*#", line)
+def logical_lines(text: str) -> Iterator[Line]:
+    """Lines with continuations joined and comments taken off; blank ones left out."""
+    first, parts = 1, list[str]()
+    for number, line in _physical_lines(text):
         if not parts:
-            number = position
+            first = number
+        comment = _COMMENT.match(line)
         if line.endswith("\\") and not comment:
-            parts.append(line.rstrip("\\"))
+            parts.append(line.strip("\\"))
             continue
-        # A comment ends a continuation; the space keeps it a comment once joined.
-        parts.append(" " + line if comment and parts else line)
-        joined = _COMMENT.sub("", "".join(parts)).strip()
+        # A line that is a comment ends a continuation; the space keeps it a comment once joined.
+        joined = "".join([*parts, " " if comment else "", line])
         parts = []
-        if joined:
-            yield _Line(number, joined)
-    joined = _COMMENT.sub("", "".join(parts)).strip()
-    if joined:
-        yield _Line(number, joined)
+        yield from _without_comment(first, joined)
+    yield from _without_comment(first, "".join(parts))
+
+
+def _physical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Lines as pip parts them, numbered as editors do: a form feed parts lines but is no line end."""
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", text), 1):
+        for part in line.splitlines() or [""]:
+            yield number, part
+
+
+def _without_comment(number: int, text: str) -> Iterator[Line]:
+    text = _COMMENT.sub("", text).strip()
+    if text:
+        yield Line(number, text)
 
 
 def expand(text: str) -> str:
-    """Put environment variables in the place of ``${NAME}``; one that is not set stays as it is."""
-    return _VARIABLE.sub(lambda match: os.environ.get(match["name"]) or match["whole"], text)
+    """Put environment variables in the place of ``${NAME}``; one that is unset or empty stays as written."""
+    return _VARIABLE.sub(lambda match: os.environ.get(match[1]) or match[0], text)
 
 
-class _Reader:
-    def __init__(self, inputs: Inputs) -> None:
-        self._inputs = inputs
+class _Option(NamedTuple):
+    name: str
+    value: str
 
-    def read(self, path: str, *, constraint: bool, chain: tuple[str, ...]) -> None:
-        key = path if path == "-" else str(Path(path).resolve())
-        if key in chain:
-            names = " → ".join(_shown(item) for item in (*chain[chain.index(key) :], key))
-            raise InputError(f"these files include each other: {names}", path=path)
-        for line in logical_lines(read_text(path)):
-            self._line(_Line(line.number, expand(line.text)), path, constraint, (*chain, key))
 
-    def _line(self, line: _Line, path: str, constraint: bool, chain: tuple[str, ...]) -> None:
-        if line.text.startswith("-"):
-            for name, value in _options(line, path):
-                self._option(name, value, line, path, constraint, chain)
+class _Reading(NamedTuple):
+    """What the files of one reading share. ``done`` holds those read, each with whether it gave constraints."""
+
+    inputs: Inputs
+    errors: list[InputError] | None
+    done: set[tuple[str, bool]]
+
+
+class _File:
+    """One file: its lines go into the inputs, the files it includes are read in place."""
+
+    def __init__(self, path: str, reading: _Reading, *, constraint: bool, chain: Mapping[str, str]) -> None:
+        self._path = path
+        self._reading = reading
+        self._inputs = reading.inputs
+        self._constraint = constraint
+        # This file behind those that include it: the file itself -> its path as written.
+        self._chain = {**chain, _key(path): path}
+
+    def read(self) -> None:
+        self._read(read_text(self._path))
+
+    def _read(self, text: str) -> None:
+        for line in logical_lines(text):
+            try:
+                self._line(line)
+            except InputError as error:
+                if self._reading.errors is None:
+                    raise
+                self._reading.errors.append(error)
+
+    def _line(self, line: Line) -> None:
+        written, behind = _parted(line.text)
+        if not written:
+            self._option_line(line, self._options(behind, line))
             return
-        text, hashes = self._own_options(line, path)
-        written = parse_requirement(text, Origin(path, line.number, text), hashes=hashes)
-        (self._inputs.constraints if constraint else self._inputs.requirements).append(written)
-
-    def _own_options(self, line: _Line, path: str) -> tuple[str, tuple[str, ...]]:
-        """Part a requirement from the options behind it."""
-        match = re.search(r"\s--?[a-z]", line.text)
-        if not match:
-            return line.text, ()
-        text, options = line.text[: match.start()], line.text[match.start() :]
-        found = _OWN_OPTION.findall(options)
-        rest = _OWN_OPTION.sub("", options).strip()
-        if rest:
-            raise InputError(
-                f"{rest!r} does not belong behind a requirement",
-                path=path,
-                line=line.number,
-                hint="only --hash and build options may follow one; others need a line of their own",
-            )
-        if any(name != "--hash" for name, _ in found):
-            self._inputs.notes.append(f"{path}:{line.number}: build options have no effect on a lock")
-        hashes = tuple(value for name, value in found if name == "--hash")
+        options = self._options(behind, line)
+        for option in options:
+            if option.name not in _BEHIND:
+                self._note(
+                    line, f"pip takes no account of {option.name} behind a requirement: give it its own line"
+                )
+            elif option.name != "--hash":
+                self._note(line, f"{option.name} is for builds, and has no effect here")
+        hashes = tuple(dict.fromkeys(option.value for option in options if option.name == "--hash"))
         for value in hashes:
-            if not re.fullmatch(r"(sha256|sha384|sha512|md5|sha1|sha224):[0-9a-fA-F]+", value):
-                raise InputError(f"--hash={value}: not of the form algorithm:digest", path=path, line=line.number)
-        return text.rstrip(), hashes
+            if not _HASH.fullmatch(value):
+                raise self._error(line, f"--hash={value}: not of the form sha256:…, sha384:… or sha512:…")
+        self._add(parse_requirement(expand(written), Origin(self._path, line.number, written), hashes=hashes))
 
-    def _option(
-        self, name: str, value: str, line: _Line, path: str, constraint: bool, chain: tuple[str, ...]
-    ) -> None:
+    def _option_line(self, line: Line, options: list[_Option]) -> None:
+        """A line without a requirement: as in pip, its first editable or included file is all of it."""
+        alone = next((option for name in _ALONE for option in options if option.name == name), None)
+        for option in options:
+            if alone is None or option is alone:
+                self._option(option, line)
+            else:
+                self._note(line, f"pip takes no account of {option.name} on this line: give it its own line")
+
+    def _option(self, option: _Option, line: Line) -> None:
+        name, value = option
         inputs = self._inputs
-        if name in ("-r", "--requirement", "-c", "--constraint"):
-            nested = constraint or name in ("-c", "--constraint")
-            self.read(_beside(value, path, line), constraint=nested, chain=chain)
-        elif name in ("-e", "--editable"):
-            origin = Origin(path, line.number, line.text)
-            (inputs.constraints if constraint else inputs.requirements).append(
-                parse_requirement(value, origin, editable=True)
-            )
-        elif name in ("-i", "--index-url", "--pypi-url"):
+        if name == "--editable":
+            self._add(parse_requirement(value, Origin(self._path, line.number, line.text), editable=True))
+        elif name in ("--requirement", "--constraint"):
+            self._include(name, value, line)
+        elif name == "--index-url":
             inputs.index_url = value
         elif name == "--extra-index-url":
             inputs.extra_index_urls.append(value)
-        elif name in ("-f", "--find-links"):
-            inputs.find_links.append(value if "://" in value else _beside_if_there(value, path))
+        elif name == "--find-links":
+            beside = str(Path(self._path).parent / value)
+            inputs.find_links.append(beside if "://" not in value and is_there(beside) else value)
         elif name == "--no-index":
             inputs.no_index = True
-        elif name == "--pre":
+        elif name == "--pre" or option == ("--all-releases", ":all:"):
             inputs.pre = True
-        elif name not in _IGNORED:
-            inputs.notes.append(f"{path}:{line.number}: {name} has no effect on a lock")
+        elif name == "--hash":
+            self._note(line, "there is no requirement in front of --hash")
+        else:
+            self._note(line, f"{name} has no effect here")
 
-
-def _options(line: _Line, path: str) -> Iterator[tuple[str, str]]:
-    """The options of an option line, each with its value (empty for those that take none)."""
-    rest = line.text
-    while rest:
-        match = re.match(r"(--[a-z-]+|-[a-z])(=|\s+|$)?", rest)
-        name = match[1] if match else rest.split()[0]
-        if name not in _OPTIONS:
-            raise InputError(
-                f"{name!r} is no option of a requirements file",
-                path=path,
-                line=line.number,
-                hint="-r, -c, -e, --index-url, --extra-index-url, --find-links, --pre and the like are",
+    def _include(self, name: str, value: str, line: Line) -> None:
+        constraint = self._constraint or name == "--constraint"
+        if self._constraint and name == "--requirement":
+            self._note(
+                line, f"what a constraints file includes are constraints too; pip would install what is in {value}"
             )
-        rest = rest[match.end() if match else 0 :].lstrip()
-        if not _OPTIONS[name]:
-            yield name, ""
-            continue
-        if not rest:
-            raise InputError(f"{name} needs a value", path=path, line=line.number)
-        value, rest = (rest, "") if name in ("-e", "--editable") else _word(rest)
-        yield name, value
+        path = self._beside(value, line)
+        key = _key(path)
+        if key in self._chain:
+            circle = [*list(self._chain.values())[list(self._chain).index(key) :], path]
+            raise self._error(line, f"these files include each other: {' → '.join(circle)}")
+        if (key, constraint) in self._reading.done:
+            return
+        try:
+            text = read_text(path)
+        except InputError as error:
+            raise self._error(line, f"{path}: {error.message}", hint=error.hint) from error
+        _File(path, self._reading, constraint=constraint, chain=self._chain)._read(text)
+        self._reading.done.add((key, constraint))
+
+    def _beside(self, value: str, line: Line) -> str:
+        """The path of an included file, which is relative to the file that includes it."""
+        scheme = re.match(r"(https?|ftp|file):", value, re.IGNORECASE)
+        if scheme and scheme[1].lower() == "file":
+            return re.sub(r"^/+(?=[A-Za-z]:)", "", re.sub(r"^file:(//(localhost)?(?=/))?", "", value))
+        if scheme:
+            raise self._error(
+                line, f"{line.text!r}: included files are not fetched", hint="download it, and include the copy"
+            )
+        return str(Path(self._path).parent / value)
+
+    def _options(self, text: str, line: Line) -> list[_Option]:
+        """Options as pip's parser has them: long names may be cut short, and what is no option is passed over."""
+        try:
+            words = shlex.split(text)
+        except ValueError as error:
+            raise self._error(line, f"{text!r}: {str(error).lower()}") from error
+        options: list[_Option] = []
+        strays: list[str] = []
+        while words:
+            word = words.pop(0)
+            if word in ("-", "--") or not word.startswith("-"):
+                strays.append(word)
+                continue
+            name, value = self._name(word, line)
+            if value is None and name not in _FLAGS:
+                if not words:
+                    raise self._error(line, f"{name} needs a value")
+                value = words.pop(0)
+            options.append(_Option(name, expand(value or "")))
+        if strays:
+            self._note(line, f"pip takes no account of {' '.join(strays)!r} on this line")
+        return options
+
+    def _name(self, word: str, line: Line) -> tuple[str, str | None]:
+        """The full name of an option, and the value that is written in one with it."""
+        if not word.startswith("--"):
+            name = _SHORT.get(word[:2])
+            if name is None:
+                raise self._unknown(word[:2], line)
+            return name, word[2:] or None
+        given, equals, value = word.partition("=")
+        names = [given] if given in _NAMES else sorted(name for name in _NAMES if name.startswith(given))
+        if not names:
+            raise self._unknown(given, line)
+        if len({_SYNONYMS.get(name, name) for name in names}) > 1:
+            raise self._error(line, f"{given} could be {' or '.join(names)}")
+        name = _SYNONYMS.get(names[0], names[0])
+        if equals and name in _FLAGS:
+            raise self._error(line, f"{name} takes no value")
+        return name, value if equals else None
+
+    def _add(self, written: Written) -> None:
+        if not self._constraint:
+            self._inputs.requirements.append(written)
+            return
+        if written.requirement is None or written.editable:
+            raise InputError(
+                f"{written.origin.text!r} is no constraint: a constraint has a name, and is not editable",
+                path=written.origin.path,
+                line=written.origin.line,
+            )
+        self._inputs.constraints.append(written)
+
+    def _unknown(self, name: str, line: Line) -> InputError:
+        return self._error(line, f"{name} is no option of a requirements file", hint=_OPTION_HINTS.get(name))
+
+    def _error(self, line: Line, message: str, *, hint: str | None = None) -> InputError:
+        return InputError(message, path=self._path, line=line.number, hint=hint)
+
+    def _note(self, line: Line, sentence: str) -> None:
+        """Tell the user, each thing once a file."""
+        where, seen = f"{self._path}:", self._inputs.notes
+        if not any(note.startswith(where) and note.endswith(f": {sentence}") for note in seen):
+            seen.append(f"{where}{line.number}: {sentence}")
 
 
-def _word(text: str) -> tuple[str, str]:
-    """The first word, quotes taken off, and the rest."""
-    quoted = re.match(r"""(?:"([^"]*)"|'([^']*)')(?:\s+|$)""", text)
-    if quoted:
-        return quoted[1] or quoted[2] or "", text[quoted.end() :]
-    word, _, rest = text.partition(" ")
-    return word, rest.lstrip()
+def _parted(text: str) -> tuple[str, str]:
+    """A requirement and the options behind it; one of them may be empty."""
+    options = re.search(r"(?:^|[ \t])-", text)
+    if not options:
+        return text, ""
+    return text[: options.start()].rstrip(), text[options.start() :].lstrip()
 
 
-def _beside(value: str, path: str, line: _Line) -> str:
-    """The path of an included file, relative to the file that includes it."""
-    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", value):
-        raise InputError(
-            f"{value}: files on the network are not read", path=path, line=line.number, hint="fetch it first"
-        )
-    return value if path == "-" else str(Path(path).parent / value)
-
-
-def _beside_if_there(value: str, path: str) -> str:
-    """A find-links folder: relative to the file if it is there, else as written (as pip)."""
-    beside = Path(path).parent / value
-    return str(beside) if beside.exists() else value
-
-
-def _shown(path: str) -> str:
-    return os.path.relpath(path) if path != "-" else path
+def _key(path: str) -> str:
+    """What tells files apart, however their paths are written."""
+    try:
+        return str(Path(path).resolve())
+    except (OSError, ValueError, RuntimeError):
+        return path

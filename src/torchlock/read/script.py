@@ -1,61 +1,70 @@
-"""Inline script metadata (PEP 723)."""
+"""Inline script metadata (PEP 723): the ``# /// script`` block of a Python file."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from torchlock.errors import InputError
+from torchlock.read.pyproject import requires_python
 from torchlock.read.requirement import parse_requirement
-from torchlock.read.toml import line_of, parse_toml
+from torchlock.read.text import read_text
+from torchlock.read.toml import Places, parse_toml
 from torchlock.words import Inputs, Origin
 
 # The reference expression of the specification.
 _BLOCK = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
 
 
-def has_block(text: str) -> bool:
-    """Whether a script declares its requirements inline."""
-    return any(match["type"] == "script" for match in _BLOCK.finditer(text.replace("\r\n", "\n")))
-
-
-def read_script(text: str, path: str) -> Inputs:
-    """Read the ``script`` block of a Python file.
+def read_script(path: str) -> Inputs:
+    """Read the metadata of a script.
 
     Raises:
-        InputError: there is none or more than one, or it is no valid metadata.
+        InputError: there is none or more than one, or it is not valid.
     """
-    text = text.replace("\r\n", "\n")
-    blocks = [match for match in _BLOCK.finditer(text) if match["type"] == "script"]
-    if len(blocks) != 1:
-        count = "no" if not blocks else "more than one"
-        raise InputError(
-            f"has {count} script metadata block (PEP 723)", path=path, hint="it begins with a line # /// script"
-        )
-    content = "".join(
-        line[2:] if line.startswith("# ") else line[1:] for line in blocks[0]["content"].splitlines(keepends=True)
-    )
-    first = text[: blocks[0].start("content")].count("\n")
+    text = re.sub(r"\r\n?", "\n", read_text(path))
+    first, content = _metadata(text, path)
     try:
         table = parse_toml(content.encode(), path)
     except InputError as error:
-        error.line = (error.line or 0) + first
+        error.line = first if error.line is None else first + error.line
         raise
-    return _inputs(table, text, path, first)
+    places = Places(content)
 
+    def line(found: int | None) -> int:
+        return first + (found or 0)
 
-def _inputs(table: dict[str, Any], text: str, path: str, first: int) -> Inputs:
-    from torchlock.read.pyproject import requires_python
-
-    inputs = Inputs()
     dependencies = table.get("dependencies", [])
-    if not isinstance(dependencies, list):
-        raise InputError("dependencies is no list", path=path, line=first + 1)
+    if not isinstance(dependencies, list) or not all(isinstance(item, str) for item in dependencies):
+        raise InputError("dependencies is no list of strings", path=path, line=line(places.key("dependencies")))
+    inputs = Inputs()
     for item in dependencies:
-        line = line_of(text, str(item), after=first)
-        if not isinstance(item, str):
-            raise InputError(f"dependencies: {item!r} is no string", path=path, line=first + 1)
-        inputs.requirements.append(parse_requirement(item, Origin(path, line, item)))
+        origin = Origin(path, line(places.string(item, "dependencies")), item)
+        inputs.requirements.append(parse_requirement(item, origin))
     if "requires-python" in table:
-        inputs.requires_python = requires_python(table["requires-python"], text, path)
+        inputs.requires_python = requires_python(
+            table["requires-python"], path, line(places.key("requires-python"))
+        )
     return inputs
+
+
+def _metadata(text: str, path: str) -> tuple[int, str]:
+    """The line that opens the block, and the TOML in it."""
+    blocks = [match for match in _BLOCK.finditer(text) if match["type"] == "script"]
+    lines = [text.count("\n", 0, block.start()) + 1 for block in blocks]
+    if len(blocks) > 1:
+        raise InputError(f"has two script metadata blocks, the first in line {lines[0]}", path=path, line=lines[1])
+    if not blocks:
+        raise InputError("has no script metadata block (PEP 723)", path=path, hint=_hint(text, path))
+    content = "".join(
+        line[2:] if line.startswith("# ") else line[1:] for line in blocks[0]["content"].splitlines(keepends=True)
+    )
+    return lines[0], content
+
+
+def _hint(text: str, path: str) -> str:
+    opening = re.search(r"(?m)^# /// script\s*$", text)
+    if opening:
+        return "every line of the block begins with # and a space, and the last one is # ///"
+    if path.endswith("setup.py"):
+        return "setup.py is not run; give its requirements on the command line or in a file of their own"
+    return "the block begins with the line # /// script and ends with # ///"

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import configparser
-from pathlib import Path
+import re
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
-from torchlock.read.pyproject import requires_python
+from torchlock.read.extras import Extras
+from torchlock.read.pyproject import from_files, requires_python
 from torchlock.read.requirement import parse_requirement
-from torchlock.read.requirements_txt import read_requirements
 from torchlock.read.text import read_text
-from torchlock.words import Inputs, Origin, Written
+from torchlock.words import Inputs, Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
+
+    from torchlock.words import Written
+
+_EXTRAS = "options.extras_require"
 
 
 def read_setup_cfg(path: str, *, extras: Collection[str] = (), all_extras: bool = False) -> Inputs:
@@ -23,51 +27,97 @@ def read_setup_cfg(path: str, *, extras: Collection[str] = (), all_extras: bool 
     Raises:
         InputError: it is no such file, or an extra is not there.
     """
-    from packaging.utils import canonicalize_name
-
     text = read_text(path)
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    parser = configparser.RawConfigParser(strict=False)
     try:
         parser.read_string(text)
     except configparser.Error as error:
-        line = getattr(error, "lineno", None)
-        raise InputError(f"not a valid setup.cfg: {str(error).splitlines()[0]}", path=path, line=line) from error
+        raise _invalid(error, path) from error
     if not parser.has_section("options"):
-        raise InputError("has no [options] section", path=path)
-    inputs = Inputs()
-    inputs.requirements += _requirements(parser.get("options", "install_requires", fallback=""), text, path)
-    python = parser.get("options", "python_requires", fallback="").strip()
-    if python:
-        specifier, _ = requires_python(python, text, path)
-        inputs.requires_python = specifier, Origin(path, _line(text, python), python)
-    section = "options.extras_require"
-    known = dict(parser.items(section)) if parser.has_section(section) else {}
-    names = {canonicalize_name(name): name for name in known}
-    for extra in names if all_extras else [canonicalize_name(extra) for extra in extras]:
-        if extra not in names:
-            hint = f"there are: {', '.join(sorted(names))}" if names else "the project has no extras"
-            raise InputError(f"no extra is called {extra!r}", path=path, hint=hint)
-        inputs.requirements += _requirements(known[names[extra]], text, path)
-    return inputs
+        raise InputError(
+            "has no [options] section", path=path, hint="that is where setuptools' requirements stand"
+        )
+    return _Config(parser, text, path).inputs(extras, all_extras)
 
 
-def _requirements(value: str, text: str, path: str) -> list[Written]:
-    if value.strip().startswith("file:"):
-        names = value.strip()[len("file:") :].replace("\n", ",").split(",")
-        folder = Path(path).parent
+class _Config:
+    def __init__(self, parser: configparser.RawConfigParser, text: str, path: str) -> None:
+        self._parser = parser
+        self._lines = list(_values(text))
+        self._path = path
+        self._inputs = Inputs()
+
+    def inputs(self, extras: Collection[str], all_extras: bool) -> Inputs:
+        inputs, parser = self._inputs, self._parser
+        names = parser.options(_EXTRAS) if parser.has_section(_EXTRAS) else []
+        own = parser.get("metadata", "name", fallback="").strip()
+        known = Extras(own, names, lambda name: self._requirements(_EXTRAS, name), self._path)
+        inputs.requirements += known.unfold(self._requirements("options", "install_requires"))
+        inputs.requirements += known.of(extras, every=all_extras)
+        python = parser.get("options", "python_requires", fallback="").strip()
+        if python:
+            line = self._line("options", "python_requires", python)
+            inputs.requires_python = requires_python(python, self._path, line)
+        return inputs
+
+    def _requirements(self, section: str, key: str) -> list[Written]:
+        value = self._parser.get(section, key, fallback="").strip()
+        if value.startswith("file:"):
+            names = [name.strip() for name in value.removeprefix("file:").replace("\n", ",").split(",")]
+            found = from_files(list(filter(None, names)), Origin(self._path, self._line(section, key, ""), ""))
+            self._inputs.constraints += found.constraints
+            self._inputs.notes += found.notes
+            return found.requirements
+        lines = [re.sub(r"(^|\s+)#.*$", "", line).strip() for line in value.splitlines()]
         return [
             written
-            for name in names
-            if name.strip()
-            for written in read_requirements(str(folder / name.strip())).requirements
+            for line in lines
+            if line
+            for written in self._parted(line, self._line(section, key, line), alone=len(lines) == 1)
         ]
-    lines = [line.partition(" #")[0].strip() for line in value.splitlines()]
-    return [
-        parse_requirement(line, Origin(path, _line(text, line), line))
-        for line in lines
-        if line and not line.startswith("#")
-    ]
+
+    def _parted(self, text: str, line: int | None, *, alone: bool) -> list[Written]:
+        """One requirement a line; a value of a single line may hold several, parted by semicolons."""
+        try:
+            return [parse_requirement(text, Origin(self._path, line, text))]
+        except InputError:
+            if not alone or ";" not in text:
+                raise
+        parts = [part.strip() for part in text.split(";")]
+        return [parse_requirement(part, Origin(self._path, line, part)) for part in parts if part]
+
+    def _line(self, section: str, key: str, value: str) -> int | None:
+        """The first line of a key's value that holds this text."""
+        for at, name, line, text in self._lines:
+            if (at, name) == (section, key) and value in text:
+                return line
+        return None
 
 
-def _line(text: str, value: str) -> int | None:
-    return next((number for number, line in enumerate(text.splitlines(), 1) if value in line), None)
+def _values(text: str) -> Iterator[tuple[str, str, int, str]]:
+    """Every line of a value: its section, its key, its number, its text."""
+    section = key = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        header = re.match(r"\[(.+)\]", line)
+        assignment = re.match(r"([^\s#;=:][^=:]*?)\s*[=:](.*)", line)
+        if header:
+            section = header[1]
+        elif assignment:
+            key = assignment[1].lower()
+            yield section, key, number, assignment[2]
+        elif not line.lstrip().startswith(("#", ";")):
+            yield section, key, number, line
+
+
+def _invalid(error: configparser.Error, path: str) -> InputError:
+    line = getattr(error, "lineno", None)
+    found = getattr(error, "errors", None)
+    if found:
+        line = found[0][0]
+    return InputError(f"is no valid setup.cfg: {_REASONS.get(type(error), 'not parsed')}", path=path, line=line)
+
+
+_REASONS: dict[type[configparser.Error], str] = {
+    configparser.MissingSectionHeaderError: "it has a line in front of its first [section]",
+    configparser.ParsingError: "this line is neither a [section] nor key = value",
+}

@@ -1,16 +1,16 @@
-"""Bytes to text, the way pip decodes requirements files; every failure an InputError with the path."""
+"""Bytes to text, as pip decodes requirements files; every failure names the file."""
 
 from __future__ import annotations
 
 import codecs
-import locale
 import re
 import sys
 from pathlib import Path
 
 from torchlock.errors import InputError
 
-_BOMS = (
+# UTF-32 first: its little-endian mark begins with that of UTF-16.
+_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -18,6 +18,15 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
 )
 _CODING = re.compile(rb"coding[:=]\s*([-\w.]+)")
+
+
+def read_text(path: str) -> str:
+    """The text of a file, or of standard input for ``-``; see ``decode``.
+
+    Raises:
+        InputError: it cannot be read or decoded.
+    """
+    return decode(read_bytes(path), path)
 
 
 def read_bytes(path: str) -> bytes:
@@ -31,63 +40,101 @@ def read_bytes(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except FileNotFoundError:
-        raise InputError("there is no such file", path=path) from None
-    except IsADirectoryError:
-        raise InputError("is a folder, not a file", path=path) from None
+        raise InputError("there is no such file", path=path, hint=_beside(path)) from None
     except (OSError, ValueError) as error:
+        if is_folder(path):
+            raise InputError("is a folder, not a file", path=path, hint="name a file in it") from None
+        if isinstance(error, PermissionError):
+            raise InputError(
+                "may not be read by this user", path=path, hint="its permissions say who may"
+            ) from None
         raise InputError(f"cannot be read ({getattr(error, 'strerror', None) or error})", path=path) from error
 
 
-def read_text(path: str) -> str:
-    """The text of a file: by its byte order mark, its coding line (PEP 263), as UTF-8, as the locale has it.
+def decode(raw: bytes, path: str) -> str:
+    """Text by its byte order mark, its coding line (PEP 263), as UTF-8, or else as the locale has it.
 
     Raises:
-        InputError: it cannot be read or decoded, or holds NUL characters.
+        InputError: it fits none of these, or holds NUL characters.
     """
-    return decode(read_bytes(path), path)
+    for mark, encoding in _MARKS:
+        if raw.startswith(mark):
+            return _text(raw[len(mark) :], encoding, path)
+    for line in raw.split(b"\n", 2)[:2]:
+        coding = _CODING.search(line) if line.startswith(b"#") else None
+        if coding:
+            return _text(raw, coding[1].decode("ascii"), path)
+    try:
+        return _text(raw, "utf-8", path)
+    except InputError:
+        import locale
+
+        encoding = locale.getpreferredencoding(False)
+        if codecs.lookup(encoding).name in ("utf-8", "ascii"):
+            raise
+    return _text(raw, encoding, path)
 
 
-def decode(raw: bytes, path: str) -> str:
-    """Decode what was read from ``path``; see ``read_text``."""
-    for bom, encoding in _BOMS:
-        if raw.startswith(bom):
-            text = _decode(raw[len(bom) :], encoding, path)
-            break
-    else:
-        text = _without_bom(raw, path)
+def decode_utf8(raw: bytes, path: str) -> str:
+    """Text of a format that is UTF-8 by definition; a byte order mark is let through.
+
+    Raises:
+        InputError: it is not UTF-8, or holds NUL characters.
+    """
+    return _text(raw.removeprefix(codecs.BOM_UTF8), "utf-8", path)
+
+
+def is_folder(path: str) -> bool:
+    """Whether there is a folder of this name; False for what cannot be a name."""
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def is_there(path: str) -> bool:
+    """Whether there is a file or folder of this name; False for what cannot be a name."""
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
+
+
+def _text(raw: bytes, encoding: str, path: str) -> str:
+    try:
+        text = raw.decode(encoding)
+    except LookupError:
+        raise InputError(f"no text encoding is called {encoding!r}", path=path, line=_coding_line(raw)) from None
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"cannot be decoded as {encoding}: byte 0x{raw[error.start]:02x}",
+            path=path,
+            line=raw.count(b"\n", 0, error.start) + 1,
+            hint="save it as UTF-8, or name its encoding in a first line like # -*- coding: latin-1 -*-",
+        ) from error
+    except ValueError as error:
+        raise InputError(f"cannot be decoded as {encoding}: {error}", path=path) from error
     if "\0" in text:
-        line = text[: text.index("\0")].count("\n") + 1
-        raise InputError("holds a NUL character: this is no text file", path=path, line=line)
+        raise InputError(
+            "holds a NUL character: this is no text file",
+            path=path,
+            line=text.count("\n", 0, text.index("\0")) + 1,
+            hint="save it as UTF-8; this looks like UTF-16" if raw.count(b"\0") * 3 > len(raw) else None,
+        )
     return text
 
 
-def _without_bom(raw: bytes, path: str) -> str:
-    for line in raw.split(b"\n", 2)[:2]:
-        coding = _CODING.search(line)
-        if line.startswith(b"#") and coding:
-            return _decode(raw, coding[1].decode("ascii"), path)
+def _coding_line(raw: bytes) -> int:
+    return 1 if _CODING.search(raw.split(b"\n", 1)[0]) else 2
+
+
+def _beside(path: str) -> str | None:
+    """A file of nearly this name in the same folder."""
+    from difflib import get_close_matches
+
     try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        fallback = locale.getpreferredencoding(False)
-        if codecs.lookup(fallback).name in ("utf-8", "ascii"):
-            raise _undecodable(error, raw, path) from error
-        return _decode(raw, fallback, path)
-
-
-def _decode(raw: bytes, encoding: str, path: str) -> str:
-    try:
-        return raw.decode(encoding)
-    except LookupError:
-        raise InputError(f"no encoding is called {encoding!r}", path=path, line=1) from None
-    except UnicodeDecodeError as error:
-        raise _undecodable(error, raw, path) from error
-
-
-def _undecodable(error: UnicodeDecodeError, raw: bytes, path: str) -> InputError:
-    return InputError(
-        f"cannot be decoded as {error.encoding}: byte 0x{error.object[error.start]:02x}",
-        path=path,
-        line=raw[: error.start].count(b"\n") + 1,
-        hint="save it as UTF-8, or name its encoding in a first line like # -*- coding: latin-1 -*-",
-    )
+        names = [item.name for item in Path(path).parent.iterdir()]
+    except (OSError, ValueError):
+        return None
+    close = get_close_matches(Path(path).name, names, n=1)
+    return f"there is {str(Path(path).with_name(close[0]))!r}" if close else None

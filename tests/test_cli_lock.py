@@ -1,0 +1,337 @@
+"""``torchlock lock`` as its users meet it: real files, real processes, exit codes, streams."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from torchlock.cli.main import main
+
+LINUX = ["--python", "3.11", "--platform", "linux-x86_64", "--offline"]
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder, and no settings of whoever runs the tests."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith(("TORCHLOCK_", "PIP_", "UV_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    return tmp_path
+
+
+def run(*arguments: str) -> int:
+    return main(["lock", *arguments])
+
+
+# Left alone.
+
+
+def test_a_lock_on_standard_output_is_the_file_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("torch==2.3.1", "torchaudio", *LINUX) == 0
+    output = capsys.readouterr()
+    assert output.err == ""
+    assert "\ntorchaudio==2.3.1 \\\n    --hash=sha256:" in output.out
+    assert "\ntorch==2.3.1 \\\n" in output.out
+    assert output.out.endswith("\n")
+
+
+def test_a_second_run_changes_no_byte() -> None:
+    command = ["torchaudio", "soundfile", *LINUX, "-o", "requirements.txt"]
+    assert run(*command) == 0
+    first = Path("requirements.txt").read_bytes()
+    assert run(*command) == 0
+    assert Path("requirements.txt").read_bytes() == first
+    assert b"\r" not in first
+
+
+def test_pins_of_the_existing_lock_are_kept(tmp_path: Path) -> None:
+    lock = tmp_path / "requirements.txt"
+    lock.write_text("filelock==3.13.1\njinja2==3.1.3\ntorch==2.3.0\n")
+    assert run("torch<2.4", "torchaudio", *LINUX, "-o", "requirements.txt") == 0
+    text = lock.read_text()
+    assert "filelock==3.13.1 " in text
+    assert "torch==2.3.0 " in text
+    assert "torchaudio==2.3.0 " in text
+    assert run("torch<2.4", "torchaudio", *LINUX, "-o", "requirements.txt", "-P", "torch", "-P", "torchaudio") == 0
+    text = lock.read_text()
+    assert "filelock==3.13.1 " in text
+    assert "torch==2.3.1 " in text
+    assert run("torch<2.4", "torchaudio", *LINUX, "-o", "requirements.txt", "--upgrade") == 0
+    assert "filelock==3.13.1 " not in lock.read_text()
+
+
+def test_a_pin_that_no_longer_works_gives_way(tmp_path: Path) -> None:
+    lock = tmp_path / "requirements.txt"
+    lock.write_text("numpy==2.1.0\ntorch==2.3.1\n")
+    assert run("torch==2.1.2", "torchaudio", "numpy", *LINUX, "-o", "requirements.txt") == 0
+    assert "torch==2.1.2 " in lock.read_text()
+    assert "numpy==1.26.4 " in lock.read_text()
+
+
+def test_markers_of_the_input_are_kept_and_other_targets_noted(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("torch==2.3.1 ; sys_platform == 'linux'", "pywin32 ; sys_platform == 'win32'", *LINUX) == 0
+    output = capsys.readouterr()
+    assert 'torch==2.3.1 ; sys_platform == "linux" \\\n' in output.out
+    assert "\npywin32" not in output.out
+    assert "does not apply" in output.err
+
+
+def test_check_is_silent_on_a_lock_that_is_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["torchaudio==2.8.0", *LINUX, "-o", "requirements.txt"]
+    assert run(*command) == 0
+    capsys.readouterr()
+    assert run(*command, "--check") == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_inputs_mix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "requirements.in").write_text("torchaudio\n")
+    (tmp_path / "limits.txt").write_text("torch<2.5\n")
+    assert run("-r", "requirements.in", "six", "-c", "limits.txt", *LINUX) == 0
+    text = capsys.readouterr().out
+    assert "torch==2.4.1 " in text
+    assert "\nsix==" in text
+    assert "# via -r requirements.in" in text
+
+
+def test_a_project_is_found_without_being_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\nname = "demo"\nversion = "1"\ndependencies = ["torch==2.3.1"]\n'
+        '[project.optional-dependencies]\naudio = ["torchaudio"]\n'
+    )
+    assert run("--extra", "audio", *LINUX) == 0
+    assert "torchaudio==2.3.1 " in capsys.readouterr().out
+
+
+def test_overrides_replace_what_metadata_asks_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "override.txt").write_text("fsspec==2023.1.0\n")
+    assert run("torch==2.3.1", "--override", "override.txt", *LINUX) == 0
+    assert "fsspec==2023.1.0 " in capsys.readouterr().out
+
+
+def test_the_past_is_another_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("torch", "torchaudio", *LINUX, "--exclude-newer", "2024-01-01") == 0
+    text = capsys.readouterr().out
+    assert "torch==2.1.2 " in text
+    assert "torchaudio==2.1.2 " in text
+
+
+def test_lowest_takes_the_oldest_that_loads(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("torch>=2.1", "torchaudio>=2.1", *LINUX, "--prefer", "lowest") == 0
+    text = capsys.readouterr().out
+    assert "torch==2.1.0 " in text
+    assert "torchaudio==2.1.0 " in text
+
+
+def test_json_keeps_to_its_contract(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("torchaudio==2.8.0", *LINUX, "--json") == 0
+    solution = json.loads(capsys.readouterr().out)
+    assert {"target", "packages", "system", "indexes"} <= solution.keys()
+    packages = {package["name"]: package for package in solution["packages"]}
+    assert list(packages) == sorted(packages)
+    torch = packages["torch"]
+    assert torch["version"] == "2.8.0"
+    assert torch["rules"] == ["TL101"]
+    assert "torchaudio" in torch["required_by"]
+    (file,) = torch["files"]
+    assert file["filename"].endswith("manylinux_2_28_x86_64.whl")
+    assert file["url"].endswith(file["filename"])
+    assert len(file["hashes"]["sha256"]) == 64
+    assert {entry["library"] for entry in solution["system"]} >= {"libsox", "ffmpeg"}
+
+
+# The classical file.
+
+
+CLASSICAL = ["torch==1.13.1", "torchaudio==0.13.1", "soundfile==0.12.0", "--python", "3.10", "--offline"]
+
+
+def test_the_classical_file_needs_libsndfile_where_glibc_is_old(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*CLASSICAL, "--platform", "linux-x86_64", "--system", "debian-11", "--system-lib", "glibc=2.28") == 0
+    text = capsys.readouterr().out
+    needs = text[text.index("# This set needs from the system:") :].partition("# Bundled")[0]
+    assert "libsndfile" in needs
+    assert "apt-get install -y" in needs
+    assert "libsndfile1" in needs
+    assert "libsox" not in needs
+    assert "libsox 14.4.2, in torchaudio 0.13.1" in text
+    assert "numpy==2" not in text
+
+
+def test_the_classical_file_needs_nothing_where_glibc_is_new(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*CLASSICAL, "--platform", "linux-x86_64", "--system-lib", "glibc=2.31") == 0
+    text = capsys.readouterr().out
+    assert "This set needs from the system" not in text
+    assert "libsndfile 1.2.0, in soundfile 0.12.0" in text
+    assert text[text.index("\nsoundfile==0.12.0") :].partition("# via")[0].count("--hash=") == 2
+
+
+# Refused, and how.
+
+
+def test_a_conflict_names_the_lines_the_reason_and_what_would_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "requirements.in").write_text("six\n\n# the pair\ntorch==2.3.1\ntorchaudio==2.3.0\n")
+    Path("out.txt").write_text("old\n")
+    assert run("-r", "requirements.in", *LINUX, "-o", "requirements.txt") == 1
+    message = capsys.readouterr().err
+    assert "requirements.in:4: torch==2.3.1" in message
+    assert "requirements.in:5: torchaudio==2.3.0" in message
+    assert "six" not in message
+    assert "torchaudio==2.3.1 in place of torchaudio==2.3.0 (torch 2.3.1 goes with torchaudio 2.3.1)" in message
+    assert not Path("requirements.txt").exists()
+
+
+def test_a_conflict_through_a_rule_cites_its_source(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("torch==2.15.0", "torchaudio==2.11.0", *LINUX) == 1
+    message = capsys.readouterr().err
+    assert "torch 2.15.0 is built for CUDA 13.2" in message
+    assert "TL201" in message
+    assert "sources" in message
+    assert "https://" in message
+
+
+def test_check_shows_the_difference_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lock = tmp_path / "requirements.txt"
+    lock.write_text("torch==2.3.1\n")
+    assert run("torch==2.3.1", *LINUX, "-o", "requirements.txt", "--check") == 1
+    output = capsys.readouterr()
+    assert output.out.startswith("--- requirements.txt")
+    assert "not up to date" in output.err
+    assert lock.read_text() == "torch==2.3.1\n"
+
+
+BAD_USE = [
+    pytest.param(["--bogus"], "--bogus", id="unknown option"),
+    pytest.param(["torch==2..1"], "torch==2..1", id="bad version"),
+    pytest.param(["torch=2.1"], "torch==2.1", id="one equals sign"),
+    pytest.param(["-r", "missing.in"], "missing.in", id="missing file"),
+    pytest.param(["-r", "."], "folder", id="a folder"),
+    pytest.param([], "nothing to lock", id="nothing"),
+    pytest.param(["torch", "--python", "2.7"], "--python", id="bad Python"),
+    pytest.param(["torch", "--python", "/no/such/python"], "--python", id="no interpreter"),
+    pytest.param(["torch", "--platform", "amiga"], "--platform", id="bad platform"),
+    pytest.param(["torch", "--accelerator", "cu118"], "--accelerator", id="accelerator of a later step"),
+    pytest.param(["torch", "--system", "windows-3.1"], "--system", id="unknown system"),
+    pytest.param(["torch", "--system-lib", "ffmpeg"], "--system-lib", id="library without version"),
+    pytest.param(["torch", "--exclude-newer", "yesterday"], "--exclude-newer", id="bad date"),
+    pytest.param(["torch", "--extra", "audio"], "--extra", id="extra of nothing"),
+    pytest.param(["torch", "-o", "no/such/folder/lock.txt"], "no/such/folder", id="no folder to write to"),
+    pytest.param(["no-such-project-here", "--offline"], "no-such-project-here", id="unknown package offline"),
+    pytest.param(["--check", "torch"], "--check", id="check without a file"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "says"), BAD_USE)
+def test_wrong_use_ends_with_two_and_one_message(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*arguments, "--offline") == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert says in output.err
+    assert output.err.count("error:") == 1
+    assert "Traceback" not in output.err
+
+
+def test_a_file_that_cannot_be_decoded_is_named_with_its_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "requirements.in").write_bytes(b"six\ntorch==2.3.1 # \xff\xfe\n")
+    assert run("-r", "requirements.in") == 2
+    assert "requirements.in:2:" in capsys.readouterr().err
+
+
+def test_files_that_include_each_other_are_shown_as_a_chain(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.in").write_text("-r b.in\n")
+    (tmp_path / "b.in").write_text("-r a.in\n")
+    assert run("-r", "a.in") == 2
+    assert "a.in → b.in → a.in" in capsys.readouterr().err
+
+
+def test_an_old_lock_survives_a_failure(tmp_path: Path) -> None:
+    lock = tmp_path / "requirements.txt"
+    lock.write_text("torch==2.3.1\n")
+    assert run("torch==2.3.1", "torchaudio==2.3.0", *LINUX, "-o", "requirements.txt") == 1
+    assert run("torch=2", *LINUX, "-o", "requirements.txt") == 2
+    assert lock.read_text() == "torch==2.3.1\n"
+    assert list(tmp_path.iterdir()) == [lock]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
+def test_a_full_disk_is_an_error_not_a_traceback() -> None:
+    process = torchlock("lock", "torch==2.3.1", *LINUX, stdout=Path("/dev/full").open("w"))
+    assert process.returncode == 2
+    assert "Traceback" not in process.stderr
+    assert "error:" in process.stderr
+
+
+def test_defaults_come_from_the_project_and_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.torchlock]\npython = "3.8"\nplatform = "linux-x86_64"\n')
+    assert run("torchaudio", "--offline", "--no-hashes", "--no-annotate") == 0
+    assert "torchaudio==2.4.1\n" in capsys.readouterr().out
+    monkeypatch.setenv("TORCHLOCK_PYTHON", "3.9")
+    assert run("torchaudio", "--offline", "--no-hashes", "--no-annotate") == 0
+    assert "torchaudio==2.8.0\n" in capsys.readouterr().out
+    (tmp_path / "pyproject.toml").write_text('[tool.torchlock]\npytho = "3.8"\n')
+    assert run("torchaudio") == 2
+    assert "pytho" in capsys.readouterr().err
+
+
+def test_names_of_files_cannot_speak_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("-r", "\033[31mred.in") == 2
+    assert "\033" not in capsys.readouterr().err
+
+
+def torchlock(*arguments: str, stdout: object = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    return subprocess.run(
+        [sys.executable, "-m", "torchlock", *arguments],
+        stdout=stdout,  # type: ignore[call-overload]
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environ,
+        check=False,
+    )
+
+
+def test_offline_opens_no_socket_and_imports_no_network_library() -> None:
+    code = (
+        "import sys, socket\n"
+        "def refuse(*a, **k): raise AssertionError('a socket')\n"
+        "socket.socket = refuse\n"
+        "from torchlock.cli.main import main\n"
+        f"code = main(['lock', 'torchaudio', 'librosa', *{LINUX!r}])\n"
+        "loaded = {'requests', 'ssl', 'http.client', 'email', 'importlib.metadata', 'rich', 'torch', 'tomllib'}\n"
+        "print(sorted(loaded & sys.modules.keys()), file=sys.stderr)\n"
+        "sys.exit(code)\n"
+    )
+    environ = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    process = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=False
+    )
+    assert process.returncode == 0
+    assert process.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["lock", "--help"]])
+def test_help_teaches(arguments: list[str]) -> None:
+    process = torchlock(*arguments)
+    assert process.returncode == 0
+    assert "torchlock" in process.stdout
+
+
+def test_version() -> None:
+    assert torchlock("--version").stdout.startswith("torchlock 0.")
