@@ -12,7 +12,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "torchlock"
 # What stands on a floor may use every floor below it, and its own package.
 FLOORS = [
     {"errors", "words", "target"},
-    {"data", "matrix", "catalogue", "systems", "index", "sources", "read"},
+    {"data", "matrix", "catalogue", "systems", "index", "sources", "read", "direct"},
     {"solve", "audit"},
     {"lock"},
     {"explain", "mend"},
@@ -26,6 +26,8 @@ SIDEWAYS = {
     ("matrix", "data"),
     ("catalogue", "data"),
     ("systems", "data"),
+    ("direct", "read"),
+    ("direct", "index"),
     ("sources", "catalogue"),
     ("sources", "index"),
     ("__main__", "cli"),

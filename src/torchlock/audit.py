@@ -86,4 +86,6 @@ class _Judge:
                 return name == BUILD_CUDA and "torch" in self._pins
             return specifier_set(dependency.specifier).contains(version)
         pinned = self._pins.get(name)
-        return pinned is not None and specifier_set(dependency.specifier).contains(pinned.version)
+        return pinned is not None and (
+            pinned.unversioned or specifier_set(dependency.specifier).contains(pinned.version)
+        )

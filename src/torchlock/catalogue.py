@@ -24,12 +24,13 @@ _TAIL = b'\n"files": {'
 class CatalogueRelease:
     """One release of a project as the bundled catalogue holds it (the seam ``solve.Release``)."""
 
-    __slots__ = ("_record", "_table", "live", "name", "tags", "version")
+    __slots__ = ("_record", "_table", "live", "name", "tags", "unversioned", "version")
 
     def __init__(self, table: _Table, version: str, record: dict[str, Any]) -> None:
         self._table = table
         self._record = record
         self.live = False
+        self.unversioned = False
         self.name: str = table.name
         self.version = version
         self.tags: Sequence[str] = [table.tags[index] for index in record["wheels"]]

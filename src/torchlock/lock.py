@@ -6,34 +6,40 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from torchlock.audit import judge
-from torchlock.errors import InputError, UnknownPackage
+from torchlock.errors import InputError, TorchlockError, UnknownPackage
 from torchlock.matrix import HOST_PREFIX, is_virtual, specifier_set
 from torchlock.solve.candidates import Policy, is_exact, mentions_prerelease
-from torchlock.solve.core import Unit, anchors, demands
+from torchlock.solve.core import Unit, anchors, demands, guilty, possible
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.reasons import Asked, Declared, Ruled
 from torchlock.solve.universe import Universe
-from torchlock.words import Dependency
+from torchlock.words import Dependency, Origin, Written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+    from torchlock.direct import DirectRelease
     from torchlock.matrix import Matrix, Statement
     from torchlock.solve.candidates import Candidate, Release
     from torchlock.solve.problem import Solution
     from torchlock.target import Target
-    from torchlock.words import File, Inputs, Written
+    from torchlock.words import File, Inputs
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the user allows and prefers; ``preferred`` are the pins of an existing lock, by name."""
+    """What the user allows and prefers.
+
+    ``preferred`` are the pins of an existing lock that are to be kept, by name; ``upgraded`` names those of its
+    packages that are to be as new as possible.
+    """
 
     pre: bool = False
     allow_sdist: bool = False
     lowest: bool = False
     exclude_newer: str | None = None
     preferred: Mapping[str, str] = field(default_factory=dict)
+    upgraded: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -104,10 +110,12 @@ def lock(
     options: Options,
     matrix: Matrix,
     releases: Callable[[str], Sequence[Release]],
+    metadata: Callable[[File], str] | None = None,
 ) -> Lock | Conflict:
     """Resolve the requirements for the target.
 
-    ``releases`` answers a normalised name with its releases, oldest first, or raises UnknownPackage.
+    ``releases`` answers a normalised name with its releases, oldest first, or raises UnknownPackage;
+    ``metadata`` a file named by address with its METADATA text, or raises a TorchlockError.
 
     Raises:
         InputError: the project itself does not run on the target's Python, or a line cannot be used.
@@ -119,13 +127,15 @@ def lock(
     for written in inputs.overrides:
         dependency = dependency_of(written)
         overrides.setdefault(dependency.name, []).append(dependency)
-    universe = Universe(target, matrix, releases, _policy(inputs, options), overrides)
-    units, notes = _units(inputs, universe, overrides)
+    direct = Direct(inputs.requirements, metadata)
+    universe = Universe(target, matrix, direct.before(releases), _policy(inputs, options), overrides)
+    units, notes = _units(inputs, direct, universe, overrides)
     for unit in units:
         for root in unit.roots:
             if root.identifier in universe.unknown:
                 raise _unknown(universe.unknown[root.identifier], unit)
-    solution = resolve(universe, *demands(units), anchors(universe, units))
+    kept = _keep(universe, units, options)
+    solution = resolve(universe, *demands([*units, *kept]), anchors(universe, units))
     if solution is None:
         return Conflict(universe, tuple(units), lambda other: lock(inputs, other, options, matrix, releases))
     chosen = {
@@ -135,8 +145,59 @@ def lock(
     }
     if wrong := judge(chosen, target, matrix, overrides):
         raise AssertionError(f"the judge rejects what the solver chose: {'; '.join(wrong)}")
-    pins = _pins(universe, solution, chosen, units)
+    notes += _given_way(options.preferred, chosen)
+    pins = (*_pins(universe, solution, chosen, units, direct), *direct.unnamed_pins())
     return Lock(target, pins, tuple(host_notes(universe, chosen)), tuple(notes), universe.visited)
+
+
+class Direct:
+    """The requirements that name an address, read as far as that goes without a build.
+
+    ``written`` has the line of each project that is known by name; ``notes`` say what is not known.
+    """
+
+    def __init__(self, requirements: Sequence[Written], metadata: Callable[[File], str] | None) -> None:
+        self.written: dict[str, Written] = {}
+        self.notes: list[str] = []
+        self._metadata = metadata or _no_metadata
+        self._releases: dict[str, list[DirectRelease]] = {}
+        self._names: dict[int, str | None] = {}
+        for written in requirements:
+            if written.url is not None:
+                self._names[id(written)] = self._read(written)
+        self._unnamed = [written for written in requirements if self._names.get(id(written), "") is None]
+
+    def before(self, releases: Callable[[str], Sequence[Release]]) -> Callable[[str], Sequence[Release]]:
+        """The same source, but for the projects that the user names by address."""
+        return lambda name: self._releases.get(name) or releases(name)
+
+    def dependency(self, written: Written) -> Dependency | None:
+        """What a line requires; None for an address of which not even the name is known."""
+        if written.url is None or written.requirement is not None:
+            return dependency_of(written)
+        name = self._names[id(written)]
+        return None if name is None else Dependency(name)
+
+    def unnamed_pins(self) -> Iterator[Pin]:
+        """What stays in the lock as it was written, unseen by the solver."""
+        for written in self._unnamed:
+            yield Pin(written.origin.text.strip(), "", (), (_asked(written),), (), written=written)
+
+    def _read(self, written: Written) -> str | None:
+        from torchlock.direct import read_direct
+
+        release = read_direct(written, self._metadata)
+        if release is None:
+            self.notes.append(f"{written.origin}: {written.url} is kept as written; its project is not known")
+            return None
+        self.notes += [*release.notes, f"{written.origin}: {release.name} is kept as written"]
+        self.written[release.name] = written
+        self._releases[release.name] = [release]
+        return release.name
+
+
+def _no_metadata(file: File) -> str:
+    raise TorchlockError(f"{file.filename} was not asked for its metadata")
 
 
 def dependency_of(written: Written) -> Dependency:
@@ -149,14 +210,7 @@ def dependency_of(written: Written) -> Dependency:
     if requirement is None:
         path, line, text = written.origin
         raise InputError(f"{text}: the project's name is not known", path=path, line=line)
-    from packaging.utils import canonicalize_name
-
-    return Dependency(
-        canonicalize_name(requirement.name),
-        str(requirement.specifier),
-        str(requirement.marker or ""),
-        tuple(sorted(canonicalize_name(extra) for extra in requirement.extras)),
-    )
+    return Dependency.from_requirement(requirement)
 
 
 def _check_python(inputs: Inputs, target: Target) -> None:
@@ -184,20 +238,62 @@ def _policy(inputs: Inputs, options: Options) -> Policy:
         all_pre=options.pre or inputs.pre,
         pre={item.name for item in stated if item.specifier and mentions_prerelease(item.specifier)},
         pinned={item.name for item in stated if item.specifier and is_exact(item.specifier)},
-        preferred=options.preferred,
         lowest=options.lowest,
         exclude_newer=options.exclude_newer,
     )
 
 
+def _keep(universe: Universe, units: Sequence[Unit], options: Options) -> list[Unit]:
+    """The pins of an existing lock that still work, as constraints.
+
+    Pins that cannot stand together with the user's lines, or with the newest versions of what is to be
+    upgraded, are dropped, a smallest guilty set at a time.
+    """
+    soft = [unit for name, version in options.preferred.items() if (unit := _pinned(universe, name, version))]
+    firm = [*units, *_newest(universe, units, options)] if soft else []
+    while soft and not possible(universe, [*firm, *soft]):
+        blamed = {id(unit) for unit in guilty(universe, [*firm, *soft])}
+        still = [unit for unit in soft if id(unit) not in blamed]
+        if len(still) == len(soft):  # the user's own lines are the conflict
+            return []
+        soft = still
+    return soft
+
+
+def _newest(universe: Universe, units: Sequence[Unit], options: Options) -> list[Unit]:
+    """What is to be upgraded, at the versions that it would have without the existing lock."""
+    solution = resolve(universe, *demands(units), anchors(universe, units)) if options.upgraded else None
+    return [
+        Unit(Written(None, Origin(None, None, name)), limits=((name, 1 << solution[name]),))
+        for name in options.upgraded
+        if solution and name in solution
+    ]
+
+
+def _pinned(universe: Universe, name: str, version: str) -> Unit | None:
+    try:
+        mask = universe.mask(name, f"=={version}")
+    except TorchlockError:  # a package of the old lock that no source can be asked for any more
+        return None
+    return Unit(Written(None, Origin(None, None, name)), limits=((name, mask),)) if mask else None
+
+
+def _given_way(preferred: Mapping[str, str], chosen: Mapping[str, Candidate]) -> Iterator[str]:
+    for name, version in preferred.items():
+        if name in chosen and str(chosen[name].version) != version:
+            yield f"{name}=={version} of the existing lock no longer works; now {chosen[name].version}"
+
+
 def _units(
-    inputs: Inputs, universe: Universe, overrides: Mapping[str, Sequence[Dependency]]
+    inputs: Inputs, direct: Direct, universe: Universe, overrides: Mapping[str, Sequence[Dependency]]
 ) -> tuple[list[Unit], list[str]]:
     """The user's lines as roots and limits, and notes on those that do not apply to the target."""
     units: list[Unit] = []
-    notes: list[str] = []
+    notes = list(direct.notes)
     for written in inputs.requirements:
-        dependency = dependency_of(written)
+        dependency = direct.dependency(written)
+        if dependency is None:
+            continue
         if not universe.target.holds(dependency.marker):
             notes.append(f"{written.origin}: {dependency} does not apply to {universe.target}")
             continue
@@ -219,7 +315,11 @@ def _unknown(error: UnknownPackage, unit: Unit) -> UnknownPackage:
 
 
 def _pins(
-    universe: Universe, solution: Solution, chosen: Mapping[str, Candidate], units: Sequence[Unit]
+    universe: Universe,
+    solution: Solution,
+    chosen: Mapping[str, Candidate],
+    units: Sequence[Unit],
+    direct: Direct,
 ) -> tuple[Pin, ...]:
     by: dict[str, dict[str, None]] = {name: {} for name in chosen}
     rules: dict[str, dict[tuple[str, str], None]] = {name: {} for name in chosen}
@@ -249,6 +349,7 @@ def _pins(
             tuple(sorted(by[name])),
             tuple(sorted(rules[name])),
             markers.get(name, "") if all(_is_origin(who) for who in by[name]) and not rules[name] else "",
+            written=direct.written.get(name),
             extras=tuple(sorted(extras[name])),
         )
         for name, candidate in sorted(chosen.items())
@@ -267,7 +368,7 @@ def _markers(units: Sequence[Unit]) -> dict[str, str]:
     """The marker of each name that the user asks for under one and the same marker only."""
     found: dict[str, set[str]] = {}
     for unit in units:
-        if unit.roots:
+        if unit.roots and unit.written.requirement is not None:
             dependency = dependency_of(unit.written)
             found.setdefault(dependency.name, set()).add(dependency.marker)
     return {name: next(iter(markers)) for name, markers in found.items() if len(markers) == 1}

@@ -71,6 +71,8 @@ class Pinned(Protocol):
     @property
     def version(self) -> Version: ...
     @property
+    def unversioned(self) -> bool: ...
+    @property
     def tags(self) -> str: ...
     @property
     def build(self) -> str | None: ...
@@ -135,6 +137,8 @@ class Matrix:
 
     def speaking_of(self, pinned: Pinned, target: Target, *, never: bool = False) -> Iterator[Statement]:
         """The statements that speak of this release, as it is installed on this target (or only the *never*)."""
+        if pinned.unversioned:
+            return
         for statement in self.about(pinned.name):
             if (
                 (statement.never or not never)

@@ -64,6 +64,14 @@ class Sources:
             self._answers[name] = self._extra(name) or self._from_catalogue(name) or self._ask(name, self._index)
         return self._answers[name]
 
+    def metadata(self, file: File) -> str:
+        """The METADATA text of a file that the user names by address.
+
+        Raises:
+            TorchlockError: it cannot be had, or only by a build.
+        """
+        return self._index.metadata(file)
+
     @property
     def notes(self) -> list[str]:
         """Sentences on what was noticed while reading settings and asking indexes."""
@@ -151,6 +159,7 @@ class LiveRelease:
         self._release = release
         self._bundled = bundled
         self.live = True
+        self.unversioned = False
         self.name = release.name
         self.version = release.version
         self.tags: Sequence[str] = ["-".join(file.filename[:-4].split("-")[-3:]) for file in release.wheels]

@@ -95,6 +95,18 @@ class Dependency(NamedTuple):
         name, specifier, marker, extras = [*row, "", "", ()][:4] if len(row) < 4 else row
         return cls(name, specifier, marker, tuple(extras))
 
+    @classmethod
+    def from_requirement(cls, requirement: Requirement) -> Dependency:
+        """Take a parsed requirement apart."""
+        from packaging.utils import canonicalize_name
+
+        return cls(
+            canonicalize_name(requirement.name),
+            str(requirement.specifier),
+            str(requirement.marker or ""),
+            tuple(sorted(canonicalize_name(extra) for extra in requirement.extras)),
+        )
+
     def __str__(self) -> str:
         extras = f"[{','.join(self.extras)}]" if self.extras else ""
         return f"{self.name}{extras}{self.specifier}" + (f" ; {self.marker}" if self.marker else "")

@@ -18,6 +18,7 @@ from torchlock.words import Inputs, Origin
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Collection
 
     from torchlock.cli.streams import Voice
     from torchlock.sources import Sources
@@ -42,7 +43,7 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
         voice.say("note", note)
     matrix = Matrix()
     sources = _sources(arguments, inputs, voice)
-    result = lock(inputs, target, _options(arguments), matrix, sources.releases)
+    result = lock(inputs, target, _options(arguments), matrix, sources.releases, sources.metadata)
     voice.clear()
     if isinstance(result, Conflict):
         _report(result, voice)
@@ -81,12 +82,16 @@ def _inputs(arguments: argparse.Namespace) -> Inputs:
 
 
 def _options(arguments: argparse.Namespace) -> Options:
+    from packaging.utils import canonicalize_name
+
+    upgraded = {canonicalize_name(name) for name in arguments.upgrade_packages}
     return Options(
         pre=arguments.pre,
         allow_sdist=arguments.allow_sdist,
         lowest=arguments.prefer == "lowest",
         exclude_newer=_moment(arguments.exclude_newer),
-        preferred=_preferred(arguments),
+        preferred=_preferred(arguments, upgraded),
+        upgraded=upgraded,
     )
 
 
@@ -105,7 +110,7 @@ def _moment(text: str | None) -> str | None:
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _preferred(arguments: argparse.Namespace) -> dict[str, str]:
+def _preferred(arguments: argparse.Namespace, upgraded: Collection[str]) -> dict[str, str]:
     """The pins of the existing output file that the user wants kept."""
     if arguments.upgrade or not arguments.output or not Path(arguments.output).exists():
         return {}
@@ -113,7 +118,6 @@ def _preferred(arguments: argparse.Namespace) -> dict[str, str]:
 
     from torchlock import read
 
-    released = {canonicalize_name(name) for name in arguments.upgrade_packages}
     try:
         existing = read.read_file(arguments.output)
     except InputError as error:
@@ -121,7 +125,7 @@ def _preferred(arguments: argparse.Namespace) -> dict[str, str]:
         raise
     pins: dict[str, str] = {}
     for written in existing.requirements:
-        if written.requirement is None or canonicalize_name(written.requirement.name) in released:
+        if written.requirement is None or canonicalize_name(written.requirement.name) in upgraded:
             continue
         for clause in written.requirement.specifier:
             if clause.operator == "==":

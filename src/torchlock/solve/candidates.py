@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from torchlock.direct import DirectRelease
 from torchlock.matrix import specifier_set
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from torchlock.target import Target
     from torchlock.words import Dependency, File
@@ -24,10 +25,12 @@ class Release(Protocol):
     """A release as one index serves it: the seam between knowledge and solving.
 
     Wheels are counted as in ``tags``, the (compressed) tag part of each wheel's name; -1 is the sdist.
-    ``live`` releases have to be asked for their dependencies over the network.
+    ``live`` releases have to be asked for their dependencies over the network; of ``unversioned`` ones (a
+    repository, say) nobody knows the version, so that every requirement on them counts as met.
     """
 
     live: bool
+    unversioned: bool
     name: str
     version: str
     tags: Sequence[str]
@@ -57,6 +60,10 @@ class Candidate(NamedTuple):
     release: Release | None = None
     wheel: int = -1
     usable: tuple[int, ...] = ()
+
+    @property
+    def unversioned(self) -> bool:
+        return self.release is not None and self.release.unversioned
 
     @property
     def build(self) -> str | None:
@@ -91,15 +98,14 @@ class Policy:
     """What the user allows. Names are normalised.
 
     ``pre`` names packages whose pre-releases count like any release (``all_pre``: every package's);
-    ``pinned`` those that the user pins exactly, which may be yanked. ``preferred`` versions come first;
-    ``lowest`` turns the order round. ``exclude_newer`` is an ISO 8601 time in UTC.
+    ``pinned`` those that the user pins exactly, which may be yanked. ``lowest`` turns the order round.
+    ``exclude_newer`` is an ISO 8601 time in UTC.
     """
 
     allow_sdist: bool = False
     all_pre: bool = False
     pre: Collection[str] = ()
     pinned: Collection[str] = ()
-    preferred: Mapping[str, str] = field(default_factory=dict)
     lowest: bool = False
     exclude_newer: str | None = None
 
@@ -129,7 +135,7 @@ class Sieve:
     def sort(self, name: str, releases: Iterable[Release]) -> tuple[list[Candidate], list[Rejected]]:
         """Candidates, best first, and what was rejected, oldest first.
 
-        The order: preferred version; then final releases, newest (or lowest) first; then pre-releases that
+        The order: final releases, newest (or lowest) first; then pre-releases that
         nobody asked for and yanked ones, which only needs that name them can reach.
         """
         candidates: list[Candidate] = []
@@ -142,9 +148,8 @@ class Sieve:
                 rejected.append(found)
         if not self._policy.lowest:
             candidates.reverse()
-        preferred = self._policy.preferred.get(name)
         special = self.special(name, candidates)
-        candidates.sort(key=lambda candidate: (str(candidate.version) != preferred, candidate.version in special))
+        candidates.sort(key=lambda candidate: candidate.version in special)
         return candidates, rejected
 
     def special(self, name: str, candidates: Sequence[Candidate]) -> set[Version]:
@@ -181,6 +186,8 @@ class Sieve:
         return self._from_sdist(name, version, release)
 
     def _from_sdist(self, name: str, version: Version, release: Release) -> Candidate | Rejected:
+        if isinstance(release, DirectRelease) and not release.tags:
+            return Candidate(name, version, release)  # the user asked for this very one
         if not release.has_sdist or name in FAMILY:
             return Rejected(release.version, "wheel")
         if not self._policy.allow_sdist:

@@ -212,7 +212,7 @@ class Universe:
         admitted = specifier_set(specifier)
         mask = 0
         for index, candidate in enumerate(candidates):
-            if admitted.contains(candidate.version):
+            if candidate.unversioned or admitted.contains(candidate.version):
                 mask |= 1 << index
         if special & mask and not (mentions_prerelease(specifier) or is_exact(specifier)):
             mask &= ~special

@@ -1,0 +1,164 @@
+"""Requirements that name an address or a folder in place of an index: what can be known of them without a build.
+
+A wheel tells everything, an archive its name and version and perhaps its requirements, a folder what its
+pyproject.toml or setup.cfg states; a repository nothing. What is not known is said, never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from torchlock.errors import InputError, TorchlockError
+from torchlock.words import Dependency, File
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torchlock.words import Written
+
+UNKNOWN_VERSION = "0"
+
+
+class DirectRelease:
+    """The one release of a project that the user names by address (the seam ``solve.Release``).
+
+    ``unversioned``: its version is not known, so every requirement on it counts as met. ``notes`` say what
+    could not be found out.
+    """
+
+    yanked: str | None = None
+    date = ""
+    invalid: Sequence[str] = ()
+
+    def __init__(self, name: str, file: File, dependencies: list[Dependency], *, version: str = "") -> None:
+        self.live = False
+        self.name = name
+        self.unversioned = not version
+        self.version = version or UNKNOWN_VERSION
+        self.has_sdist = not file.filename.endswith(".whl")
+        self.tags: Sequence[str] = () if self.has_sdist else ["-".join(file.filename[:-4].split("-")[-3:])]
+        self.notes: list[str] = []
+        self._file = file
+        self._dependencies = dependencies
+
+    def requires_python(self, wheel: int) -> str:
+        return ""
+
+    def build(self, wheel: int) -> str | None:
+        label = self.version.partition("+")[2].partition(".")[0]
+        return label if label == "cpu" or label[:2] == "cu" else None
+
+    def dependencies(self, wheel: int) -> list[Dependency]:
+        return self._dependencies
+
+    def files(self) -> list[File]:
+        return [self._file]
+
+
+def read_direct(written: Written, metadata: Callable[[File], str]) -> DirectRelease | None:
+    """What the address of a requirement tells; None where not even the project's name can be known.
+
+    ``metadata`` gives the METADATA text of a file, and raises TorchlockError where that cannot be had.
+
+    Raises:
+        InputError: a path that is not there.
+    """
+    address = written.url or ""
+    path = _local_path(address, written)
+    name = None if written.requirement is None else written.requirement.name
+    if path is not None and path.is_dir():
+        return _folder(name, path, written)
+    filename = unquote(re.split(r"[/\\]", address.partition("#")[0].partition("?")[0])[-1])
+    file = File(
+        filename, path.resolve().as_uri() if path else address.partition("#")[0], _hashes(address, written)
+    )
+    return _archive(name, file, written, metadata)
+
+
+def _local_path(address: str, written: Written) -> Path | None:
+    bare = re.sub(r"\[[^\]]*\]$", "", address.partition("#")[0])
+    if bare.startswith("file:"):
+        from urllib.request import url2pathname
+
+        path = Path(url2pathname(urlsplit(bare).path))
+    elif re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", bare):
+        return None
+    else:
+        path = Path(bare).expanduser()
+        origin = written.origin.path
+        if not path.is_absolute() and not path.exists() and origin not in (None, "-"):
+            path = Path(str(origin)).parent / path
+    if not path.exists():
+        raise InputError(f"{address}: there is no such file", path=written.origin.path, line=written.origin.line)
+    return path
+
+
+def _hashes(address: str, written: Written) -> dict[str, str]:
+    found = dict(re.findall(r"[#&](sha256|sha384|sha512)=([0-9a-fA-F]+)", address))
+    for value in written.hashes:
+        algorithm, _, digest = value.partition(":")
+        found[algorithm] = digest
+    return found
+
+
+def _folder(name: str | None, path: Path, written: Written) -> DirectRelease | None:
+    """A source tree: what its static metadata states."""
+    from torchlock import read
+    from torchlock.read.text import read_bytes
+    from torchlock.read.toml import parse_toml
+
+    version, dependencies, problem = "", [], ""
+    project = path / "pyproject.toml"
+    try:
+        if project.is_file():
+            table = parse_toml(read_bytes(str(project)), str(project)).get("project", {})
+            name = name or table.get("name")
+            version = "" if "version" in table.get("dynamic", ()) else str(table.get("version", ""))
+            source = project
+        else:
+            source = path / "setup.cfg"
+        stated = (item.requirement for item in read.read_file(str(source)).requirements)
+        dependencies = [Dependency.from_requirement(item) for item in stated if item is not None]
+    except InputError as error:
+        problem = f"{written.origin}: what {path} requires is not known without a build ({error.message})"
+    if name is None:
+        return None
+    release = DirectRelease(
+        _normal(name), File(path.name, path.resolve().as_uri(), {}), dependencies, version=version
+    )
+    release.notes += [problem] if problem else []
+    return release
+
+
+def _archive(
+    name: str | None, file: File, written: Written, metadata: Callable[[File], str]
+) -> DirectRelease | None:
+    from torchlock.index import filenames
+    from torchlock.index.core_metadata import parse_metadata
+
+    parsed = filenames.parse(file.filename)
+    if parsed is not None:
+        name = name or parsed[0]
+    if name is None:
+        return None
+    version = str(parsed[1]) if parsed else ""
+    dependencies: list[Dependency] = []
+    problem = "a repository" if re.match(r"(git|hg|svn|bzr)\+", written.url or "") else ""
+    if not problem:
+        try:
+            dependencies = parse_metadata(metadata(file)).dependencies
+        except TorchlockError as error:
+            problem = error.message
+    release = DirectRelease(_normal(name), file, dependencies, version=version)
+    if problem:
+        release.notes.append(f"{written.origin}: what {name} requires is not known without a build ({problem})")
+    return release
+
+
+def _normal(name: str) -> str:
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(name)

@@ -1,0 +1,227 @@
+"""One requirement, as it may stand on the command line or in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from torchlock.errors import InputError
+from torchlock.read import parse_requirement
+from torchlock.words import Origin, Written
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def read(text: str, *, editable: bool = False, path: str | None = "r.txt") -> Written:
+    return parse_requirement(text, Origin(path, 7, text), editable=editable)
+
+
+# Left alone.
+
+
+@pytest.mark.parametrize(
+    ("text", "requirement"),
+    [
+        ("torch", "torch"),
+        ("torch==2.3.1+cu121", "torch==2.3.1+cu121"),
+        ("  torch >= 2.0 , < 3 ", "torch<3,>=2.0"),
+        ("torch (>=2.0)", "torch>=2.0"),
+        ("torch==2.*", "torch==2.*"),
+        ("torch===2.3.1", "torch===2.3.1"),
+        ("torch>=2,", "torch>=2"),
+        ("Torch_Audio[Extra, other]~=2.3", "Torch_Audio[Extra,other]~=2.3"),
+        ("torch>=1 ; sys_platform == 'linux'", 'torch>=1; sys_platform == "linux"'),
+        ("torch>=1;sys_platform=='linux' and extra=='x'", 'torch>=1; sys_platform == "linux" and extra == "x"'),
+        ("torch;", "torch"),
+        ("torch ;  ", "torch"),
+        ("import-linter", "import-linter"),
+        ("pytorch-lightning==2.0", "pytorch-lightning==2.0"),
+        ("requirements-parser", "requirements-parser"),
+        ("python", "python"),
+    ],
+)
+def test_pep_508(text: str, requirement: str) -> None:
+    written = read(text)
+    assert str(written.requirement) == requirement
+    assert written.url is None
+    assert not written.editable
+    assert written.origin == ("r.txt", 7, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "requirement", "url"),
+    [
+        pytest.param(
+            "x @ https://example.org/x.zip", "x@ https://example.org/x.zip", "https://example.org/x.zip", id="named"
+        ),
+        pytest.param(
+            "x @ https://example.org/x.zip ; os_name == 'nt'",
+            'x@ https://example.org/x.zip ; os_name == "nt"',
+            "https://example.org/x.zip",
+            id="named, with marker",
+        ),
+        pytest.param(
+            "x @ https://example.org/x.zip; os_name == 'nt'",
+            'x@ https://example.org/x.zip ; os_name == "nt"',
+            "https://example.org/x.zip",
+            id="named, no space before the marker (as pip)",
+        ),
+        pytest.param(
+            "x @ file:///build/x/work", "x@ file:///build/x/work", "file:///build/x/work", id="as conda freezes"
+        ),
+        pytest.param("git+https://example.org/x.git", None, "git+https://example.org/x.git", id="git, nameless"),
+        pytest.param(
+            "git+ssh://git@example.org/x.git@v1#egg=x-y[z]&subdirectory=p",
+            "x-y[z]",
+            "git+ssh://git@example.org/x.git@v1#egg=x-y[z]&subdirectory=p",
+            id="git, name in egg",
+        ),
+        pytest.param(
+            "https://example.org/a.zip#subdirectory=p&egg=x; python_version < '4'",
+            'x; python_version < "4"',
+            "https://example.org/a.zip#subdirectory=p&egg=x",
+            id="address, egg, marker",
+        ),
+        pytest.param(
+            "https://example.org/whl/torch-2.3.1%2Bcpu-cp311-cp311-linux_x86_64.whl#sha256=00",
+            "torch==2.3.1+cpu",
+            "https://example.org/whl/torch-2.3.1%2Bcpu-cp311-cp311-linux_x86_64.whl#sha256=00",
+            id="wheel on the network",
+        ),
+        pytest.param("HTTPS://example.org/x.tar.gz", None, "HTTPS://example.org/x.tar.gz", id="archive"),
+        pytest.param(
+            "wheels/torch-2.3.1-cp311-cp311-linux_x86_64.whl",
+            "torch==2.3.1",
+            "wheels/torch-2.3.1-cp311-cp311-linux_x86_64.whl",
+            id="wheel in a folder",
+        ),
+        pytest.param(
+            "torch_x-2.3.1-py3-none-any.whl[all] ; os_name == 'nt'",
+            'torch-x[all]==2.3.1; os_name == "nt"',
+            "torch_x-2.3.1-py3-none-any.whl[all]",
+            id="wheel with extras and marker",
+        ),
+        pytest.param("odd.whl", None, "odd.whl", id="no name of a wheel"),
+        pytest.param("./x", None, "./x", id="folder"),
+        pytest.param(".", None, ".", id="this folder"),
+        pytest.param(".[audio]", None, ".[audio]", id="this folder, extras"),
+        pytest.param("../x ; os_name == 'nt'", None, "../x", id="folder, marker"),
+        pytest.param("/opt/x", None, "/opt/x", id="absolute"),
+        pytest.param("~/x", None, "~/x", id="home"),
+        pytest.param("C:\\src\\x", None, "C:\\src\\x", id="windows"),
+        pytest.param("file:///opt/x", None, "file:///opt/x", id="file address"),
+    ],
+)
+def test_addresses_and_paths(text: str, requirement: str | None, url: str) -> None:
+    written = read(text)
+    assert (str(written.requirement) if written.requirement else None) == requirement
+    assert written.url == url
+
+
+@pytest.mark.parametrize(
+    ("text", "requirement"),
+    [
+        (".", None),
+        (".[dev]", None),
+        ("src/x", None),
+        ("git+https://example.org/x.git#egg=x", "x"),
+        ("x @ git+https://example.org/x.git", "x@ git+https://example.org/x.git"),
+    ],
+)
+def test_editable(text: str, requirement: str | None) -> None:
+    written = read(text, editable=True)
+    assert written.editable
+    assert (str(written.requirement) if written.requirement else None) == requirement
+    assert written.url == text.removeprefix("x @ ")
+
+
+def test_a_folder_that_is_there_is_a_path() -> None:
+    Path("packages/x").mkdir(parents=True)
+    assert read("packages/x").url == "packages/x"
+    Path("torch").mkdir()
+    assert read("torch").url is None
+
+
+# Refused.
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("torch=1.0", "torch==1.0"),
+        ("torch[x] = 1.0.*", "torch[x]==1.0.*"),
+        ("torch=1.0 ; os_name=='nt'", "torch==1.0"),
+        ("torch=>2.0", "torch>=2.0"),
+        ("torch=<2.0", "torch<=2.0"),
+        ("torch 2.3.1", "torch==2.3.1"),
+        ("torch>=2.0 <3", "commas"),
+        ("torch>=2.*", "leave the .* out"),
+        ("torch~=2.0+cu118", "local version"),
+        ("torch>=2.0,<3.", "dot"),
+        ("torch^2.0", ">=2.0,<3"),
+        ("pytorch=2.3.1", "torch==2.3.1"),
+        ("pytorch 2.3.1", "torch==2.3.1"),
+        ("numpy=1.19.2=py37h54aff64_0", "conda"),
+        ("conda-forge::ffmpeg", "conda"),
+        ("name: env", "conda environment"),
+        ("torch; python_version < “3.8”", "typographic quotes"),
+        ("torch –U", "dash"),
+        ("torch\u200b==2", "invisible"),
+        ("import torch", "Python code"),
+        ("from torch import nn", "Python code"),
+        ("pip install torch", "command"),
+        ("!pip install torch", "command"),
+        ("torch==2.0 torchaudio==2.0", "one requirement a line"),
+        ('"torch>=2.0",', "without the quotes: torch>=2.0"),
+        ("// torch", "#"),
+        ("torch==2.0#cuda", "space"),
+        ("<<<<<<< HEAD", "merge conflict"),
+        ("=======", "merge conflict"),
+        ("torch \\ ", "backslash"),
+        ("[dev]", "sections"),
+        ("nowhere/x", "no such folder"),
+        ("requirements.txt", "-r requirements.txt"),
+        ("requirements-dev.in", "-r requirements-dev.in"),
+    ],
+)
+def test_what_was_meant(text: str, hint: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(text)
+    error = caught.value
+    assert (error.path, error.line) == ("r.txt", 7)
+    assert repr(text) in error.message
+    assert "\n" not in error.message
+    assert hint in (error.hint or "")
+
+
+def test_the_text_at_which_reading_stopped() -> None:
+    with pytest.raises(InputError, match=r"^r\.txt:7: 'torch=1\.0' is no requirement: expected .*, at '=1\.0'$"):
+        read("torch=1.0")
+
+
+@pytest.mark.parametrize("text", ["", "==1", "torch; nonsense", "torch[", "a b", "x @ ", "x;" + "(" * 3000, "..."])
+def test_no_requirement(text: str) -> None:
+    with pytest.raises(InputError):
+        read(text)
+
+
+def test_an_index_requirement_cannot_be_editable() -> None:
+    with pytest.raises(InputError, match="only a folder or an address"):
+        read("torch==2.0", editable=True)
+
+
+def test_a_file_on_the_command_line() -> None:
+    Path("base.txt").write_text("torch\n")
+    Path("script.py").write_text("")
+    for text in ("base.txt", "script.py", "./gone/requirements.txt"):
+        if text.startswith("./"):
+            assert read(text, path=None).url == text
+            continue
+        with pytest.raises(InputError) as caught:
+            read(text, path=None)
+        assert caught.value.hint == f"did you mean -r {text}?"
+        assert caught.value.path is None
