@@ -154,7 +154,8 @@ CLASSICAL = ["torch==1.13.1", "torchaudio==0.13.1", "soundfile==0.12.0", "--pyth
 
 
 def test_the_classical_file_needs_libsndfile_where_glibc_is_old(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(*CLASSICAL, "--platform", "linux-x86_64", "--system", "debian-11", "--system-lib", "glibc=2.28") == 0
+    system = ["--system", "debian-11", "--system-lib", "glibc=2.28"]
+    assert run(*CLASSICAL, "--platform", "linux-x86_64", *system) == 0
     text = capsys.readouterr().out
     needs = text[text.index("# This set needs from the system:") :].partition("# Bundled")[0]
     assert "libsndfile" in needs
@@ -270,7 +271,8 @@ def test_an_old_lock_survives_a_failure(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
 def test_a_full_disk_is_an_error_not_a_traceback() -> None:
-    process = torchlock("lock", "torch==2.3.1", *LINUX, stdout=Path("/dev/full").open("w"))
+    with Path("/dev/full").open("w") as full:
+        process = torchlock("lock", "torch==2.3.1", *LINUX, stdout=full)
     assert process.returncode == 2
     assert "Traceback" not in process.stderr
     assert "error:" in process.stderr

@@ -12,7 +12,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from torchlock.lock import dependency_of
-from torchlock.matrix import BUILD_CUDA, EXCLUSION, HOST_PREFIX, is_virtual, specifier_set
+from torchlock.matrix import BUILD_CUDA, EXCLUSION, HOST_PREFIX, cuda_version, is_virtual, specifier_set
 from torchlock.solve.core import Unit, demands, guilty
 from torchlock.solve.problem import bits, full
 from torchlock.solve.propagate import Domains, Loss, Wipeout
@@ -141,8 +141,19 @@ class _Teller:
                 forbidden = " or ".join(str(dependency) for dependency in statement.forbids)
                 what = f"{statement.when} does not load beside {forbidden}"
             else:
+                if reason.dependency.name == BUILD_CUDA:
+                    yield from self._builds_of_torch(reason.dependency)
                 what = f"{reason.name} {reason.version} needs {_need(reason.dependency)}"
             yield f"{what}, because {statement.because} ({statement.rule}, {statement.kind})"
+
+    def _builds_of_torch(self, dependency: Dependency) -> Iterator[str]:
+        """What there is, where no torch at all is the build that is needed."""
+        if self._universe.mask(BUILD_CUDA, dependency.specifier):
+            return
+        for candidate in self._universe.candidates("torch")[:3]:
+            cuda = cuda_version(candidate.build)
+            if cuda:
+                yield from self._because(Built(str(candidate.version), cuda))
 
     def _absent(self, dependency: Dependency) -> Iterator[str]:
         """Why no candidate satisfies a requirement at all."""

@@ -61,7 +61,8 @@ class Sources:
             NetworkError: an index failed.
         """
         if name not in self._answers:
-            self._answers[name] = self._extra(name) or self._from_catalogue(name) or self._ask(name, self._index)
+            found = self._extra(name) or self._from_catalogue(name) or self._ask(name, self._index)
+            self._answers[name] = self._with_linked(name, found)
         return self._answers[name]
 
     def metadata(self, file: File) -> str:
@@ -75,7 +76,7 @@ class Sources:
     @property
     def notes(self) -> list[str]:
         """Sentences on what was noticed while reading settings and asking indexes."""
-        asked = [vars(self)[name].notes for name in ("_index", "_extra_index") if name in vars(self)]
+        asked = [vars(self)[name].notes for name in ("_index", "_extra_index", "_links") if name in vars(self)]
         return list(dict.fromkeys(note for notes in asked for note in notes))
 
     @property
@@ -86,12 +87,13 @@ class Sources:
     @property
     def option_lines(self) -> list[str]:
         """The lines that a requirements file needs so that pip asks the same indexes."""
-        if not self._index_url and not self._extra_index_urls:
+        if not (self._index_url or self._extra_index_urls or self._find_links):
             return []
         from torchlock.index.addresses import redact
 
         lines = [f"--index-url {redact(self._index_url)}"] if self._index_url else []
-        return lines + [f"--extra-index-url {redact(url)}" for url in self._extra_index_urls]
+        lines += [f"--extra-index-url {redact(url)}" for url in self._extra_index_urls]
+        return lines + [f"--find-links {redact(url)}" for url in self._find_links]
 
     def _extra(self, name: str) -> Sequence[Release]:
         if not self._extra_index_urls:
@@ -106,6 +108,19 @@ class Sources:
         if found:
             self._used[PUBLIC] = None
         return found or ()
+
+    def _with_linked(self, name: str, found: Sequence[Release]) -> Sequence[Release]:
+        """With the releases that only the find-links locations of the user's own lines have."""
+        if not self._find_links:
+            return found
+        from packaging.version import Version
+
+        known = {release.version for release in found}
+        try:
+            added = [release for release in self._ask(name, self._links) if release.version not in known]
+        except UnknownPackage:
+            return found
+        return sorted([*found, *added], key=lambda release: Version(release.version))
 
     def _ask(self, name: str, index: Index) -> Sequence[Release]:
         from torchlock.index import releases
@@ -128,6 +143,13 @@ class Sources:
 
         *first, last = self._settings().extra_index_urls
         return self._open(replace(self._settings(), extra_index_urls=first, index_url=last, find_links=()))
+
+    @cached_property
+    def _links(self) -> Index:
+        """The find-links locations alone."""
+        from dataclasses import replace
+
+        return self._open(replace(self._settings(), no_index=True))
 
     def _settings(self) -> IndexSettings:
         from torchlock.index import read_settings

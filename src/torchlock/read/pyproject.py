@@ -12,7 +12,7 @@ from torchlock.errors import InputError
 from torchlock.read.extras import Extras, known_name
 from torchlock.read.requirement import parse_requirement
 from torchlock.read.requirements_txt import read_requirements
-from torchlock.read.text import decode_utf8, read_bytes
+from torchlock.read.text import beside, decode_utf8, read_bytes
 from torchlock.read.toml import Places, parse_toml
 from torchlock.words import Inputs, Origin
 
@@ -66,7 +66,7 @@ def from_files(names: Sequence[str], origin: Origin) -> Inputs:
     """
     inputs = Inputs()
     for name in names:
-        path = str(Path(origin.path or "").parent / name)
+        path = beside(origin.path or "", name)
         try:
             found = read_requirements(path)
         except InputError as error:

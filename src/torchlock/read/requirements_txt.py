@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import InputError
 from torchlock.read.requirement import parse_requirement
-from torchlock.read.text import is_there, read_text
+from torchlock.read.text import beside, is_there, read_text
 from torchlock.words import Inputs, Origin
 
 if TYPE_CHECKING:
@@ -201,8 +201,8 @@ class _File:
         elif name == "--extra-index-url":
             inputs.extra_index_urls.append(value)
         elif name == "--find-links":
-            beside = str(Path(self._path).parent / value)
-            inputs.find_links.append(beside if "://" not in value and is_there(beside) else value)
+            near = beside(self._path, value)
+            inputs.find_links.append(near if "://" not in value and is_there(near) else value)
         elif name == "--no-index":
             inputs.no_index = True
         elif name == "--pre" or option == ("--all-releases", ":all:"):
@@ -218,7 +218,7 @@ class _File:
             self._note(
                 line, f"what a constraints file includes are constraints too; pip would install what is in {value}"
             )
-        path = self._beside(value, line)
+        path = self._included(value, line)
         key = _key(path)
         if key in self._chain:
             circle = [*list(self._chain.values())[list(self._chain).index(key) :], path]
@@ -232,7 +232,7 @@ class _File:
         _File(path, self._reading, constraint=constraint, chain=self._chain)._read(text)
         self._reading.done.add((key, constraint))
 
-    def _beside(self, value: str, line: Line) -> str:
+    def _included(self, value: str, line: Line) -> str:
         """The path of an included file, which is relative to the file that includes it."""
         scheme = re.match(r"(https?|ftp|file):", value, re.IGNORECASE)
         if scheme and scheme[1].lower() == "file":
@@ -241,7 +241,7 @@ class _File:
             raise self._error(
                 line, f"{line.text!r}: included files are not fetched", hint="download it, and include the copy"
             )
-        return str(Path(self._path).parent / value)
+        return beside(self._path, value)
 
     def _options(self, text: str, line: Line) -> list[_Option]:
         """Options as pip's parser has them: long names may be cut short, and what is no option is passed over."""

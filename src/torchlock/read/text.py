@@ -36,11 +36,14 @@ def read_bytes(path: str) -> bytes:
         InputError: it cannot be read.
     """
     if path == "-":
-        return sys.stdin.buffer.read()
+        try:
+            return sys.stdin.buffer.read()
+        except (OSError, AttributeError) as error:  # Without a standard input sys.stdin is None.
+            raise InputError("standard input cannot be read") from error
     try:
         return Path(path).read_bytes()
     except FileNotFoundError:
-        raise InputError("there is no such file", path=path, hint=_beside(path)) from None
+        raise InputError("there is no such file", path=path, hint=_neighbour(path)) from None
     except (OSError, ValueError) as error:
         if is_folder(path):
             raise InputError("is a folder, not a file", path=path, hint="name a file in it") from None
@@ -82,6 +85,12 @@ def decode_utf8(raw: bytes, path: str) -> str:
         InputError: it is not UTF-8, or holds NUL characters.
     """
     return _text(raw.removeprefix(codecs.BOM_UTF8), "utf-8", path)
+
+
+def beside(path: str, name: str) -> str:
+    """The path of a file that another file names; never standard input."""
+    joined = str(Path(path).parent / name)
+    return str(Path(joined).absolute()) if joined == "-" else joined
 
 
 def is_folder(path: str) -> bool:
@@ -128,7 +137,7 @@ def _coding_line(raw: bytes) -> int:
     return 1 if _CODING.search(raw.split(b"\n", 1)[0]) else 2
 
 
-def _beside(path: str) -> str | None:
+def _neighbour(path: str) -> str | None:
     """A file of nearly this name in the same folder."""
     from difflib import get_close_matches
 

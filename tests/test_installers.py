@@ -1,0 +1,119 @@
+"""The real proof: pip and uv take what we write, and what we say of a pair is what its import does."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from torchlock.cli.main import main
+
+pytestmark = pytest.mark.network
+
+LOCKS = [
+    pytest.param(
+        ["torch==2.3.1", "torchaudio", "soundfile", "librosa"], "3.11", "linux-x86_64", id="the common pin"
+    ),
+    pytest.param(["torchaudio", "torchcodec", "soundfile"], "3.13", "linux-x86_64", id="today, Linux"),
+    pytest.param(["torch", "torchaudio"], "3.14", "macos-arm64", id="today, macOS"),
+    pytest.param(["torchaudio", "soundfile"], "3.8", "linux-x86_64", id="an old Python"),
+    pytest.param(
+        ["torch==2.9.1", "torchaudio", "torchvision", "torchcodec"], "3.12", "windows-amd64", id="Windows"
+    ),
+    pytest.param(["torch==2.8.0", "torchaudio"], "3.10", "linux-aarch64", id="Linux on ARM"),
+]
+UV_PLATFORM = {
+    "linux-x86_64": "x86_64-manylinux_2_28",
+    "linux-aarch64": "aarch64-manylinux_2_28",
+    "macos-arm64": "aarch64-apple-darwin",
+    "windows-amd64": "x86_64-pc-windows-msvc",
+}
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*command: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environ})
+
+
+@pytest.fixture(scope="module")
+def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("venv")
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    return folder
+
+
+def python(venv: Path) -> str:
+    return str(next(venv.glob("[bS]*/python*")))
+
+
+@pytest.mark.parametrize(("request_", "version", "platform"), LOCKS)
+def test_uv_accepts_the_lock_in_hash_mode(request_: list[str], version: str, platform: str, venv: Path) -> None:
+    assert (
+        main(["lock", *request_, "--python", version, "--platform", platform, "--offline", "-o", "lock.txt"]) == 0
+    )
+    result = run(
+        *("uv", "pip", "install", "--dry-run", "--require-hashes", "-r", "lock.txt", "--python", python(venv)),
+        *("--python-version", version, "--python-platform", UV_PLATFORM[platform], "--only-binary", ":all:"),
+        MACOSX_DEPLOYMENT_TARGET="14.0",
+    )
+    assert result.returncode == 0, result.stderr
+    pins = re.findall(r"^([a-z0-9-]+)(?:\[.*\])?==", Path("lock.txt").read_text(), re.M)
+    assert f"Would install {len(pins)} packages" in result.stderr
+
+
+def test_pip_installs_in_hash_mode_and_it_imports(venv: Path) -> None:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert (
+        main(["lock", "soundfile", "numpy", "torchaudio", "--python", version, "--offline", "-o", "lock.txt"]) == 0
+    )
+    text = Path("lock.txt").read_text()
+    small = re.findall(
+        r"^(?:soundfile|numpy|cffi|pycparser|typing-extensions|torchaudio)==.*(?:\n    --hash.*)+", text, re.M
+    )
+    assert len(small) == 6
+    Path("small.txt").write_text("\n".join(small) + "\n")
+    result = run(python(venv), "-m", "pip", "install", "--require-hashes", "--no-deps", "-r", "small.txt")
+    assert result.returncode == 0, result.stderr
+    check = "import soundfile, numpy; print(soundfile.__version__, numpy.__version__)"
+    result = run(python(venv), "-c", check)
+    assert result.returncode == 0, result.stderr
+
+
+def cpu_wheel(folder: Path) -> Path | None:
+    """A CPU build of torch 2.13.0, where pip's own settings name one on disk."""
+    links = run(sys.executable, "-m", "pip", "config", "get", "global.find-links").stdout.split()
+    links += os.environ.get("PIP_FIND_LINKS", "").split()
+    found = [path for link in links for path in Path(link).glob("torch-2.13.0+cpu-*.whl")]
+    return next((path for path in found if f"cp3{sys.version_info.minor}-" in path.name), None)
+
+
+def test_a_cpu_torch_with_the_public_torchaudio_fails_as_we_say(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wheel = cpu_wheel(tmp_path)
+    if wheel is None:
+        pytest.skip("no CPU build of torch 2.13.0 on disk")
+    lines = f"torch @ {wheel.as_uri()}\ntorchaudio==2.11.0\n"
+    Path("requirements.in").write_text(lines)
+    assert main(["lock", "-r", "requirements.in", "--no-hashes"]) == 1
+    message = capsys.readouterr().err
+    assert "torchaudio 2.11.0 needs a torch built for CUDA 13.0" in message
+    assert "torch 2.13.0+cpu is a CPU build" in message
+    subprocess.run([sys.executable, "-m", "venv", "env"], check=True)
+    interpreter = python(tmp_path / "env")
+    result = run(interpreter, "-m", "pip", "install", "--quiet", str(wheel))
+    assert result.returncode == 0, result.stderr
+    result = run(interpreter, "-m", "pip", "install", "--quiet", "--no-deps", "torchaudio==2.11.0")
+    assert result.returncode == 0, result.stderr
+    assert run(interpreter, "-c", "import torch").returncode == 0
+    result = run(interpreter, "-c", "import torchaudio")
+    assert result.returncode == 1
+    assert "libc10_cuda.so" in result.stderr
