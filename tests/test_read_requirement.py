@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from torchlock.errors import InputError
 from torchlock.read import parse_requirement
@@ -56,22 +57,25 @@ def test_pep_508(text: str, requirement: str) -> None:
     ("text", "requirement", "url"),
     [
         pytest.param(
-            "x @ https://example.org/x.zip", "x@ https://example.org/x.zip", "https://example.org/x.zip", id="named"
+            "x @ https://example.org/x.zip",
+            "x @ https://example.org/x.zip",
+            "https://example.org/x.zip",
+            id="named",
         ),
         pytest.param(
             "x @ https://example.org/x.zip ; os_name == 'nt'",
-            'x@ https://example.org/x.zip ; os_name == "nt"',
+            'x @ https://example.org/x.zip ; os_name == "nt"',
             "https://example.org/x.zip",
             id="named, with marker",
         ),
         pytest.param(
             "x @ https://example.org/x.zip; os_name == 'nt'",
-            'x@ https://example.org/x.zip ; os_name == "nt"',
+            'x @ https://example.org/x.zip ; os_name == "nt"',
             "https://example.org/x.zip",
             id="named, no space before the marker (as pip)",
         ),
         pytest.param(
-            "x @ file:///build/x/work", "x@ file:///build/x/work", "file:///build/x/work", id="as conda freezes"
+            "x @ file:///build/x/work", "x @ file:///build/x/work", "file:///build/x/work", id="as conda freezes"
         ),
         pytest.param("git+https://example.org/x.git", None, "git+https://example.org/x.git", id="git, nameless"),
         pytest.param(
@@ -118,7 +122,7 @@ def test_pep_508(text: str, requirement: str) -> None:
 )
 def test_addresses_and_paths(text: str, requirement: str | None, url: str) -> None:
     written = read(text)
-    assert (str(written.requirement) if written.requirement else None) == requirement
+    assert written.requirement == (Requirement(requirement) if requirement else None)
     assert written.url == url
 
 
@@ -129,13 +133,13 @@ def test_addresses_and_paths(text: str, requirement: str | None, url: str) -> No
         (".[dev]", None),
         ("src/x", None),
         ("git+https://example.org/x.git#egg=x", "x"),
-        ("x @ git+https://example.org/x.git", "x@ git+https://example.org/x.git"),
+        ("x @ git+https://example.org/x.git", "x @ git+https://example.org/x.git"),
     ],
 )
 def test_editable(text: str, requirement: str | None) -> None:
     written = read(text, editable=True)
     assert written.editable
-    assert (str(written.requirement) if written.requirement else None) == requirement
+    assert written.requirement == (Requirement(requirement) if requirement else None)
     assert written.url == text.removeprefix("x @ ")
 
 

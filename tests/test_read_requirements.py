@@ -54,7 +54,9 @@ def lines(found: list[Written]) -> list[tuple[int | None, str]]:
         pytest.param(
             "x @ https://example.org/a#egg=x # y", [(1, "x @ https://example.org/a#egg=x")], id="hash in address"
         ),
-        pytest.param("torch==2.0, \\\n  !=2.0.1\nnumpy", [(1, "torch==2.0,   !=2.0.1"), (3, "numpy")], id="goes on"),
+        pytest.param(
+            "torch==2.0, \\\n  !=2.0.1\nnumpy", [(1, "torch==2.0,   !=2.0.1"), (3, "numpy")], id="goes on"
+        ),
         pytest.param("to\\\nrch", [(1, "torch")], id="goes on within a word"),
         pytest.param("torch \\\r\n>=2\r\n", [(1, "torch >=2")], id="goes on, windows"),
         pytest.param("torch \\\n\nnumpy", [(1, "torch"), (3, "numpy")], id="a blank line ends it"),
@@ -99,7 +101,9 @@ def test_an_everyday_file() -> None:
 
 
 def test_hashes() -> None:
-    inputs = read(f"torch==2.3.1 \\\n    --hash={HASH} \\\n    --hash {OTHER}\nnumpy --hash={HASH}  # one\nscipy\n")
+    inputs = read(
+        f"torch==2.3.1 \\\n    --hash={HASH} \\\n    --hash {OTHER}\nnumpy --hash={HASH}  # one\nscipy\n"
+    )
     assert [(item.origin.line, item.hashes) for item in inputs.requirements] == [
         (1, (HASH, OTHER)),
         (4, (HASH,)),
@@ -221,7 +225,9 @@ def test_errors_do_not_tell_secrets(line: str) -> None:
 # Files that include others.
 
 
-@pytest.mark.parametrize("option", ["-r base.txt", "-rbase.txt", "--requirement base.txt", "--req=./base.txt"])
+@pytest.mark.parametrize(
+    "option", ["-r base.txt", "-rbase.txt", "--requirement base.txt", "--requirem=./base.txt"]
+)
 def test_included_files_are_relative_to_the_file(option: str) -> None:
     write("sub/base.txt", "torch\n-r ../top.txt\n")
     write("top.txt", "\nnumpy\n")

@@ -26,9 +26,15 @@ TEXT = "# füür 音\ntorch\n"
         pytest.param(codecs.BOM_UTF32_LE + TEXT.encode("utf-32-le"), TEXT, id="utf-32"),
         pytest.param(codecs.BOM_UTF32_BE + TEXT.encode("utf-32-be"), TEXT, id="utf-32 big-endian"),
         pytest.param(b"# -*- coding: latin-1 -*-\n# \xe9\n", "# -*- coding: latin-1 -*-\n# é\n", id="coding line"),
-        pytest.param(b"\n# vim: fileencoding=cp1252\n# \x80", "\n# vim: fileencoding=cp1252\n# €", id="second line"),
-        pytest.param("# a\n# b\n# coding: ascii\n# é".encode(), "# a\n# b\n# coding: ascii\n# é", id="third: none"),
-        pytest.param("torch # coding: ascii é".encode(), "torch # coding: ascii é", id="behind a requirement: none"),
+        pytest.param(
+            b"\n# vim: fileencoding=cp1252\n# \x80", "\n# vim: fileencoding=cp1252\n# €", id="second line"
+        ),
+        pytest.param(
+            "# a\n# b\n# coding: ascii\n# é".encode(), "# a\n# b\n# coding: ascii\n# é", id="third: none"
+        ),
+        pytest.param(
+            "torch # coding: ascii é".encode(), "torch # coding: ascii é", id="behind a requirement: none"
+        ),
     ],
 )
 def test_decoded(raw: bytes, text: str) -> None:

@@ -1,0 +1,215 @@
+"""Which dialect a file is of; inputs put together; nothing but InputError, whatever the bytes."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from packaging.specifiers import SpecifierSet
+
+from torchlock.errors import InputError
+from torchlock.read import merge, parse_requirement, read_constraints, read_file, read_overrides
+from torchlock.words import Inputs, Origin, Written
+
+SOURCE = Path(__file__).parents[1] / "src"
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def written(text: str) -> Written:
+    return parse_requirement(text, Origin(None, None, text))
+
+
+# Dialects.
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("requirements.txt", "torch"),
+        ("requirements.in", "torch"),
+        ("noname", "torch"),
+        ("pyproject.toml", "[project]\ndependencies = ['torch']"),
+        ("PyProject.TOML", "[project]\ndependencies = ['torch']"),
+        ("setup.cfg", "[options]\ninstall_requires = torch"),
+        ("tool.py", "# /// script\n# dependencies = ['torch']\n# ///\n"),
+    ],
+)
+def test_dialects(name: str, text: str) -> None:
+    Path(name).write_text(text)
+    assert [str(item.requirement) for item in read_file(name).requirements] == ["torch"]
+
+
+def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("base.txt").write_text("numpy\n")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"torch\n-r base.txt\n")))
+    assert [str(item.origin) for item in read_file("-").requirements] == ["-:1", "base.txt:1"]
+
+
+@pytest.mark.parametrize("name", ["environment.yml", "uv.lock", "Pipfile.lock", "x.json", "x.whl"])
+def test_files_of_other_tools(name: str) -> None:
+    with pytest.raises(InputError, match="by its name"):
+        read_file(name)
+    with pytest.raises(InputError, match="by its name"):
+        read_constraints(name)
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "setup.cfg", "tool.py", "-"])
+def test_groups_need_a_pyproject(name: str) -> None:
+    with pytest.raises(InputError, match="has no dependency groups"):
+        read_file(name, groups=["dev"])
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "tool.py", "-"])
+def test_extras_need_a_project(name: str) -> None:
+    with pytest.raises(InputError, match="has no extras"):
+        read_file(name, extras=["dev"])
+    with pytest.raises(InputError, match="has no extras"):
+        read_file(name, all_extras=True)
+
+
+def test_an_included_dash_is_a_file() -> None:
+    Path("-").write_text("torch\n")
+    Path("r.txt").write_text("-r -\n")
+    assert len(read_file("r.txt").requirements) == 1
+
+
+def test_overrides_have_names() -> None:
+    Path("o.txt").write_text("torch==2.3.1\nx @ https://example.org/x.zip\n")
+    assert [item.origin.line for item in read_overrides("o.txt")] == [1, 2]
+    Path("o.txt").write_text("torch==2.3.1\n./x\n")
+    with pytest.raises(InputError, match=r"^o\.txt:2: './x' is no override"):
+        read_overrides("o.txt")
+
+
+# Together.
+
+
+def test_merge() -> None:
+    first = Inputs(
+        requirements=[written("torch")],
+        index_url="https://example.org/1",
+        extra_index_urls=["https://example.org/2"],
+        notes=["one"],
+    )
+    second = Inputs(
+        requirements=[written("numpy")],
+        constraints=[written("numpy<2")],
+        overrides=[written("scipy")],
+        requires_python=(SpecifierSet(">=3.10"), Origin("a", 1, ">=3.10")),
+        index_url="https://example.org/3",
+        find_links=["links"],
+        no_index=True,
+        pre=True,
+        notes=["two"],
+    )
+    third = Inputs(requires_python=(SpecifierSet("<3.13"), Origin("b", 2, "<3.13")))
+    both = merge(first, second, third)
+    assert [str(item.requirement) for item in both.requirements] == ["torch", "numpy"]
+    assert (len(both.constraints), len(both.overrides)) == (1, 1)
+    assert both.index_url == "https://example.org/1"
+    assert (both.extra_index_urls, both.find_links) == (["https://example.org/2"], ["links"])
+    assert (both.no_index, both.pre, both.notes) == (True, True, ["one", "two"])
+    assert both.requires_python == (SpecifierSet(">=3.10,<3.13"), Origin("b", 2, "<3.13"))
+    assert first.notes == ["one"]
+    assert merge() == Inputs()
+
+
+# Whatever the bytes.
+
+PIECES = st.sampled_from(
+    [
+        *(
+            "torch",
+            "==",
+            "2.0",
+            "x.whl",
+            "a[b]",
+            "[",
+            "]",
+            "(",
+            ")",
+            ",",
+            ";",
+            "@",
+            "#egg=",
+            "python_version",
+            "<",
+            "*",
+        ),
+        *("\\", "\n", "\r", " ", "\t", "#", "-r", "-c", "-e", "--hash=", "--", "-", "'", '"', "${HOME}", "r.txt"),
+        *(
+            "https://",
+            "file:",
+            ".",
+            "..",
+            "/",
+            "\0",
+            "\x0c",
+            "\x85",
+            "é",
+            "“",
+            "=",
+            "{",
+            "}",
+            "dynamic",
+            "project",
+        ),
+        *(
+            "[project]\n",
+            "[tool.uv]\n",
+            "dependencies",
+            "optional-dependencies",
+            "[options]\n",
+            "install_requires",
+        ),
+        *("# /// script\n", "# ///\n"),
+    ]
+)
+FILES = st.one_of(
+    st.binary(max_size=200), st.lists(PIECES, max_size=30).map(lambda parts: "".join(parts).encode())
+)
+
+
+@pytest.mark.parametrize("name", ["r.txt", "pyproject.toml", "setup.cfg", "tool.py"])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(raw=FILES)
+def test_files_are_read_or_refused(name: str, raw: bytes) -> None:
+    Path(name).write_bytes(raw)
+    try:
+        inputs = read_file(name)
+    except InputError as error:
+        assert "\n" not in error.message
+        assert error.line is None or 1 <= error.line <= raw.count(b"\n") + raw.count(b"\r") + 1
+    else:
+        for item in inputs.requirements:
+            assert item.origin.line is not None
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.one_of(st.text(max_size=60), st.lists(PIECES, max_size=8).map("".join)), editable=st.booleans())
+def test_requirements_are_read_or_refused(text: str, editable: bool) -> None:
+    try:
+        item = parse_requirement(text, Origin("r.txt", 1, text), editable=editable)
+    except InputError:
+        return
+    assert item.requirement is not None or item.url is not None
+
+
+def test_reading_requirements_imports_little() -> None:
+    """Neither TOML nor what is slow to import, such as email, is loaded for a requirements file."""
+    Path("r.txt").write_text("torch==2.3.1 ; python_version > '3'\n--pre\n")
+    code = "import sys; from torchlock.read import read_file; read_file('r.txt'); print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONPATH": str(SOURCE)}, capture_output=True, text=True, check=True
+    ).stdout.split()
+    for name in ("tomllib", "tomli", "email", "importlib.metadata", "configparser", "requests", "urllib.request"):
+        assert name not in loaded
