@@ -6,7 +6,7 @@ does not know. The form of the files is described in compat_data/README.md ("A r
 
 Which wheels are read
     torch, torchaudio, torchvision, torchcodec, torchtext: the metadata of every wheel, for wheels of one
-    release declare different things. All others: one wheel for each release, operating system, generation of
+    release declare different things. All others: one for each release, operating system, machine, generation of
     Python (2 or 3) and build number, whose answer stands for its siblings.
 
 How ``build`` is decided (one wheel per release, operating system, machine and build number, standing for its
@@ -70,8 +70,9 @@ RUNTIME_EXTRAS = {
     "torchvision": {"gdown", "scipy"},
 }
 
-# CUDA builds whose wheels do not say which CUDA. Both answer 12040 in their own function cuda_version() (read
-# in its machine code); wheels with build number 1 replaced them by CPU builds.
+# CUDA builds whose wheels do not say which CUDA. Their machine code holds one constant that can be a CUDA
+# version: 12040, in libtorchaudio.so and _C.so; the x86-64 wheels of both releases are labelled cu124. Wheels
+# with build number 1 replaced them by CPU builds.
 MEASURED_BUILDS = {
     ("torchaudio", "2.5.0", "aarch64"): "cu124",
     ("torchvision", "0.20.0", "aarch64"): "cu124",
@@ -612,7 +613,7 @@ def metadata_sample(name: str, release: Release) -> dict[str, File]:
     """For each wheel (by SHA-256) the wheel whose metadata speaks for it."""
     if name in FAMILY:
         return {wheel.sha256: wheel for wheel in release.wheels}
-    return _speakers(release.wheels, lambda wheel: (wheel.platform[0], wheel.generation, wheel.build_number))
+    return _speakers(release.wheels, lambda wheel: (wheel.platform, wheel.generation, wheel.build_number))
 
 
 def build_sample(name: str, release: Release) -> dict[str, File]:
