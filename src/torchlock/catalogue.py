@@ -8,6 +8,7 @@ torch and librosa that is a fifth of the bytes.
 from __future__ import annotations
 
 import json
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from torchlock.errors import DataError
 from torchlock.words import Dependency, File
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _TAIL = b'\n"files": {'
 
@@ -24,7 +25,7 @@ _TAIL = b'\n"files": {'
 class CatalogueRelease:
     """One release of a project as the bundled catalogue holds it (the seam ``solve.Release``)."""
 
-    __slots__ = ("_record", "_table", "live", "name", "tags", "unversioned", "version")
+    __slots__ = ("_record", "_table", "live", "name", "unversioned", "version")
 
     def __init__(self, table: _Table, version: str, record: dict[str, Any]) -> None:
         self._table = table
@@ -33,7 +34,16 @@ class CatalogueRelease:
         self.unversioned = False
         self.name: str = table.name
         self.version = version
-        self.tags: Sequence[str] = [table.tags[index] for index in record["wheels"]]
+
+    @property
+    def tags(self) -> Sequence[str]:
+        """The tag part of each wheel's name."""
+        return [self._table.tags[index] for index in self._record["wheels"]]
+
+    def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
+        """What ``rank`` answers to each of ``tags``."""
+        ranks = self._table.ranks(rank)
+        return [ranks[index] for index in self._record["wheels"]]
 
     @property
     def yanked(self) -> str | None:
@@ -81,25 +91,37 @@ class CatalogueRelease:
 
 
 class _Table:
-    """One file of ``compat_data/releases``."""
+    """One file of ``compat_data/releases``. Its tail is mapped, not read: most of it is never looked at."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        raw = path.read_bytes()
-        head, mark, self._tail = raw.partition(_TAIL)
-        if not mark:
+        with path.open("rb") as file:
+            try:
+                self._content = mmap(file.fileno(), 0, access=ACCESS_READ)
+            except ValueError:
+                raise DataError("is empty", path=str(path)) from None
+        self._tail = self._content.find(_TAIL)
+        if self._tail < 0:
             raise DataError('no line begins with "files"', path=str(path))
         try:
-            table = json.loads(head.rstrip().rstrip(b",") + b"}")
+            table = json.loads(self._content[: self._tail].rstrip().rstrip(b",") + b"}")
             self.name: str = table["name"]
             self.tags: list[str] = table["tags"]
             self._requirements: list[list[Any]] = table["requirements"]
             self._requires: list[list[int]] = table["requires"]
             self._sets: dict[int, list[Dependency]] = {}
+            self._ranks: dict[int, tuple[Callable[[str], int | None], list[int | None]]] = {}
             records = table["releases"]
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"damaged ({error})", path=str(path)) from error
         self.releases = [CatalogueRelease(self, version, record) for version, record in records.items()]
+
+    def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
+        """The rank of each of ``tags``, worked out once for each way of ranking."""
+        known = self._ranks.get(id(rank))
+        if known is None:
+            known = self._ranks[id(rank)] = rank, [rank(tags) for tags in self.tags]
+        return known[1]
 
     def requirement_set(self, index: int) -> list[Dependency]:
         known = self._sets.get(index)
@@ -109,11 +131,12 @@ class _Table:
         return known
 
     def files(self, version: str) -> list[File]:
-        start = self._tail.find(b'\n"%b": ' % version.encode())
+        content = self._content
+        start = content.find(b'\n"%b": ' % version.encode(), self._tail)
         if start < 0:
             raise DataError("no files of this release", path=str(self._path), key=f"files.{version}")
-        end = self._tail.find(b"\n", start + 1)
-        line = self._tail[start + 1 : end if end >= 0 else None]
+        end = content.find(b"\n", start + 1)
+        line = content[start + 1 : end if end >= 0 else len(content)]
         rows = json.loads(line[line.index(b": ") + 2 :].rstrip().rstrip(b",}"))
         record = next(release for release in self.releases if release.version == version)
         yanked = record.yanked

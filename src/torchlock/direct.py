@@ -44,6 +44,9 @@ class DirectRelease:
         self._file = file
         self._dependencies = dependencies
 
+    def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
+        return [rank(tags) for tags in self.tags]
+
     def requires_python(self, wheel: int) -> str:
         return ""
 

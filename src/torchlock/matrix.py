@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 # Stand beside real packages, with the one version that the target has.
 BUILD_CUDA = "build-cuda"
 HOST_PREFIX = "host-"
+# A pin of one final release, its last zeros apart (2.0 and 2.0.0 are the same version).
+_EXACT = re.compile(r"==(\d+(?:\.\d+)*?)(?:\.0)*")
 # Begins the package that stands for "not both of these" (no project can be called so).
 EXCLUSION = "!"
 
@@ -109,6 +112,12 @@ class Statement:
     build: str = ""
 
 
+def _without_zeros(version: str) -> str:
+    while version.endswith(".0"):
+        version = version[:-2]
+    return version
+
+
 class Matrix:
     """All statements, found by the name they speak of; parsed when that name first comes up."""
 
@@ -123,6 +132,7 @@ class Matrix:
         except (KeyError, TypeError) as error:
             raise DataError(f"damaged ({error})", path=str(self._path)) from error
         self._statements: dict[str, list[Statement]] = {}
+        self._by_version: dict[str, tuple[dict[str, list[Statement]], list[Statement]]] = {}
 
     def about(self, name: str) -> list[Statement]:
         """The statements whose ``when`` names this package."""
@@ -139,7 +149,8 @@ class Matrix:
         """The statements that speak of this release, as it is installed on this target (or only the *never*)."""
         if pinned.unversioned:
             return
-        for statement in self.about(pinned.name):
+        exact, ranges = self._sorted(pinned.name)
+        for statement in (*exact.get(_without_zeros(pinned.version.public), ()), *ranges):
             if (
                 (statement.never or not never)
                 and specifier_set(statement.when.specifier).contains(pinned.version)
@@ -148,6 +159,17 @@ class Matrix:
                 and (not statement.build or (pinned.build or "")[:2] == statement.build[:2])
             ):
                 yield statement
+
+    def _sorted(self, name: str) -> tuple[dict[str, list[Statement]], list[Statement]]:
+        """The statements about a package: those on one version under that version, and all others."""
+        if name not in self._by_version:
+            exact: dict[str, list[Statement]] = {}
+            ranges: list[Statement] = []
+            for statement in self.about(name):
+                version = _EXACT.fullmatch(statement.when.specifier)
+                (exact.setdefault(version[1], []) if version else ranges).append(statement)
+            self._by_version[name] = exact, ranges
+        return self._by_version[name]
 
     def forbidding(self) -> list[Statement]:
         """The statements that forbid something beside the package they speak of; always the same objects."""

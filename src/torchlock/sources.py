@@ -202,6 +202,9 @@ class LiveRelease:
     def invalid(self) -> Sequence[str]:
         return ()  # known only once the metadata is: see ``dependencies``
 
+    def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
+        return [rank(tags) for tags in self.tags]
+
     def requires_python(self, wheel: int) -> str:
         return self._file(wheel).requires_python or ""
 

@@ -41,6 +41,17 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(message, hint=f"{self.prog} --help shows what there is")
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Help as wide as the terminal. argparse asks for one of these at every option; its own imports shutil."""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            columns = int(os.environ.get("COLUMNS") or os.get_terminal_size().columns)
+        except (ValueError, OSError):
+            columns = 80
+        super().__init__(prog, width=max(columns - 2, 40))
+
+
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Read the command line; options that are not on it come from the environment, then from pyproject.toml.
 
@@ -63,9 +74,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _top() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="torchlock", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = _Parser(prog="torchlock", description=_DESCRIPTION, formatter_class=_Formatter)
     parser.add_argument("-V", "--version", action="version", version=f"torchlock {__version__}")
     _add_common(parser)
     return parser
@@ -124,7 +133,7 @@ def _lock_parser() -> tuple[argparse.ArgumentParser, Callable[..., int]]:
         description="Pin and hash what some requirements come to on one target, by metadata and by what metadata "
         "does not say.",
         epilog=_LOCK_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Formatter,
         allow_abbrev=False,
     )
     _add_inputs(parser)

@@ -12,7 +12,7 @@ from torchlock.direct import DirectRelease
 from torchlock.matrix import specifier_set
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from torchlock.target import Target
     from torchlock.words import Dependency, File
@@ -33,8 +33,9 @@ class Release(Protocol):
     unversioned: bool
     name: str
     version: str
-    tags: Sequence[str]
 
+    @property
+    def tags(self) -> Sequence[str]: ...
     @property
     def yanked(self) -> str | None: ...
     @property
@@ -43,6 +44,7 @@ class Release(Protocol):
     def has_sdist(self) -> bool: ...
     @property
     def invalid(self) -> Sequence[str]: ...
+    def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]: ...
     def requires_python(self, wheel: int) -> str: ...
     def build(self, wheel: int) -> str | None: ...
     def dependencies(self, wheel: int) -> list[Dependency] | None: ...
@@ -129,7 +131,7 @@ class Sieve:
     def __init__(self, target: Target, policy: Policy) -> None:
         self._target = target
         self._policy = policy
-        self._ranks: dict[str, int | None] = {}
+        self._rank = target.rank
         self._pythons: dict[str, bool] = {"": True}
 
     def sort(self, name: str, releases: Iterable[Release]) -> tuple[list[Candidate], list[Rejected]]:
@@ -166,28 +168,29 @@ class Sieve:
         return yanked | pre
 
     def _candidate(self, name: str, release: Release) -> Candidate | Rejected | None:
-        try:
-            version = Version(release.version)
-        except InvalidVersion:
-            return None
-        fitting = [index for index, tags in enumerate(release.tags) if self._rank(tags) is not None]
+        ranks = release.ranks(self._rank)
+        fitting = [index for index, rank in enumerate(ranks) if rank is not None]
         usable = [index for index in fitting if self._runs(release.requires_python(index))]
         if usable and self._policy.exclude_newer:
             usable = self._early_enough(release, usable)
             if not usable:
                 return Rejected(release.version, "newer", release.date)
-        if usable:
-            if release.invalid:
-                return Rejected(release.version, "unreadable", release.invalid[0])
-            wheel = min(usable, key=lambda index: self._rank(release.tags[index]) or 0)
-            return Candidate(name, version, release, wheel, tuple(usable))
-        if fitting:
-            return Rejected(release.version, "python", release.requires_python(fitting[0]))
-        return self._from_sdist(name, version, release)
+        if not usable:
+            if fitting:
+                return Rejected(release.version, "python", release.requires_python(fitting[0]))
+            return self._from_sdist(name, release)
+        if release.invalid:
+            return Rejected(release.version, "unreadable", release.invalid[0])
+        try:
+            version = Version(release.version)
+        except InvalidVersion:
+            return None
+        wheel = min(usable, key=lambda index: ranks[index] or 0)
+        return Candidate(name, version, release, wheel, tuple(usable))
 
-    def _from_sdist(self, name: str, version: Version, release: Release) -> Candidate | Rejected:
+    def _from_sdist(self, name: str, release: Release) -> Candidate | Rejected:
         if isinstance(release, DirectRelease) and not release.tags:
-            return Candidate(name, version, release)  # the user asked for this very one
+            return Candidate(name, Version(release.version), release)  # the user asked for this very one
         if not release.has_sdist or name in FAMILY:
             return Rejected(release.version, "wheel")
         if not self._policy.allow_sdist:
@@ -196,18 +199,13 @@ class Sieve:
             return Rejected(release.version, "python", release.requires_python(-1))
         if self._policy.exclude_newer and not self._early_enough(release, [-1]):
             return Rejected(release.version, "newer", release.date)
-        return Candidate(name, version, release)
+        return Candidate(name, Version(release.version), release)
 
     def _early_enough(self, release: Release, usable: list[int]) -> list[int]:
         """Those uploaded before the limit; a file whose time nobody knows is not (it could be newer)."""
         files = release.files()
         limit = self._policy.exclude_newer or ""
         return [index for index in usable if (uploaded := files[index].uploaded) and uploaded < limit]
-
-    def _rank(self, tags: str) -> int | None:
-        if tags not in self._ranks:
-            self._ranks[tags] = self._target.rank(tags)
-        return self._ranks[tags]
 
     def _runs(self, requires_python: str) -> bool:
         known = self._pythons.get(requires_python)
