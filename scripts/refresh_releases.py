@@ -631,19 +631,13 @@ def _speakers(wheels: Sequence[File], kind: Callable[[File], Any]) -> dict[str, 
 
 
 def requirement_sets(table: Table, release: Release) -> list[tuple[Row, ...] | None]:
-    """The declared requirements of each wheel, sorted; None where they could not be read.
-
-    A wheel whose speaker could not be read takes what its siblings agree on.
-    """
+    """The declared requirements of each wheel, sorted; None where they could not be read."""
     speakers = metadata_sample(table.name, release)
     sets: list[tuple[Row, ...] | None] = []
     for wheel in release.wheels:
         known = table.metadata.get(speakers[wheel.sha256].sha256)
         rows = {row for text in known["requires"] if (row := parse_row(text))} if known else set()
         sets.append(tuple(sorted(rows)) if known else None)
-    agreed = {one for one in sets if one is not None}
-    if len(agreed) == 1:
-        return [next(iter(agreed))] * len(sets)
     return sets
 
 
