@@ -41,9 +41,13 @@ class CatalogueRelease:
         return [self._table.tags[index] for index in self._record["wheels"]]
 
     def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
-        """What ``rank`` answers to each of ``tags``."""
+        """What ``rank`` answers to each of ``tags``; None for a wheel without metadata: it cannot be installed."""
         ranks = self._table.ranks(rank)
-        return [ranks[index] for index in self._record["wheels"]]
+        found = [ranks[index] for index in self._record["wheels"]]
+        requires = self._record.get("requires")
+        if isinstance(requires, list):
+            return [None if needs is None else rank for rank, needs in zip(found, requires, strict=True)]
+        return found
 
     @property
     def yanked(self) -> str | None:
@@ -132,7 +136,7 @@ class _Table:
 
     def files(self, version: str) -> list[File]:
         content = self._content
-        start = content.find(b'\n"%b": ' % version.encode(), self._tail)
+        start = content.rfind(b'\n"%b": ' % version.encode(), self._tail)  # new releases stand last
         if start < 0:
             raise DataError("no files of this release", path=str(self._path), key=f"files.{version}")
         end = content.find(b"\n", start + 1)

@@ -9,7 +9,7 @@ from torchlock.audit import judge
 from torchlock.errors import InputError, TorchlockError, UnknownPackage
 from torchlock.matrix import HOST_PREFIX, is_virtual, specifier_set
 from torchlock.solve.candidates import Policy, is_exact, mentions_prerelease
-from torchlock.solve.core import Unit, anchors, demands, guilty, possible
+from torchlock.solve.core import Unit, anchors, demands, guilty
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.reasons import Asked, Declared, Ruled
 from torchlock.solve.universe import Universe
@@ -134,8 +134,7 @@ def lock(
         for root in unit.roots:
             if root.identifier in universe.unknown:
                 raise _unknown(universe.unknown[root.identifier], unit)
-    kept = _keep(universe, units, options)
-    solution = resolve(universe, *demands([*units, *kept]), anchors(universe, units))
+    solution = _solve(universe, units, options)
     if solution is None:
         return Conflict(universe, tuple(units), lambda other: lock(inputs, other, options, matrix, releases))
     chosen = {
@@ -243,21 +242,22 @@ def _policy(inputs: Inputs, options: Options) -> Policy:
     )
 
 
-def _keep(universe: Universe, units: Sequence[Unit], options: Options) -> list[Unit]:
-    """The pins of an existing lock that still work, as constraints.
+def _solve(universe: Universe, units: Sequence[Unit], options: Options) -> Solution | None:
+    """The newest-first solution that keeps the pins of an existing lock as far as they still work.
 
     Pins that cannot stand together with the user's lines, or with the newest versions of what is to be
     upgraded, are dropped, a smallest guilty set at a time.
     """
     soft = [unit for name, version in options.preferred.items() if (unit := _pinned(universe, name, version))]
-    firm = [*units, *_newest(universe, units, options)] if soft else []
-    while soft and not possible(universe, [*firm, *soft]):
+    firm = [*units, *_newest(universe, units, options)] if soft else units
+    while soft:
+        solution = resolve(universe, *demands([*firm, *soft]), anchors(universe, units))
+        if solution is not None:
+            return solution
         blamed = {id(unit) for unit in guilty(universe, [*firm, *soft])}
         still = [unit for unit in soft if id(unit) not in blamed]
-        if len(still) == len(soft):  # the user's own lines are the conflict
-            return []
-        soft = still
-    return soft
+        soft = still if len(still) < len(soft) else []  # else the user's own lines are the conflict
+    return resolve(universe, *demands(units), anchors(universe, units))
 
 
 def _newest(universe: Universe, units: Sequence[Unit], options: Options) -> list[Unit]:

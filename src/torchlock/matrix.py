@@ -145,15 +145,14 @@ class Matrix:
         forbidden = {item[0] for rows in self._rows.values() for row in rows for item in row.get("forbids", ())}
         return {*self._rows, *forbidden}
 
-    def speaking_of(self, pinned: Pinned, target: Target, *, never: bool = False) -> Iterator[Statement]:
-        """The statements that speak of this release, as it is installed on this target (or only the *never*)."""
-        if pinned.unversioned:
+    def speaking_of(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
+        """The statements that speak of this release, as it is installed on this target."""
+        if pinned.unversioned or pinned.name not in self._rows:
             return
         exact, ranges = self._sorted(pinned.name)
         for statement in (*exact.get(_without_zeros(pinned.version.public), ()), *ranges):
             if (
-                (statement.never or not never)
-                and specifier_set(statement.when.specifier).contains(pinned.version)
+                specifier_set(statement.when.specifier).contains(pinned.version)
                 and target.holds(statement.when.marker)
                 and (not statement.wheel or fnmatchcase(pinned.tags, statement.wheel))
                 and (not statement.build or (pinned.build or "")[:2] == statement.build[:2])

@@ -185,8 +185,7 @@ class Sieve:
             version = Version(release.version)
         except InvalidVersion:
             return None
-        wheel = min(usable, key=lambda index: ranks[index] or 0)
-        return Candidate(name, version, release, wheel, tuple(usable))
+        return Candidate(name, version, release, _preferred(release, usable, ranks), tuple(usable))
 
     def _from_sdist(self, name: str, release: Release) -> Candidate | Rejected:
         if isinstance(release, DirectRelease) and not release.tags:
@@ -213,3 +212,15 @@ class Sieve:
             known = specifier_set(requires_python).contains(self._target.python.full)
             self._pythons[requires_python] = known
         return known
+
+
+def _preferred(release: Release, usable: Sequence[int], ranks: Sequence[int | None]) -> int:
+    """The wheel an installer takes: of the best tags, and among equal ones of the highest build number."""
+    best = min(ranks[index] or 0 for index in usable)
+    equal = [index for index in usable if (ranks[index] or 0) == best]
+    if len(equal) == 1:
+        return equal[0]
+    from packaging.utils import parse_wheel_filename
+
+    files = release.files()
+    return max(equal, key=lambda index: parse_wheel_filename(files[index].filename)[2])

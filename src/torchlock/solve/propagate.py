@@ -46,7 +46,7 @@ class Domains:
 
     def __init__(self, problem: Problem, limits: Mapping[str, int] | None = None) -> None:
         self._problem = problem
-        self._limits = limits or {}
+        self._limits = dict(limits or {})
         self._dependants: dict[str, set[str]] = {}
         self.left: dict[str, int] = {}
         self.must: dict[str, None] = {}
@@ -71,6 +71,9 @@ class Domains:
             Wipeout: there is no solution.
         """
         changed: dict[str, None] = {}
+        needs = list(needs)
+        for need in needs:  # first, so that what they rule out is never looked at
+            self._limits[need.identifier] = self._limits.get(need.identifier, -1) & need.mask
         for need in needs:
             self._meet(need.identifier, changed)
             self._hold(need, None, changed)

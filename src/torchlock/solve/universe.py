@@ -185,8 +185,9 @@ class Universe:
         candidates, rejected = self._sieve.sort(name, releases)
         never = {
             candidate.version: statement
-            for candidate in candidates
-            for statement in self.matrix.speaking_of(candidate, self.target, never=True)
+            for candidate in (candidates if any(item.never for item in self.matrix.about(name)) else ())
+            for statement in self.statements(candidate)
+            if statement.never
         }
         rejected += [Rejected(str(version), "never", statement.rule) for version, statement in never.items()]
         kept = [candidate for candidate in candidates if candidate.version not in never]
