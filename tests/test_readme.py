@@ -1,0 +1,83 @@
+"""The README: every command in it runs, every claim in its first table holds."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from torchlock.cli.main import main
+from torchlock.cli.parser import _COMMANDS
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CONSOLE = [
+    line[2:]
+    for block in re.findall(r"```console\n(.*?)```", README, re.S)
+    for line in block.splitlines()
+    if line.startswith("$ torchlock")
+]
+SHELL = re.findall(r"```sh\n(.*?)\n```", README, re.S)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "requirements.in").write_text("torchaudio\nsoundfile\n")
+    (tmp_path / "constraints.txt").write_text("torch<2.12\n")
+    return tmp_path
+
+
+def test_the_commands_of_the_readme_run_in_their_order(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert len(CONSOLE) >= 5
+    for command in CONSOLE:
+        expected = 1 if "torchaudio==2.11.0" in command else 0
+        assert main([*shlex.split(command)[1:], "--offline"]) == expected, command
+    assert "torch==2.14.1 in place of torch==2.15.0" in capsys.readouterr().err
+
+
+def test_the_message_shown_is_the_message_given(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = next(iter(re.findall(r"```text\n(error: .*?)```", README, re.S)))
+    main(["lock", "torch==2.15.0", "torchaudio==2.11.0", "--python", "3.12", "--platform", "linux-x86_64"])
+    given = capsys.readouterr().err
+    for line in shown.splitlines():
+        assert line.rstrip("…").strip() in given
+
+
+def test_the_first_command_locks(project: Path) -> None:
+    command = SHELL[0].rpartition(".venv/bin/torchlock ")[2]
+    assert main(shlex.split(command)) == 0
+    assert "torchaudio==2.11.0" in (project / "requirements.txt").read_text()
+
+
+def test_the_test_command_is_the_one_of_ci() -> None:
+    assert SHELL[1].endswith("python -m pytest")
+    assert re.search(r"^python -m pytest$", (ROOT / ".ci" / "run").read_text(), re.M)
+
+
+@pytest.mark.parametrize(
+    ("request_", "python", "expected"),
+    [
+        (["torch", "torchaudio"], "3.12", {"torch==2.14.1", "torchaudio==2.11.0"}),
+        (["torch==2.3.1", "torchaudio"], "3.11", {"torch==2.3.1", "torchaudio==2.3.1"}),
+        (["torchaudio"], "3.13", {"torch==2.14.1", "torchaudio==2.11.0"}),
+        (["torch==2.8.0", "torchaudio", "torchcodec"], "3.12", {"torchaudio==2.8.0", "torchcodec==0.7.0"}),
+        (["torch==2.1.2", "numpy"], "3.10", {"torch==2.1.2", "numpy==1.26.4"}),
+    ],
+)
+def test_the_table_is_true(
+    request_: list[str], python: str, expected: set[str], project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = ["--python", python, "--platform", "linux-x86_64", "--offline", "--no-hashes", "--no-annotate"]
+    assert main(["lock", *request_, *target]) == 0
+    assert expected <= set(capsys.readouterr().out.splitlines())
+
+
+def test_every_option_has_help_and_the_readme_names_the_main_ones() -> None:
+    for name, command in _COMMANDS.items():
+        assert f"torchlock {name}" in README
+        parser, _ = command()
+        for action in parser._actions:
+            assert action.help, action
