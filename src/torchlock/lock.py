@@ -13,7 +13,7 @@ from torchlock.solve.core import Unit, anchors, demands, guilty
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.reasons import Asked, Declared, Ruled
 from torchlock.solve.universe import Universe
-from torchlock.words import Dependency, Origin, Written
+from torchlock.words import Dependency, Origin, Written, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -75,6 +75,12 @@ class HostNote:
     package: str
     version: str
     statement: Statement
+
+    @property
+    def of_the_machine(self) -> bool:
+        """Whether the library is the machine's rather than another package."""
+        needed = (*self.statement.needs, *self.statement.wants)
+        return any(dependency.name == HOST_PREFIX + self.library for dependency in needed)
 
     def admits(self, version: str) -> bool:
         """Whether this version of the library serves; one that nobody knows is taken to."""
@@ -411,11 +417,11 @@ def host_notes(universe: Universe, chosen: Mapping[str, Candidate]) -> Iterator[
                     and not statement.optional
                     and universe.target.holds(dependency.marker)
                 ):
-                    yield HostNote("needs", library, dependency.specifier, name, version, statement)
+                    yield HostNote("needs", library, spelled(dependency.specifier), name, version, statement)
             for dependency in statement.wants:
                 if universe.target.holds(dependency.marker) and dependency.name not in chosen:
                     library = dependency.name.removeprefix(HOST_PREFIX)
-                    yield HostNote("wants", library, dependency.specifier, name, version, statement)
+                    yield HostNote("wants", library, spelled(dependency.specifier), name, version, statement)
             for bundle in statement.bundles:
                 library, _, specifier = bundle.partition(" ")
                 yield HostNote("bundles", library, specifier, name, version, statement)

@@ -109,4 +109,17 @@ class Dependency(NamedTuple):
 
     def __str__(self) -> str:
         extras = f"[{','.join(self.extras)}]" if self.extras else ""
-        return f"{self.name}{extras}{self.specifier}" + (f" ; {self.marker}" if self.marker else "")
+        return f"{self.name}{extras}{spelled(self.specifier)}" + (f" ; {self.marker}" if self.marker else "")
+
+
+_BOUNDS = ("===", "==", "~=", ">=", ">", "!=", "<=", "<")
+
+
+def spelled(specifier: str) -> str:
+    """A specifier set as people write it, lower bounds first: ``>=4.1,<7``."""
+    clauses = [clause.strip() for clause in specifier.split(",")]
+    return ",".join(
+        sorted(
+            clauses, key=lambda clause: next((i for i, text in enumerate(_BOUNDS) if clause.startswith(text)), 9)
+        )
+    )

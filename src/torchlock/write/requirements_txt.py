@@ -91,7 +91,7 @@ def _section(title: str, lock: Lock, kind: str, system: System | None) -> Iterat
     packages = _packages(notes, system)
     if system is not None and packages:
         yield f"  {system.title}: {system.command(packages)}"
-    elif system is None:
+    elif system is None and any(note.of_the_machine for note in notes):
         yield "  (--system debian-12, --system macos-homebrew, … adds the command that installs them)"
 
 
