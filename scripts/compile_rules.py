@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 if sys.version_info >= (3, 11):
@@ -325,10 +324,8 @@ def _library(table: dict[str, Any]) -> dict[str, Any]:
     library: dict[str, Any] = {}
     if "version" in table:
         library["version"] = _text(table, "version")
-        try:
-            SpecifierSet(f"=={library['version']}")
-        except InvalidSpecifier:
-            raise TableError(f"{library['version']!r} is no version", "version") from None
+        if not re.fullmatch(r"\d+(\.\d+)*", library["version"]):
+            raise TableError(f"{library['version']!r} is not the version of a release", "version")
     if "packages" in table:
         library["packages"] = _texts(table, "packages")
     if "note" in table:

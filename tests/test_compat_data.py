@@ -245,8 +245,10 @@ def refused_pairs(tables: Tables) -> Iterator[str]:
             cuda = [item for row in rows for item in row.get("needs", ()) if item[0] == "build-cuda"]
             if any("never" in row for row in rows) or not pins or not cuda:
                 continue
+            # Of two wheels with the same tags the first has the higher build number: the other is never chosen.
+            chosen = {wheel.tags: wheel for wheel in reversed(wheels)}.values()
             for platform, glob in PLATFORM_TAGS.items():
-                here = {w.build for w in wheels if fnmatchcase(platform_part(w), glob) and is_cuda(w.build)}
+                here = {w.build for w in chosen if fnmatchcase(platform_part(w), glob) and is_cuda(w.build)}
                 there = {
                     wheel.build
                     for other in admits(pins[0], tables.releases.get("torch", {}))

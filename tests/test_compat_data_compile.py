@@ -1,0 +1,233 @@
+"""scripts/compile_rules.py: what it makes of tables, and how it refuses those that are not of the form."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "compile_rules.py"
+_SPEC = importlib.util.spec_from_file_location("compile_rules", _SCRIPT)
+assert _SPEC is not None
+assert _SPEC.loader is not None
+compile_rules = importlib.util.module_from_spec(_SPEC)
+sys.modules.setdefault("compile_rules", compile_rules)
+_SPEC.loader.exec_module(compile_rules)
+
+SOURCES = """
+[s]
+address = "wheel: torchaudio 2.8.0, METADATA"
+kind = "declared"
+date = 2026-11-23
+"""
+RULE = """
+[[rule]]
+id = "TL101"
+title = "torchaudio goes with its torch"
+because = "it is compiled against it"
+kind = "declared"
+sources = ["s"]
+checked = 2026-11-22
+"""
+STATEMENT = """
+[[rule.statement]]
+when = "torchaudio==2.8.0"
+needs = ["torch==2.8.0"]
+"""
+SYSTEM = """
+[[system]]
+id = "debian-12"
+title = "Debian 12"
+platforms = ["linux"]
+libc = "glibc 2.36"
+install = "apt-get install -y {packages}"
+kind = "declared"
+sources = ["s"]
+checked = 2026-11-23
+library.libsox = { version = "14.4.2", packages = ["libsox-dev"] }
+"""
+
+
+def folder(path: Path, *, rules: str = RULE + STATEMENT, sources: str = SOURCES, systems: str = SYSTEM) -> Path:
+    """A data folder of one file of each kind."""
+    (path / "rules").mkdir()
+    (path / "systems").mkdir()
+    (path / "rules" / "torchaudio.toml").write_text(rules, encoding="utf-8")
+    (path / "sources.toml").write_text(sources, encoding="utf-8")
+    (path / "systems" / "debian.toml").write_text(systems, encoding="utf-8")
+    return path
+
+
+def compiled(path: Path, name: str = "rules.json") -> Any:
+    return json.loads(compile_rules.compile_all(path)[name])
+
+
+def test_a_rule_becomes_rows_under_the_name_it_speaks_of(tmp_path: Path) -> None:
+    assert compiled(folder(tmp_path)) == {
+        "date": "2026-11-22",
+        "rules": {
+            "TL101": {
+                "title": "torchaudio goes with its torch",
+                "because": "it is compiled against it",
+                "kind": "declared",
+                "sources": ["s"],
+                "checked": "2026-11-22",
+            }
+        },
+        "sources": {
+            "s": {"address": "wheel: torchaudio 2.8.0, METADATA", "kind": "declared", "date": "2026-11-23"}
+        },
+        "statements": {
+            "torchaudio": [{"rule": "TL101", "when": ["torchaudio", "==2.8.0"], "needs": [["torch", "==2.8.0"]]}]
+        },
+    }
+
+
+def test_a_statement_may_override_the_grounds_of_its_rule(tmp_path: Path) -> None:
+    own = 'because = "a run says so"\nkind = "measured"\nsources = ["s"]\nchecked = 2026-11-23\n'
+    table = compiled(folder(tmp_path, rules=RULE + STATEMENT + own))
+    row = table["statements"]["torchaudio"][0]
+    assert (row["because"], row["kind"], row["checked"]) == ("a run says so", "measured", "2026-11-23")
+    assert table["date"] == "2026-11-23"
+
+
+def test_a_system_keeps_its_libraries(tmp_path: Path) -> None:
+    table = compiled(folder(tmp_path), "systems.json")
+    assert table["systems"]["debian-12"]["library"] == {
+        "libsox": {"version": "14.4.2", "packages": ["libsox-dev"]}
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "row"),
+    [
+        ("torch", ["torch"]),
+        ("Torch_Audio==2.8.0", ["torch-audio", "==2.8.0"]),
+        ("torch<2.3; sys_platform=='win32'", ["torch", "<2.3", 'sys_platform == "win32"']),
+        ("torch; sys_platform=='win32'", ["torch", "", 'sys_platform == "win32"']),
+        ("uvicorn[standard]>=1", ["uvicorn", ">=1", "", ["standard"]]),
+        ("build-cuda=={cuda}", ["build-cuda", "=={cuda}"]),
+        ("build-cuda=={cuda_major}.*", ["build-cuda", "=={cuda_major}.*"]),
+    ],
+)
+def test_requirements_are_taken_apart(text: str, row: list[Any]) -> None:
+    assert compile_rules.requirement_row(text, braces=True) == row
+
+
+def test_the_same_tables_give_the_same_bytes(tmp_path: Path) -> None:
+    path = folder(tmp_path)
+    assert compile_rules.compile_all(path) == compile_rules.compile_all(path)
+
+
+def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = folder(tmp_path)
+    assert compile_rules.main(["--check", "--data", str(path)]) == 1
+    assert "rules.json" in capsys.readouterr().err
+    assert not (path / "compiled").exists()
+    assert compile_rules.main(["--data", str(path)]) == 0
+    assert compile_rules.main(["--check", "--data", str(path)]) == 0
+    assert sorted(file.name for file in (path / "compiled").iterdir()) == ["rules.json", "systems.json"]
+
+
+@pytest.mark.parametrize(
+    ("tables", "says"),
+    [
+        pytest.param({"rules": "[[rule"}, "torchaudio.toml: not valid TOML", id="not TOML"),
+        pytest.param({"rules": "[[rules]]"}, "torchaudio.toml: rules: unknown key", id="a table by another name"),
+        pytest.param({"rules": RULE + 'extra = "x"'}, "rule[0].extra: unknown key", id="an unknown key of a rule"),
+        pytest.param(
+            {"rules": RULE + STATEMENT + 'need = ["x"]'},
+            "rule[0].statement[0].need: unknown key",
+            id="an unknown key of a statement",
+        ),
+        pytest.param(
+            {"rules": RULE.replace("TL101", "TL1") + STATEMENT},
+            "rule[0].id: 'TL1' is not of the form",
+            id="an odd id",
+        ),
+        pytest.param({"rules": (RULE + STATEMENT) * 2}, "rule[1].id: TL101 is there twice", id="an id twice"),
+        pytest.param({"rules": RULE}, "rule[0].statement: must have a statement", id="no statement"),
+        pytest.param(
+            {"rules": RULE.replace("it is compiled against it", "It is.") + STATEMENT},
+            "rule[0].because: must be a clause",
+            id="a sentence for a clause",
+        ),
+        pytest.param(
+            {"rules": RULE.replace('"declared"', '"guessed"') + STATEMENT},
+            "rule[0].kind: must be one of declared, measured, reported",
+            id="a kind of its own",
+        ),
+        pytest.param(
+            {"rules": RULE.replace("2026-11-22", '"today"') + STATEMENT},
+            "rule[0].checked: must be a date",
+            id="a text for a date",
+        ),
+        pytest.param(
+            {"rules": RULE.replace('["s"]', '["t"]') + STATEMENT},
+            "rule[0].sources: 't' is not in sources.toml",
+            id="a source that is not there",
+        ),
+        pytest.param(
+            {"rules": RULE + STATEMENT.replace("==2.8.0", "=2.8.0")},
+            "rule[0].statement[0].when: 'torchaudio=2.8.0' is no requirement",
+            id="a when that nobody can read",
+        ),
+        pytest.param(
+            {"rules": RULE + STATEMENT.replace("torch==2.8.0", "torch ==")},
+            "rule[0].statement[0].needs[0]: 'torch ==' is no requirement",
+            id="a need that nobody can read",
+        ),
+        pytest.param(
+            {"rules": RULE + '[[rule.statement]]\nwhen = "torchaudio"'},
+            "rule[0].statement[0]: says nothing",
+            id="a statement that says nothing",
+        ),
+        pytest.param(
+            {"rules": RULE + STATEMENT + "never = false"}, "never: must be true, or left out", id="never = false"
+        ),
+        pytest.param({"rules": RULE + STATEMENT + 'build = "cu130"'}, "build: must be cuda or cpu", id="a build"),
+        pytest.param(
+            {"rules": RULE + STATEMENT + "optional = true"},
+            "optional: only goes with needs on host",
+            id="an optional package",
+        ),
+        pytest.param(
+            {"rules": RULE + STATEMENT.replace("torch==2.8.0", "build-cuda=={cuda}")},
+            "needs: braces stand for a CUDA version",
+            id="braces without a build",
+        ),
+        pytest.param(
+            {"rules": RULE + STATEMENT + '[[unpartnered]]\ntorch = "1.0"'},
+            "unpartnered[0].package: must be a text",
+            id="half an exception",
+        ),
+        pytest.param({"sources": SOURCES + 'by = "x"'}, "sources.toml: s.by: unknown key", id="a key of a source"),
+        pytest.param({"sources": "s = 1"}, "sources.toml: s: must be a table", id="a source that is no table"),
+        pytest.param(
+            {"systems": SYSTEM.replace("glibc 2.36", "2.36")},
+            "debian.toml: system[0].libc: must be like 'glibc 2.36'",
+            id="a libc without its name",
+        ),
+        pytest.param(
+            {"systems": SYSTEM.replace(" {packages}", "")},
+            "system[0].install: must contain {packages}",
+            id="an install command without packages",
+        ),
+        pytest.param(
+            {"systems": SYSTEM.replace('"14.4.2"', '"14.4.2+git"')},
+            "system[0].library.libsox.version: '14.4.2+git' is not the version of a release",
+            id="a version of the distribution",
+        ),
+        pytest.param({"systems": SYSTEM * 2}, "system[1].id: debian-12 is there twice", id="a system twice"),
+    ],
+)
+def test_what_is_not_of_the_form_is_refused_with_file_and_key(
+    tables: dict[str, str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compile_rules.main(["--data", str(folder(tmp_path, **tables))]) == 2
+    assert says in capsys.readouterr().err
+    assert not (tmp_path / "compiled").exists()
