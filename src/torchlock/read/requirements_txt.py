@@ -253,9 +253,12 @@ class _File:
         strays: list[str] = []
         while words:
             word = words.pop(0)
-            if word in ("-", "--") or not word.startswith("-"):
+            if word == "-" or not word.startswith("-"):
                 strays.append(word)
                 continue
+            if word == "--":  # Behind it nothing is an option.
+                strays += [word, *words]
+                break
             name, value = self._name(word, line)
             if value is None and name not in _FLAGS:
                 if not words:

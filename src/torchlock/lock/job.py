@@ -1,0 +1,88 @@
+"""The main job: from requirements to pins that load, or to the conflict that forbids them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.audit import judge
+from torchlock.errors import InputError, UnknownPackage
+from torchlock.lock.keep import given_way, solve_keeping
+from torchlock.lock.lines import Direct, dependency_of, policy_of, units_of
+from torchlock.lock.pins import host_notes, pins_of
+from torchlock.lock.results import Conflict, Lock
+from torchlock.matrix import is_virtual
+from torchlock.solve.universe import Universe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torchlock.lock.results import Options
+    from torchlock.matrix import Matrix
+    from torchlock.solve.candidates import Release
+    from torchlock.solve.core import Unit
+    from torchlock.target import Target
+    from torchlock.words import Dependency, File, Inputs
+
+
+def lock(
+    inputs: Inputs,
+    target: Target,
+    options: Options,
+    matrix: Matrix,
+    releases: Callable[[str], Sequence[Release]],
+    metadata: Callable[[File], str] | None = None,
+) -> Lock | Conflict:
+    """Resolve the requirements for the target.
+
+    ``releases`` answers a normalised name with its releases, oldest first, or raises UnknownPackage;
+    ``metadata`` a file named by address with its METADATA text, or raises a TorchlockError.
+
+    Raises:
+        InputError: the project itself does not run on the target's Python, or a line cannot be used.
+        UnknownPackage: no source holds a package that the user names.
+        NetworkError: an index failed.
+    """
+    _check_python(inputs, target)
+    overrides: dict[str, list[Dependency]] = {}
+    for written in inputs.overrides:
+        dependency = dependency_of(written)
+        overrides.setdefault(dependency.name, []).append(dependency)
+    direct = Direct(inputs.requirements, metadata)
+    universe = Universe(target, matrix, direct.before(releases), policy_of(inputs, options), overrides)
+    units, notes = units_of(inputs, direct, universe, overrides)
+    for unit in units:
+        for root in unit.roots:
+            if root.identifier in universe.unknown:
+                raise _unknown(universe.unknown[root.identifier], unit)
+    solution = solve_keeping(universe, units, options)
+    if solution is None:
+        return Conflict(
+            universe, tuple(units), lambda other: lock(inputs, other, options, matrix, releases, metadata)
+        )
+    chosen = {
+        name: universe.candidates(name)[index]
+        for name, index in solution.items()
+        if "[" not in name and not is_virtual(name)
+    }
+    if wrong := judge(chosen, target, matrix, overrides):
+        raise AssertionError(f"the judge rejects what the solver chose: {'; '.join(wrong)}")
+    notes += given_way(options.preferred, chosen)
+    pins = (*pins_of(universe, solution, chosen, units, direct), *direct.unnamed_pins())
+    return Lock(target, pins, tuple(host_notes(universe, chosen)), tuple(notes), universe.visited)
+
+
+def _check_python(inputs: Inputs, target: Target) -> None:
+    if inputs.requires_python is None:
+        return
+    specifier, (path, line, _) = inputs.requires_python
+    if not specifier.contains(target.python.full, prereleases=True):
+        raise InputError(
+            f"this project requires Python {specifier}, the target is {target.python.full}",
+            path=path,
+            line=line,
+            hint="choose the target's Python with --python",
+        )
+
+
+def _unknown(error: UnknownPackage, unit: Unit) -> UnknownPackage:
+    return UnknownPackage(error.name, f"{unit.written.origin}: {error.message}", hint=error.hint)

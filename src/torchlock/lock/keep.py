@@ -1,0 +1,61 @@
+"""The pins of an existing lock: kept as long as they work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.errors import TorchlockError
+from torchlock.solve.core import Unit, anchors, demands, guilty
+from torchlock.solve.pipeline import resolve
+from torchlock.words import Origin, Written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from torchlock.lock.results import Options
+    from torchlock.solve.candidates import Candidate
+    from torchlock.solve.problem import Solution
+    from torchlock.solve.universe import Universe
+
+
+def solve_keeping(universe: Universe, units: Sequence[Unit], options: Options) -> Solution | None:
+    """The newest-first solution that keeps the pins of an existing lock as far as they still work.
+
+    Pins that cannot stand together with the user's lines, or with the newest versions of what is to be
+    upgraded, are dropped, a smallest guilty set at a time.
+    """
+    soft = [unit for name, version in options.preferred.items() if (unit := _pinned(universe, name, version))]
+    firm = [*units, *_newest(universe, units, options)] if soft else units
+    while soft:
+        solution = resolve(universe, *demands([*firm, *soft]), anchors(universe, units))
+        if solution is not None:
+            return solution
+        blamed = {id(unit) for unit in guilty(universe, [*firm, *soft])}
+        still = [unit for unit in soft if id(unit) not in blamed]
+        soft = still if len(still) < len(soft) else []  # else the user's own lines are the conflict
+    return resolve(universe, *demands(units), anchors(universe, units))
+
+
+def _newest(universe: Universe, units: Sequence[Unit], options: Options) -> list[Unit]:
+    """What is to be upgraded, at the versions that it would have without the existing lock."""
+    solution = resolve(universe, *demands(units), anchors(universe, units)) if options.upgraded else None
+    return [
+        Unit(Written(None, Origin(None, None, name)), limits=((name, 1 << solution[name]),))
+        for name in options.upgraded
+        if solution and name in solution
+    ]
+
+
+def _pinned(universe: Universe, name: str, version: str) -> Unit | None:
+    try:
+        mask = universe.mask(name, f"=={version}")
+    except TorchlockError:  # a package of the old lock that no source can be asked for any more
+        return None
+    return Unit(Written(None, Origin(None, None, name)), limits=((name, mask),)) if mask else None
+
+
+def given_way(preferred: Mapping[str, str], chosen: Mapping[str, Candidate]) -> Iterator[str]:
+    """Notes on the pins that did not hold."""
+    for name, version in preferred.items():
+        if name in chosen and str(chosen[name].version) != version:
+            yield f"{name}=={version} of the existing lock no longer works; now {chosen[name].version}"

@@ -1,0 +1,124 @@
+"""From the solver's answer to the pins of a lock, and to what they mean for the machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.lock.lines import asked_by, dependency_of
+from torchlock.lock.results import HostNote, Pin
+from torchlock.matrix import HOST_PREFIX
+from torchlock.solve.reasons import Asked, Declared, Ruled
+from torchlock.words import spelled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from torchlock.lock.lines import Direct
+    from torchlock.solve.candidates import Candidate
+    from torchlock.solve.core import Unit
+    from torchlock.solve.problem import Solution
+    from torchlock.solve.universe import Universe
+    from torchlock.words import File
+
+
+def pins_of(
+    universe: Universe,
+    solution: Solution,
+    chosen: Mapping[str, Candidate],
+    units: Sequence[Unit],
+    direct: Direct,
+) -> tuple[Pin, ...]:
+    by: dict[str, dict[str, None]] = {name: {} for name in chosen}
+    rules: dict[str, dict[tuple[str, str], None]] = {name: {} for name in chosen}
+    extras: dict[str, set[str]] = {name: set() for name in chosen}
+    needs = [(need, need.reason) for unit in units for need in unit.roots]
+    for identifier, index in solution.items():
+        name, _, extra = identifier.rstrip("]").partition("[")
+        if extra:
+            extras[name].add(extra)
+        needs += [(need, need.reason) for need in universe.needs(identifier, index)]
+    for need, reason in needs:
+        name = need.identifier.partition("[")[0]
+        if name not in chosen:
+            continue
+        if isinstance(reason, Asked):
+            by[name][asked_by(reason.written)] = None
+        elif isinstance(reason, Declared):
+            by[name][reason.name] = None
+        elif isinstance(reason, Ruled):
+            rules[name][reason.name, reason.statement.rule] = None
+    markers = _markers(units)
+    return tuple(
+        Pin(
+            name,
+            str(candidate.version),
+            _usable_files(candidate),
+            tuple(sorted(by[name])),
+            tuple(sorted(rules[name])),
+            markers.get(name, "") if all(_is_origin(who) for who in by[name]) and not rules[name] else "",
+            written=direct.written.get(name),
+            extras=tuple(sorted(extras[name])),
+        )
+        for name, candidate in sorted(chosen.items())
+    )
+
+
+def _is_origin(who: str) -> bool:
+    return who.startswith("-r ") or who == "the command line"
+
+
+def _markers(units: Sequence[Unit]) -> dict[str, str]:
+    """The marker of each name that the user asks for under one and the same marker only."""
+    found: dict[str, set[str]] = {}
+    for unit in units:
+        if unit.roots and unit.written.requirement is not None:
+            dependency = dependency_of(unit.written)
+            found.setdefault(dependency.name, set()).add(dependency.marker)
+    return {name: next(iter(markers)) for name, markers in found.items() if len(markers) == 1}
+
+
+def _usable_files(candidate: Candidate) -> tuple[File, ...]:
+    if candidate.release is None:
+        return ()
+    files = candidate.release.files()
+    if candidate.wheel < 0:
+        return (_hashed(files[-1]),)
+    return tuple(_hashed(files[index]) for index in candidate.usable)
+
+
+def _hashed(file: File) -> File:
+    """A file of a folder, which no index has hashed, with its hash."""
+    if file.hashes or not file.url.startswith("file:"):
+        return file
+    import hashlib
+    from pathlib import Path
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    with Path(url2pathname(urlsplit(file.url).path)).open("rb") as content:
+        digest = hashlib.sha256()
+        while block := content.read(1 << 20):
+            digest.update(block)
+    return file._replace(hashes={"sha256": digest.hexdigest()})
+
+
+def host_notes(universe: Universe, chosen: Mapping[str, Candidate]) -> Iterator[HostNote]:
+    """What the chosen releases need from the machine, could use of it, and carry themselves."""
+    for name, candidate in sorted(chosen.items()):
+        version = str(candidate.version)
+        for statement in universe.statements(candidate):
+            for dependency in statement.needs:
+                library = dependency.name.removeprefix(HOST_PREFIX)
+                if (
+                    library != dependency.name
+                    and not statement.optional
+                    and universe.target.holds(dependency.marker)
+                ):
+                    yield HostNote("needs", library, spelled(dependency.specifier), name, version, statement)
+            for dependency in statement.wants:
+                if universe.target.holds(dependency.marker) and dependency.name not in chosen:
+                    library = dependency.name.removeprefix(HOST_PREFIX)
+                    yield HostNote("wants", library, spelled(dependency.specifier), name, version, statement)
+            for bundle in statement.bundles:
+                library, _, specifier = bundle.partition(" ")
+                yield HostNote("bundles", library, specifier, name, version, statement)
