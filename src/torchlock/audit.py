@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from packaging.version import Version
 
 from torchlock import matrix as matrix_module
 from torchlock.matrix import BUILD_CUDA, HOST_PREFIX, cuda_version, filled, specifier_set
@@ -20,6 +22,16 @@ class Pinned(matrix_module.Pinned, Protocol):
 
     @property
     def dependencies(self) -> Sequence[Dependency]: ...
+
+
+class _Virtual(NamedTuple):
+    """The CUDA version of the torch build, as something that statements speak of."""
+
+    name: str
+    version: Version
+    unversioned: bool = False
+    tags: str = ""
+    build: str | None = None
 
 
 def judge(
@@ -58,7 +70,13 @@ class _Judge:
             for statement in self._matrix.speaking_of(pinned, self._target):
                 yield from (f"{title}: {text} ({statement.rule})" for text in self._broken(statement, pinned))
 
-    def _broken(self, statement: Statement, pinned: Pinned) -> Iterator[str]:
+        version = self._virtual[BUILD_CUDA]
+        if version is not None:
+            cuda = _Virtual(BUILD_CUDA, Version(version))
+            for statement in self._matrix.speaking_of(cuda, self._target):
+                yield from (f"CUDA {version}: {text} ({statement.rule})" for text in self._broken(statement, cuda))
+
+    def _broken(self, statement: Statement, pinned: matrix_module.Pinned) -> Iterator[str]:
         if statement.never:
             yield "loads with nothing"
         for dependency in statement.needs:

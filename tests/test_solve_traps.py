@@ -1,0 +1,84 @@
+"""Where resolvelib 1.2 goes wrong, one test each: the solver as a whole must not."""
+
+from __future__ import annotations
+
+import pytest
+from resolvelib import BaseReporter, ResolutionImpossible, Resolver
+from resolvelib.resolvers import ResolutionTooDeep
+
+from test_solve_random import Universe
+from torchlock.solve.pipeline import resolve
+from torchlock.solve.problem import Need, full, violations
+from torchlock.solve.search import Provider, search
+
+
+def plain(universe: Universe, roots: list[Need]) -> dict[str, int]:
+    """What resolvelib alone answers, with its defaults."""
+    result = Resolver(Provider(universe, {}, learn=False), BaseReporter()).resolve(roots)
+    return {name: candidate.number for name, candidate in result.mapping.items()}
+
+
+def test_a_solvable_graph_that_backjumping_calls_impossible() -> None:
+    """sarugaku/resolvelib#206: the only solution is p2 1 with p1 1, and a cycle hides it."""
+    universe = Universe(
+        {
+            "p0": [[Need("p2", 0b01)]],  # p0 2 -> p2 ==2
+            "p1": [[Need("p0", 0b1)], []],  # p1 2 -> p0; p1 1 -> nothing
+            "p2": [[Need("p1", 0)], [Need("p1", 0b11)]],  # p2 2 -> p1 ==3 (there is none); p2 1 -> p1
+        }
+    )
+    roots = [Need("p2", 0b11)]
+    with pytest.raises(ResolutionImpossible):
+        plain(universe, roots)
+    assert resolve(universe, roots, {}) == {"p2": 1, "p1": 1}
+
+
+def test_more_than_a_hundred_packages() -> None:
+    """``max_rounds`` is 100 by default."""
+    names = [f"p{number}" for number in range(150)]
+    universe = Universe({name: [[]] for name in names})
+    roots = [Need(name, 0b1) for name in names]
+    with pytest.raises(ResolutionTooDeep):
+        plain(universe, roots)
+    assert len(resolve(universe, roots, {}) or ()) == 150
+
+
+def test_resolvelib_is_stopped_at_its_first_conflict() -> None:
+    """A conflict between independent packages would have it retry every leaf in between."""
+    universe = Universe(
+        {
+            "a": [[Need("x", 0b01)], [Need("x", 0b10)]],
+            **{f"leaf{number}": [[] for _ in range(20)] for number in range(40)},
+            "b": [[Need("x", 0b10)]],
+            "x": [[], []],
+        }
+    )
+    leaves = [Need(f"leaf{number}", full(20)) for number in range(40)]
+    roots = [Need("a", 0b11), *leaves, Need("b", 0b1)]
+    assert search(universe, roots, {}, learn=True) is None
+    solution = resolve(universe, roots, {})
+    assert solution is not None
+    assert (solution["a"], solution["x"]) == (1, 1)
+    assert all(solution[f"leaf{number}"] == 0 for number in range(40))
+
+
+def test_a_mapping_that_breaks_a_requirement_is_noticed() -> None:
+    """On cyclic graphs resolvelib has returned p5 3 with p4 3 although p5 3 needs p4 in {2, 4}."""
+    universe = Universe({"p5": [[Need("p4", 0b01)], [Need("p4", 0b10)]], "p4": [[Need("p5", 0b11)], []]})
+    roots = [Need("p5", 0b11)]
+    assert list(violations(universe, roots, {}, {"p5": 0, "p4": 1}))
+    assert not list(violations(universe, roots, {}, resolve(universe, roots, {}) or {}))
+
+
+def test_a_shared_dependency_follows_the_newest_of_those_that_need_it() -> None:
+    """numpy is met before numba, whose newest release caps it: numba stays the newest, numpy gives way."""
+    universe = Universe(
+        {
+            "soundfile": [[Need("numpy", 0b111)]],
+            "librosa": [[Need("numba", 0b11)]],
+            "numba": [[Need("numpy", 0b110)], [Need("numpy", 0b111)]],  # an old numba does not know its cap
+            "numpy": [[], [], []],
+        }
+    )
+    solution = resolve(universe, [Need("soundfile", 0b1), Need("librosa", 0b1)], {})
+    assert solution == {"soundfile": 0, "librosa": 0, "numba": 0, "numpy": 1}
