@@ -8,6 +8,7 @@ torch and librosa that is a fifth of the bytes.
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -171,6 +172,14 @@ class Catalogue:
                 self._tables[name] = None
         table = self._tables[name]
         return None if table is None else table.releases
+
+    def holds(self, name: str) -> bool:
+        """Whether the project is in the catalogue."""
+        return name in self._names
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(self.names())
 
     def names(self) -> list[str]:
         """The normalised names of all projects held, sorted."""

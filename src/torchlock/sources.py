@@ -65,6 +65,12 @@ class Sources:
             self._answers[name] = self._with_linked(name, found)
         return self._answers[name]
 
+    def at_hand(self, name: str) -> bool:
+        """Whether the releases of a project can be had without asking an index."""
+        return name in self._answers or (
+            self._bundled and not self._extra_index_urls and self._catalogue.holds(name)
+        )
+
     def metadata(self, file: File) -> str:
         """The METADATA text of a file that the user names by address.
 

@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
         voice.say("note", note)
     matrix = Matrix()
     sources = _sources(arguments, inputs, voice)
-    result = lock(inputs, target, _options(arguments), matrix, sources.releases, sources.metadata)
+    result = lock(inputs, target, _options(arguments), matrix, sources.releases, sources.metadata, sources.at_hand)
     voice.clear()
     if isinstance(result, Conflict):
         _report(result, voice)

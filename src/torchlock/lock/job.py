@@ -31,11 +31,13 @@ def lock(
     matrix: Matrix,
     releases: Callable[[str], Sequence[Release]],
     metadata: Callable[[File], str] | None = None,
+    at_hand: Callable[[str], bool] = lambda name: True,
 ) -> Lock | Conflict:
     """Resolve the requirements for the target.
 
     ``releases`` answers a normalised name with its releases, oldest first, or raises UnknownPackage;
-    ``metadata`` a file named by address with its METADATA text, or raises a TorchlockError.
+    ``metadata`` a file named by address with its METADATA text, or raises a TorchlockError; ``at_hand`` tells
+    whether ``releases`` answers without asking an index.
 
     Raises:
         InputError: the project itself does not run on the target's Python, or a line cannot be used.
@@ -48,7 +50,7 @@ def lock(
         dependency = dependency_of(written)
         overrides.setdefault(dependency.name, []).append(dependency)
     direct = Direct(inputs.requirements, metadata)
-    universe = Universe(target, matrix, direct.before(releases), policy_of(inputs, options), overrides)
+    universe = Universe(target, matrix, direct.before(releases), policy_of(inputs, options), overrides, at_hand)
     units, notes = units_of(inputs, direct, universe, overrides)
     for unit in units:
         for root in unit.roots:
@@ -57,7 +59,7 @@ def lock(
     solution = solve_keeping(universe, units, options)
     if solution is None:
         return Conflict(
-            universe, tuple(units), lambda other: lock(inputs, other, options, matrix, releases, metadata)
+            universe, tuple(units), lambda other: lock(inputs, other, options, matrix, releases, metadata, at_hand)
         )
     chosen = {
         name: universe.candidates(name)[index]

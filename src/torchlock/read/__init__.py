@@ -24,6 +24,7 @@ _FOREIGN = {
     ".lock": "a lock file",
     ".whl": "a wheel",
     ".ipynb": "a notebook",
+    "pipfile": "a Pipfile",
 }
 
 
@@ -38,7 +39,10 @@ def read_file(
     Raises:
         InputError: it cannot be read, or has no extras or groups though some were asked for.
     """
-    inputs = _read_file(path, extras, groups, all_extras)
+    try:
+        inputs = _read_file(path, extras, groups, all_extras)
+    except RecursionError as error:
+        raise _too_deep(path) from error
     for written in inputs.requirements:
         if written.requirement is not None and written.requirement.name.lower() == "pytorch":
             inputs.notes.append(f"{written.origin}: pytorch is its name in conda; package indexes call it torch")
@@ -78,7 +82,10 @@ def read_constraints(path: str) -> list[Written]:
     from torchlock.read import requirements_txt
 
     _refuse_foreign(path)
-    return requirements_txt.read_constraints(path).constraints
+    try:
+        return requirements_txt.read_constraints(path).constraints
+    except RecursionError as error:
+        raise _too_deep(path) from error
 
 
 def read_overrides(path: str) -> list[Written]:
@@ -119,8 +126,13 @@ def merge(*parts: Inputs) -> Inputs:
     return merged
 
 
+def _too_deep(path: str) -> InputError:
+    return InputError("what it includes is nested too deeply", path=path)
+
+
 def _refuse_foreign(path: str) -> None:
-    what = _FOREIGN.get(PurePath(path).suffix.lower())
+    name = PurePath(path)
+    what = _FOREIGN.get(name.suffix.lower()) or _FOREIGN.get(name.name.lower())
     if what:
         raise InputError(
             f"is {what} by its name",

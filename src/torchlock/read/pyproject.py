@@ -170,8 +170,9 @@ class _Project:
         if len(doubles) > 1:
             raise self._wrong(f"{' and '.join(doubles)} are the same name", "dependency-groups", doubles[1])
         for item in self._list("dependency-groups", key):
-            if isinstance(item, dict) and list(item) == ["include-group"]:
-                yield from self._group(str(item["include-group"]), (*chain, key))
+            included = item.get("include-group") if isinstance(item, dict) and len(item) == 1 else None
+            if isinstance(included, str):
+                yield from self._group(included, (*chain, key))
             else:
                 yield self._requirement(item, "dependency-groups", key)
 

@@ -24,6 +24,9 @@ _EGG = re.compile(r"[#&]egg=([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(\[[^\]&
 # "requirements.txt" is a valid name of a project, but nobody means it.
 _FILE = re.compile(r"requirements?[\w.-]*\.(?:txt|in)$", re.IGNORECASE)
 
+# Nobody's requirement is as long as this: such a line is of another kind, and quoted in part.
+_LONG = 500
+
 # What people write, and what to tell them; the first that matches counts.
 _MISTAKES = (
     (r"^(<<<<<<<|=======|>>>>>>>|\|\|\|\|\|\|\|)", "a merge conflict was left in the file"),
@@ -46,6 +49,7 @@ _MISTAKES = (
     (r"[<>~]=?\s*[\w.]+\+\w", "a local version (+…) goes with == and != only"),
     (r"[\^]\s*\d", "^ is poetry's; write a range, as in >=2.0,<3"),
     (r"\d\.(?=[\s,;]|$)", "a version does not end with a dot"),
+    (r"\t--?[a-z]", "pip takes no tab in front of an option: put a space there"),
     (r"^\[", "a requirements file has no sections"),
     (r"\S#", "a comment needs a space in front of its #"),
     (r"^[\w.-]+(\[[^\]]*\])?[<>=!~]=?\S+\s+[A-Za-z][\w.-]*", "one requirement a line"),
@@ -105,20 +109,22 @@ def _reason(error: Exception, text: str, origin: Origin) -> str:
     reason = reason[:1].lower() + reason[1:]
     span = getattr(error.__cause__, "span", None)
     stopped = text[span[1] :].strip() if span else ""
-    return f"{reason}, at {stopped!r}" if stopped and stopped != text and text in origin.text else reason
+    tell = stopped and stopped != text and len(text) <= _LONG and text in origin.text
+    return f"{reason}, at {stopped!r}" if tell else reason
 
 
 def _invalid(reason: str, origin: Origin, hint: str | None) -> InputError:
     """The error quotes what was written: environment variables put into it may be secrets."""
-    return InputError(
-        f"{origin.text!r} is no requirement: {reason}", path=origin.path, line=origin.line, hint=hint
-    )
+    text = origin.text if len(origin.text) <= _LONG else f"{origin.text[:_LONG]}…"
+    return InputError(f"{text!r} is no requirement: {reason}", path=origin.path, line=origin.line, hint=hint)
 
 
 def _hint(text: str, origin: Origin) -> str | None:
     """What was probably meant."""
     if origin.path is None and (_names_a_file(text) or re.search(r"\.(txt|in|toml|cfg)$", text)):
         return f"did you mean -r {text}?"
+    if len(text) > _LONG:
+        return None
     for pattern, hint in _MISTAKES:
         match = re.search(pattern, text)
         if match:
@@ -141,13 +147,14 @@ def _located(text: str, origin: Origin, hashes: tuple[str, ...], editable: bool)
         return Written(named, origin, url=named.url, editable=True, hashes=hashes)
     location, _, marker = text.partition("; " if _ADDRESS.match(text) else ";")
     location = location.strip().removesuffix(";")
-    requirement: Requirement | None = None
-    if name := _name_in(location):
-        requirement = _parsed(f"{name} ; {marker}" if marker.strip() else name, origin)
+    name = _name_in(location, origin)
+    # A wrong marker is refused even where there is no name to go with it.
+    parsed = _parsed(f"{name or 'nameless'} ; {marker}", origin)
+    requirement = parsed if name else None
     return Written(requirement, origin, url=location, editable=editable, hashes=hashes)
 
 
-def _name_in(location: str) -> str | None:
+def _name_in(location: str, origin: Origin) -> str | None:
     """The project, from ``#egg=``, or with its version from the name of a wheel."""
     egg = _EGG.search(location)
     if egg:
@@ -162,6 +169,7 @@ def _name_in(location: str) -> str | None:
 
     try:
         name, version, _, _ = parse_wheel_filename(unquote(re.split(r"[/\\]", bare)[-1]))
-    except (InvalidWheelFilename, ValueError):
-        return None
+    except (InvalidWheelFilename, ValueError) as error:
+        form = "name-version-python-abi-platform.whl"
+        raise _invalid("no wheel has such a name", origin, hint=f"its form is {form}") from error
     return f"{name}{extras[0] if extras else ''}=={version}"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from torchlock.words import Written
 
-_COMMENT = re.compile(r"(^|\s+)#.*$")
+_COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
 _VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
 _HASH = re.compile(r"(sha256|sha384|sha512):[0-9a-fA-F]+")
 
@@ -96,7 +96,7 @@ def logical_lines(text: str) -> Iterator[Line]:
     for number, line in _physical_lines(text):
         if not parts:
             first = number
-        comment = _COMMENT.match(line)
+        comment = line.lstrip().startswith("#")
         if line.endswith("\\") and not comment:
             parts.append(line.strip("\\"))
             continue
@@ -175,9 +175,6 @@ class _File:
             elif option.name != "--hash":
                 self._note(line, f"{option.name} is for builds, and has no effect here")
         hashes = tuple(dict.fromkeys(option.value for option in options if option.name == "--hash"))
-        for value in hashes:
-            if not _HASH.fullmatch(value):
-                raise self._error(line, f"--hash={value}: not of the form sha256:…, sha384:… or sha512:…")
         self._add(parse_requirement(expand(written), Origin(self._path, line.number, written), hashes=hashes))
 
     def _option_line(self, line: Line, options: list[_Option]) -> None:
@@ -264,7 +261,10 @@ class _File:
                 if not words:
                     raise self._error(line, f"{name} needs a value")
                 value = words.pop(0)
-            options.append(_Option(name, expand(value or "")))
+            option = _Option(name, expand(value or ""))
+            if name == "--hash" and not _HASH.fullmatch(option.value):
+                raise self._error(line, f"--hash={value}: not of the form sha256:…, sha384:… or sha512:…")
+            options.append(option)
         if strays:
             self._note(line, f"pip takes no account of {' '.join(strays)!r} on this line")
         return options
@@ -314,7 +314,7 @@ class _File:
 
 def _parted(text: str) -> tuple[str, str]:
     """A requirement and the options behind it; one of them may be empty."""
-    options = re.search(r"(?:^|[ \t])-", text)
+    options = re.search(r"(?:^| )-", text)
     if not options:
         return text, ""
     return text[: options.start()].rstrip(), text[options.start() :].lstrip()

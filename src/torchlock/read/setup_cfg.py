@@ -27,7 +27,7 @@ def read_setup_cfg(path: str, *, extras: Collection[str] = (), all_extras: bool 
     Raises:
         InputError: it is no such file, or an extra is not there.
     """
-    text = read_text(path)
+    text = re.sub(r"\r\n?", "\n", read_text(path))
     parser = configparser.RawConfigParser(strict=False)
     try:
         parser.read_string(text)
@@ -68,7 +68,7 @@ class _Config:
             self._inputs.constraints += found.constraints
             self._inputs.notes += found.notes
             return found.requirements
-        lines = [re.sub(r"(^|\s+)#.*$", "", line).strip() for line in value.splitlines()]
+        lines = [re.sub(r"(?:^|(?<=\s))#.*$", "", line).strip() for line in value.splitlines()]
         return [
             written
             for line in lines
@@ -97,7 +97,7 @@ class _Config:
 def _values(text: str) -> Iterator[tuple[str, str, int, str]]:
     """Every line of a value: its section, its key, its number, its text."""
     section = key = ""
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         header = re.match(r"\[(.+)\]", line)
         assignment = re.match(r"([^\s#;=:][^=:]*?)\s*[=:](.*)", line)
         if header:

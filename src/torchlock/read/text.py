@@ -17,6 +17,8 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
 )
+# Some encodings let these through, which no text may hold and no output can show.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _CODING = re.compile(rb"coding[:=]\s*([-\w.]+)")
 
 
@@ -123,6 +125,8 @@ def _text(raw: bytes, encoding: str, path: str) -> str:
         ) from error
     except ValueError as error:
         raise InputError(f"cannot be decoded as {encoding}: {error}", path=path) from error
+    if _SURROGATE.search(text):
+        raise InputError(f"holds half a character, written as an escape of {encoding}", path=path)
     if "\0" in text:
         raise InputError(
             "holds a NUL character: this is no text file",

@@ -42,20 +42,20 @@ class Loss(NamedTuple):
 class Domains:
     """What is still possible: a mask for each identifier met, and the identifiers every solution must hold."""
 
-    __slots__ = ("_dependants", "_limits", "_problem", "left", "losses", "must")
+    __slots__ = ("_limits", "_problem", "_watchers", "left", "losses", "must")
 
     def __init__(self, problem: Problem, limits: Mapping[str, int] | None = None) -> None:
         self._problem = problem
         self._limits = dict(limits or {})
-        self._dependants: dict[str, set[str]] = {}
+        self._watchers: dict[str, list[tuple[str, int, Need]]] = {}
         self.left: dict[str, int] = {}
         self.must: dict[str, None] = {}
         self.losses: list[Loss] | None = None
 
     def copy(self) -> Domains:
-        """An independent copy for a branch of the search; what depends on what is shared."""
+        """An independent copy for a branch of the search; who needs what is shared."""
         twin = Domains(self._problem, self._limits)
-        twin._dependants = self._dependants
+        twin._watchers = self._watchers
         twin.left = self.left.copy()
         twin.must = self.must.copy()
         return twin
@@ -109,18 +109,20 @@ class Domains:
             changed[name] = None
             for index in bits(self.left[name]):
                 for need in self._problem.needs(name, index):
-                    self._dependants.setdefault(need.identifier, set()).add(name)
-                    waiting.append(need.identifier)
+                    watchers = self._watchers.get(need.identifier)
+                    if watchers is None:
+                        watchers = self._watchers[need.identifier] = []
+                        waiting.append(need.identifier)
+                    watchers.append((name, index, need))
 
     def _revise(self, identifier: str, changed: dict[str, None]) -> None:
         """Strike out, among those that depend on this identifier, what now has an unmeetable need."""
-        left = self.left[identifier]
-        for name in sorted(self._dependants.get(identifier, ())):
-            for index in bits(self.left.get(name, 0)):
-                for need in self._problem.needs(name, index):
-                    if need.identifier == identifier and not need.mask & left:
-                        self._lose(name, 1 << index, identifier, need, changed)
-                        break
+        left = self.left
+        here = left[identifier]
+        for name, index, need in self._watchers.get(identifier, ()):
+            if not need.mask & here and left[name] >> index & 1:
+                self._lose(name, 1 << index, identifier, need, changed)
+                here = left[identifier]
 
     def _imply(self, identifier: str, changed: dict[str, None]) -> None:
         """Hold what every remaining candidate of a held package needs."""

@@ -40,7 +40,8 @@ class Universe:
     """A ``Problem`` made of releases and rules.
 
     ``releases`` maps a normalised name to its releases, oldest first, and raises UnknownPackage.
-    ``overrides`` replace every requirement on a package by these.
+    ``overrides`` replace every requirement on a package by these. ``at_hand`` tells whether the releases of a
+    project can be had without asking an index; needs on others show only once a candidate is learned.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Universe:
         releases: Callable[[str], Sequence[Release]],
         policy: Policy,
         overrides: Mapping[str, Sequence[Dependency]] | None = None,
+        at_hand: Callable[[str], bool] = lambda name: True,
     ) -> None:
         self.target = target
         self.matrix = matrix
@@ -58,12 +60,15 @@ class Universe:
         self._releases = releases
         self._sieve = Sieve(target, policy)
         self._overrides = overrides or {}
+        self._at_hand = at_hand
+        self._partial: dict[tuple[str, int], list[Need]] = {}
         self._candidates: dict[str, list[Candidate]] = {}
         self._rejected: dict[str, list[Rejected]] = {}
         self._special: dict[str, int] = {}
         self._masks: dict[tuple[str, str], int] = {}
         self._needs: dict[tuple[str, int], list[Need]] = {}
         self._learned: set[tuple[str, Version]] = set()
+        self._incomplete = False
 
     # What the solver asks.
 
@@ -76,22 +81,33 @@ class Universe:
         if identifier.startswith(EXCLUSION):
             return ()
         key = identifier, index
-        if key not in self._needs:
-            if not self._known(identifier, index):
-                return ()
-            self._needs[key] = list(self._work_out_needs(identifier, index, None))
-        return self._needs[key]
+        found = self._needs.get(key)
+        if found is None:
+            found = self._partial.get(key)
+        return self._look_up(key) if found is None else found
 
     def learn(self, solution: Mapping[str, int]) -> bool:
-        """Ask live indexes what these candidates require; whether any had to be asked."""
-        new = [
-            self.candidates(identifier)[index]
-            for identifier, index in solution.items()
-            if not self._known(identifier, index)
-        ]
-        for candidate in new:
+        """Find out all that these candidates require, asking live indexes; whether that added anything."""
+        new = False
+        for key in solution.items():
+            if key in self._needs or key[0].startswith(EXCLUSION):
+                continue
+            candidate = self.candidates(key[0])[key[1]]
+            before = list(self.needs(*key))
             self._learned.add((candidate.name, candidate.version))
-        return bool(new)
+            self._needs[key] = list(self._work_out_needs(*key, None))
+            new = new or len(self._needs[key]) > len(before)
+        return new
+
+    def _look_up(self, key: tuple[str, int]) -> list[Need]:
+        """Work the needs of a candidate out, as far as that goes without asking an index."""
+        self._incomplete = False
+        found = list(self._work_out_needs(*key, None)) if self._known(*key) else []
+        if self._incomplete or not self._known(*key):
+            self._partial[key] = found
+        else:
+            self._needs[key] = found
+        return found
 
     def anchored(self, names: Iterable[str]) -> Problem:
         """The same universe seen narrowly: of all needs only those on these packages and on virtual ones.
@@ -165,6 +181,15 @@ class Universe:
             found.setdefault(statement.when.name, []).append((number, statement))
         return found
 
+    def _hidden(self, name: str, candidate: Candidate) -> bool:
+        """Whether a need on this package is left out for now, since only an index could tell what it means."""
+        return (
+            name not in self._candidates
+            and (candidate.name, candidate.version) not in self._learned
+            and not is_virtual(name)
+            and not self._at_hand(name)
+        )
+
     def _known(self, identifier: str, index: int) -> bool:
         """Whether a candidate's requirements are at hand, without asking an index."""
         if identifier.startswith(EXCLUSION):
@@ -231,6 +256,9 @@ class Universe:
                 yield Need(name, 0, Unreadable(name, version, self.unreadable[name, version]))
                 return
             if names is not None and dependency.name not in names:
+                continue
+            if self._hidden(dependency.name, candidate):
+                self._incomplete = True
                 continue
             if self.target.holds(dependency.marker, extra) and not (
                 extra and self.target.holds(dependency.marker)
