@@ -15,7 +15,7 @@ from torchlock.errors import DataError
 from torchlock.words import Dependency
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from packaging.version import Version
@@ -140,10 +140,9 @@ class Matrix:
             self._statements[name] = [self._statement(row) for row in self._rows.get(name, ())]
         return self._statements[name]
 
-    def named(self) -> set[str]:
-        """The names that any statement speaks of or forbids."""
-        forbidden = {item[0] for rows in self._rows.values() for row in rows for item in row.get("forbids", ())}
-        return {*self._rows, *forbidden}
+    def forbidden_beside(self, names: Iterable[str]) -> set[str]:
+        """What any statement about one of these packages forbids."""
+        return {item[0] for name in names for row in self._rows.get(name, ()) for item in row.get("forbids", ())}
 
     def speaking_of(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
         """The statements that speak of this release, as it is installed on this target."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.solve.candidates import FAMILY
 from torchlock.solve.complete import solvable
 from torchlock.solve.propagate import Wipeout, propagate
 
@@ -35,9 +36,9 @@ def demands(units: Iterable[Unit]) -> tuple[list[Need], dict[str, int]]:
 
 
 def anchors(universe: Universe, units: Iterable[Unit]) -> Problem:
-    """The universe seen from what the user names and what rules speak of."""
+    """The universe seen from what the user names and the torch family: where nearly all conflicts come from."""
     asked = (need.identifier.partition("[")[0] for unit in units for need in unit.roots)
-    return universe.anchored({*asked, *universe.matrix.named()})
+    return universe.anchored({*asked, *FAMILY, *universe.matrix.forbidden_beside(FAMILY)})
 
 
 def possible(problem: Universe, units: Sequence[Unit]) -> bool:
