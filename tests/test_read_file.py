@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from torchlock.errors import InputError
@@ -54,7 +56,7 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [str(item.origin) for item in read_file("-").requirements] == ["-:1", "base.txt:1"]
 
 
-@pytest.mark.parametrize("name", ["environment.yml", "uv.lock", "Pipfile.lock", "x.json", "x.whl"])
+@pytest.mark.parametrize("name", ["environment.yml", "uv.lock", "Pipfile", "Pipfile.lock", "x.json", "x.whl"])
 def test_files_of_other_tools(name: str) -> None:
     with pytest.raises(InputError, match="by its name"):
         read_file(name)
@@ -202,6 +204,55 @@ def test_requirements_are_read_or_refused(text: str, editable: bool) -> None:
     except InputError:
         return
     assert item.requirement is not None or item.url is not None
+
+
+# What is written is what is read.
+
+
+NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9]{0,5}([_-][a-z0-9]{1,3})?", fullmatch=True)
+VERSIONS = st.sampled_from(["1", "2.0", "2.3.1", "1!2.0rc1", "2.0.post1"])
+CLAUSES = st.builds(str.__add__, st.sampled_from([">=", "<=", "==", "!=", ">", "<", "==="]), VERSIONS)
+SPECIFIERS = st.lists(st.one_of(CLAUSES, st.sampled_from(["~=2.1", "==2.*", "==2.3.1+cu121"])), max_size=3)
+MARKERS = st.sampled_from(["", "python_version<'3.11'", 'sys_platform == "linux" or (os_name != "nt")'])
+HASHES = st.lists(st.sampled_from(["sha256:" + "0a" * 32, "sha512:" + "f" * 128]), unique=True)
+SPACES = st.sampled_from(["", " ", "  ", " \\\n", "\\\r\n\t"])
+GAPS = st.sampled_from([" ", "\t ", " \\\n", " \\\r\n    "])
+ENDS = st.sampled_from(["\n", "\r\n", "\r", "\n\n", "  # a remark\n", "\n# torch==0\n"])
+
+
+@st.composite
+def written_lines(draw: st.DrawFn) -> tuple[str, str, list[str]]:
+    """A line of a file with its end, the requirement in it, its hashes."""
+    extras = draw(st.lists(NAMES, max_size=2, unique=True))
+    specifier, marker, hashes, space = draw(SPECIFIERS), draw(MARKERS), draw(HASHES), draw(SPACES)
+    parts = [draw(NAMES), f"[{','.join(extras)}]" if extras else "", ",".join(specifier)]
+    tail = f" ; {marker}" if marker else ""
+    options = "".join(f"{draw(GAPS)}--hash{draw(st.sampled_from('= '))}{value}" for value in hashes)
+    return f"{space.join(parts)}{tail}{options}{draw(ENDS)}", f"{''.join(parts)}{tail}", hashes
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lines=st.lists(written_lines(), max_size=5))
+def test_lists_of_requirements_come_back(lines: list[tuple[str, str, list[str]]]) -> None:
+    Path("r.txt").write_bytes("".join(line for line, _, _ in lines).encode())
+    inputs = read_file("r.txt")
+    assert [(item.requirement, list(item.hashes)) for item in inputs.requirements] == [
+        (Requirement(text), hashes) for _, text, hashes in lines
+    ]
+    assert inputs.notes == []
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lines=st.lists(written_lines(), max_size=5))
+def test_projects_come_back(lines: list[tuple[str, str, list[str]]]) -> None:
+    texts = [text for _, text, _ in lines]
+    rows = "".join(f"    {json.dumps(text)},\n" for text in texts)
+    Path("pyproject.toml").write_text(f"[project]\ndependencies = [\n{rows}]\n")
+    found = read_file("pyproject.toml").requirements
+    assert [(item.requirement, item.origin.text) for item in found] == [
+        (Requirement(text), text) for text in texts
+    ]
+    assert [texts[(item.origin.line or 0) - 3] for item in found] == texts
 
 
 def test_reading_requirements_imports_little() -> None:

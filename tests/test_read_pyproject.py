@@ -229,6 +229,9 @@ def test_extras_and_groups_that_are_not_there(
         ("[project\n", 1, "not valid TOML"),
         ("[project]\ndependencies = [\n", 2, "not valid TOML"),
         ("x = " + "[" * 5000, None, "not valid TOML"),
+        ("x = " + "9" * 5000, None, "not valid TOML"),
+        ("[project]\nname = 'x'\n\nname = 'y'", 4, "not valid TOML"),
+        ("[project]\nname = '\x00'", 2, "NUL"),
         ("project = 1", 1, "project: is no table"),
         ("[project]\ndependencies = 'torch'", 2, "project.dependencies: is no list"),
         ("[project]\ndependencies = ['numpy',\n 'torch=1']", 3, "'torch=1' is no requirement"),
@@ -245,6 +248,64 @@ def test_refused(text: str, line: int | None, words: str) -> None:
     error = refused(text)
     assert error.line == line
     assert words in error.message
+
+
+WRONG = [
+    "3",
+    "'x'",
+    "true",
+    "[]",
+    "{}",
+    "[3]",
+    "['?']",
+    "[[]]",
+    "[{}]",
+    "{a = 3}",
+    "{a = [3]}",
+    "1979-05-27",
+    "nan",
+]
+TABLES = [
+    *("project", "project.name", "project.dependencies", "project.dynamic", "project.requires-python"),
+    *("project.optional-dependencies", "project.optional-dependencies.a", "dependency-groups"),
+    *("dependency-groups.a", "tool", "tool.uv", "tool.uv.constraint-dependencies"),
+    *("tool.uv.override-dependencies", "tool.setuptools", "tool.setuptools.dynamic", "tool.poetry"),
+    *("tool.setuptools.dynamic.dependencies", "tool.setuptools.dynamic.dependencies.file"),
+    "tool.setuptools.dynamic.optional-dependencies.a",
+]
+
+
+@pytest.mark.parametrize("key", TABLES)
+@pytest.mark.parametrize("first", ["", "project.dynamic = ['dependencies', 'optional-dependencies']\n"])
+def test_values_of_any_type_are_read_or_refused(first: str, key: str) -> None:
+    """Nothing but InputError, which names a line of the file."""
+    for value in WRONG:
+        try:
+            read(f"{first}{key} = {value}\n", "a", groups=("a",))
+        except InputError as error:
+            assert error.line in (None, 1, 2), value
+
+
+@pytest.mark.parametrize(
+    ("item", "words"),
+    [
+        ("3", "3 is no requirement"),
+        ("{include-group = 3}", "is no requirement"),
+        ("{include-group = ['b']}", "is no requirement"),
+        ("{include-group = 'b', x = 1}", "is no requirement"),
+        ("{path = 'x'}", "is no requirement"),
+        ("'torch=1'", "'torch=1' is no requirement"),
+    ],
+)
+def test_items_of_groups(item: str, words: str) -> None:
+    error = refused(f"[dependency-groups]\nb = []\na = [\n  {item},\n]\n", groups=("a",))
+    assert error.line in (3, 4)
+    assert words in error.message
+
+
+def test_groups_nested_without_end() -> None:
+    chain = "".join(f"g{number} = [{{include-group = 'g{number + 1}'}}]\n" for number in range(1500))
+    assert "nested too deeply" in refused(f"[dependency-groups]\n{chain}", groups=("g0",)).message
 
 
 def test_two_groups_of_one_name() -> None:

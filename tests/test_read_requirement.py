@@ -109,10 +109,11 @@ def test_pep_508(text: str, requirement: str) -> None:
             "torch_x-2.3.1-py3-none-any.whl[all]",
             id="wheel with extras and marker",
         ),
-        pytest.param("odd.whl", None, "odd.whl", id="no name of a wheel"),
         pytest.param("./x", None, "./x", id="folder"),
         pytest.param(".", None, ".", id="this folder"),
         pytest.param(".[audio]", None, ".[audio]", id="this folder, extras"),
+        pytest.param("./x;", None, "./x", id="folder, empty marker"),
+        pytest.param("https://example.org/a;b.zip", None, "https://example.org/a;b.zip", id="address, semicolon"),
         pytest.param("../x ; os_name == 'nt'", None, "../x", id="folder, marker"),
         pytest.param("/opt/x", None, "/opt/x", id="absolute"),
         pytest.param("~/x", None, "~/x", id="home"),
@@ -190,6 +191,9 @@ def test_a_folder_that_is_there_is_a_path() -> None:
         ("nowhere/x", "no such folder"),
         ("requirements.txt", "-r requirements.txt"),
         ("requirements-dev.in", "-r requirements-dev.in"),
+        ("odd.whl", "name-version-python-abi-platform.whl"),
+        ("https://example.org/torch-2.3.1.whl", "name-version-python-abi-platform.whl"),
+        ("torch\t--pre", "tab"),
     ],
 )
 def test_what_was_meant(text: str, hint: str) -> None:
@@ -205,6 +209,21 @@ def test_what_was_meant(text: str, hint: str) -> None:
 def test_the_text_at_which_reading_stopped() -> None:
     with pytest.raises(InputError, match=r"^r\.txt:7: 'torch=1\.0' is no requirement: expected .*, at '=1\.0'$"):
         read("torch=1.0")
+
+
+def test_a_line_of_no_end_is_quoted_in_part() -> None:
+    with pytest.raises(InputError) as caught:
+        read("torch " + "1" * 100_000)
+    assert len(str(caught.value)) < 1000
+    assert caught.value.hint is None
+
+
+@pytest.mark.parametrize(
+    "text", ["./x ; python < 3", "https://example.org/x.zip; python < 3", ". ; (", "./x ; os_name"]
+)
+def test_a_wrong_marker_behind_an_address(text: str) -> None:
+    with pytest.raises(InputError, match="is no requirement"):
+        read(text)
 
 
 @pytest.mark.parametrize("text", ["", "==1", "torch; nonsense", "torch[", "a b", "x @ ", "x;" + "(" * 3000, "..."])

@@ -66,10 +66,15 @@ def lines(found: list[Written]) -> list[tuple[int | None, str]]:
         pytest.param("torch \\", [(1, "torch")], id="goes on to the end of the file"),
         pytest.param("\\\n\\\ntorch", [(1, "torch")], id="begins with nothing"),
         pytest.param("a\x0cb\nc", [(1, "a"), (1, "b"), (2, "c")], id="form feed"),
+        pytest.param("torch\t  # no\n  \t# \\\nx#y", [(1, "torch"), (3, "x#y")], id="space before comments"),
     ],
 )
 def test_logical_lines(text: str, expected: list[tuple[int, str]]) -> None:
     assert list(logical_lines(text)) == expected
+
+
+def test_long_runs_of_spaces_are_read_in_no_time() -> None:
+    assert list(logical_lines(f"torch{' ' * 300_000}numpy")) == [(1, f"torch{' ' * 300_000}numpy")]
 
 
 # Left alone.
@@ -182,6 +187,7 @@ def test_options_that_mean_nothing_here(line: str) -> None:
         ("-r base.txt more.txt", "'more.txt'"),
         ("-r base.txt ; os_name == 'nt'", "os_name"),
         ("- torch", "'- torch'"),
+        ("-- -r gone.txt", "'-- -r gone.txt'"),
         ("pytorch", "call it torch"),
     ],
 )
@@ -209,6 +215,7 @@ def test_environment_variables() -> None:
 @pytest.mark.parametrize(
     "line",
     [
+        "torch --hash=${TOKEN}",
         "x = https://${TOKEN}@example.org/x.zip",
         "x @ https://${TOKEN}@example.org/ y",
         "-r https://${TOKEN}@example.org/r.txt",
@@ -296,6 +303,14 @@ def test_a_circle(files: dict[str, str], message: str) -> None:
     assert str(caught.value) == message
 
 
+def test_files_that_include_others_without_end() -> None:
+    for number in range(2000):
+        write(f"{number}.txt", f"-r {number + 1}.txt")
+    for reader in (read_file, read_constraints):
+        with pytest.raises(InputError, match="nested too deeply"):
+            reader("0.txt")
+
+
 # Refused.
 
 
@@ -311,6 +326,9 @@ def test_a_circle(files: dict[str, str], message: str) -> None:
         pytest.param("torch --hash", 1, "--hash needs a value", id="no hash"),
         pytest.param("torch --hash=00", 1, "--hash=00", id="hash without algorithm"),
         pytest.param("torch --hash=md5:00", 1, "--hash=md5:00", id="weak hash"),
+        pytest.param("--hash=md5:00", 1, "--hash=md5:00", id="weak hash of nothing"),
+        pytest.param(f"torch\t--hash={HASH}", 1, "no requirement", id="tab in front of an option"),
+        pytest.param("-i https://example.org\n./x ; python < 3", 2, "no requirement", id="marker of a path"),
         pytest.param("--pre=yes", 1, "--pre takes no value", id="flag with value"),
         pytest.param("--no=x", 1, "--no could be", id="ambiguous"),
         pytest.param("--process-dependency-links", 1, "no option", id="unknown option"),

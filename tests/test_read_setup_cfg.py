@@ -84,6 +84,12 @@ def test_values(value: str, expected: list[tuple[int, str]]) -> None:
     assert lines(read(f"[options]\ninstall_requires = {value}\n")) == expected
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["unix", "windows", "old mac"])
+def test_line_ends(end: str) -> None:
+    Path("setup.cfg").write_bytes(b"\xef\xbb\xbf" + CONFIG.replace("\n", end).encode())
+    assert lines(read_file("setup.cfg")) == OWN
+
+
 def test_files() -> None:
     Path("a.txt").write_text("# a\ntorch\n")
     Path("b.txt").write_text("numpy\n")

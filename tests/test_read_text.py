@@ -52,6 +52,7 @@ def test_decoded(raw: bytes, text: str) -> None:
         pytest.param(b"# coding: undefined\n", None, "undefined", id="an encoding that always fails"),
         pytest.param("torch\n".encode("utf-16-le"), 1, "NUL", id="utf-16 without mark"),
         pytest.param(b"torch\nnum\0py\n", 2, "NUL", id="a NUL"),
+        pytest.param(b"# coding: unicode_escape\n\\ud800", None, "half a character", id="half a pair"),
         pytest.param(codecs.BOM_UTF16_LE + b"t", 1, "utf-16", id="half a character"),
     ],
 )
