@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from torchlock.catalogue import Catalogue
-from torchlock.errors import UnknownPackage
+from torchlock.errors import NetworkError, UnknownPackage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,6 +52,8 @@ class Sources:
         self._report = report
         self._answers: dict[str, Sequence[Release]] = {}
         self._used: dict[str, None] = {}
+        self._file_host: str | None = None
+        self._served_elsewhere = False
 
     def releases(self, name: str) -> Sequence[Release]:
         """The releases of a project, oldest first.
@@ -78,6 +80,31 @@ class Sources:
             TorchlockError: it cannot be had, or only by a build.
         """
         return self._index.metadata(file)
+
+    def address(self, name: str, file: File) -> str:
+        """The absolute address of a project's file; the catalogue holds it relative to the index's file host.
+
+        Raises:
+            UnknownPackage, NetworkError: the index, which alone knows its file host, cannot be asked.
+        """
+        if "://" in file.url:
+            return file.url
+        if self._file_host is None:
+            self._file_host = self._served(name, file).removesuffix(file.url)
+        if self._served_elsewhere:
+            return self._served(name, file)
+        return self._file_host + file.url
+
+    def _served(self, name: str, file: File) -> str:
+        """Where the index serves this file; a mirror may keep it under another path than the public index."""
+        for served in self._index.files(name):
+            if served.filename == file.filename:
+                self._served_elsewhere = not served.url.endswith(file.url)
+                return served.url
+        raise NetworkError(
+            f"nobody tells where {file.filename} lies",
+            hint="run without --offline: pylock.toml holds the addresses of files, which only the index knows",
+        )
 
     @property
     def notes(self) -> list[str]:

@@ -119,18 +119,21 @@ def _preferred(arguments: argparse.Namespace, upgraded: Collection[str]) -> dict
     from torchlock import read
 
     try:
+        if _is_pylock(arguments):
+            return {
+                name: version for name, version in read.read_pylock_pins(arguments.output) if name not in upgraded
+            }
         existing = read.read_file(arguments.output)
     except InputError as error:
         error.hint = "--upgrade makes a new lock without reading the old one"
         raise
-    pins: dict[str, str] = {}
-    for written in existing.requirements:
-        if written.requirement is None or canonicalize_name(written.requirement.name) in upgraded:
-            continue
-        for clause in written.requirement.specifier:
-            if clause.operator == "==":
-                pins[canonicalize_name(written.requirement.name)] = clause.version
-    return pins
+    return {
+        canonicalize_name(written.requirement.name): clause.version
+        for written in existing.requirements
+        if written.requirement is not None and canonicalize_name(written.requirement.name) not in upgraded
+        for clause in written.requirement.specifier
+        if clause.operator == "=="
+    }
 
 
 def _sources(arguments: argparse.Namespace, inputs: Inputs, voice: Voice) -> Sources:
@@ -157,17 +160,9 @@ def _write(
     data_date: str,
     voice: Voice,
 ) -> int:
-    from torchlock.write import lock_json, requirements_txt
+    from torchlock.write import lock_json
 
-    text = requirements_txt.render(
-        result,
-        command=_command(arguments.argv),
-        data_date=data_date,
-        system=system,
-        options=sources.option_lines,
-        hashes=not arguments.no_hashes,
-        annotate=not arguments.no_annotate,
-    )
+    text = _render(result, arguments, sources, system, data_date)
     if arguments.check:
         return _check(text, arguments.output, voice)
     if arguments.output and not arguments.dry_run:
@@ -181,6 +176,31 @@ def _write(
     if arguments.output and not arguments.dry_run:
         voice.say("note", f"{len(result.pins)} packages locked in {arguments.output} for {result.target}")
     return OK
+
+
+def _render(
+    result: Lock, arguments: argparse.Namespace, sources: Sources, system: System | None, data_date: str
+) -> str:
+    from torchlock.write import pylock_toml, requirements_txt
+
+    command = _command(arguments.argv)
+    if _is_pylock(arguments):
+        return pylock_toml.render(result, address=sources.address, command=command, data_date=data_date)
+    return requirements_txt.render(
+        result,
+        command=command,
+        data_date=data_date,
+        system=system,
+        options=sources.option_lines,
+        hashes=not arguments.no_hashes,
+        annotate=not arguments.no_annotate,
+    )
+
+
+def _is_pylock(arguments: argparse.Namespace) -> bool:
+    if arguments.format is None:
+        return bool(re.fullmatch(r"pylock(\.[^.]+)?\.toml", Path(arguments.output or "").name))
+    return bool(arguments.format == "pylock")
 
 
 def _check(text: str, output: str, voice: Voice) -> int:
@@ -205,7 +225,7 @@ def _check(text: str, output: str, voice: Voice) -> int:
 
 def _settled(text: str) -> str:
     """Without the lines that name the command and the program's version, which change nothing."""
-    return re.sub(r"\A# This file was made by torchlock.*\n#     .*\n", "", text.replace("\r\n", "\n"))
+    return re.sub(r"\A# (This file was made by torchlock.*\n#     )?.*\n", "", text.replace("\r\n", "\n"))
 
 
 def _command(argv: list[str]) -> str:

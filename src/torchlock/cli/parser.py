@@ -229,6 +229,12 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write here; its pins are kept as long as they work (default: stdout)",
     )
+    add(
+        "--format",
+        choices=("requirements", "pylock"),
+        help="pip's requirements dialect, or pylock.toml (PEP 751), for which the index must be asked where its "
+        "files lie (default: what the name given with -o says)",
+    )
     add("--no-hashes", action="store_true", help="leave the hashes out")
     add("--no-annotate", action="store_true", help="leave out what asked for each package")
     add("--json", action="store_true", help="describe the solution as JSON on standard output")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from torchlock.words import Written
 
-__all__ = ["merge", "parse_requirement", "read_constraints", "read_file", "read_overrides"]
+__all__ = ["merge", "parse_requirement", "read_constraints", "read_file", "read_overrides", "read_pylock_pins"]
 
 # Dialects of other tools, which would only give puzzling errors in pip's.
 _FOREIGN = {
@@ -103,6 +103,22 @@ def read_overrides(path: str) -> list[Written]:
                 line=written.origin.line,
             )
     return overrides
+
+
+def read_pylock_pins(path: str) -> list[tuple[str, str]]:
+    """The names and versions of a pylock.toml (PEP 751); packages without a version left out.
+
+    Raises:
+        InputError: it is no such file.
+    """
+    from torchlock.read.text import read_bytes
+    from torchlock.read.toml import parse_toml
+
+    packages = parse_toml(read_bytes(path), path).get("packages", [])
+    try:
+        return [(str(item["name"]), str(item["version"])) for item in packages if "version" in item]
+    except (TypeError, KeyError):
+        raise InputError("packages is not the list of tables that PEP 751 says", path=path) from None
 
 
 def merge(*parts: Inputs) -> Inputs:

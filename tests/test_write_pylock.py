@@ -1,0 +1,106 @@
+"""pylock.toml: what packaging reads back is what was locked."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.pylock import Pylock, is_valid_pylock_path
+
+from torchlock import read
+from torchlock.catalogue import Catalogue
+from torchlock.cli.main import main
+from torchlock.errors import InputError, UnknownPackage
+from torchlock.lock import Lock, Options, lock
+from torchlock.matrix import Matrix
+from torchlock.target import Platform, PythonVersion, Target
+from torchlock.words import File, Inputs, Origin
+from torchlock.write import pylock_toml
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+
+def locked(*requests: str, platform: str = "linux-x86_64") -> Lock:
+    catalogue = Catalogue()
+
+    def releases(name: str):
+        found = catalogue.releases(name)
+        if found is None:
+            raise UnknownPackage(name, name)
+        return found
+
+    inputs = Inputs(requirements=[read.parse_requirement(text, Origin(None, None, text)) for text in requests])
+    target = Target(PythonVersion.parse("3.12"), Platform.parse(platform))
+    result = lock(inputs, target, Options(), Matrix(), releases)
+    assert isinstance(result, Lock)
+    return result
+
+
+def address(name: str, file: File) -> str:
+    return f"https://files.example.org/{file.url}"
+
+
+def rendered(result: Lock) -> str:
+    return pylock_toml.render(result, address=address, command="torchlock lock", data_date="2026-11-23")
+
+
+def test_packaging_reads_back_what_was_locked() -> None:
+    result = locked("torchaudio==2.8.0", "soundfile")
+    pylock = Pylock.from_dict(tomllib.loads(rendered(result)))
+    assert [(package.name, str(package.version)) for package in pylock.packages] == [
+        (pin.name, pin.version) for pin in result.pins
+    ]
+    for package, pin in zip(pylock.packages, result.pins, strict=True):
+        assert {wheel.name: wheel.hashes for wheel in package.wheels or ()} == {
+            file.filename: file.hashes for file in pin.files
+        }
+        assert all(wheel.url and wheel.size and wheel.upload_time for wheel in package.wheels or ())
+
+
+@pytest.mark.parametrize(
+    ("platform", "environment"),
+    [
+        ("linux-x86_64", 'sys_platform == "linux" and platform_machine == "x86_64"'),
+        ("macos-arm64", 'sys_platform == "darwin" and platform_machine == "arm64"'),
+        ("windows-amd64", 'sys_platform == "win32" and platform_machine == "AMD64"'),
+    ],
+)
+def test_it_names_the_environment_it_is_for(platform: str, environment: str) -> None:
+    pylock = Pylock.from_dict(tomllib.loads(rendered(locked("torch==2.8.0", platform=platform))))
+    assert [str(marker) for marker in pylock.environments or ()] == [f'python_version == "3.12" and {environment}']
+
+
+def test_markers_are_kept() -> None:
+    text = rendered(locked("torch==2.8.0 ; sys_platform == 'linux'"))
+    torch = next(package for package in Pylock.from_dict(tomllib.loads(text)).packages if package.name == "torch")
+    assert str(torch.marker) == 'sys_platform == "linux"'
+
+
+def test_its_pins_are_read_back(tmp_path: Path) -> None:
+    result = locked("torch==2.8.0")
+    path = tmp_path / "pylock.toml"
+    path.write_text(rendered(result))
+    assert is_valid_pylock_path(path)
+    assert read.read_pylock_pins(str(path)) == [(pin.name, pin.version) for pin in result.pins]
+
+
+@pytest.mark.parametrize("text", ["packages = 3", "packages = [3]", "[[packages]]\nversion = '1'", "packages = ["])
+def test_a_broken_one_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "pylock.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"pylock\.toml"):
+        read.read_pylock_pins(str(path))
+
+
+def test_offline_it_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = ["lock", "torch==2.8.0", "--python", "3.12", "--platform", "linux-x86_64", "-o", "pylock.toml"]
+    assert main([*command, "--offline", "--cache-dir", str(tmp_path / "cache")]) == 2
+    assert "--offline" in capsys.readouterr().err
+    assert not (tmp_path / "pylock.toml").exists()
