@@ -75,6 +75,18 @@ def test_pep_508(text: str, requirement: str) -> None:
             id="named, no space before the marker (as pip)",
         ),
         pytest.param(
+            "x@https://example.org/x.zip;os_name=='nt'",
+            'x @ https://example.org/x.zip ; os_name == "nt"',
+            "https://example.org/x.zip",
+            id="named, no space at all (as pip)",
+        ),
+        pytest.param(
+            "x @ https://example.org/a;b.zip",
+            "x @ https://example.org/a;b.zip",
+            "https://example.org/a;b.zip",
+            id="named, semicolon in the address",
+        ),
+        pytest.param(
             "x @ file:///build/x/work", "x @ file:///build/x/work", "file:///build/x/work", id="as conda freezes"
         ),
         pytest.param("git+https://example.org/x.git", None, "git+https://example.org/x.git", id="git, nameless"),
@@ -95,6 +107,12 @@ def test_pep_508(text: str, requirement: str) -> None:
             "torch==2.3.1+cpu",
             "https://example.org/whl/torch-2.3.1%2Bcpu-cp311-cp311-linux_x86_64.whl#sha256=00",
             id="wheel on the network",
+        ),
+        pytest.param(
+            "git+https://example.org/x.git#egg=x==1.0",
+            "x==1.0",
+            "git+https://example.org/x.git#egg=x==1.0",
+            id="git, name and version in egg",
         ),
         pytest.param("HTTPS://example.org/x.tar.gz", None, "HTTPS://example.org/x.tar.gz", id="archive"),
         pytest.param(
@@ -226,7 +244,20 @@ def test_a_wrong_marker_behind_an_address(text: str) -> None:
         read(text)
 
 
-@pytest.mark.parametrize("text", ["", "==1", "torch; nonsense", "torch[", "a b", "x @ ", "x;" + "(" * 3000, "..."])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "==1",
+        "torch; nonsense",
+        "torch[",
+        "a b",
+        "x @ ",
+        "x;" + "(" * 3000,
+        "...",
+        "git+https://example.org/x#egg=?",
+    ],
+)
 def test_no_requirement(text: str) -> None:
     with pytest.raises(InputError):
         read(text)

@@ -189,13 +189,14 @@ def test_options_that_mean_nothing_here(line: str) -> None:
         ("- torch", "'- torch'"),
         ("-- -r gone.txt", "'-- -r gone.txt'"),
         ("pytorch", "call it torch"),
+        ("--extra-index-url https://example.org/x\n-i https://example.org", "pip forgets the --extra-index-url"),
     ],
 )
 def test_what_pip_passes_over_is_noted(line: str, note: str) -> None:
     write("base.txt", "numpy\n")
     inputs = read(f"\n{line}\n")
     assert len(inputs.notes) == 1
-    assert inputs.notes[0].startswith("r.txt:2: ")
+    assert inputs.notes[0].startswith(f"r.txt:{2 + line.count(chr(10))}: ")
     assert note in inputs.notes[0]
 
 
@@ -335,6 +336,7 @@ def test_files_that_include_others_without_end() -> None:
         pytest.param("-x", 1, "-x is no option", id="unknown short option"),
         pytest.param("torch --upgrade", 1, "no option", id="unknown behind a requirement"),
         pytest.param("-i 'https://example.org", 1, "quotation", id="open quote"),
+        pytest.param("torch -e .", 1, "-e stands at the beginning", id="editable behind a requirement"),
         pytest.param("-e torch==2.0", 1, "only a folder", id="editable without folder"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,10 +21,12 @@ _PATH = re.compile(r"\.{1,2}(?:[/\\\[;\s]|$)|/(?!/)|~/|[A-Za-z]:[/\\]|\\\\")
 # pip's list.
 _ARCHIVE = re.compile(r"\.(?:whl|zip|tar|tgz|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lz|lzma))$", re.IGNORECASE)
 _EXTRAS = re.compile(r"\[[^\]]*\]$")
-_EGG = re.compile(r"[#&]egg=([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(\[[^\]&]*\])?(?:&|$)")
+_EGG = re.compile(r"[#&]egg=([^&]*)")
 # "requirements.txt" is a valid name of a project, but nobody means it.
 _FILE = re.compile(r"requirements?[\w.-]*\.(?:txt|in)$", re.IGNORECASE)
 
+# Besides packaging's own InvalidRequirement, what odd strings and deep parentheses in markers bring about.
+_UNPARSED = (ValueError, SyntaxError, RecursionError)
 # Nobody's requirement is as long as this: such a line is of another kind, and quoted in part.
 _LONG = 500
 
@@ -88,16 +91,14 @@ def _parsed(text: str, origin: Origin) -> Requirement:
     """A PEP 508 requirement; like pip, with an empty marker or none of the space that a URL's marker needs."""
     from packaging.requirements import Requirement
 
+    head, _, marker = text.partition(";")
+    if "@" in head or not marker.strip():
+        # Strictly, all that stands behind an address without a space belongs to the address.
+        with suppress(*_UNPARSED):
+            return Requirement(f"{head} ;{marker}" if marker.strip() else head)
     try:
         return Requirement(text)
-    # Besides its own InvalidRequirement, what odd strings and deep parentheses in markers bring about.
-    except (ValueError, SyntaxError, RecursionError) as error:
-        head, semicolon, marker = text.partition(";")
-        if semicolon:
-            try:
-                return Requirement(f"{head} ;{marker}" if marker.strip() else head)
-            except (ValueError, SyntaxError, RecursionError):
-                pass
+    except _UNPARSED as error:
         raise _invalid(_reason(error, text, origin), origin, hint=_hint(text, origin)) from error
 
 
@@ -158,9 +159,9 @@ def _name_in(location: str, origin: Origin) -> str | None:
     """The project, from ``#egg=``, or with its version from the name of a wheel."""
     egg = _EGG.search(location)
     if egg:
-        return egg[1] + (egg[2] or "")
-    extras = _EXTRAS.search(location)
-    bare = _EXTRAS.sub("", location).partition("#")[0].partition("?")[0]
+        return egg[1]
+    extras = None if _ADDRESS.match(location) else _EXTRAS.search(location)
+    bare = location[: extras.start() if extras else None].partition("#")[0].partition("?")[0]
     if not bare.lower().endswith(".whl"):
         return None
     from urllib.parse import unquote

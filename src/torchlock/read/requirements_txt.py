@@ -168,6 +168,8 @@ class _File:
             return
         options = self._options(behind, line)
         for option in options:
+            if option.name == "--editable":
+                raise self._error(line, f"{line.text!r}: -e stands at the beginning of a line of its own")
             if option.name not in _BEHIND:
                 self._note(
                     line, f"pip takes no account of {option.name} behind a requirement: give it its own line"
@@ -194,6 +196,8 @@ class _File:
         elif name in ("--requirement", "--constraint"):
             self._include(name, value, line)
         elif name == "--index-url":
+            if inputs.extra_index_urls:
+                self._note(line, "pip forgets the --extra-index-url of earlier lines here: put --index-url first")
             inputs.index_url = value
         elif name == "--extra-index-url":
             inputs.extra_index_urls.append(value)
