@@ -209,6 +209,10 @@ def test_a_folder_that_is_there_is_a_path() -> None:
         ("nowhere/x", "no such folder"),
         ("requirements.txt", "-r requirements.txt"),
         ("requirements-dev.in", "-r requirements-dev.in"),
+        ("torch@2.0.1", "torch==2.0.1"),
+        ("torch @ v2.0", "torch==2.0"),
+        ("git@example.org:a/b.git", "git+ssh://git@example.org/a/b.git"),
+        ("git+git@example.org:a/b.git", "git+ssh://git@example.org/a/b.git"),
         ("odd.whl", "name-version-python-abi-platform.whl"),
         ("https://example.org/torch-2.3.1.whl", "name-version-python-abi-platform.whl"),
         ("torch\t--pre", "tab"),
@@ -261,6 +265,12 @@ def test_a_wrong_marker_behind_an_address(text: str) -> None:
 def test_no_requirement(text: str) -> None:
     with pytest.raises(InputError):
         read(text)
+
+
+def test_an_editable_repository_in_the_short_form() -> None:
+    with pytest.raises(InputError) as caught:
+        read("git@example.org:a/b.git", editable=True)
+    assert caught.value.hint == "a repository is written git+ssh://git@example.org/a/b.git"
 
 
 def test_an_index_requirement_cannot_be_editable() -> None:

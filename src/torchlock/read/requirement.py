@@ -52,6 +52,7 @@ _MISTAKES = (
     (r"[<>~]=?\s*[\w.]+\+\w", "a local version (+…) goes with == and != only"),
     (r"[\^]\s*\d", "^ is poetry's; write a range, as in >=2.0,<3"),
     (r"\d\.(?=[\s,;]|$)", "a version does not end with a dot"),
+    (r"^(?:git\+)?(git@[\w.-]+):(.+)", r"a repository is written git+ssh://\1/\2"),
     (r"\t--?[a-z]", "pip takes no tab in front of an option: put a space there"),
     (r"^\[", "a requirements file has no sections"),
     (r"\S#", "a comment needs a space in front of its #"),
@@ -88,6 +89,18 @@ def _is_location(text: str) -> bool:
 
 
 def _parsed(text: str, origin: Origin) -> Requirement:
+    """A requirement whose address, if it has one, can be one: PEP 508 lets any text through."""
+    requirement = _pep_508(text, origin)
+    url = requirement.url or ""
+    if re.fullmatch(r"v?\d+(\.\w+)*", url):
+        hint = f"a pin takes two equals signs: {requirement.name}=={url.removeprefix('v')}"
+        raise _invalid("a version is no address", origin, hint=hint)
+    if re.match(r"git@[\w.-]+:", text):
+        raise _invalid("git's short form of an address is not known here", origin, hint=_hint(text, origin))
+    return requirement
+
+
+def _pep_508(text: str, origin: Origin) -> Requirement:
     """A PEP 508 requirement; like pip, with an empty marker or none of the space that a URL's marker needs."""
     from packaging.requirements import Requirement
 
