@@ -26,13 +26,14 @@ _TAIL = b'\n"files": {'
 class CatalogueRelease:
     """One release of a project as the bundled catalogue holds it (the seam ``solve.Release``)."""
 
-    __slots__ = ("_record", "_table", "live", "name", "unversioned", "version")
+    __slots__ = ("_record", "_table", "name", "version")
+
+    live = False
+    unversioned = False
 
     def __init__(self, table: _Table, version: str, record: dict[str, Any]) -> None:
         self._table = table
         self._record = record
-        self.live = False
-        self.unversioned = False
         self.name: str = table.name
         self.version = version
 
