@@ -123,7 +123,9 @@ def _folder(name: str | None, path: Path, written: Written) -> DirectRelease | N
             source = project
         else:
             source = path / "setup.cfg"
-        stated = (item.requirement for item in read.read_file(str(source)).requirements)
+        asked = re.search(r"\[([^\]]*)\]$", written.url or "")
+        extras = [extra.strip() for extra in asked[1].split(",")] if asked else []
+        stated = (item.requirement for item in read.read_file(str(source), extras=extras).requirements)
         dependencies = [Dependency.from_requirement(item) for item in stated if item is not None]
     except InputError as error:
         problem = f"{written.origin}: what {path} requires is not known without a build ({error.message})"

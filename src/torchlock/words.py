@@ -28,8 +28,8 @@ class Written:
     """One requirement as its author wrote it.
 
     ``requirement`` is the parsed PEP 508 requirement, or None for a bare URL or path whose name is not
-    known from the text; ``url`` then holds the address or path. ``editable`` marks ``-e``. ``hashes``
-    holds ``--hash`` values as ``algorithm:digest``.
+    known from the text; ``url`` then holds the address or path, and ``marker`` what stands behind it.
+    ``editable`` marks ``-e``. ``hashes`` holds ``--hash`` values as ``algorithm:digest``.
     """
 
     requirement: Requirement | None
@@ -37,6 +37,7 @@ class Written:
     url: str | None = None
     editable: bool = False
     hashes: tuple[str, ...] = ()
+    marker: str = ""
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from torchlock import __version__
 from torchlock.cli.main import FOUND, OK
 from torchlock.cli.target import target_of
 from torchlock.errors import InputError
-from torchlock.lock import Conflict, Lock, Options, lock
+from torchlock.lock import Conflict, Lock, Options, Pin, lock
 from torchlock.matrix import Matrix
 from torchlock.words import Inputs, Origin
 
@@ -50,6 +50,9 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
         return FOUND
     for note in [*result.notes, *sources.notes]:
         voice.say("note", note)
+    if not arguments.no_hashes and (bare := [pin.name for pin in result.pins if not _has_hash(pin)]):
+        voice.say("warning", f"{', '.join(bare)}: no hash can be given, so pip refuses the file in its hash mode")
+        voice.say("hint", "lock with --no-hashes, or name a wheel or an archive")
     return _write(result, arguments, inputs, sources, system, matrix.date, voice)
 
 
@@ -176,6 +179,10 @@ def _write(
     if arguments.output and not arguments.dry_run:
         voice.say("note", f"{len(result.pins)} packages locked in {arguments.output} for {result.target}")
     return OK
+
+
+def _has_hash(pin: Pin) -> bool:
+    return bool(pin.files) and all(file.hashes for file in pin.files)
 
 
 def _render(

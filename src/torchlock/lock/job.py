@@ -49,8 +49,12 @@ def lock(
     for written in inputs.overrides:
         dependency = dependency_of(written)
         overrides.setdefault(dependency.name, []).append(dependency)
-    direct = Direct(inputs.requirements, metadata)
-    universe = Universe(target, matrix, direct.before(releases), policy_of(inputs, options), overrides, at_hand)
+    direct = Direct(inputs.requirements, target, metadata)
+
+    def near(name: str) -> bool:
+        return direct.has(name) or at_hand(name)
+
+    universe = Universe(target, matrix, direct.before(releases), policy_of(inputs, options), overrides, near)
     units, notes = units_of(inputs, direct, universe, overrides)
     for unit in units:
         for root in unit.roots:

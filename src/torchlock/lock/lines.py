@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torchlock.lock.results import Options
     from torchlock.solve.candidates import Release
     from torchlock.solve.universe import Universe
+    from torchlock.target import Target
     from torchlock.words import File, Inputs, Written
 
 
@@ -40,7 +41,9 @@ class Direct:
     ``written`` has the line of each project that is known by name; ``notes`` say what is not known.
     """
 
-    def __init__(self, requirements: Sequence[Written], metadata: Callable[[File], str] | None) -> None:
+    def __init__(
+        self, requirements: Sequence[Written], target: Target, metadata: Callable[[File], str] | None
+    ) -> None:
         self.written: dict[str, Written] = {}
         self.notes: list[str] = []
         self._metadata = metadata or _no_metadata
@@ -48,19 +51,24 @@ class Direct:
         self._names: dict[int, str | None] = {}
         for written in requirements:
             if written.url is not None:
-                self._names[id(written)] = self._read(written)
+                applies = target.holds(_marker(written))
+                self._names[id(written)] = self._read(written) if applies else _ELSEWHERE
         self._unnamed = [written for written in requirements if self._names.get(id(written), "") is None]
 
     def before(self, releases: Callable[[str], Sequence[Release]]) -> Callable[[str], Sequence[Release]]:
         """The same source, but for the projects that the user names by address."""
         return lambda name: self._releases.get(name) or releases(name)
 
+    def has(self, name: str) -> bool:
+        """Whether the user names this project by address."""
+        return name in self._releases
+
     def dependency(self, written: Written) -> Dependency | None:
         """What a line requires; None for an address of which not even the name is known."""
         if written.url is None or written.requirement is not None:
             return dependency_of(written)
         name = self._names[id(written)]
-        return None if name is None else Dependency(name)
+        return None if name is None else Dependency(name, marker=_marker(written))
 
     def unnamed_pins(self) -> Iterator[Pin]:
         """What stays in the lock as it was written, unseen by the solver."""
@@ -74,10 +82,23 @@ class Direct:
         if release is None:
             self.notes.append(f"{written.origin}: {written.url} is kept as written; its project is not known")
             return None
+        other = self.written.get(release.name)
+        if other is not None and other.url != written.url:
+            path, line, _ = written.origin
+            raise InputError(f"{release.name} has another address at {other.origin}", path=path, line=line)
         self.notes += [*release.notes, f"{written.origin}: {release.name} is kept as written"]
         self.written[release.name] = written
         self._releases[release.name] = [release]
         return release.name
+
+
+# Stands for the name of what does not apply to the target, which nobody looks into.
+_ELSEWHERE = "(of another target)"
+
+
+def _marker(written: Written) -> str:
+    requirement = written.requirement
+    return written.marker if requirement is None else str(requirement.marker or "")
 
 
 def _no_metadata(file: File) -> str:

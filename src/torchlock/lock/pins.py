@@ -95,7 +95,10 @@ def _hashed(file: File) -> File:
     from urllib.parse import urlsplit
     from urllib.request import url2pathname
 
-    with Path(url2pathname(urlsplit(file.url).path)).open("rb") as content:
+    path = Path(url2pathname(urlsplit(file.url).path))
+    if path.is_dir():
+        return file
+    with path.open("rb") as content:
         digest = hashlib.sha256()
         while block := content.read(1 << 20):
             digest.update(block)

@@ -165,7 +165,8 @@ def _located(text: str, origin: Origin, hashes: tuple[str, ...], editable: bool)
     # A wrong marker is refused even where there is no name to go with it.
     parsed = _parsed(f"{name or 'nameless'} ; {marker}", origin)
     requirement = parsed if name else None
-    return Written(requirement, origin, url=location, editable=editable, hashes=hashes)
+    marker = str(parsed.marker or "")
+    return Written(requirement, origin, url=location, editable=editable, hashes=hashes, marker=marker)
 
 
 def _name_in(location: str, origin: Origin) -> str | None:
