@@ -194,7 +194,12 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         help="forget this pin of the existing output file",
     )
     add("--pre", action="store_true", help="let pre-releases count")
-    add("--prefer", choices=("highest", "lowest"), default="highest", help="default: highest")
+    add(
+        "--prefer",
+        choices=("highest", "lowest"),
+        default="highest",
+        help="lowest: the oldest of what the input names, the rest as new as that allows (default: highest)",
+    )
     add("--exclude-newer", metavar="DATE", help="as if nothing had been uploaded from this day or time on (UTC)")
     add(
         "--allow-sdist",

@@ -117,7 +117,7 @@ def policy_of(inputs: Inputs, options: Options) -> Policy:
         all_pre=options.pre or inputs.pre,
         pre={item.name for item in stated if item.specifier and mentions_prerelease(item.specifier)},
         pinned={item.name for item in stated if item.specifier and is_exact(item.specifier)},
-        lowest=options.lowest,
+        lowest={item.name for item in stated} if options.lowest else (),
         exclude_newer=options.exclude_newer,
     )
 
@@ -133,7 +133,7 @@ def units_of(
         if dependency is None:
             continue
         if not universe.target.holds(dependency.marker):
-            notes.append(f"{written.origin}: {dependency} does not apply to {universe.target}")
+            notes.append(f"{written.origin}: {written.origin.text.strip()} does not apply to {universe.target}")
             continue
         replaced = [
             item for item in overrides.get(dependency.name, (dependency,)) if universe.target.holds(item.marker)

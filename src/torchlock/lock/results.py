@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 class Options:
     """What the user allows and prefers.
 
-    ``preferred`` are the pins of an existing lock that are to be kept, by name; ``upgraded`` names those of its
-    packages that are to be as new as possible.
+    ``lowest`` takes the oldest release of what the user names, to see whether lower bounds hold; what those need
+    stays as new as they allow, since hardly any old release of it was ever tried with them. ``preferred`` are
+    the pins of an existing lock that are to be kept, by name; ``upgraded`` names those of its packages that are
+    to be as new as possible.
     """
 
     pre: bool = False

@@ -100,7 +100,7 @@ class Policy:
     """What the user allows. Names are normalised.
 
     ``pre`` names packages whose pre-releases count like any release (``all_pre``: every package's);
-    ``pinned`` those that the user pins exactly, which may be yanked. ``lowest`` turns the order round.
+    ``pinned`` those that the user pins exactly, which may be yanked. of ``lowest`` the oldest come first.
     ``exclude_newer`` is an ISO 8601 time in UTC.
     """
 
@@ -108,7 +108,7 @@ class Policy:
     all_pre: bool = False
     pre: Collection[str] = ()
     pinned: Collection[str] = ()
-    lowest: bool = False
+    lowest: Collection[str] = ()
     exclude_newer: str | None = None
 
 
@@ -148,7 +148,7 @@ class Sieve:
                 candidates.append(found)
             elif found is not None:
                 rejected.append(found)
-        if not self._policy.lowest:
+        if name not in self._policy.lowest:
             candidates.reverse()
         special = self.special(name, candidates)
         candidates.sort(key=lambda candidate: candidate.version in special)
