@@ -63,6 +63,7 @@ def cases(folder: Path) -> list[Case]:
     ]
     return [
         Case(f"lock {' '.join(REQUEST)}, with hashes", ours, uv, "at most 2x, 60 MiB"),
+        Case("the same, uv told to use its cache alone", ours, [*uv, "--offline"], ""),
         Case("lock torch torchaudio", [*ours[:2], "torch", "torchaudio", *ours[4:]], [], ""),
         Case("--version", ["torchlock", "--version"], ["uv", "--version"], ""),
         Case("lock --help", ["torchlock", "lock", "--help"], ["uv", "pip", "compile", "--help"], ""),
