@@ -13,6 +13,8 @@ from torchlock.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from torchlock.cli.streams import Voice
+
 _LOCK_EPILOG = """\
 examples:
   torchlock lock torchaudio soundfile -o requirements.txt
@@ -126,8 +128,6 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
 
 
 def _lock_parser() -> tuple[argparse.ArgumentParser, Callable[..., int]]:
-    from torchlock.cli.lock import run
-
     parser = _Parser(
         prog="torchlock lock",
         description="Pin and hash what some requirements come to on one target, by metadata and by what metadata "
@@ -142,7 +142,14 @@ def _lock_parser() -> tuple[argparse.ArgumentParser, Callable[..., int]]:
     _add_sources(parser)
     _add_output(parser)
     _add_common(parser)
-    return parser, run
+    return parser, _run_lock
+
+
+def _run_lock(arguments: argparse.Namespace, voice: Voice) -> int:
+    """The command itself is imported when it runs: --help and wrong use need not wait for it."""
+    from torchlock.cli.lock import run
+
+    return run(arguments, voice)
 
 
 def _add_inputs(parser: argparse.ArgumentParser) -> None:
