@@ -137,8 +137,8 @@ class Sieve:
     def sort(self, name: str, releases: Iterable[Release]) -> tuple[list[Candidate], list[Rejected]]:
         """Candidates, best first, and what was rejected, oldest first.
 
-        The order: final releases, newest (or lowest) first; then pre-releases that
-        nobody asked for and yanked ones, which only needs that name them can reach.
+        The order: final releases, newest (or lowest) first; then pre-releases that nobody asked for, so that
+        they are taken only where no final release satisfies all that is needed (PEP 440); then yanked ones.
         """
         candidates: list[Candidate] = []
         rejected: list[Rejected] = []
@@ -150,22 +150,25 @@ class Sieve:
                 rejected.append(found)
         if name not in self._policy.lowest:
             candidates.reverse()
-        special = self.special(name, candidates)
-        candidates.sort(key=lambda candidate: candidate.version in special)
+        yanked, early = self.yanked(name, candidates), self._early(name, candidates)
+        candidates.sort(key=lambda candidate: (candidate.version in yanked, candidate.version in early))
         return candidates, rejected
 
-    def special(self, name: str, candidates: Sequence[Candidate]) -> set[Version]:
-        """The versions that only a need naming them reaches: yanked ones, and pre-releases beside finals."""
-        policy = self._policy
-        yanked = {
+    def yanked(self, name: str, candidates: Sequence[Candidate]) -> set[Version]:
+        """The withdrawn versions, which only an exact pin brings in (PEP 592)."""
+        if name in self._policy.pinned:
+            return set()
+        return {
             candidate.version
             for candidate in candidates
-            if candidate.release and candidate.release.yanked is not None and name not in policy.pinned
+            if candidate.release and candidate.release.yanked is not None
         }
-        pre = {candidate.version for candidate in candidates if candidate.version.is_prerelease}
-        if policy.all_pre or name in policy.pre or len(pre) == len(candidates):
-            pre = set()
-        return yanked | pre
+
+    def _early(self, name: str, candidates: Sequence[Candidate]) -> set[Version]:
+        """The pre-releases that nobody asked for, where there is a final release at all (PEP 440)."""
+        early = {candidate.version for candidate in candidates if candidate.version.is_prerelease}
+        asked = self._policy.all_pre or name in self._policy.pre
+        return set() if asked or len(early) == len(candidates) else early
 
     def _candidate(self, name: str, release: Release) -> Candidate | Rejected | None:
         ranks = release.ranks(self._rank)

@@ -22,7 +22,7 @@ from torchlock.matrix import (
     is_virtual,
     specifier_set,
 )
-from torchlock.solve.candidates import Candidate, Rejected, Sieve, is_exact, mentions_prerelease
+from torchlock.solve.candidates import Candidate, Rejected, Sieve, is_exact
 from torchlock.solve.problem import Need, full
 from torchlock.solve.reasons import Built, Declared, Ruled, SameRelease, Unreadable
 
@@ -64,7 +64,7 @@ class Universe:
         self._partial: dict[tuple[str, int], list[Need]] = {}
         self._candidates: dict[str, list[Candidate]] = {}
         self._rejected: dict[str, list[Rejected]] = {}
-        self._special: dict[str, int] = {}
+        self._yanked: dict[str, int] = {}
         self._masks: dict[tuple[str, str], int] = {}
         self._needs: dict[tuple[str, int], list[Need]] = {}
         self._learned: set[tuple[str, Version]] = set()
@@ -216,12 +216,10 @@ class Universe:
         }
         rejected += [Rejected(str(version), "never", statement.rule) for version, statement in never.items()]
         kept = [candidate for candidate in candidates if candidate.version not in never]
-        special = self._sieve.special(name, candidates)
         self._candidates[name] = kept
         self._rejected[name] = rejected
-        self._special[name] = sum(
-            1 << index for index, candidate in enumerate(kept) if candidate.version in special
-        )
+        yanked = self._sieve.yanked(name, kept)
+        self._yanked[name] = sum(1 << index for index, item in enumerate(kept) if item.version in yanked)
 
     def _virtual(self, name: str) -> Iterable[str]:
         if name == BUILD_CUDA:
@@ -232,16 +230,16 @@ class Universe:
 
     def _work_out_mask(self, name: str, specifier: str) -> int:
         candidates = self.candidates(name)
-        special = self._special.get(name, 0)
+        yanked = self._yanked.get(name, 0)
         if not specifier:
-            return full(len(candidates)) & ~special
+            return full(len(candidates)) & ~yanked
         admitted = specifier_set(specifier)
         mask = 0
         for index, candidate in enumerate(candidates):
             if candidate.unversioned or admitted.contains(candidate.version):
                 mask |= 1 << index
-        if special & mask and not (mentions_prerelease(specifier) or is_exact(specifier)):
-            mask &= ~special
+        if yanked & mask and not is_exact(specifier):
+            mask &= ~yanked
         return mask
 
     def _work_out_needs(self, identifier: str, index: int, names: frozenset[str] | None) -> Iterator[Need]:

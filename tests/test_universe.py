@@ -1,0 +1,159 @@
+"""Candidates of a target: which releases count, and which only where somebody asks for them."""
+
+from __future__ import annotations
+
+import pytest
+
+from torchlock.errors import UnknownPackage
+from torchlock.lock import Conflict, Lock, Options, lock
+from torchlock.matrix import Matrix
+from torchlock.read import parse_requirement
+from torchlock.target import Platform, PythonVersion, Target
+from torchlock.words import Dependency, File, Inputs, Origin
+
+TARGET = Target(PythonVersion.parse("3.11"), Platform.parse("linux-x86_64"))
+MATRIX = Matrix()
+
+
+class Made:
+    """A release written out in a test."""
+
+    live = False
+    unversioned = False
+    date = ""
+
+    def __init__(
+        self,
+        name: str,
+        version: str,
+        *needs: str,
+        tags: tuple[str, ...] = ("py3-none-any",),
+        yanked: str | None = None,
+        sdist: bool = False,
+        python: str = "",
+    ) -> None:
+        self.name, self.version, self.tags, self.yanked, self.has_sdist = name, version, tags, yanked, sdist
+        self.invalid: tuple[str, ...] = ()
+        self._needs = [Dependency.from_requirement(_parsed(need)) for need in needs]
+        self._python = python
+
+    def ranks(self, rank):
+        return [rank(tags) for tags in self.tags]
+
+    def requires_python(self, wheel: int) -> str:
+        return self._python
+
+    def build(self, wheel: int) -> str | None:
+        return None
+
+    def dependencies(self, wheel: int) -> list[Dependency]:
+        return self._needs
+
+    def files(self) -> list[File]:
+        names = [f"{self.name}-{self.version}-{tags}.whl" for tags in self.tags]
+        names += [f"{self.name}-{self.version}.tar.gz"] if self.has_sdist else []
+        return [File(name, name, {"sha256": "0" * 64}) for name in names]
+
+
+def _parsed(text: str):
+    requirement = parse_requirement(text, Origin(None, None, text)).requirement
+    assert requirement is not None
+    return requirement
+
+
+def solve(requests: list[str], releases: list[Made], **options: object) -> dict[str, str] | None:
+    def of(name: str) -> list[Made]:
+        found = [release for release in releases if release.name == name]
+        if not found:
+            raise UnknownPackage(name, name)
+        return found
+
+    inputs = Inputs(requirements=[parse_requirement(text, Origin(None, None, text)) for text in requests])
+    result = lock(inputs, TARGET, Options(**options), MATRIX, of)  # type: ignore[arg-type]
+    if isinstance(result, Conflict):
+        return None
+    assert isinstance(result, Lock)
+    return {pin.name: pin.version for pin in result.pins}
+
+
+ABC = [Made("abc", "1.0"), Made("abc", "2.0"), Made("abc", "3.0rc1"), Made("abc", "1.5", yanked="broken")]
+ABC.sort(key=lambda release: release.version)
+
+CASES = [
+    pytest.param(["abc"], {}, "2.0", id="newest final"),
+    pytest.param(["abc>=2.0"], {}, "2.0", id="no pre-release unasked"),
+    pytest.param(["abc>=3.0rc1"], {}, "3.0rc1", id="a pre-release that is named"),
+    pytest.param(["abc"], {"pre": True}, "3.0rc1", id="--pre"),
+    pytest.param(["abc<2"], {}, "1.0", id="nothing withdrawn"),
+    pytest.param(["abc==1.5"], {}, "1.5", id="withdrawn but pinned"),
+    pytest.param(["abc>=1.1,<2"], {}, None, id="only a withdrawn one is left"),
+    pytest.param(["abc>2.0"], {}, "3.0rc1", id="only a pre-release is left"),
+    pytest.param(["abc>2.0", "abc>=1"], {}, "3.0rc1", id="only a pre-release is left for two lines together"),
+    pytest.param(["abc"], {"lowest": True}, "1.0", id="lowest"),
+]
+
+
+@pytest.mark.parametrize(("requests", "options", "version"), CASES)
+def test_which_releases_count(requests: list[str], options: dict[str, object], version: str | None) -> None:
+    assert solve(requests, ABC, **options) == (None if version is None else {"abc": version})
+
+
+def test_a_project_of_pre_releases_alone_needs_no_asking() -> None:
+    assert solve(["abc"], [Made("abc", "0.1a1"), Made("abc", "0.1a2")]) == {"abc": "0.1a2"}
+
+
+def test_a_release_without_a_wheel_for_the_target_is_none() -> None:
+    windows = Made("abc", "2.0", tags=("cp311-cp311-win_amd64",))
+    assert solve(["abc"], [Made("abc", "1.0"), windows]) == {"abc": "1.0"}
+
+
+def test_requires_python_is_judged_for_the_target() -> None:
+    assert solve(["abc"], [Made("abc", "1.0"), Made("abc", "2.0", python=">=3.12")]) == {"abc": "1.0"}
+
+
+def test_an_sdist_counts_only_when_allowed() -> None:
+    source = Made("abc", "2.0", tags=(), sdist=True)
+    assert solve(["abc"], [Made("abc", "1.0"), source]) == {"abc": "1.0"}
+    assert solve(["abc"], [Made("abc", "1.0"), source], allow_sdist=True) == {"abc": "2.0"}
+
+
+def test_no_sdist_of_the_torch_family_ever_counts() -> None:
+    source = Made("torchcodec", "0.0.1", tags=(), sdist=True)
+    assert solve(["torchcodec"], [source], allow_sdist=True) is None
+
+
+def test_extras_bring_what_they_ask_for_and_share_the_release() -> None:
+    releases = [
+        Made("abc", "1.0", "xyz==1.0 ; extra == 'more'"),
+        Made("abc", "2.0", "xyz==3.0 ; extra == 'more'"),
+        Made("xyz", "1.0"),
+    ]
+    assert solve(["abc"], releases) == {"abc": "2.0"}
+    assert solve(["abc[more]"], releases) == {"abc": "1.0", "xyz": "1.0"}
+    assert solve(["abc[more]", "abc>=2"], releases) is None
+
+
+def test_markers_are_judged_for_the_target() -> None:
+    releases = [
+        Made("abc", "1.0", "winonly ; sys_platform == 'win32'", "xyz ; python_version < '3.12'"),
+        Made("xyz", "1"),
+    ]
+    assert solve(["abc"], releases) == {"abc": "1.0", "xyz": "1"}
+
+
+def test_a_label_satisfies_a_public_pin() -> None:
+    assert solve(["abc==2.0"], [Made("abc", "2.0+cu121")]) == {"abc": "2.0+cu121"}
+
+
+def test_packages_that_need_each_other() -> None:
+    releases = [
+        Made("abc", "1", "xyz==1"),
+        Made("abc", "2", "xyz==2"),
+        Made("xyz", "1", "abc==1"),
+        Made("xyz", "2", "abc==1"),
+    ]
+    assert solve(["abc"], releases) == {"abc": "1", "xyz": "1"}
+
+
+def test_a_need_that_nobody_has_rules_a_release_out() -> None:
+    assert solve(["abc"], [Made("abc", "1"), Made("abc", "2", "nowhere")]) == {"abc": "1"}
