@@ -35,6 +35,8 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     Raises:
         TorchlockError: input that cannot be used, or an index that fails.
     """
+    if arguments.output and Path(arguments.output).is_dir():
+        raise InputError("is a folder, not a file", path=arguments.output)
     if arguments.check and not arguments.output:
         raise InputError("--check compares with a file", hint="name it with -o FILE")
     target, system = target_of(arguments)
@@ -177,7 +179,8 @@ def _write(
     if arguments.json or arguments.dry_run or not arguments.output:
         sys.stdout.write(text)
     if arguments.output and not arguments.dry_run:
-        voice.say("note", f"{len(result.pins)} packages locked in {arguments.output} for {result.target}")
+        count = "1 package" if len(result.pins) == 1 else f"{len(result.pins)} packages"
+        voice.say("note", f"{count} locked in {arguments.output} for {result.target}")
     return OK
 
 

@@ -65,6 +65,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """
     position = next((index for index, word in enumerate(argv) if word in _COMMANDS), None)
     if position is None:
+        word = next((word for word in argv if not word.startswith("-")), None)
+        if word is not None and "-h" not in argv and "--help" not in argv:
+            raise InputError(f"no command is called {word!r}", hint=f"there is: {', '.join(_COMMANDS)}")
         _top().parse_args(argv if argv else ["--help"])
         raise InputError("no command was given", hint="torchlock --help shows what there is")
     parser, run = _COMMANDS[argv[position]]()
