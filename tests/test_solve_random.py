@@ -92,6 +92,21 @@ def test_cyclic_universes_are_solved_exactly_when_they_can_be(seed: int) -> None
 
 
 @pytest.mark.parametrize("seed", range(4))
+def test_a_narrower_view_changes_no_answer(seed: int) -> None:
+    """The same universe with some needs left out, looked at first: only what is impossible anyway may go."""
+    rng = random.Random(3000 + seed)
+    for _ in range(300):
+        universe, roots, limits = random_universe(rng, cyclic=False)
+        narrow = Universe(
+            {
+                name: [[need for need in needs if rng.random() < 0.6] for needs in candidates]
+                for name, candidates in universe.candidates.items()
+            }
+        )
+        assert resolve(universe, roots, limits, narrow) == newest(universe, roots, limits)
+
+
+@pytest.mark.parametrize("seed", range(4))
 def test_propagation_never_strikes_out_part_of_a_solution(seed: int) -> None:
     rng = random.Random(2000 + seed)
     for _ in range(200):

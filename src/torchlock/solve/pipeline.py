@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.solve.complete import newest_first
 from torchlock.solve.problem import straight, violations
-from torchlock.solve.propagate import Wipeout, propagate
+from torchlock.solve.propagate import Wipeout, propagate, shave
 from torchlock.solve.search import search
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ def resolve(
     """
     try:
         if anchored is not None:
-            limits = {**limits, **propagate(anchored, roots, limits).left}
+            domains = propagate(anchored, roots, limits)
+            shave(domains, dict.fromkeys(root.identifier for root in roots))
+            limits = {**limits, **domains.left}
         solution = search(problem, roots, limits, learn=True)
         if solution is not None and straight(problem, roots, limits, solution):
             return solution

@@ -169,3 +169,20 @@ def propagate(problem: Problem, roots: Sequence[Need], limits: Mapping[str, int]
     domains = Domains(problem, limits)
     domains.require(roots)
     return domains
+
+
+def shave(domains: Domains, identifiers: Iterable[str]) -> None:
+    """Strike out the best candidates of packages that must be held, as long as choosing them proves impossible.
+
+    Raises:
+        Wipeout: there is no solution.
+    """
+    for identifier in identifiers:
+        while (left := domains.left[identifier]) & (left - 1):
+            first = left & -left
+            try:
+                domains.copy().choose(identifier, first)
+            except Wipeout:
+                domains.choose(identifier, left & ~first)
+            else:
+                break
