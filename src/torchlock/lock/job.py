@@ -45,10 +45,7 @@ def lock(
         NetworkError: an index failed.
     """
     _check_python(inputs, target)
-    overrides: dict[str, list[Dependency]] = {}
-    for written in inputs.overrides:
-        dependency = dependency_of(written)
-        overrides.setdefault(dependency.name, []).append(dependency)
+    overrides = _overrides(inputs)
     direct = Direct(inputs.requirements, target, metadata)
 
     def near(name: str) -> bool:
@@ -56,10 +53,7 @@ def lock(
 
     universe = Universe(target, matrix, direct.before(releases), policy_of(inputs, options), overrides, near)
     units, notes = units_of(inputs, direct, universe, overrides)
-    for unit in units:
-        for root in unit.roots:
-            if root.identifier in universe.unknown:
-                raise _unknown(universe.unknown[root.identifier], unit)
+    _check_names(units, universe)
     solution = solve_keeping(universe, units, options)
     if solution is None:
         return Conflict(
@@ -90,5 +84,19 @@ def _check_python(inputs: Inputs, target: Target) -> None:
         )
 
 
-def _unknown(error: UnknownPackage, unit: Unit) -> UnknownPackage:
-    return UnknownPackage(error.name, f"{unit.written.origin}: {error.message}", hint=error.hint)
+def _overrides(inputs: Inputs) -> dict[str, list[Dependency]]:
+    overrides: dict[str, list[Dependency]] = {}
+    for written in inputs.overrides:
+        dependency = dependency_of(written)
+        overrides.setdefault(dependency.name, []).append(dependency)
+    return overrides
+
+
+def _check_names(units: Sequence[Unit], universe: Universe) -> None:
+    """A package that the user names and nobody has is a mistake to be told, not a conflict to be explained."""
+    for unit in units:
+        for root in unit.roots:
+            error = universe.unknown.get(root.identifier)
+            if error is not None:
+                message = f"{unit.written.origin}: {error.message}"
+                raise UnknownPackage(error.name, message, hint=error.hint)
