@@ -122,7 +122,7 @@ def test_a_cpu_torch_with_the_public_torchaudio_fails_as_we_say(
 def test_uv_accepts_the_lock_as_pylock(venv: Path) -> None:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     assert main(["lock", "torchaudio==2.11.0", "soundfile", "--python", version, "-o", "pylock.toml"]) == 0
-    result = run("uv", "pip", "install", "--dry-run", "-r", "pylock.toml", "--python", python(venv))
+    result = run("uv", "pip", "install", "--dry-run", "--reinstall", "-r", "pylock.toml", "--python", python(venv))
     assert result.returncode == 0, result.stderr
     pins = Path("pylock.toml").read_text().count("[[packages]]")
-    assert f"Would install {pins} packages" in result.stderr or f"Would download {pins} packages" in result.stderr
+    assert f"Would install {pins} packages" in result.stderr
