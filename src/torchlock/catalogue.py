@@ -166,11 +166,7 @@ class Catalogue:
             DataError: the project's file is damaged.
         """
         if name not in self._tables:
-            path = self._root / f"{name}.json"
-            try:
-                self._tables[name] = _Table(path)
-            except FileNotFoundError:
-                self._tables[name] = None
+            self._tables[name] = _Table(self._root / f"{name}.json") if self.holds(name) else None
         table = self._tables[name]
         return None if table is None else table.releases
 
@@ -184,4 +180,6 @@ class Catalogue:
 
     def names(self) -> list[str]:
         """The normalised names of all projects held, sorted."""
-        return sorted(path.stem for path in self._root.glob("*.json"))
+        return sorted(
+            path.name.removesuffix(".json") for path in self._root.iterdir() if path.name.endswith(".json")
+        )

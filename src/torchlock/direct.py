@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torchlock.words import Written
 
 UNKNOWN_VERSION = "0"
+_EXTRAS = re.compile(r"\[([^\]]*)\]$")
 
 
 class DirectRelease:
@@ -43,12 +44,19 @@ class DirectRelease:
         self.notes: list[str] = []
         self._file = file
         self._dependencies = dependencies
+        self._requires_python = ""
 
     def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
         return [rank(tags) for tags in self.tags]
 
+    def declare(self, dependencies: list[Dependency], requires_python: str, extras: Sequence[str]) -> None:
+        """Take in what the file declares, its extras asked for counted as plain requirements."""
+        self._requires_python = requires_python
+        own = [Dependency(self.name, extras=tuple(extras))] if extras else []
+        self._dependencies = dependencies + own
+
     def requires_python(self, wheel: int) -> str:
-        return ""
+        return self._requires_python
 
     def build(self, wheel: int) -> str | None:
         label = self.version.partition("+")[2].partition(".")[0]
@@ -67,26 +75,25 @@ def read_direct(written: Written, metadata: Callable[[File], str]) -> DirectRele
     ``metadata`` gives the METADATA text of a file, and raises TorchlockError where that cannot be had.
 
     Raises:
-        InputError: a path that is not there.
+        InputError: a path that is not there, or a wheel that is none.
     """
     address = written.url or ""
     path = _local_path(address, written)
     name = None if written.requirement is None else written.requirement.name
     if path is not None and path.is_dir():
         return _folder(name, path, written)
-    filename = unquote(re.split(r"[/\\]", address.partition("#")[0].partition("?")[0])[-1])
-    file = File(
-        filename, path.resolve().as_uri() if path else address.partition("#")[0], _hashes(address, written)
-    )
+    bare = _EXTRAS.sub("", address.partition("#")[0])
+    filename = path.name if path else unquote(re.split(r"[/\\]", bare.partition("?")[0])[-1])
+    file = File(filename, path.resolve().as_uri() if path else bare, _hashes(address, written))
     return _archive(name, file, written, metadata)
 
 
 def _local_path(address: str, written: Written) -> Path | None:
-    bare = re.sub(r"\[[^\]]*\]$", "", address.partition("#")[0])
+    bare = _EXTRAS.sub("", address.partition("#")[0])
     if bare.startswith("file:"):
         from urllib.request import url2pathname
 
-        path = Path(url2pathname(urlsplit(bare).path))
+        path = Path(url2pathname(urlsplit(bare).path if bare.startswith("file:/") else bare[len("file:") :]))
     elif re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", bare):
         return None
     else:
@@ -123,9 +130,10 @@ def _folder(name: str | None, path: Path, written: Written) -> DirectRelease | N
             source = project
         else:
             source = path / "setup.cfg"
-        asked = re.search(r"\[([^\]]*)\]$", written.url or "")
-        extras = [extra.strip() for extra in asked[1].split(",")] if asked else []
-        stated = (item.requirement for item in read.read_file(str(source), extras=extras).requirements)
+        extras = [*_extras_of(written), *(written.requirement.extras if written.requirement else ())]
+        stated = [item.requirement for item in read.read_file(str(source)).requirements]
+        dependencies = [Dependency.from_requirement(item) for item in stated if item is not None]
+        stated = [item.requirement for item in read.read_file(str(source), extras=extras).requirements]
         dependencies = [Dependency.from_requirement(item) for item in stated if item is not None]
     except InputError as error:
         problem = f"{written.origin}: what {path} requires is not known without a build ({error.message})"
@@ -138,29 +146,56 @@ def _folder(name: str | None, path: Path, written: Written) -> DirectRelease | N
     return release
 
 
+def _extras_of(written: Written) -> list[str]:
+    """The extras in brackets behind a path."""
+    asked = _EXTRAS.search((written.url or "").partition("#")[0])
+    return sorted({_normal(extra.strip()) for extra in asked[1].split(",") if extra.strip()}) if asked else []
+
+
 def _archive(
     name: str | None, file: File, written: Written, metadata: Callable[[File], str]
 ) -> DirectRelease | None:
     from torchlock.index import filenames
-    from torchlock.index.core_metadata import parse_metadata
 
     parsed = filenames.parse(file.filename)
     if parsed is not None:
-        name = name or parsed[0]
+        if name is not None and _normal(name) != parsed[0]:
+            raise _wrong(written, f"{file.filename} is a file of {parsed[0]}, not of {name}")
+        name = parsed[0]
     if name is None:
         return None
-    version = str(parsed[1]) if parsed else ""
-    dependencies: list[Dependency] = []
-    problem = "a repository" if re.match(r"(git|hg|svn|bzr)\+", written.url or "") else ""
-    if not problem:
-        try:
-            dependencies = parse_metadata(metadata(file)).dependencies
-        except TorchlockError as error:
-            problem = error.message
-    release = DirectRelease(_normal(name), file, dependencies, version=version)
+    release = DirectRelease(_normal(name), file, [], version=str(parsed[1]) if parsed else "")
+    if re.match(r"(git|hg|svn|bzr)\+", written.url or ""):
+        problem = "a repository"
+    else:
+        problem = _declare(release, file, written, metadata)
     if problem:
         release.notes.append(f"{written.origin}: what {name} requires is not known without a build ({problem})")
     return release
+
+
+def _declare(release: DirectRelease, file: File, written: Written, metadata: Callable[[File], str]) -> str:
+    """Give the release what its file declares; what kept that from being read, or an empty string.
+
+    Raises:
+        InputError: a wheel of this machine is damaged.
+    """
+    from torchlock.index.core_metadata import parse_metadata
+
+    try:
+        declared = parse_metadata(metadata(file))
+    except TorchlockError as error:
+        if file.url.startswith("file:") and file.filename.endswith(".whl"):
+            raise _wrong(written, f"{file.filename} is no wheel that can be read ({error.message})") from error
+        return error.message
+    if declared.invalid:
+        raise _wrong(written, f"{file.filename} declares what no installer can read: {declared.invalid[0]}")
+    release.declare(declared.dependencies, declared.requires_python, _extras_of(written))
+    return ""
+
+
+def _wrong(written: Written, message: str) -> InputError:
+    return InputError(message, path=written.origin.path, line=written.origin.line)
 
 
 def _normal(name: str) -> str:

@@ -17,6 +17,7 @@ from torchlock.solve.core import Unit, demands, guilty
 from torchlock.solve.problem import bits, full
 from torchlock.solve.propagate import Domains, Loss, Wipeout
 from torchlock.solve.reasons import Asked, Built, Declared, Ruled, Unreadable
+from torchlock.words import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -62,6 +63,11 @@ class _Teller:
             if all(not need.mask for need in unit.roots) and all(not mask for _, mask in unit.limits):
                 yield from self._absent(dependency)
                 return
+        names = {dependency_of(unit.written).name for unit in self._units}
+        if len(names) == 1 and len(self._units) > 1:
+            asked = " and ".join(spelled(dependency_of(unit.written).specifier) for unit in self._units)
+            yield f"no {names.pop()} that installs here satisfies {asked} together"
+            return
         roots, limits = demands(self._units)
         domains = Domains(self._universe, limits)
         domains.trace()
@@ -76,9 +82,11 @@ class _Teller:
 
     def _nothing_left(self, identifier: str) -> Iterator[str]:
         name = identifier.partition("[")[0]
-        if name in self._universe.unknown:
+        if name.startswith(EXCLUSION):
+            yield "so one of the two has to give way"
+        elif name in self._universe.unknown:
             yield self._universe.unknown[name].message
-        elif not name.startswith(EXCLUSION) and not self._universe.candidates(name):
+        elif not self._universe.candidates(name):
             from torchlock.words import Dependency
 
             yield from self._absent(Dependency(name))
@@ -98,7 +106,7 @@ class _Teller:
 
     def _sentences(self, loss: Loss, domains: Domains) -> Iterator[str]:
         cause = loss.cause
-        if cause is None or isinstance(cause.reason, Asked) or loss.identifier.startswith(EXCLUSION):
+        if cause is None or isinstance(cause.reason, Asked):
             return
         if cause.reason is not None:  # a candidate lost because one of its needs cannot be met
             yield from self._unmeetable(loss)
@@ -189,7 +197,7 @@ class _Teller:
             reasons.setdefault(item.why, []).append(item)
         for why, items in reasons.items():
             newest = items[-1]
-            versions = _versions(item.version for item in items)
+            versions = _counted(item.version for item in items)
             if why == "wheel":
                 yield f"{name} {versions}: no wheel for {target}{self._wheels_of(name, newest.version)}"
             elif why == "python":
@@ -267,6 +275,12 @@ def _versions(versions: Iterable[str]) -> str:
     """``2.0.1``, ``2.0.1, 2.0.2`` or ``2.0.1 to 2.10.0``."""
     known = sorted(set(versions), key=lambda text: Version(text.rstrip("t")))
     return ", ".join(known) if len(known) <= 3 else f"{known[0]} to {known[-1]}"
+
+
+def _counted(versions: Iterable[str]) -> str:
+    """As ``_versions``, but for releases between which others may lie that are not meant."""
+    known = list(versions)
+    return _versions(known) if len(known) <= 3 else f"{len(known)} releases from {_versions(known)}"
 
 
 def _python(tags: str) -> str:

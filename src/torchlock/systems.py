@@ -31,6 +31,7 @@ class System:
     libc: str
     install: str
     libraries: Mapping[str, Library]
+    platforms: tuple[str, ...] = ()
 
     def command(self, packages: Sequence[str]) -> str:
         """The line that installs these packages there."""
@@ -51,7 +52,8 @@ def load(identifier: str, path: Path | None = None) -> System:
         name: Library(item.get("version", ""), tuple(item.get("packages", ())), item.get("note", ""))
         for name, item in row.get("library", {}).items()
     }
-    return System(identifier, row["title"], row.get("libc", ""), row.get("install", ""), libraries)
+    platforms = tuple(row.get("platforms", ()))
+    return System(identifier, row["title"], row.get("libc", ""), row.get("install", ""), libraries, platforms)
 
 
 def of_host() -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -111,6 +112,18 @@ class Dependency(NamedTuple):
     def __str__(self) -> str:
         extras = f"[{','.join(self.extras)}]" if self.extras else ""
         return f"{self.name}{extras}{spelled(self.specifier)}" + (f" ; {self.marker}" if self.marker else "")
+
+
+def without_credentials(text: str) -> str:
+    """The text with nothing but stars between ``://`` and ``@`` of the addresses in it, but for git's own name."""
+    return re.sub(r"(\w://)(?!git@)[^/\s@]+@", r"\1***@", text)
+
+
+def one_line(text: str) -> str:
+    """The text without anything that could end its line or speak to a terminal."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
 
 
 _BOUNDS = ("===", "==", "~=", ">=", ">", "!=", "<=", "<")

@@ -10,6 +10,9 @@ def entry() -> None:
     """The console script: run, and leave with the exit code of the contract."""
     # One short run makes much that lives to its end: looking for garbage in it costs a tenth of the time.
     gc.set_threshold(200_000, 50, 100)
-    from torchlock.cli.main import main
+    try:
+        from torchlock.cli.main import main
 
-    sys.exit(main(sys.argv[1:]))
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)

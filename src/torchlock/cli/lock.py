@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
@@ -14,7 +15,7 @@ from torchlock.cli.target import target_of
 from torchlock.errors import InputError
 from torchlock.lock import Conflict, Lock, Options, Pin, lock
 from torchlock.matrix import Matrix
-from torchlock.words import Inputs, Origin
+from torchlock.words import Inputs, Origin, one_line
 
 if TYPE_CHECKING:
     import argparse
@@ -35,12 +36,15 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     Raises:
         TorchlockError: input that cannot be used, or an index that fails.
     """
+    if arguments.output == "-":
+        arguments.output = None
     if arguments.output and Path(arguments.output).is_dir():
         raise InputError("is a folder, not a file", path=arguments.output)
     if arguments.check and not arguments.output:
         raise InputError("--check compares with a file", hint="name it with -o FILE")
     target, system = target_of(arguments)
     inputs = _inputs(arguments)
+    _spare_inputs(arguments, inputs)
     for note in inputs.notes:
         voice.say("note", note)
     matrix = Matrix()
@@ -86,6 +90,24 @@ def _inputs(arguments: argparse.Namespace) -> Inputs:
     return inputs
 
 
+def _spare_inputs(arguments: argparse.Namespace, inputs: Inputs) -> None:
+    """Refuse to write a lock over what it is made from.
+
+    Raises:
+        InputError: the output is one of the inputs, or of a kind that only ever is an input.
+    """
+    if not arguments.output:
+        return
+    output = Path(arguments.output)
+    written = [*inputs.requirements, *inputs.constraints, *inputs.overrides]
+    read_from = {item.origin.path for item in written if item.origin.path not in (None, "-")}
+    read_from |= {*arguments.files, *arguments.constraints, *arguments.overrides} - {"-"}
+    same = any(path and os.path.realpath(path) == os.path.realpath(output) for path in read_from)
+    if same or output.name in ("pyproject.toml", "setup.cfg") or output.suffix == ".py":
+        what = "is an input as well" if same else "is no place for a lock"
+        raise InputError(what, path=arguments.output, hint="name another file with -o, like requirements.txt")
+
+
 def _options(arguments: argparse.Namespace) -> Options:
     from packaging.utils import canonicalize_name
 
@@ -117,7 +139,7 @@ def _moment(text: str | None) -> str | None:
 
 def _preferred(arguments: argparse.Namespace, upgraded: Collection[str]) -> dict[str, str]:
     """The pins of the existing output file that the user wants kept."""
-    if arguments.upgrade or not arguments.output or not Path(arguments.output).exists():
+    if arguments.upgrade or not arguments.output or not Path(arguments.output).is_file():
         return {}
     from packaging.utils import canonicalize_name
 
@@ -218,7 +240,7 @@ def _check(text: str, output: str, voice: Voice) -> int:
 
     from torchlock.read.text import read_text
 
-    old = read_text(output) if Path(output).exists() else ""
+    old = read_text(output) if Path(output).is_file() else ""
     if _settled(old) == _settled(text):
         return OK
     lines = unified_diff(
@@ -250,7 +272,7 @@ def _command(argv: list[str]) -> str:
             skip = "=" not in word
         elif word not in _TRANSIENT:
             kept.append(re.sub(r"(https?://)[^/@\s]*@", r"\1", word))
-    return shlex.join(["torchlock", *kept])
+    return one_line(shlex.join(["torchlock", *kept]))
 
 
 def _report(conflict: Conflict, voice: Voice) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -20,17 +21,18 @@ def main(argv: Sequence[str]) -> int:
     0 done; 1 no solution, or a finding of severity error; 2 wrong use or unreadable input; 3 a bug of ours;
     130 interrupted.
     """
-    if list(argv) in (["--version"], ["-V"]):
-        from torchlock import __version__
-
-        print(f"torchlock {__version__}")
-        return OK
+    _ready_streams()
     from torchlock.cli.parser import parse
     from torchlock.cli.streams import Voice
     from torchlock.errors import TorchlockError
 
     voice = Voice()
     try:
+        if list(argv) in (["--version"], ["-V"]):
+            from torchlock import __version__
+
+            print(f"torchlock {__version__}", flush=True)
+            return OK
         arguments = parse(argv)
         voice = Voice(color=arguments.color, quiet=arguments.quiet, verbose=arguments.verbose)
         code: int = arguments.run(arguments, voice)
@@ -50,6 +52,16 @@ def main(argv: Sequence[str]) -> int:
     except Exception:
         return _bug(argv, voice)
     return code
+
+
+def _ready_streams() -> None:
+    """Streams that take any text: what their encoding lacks is escaped, a closed one swallows all."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, io.StringIO())
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _unusable(error: Exception, voice: Voice) -> int:

@@ -294,11 +294,14 @@ def _configured() -> dict[str, Any]:
         raw = Path(_PROJECT).read_bytes()
     except OSError:
         return {}
-    if b"tool.torchlock" not in raw:
+    if b"torchlock" not in raw:
         return {}
     from torchlock.read.toml import parse_toml
 
-    table = parse_toml(raw, _PROJECT).get("tool", {}).get("torchlock", {})
+    tools = parse_toml(raw, _PROJECT).get("tool", {})
+    table = tools.get("torchlock", {}) if isinstance(tools, dict) else {}
+    if not isinstance(table, dict):
+        raise InputError("[tool.torchlock] is no table", path=_PROJECT)
     return {str(name).replace("_", "-"): value for name, value in table.items()}
 
 
@@ -312,6 +315,8 @@ def _value(action: argparse.Action, value: Any, where: str) -> Any:
         return known
     if isinstance(action.default, list):
         return [str(item) for item in value] if isinstance(value, list) else str(value).split()
+    if isinstance(value, (list, dict)):
+        raise InputError(f"{where}: {value!r} is no single value")
     if action.choices is not None and value not in action.choices:
         raise InputError(f"{where}: {value!r} is none of {', '.join(action.choices)}")
     return str(value)

@@ -6,6 +6,8 @@ import os
 import sys
 import time
 
+from torchlock.words import one_line, without_credentials
+
 _CODES = {"error": "1;31", "warning": "1;33", "note": "1;36", "hint": "1;32", "bold": "1"}
 _BLINK = 0.4  # seconds of work before progress is worth a line
 
@@ -57,8 +59,5 @@ class Voice:
 
 
 def _neutral(text: str) -> str:
-    """Without control characters, so that no file name or index can speak to the terminal."""
-    return "".join(
-        character if character in "\n\t" or character.isprintable() else f"\\x{ord(character):02x}"
-        for character in text
-    )
+    """Without credentials, and without control characters: no file name or index can speak to the terminal."""
+    return "\n".join(one_line(line.replace("\t", " ")) for line in without_credentials(text).split("\n"))

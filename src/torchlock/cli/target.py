@@ -39,7 +39,11 @@ def target_of(arguments: argparse.Namespace) -> tuple[Target, System | None]:
     libraries: dict[str, str | None] = {}
     if system is not None:
         libraries.update((name, library.version) for name, library in system.libraries.items() if library.version)
-        if arguments.platform in ("linux-x86_64", "linux-aarch64"):
+        if system.platforms and platform.system not in system.platforms:
+            raise InputError(f"--system {system.id}: {system.title} does not run on {platform}")
+        if arguments.platform in ("linux-x86_64", "linux-aarch64") or (
+            arguments.platform == "host" and arguments.system != "host"
+        ):
             platform = _with_libc(platform, system.libc)
     stated = _stated(arguments.system_lib)
     libraries.update(stated)

@@ -58,4 +58,4 @@ def given_way(preferred: Mapping[str, str], chosen: Mapping[str, Candidate]) -> 
     """Notes on the pins that did not hold."""
     for name, version in preferred.items():
         if name in chosen and str(chosen[name].version) != version:
-            yield f"{name}=={version} of the existing lock no longer works; now {chosen[name].version}"
+            yield f"{name}=={version} of the existing lock gave way; now {chosen[name].version}"

@@ -9,7 +9,7 @@ from torchlock.lock.results import Pin
 from torchlock.solve.candidates import Policy, is_exact, mentions_prerelease
 from torchlock.solve.core import Unit
 from torchlock.solve.reasons import Asked
-from torchlock.words import Dependency
+from torchlock.words import Dependency, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -150,4 +150,4 @@ def units_of(
 
 def asked_by(written: Written) -> str:
     """Who wrote a line, as annotations name it."""
-    return "the command line" if written.origin.path is None else f"-r {written.origin.path}"
+    return "the command line" if written.origin.path is None else one_line(f"-r {written.origin.path}")

@@ -91,6 +91,8 @@ def _is_location(text: str) -> bool:
 def _parsed(text: str, origin: Origin) -> Requirement:
     """A requirement whose address, if it has one, can be one: PEP 508 lets any text through."""
     requirement = _pep_508(text, origin)
+    if re.search(r"\d{500}", str(requirement.specifier)):
+        raise _invalid("no version has a number this long", origin, hint=None)
     url = requirement.url or ""
     if re.fullmatch(r"v?\d+(\.\w+)*", url):
         hint = f"a pin takes two equals signs: {requirement.name}=={url.removeprefix('v')}"

@@ -17,22 +17,27 @@ def write_text(path: str, text: str) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    target = Path(path).resolve()
+    content = text.encode(errors="backslashreplace")
     temporary: Path | None = None
     try:
+        target = Path(path).resolve()
+        if target.exists() and not target.is_file():  # a device or a pipe: nothing to lose, nothing to replace
+            target.write_bytes(content)
+            return
         # tempfile would find a name as well, but importing it costs 8 ms, a tenth of a whole run.
         temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         with temporary.open("xb") as file:
-            file.write(text.encode())
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         temporary.chmod(_mode(target))
         temporary.replace(target)
-    except OSError as error:
+    except (OSError, RuntimeError, ValueError) as error:
+        raise InputError(f"cannot be written ({getattr(error, 'strerror', None) or error})", path=path) from error
+    finally:
         if temporary is not None:
             with contextlib.suppress(OSError):
                 temporary.unlink()
-        raise InputError(f"cannot be written ({error.strerror or error})", path=path) from error
 
 
 def _mode(target: Path) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from torchlock.words import without_credentials
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -31,7 +33,6 @@ def render(lock: Lock, *, indexes: Sequence[str], data_date: str, version: str) 
                 "notes": list(lock.notes),
             },
             indent=2,
-            ensure_ascii=False,
         )
         + "\n"
     )
@@ -48,7 +49,11 @@ def _package(pin: Pin) -> dict[str, Any]:
         "required_by": list(dict.fromkeys([*pin.required_by, *(package for package, _ in pin.rules)])),
         "rules": list(dict.fromkeys(rule for _, rule in pin.rules)),
         "files": [
-            {"filename": file.filename, "url": file.url, "hashes": dict(sorted(file.hashes.items()))}
+            {
+                "filename": file.filename,
+                "url": without_credentials(file.url),
+                "hashes": dict(sorted(file.hashes.items())),
+            }
             for file in sorted(pin.files)
         ],
     }

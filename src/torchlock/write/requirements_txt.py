@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock import __version__
+from torchlock.words import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,7 +54,7 @@ def _entry(pin: Pin, *, hashes: bool, annotate: bool) -> Iterator[str]:
 
 def _requirement(pin: Pin) -> str:
     if pin.written is not None:
-        return pin.written.origin.text.strip()
+        return one_line(pin.written.origin.text.strip())
     extras = f"[{','.join(pin.extras)}]" if pin.extras else ""
     return f"{pin.name}{extras}=={pin.version}" + (f" ; {pin.marker}" if pin.marker else "")
 
