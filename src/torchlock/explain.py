@@ -128,7 +128,7 @@ class _Teller:
             self.cited[reason.statement] = None
             rule = reason.statement.rule
             yield (
-                f"{name} {versions}: each needs another {_called(reason.dependency.name)} "
+                f"{_called(name)} {versions}: each needs another {_called(reason.dependency.name)} "
                 f"({rule}: {self._universe.matrix.title(rule)})"
             )
         else:
@@ -233,7 +233,7 @@ class _Teller:
 
 _WHY = {
     "yanked": "withdrawn by its publisher",
-    "newer": "uploaded after the date of --exclude-newer ({detail})",
+    "newer": "uploaded on {detail}, after --exclude-newer",
     "unreadable": "declares a requirement that no installer can read ({detail})",
     "sdist": "only a source distribution, which needs --allow-sdist",
 }
@@ -261,6 +261,8 @@ def _called(name: str) -> str:
     """What a package is called in a sentence."""
     if name == BUILD_CUDA:
         return "CUDA build of torch"
+    if name == f"{HOST_PREFIX}cuda-driver":
+        return "NVIDIA driver"
     return name.removeprefix(HOST_PREFIX)
 
 

@@ -15,7 +15,7 @@ from torchlock.cli.target import target_of
 from torchlock.errors import InputError
 from torchlock.lock import Conflict, Lock, Options, Pin, lock
 from torchlock.matrix import Matrix
-from torchlock.words import Inputs, Origin, one_line
+from torchlock.words import Inputs, Origin, one_line, without_credentials
 
 if TYPE_CHECKING:
     import argparse
@@ -56,6 +56,8 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
         return FOUND
     for note in [*result.notes, *sources.notes]:
         voice.say("note", note)
+    if any(pin.written and pin.written.url != without_credentials(pin.written.url or "") for pin in result.pins):
+        voice.say("warning", "the lock holds the credentials of an address, as its line was written")
     if not arguments.no_hashes and (bare := [pin.name for pin in result.pins if not _has_hash(pin)]):
         voice.say("warning", f"{', '.join(bare)}: no hash can be given, so pip refuses the file in its hash mode")
         voice.say("hint", "lock with --no-hashes, or name a wheel or an archive")
@@ -112,6 +114,8 @@ def _options(arguments: argparse.Namespace) -> Options:
     from packaging.utils import canonicalize_name
 
     upgraded = {canonicalize_name(name) for name in arguments.upgrade_packages}
+    if wrong := [name for name in arguments.upgrade_packages if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name)]:
+        raise InputError(f"--upgrade-package: {wrong[0]!r} is no name", hint="a version belongs into the input")
     return Options(
         pre=arguments.pre,
         allow_sdist=arguments.allow_sdist,
@@ -288,6 +292,8 @@ def _report(conflict: Conflict, voice: Voice) -> None:
     voice.say("error", f"{headline}: these cannot stand together" if len(units) > 1 else f"{headline}")
     for unit in units:
         voice.line(f"  {unit.written.origin}: {unit.written.origin.text.strip()}")
+    for written in conflict.overrides:
+        voice.line(f"  {written.origin}: {written.origin.text.strip()} (override)")
     voice.line("because")
     for number, step in enumerate(explanation.steps, 1):
         voice.line(f"  {number}. {step}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.errors import NetworkError
 from torchlock.index import filenames
 from torchlock.index.core_metadata import CoreMetadata, parse_metadata
 
@@ -45,7 +46,10 @@ class IndexRelease:
             NetworkError: the metadata cannot be had.
         """
         if file.url not in self._declared:
-            self._declared[file.url] = parse_metadata(self._asked.metadata(file))
+            text = self._asked.metadata(file)
+            if "name:" not in text.lower():
+                raise NetworkError(f"the metadata that the index has of {file.filename} is damaged")
+            self._declared[file.url] = parse_metadata(text)
         return self._declared[file.url]
 
     def dependencies(self, file: File) -> list[Dependency]:

@@ -56,9 +56,11 @@ def lock(
     _check_names(units, universe)
     solution = solve_keeping(universe, units, options)
     if solution is None:
-        return Conflict(
-            universe, tuple(units), lambda other: lock(inputs, other, options, matrix, releases, metadata, at_hand)
-        )
+
+        def elsewhere(other: Target) -> Lock | Conflict:
+            return lock(inputs, other, options, matrix, releases, metadata, at_hand)
+
+        return Conflict(universe, tuple(units), elsewhere, tuple(inputs.overrides))
     chosen = {
         name: universe.candidates(name)[index]
         for name, index in solution.items()

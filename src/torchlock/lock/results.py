@@ -95,9 +95,10 @@ class Lock:
 class Conflict:
     """No environment satisfies these lines; everything the explainer needs to say why.
 
-    ``elsewhere`` tries the same lines on another target.
+    ``elsewhere`` tries the same lines on another target; ``overrides`` are the lines that replaced others.
     """
 
     universe: Universe
     units: tuple[Unit, ...]
     elsewhere: Callable[[Target], Lock | Conflict]
+    overrides: tuple[Written, ...] = ()
