@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.solve.complete import newest_first
-from torchlock.solve.problem import straight, violations
+from torchlock.solve.problem import newest, violations
 from torchlock.solve.propagate import Wipeout, propagate, shave
 from torchlock.solve.search import search
 
@@ -37,7 +37,7 @@ def resolve(
             shave(domains, dict.fromkeys(root.identifier for root in roots))
             limits = {**limits, **domains.left}
         solution = search(problem, roots, limits, learn=True)
-        if solution is not None and straight(problem, roots, limits, solution):
+        if solution is not None and newest(problem, roots, limits, solution):
             return solution
         while (solution := _settle(problem, roots, limits)) is not None and problem.learn(solution):
             pass
@@ -55,6 +55,6 @@ def _settle(problem: Problem, roots: Sequence[Need], limits: Mapping[str, int]) 
     """
     domains = propagate(problem, roots, limits)
     solution = search(problem, roots, domains.left, learn=False)
-    if solution is None or not straight(problem, roots, domains.left, solution):
+    if solution is None or not newest(problem, roots, domains.left, solution):
         solution = newest_first(problem, roots, domains)
     return solution

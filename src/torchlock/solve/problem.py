@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 class Need(NamedTuple):
@@ -63,25 +63,33 @@ def full(size: int) -> int:
     return (1 << size) - 1
 
 
-def straight(
+def newest(
     problem: Problem, roots: Sequence[Need], limits: Mapping[str, int], solution: Mapping[str, int]
 ) -> bool:
-    """Whether every package is at the best candidate that those who need it allow.
+    """Whether a solution is right, and provably the newest in some order of dependants before dependencies.
 
-    In an acyclic universe such a solution is unique and the newest one there is: take the packages with
-    dependants before what they depend on; the first one for which another solution has something better has
-    the same dependants, with the same needs, in both.
+    For each package in turn, every candidate that is better than the chosen one and allowed by the packages
+    before it must have a need that these leave nothing for. Then no solution that agrees on the packages before
+    it holds a better one.
     """
-    allowed: dict[str, int] = {}
-    for need in roots:
-        allowed[need.identifier] = allowed.get(need.identifier, -1) & need.mask
-    for identifier, index in solution.items():
-        for need in problem.needs(identifier, index):
-            allowed[need.identifier] = allowed.get(need.identifier, -1) & need.mask
-    return allowed.keys() == solution.keys() and all(
-        (left := mask & limits.get(name, -1) & full(problem.size(name))) and best(left) == solution[name]
-        for name, mask in allowed.items()
-    )
+    allowed = dict(limits)
+
+    def hold(needs: Iterable[Need]) -> None:
+        for need in needs:
+            known = allowed.get(need.identifier, -1) & full(problem.size(need.identifier))
+            allowed[need.identifier] = known & need.mask
+
+    def impossible(identifier: str, index: int) -> bool:
+        return any(not need.mask & allowed.get(need.identifier, -1) for need in problem.needs(identifier, index))
+
+    hold(roots)
+    for identifier in order(problem, roots, {name: 1 << index for name, index in solution.items()}):
+        chosen = solution[identifier]
+        better = allowed[identifier] & full(chosen)
+        if any(not impossible(identifier, index) for index in bits(better)):
+            return False
+        hold(problem.needs(identifier, chosen))
+    return not any(violations(problem, roots, limits, solution))
 
 
 def order(problem: Problem, roots: Sequence[Need], left: Mapping[str, int]) -> list[str]:

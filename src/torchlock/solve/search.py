@@ -1,9 +1,9 @@
 """The search proper, by resolvelib, trusted only as far as it never meets a conflict.
 
-Every pick is the best candidate that the needs known so far allow; a later need may lower it. As long as no
-package runs out of candidates on the way, the result is the newest-first solution (see ``problem.straight``).
-At the first conflict we stop it: on cyclic graphs its backjumping has returned wrong mappings and missed
-solutions (sarugaku/resolvelib#206), and it learns nothing from a conflict.
+Every pick is the best candidate that the needs known so far allow and whose own needs they allow; a later need
+may lower it. ``problem.newest`` tells whether the result is the newest-first solution, as it mostly is. When a
+package runs out of candidates we stop it: on cyclic graphs its backjumping has returned wrong mappings and
+missed solutions (sarugaku/resolvelib#206), and it learns nothing from a conflict.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class _Conflict(Exception):
 
 
 class _Reporter(BaseReporter[Need, Chosen, str]):
-    def rejecting_candidate(self, criterion: Any, candidate: Chosen) -> None:
+    def resolving_conflicts(self, causes: Any) -> None:
         raise _Conflict
 
 
@@ -83,7 +83,7 @@ class Provider(AbstractProvider[Need, Chosen, str]):
 
 
 def search(problem: Problem, roots: Sequence[Need], left: Mapping[str, int], *, learn: bool) -> Solution | None:
-    """A solution found without a conflict, or None if there is none such.
+    """A solution found without taking a pick back, or None if there is none such.
 
     ``left`` limits domains; an identifier that is not in it is unlimited. With ``learn``, every candidate
     picked is asked for all it needs.
