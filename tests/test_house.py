@@ -11,8 +11,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "torchlock"
 
 # What stands on a floor may use every floor below it, and its own package.
 FLOORS = [
-    {"errors", "words", "target"},
-    {"data", "matrix", "catalogue", "systems", "index", "sources", "read", "direct"},
+    {"errors", "words", "target", "document", "finding"},
+    {"data", "matrix", "catalogue", "systems", "index", "sources", "read", "dialects", "direct"},
     {"solve", "audit"},
     {"lock"},
     {"explain", "mend"},
@@ -23,10 +23,12 @@ FLOORS = [
 SIDEWAYS = {
     ("target", "errors"),
     ("words", "errors"),
+    ("finding", "document"),
     ("matrix", "data"),
     ("catalogue", "data"),
     ("systems", "data"),
     ("direct", "read"),
+    ("dialects", "read"),
     ("direct", "index"),
     ("sources", "catalogue"),
     ("sources", "index"),

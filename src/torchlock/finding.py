@@ -1,0 +1,99 @@
+"""What an audit or a check finds: values, which every report is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from torchlock.document import Place
+
+if TYPE_CHECKING:
+    from torchlock.document import Edit
+
+# From bad to harmless; a report is as bad as its worst finding.
+SEVERITIES = ("error", "warning", "note")
+
+
+class Evidence(NamedTuple):
+    """A source of a fact: ``address`` is a link, or says what was measured; ``kind`` how it is known."""
+
+    id: str
+    address: str
+    kind: str = ""
+    date: str = ""
+    note: str = ""
+
+
+class Change(NamedTuple):
+    """A whole line before and after, without its line end. ``old`` is None for a line that is new."""
+
+    path: str
+    line: int
+    old: str | None
+    new: str
+
+
+@dataclass(slots=True)
+class Remedy:
+    """The smallest change that cures a finding.
+
+    ``summary`` is one sentence in the imperative; ``changes`` are what it comes to, line by line; ``edits``
+    are the same for the file's text. Both are empty where no edit of the file helps, and ``summary`` says
+    what does.
+    """
+
+    summary: str
+    changes: tuple[Change, ...] = ()
+    edits: tuple[Edit, ...] = ()
+
+
+@dataclass(slots=True)
+class Finding:
+    """One thing that is wrong, or might be.
+
+    ``message`` is one sentence that names versions; ``because`` says why that is so; ``packages`` are
+    ``(name, version or specifier)`` pairs; ``related`` are further places of the same file.
+    """
+
+    rule: str
+    severity: str
+    message: str
+    place: Place = Place()
+    because: str = ""
+    packages: tuple[tuple[str, str], ...] = ()
+    sources: tuple[Evidence, ...] = ()
+    related: tuple[Place, ...] = ()
+    remedy: Remedy | None = None
+
+
+@dataclass(slots=True)
+class FileReport:
+    """One file with its findings, in the order of lines. ``status`` is the worst severity, or ``unreadable``.
+
+    ``text`` is what was read, so that a report can show the line; ``error`` says why it could not be.
+    """
+
+    path: str
+    kind: str
+    findings: list[Finding] = field(default_factory=list)
+    text: str = ""
+    error: str | None = None
+
+    @property
+    def status(self) -> str:
+        """``error``, ``warning``, ``ok`` (notes do not count) or ``unreadable``."""
+        if self.error is not None:
+            return "unreadable"
+        found = {finding.severity for finding in self.findings}
+        return next((severity for severity in ("error", "warning") if severity in found), "ok")
+
+
+@dataclass(slots=True)
+class Report:
+    """All files of one run. ``target`` is what the JSON report shows of it; ``date`` that of the knowledge."""
+
+    files: list[FileReport]
+    date: str
+    target: dict[str, Any] = field(default_factory=dict)
+    titles: dict[str, str] = field(default_factory=dict)
+    """Rule identifier → its one-line title, for the rules that occur."""
