@@ -13,6 +13,9 @@ class Place(NamedTuple):
     column: int = 0
 
 
+NOWHERE = Place()
+
+
 class Span(NamedTuple):
     """A stretch of ``Document.text``, as offsets in characters: ``text[start:end]``."""
 
@@ -122,7 +125,7 @@ class Document:
     entries: list[Entry] = field(default_factory=list)
     indexes: list[IndexLine] = field(default_factory=list)
     python: str = ""
-    python_place: Place = Place()
+    python_place: Place = NOWHERE
     platforms: tuple[str, ...] = ()
     locked: bool = False
     pre: bool = False

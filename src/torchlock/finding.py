@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torchlock.document import Place
+from torchlock.document import NOWHERE, Place
 
 if TYPE_CHECKING:
     from torchlock.document import Edit
@@ -58,7 +58,7 @@ class Finding:
     rule: str
     severity: str
     message: str
-    place: Place = Place()
+    place: Place = NOWHERE
     because: str = ""
     packages: tuple[tuple[str, str], ...] = ()
     sources: tuple[Evidence, ...] = ()
