@@ -12,9 +12,9 @@ SOURCE = Path(__file__).parents[1] / "src" / "torchlock"
 # What stands on a floor may use every floor below it, and its own package.
 FLOORS = [
     {"errors", "words", "target", "document", "finding"},
-    {"data", "matrix", "catalogue", "systems", "index", "sources", "read", "dialects", "direct"},
-    {"solve", "audit"},
-    {"lock"},
+    {"data", "matrix", "stack", "catalogue", "systems", "index", "sources", "read", "dialects", "direct"},
+    {"solve", "judge"},
+    {"lock", "audit"},
     {"explain", "mend"},
     {"write"},
     {"cli", "__main__"},
@@ -27,6 +27,7 @@ SIDEWAYS = {
     ("matrix", "data"),
     ("catalogue", "data"),
     ("systems", "data"),
+    ("stack", "data"),
     ("direct", "read"),
     ("dialects", "read"),
     ("direct", "index"),

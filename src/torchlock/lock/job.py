@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.audit import judge
 from torchlock.errors import InputError, UnknownPackage
+from torchlock.judge import judge
 from torchlock.lock.keep import given_way, solve_keeping
 from torchlock.lock.lines import Direct, dependency_of, policy_of, units_of
 from torchlock.lock.pins import host_notes, pins_of

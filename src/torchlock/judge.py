@@ -24,6 +24,32 @@ class Pinned(matrix_module.Pinned, Protocol):
     def dependencies(self) -> Sequence[Dependency]: ...
 
 
+class Violation(NamedTuple):
+    """Why a pin does not load beside the others.
+
+    ``statement`` is the rule's, or None where ``dependency`` is declared by the metadata of ``pinned``.
+    ``dependency`` is what is needed but not kept, or forbidden but there; None for what loads with nothing.
+    """
+
+    pinned: matrix_module.Pinned
+    statement: Statement | None
+    dependency: Dependency | None
+    forbidden: bool = False
+
+    def __str__(self) -> str:
+        subject = (
+            f"CUDA {self.pinned.version}"
+            if self.pinned.name == BUILD_CUDA
+            else (f"{self.pinned.name} {self.pinned.version}")
+        )
+        if self.statement is None:
+            return f"{subject} declares {self.dependency}"
+        if self.dependency is None:
+            return f"{subject}: loads with nothing ({self.statement.rule})"
+        verb = "forbids" if self.forbidden else "needs"
+        return f"{subject}: {verb} {self.dependency} ({self.statement.rule})"
+
+
 class _Virtual(NamedTuple):
     """The CUDA version of the torch build, as something that statements speak of."""
 
@@ -42,7 +68,19 @@ def judge(
     ``pins`` maps normalised names; what metadata declares of ``overridden`` ones is not held against them.
     Extras are not judged: nobody can tell from pins which were asked for.
     """
-    return list(_Judge(pins, target, matrix, overridden).sentences())
+    return [str(violation) for violation in violations(pins, target, matrix, overridden)]
+
+
+def violations(
+    pins: Mapping[str, Pinned],
+    target: Target,
+    matrix: Matrix,
+    overridden: Collection[str] = (),
+    *,
+    complete: bool = True,
+) -> list[Violation]:
+    """As ``judge``, as values. Unless ``complete``, a package that is not among the pins may still be there."""
+    return list(_Judge(pins, target, matrix, overridden, complete).violations())
 
 
 class _Judge:
@@ -52,37 +90,37 @@ class _Judge:
         target: Target,
         matrix: Matrix,
         overridden: Collection[str],
+        complete: bool,
     ) -> None:
         self._pins = pins
         self._overridden = overridden
         self._target = target
         self._matrix = matrix
+        self._complete = complete
         self._virtual = target.host()
         torch = pins.get("torch")
         self._virtual[BUILD_CUDA] = None if torch is None else cuda_version(torch.build)
 
-    def sentences(self) -> Iterator[str]:
+    def violations(self) -> Iterator[Violation]:
         for pinned in self._pins.values():
-            title = f"{pinned.name} {pinned.version}"
             for dependency in pinned.dependencies:
                 if dependency.name not in self._overridden and not self._kept(dependency):
-                    yield f"{title} declares {dependency}"
+                    yield Violation(pinned, None, dependency)
             for statement in self._matrix.speaking_of(pinned, self._target):
-                yield from (f"{title}: {text} ({statement.rule})" for text in self._broken(statement, pinned))
-
+                yield from self._broken(statement, pinned)
         version = self._virtual[BUILD_CUDA]
         if version is not None:
             cuda = _Virtual(BUILD_CUDA, Version(version))
             for statement in self._matrix.speaking_of(cuda, self._target):
-                yield from (f"CUDA {version}: {text} ({statement.rule})" for text in self._broken(statement, cuda))
+                yield from self._broken(statement, cuda)
 
-    def _broken(self, statement: Statement, pinned: matrix_module.Pinned) -> Iterator[str]:
+    def _broken(self, statement: Statement, pinned: matrix_module.Pinned) -> Iterator[Violation]:
         if statement.never:
-            yield "loads with nothing"
+            yield Violation(pinned, statement, None)
         for dependency in statement.needs:
             needed = filled(dependency, pinned.build)
             if not (statement.optional and self._virtual.get(needed.name) is None) and not self._kept(needed):
-                yield f"needs {needed}"
+                yield Violation(pinned, statement, needed)
         for dependency in statement.forbids:
             other = self._pins.get(dependency.name)
             if (
@@ -90,7 +128,7 @@ class _Judge:
                 and self._target.holds(dependency.marker)
                 and specifier_set(dependency.specifier).contains(other.version)
             ):
-                yield f"forbids {dependency}"
+                yield Violation(pinned, statement, dependency, forbidden=True)
 
     def _kept(self, dependency: Dependency) -> bool:
         if not self._target.holds(dependency.marker):
@@ -101,9 +139,9 @@ class _Judge:
                 return True
             version = self._virtual[name]
             if version is None:
-                return name == BUILD_CUDA and "torch" in self._pins
+                return not self._complete or (name == BUILD_CUDA and "torch" in self._pins)
             return specifier_set(dependency.specifier).contains(version)
         pinned = self._pins.get(name)
-        return pinned is not None and (
-            pinned.unversioned or specifier_set(dependency.specifier).contains(pinned.version)
-        )
+        if pinned is None:
+            return not self._complete
+        return pinned.unversioned or specifier_set(dependency.specifier).contains(pinned.version)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from packaging.version import Version
 
-from torchlock.audit import judge
+from torchlock.judge import judge
 from torchlock.matrix import Matrix
 from torchlock.target import Platform, PythonVersion, Target
 from torchlock.words import Dependency
