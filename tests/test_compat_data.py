@@ -318,7 +318,16 @@ def shapeless_bundles(tables: Tables) -> Iterator[str]:
 
 # Where sources may lie: documentation and source code, never a package registry, whose address would send
 # people past their own index.
-HOSTS = {"github.com", "gist.github.com", "docs.pytorch.org", "docs.nvidia.com", "setuptools.pypa.io"}
+HOSTS = {
+    "github.com",
+    "gist.github.com",
+    "docs.pytorch.org",
+    "docs.nvidia.com",
+    "setuptools.pypa.io",
+    "pip.pypa.io",
+    "packaging.python.org",
+    "peps.python.org",
+}
 
 
 def registry_hosts(text: str) -> Iterator[str]:

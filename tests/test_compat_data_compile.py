@@ -150,7 +150,6 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
             id="an odd id",
         ),
         pytest.param({"rules": (RULE + STATEMENT) * 2}, "rule[1].id: TL101 is there twice", id="an id twice"),
-        pytest.param({"rules": RULE}, "rule[0].statement: must have a statement", id="no statement"),
         pytest.param(
             {"rules": RULE.replace("it is compiled against it", "It is.") + STATEMENT},
             "rule[0].because: must be a clause",

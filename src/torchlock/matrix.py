@@ -178,6 +178,14 @@ class Matrix:
         """The one-line title of a rule."""
         return str(self._rules[rule]["title"])
 
+    def because(self, rule: str) -> str:
+        """Why the rule is so, in half a sentence; empty for a rule that is not known."""
+        return str(self._rules.get(rule, {}).get("because", ""))
+
+    def sources_of(self, rule: str) -> tuple[str, ...]:
+        """The identifiers of the sources of a rule."""
+        return tuple(self._rules.get(rule, {}).get("sources", ()))
+
     def source(self, source: str) -> Source:
         """The source with this identifier."""
         row = self._sources[source]

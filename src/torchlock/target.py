@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 # The last release of each series that is closed, the newest known of the others: what a bare "3.11" stands for.
-_LAST_PATCH = {6: 15, 7: 17, 8: 20, 9: 25, 10: 20, 11: 16, 12: 14, 13: 12, 14: 7, 15: 1}
+LAST_PATCH = {6: 15, 7: 17, 8: 20, 9: 25, 10: 20, 11: 16, 12: 14, 13: 12, 14: 7, 15: 1}
 
 # The minor releases of Python 3 that any of this exists for.
-PYTHONS = tuple(_LAST_PATCH)
+PYTHONS = tuple(LAST_PATCH)
 
 # Floors that an unqualified platform name stands for, and what markers call its machine.
 _DEFAULT_GLIBC = (2, 28)
@@ -60,7 +60,7 @@ class PythonVersion(NamedTuple):
             hint = "give a version from 3.6 on, like --python 3.12, or the path of an interpreter"
             raise InputError(f"--python: {text!r} is no Python version", hint=hint)
         minor = int(match[2])
-        patch = int(match[3]) if match[3] else _LAST_PATCH.get(minor, 0)
+        patch = int(match[3]) if match[3] else LAST_PATCH.get(minor, 0)
         return cls(3, minor, patch, bool(match[4]))
 
 

@@ -10,15 +10,13 @@ from packaging.version import InvalidVersion, Version
 
 from torchlock.direct import DirectRelease
 from torchlock.matrix import specifier_set
+from torchlock.words import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from torchlock.target import Target
     from torchlock.words import Dependency, File
-
-# Compiled against each other; no source distribution of theirs can be built without a whole toolchain.
-FAMILY = frozenset({"torch", "torchaudio", "torchvision", "torchcodec", "torchtext"})
 
 
 class Release(Protocol):

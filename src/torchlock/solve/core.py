@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.solve.candidates import FAMILY
 from torchlock.solve.complete import solvable
 from torchlock.solve.propagate import Wipeout, propagate
+from torchlock.words import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -1,0 +1,117 @@
+"""One document before the judge: what it declares, what it demands, and how findings about it are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from torchlock.audit.demands import scenes_of
+from torchlock.document import NOWHERE
+from torchlock.finding import Evidence, Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from torchlock.audit.demands import Demand, Scene
+    from torchlock.builds import Builds
+    from torchlock.catalogue import Catalogue, CatalogueRelease
+    from torchlock.document import Document, Entry, Place
+    from torchlock.matrix import Matrix, Statement
+    from torchlock.stack import Stack
+
+
+@dataclass
+class Knowledge:
+    """What every document is judged by."""
+
+    stack: Stack
+    matrix: Matrix
+    builds: Builds
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Read only for what the stack's table leaves out."""
+        from torchlock.catalogue import Catalogue
+
+        return Catalogue()
+
+
+@dataclass
+class Case:
+    """A document, the knowledge, and the cells it is judged on.
+
+    ``declared`` are those of the cells that the document (or the command line) names; on the others a
+    failure is nobody's fault.
+    """
+
+    document: Document
+    known: Knowledge
+    cells: int
+    declared: int
+
+    @property
+    def stack(self) -> Stack:
+        return self.known.stack
+
+    @cached_property
+    def scenes(self) -> list[Scene]:
+        return scenes_of(self.document, self.known.stack, self.cells)
+
+    def statement(
+        self,
+        statement: Statement,
+        severity: str,
+        message: str,
+        demands: Sequence[Demand],
+    ) -> Finding:
+        """A finding that rests on a statement of the matrix."""
+        if severity == "error" and statement.effect == "use":
+            severity = "warning"  # It imports; only some of it fails.
+        return self.finding(statement.rule, severity, message, demands, statement.because, statement.sources)
+
+    def finding(
+        self,
+        rule: str,
+        severity: str,
+        message: str,
+        demands: Iterable[Demand],
+        because: str = "",
+        sources: Iterable[str] = (),
+    ) -> Finding:
+        """A finding about some demands; it stands at the first of them that is in this file."""
+        demands = list(demands)
+        places = self.places(demand.entry for demand in demands)
+        return Finding(
+            rule,
+            severity,
+            message,
+            places[0] if places else NOWHERE,
+            because=because or self.known.matrix.because(rule),
+            packages=tuple((demand.name, demand.entry.specifier.removeprefix("==")) for demand in demands),
+            sources=tuple(self.evidence(source) for source in (sources or self.known.matrix.sources_of(rule))),
+            related=tuple(places[1:]),
+        )
+
+    def places(self, entries: Iterable[Entry]) -> list[Place]:
+        """Where entries stand in this very file, each place once."""
+        here = [entry.place for entry in entries if entry.path == self.document.path]
+        return list(dict.fromkeys(here))
+
+    def reason_yanked(self, name: str, version: str) -> str:
+        """Why a release was withdrawn, as its makers said."""
+        return next((release.yanked or "" for release in self._releases(name) if release.version == version), "")
+
+    def digests(self, name: str, version: str) -> set[str]:
+        """The SHA-256 of every file that the public index has for a release."""
+        files = [
+            file for release in self._releases(name) if release.version == version for file in release.files()
+        ]
+        return {file.hashes.get("sha256", "") for file in files}
+
+    def _releases(self, name: str) -> Sequence[CatalogueRelease]:
+        return self.known.catalogue.releases(name) or ()
+
+    def evidence(self, source: str) -> Evidence:
+        found = self.known.matrix.source(source)
+        return Evidence(found.id, found.address, found.kind, found.date, found.note)

@@ -1,0 +1,211 @@
+"""From a document to what it demands of each package on each target: masks of releases, and builds."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from packaging.specifiers import InvalidSpecifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from torchlock.document import Document, Entry
+    from torchlock.stack import Stack
+
+# Builds that the makers of torch publish; any other local version is somebody else's.
+LABEL = re.compile(r"cpu|cu\d{2,3}|rocm\d+(?:\.\d+){0,2}|xpu")
+_LOCAL = re.compile(r"(===?|!=)\s*([^\s,+]+)\+([\w.\-]+)")
+_EXACT = re.compile(r"===?\s*[^\s,*]+")
+_WHEEL = re.compile(r"[\w.]+-([^-/]+(?:\+[^-/]+)?)-[^/]*\.whl$")
+_UNFINISHED = re.compile(r"\d(?:a|b|rc|\.?dev)\d", re.IGNORECASE)
+
+
+class Demand(NamedTuple):
+    """What one entry asks for. ``releases`` is None where it speaks of releases that the table cannot hold.
+
+    ``label`` is the build that it pins (``cu118``), "" for none. ``why`` says why ``releases`` is None:
+    ``url``, ``vendor``, ``unfinished`` (a nightly or other pre-release), ``newer``, ``absent`` (never
+    published), ``unreadable``.
+    """
+
+    entry: Entry
+    releases: int | None
+    label: str = ""
+    exact: bool = False
+    why: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.entry.name
+
+
+def demand_of(entry: Entry, stack: Stack) -> Demand:
+    """Read one entry against the table."""
+    specifier, label = entry.specifier, ""
+    if entry.url is not None:
+        specifier = _of_wheel(entry.url)
+        if not specifier:
+            return Demand(entry, None, why="url")
+    local = _LOCAL.search(specifier)
+    if local and local[1] != "!=":
+        label = local[3].lower()
+    specifier = _LOCAL.sub(r"\1\2", specifier)
+    package = stack.packages[entry.name]
+    exact = bool(_EXACT.fullmatch(specifier.strip()))
+    if label and not LABEL.fullmatch(label):
+        return Demand(entry, None, label, exact, "vendor")
+    try:
+        releases = package.mask(specifier)
+    except InvalidSpecifier:
+        return Demand(entry, None, label, exact, "unreadable")
+    if releases:
+        return Demand(entry, releases, label, exact)
+    return Demand(entry, None, label, exact, _absence(specifier, exact, package.texts[-1]))
+
+
+def _of_wheel(url: str) -> str:
+    """The pin that the address of a wheel comes to, or nothing."""
+    from urllib.parse import unquote
+
+    wheel = _WHEEL.search(unquote(url.partition("#")[0].partition("?")[0]).rpartition("/")[2])
+    return f"=={wheel[1]}" if wheel else ""
+
+
+def _absence(specifier: str, exact: bool, newest: str) -> str:
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import InvalidVersion, Version
+
+    if _UNFINISHED.search(specifier):
+        return "unfinished"
+    allowed = SpecifierSet(specifier, prereleases=True)
+    try:
+        if exact:
+            version = Version(re.sub(r"^===?\s*", "", specifier.strip()))
+            return "newer" if version > Version(newest) else "absent"
+    except InvalidVersion:
+        return "absent"
+    # A version that no release will ever reach stands for all that are still to come.
+    return "newer" if _open(allowed, Version(newest)) else "absent"
+
+
+def _open(allowed: Iterable[object], newest: object) -> bool:
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import Version
+
+    assert isinstance(allowed, SpecifierSet)
+    assert isinstance(newest, Version)
+    later = [clause.version.removesuffix(".*") for clause in allowed if clause.operator != "!="]
+    above = [Version(text) for text in later if Version(text) > newest]
+    nexts = [f"{newest.major}.{newest.minor + step}" for step in range(1, 4)] + ["9999"]
+    return any(allowed.contains(version) for version in [*above, *(f"{text}.1" for text in above), *nexts])
+
+
+@dataclass(slots=True)
+class Scene:
+    """Entries that are installed together, and the cells where just these are."""
+
+    cells: int
+    scope: str
+    demands: dict[str, list[Demand]] = field(default_factory=dict)
+    locked: bool = False
+
+    def releases(self, name: str) -> int | None:
+        """What all demands on a package leave together; None where any of them is unknown, or there is none."""
+        found: int | None = None
+        for demand in self.demands.get(name, ()):
+            if demand.releases is None:
+                return None
+            if found is None:
+                found = demand.releases
+            else:
+                found = found | demand.releases if self.locked else found & demand.releases
+        return found
+
+    def names(self) -> list[str]:
+        """The packages that are asked for and known, in the order of writing."""
+        return [name for name in self.demands if self.releases(name) is not None]
+
+    def labels(self, name: str) -> set[str]:
+        """The builds that the demands on a package pin."""
+        return {demand.label for demand in self.demands.get(name, ()) if demand.label}
+
+    def first(self, name: str) -> Demand:
+        """The demand that says most: an exact one, else the first."""
+        demands = self.demands[name]
+        return next((demand for demand in demands if demand.exact), demands[0])
+
+    def steps(self, names: Iterable[str]) -> set[int]:
+        return {demand.entry.step for name in names for demand in self.demands.get(name, ())}
+
+
+def scenes_of(document: Document, stack: Stack, cells: int) -> list[Scene]:
+    """The sets of entries that a document installs together, each with the cells where it is that set.
+
+    What has a scope (an extra, a group) is installed with what has none. Constraints count where the
+    package is asked for.
+    """
+    demands = [demand_of(entry, stack) for entry in document.entries if entry.name in stack.packages]
+    if not demands:
+        return []
+    everywhere = {id(demand.entry): _cells(demand.entry.marker, stack) & cells for demand in demands}
+    scopes = list(dict.fromkeys(["", *(demand.entry.scope for demand in demands)]))
+    scenes = []
+    for scope in scopes:
+        members = [demand for demand in demands if demand.entry.scope in ("", scope)]
+        if scope and not any(demand.entry.scope == scope for demand in members):
+            continue
+        for active, where in _groups(members, everywhere, cells):
+            scene = Scene(where, scope, _by_name(active, locked=document.locked), document.locked)
+            if scene.demands:
+                scenes.append(scene)
+    return scenes
+
+
+def _groups(members: Sequence[Demand], cells_of: dict[int, int], cells: int) -> Iterator[tuple[list[Demand], int]]:
+    """Part the cells by which of the demands are active there."""
+    parts = [cells]
+    for mask in dict.fromkeys(cells_of[id(demand.entry)] for demand in members):
+        parts = [piece for part in parts for piece in (part & mask, part & ~mask) if piece]
+    for part in parts:
+        active = [demand for demand in members if cells_of[id(demand.entry)] & part]
+        if active:
+            yield active, part
+
+
+def _by_name(active: Sequence[Demand], *, locked: bool) -> dict[str, list[Demand]]:
+    """Demands by package; of a script's commands the last one that names a package counts."""
+    found: dict[str, list[Demand]] = {}
+    for demand in active:
+        if not demand.entry.constraint:
+            found.setdefault(demand.name, []).append(demand)
+    for name, demands in found.items():
+        last = max(demand.entry.step for demand in demands)
+        channels = {demand.entry.channel for demand in demands}
+        kept = [demand for demand in demands if demand.entry.step == last]
+        if channels == {"pip", "conda"}:  # pip comes second, and replaces what conda installed.
+            kept = [demand for demand in kept if demand.entry.channel == "pip"] or kept
+        found[name] = kept
+    for demand in active:
+        if demand.entry.constraint and demand.name in found and not locked:
+            found[demand.name].append(demand)
+    return found
+
+
+def _cells(marker: str, stack: Stack) -> int:
+    """Where a marker holds. Remembered with the table."""
+    if not marker:
+        return stack.everywhere
+    known = stack.markers.get(marker)
+    if known is None:
+        from packaging.markers import InvalidMarker, UndefinedEnvironmentName
+
+        try:
+            known = sum(
+                1 << cell for cell in range(stack.everywhere.bit_length()) if stack.target(cell).holds(marker)
+            )
+        except (InvalidMarker, UndefinedEnvironmentName):
+            known = stack.everywhere
+        stack.markers[marker] = known
+    return known

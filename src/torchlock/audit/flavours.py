@@ -1,0 +1,246 @@
+"""TL2xx and the labels of TL5xx: builds that disagree, that were never published, that no index here carries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.audit.demands import LABEL
+from torchlock.audit.versions import Pin
+from torchlock.audit.wording import asked, listed
+from torchlock.builds import label_of_index
+from torchlock.judge import violations
+from torchlock.words import FAMILY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.audit.case import Case
+    from torchlock.audit.demands import Demand, Scene
+    from torchlock.document import Document, Entry
+    from torchlock.finding import Finding
+
+
+class Offer(NamedTuple):
+    """What the indexes in reach of an entry carry.
+
+    ``labels`` are builds that a page of just one build offers; ``every``: a page of all builds is among
+    them; ``public``: the public index is; ``unknown``: one is that nobody here knows.
+    """
+
+    labels: frozenset[str]
+    every: bool
+    public: bool
+    unknown: bool
+
+    @property
+    def named(self) -> bool:
+        """Whether any page with labels is named at all."""
+        return bool(self.labels) or self.every
+
+    def carries(self, label: str) -> bool | None:
+        """Whether one of them has this build; None where that cannot be known."""
+        if self.every or self.unknown:
+            return True if self.every else None
+        return label in self.labels
+
+
+def offer_of(entry: Entry, document: Document) -> Offer:
+    """The indexes that an entry is taken from: its own, else the file's."""
+    if entry.index is not None:
+        addresses, public = [entry.index], False
+    else:
+        addresses = [line.address for line in document.indexes if line.address]
+        public = not any(line.kind in ("index", "no-index") for line in document.indexes)
+    labels, every, unknown = set(), False, False
+    for address in addresses:
+        label = label_of_index(address)
+        if label is None:
+            unknown = unknown or not _is_public(address)
+            public = public or _is_public(address)
+        elif label:
+            labels.add(label)
+        else:
+            every = True
+    return Offer(frozenset(labels), every, public, unknown)
+
+
+def _is_public(address: str) -> bool:
+    """Whether this is the public index or, by its shape, a mirror of it."""
+    return address.rstrip("/").endswith("/simple") or address in ("pypi", "PyPI")
+
+
+def disagreements(case: Case, scene: Scene) -> Iterator[Finding]:
+    """Pinned builds of the family that are not the same."""
+    pinned = [scene.first(name) for name in scene.demands if name in FAMILY and scene.labels(name)]
+    torch = next((demand for demand in pinned if demand.name == "torch"), None)
+    if torch is None:
+        labels = {demand.label for demand in pinned}
+        if len(labels) > 1:
+            texts = [f"{demand.name} is built for {demand.label}" for demand in pinned]
+            yield case.finding("TL203", "error", f"{listed(texts)}", pinned)
+        return
+    for demand in pinned:
+        if demand.label != torch.label:
+            yield _disagreement(case, scene, demand, torch)
+
+
+def _disagreement(case: Case, scene: Scene, demand: Demand, torch: Demand) -> Finding:
+    message = f"{asked(demand)} is built for {demand.label}, {asked(torch)} for {torch.label}"
+    broken = None
+    if demand.releases and torch.releases:
+        target = case.stack.target((scene.cells & -scene.cells).bit_length() - 1)
+        pins = {
+            one.name: Pin(
+                one.name,
+                case.stack.packages[one.name].versions[(one.releases or 1).bit_length() - 1],
+                "",
+                one.label,
+            )
+            for one in (demand, torch)
+        }
+        found = violations(pins, target, case.known.matrix, complete=False)
+        broken = next((each for each in found if each.statement and each.statement.rule == "TL201"), None)
+    if broken is not None and broken.statement is not None:
+        return case.statement(broken.statement, "error", message, [demand, torch])
+    return case.finding("TL203", _gravity(demand.label, torch.label), message, [demand, torch])
+
+
+def _gravity(label: str, torch: str) -> str:
+    """CPU builds run beside any torch; CUDA builds of one major version mostly do."""
+    if label == "cpu":
+        return "warning"
+    same = label[:2] == torch[:2] == "cu" and label[2:-1] == torch[2:-1]
+    return "warning" if same else "error"
+
+
+def labels(case: Case, scene: Scene) -> Iterator[Finding]:
+    """Pinned builds that never were, or that the indexes named here do not carry."""
+    missing: dict[str, list[Demand]] = {}
+    for name in scene.demands:
+        for demand in scene.demands[name]:
+            if demand.label and name in FAMILY and demand.entry.url is None and not demand.entry.constraint:
+                found = _label(case, scene, demand)
+                if found is not None:
+                    yield found
+                elif not _offered(case, demand):
+                    missing.setdefault(demand.label, []).append(demand)
+    for label, demands in missing.items():
+        yield _without_index(case, label, demands)
+
+
+def _offered(case: Case, demand: Demand) -> bool:
+    offer = offer_of(demand.entry, case.document)
+    return offer.named or offer.unknown or demand.entry.channel == "conda" or case.document.kind == "constraints"
+
+
+def _without_index(case: Case, label: str, demands: list[Demand]) -> Finding:
+    names = listed([asked(demand) for demand in demands])
+    message = f"{names}: the public index has no build with a label, and no index that carries +{label} is named"
+    return case.finding("TL507", "warning", message, demands)
+
+
+def _label(case: Case, scene: Scene, demand: Demand) -> Finding | None:
+    """What is wrong with this one label: never published, or not in the indexes named."""
+    builds, offer = case.known.builds, offer_of(demand.entry, case.document)
+    if not LABEL.fullmatch(demand.label) or demand.entry.channel == "conda":
+        return None
+    carried = offer.carries(demand.label) if offer.named else None
+    if carried is False:
+        named = listed([f"+{label}" for label in sorted(offer.labels)], "and")
+        message = f"{asked(demand)}: the index named here carries {named}, not +{demand.label}"
+        return case.finding("TL205", "error", message, [demand])
+    version = _version(case, demand)
+    if version and builds.published(demand.name, version, demand.label) is False:
+        there = builds.labels(demand.name, version) or frozenset()
+        which = f"; it was as {listed(['+' + label for label in sorted(there)])}" if there else ""
+        severity = "error" if carried else "warning"
+        message = f"{demand.name} {version} was never published as +{demand.label}{which}"
+        return case.finding("TL204", severity, message, [demand])
+    return None
+
+
+def _version(case: Case, demand: Demand) -> str | None:
+    if demand.exact and demand.releases:
+        return case.stack.packages[demand.name].texts[demand.releases.bit_length() - 1]
+    return None
+
+
+def mixtures(case: Case, scene: Scene) -> Iterator[Finding]:
+    """torch from a page of one build, a companion from the public index, whose build is another one."""
+    if not any(line.address for line in case.document.indexes) and not any(
+        demand.entry.index for demands in scene.demands.values() for demand in demands
+    ):
+        return
+    if "torch" not in scene.demands or scene.releases("torch") is None:
+        return
+    torch = scene.first("torch")
+    label = torch.label or _only_label(offer_of(torch.entry, case.document))
+    if not label:
+        return
+    for name in scene.names():
+        demand = scene.first(name)
+        if name == "torch" or name not in FAMILY or demand.label or demand.entry.url:
+            continue
+        offer = offer_of(demand.entry, case.document)
+        if offer.named or offer.unknown or not offer.public:
+            continue
+        found = _mixture(case, scene, demand, torch, label)
+        if found is not None:
+            yield found
+
+
+def _only_label(offer: Offer) -> str | None:
+    """The one build that is certain to be taken, where just one page is in reach."""
+    if offer.public or offer.unknown or offer.every or len(offer.labels) != 1:
+        return None
+    return next(iter(offer.labels))
+
+
+def _mixture(case: Case, scene: Scene, demand: Demand, torch: Demand, label: str) -> Finding | None:
+    """Whether the public index's newest build of a companion fits a torch of this label, where there is one."""
+    stack = case.stack
+    mask = (scene.releases(demand.name) or 0) & stack.fits_torch(demand.name, scene.releases("torch") or 0)
+    for platform, system in enumerate(stack.platforms):
+        here = mask & stack.packages[demand.name].on(scene.cells & stack.on_platform(platform))
+        if not here or not system.startswith("linux") or not scene.releases("torch"):
+            continue
+        index = here.bit_length() - 1
+        build = stack.packages[demand.name].build(index, platform)
+        pins = {
+            "torch": Pin(
+                "torch",
+                stack.packages["torch"].versions[(scene.releases("torch") or 1).bit_length() - 1],
+                "",
+                label,
+            ),
+            demand.name: Pin(demand.name, stack.packages[demand.name].versions[index], "", build),
+        }
+        cell = scene.cells & stack.on_platform(platform)
+        found = violations(pins, stack.target((cell & -cell).bit_length() - 1), case.known.matrix, complete=False)
+        broken = next((each for each in found if each.statement and each.statement.rule == "TL201"), None)
+        if broken is not None and broken.statement is not None:
+            version = stack.packages[demand.name].texts[index]
+            message = (
+                f"torch comes as +{label}, but {demand.name} {version} from the public index, "
+                f"whose build is {build}"
+            )
+            return case.statement(broken.statement, "warning", message, [demand, torch])
+    return None
+
+
+def pages(case: Case, scene: Scene) -> Iterator[Finding]:
+    """A page of all builds, and no label pinned: the highest label is not the one that anybody wants."""
+    for name in scene.demands:
+        demand = scene.first(name)
+        if name != "torch" or demand.label or not demand.exact or demand.entry.url:
+            continue
+        offer, version = offer_of(demand.entry, case.document), _version(case, demand)
+        if not offer.every or version is None:
+            continue
+        rocm = [label for label in case.known.builds.labels(name, version) or () if label.startswith("rocm")]
+        if rocm:
+            message = (
+                f"{asked(demand)} has no label, and the page named here has every build: an installer takes "
+                f"+{max(rocm)} on Linux, which sorts above all +cu and +cpu"
+            )
+            yield case.finding("TL206", "warning", message, [demand])

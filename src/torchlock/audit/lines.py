@@ -1,0 +1,111 @@
+"""TL5xx: what a file says of single packages that no installer can do, or does otherwise than it looks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.audit.flavours import offer_of
+from torchlock.audit.wording import asked, listed, releases
+from torchlock.stack import bits
+from torchlock.words import FAMILY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.audit.case import Case
+    from torchlock.audit.demands import Demand, Scene
+    from torchlock.finding import Finding
+
+
+def absent(case: Case, scene: Scene) -> Iterator[Finding]:
+    """Versions that were never published."""
+    for demands in scene.demands.values():
+        for demand in demands:
+            if demand.why == "absent" and not demand.entry.constraint and demand.entry.channel == "pip":
+                found = _absent(case, demand)
+                if found is not None:
+                    yield found
+            elif demand.why == "newer":
+                newest = case.stack.packages[demand.name]
+                message = f"{asked(demand)} is newer than what is known here ({newest.texts[-1]}, {newest.date})"
+                yield case.finding("TL902", "note", message, [demand])
+            elif demand.why in ("vendor", "unfinished") and demand.name in FAMILY:
+                what = "a build of somebody else's" if demand.why == "vendor" else "no final release"
+                yield case.finding("TL903", "note", f"{asked(demand)} is {what}: not judged", [demand])
+
+
+def _absent(case: Case, demand: Demand) -> Finding | None:
+    offer = offer_of(demand.entry, case.document)
+    version = demand.entry.specifier.partition("+")[0].lstrip("= ")
+    if case.known.builds.labels(demand.name, version):
+        return None  # The page of torch's own builds has it, though the public index has not.
+    package = case.stack.packages[demand.name]
+    near = _near(version, package.texts) if demand.exact else ""
+    severity = "warning" if offer.unknown else "error"
+    return case.finding("TL502", severity, f"there is no {asked(demand)}{near}", [demand])
+
+
+def _near(version: str, texts: list[str]) -> str:
+    series = ".".join(version.split(".")[:2])
+    found = [text for text in texts if text == series or text.startswith(f"{series}.")]
+    return f": the releases of {series} are {listed(found)}" if found else ""
+
+
+def doubles(case: Case, scene: Scene) -> Iterator[Finding]:
+    """One package twice, with versions that do not meet."""
+    if scene.locked:
+        return
+    for name, demands in scene.demands.items():
+        known = [demand for demand in demands if demand.releases]
+        if len(known) > 1 and scene.releases(name) == 0:
+            package = case.stack.packages[name]
+            texts = listed([f"{asked(demand)} ({_where(demand)})" for demand in reversed(known)])
+            severity = "warning" if any(demand.entry.constraint for demand in known) else "error"
+            has = {releases(package, demand.releases or 0) for demand in known}
+            if len(has) > 1 or severity == "error":
+                yield case.finding("TL506", severity, f"no release satisfies {texts} together", known[::-1])
+
+
+def _where(demand: Demand) -> str:
+    return f"line {demand.entry.place.line}" if demand.entry.place.line else demand.entry.path
+
+
+def yanked(case: Case, scene: Scene) -> Iterator[Finding]:
+    """Pins of releases that were withdrawn (PEP 592)."""
+    for name, demands in scene.demands.items():
+        package = case.stack.packages[name]
+        for demand in demands:
+            if demand.exact and demand.releases and demand.releases & package.yanked:
+                index = next(bits(demand.releases))
+                reason = case.reason_yanked(name, package.texts[index])
+                message = f"{asked(demand)} was withdrawn{f': {reason}' if reason else ''}"
+                yield case.finding("TL508", "warning", message, [demand])
+
+
+def hashes(case: Case, scene: Scene) -> Iterator[Finding]:
+    """Hashes of which none is of a file of that release."""
+    for name, demands in scene.demands.items():
+        for demand in demands:
+            if not (demand.exact and demand.releases and demand.entry.hashes) or demand.label:
+                continue
+            offer = offer_of(demand.entry, case.document)
+            if offer.named or offer.unknown or demand.entry.url is not None:
+                continue
+            text = case.stack.packages[name].texts[demand.releases.bit_length() - 1]
+            given = {
+                digest.partition(":")[2].lower() for digest in demand.entry.hashes if digest.startswith("sha256:")
+            }
+            if given and not given & case.digests(name, text):
+                message = f"none of the hashes of {asked(demand)} is of a file that the public index has for it"
+                yield case.finding("TL509", "warning", message, [demand])
+
+
+def twice_provided(case: Case, scene: Scene) -> Iterator[Finding]:
+    """conda and pip both installing torch."""
+    by_channel: dict[str, list[Demand]] = {}
+    for entry in case.document.entries:
+        if entry.name == "torch" and entry.scope in ("", scene.scope):
+            by_channel.setdefault(entry.channel, [])
+    if len(by_channel) > 1 and "torch" in scene.demands:
+        message = "conda and pip both install torch here: the second replaces files of the first"
+        yield case.finding("TL510", "warning", message, [scene.first("torch")])

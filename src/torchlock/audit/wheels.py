@@ -1,0 +1,75 @@
+"""TL4xx: no wheel for the Python or platform that the file declares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.audit.versions import guilty, strict
+from torchlock.audit.wording import asked, listed, platforms, pythons, releases
+from torchlock.stack import bits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.audit.case import Case
+    from torchlock.audit.demands import Scene
+    from torchlock.finding import Finding
+
+
+def unavailable(case: Case, scene: Scene) -> Iterator[Finding]:
+    """Demands that nothing satisfies on the targets judged, though there are releases that would elsewhere."""
+    names = [name for name in (*strict(scene), "soundfile") if scene.releases(name)]
+    # A build with a label comes from another index, which may have it for more targets.
+    names = [name for name in names if name in scene.names() and not scene.labels(name)]
+    if not names:
+        return
+    reachable = {cell for cell in bits(scene.cells) if _stands(case, scene, names, cell)}
+    if not reachable:
+        yield _nowhere(case, scene, names)
+        return
+    declared = scene.cells & case.declared
+    lost = sum(1 << cell for cell in bits(declared) if cell not in reachable)
+    if lost:
+        yield _somewhere(case, scene, names, lost)
+
+
+def _stands(case: Case, scene: Scene, names: list[str], cell: int) -> bool:
+    domains = _domains(case, scene, names, 1 << cell)
+    return all(domains.values()) and not guilty(case.stack, {n: m for n, m in domains.items() if n != "soundfile"})
+
+
+def _domains(case: Case, scene: Scene, names: list[str], cells: int) -> dict[str, int]:
+    return {name: (scene.releases(name) or 0) & case.stack.packages[name].on(cells) for name in names}
+
+
+def _nowhere(case: Case, scene: Scene, names: list[str]) -> Finding:
+    """Nothing works on any target judged: of one package alone, or of several together."""
+    empty = [name for name, mask in _domains(case, scene, names, scene.cells).items() if not mask]
+    where = f"{pythons(case.stack, scene.cells)} on {platforms(case.stack, scene.cells)}"
+    if empty:
+        name = empty[0]
+        package = case.stack.packages[name]
+        exists = package.cells_of(scene.releases(name) or 0)
+        newest = package.on(scene.cells) & ~package.pre
+        hint = f"; {name} {package.texts[newest.bit_length() - 1]} is the newest that has one" if newest else ""
+        there = f" (it has them for {pythons(case.stack, exists)})" if exists else ""
+        message = f"{asked(scene.first(name))} has no wheel for {where}{there}{hint}"
+        return case.finding("TL403", "error", message, [scene.first(name)])
+    texts = [asked(scene.first(name)) for name in names]
+    message = f"no single Python and platform of {where} has wheels for {listed(texts)} that go together"
+    return case.finding("TL403", "error", message, [scene.first(name) for name in names])
+
+
+def _somewhere(case: Case, scene: Scene, names: list[str], lost: int) -> Finding:
+    """Some declared target is left without a choice."""
+    domains = _domains(case, scene, names, lost)
+    name = next((name for name, mask in domains.items() if not mask), None)
+    where = f"{pythons(case.stack, lost)} on {platforms(case.stack, lost)}"
+    if name is None:
+        texts = [asked(scene.first(name)) for name in names]
+        message = f"{listed(texts)}: nothing that goes together has wheels for {where}, which this file declares"
+        return case.finding("TL403", "warning", message, [scene.first(name) for name in names])
+    package = case.stack.packages[name]
+    there = releases(package, package.on(lost) & ~package.pre)
+    message = f"{asked(scene.first(name))} has no wheel for {where}, which this file declares (there: {there})"
+    return case.finding("TL403", "warning", message, [scene.first(name)])

@@ -1,0 +1,188 @@
+"""The digest of catalogue and rules: which releases of the stack fit which torch, and on which targets.
+
+Written by ``scripts/compile_stack.py``, which asks the judge and the solver's sieve; here are only lookups.
+Sets of releases are bit masks, oldest first; so are sets of targets: a *cell* is one Python on one platform.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from torchlock import data
+from torchlock.errors import DataError
+from torchlock.target import Platform, PythonVersion, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from packaging.version import Version
+
+_PLAIN = re.compile(r"==\s*(\d+(?:\.\d+)*)")
+
+
+def bits(mask: int) -> Iterator[int]:
+    """The members of a mask, oldest first."""
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low
+
+
+class Package:
+    """The releases of one package. ``everything`` is the mask of all of them."""
+
+    def __init__(self, name: str, row: dict[str, Any]) -> None:
+        self.name = name
+        self.texts: list[str] = row["versions"]
+        self.cells: list[int] = row["cells"]
+        self.yanked = sum(1 << index for index in row["yanked"])
+        self._builds: list[Any] = row["builds"]
+        self.date: str = row["date"]
+        self.everything = (1 << len(self.texts)) - 1
+        self._masks: dict[str, int] = {}
+
+    @cached_property
+    def versions(self) -> list[Version]:
+        from packaging.version import Version
+
+        return [Version(text) for text in self.texts]
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {_bare(text): index for index, text in enumerate(self.texts)}
+
+    @cached_property
+    def pre(self) -> int:
+        """The pre-releases."""
+        return sum(
+            1 << index for index, text in enumerate(self.texts) if not re.fullmatch(r"[\d.]+(post\d+)?", text)
+        )
+
+    def mask(self, specifier: str) -> int:
+        """The releases that a specifier set lets through, pre-releases among them. Remembered.
+
+        Raises:
+            InvalidSpecifier: it is none.
+        """
+        known = self._masks.get(specifier)
+        if known is None:
+            known = self._masks[specifier] = self._mask(specifier)
+        return known
+
+    def _mask(self, specifier: str) -> int:
+        if not specifier:
+            return self.everything
+        plain = _PLAIN.fullmatch(specifier)
+        if plain:
+            index = self._index.get(_bare(plain[1]))
+            return 0 if index is None else 1 << index
+        from packaging.specifiers import SpecifierSet
+
+        allowed = SpecifierSet(specifier, prereleases=True)
+        return sum(1 << index for index, version in enumerate(self.versions) if allowed.contains(version))
+
+    def build(self, index: int, platform: int) -> str | None:
+        """What the public index's own wheel of a release is built for there (``cpu``, ``cu130``), if known."""
+        build: str | list[str | None] | None = self._builds[index]
+        return build[platform] if isinstance(build, list) else build
+
+    def on(self, cells: int) -> int:
+        """The releases with a wheel (or a source distribution that may be built) on any of these cells."""
+        known = self._on.get(cells)
+        if known is None:
+            known = sum(1 << index for index, there in enumerate(self.cells) if there & cells)
+            self._on[cells] = known
+        return known
+
+    @cached_property
+    def _on(self) -> dict[int, int]:
+        return {}
+
+    def cells_of(self, mask: int) -> int:
+        """Where any of these releases installs."""
+        found = 0
+        for index in bits(mask):
+            found |= self.cells[index]
+        return found
+
+
+def _bare(text: str) -> str:
+    """A version without the zeros at its end, which do not count (PEP 440)."""
+    while text.endswith(".0"):
+        text = text[:-2]
+    return text
+
+
+class Stack:
+    """torch, what is compiled against it, and the targets that any of it exists for.
+
+    Raises:
+        DataError: the table is damaged.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        path = path or data.ROOT / "compiled" / "stack.json"
+        table = data.load_json(path)
+        try:
+            self.pythons: list[int] = table["pythons"]
+            self.platforms: list[str] = table["platforms"]
+            self.packages = {name: Package(name, row) for name, row in table["packages"].items()}
+            self._pairs: dict[str, list[list[Any]]] = table["pairs"]
+        except (KeyError, TypeError) as error:
+            raise DataError(f"damaged ({error})", path=str(path)) from error
+        self.partners = tuple(self._pairs)
+        self.everywhere = (1 << len(self.pythons) * len(self.platforms)) - 1
+        self._targets: dict[int, Target] = {}
+        self.markers: dict[str, int] = {}
+        """Markers that were looked up → the cells where they hold."""
+
+    def fits(self, name: str, releases: int) -> int:
+        """The releases of torch that any of these releases of a partner goes with, in some build, somewhere."""
+        return self._any(name, releases, 0, None)
+
+    def declared(self, name: str, releases: int, platform: int) -> int:
+        """The releases of torch that the metadata of any of these lets stand beside it."""
+        return self._any(name, releases, 1, platform)
+
+    def loads(self, name: str, releases: int, platform: int) -> int:
+        """The releases of torch that any of these loads with, both as the public index's own builds."""
+        return self._any(name, releases, 2, platform)
+
+    def _any(self, name: str, releases: int, column: int, platform: int | None) -> int:
+        rows, found = self._pairs[name], 0
+        for index in bits(releases):
+            mask = rows[index][column]
+            found |= mask if isinstance(mask, int) else mask[platform]
+        return found
+
+    def fits_torch(self, name: str, torches: int) -> int:
+        """The releases of a partner that go with any of these releases of torch, in some build, somewhere."""
+        return sum(1 << index for index, row in enumerate(self._pairs[name]) if row[0] & torches)
+
+    def cell(self, platform: int, python: int) -> int:
+        """The mask of one cell, by the indices of its platform and its Python."""
+        return 1 << platform * len(self.pythons) + python
+
+    def on_platform(self, platform: int) -> int:
+        """The cells of one platform."""
+        return ((1 << len(self.pythons)) - 1) << platform * len(self.pythons)
+
+    def on_pythons(self, indices: Iterable[int]) -> int:
+        """The cells of some Pythons."""
+        return sum(self.cell(platform, python) for platform in range(len(self.platforms)) for python in indices)
+
+    def coordinates(self, cell: int) -> tuple[int, int]:
+        """Platform and Python (as indices) of the cell with this bit number."""
+        return divmod(cell, len(self.pythons))
+
+    def target(self, cell: int) -> Target:
+        """The cell with this bit number, as a target."""
+        if cell not in self._targets:
+            platform, python = self.coordinates(cell)
+            self._targets[cell] = Target(
+                PythonVersion.parse(f"3.{self.pythons[python]}"), Platform.parse(self.platforms[platform])
+            )
+        return self._targets[cell]
