@@ -88,9 +88,8 @@ class Auditor:
         stack, options = self.known.stack, self._options
         pythons = None
         if options.pythons is not None:
-            pythons = [
-                stack.pythons.index(python.minor) for python in options.pythons if python.minor in stack.pythons
-            ]
+            minors = [python.minor for python in options.pythons]
+            pythons = [index for index, minor in enumerate(stack.pythons) if minor in minors]
         platforms = None if options.platforms is None else [str(platform) for platform in options.platforms]
         return Case(document, self.known, *cells_of(document, stack, pythons, platforms))
 

@@ -1,4 +1,4 @@
-"""What stands around torch: nothing that brings it, backends that are missing, dependents that call what is gone."""
+"""What stands around torch: what must bring it, backends, and dependents that call what is gone."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Case:
         demands: Sequence[Demand],
     ) -> Finding:
         """A finding that rests on a statement of the matrix."""
-        if severity == "error" and statement.effect == "use":
+        if severity == "error" and getattr(statement, "effect", "import") == "use":
             severity = "warning"  # It imports; only some of it fails.
         return self.finding(statement.rule, severity, message, demands, statement.because, statement.sources)
 
@@ -104,10 +104,8 @@ class Case:
 
     def digests(self, name: str, version: str) -> set[str]:
         """The SHA-256 of every file that the public index has for a release."""
-        files = [
-            file for release in self._releases(name) if release.version == version for file in release.files()
-        ]
-        return {file.hashes.get("sha256", "") for file in files}
+        releases = [release for release in self._releases(name) if release.version == version]
+        return {file.hashes.get("sha256", "") for release in releases for file in release.files()}
 
     def _releases(self, name: str) -> Sequence[CatalogueRelease]:
         return self.known.catalogue.releases(name) or ()

@@ -11,6 +11,9 @@ from packaging.specifiers import InvalidSpecifier
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import Version
+
     from torchlock.document import Document, Entry
     from torchlock.stack import Stack
 
@@ -90,16 +93,13 @@ def _absence(specifier: str, exact: bool, newest: str) -> str:
     return "newer" if _open(allowed, Version(newest)) else "absent"
 
 
-def _open(allowed: Iterable[object], newest: object) -> bool:
-    from packaging.specifiers import SpecifierSet
+def _open(allowed: SpecifierSet, newest: Version) -> bool:
     from packaging.version import Version
 
-    assert isinstance(allowed, SpecifierSet)
-    assert isinstance(newest, Version)
-    later = [clause.version.removesuffix(".*") for clause in allowed if clause.operator != "!="]
-    above = [Version(text) for text in later if Version(text) > newest]
-    nexts = [f"{newest.major}.{newest.minor + step}" for step in range(1, 4)] + ["9999"]
-    return any(allowed.contains(version) for version in [*above, *(f"{text}.1" for text in above), *nexts])
+    named = [clause.version.removesuffix(".*") for clause in allowed if clause.operator != "!="]
+    above = [text for text in named if Version(text) > newest]
+    coming = [f"{newest.major}.{newest.minor + step}" for step in range(1, 4)] + ["9999"]
+    return any(allowed.contains(text) for text in [*above, *(f"{text}.1" for text in above), *coming])
 
 
 @dataclass(slots=True)

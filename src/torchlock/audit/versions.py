@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.audit.wording import asked, listed, platforms, releases
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.judge import Violation
     from torchlock.stack import Stack
-    from torchlock.target import Target
     from torchlock.words import Dependency
 
 # Works with the wrong partner until it is used, and so is never more than a warning.
@@ -81,10 +81,10 @@ def _conflict(case: Case, scene: Scene, names: tuple[str, ...]) -> Finding:
     demands = [scene.first(name) for name in (*names[1:], names[0])]
     torch = stack.packages["torch"]
     partner = next(name for name in names if name != "torch")
+    partners = {name: stack.fits(name, scene.releases(name) or 0) for name in names if name != "torch"}
     goes = [
-        f"{asked(scene.first(name))} goes with torch {releases(torch, stack.fits(name, scene.releases(name) or 0))}"
-        for name in names
-        if name != "torch"
+        f"{asked(scene.first(name))} goes with torch {releases(torch, fitting)}"
+        for name, fitting in partners.items()
     ]
     against = f", not with {asked(scene.first('torch'))}" if "torch" in names else ""
     violation = _why(case, scene, partner)
@@ -106,62 +106,71 @@ _RULES = {
 def _why(case: Case, scene: Scene, partner: str) -> Violation | None:
     """What the judge says of the newest that both demands allow."""
     torch = scene.releases("torch") or case.stack.packages["torch"].everything
-    target = case.stack.target((scene.cells & -scene.cells).bit_length() - 1)
-    return why(
-        case, {"torch": torch.bit_length() - 1, partner: (scene.releases(partner) or 1).bit_length() - 1}, target
-    )
+    chosen = {"torch": torch.bit_length() - 1, partner: (scene.releases(partner) or 1).bit_length() - 1}
+    return why(case, chosen, (scene.cells & -scene.cells).bit_length() - 1)
 
 
-def why(case: Case, chosen: Mapping[str, int], target: Target) -> Violation | None:
-    """The first thing that keeps these releases (by index) from loading together, builds aside."""
-    pins = {name: Pin(name, case.stack.packages[name].versions[index]) for name, index in chosen.items()}
-    found = violations(pins, target, case.known.matrix, complete=False)
-    return next((violation for violation in found if violation.dependency is not None), None)
+def why(case: Case, chosen: Mapping[str, int], cell: int, *, builds: bool = False) -> Violation | None:
+    """What keeps these releases (by index) from loading together on a cell: versions, or the public builds."""
+    stack = case.stack
+    platform = stack.coordinates(cell)[0]
+    pins = {
+        name: Pin(
+            name,
+            stack.packages[name].versions[index],
+            build=stack.packages[name].build(index, platform) if builds else None,
+        )
+        for name, index in chosen.items()
+    }
+    found = violations(pins, stack.target(cell), case.known.matrix, complete=False)
+    mine = [each for each in found if each.dependency and each.dependency.name in (*chosen, "build-cuda")]
+    return mine[0] if mine else None
 
 
 def choices(case: Case, scene: Scene) -> Iterator[Finding]:
     """What an installer that takes the newest ends up with, where that does not load."""
-    broken: dict[tuple[str, int, int], int] = {}
-    for cell in bits(scene.cells):
-        platform = case.stack.coordinates(cell)[0]
-        chosen = newest(case.stack, scene, 1 << cell, platform)
-        for name in chosen:
-            if name in case.stack.partners and "torch" in chosen:
-                torch = 1 << chosen["torch"]
-                if not case.stack.loads(name, 1 << chosen[name], platform) & torch:
-                    key = name, chosen[name], chosen["torch"]
-                    broken[key] = broken.get(key, 0) | 1 << cell
+    domains = tuple((name, scene.releases(name) or 0) for name in scene.names())
+    broken = _broken(case.stack, domains, scene.cells)
     for name in dict.fromkeys(key[0] for key in broken):
         mine = {key: cells for key, cells in broken.items() if key[0] == name}
         key = max(mine, key=lambda key: (key[2], key[1]))
         yield _choice(case, scene, key, mine[key])
 
 
-def newest(stack: Stack, scene: Scene, cell: int, platform: int) -> dict[str, int]:
+@lru_cache(maxsize=4096)
+def _broken(stack: Stack, domains: tuple[tuple[str, int], ...], cells: int) -> dict[tuple[str, int, int], int]:
+    """Partner, its release and that of torch, where an installer takes these though they do not fit → the cells."""
+    found: dict[tuple[str, int, int], int] = {}
+    for cell in bits(cells):
+        platform = stack.coordinates(cell)[0]
+        chosen = newest(stack, dict(domains), 1 << cell, platform)
+        for name in stack.partners:
+            if name in chosen and not stack.loads(name, 1 << chosen[name], platform) & 1 << chosen["torch"]:
+                key = name, chosen[name], chosen["torch"]
+                found[key] = found.get(key, 0) | 1 << cell
+    return found
+
+
+def newest(stack: Stack, domains: Mapping[str, int], cell: int, platform: int) -> dict[str, int]:
     """What an installer takes on one cell: the newest that metadata lets stand together; nothing if none does."""
-    domains: dict[str, int] = {}
-    for name in scene.names():
-        package = stack.packages[name]
-        mask = (scene.releases(name) or 0) & package.on(cell)
-        final = mask & ~package.pre & ~package.yanked
-        domains[name] = final or mask
-        if not domains[name]:
-            return {}
-    partners = [name for name in domains if name in stack.partners]
     if "torch" not in domains:
         return {}
-    torch = domains["torch"]
+    here: dict[str, int] = {}
+    for name, releases in domains.items():
+        package = stack.packages[name]
+        mask = releases & package.on(cell)
+        here[name] = mask & ~package.pre & ~package.yanked or mask
+        if not here[name]:
+            return {}
+    partners = [name for name in here if name in stack.partners]
+    torch = here["torch"]
     for name in partners:
-        torch &= stack.declared(name, domains[name], platform)
+        torch &= stack.declared(name, here[name], platform)
     if not torch:
         return {}
     chosen = {"torch": torch.bit_length() - 1}
     for name in partners:
-        fitting = [
-            index
-            for index in bits(domains[name])
-            if stack.declared(name, 1 << index, platform) & 1 << chosen["torch"]
-        ]
+        fitting = [i for i in bits(here[name]) if stack.declared(name, 1 << i, platform) & 1 << chosen["torch"]]
         chosen[name] = fitting[-1]
     return chosen
 
@@ -173,16 +182,23 @@ def _choice(case: Case, scene: Scene, key: tuple[str, int, int], cells: int) -> 
     both = f"torch {packages['torch'].texts[torch]} and {name} {packages[name].texts[release]}"
     pinned = scene.first("torch").exact and scene.first(name).exact
     where = "" if cells == scene.cells else f" on {platforms(stack, cells)}"
-    violation = why(case, {"torch": torch, name: release}, stack.target((cells & -cells).bit_length() - 1))
     demands = [scene.first(name), scene.first("torch")]
+    verb = "work" if name in LENIENT else "load"
     if pinned:
-        message = f"{both} do not load together{where}"
+        message = f"{both} do not {verb} together{where}"
     else:
-        message = f"an installer takes {both}{where}, which do not load together"
+        message = f"an installer takes {both}{where}, which do not {verb} together"
     severity = "error" if pinned and cells == scene.cells and name not in LENIENT else "warning"
-    if violation is None:
-        return case.finding("TL201", severity, f"{message}: their builds do not fit", demands)
-    statement = violation.statement
+    cell = (cells & -cells).bit_length() - 1
+    chosen = {"torch": torch, name: release}
+    violation = why(case, chosen, cell) or why(case, chosen, cell, builds=True)
+    statement = None if violation is None else violation.statement
     if statement is None:
         return case.finding(_RULES[name], severity, message, demands)
+    if statement.rule == "TL201":
+        platform = stack.coordinates(cell)[0]
+        made = [
+            (each, packages[each].build(index, platform)) for each, index in (("torch", torch), (name, release))
+        ]
+        message += f": {listed([f'{each} is built for {build}' for each, build in made])}"
     return case.statement(statement, severity, message, demands)

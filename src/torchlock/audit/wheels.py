@@ -21,7 +21,7 @@ def unavailable(case: Case, scene: Scene) -> Iterator[Finding]:
     names = [name for name in (*strict(scene), "soundfile") if scene.releases(name)]
     # A build with a label comes from another index, which may have it for more targets.
     names = [name for name in names if name in scene.names() and not scene.labels(name)]
-    if not names:
+    if not names or guilty(case.stack, {name: scene.releases(name) or 0 for name in strict(scene)}):
         return
     reachable = {cell for cell in bits(scene.cells) if _stands(case, scene, names, cell)}
     if not reachable:
