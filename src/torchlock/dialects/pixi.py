@@ -1,0 +1,123 @@
+"""Pixi's tables in pyproject.toml: conda and PyPI packages, features, platforms."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+
+from torchlock.document import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.dialects.sheet import Sheet
+    from torchlock.dialects.tree import Path
+
+_OWN = ("tool", "pixi")
+_PLATFORMS = {
+    "linux-64": "linux-x86_64",
+    "linux-aarch64": "linux-aarch64",
+    "osx-arm64": "macos-arm64",
+    "osx-64": "macos-x86_64",
+    "win-64": "windows-amd64",
+    "win-arm64": "windows-arm64",
+}
+_MARKERS = {
+    "linux-64": "sys_platform == 'linux' and platform_machine == 'x86_64'",
+    "linux-aarch64": "sys_platform == 'linux' and platform_machine == 'aarch64'",
+    "osx-arm64": "sys_platform == 'darwin' and platform_machine == 'arm64'",
+    "osx-64": "sys_platform == 'darwin' and platform_machine == 'x86_64'",
+    "win-64": "sys_platform == 'win32' and platform_machine == 'AMD64'",
+    "win-arm64": "sys_platform == 'win32' and platform_machine == 'ARM64'",
+    "linux": "sys_platform == 'linux'",
+    "osx": "sys_platform == 'darwin'",
+    "win": "sys_platform == 'win32'",
+    "unix": "os_name == 'posix'",
+}
+# What conda calls what package indexes know as torch.
+_TORCH = {"pytorch": "torch", "pytorch-cpu": "torch", "pytorch-gpu": "torch"}
+
+
+def read(sheet: Sheet) -> None:
+    """Take up what ``[tool.pixi]`` says."""
+    tree = sheet.tree
+    if not tree.items(*_OWN):
+        return
+    for table in ("workspace", "project"):
+        names = [str(name) for name in tree.array(*_OWN, table, "platforms")]
+        known = tuple(_PLATFORMS[name] for name in names if name in _PLATFORMS)
+        sheet.document.platforms = sheet.document.platforms or known
+    options = (*_OWN, "pypi-options")
+    for key, kind in (("index-url", "index"), ("extra-index-urls", "extra")):
+        for address, at in sheet.strings(*options, key):
+            sheet.index(kind, address, at)
+    _feature(sheet, _OWN, "")
+    for name, _ in tree.items(*_OWN, "feature"):
+        _feature(sheet, (*_OWN, "feature", name), f"group:{canonicalize_name(name)}")
+
+
+def _feature(sheet: Sheet, path: Path, scope: str) -> None:
+    sheet.add(_tables(sheet, path, scope, ""))
+    for name, _ in sheet.tree.items(*path, "target"):
+        if name in _MARKERS:
+            sheet.add(_tables(sheet, (*path, "target", name), scope, _MARKERS[name]))
+
+
+def _tables(sheet: Sheet, path: Path, scope: str, marker: str) -> Iterator[Entry]:
+    for table, channel in (("dependencies", "conda"), ("pypi-dependencies", "pip")):
+        for key, value in sheet.tree.items(*path, table):
+            entry = _entry(sheet, (*path, table, key), value, channel)
+            if entry is not None and entry.name != "python":
+                yield replace(entry, scope=scope, marker=marker)
+            elif entry is not None and not marker and not scope:
+                sheet.python(entry.specifier, sheet.tree.offset(*path, table, key))
+
+
+def _entry(sheet: Sheet, path: Path, value: object, channel: str) -> Entry | None:
+    table = value if isinstance(value, dict) else {}
+    where = (*path, "version") if table else path
+    name = canonicalize_name(str(path[-1]))
+    url = next((table[key] for key in ("url", "git", "path") if isinstance(table.get(key), str)), None)
+    specifier = specifier_of(sheet.tree.string(*where))
+    if specifier is None:
+        return None
+    index = table.get("index")
+    at = sheet.tree.offset(*where)
+    return Entry(
+        name=_TORCH.get(name, name) if channel == "conda" else name,
+        specifier=specifier,
+        place=sheet.place(at),
+        text=f"{path[-1]} = {sheet.tree.string(*where)}",
+        path=sheet.path,
+        version=sheet.tree.content(*where) if url is None else None,
+        style="conda" if channel == "conda" else "pep440",
+        channel=channel,
+        index=index if isinstance(index, str) else None,
+        url=url,
+    )
+
+
+def specifier_of(versions: str) -> str | None:
+    """The PEP 440 specifier set of a conda version spec; None where there is none (``|``, odd versions)."""
+    clauses = []
+    for part in filter(None, (part.strip() for part in versions.split(","))):
+        match = re.fullmatch(r"(~=|==|!=|>=|<=|>|<|=|)\s*(\d[\w.]*?)(\.\*|\*)?", part)
+        if part == "*":
+            continue
+        if not match:
+            return None
+        operator, version, wildcard = match.groups()
+        if operator in ("", "=", "==", "!="):
+            clauses.append(
+                f"{'!=' if operator == '!=' else '=='}{version}{'.*' if wildcard or operator == '=' else ''}"
+            )
+        else:
+            clauses.append(f"{operator}{version}")
+    try:
+        return str(SpecifierSet(",".join(clauses)))
+    except InvalidSpecifier:
+        return None

@@ -1,0 +1,146 @@
+"""pyproject.toml: [project], dependency groups (PEP 735), and the tables of poetry, pdm, uv, hatch and pixi."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+
+from torchlock.dialects import pdm, pixi, poetry, uv
+from torchlock.dialects.poetry_versions import specifier_of
+from torchlock.dialects.sheet import Extras, Sheet
+from torchlock.document import Edit
+
+if TYPE_CHECKING:
+    from torchlock.dialects.tree import Key
+    from torchlock.document import Document, Entry
+
+
+def read(text: str, path: str) -> Document:
+    """Read a pyproject.toml with all its extras and groups, each in a scope of its own.
+
+    What no installer could read is among the document's problems; of invalid TOML the plain strings are
+    still read.
+    """
+    sheet = Sheet(text, path, "pyproject")
+    _Project(sheet).read()
+    return sheet.document
+
+
+class _Project:
+    def __init__(self, sheet: Sheet) -> None:
+        self._sheet = sheet
+        self._tree = sheet.tree
+
+    def read(self) -> None:
+        sheet = self._sheet
+        self._python()
+        extras = {name: self._extra(name, key) for key, name in self._extra_names()}
+        own = Extras(self._tree.string("project", "name"), extras)
+        sheet.add(own.unfold(self._dependencies(), ""))
+        for name, entries in extras.items():
+            sheet.add(own.unfold(entries, f"extra:{name}"))
+        for group in self._groups():
+            sheet.add(own.unfold(self._group(group, set()), f"group:{group}"))
+        sheet.add(sheet.listed("tool", "flit", "metadata", "requires"))
+        sheet.add(sheet.listed("tool", "rye", "dev-dependencies", scope="group:dev"))
+        poetry.read(sheet)
+        pixi.read(sheet)
+        self._hatch()
+        sheet.add(sheet.listed("build-system", "requires", scope="group:build-system"))
+        pdm.read(sheet)
+        uv.read(sheet)
+
+    def _python(self) -> None:
+        """``requires-python``, which must be a specifier set."""
+        where = ("project", "requires-python")
+        value, at = self._tree.string(*where), self._tree.offset(*where)
+        try:
+            self._sheet.python(str(SpecifierSet(value)), at)
+        except InvalidSpecifier:
+            mended = specifier_of(value)
+            exact = self._tree.content(*where)
+            self._sheet.problem(
+                "TL501",
+                "error",
+                f"requires-python: {value!r} is no version specifier",
+                at,
+                remedy=f"Write {mended}" if mended else "",
+                edits=(Edit(exact, mended),) if mended and exact else (),
+            )
+            self._sheet.python(mended or "", at)
+
+    def _extra_names(self) -> list[tuple[str, str]]:
+        """The extras as written, and normalised."""
+        tree = self._tree
+        keys = [
+            *tree.items("project", "optional-dependencies"),
+            *tree.items("tool", "setuptools", "dynamic", "optional-dependencies"),
+        ]
+        return [(key, canonicalize_name(key)) for key, _ in keys]
+
+    def _extra(self, name: str, key: str) -> list[Entry]:
+        scope = f"extra:{name}"
+        found = self._sheet.listed("project", "optional-dependencies", key, scope=scope)
+        return found or self._from_files(
+            scope, "tool", "setuptools", "dynamic", "optional-dependencies", key, "file"
+        )
+
+    def _dependencies(self) -> list[Entry]:
+        found = self._sheet.listed("project", "dependencies")
+        if "dependencies" not in self._tree.array("project", "dynamic"):
+            return found
+        for where in (
+            ("tool", "setuptools", "dynamic", "dependencies", "file"),
+            ("tool", "hatch", "metadata", "hooks", "requirements_txt", "files"),
+        ):
+            if self._sheet.strings(*where):
+                return self._from_files("", *where)
+        if not self._tree.items("tool", "poetry", "dependencies"):
+            at = self._tree.offset("project", "dynamic")
+            self._sheet.problem("TL901", "note", "dependencies are dynamic: only a build would tell them", at)
+        return found
+
+    def _from_files(self, scope: str, *where: Key) -> list[Entry]:
+        return [
+            entry for name, at in self._sheet.strings(*where) for entry in self._sheet.include(name, at, scope)
+        ]
+
+    def _groups(self) -> list[str]:
+        return [canonicalize_name(key) for key, _ in self._tree.items("dependency-groups")]
+
+    def _group(self, name: str, done: set[str]) -> list[Entry]:
+        """The requirements of a group and of those that it includes, each group once."""
+        done.add(name)
+        key = next(key for key, _ in self._tree.items("dependency-groups") if canonicalize_name(key) == name)
+        found: list[Entry] = []
+        for number, item in enumerate(self._tree.array("dependency-groups", key)):
+            where = ("dependency-groups", key, number)
+            if not isinstance(item, dict):
+                entry = self._sheet.written(*where)
+                found += [entry] if entry else []
+                continue
+            included = canonicalize_name(self._tree.string(*where, "include-group"))
+            if included not in self._groups():
+                self._no_group(item, self._tree.offset(*where, "include-group"))
+            elif included not in done:
+                found += self._group(included, done)
+        return found
+
+    def _no_group(self, item: dict[str, object], at: int | None) -> None:
+        if self._tree.error is None and "include-group" in item:
+            message = f"no dependency group is called {item['include-group']!r}"
+            self._sheet.problem("TL501", "error", message, at)
+
+    def _hatch(self) -> None:
+        """The environments of hatch; their strings may hold fields that hatch fills in."""
+        for name, _ in self._tree.items("tool", "hatch", "envs"):
+            for key in ("dependencies", "extra-dependencies"):
+                where = ("tool", "hatch", "envs", name, key)
+                for number, item in enumerate(self._tree.array(*where)):
+                    entry = (
+                        self._sheet.written(*where, number) if isinstance(item, str) and "{" not in item else None
+                    )
+                    self._sheet.add([replace(entry, scope=f"group:hatch-{name}")] if entry else [])

@@ -1,0 +1,87 @@
+"""A TOML document that is being read: entries from its arrays of requirements."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from torchlock.dialects.draft import Draft
+from torchlock.dialects.markers import both
+from torchlock.dialects.tree import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from torchlock.dialects.tree import Key
+    from torchlock.document import Entry
+
+_WORDS = {",": "Put a comma there", '"': "Close the string", '",': "Close the string, and put a comma there"}
+
+
+class Sheet(Draft):
+    """A draft with the values of its text, or what could be rescued of them."""
+
+    def __init__(self, text: str, path: str, kind: str) -> None:
+        super().__init__(text, path, kind)
+        self.tree = Tree(text, path)
+        error = self.tree.error
+        if error is not None:
+            mend = self.tree.mend()
+            edits = (mend,) if mend else ()
+            remedy = _WORDS.get(mend.new, "") if mend else ""
+            at = self._line(error.line) if error.line else None
+            self.problem("TL501", "error", error.message, at, remedy=remedy, edits=edits)
+
+    def _line(self, number: int) -> int:
+        """The first character of a line that says something."""
+        start = self._starts[min(number, len(self._starts)) - 1]
+        rest = self.text[start:].split("\n", 1)[0]
+        return start + len(rest) - len(rest.lstrip())
+
+    def written(self, *path: Key) -> Entry | None:
+        """The requirement at a path, None and a problem where the string is none."""
+        value = self.tree.get(*path)
+        if not isinstance(value, str):
+            return None
+        at, exact = self.tree.offset(*path), self.tree.content(*path)
+        return self.requirement(value, at, exact, quiet=self.tree.error is not None)
+
+    def listed(self, *path: Key, scope: str = "", constraint: bool = False) -> list[Entry]:
+        """The requirements in the array at a path."""
+        found = [self.written(*path, number) for number in range(len(self.tree.array(*path)))]
+        return [replace(entry, scope=scope, constraint=constraint) for entry in found if entry is not None]
+
+    def strings(self, *path: Key) -> list[tuple[str, int | None]]:
+        """The string at a path or those of the array there, each with its place."""
+        value = self.tree.get(*path)
+        if isinstance(value, str):
+            return [(value, self.tree.offset(*path))]
+        items = enumerate(self.tree.array(*path))
+        return [(item, self.tree.offset(*path, number)) for number, item in items if isinstance(item, str)]
+
+
+class Extras:
+    """The extras of a project, for requirements on the project itself (``name[extra]``)."""
+
+    def __init__(self, own: str, extras: Mapping[str, Sequence[Entry]]) -> None:
+        self._own = canonicalize_name(own)
+        self._extras = extras
+
+    def unfold(self, entries: Sequence[Entry], scope: str) -> list[Entry]:
+        """The entries in a scope, those of the project's own extras in place of the requirement on these."""
+        return list(self._unfold(entries, scope, "", set()))
+
+    def _unfold(
+        self, entries: Sequence[Entry], scope: str, marker: str, done: set[tuple[str, str]]
+    ) -> Iterator[Entry]:
+        for entry in entries:
+            if not self._own or entry.name != self._own:
+                yield replace(entry, scope=scope, marker=both(marker, entry.marker))
+                continue
+            within = both(marker, entry.marker)
+            for extra in entry.extras:
+                if (extra, within) not in done and (extra, "") not in done and len(done) < 1000:
+                    done.add((extra, within))
+                    yield from self._unfold(self._extras.get(extra, ()), scope, within, done)
