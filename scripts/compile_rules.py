@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compile the tables that people write (rules, sources, systems) to the JSON that the program reads.
+"""Compile the tables that people write (rules, sources, systems, builds) to the JSON that the program reads.
 
     compile_rules.py            write compat_data/compiled/
     compile_rules.py --check    write nothing; exit 1 if it is stale
@@ -22,6 +22,7 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -61,6 +62,9 @@ _SYSTEM_KEYS = {
     "library",
 }
 _LIBRARY_KEYS = {"version", "packages", "note"}
+_BUILDS_KEYS = {"package", "complete", "index", "kind", "sources", "checked", "rows", "never"}
+_BUILD = r"cpu|cu\d{2,3}|rocm\d+(\.\d+){1,2}|xpu"
+_PLATFORMS = ("linux-x86_64", "linux-aarch64", "windows-amd64", "windows-arm64", "macos-arm64", "macos-x86_64")
 
 
 class TableError(Exception):
@@ -395,6 +399,123 @@ def read_systems(folder: Path, sources: dict[str, dict[str, str]]) -> dict[str, 
     return systems
 
 
+def _pythons(text: str) -> list[str]:
+    """``2.7 3.5-3.7`` → 2.7, 3.5, 3.6, 3.7."""
+    found = []
+    for word in text.split():
+        match = re.fullmatch(r"(\d)\.(\d+)(?:-\1\.(\d+))?(t?)", word)
+        if not match:
+            raise TableError(f"{word!r} is not like 3.9, 3.9-3.13 or 3.13t")
+        last = int(match[3] or match[2])
+        found += [f"{match[1]}.{minor}{match[4]}" for minor in range(int(match[2]), last + 1)]
+    return found
+
+
+# A release with its platforms, Pythons and builds.
+_Release = tuple[str, list[list[str]]]
+
+
+def _build_row(row: Any) -> list[_Release]:
+    """One row of builds: each release with its platforms, Pythons and builds."""
+    if not isinstance(row, list) or len(row) != 4 or not all(isinstance(cell, str) for cell in row):
+        raise TableError("must be a list of four texts: releases, platforms, Pythons, builds")
+    releases, platforms, pythons, builds = (cell.split() for cell in row)
+    if not releases or not builds:
+        raise TableError("must name a release and a build")
+    for platform in platforms:
+        if platform not in _PLATFORMS:
+            raise TableError(f"{platform!r} is not one of {', '.join(_PLATFORMS)}")
+    for build in builds:
+        if not re.fullmatch(rf"({_BUILD})|plain(=({_BUILD}))?", build):
+            raise TableError(f"{build!r} is not like cpu, cu118, rocm6.2, xpu, plain or plain=cu102")
+    return [(_release(release), [platforms, _pythons(" ".join(pythons)), builds]) for release in releases]
+
+
+def _release(text: str) -> str:
+    try:
+        if Version(text).local is None:
+            return text
+    except InvalidVersion:
+        pass
+    raise TableError(f"{text!r} is not a version without a label")
+
+
+def _builds(table: dict[str, Any]) -> tuple[str, dict[str, Any], list[_Release]]:
+    """One table of builds: its package, its grounds, its rows one for each release."""
+    _known(table, _BUILDS_KEYS)
+    group: dict[str, Any] = {
+        "kind": _kind(table),
+        "sources": _texts(table, "sources"),
+        "checked": _date(table, "checked"),
+    }
+    if "complete" in table:
+        group["complete"] = table["complete"] if table["complete"] is True else _texts(table, "complete")
+        if group["complete"] is not True and not set(group["complete"]) <= {"cpu", "cuda", "rocm", "xpu"}:
+            raise TableError("must be true, or some of cpu, cuda, rocm, xpu", "complete")
+    if "index" in table:
+        group["index"] = _text(table, "index")
+    rows = []
+    for number, row in enumerate(table.get("rows", ())):
+        try:
+            rows += _build_row(row)
+        except TableError as error:
+            raise error.under(f"rows[{number}]") from None
+    for number, item in enumerate(table.get("never", ())):
+        if not (isinstance(item, list) and len(item) == 2 and re.fullmatch(_BUILD, item[1])):
+            raise TableError("must be a list of a release and a build", f"never[{number}]")
+        rows.append((_release(item[0]), [[], [], [f"!{item[1]}"]]))
+    return canonicalize_name(_text(table, "package")), group, rows
+
+
+def read_builds(
+    path: Path, sources: dict[str, dict[str, str]], statements: dict[str, list[dict[str, Any]]]
+) -> dict[str, Any]:
+    """``builds.toml``: groups of grounds, and by package and release the rows that rest on them.
+
+    ``partners`` is taken from the rules: the one torch that a release was compiled against.
+
+    Raises:
+        TableError: it is not of the form, or a source is not known.
+    """
+    groups: list[dict[str, Any]] = []
+    packages: dict[str, dict[str, list[list[Any]]]] = {}
+    table = read_toml(path)
+    try:
+        _known(table, {"builds"})
+        for number, item in enumerate(_list(table, "builds")):
+            try:
+                package, group, rows = _builds(item)
+                for source in group["sources"]:
+                    if source not in sources:
+                        raise TableError(f"{source!r} is not in sources.toml", "sources")
+            except TableError as error:
+                raise error.under(f"builds[{number}]") from None
+            for release, cells in rows:
+                packages.setdefault(package, {}).setdefault(release, []).append([len(groups), *cells])
+            groups.append(group)
+    except TableError as error:
+        error.file = path.name
+        raise
+    cited = {source for group in groups for source in group["sources"]}
+    return {
+        "groups": groups,
+        "packages": packages,
+        "partners": {package: partners(statements.get(package, [])) for package in packages},
+        "sources": {source: sources[source] for source in cited},
+    }
+
+
+def partners(statements: list[dict[str, Any]]) -> dict[str, str]:
+    """Release → the one torch that it needs, of the statements that pin both."""
+    found = {}
+    for row in statements:
+        for need in row.get("needs", ()):
+            pins = [re.fullmatch(r"==([\d.]+)", "".join(item[1:2])) for item in (row["when"], need)]
+            if need[0] == "torch" and len(row["when"]) < 3 and len(need) < 3 and pins[0] and pins[1]:
+                found[pins[0][1]] = pins[1][1]
+    return found
+
+
 # The writers.
 
 
@@ -411,8 +532,10 @@ def compile_all(data: Path) -> dict[str, str]:
     sources = read_sources(data / "sources.toml")
     rules, statements = read_rules(data / "rules", sources)
     systems = read_systems(data / "systems", sources)
+    builds = read_builds(data / "builds.toml", sources, statements)
     checked = _dates([*rules.values(), *(row for rows in statements.values() for row in rows)])
     return {
+        "builds.json": dump({"date": max(_dates(builds["groups"]), default=max(checked)), **builds}),
         "rules.json": dump({"date": max(checked), "rules": rules, "sources": sources, "statements": statements}),
         "systems.json": dump(
             {"date": max(_dates(list(systems.values())), default=max(checked)), "systems": systems}

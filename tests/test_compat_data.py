@@ -68,6 +68,7 @@ class Tables:
     unpartnered: list[dict[str, str]] = field(default_factory=list)
     releases: dict[str, dict[str, list[Wheel]]] = field(default_factory=dict)
     yanked: set[tuple[str, str]] = field(default_factory=set)
+    builds: dict[str, Any] = field(default_factory=dict)
 
     def rows(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Every statement, and how to call it in a message."""
@@ -87,7 +88,8 @@ def real() -> Tables:
         for path in sorted((DATA / "rules").glob("*.toml"))
         for row in compile_rules.read_toml(path).get("unpartnered", [])
     ]
-    tables = Tables(rules, sources, statements, systems, unpartnered)
+    builds = compile_rules.read_builds(DATA / "builds.toml", sources, statements)
+    tables = Tables(rules, sources, statements, systems, unpartnered, builds=builds)
     names = {"torch"}
     for name, rows in statements.items():
         names |= {
@@ -280,9 +282,10 @@ def agrees(text: str, build: str, torch_build: str | None) -> bool:
 
 def uncited_sources(tables: Tables) -> Iterator[str]:
     """Every source is cited by something, and everything cited is a source."""
+    groups = tables.builds.get("groups", [])
     cited = {
         source
-        for row in [*tables.rules.values(), *(row for _, row in tables.rows()), *tables.systems.values()]
+        for row in [*tables.rules.values(), *(row for _, row in tables.rows()), *tables.systems.values(), *groups]
         for source in row.get("sources", ())
     }
     yield from (f"source {source} is cited nowhere" for source in sorted(set(tables.sources) - cited))
@@ -297,6 +300,59 @@ def unfounded_kinds(tables: Tables) -> Iterator[str]:
         kinds = {tables.sources[source]["kind"] for source in row.get("sources", rule["sources"])}
         if kind not in kinds:
             yield f"{title}: is {kind}, and cites only what is {' or '.join(sorted(kinds))}"
+
+
+def build_labels(tables: Tables, name: str, version: str, *, whole: bool = False) -> set[str]:
+    """The labels of one release in the table of builds; ``whole``: only from sources that list all of them."""
+    return {
+        build
+        for group, _, _, builds in tables.builds["packages"].get(name, {}).get(version, ())
+        for build in builds
+        if build[0] not in "!p" and (not whole or tables.builds["groups"][group].get("complete") is True)
+    }
+
+
+def builds_without_a_torch(tables: Tables) -> Iterator[str]:
+    """No release has a build that the torch it was compiled against lacks: what Builds concludes from."""
+    for name, pairs in tables.builds["partners"].items():
+        for version, torch in pairs.items():
+            known = build_labels(tables, "torch", torch, whole=True)
+            strange = build_labels(tables, name, version) - known if known else set()
+            yield from (f"{name} {version}+{label}, but no torch {torch}+{label}" for label in sorted(strange))
+
+
+def contradicted_lists(tables: Tables) -> Iterator[str]:
+    """What one source lists of a release is in every list of it that is whole."""
+    for name, releases in tables.builds["packages"].items():
+        for version in releases:
+            whole = build_labels(tables, name, version, whole=True)
+            if whole and build_labels(tables, name, version) != whole:
+                yield f"{name} {version} has builds that are not in the list that is whole"
+
+
+def labelled_macs(tables: Tables) -> Iterator[str]:
+    """A macOS wheel has no label, and Windows has no label that Linux lacks."""
+    for name, releases in tables.builds["packages"].items():
+        for version, rows in releases.items():
+            of = {
+                platform: {build for _, platforms, _, builds in rows if platform in platforms for build in builds}
+                for platform in ("linux-x86_64", "windows-amd64", "macos-arm64", "macos-x86_64")
+            }
+            labels = {build for build in of["macos-arm64"] | of["macos-x86_64"] if not build.startswith("plain")}
+            if labels:
+                yield f"{name} {version}: macOS with {', '.join(sorted(labels))}"
+            if of["linux-x86_64"] and not of["windows-amd64"] <= of["linux-x86_64"]:
+                yield f"{name} {version}: Windows has what Linux lacks"
+
+
+def unfounded_builds(tables: Tables) -> Iterator[str]:
+    """A group of builds cites a source of its own kind, and calls nothing complete on a document's word."""
+    for group in tables.builds["groups"]:
+        kinds = {tables.sources[source]["kind"] for source in group["sources"]}
+        if group["kind"] not in kinds:
+            yield f"builds from {', '.join(group['sources'])}: {group['kind']}, and cites {', '.join(kinds)}"
+        if "complete" in group and group["kind"] == "declared":
+            yield f"builds from {', '.join(group['sources'])}: complete, though only documented"
 
 
 def clumsy_clauses(tables: Tables) -> Iterator[str]:
@@ -348,6 +404,10 @@ LINTS: list[Callable[[Tables], Iterator[str]]] = [
     unfounded_kinds,
     clumsy_clauses,
     shapeless_bundles,
+    builds_without_a_torch,
+    contradicted_lists,
+    labelled_macs,
+    unfounded_builds,
 ]
 
 
@@ -609,6 +669,40 @@ def test_cited_sources_pass() -> None:
 def test_uncited_sources_are_caught() -> None:
     assert list(uncited_sources(tables(PAIR))) == ["source m is cited nowhere"]
     assert list(uncited_sources(tables({**PAIR, "sources": ["m", "x"]}))) == ["source x is cited and not there"]
+
+
+def build_tables(complete: Any, *rows: list[Any], **fields: Any) -> Tables:
+    """Tables of builds alone: torch 2.5.1 with these rows, from one source of its kind."""
+    group = {"kind": "measured", "sources": ["m"], **({"complete": complete} if complete else {})}
+    packages = {"torch": {"2.5.1": [[0, *row] for row in rows]}, **fields}
+    builds = {"groups": [group], "packages": packages, "partners": {"torchaudio": {"2.5.1": "2.5.1"}}}
+    return Tables(sources={"m": {"kind": "measured"}}, builds=builds)
+
+
+LINUX = [["linux-x86_64"], [], ["cpu", "cu124"]]
+
+
+def test_sound_builds_pass() -> None:
+    sound = build_tables(True, LINUX, [["windows-amd64"], [], ["cpu"]], torchaudio={"2.5.1": [[0, *LINUX]]})
+    for lint in (builds_without_a_torch, contradicted_lists, labelled_macs, unfounded_builds):
+        assert list(lint(sound)) == []
+
+
+def test_unsound_builds_are_caught() -> None:
+    other = {"2.5.1": [[0, ["linux-x86_64"], [], ["cu126"]]]}
+    assert list(builds_without_a_torch(build_tables(True, LINUX, torchaudio=other))) == [
+        "torchaudio 2.5.1+cu126, but no torch 2.5.1+cu126"
+    ]
+    assert list(builds_without_a_torch(build_tables(None, LINUX, torchaudio=other))) == []
+    assert len(list(labelled_macs(build_tables(True, [["macos-arm64"], [], ["cpu"]])))) == 1
+    assert len(list(labelled_macs(build_tables(True, LINUX, [["windows-amd64"], [], ["cu126"]])))) == 1
+    lists = build_tables(True, LINUX)
+    lists.builds["groups"].append({"kind": "declared", "sources": ["m"]})
+    lists.builds["packages"]["torch"]["2.5.1"].append([1, ["linux-x86_64"], [], ["cu126"]])
+    assert len(list(contradicted_lists(lists))) == 1
+    assert len(list(unfounded_builds(lists))) == 1
+    lists.builds["groups"][1] = {"kind": "declared", "sources": ["m"], "complete": True}
+    assert len(list(unfounded_builds(lists))) == 2
 
 
 def test_founded_kinds_pass() -> None:

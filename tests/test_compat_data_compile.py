@@ -50,10 +50,26 @@ sources = ["s"]
 checked = 2026-11-23
 library.libsox = { version = "14.4.2", packages = ["libsox-dev"] }
 """
+BUILDS = """
+[[builds]]
+package = "torch"
+kind = "declared"
+sources = ["s"]
+checked = 2026-11-23
+rows = [["2.5.0 2.5.1", "linux-x86_64", "3.9-3.13 3.13t", "cpu cu124"]]
+"""
 
 
-def folder(path: Path, *, rules: str = RULE + STATEMENT, sources: str = SOURCES, systems: str = SYSTEM) -> Path:
+def folder(
+    path: Path,
+    *,
+    rules: str = RULE + STATEMENT,
+    sources: str = SOURCES,
+    systems: str = SYSTEM,
+    builds: str = BUILDS,
+) -> Path:
     """A data folder of one file of each kind."""
+    (path / "builds.toml").write_text(builds, encoding="utf-8")
     (path / "rules").mkdir()
     (path / "systems").mkdir()
     (path / "rules" / "torchaudio.toml").write_text(rules, encoding="utf-8")
@@ -130,7 +146,11 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
     assert not (path / "compiled").exists()
     assert compile_rules.main(["--data", str(path)]) == 0
     assert compile_rules.main(["--check", "--data", str(path)]) == 0
-    assert sorted(file.name for file in (path / "compiled").iterdir()) == ["rules.json", "systems.json"]
+    assert sorted(file.name for file in (path / "compiled").iterdir()) == [
+        "builds.json",
+        "rules.json",
+        "systems.json",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,210 @@
+"""The builds that the PyTorch wheel index holds of each release, and which of them an index address leads to.
+
+What a local version promises (``2.5.1+cu124``) is looked up in ``compat_data/builds.toml``. That table is
+whole for some releases and not for others; an answer is None wherever it cannot tell.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from packaging.version import InvalidVersion, Version
+
+from torchlock import data
+from torchlock.errors import DataError
+from torchlock.finding import Evidence
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# A build as its label spells it. Vendors have others (+nv24.5, +rocm6.4.1.git1ded221d), which are not judged.
+_LABEL = re.compile(r"(cpu)|(cu)\d{2,3}|(rocm)\d+(?:\.\d+){1,2}|(xpu)")
+_KINDS = {"cpu": "cpu", "cu": "cuda", "rocm": "rocm", "xpu": "xpu"}
+
+# How addresses of the index are laid out, and those of its mirrors, whose paths say pytorch somewhere.
+_INDEX = re.compile(
+    r"""(?:(?:.*pytorch.*)?/whl|.*/pytorch-wheels)
+    (?:/nightly|/test|/lts/\d+\.\d+)?
+    (?:/(cpu|cu\d{2,3}|rocm\d+(?:\.\d+){1,2}|xpu))?
+    (?:/torch_\w+\.html|/torch(?:audio|vision|text|codec)?)?/?""",
+    re.VERBOSE,
+)
+
+
+class _Row(NamedTuple):
+    """Builds of one release; an empty set of platforms or Pythons means that the source does not say."""
+
+    group: int
+    platforms: frozenset[str]
+    pythons: frozenset[str]
+    builds: frozenset[str]
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """The local versions, "" for the plain one."""
+        return frozenset("" if build.startswith("plain") else build for build in self.builds if build[0] != "!")
+
+
+@cache
+def _key(version: str) -> str | None:
+    """One spelling for one release (2.0 and 2.0.0), its label apart; None for what is no release."""
+    try:
+        parsed = Version(version)
+    except InvalidVersion:
+        return None
+    if parsed.is_prerelease:
+        return None
+    release = re.sub(r"(\.0)+$", "", parsed.base_version)
+    return release if parsed.post is None else f"{release}.post{parsed.post}"
+
+
+def kind_of(label: str) -> str | None:
+    """``cpu``, ``cuda``, ``rocm`` or ``xpu``; None for a label that the PyTorch index does not use."""
+    match = _LABEL.fullmatch(label)
+    return _KINDS[next(filter(None, match.groups()))] if match else None
+
+
+def label_of_index(address: str) -> str | None:
+    """Read the flavour out of an index address or find-links page, by the shape of its path.
+
+    Returns ``cu118`` for ``…/whl/cu118`` and the like, "" where the page holds all flavours
+    (``…/whl/torch_stable.html``, ``…/whl``), None for an index that is laid out otherwise.
+    """
+    match = _INDEX.fullmatch(unquote(urlsplit(address).path).lower())
+    return (match[1] or "") if match else None
+
+
+class Builds:
+    """The table of builds."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path or data.ROOT / "compiled" / "builds.json"
+        table = data.load_json(self._path)
+        try:
+            self._groups: list[dict[str, Any]] = table["groups"]
+            self._sources: dict[str, dict[str, str]] = table["sources"]
+            self._partners = {
+                name: {_key(version): torch for version, torch in pairs.items()}
+                for name, pairs in table["partners"].items()
+            }
+            self._names = {
+                name: {_key(version): version for version in releases}
+                for name, releases in table["packages"].items()
+            }
+            self._rows = {
+                (name, _key(version)): [_Row(row[0], *map(frozenset, row[1:])) for row in rows]
+                for name, releases in table["packages"].items()
+                for version, rows in releases.items()
+            }
+        except (KeyError, TypeError, IndexError) as error:
+            raise DataError(f"damaged ({error})", path=str(self._path)) from error
+
+    def labels(self, name: str, version: str) -> frozenset[str] | None:
+        """The labels known to be published for this release ("" for the plain one); None: nothing is known."""
+        rows = self._of(name, version)
+        return frozenset().union(*(row.labels for row in rows)) if rows else None
+
+    def published(
+        self, name: str, version: str, label: str, platform: str | None = None, python: str | None = None
+    ) -> bool | None:
+        """Whether the index ever held this build (of a platform, a Python like 3.12 or 3.13t); None: unknown."""
+        rows = self._of(name, version)
+        if not rows:
+            return None
+        named = [row for row in rows if label in row.labels]
+        there = [row for row in named if not platform or not row.platforms or platform in row.platforms]
+        if any(not python or not row.pythons or python in row.pythons for row in there):
+            return True
+        kind = kind_of(label)
+        if kind is None:  # the plain version may come from the public index, a vendor's label from its own
+            return None
+        if platform and platform.startswith("macos"):
+            return False
+        if there:  # for other Pythons than this one
+            return False if all(self._whole(row, kind) for row in there) else None
+        if named:  # on other platforms than this one
+            listed = any(platform in row.platforms for row in rows if self._whole(row, kind))
+            return False if listed else None
+        return False if self._denied(name, version, label) else None
+
+    def serves(
+        self, name: str, version: str, flavour: str, platform: str | None = None, python: str | None = None
+    ) -> bool | None:
+        """Whether the index of one flavour (``…/whl/cu101``) ever offered this release; None: unknown.
+
+        The plain version counts where it was that build: torch 1.4.0 was the one for CUDA 10.1.
+        """
+        for row in self._of(name, version):
+            plain = "plain" in row.builds or f"plain={flavour}" in row.builds
+            if plain and (not platform or platform in row.platforms) and (not python or python in row.pythons):
+                return True
+        return self.published(name, version, flavour, platform, python)
+
+    def plain(self, name: str, version: str, platform: str | None = None) -> frozenset[str]:
+        """The builds that the index held without a label: ``{"cu101"}`` for torch 1.4.0 on Linux."""
+        return frozenset(
+            build.partition("=")[2]
+            for row in self._of(name, version)
+            for build in row.builds
+            if build.startswith("plain=") and (not platform or platform in row.platforms)
+        )
+
+    def index_of(self, name: str, version: str) -> str:
+        """The part of the index that this release is confined to (``lts/1.8``); "" for the index itself."""
+        found = {str(self._groups[row.group].get("index", "")) for row in self._of(name, version)}
+        return found.pop() if len(found) == 1 else ""
+
+    def newest_with(self, name: str, label: str) -> str | None:
+        """The newest release known to have this build; None where there is none."""
+        found = [
+            version
+            for version in self._names.get(name, {}).values()
+            if label in (self.labels(name, version) or ()) or label in self.plain(name, version)
+        ]
+        return max(found, key=Version, default=None)
+
+    def source_of(self, name: str, version: str, label: str | None = None) -> tuple[Evidence, ...]:
+        """What the answers about this release rest on; with a label, what decided about that one.
+
+        Where the torch that a release was compiled against decided, these are the sources on that torch.
+        """
+        rows = self._of(name, version)
+        if label is not None:
+            said = [row for row in rows if label in row.labels or f"!{label}" in row.builds]
+            whole = [row for row in rows if self._whole(row, kind_of(label))]
+            torch = self._partners.get(name, {}).get(_key(version))
+            if not said and not whole and torch and self._denied(name, version, label):
+                return self.source_of("torch", torch, label)
+            rows = said or whole or rows
+        ids = dict.fromkeys(source for row in rows for source in self._groups[row.group]["sources"])
+        return tuple(
+            Evidence(source, row["address"], row["kind"], row["date"], row.get("note", ""))
+            for source, row in ((source, self._sources[source]) for source in ids)
+        )
+
+    def _of(self, name: str, version: str) -> list[_Row]:
+        key = _key(version)
+        return self._rows.get((name, key), []) if key else []
+
+    def _whole(self, row: _Row, kind: str | None) -> bool:
+        """Whether the source of this row lists every build of that kind."""
+        complete = self._groups[row.group].get("complete", ())
+        return complete is True or kind in complete
+
+    def _denied(self, name: str, version: str, label: str) -> bool:
+        """Whether this release certainly has no such build.
+
+        It is not in a list that is whole; or the torch that the release was compiled against has none, and
+        without it there was nothing to compile against.
+        """
+        rows = self._of(name, version)
+        kind = kind_of(label)
+        if any(f"!{label}" in row.builds for row in rows):
+            return True
+        if any(label in row.labels for row in rows):
+            return False
+        torch = self._partners.get(name, {}).get(_key(version))
+        return any(self._whole(row, kind) for row in rows) or bool(torch and self._denied("torch", torch, label))

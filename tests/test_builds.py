@@ -1,0 +1,166 @@
+"""The builds of the PyTorch wheel index: what is left alone, what is denied, and where the table cannot tell."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from torchlock.builds import Builds, kind_of, label_of_index
+
+
+@cache
+def builds() -> Builds:
+    return Builds()
+
+
+@pytest.mark.parametrize(
+    ("address", "flavour"),
+    [
+        ("https://example.org/whl/cu118", "cu118"),
+        ("https://example.org/whl/cu118/", "cu118"),
+        ("https://example.org/whl/cu118/torch_stable.html", "cu118"),
+        ("https://user:secret@example.org/whl/cu118?a=b#c", "cu118"),
+        ("https://example.org/whl/nightly/cu121", "cu121"),
+        ("https://example.org/whl/nightly/cu121/torch_nightly.html", "cu121"),
+        ("https://example.org/whl/test/cu132", "cu132"),
+        ("https://example.org/whl/rocm6.0", "rocm6.0"),
+        ("https://example.org/whl/rocm6.2.4", "rocm6.2.4"),
+        ("https://example.org/whl/cpu", "cpu"),
+        ("https://example.org/whl/xpu", "xpu"),
+        ("https://example.org/whl/lts/1.8/cu111", "cu111"),
+        ("https://example.org/pytorch-wheels/cu121", "cu121"),
+        ("https://example.org/repository/pytorch/whl/cu126/", "cu126"),
+        ("https://example.org/whl/cu126/torch/", "cu126"),
+        ("https://example.org/whl/torch_stable.html", ""),
+        ("https://example.org/whl/lts/1.8/torch_lts.html", ""),
+        ("https://example.org/whl/torch/", ""),
+        ("https://example.org/whl", ""),
+        ("https://example.org/whl/nightly", ""),
+        ("https://example.org/simple", None),
+        ("https://example.org/llama-cpp-python/whl/cu121", None),
+        ("https://example.org/whl/cu121/torch2.3/", None),
+        ("https://example.org/whl/torch-2.1.0+cu118.html", None),
+        ("https://example.org/packages/stable/cu118/", None),
+        ("./wheels", None),
+        ("pytorch-cu118", None),
+        ("", None),
+    ],
+)
+def test_the_flavour_of_an_index_is_read_from_its_path(address: str, flavour: str | None) -> None:
+    assert label_of_index(address) == flavour
+
+
+@pytest.mark.parametrize(
+    ("label", "kind"),
+    [("cpu", "cpu"), ("cu92", "cuda"), ("cu132", "cuda"), ("rocm6.2.4", "rocm"), ("xpu", "xpu"), ("", None)],
+)
+def test_labels_have_kinds(label: str, kind: str | None) -> None:
+    assert kind_of(label) == kind
+
+
+@pytest.mark.parametrize("label", ["nv24.5", "rocm6.4.4.gitc1404424", "cpu.cxx11.abi", "cu", "pt20cu118"])
+def test_labels_of_vendors_are_nobodys_business(label: str) -> None:
+    assert kind_of(label) is None
+    assert builds().published("torch", "2.5.1", label) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "label", "platform", "python"),
+    [
+        ("torch", "1.8.1", "cu101", None, None),
+        ("torch", "1.10.0", "cu113", "windows-amd64", "3.6"),
+        ("torch", "1.11.0", "cu115", None, None),
+        ("torch", "2.0", "cu118", "linux-x86_64", "3.11"),
+        ("torch", "2.5.1", "cu124", "linux-x86_64", "3.13"),
+        ("torch", "2.7.1", "cu128", "linux-aarch64", "3.13t"),
+        ("torch", "2.8.0", "cu129", None, None),
+        ("torch", "2.10.0", "cu129", None, None),
+        ("torchaudio", "0.11.0", "cu115", None, None),
+        ("torchaudio", "2.3.1", "rocm6.0", None, None),
+        ("torchaudio", "2.11.0", "cu130", None, None),
+        ("torchvision", "0.10.0", "cu111", None, None),
+        ("torchvision", "0.15.2", "cu117", None, None),
+        ("torchtext", "0.18.0", "cpu", None, None),
+    ],
+)
+def test_what_was_published_is_known(
+    name: str, version: str, label: str, platform: str | None, python: str | None
+) -> None:
+    assert builds().published(name, version, label, platform, python) is True
+    assert builds().source_of(name, version, label)
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "label", "platform", "python"),
+    [
+        pytest.param("torch", "2.15.0", "cu132", None, None, id="a release that is not in the table"),
+        pytest.param("torch", "2.6.0.dev20241001", "cu126", None, None, id="a nightly"),
+        pytest.param("torch", "2.2.0a0", "cu118", None, None, id="a build of one's own"),
+        pytest.param("torch", "nonsense", "cu118", None, None, id="no version"),
+        pytest.param("torch", "2.1.10", "xpu", None, None, id="a vendor's release"),
+        pytest.param("numpy", "2.0.0", "cu118", None, None, id="another package"),
+        pytest.param("torch", "2.8.0", "", None, None, id="the plain version, which the public index has"),
+        pytest.param("torch", "2.8.0", "rocm6.2", None, None, id="a list of CPU and CUDA only"),
+        pytest.param("torch", "2.9.1", "cu124", None, None, id="a release known only from documents"),
+        pytest.param("torch", "2.10.0", "cu129", "windows-amd64", None, id="a list of Linux only"),
+        pytest.param("torchaudio", "0.11.0", "cu113", "windows-amd64", None, id="likewise"),
+        pytest.param("torchaudio", "2.1.0", "rocm5.5", None, None, id="its torch has it"),
+        pytest.param("torchcodec", "0.10.0", "cu126", None, None, id="torchcodec has no one torch"),
+    ],
+)
+def test_where_the_table_cannot_tell_it_says_so(
+    name: str, version: str, label: str, platform: str | None, python: str | None
+) -> None:
+    assert builds().published(name, version, label, platform, python) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "label", "platform", "python", "source"),
+    [
+        ("torch", "1.8.1", "cu92", None, None, "index-torch-2025-07"),
+        ("torch", "2.0.1", "cu121", None, None, "index-torch-2025-07"),
+        ("torch", "2.8.0", "cu118", None, None, "cog-scrape-2.8"),
+        ("torchaudio", "2.7.1", "cu121", None, None, "index-torch-2025-07"),
+        ("torchaudio", "0.8.0", "cu111", None, None, "index-stable-2021-03"),
+        ("torchaudio", "2.11.0", "cu132", None, None, "pytorch-193651"),
+        ("torchvision", "0.9.1", "cu92", None, None, "pip-list-torchvision-0.13"),
+        ("torchvision", "0.11.0", "cu111", "windows-amd64", None, "pip-list-torchvision-0.13"),
+        ("torch", "2.5.1", "cpu", "macos-arm64", None, "index-torch-2025-07"),
+        ("torch", "2.8.0", "cpu", "macos-arm64", None, "cog-scrape-2.8"),
+        ("torch", "2.5.1", "cpu", "linux-aarch64", None, "index-torch-2025-07"),
+        ("torch", "2.5.1", "rocm6.2", "windows-amd64", None, "index-torch-2025-07"),
+        ("torch", "2.5.1", "cu124", "windows-amd64", "3.13", "index-torch-2025-07"),
+        ("torch", "1.4.0", "cu101", None, None, "index-torch-2025-07"),
+    ],
+)
+def test_what_never_was_is_denied_with_its_source(
+    name: str, version: str, label: str, platform: str | None, python: str | None, source: str
+) -> None:
+    assert builds().published(name, version, label, platform, python) is False
+    assert source in [evidence.id for evidence in builds().source_of(name, version, label)]
+
+
+def test_a_plain_version_was_a_build_too() -> None:
+    assert builds().plain("torch", "1.4.0", "linux-x86_64") == {"cu101"}
+    assert builds().serves("torch", "1.4.0", "cu101") is True
+    assert builds().serves("torch", "1.4.0", "cu92") is True
+    assert builds().serves("torch", "1.4.0", "cu110") is False
+    assert builds().serves("torchaudio", "0.8.0", "cu111") is True, "its wheels lie where every flavour lists them"
+
+
+def test_labels_of_a_release() -> None:
+    assert builds().labels("torch", "2.1.0") == {"", "cpu", "cu118", "cu121", "rocm5.5", "rocm5.6"}
+    assert builds().labels("torch", "2.1.0") == builds().labels("torch", "2.1")
+    assert builds().labels("torch", "99.0") is None
+
+
+def test_the_newest_release_of_a_flavour() -> None:
+    assert builds().newest_with("torchaudio", "cu118") == "2.7.1"
+    assert builds().newest_with("torch", "cu92") == "1.7.1"
+    assert builds().newest_with("torchaudio", "cu132") is None
+
+
+def test_the_long_term_release_lies_elsewhere() -> None:
+    assert builds().index_of("torch", "1.8.2") == "lts/1.8"
+    assert builds().index_of("torch", "1.8.1") == ""
