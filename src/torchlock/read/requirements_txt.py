@@ -6,13 +6,12 @@ silence on a line that is not quite right is passed over here too, with a note.
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import InputError
+from torchlock.read.options import COMMENT, HASH, Option, expand, parse_options, parted
 from torchlock.read.requirement import parse_requirement
 from torchlock.read.text import beside, is_there, read_text
 from torchlock.words import Inputs, Origin
@@ -22,45 +21,10 @@ if TYPE_CHECKING:
 
     from torchlock.words import Written
 
-_COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
-_VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)\}")
-_HASH = re.compile(r"(sha256|sha384|sha512):[0-9a-fA-F]+")
-
-_SHORT = {
-    "-r": "--requirement",
-    "-c": "--constraint",
-    "-e": "--editable",
-    "-i": "--index-url",
-    "-f": "--find-links",
-    "-C": "--config-settings",
-}
-_SYNONYMS = {"--pypi-url": "--index-url", "--config-setting": "--config-settings"}
-_FLAGS = {"--no-index", "--pre", "--prefer-binary", "--require-hashes", "--no-require-hashes"}
-_NAMES = {
-    *_SHORT.values(),
-    *_SYNONYMS,
-    *_FLAGS,
-    "--extra-index-url",
-    "--trusted-host",
-    "--use-feature",
-    "--no-binary",
-    "--only-binary",
-    "--all-releases",
-    "--only-final",
-    "--hash",
-    "--global-option",
-    "--install-option",
-}
 # What may stand behind a requirement. Only --hash says something about the result.
 _BEHIND = {"--hash", "--config-settings", "--global-option", "--install-option"}
 # What leaves no room for other options on a line without a requirement.
 _ALONE = ("--editable", "--requirement", "--constraint")
-_OPTION_HINTS = {
-    "--extra": "give --extra on the command line",
-    "--upgrade": "give --upgrade on the command line",
-    "-U": "give -U on the command line",
-    "--name": "this looks like a command for conda",
-}
 
 
 class Line(NamedTuple):
@@ -115,19 +79,9 @@ def _physical_lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _without_comment(number: int, text: str) -> Iterator[Line]:
-    text = _COMMENT.sub("", text).strip()
+    text = COMMENT.sub("", text).strip()
     if text:
         yield Line(number, text)
-
-
-def expand(text: str) -> str:
-    """Put environment variables in the place of ``${NAME}``; one that is unset or empty stays as written."""
-    return _VARIABLE.sub(lambda match: os.environ.get(match[1]) or match[0], text)
-
-
-class _Option(NamedTuple):
-    name: str
-    value: str
 
 
 class _Reading(NamedTuple):
@@ -162,7 +116,7 @@ class _File:
                 self._reading.errors.append(error)
 
     def _line(self, line: Line) -> None:
-        written, behind = _parted(line.text)
+        written, behind = parted(line.text)
         if not written:
             self._option_line(line, self._options(behind, line))
             return
@@ -179,7 +133,7 @@ class _File:
         hashes = tuple(dict.fromkeys(option.value for option in options if option.name == "--hash"))
         self._add(parse_requirement(expand(written), Origin(self._path, line.number, written), hashes=hashes))
 
-    def _option_line(self, line: Line, options: list[_Option]) -> None:
+    def _option_line(self, line: Line, options: list[Option]) -> None:
         """A line without a requirement: as in pip, its first editable or included file is all of it."""
         alone = next((option for name in _ALONE for option in options if option.name == name), None)
         for option in options:
@@ -188,7 +142,7 @@ class _File:
             else:
                 self._note(line, f"pip takes no account of {option.name} on this line: give it its own line")
 
-    def _option(self, option: _Option, line: Line) -> None:
+    def _option(self, option: Option, line: Line) -> None:
         name, value = option
         inputs = self._inputs
         if name == "--editable":
@@ -244,52 +198,21 @@ class _File:
             )
         return beside(self._path, value)
 
-    def _options(self, text: str, line: Line) -> list[_Option]:
-        """Options as pip's parser has them: long names may be cut short, and what is no option is passed over."""
+    def _options(self, text: str, line: Line) -> list[Option]:
+        """Options with environment variables put in; what is no option is passed over with a note."""
         try:
-            words = shlex.split(text)
-        except ValueError as error:
-            raise self._error(line, f"{text!r}: {str(error).lower()}") from error
-        options: list[_Option] = []
-        strays: list[str] = []
-        while words:
-            word = words.pop(0)
-            if word == "-" or not word.startswith("-"):
-                strays.append(word)
-                continue
-            if word == "--":  # Behind it nothing is an option.
-                strays += [word, *words]
-                break
-            name, value = self._name(word, line)
-            if value is None and name not in _FLAGS:
-                if not words:
-                    raise self._error(line, f"{name} needs a value")
-                value = words.pop(0)
-            option = _Option(name, expand(value or ""))
-            if name == "--hash" and not _HASH.fullmatch(option.value):
-                raise self._error(line, f"--hash={value}: not of the form sha256:…, sha384:… or sha512:…")
-            options.append(option)
+            options, strays = parse_options(text)
+        except InputError as error:
+            raise self._error(line, error.message, hint=error.hint) from error
         if strays:
             self._note(line, f"pip takes no account of {' '.join(strays)!r} on this line")
-        return options
+        return [self._expanded(option, line) for option in options]
 
-    def _name(self, word: str, line: Line) -> tuple[str, str | None]:
-        """The full name of an option, and the value that is written in one with it."""
-        if not word.startswith("--"):
-            name = _SHORT.get(word[:2])
-            if name is None:
-                raise self._unknown(word[:2], line)
-            return name, word[2:] or None
-        given, equals, value = word.partition("=")
-        names = [given] if given in _NAMES else sorted(name for name in _NAMES if name.startswith(given))
-        if not names:
-            raise self._unknown(given, line)
-        if len({_SYNONYMS.get(name, name) for name in names}) > 1:
-            raise self._error(line, f"{given} could be {' or '.join(names)}")
-        name = _SYNONYMS.get(names[0], names[0])
-        if equals and name in _FLAGS:
-            raise self._error(line, f"{name} takes no value")
-        return name, value if equals else None
+    def _expanded(self, option: Option, line: Line) -> Option:
+        expanded = Option(option.name, expand(option.value))
+        if option.name == "--hash" and not HASH.fullmatch(expanded.value):
+            raise self._error(line, f"--hash={option.value}: not of the form sha256:…, sha384:… or sha512:…")
+        return expanded
 
     def _add(self, written: Written) -> None:
         if not self._constraint:
@@ -303,9 +226,6 @@ class _File:
             )
         self._inputs.constraints.append(written)
 
-    def _unknown(self, name: str, line: Line) -> InputError:
-        return self._error(line, f"{name} is no option of a requirements file", hint=_OPTION_HINTS.get(name))
-
     def _error(self, line: Line, message: str, *, hint: str | None = None) -> InputError:
         return InputError(message, path=self._path, line=line.number, hint=hint)
 
@@ -314,14 +234,6 @@ class _File:
         where, seen = f"{self._path}:", self._inputs.notes
         if not any(note.startswith(where) and note.endswith(f": {sentence}") for note in seen):
             seen.append(f"{where}{line.number}: {sentence}")
-
-
-def _parted(text: str) -> tuple[str, str]:
-    """A requirement and the options behind it; one of them may be empty."""
-    options = re.search(r"(?:^| )-", text)
-    if not options:
-        return text, ""
-    return text[: options.start()].rstrip(), text[options.start() :].lstrip()
 
 
 def _key(path: str) -> str:
