@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.audit import around, flavours, lines, versions, wheels
 from torchlock.audit.case import Case, Knowledge
+from torchlock.audit.cure import Curer
+from torchlock.audit.edits import apply, changes_of, encoded
 from torchlock.audit.ignores import without_ignored
+from torchlock.audit.remedies import fixed, relevant, remedy_of
 from torchlock.audit.targets import cells_of
 from torchlock.builds import Builds
 from torchlock.errors import InputError
@@ -16,13 +20,16 @@ from torchlock.matrix import Matrix
 from torchlock.stack import Stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from torchlock.audit.demands import Scene
     from torchlock.document import Document, Problem
     from torchlock.target import Platform, PythonVersion
 
 __all__ = ["Auditor", "Options"]
+
+# Mending the lines that nobody reads may bring out others; more rounds than this bring nothing.
+_ROUNDS = 4
 
 # In this order, since of two findings on the same lines the first tells more.
 _RULES: tuple[Callable[[Case, Scene], Iterator[Finding]], ...] = (
@@ -74,7 +81,70 @@ class Auditor:
         except InputError as error:
             hint = f" ({error.hint})" if error.hint else ""
             return FileReport(path, kind or "", error=f"{error.message}{hint}")
-        return FileReport(path, document.kind, self.judge(document), document.text)
+        findings = self.judge(document)
+        self._add_remedies(document, findings)
+        return FileReport(path, document.kind, findings, document.text)
+
+    def fixed(self, path: str, severities: Collection[str] = ("error",), raw: bytes | None = None) -> bytes | None:
+        """The content of a file with the fewest lines changed so that nothing of these severities is found.
+
+        What is not mended for want of a way stays as it is. None where there is nothing to change.
+
+        Raises:
+            InputError: the file cannot be read.
+        """
+        from torchlock.dialects import read_document
+
+        document = read_document(path, raw=raw)
+        whole = encoded(document, document.text)
+        for _ in range(_ROUNDS):
+            text = self._mended(document, frozenset(severities))
+            if text == document.text:
+                break
+            document = read_document(path, raw=encoded(document, text), kind=document.kind)
+        now = encoded(document, document.text)
+        return None if now == whole else now
+
+    def _mended(self, document: Document, severities: frozenset[str]) -> str:
+        """One round: the lines that no installer reads first, since more shows once they can be read."""
+        edits = [edit for problem in document.problems if problem.severity in severities for edit in problem.edits]
+        if edits:
+            return apply(document.text, edits)
+        changes = self._cure(document, severities)
+        if changes is None and "error" in severities:
+            changes = self._cure(document, frozenset({"error"}))
+        return fixed(document, changes or {})
+
+    def _cure(self, document: Document, severities: frozenset[str]) -> dict[int, str] | None:
+        """The smallest changes after which nothing of these severities is found in the entries."""
+        bare = replace(document, problems=[])
+        return Curer(self.known, self.judge).cure(bare, lambda finding: finding.severity in severities)
+
+    def _cure_one(self, document: Document, finding: Finding) -> dict[int, str] | None:
+        """The smallest changes after which this one finding is gone."""
+
+        def same(other: Finding) -> bool:
+            return (other.rule, other.place) == (finding.rule, finding.place)
+
+        return Curer(self.known, self.judge).cure(document, same)
+
+    def _add_remedies(self, document: Document, findings: list[Finding]) -> None:
+        """Give each finding that has none the part of the file's cure that is about it, else one of its own."""
+        bare = replace(document, problems=[])
+        cures: dict[str, dict[int, str] | None] = {}
+        for severity, all_worse in (("error", {"error"}), ("warning", {"error", "warning"})):
+            mine = [
+                each for each in findings if each.severity == severity and each.remedy is None and each.packages
+            ]
+            if not mine:
+                continue
+            cures[severity] = self._cure(document, frozenset(all_worse))
+            for finding in mine:
+                changes = cures[severity]
+                if changes is None and len(mine) > 1:
+                    changes = self._cure_one(bare, finding)
+                if changes:
+                    finding.remedy = remedy_of(document, relevant(finding, document, changes))
 
     def judge(self, document: Document) -> list[Finding]:
         """What is wrong with a document, in the order of its lines."""
@@ -100,8 +170,6 @@ class Auditor:
                 yield from rule(case, scene)
 
     def _of_problem(self, problem: Problem, document: Document) -> Finding:
-        from torchlock.audit.edits import changes_of
-
         remedy = None
         if problem.remedy or problem.edits:
             changes = changes_of(document, problem.edits)

@@ -139,7 +139,7 @@ def choices(case: Case, scene: Scene) -> Iterator[Finding]:
 
 @lru_cache(maxsize=4096)
 def _broken(stack: Stack, domains: tuple[tuple[str, int], ...], cells: int) -> dict[tuple[str, int, int], int]:
-    """Partner, its release and that of torch, where an installer takes these though they do not fit → the cells."""
+    """Partner, its release and that of torch, which an installer takes though they do not fit → the cells."""
     found: dict[tuple[str, int, int], int] = {}
     for cell in bits(cells):
         platform = stack.coordinates(cell)[0]
@@ -156,9 +156,9 @@ def newest(stack: Stack, domains: Mapping[str, int], cell: int, platform: int) -
     if "torch" not in domains:
         return {}
     here: dict[str, int] = {}
-    for name, releases in domains.items():
+    for name, allowed in domains.items():
         package = stack.packages[name]
-        mask = releases & package.on(cell)
+        mask = allowed & package.on(cell)
         here[name] = mask & ~package.pre & ~package.yanked or mask
         if not here[name]:
             return {}

@@ -1,0 +1,210 @@
+"""The smallest change of lines that makes a document clean, found by trying: every trial is judged in full.
+
+Fewer lines come first; among equally many those that say least: a bare name gives way before a range, a range
+before an exact pin, a companion before torch. Versions stay within their major where that is possible.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import combinations, islice, product
+from typing import TYPE_CHECKING
+
+from torchlock.audit.demands import demand_of
+from torchlock.audit.flavours import offer_of
+from torchlock.stack import bits
+from torchlock.words import FAMILY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from torchlock.audit.case import Knowledge
+    from torchlock.audit.demands import Demand
+    from torchlock.document import Document, Entry
+    from torchlock.finding import Finding
+
+# More lines than this nobody mends at once; fewer trials than this are made for one document.
+_LINES, _TRIALS = 8, 400
+
+
+class Curer:
+    """Looks for cures. ``judge`` is the audit's own judge of entries."""
+
+    def __init__(self, known: Knowledge, judge: Callable[[Document], list[Finding]]) -> None:
+        self._known = known
+        self._judge = judge
+
+    def cure(self, document: Document, wanted: Callable[[Finding], bool]) -> dict[int, str] | None:
+        """The smallest changes after which nothing wanted is found, and nothing worse than before.
+
+        Entries (by index in the document) → their new specifiers; nothing where there is nothing to cure.
+        None where no change was found.
+        """
+        findings = self._judge(document)
+        ill = [finding for finding in findings if wanted(finding)]
+        if not ill:
+            return {}
+        before, trials = _weighed(findings), 0
+        for subset in self._subsets(document, ill):
+            for specifiers in islice(self._assignments(document, subset), 24):
+                trials += 1
+                if trials > _TRIALS:
+                    return None
+                changes = dict(zip(subset, specifiers, strict=True))
+                left = self._judge(_changed(document, changes))
+                if not any(map(wanted, left)) and _weighed(left) < before:
+                    return {i: new for i, new in changes.items() if new != document.entries[i].specifier}
+        return None
+
+    def _subsets(self, document: Document, findings: Sequence[Finding]) -> Iterator[tuple[int, ...]]:
+        """Sets of entries that might be changed, the smallest and least deliberate first."""
+        spoken = {name for finding in findings for name, _ in finding.packages}
+        stack = self._known.stack
+        open_to_change = [
+            index
+            for index, entry in enumerate(document.entries)
+            if entry.name in stack.packages
+            and (entry.name in FAMILY or entry.name in spoken)
+            and entry.path == document.path
+            and entry.url is None
+            and not entry.constraint
+        ][:_LINES]
+        weights = {index: _weight(document.entries[index], spoken) for index in open_to_change}
+        for size in range(1, len(open_to_change) + 1):
+            yield from sorted(
+                combinations(open_to_change, size), key=lambda some: sum(weights[each] for each in some)
+            )
+
+    def _assignments(self, document: Document, subset: tuple[int, ...]) -> Iterator[tuple[str, ...]]:
+        """New specifiers for these entries, the most fitting first."""
+        entries = [document.entries[index] for index in subset]
+        fixed = [
+            demand_of(entry, self._known.stack)
+            for index, entry in enumerate(document.entries)
+            if index not in subset and entry.name in self._known.stack.packages
+        ]
+        for torch in self._torches(entries, fixed, document):
+            options = [list(self._options(entry, torch, fixed, document)) for entry in entries]
+            yield from islice(product(*options), 12)
+
+    def _torches(self, entries: Sequence[Entry], fixed: Sequence[Demand], document: Document) -> Iterator[int]:
+        """Releases of torch to build an answer on, as indices: near what is written, and fitting what stays."""
+        stack = self._known.stack
+        package = stack.packages["torch"]
+        mask = package.everything & ~package.yanked & ~package.pre
+        own = [demand_of(entry, stack) for entry in entries if entry.name == "torch"]
+        for demand in fixed:
+            if demand.releases is None or demand.name not in FAMILY or not _together(demand.entry, entries):
+                continue
+            fitting = demand.releases if demand.name == "torch" else stack.fits(demand.name, demand.releases)
+            mask = mask & fitting or mask
+        written = next((demand.releases for demand in own if demand.releases), None)
+        yield from _nearest(mask, written, package.texts)
+
+    def _options(self, entry: Entry, torch: int, fixed: Sequence[Demand], document: Document) -> Iterator[str]:
+        """Specifiers for one entry beside this torch."""
+        stack = self._known.stack
+        demand = demand_of(entry, stack)
+        if entry.name == "torch":
+            releases = 1 << torch
+        elif entry.name in stack.partners:
+            releases = stack.fits_torch(entry.name, 1 << torch)
+        else:
+            releases = stack.packages[entry.name].everything
+        package = stack.packages[entry.name]
+        releases = releases & ~package.pre & ~package.yanked or releases
+        if not demand.exact:
+            yield from _capped(
+                entry, package.texts, package.mask(entry.specifier) if demand.releases else 0, releases
+            )
+        kept = releases & (demand.releases or 0)
+        for index in [
+            *(reversed(list(bits(kept))) if demand.exact else ()),
+            *_nearest(releases, demand.releases, package.texts),
+        ][:3]:
+            for label in self._labels(entry, package.texts[index], fixed, document):
+                yield respelled(entry.specifier, package.texts[index], label)
+
+    def _labels(self, entry: Entry, version: str, fixed: Sequence[Demand], document: Document) -> list[str]:
+        """Builds to pin: as the lines that stay have it, as the index has it, as it was, none."""
+        if entry.name not in FAMILY:
+            return [""]
+        beside = [demand for demand in fixed if demand.name in FAMILY and _together(demand.entry, [entry])]
+        found = [demand.label for demand in beside]
+        offer = offer_of(entry, document)
+        found += sorted(offer.labels) if any(found) or "+" in entry.specifier else [""]
+        found += [entry.specifier.partition("+")[2].partition(",")[0].strip(), ""]
+        published = self._known.builds.labels(entry.name, version)
+        return [label for label in dict.fromkeys(found) if not label or published is None or label in published]
+
+
+def _weighed(findings: Iterable[Finding]) -> tuple[int, int]:
+    """How bad a document is: errors first, then warnings."""
+    severities = [finding.severity for finding in findings]
+    return severities.count("error"), severities.count("warning")
+
+
+def _weight(entry: Entry, spoken: set[str]) -> int:
+    """How deliberate a line is: the cost of changing it."""
+    if not entry.specifier:
+        cost = 1
+    elif re.match(r"===?\s*[^*,]+$", entry.specifier):
+        cost = 4
+    else:
+        cost = 2
+    if entry.name not in spoken:
+        cost += 8
+    return cost * 2 + (3 if entry.name == "torch" else 0)
+
+
+def _together(entry: Entry, entries: Iterable[Entry]) -> bool:
+    """Whether an entry is installed with one of these."""
+    return any(not entry.scope or not other.scope or entry.scope == other.scope for other in entries)
+
+
+def _changed(document: Document, changes: dict[int, str]) -> Document:
+    entries = [
+        replace(entry, specifier=changes[index]) if index in changes else entry
+        for index, entry in enumerate(document.entries)
+    ]
+    return replace(document, entries=entries)
+
+
+def _nearest(mask: int, written: int | None, texts: Sequence[str]) -> Iterator[int]:
+    """Releases, nearest first: what is written, the same series newest first, newer ones, then older ones."""
+    found = list(bits(mask))
+    if not written:
+        yield from reversed(found)
+        return
+    old = written.bit_length() - 1
+    series, major = _series(texts[old], 2), _series(texts[old], 1)
+
+    def rank(index: int) -> tuple[bool, bool, bool, int]:
+        text = texts[index]
+        return index != old, _series(text, 2) != series, _series(text, 1) != major, abs(index - old)
+
+    yield from sorted(found, key=rank)
+
+
+def _series(text: str, parts: int) -> str:
+    return ".".join(text.split(".")[:parts])
+
+
+def _capped(entry: Entry, texts: Sequence[str], allowed: int, good: int) -> Iterator[str]:
+    """A range that stays one: the same with an upper end below which all is well."""
+    bad = list(bits(allowed & ~good))
+    kept = allowed & good
+    if not kept or not bad or bad[-1] < kept.bit_length() - 1:
+        return
+    first = next(index for index in bits(allowed) if index > kept.bit_length() - 1)
+    bound = re.sub(r"(\.0)+$", "", texts[first])
+    if entry.specifier and re.search(r"<|==|~=", entry.specifier):
+        return
+    yield f"{entry.specifier},<{bound}" if entry.specifier else f"<{bound}"
+
+
+def respelled(specifier: str, version: str, label: str) -> str:
+    """A pin of this version in the manner of the one before: ``~=`` stays, all else becomes ``==``."""
+    operator = "~=" if re.fullmatch(r"~=\s*[\w.]+", specifier.strip()) and not label else "=="
+    return f"{operator}{version}{f'+{label}' if label else ''}"

@@ -1,0 +1,81 @@
+"""Cures as remedies of findings, and as a new text of the file."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.audit.edits import apply, changes_of
+from torchlock.audit.wording import listed
+from torchlock.document import Edit
+from torchlock.finding import Remedy
+from torchlock.words import spelled
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torchlock.document import Document, Entry
+    from torchlock.finding import Finding
+
+
+def remedy_of(document: Document, changes: Mapping[int, str]) -> Remedy:
+    """What the changes of a cure come to, in words, in lines and in the file's text."""
+    entries = document.entries
+    summary = listed([_step(entries[index], new) for index, new in changes.items()])
+    edits = edits_of(document, changes)
+    if len(edits) < len(changes):
+        return Remedy(f"{summary}; this file is made by a tool: change its input, and have it made again")
+    return Remedy(summary, changes_of(document, edits), edits)
+
+
+def edits_of(document: Document, changes: Mapping[int, str]) -> tuple[Edit, ...]:
+    """The edits that put new specifiers in their places; entries that no edit can help are left out."""
+    edits = []
+    for index, new in changes.items():
+        span = document.entries[index].version
+        if span is not None:
+            written = document.text[span.start : span.end]
+            edits.append(Edit(span, rewritten(written, new, document.entries[index].style)))
+    return tuple(edits)
+
+
+def relevant(finding: Finding, document: Document, changes: Mapping[int, str]) -> dict[int, str]:
+    """Those changes that touch the packages of a finding; all of them where none does."""
+    names = {name for name, _ in finding.packages}
+    mine = {index: new for index, new in changes.items() if document.entries[index].name in names}
+    return mine or dict(changes)
+
+
+def fixed(document: Document, changes: Mapping[int, str]) -> str:
+    """The text of the document with the changes made, and not a character else."""
+    return apply(document.text, edits_of(document, changes))
+
+
+def rewritten(written: str, new: str, style: str) -> str:
+    """A specifier in the spelling of its dialect: what stands there, with the new version in it."""
+    if style == "conda":
+        return re.sub(r"^==", "=", new) if not written.lstrip().startswith("==") else new
+    if style == "poetry":
+        if new.startswith("==") and not written.lstrip().startswith("="):
+            return new[2:]
+        return new
+    old = re.fullmatch(r"(\s*)(===?|~=|[<>]=?|!=)(\s*)[^\s,]+(\s*)", written)
+    made = re.fullmatch(r"(===?|~=|[<>]=?)(.+)", new)
+    if old and made and "," not in new:
+        return f"{old[1]}{made[1]}{old[3]}{made[2]}{old[4]}"
+    if "," in new and written.strip() and new.startswith(written.strip()):
+        return written.rstrip() + new[len(written.strip()) :]
+    return new
+
+
+def _step(entry: Entry, new: str) -> str:
+    """One change in words: what to write, and whether it is a step back across a major version."""
+    was = spelled(entry.specifier) if entry.specifier else ""
+    text = f"write {entry.name}{new} in place of {entry.name}{was}"
+    before, after = re.search(r"(\d+)\.(\d+)", entry.specifier), re.search(r"==\s*(\d+)\.(\d+)", new)
+    if before and after and entry.specifier.lstrip().startswith(("=", "~", "^")):
+        if int(after[1]) < int(before[1]):
+            text += " (a step back across a major version)"
+        elif after[1] == before[1] == "0" and int(after[2]) < int(before[2]) - 4:
+            text += " (a long step back)"
+    return text
