@@ -139,7 +139,7 @@ class _Judge:
                 return True
             version = self._virtual[name]
             if version is None:
-                return not self._complete or (name == BUILD_CUDA and "torch" in self._pins)
+                return name == BUILD_CUDA and (not self._complete or "torch" in self._pins)
             return specifier_set(dependency.specifier).contains(version)
         pinned = self._pins.get(name)
         if pinned is None:

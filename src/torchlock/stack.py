@@ -15,7 +15,7 @@ from torchlock.errors import DataError
 from torchlock.target import Platform, PythonVersion, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from pathlib import Path
 
     from packaging.version import Version
@@ -101,6 +101,12 @@ class Package:
     def _on(self) -> dict[int, int]:
         return {}
 
+    def install(self, cell: int, usable: Collection[str]) -> None:
+        """Say anew which releases install on one cell."""
+        self._on.clear()
+        for index, text in enumerate(self.texts):
+            self.cells[index] = self.cells[index] | cell if text in usable else self.cells[index] & ~cell
+
     def cells_of(self, mask: int) -> int:
         """Where any of these releases installs."""
         found = 0
@@ -135,6 +141,7 @@ class Stack:
             raise DataError(f"damaged ({error})", path=str(path)) from error
         self.partners = tuple(self._pairs)
         self.everywhere = (1 << len(self.pythons) * len(self.platforms)) - 1
+        self._places: dict[int, Platform] = {}
         self._targets: dict[int, Target] = {}
         self.markers: dict[str, int] = {}
         """Markers that were looked up → the cells where they hold."""
@@ -178,11 +185,25 @@ class Stack:
         """Platform and Python (as indices) of the cell with this bit number."""
         return divmod(cell, len(self.pythons))
 
+    def place(self, platform: int) -> Platform:
+        """The platform with this index, with the floor that its name stands for, or that was given."""
+        if platform not in self._places:
+            self._places[platform] = Platform.parse(self.platforms[platform])
+        return self._places[platform]
+
+    def lower(self, place: Platform, usable: Callable[[str, Target], Iterable[str]]) -> None:
+        """Judge a platform by another floor; ``usable`` tells which versions of a package install on a target."""
+        platform = self.platforms.index(str(place))
+        self._places[platform] = place
+        self._targets.clear()
+        for python in range(len(self.pythons)):
+            cell = self.cell(platform, python)
+            for package in self.packages.values():
+                package.install(cell, frozenset(usable(package.name, self.target(cell.bit_length() - 1))))
+
     def target(self, cell: int) -> Target:
         """The cell with this bit number, as a target."""
         if cell not in self._targets:
             platform, python = self.coordinates(cell)
-            self._targets[cell] = Target(
-                PythonVersion.parse(f"3.{self.pythons[python]}"), Platform.parse(self.platforms[platform])
-            )
+            self._targets[cell] = Target(PythonVersion.parse(f"3.{self.pythons[python]}"), self.place(platform))
         return self._targets[cell]

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.audit import around, flavours, lines, versions, wheels
+from torchlock.audit import around, flavours, hosts, lines, versions, wheels
 from torchlock.audit.case import Case, Knowledge
 from torchlock.audit.cure import Curer
 from torchlock.audit.edits import apply, changes_of, encoded
+from torchlock.audit.hosts import lower
 from torchlock.audit.ignores import without_ignored
 from torchlock.audit.remedies import fixed, relevant, remedy_of
 from torchlock.audit.targets import cells_of
-from torchlock.builds import Builds
 from torchlock.errors import InputError
 from torchlock.finding import SEVERITIES, FileReport, Finding, Remedy
 from torchlock.matrix import Matrix
 from torchlock.stack import Stack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from torchlock.audit.demands import Scene
     from torchlock.document import Document, Problem
@@ -44,19 +45,25 @@ _RULES: tuple[Callable[[Case, Scene], Iterator[Finding]], ...] = (
     flavours.pages,
     around.without_torch,
     around.dependents,
+    hosts.libraries,
     lines.yanked,
     lines.hashes,
     lines.twice_provided,
     around.backends,
+    hosts.sound,
 )
 
 
 class Options(NamedTuple):
-    """What the command line says: the targets (None: what a file declares, else all), and rules to ignore."""
+    """What the command line says: the targets (None: what a file declares, else all), and rules to ignore.
+
+    ``libraries`` maps host libraries to their versions, None for one that is known to be missing.
+    """
 
     pythons: tuple[PythonVersion, ...] | None = None
     platforms: tuple[Platform, ...] | None = None
     ignore: frozenset[str] = frozenset()
+    libraries: Mapping[str, str | None] = MappingProxyType({})
 
 
 class Auditor:
@@ -67,7 +74,11 @@ class Auditor:
 
     @cached_property
     def known(self) -> Knowledge:
-        return Knowledge(Stack(), Matrix(), Builds())
+        known = Knowledge(Stack(), Matrix(), dict(self._options.libraries))
+        for platform in self._options.platforms or ():
+            if platform != type(platform).parse(str(platform)):
+                lower(known, platform)
+        return known
 
     def report(self, path: str, raw: bytes | None = None, kind: str | None = None) -> FileReport:
         """Read and judge one file (``-``: standard input); ``raw`` is its content, where it was read already.

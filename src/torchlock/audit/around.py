@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # Of these torchaudio 2.1 to 2.8 needs one to read or write a file.
 _BACKENDS = frozenset({"soundfile", "sox", "ffmpeg"})
 
+_LIBRARIES = {"libsox": "sox"}
+
 
 def without_torch(case: Case, scene: Scene) -> Iterator[Finding]:
     """A companion whose newest release declares no torch, and nothing that brings one."""
@@ -55,6 +57,7 @@ def backends(case: Case, scene: Scene) -> Iterator[Finding]:
     package = case.stack.packages["torchaudio"]
     mask = scene.releases("torchaudio") or 0
     names = {entry.name for entry in case.document.entries if entry.scope in ("", scene.scope)}
+    names |= {_LIBRARIES.get(name, name) for name, version in case.known.libraries.items() if version is not None}
     demand = scene.first("torchaudio")
     if not mask & ~package.mask(">=2.9") and "torchcodec" not in names:
         message = f"{asked(demand)} loads and saves through torchcodec, which nothing here asks for"

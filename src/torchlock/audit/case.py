@@ -11,7 +11,7 @@ from torchlock.document import NOWHERE
 from torchlock.finding import Evidence, Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from torchlock.audit.demands import Demand, Scene
     from torchlock.builds import Builds
@@ -27,7 +27,15 @@ class Knowledge:
 
     stack: Stack
     matrix: Matrix
-    builds: Builds
+    libraries: Mapping[str, str | None]
+    """Host libraries of the target → their versions, None for one that is known to be missing."""
+
+    @cached_property
+    def builds(self) -> Builds:
+        """Read only where a label or an index with labels is named."""
+        from torchlock.builds import Builds
+
+        return Builds()
 
     @cached_property
     def catalogue(self) -> Catalogue:
@@ -106,6 +114,10 @@ class Case:
         """The SHA-256 of every file that the public index has for a release."""
         releases = [release for release in self._releases(name) if release.version == version]
         return {file.hashes.get("sha256", "") for release in releases for file in release.files()}
+
+    def tags(self, name: str, version: str) -> Sequence[str]:
+        """The tag part of the name of every wheel of a release."""
+        return [tags for release in self._releases(name) if release.version == version for tags in release.tags]
 
     def _releases(self, name: str) -> Sequence[CatalogueRelease]:
         return self.known.catalogue.releases(name) or ()

@@ -1,0 +1,101 @@
+"""TL202, TL3xx, TL4xx: the machine, where the command line says what it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from torchlock.audit.versions import Pin, newest
+from torchlock.audit.wording import asked, platforms
+from torchlock.judge import violations
+from torchlock.matrix import HOST_PREFIX
+from torchlock.words import spelled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.audit.case import Case, Knowledge
+    from torchlock.audit.demands import Scene
+    from torchlock.finding import Finding
+    from torchlock.judge import Violation
+    from torchlock.target import Platform, Target
+
+
+def libraries(case: Case, scene: Scene) -> Iterator[Finding]:
+    """Releases that need of the machine what it has not: a driver, a glibc, FFmpeg, libsndfile."""
+    if not case.known.libraries or not scene.names():
+        return
+    stack = case.stack
+    for platform in range(len(stack.platforms)):
+        cells = scene.cells & stack.on_platform(platform)
+        for cell in range(cells.bit_length() - 1, -1, -1):
+            if cells & 1 << cell:
+                found = list(_broken(case, scene, cell, platform))
+                if found:
+                    yield from found
+                    return
+
+
+def _broken(case: Case, scene: Scene, cell: int, platform: int) -> Iterator[Finding]:
+    """What an installer would bring to one cell, against the libraries of the machine."""
+    stack = case.stack
+    domains = {name: scene.releases(name) or 0 for name in scene.names()}
+    chosen = newest(stack, domains, 1 << cell, platform)
+    pins = {}
+    for name, index in chosen.items():
+        labels = scene.labels(name)
+        build = min(labels) if labels else stack.packages[name].build(index, platform)
+        pins[name] = Pin(name, stack.packages[name].versions[index], "", build)
+    target = replace(stack.target(cell), libraries=case.known.libraries)
+    for violation in violations(pins, target, case.known.matrix, complete=False):
+        if violation.dependency is not None and violation.dependency.name.startswith(HOST_PREFIX):
+            yield _finding(case, scene, violation, target)
+
+
+def _finding(case: Case, scene: Scene, violation: Violation, target: Target) -> Finding:
+    assert violation.dependency is not None
+    assert violation.statement is not None
+    name = violation.pinned.name if violation.pinned.name in scene.demands else "torch"
+    demand = scene.first(name)
+    library = violation.dependency.name.removeprefix(HOST_PREFIX)
+    has = target.host().get(violation.dependency.name)
+    what = (
+        f"{name} {violation.pinned.version}"
+        if name == violation.pinned.name
+        else (f"{asked(demand)}, built for CUDA {violation.pinned.version},")
+    )
+    need = f"{library}{spelled(violation.dependency.specifier)}"
+    message = f"{what} needs {need}; the target has {has if has is not None else 'none'}"
+    severity = "error" if demand.exact else "warning"
+    return case.statement(violation.statement, severity, message, [demand])
+
+
+def sound(case: Case, scene: Scene) -> Iterator[Finding]:
+    """soundfile whose wheels for Linux hold no libsndfile, where nobody says whether the machine has one."""
+    if "soundfile" not in scene.names() or "libsndfile" in case.known.libraries:
+        return
+    stack, mask = case.stack, scene.releases("soundfile") or 0
+    package = stack.packages["soundfile"]
+    linux = sum(stack.on_platform(i) for i, name in enumerate(stack.platforms) if name.startswith("linux"))
+    if not mask or not scene.cells & linux:
+        return
+    text = package.texts[mask.bit_length() - 1]
+    if not any("manylinux" in tags for tags in case.tags("soundfile", text)):
+        demand = scene.first("soundfile")
+        message = f"soundfile {text} brings no libsndfile on {platforms(stack, scene.cells & linux)}"
+        yield case.finding("TL301", "note", message, [demand])
+
+
+def lower(known: Knowledge, platform: Platform) -> None:
+    """Judge a platform by another floor of its libc or macOS than the usual one."""
+    from torchlock.solve.candidates import Policy, Sieve
+
+    policy = Policy(all_pre=True, pinned=tuple(known.stack.packages), allow_sdist=True)
+
+    def usable(name: str, target: Target) -> Iterator[str]:
+        releases = known.catalogue.releases(name) or []
+        for candidate in Sieve(target, policy).sort(name, releases)[0]:
+            if candidate.release is not None:
+                yield candidate.release.version
+
+    known.stack.lower(platform, usable)
