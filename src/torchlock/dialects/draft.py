@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from torchlock.dialects.pep508 import NAME, ask
 from torchlock.dialects.poetry_versions import specifier_of
 from torchlock.document import NOWHERE, Document, Edit, Entry, IndexLine, Place, Problem, Span
 from torchlock.errors import InputError
@@ -22,15 +21,9 @@ from torchlock.words import Origin, without_credentials
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_NAME = r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?"
-# Name and extras; behind them the specifier, which may stand in parentheses, and the marker.
-_HEAD = re.compile(rf"\s*{_NAME}(?:\s*\[[^\]]*\])?")
-_TAIL = re.compile(r"\s*(?:\(\s*)?(?P<versions>[^;()]*?)\s*(?:\)\s*)?(?:;.*)?", re.DOTALL)
 _BROKEN = re.compile(
-    rf"(?P<name>\s*{_NAME}(?:\[[^\]]*\])?)\s*(?P<operator>[\^~=<>!]*)\s*(?P<version>\d[\w.+!*-]*)(?P<rest>\s*(?:;.*)?)"
+    rf"(?P<name>\s*{NAME}(?:\[[^\]]*\])?)\s*(?P<operator>[\^~=<>!]*)\s*(?P<version>\d[\w.+!*-]*)(?P<rest>\s*(?:;.*)?)"
 )
-# Besides packaging's own error, what odd strings and deep parentheses in markers bring about.
-_UNPARSED = (ValueError, SyntaxError, RecursionError)
 
 
 class Draft:
@@ -51,6 +44,14 @@ class Draft:
             return NOWHERE
         line = bisect_right(self._starts, offset)
         return Place(line, offset - self._starts[line - 1] + 1)
+
+    def offset(self, line: int, column: int = 0) -> int:
+        """The offset of a line (from 1) and a column in bytes of UTF-8, as Python's parser counts."""
+        start = self._starts[max(0, min(line, len(self._starts)) - 1)]
+        rest = self.text[start : start + column]
+        if rest.isascii():
+            return start + len(rest)
+        return start + len(rest.encode("utf-8", "surrogatepass")[:column].decode("utf-8", "replace"))
 
     def problem(
         self,
@@ -76,22 +77,22 @@ class Draft:
         ``exact`` is where it stands character by character, None if the file spells it otherwise. With
         ``quiet`` no problem is recorded.
         """
-        requirement = parsed(written)
-        if requirement is None:
+        asked = ask(written)
+        if asked is None:
             if not quiet:
                 self._no_requirement(written, at, exact)
             return None
-        versions = versions_in(written) if exact is not None and requirement.url is None else None
+        versions = asked.versions if exact is not None else None
         return Entry(
-            name=canonicalize_name(requirement.name),
-            specifier=str(requirement.specifier),
+            name=asked.name,
+            specifier=asked.specifier,
             place=self.place(at),
             text=written.strip(),
             path=self.path,
-            marker=str(requirement.marker or ""),
-            extras=tuple(sorted(map(canonicalize_name, requirement.extras))),
-            version=Span(exact.start + versions.start, exact.start + versions.end) if exact and versions else None,
-            url=requirement.url,
+            marker=asked.marker,
+            extras=asked.extras,
+            version=Span(exact.start + versions[0], exact.start + versions[1]) if exact and versions else None,
+            url=asked.url,
         )
 
     def _no_requirement(self, written: str, at: int | None, exact: Span | None) -> None:
@@ -119,14 +120,26 @@ class Draft:
         if specifier and not self.document.python:
             self.document.python, self.document.python_place = specifier, self.place(at)
 
+    def python_requires(self, key: str, value: str, at: int | None, exact: Span | None) -> None:
+        """Record what a key says of Python; a problem (TL501) if it is no specifier set."""
+        try:
+            self.python(str(SpecifierSet(value)), at)
+        except InvalidSpecifier:
+            mended = specifier_of(value)
+            remedy = f"Write {mended}" if mended else ""
+            edits = (Edit(exact, mended),) if mended and exact else ()
+            message = f"{key}: {value!r} is no version specifier"
+            self.problem("TL501", "error", message, at, remedy=remedy, edits=edits)
+            self.python(mended or "", at)
+
     def include(self, name: str, at: int | None, scope: str = "", *, constraint: bool = False) -> list[Entry]:
         """The entries of a requirements file named here, in place; a note (TL901) where it is not there."""
-        from torchlock.dialects import requirements
-
         path = beside(self.path, name)
         if "://" in name or not is_there(path):
             self.problem("TL901", "note", f"{name} is not there, so what it asks for is not judged", at)
             return []
+        from torchlock.dialects import requirements
+
         try:
             found = requirements.read(read_text(path), path)
         except InputError as error:
@@ -156,24 +169,6 @@ class Draft:
         self.document.entries += [entry for entry in entries if entry is not None]
 
 
-def parsed(written: str) -> Requirement | None:
-    """A PEP 508 requirement, or None."""
-    with suppress(*_UNPARSED):
-        return Requirement(written)
-    return None
-
-
-def versions_in(written: str) -> Span | None:
-    """Where a PEP 508 requirement holds its versions, or could: empty behind the name where there are none."""
-    head = _HEAD.match(written)
-    tail = _TAIL.fullmatch(written, head.end()) if head else None
-    if head is None or tail is None:
-        return None
-    if tail["versions"]:
-        return Span(*tail.span("versions"))
-    return None if "(" in tail[0].partition(";")[0] else Span(head.end(), head.end())
-
-
 def mend(written: str) -> str | None:
     """What was meant by a string that is no PEP 508 requirement, where that is plain."""
     broken = _BROKEN.fullmatch(written)
@@ -191,4 +186,4 @@ def mend(written: str) -> str | None:
     else:
         versions = None
     found = f"{name}{versions}{rest}" if versions else None
-    return found if found and parsed(found) else None
+    return found if found and ask(found) else None

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from torchlock.dialects import pdm, pixi, poetry, uv
-from torchlock.dialects.poetry_versions import specifier_of
-from torchlock.dialects.sheet import Extras, Sheet
-from torchlock.document import Edit
+from torchlock.dialects.own_extras import OwnExtras
+from torchlock.dialects.sheet import Sheet
 
 if TYPE_CHECKING:
     from torchlock.dialects.tree import Key
@@ -38,7 +36,7 @@ class _Project:
         sheet = self._sheet
         self._python()
         extras = {name: self._extra(name, key) for key, name in self._extra_names()}
-        own = Extras(self._tree.string("project", "name"), extras)
+        own = OwnExtras(self._tree.string("project", "name"), extras)
         sheet.add(own.unfold(self._dependencies(), ""))
         for name, entries in extras.items():
             sheet.add(own.unfold(entries, f"extra:{name}"))
@@ -54,23 +52,9 @@ class _Project:
         uv.read(sheet)
 
     def _python(self) -> None:
-        """``requires-python``, which must be a specifier set."""
         where = ("project", "requires-python")
-        value, at = self._tree.string(*where), self._tree.offset(*where)
-        try:
-            self._sheet.python(str(SpecifierSet(value)), at)
-        except InvalidSpecifier:
-            mended = specifier_of(value)
-            exact = self._tree.content(*where)
-            self._sheet.problem(
-                "TL501",
-                "error",
-                f"requires-python: {value!r} is no version specifier",
-                at,
-                remedy=f"Write {mended}" if mended else "",
-                edits=(Edit(exact, mended),) if mended and exact else (),
-            )
-            self._sheet.python(mended or "", at)
+        value, exact = self._tree.string(*where), self._tree.content(*where)
+        self._sheet.python_requires("requires-python", value, self._tree.offset(*where), exact)
 
     def _extra_names(self) -> list[tuple[str, str]]:
         """The extras as written, and normalised."""

@@ -5,15 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
-
 from torchlock.dialects.draft import Draft
-from torchlock.dialects.markers import both
 from torchlock.dialects.tree import Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
     from torchlock.dialects.tree import Key
     from torchlock.document import Entry
 
@@ -36,7 +31,7 @@ class Sheet(Draft):
 
     def _line(self, number: int) -> int:
         """The first character of a line that says something."""
-        start = self._starts[min(number, len(self._starts)) - 1]
+        start = self.offset(number)
         rest = self.text[start:].split("\n", 1)[0]
         return start + len(rest) - len(rest.lstrip())
 
@@ -60,28 +55,3 @@ class Sheet(Draft):
             return [(value, self.tree.offset(*path))]
         items = enumerate(self.tree.array(*path))
         return [(item, self.tree.offset(*path, number)) for number, item in items if isinstance(item, str)]
-
-
-class Extras:
-    """The extras of a project, for requirements on the project itself (``name[extra]``)."""
-
-    def __init__(self, own: str, extras: Mapping[str, Sequence[Entry]]) -> None:
-        self._own = canonicalize_name(own)
-        self._extras = extras
-
-    def unfold(self, entries: Sequence[Entry], scope: str) -> list[Entry]:
-        """The entries in a scope, those of the project's own extras in place of the requirement on these."""
-        return list(self._unfold(entries, scope, "", set()))
-
-    def _unfold(
-        self, entries: Sequence[Entry], scope: str, marker: str, done: set[tuple[str, str]]
-    ) -> Iterator[Entry]:
-        for entry in entries:
-            if not self._own or entry.name != self._own:
-                yield replace(entry, scope=scope, marker=both(marker, entry.marker))
-                continue
-            within = both(marker, entry.marker)
-            for extra in entry.extras:
-                if (extra, within) not in done and (extra, "") not in done and len(done) < 1000:
-                    done.add((extra, within))
-                    yield from self._unfold(self._extras.get(extra, ()), scope, within, done)

@@ -1,0 +1,144 @@
+"""setup.py, read as text: what a call of setup() says of dependencies."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from torchlock.dialects.draft import Draft
+from torchlock.dialects.markers import both, valid
+from torchlock.dialects.own_extras import OwnExtras
+from torchlock.dialects.static_python import Argument, Items, Lines, Table, Text, Value, setup_arguments
+from torchlock.document import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.document import Document, Entry
+
+# What parsing may raise: nesting and numbers beyond Python's limits among them.
+_UNPARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
+_LITERAL = re.compile(r"[rRuU]?('''|\"\"\"|'|\")(.*)\1", re.DOTALL)
+
+
+def read(text: str, path: str) -> Document:
+    """Read ``install_requires``, ``extras_require``, ``python_requires`` and ``dependency_links``.
+
+    What the text alone does not tell is noted (TL901), and so is a file that is not Python 3.
+    """
+    draft = Draft(text, path, "setup.py")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
+        arguments = setup_arguments(tree)
+    except _UNPARSED as error:
+        line = getattr(error, "lineno", None) or 1
+        draft.problem(
+            "TL901", "note", "this is not Python 3, so what it asks for is not judged", draft.offset(line)
+        )
+    else:
+        _Setup(draft, arguments).read()
+    return draft.document
+
+
+class _Setup:
+    def __init__(self, draft: Draft, arguments: dict[str, Argument]) -> None:
+        self._draft = draft
+        self._arguments = arguments
+
+    def read(self) -> None:
+        draft = self._draft
+        for text in self._texts("python_requires"):
+            draft.python_requires("python_requires", text.value, self._start(text), self._span(text))
+        extras = self._extras()
+        own = OwnExtras("".join(text.value for text in self._texts("name")), extras)
+        draft.add(own.unfold(self._required("install_requires"), ""))
+        for name, entries in extras.items():
+            draft.add(own.unfold(entries, f"extra:{name}") if name else own.unfold(entries, ""))
+        for text in self._texts("dependency_links"):
+            draft.index("find-links", text.value, self._start(text))
+
+    def _texts(self, key: str) -> Iterator[Text]:
+        argument = self._arguments.get(key)
+        value = argument.value if argument else None
+        for item in value.items if isinstance(value, Items) else [value]:
+            if isinstance(item, Text):
+                yield item
+
+    def _required(self, key: str) -> list[Entry]:
+        argument = self._arguments.get(key)
+        if argument is None:
+            return []
+        return self._entries(argument.value, key, argument.node)
+
+    def _extras(self) -> dict[str, list[Entry]]:
+        """The entries of every extra; a name may hold a marker (``gpu:python_version < '3'``)."""
+        argument = self._arguments.get("extras_require")
+        found: dict[str, list[Entry]] = {}
+        table = argument.value if argument else None
+        if argument is None or not isinstance(table, Table):
+            if argument is not None:
+                self._unknown("extras_require", argument.node)
+            return found
+        for key, value in table.items.items():
+            name, _, marker = key.partition(":")
+            entries = self._entries(value, "extras_require", argument.node)
+            for entry in entries:
+                entry.marker = both(entry.marker, marker) if valid(marker) else entry.marker
+            found.setdefault(canonicalize_name(name), []).extend(entries)
+        if not table.complete:
+            self._unknown("extras_require", argument.node)
+        return found
+
+    def _entries(self, value: Value, key: str, node: ast.expr) -> list[Entry]:
+        items = value if isinstance(value, Items) else Items([value] if isinstance(value, Text | Lines) else [])
+        if not items.complete or not isinstance(value, Items | Text | Lines):
+            self._unknown(key, node)
+        found: list[Entry] = []
+        for item in items.items:
+            if isinstance(item, Lines):
+                found += self._draft.include(item.name, self._draft.offset(node.lineno, node.col_offset))
+            else:
+                found += self._requirements(item, node)
+        return found
+
+    def _requirements(self, text: Text, node: ast.expr) -> Iterator[Entry]:
+        """A string is one requirement, or one a line."""
+        span, start = self._span(text), self._start(text)
+        if start is None:
+            start = self._draft.offset(node.lineno, node.col_offset)
+        for match in re.finditer(r"[^\r\n]+", text.value):
+            line = match[0].strip()
+            if not line or line.startswith("#"):
+                continue
+            shift = match.start() + len(match[0]) - len(match[0].lstrip())
+            exact = Span(span.start + shift, span.start + shift + len(line)) if span else None
+            entry = self._draft.requirement(line, exact.start if exact else start, exact)
+            if entry is not None:
+                yield entry
+
+    def _start(self, text: Text) -> int | None:
+        return self._draft.offset(text.node.lineno, text.node.col_offset) if text.node else None
+
+    def _span(self, text: Text) -> Span | None:
+        """Where the characters of a string stand, if it is one literal without escapes."""
+        node = text.node
+        if node is None or node.end_lineno is None or node.end_col_offset is None:
+            return None
+        start = self._draft.offset(node.lineno, node.col_offset)
+        raw = self._draft.text[start : self._draft.offset(node.end_lineno, node.end_col_offset)]
+        literal = _LITERAL.fullmatch(raw)
+        return (
+            Span(start + literal.start(2), start + literal.end(2))
+            if literal and literal[2] == text.value
+            else None
+        )
+
+    def _unknown(self, key: str, node: ast.expr) -> None:
+        message = f"{key} is put together when setup.py runs: what cannot be read from its text is not judged"
+        self._draft.problem("TL901", "note", message, self._draft.offset(node.lineno, node.col_offset))
