@@ -110,6 +110,7 @@ class Statement:
     optional: bool = False
     wheel: str = ""
     build: str = ""
+    effect: str = "import"
 
 
 def _without_zeros(version: str) -> str:
@@ -208,4 +209,5 @@ class Matrix:
             optional=bool(row.get("optional")),
             wheel=row.get("wheel", ""),
             build=row.get("build", ""),
+            effect=row.get("effect", rule.get("effect", "import")),
         )

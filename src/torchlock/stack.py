@@ -143,8 +143,8 @@ class Stack:
         self.everywhere = (1 << len(self.pythons) * len(self.platforms)) - 1
         self._places: dict[int, Platform] = {}
         self._targets: dict[int, Target] = {}
-        self.markers: dict[str, int] = {}
-        """Markers that were looked up → the cells where they hold."""
+        self.markers: dict[tuple[str, str], int] = {}
+        """Markers that were looked up, with the extra asked for → the cells where they hold."""
 
     def fits(self, name: str, releases: int) -> int:
         """The releases of torch that any of these releases of a partner goes with, in some build, somewhere."""

@@ -74,8 +74,9 @@ class Case:
         demands: Sequence[Demand],
     ) -> Finding:
         """A finding that rests on a statement of the matrix."""
-        if severity == "error" and getattr(statement, "effect", "import") == "use":
-            severity = "warning"  # It imports; only some of it fails.
+        untried = statement.rule == "TL102" and statement.kind == "declared"
+        if severity == "error" and (untried or statement.effect == "use" or statement.rule.startswith("TL7")):
+            severity = "warning"  # torch and torchaudio import; something beside them fails, or may.
         return self.finding(statement.rule, severity, message, demands, statement.because, statement.sources)
 
     def finding(

@@ -149,7 +149,7 @@ def scenes_of(document: Document, stack: Stack, cells: int) -> list[Scene]:
     demands = [demand_of(entry, stack) for entry in document.entries if entry.name in stack.packages]
     if not demands:
         return []
-    everywhere = {id(demand.entry): _cells(demand.entry.marker, stack) & cells for demand in demands}
+    everywhere = {id(demand.entry): _cells(demand.entry, stack) & cells for demand in demands}
     scopes = list(dict.fromkeys(["", *(demand.entry.scope for demand in demands)]))
     scenes = []
     for scope in scopes:
@@ -193,19 +193,21 @@ def _by_name(active: Sequence[Demand], *, locked: bool) -> dict[str, list[Demand
     return found
 
 
-def _cells(marker: str, stack: Stack) -> int:
-    """Where a marker holds. Remembered with the table."""
+def _cells(entry: Entry, stack: Stack) -> int:
+    """Where the marker of an entry holds, its own extra being asked for. Remembered with the table."""
+    marker = entry.marker
     if not marker:
         return stack.everywhere
-    known = stack.markers.get(marker)
+    kind, _, name = entry.scope.partition(":")
+    extra = name if kind == "extra" else ""
+    known = stack.markers.get((marker, extra))
     if known is None:
         from packaging.markers import InvalidMarker, UndefinedEnvironmentName
 
+        cells = range(stack.everywhere.bit_length())
         try:
-            known = sum(
-                1 << cell for cell in range(stack.everywhere.bit_length()) if stack.target(cell).holds(marker)
-            )
+            known = sum(1 << cell for cell in cells if stack.target(cell).holds(marker, extra))
         except (InvalidMarker, UndefinedEnvironmentName):
             known = stack.everywhere
-        stack.markers[marker] = known
+        stack.markers[marker, extra] = known
     return known

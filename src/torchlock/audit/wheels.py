@@ -44,6 +44,9 @@ def _domains(case: Case, scene: Scene, names: list[str], cells: int) -> dict[str
 
 def _nowhere(case: Case, scene: Scene, names: list[str]) -> Finding:
     """Nothing works on any target judged: of one package alone, or of several together."""
+    # Where markers part the targets, the others may well do: then this is what a declared target lacks.
+    alone = not any(other is not scene and other.scope == scene.scope and other.names() for other in case.scenes)
+    severity = "error" if alone else "warning"
     empty = [name for name, mask in _domains(case, scene, names, scene.cells).items() if not mask]
     where = f"{pythons(case.stack, scene.cells)} on {platforms(case.stack, scene.cells)}"
     if empty:
@@ -54,10 +57,10 @@ def _nowhere(case: Case, scene: Scene, names: list[str]) -> Finding:
         hint = f"; {name} {package.texts[newest.bit_length() - 1]} is the newest that has one" if newest else ""
         there = f" (it has them for {pythons(case.stack, exists)})" if exists else ""
         message = f"{asked(scene.first(name))} has no wheel for {where}{there}{hint}"
-        return case.finding("TL403", "error", message, [scene.first(name)])
+        return case.finding("TL403", severity, message, [scene.first(name)])
     texts = [asked(scene.first(name)) for name in names]
     message = f"no single Python and platform of {where} has wheels for {listed(texts)} that go together"
-    return case.finding("TL403", "error", message, [scene.first(name) for name in names])
+    return case.finding("TL403", severity, message, [scene.first(name) for name in names])
 
 
 def _somewhere(case: Case, scene: Scene, names: list[str], lost: int) -> Finding:
