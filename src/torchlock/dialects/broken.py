@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.dialects.pep508 import HEAD, NAME, ask, ask_quickly, specifier_span
+from torchlock.dialects.pep508 import HEAD, NAME, ask_anyhow, specifier_span
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,14 +61,14 @@ _INSIDE = tuple(
 _TUPLE = re.compile(r"(\w+)\s+(not\s+)?in\s+\(([^()]*)\)")
 
 
-def meant(written: str) -> str | None:
+def meant_by(written: str) -> str | None:
     """The requirement that was meant, None if that is not plain."""
     if len(written) > LONG:
         return None
     tried: list[Callable[[str], str | None]] = [_plain, _caret, _versions, _conda, _marker]
     for attempt in tried:
         found = attempt(written)
-        if found is not None and found != written and is_asked(found):
+        if found is not None and found != written and ask_anyhow(found):
             return found
     return None
 
@@ -79,21 +79,16 @@ def inside(written: str) -> tuple[int, int] | None:
         return None
     for pattern in _INSIDE:
         match = pattern.fullmatch(written)
-        if match and "://" not in match["inner"] and is_asked(match["inner"]):
+        if match and "://" not in match["inner"] and ask_anyhow(match["inner"]):
             return match.span("inner")
     return None
-
-
-def is_asked(text: str) -> bool:
-    """Whether this is a requirement."""
-    return ask_quickly(text) is not None or ask(text) is not None
 
 
 def _plain(written: str) -> str | None:
     plain = written.translate(_PLAIN).strip()
     if plain == written:
         return None
-    return plain if is_asked(plain) else meant(plain)
+    return plain if ask_anyhow(plain) else meant_by(plain)
 
 
 def _versions(written: str) -> str | None:
@@ -104,7 +99,7 @@ def _versions(written: str) -> str | None:
         return None
     for pattern, right in _SLIPS:
         versions = pattern.sub(right, versions)
-        if is_asked(f"x{versions}"):
+        if ask_anyhow(f"x{versions}"):
             return written[:start] + versions.lstrip() + written[end:]
     return None
 

@@ -29,8 +29,6 @@ _PEP440 = re.compile(r"(?:\d+!)?\d+(?:\.\d+)*(?:(?:a|b|rc)\d+)?(?:\.?post\d+)?(?
 
 def is_conda_list(text: str) -> bool:
     """Whether all lines are conda's, and some of them could be nobody else's."""
-    if not re.search(r"^[ \t]*(?:[\w./-]+::)?\w[\w.-]*=[^=\s]", text, re.MULTILINE):
-        return False
     rows = [
         line for line in text.splitlines() if line.strip() and not line.lstrip().startswith(("#", "@EXPLICIT"))
     ]

@@ -131,6 +131,11 @@ def ask(text: str) -> Asked | None:
     )
 
 
+def ask_anyhow(text: str) -> Asked | None:
+    """Take a requirement apart, ordinary or not; None if it is none."""
+    return ask_quickly(text) or ask(text)
+
+
 def specifier_span(text: str) -> tuple[int, int]:
     """Where the versions of a requirement stand, right or wrong; an empty stretch behind the name for none."""
     head = HEAD.match(text)

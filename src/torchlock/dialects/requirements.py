@@ -9,22 +9,20 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchlock.dialects import broken, pep508
+from torchlock.dialects import pep508
 from torchlock.dialects.decoding import decode
-from torchlock.dialects.lines import ENDS, Line, Piece, join, pieces
+from torchlock.dialects.lines import ENDS, Line, join, pieces
 from torchlock.document import NOWHERE, Document, Edit, Entry, IndexLine, Place, Problem, Span
 from torchlock.errors import InputError
 from torchlock.read.options import HASH, Option, parse_options, parted
-from torchlock.read.requirement import parse_requirement
 from torchlock.read.text import beside
 from torchlock.words import FAMILY, Origin, without_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from torchlock.dialects.pep508 import Asked
 
@@ -40,6 +38,7 @@ _TEMPLATE = re.compile(r"\{\{.*\}\}|\{%.*%\}")
 _CONFLICT = re.compile(r"(<{7}|={7}|>{7}|\|{7})(\s|$)")
 _SECTION = re.compile(r"\[([^\]:]*)(:.*)?\]$")
 _COMMAND = re.compile(r"[!%$>]*\s*(?:sudo\s+)?(?:\S*python[\d.]*\s+-m\s+)?(?:uv\s+)?pip[\d.]*\s+install\s+")
+_SINGLE_EQUALS = re.compile(r"^[^#=\n]*[^#=\n<>!~]=[^=\n]", re.MULTILINE)
 _KINDS = {
     "--index-url": "index",
     "--extra-index-url": "extra",
@@ -58,10 +57,13 @@ def read(text: str, path: str) -> Document:
 
     A list that conda made is in pip's format by its name only, and read as conda reads it.
     """
-    from torchlock.dialects import conda_list, headers
+    from torchlock.dialects import headers
 
-    if conda_list.is_conda_list(text):
-        return conda_list.read(text, path)
+    if _SINGLE_EQUALS.search(text):
+        from torchlock.dialects import conda_list
+
+        if conda_list.is_conda_list(text):
+            return conda_list.read(text, path)
     document = _read(text, path, "requirements", constraint=False, chain={})
     headers.declare(document)
     return document
@@ -89,6 +91,7 @@ class _Reader:
         self._constraint = constraint
         self._chain = {**chain, _key(document.path): document.path}
         self._scope = ""
+        self._moved: set[tuple[str, str]] = set()  # Options that a remedy has given a line of their own.
 
     def read(self) -> None:
         """Ordinary lines at once, all others by way of logical lines."""
@@ -196,7 +199,7 @@ class _Reader:
             elif option.name == "--editable":
                 self._problem("TL501", "error", "-e stands at the beginning of a line of its own", line)
         ignored = [option for option in options if option.name not in (*_BEHIND, "--editable")]
-        entries = self._asked(line, written, tuple(dict.fromkeys(hashes)), has_options=bool(ignored))
+        entries = self._asked(line, written, tuple(dict.fromkeys(hashes)))
         if (ignored or strays) and entries:
             self._passed_over(line, written, ignored, strays)
 
@@ -213,42 +216,21 @@ class _Reader:
 
     def _passed_over(self, line: Line, written: str, ignored: list[Option], strays: list[str]) -> None:
         """Options behind a requirement, which is where pip has none but hashes."""
+        from torchlock.dialects.line_edits import options_moved
+
         told = " ".join([*(option.name for option in ignored), *map(repr, strays)])
         message = f"pip takes no account of {without_credentials(told)} behind a requirement"
         because = (
-            "an option on indexes holds for the whole file, and stands on a line of its own; uv refuses this line"
+            "an option on indexes stands on a line of its own, and holds for the whole file; uv refuses this line"
         )
-        behind = pieces(line.text, len(written))
-        if strays or any(option.name not in _KINDS for option in ignored) or len(behind) != len(ignored):
-            self._problem("TL504", "warning", message, line, because=because)
-            return
-        edits = [
-            edit for before, piece in _gaps(len(written), behind) for edit in self._own_line(line, before, piece)
-        ]
-        remedy = f"Give {' and '.join(dict.fromkeys(option.name for option in ignored))} a line of its own."
-        self._problem("TL504", "warning", message, line, because=because, remedy=remedy, edits=tuple(edits))
-
-    def _own_line(self, line: Line, before: int, piece: Piece) -> Iterator[Edit]:
-        """Move an option to a line of its own, or away if the file has such a line; beside the public index."""
-        name = "--extra-index-url" if piece.option == "--index-url" else piece.option
-        if f"\n{name} {piece.value}" in f"\n{self._text}" or (name, piece.value) in self._moved:
-            yield Edit(line.span(before, piece.end), "")
-            return
-        self._moved.add((name, piece.value))
-        yield Edit(line.span(before, piece.end), f"{self._newline}{name} {piece.value}".rstrip())
-
-    @cached_property
-    def _moved(self) -> set[tuple[str, str]]:
-        return set()
-
-    @cached_property
-    def _newline(self) -> str:
-        match = re.search(r"\r\n|\r|\n", self._text)
-        return match[0] if match else "\n"
+        edits = () if strays else options_moved(line, len(written), ignored, self._text, self._moved)
+        names = " and ".join(dict.fromkeys(option.name for option in ignored))
+        remedy = f"Give {names} a line of its own." if edits else ""
+        self._problem("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits)
 
     # Requirements.
 
-    def _asked(self, line: Line, written: str, hashes: tuple[str, ...], *, has_options: bool = False) -> bool:
+    def _asked(self, line: Line, written: str, hashes: tuple[str, ...]) -> bool:
         """Take up a requirement, or say why it is none; whether it is one."""
         variable = _VARIABLE.search(_USERINFO.sub("//", written))
         if variable:
@@ -257,10 +239,12 @@ class _Reader:
         if asked is not None:
             self._add(line, written, asked, hashes)
             return True
+        from torchlock.read.requirement import parse_requirement
+
         try:
             located = parse_requirement(written, Origin(self._path, None, written), hashes=hashes)
         except InputError as error:
-            self._broken(line, written, error, has_options=has_options)
+            self._broken(line, written, error)
             return False
         if located.requirement is None:
             return True
@@ -308,32 +292,37 @@ class _Reader:
 
     # Lines that no installer can read.
 
-    def _broken(self, line: Line, written: str, error: InputError, *, has_options: bool) -> None:
+    def _broken(self, line: Line, written: str, error: InputError) -> None:
+        from torchlock.dialects.broken import inside
+
         message, because = without_credentials(error.message), error.hint or ""
         if self._several(line) or self._mended(line, written, message, because):
             return
-        stretch = broken.inside(written)
+        stretch = inside(written)
         if stretch is None:
             self._problem("TL501", "error", message, line, because=because)
             return
         start, end = stretch
         self._place_asked(line, start, end)
-        around = [(0, start, ""), (end, len(written), "")]
-        if written[end : end + 1] == "#":
-            around = [(end, end, "  ")]
-        edits = tuple(Edit(line.span(a, b), new) for a, b, new in around if a < b or new)
-        remedy = f"Write {without_credentials(written[start:end])}."
+        glued = written[end : end + 1] == "#"
+        around = [(end, end, "  ")] if glued else [(0, start, ""), (end, len(written), "")]
+        edits = tuple(Edit(line.span(first, last), new) for first, last, new in around if first < last or new)
+        remedy = (
+            "Put spaces in front of the comment." if glued else f"Write {without_credentials(written[start:end])}."
+        )
         self._problem("TL501", "error", message, line, because=because, remedy=remedy, edits=edits)
 
     def _place_asked(self, line: Line, start: int, end: int) -> None:
-        asked = pep508.ask_quickly(line.text[start:end]) or pep508.ask(line.text[start:end])
+        asked = pep508.ask_anyhow(line.text[start:end])
         if asked is not None:
             self._add(line, line.text[start:end], asked, at=start)
 
     def _mended(self, line: Line, written: str, message: str, because: str) -> bool:
         """A slip: say what was meant, and judge that. The edit covers what a change of version would."""
-        meant = broken.meant(written)
-        asked = pep508.ask_quickly(meant) or pep508.ask(meant) if meant else None
+        from torchlock.dialects.broken import meant_by
+
+        meant = meant_by(written)
+        asked = pep508.ask_anyhow(meant) if meant else None
         if meant is None or asked is None:
             return False
         old, new = pep508.specifier_span(written), pep508.specifier_span(meant)
@@ -347,6 +336,8 @@ class _Reader:
 
     def _several(self, line: Line) -> bool:
         """Several requirements on one line, each with versions: prose has none."""
+        from torchlock.dialects.line_edits import apart
+
         found = pieces(line.text)
         words = [piece for piece in found if not piece.option]
         if len(words) < 2 or len(line.text) > 4 * _LONG or not all(_has_versions(piece.value) for piece in words):
@@ -355,21 +346,14 @@ class _Reader:
             self._place_asked(line, piece.start, piece.end)
         names = [_name(piece.value) for piece in words]
         message = f"{' and '.join(names)} stand on one line: each takes a line of its own"
-        edits = self._apart(line, 0, found)
+        edits = apart(line, found, self._text)
         self._problem("TL501", "error", message, line, remedy="Give each a line of its own.", edits=edits)
         return True
 
-    def _apart(self, line: Line, start: int, found: list[Piece]) -> tuple[Edit, ...]:
-        """The edits that give every piece of a line its own, and take away what stands around them."""
-        edits, before = [], start
-        for number, piece in enumerate(found):
-            edits.append(Edit(line.span(before, piece.start), self._newline if number else ""))
-            before = piece.end
-        edits.append(Edit(line.span(before, len(line.text)), ""))
-        return tuple(edit for edit in edits if edit.new or edit.span.start < edit.span.end)
-
     def _command(self, line: Line) -> None:
         """``pip install …``, which is for a shell; what it names is judged all the same."""
+        from torchlock.dialects.line_edits import apart
+
         match = _COMMAND.match(line.text)
         found = pieces(line.text, match.end() if match else 0)
         for piece in found:
@@ -378,8 +362,8 @@ class _Reader:
             else:
                 self._place_asked(line, piece.start, piece.end)
         message = "this is a command for a shell: a requirements file lists what it names"
-        fits = found and all(piece.option or broken.is_asked(piece.value) for piece in found)
-        edits = self._apart(line, 0, found) if fits else ()
+        fits = found and all(piece.option or pep508.ask_anyhow(piece.value) for piece in found)
+        edits = apart(line, found, self._text) if fits else ()
         remedy = "Write what the command installs, each on a line of its own." if edits else ""
         self._problem("TL501", "error", message, line, remedy=remedy, edits=edits)
 
@@ -410,6 +394,8 @@ class _Reader:
             self._index(option, line, line.at(0))
 
     def _editable(self, value: str, line: Line) -> None:
+        from torchlock.read.requirement import parse_requirement
+
         try:
             located = parse_requirement(value, Origin(self._path, None, line.text), editable=True)
         except InputError as error:
@@ -444,35 +430,13 @@ class _Reader:
 
     def _strays(self, line: Line, options: list[Option], strays: list[str]) -> None:
         """Words that belong to no option, which pip passes over: a swallowed requirement, a second address."""
-        told = without_credentials(" ".join(strays))
-        message, because = f"pip takes no account of {told!r} on this line", "an option takes one value"
-        if line.text.startswith("- "):
-            because = "to pip, the hyphen in front of it begins an option"
-            edits: tuple[Edit, ...] = (
-                (Edit(line.span(0, 2), ""),) if broken.is_asked(line.text[2:].strip()) else ()
-            )
-            remedy = "Take the hyphen away." if edits else ""
-        else:
-            edits, remedy = self._stray_edits(line, options)
-        self._problem("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits)
+        from torchlock.dialects.line_edits import strays_mended
 
-    def _stray_edits(self, line: Line, options: list[Option]) -> tuple[tuple[Edit, ...], str]:
-        found = pieces(line.text)
-        names = [piece.option for piece in found if piece.option]
-        semicolon = re.search(r"\s*;", line.text)
-        if len(names) != len(options) or any(piece.value.startswith("-") for piece in found):
-            doubled = re.match(r"(--?[\w-]+)\s+(?=\1\s)", line.text)
-            return ((Edit(line.span(0, doubled.end()), ""),), "Write the option once.") if doubled else ((), "")
-        if semicolon:
-            return (Edit(line.span(semicolon.start(), len(line.text)), ""),), "Take the condition away."
-        edits = []
-        for before, piece in pairwise(found):
-            if not piece.option:
-                option = "" if "://" not in piece.value or "@" in piece.value else f"{names[-1]} "
-                if not option and not broken.is_asked(piece.value):
-                    return (), ""
-                edits.append(Edit(line.span(before.end, piece.start), f"{self._newline}{option}"))
-        return tuple(edits), "Give each a line of its own." if edits else ""
+        message = f"pip takes no account of {without_credentials(' '.join(strays))!r} on this line"
+        hyphen = line.text.startswith("- ")
+        because = "to pip, the hyphen begins an option" if hyphen else "an option takes one value"
+        edits, remedy = strays_mended(line, options, self._text)
+        self._problem("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits)
 
     # Included files.
 
@@ -538,20 +502,13 @@ def _hash_words(text: str) -> list[str]:
     return text.replace("--hash ", "--hash=").split()
 
 
-def _gaps(start: int, found: list[Piece]) -> Iterator[tuple[int, Piece]]:
-    """Every piece, with the end of what stands in front of it."""
-    for piece in found:
-        yield start, piece
-        start = piece.end
-
-
 def _has_versions(word: str) -> bool:
-    asked = pep508.ask_quickly(word) or pep508.ask(word)
+    asked = pep508.ask_anyhow(word)
     return asked is not None and bool(asked.specifier or asked.name in FAMILY)
 
 
 def _name(word: str) -> str:
-    asked = pep508.ask_quickly(word) or pep508.ask(word)
+    asked = pep508.ask_anyhow(word)
     return asked.name if asked is not None else word
 
 

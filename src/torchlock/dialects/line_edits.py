@@ -1,0 +1,83 @@
+"""Edits that part a line of pip's format into lines that pip can read."""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from torchlock.dialects.lines import Line, Piece, pieces
+from torchlock.dialects.pep508 import ask_anyhow
+from torchlock.document import Edit
+
+if TYPE_CHECKING:
+    from torchlock.read.options import Option
+
+_INDEXES = ("--index-url", "--extra-index-url", "--find-links", "--no-index", "--pre")
+
+
+def newline(text: str) -> str:
+    """The line end of a file."""
+    match = re.search(r"\r\n|\r|\n", text)
+    return match[0] if match else "\n"
+
+
+def apart(line: Line, found: list[Piece], text: str) -> tuple[Edit, ...]:
+    """Give every piece of a line its own, and take away what stands around them."""
+    if not found:
+        return ()
+    first, last = found[0].start, found[-1].end
+    edits = [Edit(line.span(0, first), ""), Edit(line.span(last, len(line.text)), "")]
+    edits += [Edit(line.span(left.end, right.start), newline(text)) for left, right in pairwise(found)]
+    return tuple(sorted(edit for edit in edits if edit.span.start < edit.span.end))
+
+
+def options_moved(
+    line: Line, start: int, options: list[Option], text: str, moved: set[tuple[str, str]]
+) -> tuple[Edit, ...]:
+    """Give each option behind a requirement its own line, or none if the file has it already.
+
+    What is named for one requirement must not replace the index of all the others: it goes beside it.
+    ``moved`` remembers what other lines' options have been given a line.
+    """
+    found = pieces(line.text, start)
+    if len(found) != len(options) or any(option.name not in _INDEXES for option in options):
+        return ()
+    edits = []
+    for piece in found:
+        name = "--extra-index-url" if piece.option == "--index-url" else piece.option
+        there = f"\n{name} {piece.value}" in f"\n{text}" or (name, piece.value) in moved
+        moved.add((name, piece.value))
+        own = "" if there else f"{newline(text)}{name} {piece.value}".rstrip(" ")
+        edits.append(Edit(line.span(start, piece.end), own))
+        start = piece.end
+    return tuple(edits)
+
+
+def strays_mended(line: Line, options: list[Option], text: str) -> tuple[tuple[Edit, ...], str]:
+    """Edits for words among the options of a line that belong to none of them, and what they do, in words."""
+    if line.text.startswith("- "):
+        fits = ask_anyhow(line.text[2:].strip())
+        return ((Edit(line.span(0, 2), ""),), "Take the hyphen away.") if fits else ((), "")
+    doubled = re.match(r"(--?[\w-]+)\s+(?=\1\s)", line.text)
+    if doubled:
+        return (Edit(line.span(0, doubled.end()), ""),), "Write the option once."
+    condition = re.search(r"\s*;", line.text)
+    if condition:
+        return (Edit(line.span(condition.start(), len(line.text)), ""),), "Take the condition away."
+    return _strays_apart(line, options, text)
+
+
+def _strays_apart(line: Line, options: list[Option], text: str) -> tuple[tuple[Edit, ...], str]:
+    """A requirement on a line of its own, and a second address behind the option again."""
+    found = pieces(line.text)
+    names = [piece.option for piece in found if piece.option]
+    if names != [option.name for option in options]:
+        return (), ""
+    edits = []
+    for left, right in pairwise(found):
+        address = "://" in right.value and "@" not in right.value
+        if right.option or not (address or ask_anyhow(right.value)):
+            return (), ""
+        edits.append(Edit(line.span(left.end, right.start), newline(text) + (f"{names[0]} " if address else "")))
+    return tuple(edits), "Give each a line of its own."
