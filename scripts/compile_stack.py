@@ -103,16 +103,17 @@ class Pair:
     """What one release of a partner says to every release of torch, as masks over torch's releases.
 
     ``fits``: with some build on some cell; per platform ``declared``: by metadata, ``loads``: as the public
-    index's own builds. Where they were never candidates together nobody can tell: the rules alone speak.
+    index's own builds; ``asks``: its metadata names torch at all.
     """
 
     def __init__(self) -> None:
         self.fits = 0
         self.declared = [0] * len(PLATFORMS)
         self.loads = [0] * len(PLATFORMS)
+        self.asks = False
 
     def row(self) -> list[Any]:
-        return [self.fits, _shared(self.declared), _shared(self.loads)]
+        return [self.fits, _shared(self.declared), _shared(self.loads), int(self.asks)]
 
 
 def _shared(masks: list[Any]) -> Any:
@@ -121,6 +122,7 @@ def _shared(masks: list[Any]) -> Any:
 
 def _judge(pair: Pair, partner: Candidate, cell: Cell, torches: Sequence[str], matrix: Matrix) -> None:
     known = cell.candidates["torch"]
+    pair.asks = pair.asks or any(dependency.name == "torch" for dependency in partner.dependencies)
     for index, version in enumerate(torches):
         bit, torch = 1 << index, known.get(version)
         if torch is None:

@@ -158,6 +158,10 @@ class Stack:
         """The releases of torch that any of these loads with, both as the public index's own builds."""
         return self._any(name, releases, 2, platform)
 
+    def asks(self, name: str, index: int) -> bool:
+        """Whether the metadata of a release of a partner asks for torch, so that an installer brings one."""
+        return bool(self._pairs[name][index][3])
+
     def _any(self, name: str, releases: int, column: int, platform: int | None) -> int:
         rows, found = self._pairs[name], 0
         for index in bits(releases):

@@ -14,7 +14,7 @@ from torchlock.audit.edits import apply, changes_of, encoded
 from torchlock.audit.hosts import lower
 from torchlock.audit.ignores import without_ignored
 from torchlock.audit.remedies import fixed, relevant, remedy_of
-from torchlock.audit.targets import cells_of
+from torchlock.audit.targets import judged_on
 from torchlock.errors import InputError
 from torchlock.finding import SEVERITIES, FileReport, Finding, Remedy
 from torchlock.matrix import Matrix
@@ -121,15 +121,21 @@ class Auditor:
         edits = [edit for problem in document.problems if problem.severity in severities for edit in problem.edits]
         if edits:
             return apply(document.text, edits)
-        changes = self._cure(document, severities)
+        bare = self._bare(document)
+        changes = self._cure(bare, severities)
         if changes is None and "error" in severities:
-            changes = self._cure(document, frozenset({"error"}))
-        return fixed(document, changes or {})
+            changes = self._cure(bare, frozenset({"error"}))
+        return fixed(bare, changes or {})
 
     def _cure(self, document: Document, severities: frozenset[str]) -> dict[int, str] | None:
         """The smallest changes after which nothing of these severities is found in the entries."""
-        bare = replace(document, problems=[])
-        return Curer(self.known, self.judge).cure(bare, lambda finding: finding.severity in severities)
+        return Curer(self.known, self.judge).cure(document, lambda finding: finding.severity in severities)
+
+    def _bare(self, document: Document) -> Document:
+        """The document without what no rule speaks of, nor what no new version mends."""
+        names, about = self.known.stack.packages, self.known.matrix.about
+        entries = [entry for entry in document.entries if entry.name in names or about(entry.name)]
+        return replace(document, entries=entries, problems=[])
 
     def _cure_one(self, document: Document, finding: Finding) -> dict[int, str] | None:
         """The smallest changes after which this one finding is gone."""
@@ -141,7 +147,7 @@ class Auditor:
 
     def _add_remedies(self, document: Document, findings: list[Finding]) -> None:
         """Give each finding that has none the part of the file's cure that is about it, else one of its own."""
-        bare = replace(document, problems=[])
+        bare = self._bare(document)
         cures: dict[str, dict[int, str] | None] = {}
         for severity, all_worse in (("error", {"error"}), ("warning", {"error", "warning"})):
             mine = [
@@ -149,13 +155,13 @@ class Auditor:
             ]
             if not mine:
                 continue
-            cures[severity] = self._cure(document, frozenset(all_worse))
+            cures[severity] = self._cure(bare, frozenset(all_worse))
             for finding in mine:
                 changes = cures[severity]
                 if changes is None and len(mine) > 1:
                     changes = self._cure_one(bare, finding)
                 if changes:
-                    finding.remedy = remedy_of(document, relevant(finding, document, changes))
+                    finding.remedy = remedy_of(bare, relevant(finding, bare, changes))
 
     def judge(self, document: Document) -> list[Finding]:
         """What is wrong with a document, in the order of its lines."""
@@ -172,13 +178,14 @@ class Auditor:
             minors = [python.minor for python in options.pythons]
             pythons = [index for index, minor in enumerate(stack.pythons) if minor in minors]
         platforms = None if options.platforms is None else [str(platform) for platform in options.platforms]
-        return Case(document, self.known, *cells_of(document, stack, pythons, platforms))
+        return Case(document, self.known, *judged_on(document, stack, pythons, platforms))
 
     def _found(self, document: Document) -> Iterator[Finding]:
         case = self.case(document)
         for scene in case.scenes:
             for rule in _RULES:
                 yield from rule(case, scene)
+        yield from flavours.constrained(case)
 
     def _of_problem(self, problem: Problem, document: Document) -> Finding:
         remedy = None

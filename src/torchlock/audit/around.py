@@ -34,10 +34,7 @@ def without_torch(case: Case, scene: Scene) -> Iterator[Finding]:
         if name not in scene.names():
             continue
         mask = scene.releases(name) or 0
-        platform = case.stack.coordinates((scene.cells & -scene.cells).bit_length() - 1)[0]
-        newest = 1 << mask.bit_length() - 1
-        everything = case.stack.packages["torch"].everything
-        if case.stack.declared(name, newest, platform) != everything:
+        if not mask or case.stack.asks(name, mask.bit_length() - 1):
             continue
         demand = scene.first(name)
         alone = case.document.locked or case.document.kind in ("dockerfile", "shell", "pipfile")

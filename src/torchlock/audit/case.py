@@ -49,14 +49,14 @@ class Knowledge:
 class Case:
     """A document, the knowledge, and the cells it is judged on.
 
-    ``declared`` are those of the cells that the document (or the command line) names; on the others a
-    failure is nobody's fault.
+    ``declared`` are sets of cells that the document (or the command line) names, each of which must have one
+    that works; elsewhere a failure is nobody's fault.
     """
 
     document: Document
     known: Knowledge
     cells: int
-    declared: int
+    declared: tuple[int, ...]
 
     @property
     def stack(self) -> Stack:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from torchlock.document import Document, Entry
     from torchlock.finding import Finding
 
-# More lines than this nobody mends at once; fewer trials than this are made for one document.
-_LINES, _TRIALS = 8, 400
+# So many lines are looked at, so many answers tried for one set of them, and so many in all.
+_LINES, _TRIALS_EACH, _TRIALS = 6, 16, 160
 
 
 class Curer:
@@ -46,43 +46,49 @@ class Curer:
         if not ill:
             return {}
         before, trials = _weighed(findings), 0
-        for subset in self._subsets(document, ill):
-            for specifiers in islice(self._assignments(document, subset), 24):
+        for units in self._subsets(document, ill):
+            subset = tuple(unit[0] for unit in units)
+            for specifiers in islice(self._assignments(document, subset), _TRIALS_EACH):
                 trials += 1
                 if trials > _TRIALS:
                     return None
-                changes = dict(zip(subset, specifiers, strict=True))
+                changes = {index: new for unit, new in zip(units, specifiers, strict=True) for index in unit}
                 left = self._judge(_changed(document, changes))
                 if not any(map(wanted, left)) and _weighed(left) < before:
                     return {i: new for i, new in changes.items() if new != document.entries[i].specifier}
         return None
 
-    def _subsets(self, document: Document, findings: Sequence[Finding]) -> Iterator[tuple[int, ...]]:
-        """Sets of entries that might be changed, the smallest and least deliberate first."""
-        spoken = {name for finding in findings for name, _ in finding.packages}
-        stack = self._known.stack
-        open_to_change = [
-            index
-            for index, entry in enumerate(document.entries)
-            if entry.name in stack.packages
-            and (entry.name in FAMILY or entry.name in spoken)
-            and entry.path == document.path
-            and entry.url is None
-            and not entry.constraint
-        ][:_LINES]
-        weights = {index: _weight(document.entries[index], spoken) for index in open_to_change}
-        for size in range(1, len(open_to_change) + 1):
-            yield from sorted(
-                combinations(open_to_change, size), key=lambda some: sum(weights[each] for each in some)
-            )
+    def _subsets(self, document: Document, ill: Sequence[Finding]) -> Iterator[tuple[tuple[int, ...], ...]]:
+        """Sets of lines that might be changed, the smallest and least deliberate first; a line as its entries."""
+        spoken = {name for finding in ill for name, _ in finding.packages}
+        places = {place for finding in ill for place in (finding.place, *finding.related)}
+        lines: dict[tuple[object, ...], list[int]] = {}
+        for index, entry in enumerate(document.entries):
+            if (
+                entry.name in self._known.stack.packages
+                and (entry.name in FAMILY or entry.name in spoken)
+                and entry.path == document.path
+                and entry.url is None
+                and not entry.constraint
+            ):
+                lines.setdefault((entry.place, entry.version), []).append(index)
+        # Those that the findings are about before all others.
+        units = sorted(map(tuple, lines.values()), key=lambda unit: document.entries[unit[0]].place not in places)[
+            :_LINES
+        ]
+        weight = {unit: _weight(document.entries[unit[0]], spoken) for unit in units}
+        for size in range(1, len(units) + 1):
+            yield from sorted(combinations(units, size), key=lambda some: sum(weight[unit] for unit in some))
 
     def _assignments(self, document: Document, subset: tuple[int, ...]) -> Iterator[tuple[str, ...]]:
         """New specifiers for these entries, the most fitting first."""
+        stack = self._known.stack
         entries = [document.entries[index] for index in subset]
+        lines = {(entry.place, entry.version) for entry in entries}
         fixed = [
-            demand_of(entry, self._known.stack)
-            for index, entry in enumerate(document.entries)
-            if index not in subset and entry.name in self._known.stack.packages
+            demand_of(entry, stack)
+            for entry in document.entries
+            if entry.name in stack.packages and (entry.place, entry.version) not in lines
         ]
         for torch in self._torches(entries, fixed, document):
             options = [list(self._options(entry, torch, fixed, document)) for entry in entries]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.audit.demands import LABEL
+from torchlock.audit.demands import LABEL, demand_of
 from torchlock.audit.versions import Pin
 from torchlock.audit.wording import asked, listed
 from torchlock.builds import label_of_index
@@ -118,7 +118,9 @@ def labels(case: Case, scene: Scene) -> Iterator[Finding]:
     missing: dict[str, list[Demand]] = {}
     for name in scene.demands:
         for demand in scene.demands[name]:
-            if demand.label and name in FAMILY and demand.entry.url is None and not demand.entry.constraint:
+            if not LABEL.fullmatch(demand.label) or name not in FAMILY:
+                continue
+            if demand.entry.url is None and not demand.entry.constraint:
                 found = _label(case, scene, demand)
                 if found is not None:
                     yield found
@@ -126,6 +128,18 @@ def labels(case: Case, scene: Scene) -> Iterator[Finding]:
                     missing.setdefault(demand.label, []).append(demand)
     for label, demands in missing.items():
         yield _without_index(case, label, demands)
+
+
+def constrained(case: Case) -> Iterator[Finding]:
+    """Labels among a project's constraints, which count wherever its packages are asked for."""
+    if case.document.kind == "constraints":
+        return
+    entries = [entry for entry in case.document.entries if entry.constraint and entry.name in FAMILY]
+    demands = [demand_of(entry, case.stack) for entry in entries if entry.path == case.document.path]
+    for label in dict.fromkeys(demand.label for demand in demands if demand.label):
+        mine = [demand for demand in demands if demand.label == label and not _offered(case, demand)]
+        if mine:
+            yield _without_index(case, label, mine)
 
 
 def _offered(case: Case, demand: Demand) -> bool:
@@ -142,7 +156,7 @@ def _without_index(case: Case, label: str, demands: list[Demand]) -> Finding:
 def _label(case: Case, scene: Scene, demand: Demand) -> Finding | None:
     """What is wrong with this one label: never published, or not in the indexes named."""
     builds, offer = case.known.builds, offer_of(demand.entry, case.document)
-    if not LABEL.fullmatch(demand.label) or demand.entry.channel == "conda":
+    if demand.entry.channel == "conda":
         return None
     carried = offer.carries(demand.label) if offer.named else None
     if carried is False:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.target import LAST_PATCH
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection
 
     from torchlock.document import Document
     from torchlock.stack import Stack
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _UPPER = re.compile(r"(?:<=?|===?)\s*3\.\d|~=\s*3\.\d+\.\d")
 
 
+@lru_cache(maxsize=512)
 def pythons_of(specifier: str, stack: Stack) -> list[int]:
     """The indices of the Pythons of which some patch release satisfies a specifier set; all for "".
 
@@ -35,13 +37,21 @@ def pythons_of(specifier: str, stack: Stack) -> list[int]:
     ]
 
 
-def cells_of(
-    document: Document, stack: Stack, pythons: Collection[int] | None, platforms: Iterable[str] | None
-) -> tuple[int, int]:
-    """The cells to judge, and those of them that are declared.
+class Judged(NamedTuple):
+    """The cells to judge a document on. ``declared`` are sets of cells of which each must have one that works."""
+
+    cells: int
+    declared: tuple[int, ...]
+
+
+def judged_on(
+    document: Document, stack: Stack, pythons: Collection[int] | None, platforms: Collection[str] | None
+) -> Judged:
+    """Where to judge a document, and what it (or the command line) declares.
 
     ``pythons`` (indices) and ``platforms`` (names) are what the command line says; else the document counts.
-    A range without an upper end declares its lower end only: nobody means Python 3.99 with ``>=3.9``.
+    Who declares a Python only wants it to work somewhere, and the same for platforms. A range without an
+    upper end declares its lower end: nobody means Python 3.99 with ``>=3.9``.
     """
     from packaging.specifiers import InvalidSpecifier
 
@@ -51,11 +61,12 @@ def cells_of(
         found = pythons_of("", stack)
     named = list(platforms if platforms is not None else document.platforms)
     systems = [index for index, name in enumerate(stack.platforms) if not named or name in named]
-    here = sum(stack.on_platform(index) for index in systems)
-    cells = here & stack.on_pythons(found)
-    if pythons is None and not document.python and not named:
-        return cells, 0
+    cells = stack.on_pythons(found) & sum(stack.on_platform(index) for index in systems)
     firm = found
-    if pythons is None and document.python and not _UPPER.search(document.python):
-        firm = found[:1]
-    return cells, here & stack.on_pythons(firm)
+    if pythons is None and not _UPPER.search(document.python):
+        firm = found[:1] if document.python else []
+    by_python = [stack.on_pythons([python]) for python in firm]
+    by_platform = [stack.on_platform(index) for index in systems] if named else []
+    if by_python and by_platform:
+        return Judged(cells, tuple(one & other for one in by_python for other in by_platform))
+    return Judged(cells, tuple(one & cells for one in by_python or by_platform))

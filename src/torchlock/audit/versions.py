@@ -44,7 +44,7 @@ def conflicts(case: Case, scene: Scene) -> Iterator[Finding]:
 
 def strict(scene: Scene) -> list[str]:
     """The packages of a scene that fail at import beside the wrong torch."""
-    return [name for name in scene.names() if name not in LENIENT and name != "soundfile"]
+    return [name for name in scene.names() if scene.releases(name) and name not in LENIENT and name != "soundfile"]
 
 
 def guilty(stack: Stack, domains: Mapping[str, int]) -> list[tuple[str, ...]]:
@@ -78,7 +78,8 @@ def _meet(torch: int, wanted: Mapping[str, int], names: list[str]) -> bool:
 
 def _conflict(case: Case, scene: Scene, names: tuple[str, ...]) -> Finding:
     stack = case.stack
-    demands = [scene.first(name) for name in (*names[1:], names[0])]
+    lead = [name for name in names if name != "torch"]
+    demands = [scene.first(name) for name in (*lead, *names[: len(names) - len(lead)])]
     torch = stack.packages["torch"]
     partner = next(name for name in names if name != "torch")
     partners = {name: stack.fits(name, scene.releases(name) or 0) for name in names if name != "torch"}

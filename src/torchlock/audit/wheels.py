@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from torchlock.audit.versions import guilty, strict
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from torchlock.audit.case import Case
     from torchlock.audit.demands import Scene
     from torchlock.finding import Finding
+    from torchlock.stack import Stack
 
 
 def unavailable(case: Case, scene: Scene) -> Iterator[Finding]:
@@ -23,19 +25,25 @@ def unavailable(case: Case, scene: Scene) -> Iterator[Finding]:
     names = [name for name in names if name in scene.names() and not scene.labels(name)]
     if not names or guilty(case.stack, {name: scene.releases(name) or 0 for name in strict(scene)}):
         return
-    reachable = {cell for cell in bits(scene.cells) if _stands(case, scene, names, cell)}
+    reachable = _reachable(case.stack, tuple((name, scene.releases(name) or 0) for name in names), scene.cells)
     if not reachable:
         yield _nowhere(case, scene, names)
         return
-    declared = scene.cells & case.declared
-    lost = sum(1 << cell for cell in bits(declared) if cell not in reachable)
+    groups = [group & scene.cells for group in case.declared if group & scene.cells]
+    lost = [group for group in groups if not group & reachable]
     if lost:
         yield _somewhere(case, scene, names, lost)
 
 
-def _stands(case: Case, scene: Scene, names: list[str], cell: int) -> bool:
-    domains = _domains(case, scene, names, 1 << cell)
-    return all(domains.values()) and not guilty(case.stack, {n: m for n, m in domains.items() if n != "soundfile"})
+@lru_cache(maxsize=4096)
+def _reachable(stack: Stack, domains: tuple[tuple[str, int], ...], cells: int) -> int:
+    """The cells where releases of all these packages install that go together."""
+    found = 0
+    for cell in bits(cells):
+        here = {name: mask & stack.packages[name].on(1 << cell) for name, mask in domains}
+        if all(here.values()) and not guilty(stack, {n: m for n, m in here.items() if n != "soundfile"}):
+            found |= 1 << cell
+    return found
 
 
 def _domains(case: Case, scene: Scene, names: list[str], cells: int) -> dict[str, int]:
@@ -63,8 +71,11 @@ def _nowhere(case: Case, scene: Scene, names: list[str]) -> Finding:
     return case.finding("TL403", severity, message, [scene.first(name) for name in names])
 
 
-def _somewhere(case: Case, scene: Scene, names: list[str], lost: int) -> Finding:
+def _somewhere(case: Case, scene: Scene, names: list[str], groups: list[int]) -> Finding:
     """Some declared target is left without a choice."""
+    lost = 0
+    for group in groups:
+        lost |= group
     domains = _domains(case, scene, names, lost)
     name = next((name for name, mask in domains.items() if not mask), None)
     where = f"{pythons(case.stack, lost)} on {platforms(case.stack, lost)}"
