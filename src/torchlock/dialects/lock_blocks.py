@@ -81,7 +81,7 @@ class Block:
 
 @dataclass
 class Lock:
-    """A lock file: its packages, named or not, the text of all other tables by their names, and what is wrong with it."""
+    """A lock file: its packages, named or not, its other tables as texts, and what is wrong with it."""
 
     blocks: list[Block] = field(default_factory=list)
     sections: dict[str, str] = field(default_factory=dict)
@@ -120,11 +120,17 @@ def cut(text: str, path: str, kind: str = "package") -> Lock:
     return lock
 
 
+def merge_conflict(text: str) -> int | None:
+    """Where the first mark of a merge conflict stands."""
+    found = _MERGE.search(text)
+    return found.start() if found else None
+
+
 def invalid(text: str, path: str) -> list[Problem]:
     """Why a text is not valid TOML, if it is not."""
-    merge = _MERGE.search(text)
-    if merge:
-        line = text.count("\n", 0, merge.start()) + 1
+    merge = merge_conflict(text)
+    if merge is not None:
+        line = text.count("\n", 0, merge) + 1
         return [Problem("TL501", "error", "a merge conflict was left in the file", Place(line))]
     try:
         parse_toml(text.encode("utf-8", "surrogatepass"), path)

@@ -1,0 +1,238 @@
+"""pipenv's Pipfile and Pipfile.lock."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from torchlock.dialects.draft import Draft
+from torchlock.dialects.lock_blocks import is_public, locked_entry, merge_conflict, strings, tables
+from torchlock.dialects.lock_markers import both
+from torchlock.dialects.sheet import Sheet
+from torchlock.document import Entry, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.document import Document
+
+# Tables of a Pipfile that hold no packages; any other is a category of them.
+_OTHERS = {"source", "requires", "scripts", "pipenv", "packages"}
+_MARKERS = (
+    "os_name",
+    "sys_platform",
+    "platform_machine",
+    "platform_python_implementation",
+    "platform_release",
+    "platform_system",
+    "platform_version",
+    "python_version",
+    "python_full_version",
+    "implementation_name",
+    "implementation_version",
+)
+_SOURCES = ("git", "hg", "svn", "bzr", "path", "file")
+_OPERATOR = re.compile(r"\s*(===|==|~=|!=|<=|>=|<|>)")
+_FLAT = re.compile(r'"(?P<name>[^"\\\n]+)"\s*:\s*\{(?P<inside>(?:[^{}"]|"(?:[^"\\]|\\.)*")*)\}')
+_CATEGORY = re.compile(r'^[ \t]*"(?P<name>[\w.-]+)"\s*:\s*\{\s*(?="[^"\n]*"\s*:\s*\{|\})', re.MULTILINE)
+
+
+def read(text: str, path: str) -> Document:
+    """Read a Pipfile, as a text with its line ends."""
+    sheet = Sheet(text, path, "pipfile")
+    addresses = _sources(sheet)
+    _python(sheet)
+    sheet.document.pre = sheet.tree.get("pipenv", "allow_prereleases") is True
+    categories = [name for name, value in sheet.tree.items() if name not in _OTHERS and isinstance(value, dict)]
+    for category in ("packages", *categories):
+        scope = "" if category == "packages" else f"group:{category}"
+        for name, value in sheet.tree.items(category):
+            sheet.add([_entry(sheet, category, name, value, scope, addresses)])
+    return sheet.document
+
+
+def read_lock(text: str, path: str) -> Document:
+    """Read a Pipfile.lock, as a text with its line ends; of an invalid one, the packages that can be told."""
+    draft = Draft(text, path, "pipfile.lock")
+    document = draft.document
+    document.locked = True
+    table = _json(draft)
+    meta = table.get("_meta")
+    meta = meta if isinstance(meta, dict) else {}
+    python = meta.get("requires")
+    if isinstance(python, dict):
+        _declared(draft, python, text.find('"requires"'))
+    addresses = {}
+    for number, source in enumerate(tables(meta.get("sources"))):
+        url, name = source.get("url"), source.get("name")
+        if isinstance(url, str):
+            addresses[name if isinstance(name, str) else url] = url
+            if number == 0:  # The others are named by the packages that are taken from them.
+                draft.index("index", url, max(text.find(json.dumps(url)), 0))
+    document.entries += _locked(draft, addresses)
+    return document
+
+
+def _sources(sheet: Sheet) -> dict[str, str]:
+    """The addresses by their names. The first is where packages come from that name none."""
+    addresses: dict[str, str] = {}
+    for number in range(len(sheet.tree.array("source"))):
+        url = sheet.tree.string("source", number, "url")
+        if url:
+            addresses[sheet.tree.string("source", number, "name") or url] = url
+            sheet.index("extra" if number else "index", url, sheet.tree.offset("source", number, "url"))
+    return addresses
+
+
+def _python(sheet: Sheet) -> None:
+    requires = {key: value for key, value in sheet.tree.items("requires") if isinstance(value, str)}
+    for key in ("python_full_version", "python_version"):
+        if key in requires:
+            _declared(sheet, {key: requires[key]}, sheet.tree.offset("requires", key))
+
+
+def _declared(draft: Draft, requires: dict[str, Any], at: int | None) -> None:
+    full, version = requires.get("python_full_version"), requires.get("python_version")
+    for value, star in ((full, ""), (version, ".*")):
+        if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)*", value):
+            draft.python(f"=={value}{star}", at)
+        elif isinstance(value, str) and _OPERATOR.match(value):
+            draft.python(value, at)
+
+
+def _entry(
+    sheet: Sheet, category: str, name: str, value: object, scope: str, addresses: dict[str, str]
+) -> Entry | None:
+    """One package, its version a string or a key of its table."""
+    table = value if isinstance(value, dict) else {"version": value}
+    path = (category, name, "version") if isinstance(value, dict) else (category, name)
+    written = table.get("version", "*")
+    if not isinstance(written, str):
+        return None
+    specifier = _specifier(written)
+    span = sheet.tree.content(*path)
+    at = sheet.tree.keys.get((category, name), sheet.tree.offset(category, name))
+    if specifier is None:
+        message = f"{name}: {written[:200]!r} is no version specifier"
+        sheet.problem("TL501", "error", message, at)
+        return None
+    url = next((f"{key}+{table[key]}" if key in ("git", "hg", "svn", "bzr") else str(table[key])
+                for key in _SOURCES if isinstance(table.get(key), str)), None)  # fmt: skip
+    return Entry(
+        re.sub(r"[-_.]+", "-", name).lower(),
+        specifier,
+        sheet.place(at),
+        f"{name}{specifier}",
+        sheet.path,
+        marker=_marker(table),
+        extras=tuple(sorted(strings(table.get("extras")))),
+        version=Span(*span) if span is not None and url is None else None,
+        scope=scope,
+        index=_index(sheet, table.get("index"), addresses),
+        url=url.replace("git+git+", "git+") if url else None,
+    )
+
+
+def _index(sheet: Sheet, name: object, addresses: dict[str, str]) -> str | None:
+    """Where pipenv takes a package from: what it names, else the first source, unless told to search all."""
+    if isinstance(name, str):
+        return addresses.get(name, name)
+    if len(addresses) < 2 or sheet.tree.get("pipenv", "install_search_all_sources") is True:
+        return None
+    return next(iter(addresses.values()))
+
+
+def _specifier(written: str) -> str | None:
+    """A version of a Pipfile in PEP 440; a bare one is exact."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+    written = written.strip()
+    if written in ("*", ""):
+        return ""
+    found = written if _OPERATOR.match(written) else f"=={written}"
+    try:
+        SpecifierSet(found)
+    except InvalidSpecifier:
+        return None
+    return found
+
+
+def _marker(table: dict[str, Any]) -> str:
+    """``markers`` and what stands under the markers' own names, which hold together."""
+    from packaging.markers import InvalidMarker, Marker
+
+    parts = [table["markers"]] if isinstance(table.get("markers"), str) else []
+    parts += [f"{key} {table[key]}" for key in _MARKERS if isinstance(table.get(key), str)]
+    found = ""
+    for part in parts:
+        try:
+            found = both(found, str(Marker(part)))
+        except (InvalidMarker, RecursionError):
+            continue
+    return found
+
+
+def _json(draft: Draft) -> dict[str, Any]:
+    try:
+        table = json.loads(draft.text)
+    except RecursionError:
+        draft.problem("TL501", "error", "not valid JSON: nested too deeply", 0)
+    except json.JSONDecodeError as error:
+        conflict = merge_conflict(draft.text)
+        if conflict is not None:
+            draft.problem("TL501", "error", "a merge conflict was left in the file", conflict)
+        else:
+            reason = error.msg[:1].lower() + error.msg[1:]
+            draft.problem("TL501", "error", f"not valid JSON: {reason}", min(error.pos, len(draft.text)))
+    except ValueError as error:  # A number too long to be one.
+        draft.problem("TL501", "error", f"not valid JSON: {error}", 0)
+    else:
+        if isinstance(table, dict):
+            return table
+        draft.problem("TL501", "error", "no Pipfile.lock: it is no table", 0)
+    return {}
+
+
+def _locked(draft: Draft, addresses: dict[str, str]) -> Iterator[Entry]:
+    """The packages of all categories: flat tables with a version or a source."""
+    scopes = [(match.start(), match["name"]) for match in _CATEGORY.finditer(draft.text)]
+    number = -1
+    for match in _FLAT.finditer(draft.text):
+        while number + 1 < len(scopes) and scopes[number + 1][0] < match.start():
+            number += 1
+        category = scopes[number][1] if number >= 0 else "default"
+        if category != "_meta" and (entry := _pinned(draft, match, category, addresses)) is not None:
+            yield entry
+
+
+def _pinned(draft: Draft, match: re.Match[str], category: str, addresses: dict[str, str]) -> Entry | None:
+    try:
+        table = json.loads(f"{{{match['inside']}}}")
+    except (ValueError, RecursionError):
+        # A merge conflict stands in it, say.
+        found = re.search(r'"version"\s*:\s*"([^"\n]+)"', match["inside"])
+        table = {"version": found[1]} if found else {}
+    version = table.get("version")
+    url = next((f"git+{table[key]}" if key == "git" else table[key]
+                for key in ("git", "path", "file") if isinstance(table.get(key), str)), None)  # fmt: skip
+    if not isinstance(version, str) and url is None:
+        return None
+    pin = version.removeprefix("==") if isinstance(version, str) else ""
+    named = re.search(r'"version"\s*:', match["inside"])
+    at = match.start("inside") + named.start() if named else match.start()
+    index = table.get("index")
+    address = addresses.get(index, index) if isinstance(index, str) else None
+    marker = table.get("markers")
+    scope = {"default": "", "develop": "group:dev-packages"}.get(category, f"group:{category}")
+    return locked_entry(
+        match["name"],
+        pin,
+        draft.place(at).line,
+        draft.path,
+        scope=scope,
+        marker=marker if isinstance(marker, str) else "",
+        hashes=tuple(strings(table.get("hashes"))),
+        index=None if address is None or is_public(address) else address,
+        url=url,
+    )
