@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from torchlock.dialects.pep508 import NAME, ask
+from torchlock.dialects.broken import meant_by
+from torchlock.dialects.pep508 import ask
 from torchlock.dialects.poetry_versions import specifier_of
 from torchlock.document import NOWHERE, Document, Edit, Entry, IndexLine, Place, Problem, Span
 from torchlock.errors import InputError
@@ -20,10 +21,6 @@ from torchlock.words import Origin, without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-_BROKEN = re.compile(
-    rf"(?P<name>\s*{NAME}(?:\[[^\]]*\])?)\s*(?P<operator>[\^~=<>!]*)\s*(?P<version>\d[\w.+!*-]*)(?P<rest>\s*(?:;.*)?)"
-)
 
 
 class Draft:
@@ -102,7 +99,7 @@ class Draft:
             message, because = without_credentials(error.message), error.hint or ""
         else:
             message, because = f"{without_credentials(written)!r} is no requirement: it has no name", ""
-        mended = mend(written)
+        mended = meant_by(written)
         if mended is None:
             self.problem("TL501", "error", message, at, because=because)
             return
@@ -167,23 +164,3 @@ class Draft:
     def add(self, entries: Iterable[Entry | None]) -> None:
         """Take up entries, passing over what could not be read."""
         self.document.entries += [entry for entry in entries if entry is not None]
-
-
-def mend(written: str) -> str | None:
-    """What was meant by a string that is no PEP 508 requirement, where that is plain."""
-    broken = _BROKEN.fullmatch(written)
-    if not broken:
-        return None
-    name, operator, version, rest = broken.group("name", "operator", "version", "rest")
-    if operator in ("", "=") or ("+" in version and operator in ("~=", ">=", "<=", ">", "~", "^")):
-        versions = f"=={version}" if operator not in ("<=", ">") else None
-    elif operator in ("^", "~", "^=", "~>"):
-        versions = specifier_of(f"{'^' if '^' in operator else '~'}{version}")
-    elif operator in ("=>", "=<"):
-        versions = f"{operator[::-1]}{version}"
-    elif operator in (">=", "<=", ">", "<", "~=") and version.endswith(".*"):
-        versions = f"{operator}{version.removesuffix('.*')}"
-    else:
-        versions = None
-    found = f"{name}{versions}{rest}" if versions else None
-    return found if found and ask(found) else None

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
+from torchlock.dialects.match_spec import NAMES, specifier_of
 from torchlock.document import Entry
 
 if TYPE_CHECKING:
@@ -38,8 +37,6 @@ _MARKERS = {
     "win": "sys_platform == 'win32'",
     "unix": "os_name == 'posix'",
 }
-# What conda calls what package indexes know as torch.
-_TORCH = {"pytorch": "torch", "pytorch-cpu": "torch", "pytorch-gpu": "torch"}
 
 
 def read(sheet: Sheet) -> None:
@@ -82,13 +79,13 @@ def _entry(sheet: Sheet, path: Path, value: object, channel: str) -> Entry | Non
     where = (*path, "version") if table else path
     name = canonicalize_name(str(path[-1]))
     url = next((table[key] for key in ("url", "git", "path") if isinstance(table.get(key), str)), None)
-    specifier = specifier_of(sheet.tree.string(*where))
+    specifier = specifier_of(sheet.tree.string(*where) or "*")
     if specifier is None:
         return None
     index = table.get("index")
     at = sheet.tree.offset(*where)
     return Entry(
-        name=_TORCH.get(name, name) if channel == "conda" else name,
+        name=NAMES.get(name, name) if channel == "conda" else name,
         specifier=specifier,
         place=sheet.place(at),
         text=f"{path[-1]} = {sheet.tree.string(*where)}",
@@ -99,25 +96,3 @@ def _entry(sheet: Sheet, path: Path, value: object, channel: str) -> Entry | Non
         index=index if isinstance(index, str) else None,
         url=url,
     )
-
-
-def specifier_of(versions: str) -> str | None:
-    """The PEP 440 specifier set of a conda version spec; None where there is none (``|``, odd versions)."""
-    clauses = []
-    for part in filter(None, (part.strip() for part in versions.split(","))):
-        match = re.fullmatch(r"(~=|==|!=|>=|<=|>|<|=|)\s*(\d[\w.]*?)(\.\*|\*)?", part)
-        if part == "*":
-            continue
-        if not match:
-            return None
-        operator, version, wildcard = match.groups()
-        if operator in ("", "=", "==", "!="):
-            clauses.append(
-                f"{'!=' if operator == '!=' else '=='}{version}{'.*' if wildcard or operator == '=' else ''}"
-            )
-        else:
-            clauses.append(f"{operator}{version}")
-    try:
-        return str(SpecifierSet(",".join(clauses)))
-    except InvalidSpecifier:
-        return None

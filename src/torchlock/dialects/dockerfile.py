@@ -1,0 +1,268 @@
+"""Dockerfiles: stages, the images that they begin with, build arguments, and the commands of RUN."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.dialects.install_commands import Installed, Installer
+from torchlock.dialects.shell_words import Command, Word, commands
+from torchlock.document import Entry, Span
+from torchlock.words import FAMILY
+
+if TYPE_CHECKING:
+    from torchlock.dialects.draft import Draft
+
+_INSTRUCTION = re.compile(r"[ \t]*([A-Za-z]+)[ \t]+")
+_HEREDOC = re.compile(r"<<-?[ \t]*[\"']?(\w+)[\"']?")
+_FLAG = re.compile(r"(?:--[\w-]+(?:=(?:\"[^\"]*\"|\S)*)?(?:[ \t]|\\\r?\n)+)+")
+_FROM = re.compile(r"(\S+)(?:\s+[aA][sS]\s+(\S+))?\s*")
+_PYTHON_IMAGE = re.compile(r"(?:^|/)(?:python:|uv:python|python-build[\w-]*:)(\d+\.\d+(?:\.\d+)?)(?![\d])")
+_TORCH_IMAGE = re.compile(r"(?:^|/)pytorch/pytorch:v?(\d+\.\d+(?:\.\d+)?)-cuda")
+_VENDOR_IMAGE = re.compile(r"(?:^|/)nvidia/(?:pytorch|nemo|l4t)|l4t|jetson|(?:^|/)rocm/", re.IGNORECASE)
+_PLATFORMS = {"linux/amd64": "linux-x86_64", "linux/arm64": "linux-aarch64", "linux/arm64/v8": "linux-aarch64"}
+
+
+class _Instruction(NamedTuple):
+    """``start`` and ``end`` are where what stands behind the keyword is; ``body`` where its heredoc is."""
+
+    keyword: str
+    start: int
+    end: int
+    body: Span | None
+
+
+@dataclass(slots=True)
+class _Stage:
+    """What one FROM begins. ``parent`` is the stage that it goes on from, ``uses`` are those copied from."""
+
+    number: int
+    name: str
+    parent: _Stage | None
+    uses: list[_Stage] = field(default_factory=list)
+    state: Installed = field(default_factory=Installed)
+    python: tuple[str, int] = ("", 0)
+    vendor: bool = False
+    platform: str = ""
+
+    def needs(self) -> list[_Stage]:
+        """This stage and all that it builds on, each once, those with smaller numbers first."""
+        found: dict[int, _Stage] = {}
+        queue = [self]
+        while queue:
+            stage = queue.pop()
+            if stage.number not in found:
+                found[stage.number] = stage
+                queue += [*stage.uses, *([stage.parent] if stage.parent else [])]
+        return [found[number] for number in sorted(found)]
+
+
+def read_stages(draft: Draft) -> None:
+    """Take up all stages of a Dockerfile."""
+    _Dockerfile(draft).read()
+
+
+class _Dockerfile:
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._text = draft.text
+        self._global: dict[str, str | None] = {}
+        self._stages: list[_Stage] = []
+        self._step = 0
+
+    def read(self) -> None:
+        for instruction in _instructions(self._text):
+            if instruction.keyword == "FROM":
+                self._from(instruction)
+            elif instruction.keyword == "ARG" and not self._stages:
+                self._variables(instruction, self._global, {})
+            elif self._stages:
+                self._inside(instruction, self._stages[-1])
+        self._finish()
+
+    def _from(self, instruction: _Instruction) -> None:
+        words = [word for command in self._commands(instruction, self._global) for word in command.words]
+        flags = [word.value for word in words if word.value.startswith("--")]
+        match = _FROM.fullmatch(" ".join(word.value for word in words if not word.value.startswith("--")))
+        if match is None:
+            return
+        image, name = match[1], (match[2] or "").lower()
+        parent = self._stage(image)
+        stage = _Stage(len(self._stages), name, parent)
+        platform = next((flag.partition("=")[2] for flag in flags if flag.startswith("--platform=")), "")
+        stage.platform = _PLATFORMS.get(platform, parent.platform if parent else "")
+        if parent is not None:
+            stage.vendor, stage.python = parent.vendor, parent.python
+            stage.state.variables = dict(parent.state.variables)
+            stage.state.entries = []
+        else:
+            self._image(stage, image, instruction.start)
+        self._stages.append(stage)
+
+    def _image(self, stage: _Stage, image: str, at: int) -> None:
+        """What an image brings."""
+        python, torch = _PYTHON_IMAGE.search(image), _TORCH_IMAGE.search(image)
+        if python:
+            stage.python = (f"=={python[1]}" + (".*" if python[1].count(".") == 1 else ""), at)
+        if _VENDOR_IMAGE.search(image):
+            stage.vendor = True
+            message = f"{image} brings a vendor's build of torch, which re-pairs versions on purpose"
+            self._draft.problem("TL903", "note", message, at)
+        elif torch:
+            place = self._draft.place(at)
+            entry = Entry("torch", f"=={torch[1]}", place, f"FROM {image}", self._draft.path, channel="conda")
+            stage.state.entries.append(entry)
+
+    def _stage(self, name: str) -> _Stage | None:
+        """An earlier stage by its name or number."""
+        for stage in reversed(self._stages):
+            if name.lower() == stage.name or name == str(stage.number):
+                return stage
+        return None
+
+    def _inside(self, instruction: _Instruction, stage: _Stage) -> None:
+        if instruction.keyword == "ARG":
+            self._variables(instruction, stage.state.variables, self._global)
+        elif instruction.keyword == "ENV":
+            self._variables(instruction, stage.state.variables, {})
+        elif instruction.keyword in ("COPY", "ADD"):
+            source = re.search(r"--from=(\S+)", self._text[instruction.start : instruction.end])
+            used = self._stage(source[1]) if source else None
+            stage.uses += [used] if used and used is not stage else []
+        elif instruction.keyword == "RUN":
+            self._run(instruction, stage)
+
+    def _variables(
+        self, instruction: _Instruction, variables: dict[str, str | None], defaults: dict[str, str | None]
+    ) -> None:
+        """``ARG NAME=value``, ``ENV NAME=value …``, ``ENV NAME value``."""
+        words = [word for command in self._commands(instruction, variables) for word in command.words]
+        installer = Installer(self._draft, Installed(variables))
+        if instruction.keyword == "ENV" and len(words) > 1 and "=" not in words[0].value:
+            values = [word.value for word in words[1:]]
+            known = not any(word.unknown for word in words)
+            installer.variable(words[0].value, " ".join(values) if known else None, words[0].start)
+            return
+        for word in words:
+            name, equals, value = word.value.partition("=")
+            if word.unknown or not equals:
+                variables[name] = None if word.unknown else defaults.get(name, variables.get(name))
+            else:
+                installer.variable(name, value, word.start)
+
+    def _run(self, instruction: _Instruction, stage: _Stage) -> None:
+        """A command line, a heredoc of them, or a list of words in JSON. Variables set there end with it."""
+        start, end = instruction.start, instruction.end
+        state = Installed(dict(stage.state.variables), stage.state.entries, self._step)
+        listed = _json_words(self._text, start, end)
+        if listed is not None:
+            self._take([Command(listed)], state)
+        elif instruction.body is not None and self._text[start:end].lstrip().startswith("<<"):
+            self._take(commands(self._text, *instruction.body, state.variables), state)
+        else:
+            whole = end if instruction.body is None else instruction.body.end
+            self._take(commands(self._text, start, whole, state.variables, docker=True), state)
+        stage.state.entries, self._step = state.entries, state.step
+
+    def _take(self, found: Iterator[Command] | list[Command], state: Installed) -> None:
+        installer = Installer(self._draft, state)
+        for command in found:
+            installer.take(command)
+
+    def _commands(self, instruction: _Instruction, variables: dict[str, str | None]) -> Iterator[Command]:
+        return commands(self._text, instruction.start, instruction.end, variables, docker=True)
+
+    def _finish(self) -> None:
+        """Put the stages together: what an image ends up with are its own entries and those it builds on."""
+        used = {stage.number for other in self._stages for stage in other.needs() if stage is not other}
+        leaves = [stage for stage in self._stages if stage.number not in used]
+        chains = {leaf.number: {stage.number for stage in leaf.needs()} for leaf in leaves}
+        for stage in self._stages:
+            within = [leaf for leaf in leaves if stage.number in chains[leaf.number]]
+            scopes = [""] if len(within) == len(leaves) else [f"group:stage-{leaf.number}" for leaf in within]
+            for entry in stage.state.entries:
+                if not (stage.vendor and entry.name in FAMILY):
+                    self._draft.add(_scoped(entry, scope) for scope in scopes)
+        self._declared(leaves)
+
+    def _declared(self, leaves: list[_Stage]) -> None:
+        """What the images that come out of it say of Python and the platform, if they agree."""
+        pythons = {leaf.python[0]: leaf.python[1] for leaf in leaves}
+        if len(pythons) == 1:
+            for python, at in pythons.items():
+                self._draft.python(python, at)
+        platforms = {leaf.platform for leaf in leaves}
+        known = tuple(sorted(platforms, reverse=True)) if platforms and "" not in platforms else ()
+        self._draft.document.platforms = known or ("linux-x86_64", "linux-aarch64")
+
+
+def _scoped(entry: Entry, scope: str) -> Entry:
+    """An entry in the scope of its stage, within which a branch of its command is a scope of its own."""
+    parts = [part.removeprefix("group:") for part in (scope, entry.scope) if part]
+    return replace(entry, scope=f"group:{'-'.join(parts)}" if parts else "")
+
+
+def _instructions(text: str) -> Iterator[_Instruction]:
+    """Logical lines: continued ones in one, comments between them passed over, with the heredoc behind."""
+    at = 0
+    while at < len(text):
+        end = _line_end(text, at)
+        if not text[at:end].strip() or text[at:end].lstrip().startswith("#"):
+            at = end + 1
+            continue
+        start = at
+        while end < len(text) and text[at:end].rstrip("\r \t").endswith("\\"):
+            at = end + 1
+            end = _line_end(text, at)
+            while end < len(text) and (not text[at:end].strip() or text[at:end].lstrip().startswith("#")):
+                at = end + 1
+                end = _line_end(text, at)
+        match = _INSTRUCTION.match(text, start, end)
+        body = _body(text, start, end) if match and match[1].upper() in ("RUN", "COPY", "ADD") else None
+        if match:
+            yield _Instruction(match[1].upper(), _behind_flags(text, match, end), end, body)
+        at = _line_end(text, body.end) + 1 if body else end + 1
+
+
+def _behind_flags(text: str, match: re.Match[str], end: int) -> int:
+    """Where the command of RUN begins, behind ``--mount=…``."""
+    flags = _FLAG.match(text, match.end(), end) if match[1].upper() == "RUN" else None
+    return flags.end() if flags else match.end()
+
+
+def _body(text: str, start: int, end: int) -> Span | None:
+    heredoc = _HEREDOC.search(text, start, end)
+    if heredoc is None or end >= len(text) or text[heredoc.start() - 1] == "<":
+        return None
+    closing = re.compile(rf"^[ \t]*{heredoc[1]}[ \t]*\r?$", re.MULTILINE).search(text, end + 1)
+    return Span(end + 1, closing.start()) if closing else None
+
+
+def _line_end(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    return len(text) if end < 0 else end
+
+
+def _json_words(text: str, start: int, end: int) -> list[Word] | None:
+    """The words of ``RUN ["pip", "install", "torch"]``."""
+    raw = text[start:end].strip()
+    if not raw.startswith("["):
+        return None
+    try:
+        values = json.loads(re.sub(r"\\\r?\n", "", raw))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        return None
+    words, at = [], start
+    for value in values:
+        found = text.find(json.dumps(value), at, end)
+        if found < 0:
+            words.append(Word(value, start, start))
+            continue
+        at = found + len(value) + 2
+        words.append(Word(value, found, at, Span(found + 1, at - 1)))
+    return words

@@ -1,0 +1,37 @@
+"""Dockerfiles and shell scripts: the commands in them that install packages, each a step of its own."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.dialects.dockerfile import read_stages
+from torchlock.dialects.draft import Draft
+from torchlock.dialects.install_commands import Installed, Installer
+from torchlock.dialects.names import kind_by_name
+from torchlock.dialects.shell_words import commands
+
+if TYPE_CHECKING:
+    from torchlock.document import Document
+
+_FROM = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n|[ \t]*ARG[ \t][^\n]*\n)*[ \t]*FROM[ \t]", re.IGNORECASE)
+
+
+def read(text: str, path: str) -> Document:
+    """Read a Dockerfile (by its name, or because it begins with FROM) or else a shell script.
+
+    What variables stand for is put in where the text tells it; the rest is noted (TL902).
+    """
+    kind = kind_by_name(path)
+    if kind not in ("dockerfile", "shell"):
+        kind = "dockerfile" if _FROM.match(text) else "shell"
+    draft = Draft(text, path, kind)
+    if kind == "dockerfile":
+        read_stages(draft)
+        return draft.document
+    state = Installed()
+    installer = Installer(draft, state)
+    for command in commands(text, 0, len(text), state.variables):
+        installer.take(command)
+    draft.add(state.entries)
+    return draft.document
