@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from packaging.version import Version
 
+# The columns of the table of pairs.
+_FITS, _DECLARED, _LOADS = 0, 1, 2
 _PLAIN = re.compile(r"==\s*(\d+(?:\.\d+)*)")
 
 
@@ -141,6 +143,8 @@ class Stack:
             raise DataError(f"damaged ({error})", path=str(path)) from error
         self.partners = tuple(self._pairs)
         self.everywhere = (1 << len(self.pythons) * len(self.platforms)) - 1
+        self._met: dict[tuple[str, int, int, int], int] = {}
+        self._turned: dict[tuple[str, int, int], list[int]] = {}
         self._places: dict[int, Platform] = {}
         self._targets: dict[int, Target] = {}
         self.markers: dict[tuple[str, str], int] = {}
@@ -148,30 +152,50 @@ class Stack:
 
     def fits(self, name: str, releases: int) -> int:
         """The releases of torch that any of these releases of a partner goes with, in some build, somewhere."""
-        return self._any(name, releases, 0, None)
+        return self._torches(name, releases, _FITS, 0)
 
     def declared(self, name: str, releases: int, platform: int) -> int:
         """The releases of torch that the metadata of any of these lets stand beside it."""
-        return self._any(name, releases, 1, platform)
+        return self._torches(name, releases, _DECLARED, platform)
 
     def loads(self, name: str, releases: int, platform: int) -> int:
         """The releases of torch that any of these loads with, both as the public index's own builds."""
-        return self._any(name, releases, 2, platform)
+        return self._torches(name, releases, _LOADS, platform)
+
+    def fits_torch(self, name: str, torches: int) -> int:
+        """The releases of a partner that go with any of these releases of torch, in some build, somewhere."""
+        found = 0
+        for index in bits(torches):
+            found |= self._beside(name, _FITS, 0)[index]
+        return found
+
+    def declared_beside(self, name: str, torch: int, platform: int) -> int:
+        """The releases of a partner whose metadata lets them stand beside one release (by index) of torch."""
+        return self._beside(name, _DECLARED, platform)[torch]
 
     def asks(self, name: str, index: int) -> bool:
         """Whether the metadata of a release of a partner asks for torch, so that an installer brings one."""
         return bool(self._pairs[name][index][3])
 
-    def _any(self, name: str, releases: int, column: int, platform: int | None) -> int:
-        rows, found = self._pairs[name], 0
-        for index in bits(releases):
-            mask = rows[index][column]
-            found |= mask if isinstance(mask, int) else mask[platform]
-        return found
+    def _torches(self, name: str, releases: int, column: int, platform: int) -> int:
+        key = name, releases, column, platform
+        known = self._met.get(key)
+        if known is None:
+            partners = self._beside(name, column, platform)
+            known = self._met[key] = sum(1 << torch for torch, mask in enumerate(partners) if mask & releases)
+        return known
 
-    def fits_torch(self, name: str, torches: int) -> int:
-        """The releases of a partner that go with any of these releases of torch, in some build, somewhere."""
-        return sum(1 << index for index, row in enumerate(self._pairs[name]) if row[0] & torches)
+    def _beside(self, name: str, column: int, platform: int) -> list[int]:
+        """One column of a partner's table turned over: for each release of torch a mask of the partner's."""
+        key = name, column, platform
+        known = self._turned.get(key)
+        if known is None:
+            known = self._turned[key] = [0] * len(self.packages["torch"].texts)
+            for index, row in enumerate(self._pairs[name]):
+                mask = row[column] if isinstance(row[column], int) else row[column][platform]
+                for torch in bits(mask):
+                    known[torch] |= 1 << index
+        return known
 
     def cell(self, platform: int, python: int) -> int:
         """The mask of one cell, by the indices of its platform and its Python."""

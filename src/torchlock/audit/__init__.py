@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.audit import around, flavours, hosts, lines, versions, wheels
 from torchlock.audit.case import Case, Knowledge
-from torchlock.audit.cure import Curer
-from torchlock.audit.edits import apply, changes_of, encoded
+from torchlock.audit.edits import changes_of, encoded
 from torchlock.audit.hosts import lower
 from torchlock.audit.ignores import without_ignored
-from torchlock.audit.remedies import fixed, relevant, remedy_of
+from torchlock.audit.mender import Mender
 from torchlock.audit.targets import judged_on
 from torchlock.errors import InputError
 from torchlock.finding import SEVERITIES, FileReport, Finding, Remedy
@@ -80,6 +78,10 @@ class Auditor:
                 lower(known, platform)
         return known
 
+    @cached_property
+    def _mender(self) -> Mender:
+        return Mender(self.known, self.judge)
+
     def report(self, path: str, raw: bytes | None = None, kind: str | None = None) -> FileReport:
         """Read and judge one file (``-``: standard input); ``raw`` is its content, where it was read already.
 
@@ -93,7 +95,7 @@ class Auditor:
             hint = f" ({error.hint})" if error.hint else ""
             return FileReport(path, kind or "", error=f"{error.message}{hint}")
         findings = self.judge(document)
-        self._add_remedies(document, findings)
+        self._mender.add_remedies(document, findings)
         return FileReport(path, document.kind, findings, document.text)
 
     def fixed(self, path: str, severities: Collection[str] = ("error",), raw: bytes | None = None) -> bytes | None:
@@ -109,59 +111,12 @@ class Auditor:
         document = read_document(path, raw=raw)
         whole = encoded(document, document.text)
         for _ in range(_ROUNDS):
-            text = self._mended(document, frozenset(severities))
+            text = self._mender.mended(document, frozenset(severities))
             if text == document.text:
                 break
             document = read_document(path, raw=encoded(document, text), kind=document.kind)
         now = encoded(document, document.text)
         return None if now == whole else now
-
-    def _mended(self, document: Document, severities: frozenset[str]) -> str:
-        """One round: the lines that no installer reads first, since more shows once they can be read."""
-        edits = [edit for problem in document.problems if problem.severity in severities for edit in problem.edits]
-        if edits:
-            return apply(document.text, edits)
-        bare = self._bare(document)
-        changes = self._cure(bare, severities)
-        if changes is None and "error" in severities:
-            changes = self._cure(bare, frozenset({"error"}))
-        return fixed(bare, changes or {})
-
-    def _cure(self, document: Document, severities: frozenset[str]) -> dict[int, str] | None:
-        """The smallest changes after which nothing of these severities is found in the entries."""
-        return Curer(self.known, self.judge).cure(document, lambda finding: finding.severity in severities)
-
-    def _bare(self, document: Document) -> Document:
-        """The document without what no rule speaks of, nor what no new version mends."""
-        names, about = self.known.stack.packages, self.known.matrix.about
-        entries = [entry for entry in document.entries if entry.name in names or about(entry.name)]
-        return replace(document, entries=entries, problems=[])
-
-    def _cure_one(self, document: Document, finding: Finding) -> dict[int, str] | None:
-        """The smallest changes after which this one finding is gone."""
-
-        def same(other: Finding) -> bool:
-            return (other.rule, other.place) == (finding.rule, finding.place)
-
-        return Curer(self.known, self.judge).cure(document, same)
-
-    def _add_remedies(self, document: Document, findings: list[Finding]) -> None:
-        """Give each finding that has none the part of the file's cure that is about it, else one of its own."""
-        bare = self._bare(document)
-        cures: dict[str, dict[int, str] | None] = {}
-        for severity, all_worse in (("error", {"error"}), ("warning", {"error", "warning"})):
-            mine = [
-                each for each in findings if each.severity == severity and each.remedy is None and each.packages
-            ]
-            if not mine:
-                continue
-            cures[severity] = self._cure(bare, frozenset(all_worse))
-            for finding in mine:
-                changes = cures[severity]
-                if changes is None and len(mine) > 1:
-                    changes = self._cure_one(bare, finding)
-                if changes:
-                    finding.remedy = remedy_of(bare, relevant(finding, bare, changes))
 
     def judge(self, document: Document) -> list[Finding]:
         """What is wrong with a document, in the order of its lines."""

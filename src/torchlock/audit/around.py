@@ -8,6 +8,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from torchlock.audit.demands import demand_of
 from torchlock.audit.wording import asked
+from torchlock.finding import Remedy
 from torchlock.matrix import is_virtual, specifier_set
 from torchlock.words import spelled
 
@@ -44,7 +45,9 @@ def without_torch(case: Case, scene: Scene) -> Iterator[Finding]:
             "error" if case.document.locked and demand.exact else "warning" if alone or not others else "note"
         )
         message = f"{name} {text} declares no torch, and nothing here asks for it"
-        yield case.finding("TL108", severity, message, [demand])
+        finding = case.finding("TL108", severity, message, [demand])
+        finding.remedy = Remedy("ask for torch as well, on a line of its own")
+        yield finding
 
 
 def backends(case: Case, scene: Scene) -> Iterator[Finding]:

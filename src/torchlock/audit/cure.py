@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from torchlock.document import Document, Entry
     from torchlock.finding import Finding
 
+# What no other version mends.
+INCURABLE = frozenset({"TL108", "TL507", "TL509", "TL510"})
 # So many lines are looked at, so many answers tried for one set of them, and so many in all.
 _LINES, _TRIALS_EACH, _TRIALS = 6, 16, 160
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.specifiers import InvalidSpecifier
@@ -46,26 +47,31 @@ class Demand(NamedTuple):
 
 def demand_of(entry: Entry, stack: Stack) -> Demand:
     """Read one entry against the table."""
-    specifier, label = entry.specifier, ""
+    specifier = entry.specifier
     if entry.url is not None:
         specifier = _of_wheel(entry.url)
         if not specifier:
             return Demand(entry, None, why="url")
+    return Demand(entry, *_reading(entry.name, specifier, stack))
+
+
+@lru_cache(maxsize=8192)
+def _reading(name: str, specifier: str, stack: Stack) -> tuple[int | None, str, bool, str]:
+    """All of a demand but its entry."""
     local = _LOCAL.search(specifier)
-    if local and local[1] != "!=":
-        label = local[3].lower()
+    label = local[3].lower() if local and local[1] != "!=" else ""
     specifier = _LOCAL.sub(r"\1\2", specifier)
-    package = stack.packages[entry.name]
+    package = stack.packages[name]
     exact = bool(_EXACT.fullmatch(specifier.strip()))
     if label and not LABEL.fullmatch(label):
-        return Demand(entry, None, label, exact, "vendor")
+        return None, label, exact, "vendor"
     try:
         releases = package.mask(specifier)
     except InvalidSpecifier:
-        return Demand(entry, None, label, exact, "unreadable")
+        return None, label, exact, "unreadable"
     if releases:
-        return Demand(entry, releases, label, exact)
-    return Demand(entry, None, label, exact, _absence(specifier, exact, package.texts[-1]))
+        return releases, label, exact, ""
+    return None, label, exact, _absence(specifier, exact, package.texts[-1])
 
 
 def _of_wheel(url: str) -> str:

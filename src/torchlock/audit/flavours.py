@@ -8,6 +8,7 @@ from torchlock.audit.demands import LABEL, demand_of
 from torchlock.audit.versions import Pin
 from torchlock.audit.wording import asked, listed
 from torchlock.builds import label_of_index
+from torchlock.finding import Remedy
 from torchlock.judge import violations
 from torchlock.words import FAMILY
 
@@ -150,7 +151,11 @@ def _offered(case: Case, demand: Demand) -> bool:
 def _without_index(case: Case, label: str, demands: list[Demand]) -> Finding:
     names = listed([asked(demand) for demand in demands])
     message = f"{names}: the public index has no build with a label, and no index that carries +{label} is named"
-    return case.finding("TL507", "warning", message, demands)
+    finding = case.finding("TL507", "warning", message, demands)
+    finding.remedy = Remedy(
+        f"name torch's own page of builds for {label} (its address ends in /whl/{label}) with --extra-index-url"
+    )
+    return finding
 
 
 def _label(case: Case, scene: Scene, demand: Demand) -> Finding | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torchlock.audit.demands import Scene
     from torchlock.finding import Finding
     from torchlock.judge import Violation
+    from torchlock.matrix import Matrix
     from torchlock.stack import Stack
     from torchlock.words import Dependency
 
@@ -113,19 +114,23 @@ def _why(case: Case, scene: Scene, partner: str) -> Violation | None:
 
 def why(case: Case, chosen: Mapping[str, int], cell: int, *, builds: bool = False) -> Violation | None:
     """What keeps these releases (by index) from loading together on a cell: versions, or the public builds."""
-    stack = case.stack
+    return _why_of(case.stack, case.known.matrix, tuple(chosen.items()), cell, builds)
+
+
+@lru_cache(maxsize=4096)
+def _why_of(
+    stack: Stack, matrix: Matrix, chosen: tuple[tuple[str, int], ...], cell: int, builds: bool
+) -> Violation | None:
     platform = stack.coordinates(cell)[0]
-    pins = {
-        name: Pin(
-            name,
-            stack.packages[name].versions[index],
-            build=stack.packages[name].build(index, platform) if builds else None,
-        )
-        for name, index in chosen.items()
-    }
-    found = violations(pins, stack.target(cell), case.known.matrix, complete=False)
-    mine = [each for each in found if each.dependency and each.dependency.name in (*chosen, "build-cuda")]
-    return mine[0] if mine else None
+    pins = {}
+    for name, index in chosen:
+        package = stack.packages[name]
+        build = package.build(index, platform) if builds else None
+        pins[name] = Pin(name, package.versions[index], build=build)
+    for violation in violations(pins, stack.target(cell), matrix, complete=False):
+        if violation.dependency is not None and violation.dependency.name in (*pins, "build-cuda"):
+            return violation
+    return None
 
 
 def choices(case: Case, scene: Scene) -> Iterator[Finding]:
@@ -171,8 +176,8 @@ def newest(stack: Stack, domains: Mapping[str, int], cell: int, platform: int) -
         return {}
     chosen = {"torch": torch.bit_length() - 1}
     for name in partners:
-        fitting = [i for i in bits(here[name]) if stack.declared(name, 1 << i, platform) & 1 << chosen["torch"]]
-        chosen[name] = fitting[-1]
+        fitting = here[name] & stack.declared_beside(name, chosen["torch"], platform)
+        chosen[name] = fitting.bit_length() - 1
     return chosen
 
 

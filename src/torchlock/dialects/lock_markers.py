@@ -8,6 +8,7 @@ what is undecided may hold: a marker that cannot hold with every undecided claus
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
@@ -129,6 +130,7 @@ def _scope(extra: str) -> str:
     return f"{coded[1]}:{coded[3][int(coded[2][:4]) + 1 :]}"
 
 
+@lru_cache(maxsize=4096)
 def _tokens(marker: str) -> list[tuple[str, ...]]:
     """``(`` and the like as they are, clauses in three parts; nothing for what is no marker."""
     tokens: list[tuple[str, ...]] = []

@@ -24,8 +24,7 @@ def read(text: str, path: str) -> Document:
     """Read a lock of PEP 751, as a text with its line ends; where it is not valid, what can be read of it."""
     document = Document(path, "pylock", text, locked=True)
     lock = cut(text, path, "packages")
-    document.problems += lock.problems or _invalid(text, path, lock)
-    head = lock.table("")
+    head = lock.table("") if lock.problems else _whole(text, path, document, lock)
     python = _PYTHON.search(lock.sections.get("", ""))
     if python:
         document.python = python[1]
@@ -37,19 +36,33 @@ def read(text: str, path: str) -> Document:
     return document
 
 
-def _invalid(text: str, path: str, lock: Lock) -> list[Problem]:
-    """Why valid TOML is no lock of PEP 751, if it is none."""
+def _whole(text: str, path: str, document: Document, lock: Lock) -> dict[str, Any]:
+    """All tables, each given to the package that it is of; a problem where they are no lock of PEP 751."""
+    try:
+        table = parse_toml(text.encode("utf-8", "surrogatepass"), path)
+    except InputError as error:
+        document.problems.append(Problem("TL501", "error", error.message, Place(error.line or 1)))
+        return lock.table("")
+    packages = table.get("packages")
+    if isinstance(packages, list) and len(packages) == len(lock.blocks):
+        for block, package in zip(lock.blocks, packages, strict=True):
+            block.table = package
+    document.problems += _invalid(table, text, lock)
+    return table
+
+
+def _invalid(table: dict[str, Any], text: str, lock: Lock) -> list[Problem]:
     from packaging.pylock import Pylock, PylockUnsupportedVersionError, PylockValidationError
 
     try:
-        Pylock.from_dict(parse_toml(text.encode("utf-8", "surrogatepass"), path))
+        Pylock.from_dict(table)
     except PylockUnsupportedVersionError as error:
         message = f"a newer version of the format than is known here: {_sentence(error)}"
         return [Problem("TL901", "note", message, _key(text, "lock-version"))]
     except PylockValidationError as error:
         message = f"no valid pylock (PEP 751): {_sentence(error)}"
         return [Problem("TL501", "error", message, _place(text, lock, error))]
-    except (ValueError, RecursionError, InputError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         return [Problem("TL501", "error", f"no valid pylock (PEP 751): {_sentence(error)}", Place(1))]
     return []
 
