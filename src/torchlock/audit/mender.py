@@ -1,0 +1,77 @@
+"""What to change: a remedy for each finding, and a text of the file in which nothing is found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from torchlock.audit.cure import INCURABLE, Curer
+from torchlock.audit.edits import apply
+from torchlock.audit.remedies import fixed, relevant, remedy_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torchlock.audit.case import Knowledge
+    from torchlock.document import Document
+    from torchlock.finding import Finding
+
+
+class Mender:
+    """Finds remedies with the judge that found what is wrong."""
+
+    def __init__(self, known: Knowledge, judge: Callable[[Document], list[Finding]]) -> None:
+        self._known = known
+        self._curer = Curer(known, judge)
+
+    def add_remedies(self, document: Document, findings: list[Finding]) -> None:
+        """Give each finding that has none the part of the file's cure that is about it, else one of its own."""
+        bare = self._bare(document)
+        for severity, with_worse in (("error", {"error"}), ("warning", {"error", "warning"})):
+            mine = [finding for finding in findings if finding.severity == severity and _curable(finding)]
+            if not mine:
+                continue
+            together = self._cure(bare, frozenset(with_worse))
+            for finding in mine:
+                changes = together
+                if changes is None and len(mine) > 1:
+                    changes = self._cure_one(bare, finding)
+                if changes:
+                    finding.remedy = remedy_of(bare, relevant(finding, bare, changes))
+
+    def mended(self, document: Document, severities: frozenset[str]) -> str:
+        """One round: the lines that no installer reads first, since more shows once they can be read."""
+        edits = [edit for problem in document.problems if problem.severity in severities for edit in problem.edits]
+        if edits:
+            return apply(document.text, edits)
+        bare = self._bare(document)
+        changes = self._cure(bare, severities)
+        if changes is None and "error" in severities:
+            changes = self._cure(bare, frozenset({"error"}))
+        return fixed(bare, changes or {})
+
+    def _bare(self, document: Document) -> Document:
+        """The document without what no rule speaks of, nor what no new version mends."""
+        names, about = self._known.stack.packages, self._known.matrix.about
+        entries = [entry for entry in document.entries if entry.name in names or about(entry.name)]
+        return replace(document, entries=entries, problems=[])
+
+    def _cure(self, document: Document, severities: frozenset[str]) -> dict[int, str] | None:
+        """The smallest changes after which nothing of these severities is found that versions can mend."""
+
+        def wanted(finding: Finding) -> bool:
+            return finding.severity in severities and finding.rule not in INCURABLE
+
+        return self._curer.cure(document, wanted)
+
+    def _cure_one(self, document: Document, finding: Finding) -> dict[int, str] | None:
+        """The smallest changes after which this one finding is gone."""
+
+        def same(other: Finding) -> bool:
+            return (other.rule, other.place) == (finding.rule, finding.place)
+
+        return self._curer.cure(document, same)
+
+
+def _curable(finding: Finding) -> bool:
+    return finding.remedy is None and bool(finding.packages) and finding.rule not in INCURABLE
