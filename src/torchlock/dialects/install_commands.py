@@ -43,7 +43,8 @@ _OPTIONS = """
     -r -c -e -t -C -p -P -n -g -G -E --requirement --requirements --constraint --constraints --editable --target
     --prefix --root --src --platform --python-version --implementation --abi --python --progress-bar --retries
     --timeout --default-timeout --cache-dir --proxy --cert --client-cert --upgrade-strategy --no-binary
-    --only-binary --global-option --install-option --build-option --config-settings --config-setting --report --log --use-feature
+    --only-binary --global-option --install-option --build-option --config-settings --config-setting --report --log
+    --use-feature
     --use-deprecated --trusted-host --allow-insecure-host --torch-backend --override --overrides --extra --group
     --exclude-newer --resolution --prerelease --index-strategy --keyring-provider --upgrade-package
     --reinstall-package --refresh-package --no-build-isolation-package --link-mode --script --package --directory

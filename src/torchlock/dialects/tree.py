@@ -160,7 +160,7 @@ class Tree:
                 self.keys[item[0]] = item[1]
         dropped = {path[: len(prefix)] for prefix in twice for path in literals if path[: len(prefix)] == prefix}
         for path, literal in literals.items():
-            if any(path[:length] in dropped for length in range(1, len(path) + 1)):
+            if not path or any(path[:length] in dropped for length in range(1, len(path) + 1)):
                 continue
             self.literals[path] = literal
             _put(root, path, _value(literal.raw))
