@@ -9,13 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from torchlock.dialects.decoding import decode
+from torchlock.dialects.folders import find_files
 from torchlock.dialects.names import kind_by_content, kind_by_name, refuse_foreign
 from torchlock.read.text import read_bytes
 
 if TYPE_CHECKING:
     from torchlock.document import Document
 
-__all__ = ["kind_of", "read_document"]
+__all__ = ["find_files", "kind_of", "read_document"]
 
 # Kind → module of this package and the function in it.
 _READERS = {

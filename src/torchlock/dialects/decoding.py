@@ -51,7 +51,7 @@ def decode(raw: bytes, path: str) -> Decoded:
         else:
             if "\0" not in text:
                 return Decoded(text)
-    return _marked(raw) or _declared(raw) or _without_mark(raw, path) or _single_bytes(raw, path)
+    return _marked(raw) or _declared(raw) or _without_mark(raw) or _single_bytes(raw, path)
 
 
 def _marked(raw: bytes) -> Decoded | None:
@@ -82,16 +82,17 @@ def _strictly(raw: bytes, encoding: str, mark: bytes = b"") -> Decoded | None:
     return Decoded(text, encoding, mark)
 
 
-def _without_mark(raw: bytes, path: str) -> Decoded | None:
+def _without_mark(raw: bytes) -> Decoded | None:
     """UTF-16 is known by the zero byte of its every ASCII character."""
     if raw.count(b"\0") * 3 < len(raw):
         return None
     found = _strictly(raw, "utf-16-le") or _strictly(raw, "utf-16-be")
     if found is None:
         return None
-    message = "this is UTF-16 without a byte order mark, which no installer can read: save the file as UTF-8"
+    message = "this is UTF-16 without a byte order mark, which no installer can read"
     because = "UTF-16 is told from UTF-8 by its byte order mark only"
-    return found._replace(problem=Problem("TL503", "error", message, Place(1), because))
+    remedy = "Save the file as UTF-8"
+    return found._replace(problem=Problem("TL503", "error", message, Place(1), because, remedy))
 
 
 def _single_bytes(raw: bytes, path: str) -> Decoded:
@@ -104,6 +105,6 @@ def _single_bytes(raw: bytes, path: str) -> Decoded:
     except UnicodeDecodeError as error:
         line, byte = raw.count(b"\n", 0, error.start) + 1, raw[error.start]
     message = f"byte 0x{byte:02x} is not UTF-8, so it depends on the machine whether this file can be read"
-    remedy = "Save the file as UTF-8."
+    remedy = "Save the file as UTF-8"
     problem = Problem("TL503", "warning", message, Place(line), "read as latin-1 here", remedy)
     return Decoded(raw.decode("latin-1"), "latin-1", b"", problem)

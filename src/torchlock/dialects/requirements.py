@@ -38,6 +38,8 @@ _TEMPLATE = re.compile(r"\{\{.*\}\}|\{%.*%\}")
 _CONFLICT = re.compile(r"(<{7}|={7}|>{7}|\|{7})(\s|$)")
 _SECTION = re.compile(r"\[([^\]:]*)(:.*)?\]$")
 _COMMAND = re.compile(r"[!%$>]*\s*(?:sudo\s+)?(?:\S*python[\d.]*\s+-m\s+)?(?:uv\s+)?pip[\d.]*\s+install\s+")
+# Where a list for pip stands in a file of conda's, it is pip's all the same.
+_YAML = (".yml", ".yaml")
 _SINGLE_EQUALS = re.compile(r"^[^#=\n]*[^#=\n<>!~]=[^=\n]", re.MULTILINE)
 _KINDS = {
     "--index-url": "index",
@@ -59,7 +61,7 @@ def read(text: str, path: str) -> Document:
     """
     from torchlock.dialects import headers
 
-    if _SINGLE_EQUALS.search(text):
+    if _SINGLE_EQUALS.search(text) and not path.lower().endswith(_YAML):
         from torchlock.dialects import conda_list
 
         if conda_list.is_conda_list(text):
@@ -225,7 +227,7 @@ class _Reader:
         )
         edits = () if strays else options_moved(line, len(written), ignored, self._text, self._moved)
         names = " and ".join(dict.fromkeys(option.name for option in ignored))
-        remedy = f"Give {names} a line of its own." if edits else ""
+        remedy = f"Give {names} a line of its own" if edits else ""
         self._problem("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits)
 
     # Requirements.
@@ -308,7 +310,7 @@ class _Reader:
         around = [(end, end, "  ")] if glued else [(0, start, ""), (end, len(written), "")]
         edits = tuple(Edit(line.span(first, last), new) for first, last, new in around if first < last or new)
         remedy = (
-            "Put spaces in front of the comment." if glued else f"Write {without_credentials(written[start:end])}."
+            "Put spaces in front of the comment" if glued else f"Write {without_credentials(written[start:end])}"
         )
         self._problem("TL501", "error", message, line, because=because, remedy=remedy, edits=edits)
 
@@ -330,7 +332,7 @@ class _Reader:
         stretch, text = (old, meant[slice(*new)]) if same else ((0, len(written)), meant)
         self._add(line, written, asked._replace(versions=old if same and asked.url is None else None))
         edits = (Edit(line.span(*stretch), text),)
-        remedy = f"Write {without_credentials(meant)}."
+        remedy = f"Write {without_credentials(meant)}"
         self._problem("TL501", "error", message, line, because=because, remedy=remedy, edits=edits)
         return True
 
@@ -347,7 +349,7 @@ class _Reader:
         names = [_name(piece.value) for piece in words]
         message = f"{' and '.join(names)} stand on one line: each takes a line of its own"
         edits = apart(line, found, self._text)
-        self._problem("TL501", "error", message, line, remedy="Give each a line of its own.", edits=edits)
+        self._problem("TL501", "error", message, line, remedy="Give each a line of its own", edits=edits)
         return True
 
     def _command(self, line: Line) -> None:
@@ -364,7 +366,7 @@ class _Reader:
         message = "this is a command for a shell: a requirements file lists what it names"
         fits = found and all(piece.option or pep508.ask_anyhow(piece.value) for piece in found)
         edits = apart(line, found, self._text) if fits else ()
-        remedy = "Write what the command installs, each on a line of its own." if edits else ""
+        remedy = "Write what the command installs, each on a line of its own" if edits else ""
         self._problem("TL501", "error", message, line, remedy=remedy, edits=edits)
 
     # Lines of options.
