@@ -150,8 +150,8 @@ def _violations(pins: Iterable[Pinned], cell: Cell, matrix: Matrix) -> list[Any]
     return [
         violation
         for violation in violations(names, cell.target, matrix, complete=False)
-        if violation.dependency is not None
-        and (violation.dependency.name in names or violation.dependency.name == "build-cuda")
+        if (violation.dependency is None and violation.pinned.name in names)
+        or (violation.dependency is not None and violation.dependency.name in (*names, "build-cuda"))
     ]
 
 

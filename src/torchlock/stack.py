@@ -169,6 +169,13 @@ class Stack:
             found |= self._beside(name, _FITS, 0)[index]
         return found
 
+    def loads_beside(self, name: str, torch: int) -> int:
+        """The releases of a partner that load with one release (by index) of torch wherever both are."""
+        found = self.packages[name].everything
+        for platform in range(len(self.platforms)):
+            found &= self._beside(name, _LOADS, platform)[torch] or found
+        return found
+
     def declared_beside(self, name: str, torch: int, platform: int) -> int:
         """The releases of a partner whose metadata lets them stand beside one release (by index) of torch."""
         return self._beside(name, _DECLARED, platform)[torch]

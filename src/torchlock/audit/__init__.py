@@ -133,7 +133,8 @@ class Auditor:
             minors = [python.minor for python in options.pythons]
             pythons = [index for index, minor in enumerate(stack.pythons) if minor in minors]
         platforms = None if options.platforms is None else [str(platform) for platform in options.platforms]
-        return Case(document, self.known, *judged_on(document, stack, pythons, platforms))
+        judged = judged_on(document, stack, pythons, platforms)
+        return Case(document, self.known, *judged, platforms_given=platforms is not None)
 
     def _found(self, document: Document) -> Iterator[Finding]:
         case = self.case(document)

@@ -46,7 +46,7 @@ def without_torch(case: Case, scene: Scene) -> Iterator[Finding]:
         )
         message = f"{name} {text} declares no torch, and nothing here asks for it"
         finding = case.finding("TL108", severity, message, [demand])
-        finding.remedy = Remedy("ask for torch as well, on a line of its own")
+        finding.remedy = Remedy("Ask for torch as well, on a line of its own.")
         yield finding
 
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from torchlock.matrix import Matrix, Statement
     from torchlock.stack import Stack
 
+# What a broken choice is a warning on even where a file declares no platform.
+_MAINSTREAM = ("linux-x86_64", "windows-amd64", "macos-arm64")
+
 
 @dataclass
 class Knowledge:
@@ -57,6 +60,7 @@ class Case:
     known: Knowledge
     cells: int
     declared: tuple[int, ...]
+    platforms_given: bool = False
 
     @property
     def stack(self) -> Stack:
@@ -65,6 +69,13 @@ class Case:
     @cached_property
     def scenes(self) -> list[Scene]:
         return scenes_of(self.document, self.known.stack, self.cells)
+
+    @property
+    def mainstream(self) -> int:
+        """The cells that nearly everybody is on, or all that were asked for on the command line."""
+        if self.platforms_given:
+            return self.cells
+        return sum(self.stack.on_platform(self.stack.platforms.index(name)) for name in _MAINSTREAM)
 
     def statement(
         self,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from itertools import combinations, islice, product
+from itertools import combinations, groupby, islice, product
 from typing import TYPE_CHECKING
 
 from torchlock.audit.demands import demand_of
@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from torchlock.audit.demands import Demand
     from torchlock.document import Document, Entry
     from torchlock.finding import Finding
+    from torchlock.stack import Package
 
 # What no other version mends.
 INCURABLE = frozenset({"TL108", "TL507", "TL509", "TL510"})
+# Releases of the same name that are another library.
+_UNLIKE = {"torchtext": "<0.7"}
 # So many lines are looked at, so many answers tried for one set of them, and so many in all.
 _LINES, _TRIALS_EACH, _TRIALS = 6, 16, 160
 
@@ -48,9 +51,9 @@ class Curer:
         if not ill:
             return {}
         before, trials = _weighed(findings), 0
-        for units in self._subsets(document, ill):
+        for units, pin in self._tries(document, ill):
             subset = tuple(unit[0] for unit in units)
-            for specifiers in islice(self._assignments(document, subset), _TRIALS_EACH):
+            for specifiers in islice(self._assignments(document, subset, pin), _TRIALS_EACH):
                 trials += 1
                 if trials > _TRIALS:
                     return None
@@ -59,6 +62,15 @@ class Curer:
                 if not any(map(wanted, left)) and _weighed(left) < before:
                     return {i: new for i, new in changes.items() if new != document.entries[i].specifier}
         return None
+
+    def _tries(
+        self, document: Document, ill: Sequence[Finding]
+    ) -> Iterator[tuple[tuple[tuple[int, ...], ...], bool]]:
+        """Sets of lines, fewest first; ranges are first given an upper end, then everything may become a pin."""
+        for _, same_size in groupby(self._subsets(document, ill), key=len):
+            subsets = list(same_size)
+            yield from ((units, False) for units in subsets)
+            yield from ((units, True) for units in subsets)
 
     def _subsets(self, document: Document, ill: Sequence[Finding]) -> Iterator[tuple[tuple[int, ...], ...]]:
         """Sets of lines that might be changed, the smallest and least deliberate first; a line as its entries."""
@@ -82,7 +94,7 @@ class Curer:
         for size in range(1, len(units) + 1):
             yield from sorted(combinations(units, size), key=lambda some: sum(weight[unit] for unit in some))
 
-    def _assignments(self, document: Document, subset: tuple[int, ...]) -> Iterator[tuple[str, ...]]:
+    def _assignments(self, document: Document, subset: tuple[int, ...], pin: bool) -> Iterator[tuple[str, ...]]:
         """New specifiers for these entries, the most fitting first."""
         stack = self._known.stack
         entries = [document.entries[index] for index in subset]
@@ -93,7 +105,7 @@ class Curer:
             if entry.name in stack.packages and (entry.place, entry.version) not in lines
         ]
         for torch in self._torches(entries, fixed, document):
-            options = [list(self._options(entry, torch, fixed, document)) for entry in entries]
+            options = [list(self._options(entry, torch, fixed, document, pin)) for entry in entries]
             yield from islice(product(*options), 12)
 
     def _torches(self, entries: Sequence[Entry], fixed: Sequence[Demand], document: Document) -> Iterator[int]:
@@ -110,27 +122,26 @@ class Curer:
         written = next((demand.releases for demand in own if demand.releases), None)
         yield from _nearest(mask, written, package.texts)
 
-    def _options(self, entry: Entry, torch: int, fixed: Sequence[Demand], document: Document) -> Iterator[str]:
-        """Specifiers for one entry beside this torch."""
+    def _options(
+        self, entry: Entry, torch: int, fixed: Sequence[Demand], document: Document, pin: bool
+    ) -> Iterator[str]:
+        """Specifiers for one entry beside this torch: a lower upper end, or pins."""
         stack = self._known.stack
-        demand = demand_of(entry, stack)
+        demand, package = demand_of(entry, stack), stack.packages[entry.name]
         if entry.name == "torch":
-            releases = 1 << torch
+            fitting = 1 << torch
         elif entry.name in stack.partners:
-            releases = stack.fits_torch(entry.name, 1 << torch)
+            fitting = stack.fits_torch(entry.name, 1 << torch)
+            fitting = fitting & stack.loads_beside(entry.name, torch) or fitting
         else:
-            releases = stack.packages[entry.name].everything
-        package = stack.packages[entry.name]
-        releases = releases & ~package.pre & ~package.yanked or releases
-        if not demand.exact:
-            yield from _capped(
-                entry, package.texts, package.mask(entry.specifier) if demand.releases else 0, releases
-            )
-        kept = releases & (demand.releases or 0)
-        for index in [
-            *(reversed(list(bits(kept))) if demand.exact else ()),
-            *_nearest(releases, demand.releases, package.texts),
-        ][:3]:
+            fitting = package.everything
+        fitting = fitting & ~package.pre & ~package.yanked or fitting
+        fitting &= ~package.mask(_UNLIKE.get(entry.name, "<0"))
+        if not pin:
+            if not demand.exact and demand.releases:
+                yield from _capped(entry, package, demand.releases, fitting)
+            return
+        for index in islice(_nearest(fitting, demand.releases, package.texts), 3):
             for label in self._labels(entry, package.texts[index], fixed, document):
                 yield respelled(entry.specifier, package.texts[index], label)
 
@@ -163,7 +174,9 @@ def _weight(entry: Entry, spoken: set[str]) -> int:
         cost = 2
     if entry.name not in spoken:
         cost += 8
-    return cost * 2 + (3 if entry.name == "torch" else 0)
+    if entry.name == "torch":
+        return cost * 2 + (3 if cost > 3 else -1)
+    return cost * 2
 
 
 def _together(entry: Entry, entries: Iterable[Entry]) -> bool:
@@ -199,17 +212,15 @@ def _series(text: str, parts: int) -> str:
     return ".".join(text.split(".")[:parts])
 
 
-def _capped(entry: Entry, texts: Sequence[str], allowed: int, good: int) -> Iterator[str]:
-    """A range that stays one: the same with an upper end below which all is well."""
-    bad = list(bits(allowed & ~good))
+def _capped(entry: Entry, package: Package, allowed: int, good: int) -> Iterator[str]:
+    """A range that stays one: with an upper end above the newest release that is good."""
     kept = allowed & good
-    if not kept or not bad or bad[-1] < kept.bit_length() - 1:
+    above = [index for index in bits(allowed & ~package.pre) if index >= kept.bit_length()]
+    if not kept or not above:
         return
-    first = next(index for index in bits(allowed) if index > kept.bit_length() - 1)
-    bound = re.sub(r"(\.0)+$", "", texts[first])
-    if entry.specifier and re.search(r"<|==|~=", entry.specifier):
-        return
-    yield f"{entry.specifier},<{bound}" if entry.specifier else f"<{bound}"
+    clauses = [clause.strip() for clause in entry.specifier.split(",") if not re.match(r"\s*<", clause)]
+    bound = re.sub(r"(\.0)+$", "", package.texts[above[0]])
+    yield ",".join([*filter(None, clauses), f"<{bound}"])
 
 
 def respelled(specifier: str, version: str, label: str) -> str:

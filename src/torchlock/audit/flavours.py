@@ -149,11 +149,11 @@ def _offered(case: Case, demand: Demand) -> bool:
 
 
 def _without_index(case: Case, label: str, demands: list[Demand]) -> Finding:
-    names = listed([asked(demand) for demand in demands])
+    names = listed(list(dict.fromkeys(asked(demand) for demand in demands)))
     message = f"{names}: the public index has no build with a label, and no index that carries +{label} is named"
     finding = case.finding("TL507", "warning", message, demands)
     finding.remedy = Remedy(
-        f"name torch's own page of builds for {label} (its address ends in /whl/{label}) with --extra-index-url"
+        f"Name torch's own page of builds for {label} (its address ends in /whl/{label}) with --extra-index-url."
     )
     return finding
 
@@ -171,7 +171,8 @@ def _label(case: Case, scene: Scene, demand: Demand) -> Finding | None:
     version = _version(case, demand)
     if version and builds.published(demand.name, version, demand.label) is False:
         there = builds.labels(demand.name, version) or frozenset()
-        which = f"; it was as {listed(['+' + label for label in sorted(there)])}" if there else ""
+        known = [f"+{label}" for label in sorted(there) if label]
+        which = f"; it was as {listed(known)}" if known else ""
         severity = "error" if carried else "warning"
         message = f"{demand.name} {version} was never published as +{demand.label}{which}"
         return case.finding("TL204", severity, message, [demand])

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 def remedy_of(document: Document, changes: Mapping[int, str]) -> Remedy:
     """What the changes of a cure come to, in words, in lines and in the file's text."""
     entries = document.entries
-    summary = listed([_step(entries[index], new) for index, new in changes.items()])
+    steps = dict.fromkeys(_step(entries[index], new) for index, new in changes.items())
+    summary = f"Write {listed(list(steps))}"
     edits = edits_of(document, changes)
     if len(edits) < len(changes):
-        return Remedy(f"{summary}; this file is made by a tool: change its input, and have it made again")
-    return Remedy(summary, changes_of(document, edits), edits)
+        return Remedy(f"{summary} in the input of this file, and have it made again.")
+    return Remedy(f"{summary}.", changes_of(document, edits), edits)
 
 
 def edits_of(document: Document, changes: Mapping[int, str]) -> tuple[Edit, ...]:
@@ -40,10 +41,12 @@ def edits_of(document: Document, changes: Mapping[int, str]) -> tuple[Edit, ...]
 
 
 def relevant(finding: Finding, document: Document, changes: Mapping[int, str]) -> dict[int, str]:
-    """Those changes that touch the packages of a finding; all of them where none does."""
+    """Those changes that are on the lines of a finding, else about its packages; all of them where none is."""
+    places = {finding.place, *finding.related}
     names = {name for name, _ in finding.packages}
+    here = {index: new for index, new in changes.items() if document.entries[index].place in places}
     mine = {index: new for index, new in changes.items() if document.entries[index].name in names}
-    return mine or dict(changes)
+    return here or mine or dict(changes)
 
 
 def fixed(document: Document, changes: Mapping[int, str]) -> str:
@@ -71,7 +74,7 @@ def rewritten(written: str, new: str, style: str) -> str:
 def _step(entry: Entry, new: str) -> str:
     """One change in words: what to write, and whether it is a step back across a major version."""
     was = spelled(entry.specifier) if entry.specifier else ""
-    text = f"write {entry.name}{new} in place of {entry.name}{was}"
+    text = f"{entry.name}{new} in place of {entry.name}{was}"
     before, after = re.search(r"(\d+)\.(\d+)", entry.specifier), re.search(r"==\s*(\d+)\.(\d+)", new)
     if before and after and entry.specifier.lstrip().startswith(("=", "~", "^")):
         if int(after[1]) < int(before[1]):

@@ -83,10 +83,10 @@ def _conflict(case: Case, scene: Scene, names: tuple[str, ...]) -> Finding:
     demands = [scene.first(name) for name in (*lead, *names[: len(names) - len(lead)])]
     torch = stack.packages["torch"]
     partner = next(name for name in names if name != "torch")
-    partners = {name: stack.fits(name, scene.releases(name) or 0) for name in names if name != "torch"}
+    fitting = {name: stack.fits(name, scene.releases(name) or 0) for name in names if name != "torch"}
     goes = [
-        f"{asked(scene.first(name))} goes with torch {releases(torch, fitting)}"
-        for name, fitting in partners.items()
+        f"{asked(scene.first(name))} goes with {f'torch {releases(torch, mask)}' if mask else 'no torch at all'}"
+        for name, mask in fitting.items()
     ]
     against = f", not with {asked(scene.first('torch'))}" if "torch" in names else ""
     violation = _why(case, scene, partner)
@@ -128,7 +128,8 @@ def _why_of(
         build = package.build(index, platform) if builds else None
         pins[name] = Pin(name, package.versions[index], build=build)
     for violation in violations(pins, stack.target(cell), matrix, complete=False):
-        if violation.dependency is not None and violation.dependency.name in (*pins, "build-cuda"):
+        about = None if violation.dependency is None else violation.dependency.name
+        if about in (None, *pins, "build-cuda"):
             return violation
     return None
 
@@ -195,6 +196,8 @@ def _choice(case: Case, scene: Scene, key: tuple[str, int, int], cells: int) -> 
     else:
         message = f"an installer takes {both}{where}, which do not {verb} together"
     severity = "error" if pinned and cells == scene.cells and name not in LENIENT else "warning"
+    if severity == "warning" and not case.document.platforms and not cells & case.mainstream:
+        severity = "note"
     cell = (cells & -cells).bit_length() - 1
     chosen = {"torch": torch, name: release}
     violation = why(case, chosen, cell) or why(case, chosen, cell, builds=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from torchlock.audit.flavours import offer_of
 from torchlock.audit.versions import guilty, strict
-from torchlock.audit.wording import asked, listed, platforms, pythons, releases
+from torchlock.audit.wording import asked, listed, pythons, releases, where
 from torchlock.stack import bits
 
 if TYPE_CHECKING:
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 def unavailable(case: Case, scene: Scene) -> Iterator[Finding]:
     """Demands that nothing satisfies on the targets judged, though there are releases that would elsewhere."""
     names = [name for name in (*strict(scene), "soundfile") if scene.releases(name)]
-    # A build with a label comes from another index, which may have it for more targets.
-    names = [name for name in names if name in scene.names() and not scene.labels(name)]
+    # Another index may have it for more targets.
+    names = [name for name in names if name in scene.names() and not _elsewhere(case, scene, name)]
     if not names or guilty(case.stack, {name: scene.releases(name) or 0 for name in strict(scene)}):
         return
     reachable = _reachable(case.stack, tuple((name, scene.releases(name) or 0) for name in names), scene.cells)
@@ -33,6 +34,15 @@ def unavailable(case: Case, scene: Scene) -> Iterator[Finding]:
     lost = [group for group in groups if not group & reachable]
     if lost:
         yield _somewhere(case, scene, names, lost)
+
+
+def _elsewhere(case: Case, scene: Scene, name: str) -> bool:
+    """Whether a package may come from an index that the catalogue does not know."""
+    for demand in scene.demands[name]:
+        offer = offer_of(demand.entry, case.document)
+        if demand.label or demand.entry.channel == "conda" or offer.named or offer.unknown:
+            return True
+    return False
 
 
 @lru_cache(maxsize=4096)
@@ -56,7 +66,7 @@ def _nowhere(case: Case, scene: Scene, names: list[str]) -> Finding:
     alone = not any(other is not scene and other.scope == scene.scope and other.names() for other in case.scenes)
     severity = "error" if alone else "warning"
     empty = [name for name, mask in _domains(case, scene, names, scene.cells).items() if not mask]
-    where = f"{pythons(case.stack, scene.cells)} on {platforms(case.stack, scene.cells)}"
+    target = where(case.stack, scene.cells)
     if empty:
         name = empty[0]
         package = case.stack.packages[name]
@@ -64,10 +74,10 @@ def _nowhere(case: Case, scene: Scene, names: list[str]) -> Finding:
         newest = package.on(scene.cells) & ~package.pre
         hint = f"; {name} {package.texts[newest.bit_length() - 1]} is the newest that has one" if newest else ""
         there = f" (it has them for {pythons(case.stack, exists)})" if exists else ""
-        message = f"{asked(scene.first(name))} has no wheel for {where}{there}{hint}"
+        message = f"{asked(scene.first(name))} has no wheel for {target}{there}{hint}"
         return case.finding("TL403", severity, message, [scene.first(name)])
     texts = [asked(scene.first(name)) for name in names]
-    message = f"no single Python and platform of {where} has wheels for {listed(texts)} that go together"
+    message = f"no single Python and platform of {target} has wheels for {listed(texts)} that go together"
     return case.finding("TL403", severity, message, [scene.first(name) for name in names])
 
 
@@ -78,12 +88,12 @@ def _somewhere(case: Case, scene: Scene, names: list[str], groups: list[int]) ->
         lost |= group
     domains = _domains(case, scene, names, lost)
     name = next((name for name, mask in domains.items() if not mask), None)
-    where = f"{pythons(case.stack, lost)} on {platforms(case.stack, lost)}"
+    target = where(case.stack, lost)
     if name is None:
         texts = [asked(scene.first(name)) for name in names]
-        message = f"{listed(texts)}: nothing that goes together has wheels for {where}, which this file declares"
+        message = f"{listed(texts)}: nothing that goes together has wheels for {target}, which this file declares"
         return case.finding("TL403", "warning", message, [scene.first(name) for name in names])
     package = case.stack.packages[name]
     there = releases(package, package.on(lost) & ~package.pre)
-    message = f"{asked(scene.first(name))} has no wheel for {where}, which this file declares (there: {there})"
+    message = f"{asked(scene.first(name))} has no wheel for {target}, which this file declares (there: {there})"
     return case.finding("TL403", "warning", message, [scene.first(name)])

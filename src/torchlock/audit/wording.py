@@ -73,6 +73,12 @@ def pythons(stack: Stack, cells: int) -> str:
     return f"Python {listed(names)}"
 
 
+def where(stack: Stack, cells: int) -> str:
+    """``Python 3.8 on Windows``, and just the Python where it is every platform."""
+    systems = platforms(stack, cells)
+    return pythons(stack, cells) + ("" if systems == "every platform" else f" on {systems}")
+
+
 def platforms(stack: Stack, cells: int) -> str:
     """``Linux (x86_64) and Windows``: those of some cells."""
     indices = sorted({stack.coordinates(cell)[0] for cell in bits(cells)})
