@@ -33,7 +33,7 @@ _SLIPS = tuple(
         (r"=<", "<="),
         (r"(?<![=<>!~])=(?![=<>])", "=="),
         (r"={4,}", "=="),
-        (r"(?:[<>~]=?|=)(\s*\d[\w.]*(?:\.\*)?\+\w)", r"==\1"),
+        (r"(?<![=<>!~])(?:[<>~]=?|=)(\s*\d[\w.]*(?:\.\*)?\+\w)", r"==\1"),
         (r"==(\s*[\d.]+)\.\*(\+\w)", r"==\1\2"),
         (r"((?:[<>]=?|~=)\s*\d+(?:\.\d+)*)\.\*", r"\1"),
         (r"(?<=\d)\.(?=\s*(?:,|$))", ""),
@@ -99,7 +99,7 @@ def _versions(written: str) -> str | None:
         return None
     for pattern, right in _SLIPS:
         versions = pattern.sub(right, versions)
-        if ask_anyhow(f"x{versions}"):
+        if ask_anyhow(f"x {versions}"):
             return written[:start] + versions.lstrip() + written[end:]
     return None
 

@@ -13,7 +13,8 @@ from torchlock.document import Edit
 if TYPE_CHECKING:
     from torchlock.read.options import Option
 
-_INDEXES = ("--index-url", "--extra-index-url", "--find-links", "--no-index", "--pre")
+_ADDRESSED = ("--index-url", "--extra-index-url", "--find-links")
+_INDEXES = (*_ADDRESSED, "--no-index", "--pre")
 
 
 def newline(text: str) -> str:
@@ -72,11 +73,11 @@ def _strays_apart(line: Line, options: list[Option], text: str) -> tuple[tuple[E
     """A requirement on a line of its own, and a second address behind the option again."""
     found = pieces(line.text)
     names = [piece.option for piece in found if piece.option]
-    if names != [option.name for option in options]:
+    if names != [option.name for option in options] or not names:
         return (), ""
     edits = []
     for left, right in pairwise(found):
-        address = "://" in right.value and "@" not in right.value
+        address = re.match(r"\w+://\S", right.value) and names[0] in _ADDRESSED
         if right.option or not (address or ask_anyhow(right.value)):
             return (), ""
         edits.append(Edit(line.span(left.end, right.start), newline(text) + (f"{names[0]} " if address else "")))
