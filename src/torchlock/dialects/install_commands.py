@@ -27,6 +27,7 @@ _CONDA = {"conda", "mamba", "micromamba"}
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 # Commands that run the one behind them, and their options that take a value.
 _RUNNERS = {"sudo", "env", "exec", "command", "nice", "nohup", "eval", "xvfb-run", "travis_retry", "retry"}
+_MANAGERS = {"poetry", "uv", "pipenv", "pdm", "hatch"}
 _SHELLS = {"sh", "bash", "zsh", "dash", "ksh"}
 # What pip and uv say of indexes, by option.
 _INDEX = {
@@ -64,6 +65,10 @@ _VARIABLES = {
     "UV_INDEX": "extra",
     "UV_FIND_LINKS": "find-links",
 }
+# No value of use is as long.
+_LONGEST = 10_000
+# Nobody runs commands within commands as deep.
+_DEEPEST = 20
 
 
 @dataclass(slots=True)
@@ -84,6 +89,7 @@ class Installer:
     def __init__(self, draft: Draft, state: Installed) -> None:
         self._draft = draft
         self._state = state
+        self._depth = 0
 
     def take(self, command: Command) -> None:
         """Take up what one command installs, removes or sets."""
@@ -121,7 +127,7 @@ class Installer:
 
     def variable(self, name: str, value: str | None, at: int) -> None:
         """Take up the value of a variable, which may speak of indexes."""
-        self._state.variables[name] = value
+        self._state.variables[name] = None if value and len(value) > _LONGEST else value
         if name in _VARIABLES and value:
             for address in value.split():
                 self._draft.index(_VARIABLES[name], address, at)
@@ -273,7 +279,10 @@ class Installer:
         action = plain[0].value if plain else ""
         if action == "run":
             behind = words[words.index(plain[1]) :] if len(plain) > 1 else []
-            self.take(Command(behind, command.redirects, command.branch))
+            self._depth += 1
+            if self._depth < _DEEPEST:
+                self.take(Command(behind, command.redirects, command.branch))
+            self._depth -= 1
         elif action in ("remove", "uninstall") and not command.branch:
             self._remove([replace(word, value=match_spec.NAMES.get(word.value, word.value)) for word in plain[1:]])
         elif action in ("install", "create", "update", "upgrade"):
@@ -326,17 +335,18 @@ def _swallows(operator: str, target: Word | None) -> bool:
 
 def _bare(words: list[Word]) -> list[Word]:
     """The command behind others that run it (``sudo -E``, ``poetry run``)."""
-    while words:
-        name = PurePosixPath(words[0].value).name
+    at = 0
+    while at < len(words):
+        name = PurePosixPath(words[at].value).name
         if name in _RUNNERS:
-            words = words[1:]
-            while words and (words[0].value.startswith("-") or _ASSIGNMENT.fullmatch(words[0].value)):
-                words = words[1:]
-        elif name in ("poetry", "uv", "pipenv", "pdm", "hatch") and len(words) > 2 and words[1].value == "run":
-            words = words[2:]
+            at += 1
+            while at < len(words) and (words[at].value.startswith("-") or _ASSIGNMENT.fullmatch(words[at].value)):
+                at += 1
+        elif name in _MANAGERS and len(words) > at + 2 and words[at + 1].value == "run":
+            at += 2
         else:
-            return words
-    return words
+            break
+    return words[at:]
 
 
 def _parted(words: list[Word], valued: set[str]) -> tuple[list[tuple[str, Word]], list[Word]]:

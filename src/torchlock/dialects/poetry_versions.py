@@ -10,6 +10,8 @@ from packaging.version import InvalidVersion, Version
 # As poetry-core splits them: commas, or spaces between clauses.
 _BETWEEN = re.compile(r"(?<!^)(?<![\^~=><!, ])\s*(?:,|\s)\s*(?![,\s]|$|-)")
 _CLAUSE = re.compile(r"(\^|~=|~(?!=)|===|==?|!=|<>|>=|<=|>|<|)\s*v?(\d[\w.!+-]*?)((?:\.[*xX])*)")
+# No version is as long.
+_LONGEST = 200
 
 
 def specifier_of(constraint: str) -> str | None:
@@ -63,7 +65,7 @@ def _clauses(text: str) -> list[str] | None:
     if text == "*":
         return []
     match = _CLAUSE.fullmatch(text)
-    if not match:
+    if not match or len(text) > _LONGEST:
         return None
     operator, number, wildcard = match.groups()
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -40,7 +41,7 @@ class _Project:
         sheet.add(own.unfold(self._dependencies(), ""))
         for name, entries in extras.items():
             sheet.add(own.unfold(entries, f"extra:{name}"))
-        for group in self._groups():
+        for group in self._groups:
             sheet.add(own.unfold(self._group(group, set()), f"group:{group}"))
         sheet.add(sheet.listed("tool", "flit", "metadata", "requires"))
         sheet.add(sheet.listed("tool", "rye", "dev-dependencies", scope="group:dev"))
@@ -92,13 +93,15 @@ class _Project:
             entry for name, at in self._sheet.strings(*where) for entry in self._sheet.include(name, at, scope)
         ]
 
-    def _groups(self) -> list[str]:
-        return [canonicalize_name(key) for key, _ in self._tree.items("dependency-groups")]
+    @cached_property
+    def _groups(self) -> dict[str, str]:
+        """The dependency groups: normalised names, and the names as written."""
+        return {canonicalize_name(key): key for key, _ in self._tree.items("dependency-groups")}
 
     def _group(self, name: str, done: set[str]) -> list[Entry]:
         """The requirements of a group and of those that it includes, each group once."""
         done.add(name)
-        key = next(key for key, _ in self._tree.items("dependency-groups") if canonicalize_name(key) == name)
+        key = self._groups[name]
         found: list[Entry] = []
         for number, item in enumerate(self._tree.array("dependency-groups", key)):
             where = ("dependency-groups", key, number)
@@ -107,7 +110,7 @@ class _Project:
                 found += [entry] if entry else []
                 continue
             included = canonicalize_name(self._tree.string(*where, "include-group"))
-            if included not in self._groups():
+            if included not in self._groups:
                 self._no_group(item, self._tree.offset(*where, "include-group"))
             elif included not in done:
                 found += self._group(included, done)

@@ -81,15 +81,16 @@ def _values(text: str) -> dict[tuple[str, str], list[_Piece]]:
     for match in _LINE.finditer(text):
         line, start = match[0], match.start()
         header = re.match(r"\[([^\]]+)\]", line)
-        assignment = re.match(r"([^\s#;=:][^=:]*?)\s*[=:]", line)
+        assignment = re.match(r"([^\s#;=:][^=:]*)[=:]", line)
         if header:
             section, pieces = header[1], []
             continue
         if assignment:
-            key = assignment[1] if section == _EXTRAS else assignment[1].lower().replace("-", "_")
+            key = assignment[1].rstrip()
+            key = key if section == _EXTRAS else key.lower().replace("-", "_")
             pieces = found[section, key] = []
             line, start = line[assignment.end() :], start + assignment.end()
-        elif line.lstrip().startswith((";", "#")):
+        elif not line[0].isspace() or line.lstrip().startswith((";", "#")):
             continue
         words = _COMMENT.sub("", line)
         if words.strip():

@@ -33,6 +33,8 @@ _SAME_METHODS = {
 _PATHS = {"join", "abspath", "resolve", "Path", "PurePath", "joinpath"}
 _GUARDS = re.compile(r"exists|isfile|is_file|__main__")
 _DEEPEST = 200
+# No project asks for as much; what grows beyond is not looked at.
+_LONGEST = 10_000
 
 
 @dataclass(slots=True)
@@ -186,7 +188,8 @@ class _Run:
                 self.value(part.value if isinstance(part, ast.FormattedValue) else part) for part in node.values
             ]
             texts = [part.value for part in parts if isinstance(part, Text)]
-            return Text("".join(texts)) if len(texts) == len(parts) else None
+            known = len(texts) == len(parts) and sum(map(len, texts)) <= _LONGEST
+            return Text("".join(texts)) if known else None
         if isinstance(node, ast.BinOp):
             return self._operation(node)
         if isinstance(node, ast.Subscript):
@@ -222,7 +225,8 @@ class _Run:
         left, right = self.value(node.left), self.value(node.right)
         if isinstance(node.op, ast.Add):
             if isinstance(left, Text) and isinstance(right, Text):
-                return Text(left.value + right.value)
+                long = len(left.value) + len(right.value) > _LONGEST
+                return None if long else Text(left.value + right.value)
             return _joined(left, right, certain=True)
         if isinstance(node.op, ast.Div):
             return right if isinstance(right, Text) else None
@@ -289,7 +293,7 @@ def _listed(values: Sequence[Value]) -> Items:
     for value in values:
         if isinstance(value, Text | Lines):
             found.items.append(value)
-        elif isinstance(value, Items):
+        elif isinstance(value, Items) and len(found.items) + len(value.items) <= _LONGEST:
             found.items += value.items
             found.complete = found.complete and value.complete
         else:
@@ -313,7 +317,7 @@ def _doubtful(known: Value) -> Value:
 
 def _filled(text: str, field: str, values: Sequence[Value]) -> Value:
     for value in values:
-        if not isinstance(value, Text) or len(text) + len(value.value) > 1000:
+        if not isinstance(value, Text) or len(text) + len(value.value) > _LONGEST:
             return None
         text = text.replace(field, value.value, 1)
     return Text(text) if field not in text else None

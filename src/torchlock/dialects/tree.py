@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _TOKEN = re.compile(
     r"""
       (?P<string>  \"{3} (?:[^\\]|\\.)*? \"{3,5} | '{3} .*? '{3,5} | "(?:[^"\\\r\n]|\\.)*" | '[^'\r\n]*' )
+    | (?P<open_end> "(?:[^"\\\r\n]|\\.)* | '[^'\r\n]* )
     | (?P<comment> \#[^\n]* )
     | (?P<newline> \n )
     | (?P<open>    [\[{] )
@@ -26,6 +27,8 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+# Deeper than any table is, and not as deep as to take long.
+_DEEPEST = 100
 # What begins a line of a table and cannot stand in an array.
 _HEADER = re.compile(r"\[\[?[A-Za-z_][\w.\- \"']*\]\]?[ \t\r]*(?:#.*)?$|[A-Za-z_][\w.-]*[ \t]*=", re.MULTILINE)
 
@@ -220,6 +223,8 @@ class _Scan:
 
     def run(self) -> Iterator[Literal | tuple[Path, int]]:
         for token in _TOKEN.finditer(self._text):
+            if len(self._frames) > _DEEPEST or len(self._parts) > _DEEPEST:
+                return
             kind, start = token.lastgroup, token.start()
             if kind == "comment":
                 continue
