@@ -171,9 +171,12 @@ class Stack:
 
     def loads_beside(self, name: str, torch: int) -> int:
         """The releases of a partner that load with one release (by index) of torch wherever both are."""
-        found = self.packages[name].everything
+        package = self.packages[name]
+        found = package.everything
         for platform in range(len(self.platforms)):
-            found &= self._beside(name, _LOADS, platform)[torch] or found
+            cells = self.on_platform(platform)
+            if self.packages["torch"].cells[torch] & cells:
+                found &= self._beside(name, _LOADS, platform)[torch] | ~package.on(cells)
         return found
 
     def declared_beside(self, name: str, torch: int, platform: int) -> int:

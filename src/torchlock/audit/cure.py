@@ -11,6 +11,8 @@ from dataclasses import replace
 from itertools import combinations, groupby, islice, product
 from typing import TYPE_CHECKING
 
+from packaging.specifiers import InvalidSpecifier
+
 from torchlock.audit.demands import demand_of
 from torchlock.audit.flavours import offer_of
 from torchlock.stack import bits
@@ -119,7 +121,7 @@ class Curer:
                 continue
             fitting = demand.releases if demand.name == "torch" else stack.fits(demand.name, demand.releases)
             mask = mask & fitting or mask
-        written = next((demand.releases for demand in own if demand.releases), None)
+        written = next((_written(demand, package) for demand in own), None)
         yield from _nearest(mask, written, package.texts)
 
     def _options(
@@ -141,7 +143,7 @@ class Curer:
             if not demand.exact and demand.releases:
                 yield from _capped(entry, package, demand.releases, fitting)
             return
-        for index in islice(_nearest(fitting, demand.releases, package.texts), 3):
+        for index in islice(_nearest(fitting, _written(demand, package), package.texts), 3):
             for label in self._labels(entry, package.texts[index], fixed, document):
                 yield respelled(entry.specifier, package.texts[index], label)
 
@@ -165,18 +167,18 @@ def _weighed(findings: Iterable[Finding]) -> tuple[int, int]:
 
 
 def _weight(entry: Entry, spoken: set[str]) -> int:
-    """How deliberate a line is: the cost of changing it."""
-    if not entry.specifier:
+    """How deliberate a line is: the cost of changing it. torch without an upper end is meant to move."""
+    if re.match(r"===?\s*[^*,]+$", entry.specifier):
+        cost = 8
+    elif re.search(r"<|==|~=", entry.specifier):
+        cost = 6
+    elif entry.name == "torch":
         cost = 1
-    elif re.match(r"===?\s*[^*,]+$", entry.specifier):
-        cost = 4
     else:
-        cost = 2
-    if entry.name not in spoken:
-        cost += 8
-    if entry.name == "torch":
-        return cost * 2 + (3 if cost > 3 else -1)
-    return cost * 2
+        cost = 4 if entry.specifier else 2
+    if entry.name == "torch" and cost > 1:
+        cost += 3
+    return cost if entry.name in spoken else cost + 16
 
 
 def _together(entry: Entry, entries: Iterable[Entry]) -> bool:
@@ -190,6 +192,17 @@ def _changed(document: Document, changes: dict[int, str]) -> Document:
         for index, entry in enumerate(document.entries)
     ]
     return replace(document, entries=entries)
+
+
+def _written(demand: Demand, package: Package) -> int | None:
+    """What a demand allows; for a version that never was, the release before it."""
+    if demand.releases or not demand.exact:
+        return demand.releases
+    version = demand.entry.specifier.lstrip("= ").partition("+")[0]
+    try:
+        return package.mask(f"<={version}") or None
+    except InvalidSpecifier:
+        return None
 
 
 def _nearest(mask: int, written: int | None, texts: Sequence[str]) -> Iterator[int]:
