@@ -295,7 +295,8 @@ class Installer:
     def _spec(self, word: Word) -> Iterator[Entry]:
         """A package as conda takes it: ``channel::name=version=build``."""
         if word.unknown:
-            yield from self._unknown(word)
+            if not re.match(r"python\s*=", word.value):
+                yield from self._unknown(word)
             return
         spec = match_spec.parse(word.value)
         if spec is None:
