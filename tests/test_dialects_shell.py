@@ -278,7 +278,11 @@ def test_the_image_of_pytorch_brings_torch() -> None:
 
 @pytest.mark.parametrize(
     "image",
-    ["nvcr.io/nvidia/pytorch:23.10-py3", "nvcr.io/nvidia/l4t-pytorch:r35.2.1-pth2.0-py3", "rocm/pytorch:latest"],
+    [
+        "registry.example.org/nvidia/pytorch:23.10-py3",
+        "registry.example.org/nvidia/l4t-pytorch:r35.2.1-pth2.0-py3",
+        "rocm/pytorch:latest",
+    ],
 )
 def test_nothing_is_judged_beside_a_vendors_torch(image: str) -> None:
     document = docker(
