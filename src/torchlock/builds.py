@@ -73,7 +73,11 @@ def label_of_index(address: str) -> str | None:
     Returns ``cu118`` for ``…/whl/cu118`` and the like, "" where the page holds all flavours
     (``…/whl/torch_stable.html``, ``…/whl``), None for an index that is laid out otherwise.
     """
-    match = _INDEX.fullmatch(unquote(urlsplit(address).path).lower())
+    try:
+        path = urlsplit(address).path
+    except ValueError:  # brackets that are no IPv6 address
+        return None
+    match = _INDEX.fullmatch(unquote(path).lower())
     return (match[1] or "") if match else None
 
 
