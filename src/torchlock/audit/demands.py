@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Builds that the makers of torch publish; any other local version is somebody else's.
 LABEL = re.compile(r"cpu|cu\d{2,3}|rocm\d+(?:\.\d+){0,2}|xpu")
+# What is installed in an environment of its own, not with the project.
+_ALONE = frozenset({"group:build-system"})
 _LOCAL = re.compile(r"(===?|!=)\s*([^\s,+]+)\+([\w.\-]+)")
 _EXACT = re.compile(r"===?\s*[^\s,*]+")
 _WHEEL = re.compile(r"[\w.]+-([^-/]+(?:\+[^-/]+)?)-[^/]*\.whl$")
@@ -159,7 +161,8 @@ def scenes_of(document: Document, stack: Stack, cells: int) -> list[Scene]:
     scopes = list(dict.fromkeys(["", *(demand.entry.scope for demand in demands)]))
     scenes = []
     for scope in scopes:
-        members = [demand for demand in demands if demand.entry.scope in ("", scope)]
+        with_base = ("", scope) if scope not in _ALONE else (scope,)
+        members = [demand for demand in demands if demand.entry.scope in with_base]
         if scope and not any(demand.entry.scope == scope for demand in members):
             continue
         for active, where in _groups(members, everywhere, cells):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.document import Span
 from torchlock.finding import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from torchlock.document import Document, Edit
+
+_END = re.compile(r"\r\n|\r|\n")
 
 
 def apply(text: str, edits: Iterable[Edit]) -> str:
@@ -25,26 +28,33 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
 
 def changes_of(document: Document, edits: Iterable[Edit]) -> tuple[Change, ...]:
     """What edits come to, line by line, line ends left out."""
-    from difflib import SequenceMatcher
-
-    edits = tuple(edits)
-    if not edits:
-        return ()
-    before, after = _lines(document.text), _lines(apply(document.text, edits))
-    changes = []
-    for tag, start, end, first, last in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        if tag == "equal":
-            continue
-        old, new = before[start:end], after[first:last]
-        for offset in range(max(len(old), len(new))):
-            line = min(start + offset, max(end - 1, start)) + 1
-            was = old[offset] if offset < len(old) else None
-            changes.append(Change(document.path, line, was, new[offset] if offset < len(new) else ""))
+    changes: list[Change] = []
+    for start, end, mine in _stretches(document.text, sorted(set(edits))):
+        line = len(_END.findall(document.text, 0, start)) + 1
+        moved = [edit._replace(span=Span(edit.span.start - start, edit.span.end - start)) for edit in mine]
+        before = _END.split(document.text[start:end])
+        after = _END.split(apply(document.text[start:end], moved))
+        for offset in range(max(len(before), len(after))):
+            old = before[offset] if offset < len(before) else None
+            new = after[offset] if offset < len(after) else ""
+            if old != new:
+                changes.append(Change(document.path, line + min(offset, len(before) - 1), old, new))
     return tuple(changes)
 
 
-def _lines(text: str) -> list[str]:
-    return re.split(r"\r\n|\r|\n", text)
+def _stretches(text: str, edits: Sequence[Edit]) -> list[tuple[int, int, list[Edit]]]:
+    """The whole lines that edits touch, each stretch with its edits."""
+    found: list[tuple[int, int, list[Edit]]] = []
+    for edit in edits:
+        start = max(text.rfind("\n", 0, edit.span.start), text.rfind("\r", 0, edit.span.start)) + 1
+        match = _END.search(text, edit.span.end)
+        end = match.start() if match else len(text)
+        if found and start <= found[-1][1]:
+            last = found.pop()
+            found.append((last[0], max(end, last[1]), [*last[2], edit]))
+        else:
+            found.append((start, end, [edit]))
+    return found
 
 
 def encoded(document: Document, text: str) -> bytes:
