@@ -211,12 +211,10 @@ def _cells(entry: Entry, stack: Stack) -> int:
     extra = name if kind == "extra" else ""
     known = stack.markers.get((marker, extra))
     if known is None:
-        from packaging.markers import InvalidMarker, UndefinedEnvironmentName
-
         cells = range(stack.everywhere.bit_length())
         try:
             known = sum(1 << cell for cell in cells if stack.target(cell).holds(marker, extra))
-        except (InvalidMarker, UndefinedEnvironmentName):
+        except ValueError:  # no marker, or one that compares what cannot be compared
             known = stack.everywhere
         stack.markers[marker, extra] = known
     return known
