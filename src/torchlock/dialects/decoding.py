@@ -86,7 +86,8 @@ def _without_mark(raw: bytes) -> Decoded | None:
     """UTF-16 is known by the zero byte of its every ASCII character."""
     if raw.count(b"\0") * 3 < len(raw):
         return None
-    found = _strictly(raw, "utf-16-le") or _strictly(raw, "utf-16-be")
+    little = raw[1::2].count(0) > raw[::2].count(0)
+    found = _strictly(raw, "utf-16-le" if little else "utf-16-be")
     if found is None:
         return None
     message = "this is UTF-16 without a byte order mark, which no installer can read"

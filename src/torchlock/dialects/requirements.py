@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # Room enough for every real line; what is longer takes the slow way.
 _LONG = 1000
+# What is longer is not a requirement, but for its hashes; some patterns would take their time on it.
+_ENDLESS = 4000
 _ORDINARY = re.compile(
     rf"[ \t]*{pep508.ORDINARY}[ \t]*(?P<marker>;[^#\r\n]*)?(?:(?<=[ \t])\#[^\r\n]*)?(?:\r\n|\n|\r)?\Z"
 )
@@ -66,26 +68,36 @@ def read(text: str, path: str) -> Document:
 
         if conda_list.is_conda_list(text):
             return conda_list.read(text, path)
-    document = _read(text, path, "requirements", constraint=False, chain={})
+    document = _read(text, path, "requirements", constraint=False)
     headers.declare(document)
     return document
 
 
 def read_constraints(text: str, path: str) -> Document:
     """Read a constraints file: as ``read``, but nothing that it lists is installed for its sake."""
-    return _read(text, path, "constraints", constraint=True, chain={})
+    return _read(text, path, "constraints", constraint=True)
 
 
-def _read(text: str, path: str, kind: str, *, constraint: bool, chain: Mapping[str, str]) -> Document:
+def _read(text: str, path: str, kind: str, *, constraint: bool) -> Document:
     document = Document(path=path, kind=kind, text=text)
-    _Reader(document, constraint=constraint, chain=chain).read()
+    _Reader(document, constraint=constraint, chain={}).read()
     return document
 
 
 class _Reader:
-    """Reads one file into its document. ``chain`` holds the files that include it, each with its path."""
+    """Reads one file into its document. ``chain`` holds the files that include it, each with its path.
 
-    def __init__(self, document: Document, *, constraint: bool, chain: Mapping[str, str]) -> None:
+    ``done`` are the files that were included so far, each with whether it gave constraints.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        *,
+        constraint: bool,
+        chain: Mapping[str, str],
+        done: set[tuple[str, bool]] | None = None,
+    ) -> None:
         self._document = document
         self._entries = document.entries
         self._text = document.text
@@ -93,7 +105,7 @@ class _Reader:
         self._constraint = constraint
         self._chain = {**chain, _key(document.path): document.path}
         self._scope = ""
-        self._moved: set[tuple[str, str]] = set()  # Options that a remedy has given a line of their own.
+        self._done = set() if done is None else done
 
     def read(self) -> None:
         """Ordinary lines at once, all others by way of logical lines."""
@@ -163,7 +175,10 @@ class _Reader:
     # Logical lines.
 
     def _line(self, line: Line) -> None:
-        if _TEMPLATE.search(line.text):
+        if len(line.text) > _ENDLESS and not self._is_long_for_its_hashes(line.text):
+            rule, severity = ("TL902", "note") if line.text.startswith("-") else ("TL501", "error")
+            self._problem(rule, severity, "this line is longer than any requirement, so it was not judged", line)
+        elif _TEMPLATE.search(line.text):
             self._problem(
                 "TL902", "note", "this line is to be filled in from a template, so it was not judged", line
             )
@@ -180,6 +195,10 @@ class _Reader:
                 self._requirement(line, written, options)
             else:
                 self._option_line(line, options)
+
+    def _is_long_for_its_hashes(self, text: str) -> bool:
+        written, options = parted(text)
+        return 0 < len(written) < _ENDLESS and _HASHES.fullmatch(options) is not None
 
     def _section(self, line: Line) -> None:
         match = _SECTION.fullmatch(line.text)
@@ -225,7 +244,7 @@ class _Reader:
         because = (
             "an option on indexes stands on a line of its own, and holds for the whole file; uv refuses this line"
         )
-        edits = () if strays else options_moved(line, len(written), ignored, self._text, self._moved)
+        edits = () if strays else options_moved(line, len(written), ignored, self._newline, self._lines)
         names = " and ".join(dict.fromkeys(option.name for option in ignored))
         remedy = f"Give {names} a line of its own" if edits else ""
         self._problem("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits)
@@ -342,13 +361,13 @@ class _Reader:
 
         found = pieces(line.text)
         words = [piece for piece in found if not piece.option]
-        if len(words) < 2 or len(line.text) > 4 * _LONG or not all(_has_versions(piece.value) for piece in words):
+        if len(words) < 2 or not all(_has_versions(piece.value) for piece in words):
             return False
         for piece in words:
             self._place_asked(line, piece.start, piece.end)
         names = [_name(piece.value) for piece in words]
         message = f"{' and '.join(names)} stand on one line: each takes a line of its own"
-        edits = apart(line, found, self._text)
+        edits = apart(line, found, self._newline)
         self._problem("TL501", "error", message, line, remedy="Give each a line of its own", edits=edits)
         return True
 
@@ -365,7 +384,7 @@ class _Reader:
                 self._place_asked(line, piece.start, piece.end)
         message = "this is a command for a shell: a requirements file lists what it names"
         fits = found and all(piece.option or pep508.ask_anyhow(piece.value) for piece in found)
-        edits = apart(line, found, self._text) if fits else ()
+        edits = apart(line, found, self._newline) if fits else ()
         remedy = "Write what the command installs, each on a line of its own" if edits else ""
         self._problem("TL501", "error", message, line, remedy=remedy, edits=edits)
 
@@ -437,7 +456,7 @@ class _Reader:
         message = f"pip takes no account of {without_credentials(' '.join(strays))!r} on this line"
         hyphen = line.text.startswith("- ")
         because = "to pip, the hyphen begins an option" if hyphen else "an option takes one value"
-        edits, remedy = strays_mended(line, options, self._text)
+        edits, remedy = strays_mended(line, options, self._newline)
         self._problem("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits)
 
     # Included files.
@@ -446,19 +465,22 @@ class _Reader:
         name = option.value
         path = re.sub(r"^/+(?=[A-Za-z]:)", "", re.sub(r"^file:(//(localhost)?(?=/))?", "", name))
         path = beside(self._path, path)
-        key = _key(path)
+        key, constraint = _key(path), self._constraint or option.name == "--constraint"
         if key in self._chain or len(self._chain) > _DEEP:
-            self._problem("TL504", "warning", f"{name} is read already where it includes this file", line)
+            message = f"{without_credentials(name)} is being read already: these files include each other"
+            self._problem("TL504", "warning", message, line)
             return
+        if (key, constraint) in self._done:
+            return
+        self._done.add((key, constraint))
         text = None if "://" in path else _text_of(path)
         if text is None:
-            shown = without_credentials(name)
-            message = f"{shown} was not there, so what it asks for was not judged"
+            message = f"{without_credentials(name)} was not there, so what it asks for was not judged"
             self._problem("TL901", "note", message, line)
             return
-        constraint = self._constraint or option.name == "--constraint"
-        kind = "constraints" if constraint else "requirements"
-        self._take(_read(text, path, kind, constraint=constraint, chain=self._chain), name, line)
+        found = Document(path=path, kind="constraints" if constraint else "requirements", text=text)
+        _Reader(found, constraint=constraint, chain=self._chain, done=self._done).read()
+        self._take(found, name, line)
 
     def _take(self, found: Document, name: str, line: Line) -> None:
         """Read a file in place. No edit of this file changes that one."""
@@ -476,6 +498,16 @@ class _Reader:
             )
 
     # Places.
+
+    @cached_property
+    def _newline(self) -> str:
+        match = re.search(r"\r\n|\r|\n", self._text)
+        return match[0] if match else "\n"
+
+    @cached_property
+    def _lines(self) -> set[str]:
+        """The lines that the file has, or will have when it is mended."""
+        return {line.strip() for line in self._text.splitlines()}
 
     def _problem(
         self,
