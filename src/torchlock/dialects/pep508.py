@@ -24,7 +24,10 @@ ORDINARY = (
     rf"[ ]*(?P<versions>{_CLAUSE}(?:[ ]*,[ ]*{_CLAUSE})*)?"
 )
 """A requirement without marker: its name, its extras, and its version specifiers, as groups."""
-HEAD = re.compile(rf"\s*(?P<name>{NAME})(?:\s*\[(?P<extras>[^\]]*)\])?", re.ASCII)
+# (packaging lets a name end with an underscore.)
+HEAD = re.compile(
+    r"\s*(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?)(?:\s*\[(?P<extras>[^\]]*)\])?", re.ASCII
+)
 """The name and extras that a requirement begins with."""
 
 _VARIABLE = (
