@@ -32,7 +32,7 @@ else:
 DATA = Path(__file__).parents[1] / "compat_data"
 KINDS = ("declared", "measured", "reported")
 
-_RULE_KEYS = {"id", "title", "because", "kind", "sources", "checked", "statement"}
+_RULE_KEYS = {"id", "title", "because", "kind", "sources", "checked", "effect", "refuse", "statement"}
 _GROUNDS = {"because", "kind", "sources", "checked"}
 _STATEMENT_KEYS = _GROUNDS | {
     "when",
@@ -229,13 +229,19 @@ def _rule(table: dict[str, Any]) -> tuple[str, dict[str, Any], list[tuple[str, d
     identifier = _text(table, "id")
     if not re.fullmatch(r"TL\d{3}", identifier):
         raise TableError(f"{identifier!r} is not of the form TL101", "id")
-    rule = {
+    rule: dict[str, Any] = {
         "title": _text(table, "title"),
         "because": _because(table),
         "kind": _kind(table),
         "sources": _texts(table, "sources"),
         "checked": _date(table, "checked"),
     }
+    if "effect" in table:
+        rule["effect"] = _text(table, "effect")
+        if rule["effect"] not in ("import", "use"):
+            raise TableError("must be import or use", "effect")
+    if "refuse" in table:
+        rule["refuse"] = _true(table, "refuse")
     statements = []
     for number, item in enumerate(_list(table, "statement")):
         try:

@@ -364,6 +364,14 @@ def clumsy_clauses(tables: Tables) -> Iterator[str]:
             yield f"{title}: {because!r} does not complete a sentence"
 
 
+def mild_demands(tables: Tables) -> Iterator[str]:
+    """A rule of effect "use" demands nothing that keeps a set of versions from being chosen."""
+    for title, row in tables.rows():
+        rule = tables.rules[row["rule"]]
+        if rule.get("effect") == "use" and not rule.get("refuse") and ("needs" in row or "never" in row):
+            yield f"{title}: only some calls fail, and yet it is refused"
+
+
 def shapeless_bundles(tables: Tables) -> Iterator[str]:
     """A bundle is the name of a library and its version."""
     for title, row in tables.rows():
@@ -404,6 +412,7 @@ LINTS: list[Callable[[Tables], Iterator[str]]] = [
     unfounded_kinds,
     clumsy_clauses,
     shapeless_bundles,
+    mild_demands,
     builds_without_a_torch,
     contradicted_lists,
     labelled_macs,
@@ -723,6 +732,19 @@ def test_clauses_pass(because: str) -> None:
 @pytest.mark.parametrize("because", ["Its library needs it", "it is so.", "it is  so", "because it is so"])
 def test_clumsy_clauses_are_caught(because: str) -> None:
     assert len(list(clumsy_clauses(tables({**PAIR, "because": because})))) == 1
+
+
+def test_mild_demands_pass() -> None:
+    mild = tables({"when": ["silero-vad"], "forbids": [["torchaudio", ">=2.9"]]})
+    mild.rules["TL101"]["effect"] = "use"
+    assert list(mild_demands(mild)) == []
+    assert list(mild_demands(tables(PAIR))) == []
+
+
+def test_mild_demands_are_caught() -> None:
+    demanding = tables(PAIR)
+    demanding.rules["TL101"]["effect"] = "use"
+    assert len(list(mild_demands(demanding))) == 1
 
 
 def test_bundles_pass() -> None:

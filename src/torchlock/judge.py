@@ -121,7 +121,7 @@ class _Judge:
             needed = filled(dependency, pinned.build)
             if not (statement.optional and self._virtual.get(needed.name) is None) and not self._kept(needed):
                 yield Violation(pinned, statement, needed)
-        for dependency in statement.forbids:
+        for dependency in statement.forbids if statement.refuse else ():
             other = self._pins.get(dependency.name)
             if (
                 other is not None

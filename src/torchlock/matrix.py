@@ -94,7 +94,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One sentence of a rule, with its own grounds or the rule's. The fields are those of the table."""
+    """One sentence of a rule, with its own grounds or the rule's. The fields are those of the table.
+
+    ``effect`` is ``import`` where breaking it keeps the package from being imported, ``use`` where only some
+    calls fail. ``refuse``: no set of versions may break it.
+    """
 
     rule: str
     when: Dependency
@@ -111,6 +115,7 @@ class Statement:
     wheel: str = ""
     build: str = ""
     effect: str = "import"
+    refuse: bool = True
 
 
 def _without_zeros(version: str) -> str:
@@ -142,8 +147,14 @@ class Matrix:
         return self._statements[name]
 
     def forbidden_beside(self, names: Iterable[str]) -> set[str]:
-        """What any statement about one of these packages forbids."""
-        return {item[0] for name in names for row in self._rows.get(name, ()) for item in row.get("forbids", ())}
+        """What any statement about one of these packages forbids, and no set of versions may break."""
+        return {
+            item[0]
+            for name in names
+            for row in self._rows.get(name, ())
+            for item in row.get("forbids", ())
+            if self._refuses(row)
+        }
 
     def speaking_of(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
         """The statements that speak of this release, as it is installed on this target."""
@@ -171,9 +182,18 @@ class Matrix:
         return self._by_version[name]
 
     def forbidding(self) -> list[Statement]:
-        """The statements that forbid something beside the package they speak of; always the same objects."""
+        """The statements that refuse something beside the package they speak of; always the same objects.
+
+        Those that only warn of calls that fail are left out: what imports is for the user to choose.
+        """
         names = [name for name, rows in self._rows.items() if any(row.get("forbids") for row in rows)]
-        return [statement for name in names for statement in self.about(name) if statement.forbids]
+        return [
+            statement for name in names for statement in self.about(name) if statement.forbids and statement.refuse
+        ]
+
+    def _refuses(self, row: dict[str, Any]) -> bool:
+        rule = self._rules[row["rule"]]
+        return bool(rule.get("effect", "import") == "import" or rule.get("refuse"))
 
     def title(self, rule: str) -> str:
         """The one-line title of a rule."""
@@ -209,5 +229,6 @@ class Matrix:
             optional=bool(row.get("optional")),
             wheel=row.get("wheel", ""),
             build=row.get("build", ""),
-            effect=row.get("effect", rule.get("effect", "import")),
+            effect=rule.get("effect", "import"),
+            refuse=self._refuses(row),
         )
