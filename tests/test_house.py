@@ -21,6 +21,7 @@ FLOORS = [
         "systems",
         "index",
         "sources",
+        "inspect",
         "read",
         "dialects",
         "direct",
