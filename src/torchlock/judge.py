@@ -50,8 +50,8 @@ class Violation(NamedTuple):
         return f"{subject}: {verb} {self.dependency} ({self.statement.rule})"
 
 
-class _Virtual(NamedTuple):
-    """The CUDA version of the torch build, as something that statements speak of."""
+class Bare(NamedTuple):
+    """A release of which only name and version are known, or the CUDA version of the torch build."""
 
     name: str
     version: Version
@@ -110,7 +110,7 @@ class _Judge:
                 yield from self._broken(statement, pinned)
         version = self._virtual[BUILD_CUDA]
         if version is not None:
-            cuda = _Virtual(BUILD_CUDA, Version(version))
+            cuda = Bare(BUILD_CUDA, Version(version))
             for statement in self._matrix.speaking_of(cuda, self._target):
                 yield from self._broken(statement, cuda)
 

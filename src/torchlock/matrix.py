@@ -195,6 +195,19 @@ class Matrix:
         rule = self._rules[row["rule"]]
         return bool(rule.get("effect", "import") == "import" or rule.get("refuse"))
 
+    def rules(self) -> list[str]:
+        """The identifiers of all rules, in order."""
+        return sorted(self._rules)
+
+    def statements_of(self, rule: str) -> list[Statement]:
+        """All that a rule says, in the order of writing."""
+        names = [name for name, rows in self._rows.items() if any(row["rule"] == rule for row in rows)]
+        return [statement for name in names for statement in self.about(name) if statement.rule == rule]
+
+    def has(self, rule: str) -> bool:
+        """Whether there is a rule with this identifier."""
+        return rule in self._rules
+
     def title(self, rule: str) -> str:
         """The one-line title of a rule."""
         return str(self._rules[rule]["title"])

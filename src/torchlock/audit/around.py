@@ -6,24 +6,26 @@ from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from torchlock.audit.demands import demand_of
+from torchlock.audit.demands import Demand, demand_of
 from torchlock.audit.wording import asked
 from torchlock.finding import Remedy
-from torchlock.matrix import is_virtual, specifier_set
-from torchlock.words import spelled
+from torchlock.matrix import specifier_set
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from torchlock.audit.case import Case
-    from torchlock.audit.demands import Demand, Scene
+    from torchlock.audit.demands import Scene
     from torchlock.document import Entry
     from torchlock.finding import Finding
     from torchlock.matrix import Statement
+    from torchlock.words import Dependency
 
 # Of these torchaudio 2.1 to 2.8 needs one to read or write a file.
 _BACKENDS = frozenset({"soundfile", "sox", "ffmpeg"})
 
+# Judged on every target, not on pins alone.
+_ELSEWHERE = frozenset({"TL105"})
 _LIBRARIES = {"libsox": "sox"}
 
 
@@ -69,73 +71,67 @@ def backends(case: Case, scene: Scene) -> Iterator[Finding]:
 
 def dependents(case: Case, scene: Scene) -> Iterator[Finding]:
     """Pinned packages beside a release that took away what they call (the statements that forbid something)."""
-    for entry in case.document.entries:
-        if (
-            entry.scope not in ("", scene.scope)
-            or not entry.specifier
-            or entry.constraint
-            or entry.name == "torch"
-        ):
-            continue
-        for statement in case.known.matrix.about(entry.name):
+    entries = [
+        entry for entry in case.document.entries if entry.scope in ("", scene.scope) and not entry.constraint
+    ]
+    for entry in entries:
+        for statement in case.known.matrix.about(entry.name) if entry.specifier else ():
+            if statement.rule in _ELSEWHERE or not _speaks_of(statement, entry):
+                continue
             for forbidden in statement.forbids:
-                found = _forbidden(case, scene, entry, statement, forbidden.name, forbidden.specifier)
-                if found is not None:
-                    yield found
+                beside = _beside(case, scene, entries, forbidden)
+                if beside is not None:
+                    yield _clash(case, entry, statement, forbidden, *beside)
 
 
-def _forbidden(
-    case: Case, scene: Scene, entry: Entry, statement: Statement, name: str, specifier: str
-) -> Finding | None:
-    """Whether a dependent that is certainly spoken of stands beside what it certainly or probably gets."""
-    if is_virtual(name) or name not in scene.demands or name not in case.stack.packages:
-        return None
-    if not _within(entry.specifier, statement.when.specifier):
-        return None
-    package, mask = case.stack.packages[name], scene.releases(name)
-    if not mask:
-        return None
-    bad = package.mask(specifier)
-    final = mask & ~package.pre & ~package.yanked & package.on(scene.cells)
-    if not final or not bad & 1 << final.bit_length() - 1:
-        return None
-    demand = scene.first(name)
-    certain = not mask & ~bad
-    took = (
-        asked(demand) if certain else f"{name} {package.texts[final.bit_length() - 1]}, which an installer takes"
-    )
-    dependent = (
-        f"{entry.name} {entry.specifier.lstrip('=')}"
-        if entry.specifier.startswith("==")
-        else (f"{entry.name}{spelled(entry.specifier)}")
-    )
-    message = f"{dependent} does not work with {took}: it needs {name}{_complement(specifier)}"
-    severity = (
-        "error" if certain and statement.rule.startswith("TL7") and effect(statement) == "import" else "warning"
-    )
-    own = _dependent(case, entry)
-    return case.statement(statement, severity, message, [own, demand])
+def _speaks_of(statement: Statement, entry: Entry) -> bool:
+    """Whether a pin is certainly a release, and a build, that a statement speaks of; ranges are not judged."""
+    label = entry.specifier.partition("+")[2]
+    if statement.build and label and label[:2] != statement.build[:2]:
+        return False
+    version = _pinned(entry)
+    return version is not None and specifier_set(statement.when.specifier).contains(version)
 
 
-def effect(statement: Statement) -> str:
-    return str(getattr(statement, "effect", "import"))
-
-
-def _dependent(case: Case, entry: Entry) -> Demand:
-    from torchlock.audit.demands import Demand
-
-    return demand_of(entry, case.stack) if entry.name in case.stack.packages else Demand(entry, None)
-
-
-def _within(specifier: str, allowed: str) -> bool:
-    """Whether a pin is one of the releases that a statement speaks of; ranges are not judged."""
+def _pinned(entry: Entry) -> str | None:
+    """The one version that an entry allows, its label left out."""
     try:
-        clauses = list(SpecifierSet(specifier))
+        clauses = list(SpecifierSet(entry.specifier))
     except InvalidSpecifier:
-        return False
+        return None
     if len(clauses) != 1 or clauses[0].operator not in ("==", "===") or clauses[0].version.endswith(".*"):
-        return False
-    return specifier_set(allowed).contains(clauses[0].version.partition("+")[0])
+        return None
+    return clauses[0].version.partition("+")[0]
+
+
+def _beside(
+    case: Case, scene: Scene, entries: Sequence[Entry], forbidden: Dependency
+) -> tuple[Demand, str] | None:
+    """The demand on what is forbidden, and how to call what it comes to, if that is a forbidden release."""
+    if forbidden.name in case.stack.packages:
+        mask, package = scene.releases(forbidden.name), case.stack.packages[forbidden.name]
+        final = (mask or 0) & ~package.pre & ~package.yanked & package.on(scene.cells)
+        bad = package.mask(forbidden.specifier)
+        if not final or not bad & 1 << final.bit_length() - 1:
+            return None
+        demand = scene.first(forbidden.name)
+        newest = f"{forbidden.name} {package.texts[final.bit_length() - 1]}, which an installer takes"
+        return demand, newest if (mask or 0) & ~bad else asked(demand)
+    for entry in entries:
+        version = _pinned(entry) if entry.name == forbidden.name else None
+        if version is not None and specifier_set(forbidden.specifier).contains(version):
+            return Demand(entry, None, exact=True), f"{entry.name} {version}"
+    return None
+
+
+def _clash(
+    case: Case, entry: Entry, statement: Statement, forbidden: Dependency, demand: Demand, took: str
+) -> Finding:
+    own = demand_of(entry, case.stack) if entry.name in case.stack.packages else Demand(entry, None, exact=True)
+    verb = "does not work" if statement.effect == "import" else "does not wholly work"
+    needs = _complement(forbidden.specifier)
+    message = f"{asked(own)} {verb} with {took}: it needs {forbidden.name}{needs}"
+    return case.statement(statement, "warning", message, [own, demand])
 
 
 def _complement(specifier: str) -> str:

@@ -65,6 +65,12 @@ class Curer:
                     return {i: new for i, new in changes.items() if new != document.entries[i].specifier}
         return None
 
+    def cures(self, document: Document, changes: dict[int, str], finding: Finding) -> bool:
+        """Whether these changes take one finding away, and bring nothing else."""
+        left = self._judge(_changed(document, changes))
+        gone = all((each.rule, each.place) != (finding.rule, finding.place) for each in left)
+        return gone and _weighed(left) < _weighed(self._judge(document))
+
     def _tries(
         self, document: Document, ill: Sequence[Finding]
     ) -> Iterator[tuple[tuple[tuple[int, ...], ...], bool]]:

@@ -37,7 +37,14 @@ class Mender:
                 if changes is None and len(mine) > 1:
                     changes = self._cure_one(bare, finding)
                 if changes:
-                    finding.remedy = remedy_of(bare, relevant(finding, bare, changes))
+                    finding.remedy = remedy_of(bare, self._part(finding, bare, changes))
+
+    def _part(self, finding: Finding, document: Document, changes: dict[int, str]) -> dict[int, str]:
+        """The part of a cure that cures one finding by itself; all of it where no part does."""
+        part = relevant(finding, document, changes)
+        if len(part) == len(changes):
+            return changes
+        return part if self._curer.cures(document, part, finding) else changes
 
     def mended(self, document: Document, severities: frozenset[str]) -> str:
         """One round: the lines that no installer reads first, since more shows once they can be read."""

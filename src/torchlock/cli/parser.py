@@ -30,7 +30,9 @@ _DESCRIPTION = """\
 Environments of the PyTorch audio stack that load.
 
 commands:
-  lock    pin and hash what some requirements come to, so that it installs and torchaudio imports
+  lock     pin and hash what some requirements come to, so that it installs and torchaudio imports
+  audit    find what of requirements and lock files will not load, and mend it
+  explain  why some requirements do or do not go together; what a rule is about
 
 torchlock COMMAND --help tells more.
 """
@@ -257,7 +259,146 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     add("--dry-run", action="store_true", help="write nothing; show what would be written")
 
 
-_COMMANDS: dict[str, Callable[[], tuple[argparse.ArgumentParser, Callable[..., int]]]] = {"lock": _lock_parser}
+_AUDIT_EPILOG = """\
+examples:
+  torchlock audit                                  what the current folder has
+  torchlock audit requirements.txt pyproject.toml
+  torchlock audit -R . --format sarif -o torchlock.sarif
+  torchlock audit requirements.txt --diff          show the smallest change that mends it
+  torchlock audit requirements.txt --fix           and make it
+
+A line is left alone with a comment on it: # torchlock: ignore[TL101] reason
+
+exit codes: 0 nothing of severity error (--strict: nor warning), 1 something, 2 a file that cannot be read
+"""
+
+
+def _audit_parser() -> tuple[argparse.ArgumentParser, Callable[..., int]]:
+    parser = _Parser(
+        prog="torchlock audit",
+        description="Find what of requirements and lock files will not load, why, on which line, and the smallest "
+        "change that mends it. Reads requirements.txt, pyproject.toml, setup.cfg, setup.py, Pipfile, "
+        "environment.yml, the locks of poetry, uv, pdm and pipenv, pylock.toml, Dockerfiles and shell scripts.",
+        epilog=_AUDIT_EPILOG,
+        formatter_class=_Formatter,
+        allow_abbrev=False,
+    )
+    group = parser.add_argument_group("input (default: what the current folder has)")
+    add = group.add_argument
+    add("files", nargs="*", metavar="FILE", help="a file, a folder, or - for standard input")
+    add("-R", "--recursive", action="store_true", help="look into the folders of folders too")
+    add(
+        "--stdin-name",
+        metavar="NAME",
+        default="requirements.txt",
+        help="what the file on standard input is called, which tells its dialect (default: requirements.txt)",
+    )
+    _add_audit_target(parser)
+    _add_findings(parser)
+    _add_common(parser)
+    return parser, _run_audit
+
+
+def _run_audit(arguments: argparse.Namespace, voice: Voice) -> int:
+    from torchlock.cli.audit import run
+
+    return run(arguments, voice)
+
+
+def _add_audit_target(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("target (default: what each file declares, else every Python and platform)")
+    add = group.add_argument
+    add("--python", metavar="VERSION", help="3.11, or the path of an interpreter")
+    add(
+        "--platform",
+        metavar="NAME",
+        help="host, linux-x86_64, macos-arm64, …; or manylinux_2_31_x86_64 and the like",
+    )
+    add(
+        "--accelerator",
+        metavar="NAME",
+        default="pypi",
+        help="pypi takes the builds that each file asks for (the only one for now)",
+    )
+    add(
+        "--system",
+        metavar="NAME",
+        default="none",
+        help="a distribution release whose libraries count: debian-12, …, host, or none (default: none)",
+    )
+    add(
+        "--system-lib",
+        metavar="NAME=VERSION",
+        action="append",
+        default=[],
+        help="a library of the target, over --system: ffmpeg=6.1, cuda-driver=535, libsndfile=none (repeatable)",
+    )
+
+
+def _add_findings(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("findings")
+    add = group.add_argument
+    add(
+        "--format",
+        choices=("text", "json", "sarif", "github"),
+        default="text",
+        help="text for people, json, SARIF 2.1.0, or GitHub's annotations (default: text)",
+    )
+    add("-o", "--output", metavar="FILE", help="write the report here (default: stdout)")
+    add("--strict", action="store_true", help="warnings count as errors, for the exit code and for --fix")
+    add(
+        "--ignore",
+        metavar="RULE",
+        action="append",
+        default=[],
+        help="leave this rule out, like TL305 (repeatable)",
+    )
+    add("--fix", action="store_true", help="change the fewest lines that make each file clean, and nothing else")
+    add("--diff", action="store_true", help="show what --fix would do, and do nothing")
+
+
+_EXPLAIN_EPILOG = """\
+examples:
+  torchlock explain TL101
+  torchlock explain "torch==2.7.1" "torchaudio==2.5.1"
+  torchlock explain torchaudio torchcodec --python 3.12 --platform linux-x86_64
+
+exit codes: 0 they go together, 1 they do not, 2 wrong use
+"""
+
+
+def _explain_parser() -> tuple[argparse.ArgumentParser, Callable[..., int]]:
+    parser = _Parser(
+        prog="torchlock explain",
+        description="Why some requirements do or do not go together on one target, or what a rule is about, in "
+        "numbered sentences with their sources.",
+        epilog=_EXPLAIN_EPILOG,
+        formatter_class=_Formatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "requirements",
+        nargs="+",
+        metavar="REQUIREMENT",
+        help='like "torch==2.7.1" torchaudio; or a rule, like TL101',
+    )
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    _add_target(parser)
+    _add_common(parser)
+    return parser, _run_explain
+
+
+def _run_explain(arguments: argparse.Namespace, voice: Voice) -> int:
+    from torchlock.cli.explain import run
+
+    return run(arguments, voice)
+
+
+_COMMANDS: dict[str, Callable[[], tuple[argparse.ArgumentParser, Callable[..., int]]]] = {
+    "lock": _lock_parser,
+    "audit": _audit_parser,
+    "explain": _explain_parser,
+}
 
 
 def defaults(parser: argparse.ArgumentParser) -> dict[str, Any]:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from torchlock.words import one_line, without_credentials
+
+if TYPE_CHECKING:
+    from typing import TextIO
 
 _CODES = {"error": "1;31", "warning": "1;33", "note": "1;36", "hint": "1;32", "bold": "1"}
 _BLINK = 0.4  # seconds of work before progress is worth a line
@@ -20,8 +24,8 @@ class Voice:
 
     def __init__(self, *, color: str = "auto", quiet: bool = False, verbose: bool = False) -> None:
         terminal = sys.stderr.isatty()
-        plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-        self._color = color == "always" or (color == "auto" and terminal and not plain)
+        self._wanted = color
+        self._color = self.on(sys.stderr)
         self._quiet = quiet
         self._verbose = verbose
         self._live = terminal and not quiet and not verbose
@@ -29,7 +33,15 @@ class Voice:
         self._shown = False
 
     def paint(self, style: str, text: str) -> str:
-        return f"\033[{_CODES[style]}m{text}\033[0m" if self._color else text
+        return self.painted(style, text) if self._color else text
+
+    def painted(self, style: str, text: str) -> str:
+        """The text in colour, wherever it goes."""
+        return f"\033[{_CODES[style]}m{text}\033[0m"
+
+    def on(self, stream: TextIO) -> bool:
+        """Whether this stream is to be coloured."""
+        return self._wanted == "always" or (self._wanted == "auto" and stream.isatty() and not _plain())
 
     def say(self, kind: str, text: str) -> None:
         """One message; ``kind`` is error, warning, note or hint."""
@@ -56,6 +68,10 @@ class Voice:
         if self._shown:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
             self._shown = False
+
+
+def _plain() -> bool:
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
 def _neutral(text: str) -> str:

@@ -34,26 +34,35 @@ def target_of(arguments: argparse.Namespace) -> tuple[Target, System | None]:
             f"--accelerator: {arguments.accelerator!r} is not supported yet",
             hint="only pypi is: the builds that the public index itself serves",
         )
-    platform = Platform.of_host() if arguments.platform == "host" else Platform.parse(arguments.platform)
-    system = _system(arguments.system)
+    platform, libraries, system = place_of(arguments.platform, arguments.system, arguments.system_lib)
+    name = "none" if system is None else system.id
+    return Target(python_of(arguments.python), platform, arguments.accelerator, name, libraries), system
+
+
+def place_of(
+    name: str, system_name: str, stated_libraries: Sequence[str]
+) -> tuple[Platform, dict[str, str | None], System | None]:
+    """--platform, --system and --system-lib together: the platform with its floor, and its libraries.
+
+    Raises:
+        InputError: an option does not say what it should.
+    """
+    platform = Platform.of_host() if name == "host" else Platform.parse(name)
+    system = _system(system_name)
     libraries: dict[str, str | None] = {}
     if system is not None:
-        libraries.update((name, library.version) for name, library in system.libraries.items() if library.version)
+        libraries.update((key, library.version) for key, library in system.libraries.items() if library.version)
         if system.platforms and platform.system not in system.platforms:
             raise InputError(f"--system {system.id}: {system.title} does not run on {platform}")
-        if arguments.platform in ("linux-x86_64", "linux-aarch64") or (
-            arguments.platform == "host" and arguments.system != "host"
-        ):
+        if name in ("linux-x86_64", "linux-aarch64") or (name == "host" and system_name != "host"):
             platform = _with_libc(platform, system.libc)
-    stated = _stated(arguments.system_lib)
+    stated = _stated(stated_libraries)
     libraries.update(stated)
-    for name in ("glibc", "musl", "macos"):
-        if stated.get(name):
-            platform = _with_floor(platform, name, str(stated[name]))
-        libraries.pop(name, None)
-    version = _python(arguments.python)
-    name = "none" if system is None else system.id
-    return Target(version, platform, arguments.accelerator, name, libraries), system
+    for key in ("glibc", "musl", "macos"):
+        if stated.get(key):
+            platform = _with_floor(platform, key, str(stated[key]))
+        libraries.pop(key, None)
+    return platform, libraries, system
 
 
 def _system(name: str) -> System | None:
@@ -104,7 +113,8 @@ def _stated(options: Sequence[str]) -> dict[str, str | None]:
     return stated
 
 
-def _python(text: str | None) -> PythonVersion:
+def python_of(text: str | None) -> PythonVersion:
+    """--python: a version, the path of an interpreter, or None for the running one."""
     if text is None:
         free_threaded = hasattr(sys, "_is_gil_enabled") and "t" in getattr(sys, "abiflags", "")
         return PythonVersion(*sys.version_info[:3], free_threaded)

@@ -17,7 +17,11 @@ def write_text(path: str, text: str) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    content = text.encode(errors="backslashreplace")
+    write_bytes(path, text.encode(errors="backslashreplace"))
+
+
+def write_bytes(path: str, content: bytes) -> None:
+    """As ``write_text``, for content that is bytes already."""
     temporary: Path | None = None
     try:
         target = Path(path).resolve()

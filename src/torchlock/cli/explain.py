@@ -1,0 +1,207 @@
+"""``torchlock explain``: the story of a rule, or why requirements do or do not go together."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from torchlock import __version__
+from torchlock.cli.main import FOUND, OK
+from torchlock.errors import InputError
+from torchlock.matrix import Matrix
+from torchlock.words import one_line
+
+if TYPE_CHECKING:
+    import argparse
+
+    from torchlock.cli.streams import Voice
+    from torchlock.matrix import Source, Statement
+
+_RULE = re.compile(r"TL\d{3}", re.IGNORECASE)
+_EXAMPLES = 12
+
+
+@dataclass
+class Story:
+    """An answer: a headline, numbered sentences, what would work, and where it is known from."""
+
+    headline: str
+    together: bool = True
+    steps: list[str] = field(default_factory=list)
+    packages: dict[str, str] = field(default_factory=dict)
+    remedies: list[str] = field(default_factory=list)
+    sources: dict[str, Source] = field(default_factory=dict)
+
+
+def run(arguments: argparse.Namespace, voice: Voice) -> int:
+    """Carry the command out; returns its exit code.
+
+    Raises:
+        InputError: a requirement that cannot be read, a rule that is none, both at once.
+    """
+    rules = [text for text in arguments.requirements if _RULE.fullmatch(text)]
+    if rules and len(rules) < len(arguments.requirements):
+        raise InputError("rules and requirements are explained one at a time")
+    matrix = Matrix()
+    stories = [_rule(rule.upper(), matrix) for rule in rules] or [_requirements(arguments, matrix, voice)]
+    if arguments.json:
+        rows = [_row(story) for story in stories]
+        table = {"torchlock": __version__, "data": matrix.date, "explained": rows}
+        sys.stdout.write(json.dumps(table, indent=2, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write("\n".join(_text(story) for story in stories))
+    return OK if all(story.together for story in stories) else FOUND
+
+
+def _rule(rule: str, matrix: Matrix) -> Story:
+    """What a rule says, why, and its first statements."""
+    if not matrix.has(rule):
+        raise InputError(f"no rule is called {rule}", hint=f"there are {', '.join(matrix.rules())}")
+    story = Story(f"{rule}: {matrix.title(rule)}")
+    story.steps.append(f"Because {matrix.because(rule)}.")
+    statements = matrix.statements_of(rule)
+    if statements:
+        story.steps.append(f"It makes {len(statements)} statements, such as:")
+        for statement in statements[-_EXAMPLES:]:
+            story.steps[-1] += f"\n     {statement.when}: {_said(statement)}"
+    else:
+        story.steps.append("The audit works it out from the file and the tables.")
+    story.steps.append(f"A line is left alone with a comment on it: # torchlock: ignore[{rule}] reason")
+    cited = [*matrix.sources_of(rule), *(source for statement in statements for source in statement.sources)]
+    story.sources = {source: matrix.source(source) for source in dict.fromkeys(cited)}
+    return story
+
+
+def _said(statement: Statement) -> str:
+    """``needs torch==2.8.0``, ``loads with nothing``, …"""
+    parts = ["loads with nothing"] if statement.never else []
+    for verb, dependencies in (
+        ("needs", statement.needs),
+        ("does not go with", statement.forbids),
+        ("can use", statement.wants),
+    ):
+        if dependencies:
+            parts.append(f"{verb} {', '.join(str(dependency) for dependency in dependencies)}")
+    if statement.bundles:
+        parts.append(f"brings {', '.join(statement.bundles)}")
+    return "; ".join(parts)
+
+
+def _requirements(arguments: argparse.Namespace, matrix: Matrix, voice: Voice) -> Story:
+    """Solve, and tell what was chosen and why, or what stands against it."""
+    from torchlock.cli.target import target_of
+    from torchlock.lock import Conflict, Options, lock
+    from torchlock.read import parse_requirement
+    from torchlock.sources import Sources
+    from torchlock.words import Inputs, Origin
+
+    target, _ = target_of(arguments)
+    sources = Sources(offline=True, report=voice.progress)
+
+    def solved(texts: list[str]) -> Any:
+        inputs = Inputs(requirements=[parse_requirement(text, Origin(None, None, text)) for text in texts])
+        return lock(inputs, target, Options(), matrix, sources.releases, sources.metadata, sources.at_hand)
+
+    result = solved(arguments.requirements)
+    voice.clear()
+    if isinstance(result, Conflict):
+        return _conflict(result)
+    return _together(arguments.requirements, result, matrix, solved)
+
+
+def _conflict(conflict: Any) -> Story:
+    from torchlock.explain import explain
+    from torchlock.mend import nearest
+
+    explanation = explain(conflict)
+    asked = " and ".join(unit.written.origin.text.strip() for unit in explanation.units)
+    story = Story(f"{asked}: no environment on {conflict.universe.target} holds these", together=False)
+    story.steps = [f"{step}." for step in explanation.steps]
+    story.remedies = [str(suggestion) for suggestion in nearest(conflict, explanation.units)]
+    story.sources = {source.id: source for source in explanation.sources}
+    return story
+
+
+def _together(texts: list[str], result: Any, matrix: Matrix, solved: Any) -> Story:
+    """The pins of what was asked for, the facts that bind them, and what keeps newer ones out."""
+    from packaging.version import Version
+
+    from torchlock.catalogue import Catalogue
+    from torchlock.judge import Bare
+    from torchlock.lock import Conflict
+
+    named = {_name(text) for text in texts}
+    pins = {pin.name: pin for pin in result.pins}
+    bound = named | {name for pin in result.pins for name, _ in pin.rules}
+    story = Story("", packages={name: pins[name].version for name in pins if name in bound})
+    chosen = ", ".join(f"{name} {version}" for name, version in story.packages.items())
+    story.headline = f"they go together on {result.target}: {chosen}"
+    for name in story.packages:
+        pin = pins[name]
+        for statement in matrix.speaking_of(Bare(name, Version(pin.version)), result.target):
+            said = [dependency for dependency in statement.needs if dependency.name in story.packages]
+            if said:
+                story.steps.append(
+                    f"{name} {pin.version} needs {', '.join(map(str, said))}, because {statement.because} "
+                    f"({statement.rule}, {statement.kind})."
+                )
+                story.sources.update((source, matrix.source(source)) for source in statement.sources)
+    catalogue = Catalogue()
+    for name in sorted(named & set(pins)):
+        newer = _newest(name, pins[name].version, catalogue)
+        if newer is None:
+            continue
+        other = solved([*texts, f"{name}=={newer}"])
+        if isinstance(other, Conflict):
+            told = _conflict(other)
+            story.steps.append(f"{name} {newer} is newer, and cannot be taken: {' '.join(told.steps)}")
+            story.sources.update(told.sources)
+    return story
+
+
+def _newest(name: str, version: str, catalogue: Any) -> str | None:
+    """The newest final release in the catalogue, if it is newer than this one."""
+    from packaging.version import Version
+
+    finals = [
+        release.version
+        for release in catalogue.releases(name) or []
+        if release.yanked is None and not Version(release.version).is_prerelease
+    ]
+    newest = max(finals, key=Version, default=version)
+    return newest if Version(newest) > Version(version) else None
+
+
+def _name(text: str) -> str:
+    from packaging.requirements import Requirement
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(Requirement(text).name)
+
+
+def _text(story: Story) -> str:
+    lines = [one_line(story.headline)]
+    lines += [f"  {number}. {step}" for number, step in enumerate(dict.fromkeys(story.steps), 1)]
+    if story.remedies:
+        lines += ["what would work", *(f"  - {remedy}" for remedy in story.remedies)]
+    if story.sources:
+        lines.append("sources")
+        lines += [f"  {source.kind} {source.date}: {source.address}" for source in story.sources.values()]
+    return "\n".join(lines) + "\n"
+
+
+def _row(story: Story) -> dict[str, Any]:
+    return {
+        "headline": story.headline,
+        "together": story.together,
+        "packages": [{"name": name, "version": version} for name, version in story.packages.items()],
+        "steps": list(dict.fromkeys(story.steps)),
+        "remedies": story.remedies,
+        "sources": [
+            {"id": source.id, "address": source.address, "kind": source.kind, "date": source.date}
+            for source in story.sources.values()
+        ],
+    }

@@ -1,0 +1,53 @@
+"""An audit as JSON, in the form that the documentation promises (docs/json.md)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from torchlock import __version__
+from torchlock.words import without_credentials
+
+if TYPE_CHECKING:
+    from torchlock.finding import FileReport, Finding, Remedy, Report
+
+
+def audit_json(report: Report) -> str:
+    """The report as one JSON object; keys keep their order, and what is not known is null."""
+    table = {
+        "torchlock": __version__,
+        "data": report.date,
+        "target": report.target,
+        "files": [_file(file) for file in report.files],
+    }
+    return json.dumps(table, indent=2, ensure_ascii=False) + "\n"
+
+
+def _file(file: FileReport) -> dict[str, Any]:
+    row: dict[str, Any] = {"path": file.path, "kind": file.kind, "status": file.status}
+    if file.error is not None:
+        row["error"] = without_credentials(file.error)
+    row["findings"] = [_finding(finding) for finding in file.findings]
+    return row
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity,
+        "message": without_credentials(finding.message),
+        "line": finding.place.line or None,
+        "column": finding.place.column or None,
+        "packages": [{"name": name, "version": version} for name, version in finding.packages],
+        "because": finding.because,
+        "sources": [
+            {"id": source.id, "address": source.address, "kind": source.kind, "date": source.date}
+            for source in finding.sources
+        ],
+        "remedy": None if finding.remedy is None else _remedy(finding.remedy),
+    }
+
+
+def _remedy(remedy: Remedy) -> dict[str, Any]:
+    changes = [{"line": change.line, "old": change.old, "new": change.new} for change in remedy.changes]
+    return {"summary": remedy.summary, "changes": changes}

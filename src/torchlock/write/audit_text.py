@@ -1,0 +1,109 @@
+"""An audit for reading: grouped by file, each finding with its line, its remedy and where it is known from."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.words import one_line, without_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from torchlock.finding import FileReport, Finding, Report
+
+# A line longer than this is cut around what is wrong in it.
+_WIDTH = 100
+
+
+def text(report: Report, paint: Callable[[str, str], str], *, verbose: bool = False) -> str:
+    """The whole report, with a line at its end that sums it up; notes are only shown if ``verbose``.
+
+    ``paint`` puts a style (``error``, ``warning``, ``note``, ``hint``, ``bold``) around a text.
+    """
+    parts = [_file(file, paint, verbose=verbose) for file in report.files]
+    return "\n".join([*(part for part in parts if part), summary(report, verbose=verbose)]) + "\n"
+
+
+def summary(report: Report, *, verbose: bool = False) -> str:
+    """``3 files: 2 errors, 1 warning; 2 notes (-v shows them)``."""
+    found = [finding.severity for file in report.files for finding in file.findings]
+    files = _counted(len(report.files), "file")
+    bad = [_counted(found.count(each), each) for each in ("error", "warning") if found.count(each)]
+    unreadable = sum(file.error is not None for file in report.files)
+    if unreadable:
+        bad.append(f"{unreadable} unreadable")
+    line = f"{files}: {', '.join(bad) if bad else 'nothing is wrong'}"
+    notes = found.count("note")
+    return f"{line}; {_counted(notes, 'note')}{'' if verbose else ' (-v shows them)'}" if notes else line
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _file(file: FileReport, paint: Callable[[str, str], str], *, verbose: bool) -> str:
+    name = _shown(file.path)
+    if file.error is not None:
+        return f"{paint('bold', name)}\n  {paint('error', 'unreadable')} {_shown(file.error)}\n"
+    findings = [finding for finding in file.findings if verbose or finding.severity != "note"]
+    if not findings:
+        return ""
+    lines = re.split(r"\r\n|\r|\n", file.text)
+    told: dict[str, None] = {}
+    parts = [line for finding in findings for line in (*_finding(file, finding, lines, paint, told), "")]
+    return "\n".join([paint("bold", name), *parts])
+
+
+def _finding(
+    file: FileReport,
+    finding: Finding,
+    lines: Sequence[str],
+    paint: Callable[[str, str], str],
+    told: dict[str, None],
+) -> Iterator[str]:
+    """One finding; what an earlier one of the file told (grounds, changes, sources) is not told again."""
+    place = ":".join(str(number) for number in (file.path, *finding.place) if number)
+    severity = paint(finding.severity, finding.severity)
+    yield f"  {_shown(place)}: {severity} {finding.rule} {_shown(finding.message)}"
+    if 0 < finding.place.line <= len(lines):
+        yield from _quoted(lines[finding.place.line - 1], finding.place.line, finding.place.column, paint)
+    if finding.because and finding.because not in told:
+        yield f"    because {_shown(finding.because)}"
+        told[finding.because] = None
+    if finding.remedy is not None:
+        yield f"    {paint('hint', 'remedy:')} {_shown(finding.remedy.summary)}"
+        for change in finding.remedy.changes:
+            if str(change) not in told:
+                if change.old is not None:
+                    yield f"      {change.line:>4} - {_cut(change.old)}"
+                yield f"      {change.line:>4} + {_cut(change.new)}"
+                told[str(change)] = None
+    new = [source.address for source in finding.sources if source.address not in told]
+    for address in dict.fromkeys(new):
+        yield f"    source: {_shown(address)}"
+        told[address] = None
+
+
+def _quoted(line: str, number: int, column: int, paint: Callable[[str, str], str]) -> Iterator[str]:
+    """The line, and a mark under what is meant: from the column to the end of that word."""
+    start = max(column - 1, 0)
+    left = max(0, start - _WIDTH // 2) if len(line) > _WIDTH else 0
+    head, tail = line[left:start].replace("\t", " "), line[start : left + _WIDTH]
+    head = _shown(head.lstrip() if not left else f"…{head}")
+    tail = _shown(tail.replace("\t", " ").rstrip())
+    yield f"    {number:>4} | {head}{tail}"
+    if column:
+        word = re.match(r"[^;#]*[^\s;#,\"']|", tail)
+        marks = "^" * max(len(word[0]) if word else 1, 1)
+        yield f"         | {' ' * len(head)}{paint('error', marks)}"
+
+
+def _cut(line: str) -> str:
+    shown = _shown(line.strip())
+    return shown if len(shown) <= _WIDTH + 20 else f"{shown[: _WIDTH + 20]}…"
+
+
+def _shown(words: str) -> str:
+    """Without credentials, and without anything that could speak to a terminal."""
+    return one_line(without_credentials(words.replace("\n", " ")))

@@ -1,0 +1,41 @@
+"""An audit as GitHub's workflow commands, which show it beside the lines of a pull request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.words import without_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.finding import FileReport, Report
+
+_COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
+
+
+def github(report: Report) -> str:
+    """One command a finding; an unreadable file is an error of its own."""
+    return "".join(f"{line}\n" for file in report.files for line in _file(file))
+
+
+def _file(file: FileReport) -> Iterator[str]:
+    if file.error is not None:
+        yield f"::error file={_property(file.path)},title=unreadable::{_data(file.error)}"
+    for finding in file.findings:
+        where = f"file={_property(file.path)}"
+        if finding.place.line:
+            where += f",line={finding.place.line}"
+        if finding.place.column:
+            where += f",col={finding.place.column}"
+        message = finding.message + (f"\n{finding.remedy.summary}" if finding.remedy else "")
+        yield f"::{_COMMANDS[finding.severity]} {where},title={_property(finding.rule)}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    """A message, escaped as GitHub's toolkit does it."""
+    return without_credentials(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
