@@ -1,0 +1,134 @@
+"""Reading a tree that nobody vouches for: regular files only, never more than asked for, never a hang."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Final, Literal, NamedTuple
+
+# A folder with more items than this is not listed to its end.
+LIMIT = 200_000
+
+Kind = Literal["folder", "file", "other"]
+_FLAGS: Final = (
+    os.O_RDONLY
+    | getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+    | getattr(os, "O_NOCTTY", 0)
+    | getattr(os, "O_BINARY", 0)
+)
+
+
+class Unreadable(NamedTuple):
+    """Something that could not be looked at, and why: the operating system's words, or ours."""
+
+    path: str
+    reason: str
+
+
+class NotRegular(OSError):
+    """A folder, pipe, socket or device stands where a file should; it was not opened."""
+
+
+def open_regular(path: str) -> int:
+    """A descriptor to read a regular file with; the caller closes it.
+
+    Raises:
+        NotRegular: it is something else.
+        OSError: it cannot be opened.
+    """
+    # Opening a device can already do something, hence the look before.
+    if not stat.S_ISREG(_stat(path).st_mode):
+        raise NotRegular(f"not a regular file: {path}")
+    descriptor = os.open(path, _FLAGS)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotRegular(f"not a regular file: {path}")
+    return descriptor
+
+
+def _stat(path: str) -> os.stat_result:
+    try:
+        return os.stat(path)
+    except ValueError as error:  # a zero byte in the name
+        raise FileNotFoundError(str(error)) from error
+
+
+def read(path: str, limit: int) -> bytes:
+    """The first ``limit`` bytes of a regular file.
+
+    Raises:
+        OSError: it cannot be opened or read, or is no regular file.
+    """
+    descriptor = open_regular(path)
+    try:
+        data = os.read(descriptor, limit)
+        while len(data) < limit and (more := os.read(descriptor, limit - len(data))):
+            data += more
+        return data
+    finally:
+        os.close(descriptor)
+
+
+def text(path: str, limit: int) -> str | None:
+    """The start of a file as text, in which no byte is an error; None if there is nothing to read."""
+    try:
+        return read(path, limit).decode("utf-8-sig", "replace")
+    except OSError:
+        return None
+
+
+def is_file(path: str) -> bool:
+    """Whether a regular file is there, or a link to one."""
+    try:
+        return stat.S_ISREG(_stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def is_folder(path: str) -> bool:
+    """Whether a folder is there, or a link to one."""
+    try:
+        return stat.S_ISDIR(_stat(path).st_mode)
+    except OSError:
+        return False
+
+
+class Tree:
+    """Folders listed at most once each, so that every reader of one check sees the same.
+
+    ``unreadable`` collects the folders that exist but could not be listed, or not to their end.
+    """
+
+    def __init__(self) -> None:
+        self.unreadable: list[Unreadable] = []
+        self._listed: dict[str, dict[str, Kind]] = {}
+
+    def names(self, folder: str) -> dict[str, Kind]:
+        """What a folder holds, links followed; nothing if it is not there."""
+        found = self._listed.get(folder)
+        if found is None:
+            found = self._listed[folder] = self._list(folder)
+        return found
+
+    def _list(self, folder: str) -> dict[str, Kind]:
+        found: dict[str, Kind] = {}
+        try:
+            with os.scandir(folder) as items:
+                for item in items:
+                    if len(found) == LIMIT:
+                        self.unreadable.append(Unreadable(folder, f"more than {LIMIT} items"))
+                        break
+                    found[item.name] = _kind(item)
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            pass
+        except OSError as error:
+            self.unreadable.append(Unreadable(folder, error.strerror or type(error).__name__))
+        return found
+
+
+def _kind(item: os.DirEntry[str]) -> Kind:
+    try:
+        return "folder" if item.is_dir() else "file" if item.is_file() else "other"
+    except OSError:  # a link into itself
+        return "other"
