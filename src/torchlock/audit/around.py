@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -75,7 +76,7 @@ def dependents(case: Case, scene: Scene) -> Iterator[Finding]:
         entry for entry in case.document.entries if entry.scope in ("", scene.scope) and not entry.constraint
     ]
     for entry in entries:
-        for statement in case.known.matrix.about(entry.name) if entry.specifier else ():
+        for statement in case.known.forbidding(entry.name) if entry.specifier else ():
             if statement.rule in _ELSEWHERE or not _speaks_of(statement, entry):
                 continue
             for forbidden in statement.forbids:
@@ -89,14 +90,15 @@ def _speaks_of(statement: Statement, entry: Entry) -> bool:
     label = entry.specifier.partition("+")[2]
     if statement.build and label and label[:2] != statement.build[:2]:
         return False
-    version = _pinned(entry)
+    version = _pinned(entry.specifier)
     return version is not None and specifier_set(statement.when.specifier).contains(version)
 
 
-def _pinned(entry: Entry) -> str | None:
-    """The one version that an entry allows, its label left out."""
+@lru_cache(maxsize=8192)
+def _pinned(specifier: str) -> str | None:
+    """The one version that a specifier set allows, its label left out."""
     try:
-        clauses = list(SpecifierSet(entry.specifier))
+        clauses = list(SpecifierSet(specifier))
     except InvalidSpecifier:
         return None
     if len(clauses) != 1 or clauses[0].operator not in ("==", "===") or clauses[0].version.endswith(".*"):
@@ -118,7 +120,7 @@ def _beside(
         newest = f"{forbidden.name} {package.texts[final.bit_length() - 1]}, which an installer takes"
         return demand, newest if (mask or 0) & ~bad else asked(demand)
     for entry in entries:
-        version = _pinned(entry) if entry.name == forbidden.name else None
+        version = _pinned(entry.specifier) if entry.name == forbidden.name else None
         if version is not None and specifier_set(forbidden.specifier).contains(version):
             return Demand(entry, None, exact=True), f"{entry.name} {version}"
     return None

@@ -33,6 +33,16 @@ class Knowledge:
     libraries: Mapping[str, str | None]
     """Host libraries of the target → their versions, None for one that is known to be missing."""
 
+    def forbidding(self, name: str) -> list[Statement]:
+        """The statements about a package that forbid something beside it."""
+        if name not in self._forbidding:
+            self._forbidding[name] = [statement for statement in self.matrix.about(name) if statement.forbids]
+        return self._forbidding[name]
+
+    @cached_property
+    def _forbidding(self) -> dict[str, list[Statement]]:
+        return {}
+
     @cached_property
     def builds(self) -> Builds:
         """Read only where a label or an index with labels is named."""

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 INCURABLE = frozenset({"TL108", "TL507", "TL509", "TL510"})
 # Releases of the same name that are another library.
 _UNLIKE = {"torchtext": "<0.7"}
-# So many lines are looked at, so many answers tried for one set of them, and so many in all.
-_LINES, _TRIALS_EACH, _TRIALS = 6, 16, 160
+# So many lines are looked at; so many answers tried for one set of them, for one cure, for one document.
+_LINES, _TRIALS_EACH, _TRIALS, _TRIALS_IN_ALL = 6, 16, 160, 240
 
 
 class Curer:
@@ -41,6 +41,11 @@ class Curer:
     def __init__(self, known: Knowledge, judge: Callable[[Document], list[Finding]]) -> None:
         self._known = known
         self._judge = judge
+        self._left = _TRIALS_IN_ALL
+
+    def begin(self) -> None:
+        """Start on a document: so many trials are made for all of its cures together."""
+        self._left = _TRIALS_IN_ALL
 
     def cure(self, document: Document, wanted: Callable[[Finding], bool]) -> dict[int, str] | None:
         """The smallest changes after which nothing wanted is found, and nothing worse than before.
@@ -57,8 +62,9 @@ class Curer:
             subset = tuple(unit[0] for unit in units)
             for specifiers in islice(self._assignments(document, subset, pin), _TRIALS_EACH):
                 trials += 1
-                if trials > _TRIALS:
+                if trials > _TRIALS or not self._left:
                     return None
+                self._left -= 1
                 changes = {index: new for unit, new in zip(units, specifiers, strict=True) for index in unit}
                 left = self._judge(_changed(document, changes))
                 if not any(map(wanted, left)) and _weighed(left) < before:

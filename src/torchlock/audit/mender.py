@@ -26,15 +26,18 @@ class Mender:
 
     def add_remedies(self, document: Document, findings: list[Finding]) -> None:
         """Give each finding that has none the part of the file's cure that is about it, else one of its own."""
+        self._curer.begin()
         bare = self._bare(document)
+        together: dict[int, str] | None = {}
         for severity, with_worse in (("error", {"error"}), ("warning", {"error", "warning"})):
             mine = [finding for finding in findings if finding.severity == severity and _curable(finding)]
             if not mine:
                 continue
-            together = self._cure(bare, frozenset(with_worse))
+            # What could not be cured alone cannot be cured with more.
+            together = None if together is None else self._cure(bare, frozenset(with_worse))
             for finding in mine:
                 changes = together
-                if changes is None and len(mine) > 1:
+                if changes is None:
                     changes = self._cure_one(bare, finding)
                 if changes:
                     finding.remedy = remedy_of(bare, self._part(finding, bare, changes))
@@ -51,6 +54,7 @@ class Mender:
         edits = [edit for problem in document.problems if problem.severity in severities for edit in problem.edits]
         if edits:
             return apply(document.text, edits)
+        self._curer.begin()
         bare = self._bare(document)
         changes = self._cure(bare, severities)
         if changes is None and "error" in severities:
