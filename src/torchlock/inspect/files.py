@@ -70,10 +70,13 @@ def read(path: str, limit: int) -> bytes:
         os.close(descriptor)
 
 
-def text(path: str, limit: int) -> str | None:
-    """The start of a file as text, in which no byte is an error; None if there is nothing to read."""
+def text(path: str, limit: int, errors: str = "replace") -> str | None:
+    """The start of a file as text, in which no byte is an error; None if there is nothing to read.
+
+    ``errors="surrogateescape"`` keeps what is not UTF-8 as file names have it.
+    """
     try:
-        return read(path, limit).decode("utf-8-sig", "replace")
+        return read(path, limit).decode("utf-8-sig", errors)
     except OSError:
         return None
 

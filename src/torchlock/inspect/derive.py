@@ -1,0 +1,245 @@
+"""The Python of a tree that cannot be asked (another machine's, an unpacked image): told from what lies in it."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.inspect import files
+from torchlock.inspect.interpreter import Interpreter
+from torchlock.inspect.machine import HEAD, machine_of, suffix_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from torchlock.inspect.files import Tree
+
+_SMALL = 64 << 10
+# How many wheels, libraries and folders are asked before the tree is said to be silent.
+_ASKED = 300
+_SITES = ("site-packages", "dist-packages")
+_PACKAGES = ("torch", "torchaudio", "torchcodec", "torchvision", "numpy")
+_LIBRARIES = (".so", ".dylib", ".pyd", ".dll")
+
+
+def find_sites(path: str, tree: Tree) -> list[str]:
+    """The site-packages folders that a path means: itself, or those of the environment or image it holds.
+
+    Where there are several Pythons, the one that has torch is meant, else the first.
+    """
+    path = os.path.abspath(path)
+    if os.path.basename(path) in _SITES or _is_site(tree.names(path)):
+        return [path]
+    found = [sites for prefix in _prefixes(path, tree) if (sites := list(_sites_of(prefix, tree)))]
+    for sites in found:
+        with_torch = next((site for site in sites if "torch" in tree.names(site)), None)
+        if with_torch is not None:
+            return _same_version(with_torch, sites)
+    return _same_version(found[0][0], found[0]) if found else [path]
+
+
+def _same_version(chosen: str, sites: list[str]) -> list[str]:
+    """Those that the Python of the chosen one searches, each folder once: ``lib64`` is often a link."""
+    version = _version_of_folder(chosen)
+    alike = [site for site in sites if _version_of_folder(site) in (version, "")]
+    return list({os.path.realpath(site): site for site in reversed(alike)}.values())[::-1]
+
+
+def _is_site(names: Iterable[str]) -> bool:
+    return any(name.endswith((".dist-info", ".egg-info")) or name in _PACKAGES for name in names)
+
+
+def _prefixes(path: str, tree: Tree) -> Iterator[str]:
+    """The folder itself, then where projects and images keep their environments."""
+    yield path
+    for name in ("venv", ".venv", "python_embeded", "python_embedded"):
+        if tree.names(path).get(name) == "folder":
+            yield os.path.join(path, name)
+    for name in ("opt/venv", "opt/conda", "usr/local", "usr"):
+        yield os.path.join(path, *name.split("/"))
+
+
+def _sites_of(prefix: str, tree: Tree) -> Iterator[str]:
+    for folder in ("local/lib", "lib", "lib64", "Lib"):
+        place = os.path.join(prefix, *folder.split("/"))
+        names = tree.names(place)
+        for name in sorted(names, key=_by_number, reverse=True):
+            if name in _SITES:
+                yield os.path.join(place, name)
+            elif re.fullmatch(r"(?:python|pypy)\d(?:\.\d+)?t?", name):
+                inside = tree.names(os.path.join(place, name))
+                yield from (os.path.join(place, name, site) for site in _SITES if inside.get(site) == "folder")
+
+
+def _by_number(name: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d{1,9}", name)]
+
+
+def derive(site: str, tree: Tree) -> Interpreter:
+    """An interpreter as far as the tree around ``site`` tells it; nothing is run."""
+    prefix = prefix_of(site)
+    settings = settings_of(prefix, tree) if prefix else {}
+    version, because = _version(site, prefix, settings, tree)
+    tags = list(_tags(site, tree))
+    if not version:
+        version, because = _version_by_files(site, tags, tree)
+    platform, because_platform = _platform(site, tags, tree)
+    implementation, threads = _implementation(site, tags, settings)
+    return Interpreter(
+        version=version,
+        implementation=implementation,
+        abiflags="t" if threads else "",
+        platform=platform,
+        bits=32 if platform.endswith(("-i686", "-armv7l", "win32")) else 64,
+        libc="musl" if any("musllinux" in tag for tag in tags) else "",
+        prefix=prefix,
+        base_prefix=settings.get("home", ""),
+        own_sites=(site,) if "home" in settings else (),
+        base_sites=() if "home" in settings else (site,),
+        virtual="home" in settings,
+        system_site=settings.get("include-system-site-packages", "true").lower() == "true",
+        evidence=tuple(filter(None, (because, because_platform))),
+    )
+
+
+def prefix_of(site: str) -> str:
+    """The installation that a folder of packages belongs to; empty for a bare folder."""
+    parts = os.path.abspath(site).split(os.sep)
+    if parts[-1] not in _SITES:
+        return ""
+    if parts[-2:-1] == ["Lib"]:
+        return os.sep.join(parts[:-2])
+    if re.fullmatch(r"(?:python|pypy)\d(?:\.\d+)?t?", parts[-2]) and parts[-3:-2] in (["lib"], ["lib64"]):
+        kept = parts[:-3]
+        return (
+            os.sep.join(kept[:-1] if kept[-1:] == ["local"] and parts[-1] == "dist-packages" else kept) or os.sep
+        )
+    return ""
+
+
+def settings_of(prefix: str, tree: Tree) -> dict[str, str]:
+    """``pyvenv.cfg`` of a virtual environment, keys in lower case; empty where there is none."""
+    if "pyvenv.cfg" not in tree.names(prefix):
+        return {}
+    content = files.text(os.path.join(prefix, "pyvenv.cfg"), _SMALL) or ""
+    pairs = (line.partition("=") for line in content.splitlines())
+    return {"home": "", **{key.strip().lower(): value.strip() for key, separator, value in pairs if separator}}
+
+
+def _version(site: str, prefix: str, settings: dict[str, str], tree: Tree) -> tuple[str, str]:
+    """The version with its patch level where something tells it, and what that was."""
+    for key in ("version", "version_info"):
+        match = re.match(r"(\d\.\d+)(?:\.\d+)?", settings.get(key, ""))
+        if match:
+            return match[0], f"{prefix}{os.sep}pyvenv.cfg says {match[0]}"
+    for name in tree.names(os.path.join(prefix, "conda-meta")) if prefix else ():
+        match = re.match(r"python-(\d\.\d+\.\d+)\D.*\.json$", name)
+        if match:
+            return match[1], f"conda-meta{os.sep}{name}"
+    by_folder = _version_of_folder(site)
+    if by_folder:
+        return by_folder, f"the folder is {site}"
+    for name in tree.names(prefix) if prefix else ():
+        match = re.fullmatch(r"python(\d)(\d\d?)t?\.(?:dll|zip|_pth|\d+\._pth)|python(\d\d?)\._pth", name.lower())
+        if match and match[1]:
+            return f"{match[1]}.{match[2]}", f"{prefix} holds {name}"
+    return "", ""
+
+
+def _version_of_folder(site: str) -> str:
+    match = re.search(r"[/\\](?:python|pypy)(\d\.\d+)t?[/\\][^/\\]+$", site)
+    return match[1] if match else ""
+
+
+def _version_by_files(site: str, tags: list[str], tree: Tree) -> tuple[str, str]:
+    """By the wheels' tags, of which those of the stable ABI name an older Python, else by extension modules."""
+    exact = {
+        (int(match[1]), int(match[2]))
+        for tag in tags
+        if (match := re.match(r"(?:cp|pp)(\d)(\d+)-(?!abi3|none)", tag))
+    }
+    if exact:
+        major, minor = max(exact)
+        return f"{major}.{minor}", f"wheels here are for cp{major}{minor}"
+    for name, path in _extensions(site, tree):
+        suffix = suffix_of(name)
+        if suffix and suffix.python:
+            return suffix.python, path
+    return "", ""
+
+
+def _tags(site: str, tree: Tree) -> Iterator[str]:
+    """``cp311-cp311-manylinux_2_28_x86_64``, one at a time, of the wheels that were installed here."""
+    folders = [name for name in tree.names(site) if name.endswith(".dist-info")]
+    # Those of the stack first: they are what everything depends on, and never tagged "any".
+    folders.sort(key=lambda name: (not name.startswith(_PACKAGES), name))
+    for name in folders[:_ASKED]:
+        content = files.text(os.path.join(site, name, "WHEEL"), _SMALL) or ""
+        yield from re.findall(r"^Tag: *(\S+)", content, re.MULTILINE)
+
+
+def _platform(site: str, tags: list[str], tree: Tree) -> tuple[str, str]:
+    for tag in tags:
+        found = _platform_of_tag(tag.rpartition("-")[2])
+        if found:
+            return found, f"wheels here are for {tag.rpartition('-')[2]}"
+    for name, path in _extensions(site, tree):
+        suffix = suffix_of(name)
+        if suffix and suffix.platform not in ("", "darwin"):
+            return suffix.platform, path
+        found = _platform_of_library(path)
+        if found:
+            return found, path
+    return "", ""
+
+
+def _platform_of_tag(tag: str) -> str:
+    """As ``sysconfig`` spells it; empty for ``any``, and for macOS wheels that hold both machines."""
+    match = re.fullmatch(r"(?:manylinux\w*?|musllinux\w*?|linux)_(x86_64|aarch64|i686|armv7l|ppc64le|s390x)", tag)
+    if match:
+        return f"linux-{match[1]}"
+    match = re.fullmatch(r"macosx_(\d+)_(\d+)_(arm64|x86_64)", tag)
+    if match:
+        return f"macosx-{match[1]}.{match[2]}-{match[3]}"
+    return tag.replace("_", "-") if tag in ("win_amd64", "win_arm64", "win32") else ""
+
+
+def _platform_of_library(path: str) -> str:
+    try:
+        found = machine_of(files.read(path, HEAD))
+    except OSError:
+        return ""
+    if found is None or len(found.machines) > 1:
+        return ""
+    machine = found.machines[0]
+    if found.system == "macos":
+        return f"macosx-11.0-{machine}"
+    if found.system == "windows":
+        return machine if machine == "win32" else f"win-{machine}"
+    return f"linux-{machine}"
+
+
+def _extensions(site: str, tree: Tree) -> Iterator[tuple[str, str]]:
+    """Libraries of the packages here, those of the stack first: name and path."""
+    names = tree.names(site)
+    folders = [name for name in _PACKAGES if name in names]
+    folders += [name for name, kind in names.items() if kind == "folder" and name not in _PACKAGES]
+    for folder in ["", *folders[:_ASKED]]:
+        place = os.path.join(site, folder) if folder else site
+        for name in tree.names(place):
+            if name.endswith(_LIBRARIES):
+                yield name, os.path.join(place, name)
+        if folder in _PACKAGES and tree.names(place).get("lib") == "folder":
+            inside = os.path.join(place, "lib")
+            yield from (
+                (name, os.path.join(inside, name)) for name in tree.names(inside) if name.endswith(_LIBRARIES)
+            )
+
+
+def _implementation(site: str, tags: list[str], settings: dict[str, str]) -> tuple[str, bool]:
+    """Which Python, and whether a free-threaded one."""
+    pypy = "/pypy" in site or any(tag.startswith("pp") for tag in tags)
+    implementation = settings.get("implementation", "pypy" if pypy else "cpython").lower()
+    threads = re.search(r"[/\\]python\d\.\d+t[/\\]", site) is not None
+    return implementation, threads or any(re.match(r"cp\d+-cp\d+t-", tag) for tag in tags)

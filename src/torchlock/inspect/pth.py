@@ -1,0 +1,126 @@
+"""Path configuration files (``.pth``), read as ``site`` reads them, but for their code: it is never run.
+
+The format is that of the standard library's ``site`` module; editable installs are those of PEP 660.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.inspect import files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.inspect.files import Tree
+
+_LIMIT = 1 << 20
+
+
+class PthLine(NamedTuple):
+    """One line that ``site`` acts on. ``folder`` is what it adds to the path; empty for code (``import …``).
+
+    Code that plainly adds a folder is given once for itself and once more for each such folder;
+    ``is_site`` says that the ``.pth`` files of that folder count too.
+    """
+
+    path: str
+    line: int
+    text: str
+    folder: str = ""
+    is_site: bool = False
+
+
+class Editable(NamedTuple):
+    """A module that an import hook finds outside the path: an editable install.
+
+    ``target`` is the package's folder or the module's file. ``first`` says that the hook is asked before
+    the path. ``path`` is the file that says so.
+    """
+
+    module: str
+    target: str
+    path: str
+    first: bool = False
+
+
+def lines_of(site: str, tree: Tree) -> Iterator[PthLine]:
+    """Every line of the ``.pth`` files of a site folder that counts, in the order in which ``site`` takes them."""
+    names = tree.names(site)
+    # Hidden ones are passed over since 3.12.4 and 3.11.10; no tool makes them.
+    for name in sorted(name for name in names if name.endswith(".pth") and not name.startswith(".")):
+        path = os.path.join(site, name)
+        content = files.text(path, _LIMIT, "surrogateescape") or ""
+        for number, line in enumerate(re.split(r"\r\n|\r|\n", content), 1):
+            if line.startswith("#") or not line.strip() or "\0" in line:
+                continue
+            if line.startswith(("import ", "import\t")):
+                yield PthLine(path, number, line)
+                yield from _added_by_code(path, number, line)
+            else:
+                yield PthLine(path, number, line, os.path.abspath(os.path.join(site, line.rstrip())))
+
+
+_ADDED = re.compile(
+    r"(addsitedir|sys\.path\.append|sys\.path\.insert)\(\s*(?:\d+\s*,\s*)?r?(['\"])([^'\"\\]{1,4096})\2\s*\)"
+)
+
+
+def _added_by_code(path: str, number: int, line: str) -> Iterator[PthLine]:
+    """The folders that a line of code adds by their plain names."""
+    for match in _ADDED.finditer(line):
+        yield PthLine(path, number, line, os.path.abspath(match[3]), match[1] == "addsitedir")
+
+
+def editables_of(site: str, lines: list[PthLine], tree: Tree) -> Iterator[Editable]:
+    """The modules that hooks named by lines of code map: those of setuptools, hatch, scikit-build and meson."""
+    seen = set()
+    for line in lines:
+        for module in re.findall(r"\b(__editable__\w+|_\w*editable\w*)", line.text) if not line.folder else ():
+            if module not in seen and f"{module}.py" in tree.names(site):
+                seen.add(module)
+                yield from _mapped(os.path.join(site, f"{module}.py"))
+
+
+def _mapped(path: str) -> Iterator[Editable]:
+    """What the text of a hook maps, as far as it is literal."""
+    content = files.text(path, _LIMIT) or ""
+    try:
+        body = ast.parse(content)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    for node in ast.walk(body):
+        if isinstance(node, (ast.Assign, ast.AnnAssign)) and isinstance(node.value, ast.Dict):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(target, ast.Name) and target.id == "MAPPING" for target in targets):
+                yield from _pairs(path, node.value, first=False)
+        elif isinstance(node, ast.Call):
+            yield from _called(path, node)
+
+
+def _called(path: str, call: ast.Call) -> Iterator[Editable]:
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    texts = [arg.value if isinstance(arg, ast.Constant) else None for arg in call.args]
+    if name == "map_module" and len(texts) == 2 and isinstance(texts[0], str) and isinstance(texts[1], str):
+        yield Editable(texts[0], _without_init(texts[1]), path)
+    elif name == "install" and call.args:
+        if isinstance(call.args[0], ast.Dict):  # scikit-build-core
+            yield from _pairs(path, call.args[0], first=True)
+        elif isinstance(call.args[0], ast.Set) and len(texts) > 1 and isinstance(texts[1], str):  # meson-python
+            for item in call.args[0].elts:
+                if isinstance(item, ast.Constant) and isinstance(item.value, str):
+                    yield Editable(item.value, texts[1], path, first=True)
+
+
+def _pairs(path: str, mapping: ast.Dict, first: bool) -> Iterator[Editable]:
+    for key, value in zip(mapping.keys, mapping.values, strict=True):
+        texts = [node.value for node in (key, value) if isinstance(node, ast.Constant)]
+        if len(texts) == 2 and isinstance(texts[0], str) and isinstance(texts[1], str):
+            yield Editable(texts[0], _without_init(texts[1]), path, first)
+
+
+def _without_init(target: str) -> str:
+    return re.sub(r"[/\\]__init__\.py$", "", target)
