@@ -155,6 +155,12 @@ def test_every_dialect_that_people_write(tmp_path: Path, name: str, before: str,
     assert fix(tmp_path, before, name=name) == after
 
 
+def test_a_shell_gets_its_quotes(tmp_path: Path) -> None:
+    before = "pip install torch==2.2.2 numpy 'torchaudio'\n"
+    after = "pip install torch==2.2.2 \"numpy<2\" 'torchaudio<2.3'\n"
+    assert fix(tmp_path, before, "error", "warning", name="install.sh") == after
+
+
 def test_locks_are_not_edited(tmp_path: Path) -> None:
     lock = 'version = 1\nrequires-python = ">=3.10"\n'
     for package, version in (("torch", "2.7.1"), ("torchaudio", "2.5.1")):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from torchlock.audit.demands import Demand, demand_of
+from torchlock.audit.demands import Demand, demand_of, effective
 from torchlock.audit.wording import asked
 from torchlock.finding import Remedy
 from torchlock.matrix import specifier_set
@@ -72,9 +72,8 @@ def backends(case: Case, scene: Scene) -> Iterator[Finding]:
 
 def dependents(case: Case, scene: Scene) -> Iterator[Finding]:
     """Pinned packages beside a release that took away what they call (the statements that forbid something)."""
-    entries = [
-        entry for entry in case.document.entries if entry.scope in ("", scene.scope) and not entry.constraint
-    ]
+    named = effective(case.document.entries)
+    entries = [entry for entry in named if entry.scope in ("", scene.scope) and not entry.constraint]
     for entry in entries:
         for statement in case.known.forbidding(entry.name) if entry.specifier else ():
             if statement.rule in _ELSEWHERE or not _speaks_of(statement, entry):

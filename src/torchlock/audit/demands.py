@@ -148,6 +148,15 @@ class Scene:
         return {demand.entry.step for name in names for demand in self.demands.get(name, ())}
 
 
+def effective(entries: Sequence[Entry]) -> list[Entry]:
+    """Without what a later command of the same script installs anew."""
+    last: dict[tuple[str, str], int] = {}
+    for entry in entries:
+        key = entry.name, entry.scope
+        last[key] = max(last.get(key, 0), entry.step)
+    return [entry for entry in entries if entry.constraint or entry.step == last[entry.name, entry.scope]]
+
+
 def scenes_of(document: Document, stack: Stack, cells: int) -> list[Scene]:
     """The sets of entries that a document installs together, each with the cells where it is that set.
 

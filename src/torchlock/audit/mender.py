@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.audit.cure import INCURABLE, Curer
+from torchlock.audit.demands import effective
 from torchlock.audit.edits import apply
 from torchlock.audit.remedies import fixed, relevant, remedy_of
 
@@ -64,7 +65,7 @@ class Mender:
     def _bare(self, document: Document) -> Document:
         """The document without what no rule speaks of, nor what no new version mends."""
         names, about = self._known.stack.packages, self._known.matrix.about
-        entries = [entry for entry in document.entries if entry.name in names or about(entry.name)]
+        entries = [entry for entry in effective(document.entries) if entry.name in names or about(entry.name)]
         return replace(document, entries=entries, problems=[])
 
     def _cure(self, document: Document, severities: frozenset[str]) -> dict[int, str] | None:

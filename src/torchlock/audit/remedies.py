@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.audit.edits import apply, changes_of
 from torchlock.audit.wording import listed
-from torchlock.document import Edit
+from torchlock.document import Edit, Span
 from torchlock.finding import Remedy
 from torchlock.words import spelled
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from torchlock.document import Document, Entry
     from torchlock.finding import Finding
 
+# Kinds of documents whose words a shell reads first.
+_SHELLS = ("dockerfile", "shell")
+
 
 def remedy_of(document: Document, changes: Mapping[int, str]) -> Remedy:
     """What the changes of a cure come to, in words, in lines and in the file's text."""
@@ -24,20 +27,29 @@ def remedy_of(document: Document, changes: Mapping[int, str]) -> Remedy:
     steps = dict.fromkeys(_step(entries[index], new) for index, new in changes.items())
     summary = f"Write {listed(list(steps))}"
     edits = edits_of(document, changes)
-    if len(edits) < len(changes):
+    if any(entries[index].version is None for index in changes):
         return Remedy(f"{summary} in the input of this file, and have it made again.")
     return Remedy(f"{summary}.", changes_of(document, edits), edits)
 
 
 def edits_of(document: Document, changes: Mapping[int, str]) -> tuple[Edit, ...]:
     """The edits that put new specifiers in their places; entries that no edit can help are left out."""
-    edits = []
+    edits: list[Edit] = []
     for index, new in changes.items():
         span = document.entries[index].version
-        if span is not None:
-            written = document.text[span.start : span.end]
-            edits.append(Edit(span, rewritten(written, new, document.entries[index].style)))
+        if span is None:
+            continue
+        written = rewritten(document.text[span.start : span.end], new, document.entries[index].style)
+        edits += _quoted(document.text, span, written) if document.kind in _SHELLS else [Edit(span, written)]
     return tuple(edits)
+
+
+def _quoted(text: str, span: Span, written: str) -> list[Edit]:
+    """In a shell a range needs quotes around its whole word, else it names a file."""
+    start = max(text.rfind(blank, 0, span.start) for blank in " \t\n\r") + 1
+    if not re.search(r"[<>!*;]", written) or re.search(r"[\"']", text[start : span.start]):
+        return [Edit(span, written)]
+    return [Edit(Span(start, start), '"'), Edit(span, f'{written}"')]
 
 
 def relevant(finding: Finding, document: Document, changes: Mapping[int, str]) -> dict[int, str]:

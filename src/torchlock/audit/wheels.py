@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from torchlock.stack import Stack
 
 
+# Here only for their wheels.
+_BY_THEMSELVES = ("numpy", "soundfile")
+
+
 def unavailable(case: Case, scene: Scene) -> Iterator[Finding]:
     """Demands that nothing satisfies on the targets judged, though there are releases that would elsewhere."""
-    names = [name for name in (*strict(scene), "soundfile") if scene.releases(name)]
+    names = [name for name in (*strict(scene), *_BY_THEMSELVES) if scene.releases(name)]
     # Another index may have it for more targets.
     names = [name for name in names if name in scene.names() and not _elsewhere(case, scene, name)]
     if not names or guilty(case.stack, {name: scene.releases(name) or 0 for name in strict(scene)}):
@@ -51,7 +55,7 @@ def _reachable(stack: Stack, domains: tuple[tuple[str, int], ...], cells: int) -
     found = 0
     for cell in bits(cells):
         here = {name: mask & stack.packages[name].on(1 << cell) for name, mask in domains}
-        if all(here.values()) and not guilty(stack, {n: m for n, m in here.items() if n != "soundfile"}):
+        if all(here.values()) and not guilty(stack, {n: m for n, m in here.items() if n not in _BY_THEMSELVES}):
             found |= 1 << cell
     return found
 
