@@ -41,8 +41,10 @@ def find_sites(path: str, tree: Tree) -> list[str]:
 
 def _same_version(chosen: str, sites: list[str]) -> list[str]:
     """Those that the Python of the chosen one searches, each folder once: ``lib64`` is often a link."""
-    version = _version_of_folder(chosen)
-    alike = [site for site in sites if _version_of_folder(site) in (version, "")]
+    version, name = _version_of_folder(chosen), os.path.basename(chosen)
+    alike = [
+        site for site in sites if _version_of_folder(site) in (version, "") and os.path.basename(site) == name
+    ]
     return list({os.path.realpath(site): site for site in reversed(alike)}.values())[::-1]
 
 
@@ -52,11 +54,13 @@ def _is_site(names: Iterable[str]) -> bool:
 
 def _prefixes(path: str, tree: Tree) -> Iterator[str]:
     """The folder itself, then where projects and images keep their environments."""
-    yield path
+    names = tree.names(path)
+    if "usr" not in names:  # else its lib is a link into usr
+        yield path
     for name in ("venv", ".venv", "python_embeded", "python_embedded"):
-        if tree.names(path).get(name) == "folder":
+        if names.get(name) == "folder":
             yield os.path.join(path, name)
-    for name in ("opt/venv", "opt/conda", "usr/local", "usr"):
+    for name in ("opt/venv", "opt/conda", "usr"):
         yield os.path.join(path, *name.split("/"))
 
 

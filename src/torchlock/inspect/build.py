@@ -1,0 +1,77 @@
+"""What a package says of its own build: ``version.py`` and its kin, read as text and never run."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.inspect import files
+
+if TYPE_CHECKING:
+    from torchlock.inspect.files import Tree
+
+_LIMIT = 256 << 10
+# Where a version is written, the likeliest first.
+_FILES = ("version.py", "_version.py", "__version__.py", "__init__.py")
+_ASSIGNED = re.compile(
+    r"""^(?:__)?(version|cuda|hip|rocm|xpu|git_version|debug)(?:__)?  # what
+    [ \t]*(?::[^=\n]{0,80})?=[ \t]*                                   # annotated or not
+    (?:(None|True|False)|[rubRUB]{0,2}(['"])([^'"\n\\]{0,200})\3)     # a literal
+    [ \t]*(?:\#.*)?\r?$""",
+    re.MULTILINE | re.VERBOSE,
+)
+
+
+class Build(NamedTuple):
+    """``cuda`` (``13.0``), ``hip`` and ``xpu`` are None where the file does not say, "" where it says None.
+
+    ``path`` is the file that was read.
+    """
+
+    path: str
+    version: str = ""
+    cuda: str | None = None
+    hip: str | None = None
+    xpu: str | None = None
+    git_version: str = ""
+    debug: bool = False
+
+    @property
+    def label(self) -> str:
+        """The local version: ``cu130`` of ``2.11.0+cu130``."""
+        return self.version.partition("+")[2]
+
+
+def read_build(path: str, tree: Tree) -> Build | None:
+    """The build of a package (its folder) or a single module (its file); None if no file tells a version."""
+    if path.endswith(".py"):
+        return parse_build(path)
+    names = tree.names(path)
+    for name in _FILES:
+        if names.get(name) == "file":
+            build = parse_build(os.path.join(path, name))
+            if build is not None:
+                return build
+    return None
+
+
+def parse_build(path: str) -> Build | None:
+    """The literal assignments at the left margin of a file; None if the version is not among them."""
+    content = files.text(path, _LIMIT) or ""
+    found: dict[str, str] = {}
+    for name, constant, _, value in _ASSIGNED.findall(content):
+        written = "" if constant == "None" else constant or value
+        # __version__ goes before version, the first before what a later branch says.
+        found.setdefault(name, written)
+    if not found.get("version"):
+        return None
+    return Build(
+        path,
+        found["version"],
+        found.get("cuda"),
+        found.get("hip") or found.get("rocm", found.get("hip")),
+        found.get("xpu"),
+        found.get("git_version", ""),
+        found.get("debug") == "True",
+    )

@@ -1,0 +1,278 @@
+"""The distributions that are installed, by their own records; and what installers left behind.
+
+The folders are those of PEP 376 and the specification of recorded projects: ``*.dist-info``, and the older
+``*.egg-info`` and eggs.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from torchlock.inspect import files
+from torchlock.inspect.metadata import Metadata, parse_headers, read_egg_requires, read_metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from torchlock.inspect.environment import Environment, PathEntry
+    from torchlock.inspect.files import Tree
+
+_SMALL = 64 << 10
+
+
+class Source(NamedTuple):
+    """``direct_url.json`` (PEP 610): where a distribution came from, if from no index; without credentials."""
+
+    url: str
+    editable: bool = False
+    commit: str = ""
+    hash: str = ""
+
+
+class Distribution(NamedTuple):
+    """One installed distribution.
+
+    ``name`` is normalised, ``written`` as the metadata has it; where that cannot be read both come from the
+    folder's name. ``kind`` is ``dist-info``, ``egg-info``, ``egg`` or ``egg-link``. ``path`` is its record,
+    ``entry`` the item of the path that it lies in. ``tags`` are those of its wheel. ``has_record``: a RECORD
+    or installed-files.txt is there. ``claimed`` is the version in the folder's name.
+    """
+
+    name: str
+    version: str
+    kind: str
+    path: str
+    entry: PathEntry
+    metadata: Metadata
+    written: str = ""
+    claimed: str = ""
+    tags: tuple[str, ...] = ()
+    installer: str = ""
+    source: Source | None = None
+    requested: bool = False
+    has_record: bool = False
+
+    @property
+    def label(self) -> str:
+        """The local version: ``cpu`` of ``2.13.0+cpu``."""
+        return self.version.partition("+")[2]
+
+
+class Leftover(NamedTuple):
+    """Something named ``~orch``: what pip had moved aside when it was interrupted. ``meant`` is a guess."""
+
+    path: str
+    meant: str = ""
+
+
+class Duplicate(NamedTuple):
+    """Distributions of one name, in the order of the path.
+
+    ``wins`` is the one that ``importlib.metadata`` finds; None where two lie in one folder, of which it
+    takes either.
+    """
+
+    name: str
+    distributions: tuple[Distribution, ...]
+    wins: Distribution | None
+
+
+class CondaTwin(NamedTuple):
+    """A project that conda has a record of, and pip has one of its own: pip's files lie over conda's."""
+
+    name: str
+    record: str
+    conda_version: str
+    distribution: Distribution
+
+
+class Installed(NamedTuple):
+    """All distributions in the order of the path, by name within a folder; what is wrong with them beside."""
+
+    distributions: tuple[Distribution, ...]
+    leftovers: tuple[Leftover, ...] = ()
+    duplicates: tuple[Duplicate, ...] = ()
+    twins: tuple[CondaTwin, ...] = ()
+
+    def get(self, name: str) -> Distribution | None:
+        """The distribution of a (normalised) name that counts: the first on the path."""
+        return next((distribution for distribution in self.distributions if distribution.name == name), None)
+
+
+def installed(environment: Environment) -> Installed:
+    """Read the records in every folder of the path but the standard library's."""
+    tree = environment.tree
+    found: list[Distribution] = []
+    leftovers: list[Leftover] = []
+    for entry in environment.path:
+        if entry.state == "folder" and entry.kind != "stdlib":
+            found += distributions_in(entry, tree)
+            if entry.is_site:
+                names = tree.names(entry.path)
+                leftovers += (
+                    Leftover(os.path.join(entry.path, name), _meant(name, names))
+                    for name in sorted(names)
+                    if name.startswith("~")
+                )
+    distributions = tuple(found)
+    return Installed(
+        distributions, tuple(leftovers), _duplicates(distributions), _twins(environment, distributions)
+    )
+
+
+def distributions_in(entry: PathEntry, tree: Tree) -> Iterator[Distribution]:
+    """The distributions whose records lie in one folder."""
+    for name, kind in sorted(tree.names(entry.path).items()):
+        lower = name.lower()
+        if name.startswith("~"):
+            continue
+        if lower.endswith(".dist-info") and kind == "folder":
+            yield _dist_info(entry, name, tree)
+        elif lower.endswith((".egg-info", ".egg", ".egg-link")):
+            yield from _egg(entry, name, kind, tree)
+
+
+def normalise(name: str) -> str:
+    """The name as indexes have it (PEP 503); whatever else it holds is left alone."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _dist_info(entry: PathEntry, name: str, tree: Tree) -> Distribution:
+    path = os.path.join(entry.path, name)
+    names = tree.names(path)
+    metadata = read_metadata(os.path.join(path, "METADATA"))
+    project, _, claimed = name[: -len(".dist-info")].rpartition("-")
+    written = metadata.name or project or claimed
+    return Distribution(
+        normalise(written),
+        metadata.version or (claimed if project else ""),
+        "dist-info",
+        path,
+        entry,
+        metadata,
+        written,
+        claimed if project else "",
+        _tags(path) if "WHEEL" in names else (),
+        (files.text(os.path.join(path, "INSTALLER"), 200) or "").strip() if "INSTALLER" in names else "",
+        _source(path) if "direct_url.json" in names else None,
+        "REQUESTED" in names,
+        "RECORD" in names,
+    )
+
+
+def _tags(path: str) -> tuple[str, ...]:
+    return tuple(parse_headers(files.text(os.path.join(path, "WHEEL"), _SMALL) or "").get("tag", ()))
+
+
+def _source(path: str) -> Source | None:
+    """``direct_url.json``; None if it is none."""
+    import json
+
+    from torchlock.words import without_credentials
+
+    try:
+        said: Any = json.loads(files.read(os.path.join(path, "direct_url.json"), _SMALL))
+        info = said.get("archive_info") or {}
+        return Source(
+            without_credentials(str(said["url"])),
+            (said.get("dir_info") or {}).get("editable") is True,
+            str((said.get("vcs_info") or {}).get("commit_id", "")),
+            str(info.get("hash", "")),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _egg(entry: PathEntry, name: str, kind: str, tree: Tree) -> Iterator[Distribution]:
+    """What setuptools and distutils record: a folder or a file ``.egg-info``, an egg, a link to a checkout."""
+    path = os.path.join(entry.path, name)
+    stem, _, suffix = name.rpartition(".")
+    names = tree.names(path) if kind == "folder" else {}
+    requires: tuple[str, ...] = ()
+    if suffix.lower() == "egg-link":
+        metadata = Metadata()
+    elif kind == "folder":
+        inside = os.path.join(path, "EGG-INFO") if suffix.lower() == "egg" else path
+        metadata = read_metadata(os.path.join(inside, "PKG-INFO"))
+        requires = read_egg_requires(inside)
+    elif suffix.lower() == "egg-info":
+        metadata = read_metadata(path)
+    else:  # a zipped egg, which nothing of this stack was ever shipped as
+        metadata = Metadata(problem="not looked into")
+    if requires and not metadata.requires:
+        metadata = metadata._replace(requires=requires)
+    # name-version-py3.11-linux-x86_64
+    parts = stem.split("-")
+    written = metadata.name or parts[0]
+    claimed = parts[1] if len(parts) > 1 else ""
+    yield Distribution(
+        normalise(written),
+        metadata.version or claimed,
+        suffix.lower(),
+        path,
+        entry,
+        metadata,
+        written,
+        claimed,
+        installer=(files.text(os.path.join(path, "INSTALLER"), 200) or "").strip() if "INSTALLER" in names else "",
+        has_record="installed-files.txt" in names or "RECORD" in names,
+    )
+
+
+def _meant(name: str, names: Mapping[str, object]) -> str:
+    """pip puts ``~`` in the place of the first letter, further signs for further ones: ``~orch``, ``~-rch``."""
+    tail = name.lstrip("~-.=%0123456789")
+    if not tail:
+        return ""
+    alike = [other for other in names if not other.startswith("~") and other.endswith(tail)]
+    alike = [other for other in alike if len(other) == len(name)] or alike
+    known = [f"{first}{tail}" for first in ("t", "to", "s", "n", "nu") if f"{first}{tail}".startswith(_STACK)]
+    return (alike or known or [""])[0]
+
+
+_STACK = ("torch", "soundfile", "numpy")
+
+
+def _duplicates(distributions: tuple[Distribution, ...]) -> tuple[Duplicate, ...]:
+    by_name: dict[str, list[Distribution]] = {}
+    for distribution in distributions:
+        by_name.setdefault(distribution.name, []).append(distribution)
+    found = []
+    for name, several in by_name.items():
+        several = _without_links(several)
+        if len(several) > 1:
+            alone = several[0].entry.path != several[1].entry.path
+            found.append(Duplicate(name, tuple(several), several[0] if alone else None))
+    return tuple(found)
+
+
+def _without_links(several: list[Distribution]) -> list[Distribution]:
+    """Without a checkout's ``.egg-link`` and one of two sights of the same record (``lib64`` is a link)."""
+    seen: set[str] = set()
+    kept = []
+    for distribution in several:
+        real = os.path.realpath(distribution.path)
+        if distribution.kind != "egg-link" and real not in seen:
+            kept.append(distribution)
+        seen.add(real)
+    return kept
+
+
+# conda's names for what indexes call otherwise.
+_CONDA_NAMES = {"pytorch": "torch", "pysoundfile": "soundfile", "pytorch-cpu": "torch", "pytorch-gpu": "torch"}
+
+
+def _twins(environment: Environment, distributions: tuple[Distribution, ...]) -> tuple[CondaTwin, ...]:
+    """Projects of conda that another installer has put its own files over."""
+    first: dict[str, Distribution] = {}
+    for distribution in distributions:
+        if distribution.installer not in ("", "conda") and distribution.kind == "dist-info":
+            first.setdefault(distribution.name, distribution)
+    twins: dict[str, CondaTwin] = {}
+    for record in environment.conda:
+        name = _CONDA_NAMES.get(record.name, normalise(record.name))
+        if name in first and name not in twins:
+            twins[name] = CondaTwin(name, record.path, record.version, first[name])
+    return tuple(twins.values())

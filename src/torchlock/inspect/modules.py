@@ -1,0 +1,115 @@
+"""Every importable copy of a module on the path: which one wins, and what it hides.
+
+The order is that of ``importlib``'s path finder: entry by entry; in each a package, then a single module,
+extension modules before source; folders without ``__init__`` (PEP 420) only if nothing else is found anywhere.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.inspect.build import Build, read_build
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from torchlock.inspect.environment import Environment, PathEntry
+
+WATCHED = ("torch", "torchaudio", "torchcodec", "torchvision", "soundfile", "numpy")
+
+_BYTECODE = (".pyc",)
+_SOURCE = (".py", ".pyw")
+_UNIX = (".abi3.so", ".so")
+_WINDOWS = (".pyd",)
+
+
+class Copy(NamedTuple):
+    """One thing that an import of ``name`` could find.
+
+    ``path`` is the package's folder or the module's file. ``kind`` is ``package``, ``module``,
+    ``extension``, ``namespace`` (a folder without ``__init__``), or ``editable``. ``entry`` is the item of
+    the path it was found in; None for an editable one, whose ``because`` says which file maps it. ``build``
+    is what its own files say of it.
+    """
+
+    name: str
+    path: str
+    kind: str
+    entry: PathEntry | None
+    because: str
+    build: Build | None = None
+
+
+class Copies(NamedTuple):
+    """All copies of one module, the one that an import finds first; those of ``hidden`` are never reached.
+
+    ``wins`` is None where there is nothing to import. ``portions`` are the folders of a namespace package, if
+    that is what an import makes.
+    """
+
+    name: str
+    wins: Copy | None
+    hidden: tuple[Copy, ...] = ()
+    portions: tuple[Copy, ...] = ()
+
+
+def find_copies(environment: Environment, names: Iterable[str] = WATCHED) -> dict[str, Copies]:
+    """Look for each module everywhere that this environment's Python would, and beyond where it stops."""
+    return {name: _copies(environment, name) for name in names}
+
+
+def _copies(environment: Environment, name: str) -> Copies:
+    mapped = [editable for editable in environment.editables if editable.module == name]
+    editables = {
+        first: [
+            Copy(name, item.target, "editable", None, f"{os.path.basename(item.path)} maps it")
+            for item in mapped
+            if item.first is first
+        ]
+        for first in (True, False)
+    }
+    on_path = [copy for entry in environment.path for copy in _in_entry(environment, entry, name)]
+    regular = [copy for copy in on_path if copy.kind != "namespace"]
+    spaces = [copy for copy in on_path if copy.kind == "namespace"]
+    order = [_told(environment, copy) for copy in (*editables[True], *regular, *editables[False])]
+    if order:
+        return Copies(name, order[0], (*order[1:], *spaces))
+    return Copies(name, spaces[0] if spaces else None, (), tuple(spaces))
+
+
+def _told(environment: Environment, copy: Copy) -> Copy:
+    if copy.kind == "extension":
+        return copy
+    return copy._replace(build=read_build(copy.path, environment.tree))
+
+
+def _in_entry(environment: Environment, entry: PathEntry, name: str) -> list[Copy]:
+    """What one folder has under this name, in the order in which it would be taken."""
+    if entry.state != "folder":
+        return []
+    names = environment.tree.names(entry.path)
+    suffixes = _suffixes(environment)
+    found: list[Copy] = []
+    folder = os.path.join(entry.path, name)
+    is_folder = names.get(name) == "folder"
+    if is_folder:
+        inside = environment.tree.names(folder)
+        if any(inside.get(f"__init__{suffix}") == "file" for suffix in suffixes):
+            found.append(Copy(name, folder, "package", entry, entry.because))
+            is_folder = False
+    for suffix in suffixes:
+        if names.get(name + suffix) == "file":
+            kind = "module" if suffix in (*_SOURCE, *_BYTECODE) else "extension"
+            found.append(Copy(name, folder + suffix, kind, entry, entry.because))
+    if is_folder:
+        found.append(Copy(name, folder, "namespace", entry, entry.because))
+    return found
+
+
+def _suffixes(environment: Environment) -> tuple[str, ...]:
+    """The endings of modules in the order of import, as far as the interpreter told them."""
+    interpreter = environment.interpreter
+    windows = interpreter.platform.startswith(("win", "mingw"))
+    known = interpreter.suffixes or (_WINDOWS if windows else _UNIX)
+    return (*known, *(_SOURCE if windows else _SOURCE[:1]), *_BYTECODE)
