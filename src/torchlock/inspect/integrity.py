@@ -1,0 +1,279 @@
+"""Whether the files of a folder are those that its installers wrote: the records against what is there."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.inspect.library import broken_library, is_library
+from torchlock.inspect.record import Record, Row, read_record
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable, Iterable, Iterator
+
+    from torchlock.inspect.distributions import Distribution
+    from torchlock.inspect.environment import Environment
+    from torchlock.inspect.files import Tree
+    from torchlock.inspect.hashing import Job
+
+# A library smaller than this is looked into, whatever its size should be.
+_SMALL = 1024
+# So many faults of one kind and distribution are listed, the others only counted.
+LISTED = 1000
+
+
+class Fault(NamedTuple):
+    """One file that is not what it should be.
+
+    ``kind`` says how:
+
+    - ``missing``: recorded, and not there;
+    - ``size``: not of the recorded size; ``truncated`` for a library that has lost its end;
+    - ``hash``: of the recorded size, and changed;
+    - ``empty``, ``pointer``: a library of no bytes, the pointer of Git LFS in a library's place;
+    - ``irregular``: a folder, pipe or device in a file's place;
+    - ``unreadable``: the system does not let it be read; ``unchecked``: too large, or by an unknown hash;
+    - ``escapes``: recorded outside of the installation, and not looked at;
+    - ``foreign``: in a package's folder, and in no record;
+    - ``unowned``: importable, at the top of the site folder, and in no record.
+
+    ``distribution`` is the (normalised) name of the one that recorded it, for ``foreign`` the one whose folder
+    it is, for ``unowned`` empty. ``path`` is absolute; for ``escapes`` it is what the record says.
+    """
+
+    kind: str
+    path: str
+    distribution: str
+    expected: str = ""
+    found: str = ""
+
+
+class Checked(NamedTuple):
+    """What came out for one distribution: how many files its record lists, and how many of these are missing.
+
+    ``recorded`` is None where there is no record that could be read. ``problem`` says why it could not, or
+    not to its end. Compiled Python counts for nothing.
+    """
+
+    distribution: Distribution
+    recorded: int | None
+    missing: int = 0
+    problem: str = ""
+
+    @property
+    def is_hollow(self) -> bool:
+        """Whether nothing is left of it but its record."""
+        return bool(self.recorded) and self.missing == self.recorded
+
+
+class Integrity(NamedTuple):
+    """What came out for an environment.
+
+    ``faults`` lists the first thousand of each kind and distribution; ``counts`` has them all, by
+    ``(distribution, kind)``. ``hashed`` counts the bytes that were hashed.
+    """
+
+    checked: tuple[Checked, ...]
+    faults: tuple[Fault, ...]
+    counts: dict[tuple[str, str], int]
+    hashed: int = 0
+
+
+def check_integrity(
+    environment: Environment,
+    distributions: Iterable[Distribution],
+    deep: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Integrity:
+    """Compare what was recorded with what is there: presence and size; with ``deep`` every hash, too.
+
+    ``progress`` hears of the bytes hashed so far and in all. conda changes files after their wheel was
+    recorded, so that of its packages only the presence of files is compared.
+    """
+    by_folder: dict[str, list[Distribution]] = {}
+    for distribution in distributions:
+        by_folder.setdefault(distribution.entry.path, []).append(distribution)
+    faults = _Faults()
+    checked: list[Checked] = []
+    jobs: list[Job] = []
+    for folder, inside in by_folder.items():
+        site = _Site(environment, folder, faults, jobs if deep else None)
+        results = [site.check(distribution) for distribution in inside]
+        site.foreign()
+        if all(result.recorded is not None or result.distribution.kind == "egg-link" for result in results):
+            site.unowned()
+        checked += results
+    hashed = _hash(jobs, faults, progress) if deep else 0
+    return Integrity(tuple(checked), tuple(faults.listed), dict(faults.counts), hashed)
+
+
+def _hash(jobs: list[Job], faults: _Faults, progress: Callable[[int, int], None] | None) -> int:
+    from torchlock.inspect.hashing import hash_all
+
+    hashed, wrong = hash_all(jobs, progress)
+    for job, kind, found in wrong:
+        faults.add(kind, job.path, job.distribution, job.hash, found)
+    return hashed
+
+
+class _Faults:
+    """All of them counted, the first of each sort listed."""
+
+    def __init__(self) -> None:
+        from collections import Counter
+
+        self.listed: list[Fault] = []
+        self.counts: Counter[tuple[str, str]] = Counter()
+
+    def add(self, kind: str, path: str, distribution: str, expected: str = "", found: str = "") -> None:
+        self.counts[distribution, kind] += 1
+        if self.counts[distribution, kind] <= LISTED:
+            self.listed.append(Fault(kind, path, distribution, expected, found))
+
+
+class _Site:
+    """One folder of packages, and all that the records in it claim."""
+
+    def __init__(self, environment: Environment, folder: str, faults: _Faults, jobs: list[Job] | None) -> None:
+        self.folder = folder
+        self.tree: Tree = environment.tree
+        self.is_site = any(entry.path == folder and entry.is_site for entry in environment.path)
+        interpreter = environment.interpreter
+        # Scripts and data are recorded outside of the folder, though never outside of the installation.
+        prefixes = (interpreter.prefix, interpreter.base_prefix)
+        self.prefix = next((prefix for prefix in prefixes if prefix and is_within(folder, prefix)), "")
+        self.faults = faults
+        self.jobs = jobs
+        self.recorded: dict[str, dict[str, str]] = {}
+        """Folder → file → the distribution that recorded it."""
+
+    def check(self, distribution: Distribution) -> Checked:
+        """Compare one record with the files."""
+        record = read_record(distribution)
+        if not isinstance(record, Record):
+            return Checked(distribution, None, problem=record)
+        name = distribution.name
+        by_conda = distribution.installer == "conda"
+        counted = missing = 0
+        for row in record:
+            if "__pycache__" in row.path or row.path.endswith(".pyc"):
+                continue
+            path = self.locate(record.base, row.path)
+            if path is None:
+                self.faults.add("escapes", row.path, name)
+            elif path:
+                folder, _, file = path.rpartition(os.sep)
+                self.recorded.setdefault(folder, {})[file] = name
+                counted += 1
+                missing += self.look(path, Row(path) if by_conda else row, name)
+        return Checked(distribution, counted, missing, record.problem)
+
+    def locate(self, base: str, path: str) -> str | None:
+        """Where a recorded path leads; None if outside, "" if nowhere that could be known."""
+        plain = path.replace("\\", "/") if os.sep == "\\" or "/" not in path else path
+        if "\0" in plain:
+            return None
+        if plain.startswith("/") or plain[1:3] == ":/":
+            found = os.path.normpath(plain)
+            return found if self.prefix and is_within(found, self.prefix) else None
+        if ".." not in plain and "./" not in plain and "//" not in plain and os.sep == "/":
+            return f"{base}/{plain}"
+        found = os.path.normpath(os.path.join(base, plain))
+        if is_within(found, self.prefix or self.folder):
+            return found
+        # `pip install --target` moves the scripts that it has recorded as ../../bin/torchrun.
+        moved = (
+            not self.prefix and 0 < plain.count("../") <= 3 and plain.count("../") == plain.rfind("../") // 3 + 1
+        )
+        return "" if moved else None
+
+    def look(self, path: str, row: Row, name: str) -> bool:
+        """Compare one file; whether it is missing."""
+        try:
+            status = os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            self.faults.add("missing", path, name)
+            return True
+        except (OSError, ValueError) as error:
+            self.faults.add("unreadable", path, name, found=getattr(error, "strerror", None) or str(error))
+            return False
+        size = status.st_size
+        if not stat.S_ISREG(status.st_mode):
+            self.faults.add("irregular", path, name, found=_kind(status.st_mode))
+        elif row.size is not None and size != row.size:
+            kind = (broken_library(path, size) or "truncated") if is_library(path) and size < row.size else "size"
+            self.faults.add(kind, path, name, str(row.size), str(size))
+        elif (row.size is None or size < _SMALL) and is_library(path) and (kind := broken_library(path, size)):
+            self.faults.add(kind, path, name, found=str(size))
+        elif self.jobs is not None and row.hash:
+            from torchlock.inspect.hashing import Job
+
+            self.jobs.append(Job(path, name, row.hash, size))
+        return False
+
+    def foreign(self) -> None:
+        """What lies in the packages' folders, and in no record. The site folder itself belongs to nobody."""
+        owners = self.owners()
+        for folder, owner in owners.items():
+            if folder == self.folder or folder.endswith((".dist-info", ".egg-info")):
+                continue
+            recorded = self.recorded.get(folder, {})
+            for name in _names(folder):
+                path = f"{folder}{os.sep}{name}"
+                if name in recorded or path in owners or name == "__pycache__" or name.endswith(".pyc"):
+                    continue
+                if not _is_empty(path):
+                    self.faults.add("foreign", path, owner)
+
+    def owners(self) -> dict[str, str]:
+        """The folders in the site folder that recorded files lie in, at any depth, with a distribution of each."""
+        found: dict[str, str] = {}
+        for folder, recorded in self.recorded.items():
+            owner = next(iter(recorded.values()))
+            while folder not in found and is_within(folder, self.folder):
+                found[folder] = owner
+                folder = os.path.dirname(folder)
+        return found
+
+    def unowned(self) -> None:
+        """What can be imported from the site folder, and is in no record."""
+        recorded, owners = self.recorded.get(self.folder, {}), self.owners()
+        for name, kind in self.tree.names(self.folder).items() if self.is_site else ():
+            path = f"{self.folder}{os.sep}{name}"
+            if name in recorded or path in owners or name.startswith("~"):
+                continue
+            if _is_module(name) if kind == "file" else "__init__.py" in self.tree.names(path):
+                self.faults.add("unowned", path, "")
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Whether a normalised path is the folder or lies in it, by their names alone."""
+    return path == folder or path.startswith(folder if folder.endswith(os.sep) else folder + os.sep)
+
+
+def _names(folder: str) -> Iterator[str]:
+    try:
+        yield from os.listdir(folder)
+    except (OSError, ValueError):
+        return
+
+
+def _is_empty(path: str) -> bool:
+    """Whether it is a folder with nothing in it, or compiled Python only: what an uninstall leaves."""
+    try:
+        with os.scandir(path) as items:
+            return all(item.name == "__pycache__" for item in items)
+    except OSError:
+        return False
+
+
+def _is_module(name: str) -> bool:
+    # What virtualenv and uv put into every environment.
+    return name.endswith((".py", ".so", ".pyd")) and name != "_virtualenv.py"
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_ISDIR: "folder", stat.S_ISFIFO: "pipe", stat.S_ISSOCK: "socket"}
+    return next((word for test, word in kinds.items() if test(mode)), "device")

@@ -1,0 +1,78 @@
+"""Whether the file of a shared library is whole, by its own headers."""
+
+from __future__ import annotations
+
+from torchlock.inspect import files
+
+_HEAD = 4096
+_POINTER = b"version https://git-lfs"
+_ENDINGS = (".so", ".pyd", ".dll", ".dylib")
+_PT_LOAD = 1
+
+
+def is_library(path: str) -> bool:
+    """By its name: ``_C.so``, ``libcudart.so.12``, ``c10.dll``, ``libtorch.dylib``."""
+    return path.endswith(_ENDINGS) or (
+        ".so." in path[-40:] and path.rpartition(".so.")[2].replace(".", "").isdigit()
+    )
+
+
+def broken_library(path: str, size: int) -> str:
+    """``empty``, ``pointer`` (of Git LFS), ``truncated``, or "" where nothing of the sort is seen.
+
+    ``size`` is that of the file. Only what the loader maps counts: a lost table of sections does not.
+    """
+    if not size:
+        return "empty"
+    try:
+        head = files.read(path, _HEAD)
+    except OSError:
+        return ""
+    if head.startswith(_POINTER):
+        return "pointer"
+    try:
+        needed = _elf(head) or _pe(head)
+    except IndexError:
+        needed = 0
+    return "truncated" if needed > size else ""
+
+
+def _elf(head: bytes) -> int:
+    """Where the last loaded segment ends."""
+    if head[:4] != b"\x7fELF":
+        return 0
+    if len(head) < 64:
+        return 64
+    order: str = "big" if head[5] == 2 else "little"
+    wide = head[4] == 2
+
+    def number(at: int, width: int) -> int:
+        return int.from_bytes(head[at : at + width], order)  # type: ignore[arg-type]
+
+    start, width, count = (
+        (number(32, 8), number(54, 2), number(56, 2)) if wide else (number(28, 4), number(42, 2), number(44, 2))
+    )
+    end = 0
+    for at in range(start, min(start + width * count, len(head) - width + 1), max(width, 1)):
+        if number(at, 4) == _PT_LOAD:
+            offset, length = (
+                (number(at + 8, 8), number(at + 32, 8)) if wide else (number(at + 4, 4), number(at + 16, 4))
+            )
+            end = max(end, offset + length)
+    return end
+
+
+def _pe(head: bytes) -> int:
+    """Where the last section ends."""
+    if head[:2] != b"MZ":
+        return 0
+    start = int.from_bytes(head[60:64], "little")
+    if head[start : start + 4] != b"PE\0\0":
+        return 0
+    count = int.from_bytes(head[start + 6 : start + 8], "little")
+    sections = start + 24 + int.from_bytes(head[start + 20 : start + 22], "little")
+    end = 0
+    for at in range(sections, min(sections + 40 * count, len(head) - 39), 40):
+        length, offset = (int.from_bytes(head[at + i : at + i + 4], "little") for i in (16, 20))
+        end = max(end, offset + length)
+    return end

@@ -1,0 +1,88 @@
+"""RECORD and its forerunner installed-files.txt: what an installer says that it wrote.
+
+The format is that of the specification of recorded projects: CSV rows of path, ``algorithm=digest``, size.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.inspect import files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.inspect.distributions import Distribution
+
+# The largest of the stack, torch's with its headers, has 16,000 rows in 2 MB.
+_LIMIT = 32 << 20
+_ROWS = 300_000
+
+
+class Row(NamedTuple):
+    """A recorded file. ``hash`` is ``algorithm=digest`` or empty, ``size`` None where it is not recorded."""
+
+    path: str
+    hash: str = ""
+    size: int | None = None
+
+
+class Record:
+    """The rows, read as they are asked for; paths are relative to ``base``.
+
+    ``problem`` says, once all have been read, why they are not all there are; it is empty where they are.
+    """
+
+    def __init__(self, base: str, content: str, is_csv: bool, whole: bool) -> None:
+        self.base = base
+        self.problem = "" if whole else f"larger than {_LIMIT >> 20} MB"
+        self._content = content
+        self._is_csv = is_csv
+
+    def __iter__(self) -> Iterator[Row]:
+        number = 0
+        for number, row in enumerate(self._rows(), 1):
+            if number > _ROWS:
+                self.problem = f"more than {_ROWS} rows"
+                return
+            yield row
+        if not number:
+            self.problem = self.problem or "empty"
+
+    def _rows(self) -> Iterator[Row]:
+        if not self._is_csv:
+            yield from map(Row, filter(None, self._content.splitlines()))
+            return
+        import csv
+
+        reader = csv.reader(io.StringIO(self._content, newline=""))
+        try:
+            for fields in reader:
+                if fields and fields[0]:
+                    path, digest, size = (*fields, "", "")[:3]
+                    yield Row(path, digest, _size(size))
+        except csv.Error as error:
+            self.problem = f"line {reader.line_num} cannot be read: {error}"
+
+
+def _size(text: str) -> int | None:
+    return int(text) if len(text) < 20 and text.isascii() and text.isdigit() else None
+
+
+def read_record(distribution: Distribution) -> Record | str:
+    """The record of an installed distribution, or why there is none, as the end of a sentence."""
+    if distribution.kind == "dist-info":
+        base, name = distribution.entry.path, "RECORD"
+    else:
+        base, name = distribution.path, "installed-files.txt"
+    try:
+        content = files.read(os.path.join(distribution.path, name), _LIMIT + 1)
+    except FileNotFoundError:
+        return f"has no {name}"
+    except OSError as error:
+        return f"has a {name} that cannot be read: {error.strerror or error}"
+    # Names that are not UTF-8 stay as the file system has them.
+    text = content[:_LIMIT].decode("utf-8", "surrogateescape")
+    return Record(base, text, name == "RECORD", len(content) <= _LIMIT)
