@@ -137,25 +137,32 @@ def _why_of(
 def choices(case: Case, scene: Scene) -> Iterator[Finding]:
     """What an installer that takes the newest ends up with, where that does not load."""
     domains = tuple((name, scene.releases(name) or 0) for name in scene.names())
-    broken = _broken(case.stack, domains, scene.cells)
+    broken, installed = _broken(case.stack, domains, scene.cells)
     for name in dict.fromkeys(key[0] for key in broken):
         mine = {key: cells for key, cells in broken.items() if key[0] == name}
         key = max(mine, key=lambda key: (key[2], key[1]))
-        yield _choice(case, scene, key, mine[key])
+        yield _choice(case, scene, key, mine[key], everywhere=mine[key] == installed)
 
 
 @lru_cache(maxsize=4096)
-def _broken(stack: Stack, domains: tuple[tuple[str, int], ...], cells: int) -> dict[tuple[str, int, int], int]:
-    """Partner, its release and that of torch, which an installer takes though they do not fit → the cells."""
+def _broken(
+    stack: Stack, domains: tuple[tuple[str, int], ...], cells: int
+) -> tuple[dict[tuple[str, int, int], int], int]:
+    """Partner, its release and that of torch, which an installer takes though they do not fit → the cells.
+
+    And the cells where an installer finds anything to take.
+    """
     found: dict[tuple[str, int, int], int] = {}
+    installed = 0
     for cell in bits(cells):
         platform = stack.coordinates(cell)[0]
         chosen = newest(stack, dict(domains), 1 << cell, platform)
+        installed |= 1 << cell if chosen else 0
         for name in stack.partners:
             if name in chosen and not stack.loads(name, 1 << chosen[name], platform) & 1 << chosen["torch"]:
                 key = name, chosen[name], chosen["torch"]
                 found[key] = found.get(key, 0) | 1 << cell
-    return found
+    return found, installed
 
 
 def newest(stack: Stack, domains: Mapping[str, int], cell: int, platform: int) -> dict[str, int]:
@@ -182,20 +189,20 @@ def newest(stack: Stack, domains: Mapping[str, int], cell: int, platform: int) -
     return chosen
 
 
-def _choice(case: Case, scene: Scene, key: tuple[str, int, int], cells: int) -> Finding:
+def _choice(case: Case, scene: Scene, key: tuple[str, int, int], cells: int, *, everywhere: bool) -> Finding:
     name, release, torch = key
     stack = case.stack
     packages = stack.packages
     both = f"torch {packages['torch'].texts[torch]} and {name} {packages[name].texts[release]}"
     pinned = scene.first("torch").exact and scene.first(name).exact
-    where = "" if cells == scene.cells else f" on {platforms(stack, cells)}"
+    where = "" if everywhere else f" on {platforms(stack, cells)}"
     demands = [scene.first(name), scene.first("torch")]
     verb = "work" if name in LENIENT else "load"
     if pinned:
         message = f"{both} do not {verb} together{where}"
     else:
         message = f"an installer takes {both}{where}, which do not {verb} together"
-    severity = "error" if pinned and cells == scene.cells and name not in LENIENT else "warning"
+    severity = "error" if pinned and everywhere and name not in LENIENT else "warning"
     if severity == "warning" and not case.document.platforms and not cells & case.mainstream:
         severity = "note"
     cell = (cells & -cells).bit_length() - 1
