@@ -95,35 +95,42 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
 
 
-def _add_target(parser: argparse.ArgumentParser) -> None:
+def _add_target(parser: argparse.ArgumentParser, *, of_files: bool = False) -> None:
+    """The target; with ``of_files`` each file says it itself where the command line does not."""
     from torchlock.target import PLATFORMS
 
-    group = parser.add_argument_group("target: what the result must load on")
-    group.add_argument(
+    what = "default: what each file declares, else all" if of_files else "what the result must load on"
+    group = parser.add_argument_group(f"target ({what})")
+    add = group.add_argument
+    add(
         "--python",
         metavar="VERSION",
-        help="3.11, 3.11.7, 3.13t, or the path of an interpreter (default: the running one)",
+        help="3.11, 3.11.7, 3.13t, or the path of an interpreter"
+        + ("" if of_files else " (default: the running one)"),
     )
-    group.add_argument(
+    add(
         "--platform",
         metavar="NAME",
-        default="host",
-        help=f"host, {', '.join(PLATFORMS)}; or with a floor, like manylinux_2_31_x86_64 (default: host)",
+        default=None if of_files else "host",
+        help=f"host, {', '.join(PLATFORMS)}; or with a floor, like manylinux_2_31_x86_64"
+        + ("" if of_files else " (default: host)"),
     )
-    group.add_argument(
+    add(
         "--accelerator",
         metavar="NAME",
         default="pypi",
-        help="which builds: pypi takes whatever the public index's own wheels are (the only one for now)",
+        help="which builds: pypi takes "
+        + ("those that a file asks for" if of_files else "whatever the public index's own wheels are")
+        + " (the only one for now)",
     )
-    group.add_argument(
+    add(
         "--system",
         metavar="NAME",
         default="none",
         help="a distribution release whose libraries count: debian-12, ubuntu-24.04, macos-homebrew, …, host, "
         "or none (default: none)",
     )
-    group.add_argument(
+    add(
         "--system-lib",
         metavar="NAME=VERSION",
         action="append",
@@ -259,6 +266,12 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     add("--dry-run", action="store_true", help="write nothing; show what would be written")
 
 
+_AUDIT = """\
+Find what of requirements and lock files will not load, why, on which line, and
+the smallest change that mends it. Reads requirements and constraints files,
+pyproject.toml, setup.cfg, setup.py, Pipfile, environment.yml, the locks of
+poetry, uv, pdm and pipenv, pylock.toml, Dockerfiles and shell scripts.
+"""
 _AUDIT_EPILOG = """\
 examples:
   torchlock audit                                  what the current folder has
@@ -276,9 +289,7 @@ exit codes: 0 nothing of severity error (--strict: nor warning), 1 something, 2 
 def _audit_parser() -> tuple[argparse.ArgumentParser, Callable[..., int]]:
     parser = _Parser(
         prog="torchlock audit",
-        description="Find what of requirements and lock files will not load, why, on which line, and the smallest "
-        "change that mends it. Reads requirements.txt, pyproject.toml, setup.cfg, setup.py, Pipfile, "
-        "environment.yml, the locks of poetry, uv, pdm and pipenv, pylock.toml, Dockerfiles and shell scripts.",
+        description=_AUDIT,
         epilog=_AUDIT_EPILOG,
         formatter_class=_Formatter,
         allow_abbrev=False,
@@ -293,7 +304,7 @@ def _audit_parser() -> tuple[argparse.ArgumentParser, Callable[..., int]]:
         default="requirements.txt",
         help="what the file on standard input is called, which tells its dialect (default: requirements.txt)",
     )
-    _add_audit_target(parser)
+    _add_target(parser, of_files=True)
     _add_findings(parser)
     _add_common(parser)
     return parser, _run_audit
@@ -303,36 +314,6 @@ def _run_audit(arguments: argparse.Namespace, voice: Voice) -> int:
     from torchlock.cli.audit import run
 
     return run(arguments, voice)
-
-
-def _add_audit_target(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("target (default: what each file declares, else every Python and platform)")
-    add = group.add_argument
-    add("--python", metavar="VERSION", help="3.11, or the path of an interpreter")
-    add(
-        "--platform",
-        metavar="NAME",
-        help="host, linux-x86_64, macos-arm64, …; or manylinux_2_31_x86_64 and the like",
-    )
-    add(
-        "--accelerator",
-        metavar="NAME",
-        default="pypi",
-        help="pypi takes the builds that each file asks for (the only one for now)",
-    )
-    add(
-        "--system",
-        metavar="NAME",
-        default="none",
-        help="a distribution release whose libraries count: debian-12, …, host, or none (default: none)",
-    )
-    add(
-        "--system-lib",
-        metavar="NAME=VERSION",
-        action="append",
-        default=[],
-        help="a library of the target, over --system: ffmpeg=6.1, cuda-driver=535, libsndfile=none (repeatable)",
-    )
 
 
 def _add_findings(parser: argparse.ArgumentParser) -> None:

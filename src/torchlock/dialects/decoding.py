@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import codecs
-import re
 from typing import NamedTuple
 
 from torchlock.document import Document, Place, Problem
 from torchlock.errors import InputError
-
-# UTF-32 first: its little-endian mark begins with that of UTF-16.
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-)
-_CODING = re.compile(rb"coding[:=]\s*([-\w.]+)")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+from torchlock.read.text import CODING, MARKS, SURROGATE
 
 
 class Decoded(NamedTuple):
@@ -55,7 +43,7 @@ def decode(raw: bytes, path: str) -> Decoded:
 
 
 def _marked(raw: bytes) -> Decoded | None:
-    for mark, encoding in _MARKS:
+    for mark, encoding in MARKS:
         if raw.startswith(mark):
             return _strictly(raw[len(mark) :], encoding, mark)
     return None
@@ -64,7 +52,7 @@ def _marked(raw: bytes) -> Decoded | None:
 def _declared(raw: bytes) -> Decoded | None:
     """By a coding line among the first two, else as UTF-8."""
     for line in raw.split(b"\n", 2)[:2]:
-        coding = _CODING.search(line) if line.startswith(b"#") else None
+        coding = CODING.search(line) if line.startswith(b"#") else None
         found = _strictly(raw, coding[1].decode("ascii")) if coding else None
         if found is not None:
             return found
@@ -75,7 +63,7 @@ def _strictly(raw: bytes, encoding: str, mark: bytes = b"") -> Decoded | None:
     """The text, if the encoding gives one that leads back to the same bytes."""
     try:
         text = raw.decode(encoding)
-        if "\0" in text or _SURROGATE.search(text) or text.encode(encoding) != raw:
+        if "\0" in text or SURROGATE.search(text) or text.encode(encoding) != raw:
             return None
     except (LookupError, ValueError, TypeError):
         return None

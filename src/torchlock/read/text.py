@@ -10,7 +10,7 @@ from pathlib import Path
 from torchlock.errors import InputError
 
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
-_MARKS = (
+MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -18,8 +18,8 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
 )
 # Some encodings let these through, which no text may hold and no output can show.
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_CODING = re.compile(rb"coding[:=]\s*([-\w.]+)")
+SURROGATE = re.compile("[\ud800-\udfff]")
+CODING = re.compile(rb"coding[:=]\s*([-\w.]+)")
 
 
 def read_text(path: str) -> str:
@@ -62,11 +62,11 @@ def decode(raw: bytes, path: str) -> str:
     Raises:
         InputError: it fits none of these, or holds NUL characters.
     """
-    for mark, encoding in _MARKS:
+    for mark, encoding in MARKS:
         if raw.startswith(mark):
             return _text(raw[len(mark) :], encoding, path)
     for line in raw.split(b"\n", 2)[:2]:
-        coding = _CODING.search(line) if line.startswith(b"#") else None
+        coding = CODING.search(line) if line.startswith(b"#") else None
         if coding:
             return _text(raw, coding[1].decode("ascii"), path)
     try:
@@ -125,7 +125,7 @@ def _text(raw: bytes, encoding: str, path: str) -> str:
         ) from error
     except ValueError as error:
         raise InputError(f"cannot be decoded as {encoding}: {error}", path=path) from error
-    if _SURROGATE.search(text):
+    if SURROGATE.search(text):
         raise InputError(f"holds half a character, written as an escape of {encoding}", path=path)
     if "\0" in text:
         raise InputError(
@@ -138,7 +138,7 @@ def _text(raw: bytes, encoding: str, path: str) -> str:
 
 
 def _coding_line(raw: bytes) -> int:
-    return 1 if _CODING.search(raw.split(b"\n", 1)[0]) else 2
+    return 1 if CODING.search(raw.split(b"\n", 1)[0]) else 2
 
 
 def _neighbour(path: str) -> str | None:
