@@ -164,13 +164,19 @@ class _Path:
         lines = list(lines_of(site, self.tree))
         for line in lines:
             because = f"line {line.line} of {os.path.basename(line.path)} adds it"
-            if line.is_site:
+            if line.how == "site":
                 self.add_site(line.folder, "pth", because, line)
             elif line.folder:
                 self.add(line.folder, "pth", because, line)
+                if line.how == "first":
+                    self.move_first(line.folder)
             else:
                 self.code.append(line)
         self.editables += editables_of(site, lines, self.tree)
+
+    def move_first(self, path: str) -> None:
+        """Put an entry before all but the folder that Python is started in, which comes last of all in time."""
+        self.entries.sort(key=lambda entry: (entry.kind != "current", entry.path != path))
 
     def environment(self, interpreter: Interpreter) -> Environment:
         prefixes = dict.fromkeys(filter(None, (interpreter.prefix, interpreter.base_prefix)))

@@ -210,7 +210,7 @@ def _run(executable: str, seconds: float) -> str | NoAnswer:
     listener.start()
     listener.join(seconds)
     slow = listener.is_alive()
-    _end(process)
+    left = _end(process)
     text = b"".join(said).decode("utf-8", "replace")
     if slow:
         return NoAnswer(executable, "slow", f"no answer within {seconds:g} seconds")
@@ -218,7 +218,8 @@ def _run(executable: str, seconds: float) -> str | NoAnswer:
     if mark >= 0:
         return text[mark + len(_MARK) :]
     status = process.returncode
-    return NoAnswer(executable, "failed" if status else "garbled", text.strip()[-500:] or f"exit status {status}")
+    reason = "failed" if status and left else "garbled"
+    return NoAnswer(executable, reason, text.strip()[-500:] or f"exit status {status}")
 
 
 def _listen(process: subprocess.Popen[bytes], said: list[bytes]) -> None:
@@ -230,8 +231,8 @@ def _listen(process: subprocess.Popen[bytes], said: list[bytes]) -> None:
         left -= len(heard)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Give it a moment to leave by itself, then end it with all that it started."""
+def _end(process: subprocess.Popen[bytes]) -> bool:
+    """Give it a moment to leave by itself, else end it with all that it started; whether it left."""
     import subprocess
 
     try:
@@ -239,6 +240,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         _kill(process)
         process.wait()
+        return False
+    return True
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -23,15 +23,15 @@ _LIMIT = 1 << 20
 class PthLine(NamedTuple):
     """One line that ``site`` acts on. ``folder`` is what it adds to the path; empty for code (``import …``).
 
-    Code that plainly adds a folder is given once for itself and once more for each such folder;
-    ``is_site`` says that the ``.pth`` files of that folder count too.
+    Code that plainly adds a folder is given once for itself and once more for each such folder. ``how`` is
+    then ``site`` if that folder's ``.pth`` files count too, ``first`` if it comes before all others.
     """
 
     path: str
     line: int
     text: str
     folder: str = ""
-    is_site: bool = False
+    how: str = ""
 
 
 class Editable(NamedTuple):
@@ -67,12 +67,13 @@ def lines_of(site: str, tree: Tree) -> Iterator[PthLine]:
 _ADDED = re.compile(
     r"(addsitedir|sys\.path\.append|sys\.path\.insert)\(\s*(?:\d+\s*,\s*)?r?(['\"])([^'\"\\]{1,4096})\2\s*\)"
 )
+_HOW = {"addsitedir": "site", "sys.path.insert": "first"}
 
 
 def _added_by_code(path: str, number: int, line: str) -> Iterator[PthLine]:
     """The folders that a line of code adds by their plain names."""
     for match in _ADDED.finditer(line):
-        yield PthLine(path, number, line, os.path.abspath(match[3]), match[1] == "addsitedir")
+        yield PthLine(path, number, line, os.path.abspath(match[3]), _HOW.get(match[1], ""))
 
 
 def editables_of(site: str, lines: list[PthLine], tree: Tree) -> Iterator[Editable]:
@@ -103,23 +104,26 @@ def _mapped(path: str) -> Iterator[Editable]:
 
 def _called(path: str, call: ast.Call) -> Iterator[Editable]:
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    texts = [arg.value if isinstance(arg, ast.Constant) else None for arg in call.args]
-    if name == "map_module" and len(texts) == 2 and isinstance(texts[0], str) and isinstance(texts[1], str):
+    texts = [_string(argument) for argument in call.args]
+    if name == "map_module" and len(texts) == 2 and texts[0] and texts[1]:
         yield Editable(texts[0], _without_init(texts[1]), path)
-    elif name == "install" and call.args:
-        if isinstance(call.args[0], ast.Dict):  # scikit-build-core
-            yield from _pairs(path, call.args[0], first=True)
-        elif isinstance(call.args[0], ast.Set) and len(texts) > 1 and isinstance(texts[1], str):  # meson-python
-            for item in call.args[0].elts:
-                if isinstance(item, ast.Constant) and isinstance(item.value, str):
-                    yield Editable(item.value, texts[1], path, first=True)
+    elif name == "install" and call.args and isinstance(call.args[0], ast.Dict):  # scikit-build-core
+        yield from _pairs(path, call.args[0], first=True)
+    elif name == "install":  # meson-python: a set of names, and the folder that they are built in
+        for names, folder in zip(call.args, texts[1:], strict=False):
+            if isinstance(names, ast.Set) and folder:
+                yield from (Editable(name, folder, path, True) for name in map(_string, names.elts) if name)
+
+
+def _string(node: ast.expr | None) -> str:
+    """The text of a literal; empty for anything else."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def _pairs(path: str, mapping: ast.Dict, first: bool) -> Iterator[Editable]:
-    for key, value in zip(mapping.keys, mapping.values, strict=True):
-        texts = [node.value for node in (key, value) if isinstance(node, ast.Constant)]
-        if len(texts) == 2 and isinstance(texts[0], str) and isinstance(texts[1], str):
-            yield Editable(texts[0], _without_init(texts[1]), path, first)
+    for key, value in zip(map(_string, mapping.keys), map(_string, mapping.values), strict=True):
+        if key and value:
+            yield Editable(key, _without_init(value), path, first)
 
 
 def _without_init(target: str) -> str:
