@@ -14,7 +14,7 @@ from torchlock.inspect import files
 from torchlock.inspect.metadata import Metadata, parse_headers, read_egg_requires, read_metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from torchlock.inspect.environment import Environment, PathEntry
     from torchlock.inspect.files import Tree
@@ -221,18 +221,18 @@ def _egg(entry: PathEntry, name: str, kind: str, tree: Tree) -> Iterator[Distrib
     )
 
 
-def _meant(name: str, names: Mapping[str, object]) -> str:
+# What is guessed where nothing else of that name is left.
+_STACK = ("torch", "torchaudio", "torchcodec", "torchvision", "soundfile", "numpy")
+_INFO = re.compile(r"-[^-]*\.(?:dist|egg)-info$")
+
+
+def _meant(name: str, names: Iterable[str]) -> str:
     """pip puts ``~`` in the place of the first letter, further signs for further ones: ``~orch``, ``~-rch``."""
-    tail = name.lstrip("~-.=%0123456789")
-    if not tail:
-        return ""
-    alike = [other for other in names if not other.startswith("~") and other.endswith(tail)]
-    alike = [other for other in alike if len(other) == len(name)] or alike
-    known = [f"{first}{tail}" for first in ("t", "to", "s", "n", "nu") if f"{first}{tail}".startswith(_STACK)]
-    return (alike or known or [""])[0]
-
-
-_STACK = ("torch", "soundfile", "numpy")
+    tail = _INFO.sub("", name.lstrip("~-.=%0123456789"))
+    length = len(_INFO.sub("", name))
+    others = (_INFO.sub("", other) for other in (*names, *_STACK) if not other.startswith("~"))
+    alike = (other for other in others if tail and len(other) == length and other.endswith(tail))
+    return next(alike, "")
 
 
 def _duplicates(distributions: tuple[Distribution, ...]) -> tuple[Duplicate, ...]:

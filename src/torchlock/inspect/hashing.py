@@ -49,8 +49,10 @@ def hash_all(jobs: list[Job], progress: Callable[[int, int], None] | None = None
         for thread in threads:
             while thread.is_alive():
                 thread.join(0.1)
-                if progress:
+                if progress and thread.is_alive():
                     progress(work.done, work.total)
+        if progress:
+            progress(work.done, work.total)
     finally:
         work.stopped = True
     order = {job: number for number, job in enumerate(jobs)}
