@@ -40,6 +40,7 @@ def test_a_healthy_environment_has_no_leftovers_and_no_duplicates(tmp_path: Path
     site = site_of(tmp_path)
     install(site, "torch", "2.13.0+cpu")
     install(site, "soundfile", "0.13.1", {"soundfile.py": "__version__ = '0.13.1'\n"})
+    write(site / "torch.egg-info" / "PKG-INFO", "Name: torch\nVersion: 2.13.0+cpu\n")
     (tmp_path / "lib64").symlink_to("lib")
     environment = of_sites(site, tmp_path / "lib64" / "python3.11" / "site-packages")
     found = installed(environment)

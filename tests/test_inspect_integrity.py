@@ -102,6 +102,14 @@ def test_conda_changes_what_the_wheel_recorded(tmp_path: Path) -> None:
     assert faults(site) == [("missing", "torch/version.py"), ("truncated", LIBRARY)]
 
 
+def test_linux_distributions_strip_libraries_and_move_scripts(tmp_path: Path) -> None:
+    site = tmp_path / "usr" / "lib" / "python3" / "dist-packages"
+    info = install(site, "torch", "2.1.0", FILES, rows="../scripts/torchrun,,\nscripts-3.11/torchrun,,\n")
+    (info / "INSTALLER").unlink()
+    write(site / LIBRARY, elf(4000))
+    assert faults(site, deep=True) == []
+
+
 def test_single_modules_and_tools_of_the_environment_are_no_strangers(site: Path) -> None:
     install(site, "soundfile", "0.13", {"soundfile.py": "", "_soundfile_data/libsndfile.so": elf()})
     write(site / "_virtualenv.py")
@@ -126,6 +134,7 @@ def test_a_folder_with_packages_without_records_has_no_strangers(site: Path) -> 
         (b"", "empty"),
         (b"version https://git-lfs.github.example.org/spec/v1\noid sha256:0\nsize 8192\n", "pointer"),
         (elf(8192) + b"more", "size"),
+        (elf(4000), "size"),
         (b"\x7fELF", "truncated"),
     ],
 )

@@ -249,15 +249,16 @@ def _duplicates(distributions: tuple[Distribution, ...]) -> tuple[Duplicate, ...
 
 
 def _without_links(several: list[Distribution]) -> list[Distribution]:
-    """Without a checkout's ``.egg-link`` and one of two sights of the same record (``lib64`` is a link)."""
-    seen: set[str] = set()
-    kept = []
+    """Without a checkout's ``.egg-link``, a second sight of one record (``lib64`` is a link), and a twin.
+
+    Debian leaves an ``.egg-info`` beside a ``.dist-info`` of the same version.
+    """
+    seen: dict[tuple[str, ...], Distribution] = {}
     for distribution in several:
         real = os.path.realpath(distribution.path)
-        if distribution.kind != "egg-link" and real not in seen:
-            kept.append(distribution)
-        seen.add(real)
-    return kept
+        if distribution.kind != "egg-link":
+            seen.setdefault((os.path.dirname(real), distribution.version), distribution)
+    return list(seen.values())
 
 
 # conda's names for what indexes call otherwise.

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # A library smaller than this is looked into, whatever its size should be.
 _SMALL = 1024
+# Who writes INSTALLER and changes what is recorded.
+_REPACKAGERS = frozenset({"conda", "debian", "rpm", "apk", "portage"})
 # So many faults of one kind and distribution are listed, the others only counted.
 LISTED = 1000
 
@@ -30,7 +32,7 @@ class Fault(NamedTuple):
     ``kind`` says how:
 
     - ``missing``: recorded, and not there;
-    - ``size``: not of the recorded size; ``truncated`` for a library that has lost its end;
+    - ``size``: not of the recorded size; ``truncated`` for a library that ends before what it must load;
     - ``hash``: of the recorded size, and changed;
     - ``empty``, ``pointer``: a library of no bytes, the pointer of Git LFS in a library's place;
     - ``irregular``: a folder, pipe or device in a file's place;
@@ -89,8 +91,8 @@ def check_integrity(
 ) -> Integrity:
     """Compare what was recorded with what is there: presence and size; with ``deep`` every hash, too.
 
-    ``progress`` hears of the bytes hashed so far and in all. conda changes files after their wheel was
-    recorded, so that of its packages only the presence of files is compared.
+    ``progress`` hears of the bytes hashed so far and in all. conda and Linux distributions change and move
+    files after a wheel was recorded: of theirs only the presence of what can be imported is compared.
     """
     by_folder: dict[str, list[Distribution]] = {}
     for distribution in distributions:
@@ -155,7 +157,7 @@ class _Site:
         if not isinstance(record, Record):
             return Checked(distribution, None, problem=record)
         name = distribution.name
-        by_conda = distribution.installer == "conda"
+        repackaged = self.is_repackaged(distribution)
         counted = missing = 0
         for row in record:
             if "__pycache__" in row.path or row.path.endswith(".pyc"):
@@ -166,9 +168,17 @@ class _Site:
             elif path:
                 folder, _, file = path.rpartition(os.sep)
                 self.recorded.setdefault(folder, {})[file] = name
-                counted += 1
-                missing += self.look(path, Row(path) if by_conda else row, name)
+                if not repackaged or _is_code(path):
+                    counted += 1
+                    missing += self.look(path, Row(path) if repackaged else row, name)
         return Checked(distribution, counted, missing, record.problem)
+
+    def is_repackaged(self, distribution: Distribution) -> bool:
+        """Whether somebody else than an installer of wheels put it here: they strip libraries and move scripts."""
+        if distribution.installer:
+            return distribution.installer in _REPACKAGERS
+        by_folder = os.path.basename(self.folder) == "dist-packages" or "/store/" in self.folder  # Nix, Guix
+        return by_folder or os.path.basename(self.prefix) == "usr"
 
     def locate(self, base: str, path: str) -> str | None:
         """Where a recorded path leads; None if outside, "" if nowhere that could be known."""
@@ -203,7 +213,7 @@ class _Site:
         if not stat.S_ISREG(status.st_mode):
             self.faults.add("irregular", path, name, found=_kind(status.st_mode))
         elif row.size is not None and size != row.size:
-            kind = (broken_library(path, size) or "truncated") if is_library(path) and size < row.size else "size"
+            kind = (is_library(path) and broken_library(path, size)) or "size"
             self.faults.add(kind, path, name, str(row.size), str(size))
         elif (row.size is None or size < _SMALL) and is_library(path) and (kind := broken_library(path, size)):
             self.faults.add(kind, path, name, found=str(size))
@@ -267,6 +277,10 @@ def _is_empty(path: str) -> bool:
             return all(item.name == "__pycache__" for item in items)
     except OSError:
         return False
+
+
+def _is_code(path: str) -> bool:
+    return path.endswith(".py") or is_library(path)
 
 
 def _is_module(name: str) -> bool:
