@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # The columns of the table of pairs.
 _FITS, _DECLARED, _LOADS = 0, 1, 2
+# Releases without compiled code, from before there was any.
+_UNLIKE = {"torchtext": "<0.7", "torchvision": "<0.3"}
 _PLAIN = re.compile(r"==\s*(\d+(?:\.\d+)*)")
 
 
@@ -55,6 +57,11 @@ class Package:
     @cached_property
     def _index(self) -> dict[str, int]:
         return {_bare(text): index for index, text in enumerate(self.texts)}
+
+    @cached_property
+    def alike(self) -> int:
+        """All but those of the first years, which are another library under the same name."""
+        return self.everything & ~self.mask(_UNLIKE.get(self.name, "<0"))
 
     @cached_property
     def pre(self) -> int:

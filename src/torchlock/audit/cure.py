@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.stack import Package
 
-# What no other version mends.
-INCURABLE = frozenset({"TL108", "TL507", "TL509", "TL510"})
-# Releases of the same name that are another library.
-_UNLIKE = {"torchtext": "<0.7"}
 # So many lines are looked at; so many answers tried for one set of them, for one cure, for one document.
 _LINES, _TRIALS_EACH, _TRIALS, _TRIALS_IN_ALL = 6, 16, 160, 240
 
@@ -150,7 +146,7 @@ class Curer:
         else:
             fitting = package.everything
         fitting = fitting & ~package.pre & ~package.yanked or fitting
-        fitting &= ~package.mask(_UNLIKE.get(entry.name, "<0"))
+        fitting &= package.alike
         if not pin:
             if not demand.exact and demand.releases:
                 yield from _capped(entry, package, demand.releases, fitting)

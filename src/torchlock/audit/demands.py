@@ -95,10 +95,10 @@ def _absence(specifier: str, exact: bool, newest: str) -> str:
         if exact:
             version = Version(re.sub(r"^===?\s*", "", specifier.strip()))
             return "newer" if version > Version(newest) else "absent"
-    except InvalidVersion:
+        # A version that no release will ever reach stands for all that are still to come.
+        return "newer" if _open(allowed, Version(newest)) else "absent"
+    except InvalidVersion:  # ``===`` takes any text
         return "absent"
-    # A version that no release will ever reach stands for all that are still to come.
-    return "newer" if _open(allowed, Version(newest)) else "absent"
 
 
 def _open(allowed: SpecifierSet, newest: Version) -> bool:

@@ -73,6 +73,8 @@ def _is_public(address: str) -> bool:
 def disagreements(case: Case, scene: Scene) -> Iterator[Finding]:
     """Pinned builds of the family that are not the same."""
     pinned = [scene.first(name) for name in scene.demands if name in FAMILY and scene.labels(name)]
+    if scene.locked and any(len(scene.demands[demand.name]) > 1 for demand in pinned):
+        return  # Builds for several accelerators, of which one is chosen when it is installed.
     torch = next((demand for demand in pinned if demand.name == "torch"), None)
     if torch is None:
         labels = {demand.label for demand in pinned}

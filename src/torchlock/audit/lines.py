@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.audit.flavours import offer_of
 from torchlock.audit.wording import asked, listed, releases
+from torchlock.finding import Remedy
 from torchlock.stack import bits
 from torchlock.words import FAMILY
 
@@ -97,7 +98,9 @@ def hashes(case: Case, scene: Scene) -> Iterator[Finding]:
             }
             if given and not given & case.digests(name, text):
                 message = f"none of the hashes of {asked(demand)} is of a file that the public index has for it"
-                yield case.finding("TL509", "warning", message, [demand])
+                finding = case.finding("TL509", "warning", message, [demand])
+                finding.remedy = Remedy("Have the hashes made anew, from the index that the files come from.")
+                yield finding
 
 
 def twice_provided(case: Case, scene: Scene) -> Iterator[Finding]:
@@ -108,4 +111,6 @@ def twice_provided(case: Case, scene: Scene) -> Iterator[Finding]:
             by_channel.setdefault(entry.channel, [])
     if len(by_channel) > 1 and "torch" in scene.demands:
         message = "conda and pip both install torch here: the second replaces files of the first"
-        yield case.finding("TL510", "warning", message, [scene.first("torch")])
+        finding = case.finding("TL510", "warning", message, [scene.first("torch")])
+        finding.remedy = Remedy("Leave torch to one of them.")
+        yield finding

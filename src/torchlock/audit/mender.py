@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from torchlock.audit.cure import INCURABLE, Curer
+from torchlock.audit.cure import Curer
 from torchlock.audit.demands import effective
 from torchlock.audit.edits import apply
 from torchlock.audit.remedies import fixed, relevant, remedy_of
@@ -72,7 +72,7 @@ class Mender:
         """The smallest changes after which nothing of these severities is found that versions can mend."""
 
         def wanted(finding: Finding) -> bool:
-            return finding.severity in severities and finding.rule not in INCURABLE
+            return finding.severity in severities and _curable(finding)
 
         return self._curer.cure(document, wanted)
 
@@ -86,4 +86,5 @@ class Mender:
 
 
 def _curable(finding: Finding) -> bool:
-    return finding.remedy is None and bool(finding.packages) and finding.rule not in INCURABLE
+    """Whether other versions might help; a finding that came with a remedy needs something else."""
+    return finding.remedy is None and bool(finding.packages)

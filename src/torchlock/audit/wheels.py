@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from torchlock.audit.flavours import offer_of
 from torchlock.audit.versions import guilty, strict
 from torchlock.audit.wording import asked, listed, pythons, releases, where
+from torchlock.finding import Remedy
 from torchlock.stack import bits
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _elsewhere(case: Case, scene: Scene, name: str) -> bool:
     """Whether a package may come from an index that the catalogue does not know."""
     for demand in scene.demands[name]:
         offer = offer_of(demand.entry, case.document)
-        if demand.label or demand.entry.channel == "conda" or offer.named or offer.unknown:
+        if demand.label or demand.entry.url or demand.entry.channel == "conda" or offer.named or offer.unknown:
             return True
     return False
 
@@ -69,13 +70,15 @@ def _nowhere(case: Case, scene: Scene, names: list[str]) -> Finding:
     # Where markers part the targets, the others may well do: then this is what a declared target lacks.
     alone = not any(other is not scene and other.scope == scene.scope and other.names() for other in case.scenes)
     severity = "error" if alone else "warning"
+    if not alone and not case.document.platforms and not scene.cells & case.mainstream:
+        severity = "note"
     empty = [name for name, mask in _domains(case, scene, names, scene.cells).items() if not mask]
     target = where(case.stack, scene.cells)
     if empty:
         name = empty[0]
         package = case.stack.packages[name]
         exists = package.cells_of(scene.releases(name) or 0)
-        newest = package.on(scene.cells) & ~package.pre
+        newest = package.on(scene.cells) & ~package.pre & package.alike
         hint = f"; {name} {package.texts[newest.bit_length() - 1]} is the newest that has one" if newest else ""
         there = f" (it has them for {pythons(case.stack, exists)})" if exists else ""
         message = f"{asked(scene.first(name))} has no wheel for {target}{there}{hint}"
@@ -96,8 +99,15 @@ def _somewhere(case: Case, scene: Scene, names: list[str], groups: list[int]) ->
     if name is None:
         texts = [asked(scene.first(name)) for name in names]
         message = f"{listed(texts)}: nothing that goes together has wheels for {target}, which this file declares"
-        return case.finding("TL403", "warning", message, [scene.first(name) for name in names])
+        return _declared(case, case.finding("TL403", "warning", message, [scene.first(name) for name in names]))
     package = case.stack.packages[name]
-    there = releases(package, package.on(lost) & ~package.pre)
+    there = releases(package, package.on(lost) & ~package.pre & package.alike)
     message = f"{asked(scene.first(name))} has no wheel for {target}, which this file declares (there: {there})"
-    return case.finding("TL403", "warning", message, [scene.first(name)])
+    return _declared(case, case.finding("TL403", "warning", message, [scene.first(name)]))
+
+
+def _declared(case: Case, finding: Finding) -> Finding:
+    """With a remedy that no version is: declare less."""
+    what = "requires-python" if case.document.python else "the target"
+    finding.remedy = Remedy(f"Narrow {what} to where there are wheels, or allow releases that have them there.")
+    return finding

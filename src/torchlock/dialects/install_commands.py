@@ -230,6 +230,8 @@ class Installer:
         value = word.value
         if re.match(r"[./~-]|(?:git|hg|svn|bzr)\+", value) and "#egg=" not in value and ".whl" not in value:
             return
+        if re.search(r"[*?\[].*\.(?:whl|tar\.gz|zip)$", value):
+            return  # The shell puts the files of that shape in its place.
         if word.unknown and not re.match(rf"{NAME}\s*(?:\[[^\]]*\])?\s*@", value):
             yield from self._unknown(word)
             return
