@@ -138,9 +138,11 @@ class Auditor:
 
     def _found(self, document: Document) -> Iterator[Finding]:
         case = self.case(document)
-        for scene in case.scenes:
-            for rule in _RULES:
-                yield from rule(case, scene)
+        by_scene = [[finding for rule in _RULES for finding in rule(case, scene)] for scene in case.scenes]
+        if document.locked:
+            _spare_what_works(by_scene)
+        for findings in by_scene:
+            yield from findings
         yield from flavours.constrained(case)
 
     def _of_problem(self, problem: Problem, document: Document) -> Finding:
@@ -152,6 +154,17 @@ class Auditor:
         return Finding(
             problem.rule, problem.severity, problem.message, problem.place, because=because, remedy=remedy
         )
+
+
+def _spare_what_works(by_scene: list[list[Finding]]) -> None:
+    """A lock for many targets of which some work is not broken: what fails on the others is a warning."""
+    broken = [any(finding.severity == "error" for finding in findings) for findings in by_scene]
+    if all(broken):
+        return
+    for findings in by_scene:
+        for finding in findings:
+            if finding.severity == "error":
+                finding.severity = "warning"
 
 
 def _distinct(findings: Iterator[Finding]) -> list[Finding]:
