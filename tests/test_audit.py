@@ -186,6 +186,28 @@ def test_backends_are_notes(tmp_path: Path) -> None:
     assert {each.rule for each in audit(tmp_path, "soundfile==0.10.3.post1\n")} == {"TL301"}
 
 
+def test_a_lock_for_many_targets(tmp_path: Path) -> None:
+    def package(name: str, version: str, marker: str) -> str:
+        return (
+            f'[[package]]\nname = "{name}"\nversion = "{version}"\noptional = false\npython-versions = ">=3.9"\n'
+            f'groups = ["main"]\nmarkers = "{marker}"\nfiles = []\n\n'
+        )
+
+    end = '[metadata]\nlock-version = "2.1"\npython-versions = ">=3.10"\ncontent-hash = "0"\n'
+    linux, other = "sys_platform == 'linux'", "sys_platform != 'linux'"
+    broken = package("torch", "2.7.1", linux) + package("torchaudio", "2.5.1", linux)
+    works = package("torch", "2.7.1", other) + package("torchaudio", "2.7.1", other)
+    numpy = package("numpy", "2.2.6", other)
+    severities = {
+        each.severity for each in audit(tmp_path, broken + works + end, "poetry.lock") if each.rule == "TL101"
+    }
+    assert severities == {"warning"}, "it works elsewhere"
+    severities = {
+        each.severity for each in audit(tmp_path, broken + numpy + end, "poetry.lock") if each.rule == "TL101"
+    }
+    assert severities == {"error"}
+
+
 def test_hashes_of_another_file(tmp_path: Path) -> None:
     auditor = Auditor()
     right = next(iter(auditor.case(_empty()).digests("torchaudio", "2.5.1")))

@@ -140,7 +140,7 @@ class Auditor:
         case = self.case(document)
         by_scene = [[finding for rule in _RULES for finding in rule(case, scene)] for scene in case.scenes]
         if document.locked:
-            _spare_what_works(by_scene)
+            _spare_what_works(case.scenes, by_scene)
         for findings in by_scene:
             yield from findings
         yield from flavours.constrained(case)
@@ -156,14 +156,19 @@ class Auditor:
         )
 
 
-def _spare_what_works(by_scene: list[list[Finding]]) -> None:
+def _spare_what_works(scenes: list[Scene], by_scene: list[list[Finding]]) -> None:
     """A lock for many targets of which some work is not broken: what fails on the others is a warning."""
-    broken = [any(finding.severity == "error" for finding in findings) for findings in by_scene]
-    if all(broken):
-        return
+
+    def names(finding: Finding) -> set[str]:
+        return {name for name, _ in finding.packages}
+
+    broken = [[names(finding) for finding in findings if finding.severity == "error"] for findings in by_scene]
     for findings in by_scene:
         for finding in findings:
-            if finding.severity == "error":
+            if finding.severity == "error" and any(
+                names(finding) <= set(scene.demands) and names(finding) not in bad
+                for scene, bad in zip(scenes, broken, strict=True)
+            ):
                 finding.severity = "warning"
 
 
