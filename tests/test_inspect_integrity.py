@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -197,7 +198,10 @@ def test_files_that_nobody_recorded(site: Path) -> None:
         "torch/../../../../../etc/passwd",
         "C:/Windows/system32/kernel32.dll",
         "..",
-        "a\0b",
+        pytest.param(
+            "a\0b",
+            marks=pytest.mark.skipif(sys.version_info < (3, 11), reason="its csv reads no such line at all"),
+        ),
     ],
 )
 def test_a_record_that_leads_outside_is_not_followed(
