@@ -59,6 +59,10 @@ def summary(findings: list[Finding]) -> list[tuple[int, str, str]]:
         pytest.param("torch @ git+https://example.org/pytorch.git\ntorchaudio==2.5.1\n", id="a repository"),
         pytest.param("torch==2.6.0\nnumpy==2.0.0\n", id="NumPy 2 with a torch that was built for it"),
         pytest.param("torch==2.2.2\nnumpy<2\n", id="NumPy 1 with one that was not"),
+        pytest.param(
+            "--index-url https://example.org/whl/cpu\ntorch\ntorchaudio\n",
+            id="an index that serves just one build",
+        ),
         pytest.param("torchaudio\nspeechbrain\n", id="who knows what brings torch"),
         pytest.param("-r base.txt\ntorch==2.5.1\n", id="a file that is not there"),
     ],

@@ -58,6 +58,7 @@ class Bare(NamedTuple):
     unversioned: bool = False
     tags: str = ""
     build: str | None = None
+    dependencies: tuple[Dependency, ...] = ()
 
 
 def judge(

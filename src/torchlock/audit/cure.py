@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import InvalidSpecifier
 
 from torchlock.audit.demands import demand_of
-from torchlock.audit.flavours import offer_of
+from torchlock.audit.offers import offer_of
 from torchlock.stack import bits
 from torchlock.words import FAMILY
 
@@ -147,8 +147,8 @@ class Curer:
             fitting = package.everything
         fitting = fitting & ~package.pre & ~package.yanked or fitting
         fitting &= package.alike
-        if not pin:
-            if not demand.exact and demand.releases:
+        if not pin and not demand.exact:
+            if demand.releases:
                 yield from _capped(entry, package, demand.releases, fitting)
             return
         for index in islice(_nearest(fitting, _written(demand, package), package.texts), 3):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torchlock.audit.demands import LABEL, demand_of
-from torchlock.audit.versions import Pin
+from torchlock.audit.offers import Offer, offer_of
 from torchlock.audit.wording import asked, listed
-from torchlock.builds import label_of_index
 from torchlock.finding import Remedy
-from torchlock.judge import violations
+from torchlock.judge import Bare, violations
 from torchlock.words import FAMILY
 
 if TYPE_CHECKING:
@@ -17,57 +16,7 @@ if TYPE_CHECKING:
 
     from torchlock.audit.case import Case
     from torchlock.audit.demands import Demand, Scene
-    from torchlock.document import Document, Entry
     from torchlock.finding import Finding
-
-
-class Offer(NamedTuple):
-    """What the indexes in reach of an entry carry.
-
-    ``labels`` are builds that a page of just one build offers; ``every``: a page of all builds is among
-    them; ``public``: the public index is; ``unknown``: one is that nobody here knows.
-    """
-
-    labels: frozenset[str]
-    every: bool
-    public: bool
-    unknown: bool
-
-    @property
-    def named(self) -> bool:
-        """Whether any page with labels is named at all."""
-        return bool(self.labels) or self.every
-
-    def carries(self, label: str) -> bool | None:
-        """Whether one of them has this build; None where that cannot be known."""
-        if self.every or self.unknown:
-            return True if self.every else None
-        return label in self.labels
-
-
-def offer_of(entry: Entry, document: Document) -> Offer:
-    """The indexes that an entry is taken from: its own, else the file's."""
-    if entry.index is not None:
-        addresses, public = [entry.index], False
-    else:
-        addresses = [line.address for line in document.indexes if line.address]
-        public = not any(line.kind in ("index", "no-index") for line in document.indexes)
-    labels, every, unknown = set(), False, False
-    for address in addresses:
-        label = label_of_index(address)
-        if label is None:
-            unknown = unknown or not _is_public(address)
-            public = public or _is_public(address)
-        elif label:
-            labels.add(label)
-        else:
-            every = True
-    return Offer(frozenset(labels), every, public, unknown)
-
-
-def _is_public(address: str) -> bool:
-    """Whether this is the public index or, by its shape, a mirror of it."""
-    return address.rstrip("/").endswith("/simple") or address in ("pypi", "PyPI")
 
 
 def disagreements(case: Case, scene: Scene) -> Iterator[Finding]:
@@ -93,11 +42,10 @@ def _disagreement(case: Case, scene: Scene, demand: Demand, torch: Demand) -> Fi
     if demand.releases and torch.releases:
         target = case.stack.target((scene.cells & -scene.cells).bit_length() - 1)
         pins = {
-            one.name: Pin(
+            one.name: Bare(
                 one.name,
                 case.stack.packages[one.name].versions[(one.releases or 1).bit_length() - 1],
-                "",
-                one.label,
+                build=one.label,
             )
             for one in (demand, torch)
         }
@@ -228,14 +176,10 @@ def _mixture(case: Case, scene: Scene, demand: Demand, torch: Demand, label: str
             continue
         index = here.bit_length() - 1
         build = stack.packages[demand.name].build(index, platform)
+        newest = stack.packages["torch"].versions[(scene.releases("torch") or 1).bit_length() - 1]
         pins = {
-            "torch": Pin(
-                "torch",
-                stack.packages["torch"].versions[(scene.releases("torch") or 1).bit_length() - 1],
-                "",
-                label,
-            ),
-            demand.name: Pin(demand.name, stack.packages[demand.name].versions[index], "", build),
+            "torch": Bare("torch", newest, build=label),
+            demand.name: Bare(demand.name, stack.packages[demand.name].versions[index], build=build),
         }
         cell = scene.cells & stack.on_platform(platform)
         found = violations(pins, stack.target((cell & -cell).bit_length() - 1), case.known.matrix, complete=False)
@@ -246,7 +190,9 @@ def _mixture(case: Case, scene: Scene, demand: Demand, torch: Demand, label: str
                 f"torch comes as +{label}, but {demand.name} {version} from the public index, "
                 f"whose build is {build}"
             )
-            return case.statement(broken.statement, "warning", message, [demand, torch])
+            finding = case.statement(broken.statement, "warning", message, [demand, torch])
+            finding.remedy = Remedy(f"Take {demand.name} from the page of +{label} as well.")
+            return finding
     return None
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from torchlock.audit.versions import Pin, newest
+from torchlock.audit.versions import newest
 from torchlock.audit.wording import asked, platforms
-from torchlock.judge import violations
+from torchlock.judge import Bare, violations
 from torchlock.matrix import HOST_PREFIX
 from torchlock.words import spelled
 
@@ -45,7 +45,7 @@ def _broken(case: Case, scene: Scene, cell: int, platform: int) -> Iterator[Find
     for name, index in chosen.items():
         labels = scene.labels(name)
         build = min(labels) if labels else stack.packages[name].build(index, platform)
-        pins[name] = Pin(name, stack.packages[name].versions[index], "", build)
+        pins[name] = Bare(name, stack.packages[name].versions[index], build=build)
     target = replace(stack.target(cell), libraries=case.known.libraries)
     for violation in violations(pins, target, case.known.matrix, complete=False):
         if violation.dependency is not None and violation.dependency.name.startswith(HOST_PREFIX):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.audit.flavours import offer_of
+from torchlock.audit.offers import offer_of
 from torchlock.audit.wording import asked, listed, releases
 from torchlock.finding import Remedy
 from torchlock.stack import bits

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from torchlock.audit.cure import Curer
@@ -45,10 +46,13 @@ class Mender:
 
     def _part(self, finding: Finding, document: Document, changes: dict[int, str]) -> dict[int, str]:
         """The part of a cure that cures one finding by itself; all of it where no part does."""
-        part = relevant(finding, document, changes)
-        if len(part) == len(changes):
-            return changes
-        return part if self._curer.cures(document, part, finding) else changes
+        mine = relevant(finding, document, changes)
+        for size in range(1, len(changes)):
+            for some in combinations(mine, size):
+                part = {index: mine[index] for index in some}
+                if self._curer.cures(document, part, finding):
+                    return part
+        return changes
 
     def mended(self, document: Document, severities: frozenset[str]) -> str:
         """One round: the lines that no installer reads first, since more shows once they can be read."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from torchlock.audit.offers import offer_of
 from torchlock.audit.wording import asked, listed, platforms, releases
-from torchlock.judge import violations
+from torchlock.judge import Bare, violations
 from torchlock.stack import bits
+from torchlock.words import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from packaging.version import Version
 
     from torchlock.audit.case import Case
     from torchlock.audit.demands import Scene
@@ -20,21 +20,9 @@ if TYPE_CHECKING:
     from torchlock.judge import Violation
     from torchlock.matrix import Matrix
     from torchlock.stack import Stack
-    from torchlock.words import Dependency
 
 # Works with the wrong partner until it is used, and so is never more than a warning.
 LENIENT = frozenset({"numpy"})
-
-
-class Pin(NamedTuple):
-    """A release for the judge, with what is known of it here."""
-
-    name: str
-    version: Version
-    tags: str = ""
-    build: str | None = None
-    dependencies: tuple[Dependency, ...] = ()
-    unversioned: bool = False
 
 
 def conflicts(case: Case, scene: Scene) -> Iterator[Finding]:
@@ -126,7 +114,7 @@ def _why_of(
     for name, index in chosen:
         package = stack.packages[name]
         build = package.build(index, platform) if builds else None
-        pins[name] = Pin(name, package.versions[index], build=build)
+        pins[name] = Bare(name, package.versions[index], build=build)
     for violation in violations(pins, stack.target(cell), matrix, complete=False):
         about = None if violation.dependency is None else violation.dependency.name
         if about in (None, *pins, "build-cuda"):
@@ -136,8 +124,16 @@ def _why_of(
 
 def choices(case: Case, scene: Scene) -> Iterator[Finding]:
     """What an installer that takes the newest ends up with, where that does not load."""
-    domains = tuple((name, scene.releases(name) or 0) for name in scene.names())
-    broken, installed = _broken(case.stack, domains, scene.cells)
+    pages = {name: offer_of(scene.first(name).entry, case.document) for name in scene.names() if name in FAMILY}
+    # What an index of its own would choose from is not known; a pin is.
+    open_to = [
+        name for name in scene.names() if name not in pages or pages[name].public or scene.first(name).exact
+    ]
+    if "torch" not in open_to:
+        return
+    domains = tuple((name, scene.releases(name) or 0) for name in open_to)
+    own = not any(offer.named or offer.unknown for offer in pages.values())
+    broken, installed = _broken(case.stack, domains, scene.cells, own)
     for name in dict.fromkeys(key[0] for key in broken):
         mine = {key: cells for key, cells in broken.items() if key[0] == name}
         key = max(mine, key=lambda key: (key[2], key[1]))
@@ -146,11 +142,11 @@ def choices(case: Case, scene: Scene) -> Iterator[Finding]:
 
 @lru_cache(maxsize=4096)
 def _broken(
-    stack: Stack, domains: tuple[tuple[str, int], ...], cells: int
+    stack: Stack, domains: tuple[tuple[str, int], ...], cells: int, own: bool
 ) -> tuple[dict[tuple[str, int, int], int], int]:
     """Partner, its release and that of torch, which an installer takes though they do not fit → the cells.
 
-    And the cells where an installer finds anything to take.
+    And the cells where an installer finds anything to take. ``own``: the public index's own builds count.
     """
     found: dict[tuple[str, int, int], int] = {}
     installed = 0
@@ -159,7 +155,11 @@ def _broken(
         chosen = newest(stack, dict(domains), 1 << cell, platform)
         installed |= 1 << cell if chosen else 0
         for name in stack.partners:
-            if name in chosen and not stack.loads(name, 1 << chosen[name], platform) & 1 << chosen["torch"]:
+            if name not in chosen:
+                continue
+            release = 1 << chosen[name]
+            good = stack.loads(name, release, platform) if own else stack.fits(name, release)
+            if not good & 1 << chosen["torch"]:
                 key = name, chosen[name], chosen["torch"]
                 found[key] = found.get(key, 0) | 1 << cell
     return found, installed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from torchlock.audit.flavours import offer_of
+from torchlock.audit.offers import offer_of
 from torchlock.audit.versions import guilty, strict
 from torchlock.audit.wording import asked, listed, pythons, releases, where
 from torchlock.finding import Remedy

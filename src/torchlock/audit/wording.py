@@ -49,6 +49,8 @@ def asked(demand: Demand) -> str:
         return f"{demand.name} (from its address)"
     if not specifier:
         return f"any {demand.name}"
+    if demand.entry.channel == "conda" and specifier.startswith("=="):
+        return f"{demand.name} {specifier.lstrip('= ').removesuffix('.*')}"
     if demand.exact and specifier.startswith("=="):
         return f"{demand.name} {specifier.lstrip('= ')}"
     return f"{demand.name}{spelled(specifier)}"

@@ -1,0 +1,59 @@
+"""What the indexes in reach of an entry carry, as far as their addresses say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.builds import label_of_index
+
+if TYPE_CHECKING:
+    from torchlock.document import Document, Entry
+
+
+class Offer(NamedTuple):
+    """What the indexes in reach of an entry carry.
+
+    ``labels`` are builds that a page of just one build offers; ``every``: a page of all builds is among
+    them; ``public``: the public index is; ``unknown``: one is that nobody here knows.
+    """
+
+    labels: frozenset[str]
+    every: bool
+    public: bool
+    unknown: bool
+
+    @property
+    def named(self) -> bool:
+        """Whether any page with labels is named at all."""
+        return bool(self.labels) or self.every
+
+    def carries(self, label: str) -> bool | None:
+        """Whether one of them has this build; None where that cannot be known."""
+        if self.every or self.unknown:
+            return True if self.every else None
+        return label in self.labels
+
+
+def offer_of(entry: Entry, document: Document) -> Offer:
+    """The indexes that an entry is taken from: its own, else the file's."""
+    if entry.index is not None:
+        addresses, public = [entry.index], False
+    else:
+        addresses = [line.address for line in document.indexes if line.address]
+        public = not any(line.kind in ("index", "no-index") for line in document.indexes)
+    labels, every, unknown = set(), False, False
+    for address in addresses:
+        label = label_of_index(address)
+        if label is None:
+            unknown = unknown or not _is_public(address)
+            public = public or _is_public(address)
+        elif label:
+            labels.add(label)
+        else:
+            every = True
+    return Offer(frozenset(labels), every, public, unknown)
+
+
+def _is_public(address: str) -> bool:
+    """Whether this is the public index or, by its shape, a mirror of it."""
+    return address.rstrip("/").endswith("/simple") or address in ("pypi", "PyPI")
