@@ -67,6 +67,7 @@ def kind_of(label: str) -> str | None:
     return _KINDS[next(filter(None, match.groups()))] if match else None
 
 
+@cache
 def label_of_index(address: str) -> str | None:
     """Read the flavour out of an index address or find-links page, by the shape of its path.
 

@@ -40,6 +40,11 @@ class Knowledge:
         return self._forbidding[name]
 
     @cached_property
+    def digests(self) -> dict[tuple[str, str], set[str]]:
+        """The SHA-256 of the files of releases that were asked about."""
+        return {}
+
+    @cached_property
     def _forbidding(self) -> dict[str, list[Statement]]:
         return {}
 
@@ -134,8 +139,12 @@ class Case:
 
     def digests(self, name: str, version: str) -> set[str]:
         """The SHA-256 of every file that the public index has for a release."""
-        releases = [release for release in self._releases(name) if release.version == version]
-        return {file.hashes.get("sha256", "") for release in releases for file in release.files()}
+        known = self.known.digests.get((name, version))
+        if known is None:
+            releases = [release for release in self._releases(name) if release.version == version]
+            known = {file.hashes.get("sha256", "") for release in releases for file in release.files()}
+            self.known.digests[name, version] = known
+        return known
 
     def tags(self, name: str, version: str) -> Sequence[str]:
         """The tag part of the name of every wheel of a release."""

@@ -43,13 +43,14 @@ class Curer:
         """Start on a document: so many trials are made for all of its cures together."""
         self._left = _TRIALS_IN_ALL
 
-    def cure(self, document: Document, wanted: Callable[[Finding], bool]) -> dict[int, str] | None:
+    def cure(
+        self, document: Document, findings: Sequence[Finding], wanted: Callable[[Finding], bool]
+    ) -> dict[int, str] | None:
         """The smallest changes after which nothing wanted is found, and nothing worse than before.
 
-        Entries (by index in the document) → their new specifiers; nothing where there is nothing to cure.
-        None where no change was found.
+        ``findings`` are those of the document. Entries (by index in the document) → their new specifiers;
+        nothing where there is nothing to cure, None where no change was found.
         """
-        findings = self._judge(document)
         ill = [finding for finding in findings if wanted(finding)]
         if not ill:
             return {}
@@ -67,11 +68,13 @@ class Curer:
                     return {i: new for i, new in changes.items() if new != document.entries[i].specifier}
         return None
 
-    def cures(self, document: Document, changes: dict[int, str], finding: Finding) -> bool:
+    def cures(
+        self, document: Document, findings: Sequence[Finding], changes: dict[int, str], finding: Finding
+    ) -> bool:
         """Whether these changes take one finding away, and bring nothing else."""
         left = self._judge(_changed(document, changes))
         gone = all((each.rule, each.place) != (finding.rule, finding.place) for each in left)
-        return gone and _weighed(left) < _weighed(self._judge(document))
+        return gone and _weighed(left) < _weighed(findings)
 
     def _tries(
         self, document: Document, ill: Sequence[Finding]

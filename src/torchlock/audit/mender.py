@@ -24,33 +24,39 @@ class Mender:
 
     def __init__(self, known: Knowledge, judge: Callable[[Document], list[Finding]]) -> None:
         self._known = known
+        self._judge = judge
         self._curer = Curer(known, judge)
 
     def add_remedies(self, document: Document, findings: list[Finding]) -> None:
         """Give each finding that has none the part of the file's cure that is about it, else one of its own."""
         self._curer.begin()
+        if not any(_curable(finding) and finding.severity != "note" for finding in findings):
+            return
         bare = self._bare(document)
+        found = self._judge(bare)
         together: dict[int, str] | None = {}
         for severity, with_worse in (("error", {"error"}), ("warning", {"error", "warning"})):
             mine = [finding for finding in findings if finding.severity == severity and _curable(finding)]
             if not mine:
                 continue
             # What could not be cured alone cannot be cured with more.
-            together = None if together is None else self._cure(bare, frozenset(with_worse))
+            together = None if together is None else self._cure(bare, found, frozenset(with_worse))
             for finding in mine:
                 changes = together
                 if changes is None:
-                    changes = self._cure_one(bare, finding)
+                    changes = self._cure_one(bare, found, finding)
                 if changes:
-                    finding.remedy = remedy_of(bare, self._part(finding, bare, changes))
+                    finding.remedy = remedy_of(bare, self._part(finding, bare, found, changes))
 
-    def _part(self, finding: Finding, document: Document, changes: dict[int, str]) -> dict[int, str]:
+    def _part(
+        self, finding: Finding, document: Document, found: list[Finding], changes: dict[int, str]
+    ) -> dict[int, str]:
         """The part of a cure that cures one finding by itself; all of it where no part does."""
         mine = relevant(finding, document, changes)
         for size in range(1, len(changes)):
             for some in combinations(mine, size):
                 part = {index: mine[index] for index in some}
-                if self._curer.cures(document, part, finding):
+                if self._curer.cures(document, found, part, finding):
                     return part
         return changes
 
@@ -61,9 +67,10 @@ class Mender:
             return apply(document.text, edits)
         self._curer.begin()
         bare = self._bare(document)
-        changes = self._cure(bare, severities)
+        found = self._judge(bare)
+        changes = self._cure(bare, found, severities)
         if changes is None and "error" in severities:
-            changes = self._cure(bare, frozenset({"error"}))
+            changes = self._cure(bare, found, frozenset({"error"}))
         return fixed(bare, changes or {})
 
     def _bare(self, document: Document) -> Document:
@@ -72,21 +79,21 @@ class Mender:
         entries = [entry for entry in effective(document.entries) if entry.name in names or about(entry.name)]
         return replace(document, entries=entries, problems=[])
 
-    def _cure(self, document: Document, severities: frozenset[str]) -> dict[int, str] | None:
+    def _cure(self, document: Document, found: list[Finding], severities: frozenset[str]) -> dict[int, str] | None:
         """The smallest changes after which nothing of these severities is found that versions can mend."""
 
         def wanted(finding: Finding) -> bool:
             return finding.severity in severities and _curable(finding)
 
-        return self._curer.cure(document, wanted)
+        return self._curer.cure(document, found, wanted)
 
-    def _cure_one(self, document: Document, finding: Finding) -> dict[int, str] | None:
+    def _cure_one(self, document: Document, found: list[Finding], finding: Finding) -> dict[int, str] | None:
         """The smallest changes after which this one finding is gone."""
 
         def same(other: Finding) -> bool:
             return (other.rule, other.place) == (finding.rule, finding.place)
 
-        return self._curer.cure(document, same)
+        return self._curer.cure(document, found, same)
 
 
 def _curable(finding: Finding) -> bool:
