@@ -10,10 +10,13 @@ from torchlock.words import one_line, without_credentials
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from torchlock.document import Place
     from torchlock.finding import FileReport, Finding, Report
 
 # A line longer than this is cut around what is wrong in it.
 _WIDTH = 100
+_WORD = re.compile(r"\S+")
+_REQUIREMENT = re.compile(r"[^;#]*[^\s;#,]")
 
 
 def text(report: Report, paint: Callable[[str, str], str], *, verbose: bool = False) -> str:
@@ -67,7 +70,8 @@ def _finding(
     severity = paint(finding.severity, finding.severity)
     yield f"  {_shown(place)}: {severity} {finding.rule} {_shown(finding.message)}"
     if 0 < finding.place.line <= len(lines):
-        yield from _quoted(lines[finding.place.line - 1], finding.place.line, finding.place.column, paint)
+        words = _WORD if file.kind in ("dockerfile", "shell") else _REQUIREMENT
+        yield from _quoted(lines[finding.place.line - 1], finding.place, words, paint)
     if finding.because and finding.because not in told:
         yield f"    because {_shown(finding.because)}"
         told[finding.because] = None
@@ -85,18 +89,18 @@ def _finding(
         told[address] = None
 
 
-def _quoted(line: str, number: int, column: int, paint: Callable[[str, str], str]) -> Iterator[str]:
-    """The line, and a mark under what is meant: from the column to the end of that word."""
-    start = max(column - 1, 0)
+def _quoted(line: str, place: Place, words: re.Pattern[str], paint: Callable[[str, str], str]) -> Iterator[str]:
+    """The line, and a mark under what is meant: from the column to the end of that string, word or requirement."""
+    start = max(place.column - 1, 0)
     left = max(0, start - _WIDTH // 2) if len(line) > _WIDTH else 0
     head, tail = line[left:start].replace("\t", " "), line[start : left + _WIDTH]
     head = _shown(head.lstrip() if not left else f"…{head}")
     tail = _shown(tail.replace("\t", " ").rstrip())
-    yield f"    {number:>4} | {head}{tail}"
-    if column:
-        word = re.match(r"[^;#]*[^\s;#,\"']|", tail)
-        marks = "^" * max(len(word[0]) if word else 1, 1)
-        yield f"         | {' ' * len(head)}{paint('error', marks)}"
+    yield f"    {place.line:>4} | {head}{tail}"
+    if place.column:
+        quote = line[start - 1 : start]
+        word = tail.partition(quote)[0] if quote in ('"', "'") else (words.match(tail) or [""])[0]
+        yield f"         | {' ' * len(head)}{paint('error', '^' * max(len(word), 1))}"
 
 
 def _cut(line: str) -> str:
