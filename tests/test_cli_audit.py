@@ -170,7 +170,7 @@ def test_fix(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = folder / "requirements.txt"
     path.write_bytes(BAD.replace("\n", "\r\n").encode())
     path.chmod(0o640)
-    assert run("--diff") == 0
+    assert run("--diff") == 1, "the file still has its error"
     assert "+torchaudio==2.7.1  # keep" in capsys.readouterr().out
     assert path.read_bytes() == BAD.replace("\n", "\r\n").encode()
     assert run("--fix") == 0

@@ -98,10 +98,10 @@ def test_a_folder(tmp_path: Path) -> None:
 
 
 def test_a_file_of_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Path) -> bytes:
+    def refuse(self: Path, mode: str) -> bytes:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(InputError, match="may not be read") as caught:
         read_text(str(tmp_path / "secret.txt"))
     assert caught.value.hint

@@ -209,7 +209,10 @@ class Target:
 
     def rank(self, tags: str) -> int | None:
         """How well a wheel fits whose name ends in these (compressed) tags; None if it does not install."""
-        interpreters, abis, platforms = tags.split("-")[-3:]
+        parts = tags.split("-")
+        if len(parts) < 3:
+            return None
+        interpreters, abis, platforms = parts[-3:]
         ranks = [
             rank
             for interpreter in interpreters.split(".")

@@ -27,7 +27,7 @@ _BACKENDS = frozenset({"soundfile", "sox", "ffmpeg"})
 
 # Judged on every target, not on pins alone.
 _ELSEWHERE = frozenset({"TL105"})
-_LIBRARIES = {"libsox": "sox"}
+_LIBRARIES = {"libsox": "sox", "ffmpeg": "ffmpeg"}
 
 
 def without_torch(case: Case, scene: Scene) -> Iterator[Finding]:
@@ -60,7 +60,7 @@ def backends(case: Case, scene: Scene) -> Iterator[Finding]:
     package = case.stack.packages["torchaudio"]
     mask = scene.releases("torchaudio") or 0
     names = {entry.name for entry in case.document.entries if entry.scope in ("", scene.scope)}
-    names |= {_LIBRARIES.get(name, name) for name, version in case.known.libraries.items() if version is not None}
+    names |= {_LIBRARIES[name] for name, version in case.known.libraries.items() if _serves(name, version)}
     demand = scene.first("torchaudio")
     if not mask & ~package.mask(">=2.9") and "torchcodec" not in names:
         message = f"{asked(demand)} loads and saves through torchcodec, which nothing here asks for"
@@ -68,6 +68,13 @@ def backends(case: Case, scene: Scene) -> Iterator[Finding]:
     if not mask & ~package.mask(">=2.1,<2.9") and not names & _BACKENDS:
         message = f"{asked(demand)} brings no backend: without soundfile, libsox or FFmpeg it cannot load or save"
         yield case.finding("TL306", "note", message, [demand])
+
+
+def _serves(name: str, version: str | None) -> bool:
+    """Whether a library of the machine is one that torchaudio 2.1 to 2.8 can load and save with."""
+    if version is None or name not in _LIBRARIES:
+        return False
+    return name != "ffmpeg" or specifier_set(">=4.1,<7").contains(version)
 
 
 def dependents(case: Case, scene: Scene) -> Iterator[Finding]:

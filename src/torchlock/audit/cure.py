@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier
 
-from torchlock.audit.demands import demand_of
+from torchlock.audit.demands import cells_where, demand_of
 from torchlock.audit.offers import offer_of
 from torchlock.stack import bits
 from torchlock.words import FAMILY
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torchlock.audit.demands import Demand
     from torchlock.document import Document, Entry
     from torchlock.finding import Finding
-    from torchlock.stack import Package
+    from torchlock.stack import Package, Stack
 
 # So many lines are looked at; so many answers tried for one set of them, for one cure, for one document.
 _LINES, _TRIALS_EACH, _TRIALS, _TRIALS_IN_ALL = 6, 16, 160, 240
@@ -128,7 +128,7 @@ class Curer:
         mask = package.everything & ~package.yanked & ~package.pre
         own = [demand_of(entry, stack) for entry in entries if entry.name == "torch"]
         for demand in fixed:
-            if demand.releases is None or demand.name not in FAMILY or not _together(demand.entry, entries):
+            if demand.releases is None or demand.name not in FAMILY or not _together(demand.entry, entries, stack):
                 continue
             fitting = demand.releases if demand.name == "torch" else stack.fits(demand.name, demand.releases)
             mask = mask & fitting or mask
@@ -162,7 +162,11 @@ class Curer:
         """Builds to pin: as the lines that stay have it, as the index has it, as it was, none."""
         if entry.name not in FAMILY:
             return [""]
-        beside = [demand for demand in fixed if demand.name in FAMILY and _together(demand.entry, [entry])]
+        beside = [
+            demand
+            for demand in fixed
+            if demand.name in FAMILY and _together(demand.entry, [entry], self._known.stack)
+        ]
         found = [demand.label for demand in beside]
         offer = offer_of(entry, document)
         found += sorted(offer.labels) if any(found) or "+" in entry.specifier else [""]
@@ -192,9 +196,13 @@ def _weight(entry: Entry, spoken: set[str]) -> int:
     return cost if entry.name in spoken else cost + 16
 
 
-def _together(entry: Entry, entries: Iterable[Entry]) -> bool:
-    """Whether an entry is installed with one of these."""
-    return any(not entry.scope or not other.scope or entry.scope == other.scope for other in entries)
+def _together(entry: Entry, entries: Iterable[Entry], stack: Stack) -> bool:
+    """Whether an entry is installed with one of these: by its extra or group, and by its marker."""
+    return any(
+        (not entry.scope or not other.scope or entry.scope == other.scope)
+        and cells_where(entry, stack) & cells_where(other, stack)
+        for other in entries
+    )
 
 
 def _changed(document: Document, changes: dict[int, str]) -> Document:

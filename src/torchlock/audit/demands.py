@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from torchlock.stack import Stack
 
 # Builds that the makers of torch publish; any other local version is somebody else's.
-LABEL = re.compile(r"cpu|cu\d{2,3}|rocm\d+(?:\.\d+){0,2}|xpu")
+# ROCm releases with three numbers are mostly AMD's own; these are not.
+LABEL = re.compile(r"cpu|cu\d{2,3}|rocm\d+\.\d+|rocm(?:4\.0\.1|4\.3\.1|4\.5\.2|5\.1\.1|5\.4\.2|6\.2\.4)|xpu")
 # What is installed in an environment of its own, not with the project.
 _ALONE = frozenset({"group:build-system"})
 _LOCAL = re.compile(r"(===?|!=)\s*([^\s,+]+)\+([\w.\-]+)")
@@ -148,6 +149,24 @@ class Scene:
         return {demand.entry.step for name in names for demand in self.demands.get(name, ())}
 
 
+def _once(entries: Sequence[Entry]) -> list[Entry]:
+    """Without what says the very same once more."""
+    seen: dict[tuple[object, ...], Entry] = {}
+    for entry in entries:
+        key = (
+            entry.name,
+            entry.specifier,
+            entry.marker,
+            entry.scope,
+            entry.step,
+            entry.channel,
+            entry.index,
+            entry.url,
+        )
+        seen.setdefault((*key, entry.constraint, entry.path), entry)
+    return list(seen.values())
+
+
 def effective(entries: Sequence[Entry]) -> list[Entry]:
     """Without what a later command of the same script installs anew."""
     last: dict[tuple[str, str], int] = {}
@@ -163,10 +182,10 @@ def scenes_of(document: Document, stack: Stack, cells: int) -> list[Scene]:
     What has a scope (an extra, a group) is installed with what has none. Constraints count where the
     package is asked for.
     """
-    demands = [demand_of(entry, stack) for entry in document.entries if entry.name in stack.packages]
+    demands = [demand_of(entry, stack) for entry in _once(document.entries) if entry.name in stack.packages]
     if not demands:
         return []
-    everywhere = {id(demand.entry): _cells(demand.entry, stack) & cells for demand in demands}
+    everywhere = {id(demand.entry): cells_where(demand.entry, stack) & cells for demand in demands}
     scopes = list(dict.fromkeys(["", *(demand.entry.scope for demand in demands)]))
     scenes = []
     for scope in scopes:
@@ -175,7 +194,12 @@ def scenes_of(document: Document, stack: Stack, cells: int) -> list[Scene]:
         if scope and not any(demand.entry.scope == scope for demand in members):
             continue
         for active, where in _groups(members, everywhere, cells):
-            scene = Scene(where, scope, _by_name(active, locked=document.locked), document.locked)
+            scene = Scene(
+                where,
+                scope,
+                _by_name(active, locked=document.locked, alone=document.kind == "constraints"),
+                document.locked,
+            )
             if scene.demands:
                 scenes.append(scene)
     return scenes
@@ -192,11 +216,11 @@ def _groups(members: Sequence[Demand], cells_of: dict[int, int], cells: int) -> 
             yield active, part
 
 
-def _by_name(active: Sequence[Demand], *, locked: bool) -> dict[str, list[Demand]]:
+def _by_name(active: Sequence[Demand], *, locked: bool, alone: bool) -> dict[str, list[Demand]]:
     """Demands by package; of a script's commands the last one that names a package counts."""
     found: dict[str, list[Demand]] = {}
     for demand in active:
-        if not demand.entry.constraint:
+        if not demand.entry.constraint or alone:
             found.setdefault(demand.name, []).append(demand)
     for name, demands in found.items():
         last = max(demand.entry.step for demand in demands)
@@ -206,12 +230,12 @@ def _by_name(active: Sequence[Demand], *, locked: bool) -> dict[str, list[Demand
             kept = [demand for demand in kept if demand.entry.channel == "pip"] or kept
         found[name] = kept
     for demand in active:
-        if demand.entry.constraint and demand.name in found and not locked:
+        if demand.entry.constraint and demand.name in found and not locked and not alone:
             found[demand.name].append(demand)
     return found
 
 
-def _cells(entry: Entry, stack: Stack) -> int:
+def cells_where(entry: Entry, stack: Stack) -> int:
     """Where the marker of an entry holds, its own extra being asked for. Remembered with the table."""
     marker = entry.marker
     if not marker:

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 def disagreements(case: Case, scene: Scene) -> Iterator[Finding]:
     """Pinned builds of the family that are not the same."""
-    pinned = [scene.first(name) for name in scene.demands if name in FAMILY and scene.labels(name)]
+    pinned = [
+        demand._replace(label=label)
+        for demand in (scene.first(name) for name in scene.demands if name in FAMILY)
+        if (label := _label_of(demand, case)) and LABEL.fullmatch(label)
+    ]
     if scene.locked and any(len(scene.demands[demand.name]) > 1 for demand in pinned):
         return  # Builds for several accelerators, of which one is chosen when it is installed.
     torch = next((demand for demand in pinned if demand.name == "torch"), None)
@@ -56,6 +60,13 @@ def _disagreement(case: Case, scene: Scene, demand: Demand, torch: Demand) -> Fi
     return case.finding("TL203", _gravity(demand.label, torch.label), message, [demand, torch])
 
 
+def _label_of(demand: Demand, case: Case) -> str | None:
+    """The build that is pinned, or the only one that the demand's own index has."""
+    if demand.label or demand.entry.index is None or demand.entry.channel == "conda":
+        return demand.label
+    return _only_label(offer_of(demand.entry, case.document))
+
+
 def _gravity(label: str, torch: str) -> str:
     """CPU builds run beside any torch; CUDA builds of one major version mostly do."""
     if label == "cpu":
@@ -79,6 +90,19 @@ def labels(case: Case, scene: Scene) -> Iterator[Finding]:
                     missing.setdefault(demand.label, []).append(demand)
     for label, demands in missing.items():
         yield _without_index(case, label, demands)
+    yield from _not_served(case, scene)
+
+
+def _not_served(case: Case, scene: Scene) -> Iterator[Finding]:
+    """Pins of releases that the page of one build, and nothing beside it, never had."""
+    for name in scene.demands:
+        demand = scene.first(name)
+        if demand.label or demand.entry.url or name not in FAMILY or demand.entry.channel == "conda":
+            continue
+        label, version = _only_label(offer_of(demand.entry, case.document)), _version(case, demand)
+        if label and version and case.known.builds.serves(name, version, label) is False:
+            message = f"{asked(demand)}: the page of {label} builds, the only index named here, never had it"
+            yield case.finding("TL204", "error", message, [demand])
 
 
 def constrained(case: Case) -> Iterator[Finding]:

@@ -40,12 +40,18 @@ def _broken(case: Case, scene: Scene, cell: int, platform: int) -> Iterator[Find
     """What an installer would bring to one cell, against the libraries of the machine."""
     stack = case.stack
     domains = {name: scene.releases(name) or 0 for name in scene.names()}
-    chosen = newest(stack, domains, 1 << cell, platform)
+    chosen = newest(stack, domains, 1 << cell, platform) or {
+        name: here.bit_length() - 1
+        for name, mask in domains.items()
+        if (here := mask & stack.packages[name].on(1 << cell))
+    }
     pins = {}
     for name, index in chosen.items():
         labels = scene.labels(name)
         build = min(labels) if labels else stack.packages[name].build(index, platform)
-        pins[name] = Bare(name, stack.packages[name].versions[index], build=build)
+        wheels = case.tags(name, stack.packages[name].texts[index]) if name == "soundfile" else ()
+        tags = next((tags for tags in wheels if stack.target(cell).rank(tags) is not None), "")
+        pins[name] = Bare(name, stack.packages[name].versions[index], tags=tags, build=build)
     target = replace(stack.target(cell), libraries=case.known.libraries)
     for violation in violations(pins, target, case.known.matrix, complete=False):
         if violation.dependency is not None and violation.dependency.name.startswith(HOST_PREFIX):

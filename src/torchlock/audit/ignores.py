@@ -20,18 +20,24 @@ class Ignore(NamedTuple):
     rules: frozenset[str]
     place: Place
     reason: str
+    first: int
+    """The first line of the logical one: a comment stands at the end of what backslashes continue."""
 
 
 def ignores_in(text: str) -> list[Ignore]:
     """Every such comment of a file."""
     if "torchlock:" not in text:
         return []
-    found = []
+    found: list[Ignore] = []
+    lines = text.split("\n")
     for match in _IGNORE.finditer(text):
         rules = frozenset(rule.strip().upper() for rule in match[1].split(",") if rule.strip())
         start = text.rfind("\n", 0, match.start()) + 1
         place = Place(text.count("\n", 0, match.start()) + 1, match.start() - start + 1)
-        found.append(Ignore(rules, place, match[2].strip(" -:")))
+        first = place.line
+        while first > 1 and lines[first - 2].rstrip("\r").endswith("\\"):
+            first -= 1
+        found.append(Ignore(rules, place, match[2].strip(" -:"), first))
     return found
 
 
@@ -45,7 +51,11 @@ def without_ignored(findings: Iterable[Finding], text: str, rules: Iterable[str]
     kept = []
     for finding in findings:
         lines = {finding.place.line, *(place.line for place in finding.related)}
-        hit = [each for each in comments if each.place.line in lines and finding.rule in each.rules]
+        hit = [
+            each
+            for each in comments
+            if finding.rule in each.rules and lines & set(range(each.first, each.place.line + 1))
+        ]
         used.update(hit)
         if not hit and finding.rule not in everywhere:
             kept.append(finding)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.audit.offers import offer_of
-from torchlock.audit.wording import asked, listed, releases
+from torchlock.audit.wording import asked, listed
 from torchlock.finding import Remedy
 from torchlock.stack import bits
 from torchlock.words import FAMILY
@@ -59,16 +59,14 @@ def doubles(case: Case, scene: Scene) -> Iterator[Finding]:
     for name, demands in scene.demands.items():
         known = [demand for demand in demands if demand.releases]
         if len(known) > 1 and scene.releases(name) == 0:
-            package = case.stack.packages[name]
-            texts = listed([f"{asked(demand)} ({_where(demand)})" for demand in reversed(known)])
-            severity = "warning" if any(demand.entry.constraint for demand in known) else "error"
-            has = {releases(package, demand.releases or 0) for demand in known}
-            if len(has) > 1 or severity == "error":
-                yield case.finding("TL506", severity, f"no release satisfies {texts} together", known[::-1])
+            texts = listed([f"{asked(demand)} ({_where(case, demand)})" for demand in reversed(known)])
+            yield case.finding("TL506", "error", f"no release satisfies {texts} together", known[::-1])
 
 
-def _where(demand: Demand) -> str:
-    return f"line {demand.entry.place.line}" if demand.entry.place.line else demand.entry.path
+def _where(case: Case, demand: Demand) -> str:
+    line = f"line {demand.entry.place.line}" if demand.entry.place.line else ""
+    elsewhere = demand.entry.path if demand.entry.path != case.document.path or not line else ""
+    return " of ".join(filter(None, (line, elsewhere)))
 
 
 def yanked(case: Case, scene: Scene) -> Iterator[Finding]:

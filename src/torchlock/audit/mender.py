@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torchlock.audit.case import Knowledge
-    from torchlock.document import Document
+    from torchlock.document import Document, Place
     from torchlock.finding import Finding
 
 
@@ -45,20 +45,21 @@ class Mender:
                 changes = together
                 if changes is None:
                     changes = self._cure_one(bare, found, finding)
-                if changes:
-                    finding.remedy = remedy_of(bare, self._part(finding, bare, found, changes))
+                part = self._part(finding, bare, found, changes) if changes else None
+                if part:
+                    finding.remedy = remedy_of(bare, part)
 
     def _part(
         self, finding: Finding, document: Document, found: list[Finding], changes: dict[int, str]
-    ) -> dict[int, str]:
-        """The part of a cure that cures one finding by itself; all of it where no part does."""
+    ) -> dict[int, str] | None:
+        """The part of a cure that cures one finding by itself, or all of it; None where it does not."""
         mine = relevant(finding, document, changes)
-        for size in range(1, len(changes)):
+        for size in range(1, len(mine) + 1):
             for some in combinations(mine, size):
                 part = {index: mine[index] for index in some}
                 if self._curer.cures(document, found, part, finding):
                     return part
-        return changes
+        return changes if self._curer.cures(document, found, changes, finding) else None
 
     def mended(self, document: Document, severities: frozenset[str]) -> str:
         """One round: the lines that no installer reads first, since more shows once they can be read."""
@@ -80,12 +81,23 @@ class Mender:
         return replace(document, entries=entries, problems=[])
 
     def _cure(self, document: Document, found: list[Finding], severities: frozenset[str]) -> dict[int, str] | None:
-        """The smallest changes after which nothing of these severities is found that versions can mend."""
+        """The smallest changes after which nothing of these severities is found that versions can mend.
+
+        Findings that share no line are cured apart. None where none of them can be.
+        """
 
         def wanted(finding: Finding) -> bool:
             return finding.severity in severities and _curable(finding)
 
-        return self._curer.cure(document, found, wanted)
+        changes: dict[int, str] = {}
+        groups = _apart([finding for finding in found if wanted(finding)])
+        for places in groups:
+
+            def about(finding: Finding, places: frozenset[Place] = places) -> bool:
+                return wanted(finding) and not places.isdisjoint((finding.place, *finding.related))
+
+            changes |= self._curer.cure(document, found, about) or {}
+        return changes if changes or not groups else None
 
     def _cure_one(self, document: Document, found: list[Finding], finding: Finding) -> dict[int, str] | None:
         """The smallest changes after which this one finding is gone."""
@@ -94,6 +106,16 @@ class Mender:
             return (other.rule, other.place) == (finding.rule, finding.place)
 
         return self._curer.cure(document, found, same)
+
+
+def _apart(findings: list[Finding]) -> list[frozenset[Place]]:
+    """The lines of findings, those together that are linked by a line they share."""
+    groups: list[frozenset[Place]] = []
+    for finding in findings:
+        places = frozenset((finding.place, *finding.related))
+        touching = [group for group in groups if group & places]
+        groups = [group for group in groups if not group & places] + [places.union(*touching)]
+    return groups
 
 
 def _curable(finding: Finding) -> bool:

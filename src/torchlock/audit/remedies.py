@@ -27,7 +27,7 @@ def remedy_of(document: Document, changes: Mapping[int, str]) -> Remedy:
     steps = dict.fromkeys(_step(entries[index], new) for index, new in changes.items())
     summary = f"Write {listed(list(steps))}"
     edits = edits_of(document, changes)
-    if any(entries[index].version is None for index in changes):
+    if any(entries[index].version is None or entries[index].hashes for index in changes):
         return Remedy(f"{summary} in the input of this file, and have it made again.")
     return Remedy(f"{summary}.", changes_of(document, edits), edits)
 
@@ -37,8 +37,8 @@ def edits_of(document: Document, changes: Mapping[int, str]) -> tuple[Edit, ...]
     edits: list[Edit] = []
     for index, new in changes.items():
         span = document.entries[index].version
-        if span is None:
-            continue
+        if span is None or document.entries[index].hashes:
+            continue  # Hashes would be of another release.
         written = rewritten(document.text[span.start : span.end], new, document.entries[index].style)
         edits += _quoted(document.text, span, written) if document.kind in _SHELLS else [Edit(span, written)]
     return tuple(edits)

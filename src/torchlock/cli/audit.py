@@ -37,6 +37,9 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
         return _mend(arguments, options, files, voice)
     report = _report(_judged(files, options, arguments, voice), options, arguments)
     code = _code(report, strict=arguments.strict)
+    for file in report.files:
+        if file.error is not None:
+            voice.say("error", f"{file.path}: {file.error}")
     _write(_rendered(report, code, arguments, voice), arguments.output)
     return code
 
@@ -59,8 +62,11 @@ def _refuse_misuse(arguments: argparse.Namespace) -> None:
 def _options(arguments: argparse.Namespace) -> Options:
     """The targets and rules of the command line."""
     from torchlock.cli.target import place_of, python_of
+    from torchlock.target import PYTHONS
 
     pythons = None if arguments.python is None else (python_of(arguments.python),)
+    if pythons and pythons[0].minor not in PYTHONS:
+        raise InputError(f"--python: nothing of this stack is known for Python {pythons[0]}")
     platforms: tuple[Platform, ...] | None = None
     libraries: dict[str, str | None] = {}
     if arguments.platform is not None or arguments.system != "none" or arguments.system_lib:
@@ -68,7 +74,8 @@ def _options(arguments: argparse.Namespace) -> Options:
             arguments.platform or "linux-x86_64", arguments.system, arguments.system_lib
         )
         platforms = (platform,)
-        if arguments.platform is None and arguments.system == "none":
+        floors = any(text.startswith(("glibc=", "musl=", "macos=")) for text in arguments.system_lib)
+        if arguments.platform is None and arguments.system == "none" and not floors:
             platforms = None
     rules = [rule.strip().upper() for text in arguments.ignore for rule in text.split(",") if rule.strip()]
     return Options(pythons, platforms, _known(rules), libraries)
@@ -227,7 +234,7 @@ def _mend(arguments: argparse.Namespace, options: Options, files: Iterable[str],
     """Show or make the smallest changes; the exit code is that of what is left."""
     auditor = Auditor(options)
     severities = ("error", "warning") if arguments.strict else ("error",)
-    left = []
+    left, there = [], []
     for path in files:
         before = _content(path)
         name = arguments.stdin_name if path == "-" else path
@@ -236,6 +243,7 @@ def _mend(arguments: argparse.Namespace, options: Options, files: Iterable[str],
         except InputError as error:
             voice.say("error", str(error))
             left.append(auditor.report(name, before))
+            there.append(left[-1])
             continue
         if after is not None:
             _show(path, before, after)
@@ -244,9 +252,10 @@ def _mend(arguments: argparse.Namespace, options: Options, files: Iterable[str],
 
                 write_bytes(path, after)
         left.append(auditor.report(name, before if after is None else after))
+        there.append(auditor.report(name, before) if arguments.diff and after is not None else left[-1])
     report = _report(left, options, arguments)
-    code = _code(report, strict=arguments.strict)
-    if code != OK:
+    code = _code(_report(there, options, arguments), strict=arguments.strict)
+    if _code(report, strict=arguments.strict) != OK:
         from torchlock.write.audit_text import text
 
         voice.line(text(report, voice.paint, verbose=False).rstrip("\n"))
@@ -265,8 +274,9 @@ def _show(path: str, before: bytes, after: bytes) -> None:
     """The difference, as patch takes it."""
     from difflib import unified_diff
 
+    from torchlock.dialects.decoding import decode
     from torchlock.words import one_line, without_credentials
 
-    old, new = (content.decode("utf-8", "replace").splitlines() for content in (before, after))
+    old, new = (decode(content, path).text.splitlines() for content in (before, after))
     for line in unified_diff(old, new, f"a/{path}", f"b/{path}", lineterm=""):
         sys.stdout.write(one_line(without_credentials(line.replace("\t", "    "))) + "\n")

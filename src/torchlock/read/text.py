@@ -9,6 +9,8 @@ from pathlib import Path
 
 from torchlock.errors import InputError
 
+# No file of requirements is this large; some devices have no end.
+_LIMIT = 128 << 20
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
 MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -43,7 +45,8 @@ def read_bytes(path: str) -> bytes:
         except (OSError, AttributeError) as error:  # Without a standard input sys.stdin is None.
             raise InputError("standard input cannot be read") from error
     try:
-        return Path(path).read_bytes()
+        with Path(path).open("rb") as file:
+            content = file.read(_LIMIT + 1)
     except FileNotFoundError:
         raise InputError("there is no such file", path=path, hint=_neighbour(path)) from None
     except (OSError, ValueError) as error:
@@ -54,6 +57,9 @@ def read_bytes(path: str) -> bytes:
                 "may not be read by this user", path=path, hint="its permissions say who may"
             ) from None
         raise InputError(f"cannot be read ({getattr(error, 'strerror', None) or error})", path=path) from error
+    if len(content) > _LIMIT:
+        raise InputError(f"is larger than {_LIMIT >> 20} MB", path=path)
+    return content
 
 
 def decode(raw: bytes, path: str) -> str:

@@ -86,7 +86,7 @@ def _markdown(because: str, sources: list[Evidence]) -> str:
 
 def _result(file: FileReport, finding: Finding, index: dict[str, int]) -> dict[str, Any]:
     lines = re.split(r"\r\n|\r|\n", file.text)
-    message = finding.message + (f" {finding.remedy.summary}" if finding.remedy else "")
+    message = finding.message + (f". {finding.remedy.summary}" if finding.remedy else "")
     digest = hashlib.sha256(f"{finding.rule}\0{file.path}\0{finding.message}".encode()).hexdigest()
     result: dict[str, Any] = {
         "ruleId": finding.rule,
