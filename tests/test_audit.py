@@ -224,3 +224,38 @@ def _empty():  # type: ignore[no-untyped-def]
     from torchlock.document import Document
 
     return Document("requirements.txt", "requirements")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(
+            "torch==2.4.0+rocm6.3.4.git7cecbf6d\ntorchaudio==2.4.0+rocm6.3.4.git69d40773\n", id="AMD's own builds"
+        ),
+        pytest.param("torch==2.1.2+rocm6.1.3\ntorchvision==0.16.1+rocm6.1.3\n", id="AMD's pairs"),
+        pytest.param("torch==2.5.0a0+872d972e41.nv24.08\ntorchaudio==2.5.0a0+56bc006\n", id="NVIDIA's"),
+        pytest.param(
+            "torch==2.1.2 ; python_version < '3.9'\ntorchaudio==2.1.2 ; python_version < '3.9'\n"
+            "torch==2.5.1 ; python_version >= '3.9'\ntorchaudio==2.5.1 ; python_version >= '3.9'\n",
+            id="a pair for each Python",
+        ),
+    ],
+)
+def test_what_a_tester_saw_condemned_is_left_alone(tmp_path: Path, text: str) -> None:
+    assert summary(audit(tmp_path, text)) == []
+
+
+def test_the_page_of_one_build(tmp_path: Path) -> None:
+    page = "--index-url https://example.org/whl/cu121\n"
+    assert summary(audit(tmp_path, page + "torch==2.5.1\ntorchaudio==2.5.1\n")) == []
+    assert summary(audit(tmp_path, page + "torch==2.6.0\n")) == [(2, "error", "TL204")]
+
+
+def test_a_comment_at_the_end_of_a_continued_line(tmp_path: Path) -> None:
+    text = "torch==2.7.1\ntorchaudio==2.5.1 \\\n    --hash=sha256:{} # torchlock: ignore[TL101,TL509] own build\n"
+    assert summary(audit(tmp_path, text.format("0" * 64))) == []
+
+
+def test_constraints_by_themselves(tmp_path: Path) -> None:
+    text = "torch==2.5.1\ntorchaudio==2.5.0\n"
+    assert summary(audit(tmp_path, text, "constraints.txt")) == [(2, "warning", "TL101")]

@@ -155,6 +155,29 @@ def test_every_dialect_that_people_write(tmp_path: Path, name: str, before: str,
     assert fix(tmp_path, before, name=name) == after
 
 
+def test_markers_are_mended_apart(tmp_path: Path) -> None:
+    before = "".join(
+        f"torch=={torch}; python_version {where}\ntorchaudio=={audio}; python_version {where}\n"
+        for torch, audio, where in (("2.1.2", "2.1.1", "< '3.9'"), ("2.5.1", "2.5.0", ">= '3.9'"))
+    )
+    assert fix(tmp_path, before) == before.replace("audio==2.1.1", "audio==2.1.2").replace(
+        "audio==2.5.0", "audio==2.5.1"
+    )
+
+
+def test_many_conflicts_that_have_nothing_to_do_with_each_other(tmp_path: Path) -> None:
+    extras = "".join(f'e{number} = ["torch==2.0.0", "torchaudio==2.1.0"]\n' for number in range(8))
+    before = f'[project]\nname = "x"\nversion = "1"\n[project.optional-dependencies]\n{extras}'
+    after = before.replace("torchaudio==2.1.0", "torchaudio==2.0.1")
+    assert fix(tmp_path, before, name="pyproject.toml") == after
+
+
+def test_hashed_pins_are_not_edited(tmp_path: Path) -> None:
+    digest = "0" * 64
+    before = f"torch==2.7.1 --hash=sha256:{digest}\ntorchaudio==2.5.1 --hash=sha256:{digest}\n"
+    assert fix(tmp_path, before) is None
+
+
 def test_a_shell_gets_its_quotes(tmp_path: Path) -> None:
     before = "pip install torch==2.2.2 numpy 'torchaudio'\n"
     after = "pip install torch==2.2.2 \"numpy<2\" 'torchaudio<2.3'\n"

@@ -33,6 +33,7 @@ def read(text: str, path: str) -> Document:
     groups = [f"group:{group}" for group in strings(head.get("default-groups"))]
     for block in lock.packages:
         document.entries += _entries(block, groups, path)
+    document.problems += [problem for problem in lock.problems if problem not in document.problems]
     return document
 
 
