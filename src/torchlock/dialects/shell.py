@@ -14,6 +14,11 @@ from torchlock.dialects.shell_words import commands
 if TYPE_CHECKING:
     from torchlock.document import Document
 
+# An environment that is made with a Python of its own.
+_OTHER_PYTHON = re.compile(
+    r"(?:(?:conda|mamba)[ \t]+create|virtualenv|uv[ \t]+(?:venv|python))\b"
+    r"[^\n;&]*?(?:python|-p)[ =\"']*(\d\.\d+)"
+)
 _FROM = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n|[ \t]*ARG[ \t][^\n]*\n)*[ \t]*FROM[ \t]", re.IGNORECASE)
 
 
@@ -28,10 +33,19 @@ def read(text: str, path: str) -> Document:
     draft = Draft(text, path, kind)
     if kind == "dockerfile":
         read_stages(draft)
-        return draft.document
+        return _of_one_python(draft.document, text)
     state = Installed()
     installer = Installer(draft, state)
     for command in commands(text, 0, len(text), state.variables):
         installer.take(command)
     draft.add(state.entries)
-    return draft.document
+    return _of_one_python(draft.document, text)
+
+
+def _of_one_python(document: Document, text: str) -> Document:
+    """Without a declared Python where another one is made on the way: nobody knows which command meets which."""
+    named = {match[1] for match in _OTHER_PYTHON.finditer(text)} - {None}
+    declared = re.search(r"\d+\.\d+", document.python)
+    if declared and named - {declared[0]}:
+        document.python = ""
+    return document
