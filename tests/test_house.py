@@ -27,7 +27,7 @@ FLOORS = [
         "direct",
     },
     {"solve", "judge"},
-    {"lock", "audit"},
+    {"lock", "audit", "check"},
     {"explain", "mend"},
     {"write"},
     {"cli", "__main__"},

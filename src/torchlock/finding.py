@@ -33,18 +33,26 @@ class Change(NamedTuple):
     new: str
 
 
+class Command(NamedTuple):
+    """A line for a shell. ``tool`` is ``pip``, ``uv``, ``conda``, ``system`` (a package manager) or ``shell``."""
+
+    tool: str
+    line: str
+
+
 @dataclass(slots=True)
 class Remedy:
     """The smallest change that cures a finding.
 
     ``summary`` is one sentence in the imperative; ``changes`` are what it comes to, line by line; ``edits``
     are the same for the file's text. Both are empty where no edit of the file helps, and ``summary`` says
-    what does.
+    what does. ``commands`` mend an environment: each is one way to do it, in the spelling of one tool.
     """
 
     summary: str
     changes: tuple[Change, ...] = ()
     edits: tuple[Edit, ...] = ()
+    commands: tuple[Command, ...] = ()
 
 
 @dataclass(slots=True)
@@ -53,6 +61,9 @@ class Finding:
 
     ``message`` is one sentence that names versions; ``because`` says why that is so; ``packages`` are
     ``(name, version or specifier)`` pairs; ``related`` are further places of the same file.
+
+    In an environment ``path`` is the file or folder in place of a line, ``says`` the text that Python prints
+    when it meets this, and ``consequences`` are further findings that are gone when this one is mended.
     """
 
     rule: str
@@ -64,6 +75,9 @@ class Finding:
     sources: tuple[Evidence, ...] = ()
     related: tuple[Place, ...] = ()
     remedy: Remedy | None = None
+    path: str = ""
+    says: str = ""
+    consequences: tuple[Finding, ...] = ()
 
 
 @dataclass(slots=True)
