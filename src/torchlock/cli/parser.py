@@ -32,6 +32,7 @@ Environments of the PyTorch audio stack that load.
 commands:
   lock     pin and hash what some requirements come to, so that it installs and torchaudio imports
   audit    find what of requirements and lock files will not load, and mend it
+  check    why torchaudio does not load in an environment, and the command that mends it
   explain  why some requirements do or do not go together; what a rule is about
 
 torchlock COMMAND --help tells more.
@@ -375,9 +376,31 @@ def _run_explain(arguments: argparse.Namespace, voice: Voice) -> int:
     return run(arguments, voice)
 
 
+def _check_parser() -> tuple[argparse.ArgumentParser, Callable[..., int]]:
+    from torchlock.cli.check_options import DESCRIPTION, EPILOG, add_options
+
+    parser = _Parser(
+        prog="torchlock check",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=_Formatter,
+        allow_abbrev=False,
+    )
+    add_options(parser)
+    _add_common(parser)
+    return parser, _run_check
+
+
+def _run_check(arguments: argparse.Namespace, voice: Voice) -> int:
+    from torchlock.cli.check import run
+
+    return run(arguments, voice)
+
+
 _COMMANDS: dict[str, Callable[[], tuple[argparse.ArgumentParser, Callable[..., int]]]] = {
     "lock": _lock_parser,
     "audit": _audit_parser,
+    "check": _check_parser,
     "explain": _explain_parser,
 }
 

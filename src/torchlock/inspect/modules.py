@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from torchlock.inspect.environment import Environment, PathEntry
 
-WATCHED = ("torch", "torchaudio", "torchcodec", "torchvision", "soundfile", "numpy")
+WATCHED = ("torch", "torchaudio", "torchcodec", "torchvision", "torchtext", "soundfile", "numpy")
 
 _BYTECODE = (".pyc",)
 _SOURCE = (".py", ".pyw")

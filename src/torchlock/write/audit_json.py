@@ -27,11 +27,12 @@ def _file(file: FileReport) -> dict[str, Any]:
     row: dict[str, Any] = {"path": file.path, "kind": file.kind, "status": file.status}
     if file.error is not None:
         row["error"] = without_credentials(file.error)
-    row["findings"] = [_finding(finding) for finding in file.findings]
+    row["findings"] = [finding_row(finding) for finding in file.findings]
     return row
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def finding_row(finding: Finding) -> dict[str, Any]:
+    """One finding as a table."""
     return {
         "rule": finding.rule,
         "severity": finding.severity,

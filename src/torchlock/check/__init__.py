@@ -1,0 +1,50 @@
+"""The check: why torchaudio does not load in an environment, found from outside, and the command that mends it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.check import broken, places, requires, versions, wheels
+from torchlock.check.scene import STACK, VITAL, Scene
+from torchlock.check.verdict import Verdict, ranked, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+    from torchlock.finding import Finding
+
+__all__ = ["Scene", "Verdict", "check", "examine"]
+
+_RULES: tuple[Callable[[Scene], Iterator[Finding]], ...] = (
+    places.absent,
+    places.shadows,
+    broken.records,
+    broken.files,
+    broken.leftovers,
+    broken.doubles,
+    broken.unrecorded,
+    wheels.strangers,
+    versions.conflicts,
+    versions.flavours,
+    requires.unmet,
+)
+
+
+def examine(scene: Scene, ignore: Collection[str] = ()) -> list[Finding]:
+    """Everything that is found in an environment, in the order of the rules; those to be ignored left out."""
+    found = [finding for rule in _RULES for finding in rule(scene)]
+    return [finding for finding in found if finding.rule not in ignore]
+
+
+def check(scene: Scene, findings: list[Finding]) -> Verdict:
+    """What the findings come to: root causes first, with remedies; the sentence and the command."""
+    return verdict(ranked(findings), healthy(scene))
+
+
+def healthy(scene: Scene) -> str:
+    """``nothing is wrong: torch 2.13.0 (CPU build) and torchaudio 2.11.0 load``."""
+    names = [scene.named(name) for name in STACK if name in scene.pins and name != "numpy"]
+    if not names or not any(name in scene.pins for name in VITAL):
+        return "nothing is wrong"
+    together = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"nothing is wrong: {together} {'loads' if len(names) == 1 else 'load'}"

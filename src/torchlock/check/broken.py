@@ -1,0 +1,250 @@
+"""TL601 to TL607: installations that were interrupted, damaged, or mixed with another one."""
+
+from __future__ import annotations
+
+import os
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from torchlock.check.reached import parsed, reached
+from torchlock.check.scene import STACK, VITAL, dependencies_of, version_of
+from torchlock.inspect.library import is_library
+from torchlock.words import FAMILY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.scene import Scene
+    from torchlock.finding import Finding
+    from torchlock.inspect.distributions import Distribution
+    from torchlock.inspect.integrity import Checked, Fault
+
+_LOST = ("missing", "irregular")
+_BROKEN = ("truncated", "empty", "pointer")
+_CHANGED = ("size", "hash")
+# What the import of torch itself needs of others, in every release that does.
+_NEEDED = frozenset({"typing-extensions"})
+
+
+def records(scene: Scene) -> Iterator[Finding]:
+    """Records without their package: what is left of an install that was interrupted or deleted by hand."""
+    for checked in scene.integrity.checked:
+        distribution = checked.distribution
+        if _is_hidden(scene, distribution) or distribution.name not in (*STACK, *_needed_by_stack(scene)):
+            continue
+        if checked.is_hollow:
+            message = f"{distribution.name} {distribution.version} is recorded as installed, but has no files"
+            severity = "error" if _is_vital(distribution.name) else "warning"
+            says = f"ModuleNotFoundError: No module named '{_module(distribution.name)}'"
+            yield scene.finding("TL604", severity, message, distribution.name, path=distribution.path, says=says)
+        elif checked.problem and distribution.name in STACK:
+            yield _unreadable(scene, checked)
+
+
+def _unreadable(scene: Scene, checked: Checked) -> Finding:
+    distribution = checked.distribution
+    message = f"the RECORD of {distribution.name} cannot be read ({checked.problem}): its files were not compared"
+    return scene.finding("TL604", "note", message, distribution.name, path=distribution.path)
+
+
+def _needed_by_stack(scene: Scene) -> set[str]:
+    """What torch and torchaudio declare, one level deep: the rest of an environment is not our matter."""
+    found = set(_NEEDED)
+    for name in VITAL:
+        record = scene.record(name)
+        if record is not None and scene.target is not None:
+            found |= {item.name for item in dependencies_of(record) if scene.target.holds(item.marker)}
+    return found
+
+
+def _is_vital(name: str) -> bool:
+    return name in VITAL or name in _NEEDED
+
+
+def _module(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def _is_hidden(scene: Scene, distribution: Distribution) -> bool:
+    """Whether another copy is imported in its place, so that what is wrong with it harms nobody."""
+    record, copy = scene.record(distribution.name), scene.copy(distribution.name)
+    return copy is not None and record is not distribution and distribution.name in STACK
+
+
+def files(scene: Scene) -> Iterator[Finding]:
+    """Files that are missing, cut off or changed, by distribution."""
+    named = (*STACK, *_needed_by_stack(scene))
+    faults = sorted(scene.integrity.faults, key=lambda fault: fault.distribution)
+    by_name = {checked.distribution.name: checked for checked in scene.integrity.checked}
+    for name, group in groupby(faults, key=lambda fault: fault.distribution):
+        checked = by_name.get(name)
+        if name not in named or checked is None or checked.is_hollow or _is_hidden(scene, checked.distribution):
+            continue
+        mine = list(group)
+        yield from _lost(scene, checked, [fault for fault in mine if fault.kind in _LOST])
+        yield from _damaged(scene, name, [fault for fault in mine if fault.kind in _BROKEN])
+        yield from _changed(scene, name, [fault for fault in mine if fault.kind in _CHANGED])
+        yield from _closed(scene, name, [fault for fault in mine if fault.kind == "unreadable"])
+
+
+def _lost(scene: Scene, checked: Checked, faults: Sequence[Fault]) -> Iterator[Finding]:
+    """Missing files; an error where the import needs one of them."""
+    if not faults:
+        return
+    name = checked.distribution.name
+    needed = [fault for fault in faults if is_library(fault.path)] + _read_at_import(scene, name, faults)
+    count = max(checked.missing, len(faults))
+    of = f" of {checked.recorded}" if checked.recorded else ""
+    first = _short(scene, (needed or list(faults))[0].path)
+    if count == 1:
+        message = f"{name} lacks a file that was installed with it, {first}"
+    else:
+        message = f"{name} lacks {count}{of} files that were installed with it, {first} among them"
+    if needed and not _may_be_stripped(needed[0].path):
+        severity = "error" if _is_vital(name) else "warning"
+        says = "" if is_library(needed[0].path) else _no_module(needed[0].path, name)
+        yield scene.finding("TL601", severity, message, name, path=needed[0].path, says=says)
+    else:
+        message += "; its import reads none of them" if not needed else ""
+        yield scene.finding("TL601", "note", message, name, path=faults[0].path)
+
+
+def _may_be_stripped(path: str) -> bool:
+    """Libraries that slim images leave out on purpose, and that no import opens."""
+    parts = path.replace("\\", "/").split("/")
+    return "test" in parts or "tests" in parts or "bin" in parts
+
+
+def _read_at_import(scene: Scene, name: str, faults: Sequence[Fault]) -> list[Fault]:
+    copy = scene.copy(_module(name))
+    lost = {os.path.normpath(fault.path): fault for fault in faults if fault.path.endswith(".py")}
+    if not lost or copy is None or copy.kind == "module":
+        return [fault for fault in lost.values() if os.path.basename(fault.path) == f"{_module(name)}.py"]
+    return [lost[path] for path in sorted(reached(copy.path, lost))]
+
+
+def _no_module(path: str, name: str) -> str:
+    parts = path.replace("\\", "/").removesuffix(".py").removesuffix("/__init__").split("/")
+    start = len(parts) - 1 - parts[::-1].index(name) if name in parts else len(parts) - 1
+    return f"ModuleNotFoundError: No module named '{'.'.join(parts[start:])}'"
+
+
+def _damaged(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:
+    """Libraries that no loader takes."""
+    for fault in faults[:3]:
+        what = {
+            "empty": "is empty",
+            "pointer": "is a pointer of Git LFS, not the library itself",
+            "truncated": f"is cut off: {fault.found} in place of {fault.expected}"
+            if fault.expected
+            else "is cut off",
+        }[fault.kind]
+        severity = "error" if _is_vital(name) and not _may_be_stripped(fault.path) else "warning"
+        says = {
+            "truncated": f"ImportError: {fault.path}: file too short",
+            "empty": f"OSError: {fault.path}: file too short",
+            "pointer": f"OSError: {fault.path}: invalid ELF header",
+        }[fault.kind]
+        message = f"{_short(scene, fault.path)} of {name} {what}"
+        yield scene.finding("TL607", severity, message, name, path=fault.path, says=says)
+
+
+def _changed(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:
+    """Files of another size or content than recorded: cut off ones break, edited ones need not."""
+    spoiled = [fault for fault in faults if fault.path.endswith(".py") and _is_spoiled(fault.path)]
+    for fault in spoiled[:3]:
+        copy = scene.copy(_module(name))
+        read = copy is not None and (copy.path == fault.path or bool(reached(copy.path, [fault.path])))
+        severity = "error" if _is_vital(name) and read else "warning"
+        message = f"{_short(scene, fault.path)} of {name} is damaged: it is no longer Python"
+        yield scene.finding("TL602", severity, message, name, path=fault.path, says="SyntaxError: invalid syntax")
+    rest = [fault for fault in faults if fault not in spoiled]
+    libraries = [fault for fault in rest if fault.kind == "hash" and is_library(fault.path)]
+    if libraries and name in FAMILY:
+        fault = libraries[0]
+        message = f"{_short(scene, fault.path)} of {name} has the recorded size, but not the recorded content"
+        yield scene.finding("TL602", "warning", message, name, path=fault.path)
+    elif rest:
+        count = f"{len(rest)} files" if len(rest) > 1 else _short(scene, rest[0].path)
+        message = f"{count} of {name} changed after the installation"
+        yield scene.finding("TL602", "note", message, name, path=rest[0].path)
+
+
+def _is_spoiled(path: str) -> bool:
+    """Whether a source file is empty, or cannot be parsed. What a later Python wrote may only seem so to us."""
+    try:
+        empty = os.stat(path).st_size == 0
+    except OSError:
+        return False
+    return empty or parsed(path) is None
+
+
+def _closed(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:
+    if faults:
+        fault = faults[0]
+        message = f"{_short(scene, fault.path)} of {name} cannot be read ({fault.found or 'permission denied'})"
+        yield scene.finding("TL601", "warning", message, name, path=fault.path)
+
+
+def leftovers(scene: Scene) -> Iterator[Finding]:
+    """What an interrupted pip had moved aside."""
+    for leftover in scene.installed.leftovers:
+        meant = f", the rest of an install of {leftover.meant} that was interrupted" if leftover.meant else ""
+        message = f"{os.path.basename(leftover.path)} is left{meant}"
+        yield scene.finding("TL603", "note", message, path=leftover.path)
+
+
+def doubles(scene: Scene) -> Iterator[Finding]:
+    """Two records of one name in one folder, conda's and pip's, or a record and files of another release."""
+    for duplicate in scene.installed.duplicates:
+        folders = {distribution.entry.path for distribution in duplicate.distributions}
+        versions = {distribution.version for distribution in duplicate.distributions}
+        if duplicate.name in STACK and len(folders) == 1 and len(versions) > 1:
+            several = " and ".join(sorted(versions))
+            message = f"{duplicate.name} is recorded twice in one folder, as {several}: one lies over the other"
+            severity = "error" if duplicate.name in VITAL else "warning"
+            path = duplicate.distributions[0].path
+            yield scene.finding("TL605", severity, message, duplicate.name, path=path)
+    for twin in scene.installed.twins:
+        if twin.name in STACK:
+            theirs, ours = twin.conda_version, twin.distribution.version
+            message = f"conda installed {twin.name} {theirs}, and another installer put {ours} over it"
+            severity = "note" if _same(theirs, ours) else "warning"
+            yield scene.finding("TL605", severity, message, twin.name, path=twin.distribution.path)
+    yield from _other_release(scene)
+
+
+def _same(one: str, other: str) -> bool:
+    first, second = version_of(one), version_of(other)
+    return first is not None and second is not None and first.public == second.public
+
+
+def _other_release(scene: Scene) -> Iterator[Finding]:
+    """A record that speaks of one release, and a version file of another."""
+    for name in FAMILY:
+        record, build = scene.record(name), scene.build(name)
+        if record is None or build is None or record.kind == "conda" or not build.version:
+            continue
+        if version_of(build.version) and version_of(record.version) and not _same(build.version, record.version):
+            message = f"{name} is recorded as {record.version}, but its files are of {build.version}"
+            severity = "warning"
+            yield scene.finding("TL605", severity, message, name, path=build.path)
+
+
+def unrecorded(scene: Scene) -> Iterator[Finding]:
+    """Packages that no installer knows of."""
+    for name in (*FAMILY, "soundfile"):
+        copy = scene.copy(name)
+        if copy is None or copy.entry is None or not copy.entry.is_site or copy.kind == "namespace":
+            continue
+        if scene.record(name) is None and not scene.environment.conda:
+            message = f"{name} is there, but no record of its installation: no installer can replace it as a whole"
+            yield scene.finding("TL604", "note", message, name, path=copy.path)
+
+
+def _short(scene: Scene, path: str) -> str:
+    """The path within the folder of packages, with forward slashes."""
+    for entry in scene.environment.path:
+        if entry.path and path.startswith(entry.path.rstrip("/\\") + os.sep):
+            return path[len(entry.path.rstrip("/\\")) + 1 :].replace("\\", "/")
+    return path

@@ -1,0 +1,126 @@
+"""TL606 and TL615: which copy an import finds, what it hides, and what is not there at all."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from torchlock.check.scene import STACK, version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.check.scene import Scene
+    from torchlock.finding import Finding
+    from torchlock.inspect.modules import Copies, Copy
+
+
+def absent(scene: Scene) -> Iterator[Finding]:
+    """What cannot be imported since nobody installed it."""
+    if scene.copy("torchaudio") is None and not _is_recorded(scene, "torchaudio"):
+        severity = "note" if scene.copy("torch") else "error"
+        message = "torchaudio is not installed in this environment"
+        if severity == "error":
+            message = "neither torch nor torchaudio is installed in this environment"
+        says = "ModuleNotFoundError: No module named 'torchaudio'"
+        yield scene.finding("TL615", severity, message, "torchaudio", path=_site(scene), says=says)
+        return
+    asking = next((name for name in ("torchaudio", "torchvision", "torchcodec") if scene.copy(name)), None)
+    if asking and scene.copy("torch") is None and not _is_recorded(scene, "torch"):
+        message = f"{scene.named(asking)} is installed, and no torch, which its import needs"
+        says = "ModuleNotFoundError: No module named 'torch'"
+        yield scene.finding("TL108", "error", message, asking, "torch", path=_site(scene), says=says)
+
+
+def _is_recorded(scene: Scene, name: str) -> bool:
+    return any(distribution.name == name for distribution in scene.installed.distributions)
+
+
+def _site(scene: Scene) -> str:
+    sites = scene.environment.sites
+    return sites[0].path if sites else ""
+
+
+def shadows(scene: Scene) -> Iterator[Finding]:
+    """Modules that stand before the installed package of their name, and second copies of packages."""
+    for name in STACK:
+        copies = scene.copies.get(name)
+        if copies is None or copies.wins is None:
+            continue
+        if copies.wins.kind == "namespace":
+            yield from _remains(scene, copies.wins)
+        elif copies.hidden:
+            yield from _hiding(scene, copies, copies.wins)
+        elif _is_stranger(scene, copies.wins) and copies.wins.entry is not None:
+            yield _strange(scene, copies.wins, None)
+
+
+def _remains(scene: Scene, copy: Copy) -> Iterator[Finding]:
+    """A folder without an ``__init__``: what is left of a package, or a folder of somebody's own."""
+    in_site = copy.entry is not None and copy.entry.is_site
+    if in_site and not _is_recorded(scene, copy.name):
+        message = f"of {copy.name} only a folder without __init__.py is left"
+        severity = "error" if copy.name in ("torch", "torchaudio") else "warning"
+        yield scene.finding("TL604", severity, message, copy.name, path=copy.path)
+
+
+def _hiding(scene: Scene, copies: Copies, wins: Copy) -> Iterator[Finding]:
+    others = [copy for copy in copies.hidden if copy.kind != "namespace" and not _same_place(copy, wins)]
+    if not others:
+        return
+    if _is_stranger(scene, wins):
+        yield _strange(scene, wins, others[0])
+        return
+    version, hidden = _version(wins), _version(others[0])
+    message = (
+        f"{copies.name} is there {_times(1 + len(others))}: {version} in {_folder(wins)} is imported, "
+        f"{hidden} in {_folder(others[0])} is not"
+    )
+    because = f"{_folder(wins)} comes first: {wins.because}"
+    severity = "note" if version == hidden else "warning"
+    yield scene.finding("TL606", severity, message, copies.name, path=wins.path, because=because)
+
+
+def _same_place(one: Copy, other: Copy) -> bool:
+    return os.path.realpath(one.path) == os.path.realpath(other.path)
+
+
+def _times(number: int) -> str:
+    return "twice" if number == 2 else f"{number} times"
+
+
+def _is_stranger(scene: Scene, copy: Copy) -> bool:
+    """Whether it is no package of that name: a script called torch.py, a clone that was never built."""
+    if copy.kind == "editable" or (copy.name in ("numpy", "soundfile") and copy.kind == "package"):
+        return False
+    if copy.name == "soundfile":
+        return copy.entry is not None and not copy.entry.is_site and copy.entry.kind != "system"
+    if copy.kind == "module":
+        return True
+    if copy.kind == "package" and copy.entry is not None and not copy.entry.is_site:
+        return copy.build is None
+    return False
+
+
+def _strange(scene: Scene, copy: Copy, real: Copy | None) -> Finding:
+    what = "a file" if copy.kind == "module" else "a folder"
+    hidden = f" in place of {copy.name} {_version(real)}".rstrip() if real else f", which is no {copy.name}"
+    message = f"{what} of your own, {copy.path}, is imported{hidden}"
+    severity = "error" if copy.name in ("torch", "torchaudio") else "warning"
+    says = f"AttributeError: partially initialized module '{copy.name}' has no attribute …"
+    if copy.kind == "package" and copy.name != "torch":
+        says = f"ModuleNotFoundError: No module named '{copy.name}.version'"
+    return scene.finding(
+        "TL606", severity, message, copy.name, path=copy.path, because=f"it comes first: {copy.because}", says=says
+    )
+
+
+def _version(copy: Copy | None) -> str:
+    if copy is None or copy.build is None:
+        return ""
+    version = version_of(copy.build.version)
+    return str(version) if version else ""
+
+
+def _folder(copy: Copy) -> str:
+    return copy.entry.path if copy.entry else os.path.dirname(copy.path)

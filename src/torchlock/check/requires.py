@@ -1,0 +1,93 @@
+"""TL609: what the metadata of the stack, or of who uses it, asks for, and is not there or not so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.check.scene import STACK, VITAL, dependencies_of, version_of
+from torchlock.check.versions import in_words
+from torchlock.matrix import specifier_set
+from torchlock.words import FAMILY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.check.scene import Scene
+    from torchlock.finding import Finding
+    from torchlock.inspect.distributions import Distribution
+    from torchlock.words import Dependency
+
+# ``import torch`` fails without it, in every release that declares it.
+_IMPORTED = frozenset({"typing-extensions"})
+# Declared by torch, and looked at by itself: the loader knows whether their libraries are found.
+_LOADED = ("nvidia-", "triton", "cuda-")
+
+
+def unmet(scene: Scene) -> Iterator[Finding]:
+    """Demands of torch and its companions, and those of others on torch and its companions."""
+    if scene.target is None:
+        return
+    for distribution in scene.installed.distributions:
+        if distribution.name in STACK and scene.record(distribution.name) is not distribution:
+            continue
+        for dependency in dependencies_of(distribution):
+            if _matters(distribution, dependency) and scene.target.holds(dependency.marker):
+                yield from _judged(scene, distribution, dependency)
+
+
+def _matters(distribution: Distribution, dependency: Dependency) -> bool:
+    if dependency.name.startswith(_LOADED):
+        return False
+    return dependency.name in FAMILY or distribution.name in STACK
+
+
+def _judged(scene: Scene, distribution: Distribution, dependency: Dependency) -> Iterator[Finding]:
+    version = _installed(scene, dependency.name)
+    asked = f"{distribution.name} {distribution.version} asks for {dependency.name}"
+    wanted = f"{asked} {in_words(dependency.specifier)}".rstrip()
+    if version is None:
+        if (dependency.name in FAMILY and distribution.name in FAMILY) or _is_importable(scene, dependency.name):
+            return
+        severity = "error" if dependency.name in _IMPORTED and distribution.name == "torch" else "note"
+        if distribution.name not in STACK:
+            severity = "warning"
+        says = f"ModuleNotFoundError: No module named '{dependency.name.replace('-', '_')}'"
+        message = f"{wanted}, which is not installed"
+        yield scene.finding(
+            "TL609", severity, message, distribution.name, dependency.name, path=distribution.path, says=says
+        )
+        return
+    found = version_of(version)
+    if found is None or specifier_set(dependency.specifier).contains(found):
+        return
+    vital = distribution.name in VITAL and dependency.name in VITAL
+    message = f"{wanted}, and {version} is installed"
+    severity = "warning" if distribution.name in FAMILY or dependency.name in FAMILY else "note"
+    if vital and found.local and _strange_label(found.local):
+        severity = "note"
+    yield scene.finding("TL609", severity, message, distribution.name, dependency.name, path=distribution.path)
+
+
+def _strange_label(label: str) -> bool:
+    from torchlock.builds import kind_of
+
+    return kind_of(label) is None
+
+
+def _installed(scene: Scene, name: str) -> str | None:
+    """The version of what is imported, else that of the record; "" for an unknown one, None for what is absent."""
+    pin = scene.pins.get(name)
+    if pin is None:
+        record = scene.installed.get(name)
+        return None if record is None else record.version
+    return "" if pin.unversioned else str(pin.version)
+
+
+def _is_importable(scene: Scene, name: str) -> bool:
+    """Whether a module of that name lies on the path, though nothing recorded it (conda, a system package)."""
+    module = name.replace("-", "_")
+    for entry in scene.environment.path:
+        names = scene.environment.tree.names(entry.path) if entry.state == "folder" else {}
+        if module in names or f"{module}.py" in names:
+            return True
+    return bool(scene.environment.conda)

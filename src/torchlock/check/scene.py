@@ -1,0 +1,222 @@
+"""What a check looks at: one environment, and what is known of it, found out when first asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from packaging.version import InvalidVersion, Version
+
+from torchlock.finding import Evidence, Finding, Remedy
+from torchlock.inspect.distributions import installed
+from torchlock.inspect.integrity import check_integrity
+from torchlock.inspect.modules import find_copies
+from torchlock.judge import Bare
+from torchlock.matrix import Matrix
+from torchlock.target import LAST_PATCH, PYTHONS, PythonVersion, Target
+from torchlock.words import FAMILY, Dependency
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from torchlock.inspect.build import Build
+    from torchlock.inspect.distributions import Distribution, Installed
+    from torchlock.inspect.environment import Environment
+    from torchlock.inspect.integrity import Integrity
+    from torchlock.inspect.modules import Copies, Copy
+    from torchlock.target import Platform
+
+# In the order in which a message names them.
+STACK = ("torch", "torchaudio", "torchvision", "torchtext", "torchcodec", "soundfile", "numpy")
+# Whose faults keep torchaudio from being imported.
+VITAL = ("torch", "torchaudio")
+
+
+@dataclass
+class Scene:
+    """One environment. ``live``: it is that of this machine, so that its libraries and driver count.
+
+    ``libraries`` are those of the host as a target takes them; ``deep`` has every file hashed.
+    """
+
+    environment: Environment
+    live: bool = True
+    deep: bool = False
+    libraries: Mapping[str, str | None] = field(default_factory=dict)
+    progress: Callable[[int, int], None] | None = None
+    matrix: Matrix = field(default_factory=Matrix)
+    platform: Platform | None = None
+
+    @cached_property
+    def installed(self) -> Installed:
+        return installed(self.environment)
+
+    @cached_property
+    def copies(self) -> Mapping[str, Copies]:
+        return find_copies(self.environment)
+
+    @cached_property
+    def integrity(self) -> Integrity:
+        return check_integrity(self.environment, self.installed.distributions, self.deep, self.progress)
+
+    def copy(self, name: str) -> Copy | None:
+        """What an import of this module finds."""
+        copies = self.copies.get(name)
+        return None if copies is None else copies.wins
+
+    def build(self, name: str) -> Build | None:
+        """What the version file of the imported copy says."""
+        copy = self.copy(name)
+        return None if copy is None else copy.build
+
+    @cached_property
+    def target(self) -> Target | None:
+        """The machine in the words of the rules; None for one that no wheel of the stack was ever made for."""
+        platform = self.platform or self.environment.interpreter.target_platform
+        python = self.environment.interpreter.python or self._guessed_python()
+        if platform is None or python is None:
+            return None
+        return Target(python, platform, "pypi", "none", self.libraries)
+
+    def _guessed_python(self) -> PythonVersion | None:
+        """Any Python that the installed extension modules are for, where nothing else tells."""
+        import re
+
+        for distribution in self.installed.distributions:
+            for tag in distribution.tags if distribution.name in FAMILY else ():
+                found = re.match(r"cp3(\d+)-cp3\d+(t?)", tag)
+                if found and int(found[1]) in PYTHONS:
+                    minor = int(found[1])
+                    return PythonVersion(3, minor, LAST_PATCH.get(minor, 0), bool(found[2]))
+        return None
+
+    @cached_property
+    def pins(self) -> dict[str, Bare]:
+        """The stack as it would be imported, then every other distribution, with what its metadata declares."""
+        pins = {}
+        for name in STACK:
+            pin = self._pin(name)
+            if pin is not None:
+                pins[name] = pin
+        for distribution in self.installed.distributions:
+            version = version_of(distribution.version)
+            if distribution.name not in pins and version is not None:
+                pins[distribution.name] = Bare(distribution.name, version)
+        return pins
+
+    def _pin(self, name: str) -> Bare | None:
+        copy, distribution = self.copy(name), self.record(name)
+        if copy is None or copy.kind == "namespace":
+            return None
+        texts = [copy.build.version if copy.build else "", distribution.version if distribution else ""]
+        versions = [version for text in texts if (version := version_of(text)) is not None]
+        if not versions:
+            return Bare(name, Version("0"), unversioned=True)
+        tags = distribution.tags[0] if distribution and distribution.tags else ""
+        return Bare(name, versions[0], False, tags, self.label(name))
+
+    def record(self, name: str) -> Distribution | None:
+        """The record that belongs to the copy that is imported, by the folder that both lie in."""
+        copy = self.copy(name)
+        mine = [item for item in self.installed.distributions if item.name == name]
+        for distribution in mine:
+            if copy is not None and copy.entry is not None and distribution.entry.path == copy.entry.path:
+                return distribution
+        return mine[0] if mine and (copy is None or copy.entry is None) else None
+
+    def label(self, name: str) -> str | None:
+        """The build of a package: ``cpu``, ``cu130``, ``rocm6.4``, a vendor's own; None where nothing tells."""
+        build = self.build(name)
+        record = self.record(name)
+        labels = [build.label if build else "", record.label if record else ""]
+        if any(labels):
+            return next(label for label in labels if label)
+        if build is None:
+            return None
+        if build.cuda:
+            return "cu" + "".join(build.cuda.split(".")[:2])
+        if build.hip:
+            return "rocm" + ".".join(build.hip.split(".")[:2])
+        return "cpu" if build.cuda == "" and not build.hip and not build.xpu else None
+
+    def finding(
+        self,
+        rule: str,
+        severity: str,
+        message: str,
+        *names: str,
+        path: str = "",
+        because: str | None = None,
+        says: str = "",
+        remedy: Remedy | None = None,
+        sources: tuple[str, ...] | None = None,
+    ) -> Finding:
+        """A finding about these packages, with the grounds and the sources of its rule."""
+        identifiers = self.matrix.sources_of(rule) if sources is None else sources
+        return Finding(
+            rule,
+            severity,
+            message,
+            because=self.matrix.because(rule) if because is None else because,
+            packages=tuple((name, self.version(name)) for name in names),
+            sources=tuple(self.evidence(identifier) for identifier in identifiers),
+            path=path,
+            says=says,
+            remedy=remedy,
+        )
+
+    def evidence(self, identifier: str) -> Evidence:
+        """A source of the matrix as a report shows it."""
+        source = self.matrix.source(identifier)
+        return Evidence(source.id, source.address, source.kind, source.date, source.note)
+
+    def version(self, name: str) -> str:
+        """The version that is installed, with its build; "" for what is not."""
+        pin = self.pins.get(name)
+        if pin is None:
+            record = self.installed.get(name)
+            return record.version if record else ""
+        return "" if pin.unversioned else str(pin.version)
+
+    def named(self, name: str) -> str:
+        """``torch 2.13.0 (CPU build)``."""
+        pin = self.pins.get(name)
+        if pin is None or pin.unversioned:
+            return name
+        build = told(pin.build) if name in FAMILY and name != "torchtext" else ""
+        return f"{name} {pin.version.public}" + (f" ({build})" if build else "")
+
+
+def told(label: str | None) -> str:
+    """A build in words: ``CPU build``, ``CUDA 13.0``, ``ROCm 6.4``; "" for an unknown one."""
+    if not label:
+        return ""
+    if label == "cpu":
+        return "CPU build"
+    if label.startswith("cu") and label[2:].isdigit() and len(label) > 3:
+        return f"CUDA {label[2:-1]}.{label[-1]}"
+    if label.startswith("rocm"):
+        return f"ROCm {label[4:]}"
+    return f"build {label}"
+
+
+def version_of(text: str) -> Version | None:
+    """The version, None for a text that is none."""
+    try:
+        return Version(text)
+    except InvalidVersion:
+        return None
+
+
+def dependencies_of(distribution: Distribution) -> list[Dependency]:
+    """What the metadata declares; lines that are no requirement are left out."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    found = []
+    for line in distribution.metadata.requires:
+        try:
+            found.append(Dependency.from_requirement(Requirement(line)))
+        except InvalidRequirement:
+            continue
+    return found

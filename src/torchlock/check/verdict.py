@@ -1,0 +1,141 @@
+"""From findings to a verdict: the root cause first, its consequences under it, one sentence and one command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from torchlock.check.scene import VITAL
+from torchlock.finding import SEVERITIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from torchlock.finding import Command, Finding
+
+# From what causes to what is caused. Of two findings about the same packages the earlier is the root.
+_ORDER = (
+    "TL615",
+    "TL108",
+    "TL606",
+    "TL604",
+    "TL607",
+    "TL601",
+    "TL605",
+    "TL602",
+    "TL608",
+    "TL401",
+    "TL612",
+    "TL403",
+    "TL107",
+    "TL101",
+    "TL201",
+    "TL203",
+    "TL202",
+    "TL613",
+    "TL610",
+    "TL611",
+    "TL609",
+    "TL614",
+    "TL104",
+    "TL103",
+    "TL102",
+    "TL106",
+    "TL105",
+)
+_VERSIONS = frozenset({"TL101", "TL102", "TL103", "TL104", "TL105", "TL106", "TL107"})
+_BUILDS = frozenset({"TL201", "TL202", "TL203"})
+_LOADING = frozenset({"TL610", "TL611", "TL614"})
+_INSTALLS = frozenset({"TL601", "TL602", "TL604", "TL605", "TL607", "TL608", "TL615", "TL108"})
+# Which rules a root cause explains, where the two share a package.
+_EXPLAINS: dict[str, frozenset[str]] = {
+    "TL606": _VERSIONS | _BUILDS | _LOADING | _INSTALLS | {"TL609"},
+    "TL612": _LOADING,
+    "TL613": _LOADING,
+    "TL610": frozenset({"TL614", "TL611"}),
+    "TL611": frozenset({"TL614"}),
+    "TL609": frozenset({"TL614"}),
+    **{rule: _INSTALLS | _LOADING | {"TL609"} for rule in _INSTALLS},
+    **{rule: _LOADING | _BUILDS | {"TL609"} for rule in _VERSIONS},
+    **{rule: _LOADING | _BUILDS | {"TL609"} for rule in _BUILDS},
+}
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What a check comes to.
+
+    ``sentence`` says what is wrong, or that nothing is; ``commands`` are the ways to spell the one command
+    that mends it, the first being the one to show; ``findings`` have the root causes first.
+    """
+
+    sentence: str
+    commands: tuple[Command, ...] = ()
+    findings: list[Finding] = field(default_factory=list)
+
+
+def ranked(findings: Iterable[Finding]) -> list[Finding]:
+    """Root causes from bad to harmless, each with its consequences in it."""
+    ordered = sorted(_escalated(list(findings)), key=_rank)
+    roots: list[Finding] = []
+    hung: dict[int, list[Finding]] = {}
+    for finding in ordered:
+        cause = next((root for root in roots if _explains(root, finding)), None)
+        if cause is None:
+            roots.append(finding)
+        else:
+            hung.setdefault(id(cause), []).append(finding)
+    for root in roots:
+        root.consequences = (*root.consequences, *hung.get(id(root), ()))
+    return roots
+
+
+def _rank(finding: Finding) -> tuple[int, int, int]:
+    """Errors first; what is the matter with torch and torchaudio before what is with others; causes first."""
+    vital = 0 if any(name in VITAL for name, _ in finding.packages[:1]) or not finding.packages else 1
+    order = _ORDER.index(finding.rule) if finding.rule in _ORDER else len(_ORDER)
+    return SEVERITIES.index(finding.severity), vital, order
+
+
+def _escalated(findings: list[Finding]) -> list[Finding]:
+    """A second copy is the error where the one that is imported does not fit, or is damaged."""
+    wrong = {
+        name
+        for finding in findings
+        if finding.severity == "error" and finding.rule != "TL606"
+        for name, _ in finding.packages
+    }
+    for finding in findings:
+        if finding.rule == "TL606" and finding.severity == "warning" and finding.packages[0][0] in wrong:
+            finding.severity = "error"
+    return findings
+
+
+def _explains(cause: Finding, effect: Finding) -> bool:
+    if effect.rule not in _EXPLAINS.get(cause.rule, ()) or cause.severity == "note":
+        return False
+    if SEVERITIES.index(cause.severity) > SEVERITIES.index(effect.severity):
+        return False
+    causing = {name for name, _ in cause.packages}
+    suffering = [name for name, _ in effect.packages]
+    if effect.rule in _LOADING and "torch" in causing and cause.rule in _INSTALLS | {"TL606"}:
+        return True
+    if effect.rule in _LOADING or effect.rule in _INSTALLS:
+        return bool(suffering) and suffering[0] in causing
+    return bool(causing & set(suffering))
+
+
+def verdict(findings: Sequence[Finding], healthy: str) -> Verdict:
+    """The sentence and the command of the first root cause; ``healthy`` is said where nothing is wrong."""
+    bad = [finding for finding in findings if finding.severity != "note"]
+    if not bad:
+        return Verdict(healthy, (), list(findings))
+    first = bad[0]
+    commands = first.remedy.commands if first.remedy else ()
+    return Verdict(sentence_of(first), commands, list(findings))
+
+
+def sentence_of(finding: Finding) -> str:
+    """What is wrong, and what shows it: the message, and the first thing that the loader misses."""
+    shown = next((effect for effect in finding.consequences if effect.rule in ("TL610", "TL611")), None)
+    return f"{finding.message} ({shown.message})" if shown else finding.message

@@ -1,0 +1,156 @@
+"""TL1xx and TL2xx: releases and builds that do not stand together, by the judge that audits files, too."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.builds import kind_of
+from torchlock.check.scene import told
+from torchlock.inspect import files
+from torchlock.judge import violations
+from torchlock.matrix import BUILD_CUDA, HOST_PREFIX, is_virtual
+from torchlock.words import FAMILY, spelled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.check.scene import Scene
+    from torchlock.finding import Finding
+    from torchlock.judge import Violation
+
+# What breaks torchaudio itself; the rest breaks only who imports it.
+_ERRORS = frozenset({"torch", "torchaudio", "torchvision", "torchtext"})
+
+
+def conflicts(scene: Scene) -> Iterator[Finding]:
+    """What the rules say against the releases and builds that are there."""
+    if scene.target is None or ("torch" not in scene.pins and "torchaudio" not in scene.pins):
+        return
+    for violation in violations(scene.pins, scene.target, scene.matrix, complete=False):
+        if violation.statement is not None and not _is_elsewhere(violation):
+            yield from _told(scene, violation)
+
+
+def _is_elsewhere(violation: Violation) -> bool:
+    """Whether it is about the machine, which is looked at by itself."""
+    dependency = violation.dependency
+    return dependency is not None and dependency.name.startswith(HOST_PREFIX)
+
+
+def _told(scene: Scene, violation: Violation) -> Iterator[Finding]:
+    statement, dependency, pinned = violation.statement, violation.dependency, violation.pinned
+    assert statement is not None
+    if dependency is None:
+        message = f"{scene.named(pinned.name)} loads with no release of torch"
+        names: tuple[str, ...] = (pinned.name,)
+    elif dependency.name == BUILD_CUDA:
+        if pinned.name == "torchaudio" and _is_free_of_the_check(scene):
+            return
+        message, names = _builds(scene, pinned.name), (pinned.name, "torch")
+    elif pinned.name == BUILD_CUDA or is_virtual(dependency.name):
+        return
+    elif violation.forbidden:
+        message = f"{scene.named(pinned.name)} does not work beside {scene.named(dependency.name)}"
+        names = (pinned.name, dependency.name)
+    else:
+        wanted = f"{dependency.name} {in_words(dependency.specifier)}"
+        message = f"{scene.named(pinned.name)} needs {wanted}, and {scene.named(dependency.name)} is installed"
+        names = (pinned.name, dependency.name)
+    yield scene.finding(
+        statement.rule,
+        _severity(scene, pinned.name, statement.effect),
+        message,
+        *names,
+        path=path_of(scene, pinned.name),
+        because=statement.because,
+        says=_says(scene, statement.rule, pinned.name),
+        sources=statement.sources,
+    )
+
+
+def _severity(scene: Scene, name: str, effect: str) -> str:
+    if effect == "use" or name not in _ERRORS:
+        return "warning"
+    return "note" if is_vendors(scene, name) or is_vendors(scene, "torch") else "error"
+
+
+def is_vendors(scene: Scene, name: str) -> bool:
+    """Whether somebody else than PyTorch built it, so that the rules need not hold: the libraries tell."""
+    pin = scene.pins.get(name)
+    if pin is None or pin.unversioned:
+        return True
+    copy = scene.copy(name)
+    if copy is not None and copy.kind == "editable":
+        return True
+    return bool(pin.version.local and kind_of(pin.version.local) is None) or pin.version.is_prerelease
+
+
+def _builds(scene: Scene, name: str) -> str:
+    """The headline of a mixed stack, as its reader would say it."""
+    mine, torch = told(scene.label(name)), told(scene.label("torch"))
+    other = f"this torch ({scene.version('torch')}) is " + (
+        f"the {torch}" if torch == "CPU build" else f"for {torch}"
+    )
+    if mine == "CPU build":
+        return f"{name} {scene.pins[name].version.public} is the CPU build, {other}"
+    return f"{name} {scene.pins[name].version.public} was built for {mine}, {other}"
+
+
+def _is_free_of_the_check(scene: Scene) -> bool:
+    """Whether this torchaudio does not compare versions of CUDA (a repackaged one): its libraries tell then."""
+    copy = scene.copy("torchaudio")
+    if copy is None:
+        return False
+    for name in ("_extension/__init__.py", "_extension/utils.py", "_extension.py"):
+        try:
+            text = files.read(os.path.join(copy.path, *name.split("/")), 1 << 16)
+        except OSError:
+            continue
+        if b"_check_cuda_version" in text or b"compiled with different CUDA" in text:
+            return False
+    torch = scene.label("torch") or ""
+    return torch.startswith("cu")
+
+
+def _says(scene: Scene, rule: str, name: str) -> str:
+    """What Python prints, where that is known without a look at the libraries."""
+    if rule == "TL201" and name == "torchaudio":
+        labels = [scene.label("torch") or "", scene.label("torchaudio") or ""]
+        cuda = [re.sub(r"^CUDA ", "", told(label)) for label in labels if label.startswith("cu")]
+        if len(cuda) == 2:
+            return (
+                "RuntimeError: Detected that PyTorch and TorchAudio were compiled with different CUDA versions. "
+                f"PyTorch has CUDA version {cuda[0]} whereas TorchAudio has CUDA version {cuda[1]}."
+            )
+    if rule == "TL105":
+        return "RuntimeError: Numpy is not available"
+    return ""
+
+
+def flavours(scene: Scene) -> Iterator[Finding]:
+    """TL203: kinds of builds that were not made for each other, where no rule on CUDA speaks of them."""
+    torch = scene.label("torch")
+    for name in FAMILY - {"torch", "torchtext"}:
+        mine = scene.label(name) if name in scene.pins else None
+        kinds = {kind_of(torch or ""), kind_of(mine or "")}
+        if mine and torch and len(kinds) == 2 and None not in kinds and kinds != {"cpu", "cuda"}:
+            severity = "error" if name in _ERRORS else "warning"
+            message = (
+                f"{scene.named(name)} was built for {told(mine)}, {scene.named('torch')} is for {told(torch)}"
+            )
+            yield scene.finding("TL203", severity, message, name, "torch", path=path_of(scene, name))
+
+
+def path_of(scene: Scene, name: str) -> str:
+    """Where the package lies that is imported."""
+    copy = scene.copy(name)
+    return copy.path if copy else ""
+
+
+def in_words(specifier: str) -> str:
+    """``2.10.0`` for a pin, ``>=2.11`` for a range."""
+    exact = re.fullmatch(r"==([^*,]+)", specifier)
+    series = re.fullmatch(r"==([^*,]+)\.\*", specifier)
+    return exact[1] if exact else series[1] if series else spelled(specifier)

@@ -1,0 +1,166 @@
+"""``torchlock check``: look at one environment, and say why it does not load."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from torchlock.check import Scene, check, examine
+from torchlock.cli.main import FOUND, OK
+from torchlock.errors import InputError
+from torchlock.finding import FileReport, Report
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from torchlock.check.verdict import Verdict
+    from torchlock.cli.streams import Voice
+    from torchlock.inspect.environment import Environment
+
+
+def run(arguments: argparse.Namespace, voice: Voice) -> int:
+    """Carry the command out; returns its exit code.
+
+    Raises:
+        TorchlockError: wrong use, an environment that is none, or a file that cannot be written.
+    """
+    ignore = _ignored(arguments.ignore)
+    scene = scene_of(arguments, voice)
+    if arguments.export:
+        return _export(scene, arguments)
+    findings = examine(scene, ignore)
+    voice.clear()
+    result = check(scene, findings)
+    report = _report(scene, result)
+    code = _code(report, strict=arguments.strict)
+    _write(_rendered(report, result, code, arguments, voice), arguments.output)
+    return code
+
+
+def scene_of(arguments: argparse.Namespace, voice: Voice) -> Scene:
+    """The environment that the command line names.
+
+    Raises:
+        InputError: there is none, or its interpreter does not answer.
+    """
+    environment = _environment(arguments)
+    scene = Scene(environment, live=arguments.path is None, deep=arguments.deep)
+    if arguments.deep:
+        scene.progress = _counting(voice)
+    return scene
+
+
+def _counting(voice: Voice) -> Callable[[int, int], None]:
+    def progress(done: int, total: int) -> None:
+        voice.progress(f"hash {done >> 20} of {total >> 20} MB")
+
+    return progress
+
+
+def _environment(arguments: argparse.Namespace) -> Environment:
+    from torchlock.inspect.environment import of_interpreter, of_tree
+
+    if arguments.path is not None:
+        if not os.path.isdir(arguments.path):  # noqa: PTH112  (pathlib refuses some names that are none)
+            raise InputError(f"--path: {arguments.path!r} is no folder", hint="name a site-packages folder")
+        return of_tree(arguments.path)
+    from torchlock.inspect.choice import active
+    from torchlock.inspect.interpreter import NoAnswer, ask
+
+    python = arguments.python or active(os.environ)
+    answer = ask(python)
+    if isinstance(answer, NoAnswer):
+        detail = f": {answer.detail}" if answer.detail else ""
+        raise InputError(
+            f"--python: {python} does not answer as a Python interpreter ({answer.reason}{detail})",
+            hint="--path SITE_PACKAGES looks at its packages without asking it",
+        )
+    return of_interpreter(answer, os.environ, os.getcwd())  # noqa: PTH109
+
+
+def _ignored(texts: list[str]) -> frozenset[str]:
+    from torchlock.matrix import Matrix
+
+    rules = frozenset(rule.strip().upper() for text in texts for rule in text.split(",") if rule.strip())
+    matrix = Matrix() if rules else None
+    for rule in sorted(rules):
+        if matrix is not None and not matrix.has(rule):
+            raise InputError(f"--ignore: no rule is called {rule}", hint="rules are called like TL101")
+    return rules
+
+
+def _report(scene: Scene, result: Verdict) -> Report:
+    interpreter, target = scene.environment.interpreter, scene.target
+    sites = scene.environment.sites
+    path = interpreter.executable or interpreter.prefix or (sites[0].path if sites else "")
+    if not scene.live and sites:
+        path = sites[0].path
+    table = {
+        "python": interpreter.version or (str(target.python) if target else None),
+        "platform": target.platform.spelled if target else None,
+        "accelerator": scene.label("torch"),
+        "system": None,
+        "libraries": dict(scene.libraries),
+    }
+    rules = {each.rule for finding in result.findings for each in (finding, *finding.consequences)}
+    titles = {rule: scene.matrix.title(rule) for rule in sorted(rules) if scene.matrix.has(rule)}
+    return Report([FileReport(path, "environment", result.findings)], scene.matrix.date, table, titles)
+
+
+def _code(report: Report, *, strict: bool) -> int:
+    statuses = {file.status for file in report.files}
+    return FOUND if "error" in statuses or (strict and "warning" in statuses) else OK
+
+
+def _rendered(report: Report, result: Verdict, code: int, arguments: argparse.Namespace, voice: Voice) -> str:
+    if arguments.format == "json":
+        from torchlock.write.check_json import check_json
+
+        return check_json(report, result.sentence, result.commands)
+    if arguments.format == "sarif":
+        from torchlock.write.sarif import sarif
+
+        return sarif(report, exit_code=code)
+    if arguments.format == "github":
+        from torchlock.write.github import github
+
+        return github(report)
+    from torchlock.write.check_text import text
+
+    paint = voice.painted if voice.on(sys.stdout) and not arguments.output else _unpainted
+    if arguments.quiet and report.files[0].status == "ok":
+        return ""
+    return text(report, result.sentence, result.commands, paint, verbose=arguments.verbose)
+
+
+def _unpainted(style: str, words: str) -> str:
+    return words
+
+
+def _export(scene: Scene, arguments: argparse.Namespace) -> int:
+    from torchlock.check.export import export
+
+    target = scene.target
+    _write(
+        export(
+            scene.environment,
+            scene.installed,
+            scene.copies,
+            scene.libraries,
+            str(target.python) if target else "",
+            target.platform.spelled if target else "",
+        ),
+        arguments.output,
+    )
+    return OK
+
+
+def _write(text: str, output: str | None) -> None:
+    if output is None or output == "-":
+        sys.stdout.write(text)
+        return
+    from torchlock.write.atomic import write_text
+
+    write_text(output, text)

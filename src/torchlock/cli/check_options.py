@@ -1,0 +1,103 @@
+"""The options of ``torchlock check``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+DESCRIPTION = (
+    "Say why torchaudio does not load in an environment, and the one command that mends it. Looks at files only: "
+    "nothing of the environment is imported (but see --probe)."
+)
+EPILOG = """\
+examples:
+  torchlock check                                   the active environment
+  torchlock check --python .venv/bin/python --probe
+  torchlock check --path image/usr/lib/python3/dist-packages --format json
+  python -c "import torchaudio" 2>&1 | torchlock check --log -
+  torchlock check --export > requirements.in
+
+exit codes: 0 nothing of severity error found, 1 something, 2 wrong use or no such environment
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command, but for those that every command has."""
+    _add_environment(parser)
+    _add_depth(parser)
+    _add_report(parser)
+
+
+def _add_environment(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("environment (default: the active one)")
+    which = group.add_mutually_exclusive_group()
+    which.add_argument("--python", metavar="PATH", help="its interpreter, or the folder of a virtual environment")
+    which.add_argument(
+        "--path",
+        metavar="FOLDER",
+        help="a site-packages folder, or an unpacked image, of any platform; no interpreter is asked",
+    )
+    group.add_argument(
+        "--root",
+        metavar="FOLDER",
+        help="the root folder of the machine that --path is of (default: found from --path)",
+    )
+    group.add_argument(
+        "--system",
+        metavar="NAME",
+        default="host",
+        help="whose libraries count: host, none, or a distribution release, like debian-12 (default: host)",
+    )
+    group.add_argument(
+        "--system-lib",
+        metavar="NAME=VERSION",
+        action="append",
+        default=[],
+        help="a library of the machine, like ffmpeg=6.1 or libsox=none (repeatable)",
+    )
+
+
+def _add_depth(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how far to look")
+    add = group.add_argument
+    add("--deep", action="store_true", help="compare the hash of every file, too (default: presence and size)")
+    add(
+        "--probe",
+        action="store_true",
+        help="also run a smoke test in it: import, resample, load, save",
+    )
+    add(
+        "--probe-seconds",
+        metavar="SECONDS",
+        type=float,
+        default=120.0,
+        help="how long the smoke test may take (default: 120)",
+    )
+    add("--log", metavar="FILE", help="a traceback (- for standard input), to choose among causes by it")
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("report")
+    add = group.add_argument
+    add(
+        "--format",
+        choices=("text", "json", "sarif", "github"),
+        default="text",
+        help="text for people, json, SARIF 2.1.0, or GitHub's annotations (default: text)",
+    )
+    add("-o", "--output", metavar="FILE", help="write the report here (default: stdout)")
+    add("--strict", action="store_true", help="warnings count as errors, for the exit code")
+    add(
+        "--ignore",
+        metavar="RULE",
+        action="append",
+        default=[],
+        help="leave this rule out, like TL305 (repeatable)",
+    )
+    add(
+        "--export",
+        action="store_true",
+        help="write the environment as a requirements file, ready for lock, in place of a report",
+    )

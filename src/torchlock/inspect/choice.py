@@ -1,0 +1,72 @@
+"""Which environment is meant where nobody names one, and which machine a tree of files is of."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from torchlock.inspect import files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_RELEASES = ("etc/os-release", "usr/lib/os-release", "etc/alpine-release", "etc/ld.so.cache")
+
+
+def active(environ: Mapping[str, str]) -> str:
+    """The interpreter of the active environment: what is activated, else the one that has torch.
+
+    Without an activated environment these are asked in turn: the one this program is installed in, ``.venv``
+    in the current folder, and ``python`` on the PATH. The first is the answer if none has torch.
+    """
+    for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        folder = environ.get(name, "")
+        if folder and (name == "VIRTUAL_ENV" or environ.get("CONDA_DEFAULT_ENV") != "base"):
+            found = next(_pythons_in(folder), None)
+            if found:
+                return found
+    candidates = list(dict.fromkeys(_candidates(environ)))
+    return next((path for path in candidates if _has_torch(path)), candidates[0])
+
+
+def _candidates(environ: Mapping[str, str]) -> Iterator[str]:
+    yield sys.executable
+    yield from _pythons_in(".venv")
+    yield from _pythons_in(environ.get("CONDA_PREFIX", ""))
+    for name in ("python", "python3"):
+        if path := shutil.which(name):
+            yield path
+
+
+def _pythons_in(folder: str) -> Iterator[str]:
+    for name in ("bin/python", "Scripts/python.exe", "python.exe"):
+        path = os.path.abspath(os.path.join(folder, *name.split("/")))
+        if folder and files.is_file(path):
+            yield path
+
+
+def _has_torch(python: str) -> bool:
+    """Whether torch lies beside an interpreter, by a cheap look."""
+    prefix = os.path.dirname(os.path.dirname(os.path.abspath(python)))
+    sites = [os.path.join(prefix, "Lib", "site-packages")]
+    library = os.path.join(prefix, "lib")
+    try:
+        names = os.listdir(library)
+    except OSError:
+        names = []
+    for name in names[:1000]:
+        if name.startswith("python3"):
+            sites += [os.path.join(library, name, each) for each in ("site-packages", "dist-packages")]
+    return any(files.is_folder(os.path.join(site, name)) for site in sites for name in ("torch", "torchaudio"))
+
+
+def root_of(folder: str) -> str | None:
+    """The root of the image that a folder lies in; None where it is in none but this machine itself."""
+    path = os.path.realpath(folder)
+    while os.path.dirname(path) != path:
+        if any(files.is_file(os.path.join(path, *name.split("/"))) for name in _RELEASES):
+            return path
+        path = os.path.dirname(path)
+    return None

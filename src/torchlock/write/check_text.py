@@ -1,0 +1,72 @@
+"""A check for reading: one sentence and one command first, then every finding with what shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.words import one_line, without_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from torchlock.finding import Command, Finding, Report
+
+    Paint = Callable[[str, str], str]
+
+# So many consequences of one cause are shown without -v.
+_SHOWN = 4
+
+
+def text(
+    report: Report, sentence: str, commands: Sequence[Command], paint: Paint, *, verbose: bool = False
+) -> str:
+    """The whole report; notes, and all of the consequences, only if ``verbose``.
+
+    ``paint`` puts a style (``error``, ``warning``, ``note``, ``hint``, ``bold``) around a text.
+    """
+    file = report.files[0]
+    findings = [finding for finding in file.findings if verbose or finding.severity != "note"]
+    notes = sum(finding.severity == "note" for finding in file.findings)
+    lines = [_first(file.status, sentence, commands, paint), f"  in {_shown(file.path)}"]
+    told: dict[str, None] = {}
+    for finding in findings:
+        lines += ["", *_finding(finding, paint, told, verbose=verbose)]
+    if notes and not verbose:
+        lines += ["", f"{notes} note{'' if notes == 1 else 's'} (-v shows {'it' if notes == 1 else 'them'})"]
+    return "\n".join(lines) + "\n"
+
+
+def _first(status: str, sentence: str, commands: Sequence[Command], paint: Paint) -> str:
+    head = f"{paint('hint', 'ok:')} " if status == "ok" else f"{paint(status, f'{status}:')} "
+    mend = f"; mend it with: {paint('bold', _shown(commands[0].line))}" if commands else ""
+    return f"{head}{_shown(sentence)}{mend}"
+
+
+def _finding(finding: Finding, paint: Paint, told: dict[str, None], *, verbose: bool) -> Iterator[str]:
+    yield f"{paint(finding.severity, finding.severity)} {finding.rule} {_shown(finding.message)}"
+    if finding.path:
+        yield f"  at {_shown(finding.path)}"
+    if finding.says:
+        yield f"  Python says: {_shown(finding.says)}"
+    if finding.because:
+        yield f"  because {_shown(finding.because)}"
+    effects = finding.consequences if verbose else finding.consequences[:_SHOWN]
+    for effect in effects:
+        yield f"  so {effect.rule} {_shown(effect.message)}"
+        if effect.says:
+            yield f"     Python says: {_shown(effect.says)}"
+    if len(finding.consequences) > len(effects):
+        yield f"  and {len(finding.consequences) - len(effects)} more like it (-v shows them)"
+    if finding.remedy is not None:
+        yield f"  {paint('hint', 'remedy:')} {_shown(finding.remedy.summary)}"
+        for command in finding.remedy.commands:
+            yield f"    {command.tool}: {_shown(command.line)}"
+    for source in finding.sources:
+        if source.address not in told:
+            told[source.address] = None
+            yield f"  source: {_shown(source.address)}"
+
+
+def _shown(words: str) -> str:
+    """Without credentials, and without anything that could speak to a terminal."""
+    return one_line(without_credentials(words.replace("\n", " ")))
