@@ -28,7 +28,7 @@ FLOORS = [
     },
     {"solve", "judge"},
     {"lock", "audit", "check"},
-    {"explain", "mend"},
+    {"explain", "mend", "repair"},
     {"write"},
     {"cli", "__main__"},
 ]

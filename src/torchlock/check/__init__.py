@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from torchlock.finding import Finding
 
-__all__ = ["Scene", "Verdict", "check", "examine"]
+__all__ = ["Scene", "Verdict", "examine", "healthy", "ranked", "verdict"]
 
 _RULES: tuple[Callable[[Scene], Iterator[Finding]], ...] = (
     places.absent,
@@ -34,11 +34,6 @@ def examine(scene: Scene, ignore: Collection[str] = ()) -> list[Finding]:
     """Everything that is found in an environment, in the order of the rules; those to be ignored left out."""
     found = [finding for rule in _RULES for finding in rule(scene)]
     return [finding for finding in found if finding.rule not in ignore]
-
-
-def check(scene: Scene, findings: list[Finding]) -> Verdict:
-    """What the findings come to: root causes first, with remedies; the sentence and the command."""
-    return verdict(ranked(findings), healthy(scene))
 
 
 def healthy(scene: Scene) -> str:

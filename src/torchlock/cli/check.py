@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from torchlock.check import Scene, check, examine
+from torchlock.check import Scene, examine, healthy, ranked, verdict
 from torchlock.cli.main import FOUND, OK
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Report
@@ -30,9 +30,13 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     scene = scene_of(arguments, voice)
     if arguments.export:
         return _export(scene, arguments)
-    findings = examine(scene, ignore)
+    findings = ranked(examine(scene, ignore))
     voice.clear()
-    result = check(scene, findings)
+    if any(finding.severity != "note" for finding in findings):
+        from torchlock.repair import add_remedies
+
+        add_remedies(scene, findings)
+    result = verdict(findings, healthy(scene))
     report = _report(scene, result)
     code = _code(report, strict=arguments.strict)
     _write(_rendered(report, result, code, arguments, voice), arguments.output)

@@ -1,0 +1,108 @@
+"""A plan as the one command that carries it out, in the spelling of each installer."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from typing import TYPE_CHECKING
+
+from torchlock.finding import Command
+from torchlock.inspect import files
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torchlock.check import Scene
+    from torchlock.repair.plan import Plan
+
+# The packages of the stack download models and assets from the host that also serves their wheels.
+_HOST = re.compile(rb"https://download\.[a-z]+\.org(?=/)")
+_ASKED = (
+    "utils/download.py",
+    "_internal/module_utils.py",
+    "hub.py",
+    "models/resnet.py",
+    "pipelines/_wav2vec2/impl.py",
+)
+
+
+def install(scene: Scene, plan: Plan, *, again: bool = False, fresh: bool = False) -> tuple[Command, ...]:
+    """Install what a plan says.
+
+    ``again``: even where that version is there; ``fresh``: without the installer's cache, which may hold the
+    damaged file.
+    """
+    requirements = [quoted(f"{name}=={version}") for name, version in plan.versions.items()]
+    same = [name for name, version in plan.versions.items() if _is_there(scene, name, version)]
+    alone = len(same) == len(plan.versions)
+    pip, uv = ["install"], ["install"]
+    if again or same:
+        pip += ["--force-reinstall"] + (["--no-deps"] if alone else [])
+        uv += [f"--reinstall-package {name}" for name in plan.versions] + (["--no-deps"] if alone else [])
+    if fresh:
+        pip.append("--no-cache-dir")
+        uv.append("--refresh")
+    if plan.label:
+        uv.append(f"--torch-backend={plan.label}")
+        address = page_address(scene, plan.label)
+        pip.append(f"--index-url {address}" if address else "")
+    commands = [_uv(scene, [*uv, *requirements])]
+    if not plan.label or page_address(scene, plan.label):
+        commands.insert(0, _pip(scene, [*pip, *requirements]))
+    return _preferred(scene, commands)
+
+
+def _is_there(scene: Scene, name: str, version: str) -> bool:
+    """Whether an installer would say that it is installed: a label counts only where it is asked for."""
+    pin = scene.pins.get(name)
+    if pin is None or pin.unversioned:
+        return False
+    return version in (pin.version.public, str(pin.version))
+
+
+def uninstall(scene: Scene, names: Sequence[str]) -> tuple[Command, ...]:
+    """Remove the copies that come first on the path."""
+    return _preferred(scene, [_pip(scene, ["uninstall", "-y", *names]), _uv(scene, ["uninstall", *names])])
+
+
+def _preferred(scene: Scene, commands: list[Command]) -> tuple[Command, ...]:
+    """The tool first that installed the stack."""
+    record = scene.record("torchaudio") or scene.record("torch")
+    tool = "uv" if record is not None and record.installer == "uv" else "pip"
+    return tuple(sorted(commands, key=lambda command: command.tool != tool))
+
+
+def _pip(scene: Scene, words: Sequence[str]) -> Command:
+    return Command("pip", " ".join([_python(scene), "-m pip", *filter(None, words)]))
+
+
+def _uv(scene: Scene, words: Sequence[str]) -> Command:
+    place = f"--python {_python(scene)}" if scene.environment.interpreter.executable else ""
+    return Command("uv", " ".join(filter(None, ["uv pip", words[0], place, *words[1:]])))
+
+
+def _python(scene: Scene) -> str:
+    path = scene.environment.interpreter.executable
+    return quoted(path) if path else "python"
+
+
+def quoted(word: str) -> str:
+    """A word as every shell takes it."""
+    if re.fullmatch(r"[\w./:=+@%,\\~-]+", word):
+        return word
+    return shlex.quote(word) if "'" in word or '"' in word or "$" in word else f'"{word}"'
+
+
+def page_address(scene: Scene, label: str) -> str:
+    """The wheel page of one build, on the host that the installed packages themselves name; "" if none does."""
+    for name in ("torchaudio", "torch", "torchvision"):
+        copy = scene.copy(name)
+        for part in _ASKED if copy else ():
+            try:
+                text = files.read(os.path.join(copy.path, *part.split("/")), 1 << 20) if copy else b""
+            except OSError:
+                continue
+            if found := _HOST.search(text):
+                return f"{found[0].decode()}/whl/{label}"
+    return ""

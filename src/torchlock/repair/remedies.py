@@ -1,0 +1,145 @@
+"""The remedy of each root cause."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from torchlock.check.scene import STACK
+from torchlock.finding import Command, Remedy
+from torchlock.repair.commands import install, quoted, uninstall
+from torchlock.repair.plan import Plan, planned
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torchlock.check import Scene
+    from torchlock.finding import Finding
+
+# A damaged or partial package is installed again; what does not fit gets a fitting one.
+_AGAIN = frozenset({"TL601", "TL602", "TL604", "TL605", "TL607", "TL608"})
+_FIT = frozenset({"TL101", "TL102", "TL103", "TL104", "TL105", "TL106", "TL107", "TL108", "TL201", "TL202"})
+_FIT |= {"TL203", "TL611", "TL612", "TL615", "TL401", "TL402", "TL403"}
+
+
+def add_remedies(scene: Scene, findings: Sequence[Finding]) -> None:
+    """Give each root cause that is more than a note its remedy, where it has none yet.
+
+    One plan serves all that is damaged or does not fit, so that its command leads to an environment that loads.
+    """
+    bad = [finding for finding in findings if finding.severity != "note" and finding.remedy is None]
+    again = {name for finding in bad if finding.rule in _AGAIN for name, _ in finding.packages if name in STACK}
+    wanted = {name for finding in bad if finding.rule in ("TL108", "TL615") for name, _ in finding.packages}
+    if any(finding.rule == "TL615" for finding in bad):
+        wanted.add("torch")
+    plan: Plan | None = None
+    if any(finding.rule in _AGAIN | _FIT for finding in bad):
+        plan = planned(scene, again, wanted) or (_same(scene, again) if again else None)
+    for finding in bad:
+        finding.remedy = _remedy(scene, finding, plan)
+
+
+def _same(scene: Scene, names: set[str]) -> Plan | None:
+    """The versions that are there, once more; where the catalogue does not know them."""
+    versions = {name: scene.version(name) or _recorded(scene, name) for name in sorted(names)}
+    known = {name: version for name, version in versions.items() if version}
+    return Plan(known) if known else None
+
+
+def _recorded(scene: Scene, name: str) -> str:
+    record = scene.installed.get(name)
+    return record.version if record else ""
+
+
+def _remedy(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy | None:
+    if finding.rule == "TL606":
+        return _moved(scene, finding)
+    if finding.rule == "TL613":
+        return Remedy(
+            "Take the folder out of LD_LIBRARY_PATH.", commands=(Command("shell", "unset LD_LIBRARY_PATH"),)
+        )
+    if finding.rule == "TL603":
+        return Remedy("Delete it.", commands=(Command("shell", f"rm -rf {quoted(finding.path)}"),))
+    if finding.rule == "TL609":
+        return _dependency(scene, finding)
+    if finding.rule in _AGAIN and plan is not None:
+        return _again(scene, finding, plan)
+    if finding.rule in _FIT:
+        return _fitting(scene, plan) if plan is not None else _nothing(scene, finding)
+    return None
+
+
+def _fitting(scene: Scene, plan: Plan) -> Remedy:
+    steps = [f"{name} {version}{_in_place(scene, name, version)}" for name, version in plan.versions.items()]
+    page = f", from the page whose address ends in /whl/{plan.label}" if plan.label else ""
+    return Remedy(f"Install {', '.join(steps)}{page}.", commands=install(scene, plan))
+
+
+def _in_place(scene: Scene, name: str, version: str) -> str:
+    there = scene.version(name)
+    return f" in place of {there}" if there and there != version else " once more" if there else ""
+
+
+def _again(scene: Scene, finding: Finding, plan: Plan) -> Remedy:
+    steps = [f"{name} {version}{_in_place(scene, name, version)}" for name, version in plan.versions.items()]
+    commands = install(scene, plan, again=True, fresh=True)
+    return Remedy(f"Install {', '.join(steps)}, without the installer's cache.", commands=commands)
+
+
+def _nothing(scene: Scene, finding: Finding) -> Remedy:
+    where = f" on Python {scene.target.python}, {scene.target.platform.spelled}" if scene.target else ""
+    label = scene.label("torch")
+    if label and label not in ("cpu",) and not label.startswith(("cu", "rocm")):
+        return Remedy(
+            f"Take torchaudio from where this torch ({scene.version('torch')}) came from, or build it against it: "
+            "no wheel of the public index goes with it."
+        )
+    return Remedy(f"No releases are known that go together{where}; take another Python.")
+
+
+def _moved(scene: Scene, finding: Finding) -> Remedy:
+    """Take away what stands before the package that is meant."""
+    name = finding.packages[0][0]
+    copies = scene.copies[name]
+    wins = copies.wins
+    assert wins is not None
+    kind = wins.entry.kind if wins.entry else ""
+    if kind == "user" or (wins.entry is not None and wins.entry.is_site):
+        return Remedy(
+            f"Remove the copy of {name} that comes first, or run Python with -s.",
+            commands=uninstall(scene, [name]),
+        )
+    if kind == "pythonpath":
+        return Remedy("Take its folder out of PYTHONPATH.", commands=(Command("shell", "unset PYTHONPATH"),))
+    if os.path.isdir(wins.path):
+        return Remedy(
+            f"Start Python in another folder than {os.path.dirname(wins.path)}.",
+            commands=(Command("shell", "cd .."),),
+        )
+    other = os.path.join(os.path.dirname(wins.path), f"my_{os.path.basename(wins.path)}")
+    return Remedy(
+        f"Give the file another name than {os.path.basename(wins.path)}.",
+        commands=(Command("shell", f"mv {quoted(wins.path)} {quoted(other)}"),),
+    )
+
+
+def _dependency(scene: Scene, finding: Finding) -> Remedy | None:
+    """Install what is asked for, unless it belongs to the stack, where one demand may break another."""
+    asking, asked = finding.packages[0][0], finding.packages[1][0]
+    if asked in STACK:
+        return Remedy(f"Take a release of {asking} that goes with {asked} {finding.packages[1][1]}.")
+    from torchlock.check.scene import dependencies_of
+
+    record = scene.installed.get(asking)
+    found = [item for item in dependencies_of(record) if item.name == asked] if record else []
+    specifier = found[0].specifier if found else ""
+    version = specifier.removeprefix("==") if specifier.startswith("==") and "," not in specifier else ""
+    line = f"{asked}=={version}" if version else f"{asked}{specifier}"
+    python = scene.environment.interpreter.executable or "python"
+    return Remedy(
+        f"Install {line}.",
+        commands=(
+            Command("pip", f"{quoted(python)} -m pip install {quoted(line)}"),
+            Command("uv", f"uv pip install {quoted(line)}"),
+        ),
+    )
