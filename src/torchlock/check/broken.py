@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _LOST = ("missing", "irregular")
 _BROKEN = ("truncated", "empty", "pointer")
 _CHANGED = ("size", "hash")
+# torch looks for it at its import, though it runs it much later; not on Windows.
+_ALWAYS = ("torch_shm_manager",)
 # What the import of torch itself needs of others, in every release that does.
 _NEEDED = frozenset({"typing-extensions"})
 
@@ -92,7 +94,8 @@ def _lost(scene: Scene, checked: Checked, faults: Sequence[Fault]) -> Iterator[F
     if not faults:
         return
     name = checked.distribution.name
-    needed = [fault for fault in faults if is_library(fault.path)] + _read_at_import(scene, name, faults)
+    needed = [fault for fault in faults if is_library(fault.path) or fault.path.endswith(_ALWAYS)]
+    needed = [fault for fault in needed if not _may_be_stripped(fault.path)] + _read_at_import(scene, name, faults)
     count = max(checked.missing, len(faults))
     of = f" of {checked.recorded}" if checked.recorded else ""
     first = _short(scene, (needed or list(faults))[0].path)
@@ -100,9 +103,9 @@ def _lost(scene: Scene, checked: Checked, faults: Sequence[Fault]) -> Iterator[F
         message = f"{name} lacks a file that was installed with it, {first}"
     else:
         message = f"{name} lacks {count}{of} files that were installed with it, {first} among them"
-    if needed and not _may_be_stripped(needed[0].path):
+    if needed:
         severity = "error" if _is_vital(name) else "warning"
-        says = "" if is_library(needed[0].path) else _no_module(needed[0].path, name)
+        says = _no_module(needed[0].path, name) if needed[0].path.endswith(".py") else ""
         yield scene.finding("TL601", severity, message, name, path=needed[0].path, says=says)
     else:
         message += "; its import reads none of them" if not needed else ""
@@ -112,7 +115,7 @@ def _lost(scene: Scene, checked: Checked, faults: Sequence[Fault]) -> Iterator[F
 def _may_be_stripped(path: str) -> bool:
     """Libraries that slim images leave out on purpose, and that no import opens."""
     parts = path.replace("\\", "/").split("/")
-    return "test" in parts or "tests" in parts or "bin" in parts
+    return any(part in ("test", "tests", "bin") for part in parts) and parts[-1] not in _ALWAYS
 
 
 def _read_at_import(scene: Scene, name: str, faults: Sequence[Fault]) -> list[Fault]:

@@ -48,7 +48,8 @@ def _judged(scene: Scene, distribution: Distribution, dependency: Dependency) ->
     if version is None:
         if (dependency.name in FAMILY and distribution.name in FAMILY) or _is_importable(scene, dependency.name):
             return
-        severity = "error" if dependency.name in _IMPORTED and distribution.name == "torch" else "note"
+        is_imported = dependency.name in _IMPORTED and distribution.name == "torch"
+        severity = "error" if is_imported and not _is_partial(scene, distribution) else "note"
         if distribution.name not in STACK:
             severity = "warning"
         says = f"ModuleNotFoundError: No module named '{dependency.name.replace('-', '_')}'"
@@ -66,6 +67,12 @@ def _judged(scene: Scene, distribution: Distribution, dependency: Dependency) ->
     if vital and found.local and _strange_label(found.local):
         severity = "note"
     yield scene.finding("TL609", severity, message, distribution.name, dependency.name, path=distribution.path)
+
+
+def _is_partial(scene: Scene, distribution: Distribution) -> bool:
+    """Whether a tree holds nothing at all of what a distribution asks for: it is but a part of somebody's path."""
+    names = {item.name for item in dependencies_of(distribution) if not item.name.startswith(_LOADED)}
+    return not scene.live and not any(scene.installed.get(name) for name in names - FAMILY)
 
 
 def _strange_label(label: str) -> bool:

@@ -132,8 +132,8 @@ class Scene:
         labels = [build.label if build else "", record.label if record else ""]
         if any(labels):
             return next(label for label in labels if label)
-        if build is None:
-            return None
+        if build is None or (self.target is not None and self.target.platform.system == "macos"):
+            return None  # Every build for macOS is the same.
         if build.cuda:
             return "cu" + "".join(build.cuda.split(".")[:2])
         if build.hip:

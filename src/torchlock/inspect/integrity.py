@@ -56,7 +56,7 @@ class Checked(NamedTuple):
     """What came out for one distribution: how many files its record lists, and how many of these are missing.
 
     ``recorded`` is None where there is no record that could be read. ``problem`` says why it could not, or
-    not to its end. Compiled Python counts for nothing.
+    not to its end. Compiled Python and the record itself count for nothing.
     """
 
     distribution: Distribution
@@ -169,8 +169,10 @@ class _Site:
                 folder, _, file = path.rpartition(os.sep)
                 self.recorded.setdefault(folder, {})[file] = name
                 if not repackaged or _is_code(path):
-                    counted += 1
-                    missing += self.look(path, Row(path) if repackaged else row, name)
+                    lost = self.look(path, Row(path) if repackaged else row, name)
+                    if ".dist-info/" not in row.path.replace("\\", "/"):
+                        counted += 1
+                        missing += lost
         return Checked(distribution, counted, missing, record.problem)
 
     def is_repackaged(self, distribution: Distribution) -> bool:

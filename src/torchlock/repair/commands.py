@@ -21,7 +21,7 @@ _HOST = re.compile(rb"https://download\.[a-z]+\.org(?=/)")
 _ASKED = (
     "utils/download.py",
     "_internal/module_utils.py",
-    "hub.py",
+    "cuda/__init__.py",
     "models/resnet.py",
     "pipelines/_wav2vec2/impl.py",
 )
