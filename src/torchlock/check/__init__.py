@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.check import broken, places, requires, versions, wheels
+from torchlock.check import broken, libraries, places, requires, versions, wheels
 from torchlock.check.scene import STACK, VITAL, Scene
 from torchlock.check.verdict import Verdict, ranked, verdict
 
@@ -27,6 +27,7 @@ _RULES: tuple[Callable[[Scene], Iterator[Finding]], ...] = (
     versions.conflicts,
     versions.flavours,
     requires.unmet,
+    libraries.loading,
 )
 
 

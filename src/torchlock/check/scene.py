@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from torchlock.inspect.distributions import Distribution, Installed
     from torchlock.inspect.environment import Environment
     from torchlock.inspect.integrity import Integrity
+    from torchlock.inspect.loading.imports import Attempt
+    from torchlock.inspect.loading.root import Root
     from torchlock.inspect.modules import Copies, Copy
     from torchlock.target import Platform
 
@@ -35,13 +37,15 @@ VITAL = ("torch", "torchaudio")
 
 @dataclass
 class Scene:
-    """One environment. ``live``: it is that of this machine, so that its libraries and driver count.
+    """One environment. ``live``: its interpreter was asked, so that this machine's driver counts.
 
-    ``libraries`` are those of the host as a target takes them; ``deep`` has every file hashed.
+    ``root`` has the libraries of that machine, None where they are not known; ``libraries`` are those that
+    rules speak of, as a target takes them. ``deep`` has every file hashed.
     """
 
     environment: Environment
     live: bool = True
+    root: Root | None = None
     deep: bool = False
     libraries: Mapping[str, str | None] = field(default_factory=dict)
     progress: Callable[[int, int], None] | None = None
@@ -59,6 +63,19 @@ class Scene:
     @cached_property
     def integrity(self) -> Integrity:
         return check_integrity(self.environment, self.installed.distributions, self.deep, self.progress)
+
+    @cached_property
+    def attempts(self) -> list[Attempt]:
+        """What the imports of the stack open, and what comes of it; nothing where the platform is not known."""
+        target = self.target
+        if target is None:
+            return []
+        from torchlock.inspect.loading.imports import attempts
+        from torchlock.inspect.loading.processes import process_of
+
+        executable = self.environment.interpreter.executable if self.live else ""
+        process = process_of(target.platform.system, target.platform.machine, self.root, executable)
+        return attempts(self.environment, self.copies, process)
 
     def copy(self, name: str) -> Copy | None:
         """What an import of this module finds."""

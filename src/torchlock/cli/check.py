@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torchlock.check.verdict import Verdict
     from torchlock.cli.streams import Voice
     from torchlock.inspect.environment import Environment
+    from torchlock.inspect.loading.root import Root
 
 
 def run(arguments: argparse.Namespace, voice: Voice) -> int:
@@ -50,7 +51,7 @@ def scene_of(arguments: argparse.Namespace, voice: Voice) -> Scene:
         InputError: there is none, or its interpreter does not answer.
     """
     environment = _environment(arguments)
-    scene = Scene(environment, live=arguments.path is None, deep=arguments.deep)
+    scene = Scene(environment, arguments.path is None, _root(arguments, environment), arguments.deep)
     if arguments.deep:
         scene.progress = _counting(voice)
     return scene
@@ -82,6 +83,20 @@ def _environment(arguments: argparse.Namespace) -> Environment:
             hint="--path SITE_PACKAGES looks at its packages without asking it",
         )
     return of_interpreter(answer, os.environ, os.getcwd())  # noqa: PTH109
+
+
+def _root(arguments: argparse.Namespace, environment: Environment) -> Root | None:
+    """The machine whose libraries count; None for one that is not here."""
+    from torchlock.inspect.choice import root_of
+    from torchlock.inspect.loading.root import Root
+
+    platform = environment.interpreter.target_platform
+    if arguments.system == "none" or platform is None or platform.system != "linux":
+        return None
+    if arguments.path is None:
+        return Root("/", os.environ, platform.machine) if sys.platform == "linux" else None
+    folder = arguments.root or root_of(arguments.path)
+    return Root(folder, None, platform.machine) if folder else None
 
 
 def _ignored(texts: list[str]) -> frozenset[str]:

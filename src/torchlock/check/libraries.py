@@ -1,0 +1,160 @@
+"""TL610 to TL613: what the loader would say, found by following its rules."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.check.scene import VITAL
+from torchlock.inspect.loading.elf_process import is_of_torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.scene import Scene
+    from torchlock.finding import Finding
+    from torchlock.inspect.loading.imports import Attempt
+    from torchlock.inspect.loading.outcome import Missing, Undefined
+
+# What breaks with its own import; the rest only warns.
+_ERRORS = frozenset({*VITAL, "torchvision", "torchtext"})
+
+
+def loading(scene: Scene) -> Iterator[Finding]:
+    """What keeps the libraries of the stack from being loaded, a finding for each package and sort."""
+    for name in ("torch", "torchaudio", "torchvision", "torchtext"):
+        mine = [attempt for attempt in scene.attempts if attempt.package == name and attempt.role == "import"]
+        yield from _unreadable(scene, name, mine)
+        yield from _missing(scene, name, mine)
+        yield from _undefined(scene, name, mine)
+        yield from _versions(scene, name, mine)
+    yield from _codecs(scene)
+    yield from _shadowed(scene)
+
+
+def _unreadable(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+    for attempt in attempts:
+        reason = attempt.outcome.unreadable
+        if reason is not None:
+            message = f"{os.path.basename(attempt.path)} of {name} cannot be loaded: {reason.reason}"
+            yield scene.finding("TL607", _severity(name), message, name, path=attempt.path)
+            return
+
+
+def _severity(name: str) -> str:
+    return "error" if name in _ERRORS else "warning"
+
+
+def _missing(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+    own = {os.path.basename(attempt.path) for attempt in attempts}
+    lost = [each for attempt in attempts for each in attempt.outcome.missing if each.name not in own]
+    if not lost:
+        return
+    first = sorted(lost, key=_telling)[0]
+    others = [each for each in dict.fromkeys(missing.name for missing in lost) if each != first.name]
+    more = f", nor {_listed(others)}" if others else ""
+    message = f"{os.path.basename(first.wanted_by)} of {name} needs {first.name}, which is not found{more}"
+    says = f"OSError: {lost[0].name}: cannot open shared object file: No such file or directory"
+    yield scene.finding(
+        "TL610", _severity(name), message, name, path=first.wanted_by, because=_why(scene, first), says=says
+    )
+
+
+def _telling(missing: Missing) -> int:
+    """The library that tells most comes first: torch's own, then those of CUDA."""
+    return 0 if missing.name.startswith("libc10_cuda") else 1 if is_of_torch(missing.name) else 2
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = list(names[:3]) + ([f"{len(names) - 3} more"] if len(names) > 3 else [])
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def _why(scene: Scene, missing: Missing) -> str | None:
+    if re.match(r"lib(torch|c10)_(cuda|hip)|libtorch_cuda_c", missing.name):
+        return "only builds of torch for CUDA (or ROCm) have that library" + (
+            f", and {scene.named('torch')} is none" if scene.label("torch") == "cpu" else ""
+        )
+    if _CUDA.match(missing.name):
+        return "the nvidia packages bring it, which builds of torch for CUDA ask for in their metadata"
+    return None
+
+
+def _undefined(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+    found = [undefined for attempt in attempts for undefined in attempt.outcome.undefined]
+    if not found:
+        return
+    first = sorted(found, key=lambda undefined: (not _is_plain(undefined), len(undefined.symbol)))[0]
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    library = os.path.basename(first.wanted_by)
+    message = f"{library} of {name} uses {demangled(first.symbol)}{more}, which {scene.named('torch')} has not"
+    says = f"OSError: {found[0].wanted_by}: undefined symbol: {found[0].symbol}"
+    yield scene.finding("TL611", _severity(name), message, name, "torch", path=first.wanted_by, says=says)
+
+
+def _is_plain(undefined: Undefined) -> bool:
+    """Whether a reader would know it: a function of torch, with no template in its name."""
+    return "I" not in undefined.symbol and "torch" in undefined.symbol
+
+
+_CUDA = re.compile(r"lib(cudart|cublas|cudnn|cufft|nccl|nvJitLink|cusparse|cupti|curand|cusolver|nvrtc)")
+_NAME = re.compile(r"(\d+)")
+
+
+def demangled(symbol: str) -> str:
+    """The names of a mangled C++ symbol (Itanium ABI), joined: ``torch::jit::parseSchemaOrName``; others as is."""
+    match = re.match(r"_Z(?:T[ISV])?N?K?R?O?", symbol)
+    if not match:
+        return symbol
+    position, names = match.end(), []
+    while number := _NAME.match(symbol, position):
+        length = int(number[1])
+        names.append(symbol[number.end() : number.end() + length])
+        position = number.end() + length
+    return "::".join(names) if names else symbol
+
+
+def _versions(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+    found = [unmet for attempt in attempts for unmet in attempt.outcome.versions]
+    if not found:
+        return
+    first = max(found, key=lambda unmet: [int(part) for part in re.findall(r"\d+", unmet.version)])
+    library = os.path.basename(first.wanted_by)
+    there = f", {first.provider} has {first.newest} at most" if first.newest else ""
+    message = f"{library}, which {name} loads, needs {first.version}{there}"
+    says = f"{first.provider}: version `{first.version}' not found (required by {first.wanted_by})"
+    yield scene.finding("TL612", _severity(name), message, name, path=first.wanted_by, says=says)
+
+
+def _codecs(scene: Scene) -> Iterator[Finding]:
+    """torchcodec: what keeps the library of every FFmpeg from being loaded, apart from FFmpeg itself."""
+    mine = [attempt for attempt in scene.attempts if attempt.role == "choice"]
+    if not mine or any(attempt.outcome.loads for attempt in mine):
+        return
+    undefined = [each for attempt in mine for each in attempt.outcome.undefined]
+    missing = [each for attempt in mine for each in attempt.outcome.missing if not is_ffmpeg(each.name)]
+    if undefined:
+        yield from _undefined(scene, "torchcodec", mine)
+    if missing:
+        yield from _missing(scene, "torchcodec", [_without_ffmpeg(attempt) for attempt in mine])
+
+
+def is_ffmpeg(name: str) -> bool:
+    """Whether a library is one of FFmpeg's."""
+    return bool(re.match(r"(lib)?(avutil|avcodec|avformat|avdevice|avfilter|swscale|swresample)[.-]", name))
+
+
+def _without_ffmpeg(attempt: Attempt) -> Attempt:
+    missing = tuple(each for each in attempt.outcome.missing if not is_ffmpeg(each.name))
+    return attempt._replace(outcome=attempt.outcome._replace(missing=missing))
+
+
+def _shadowed(scene: Scene) -> Iterator[Finding]:
+    """A folder of LD_LIBRARY_PATH that has CUDA's or torch's own libraries in other versions."""
+    found = {shadow.name: shadow for attempt in scene.attempts for shadow in attempt.outcome.shadowed}
+    for shadow in found.values():
+        message = f"{shadow.taken} is loaded in place of {shadow.meant}, since LD_LIBRARY_PATH names its folder"
+        broken = any(not attempt.outcome.loads for attempt in scene.attempts if attempt.role == "import")
+        yield scene.finding("TL613", "error" if broken else "note", message, "torch", path=shadow.taken)
+        return

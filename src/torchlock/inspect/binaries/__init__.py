@@ -1,0 +1,49 @@
+"""Shared libraries of every platform, as their loaders read them; nothing of them is run or mapped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.inspect.binaries.binary import Binary
+from torchlock.inspect.files import Unreadable
+from torchlock.inspect.machine import HEAD
+
+if TYPE_CHECKING:
+    from torchlock.inspect.binaries.raw import Raw
+
+__all__ = ["Binary", "read_binary"]
+
+_MACH_O = (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf")
+
+
+def read_binary(path: str, machine: str = "") -> Binary | Unreadable:
+    """Read the headers of a library; of a universal one the slice for ``machine``, else its first.
+
+    Nothing is an error: a file that is no library, or whose headers contradict themselves, is Unreadable.
+    """
+    from torchlock.inspect.binaries.raw import Broken, Raw
+
+    try:
+        with Raw(path) as raw:
+            return _read(path, raw, machine)
+    except Broken as error:
+        return Unreadable(path, str(error))
+    except (OSError, ValueError) as error:
+        return Unreadable(path, getattr(error, "strerror", "") or str(error))
+
+
+def _read(path: str, raw: Raw, machine: str) -> Binary | Unreadable:
+    head = raw.some(0, HEAD)
+    if head[:4] == b"\x7fELF":
+        from torchlock.inspect.binaries.elf import read_elf
+
+        return read_elf(path, raw, head)
+    if head[:4] in _MACH_O:
+        from torchlock.inspect.binaries.macho import read_macho
+
+        return read_macho(path, raw, head, machine)
+    if head[:2] == b"MZ":
+        from torchlock.inspect.binaries.pe import read_pe
+
+        return read_pe(path, head)
+    return Unreadable(path, "is no library")

@@ -1,0 +1,112 @@
+"""What a shared library says of itself: the words that its three formats are read into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+from torchlock.inspect.files import Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Format = Literal["elf", "macho", "pe"]
+
+
+class Needed(NamedTuple):
+    """A library that is asked for by name.
+
+    ``weak`` may be absent; ``delayed`` is looked for only when it is first called (PE). ``reexported`` has
+    its symbols offered as those of the library that asks (Mach-O).
+    """
+
+    name: str
+    weak: bool = False
+    delayed: bool = False
+    reexported: bool = False
+
+
+class VersionNeed(NamedTuple):
+    """An ELF symbol version that must be defined: ``GLIBC_2.28`` of ``libc.so.6``; ``weak`` only ought to be."""
+
+    file: str
+    version: str
+    weak: bool = False
+
+
+class Reference(NamedTuple):
+    """A symbol that is used and not defined.
+
+    ``version`` is ELF's (``GLIBCXX_3.4.21``); ``library`` the needed name that must have it (PE, Mach-O, and
+    ELF where it is versioned), "" where any may. ``weak`` may stay undefined. ``ordinal`` is that of a PE
+    import without name.
+    """
+
+    name: str
+    version: str = ""
+    library: str = ""
+    weak: bool = False
+    ordinal: int | None = None
+
+
+class Truncation(NamedTuple):
+    """Something that ends beyond the end of the file, so that a part of the file is lost.
+
+    ``what`` is ``segment`` (ELF, Mach-O) or ``section`` (PE), which the loader maps; ``symbols``; or
+    ``section table``, which no loader reads.
+    """
+
+    what: str
+    end: int
+    size: int
+
+
+class Symbols(Protocol):
+    """The dynamic symbols of one library."""
+
+    @property
+    def undefined(self) -> tuple[Reference, ...]:
+        """What it uses of others."""
+
+    def defines(self, name: str, version: str = "") -> bool:
+        """Whether a loader would find this name here; ``version`` is ELF's."""
+
+    def exported(self) -> Iterator[str]:
+        """All the names that it offers; takes long for large libraries."""
+
+
+@dataclass(eq=False)
+class Binary:
+    """A shared library or a program, as its headers describe it.
+
+    ``machine`` is ``x86_64``, ``aarch64``, … (ELF), ``arm64``, ``x86_64`` (Mach-O), ``amd64``, ``arm64``,
+    ``win32`` (PE); ``machines`` are all that a universal file has. ``soname`` is the name by which others
+    ask for it: SONAME, install name, or the name in the export table. ``rpath`` is DT_RPATH or LC_RPATH,
+    ``runpath`` DT_RUNPATH; both unexpanded. ``interpreter`` is the loader that an ELF program names.
+    ``minos`` is the macOS it was built for.
+    """
+
+    path: str
+    format: Format
+    machine: str
+    bits: int
+    machines: tuple[str, ...] = ()
+    needed: tuple[Needed, ...] = ()
+    soname: str = ""
+    rpath: tuple[str, ...] = ()
+    runpath: tuple[str, ...] = ()
+    interpreter: str = ""
+    no_default_folders: bool = False
+    version_needs: tuple[VersionNeed, ...] = ()
+    version_definitions: tuple[str, ...] = ()
+    minos: str = ""
+    truncated: tuple[Truncation, ...] = ()
+    read_symbols: Callable[[], Symbols | Unreadable] = field(
+        default=lambda: Unreadable("", "has no symbols"), repr=False
+    )
+
+    @cached_property
+    def symbols(self) -> Symbols | Unreadable:
+        """Its dynamic symbols, read when first asked for."""
+        return self.read_symbols()

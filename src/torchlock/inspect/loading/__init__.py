@@ -1,0 +1,1 @@
+"""What a process would load: the loaders of Linux, macOS and Windows, followed from outside."""

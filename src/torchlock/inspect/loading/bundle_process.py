@@ -1,0 +1,128 @@
+"""A process on macOS or Windows, as far as the packages themselves tell.
+
+Both loaders look a library up by the name that the one that needs it has for it, and a symbol in exactly the
+library that it was linked against: dyld(1), "Dynamic-link library search order" of the Windows documentation.
+Libraries of the system are not in the tree and taken to be there; those that only a torch package brings are not.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from typing import TYPE_CHECKING
+
+from torchlock.inspect import files
+from torchlock.inspect.binaries import Binary, read_binary
+from torchlock.inspect.files import Unreadable
+from torchlock.inspect.loading.outcome import Missing, Outcome, Undefined
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_MOST = 2000
+_FORMATS = {"macos": "macho", "windows": "pe"}
+
+
+class BundleProcess:
+    """Libraries stay loaded, and the folders of loaded ones are searched: torch adds its own to the search."""
+
+    def __init__(self, system: str, machine: str) -> None:
+        self._system = system
+        self._machine = machine
+        self._loaded: dict[str, Binary] = {}
+        self._read: dict[str, Binary | Unreadable] = {}
+        self._folders: dict[str, None] = {}
+
+    def load(
+        self, path: str, *, symbols: bool = True, elsewhere: Callable[[str], str | None] | None = None
+    ) -> Outcome:
+        """Load a library with all that it needs; see ``ElfProcess.load``."""
+        binary = self._binary(path)
+        if isinstance(binary, Unreadable):
+            return Outcome(path, unreadable=binary)
+        if binary.format != _FORMATS[self._system] or self._machine not in (binary.machine, *binary.machines):
+            return Outcome(path, unreadable=Unreadable(path, f"is for {binary.machine}"))
+        self._folders[os.path.dirname(path)] = None
+        missing = list(self._fill(binary, elsewhere))
+        self._loaded.setdefault(self._key(binary.soname or path), binary)
+        undefined = tuple(self._undefined(binary)) if symbols else ()
+        return Outcome(path, tuple(missing), undefined)
+
+    def _binary(self, path: str) -> Binary | Unreadable:
+        if path not in self._read:
+            self._read[path] = read_binary(path, self._machine)
+        return self._read[path]
+
+    def _key(self, name: str) -> str:
+        """By what a library is known: its file name, on Windows in any case of letters."""
+        short = name.replace("\\", "/").rpartition("/")[2]
+        return short.lower() if self._system == "windows" else short
+
+    def _fill(self, first: Binary, elsewhere: Callable[[str], str | None] | None) -> Iterator[Missing]:
+        queue = deque([first])
+        while queue and len(self._loaded) < _MOST:
+            binary = queue.popleft()
+            for needed in binary.needed:
+                key = self._key(needed.name)
+                if key in self._loaded or needed.delayed:
+                    continue
+                path = self._found(needed.name, binary) or (elsewhere(key) if elsewhere else None)
+                found = self._binary(path) if path else None
+                if isinstance(found, Binary):
+                    self._loaded[key] = found
+                    queue.append(found)
+                elif path is None and not needed.weak and is_of_torch(key):
+                    yield Missing(key, binary.path)
+
+    def _found(self, name: str, binary: Binary) -> str | None:
+        here = os.path.dirname(binary.path)
+        if self._system == "windows":
+            return self._in([here, *self._folders], name, any_case=True)
+        if name.startswith("@rpath/"):
+            folders = [folder.replace("@loader_path", here) for folder in binary.rpath]
+            return self._in([*folders, here, *self._folders], name.removeprefix("@rpath/"))
+        if name.startswith("@loader_path/"):
+            return self._in([here], name.removeprefix("@loader_path/"))
+        return None
+
+    def _in(self, folders: list[str], name: str, *, any_case: bool = False) -> str | None:
+        for folder in folders:
+            path = os.path.normpath(os.path.join(folder, name))
+            if files.is_file(path):
+                return path
+            if any_case and (path := self._by_case(folder, name)):
+                return path
+        return None
+
+    def _by_case(self, folder: str, name: str) -> str:
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            return ""
+        found = next((each for each in names[:10_000] if each.lower() == name.lower()), "")
+        return os.path.join(folder, found) if found else ""
+
+    def _undefined(self, binary: Binary) -> Iterator[Undefined]:
+        """Symbols that the very library lacks which they were linked against, as far as that one is here."""
+        symbols = binary.symbols
+        for reference in () if isinstance(symbols, Unreadable) else symbols.undefined:
+            provider = self._loaded.get(self._key(reference.library)) if reference.library else None
+            if reference.weak or provider is None or not reference.name:
+                continue
+            if not self._offers(provider, reference.name, 0):
+                yield Undefined(reference.name, binary.path)
+
+    def _offers(self, binary: Binary, name: str, depth: int) -> bool:
+        """Whether a library defines a name, or another one whose symbols it passes on."""
+        symbols = binary.symbols
+        if isinstance(symbols, Unreadable) or symbols.defines(name) or depth > 8:
+            return True
+        passed_on = [each for each in binary.needed if each.reexported]
+        others = [self._loaded.get(self._key(each.name)) for each in passed_on]
+        return any(other is None or self._offers(other, name, depth + 1) for other in others)
+
+
+def is_of_torch(name: str) -> bool:
+    """Whether a library is one that only a torch package brings."""
+    plain = name.lower().removeprefix("lib")
+    return plain.startswith(("torch.", "torch_", "c10.", "c10_")) and not plain.startswith("torch_global_deps")

@@ -1,0 +1,261 @@
+"""A process on Linux as ld.so(8) fills it: its search order, and the symbols that must be defined."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.inspect import files
+from torchlock.inspect.binaries import Binary, read_binary
+from torchlock.inspect.files import Unreadable
+from torchlock.inspect.loading.outcome import Missing, Outcome, Shadowed, Undefined, Unmet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torchlock.inspect.binaries.binary import Reference
+    from torchlock.inspect.loading.root import Root
+
+# No process of this stack has more libraries; a tree made to waste time may.
+_MOST = 2000
+# Defined by Python itself, which a tree without an interpreter does not show.
+_PYTHON = ("Py", "_Py", "__Py")
+# What the loader or the compiler puts in; nobody needs to define it.
+_WEAK = frozenset({"__gmon_start__", "_ITM_deregisterTMCloneTable", "_ITM_registerTMCloneTable", "__cxa_finalize"})
+
+
+class _Library(NamedTuple):
+    binary: Binary
+    loader: _Library | None
+    dependencies: list[str]
+
+
+class ElfProcess:
+    """Libraries stay loaded: what one has brought is there for the next, by its name.
+
+    ``root`` is the machine, None where it is not known: its libraries are then taken to be there.
+    ``executable`` is the Python that runs; None where none is known.
+    """
+
+    def __init__(self, root: Root | None, executable: str | None, machine: str = "x86_64") -> None:
+        self._root = root
+        self._machine = machine
+        self._loaded: dict[str, _Library | None] = {}
+        self._read: dict[str, Binary | Unreadable] = {}
+        self._main: _Library | None = None
+        self._has_python = False
+        if executable is not None:
+            self._start(os.path.realpath(executable))
+
+    def _start(self, executable: str) -> None:
+        binary = self._binary(executable)
+        if isinstance(binary, Binary) and binary.format == "elf":
+            self._main = _Library(binary, None, [])
+            self._has_python = True
+            self._fill(self._main, _Found())
+
+    def _binary(self, path: str) -> Binary | Unreadable:
+        if path not in self._read:
+            self._read[path] = read_binary(path)
+        return self._read[path]
+
+    def names(self) -> set[str]:
+        """The names of all that is loaded by now."""
+        return set(self._loaded)
+
+    def load(
+        self, path: str, *, symbols: bool = True, elsewhere: Callable[[str], str | None] | None = None
+    ) -> Outcome:
+        """Load a library as ``dlopen`` with RTLD_NOW does.
+
+        ``symbols``: whether those of the library itself must all be defined; what it brings is taken to be
+        whole. ``elsewhere`` is asked where the loader itself finds nothing, for libraries that a program
+        would have loaded by their paths before.
+        """
+        binary = self._binary(path)
+        if isinstance(binary, Unreadable):
+            return Outcome(path, unreadable=binary)
+        if binary.format != "elf" or (self._machine and binary.machine != self._machine):
+            return Outcome(path, unreadable=Unreadable(path, f"is for {binary.machine}"))
+        before = dict(self._loaded)
+        library = _Library(binary, self._main, [])
+        found = _Found(elsewhere)
+        self._fill(library, found)
+        self._loaded.setdefault(binary.soname or os.path.basename(path), library)
+        undefined: tuple[Undefined, ...] = ()
+        if symbols:
+            undefined = tuple(self._undefined(library, bool(found.missing)))
+        outcome = Outcome(path, tuple(found.missing), undefined, tuple(found.versions), tuple(found.shadowed))
+        if not outcome.loads:
+            self._loaded = before  # What cannot be loaded whole is taken out again.
+        return outcome
+
+    def _fill(self, first: _Library, found: _Found) -> None:
+        """Load all that a library needs, breadth first."""
+        queue = deque([first])
+        while queue and len(self._loaded) < _MOST:
+            library = queue.popleft()
+            for needed in library.binary.needed:
+                name = needed.name
+                library.dependencies.append(name)
+                if name not in self._loaded:
+                    new = self._open(name, library, found)
+                    self._loaded[name] = new
+                    if new is not None:
+                        self._loaded.setdefault(new.binary.soname or name, new)
+                        queue.append(new)
+            found.versions += self._unmet(library.binary)
+
+    def _open(self, name: str, library: _Library, found: _Found) -> _Library | None:
+        """Find and read one library; None where it is missing, or the machine's own that nobody knows."""
+        path = self._found(name, library, found)
+        if path is None and found.elsewhere is not None:
+            path = found.elsewhere(name)
+        if path is None:
+            if self._root is not None or is_of_torch(name):
+                found.missing.append(Missing(name, library.binary.path))
+            return None
+        binary = self._binary(path)
+        return _Library(binary, library, []) if isinstance(binary, Binary) else None
+
+    def _found(self, name: str, library: _Library, found: _Found) -> str | None:
+        if "/" in name:
+            return name if files.is_file(name) else None
+        first = self._in(self._by_rpath(library), name)
+        if first or self._root is None:
+            return first or self._in(self._origin(library.binary, library.binary.runpath), name)
+        shadow = self._in(self._root.library_path, name)
+        rest = self._in(self._origin(library.binary, library.binary.runpath), name)
+        if shadow:
+            meant = rest or self._common(name, library)
+            if meant and os.path.realpath(meant) != os.path.realpath(shadow):
+                found.shadowed.append(Shadowed(name, shadow, meant))
+            return shadow
+        return rest or self._common(name, library)
+
+    def _common(self, name: str, library: _Library) -> str | None:
+        if self._root is None or library.binary.no_default_folders:
+            return None
+        for path in self._root.cache.get(name, ()):
+            if (real := self._root.file(path)) and self._fits(real):
+                return real
+        return self._in(self._root.folders, name)
+
+    def _by_rpath(self, library: _Library) -> Iterator[str]:
+        """DT_RPATH of the library and of those that loaded it; one with a DT_RUNPATH has none that counts."""
+        if library.binary.runpath:
+            return
+        here: _Library | None = library
+        while here is not None:
+            if not here.binary.runpath:
+                yield from self._origin(here.binary, here.binary.rpath)
+            here = here.loader
+        if self._main is not None and not self._main.binary.runpath:
+            yield from self._origin(self._main.binary, self._main.binary.rpath)
+
+    def _origin(self, binary: Binary, folders: tuple[str, ...]) -> Iterator[str]:
+        """Folders with $ORIGIN, $LIB and $PLATFORM filled in."""
+        origin = os.path.dirname(os.path.realpath(binary.path))
+        for folder in folders:
+            for name, value in (("ORIGIN", origin), ("LIB", "lib"), ("PLATFORM", self._machine)):
+                folder = folder.replace(f"${{{name}}}", value).replace(f"${name}", value)
+            yield folder or "."
+
+    def _in(self, folders: Iterator[str] | tuple[str, ...], name: str) -> str | None:
+        for folder in folders:
+            path = os.path.join(folder, name)
+            real = self._root.real(path) if self._root is not None else path
+            if files.is_file(real) and self._fits(real):
+                return real
+        return None
+
+    def _fits(self, path: str) -> bool:
+        """Whether the loader takes it: one of another class or machine is passed over."""
+        binary = self._binary(path)
+        return isinstance(binary, Unreadable) or binary.machine == self._machine
+
+    def _unmet(self, binary: Binary) -> Iterator[Unmet]:
+        """The versions that are asked of libraries which define some, but not these."""
+        for need in binary.version_needs:
+            provider = self._loaded.get(need.file)
+            if need.weak or provider is None or not provider.binary.version_definitions:
+                continue
+            defined = provider.binary.version_definitions
+            if need.version not in defined:
+                family = need.version.partition("_")[0] + "_"
+                newest = max((each for each in defined if each.startswith(family)), key=_number, default="")
+                yield Unmet(need.version, provider.binary.path, binary.path, newest)
+
+    def _undefined(self, library: _Library, incomplete: bool) -> Iterator[Undefined]:
+        symbols = library.binary.symbols
+        if isinstance(symbols, Unreadable):
+            return
+        scope = list(self._scope(library))
+        if any(each is None for each in scope) and not incomplete and self._root is None:
+            incomplete = True
+        known = [each for each in scope if each is not None]
+        for reference in symbols.undefined:
+            if self._must_be_defined(reference, incomplete) and not _is_defined(reference, known):
+                yield Undefined(reference.name, library.binary.path)
+
+    def _must_be_defined(self, reference: Reference, incomplete: bool) -> bool:
+        name = reference.name
+        if reference.weak or reference.version or name in _WEAK:
+            return False
+        if not self._has_python and name.startswith(_PYTHON):
+            return False
+        return not incomplete or is_torchs_symbol(name)
+
+    def _scope(self, library: _Library) -> Iterator[_Library | None]:
+        """The library and all below it, then the program and what it was started with; None for an unknown one."""
+        for start in filter(None, (library, self._main)):
+            seen, queue = {id(start)}, deque([start])
+            while queue:
+                here = queue.popleft()
+                yield here
+                for name in here.dependencies:
+                    other = self._loaded.get(name)
+                    if other is None:
+                        yield None
+                    elif id(other) not in seen:
+                        seen.add(id(other))
+                        queue.append(other)
+
+
+class _Found:
+    """What comes up while one library is loaded."""
+
+    def __init__(self, elsewhere: Callable[[str], str | None] | None = None) -> None:
+        self.missing: list[Missing] = []
+        self.versions: list[Unmet] = []
+        self.shadowed: list[Shadowed] = []
+        self.elsewhere = elsewhere
+
+    def __repr__(self) -> str:
+        return f"_Found({self.missing!r})"
+
+
+def _is_defined(reference: Reference, scope: list[_Library]) -> bool:
+    for library in scope:
+        symbols = library.binary.symbols
+        if isinstance(symbols, Unreadable) or symbols.defines(reference.name, reference.version):
+            return True
+    return False
+
+
+def is_of_torch(name: str) -> bool:
+    """Whether a library is one that only a torch package brings, under no other name on any machine."""
+    return name.startswith(("libtorch", "libc10", "libshm"))
+
+
+def is_torchs_symbol(name: str) -> bool:
+    """Whether a symbol is torch's own, and of that part of it that every build has."""
+    if "cuda" in name or "cudnn" in name or "CUDA" in name:
+        return False
+    mine = ("_ZN3c10", "_ZNK3c10", "_ZN2at", "_ZNK2at", "_ZN5torch", "_ZNK5torch", "_ZTIN3c10", "_ZTIN5torch")
+    return name.startswith((*mine, "aoti_torch_", "torch_"))
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.partition("_")[2].split(".") if part.isdigit())

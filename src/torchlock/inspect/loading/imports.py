@@ -1,0 +1,138 @@
+"""What the imports of the stack open, in their order, and whose failure ends an import."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from torchlock.inspect.library import is_library
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from torchlock.inspect.environment import Environment
+    from torchlock.inspect.loading.outcome import Outcome
+    from torchlock.inspect.modules import Copies
+
+
+class Attempt(NamedTuple):
+    """One library that an import opens.
+
+    ``role`` is ``import`` where its failure ends the import of the package, ``optional`` where only some calls
+    fail, ``choice`` where one of several that differ in the FFmpeg they are for must load.
+    """
+
+    package: str
+    path: str
+    role: str
+    outcome: Outcome
+
+
+class Process(Protocol):
+    """A process of some platform."""
+
+    def load(
+        self, path: str, *, symbols: bool = True, elsewhere: Callable[[str], str | None] | None = None
+    ) -> Outcome: ...
+
+
+# package → (folder, pattern of the file name, role), in the order of opening. The first pattern that fits counts.
+_EXTENSION = r"(\.abi3|\.cpython-\w+-[\w-]+|\.cp\w+-win\w+)?\.(so|pyd|dylib|dll)"
+_OPENED: Mapping[str, tuple[tuple[str, str, str], ...]] = {
+    "torchaudio": (
+        ("lib", r"(lib)?torchaudio" + _EXTENSION, "import"),
+        ("lib", "_torchaudio" + _EXTENSION, "import"),
+        ("", "_torchaudio" + _EXTENSION, "import"),
+        ("lib", r"(lib)?_?torchaudio_(sox|ffmpeg\d*)" + _EXTENSION, "optional"),
+        ("lib", r"(lib)?(ctc_prefix_decoder|_?flashlight.*|pybind11_prefixctc)" + _EXTENSION, "optional"),
+        ("_extension", r".*" + _EXTENSION, "optional"),
+    ),
+    "torchvision": (
+        ("", r"_C(_stable)?" + _EXTENSION, "import"),
+        ("", "image" + _EXTENSION, "optional"),
+    ),
+    "torchtext": (
+        ("lib", r"(lib)?torchtext" + _EXTENSION, "import"),
+        ("", "_torchtext" + _EXTENSION, "import"),
+        ("lib", "_torchtext" + _EXTENSION, "import"),
+    ),
+    "torchcodec": (("", r"libtorchcodec_(core|decoder)\d+\.(so|dylib|dll)", "choice"),),
+}
+
+
+def attempts(environment: Environment, copies: Mapping[str, Copies], process: Process) -> list[Attempt]:
+    """Load torch, then each companion that is there. Symbols are only looked at for companions.
+
+    A torch whose own libraries do not load is asked no further: nothing of its companions would.
+    """
+    found: list[Attempt] = []
+    elsewhere = _Preloaded(environment)
+    for path, role in _torch(environment, copies):
+        found.append(Attempt("torch", path, role, process.load(path, symbols=False, elsewhere=elsewhere)))
+    if any(attempt.role == "import" and not attempt.outcome.loads for attempt in found):
+        return found
+    for name in _OPENED:
+        for path, role in _companion(environment, copies, name):
+            # Those for an FFmpeg that is not there fail, each in its turn, and nobody minds.
+            found.append(Attempt(name, path, role, process.load(path)))
+    return found
+
+
+def _torch(environment: Environment, copies: Mapping[str, Copies]) -> Iterator[tuple[str, str]]:
+    wins = copies["torch"].wins if "torch" in copies else None
+    if wins is None or wins.kind not in ("package", "editable"):
+        return
+    library = os.path.join(wins.path, "lib")
+    for name in sorted(environment.tree.names(library)):
+        if name.startswith("libtorch_global_deps."):
+            yield os.path.join(library, name), "optional"
+    for name in sorted(environment.tree.names(wins.path)):
+        if re.fullmatch("_C" + _EXTENSION, name):
+            yield os.path.join(wins.path, name), "import"
+            return
+
+
+def _companion(environment: Environment, copies: Mapping[str, Copies], name: str) -> Iterator[tuple[str, str]]:
+    wins = copies[name].wins if name in copies else None
+    if wins is None or wins.kind not in ("package", "editable"):
+        return
+    for folder, pattern, role in _OPENED[name]:
+        place = os.path.join(wins.path, folder) if folder else wins.path
+        for file in sorted(environment.tree.names(place)):
+            if re.fullmatch(pattern, file):
+                yield os.path.join(place, file), role
+    if name == "torchaudio":
+        yield from _torio(environment, wins.path)
+
+
+def _torio(environment: Environment, torchaudio: str) -> Iterator[tuple[str, str]]:
+    """The FFmpeg extensions of torchaudio 2.2 to 2.8, a package of their own beside it."""
+    place = os.path.join(os.path.dirname(torchaudio), "torio", "lib")
+    for file in sorted(environment.tree.names(place)):
+        if is_library(file):
+            yield os.path.join(place, file), "optional"
+
+
+class _Preloaded:
+    """The libraries of the nvidia wheels, which torch loads by their paths when the loader finds them nowhere."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._known: dict[str, str] | None = None
+
+    def __call__(self, name: str) -> str | None:
+        if self._known is None:
+            self._known = dict(self._listed())
+        return self._known.get(name)
+
+    def _listed(self) -> Iterator[tuple[str, str]]:
+        tree = self._environment.tree
+        for entry in self._environment.path:
+            if entry.state != "folder" or tree.names(entry.path).get("nvidia") != "folder":
+                continue
+            nvidia = os.path.join(entry.path, "nvidia")
+            for package in tree.names(nvidia):
+                for inner in ("lib", "bin", os.path.join("lib", "x86_64")):
+                    folder = os.path.join(nvidia, package, inner)
+                    yield from ((name, os.path.join(folder, name)) for name in tree.names(folder))

@@ -1,0 +1,20 @@
+"""The process of each platform."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torchlock.inspect.loading.imports import Process
+    from torchlock.inspect.loading.root import Root
+
+
+def process_of(system: str, machine: str, root: Root | None, executable: str) -> Process:
+    """A process of Python that has loaded nothing yet. ``executable`` is "" where none is known."""
+    if system == "linux":
+        from torchlock.inspect.loading.elf_process import ElfProcess
+
+        return ElfProcess(root, executable or None, machine)
+    from torchlock.inspect.loading.bundle_process import BundleProcess
+
+    return BundleProcess(system, machine)

@@ -1,0 +1,180 @@
+"""The libraries of a machine: this one, or the one whose root folder was unpacked here."""
+
+from __future__ import annotations
+
+import os
+import struct
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from torchlock.inspect import files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_CACHE = b"glibc-ld.so.cache1.1"
+_OLD_CACHE = b"ld.so-1.7.0"
+_LARGEST = 32 << 20
+# FLAG_ELF_LIBC6 with the ABI, as dl-cache.h has them.
+_ABIS = {"x86_64": 0x0303, "aarch64": 0x0A03, "ppc64le": 0x0503, "s390x": 0x0403}
+_TRIPLETS = {"x86_64": "x86_64-linux-gnu", "aarch64": "aarch64-linux-gnu"}
+_LINKS = 20
+
+
+class Root:
+    """One machine's file system, seen from its own root.
+
+    ``folder`` is where that root lies here. ``environ`` are the variables that its loader reads; ``machine``
+    the architecture whose libraries count.
+    """
+
+    def __init__(
+        self, folder: str = "/", environ: Mapping[str, str] | None = None, machine: str = "x86_64"
+    ) -> None:
+        self.folder = os.path.abspath(folder)
+        self.machine = machine
+        path = (environ or {}).get("LD_LIBRARY_PATH", "")
+        self.library_path = tuple(part for part in path.replace(";", ":").split(":") if part)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is this machine itself."""
+        return self.folder == os.path.sep
+
+    def real(self, path: str) -> str:
+        """Where a path of that machine lies on this one, links followed as that machine would."""
+        if self.is_here or self._is_inside(path):
+            return path if self.is_here else self._followed(path[len(self.folder) :])
+        return self._followed(path)
+
+    def _is_inside(self, path: str) -> bool:
+        return path == self.folder or path.startswith(self.folder + os.sep)
+
+    def _followed(self, path: str) -> str:
+        """Resolve every part of a path inside of the root; a link cannot lead out of it."""
+        parts = [part for part in path.split("/") if part not in ("", ".")][::-1]
+        done: list[str] = []
+        links = 0
+        while parts:
+            part = parts.pop()
+            if part == "..":
+                done = done[:-1]
+                continue
+            here = os.path.join(self.folder, *done, part)
+            try:
+                target = os.readlink(here) if links < _LINKS else ""
+            except (OSError, ValueError):
+                target = ""
+            if not target:
+                done.append(part)
+                continue
+            links += 1
+            if target.startswith("/"):
+                done = []
+                if self._is_inside(target):
+                    target = target[len(self.folder) :]
+            parts += [each for each in target.split("/") if each not in ("", ".")][::-1]
+        return os.path.join(self.folder, *done)
+
+    def file(self, path: str) -> str | None:
+        """The place here of a file of that machine; None if there is no regular file."""
+        real = self.real(path)
+        return real if files.is_file(real) else None
+
+    @cached_property
+    def cache(self) -> dict[str, list[str]]:
+        """What ldconfig has written down: name → paths on that machine, in the order of preference."""
+        try:
+            data = files.read(self.real("/etc/ld.so.cache"), _LARGEST)
+        except OSError:
+            return {}
+        found: dict[str, list[str]] = {}
+        for name, path in _cached(data, _ABIS.get(self.machine)):
+            found.setdefault(name, []).append(path)
+        return found
+
+    @cached_property
+    def is_musl(self) -> bool:
+        """Whether programs of that machine are loaded by musl, not by glibc."""
+        return bool(not self.glibc and files.is_file(self.real(f"/lib/ld-musl-{self.machine}.so.1")))
+
+    @cached_property
+    def glibc(self) -> str | None:
+        """The place of its libc.so.6, None if it has none."""
+        found = [self.file(path) for path in self.cache.get("libc.so.6", ())]
+        found += [self.file(f"{folder}/libc.so.6") for folder in self.folders]
+        return next(filter(None, found), None)
+
+    @cached_property
+    def folders(self) -> tuple[str, ...]:
+        """The folders that are searched last of all, and without a cache those of its configuration before."""
+        triplet = _TRIPLETS.get(self.machine, "")
+        multiarch = [f"/lib/{triplet}", f"/usr/lib/{triplet}"] if triplet else []
+        default = [*multiarch, "/lib64", "/usr/lib64", "/lib", "/usr/lib"]
+        musl = f"/etc/ld-musl-{self.machine}.path"
+        if files.is_file(self.real(musl)):
+            text = files.text(self.real(musl), 1 << 16) or ""
+            return tuple(part for part in text.replace("\n", ":").split(":") if part)
+        if files.is_file(self.real(f"/lib/ld-musl-{self.machine}.so.1")):
+            return ("/lib", "/usr/local/lib", "/usr/lib")
+        configured = [] if self.has_cache else list(self._configured("/etc/ld.so.conf", 0))
+        return tuple(dict.fromkeys([*configured, *default]))
+
+    @cached_property
+    def has_cache(self) -> bool:
+        return files.is_file(self.real("/etc/ld.so.cache"))
+
+    def _configured(self, path: str, depth: int) -> Iterator[str]:
+        """The folders of /etc/ld.so.conf and what it includes."""
+        text = files.text(self.real(path), 1 << 16) if files.is_file(self.real(path)) else ""
+        for line in (text or "").splitlines()[:1000]:
+            words = line.partition("#")[0].split()
+            if words[:1] == ["include"] and depth < 3:
+                for pattern in words[1:]:
+                    folder, _, ending = pattern.rpartition("/")
+                    real = self.real(folder or "/etc")
+                    names = sorted(os.listdir(real)) if files.is_folder(real) else []
+                    for name in names[:200]:
+                        if name.endswith(ending.rpartition("*")[2]):
+                            yield from self._configured(f"{folder}/{name}", depth + 1)
+            elif words and words[0].startswith("/"):
+                yield words[0]
+
+    def search(self, name: str) -> str | None:
+        """Where the loader finds a library that no other library leads it to; its place here."""
+        for folder in self.library_path:
+            if found := self.file(os.path.join(folder, name)):
+                return found
+        return self.common(name)
+
+    def common(self, name: str) -> str | None:
+        """As ``search``, without LD_LIBRARY_PATH: the cache, then the default folders."""
+        for path in self.cache.get(name, ()):
+            if found := self.file(path):
+                return found
+        for folder in self.folders:
+            if found := self.file(f"{folder}/{name}"):
+                return found
+        return None
+
+
+def _cached(data: bytes, abi: int | None) -> Iterator[tuple[str, str]]:
+    """The entries of ld.so.cache in its new format, alone or behind the old one (dl-cache.h of glibc)."""
+    start = 0
+    if data.startswith(_OLD_CACHE):
+        start = data.find(_CACHE)
+    if start < 0 or not data.startswith(_CACHE, start) or len(data) < start + 48:
+        return
+    (count,) = struct.unpack_from("<I", data, start + 20)
+    for index in range(min(count, 1 << 17)):
+        at = start + 48 + 24 * index
+        if at + 24 > len(data):
+            return
+        flags, key, value = struct.unpack_from("<III", data, at)
+        if abi is None or flags == abi:
+            yield _string(data, start + key), _string(data, start + value)
+
+
+def _string(data: bytes, at: int) -> str:
+    end = data.find(b"\0", at, at + 4096)
+    return data[at:end].decode("utf-8", "surrogateescape") if end >= 0 else ""
