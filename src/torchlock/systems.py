@@ -70,9 +70,17 @@ def of_host() -> str | None:
         text = Path("/etc/os-release").read_text(encoding="utf-8")
     except OSError:
         return None
-    fields = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', text, re.M))
-    name, version = fields.get("ID", ""), fields.get("VERSION_ID", "")
+    return identified(dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', text, re.M)))
+
+
+def identified(release: Mapping[str, str]) -> str | None:
+    """The identifier of the system whose os-release this is; None for one that we do not know."""
+    name, version = release.get("ID", ""), release.get("VERSION_ID", "")
     known = data.load_json(data.ROOT / "compiled" / "systems.json")["systems"]
     candidates = [f"{name}-{version}", f"{name}-{version.partition('.')[0]}", name]
     candidates.append(f"{name}-{version.rpartition('.')[0]}")
+    if base := release.get("UBUNTU_CODENAME") or release.get("VERSION_CODENAME"):
+        candidates += [
+            key for key, row in known.items() if base in row.get("title", "").lower() and name not in known
+        ]
     return next((candidate for candidate in candidates if candidate in known), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.check import broken, libraries, places, requires, versions, wheels
+from torchlock.check import broken, host, libraries, places, requires, versions, wheels
 from torchlock.check.scene import STACK, VITAL, Scene
 from torchlock.check.verdict import Verdict, ranked, verdict
 
@@ -28,6 +28,7 @@ _RULES: tuple[Callable[[Scene], Iterator[Finding]], ...] = (
     versions.flavours,
     requires.unmet,
     libraries.loading,
+    host.machine,
 )
 
 

@@ -40,12 +40,14 @@ class Scene:
     """One environment. ``live``: its interpreter was asked, so that this machine's driver counts.
 
     ``root`` has the libraries of that machine, None where they are not known; ``libraries`` are those that
-    rules speak of, as a target takes them. ``deep`` has every file hashed.
+    rules speak of, as a target takes them, and ``system`` is the distribution release, where it was named.
+    ``deep`` has every file hashed.
     """
 
     environment: Environment
     live: bool = True
     root: Root | None = None
+    system: str | None = None
     deep: bool = False
     libraries: Mapping[str, str | None] = field(default_factory=dict)
     progress: Callable[[int, int], None] | None = None

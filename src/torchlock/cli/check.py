@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torchlock.cli.streams import Voice
     from torchlock.inspect.environment import Environment
     from torchlock.inspect.loading.root import Root
+    from torchlock.target import Platform
 
 
 def run(arguments: argparse.Namespace, voice: Voice) -> int:
@@ -51,7 +52,21 @@ def scene_of(arguments: argparse.Namespace, voice: Voice) -> Scene:
         InputError: there is none, or its interpreter does not answer.
     """
     environment = _environment(arguments)
-    scene = Scene(environment, arguments.path is None, _root(arguments, environment), arguments.deep)
+    system, libraries, platform = _machine(arguments, environment)
+    scene = Scene(
+        environment,
+        arguments.path is None,
+        _root(arguments, environment),
+        system,
+        arguments.deep,
+        libraries,
+        platform=platform,
+    )
+    if scene.live and "cuda-driver" not in libraries and (scene.label("torch") or "").startswith("cu"):
+        from torchlock.inspect.host import driver
+
+        if (found := driver()) is not None:
+            libraries["cuda-driver"] = found.version
     if arguments.deep:
         scene.progress = _counting(voice)
     return scene
@@ -85,13 +100,29 @@ def _environment(arguments: argparse.Namespace) -> Environment:
     return of_interpreter(answer, os.environ, os.getcwd())  # noqa: PTH109
 
 
+def _machine(
+    arguments: argparse.Namespace, environment: Environment
+) -> tuple[str | None, dict[str, str | None], Platform | None]:
+    """What the command line says of the machine: its distribution release, its libraries, its platform."""
+    from torchlock.cli.target import place_of
+
+    platform = environment.interpreter.target_platform
+    named = arguments.system not in ("host", "none")
+    if platform is None or not (named or arguments.system_lib):
+        return None, {}, platform
+    place, libraries, system = place_of(
+        platform.spelled, arguments.system if named else "none", arguments.system_lib
+    )
+    return system.id if system else None, libraries, place
+
+
 def _root(arguments: argparse.Namespace, environment: Environment) -> Root | None:
     """The machine whose libraries count; None for one that is not here."""
     from torchlock.inspect.choice import root_of
     from torchlock.inspect.loading.root import Root
 
     platform = environment.interpreter.target_platform
-    if arguments.system == "none" or platform is None or platform.system != "linux":
+    if arguments.system != "host" or platform is None or platform.system != "linux":
         return None
     if arguments.path is None:
         return Root("/", os.environ, platform.machine) if sys.platform == "linux" else None

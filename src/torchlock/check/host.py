@@ -1,0 +1,244 @@
+"""TL30x and TL202: the libraries and the driver of the machine, and the command that installs what is missing."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from torchlock import systems
+from torchlock.check.libraries import is_ffmpeg
+from torchlock.errors import InputError
+from torchlock.finding import Command, Remedy
+from torchlock.inspect import files
+from torchlock.inspect.host import FFMPEG, ffmpeg_majors, libsndfile, libsox, release_of
+from torchlock.inspect.machine import HEAD, machine_of
+from torchlock.judge import violations
+from torchlock.matrix import BUILD_CUDA, specifier_set
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.check.scene import Scene
+    from torchlock.finding import Finding
+    from torchlock.systems import System
+
+_BUILD = {
+    "ffmpeg": "build FFmpeg with ./configure --enable-shared",
+    "libsox": "build SoX 14.4.2 with ./configure --enable-shared",
+    "libsndfile": "build libsndfile with cmake -DBUILD_SHARED_LIBS=ON",
+}
+_NO_BACKEND = "RuntimeError: Couldn't find appropriate backend to handle uri"
+
+
+def machine(scene: Scene) -> Iterator[Finding]:
+    """All that the machine lacks for what is installed."""
+    yield from _soundfile(scene)
+    yield from _codec(scene)
+    yield from _backends(scene)
+    yield from _without_codec(scene)
+    yield from _driver(scene)
+
+
+def system_of(scene: Scene) -> System | None:
+    """The distribution release whose command is to be shown: the one that was named, else the machine's own."""
+    name = scene.system
+    if name is None and scene.root is not None:
+        name = systems.identified(release_of(scene.root))
+    if name is None and scene.target is not None:
+        name = {"macos": "macos-homebrew", "windows": "windows"}.get(scene.target.platform.system)
+    try:
+        return None if name is None else systems.load(name)
+    except InputError:
+        return None
+
+
+def _install(scene: Scene, library: str, needs: str, otherwise: str = "") -> Remedy:
+    """Install a library of the machine, by its own package manager if what that has will serve."""
+    system = system_of(scene)
+    known = system.libraries.get(library) if system else None
+    if system is None or known is None or not system.install:
+        return Remedy(f"Install the shared libraries of {library} {needs}, or {_BUILD[library]}{otherwise}.")
+    if known.version and not specifier_set(needs).contains(re.match(r"[\d.]*\d", known.version)[0]):  # type: ignore[index]
+        there = f"{system.title} has {library} {known.version}, which will not serve ({needs})"
+        return Remedy(f"{there}: {_BUILD[library]}{otherwise}.")
+    line = system.command(known.packages)
+    if scene.live and hasattr(os, "geteuid") and os.geteuid() and "brew" not in line and "conda" not in line:
+        line = f"sudo {line}"
+    note = f" ({known.note})" if known.note else ""
+    return Remedy(f"Install {library} of {system.title}{note}.", commands=(Command("system", line),))
+
+
+def _stated(scene: Scene, library: str) -> tuple[bool, str | None]:
+    """Whether the command line says what there is of a library, and its version."""
+    return library in scene.libraries, scene.libraries.get(library)
+
+
+def _majors(scene: Scene) -> list[int] | None:
+    """The majors of FFmpeg that are there; None where nobody knows."""
+    told, version = _stated(scene, "ffmpeg")
+    if told:
+        return [int(version.split(".")[0])] if version else []
+    return None if scene.root is None else sorted(ffmpeg_majors(scene.root))
+
+
+def _soundfile(scene: Scene) -> Iterator[Finding]:
+    """soundfile's wheel for every platform carries no libsndfile; one for another architecture a useless one."""
+    copy = scene.copy("soundfile")
+    if copy is None or copy.kind != "module":
+        return
+    folder = os.path.join(os.path.dirname(copy.path), "_soundfile_data")
+    names = [name for name in scene.environment.tree.names(folder) if name.startswith("libsndfile")]
+    if names:
+        yield from _other_machine(scene, [os.path.join(folder, name) for name in names])
+        return
+    told, version = _stated(scene, "libsndfile")
+    there = bool(version) if told else scene.root is None or libsndfile(scene.root) is not None
+    if not there and not scene.environment.conda:
+        message = f"{scene.named('soundfile')} carries no libsndfile, and this machine has none"
+        says = "OSError: sndfile library not found using ctypes.util.find_library"
+        remedy = _install(scene, "libsndfile", ">=1.0.20", ", or install a soundfile wheel of this platform")
+        yield scene.finding("TL301", "warning", message, "soundfile", path=copy.path, says=says, remedy=remedy)
+
+
+def _other_machine(scene: Scene, libraries: list[str]) -> Iterator[Finding]:
+    platform = scene.target.platform if scene.target else None
+    machines = [(path, machine_of(_head(path))) for path in libraries]
+    known = [(path, found) for path, found in machines if found]
+    if platform is None or not known:
+        return
+    if not any(found.system == platform.system and platform.machine in found.machines for _, found in known):
+        path, found = known[0]
+        message = (
+            f"the libsndfile of {scene.named('soundfile')} is for {found.system} ({', '.join(found.machines)})"
+        )
+        says = f"OSError: cannot load library '{path}'"
+        yield scene.finding("TL608", "warning", message, "soundfile", path=path, says=says)
+
+
+def _head(path: str) -> bytes:
+    try:
+        return files.read(path, HEAD)
+    except OSError:
+        return b""
+
+
+def _codec(scene: Scene) -> Iterator[Finding]:
+    """torchcodec, for want of an FFmpeg that it was built for."""
+    pin = scene.pins.get("torchcodec")
+    if pin is None or pin.unversioned:
+        return
+    cores = sorted(_cores(scene))
+    majors = _majors(scene)
+    if not cores or majors is None or scene.target is None or scene.target.platform.system != "linux":
+        return
+    mine = [attempt for attempt in scene.attempts if attempt.role == "choice"]
+    told, _ = _stated(scene, "ffmpeg")
+    lacking = not set(majors) & set(cores)
+    if not told:
+        loads = any(attempt.outcome.loads for attempt in mine)
+        lost = [each.name for attempt in mine for each in attempt.outcome.missing]
+        lacking = not loads and bool(mine) and all(is_ffmpeg(name) for name in lost) and not _undefined(scene)
+    if not lacking:
+        return
+    statement = next(each for each in scene.matrix.statements_of("TL304"))
+    range_ = f"{cores[0]} to {cores[-1]}" if len(cores) > 1 else str(cores[0])
+    there = f"this machine has FFmpeg {', '.join(map(str, majors))}" if majors else "this machine has none"
+    program = " as shared libraries" if not majors else ""
+    message = f"{scene.named('torchcodec')} needs FFmpeg {range_}{program}, and {there}"
+    needs = f">={cores[0]},<{cores[-1] + 1}"
+    wanted = FFMPEG.get(cores[-1], 59)
+    yield scene.finding(
+        "TL304",
+        "warning",
+        message,
+        "torchcodec",
+        path=os.path.dirname(mine[0].path) if mine else "",
+        because=statement.because,
+        says=f"RuntimeError: Could not load libtorchcodec. [...] libavutil.so.{wanted}: cannot open",
+        remedy=_install(
+            scene, "ffmpeg", needs, "; conda install -c conda-forge ffmpeg brings it to a conda environment"
+        ),
+    )
+
+
+def _undefined(scene: Scene) -> bool:
+    return any(attempt.outcome.undefined for attempt in scene.attempts if attempt.role == "choice")
+
+
+def _cores(scene: Scene) -> Iterator[int]:
+    """The majors of FFmpeg that this torchcodec was built for, by the libraries in it."""
+    copy = scene.copy("torchcodec")
+    for name in scene.environment.tree.names(copy.path) if copy else ():
+        if found := re.match(r"libtorchcodec_(?:core|decoder)(\d)\.", name):
+            yield int(found[1])
+
+
+def _backends(scene: Scene) -> Iterator[Finding]:
+    """torchaudio 2.1 to 2.8 loads by soundfile, FFmpeg or libsox, and brings none of the three."""
+    pin = scene.pins.get("torchaudio")
+    if pin is None or pin.unversioned or not specifier_set(">=2.1,<2.9").contains(pin.version):
+        return
+    if scene.target is None or scene.target.platform.system != "linux" or scene.copy("soundfile") is not None:
+        return
+    majors = _majors(scene)
+    told, sox = _stated(scene, "libsox")
+    if majors is None or (scene.root is None and not told):
+        return
+    has_sox = bool(sox) if told else scene.root is not None and libsox(scene.root)[0] is not None
+    if has_sox or any(4 <= major <= 6 for major in majors):
+        return
+    runtime = libsox(scene.root)[1] if scene.root is not None and not told else None
+    only = [f"FFmpeg {majors[-1]} is not one of 4 to 6"] if majors else []
+    only += [f"{os.path.basename(runtime)} is there, but torchaudio opens libsox.so"] if runtime else []
+    because = "it loads and saves through soundfile, FFmpeg 4 to 6 or libsox, and brings none of them"
+    message = f"{scene.named('torchaudio')} finds nothing to load and save files with"
+    python = scene.environment.interpreter.executable or "python"
+    remedy = Remedy(
+        "Install soundfile.",
+        commands=(
+            Command("pip", f"{python} -m pip install soundfile"),
+            Command("uv", "uv pip install" + (f" --python {python}" if python != "python" else "") + " soundfile"),
+        ),
+    )
+    because += f"; {'; '.join(only)}" if only else ""
+    yield scene.finding(
+        "TL302" if runtime else "TL303",
+        "warning",
+        message,
+        "torchaudio",
+        because=because,
+        says=_NO_BACKEND,
+        remedy=remedy,
+    )
+
+
+def _without_codec(scene: Scene) -> Iterator[Finding]:
+    """torchaudio from 2.9 on imports without torchcodec, but neither loads nor saves."""
+    pin = scene.pins.get("torchaudio")
+    if pin is None or pin.unversioned or not specifier_set(">=2.9").contains(pin.version):
+        return
+    if scene.copy("torchcodec") is None:
+        message = f"{scene.named('torchaudio')} loads and saves files through torchcodec, which is not installed"
+        says = "ImportError: TorchCodec is required for load_with_torchcodec."
+        yield scene.finding("TL305", "note", message, "torchaudio", says=says)
+
+
+def _driver(scene: Scene) -> Iterator[Finding]:
+    """A driver that is too old for the CUDA of this torch: the import works, CUDA does not."""
+    if not (scene.label("torch") or "").startswith("cu") or scene.target is None:
+        return
+    for violation in violations(scene.pins, scene.target, scene.matrix, complete=False):
+        dependency = violation.dependency
+        if violation.pinned.name != BUILD_CUDA or dependency is None or violation.statement is None:
+            continue
+        version = scene.libraries.get("cuda-driver")
+        wanted = dependency.specifier.removeprefix(">=")
+        message = f"{scene.named('torch')} needs an NVIDIA driver {wanted} or later, and {version} is there"
+        says = "RuntimeError: The NVIDIA driver on your system is too old"
+        remedy = Remedy(
+            f"Update the NVIDIA driver to {wanted} or later, or take a build of torch for an older CUDA."
+        )
+        yield scene.finding(
+            "TL202", "warning", message, "torch", because=violation.statement.because, says=says, remedy=remedy
+        )
