@@ -141,7 +141,7 @@ def _codec(scene: Scene) -> Iterator[Finding]:
         lacking = not loads and bool(mine) and all(is_ffmpeg(name) for name in lost) and not _undefined(scene)
     if not lacking:
         return
-    statement = next(each for each in scene.matrix.statements_of("TL304"))
+    spoken = [each.because for each in scene.matrix.speaking_of(pin, scene.target) if each.rule == "TL304"]
     range_ = f"{cores[0]} to {cores[-1]}" if len(cores) > 1 else str(cores[0])
     there = f"this machine has FFmpeg {', '.join(map(str, majors))}" if majors else "this machine has none"
     program = " as shared libraries" if not majors else ""
@@ -154,7 +154,7 @@ def _codec(scene: Scene) -> Iterator[Finding]:
         message,
         "torchcodec",
         path=os.path.dirname(mine[0].path) if mine else "",
-        because=statement.because,
+        because=spoken[0] if spoken else None,
         says=f"RuntimeError: Could not load libtorchcodec. [...] libavutil.so.{wanted}: cannot open",
         remedy=_install(
             scene, "ffmpeg", needs, "; conda install -c conda-forge ffmpeg brings it to a conda environment"

@@ -29,6 +29,11 @@ _ORDER = (
     "TL403",
     "TL107",
     "TL101",
+    "TL103",
+    "TL104",
+    "TL102",
+    "TL105",
+    "TL106",
     "TL201",
     "TL203",
     "TL202",
@@ -37,11 +42,6 @@ _ORDER = (
     "TL611",
     "TL609",
     "TL614",
-    "TL104",
-    "TL103",
-    "TL102",
-    "TL106",
-    "TL105",
 )
 _VERSIONS = frozenset({"TL101", "TL102", "TL103", "TL104", "TL105", "TL106", "TL107"})
 _BUILDS = frozenset({"TL201", "TL202", "TL203"})

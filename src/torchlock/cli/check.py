@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from torchlock.check.verdict import Verdict
     from torchlock.cli.streams import Voice
+    from torchlock.finding import Finding
     from torchlock.inspect.environment import Environment
     from torchlock.inspect.loading.root import Root
     from torchlock.target import Platform
@@ -32,8 +33,11 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     scene = scene_of(arguments, voice)
     if arguments.export:
         return _export(scene, arguments)
-    findings = ranked(examine(scene, ignore))
+    found = examine(scene, ignore)
+    if arguments.probe:
+        found = _probed(scene, found, arguments, voice)
     voice.clear()
+    findings = ranked(found)
     if any(finding.severity != "note" for finding in findings):
         from torchlock.repair import add_remedies
 
@@ -43,6 +47,20 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     code = _code(report, strict=arguments.strict)
     _write(_rendered(report, result, code, arguments, voice), arguments.output)
     return code
+
+
+def _probed(scene: Scene, findings: list[Finding], arguments: argparse.Namespace, voice: Voice) -> list[Finding]:
+    from torchlock.check.probing import compared
+    from torchlock.inspect.probe import probe
+
+    if not scene.live:
+        raise InputError("--probe runs an interpreter, and --path names none", hint="name it with --python")
+    voice.progress("smoke test: import, resample, load and save")
+    executable = scene.environment.interpreter.executable
+    result = probe(executable, os.environ, os.getcwd(), arguments.probe_seconds)  # noqa: PTH109
+    for step in result.steps:
+        voice.progress(f"{step.name}: {step.state} {step.text}".rstrip())
+    return compared(scene, findings, result)
 
 
 def scene_of(arguments: argparse.Namespace, voice: Voice) -> Scene:

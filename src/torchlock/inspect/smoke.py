@@ -1,0 +1,185 @@
+"""The smoke test itself, run as text by the environment's interpreter: plain Python 3.6, no import of ours.
+
+Every step is announced, then answered, each as one line of JSON in the file that the first argument names, so that
+a crash tells which step it was in. Further arguments are steps to leave out.
+"""
+
+import io
+import json
+import os
+import sys
+import tempfile
+import traceback
+import wave
+
+out = open(sys.argv[1], "a")  # noqa: SIM115
+left_out = set(sys.argv[2:])
+RATE = 16000
+
+
+def say(**words):
+    out.write(json.dumps(words) + "\n")
+    out.flush()
+
+
+def step(name, work):
+    if name in left_out:
+        return None
+    say(step=name, state="begun")
+    try:
+        answer = work()
+    except BaseException as error:
+        lines = traceback.format_exc()[-4000:]
+        say(step=name, state="failed", text=told(error), trace=lines)
+        return None
+    say(step=name, state="ok", text="" if answer is None else str(answer)[:500])
+    return True
+
+
+def told(error):
+    """The error, and the one at its root."""
+    text = "%s: %s" % (type(error).__name__, str(error)[:2000])  # noqa: UP031
+    root, depth = error, 0
+    while (root.__cause__ or root.__context__) and depth < 20:
+        root, depth = root.__cause__ or root.__context__, depth + 1
+    if root is not error and str(root) not in text:
+        text += " (from %s: %s)" % (type(root).__name__, str(root)[:2000])  # noqa: UP031
+    return text
+
+
+def imported(name):
+    def work():
+        module = __import__(name)
+        for part in name.split(".")[1:]:
+            module = getattr(module, part)
+        return getattr(sys.modules[name.split(".")[0]], "__version__", "")
+
+    return work
+
+
+def is_there(name):
+    try:
+        import importlib.util
+
+        return importlib.util.find_spec(name) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def resample():
+    import torch
+    import torchaudio
+
+    noise = torch.randn(1, RATE)
+    length = torchaudio.transforms.Resample(RATE, RATE // 2)(noise).shape[-1]
+    if length != RATE // 2:
+        raise AssertionError("%d samples in place of %d" % (length, RATE // 2))  # noqa: UP031
+    return "%d samples" % length  # noqa: UP031
+
+
+def bridge():
+    import torch
+
+    torch.from_numpy(torch.ones(2).numpy())
+
+
+def cuda():
+    import torch
+
+    return "available" if torch.cuda.is_available() else "not available"
+
+
+def sound():
+    content = io.BytesIO()
+    with wave.open(content, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(bytes(2 * RATE))
+    return content.getvalue()
+
+
+def load_and_save(folder, backend):
+    def work():
+        import torch
+        import torchaudio
+
+        path = os.path.join(folder, "in.wav")
+        with open(path, "wb") as file:
+            file.write(sound())
+        chosen = {"backend": backend} if backend else {}
+        wave_form, rate = torchaudio.load(path, **chosen)
+        if rate != RATE or tuple(wave_form.shape) != (1, RATE):
+            raise AssertionError("loaded %r at %r" % (tuple(wave_form.shape), rate))  # noqa: UP031
+        torchaudio.save(os.path.join(folder, "out.wav"), torch.zeros(1, RATE), RATE, **chosen)
+
+    return work
+
+
+def read_and_write(folder):
+    def work():
+        import soundfile
+
+        path = os.path.join(folder, "in.wav")
+        with open(path, "wb") as file:
+            file.write(sound())
+        data, rate = soundfile.read(path)
+        soundfile.write(os.path.join(folder, "out.wav"), data, rate)
+        return soundfile.__libsndfile_version__
+
+    return work
+
+
+def decode(folder):
+    def work():
+        from torchcodec.decoders import AudioDecoder
+
+        path = os.path.join(folder, "in.wav")
+        with open(path, "wb") as file:
+            file.write(sound())
+        AudioDecoder(path).get_all_samples()
+
+    return work
+
+
+def backends():
+    """The backends that torchaudio can be asked for by name; None is its own choice."""
+    import torchaudio
+
+    if hasattr(torchaudio, "list_audio_backends"):
+        listed = torchaudio.list_audio_backends()
+        version = tuple(int(part) for part in torchaudio.__version__.split("+")[0].split(".")[:2])
+        return list(listed) if version >= (2, 1) else ([None] if listed else [])
+    return [None] if is_there("torchcodec") else []
+
+
+def main():
+    folder = tempfile.mkdtemp()
+    try:
+        for name in ("torch", "torchaudio", "torchvision", "torchtext", "torchcodec.decoders", "soundfile"):
+            if is_there(name.split(".")[0]):
+                step("import " + name, imported(name))
+        if "torch" in sys.modules and is_there("numpy"):
+            step("numpy", bridge)
+        if "torchaudio" in sys.modules and "import torchaudio" not in left_out:
+            step("resample", resample)
+            try:
+                names = backends()
+            except Exception:
+                names = []
+            for name in names:
+                step("load and save" + (" by " + name if name else ""), load_and_save(folder, name))
+        if "soundfile" in sys.modules:
+            step("soundfile", read_and_write(folder))
+        if "torchcodec.decoders" in sys.modules:
+            step("torchcodec", decode(folder))
+        if "torch" in sys.modules:
+            step("cuda", cuda)
+        say(step="end", state="ok")
+    finally:
+        import shutil
+
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+main()
