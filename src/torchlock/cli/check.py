@@ -38,6 +38,8 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
         found = _probed(scene, found, arguments, voice)
     voice.clear()
     findings = ranked(found)
+    if arguments.log is not None:
+        findings = _by_log(scene, findings, arguments.log, voice)
     if any(finding.severity != "note" for finding in findings):
         from torchlock.repair import add_remedies
 
@@ -47,6 +49,22 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     code = _code(report, strict=arguments.strict)
     _write(_rendered(report, result, code, arguments, voice), arguments.output)
     return code
+
+
+def _by_log(scene: Scene, findings: list[Finding], path: str, voice: Voice) -> list[Finding]:
+    """The findings in the order that a log suggests.
+
+    Raises:
+        InputError: the log cannot be read.
+    """
+    from torchlock.check.log import chosen, read_log, remarks
+    from torchlock.read.text import read_bytes
+
+    log = read_log(read_bytes(path).decode("utf-8", "replace"))
+    folders = [entry.path for entry in scene.environment.path if entry.state == "folder"]
+    for remark in remarks(log, findings, folders):
+        voice.say("note", remark)
+    return chosen(log, findings)
 
 
 def _probed(scene: Scene, findings: list[Finding], arguments: argparse.Namespace, voice: Voice) -> list[Finding]:
@@ -210,18 +228,7 @@ def _unpainted(style: str, words: str) -> str:
 def _export(scene: Scene, arguments: argparse.Namespace) -> int:
     from torchlock.check.export import export
 
-    target = scene.target
-    _write(
-        export(
-            scene.environment,
-            scene.installed,
-            scene.copies,
-            scene.libraries,
-            str(target.python) if target else "",
-            target.platform.spelled if target else "",
-        ),
-        arguments.output,
-    )
+    _write(export(scene), arguments.output)
     return OK
 
 

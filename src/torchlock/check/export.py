@@ -1,0 +1,86 @@
+"""An environment as a requirements file: pins with their builds, and the machine's libraries as comments."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.check.scene import STACK, version_of
+from torchlock.words import FAMILY, one_line, without_credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.check.scene import Scene
+    from torchlock.inspect.distributions import Distribution
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.I)
+_INSTALLERS = frozenset({"pip", "setuptools", "wheel"})
+
+
+def export(scene: Scene) -> str:
+    """The requirements file: one line a distribution, in the order of names; nothing that an installer would
+    not read stands outside of a comment."""
+    return "\n".join([*_head(scene), *_lines(scene), *_machine(scene)]) + "\n"
+
+
+def _head(scene: Scene) -> Iterator[str]:
+    target = scene.target
+    where = f" on Python {target.python}, {target.platform.spelled}" if target else ""
+    yield f"# The environment as it is installed{where}."
+    yield "# Lock it with: torchlock lock -r THIS_FILE"
+    label = scene.label("torch")
+    if label and any("+" in scene.version(name) for name in FAMILY):
+        yield f"# Its builds ({label}) come from a page whose address ends in /whl/{_plain(label)}; without their"
+        yield "# labels the public index's own builds are locked."
+
+
+def _lines(scene: Scene) -> Iterator[str]:
+    known: dict[str, Distribution] = {}
+    for distribution in scene.installed.distributions:
+        known.setdefault(distribution.name, distribution)
+    for name in STACK:
+        record = scene.record(name)
+        if record is not None:
+            known[name] = record
+    for name in sorted(known):
+        if name not in _INSTALLERS:
+            yield _line(scene, known[name])
+
+
+def _line(scene: Scene, distribution: Distribution) -> str:
+    name = distribution.name
+    version = scene.version(name) if name in STACK else distribution.version
+    if not _NAME.fullmatch(name) or version_of(version) is None:
+        return f"# not a name and version that an installer reads: {_plain(name)} {_plain(version)}"
+    source = distribution.source
+    if source is not None and source.editable:
+        return f"# editable: {name} {version} from {_plain(source.url)}"
+    if source is not None and source.url.startswith(("http://", "https://", "file:", "git+")):
+        return f"{name} @ {_plain(source.url)}" + (f"@{_plain(source.commit)}" if source.commit else "")
+    return f"{name}=={version}"
+
+
+def _machine(scene: Scene) -> Iterator[str]:
+    found = {name: version for name, version in scene.libraries.items() if version}
+    if scene.root is not None:
+        from torchlock.inspect.host import ffmpeg_majors, libsndfile, libsox
+
+        majors = ffmpeg_majors(scene.root)
+        if majors:
+            found.setdefault("ffmpeg", ", ".join(map(str, majors)))
+        if libsox(scene.root)[0]:
+            found.setdefault("libsox", "14")
+        if path := libsndfile(scene.root):
+            found.setdefault("libsndfile", path)
+    if found:
+        yield "# Libraries of the machine:"
+        yield from (f"#   {name} {_plain(version)}" for name, version in sorted(found.items()))
+    for record in scene.environment.conda:
+        if record.name in ("pytorch", "torchaudio", "ffmpeg", "libsndfile"):
+            yield f"# conda: {_plain(record.name)} {_plain(record.version)} {_plain(record.build)}"
+
+
+def _plain(text: str) -> str:
+    """A text that stays within its comment or line, and names nobody's password."""
+    return one_line(without_credentials(text.replace("\n", " ").replace("\r", " ")))
