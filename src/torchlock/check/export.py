@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.builds import kind_of
+from torchlock.check.pages import page_address
 from torchlock.check.scene import STACK, version_of
 from torchlock.words import FAMILY, one_line, without_credentials
 
@@ -29,10 +31,13 @@ def _head(scene: Scene) -> Iterator[str]:
     where = f" on Python {target.python}, {target.platform.spelled}" if target else ""
     yield f"# The environment as it is installed{where}."
     yield "# Lock it with: torchlock lock -r THIS_FILE"
-    label = scene.label("torch")
-    if label and any("+" in scene.version(name) for name in FAMILY):
-        yield f"# Its builds ({label}) come from a page whose address ends in /whl/{_plain(label)}; without their"
-        yield "# labels the public index's own builds are locked."
+    labels = {str(pin.version.local) for name in FAMILY if (pin := scene.pins.get(name)) and pin.version.local}
+    for label in sorted(labels):
+        address = page_address(scene, label)
+        if address and _is_label(label):
+            yield f"--extra-index-url {address}"
+        else:
+            yield f"# Name the index of its builds ({_plain(label)}), else those of the public index are locked."
 
 
 def _lines(scene: Scene) -> Iterator[str]:
@@ -58,7 +63,15 @@ def _line(scene: Scene, distribution: Distribution) -> str:
         return f"# editable: {name} {version} from {_plain(source.url)}"
     if source is not None and source.url.startswith(("http://", "https://", "file:", "git+")):
         return f"{name} @ {_plain(source.url)}" + (f"@{_plain(source.commit)}" if source.commit else "")
+    public, _, label = version.partition("+")
+    if label and name in FAMILY and not (_is_label(label) and page_address(scene, label)):
+        return f"{name}=={public}  # +{label}"
     return f"{name}=={version}"
+
+
+def _is_label(label: str) -> bool:
+    """Whether the pages of torch's own builds know this label; a vendor's own build lies elsewhere."""
+    return kind_of(label) is not None
 
 
 def _machine(scene: Scene) -> Iterator[str]:

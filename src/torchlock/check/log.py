@@ -40,6 +40,10 @@ _SIGNATURES: tuple[tuple[str, tuple[str, ...]], ...] = (
         r"lib(av(util|codec|format|filter|device)|sw(scale|resample))\.\S+|FFmpeg libraries are not|torio_ffmpeg",
         ("TL304", "TL303"),
     ),
+    (r"Unsupported libav\w+ version", ("TL304",)),
+    (r"No matching distribution found|Could not find a version that satisfies", ("TL403", "TL204", "TL507")),
+    (r"have a source distribution or wheel for the current platform", ("TL403", "TL204")),
+    (r"LibsndfileError", ("TL301",)),
     (r"TorchCodec is required", ("TL305", "TL304")),
     (r"libsox\.(so|dylib)", ("TL302",)),
     (
@@ -64,7 +68,7 @@ _SIGNATURES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"C\+\+ extension is not available", ("TL606", "TL601")),
     (r"fbgemm\.dll|libomp140|WinError 126", ("TL306", "TL610", "TL201")),
     (r"NVIDIA driver on your system is too old", ("TL202",)),
-    (r"sm_\d+ is not compatible|no kernel image is available", ("TL208",)),
+    (r"sm_\d+ (is )?not compatible|no kernel image is available", ("TL208",)),
     (r"Torch not compiled with CUDA enabled", ("TL207", "TL203")),
     (r"No module named '?(torch|torchaudio)'?(\.\w+)?", ("TL615", "TL108", "TL604", "TL601", "TL608")),
     (r"No module named", ("TL609", "TL601", "TL604")),
@@ -73,7 +77,7 @@ _SIGNATURES: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("TL610", "TL201", "TL101"),
     ),
 )
-_PATTERNS = tuple((re.compile(pattern), rules) for pattern, rules in _SIGNATURES)
+_PATTERNS = tuple((re.compile(pattern, re.I), rules) for pattern, rules in _SIGNATURES)
 # Printed after a first failure, and by itself no cause.
 _MASKS = re.compile(r"partially initialized module")
 _PREFIX = re.compile(r'File "([^"]+?)[/\\](?:site|dist)-packages[/\\](torch|torchaudio)[/\\]')

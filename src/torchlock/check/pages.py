@@ -1,0 +1,36 @@
+"""The address of the wheels of one build, read from what is installed: this project knows no host of an index."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.inspect import files
+
+if TYPE_CHECKING:
+    from torchlock.check.scene import Scene
+
+# The packages of the stack download models and assets from the host that also serves their wheels.
+_HOST = re.compile(rb"https://download\.[a-z]+\.org(?=/)")
+_ASKED = (
+    "utils/download.py",
+    "_internal/module_utils.py",
+    "cuda/__init__.py",
+    "models/resnet.py",
+    "pipelines/_wav2vec2/impl.py",
+)
+
+
+def page_address(scene: Scene, label: str) -> str:
+    """The wheel page of one build, on the host that the installed packages themselves name; "" if none does."""
+    for name in ("torchaudio", "torch", "torchvision"):
+        copy = scene.copy(name)
+        for part in _ASKED if copy else ():
+            try:
+                text = files.read(os.path.join(copy.path, *part.split("/")), 1 << 20) if copy else b""
+            except OSError:
+                continue
+            if found := _HOST.search(text):
+                return f"{found[0].decode()}/whl/{label}"
+    return ""
