@@ -55,10 +55,25 @@ def _missing(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[F
     others = [each for each in dict.fromkeys(missing.name for missing in lost) if each != first.name]
     more = f", nor {_listed(others)}" if others else ""
     message = f"{os.path.basename(first.wanted_by)} of {name} needs {first.name}, which is not found{more}"
-    says = f"OSError: {lost[0].name}: cannot open shared object file: No such file or directory"
+    says = _printed(scene, lost[0].name, lost[0].wanted_by)
     yield scene.finding(
         "TL610", _severity(name), message, name, path=first.wanted_by, because=_why(scene, first), says=says
     )
+
+
+def _printed(scene: Scene, library: str, wanted_by: str, symbol: str = "") -> str:
+    """What Python prints for a library that is not found, or for a symbol, on each platform."""
+    system = scene.target.platform.system if scene.target else "linux"
+    if system == "windows":
+        number, what = (127, "procedure") if symbol else (126, "module")
+        where = f'Error loading "{wanted_by}" or one of its dependencies.'
+        return f"OSError: [WinError {number}] The specified {what} could not be found. {where}"
+    if system == "macos":
+        lost = f"Symbol not found: {symbol}" if symbol else f"Library not loaded: @rpath/{library}"
+        return f"OSError: dlopen({wanted_by}, 0x0006): {lost}"
+    if symbol:
+        return f"OSError: {wanted_by}: undefined symbol: {symbol}"
+    return f"OSError: {library}: cannot open shared object file: No such file or directory"
 
 
 def _telling(missing: Missing) -> int:
@@ -89,7 +104,7 @@ def _undefined(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     library = os.path.basename(first.wanted_by)
     message = f"{library} of {name} uses {demangled(first.symbol)}{more}, which {scene.named('torch')} has not"
-    says = f"OSError: {found[0].wanted_by}: undefined symbol: {found[0].symbol}"
+    says = _printed(scene, "", found[0].wanted_by, found[0].symbol)
     yield scene.finding("TL611", _severity(name), message, name, "torch", path=first.wanted_by, says=says)
 
 
@@ -103,8 +118,13 @@ _NAME = re.compile(r"(\d+)")
 
 
 def demangled(symbol: str) -> str:
-    """The names of a mangled C++ symbol (Itanium ABI), joined: ``torch::jit::parseSchemaOrName``; others as is."""
-    match = re.match(r"_Z(?:T[ISV])?N?K?R?O?", symbol)
+    """The names of a mangled C++ symbol, joined: ``torch::jit::parseSchemaOrName``; other symbols as they are.
+
+    Follows the Itanium C++ ABI, and what Microsoft's compiler does with plain functions.
+    """
+    if plain := re.match(r"\?\??[0-9]?(\w*)@([\w@]+?)@@", symbol):
+        return "::".join([*reversed(plain[2].split("@")), *([plain[1]] if plain[1] else [])])
+    match = re.match(r"_?_Z(?:T[ISV])?N?K?R?O?", symbol)
     if not match:
         return symbol
     position, names = match.end(), []

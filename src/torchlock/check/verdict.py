@@ -122,6 +122,8 @@ def _explains(cause: Finding, effect: Finding) -> bool:
         return True
     if effect.rule in _LOADING or effect.rule in _INSTALLS:
         return bool(suffering) and suffering[0] in causing
+    if effect.rule == "TL609":
+        return set(suffering) <= causing
     return bool(causing & set(suffering))
 
 

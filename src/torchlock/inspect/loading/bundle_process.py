@@ -33,6 +33,10 @@ class BundleProcess:
         self._read: dict[str, Binary | Unreadable] = {}
         self._folders: dict[str, None] = {}
 
+    def search_in(self, folder: str) -> None:
+        """Search a folder besides, as ``os.add_dll_directory`` has it."""
+        self._folders[folder] = None
+
     def load(
         self, path: str, *, symbols: bool = True, elsewhere: Callable[[str], str | None] | None = None
     ) -> Outcome:

@@ -60,9 +60,8 @@ class ElfProcess:
             self._read[path] = read_binary(path)
         return self._read[path]
 
-    def names(self) -> set[str]:
-        """The names of all that is loaded by now."""
-        return set(self._loaded)
+    def search_in(self, folder: str) -> None:
+        """Linux has no such thing: libraries name their folders themselves."""
 
     def load(
         self, path: str, *, symbols: bool = True, elsewhere: Callable[[str], str | None] | None = None

@@ -32,6 +32,9 @@ class Attempt(NamedTuple):
 class Process(Protocol):
     """A process of some platform."""
 
+    def search_in(self, folder: str) -> None:
+        """Search a folder besides, from now on."""
+
     def load(
         self, path: str, *, symbols: bool = True, elsewhere: Callable[[str], str | None] | None = None
     ) -> Outcome: ...
@@ -68,6 +71,9 @@ def attempts(environment: Environment, copies: Mapping[str, Copies], process: Pr
     """
     found: list[Attempt] = []
     elsewhere = _Preloaded(environment)
+    wins = copies["torch"].wins if "torch" in copies else None
+    if wins is not None:
+        process.search_in(os.path.join(wins.path, "lib"))  # as torch itself tells Windows
     for path, role in _torch(environment, copies):
         found.append(Attempt("torch", path, role, process.load(path, symbols=False, elsewhere=elsewhere)))
     if any(attempt.role == "import" and not attempt.outcome.loads for attempt in found):
