@@ -1,0 +1,82 @@
+"""Shared libraries for tests: real ELF files with nothing but the tables that a loader reads before it maps code."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+_X86_64 = 62
+
+
+def elf(
+    soname: str = "",
+    needed: Sequence[str] = (),
+    exports: Sequence[str] = (),
+    undefined: Sequence[str] = (),
+    *,
+    runpath: str = "",
+    rpath: str = "",
+    machine: int = _X86_64,
+    needs: Sequence[tuple[str, str]] = (),
+    defines: Sequence[str] = (),
+) -> bytes:
+    """A library of 64 bits. ``needs`` are (library, version) pairs, ``defines`` the versions of its own."""
+    strings = _Strings()
+    dynamic = [(1, strings.add(name)) for name in needed]
+    dynamic += [(tag, strings.add(text)) for tag, text in ((14, soname), (29, runpath), (15, rpath)) if text]
+    symbols = bytes(24)
+    for name in undefined:
+        symbols += struct.pack("<IBBHQQ", strings.add(name), 0x12, 0, 0, 0, 0)
+    for name in exports:
+        symbols += struct.pack("<IBBHQQ", strings.add(name), 0x12, 0, 1, 0x1000, 8)
+    count = 1 + len(undefined) + len(exports)
+    chain = struct.pack(f"<{count}I", *(index + 1 if index + 1 < count else 0 for index in range(count)))
+    table = struct.pack("<III", 1, count, 1 if count > 1 else 0) + chain
+    verneed = _needed(strings, needs)
+    verdef = _defined(strings, defines)
+    text = strings.data
+    parts = {5: text, 6: symbols, 4: table, 0x6FFFFFFE: verneed, 0x6FFFFFFC: verdef}
+    at, body, places = 0x200, b"", {}
+    for tag, data in parts.items():
+        if data:
+            places[tag] = at + len(body)
+            body += data + bytes(-len(data) % 8)
+    dynamic += [(tag, place) for tag, place in places.items()]
+    dynamic += [(10, len(text)), (11, 24)]
+    dynamic += [(0x6FFFFFFF, len({library for library, _ in needs}))] if needs else []
+    dynamic += [(0x6FFFFFFD, len(defines))] if defines else []
+    start = at + len(body)
+    rows = b"".join(struct.pack("<QQ", tag, value) for tag, value in [*dynamic, (0, 0)])
+    size = start + len(rows)
+    head = b"\x7fELF\x02\x01\x01" + bytes(9)
+    head += struct.pack("<HHIQQQIHHHHHH", 3, machine, 1, 0, 64, 0, 0, 64, 56, 2, 64, 0, 0)
+    segments = struct.pack("<IIQQQQQQ", 1, 5, 0, 0, 0, size, size, 0x1000)
+    segments += struct.pack("<IIQQQQQQ", 2, 6, start, start, start, len(rows), len(rows), 8)
+    return (head + segments).ljust(at, b"\0") + body + rows
+
+
+class _Strings:
+    def __init__(self) -> None:
+        self.data = b"\0"
+
+    def add(self, text: str) -> int:
+        self.data += text.encode() + b"\0"
+        return len(self.data) - len(text.encode()) - 1
+
+
+def _needed(strings: _Strings, needs: Sequence[tuple[str, str]]) -> bytes:
+    rows = b""
+    for index, (library, version) in enumerate(needs):
+        last = index == len(needs) - 1
+        rows += struct.pack("<HHIII", 1, 1, strings.add(library), 16, 0 if last else 32)
+        rows += struct.pack("<IHHII", 0, 0, index + 2, strings.add(version), 0)
+    return rows
+
+
+def _defined(strings: _Strings, versions: Sequence[str]) -> bytes:
+    rows = b""
+    for index, version in enumerate(versions):
+        last = index == len(versions) - 1
+        rows += struct.pack("<HHHHIII", 1, 0, index + 2, 1, 0, 20, 0 if last else 28)
+        rows += struct.pack("<II", strings.add(version), 0)
+    return rows

@@ -1,0 +1,487 @@
+"""The check over staged environments, by the command itself: the healthy first."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from skeleton import elf
+from staged import install, write
+
+from torchlock.cli.main import main
+
+PYTHON = "cpython-311-x86_64-linux-gnu"
+CXX = "_ZN5torch3jit17parseSchemaOrNameERKSs"
+
+
+def torch_files(
+    version: str = "2.8.0+cpu", cuda: str = "None", exports: tuple[str, ...] = (CXX,)
+) -> dict[str, bytes | str]:
+    """A torch as small as can be, whose import the loader can follow."""
+    return {
+        "torch/__init__.py": "from torch import version\nfrom torch import functional\n",
+        "torch/functional.py": "",
+        "torch/version.py": f"__version__ = '{version}'\ncuda = {cuda}\nhip = None\n",
+        "torch/testing/extra.py": "",
+        f"torch/_C.{PYTHON}.so": elf("", ["libtorch_python.so"], runpath="$ORIGIN/lib"),
+        "torch/lib/libtorch_python.so": elf("libtorch_python.so", ["libtorch_cpu.so"], runpath="$ORIGIN"),
+        "torch/lib/libtorch_cpu.so": elf("libtorch_cpu.so", exports=exports),
+        "torch/lib/libtorch_global_deps.so": elf("libtorch_global_deps.so"),
+    }
+
+
+def audio_files(
+    version: str = "2.8.0+cpu", needed: tuple[str, ...] = ("libtorch_cpu.so",), uses: tuple[str, ...] = (CXX,)
+) -> dict[str, bytes | str]:
+    """A torchaudio to go with it."""
+    return {
+        "torchaudio/__init__.py": "from . import functional\n",
+        "torchaudio/functional.py": "",
+        "torchaudio/version.py": f"__version__ = '{version}'\n",
+        "torchaudio/_extension/__init__.py": "_check_cuda_version()\n",
+        "torchaudio/lib/libtorchaudio.so": elf("", needed, [], uses),
+    }
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A site folder with a torch, a torchaudio and soundfile that go together."""
+    folder = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
+    folder.mkdir(parents=True)
+    stage_torch(folder)
+    stage_audio(folder)
+    install(folder, "soundfile", "0.13.1", {"soundfile.py": "", "_soundfile_data/libsndfile_x86_64.so": elf()})
+    return folder
+
+
+def stage_torch(site: Path, version: str = "2.8.0+cpu", **words: Any) -> None:
+    install(site, "torch", version, torch_files(version, **words), tag="cp311-cp311-manylinux_2_28_x86_64")
+
+
+def stage_audio(site: Path, version: str = "2.8.0+cpu", **words: Any) -> None:
+    public = version.partition("+")[0]
+    headers = "" if public == "2.11.0" else f"Requires-Dist: torch (=={public})\n"
+    files = audio_files(version, **words)
+    install(site, "torchaudio", version, files, headers=headers, tag="cp311-cp311-manylinux_2_28_x86_64")
+
+
+def remove(site: Path, name: str) -> None:
+    import shutil
+
+    for path in [site / name, *site.glob(f"{name}-*.dist-info")]:
+        shutil.rmtree(path)
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str | Path, code: int | None = None) -> dict[str, Any]:
+    """The report as JSON."""
+    ended = main(["check", *map(str, words), "--format", "json"])
+    out = capsys.readouterr().out
+    if code is not None:
+        assert ended == code, out
+    report: dict[str, Any] = json.loads(out)
+    return report
+
+
+def bad(report: dict[str, Any]) -> list[tuple[str, str]]:
+    (file,) = report["files"]
+    return [(each["severity"], each["rule"]) for each in file["findings"] if each["severity"] != "note"]
+
+
+def first(report: dict[str, Any]) -> dict[str, Any]:
+    finding: dict[str, Any] = report["files"][0]["findings"][0]
+    return finding
+
+
+def rules_below(finding: dict[str, Any]) -> list[str]:
+    return [effect["rule"] for effect in finding["consequences"]]
+
+
+# What must be left alone.
+
+
+def test_a_stack_that_goes_together_is_fine(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = run(capsys, "--path", site, code=0)
+    assert bad(report) == []
+    assert report["files"][0]["status"] == "ok"
+    assert (
+        report["summary"]
+        == "nothing is wrong: torch 2.8.0 (CPU build), torchaudio 2.8.0 (CPU build) and soundfile 0.13.1 load"
+    )
+    assert report["command"] is None
+
+
+def test_a_slim_image_without_tests_and_headers_is_fine(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (site / "torch" / "testing" / "extra.py").unlink()
+    assert bad(run(capsys, "--path", site, code=0)) == []
+
+
+def test_an_edited_source_file_is_fine(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(site / "torchaudio" / "functional.py", "x = 1  # patched here\n")
+    assert bad(run(capsys, "--path", site, code=0)) == []
+
+
+def test_a_vendors_torch_is_judged_by_its_libraries_only(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    remove(site, "torch")
+    stage_torch(site, "2.9.0a0+145a3a7bda.nv25.10", cuda="'13.0'")
+    assert bad(run(capsys, "--path", site)) in ([], [("warning", "TL609")])
+
+
+def test_a_torchaudio_of_the_stable_interface_goes_with_a_later_torch(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("torch", "torchaudio"):
+        remove(site, name)
+    stage_torch(site, "2.13.0+cpu", exports=("torch_library_impl",))
+    stage_audio(site, "2.11.0+cpu", uses=("torch_library_impl",))
+    assert bad(run(capsys, "--path", site, code=0)) == []
+
+
+def test_torch_without_torchaudio_is_fine(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    remove(site, "torchaudio")
+    assert bad(run(capsys, "--path", site, code=0)) == []
+
+
+def test_the_same_copy_seen_through_a_link_is_one(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (site.parents[2] / "lib64").symlink_to("lib")
+    assert bad(run(capsys, "--path", site.parents[2], code=0)) == []
+
+
+def test_conda_needs_no_records_of_pip(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for info in site.glob("*.dist-info"):
+        for file in info.iterdir():
+            file.unlink()
+        info.rmdir()
+    meta = site.parents[2] / "conda-meta"
+    for name in ("pytorch-2.8.0-cpu_0", "torchaudio-2.8.0-py311_cpu"):
+        write(meta / f"{name}.json", "{}")
+    assert bad(run(capsys, "--path", site.parents[2], code=0)) == []
+
+
+# What must be found, and its cause first.
+
+
+def test_versions_that_do_not_fit(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    remove(site, "torchaudio")
+    stage_audio(site, "2.5.1+cpu", uses=("_ZN5torch4gone3newEv",))
+    report = run(capsys, "--path", site, code=1)
+    finding = first(report)
+    assert finding["rule"] == "TL101"
+    assert (
+        "torchaudio 2.5.1 (CPU build) needs torch 2.5.1, and torch 2.8.0 (CPU build) is installed"
+        in report["summary"]
+    )
+    assert rules_below(finding) == ["TL611", "TL609"]
+    assert "undefined symbol: _ZN5torch4gone3newEv" in finding["consequences"][0]["says"]
+    lines = {command["tool"]: command["line"] for command in finding["remedy"]["commands"]}
+    assert "--torch-backend=cpu torchaudio==2.8.0+cpu" in lines["uv"]
+
+
+def test_the_headline_a_cuda_torchaudio_on_a_cpu_torch(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("torch", "torchaudio"):
+        remove(site, name)
+    stage_torch(site, "2.13.0+cpu", exports=("torch_library_impl",))
+    stage_audio(site, "2.11.0+cu130", needed=("libc10_cuda.so", "libtorch_cpu.so"), uses=("torch_library_impl",))
+    report = run(capsys, "--path", site, code=1)
+    assert (
+        "torchaudio 2.11.0 was built for CUDA 13.0, this torch (2.13.0+cpu) is the CPU build" in report["summary"]
+    )
+    assert "libc10_cuda.so" in report["summary"]
+    finding = first(report)
+    assert (finding["rule"], rules_below(finding)) == ("TL201", ["TL610"])
+    assert "libc10_cuda.so: cannot open shared object file" in finding["consequences"][0]["says"]
+    assert "torchaudio==2.11.0+cpu" in report["command"]
+
+
+def test_builds_for_two_versions_of_cuda(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("torch", "torchaudio"):
+        remove(site, name)
+    stage_torch(site, "2.15.0+cu132", cuda="'13.2'", exports=("torch_library_impl",))
+    stage_audio(site, "2.11.0+cu130", uses=("torch_library_impl",))
+    report = run(capsys, "--path", site, code=1)
+    assert first(report)["rule"] == "TL201"
+    assert "PyTorch has CUDA version 13.2 whereas TorchAudio has CUDA version 13.0" in first(report)["says"]
+    assert "torch==" in report["command"]
+
+
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        ("torch/functional.py", "TL601"),
+        ("torch/lib/libtorch_cpu.so", "TL601"),
+        ("torchaudio/functional.py", "TL601"),
+    ],
+)
+def test_files_that_are_missing(site: Path, path: str, rule: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (site / path).unlink()
+    report = run(capsys, "--path", site, code=1)
+    assert first(report)["rule"] == rule
+    assert path in report["summary"]
+    assert "--force-reinstall" in report["command"] or "--reinstall-package" in report["command"]
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"", "is empty"),
+        (elf()[:80], "is cut off"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "Git LFS"),
+    ],
+)
+def test_libraries_that_are_none(
+    site: Path, content: bytes, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(site / "torchaudio" / "lib" / "libtorchaudio.so", content)
+    report = run(capsys, "--path", site, code=1)
+    assert first(report)["rule"] == "TL607"
+    assert word in report["summary"]
+
+
+def test_a_source_file_that_was_cut_off(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(site / "torchaudio" / "functional.py", "def resample(")
+    report = run(capsys, "--path", site, code=1)
+    assert first(report)["rule"] == "TL602"
+    assert "it is no longer Python" in report["summary"]
+
+
+def test_a_record_without_its_package(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import shutil
+
+    shutil.rmtree(site / "torchaudio")
+    report = run(capsys, "--path", site, code=1)
+    assert first(report)["rule"] == "TL604"
+    assert "recorded as installed, but has no files" in report["summary"]
+
+
+def test_torchaudio_without_any_torch(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    remove(site, "torch")
+    report = run(capsys, "--path", site, code=1)
+    assert first(report)["rule"] == "TL108"
+    assert first(report)["says"] == "ModuleNotFoundError: No module named 'torch'"
+
+
+def test_an_empty_environment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = tmp_path / "lib" / "python3.11" / "site-packages"
+    site.mkdir(parents=True)
+    report = run(capsys, "--path", site, code=1)
+    assert first(report)["rule"] == "TL615"
+
+
+def test_another_release_recorded_over_the_first(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    info = site / "torch-2.7.0.dist-info"
+    write(info / "METADATA", "Name: torch\nVersion: 2.7.0\n\n")
+    write(info / "RECORD", "torch/__init__.py,,\n")
+    report = run(capsys, "--path", site, code=1)
+    assert first(report)["rule"] == "TL605"
+    assert "2.7.0" in report["summary"]
+
+
+def test_leftovers_of_pip_are_told_and_harm_nobody(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(site / "~orch" / "__init__.py", "")
+    report = run(capsys, "--path", site, code=0)
+    assert [each["rule"] for each in report["files"][0]["findings"]] == ["TL603"]
+
+
+def test_modules_of_another_python(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    module = site / "torch" / f"_C.{PYTHON}.so"
+    module.rename(module.with_name("_C.cpython-310-x86_64-linux-gnu.so"))
+    report = run(capsys, "--path", site, code=1)
+    assert "built for Python 3.10, this is Python 3.11" in report["summary"]
+    assert first(report)["rule"] in ("TL608", "TL601")
+
+
+def test_libraries_of_another_machine(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(site / "torchaudio" / "lib" / "libtorchaudio.so", elf("", ["libtorch_cpu.so"], machine=183))
+    report = run(capsys, "--path", site, code=1)
+    assert any(rule == "TL608" for _, rule in bad(report)), report["summary"]
+    assert "aarch64" in json.dumps(report)
+
+
+def test_what_the_metadata_asks_for(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    install(site, "speechtool", "1.0", headers="Requires-Dist: torchaudio<2.5\n")
+    report = run(capsys, "--path", site, code=0)
+    assert bad(report) == [("warning", "TL609")]
+    assert "speechtool 1.0 asks for torchaudio <2.5, and 2.8.0+cpu is installed" in report["summary"]
+
+
+def test_a_rule_can_be_left_out(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    install(site, "speechtool", "1.0", headers="Requires-Dist: torchaudio<2.5\n")
+    assert bad(run(capsys, "--path", site, "--ignore", "TL609", code=0)) == []
+    run(capsys, "--path", site, "--strict", code=1)
+
+
+# The machine.
+
+
+def image(site: Path, *libraries: str) -> Path:
+    root = site.parents[2]
+    write(root / "etc" / "os-release", "ID=debian\nVERSION_ID=12\n")
+    write(root / "lib64" / "libc.so.6", elf("libc.so.6", defines=["GLIBC_2.17", "GLIBC_2.28"]))
+    for name in libraries:
+        write(root / "usr" / "lib" / name, elf(name))
+    return root
+
+
+def codec(site: Path) -> None:
+    files: dict[str, bytes | str] = {
+        "torchcodec/__init__.py": "",
+        "torchcodec/version.py": "__version__ = '0.7.0+cpu'\n",
+    }
+    for major, number in ((4, 56), (5, 57), (6, 58), (7, 59)):
+        library = elf("", [f"libavutil.so.{number}", "libtorch_cpu.so"], [], [CXX])
+        files[f"torchcodec/libtorchcodec_core{major}.so"] = library
+    install(site, "torchcodec", "0.7.0+cpu", files, tag="cp311-cp311-manylinux_2_28_x86_64")
+
+
+def test_one_ffmpeg_of_several_is_enough(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    codec(site)
+    image(site, "libavutil.so.57")
+    assert bad(run(capsys, "--path", site, code=0)) == []
+
+
+def test_no_ffmpeg_at_all(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    codec(site)
+    image(site)
+    report = run(capsys, "--path", site, code=0)
+    assert bad(report) == [("warning", "TL304")]
+    assert "needs FFmpeg 4 to 7 as shared libraries, and this machine has none" in report["summary"]
+    assert report["command"] == "apt-get install -y ffmpeg"
+
+
+def test_an_ffmpeg_that_is_too_new(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    codec(site)
+    image(site, "libavutil.so.60")
+    assert "this machine has FFmpeg 8" in run(capsys, "--path", site, code=0)["summary"]
+
+
+def test_what_is_not_known_of_a_machine_is_not_missed(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    codec(site)
+    assert bad(run(capsys, "--path", site, code=0)) == []
+    assert bad(run(capsys, "--path", site, "--system-lib", "ffmpeg=none", code=0)) == []
+
+
+def test_nothing_to_load_files_with(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image(site, "libsox.so.3")
+    assert bad(run(capsys, "--path", site, code=0)) == []
+    (site / "soundfile.py").unlink()
+    for info in site.glob("soundfile-*"):
+        for file in info.iterdir():
+            file.unlink()
+        info.rmdir()
+    report = run(capsys, "--path", site, code=0)
+    assert bad(report) == [("warning", "TL302")]
+    assert "libsox.so.3 is there, but torchaudio opens libsox.so" in first(report)["because"]
+    assert report["command"].endswith("pip install soundfile")
+
+
+def test_a_c_library_that_is_too_old(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image(site)
+    path = site / "torch" / "lib" / "libtorch_cpu.so"
+    write(path, elf("libtorch_cpu.so", ["libc.so.6"], [CXX], needs=[("libc.so.6", "GLIBC_2.34")]))
+    report = run(capsys, "--path", site, code=1)
+    assert first(report)["rule"] == "TL612"
+    assert "GLIBC_2.34" in report["summary"]
+    assert "has GLIBC_2.28 at most" in report["summary"]
+
+
+def test_soundfile_without_its_library(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image(site, "libavutil.so.56")
+    (site / "_soundfile_data" / "libsndfile_x86_64.so").unlink()
+    report = run(capsys, "--path", site)
+    assert ("warning", "TL301") in bad(report)
+    assert "apt-get install -y libsndfile1" in json.dumps(report)
+
+
+# The command.
+
+
+def test_the_first_line_says_it_all(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (site / "torch" / "functional.py").unlink()
+    assert main(["check", "--path", str(site)]) == 1
+    line = capsys.readouterr().out.splitlines()[0]
+    assert line.startswith(
+        "error: torch lacks a file that was installed with it, torch/functional.py; mend it with: "
+    )
+
+
+def test_hostile_names_cannot_speak_to_the_terminal(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(site / "torch\x1b[31m\n.py", "")
+    install(site, "evil\x1b]0;x\x07", "1.0\x1b[2J", headers="Requires-Dist: torch<1\x1b[2J\n")
+    main(["check", "-v", "--path", str(site)])
+    captured = capsys.readouterr()
+    assert "\x1b" not in captured.out + captured.err
+
+
+@pytest.mark.parametrize("form", ["sarif", "github"])
+def test_other_formats(site: Path, form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (site / "torch" / "functional.py").unlink()
+    assert main(["check", "--path", str(site), "--format", form]) == 1
+    out = capsys.readouterr().out
+    assert "TL601" in out
+    if form == "sarif":
+        (result, *_) = json.loads(out)["runs"][0]["results"]
+        uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
+        assert uri.endswith("torch/functional.py")
+
+
+def test_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (
+        ["--path", str(tmp_path / "none")],
+        ["--python", str(tmp_path / "none")],
+        ["--ignore", "TL999", "--path", str(tmp_path)],
+        ["--path", str(tmp_path), "--probe"],
+        ["--path", str(tmp_path), "--system", "plan9"],
+        ["--path", str(tmp_path), "--log", str(tmp_path / "none.log")],
+    ):
+        assert main(["check", *words]) == 2, words
+        assert "error:" in capsys.readouterr().err
+
+
+def test_an_old_report_survives_a_failure(site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = write(tmp_path / "report.json", "old")
+    assert main(["check", "--path", str(tmp_path / "none"), "-o", str(report)]) == 2
+    assert report.read_text() == "old"
+    assert main(["check", "--path", str(site), "--format", "json", "-o", str(report)]) == 0
+    assert json.loads(report.read_text())["command"] is None
+
+
+def test_an_export_can_be_audited(site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    install(site, "bad name\nx", "1.0")
+    assert main(["check", "--path", str(site), "--export"]) == 0
+    out = capsys.readouterr().out
+    lines = [line for line in out.splitlines() if not line.startswith("#")]
+    assert lines == ["soundfile==0.13.1", "torch==2.8.0  # +cpu", "torchaudio==2.8.0  # +cpu"]
+    path = write(tmp_path / "requirements.txt", out)
+    assert main(["audit", str(path)]) == 0
+
+
+def test_the_interpreter_that_runs_this_is_looked_at(capsys: pytest.CaptureFixture[str]) -> None:
+    ended = main(["check", "--python", sys.executable, "--format", "json"])
+    report = json.loads(capsys.readouterr().out)
+    assert ended in (0, 1)
+    assert report["target"]["python"].startswith(f"{sys.version_info[0]}.{sys.version_info[1]}")
+
+
+def test_a_log_chooses_among_findings(site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    codec(site)
+    image(site)
+    install(site, "speechtool", "1.0", headers="Requires-Dist: torchaudio<2.5\n")
+    log = write(tmp_path / "log", "RuntimeError: Could not load libtorchcodec. Likely causes\n")
+    assert first(run(capsys, "--path", site, "--log", log))["rule"] == "TL304"
+    log = write(
+        tmp_path / "log",
+        '  File "/elsewhere/lib/python3.9/site-packages/torch/__init__.py", line 1\nOSError: libsox.so\n',
+    )
+    main(["check", "--path", str(site), "--log", str(log)])
+    assert "another environment: it has torch in /elsewhere/lib/python3.9" in capsys.readouterr().err
+
+
+def test_a_fifo_in_the_place_of_a_library_does_not_hang(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = site / "torchaudio" / "lib" / "libtorchaudio.so"
+    path.unlink()
+    os.mkfifo(path)
+    report = run(capsys, "--path", site, code=1)
+    assert first(report)["rule"] == "TL601"

@@ -1,0 +1,134 @@
+"""Libraries as the loaders read them; damaged ones have a reason, and never raise."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skeleton import elf
+
+from torchlock.inspect.binaries import Binary, read_binary
+from torchlock.inspect.files import Unreadable
+
+WHOLE = elf(
+    "libtorch.so",
+    ["libc10.so", "libc.so.6"],
+    ["torch_library_impl", "_ZN5torch3runEv"],
+    ["_ZN3c105errorEv"],
+    runpath="$ORIGIN:$ORIGIN/../../nvidia/lib",
+    needs=[("libc.so.6", "GLIBC_2.28"), ("libm.so.6", "GLIBC_2.29")],
+    defines=["TORCH_2"],
+)
+
+
+def read(folder: Path, content: bytes) -> Binary | Unreadable:
+    path = folder / "lib.so"
+    path.write_bytes(content)
+    return read_binary(str(path))
+
+
+def test_elf_tells_what_it_needs_and_offers(tmp_path: Path) -> None:
+    binary = read(tmp_path, WHOLE)
+    assert isinstance(binary, Binary)
+    assert (binary.format, binary.machine, binary.bits, binary.soname) == ("elf", "x86_64", 64, "libtorch.so")
+    assert [needed.name for needed in binary.needed] == ["libc10.so", "libc.so.6"]
+    assert binary.runpath == ("$ORIGIN", "$ORIGIN/../../nvidia/lib")
+    assert [(need.file, need.version) for need in binary.version_needs] == [
+        ("libc.so.6", "GLIBC_2.28"),
+        ("libm.so.6", "GLIBC_2.29"),
+    ]
+    assert binary.version_definitions == ("TORCH_2",)
+    symbols = binary.symbols
+    assert not isinstance(symbols, Unreadable)
+    assert symbols.defines("torch_library_impl")
+    assert not symbols.defines("_ZN3c105errorEv")
+    assert [reference.name for reference in symbols.undefined] == ["_ZN3c105errorEv"]
+    assert sorted(symbols.exported()) == ["_ZN5torch3runEv", "torch_library_impl"]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is no library"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is no library"),
+        (WHOLE[:40], "cut off"),
+        (WHOLE[:100], "segments ends at byte"),
+        (WHOLE[:-100], "dynamic section ends at byte"),
+        (b"MZ" + bytes(100), ""),
+        (b"\xcf\xfa\xed\xfe" + bytes(10), ""),
+        (b"\xca\xfe\xba\xbe" + struct.pack(">I", 2), "slices"),
+    ],
+)
+def test_damaged_files_have_a_reason(tmp_path: Path, content: bytes, reason: str) -> None:
+    answer = read(tmp_path, content)
+    assert isinstance(answer, Unreadable)
+    assert answer.reason
+    assert reason in answer.reason
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    assert isinstance(read_binary(str(tmp_path)), Unreadable)
+    assert isinstance(read_binary(str(tmp_path / "none.so")), Unreadable)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    at=st.integers(0, len(WHOLE) - 1),
+    patch=st.binary(min_size=1, max_size=16),
+    cut=st.integers(0, len(WHOLE)),
+)
+def test_no_elf_raises(tmp_path_factory: pytest.TempPathFactory, at: int, patch: bytes, cut: int) -> None:
+    content = (WHOLE[:at] + patch + WHOLE[at + len(patch) :])[: cut or None]
+    answer = read(tmp_path_factory.getbasetemp(), content)
+    if isinstance(answer, Binary) and not isinstance(answer.symbols, Unreadable):
+        list(answer.symbols.exported())
+        answer.symbols.defines("torch_library_impl")
+
+
+def macho(needed: str = "@rpath/libtorch.dylib", name: bytes = b"_torch_library_impl") -> bytes:
+    """A library for arm64 that needs one other and uses one symbol of it."""
+    text = needed.encode() + b"\0"
+    text += bytes(-len(text) % 8)
+    load = struct.pack("<IIIIII", 0xC, 24 + len(text), 24, 0, 0, 0) + text
+    strings = b"\0" + name + b"\0"
+    size = 32 + len(load) + 24 + 80
+    symtab = struct.pack("<IIIIII", 2, 24, size, 1, size + 16, len(strings))
+    dysymtab = struct.pack("<IIIIIIII", 0xB, 80, 0, 0, 0, 0, 0, 1) + bytes(48)
+    commands = load + symtab + dysymtab
+    head = struct.pack("<IIIIIIII", 0xFEEDFACF, 0x0100000C, 0, 6, 3, len(commands), 0, 0)
+    return head + commands + struct.pack("<IBBHQ", 1, 1, 0, 1 << 8, 0) + strings
+
+
+def test_mach_o_tells_from_which_library_a_symbol_comes(tmp_path: Path) -> None:
+    binary = read(tmp_path, macho())
+    assert isinstance(binary, Binary)
+    assert (binary.format, binary.machine) == ("macho", "arm64")
+    assert [needed.name for needed in binary.needed] == ["@rpath/libtorch.dylib"]
+    assert not isinstance(binary.symbols, Unreadable)
+    (reference,) = binary.symbols.undefined
+    assert (reference.name, reference.library) == ("_torch_library_impl", "@rpath/libtorch.dylib")
+
+
+def test_of_a_universal_file_the_slice_of_the_machine_is_read(tmp_path: Path) -> None:
+    one = macho()
+    table = struct.pack(">II", 0xCAFEBABE, 2)
+    table += struct.pack(">IIIII", 0x01000007, 3, 4096, 64, 0)
+    table += struct.pack(">IIIII", 0x0100000C, 0, 8192, len(one), 0)
+    path = tmp_path / "lib.dylib"
+    path.write_bytes(table.ljust(8192, b"\0") + one)
+    binary = read_binary(str(path), "arm64")
+    assert isinstance(binary, Binary)
+    assert binary.machines == ("x86_64", "arm64")
+    assert [needed.name for needed in binary.needed] == ["@rpath/libtorch.dylib"]
+
+
+@settings(max_examples=200, deadline=None)
+@given(at=st.integers(0, len(macho()) - 1), patch=st.binary(min_size=1, max_size=8))
+def test_no_mach_o_raises(tmp_path_factory: pytest.TempPathFactory, at: int, patch: bytes) -> None:
+    content = macho()
+    answer = read(tmp_path_factory.getbasetemp(), content[:at] + patch + content[at + len(patch) :])
+    if isinstance(answer, Binary) and not isinstance(answer.symbols, Unreadable):
+        list(answer.symbols.exported())

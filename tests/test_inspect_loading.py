@@ -1,0 +1,156 @@
+"""The loader of Linux, followed through trees made for it: what is found in which order, and what is not."""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+import pytest
+from skeleton import elf
+from staged import write
+
+from torchlock.inspect.loading.bundle_process import BundleProcess
+from torchlock.inspect.loading.elf_process import ElfProcess
+from torchlock.inspect.loading.root import Root
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """A machine with a C library of its own."""
+    root = tmp_path / "root"
+    write(root / "lib64" / "libc.so.6", elf("libc.so.6", exports=["malloc"], defines=["GLIBC_2.17", "GLIBC_2.28"]))
+    write(root / "etc" / "os-release", "ID=test\n")
+    return root
+
+
+def process(root: Path, environ: dict[str, str] | None = None) -> ElfProcess:
+    return ElfProcess(Root(str(root), environ), None)
+
+
+def test_what_is_there_loads(machine: Path, tmp_path: Path) -> None:
+    write(tmp_path / "a" / "libb.so", elf("libb.so", exports=["b"]))
+    path = write(
+        tmp_path / "a" / "liba.so", elf("liba.so", ["libb.so", "libc.so.6"], [], ["b"], runpath="$ORIGIN")
+    )
+    outcome = process(machine).load(str(path))
+    assert outcome.loads
+
+
+def test_a_library_that_is_loaded_already_needs_no_folder(machine: Path, tmp_path: Path) -> None:
+    first = write(tmp_path / "torch" / "libtorch.so", elf("libtorch.so", exports=["torch_run"]))
+    second = write(tmp_path / "audio" / "libaudio.so", elf("libaudio.so", ["libtorch.so"], [], ["torch_run"]))
+    whole = process(machine)
+    assert whole.load(str(first)).loads
+    assert whole.load(str(second)).loads
+    (lost,) = process(machine).load(str(second)).missing
+    assert lost.name == "libtorch.so"
+
+
+def test_a_missing_library_names_who_wants_it(machine: Path, tmp_path: Path) -> None:
+    write(tmp_path / "libb.so", elf("libb.so", ["libc10_cuda.so"]))
+    path = write(tmp_path / "liba.so", elf("liba.so", ["libb.so"], runpath="${ORIGIN}"))
+    (missing,) = process(machine).load(str(path)).missing
+    assert (missing.name, missing.wanted_by) == ("libc10_cuda.so", str(tmp_path / "libb.so"))
+
+
+def test_a_symbol_that_nothing_defines(machine: Path, tmp_path: Path) -> None:
+    write(tmp_path / "libtorch.so", elf("libtorch.so", exports=["_ZN5torch3oldEv"]))
+    path = write(tmp_path / "liba.so", elf("", ["libtorch.so"], [], ["_ZN5torch3newEv"], runpath="$ORIGIN"))
+    (undefined,) = process(machine).load(str(path)).undefined
+    assert undefined.symbol == "_ZN5torch3newEv"
+
+
+def test_symbols_of_python_are_not_asked_of_a_tree_without_one(machine: Path, tmp_path: Path) -> None:
+    path = write(tmp_path / "_C.so", elf("", ["libc.so.6"], [], ["PyModule_Create2", "_Py_Dealloc"]))
+    assert process(machine).load(str(path)).loads
+
+
+def test_a_version_that_the_system_does_not_have(machine: Path, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.so", elf("", ["libc.so.6"], needs=[("libc.so.6", "GLIBC_2.34")]))
+    (unmet,) = process(machine).load(str(path)).versions
+    assert (unmet.version, unmet.newest) == ("GLIBC_2.34", "GLIBC_2.28")
+    good = write(tmp_path / "b.so", elf("", ["libc.so.6"], needs=[("libc.so.6", "GLIBC_2.28")]))
+    assert process(machine).load(str(good)).loads
+
+
+def test_rpath_comes_before_and_runpath_after_ld_library_path(machine: Path, tmp_path: Path) -> None:
+    for folder in ("own", "shadow"):
+        write(tmp_path / folder / "libcudart.so.12", elf("libcudart.so.12", exports=[folder]))
+    environ = {"LD_LIBRARY_PATH": str(tmp_path / "shadow")}
+    runpath = write(tmp_path / "a.so", elf("", ["libcudart.so.12"], [], ["own"], runpath="$ORIGIN/own"))
+    outcome = ElfProcess(Root("/", environ), None).load(str(runpath))
+    assert [undefined.symbol for undefined in outcome.undefined] == ["own"]
+    (shadow,) = outcome.shadowed
+    assert shadow.taken == str(tmp_path / "shadow" / "libcudart.so.12")
+    rpath = write(tmp_path / "b.so", elf("", ["libcudart.so.12"], [], ["own"], rpath="$ORIGIN/own"))
+    assert ElfProcess(Root("/", environ), None).load(str(rpath)).loads
+
+
+def test_a_library_for_another_machine_is_passed_over(machine: Path, tmp_path: Path) -> None:
+    write(tmp_path / "wrong" / "libb.so", elf("libb.so", machine=183))
+    write(tmp_path / "right" / "libb.so", elf("libb.so"))
+    path = write(tmp_path / "a.so", elf("", ["libb.so"], runpath="$ORIGIN/wrong:$ORIGIN/right"))
+    assert process(machine).load(str(path)).loads
+
+
+def test_links_of_an_image_stay_within_it(machine: Path, tmp_path: Path) -> None:
+    write(machine / "opt" / "libsox.so.3", elf("libsox.so.3"))
+    (machine / "usr" / "lib").mkdir(parents=True)
+    (machine / "usr" / "lib" / "libsox.so").symlink_to("/opt/libsox.so.3")
+    root = Root(str(machine))
+    assert root.search("libsox.so") == str(machine / "opt" / "libsox.so.3")
+    (machine / "usr" / "lib" / "libloop.so").symlink_to("libloop.so")
+    (machine / "usr" / "lib" / "libout.so").symlink_to("../../../../../../etc/hostname")
+    assert root.search("libloop.so") is None
+    assert root.search("libout.so") is None
+
+
+def test_the_cache_of_ldconfig_is_read(machine: Path) -> None:
+    write(machine / "opt" / "av" / "libavutil.so.57", elf("libavutil.so.57"))
+    text = b"libavutil.so.57\0/opt/av/libavutil.so.57\0"
+    start = 48 + 24
+    head = b"glibc-ld.so.cache1.1" + struct.pack("<II", 1, len(text)) + bytes(20)
+    entry = struct.pack("<III", 0x0303, start, start + 16) + bytes(12)
+    write(machine / "etc" / "ld.so.cache", head + entry + text)
+    assert Root(str(machine)).search("libavutil.so.57") == str(machine / "opt" / "av" / "libavutil.so.57")
+    write(machine / "etc" / "ld.so.cache", head[:20] + struct.pack("<I", 1 << 31) + bytes(60))
+    assert Root(str(machine)).cache.get("libavutil.so.57") is None
+
+
+def test_the_configuration_counts_where_there_is_no_cache(machine: Path) -> None:
+    write(machine / "etc" / "ld.so.conf", "include /etc/ld.so.conf.d/*.conf\n")
+    write(machine / "etc" / "ld.so.conf.d" / "av.conf", "# FFmpeg\n/opt/av\n")
+    write(machine / "opt" / "av" / "libavutil.so.57", elf("libavutil.so.57"))
+    assert Root(str(machine)).search("libavutil.so.57") is not None
+
+
+def test_without_a_machine_only_torchs_own_libraries_can_be_missing(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.so", elf("", ["libcudart.so.13", "libavutil.so.57"]))
+    assert ElfProcess(None, None).load(str(path)).loads
+    path = write(tmp_path / "b.so", elf("", ["libtorch_cuda.so"]))
+    assert [missing.name for missing in ElfProcess(None, None).load(str(path)).missing] == ["libtorch_cuda.so"]
+
+
+def test_libraries_in_a_circle_end(machine: Path, tmp_path: Path) -> None:
+    write(tmp_path / "liba.so", elf("liba.so", ["libb.so"], runpath="$ORIGIN"))
+    write(tmp_path / "libb.so", elf("libb.so", ["liba.so"], runpath="$ORIGIN"))
+    assert process(machine).load(str(tmp_path / "liba.so")).loads
+
+
+def test_this_very_python_and_its_libraries_load() -> None:
+    import sys
+
+    if sys.platform != "linux":
+        pytest.skip("the loader of Linux")
+    import _ctypes
+
+    whole = ElfProcess(Root("/", dict(os.environ), os.uname().machine), sys.executable, os.uname().machine)
+    assert whole.load(str(_ctypes.__file__)).loads
+
+
+def test_windows_finds_what_torch_adds_to_its_search(tmp_path: Path) -> None:
+    """A library of another format is told, not read as one."""
+    path = write(tmp_path / "a.pyd", elf())
+    outcome = BundleProcess("windows", "amd64").load(str(path))
+    assert outcome.unreadable is not None
