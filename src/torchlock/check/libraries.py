@@ -36,7 +36,7 @@ def loading(scene: Scene) -> Iterator[Finding]:
 def _unreadable(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
     for attempt in attempts:
         reason = attempt.outcome.unreadable
-        if reason is not None:
+        if reason is not None and not reason.reason.startswith("is for "):  # TL608 tells of those
             message = f"{os.path.basename(attempt.path)} of {name} cannot be loaded: {reason.reason}"
             yield scene.finding("TL607", _severity(name), message, name, path=attempt.path)
             return

@@ -140,10 +140,13 @@ def _machine(
     arguments: argparse.Namespace, environment: Environment
 ) -> tuple[str | None, dict[str, str | None], Platform | None]:
     """What the command line says of the machine: its distribution release, its libraries, its platform."""
+    from torchlock import systems
     from torchlock.cli.target import place_of
 
     platform = environment.interpreter.target_platform
     named = arguments.system not in ("host", "none")
+    if named:
+        systems.load(arguments.system)
     if platform is None or not (named or arguments.system_lib):
         return None, {}, platform
     place, libraries, system = place_of(

@@ -86,7 +86,6 @@ def _run(
     """The exit code; None where time was up; a text where it could not be started."""
     command = [executable, "-X", "faulthandler", "-c", _SMOKE.read_text(encoding="utf-8")]
     command += [os.path.join(place, "steps"), *left_out]
-    group = {"start_new_session": True} if os.name == "posix" else {}
     try:
         process = subprocess.Popen(
             command,
@@ -95,7 +94,7 @@ def _run(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            **group,  # type: ignore[arg-type]
+            start_new_session=os.name == "posix",
         )
     except OSError as error:
         return f"{executable} cannot be started ({error.strerror or error})"

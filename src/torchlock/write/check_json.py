@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from torchlock import __version__
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torchlock.finding import Command, Finding, Report
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def check_json(report: Report, sentence: str, commands: Sequence[Command]) -> str:
@@ -33,7 +37,11 @@ def check_json(report: Report, sentence: str, commands: Sequence[Command]) -> st
             }
         ],
     }
-    return json.dumps(table, indent=2, ensure_ascii=False) + "\n"
+    # A file name need not be text: what is none of it is escaped, as JSON itself allows.
+    return (
+        _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(table, indent=2, ensure_ascii=False))
+        + "\n"
+    )
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -23,12 +23,14 @@ def _file(file: FileReport) -> Iterator[str]:
     if file.error is not None:
         yield f"::error file={_property(file.path)},title=unreadable::{_data(file.error)}"
     for finding in file.findings:
-        where = f"file={_property(file.path)}"
+        where = f"file={_property(finding.path or file.path)}"
         if finding.place.line:
             where += f",line={finding.place.line}"
         if finding.place.column:
             where += f",col={finding.place.column}"
-        message = finding.message + (f"\n{finding.remedy.summary}" if finding.remedy else "")
+        remedy = finding.remedy
+        message = finding.message + (f"\n{remedy.summary}" if remedy else "")
+        message += f"\n{remedy.commands[0].line}" if remedy and remedy.commands else ""
         yield f"::{_COMMANDS[finding.severity]} {where},title={_property(finding.rule)}::{_data(message)}"
 
 

@@ -86,14 +86,16 @@ def _markdown(because: str, sources: list[Evidence]) -> str:
 
 def _result(file: FileReport, finding: Finding, index: dict[str, int]) -> dict[str, Any]:
     lines = re.split(r"\r\n|\r|\n", file.text)
-    message = finding.message + (f". {finding.remedy.summary}" if finding.remedy else "")
-    digest = hashlib.sha256(f"{finding.rule}\0{file.path}\0{finding.message}".encode()).hexdigest()
+    remedy = finding.remedy
+    message = finding.message + (f". {remedy.summary}" if remedy else "")
+    message += f" {remedy.commands[0].line}" if remedy and remedy.commands else ""
+    digest = hashlib.sha256(f"{finding.rule}\0{finding.path or file.path}\0{finding.message}".encode()).hexdigest()
     result: dict[str, Any] = {
         "ruleId": finding.rule,
         "ruleIndex": index[finding.rule],
         "level": finding.severity,
         "message": {"text": without_credentials(message)},
-        "locations": [_location(file.path, finding.place.line, finding.place.column, lines)],
+        "locations": [_location(finding.path or file.path, finding.place.line, finding.place.column, lines)],
         "partialFingerprints": {"torchlock/v1": digest},
     }
     related = [place for place in finding.related if place.line]
@@ -128,7 +130,7 @@ def _location(path: str, line: int = 0, column: int = 0, lines: list[str] | None
 
 def _artifact(path: str) -> dict[str, Any]:
     """A relative address with what addresses cannot hold escaped; one from the root stays absolute."""
-    address = quote(path.replace("\\", "/"), safe="/._-~")
+    address = quote(path.replace("\\", "/"), safe="/._-~", errors="surrogateescape")
     if address.startswith("/"):
         return {"uri": f"file://{address}"}
     return {"uri": address.removeprefix("./"), "uriBaseId": _ROOT}

@@ -12,7 +12,7 @@ from torchlock.inspect.files import Unreadable
 from torchlock.inspect.loading.outcome import Missing, Outcome, Shadowed, Undefined, Unmet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from torchlock.inspect.binaries.binary import Reference
     from torchlock.inspect.loading.root import Root
@@ -124,7 +124,7 @@ class ElfProcess:
         first = self._in(self._by_rpath(library), name)
         if first or self._root is None:
             return first or self._in(self._origin(library.binary, library.binary.runpath), name)
-        shadow = self._in(self._root.library_path, name)
+        shadow = self._in(map(self._root.real, self._root.library_path), name)
         rest = self._in(self._origin(library.binary, library.binary.runpath), name)
         if shadow:
             meant = rest or self._common(name, library)
@@ -139,7 +139,7 @@ class ElfProcess:
         for path in self._root.cache.get(name, ()):
             if (real := self._root.file(path)) and self._fits(real):
                 return real
-        return self._in(self._root.folders, name)
+        return self._in(map(self._root.real, self._root.folders), name)
 
     def _by_rpath(self, library: _Library) -> Iterator[str]:
         """DT_RPATH of the library and of those that loaded it; one with a DT_RUNPATH has none that counts."""
@@ -159,14 +159,16 @@ class ElfProcess:
         for folder in folders:
             for name, value in (("ORIGIN", origin), ("LIB", "lib"), ("PLATFORM", self._machine)):
                 folder = folder.replace(f"${{{name}}}", value).replace(f"${name}", value)
-            yield folder or "."
+            is_elsewhere = self._root is not None and folder.startswith("/") and not folder.startswith(origin)
+            yield self._root.real(folder) if is_elsewhere and self._root else folder or "."
 
-    def _in(self, folders: Iterator[str] | tuple[str, ...], name: str) -> str | None:
+    def _in(self, folders: Iterable[str], name: str) -> str | None:
         for folder in folders:
-            path = os.path.join(folder, name)
-            real = self._root.real(path) if self._root is not None else path
-            if files.is_file(real) and self._fits(real):
-                return real
+            path = os.path.normpath(os.path.join(folder, name))
+            if self._root is not None and not self._root.is_here and os.path.islink(path):
+                path = self._root.real(path)
+            if files.is_file(path) and self._fits(path):
+                return path
         return None
 
     def _fits(self, path: str) -> bool:
