@@ -76,7 +76,8 @@ def attempts(environment: Environment, copies: Mapping[str, Copies], process: Pr
         process.search_in(os.path.join(wins.path, "lib"))  # as torch itself tells Windows
     for path, role in _torch(environment, copies):
         found.append(Attempt("torch", path, role, process.load(path, symbols=False, elsewhere=elsewhere)))
-    if any(attempt.role == "import" and not attempt.outcome.loads for attempt in found):
+    opened = [attempt for attempt in found if attempt.role == "import"]
+    if not opened or not all(attempt.outcome.loads for attempt in opened):
         return found
     for name in _OPENED:
         for path, role in _companion(environment, copies, name):
