@@ -1,4 +1,4 @@
-"""Shared libraries for tests: real ELF files with nothing but the tables that a loader reads before it maps code."""
+"""Shared libraries for tests: real ELF files, with the tables that a loader reads first and nothing else."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def elf(
         if data:
             places[tag] = at + len(body)
             body += data + bytes(-len(data) % 8)
-    dynamic += [(tag, place) for tag, place in places.items()]
+    dynamic += list(places.items())
     dynamic += [(10, len(text)), (11, 24)]
     dynamic += [(0x6FFFFFFF, len({library for library, _ in needs}))] if needs else []
     dynamic += [(0x6FFFFFFD, len(defines))] if defines else []

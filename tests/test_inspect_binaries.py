@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from skeleton import elf
 
+from skeleton import elf
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.files import Unreadable
 

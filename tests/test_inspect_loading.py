@@ -7,9 +7,9 @@ import struct
 from pathlib import Path
 
 import pytest
+
 from skeleton import elf
 from staged import write
-
 from torchlock.inspect.loading.bundle_process import BundleProcess
 from torchlock.inspect.loading.elf_process import ElfProcess
 from torchlock.inspect.loading.root import Root

@@ -112,7 +112,7 @@ def _escalated(findings: list[Finding]) -> list[Finding]:
 
 
 def _explains(cause: Finding, effect: Finding) -> bool:
-    if effect.rule not in _EXPLAINS.get(cause.rule, ()) or cause.severity == "note":
+    if effect.rule not in _EXPLAINS.get(cause.rule, ()) or "note" in (cause.severity, effect.severity):
         return False
     if SEVERITIES.index(cause.severity) > SEVERITIES.index(effect.severity):
         return False

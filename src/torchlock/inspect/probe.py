@@ -57,7 +57,8 @@ def probe(executable: str, environ: Mapping[str, str], folder: str | None = None
     done: dict[str, Step] = {}
     for _ in range(_RUNS):
         with tempfile.TemporaryDirectory(prefix="torchlock-") as place:
-            code = _run(executable, environ, folder, place, list(done), ends)
+            crashed = [step.name for step in done.values() if step.state == "crashed"]
+            code = _run(executable, environ, folder, place, crashed, ends)
             if isinstance(code, str):
                 return Probe(tuple(done.values()), code)
             rows = _rows(os.path.join(place, "steps"))
@@ -70,7 +71,7 @@ def probe(executable: str, environ: Mapping[str, str], folder: str | None = None
             if code is None:
                 done[begun] = Step(begun, "timed out", f"after {seconds:g} seconds")
                 return Probe(tuple(done.values()))
-            library = _last_library(executable, environ, folder, begun, list(done), ends)
+            library = _last_library(executable, environ, folder, crashed, ends)
             done[begun] = Step(begun, "crashed", _ending(code), "", library)
     return Probe(tuple(done.values()))
 
@@ -158,12 +159,12 @@ def _ending(code: int | None) -> str:
 
 
 def _last_library(
-    executable: str, environ: Mapping[str, str], folder: str | None, name: str, done: list[str], ends: float
+    executable: str, environ: Mapping[str, str], folder: str | None, left_out: list[str], ends: float
 ) -> str:
     """Run the crashing step again and have the loader of Linux tell what it loads; "" where it does not."""
     with tempfile.TemporaryDirectory(prefix="torchlock-") as place:
         told = {**environ, "LD_DEBUG": "files", "LD_DEBUG_OUTPUT": os.path.join(place, "ld")}
-        _run(executable, told, folder, place, [each for each in done if each != name], ends)
+        _run(executable, told, folder, place, left_out, ends)
         last = ""
         for file in sorted(os.listdir(place)):
             if not file.startswith("ld."):

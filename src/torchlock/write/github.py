@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.words import without_credentials
+from torchlock.words import one_line, without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,8 @@ def _file(file: FileReport) -> Iterator[str]:
 
 def _data(text: str) -> str:
     """A message, escaped as GitHub's toolkit does it."""
-    return without_credentials(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    text = "\n".join(one_line(part) for part in without_credentials(text).split("\n"))
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

@@ -1,0 +1,130 @@
+"""The smoke test: packages that work, raise, crash and hang, in an interpreter of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from staged import write
+from torchlock.cli.main import main
+from torchlock.inspect.probe import probe
+
+TORCH = """
+__version__ = "2.8.0"
+class cuda:
+    is_available = staticmethod(lambda: False)
+"""
+
+
+def environ(folder: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def states(folder: Path, seconds: float = 30.0) -> dict[str, str]:
+    result = probe(sys.executable, environ(folder), str(folder), seconds)
+    assert result.problem == ""
+    return {step.name: step.state for step in result.steps}
+
+
+def test_what_works_is_said_to_work(tmp_path: Path) -> None:
+    write(tmp_path / "torch.py", TORCH)
+    found = states(tmp_path)
+    assert found["import torch"] == "ok"
+    assert found["cuda"] == "ok"
+
+
+def test_an_exception_is_told_with_its_root(tmp_path: Path) -> None:
+    write(tmp_path / "torch.py", TORCH)
+    write(
+        tmp_path / "torchaudio.py",
+        "try:\n    raise OSError('libc10_cuda.so: cannot open')\n"
+        "except OSError as error:\n    raise ImportError('no') from error\n",
+    )
+    step = probe(sys.executable, environ(tmp_path), str(tmp_path)).step("import torchaudio")
+    assert step is not None
+    assert step.state == "failed"
+    assert step.text == "ImportError: no (from OSError: libc10_cuda.so: cannot open)"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_crash_is_a_step_of_its_own_and_the_rest_goes_on(tmp_path: Path) -> None:
+    write(tmp_path / "torch.py", TORCH)
+    write(tmp_path / "torchaudio.py", "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
+    result = probe(sys.executable, environ(tmp_path), str(tmp_path))
+    step = result.step("import torchaudio")
+    assert step is not None
+    assert (step.state, step.text) == ("crashed", "SIGSEGV")
+    assert result.step("cuda") is not None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="process groups")
+def test_what_hangs_is_ended_with_all_its_children(tmp_path: Path) -> None:
+    mark = tmp_path / "alive"
+    child = write(tmp_path / "child.py", f"import time\ntime.sleep(4)\nopen({str(mark)!r}, 'w')\n")
+    write(
+        tmp_path / "torch.py",
+        "import signal, subprocess, sys, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        f"subprocess.Popen([sys.executable, {str(child)!r}])\ntime.sleep(60)\n",
+    )
+    started = time.monotonic()
+    assert states(tmp_path, 2.0)["import torch"] == "timed out"
+    assert time.monotonic() - started < 10
+    time.sleep(3)
+    assert not mark.exists()
+
+
+def test_what_prints_for_ever_costs_nothing(tmp_path: Path) -> None:
+    write(tmp_path / "torch.py", "for i in range(200000): print('x' * 100)\n" + TORCH)
+    assert states(tmp_path)["import torch"] == "ok"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a script as interpreter")
+def test_an_interpreter_that_is_none(tmp_path: Path) -> None:
+    fake = write(tmp_path / "python", "#!/bin/sh\nexit 3\n")
+    fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
+    result = probe(str(fake), dict(os.environ))
+    assert "exit code 3" in result.problem
+    assert probe(str(tmp_path / "none"), dict(os.environ)).problem
+
+
+def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "tmp"
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    write(tmp_path / "torch.py", TORCH)
+    states(tmp_path)
+    assert list(place.iterdir()) == []
+
+
+def test_a_failure_that_nothing_foretold_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("torch", "torchaudio"):
+        write(tmp_path / name / "version.py", "__version__ = '2.8.0'\n")
+        write(tmp_path / name / "__init__.py", TORCH if name == "torch" else "raise RuntimeError('of its own')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert main(["check", "--python", sys.executable, "--probe", "--format", "json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    found = [each for each in report["files"][0]["findings"] if each["rule"] == "TL614"]
+    assert found[0]["says"] == "RuntimeError: of its own"
+    assert "though nothing in the files shows why" in found[0]["message"]
+
+
+def test_what_runs_decides_over_what_was_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, version in (("torch", "2.8.0"), ("torchaudio", "2.5.1")):
+        write(tmp_path / name / "version.py", f"__version__ = '{version}'\n")
+        write(tmp_path / name / "__init__.py", TORCH if name == "torch" else "")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert main(["check", "--python", sys.executable, "--format", "json"]) == 1
+    capsys.readouterr()
+    assert main(["check", "--python", sys.executable, "--probe", "--format", "json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert "import torchaudio works in this interpreter" in json.dumps(report)
