@@ -391,6 +391,9 @@ HOSTS = {
     "pip.pypa.io",
     "packaging.python.org",
     "peps.python.org",
+    "docs.python.org",
+    "man7.org",
+    "gabi.xinuos.com",
 }
 
 

@@ -1,4 +1,4 @@
-"""TL30x and TL202: the libraries and the driver of the machine, and the command that installs what is missing."""
+"""TL30x: the libraries of the machine, and the command that installs what is missing."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from torchlock.finding import Command, Remedy
 from torchlock.inspect import files
 from torchlock.inspect.host import FFMPEG, ffmpeg_majors, libsndfile, libsox, release_of
 from torchlock.inspect.machine import HEAD, machine_of
-from torchlock.judge import violations
-from torchlock.matrix import BUILD_CUDA, specifier_set
+from torchlock.matrix import specifier_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +36,6 @@ def machine(scene: Scene) -> Iterator[Finding]:
     yield from _codec(scene)
     yield from _backends(scene)
     yield from _without_codec(scene)
-    yield from _driver(scene)
 
 
 def system_of(scene: Scene) -> System | None:
@@ -222,23 +220,3 @@ def _without_codec(scene: Scene) -> Iterator[Finding]:
         message = f"{scene.named('torchaudio')} loads and saves files through torchcodec, which is not installed"
         says = "ImportError: TorchCodec is required for load_with_torchcodec."
         yield scene.finding("TL305", "note", message, "torchaudio", says=says)
-
-
-def _driver(scene: Scene) -> Iterator[Finding]:
-    """A driver that is too old for the CUDA of this torch: the import works, CUDA does not."""
-    if not (scene.label("torch") or "").startswith("cu") or scene.target is None:
-        return
-    for violation in violations(scene.pins, scene.target, scene.matrix, complete=False):
-        dependency = violation.dependency
-        if violation.pinned.name != BUILD_CUDA or dependency is None or violation.statement is None:
-            continue
-        version = scene.libraries.get("cuda-driver")
-        wanted = dependency.specifier.removeprefix(">=")
-        message = f"{scene.named('torch')} needs an NVIDIA driver {wanted} or later, and {version} is there"
-        says = "RuntimeError: The NVIDIA driver on your system is too old"
-        remedy = Remedy(
-            f"Update the NVIDIA driver to {wanted} or later, or take a build of torch for an older CUDA."
-        )
-        yield scene.finding(
-            "TL202", "warning", message, "torch", because=violation.statement.because, says=says, remedy=remedy
-        )

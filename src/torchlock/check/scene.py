@@ -41,7 +41,7 @@ class Scene:
 
     ``root`` has the libraries of that machine, None where they are not known; ``libraries`` are those that
     rules speak of, as a target takes them, and ``system`` is the distribution release, where it was named.
-    ``deep`` has every file hashed.
+    ``deep`` has every file hashed. ``devices`` are the GPUs as (name, compute capability).
     """
 
     environment: Environment
@@ -50,6 +50,7 @@ class Scene:
     system: str | None = None
     deep: bool = False
     libraries: Mapping[str, str | None] = field(default_factory=dict)
+    devices: tuple[tuple[str, str], ...] = ()
     progress: Callable[[int, int], None] | None = None
     matrix: Matrix = field(default_factory=Matrix)
     platform: Platform | None = None

@@ -103,6 +103,7 @@ def scene_of(arguments: argparse.Namespace, voice: Voice) -> Scene:
 
         if (found := driver()) is not None:
             libraries["cuda-driver"] = found.version
+            scene.devices = found.devices
     if arguments.deep:
         scene.progress = _counting(voice)
     return scene

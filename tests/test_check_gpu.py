@@ -1,0 +1,91 @@
+"""Drivers and GPUs: silence where there is none, and where all is well."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from staged import write
+from torchlock.check.gpu import serves
+from torchlock.cli.main import main
+from torchlock.inspect.host import driver
+
+AMPERE_ON = ("sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120")
+
+
+@pytest.mark.parametrize(("capability", "served"), [(75, True), (87, True), (89, True), (120, True), (121, True)])
+def test_code_of_the_same_generation_runs(capability: int, served: bool) -> None:
+    assert serves(AMPERE_ON, capability) is served
+
+
+@pytest.mark.parametrize("capability", [50, 61, 70, 72, 110])
+def test_older_and_other_generations_do_not(capability: int) -> None:
+    assert not serves(AMPERE_ON, capability)
+
+
+def test_intermediate_code_runs_on_all_that_is_later() -> None:
+    assert serves(("sm_50", "compute_50"), 120)
+    assert not serves(("compute_90",), 86)
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A torch for CUDA 12.8 on the path of this interpreter, and a nvidia-smi of one's own."""
+    write(tmp_path / "site" / "torch" / "__init__.py", "")
+    write(tmp_path / "site" / "torch" / "version.py", "__version__ = '2.8.0+cu128'\ncuda = '12.8'\n")
+    flags = b"\0" + " ".join(AMPERE_ON).encode() + b"\0"
+    write(tmp_path / "site" / "torch" / "lib" / "libtorch_python.so", b"\x7fELF" + bytes(100) + flags)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    return tmp_path
+
+
+def smi(folder: Path, text: str) -> None:
+    write(folder / "bin" / "nvidia-smi", f"#!/bin/sh\n{text}\n").chmod(0o755)
+
+
+def rules(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str]]:
+    main(["check", "--python", sys.executable, "--format", "json"])
+    report = json.loads(capsys.readouterr().out)
+    return [
+        (each["rule"], each["message"])
+        for each in report["files"][0]["findings"]
+        if each["rule"] in ("TL202", "TL208")
+    ]
+
+
+needs_sh = pytest.mark.skipif(os.name != "posix", reason="a script as nvidia-smi")
+
+
+@needs_sh
+@pytest.mark.parametrize("text", ["exit 1", "echo nonsense", "echo '580.10, 8.6, NVIDIA A10'", "exit 0"])
+def test_nothing_to_complain_of(environment: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    smi(environment, text)
+    assert rules(capsys) == []
+
+
+@needs_sh
+def test_a_driver_that_is_too_old(environment: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    smi(environment, "echo '470.10.1, 8.6, NVIDIA A10'")
+    ((rule, message),) = rules(capsys)
+    assert rule == "TL202"
+    assert message == "torch 2.8.0 (CUDA 12.8) needs an NVIDIA driver 525.60.13 or later, and 470.10.1 is there"
+
+
+@needs_sh
+def test_a_gpu_that_this_build_has_no_code_for(environment: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    smi(environment, "echo '580.10, 6.1, NVIDIA GeForce GTX 1080'")
+    ((rule, message),) = rules(capsys)
+    assert rule == "TL208"
+    assert "has no code for NVIDIA GeForce GTX 1080 (sm_61), only for sm_75" in message
+
+
+@needs_sh
+def test_a_program_that_never_answers(environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torchlock.inspect.host._SECONDS", 0.3)
+    smi(environment, "exec sleep 60")
+    assert driver() is None
