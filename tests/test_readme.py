@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import venv
 from pathlib import Path
 
 import pytest
 
+from test_check import remove, stage_audio, stage_torch
 from torchlock.cli.main import main
 from torchlock.cli.parser import _COMMANDS
 
@@ -27,7 +30,24 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "requirements.in").write_text("torchaudio\nsoundfile\n")
     (tmp_path / "constraints.txt").write_text("torch<2.12\n")
+    (tmp_path / "failure.txt").write_text("OSError: libc10_cuda.so: cannot open shared object file\n")
+    venv.create(tmp_path / ".venv", with_pip=False, symlinks=os.name == "posix")
+    monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path / ".venv"))
+    site = next((tmp_path / ".venv").glob("lib/python*/site-packages"))
+    stage_torch(site)
+    stage_audio(site)
     return tmp_path
+
+
+def test_the_check_shown_is_the_check_given(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = next(iter(re.findall(r"```text\n(error: torchaudio .*?)…\n```", README, re.S)))
+    site = next((project / ".venv").glob("lib/python*/site-packages"))
+    for name in ("torch", "torchaudio"):
+        remove(site, name)
+    stage_torch(site, "2.13.0+cpu", exports=("torch_library_impl",))
+    stage_audio(site, "2.11.0+cu130", needed=("libc10_cuda.so", "libtorch_cpu.so"), uses=("torch_library_impl",))
+    assert main(["check"]) == 1
+    assert capsys.readouterr().out.startswith(shown)
 
 
 def test_the_commands_of_the_readme_run_in_their_order(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
