@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _LOST = ("missing", "irregular")
 _BROKEN = ("truncated", "empty", "pointer")
 _CHANGED = ("size", "hash")
-# torch looks for it at its import, though it runs it much later; not on Windows.
-_ALWAYS = ("torch_shm_manager",)
+# torch asks for these at its import: the first it runs much later, the second it opens by its path.
+_ALWAYS = ("torch_shm_manager", "libtorch_global_deps")
 # What the import of torch itself needs of others, in every release that does.
 _NEEDED = frozenset({"typing-extensions"})
 
@@ -90,26 +90,29 @@ def files(scene: Scene) -> Iterator[Finding]:
 
 
 def _lost(scene: Scene, checked: Checked, faults: Sequence[Fault]) -> Iterator[Finding]:
-    """Missing files; an error where the import needs one of them."""
+    """Missing files: an error where the import needs one of them, a warning where it may."""
     if not faults:
         return
     name = checked.distribution.name
-    needed = [fault for fault in faults if is_library(fault.path) or fault.path.endswith(_ALWAYS)]
-    needed = [fault for fault in needed if not _may_be_stripped(fault.path)] + _read_at_import(scene, name, faults)
+    needed, perhaps = _read_at_import(scene, name, faults)
+    first = (needed or perhaps or list(faults))[0]
     count = max(checked.missing, len(faults))
-    of = f" of {checked.recorded}" if checked.recorded else ""
-    first = _short(scene, (needed or list(faults))[0].path)
     if count == 1:
-        message = f"{name} lacks a file that was installed with it, {first}"
+        message = f"{name} lacks a file that was installed with it, {_short(scene, first.path)}"
     else:
-        message = f"{name} lacks {count}{of} files that were installed with it, {first} among them"
+        of = f" of {checked.recorded}" if checked.recorded else ""
+        short = _short(scene, first.path)
+        message = f"{name} lacks {count}{of} files that were installed with it, {short} among them"
     if needed:
         severity = "error" if _is_vital(name) else "warning"
-        says = _no_module(needed[0].path, name) if needed[0].path.endswith(".py") else ""
-        yield scene.finding("TL601", severity, message, name, path=needed[0].path, says=says)
+        says = _no_module(first.path, name) if first.path.endswith(".py") else ""
+        yield scene.finding("TL601", severity, message, name, path=first.path, says=says)
+    elif perhaps:
+        message += "; its import may do without"
+        yield scene.finding("TL601", "warning", message, name, path=first.path)
     else:
-        message += "; its import reads none of them" if not needed else ""
-        yield scene.finding("TL601", "note", message, name, path=faults[0].path)
+        message += "; its import reads none of them"
+        yield scene.finding("TL601", "note", message, name, path=first.path)
 
 
 def _may_be_stripped(path: str) -> bool:
@@ -118,12 +121,28 @@ def _may_be_stripped(path: str) -> bool:
     return any(part in ("test", "tests", "bin") for part in parts) and parts[-1] not in _ALWAYS
 
 
-def _read_at_import(scene: Scene, name: str, faults: Sequence[Fault]) -> list[Fault]:
+def _read_at_import(scene: Scene, name: str, faults: Sequence[Fault]) -> tuple[list[Fault], list[Fault]]:
+    """The files among those that are gone which the import needs, and those that it may need."""
+    certain = [fault for fault in faults if os.path.basename(fault.path).startswith(_ALWAYS)]
+    perhaps: list[Fault] = []
+    libraries = [each for each in faults if is_library(each.path) and not _may_be_stripped(each.path)]
+    libraries = [each for each in libraries if each not in certain]
+    (perhaps if _loads_without(scene, name) else certain).extend(libraries)
     copy = scene.copy(_module(name))
     lost = {os.path.normpath(fault.path): fault for fault in faults if fault.path.endswith(".py")}
-    if not lost or copy is None or copy.kind == "module":
-        return [fault for fault in lost.values() if os.path.basename(fault.path) == f"{_module(name)}.py"]
-    return [lost[path] for path in sorted(reached(copy.path, lost))]
+    if copy is None or copy.kind == "module":
+        certain += [fault for fault in lost.values() if os.path.basename(fault.path) == f"{_module(name)}.py"]
+    elif lost:
+        read, likely = reached(copy.path, lost)
+        certain += [lost[path] for path in sorted(read)]
+        perhaps += [lost[path] for path in sorted(likely)]
+    return certain, perhaps
+
+
+def _loads_without(scene: Scene, name: str) -> bool:
+    """Whether torch's own libraries load as they are, so that the import opens none of those that are gone."""
+    opened = [attempt for attempt in scene.attempts if attempt.package == name and attempt.role == "import"]
+    return name == "torch" and bool(opened) and all(attempt.outcome.loads for attempt in opened)
 
 
 def _no_module(path: str, name: str) -> str:
@@ -157,7 +176,7 @@ def _changed(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Findi
     spoiled = [fault for fault in faults if fault.path.endswith(".py") and _is_spoiled(fault.path)]
     for fault in spoiled[:3]:
         copy = scene.copy(_module(name))
-        read = copy is not None and (copy.path == fault.path or bool(reached(copy.path, [fault.path])))
+        read = copy is not None and (copy.path == fault.path or bool(reached(copy.path, [fault.path])[0]))
         severity = "error" if _is_vital(name) and read else "warning"
         message = f"{_short(scene, fault.path)} of {name} is damaged: it is no longer Python"
         yield scene.finding("TL602", severity, message, name, path=fault.path, says="SyntaxError: invalid syntax")
@@ -247,7 +266,6 @@ def unrecorded(scene: Scene) -> Iterator[Finding]:
 
 def _short(scene: Scene, path: str) -> str:
     """The path within the folder of packages, with forward slashes."""
-    for entry in scene.environment.path:
-        if entry.path and path.startswith(entry.path.rstrip("/\\") + os.sep):
-            return path[len(entry.path.rstrip("/\\")) + 1 :].replace("\\", "/")
-    return path
+    folders = [entry.path.rstrip("/\\") + os.sep for entry in scene.environment.path if entry.kind != "current"]
+    within = max((folder for folder in folders if path.startswith(folder)), key=len, default="")
+    return path[len(within) :].replace("\\", "/")

@@ -17,27 +17,55 @@ _MOST = 4000
 _LARGEST = 4 << 20
 
 
-def reached(package: str, wanted: Iterable[str]) -> set[str]:
-    """Those of some files of a package that its import certainly reads.
+def reached(package: str, wanted: Iterable[str]) -> tuple[set[str], set[str]]:
+    """Those of some files of a package that its import certainly reads, and those that it may read.
 
-    ``package`` is its folder, ``wanted`` paths of ``.py`` files in it, which need not exist. Imports that are
-    guarded by ``try``, by a condition or by a function are not followed.
+    ``package`` is its folder, ``wanted`` paths of ``.py`` files in it, which need not exist. An import under a
+    condition may be made; those guarded by ``try`` or within a function are not followed. A folder without
+    its ``__init__`` is a package all the same (PEP 420), and missed for certain only by who takes a name from it.
     """
     looked_for = {os.path.normpath(path) for path in wanted}
-    root, name = os.path.split(package)
-    found: set[str] = set()
-    queue, seen = [name], {name}
-    while queue and len(seen) < _MOST and found != looked_for:
-        module = queue.pop()
-        path, is_package = _file(root, module)
-        if path in looked_for:
-            found.add(path)
-        for other in _imports(path, module, is_package):
-            if other not in seen and other.partition(".")[0] == name:
-                seen.add(other)
-                queue.append(other)
-    # A folder whose __init__ is gone is a namespace package to Python, and what it defined is missed.
-    return found
+    walk = _Walk(package, looked_for)
+    walk.follow(certain=True)
+    certain = set(walk.found)
+    walk.follow(certain=False)
+    return certain, walk.found - certain
+
+
+class _Walk:
+    """The modules that an import has come to, and the wanted files among them."""
+
+    def __init__(self, package: str, looked_for: set[str]) -> None:
+        self._root, self._name = os.path.split(package)
+        self._looked_for = looked_for
+        self._seen = {self._name: True}
+        self.found: set[str] = set()
+        self._hollow: set[str] = set()
+
+    def follow(self, *, certain: bool) -> None:
+        """Go on from all modules that were come to; conditions count unless ``certain``."""
+        queue = list(self._seen)
+        while queue and len(self._seen) < _MOST:
+            module = queue.pop()
+            path, is_package = _file(self._root, module)
+            if path in self._looked_for:
+                if is_package and module != self._name:
+                    self._hollow.add(module)
+                else:
+                    self.found.add(path)
+            for base, names in _imports(path, module, is_package, certain=certain):
+                if base in self._hollow and any(not self._is_there(base, name) for name in names):
+                    self.found.add(_file(self._root, base)[0])
+                for other in (*_with_parents(base), *(f"{base}.{name}" for name in names)):
+                    if other not in self._seen and other.partition(".")[0] == self._name:
+                        self._seen[other] = certain
+                        queue.append(other)
+        if not certain:
+            self.found |= {_file(self._root, module)[0] for module in self._hollow}
+
+    def _is_there(self, base: str, name: str) -> bool:
+        path, is_package = _file(self._root, f"{base}.{name}")
+        return is_package or files.is_file(path)
 
 
 def _file(root: str, module: str) -> tuple[str, bool]:
@@ -58,27 +86,24 @@ def parsed(path: str) -> ast.Module | None:
         return None
 
 
-def _imports(path: str, module: str, is_package: bool) -> Iterator[str]:
-    """The modules that a module imports, whatever happens; parents before children."""
+def _imports(path: str, module: str, is_package: bool, *, certain: bool) -> Iterator[tuple[str, list[str]]]:
+    """The modules that a module imports, each with the names that are taken from it, which may be modules."""
     tree = parsed(path)
-    for node in _unguarded(tree.body) if tree else ():
+    for node in _unguarded(tree.body, certain=certain) if tree else ():
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield from _with_parents(alias.name)
-        elif isinstance(node, ast.ImportFrom):
-            base = _absolute(node, module, is_package)
-            if base:
-                yield from _with_parents(base)
-                # What is no module has no file, and leads nowhere.
-                yield from (f"{base}.{alias.name}" for alias in node.names)
+            yield from ((alias.name, []) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (base := _absolute(node, module, is_package)):
+            yield base, [alias.name for alias in node.names]
 
 
-def _unguarded(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements at the left margin, and those of ``with`` blocks there."""
+def _unguarded(body: list[ast.stmt], *, certain: bool) -> Iterator[ast.stmt]:
+    """The statements at the left margin, and those of ``with`` blocks there; unless ``certain`` also of ``if``."""
     for node in body:
         yield node
         if isinstance(node, ast.With):
-            yield from _unguarded(node.body)
+            yield from _unguarded(node.body, certain=certain)
+        elif isinstance(node, ast.If) and not certain and "TYPE_CHECKING" not in ast.dump(node.test):
+            yield from _unguarded([*node.body, *node.orelse], certain=certain)
 
 
 def _absolute(node: ast.ImportFrom, module: str, is_package: bool) -> str:
