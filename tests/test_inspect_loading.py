@@ -87,6 +87,20 @@ def test_rpath_comes_before_and_runpath_after_ld_library_path(machine: Path, tmp
     assert ElfProcess(Root("/", environ), None).load(str(rpath)).loads
 
 
+def test_a_shadow_is_held_against_what_uses_the_library(tmp_path: Path) -> None:
+    """As an old libnvJitLink does to libcusparse, in the midst of a torch that nobody looks into."""
+    write(tmp_path / "own" / "libnvJitLink.so.12", elf("libnvJitLink.so.12", exports=["jit_12_0", "jit_12_4"]))
+    write(tmp_path / "old" / "libnvJitLink.so.12", elf("libnvJitLink.so.12", exports=["jit_12_0"]))
+    sparse = elf("libcusparse.so.12", ["libnvJitLink.so.12"], [], ["jit_12_4"], runpath="$ORIGIN/own")
+    write(tmp_path / "libcusparse.so.12", sparse)
+    path = write(tmp_path / "libtorch.so", elf("libtorch.so", ["libcusparse.so.12"], runpath="$ORIGIN"))
+    old = {"LD_LIBRARY_PATH": str(tmp_path / "old")}
+    outcome = ElfProcess(Root("/", old), None).load(str(path), symbols=False)
+    assert [each.symbol for each in outcome.undefined] == ["jit_12_4"]
+    same = {"LD_LIBRARY_PATH": str(tmp_path / "own")}
+    assert ElfProcess(Root("/", same), None).load(str(path), symbols=False).loads
+
+
 def test_a_library_for_another_machine_is_passed_over(machine: Path, tmp_path: Path) -> None:
     write(tmp_path / "wrong" / "libb.so", elf("libb.so", machine=183))
     write(tmp_path / "right" / "libb.so", elf("libb.so"))

@@ -85,6 +85,8 @@ class ElfProcess:
         undefined: tuple[Undefined, ...] = ()
         if symbols:
             undefined = tuple(self._undefined(library, bool(found.missing)))
+        for shadow in found.shadowed:
+            undefined += tuple(self._lost_by(shadow))
         outcome = Outcome(path, tuple(found.missing), undefined, tuple(found.versions), tuple(found.shadowed))
         if not outcome.loads:
             self._loaded = before  # What cannot be loaded whole is taken out again.
@@ -199,6 +201,20 @@ class ElfProcess:
         for reference in symbols.undefined:
             if self._must_be_defined(reference, incomplete) and not _is_defined(reference, known):
                 yield Undefined(reference.name, library.binary.path)
+
+    def _lost_by(self, shadow: Shadowed) -> Iterator[Undefined]:
+        """Symbols that the library which is meant defines, and the one that is taken in its place does not."""
+        taken, meant = (self._binary(path) for path in (shadow.taken, shadow.meant))
+        if isinstance(taken, Unreadable) or isinstance(meant, Unreadable):
+            return
+        has, should = taken.symbols, meant.symbols
+        users = [each for each in self._loaded.values() if each is not None and shadow.name in each.dependencies]
+        for user in users if not isinstance(has, Unreadable) and not isinstance(should, Unreadable) else ():
+            wanted = user.binary.symbols
+            for each in () if isinstance(wanted, Unreadable) else wanted.undefined:
+                ours = each.library in ("", shadow.name) and not each.weak
+                if ours and should.defines(each.name, each.version) and not has.defines(each.name, each.version):
+                    yield Undefined(each.name, user.binary.path)
 
     def _must_be_defined(self, reference: Reference, incomplete: bool) -> bool:
         name = reference.name
