@@ -86,7 +86,7 @@ class ElfProcess:
         if symbols:
             undefined = tuple(self._undefined(library, bool(found.missing)))
         for shadow in found.shadowed:
-            undefined += tuple(self._lost_by(shadow))
+            undefined += tuple(each for each in self._lost_by(shadow) if each not in undefined)
         outcome = Outcome(path, tuple(found.missing), undefined, tuple(found.versions), tuple(found.shadowed))
         if not outcome.loads:
             self._loaded = before  # What cannot be loaded whole is taken out again.
@@ -208,8 +208,10 @@ class ElfProcess:
         if isinstance(taken, Unreadable) or isinstance(meant, Unreadable):
             return
         has, should = taken.symbols, meant.symbols
+        if isinstance(has, Unreadable) or isinstance(should, Unreadable):
+            return
         users = [each for each in self._loaded.values() if each is not None and shadow.name in each.dependencies]
-        for user in users if not isinstance(has, Unreadable) and not isinstance(should, Unreadable) else ():
+        for user in users:
             wanted = user.binary.symbols
             for each in () if isinstance(wanted, Unreadable) else wanted.undefined:
                 ours = each.library in ("", shadow.name) and not each.weak
