@@ -374,7 +374,7 @@ def test_nothing_to_load_files_with(site: Path, capsys: pytest.CaptureFixture[st
             file.unlink()
         info.rmdir()
     report = run(capsys, "--path", site, code=0)
-    assert bad(report) == [("warning", "TL302")]
+    assert bad(report) == [("warning", "TL306")]
     assert "libsox.so.3 is there, but torchaudio opens libsox.so" in first(report)["because"]
     assert report["command"].endswith("pip install soundfile")
 
@@ -479,6 +479,20 @@ def test_a_log_chooses_among_findings(site: Path, tmp_path: Path, capsys: pytest
     )
     main(["check", "--path", str(site), "--log", str(log)])
     assert "another environment: it has torch in /elsewhere/lib/python3.9" in capsys.readouterr().err
+
+
+def test_what_the_log_shows_is_no_mere_note(
+    site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("torch", "torchaudio"):
+        remove(site, name)
+    stage_torch(site, "2.13.0+cpu", exports=("torch_library_impl",))
+    stage_audio(site, "2.11.0+cpu", uses=("torch_library_impl",))
+    assert bad(run(capsys, "--path", site, code=0)) == []
+    log = write(tmp_path / "log", "ImportError: TorchCodec is required for load_with_torchcodec.\n")
+    report = run(capsys, "--path", site, "--log", log)
+    assert bad(report) == [("warning", "TL305")]
+    assert "torchcodec==" in report["command"]
 
 
 def test_a_fifo_in_the_place_of_a_library_does_not_hang(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

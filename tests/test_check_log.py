@@ -20,7 +20,7 @@ LINES = [
     ("OSError: [WinError 127] The specified procedure could not be found.", "TL101"),
     ("RuntimeError: Could not load libtorchcodec. Likely causes:", "TL304"),
     ("OSError: /x/libtorchcodec_core4.so: undefined symbol: torch_from_blob", "TL102"),
-    ("RuntimeError: Couldn't find appropriate backend to handle uri x.wav and format None.", "TL303"),
+    ("RuntimeError: Couldn't find appropriate backend to handle uri x.wav and format None.", "TL306"),
     ("OSError: libsox.so: cannot open shared object file", "TL302"),
     ("OSError: sndfile library not found using ctypes.util.find_library", "TL301"),
     ("ImportError: /lib/libc.so.6: version `GLIBC_2.28' not found (required by x)", "TL612"),

@@ -222,7 +222,7 @@ BROKEN = {
     ),
     "no backend": Broken(
         Stage("2.8.0+cu128", "12.8", ["torchaudio==2.8.0"], libraries=("libsox.so.3",)),
-        "TL302",
+        "TL306",
         ["finds nothing to load and save files with"],
         ["install soundfile"],
     ),

@@ -10,6 +10,7 @@ import pytest
 
 from skeleton import elf
 from staged import write
+from torchlock.inspect.binaries.binary import Binary, Needed
 from torchlock.inspect.loading.bundle_process import BundleProcess
 from torchlock.inspect.loading.elf_process import ElfProcess
 from torchlock.inspect.loading.root import Root
@@ -161,6 +162,20 @@ def test_this_very_python_and_its_libraries_load() -> None:
 
     whole = ElfProcess(Root("/", dict(os.environ), os.uname().machine), sys.executable, os.uname().machine)
     assert whole.load(str(_ctypes.__file__)).loads
+
+
+def test_windows_lacks_a_runtime_only_where_it_was_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needed = (Needed("VCRUNTIME140.dll"), Needed("KERNEL32.dll"))
+    library = Binary(str(tmp_path / "a.pyd"), "pe", "amd64", 64, ("amd64",), needed)
+    monkeypatch.setattr("torchlock.inspect.loading.bundle_process.read_binary", lambda *_: library)
+    assert BundleProcess("windows", "amd64").load(library.path).loads
+    here = (str(tmp_path / "System32"),)
+    (missing,) = BundleProcess("windows", "amd64", here).load(library.path).missing
+    assert missing.name == "vcruntime140.dll"
+    write(tmp_path / "System32" / "vcruntime140.dll", b"")
+    assert BundleProcess("windows", "amd64", here).load(library.path).loads
 
 
 def test_windows_finds_what_torch_adds_to_its_search(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.check import broken, gpu, host, libraries, places, requires, versions, wheels
+from torchlock.check import backends, broken, gpu, host, libraries, places, requires, versions, wheels
 from torchlock.check.scene import STACK, VITAL, Scene
 from torchlock.check.verdict import Verdict, ranked, verdict
 
@@ -29,6 +29,7 @@ _RULES: tuple[Callable[[Scene], Iterator[Finding]], ...] = (
     requires.unmet,
     libraries.loading,
     host.machine,
+    backends.backends,
     gpu.unusable,
 )
 

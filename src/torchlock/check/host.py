@@ -11,7 +11,7 @@ from torchlock.check.libraries import is_ffmpeg
 from torchlock.errors import InputError
 from torchlock.finding import Command, Remedy
 from torchlock.inspect import files
-from torchlock.inspect.host import FFMPEG, ffmpeg_majors, libsndfile, libsox, release_of
+from torchlock.inspect.host import FFMPEG, ffmpeg_majors, libsndfile, release_of
 from torchlock.inspect.machine import HEAD, machine_of
 from torchlock.matrix import specifier_set
 
@@ -27,15 +27,12 @@ _BUILD = {
     "libsox": "build SoX 14.4.2 with ./configure --enable-shared",
     "libsndfile": "build libsndfile with cmake -DBUILD_SHARED_LIBS=ON",
 }
-_NO_BACKEND = "RuntimeError: Couldn't find appropriate backend to handle uri"
 
 
 def machine(scene: Scene) -> Iterator[Finding]:
     """All that the machine lacks for what is installed."""
     yield from _soundfile(scene)
     yield from _codec(scene)
-    yield from _backends(scene)
-    yield from _without_codec(scene)
 
 
 def system_of(scene: Scene) -> System | None:
@@ -51,7 +48,7 @@ def system_of(scene: Scene) -> System | None:
         return None
 
 
-def _install(scene: Scene, library: str, needs: str, otherwise: str = "") -> Remedy:
+def install_library(scene: Scene, library: str, needs: str, otherwise: str = "") -> Remedy:
     """Install a library of the machine, by its own package manager if what that has will serve."""
     system = system_of(scene)
     known = system.libraries.get(library) if system else None
@@ -67,14 +64,14 @@ def _install(scene: Scene, library: str, needs: str, otherwise: str = "") -> Rem
     return Remedy(f"Install {library} of {system.title}{note}.", commands=(Command("system", line),))
 
 
-def _stated(scene: Scene, library: str) -> tuple[bool, str | None]:
+def stated(scene: Scene, library: str) -> tuple[bool, str | None]:
     """Whether the command line says what there is of a library, and its version."""
     return library in scene.libraries, scene.libraries.get(library)
 
 
-def _majors(scene: Scene) -> list[int] | None:
+def ffmpeg_of(scene: Scene) -> list[int] | None:
     """The majors of FFmpeg that are there; None where nobody knows."""
-    told, version = _stated(scene, "ffmpeg")
+    told, version = stated(scene, "ffmpeg")
     if told:
         return [int(version.split(".")[0])] if version else []
     return None if scene.root is None else sorted(ffmpeg_majors(scene.root))
@@ -90,12 +87,14 @@ def _soundfile(scene: Scene) -> Iterator[Finding]:
     if names:
         yield from _other_machine(scene, [os.path.join(folder, name) for name in names])
         return
-    told, version = _stated(scene, "libsndfile")
+    told, version = stated(scene, "libsndfile")
     there = bool(version) if told else scene.root is None or libsndfile(scene.root) is not None
     if not there and not scene.environment.conda:
         message = f"{scene.named('soundfile')} carries no libsndfile, and this machine has none"
         says = "OSError: sndfile library not found using ctypes.util.find_library"
-        remedy = _install(scene, "libsndfile", ">=1.0.20", ", or install a soundfile wheel of this platform")
+        remedy = install_library(
+            scene, "libsndfile", ">=1.0.20", ", or install a soundfile wheel of this platform"
+        )
         yield scene.finding("TL301", "warning", message, "soundfile", path=copy.path, says=says, remedy=remedy)
 
 
@@ -127,11 +126,11 @@ def _codec(scene: Scene) -> Iterator[Finding]:
     if pin is None or pin.unversioned:
         return
     cores = sorted(_cores(scene))
-    majors = _majors(scene)
+    majors = ffmpeg_of(scene)
     if not cores or majors is None or scene.target is None or scene.target.platform.system != "linux":
         return
     mine = [attempt for attempt in scene.attempts if attempt.role == "choice"]
-    told, _ = _stated(scene, "ffmpeg")
+    told, _ = stated(scene, "ffmpeg")
     lacking = not set(majors) & set(cores)
     if not told:
         loads = any(attempt.outcome.loads for attempt in mine)
@@ -154,7 +153,7 @@ def _codec(scene: Scene) -> Iterator[Finding]:
         path=os.path.dirname(mine[0].path) if mine else "",
         because=spoken[0] if spoken else None,
         says=f"RuntimeError: Could not load libtorchcodec. [...] libavutil.so.{wanted}: cannot open",
-        remedy=_install(
+        remedy=install_library(
             scene, "ffmpeg", needs, "; conda install -c conda-forge ffmpeg brings it to a conda environment"
         ),
     )
@@ -170,53 +169,3 @@ def _cores(scene: Scene) -> Iterator[int]:
     for name in scene.environment.tree.names(copy.path) if copy else ():
         if found := re.match(r"libtorchcodec_(?:core|decoder)(\d)\.", name):
             yield int(found[1])
-
-
-def _backends(scene: Scene) -> Iterator[Finding]:
-    """torchaudio 2.1 to 2.8 loads by soundfile, FFmpeg or libsox, and brings none of the three."""
-    pin = scene.pins.get("torchaudio")
-    if pin is None or pin.unversioned or not specifier_set(">=2.1,<2.9").contains(pin.version):
-        return
-    if scene.target is None or scene.target.platform.system != "linux" or scene.copy("soundfile") is not None:
-        return
-    majors = _majors(scene)
-    told, sox = _stated(scene, "libsox")
-    if majors is None or (scene.root is None and not told):
-        return
-    has_sox = bool(sox) if told else scene.root is not None and libsox(scene.root)[0] is not None
-    if has_sox or any(4 <= major <= 6 for major in majors):
-        return
-    runtime = libsox(scene.root)[1] if scene.root is not None and not told else None
-    only = [f"FFmpeg {majors[-1]} is not one of 4 to 6"] if majors else []
-    only += [f"{os.path.basename(runtime)} is there, but torchaudio opens libsox.so"] if runtime else []
-    because = "it loads and saves through soundfile, FFmpeg 4 to 6 or libsox, and brings none of them"
-    message = f"{scene.named('torchaudio')} finds nothing to load and save files with"
-    python = scene.environment.interpreter.executable or "python"
-    remedy = Remedy(
-        "Install soundfile.",
-        commands=(
-            Command("pip", f"{python} -m pip install soundfile"),
-            Command("uv", "uv pip install" + (f" --python {python}" if python != "python" else "") + " soundfile"),
-        ),
-    )
-    because += f"; {'; '.join(only)}" if only else ""
-    yield scene.finding(
-        "TL302" if runtime else "TL303",
-        "warning",
-        message,
-        "torchaudio",
-        because=because,
-        says=_NO_BACKEND,
-        remedy=remedy,
-    )
-
-
-def _without_codec(scene: Scene) -> Iterator[Finding]:
-    """torchaudio from 2.9 on imports without torchcodec, but neither loads nor saves."""
-    pin = scene.pins.get("torchaudio")
-    if pin is None or pin.unversioned or not specifier_set(">=2.9").contains(pin.version):
-        return
-    if scene.copy("torchcodec") is None:
-        message = f"{scene.named('torchaudio')} loads and saves files through torchcodec, which is not installed"
-        says = "ImportError: TorchCodec is required for load_with_torchcodec."
-        yield scene.finding("TL305", "note", message, "torchaudio", says=says)

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.scene import VITAL
+from torchlock.finding import Command, Remedy
 from torchlock.inspect.loading.elf_process import is_of_torch
 
 if TYPE_CHECKING:
@@ -57,7 +58,14 @@ def _missing(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[F
     message = f"{os.path.basename(first.wanted_by)} of {name} needs {first.name}, which is not found{more}"
     says = _printed(scene, lost[0].name, lost[0].wanted_by)
     yield scene.finding(
-        "TL610", _severity(name), message, name, path=first.wanted_by, because=_why(scene, first), says=says
+        "TL610",
+        _severity(name),
+        message,
+        name,
+        path=first.wanted_by,
+        because=_why(scene, first),
+        says=says,
+        remedy=_remedy(first),
     )
 
 
@@ -93,6 +101,16 @@ def _why(scene: Scene, missing: Missing) -> str | None:
         )
     if _CUDA.match(missing.name):
         return "the nvidia packages bring it, which builds of torch for CUDA ask for in their metadata"
+    return None
+
+
+def _remedy(missing: Missing) -> Remedy | None:
+    """What brings a library that belongs to no package."""
+    if re.match(r"vcruntime|msvcp|vcomp", missing.name):
+        line = "winget install Microsoft.VCRedist.2015+.x64"
+        return Remedy("Install the Visual C++ runtime of 2015 and later.", commands=(Command("system", line),))
+    if missing.name.startswith("libomp140"):
+        return Remedy("Take torch 2.4.1, which brings it; no library from a site of DLL files.")
     return None
 
 

@@ -45,10 +45,10 @@ _SIGNATURES: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"have a source distribution or wheel for the current platform", ("TL403", "TL204")),
     (r"LibsndfileError", ("TL301",)),
     (r"TorchCodec is required", ("TL305", "TL304")),
-    (r"libsox\.(so|dylib)", ("TL302",)),
+    (r"libsox\.(so|dylib)", ("TL302", "TL306")),
     (
         r"Couldn't find appropriate backend|No audio (I/O )?backend is available|is not one of available backends",
-        ("TL303", "TL302", "TL305", "TL301"),
+        ("TL306", "TL303", "TL302", "TL305", "TL301"),
     ),
     (r"sndfile library not found|cannot load library 'libsndfile|libsndfile", ("TL301", "TL608")),
     (
@@ -66,7 +66,7 @@ _SIGNATURES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     (r"partially initialized module '(torch|torchaudio)'", ("TL606", "TL601")),
     (r"C\+\+ extension is not available", ("TL606", "TL601")),
-    (r"fbgemm\.dll|libomp140|WinError 126", ("TL306", "TL610", "TL201")),
+    (r"fbgemm\.dll|libomp140|WinError 126", ("TL610", "TL201", "TL101")),
     (r"NVIDIA driver on your system is too old", ("TL202",)),
     (r"sm_\d+ (is )?not compatible|no kernel image is available", ("TL208",)),
     (r"Torch not compiled with CUDA enabled", ("TL207", "TL203")),
@@ -129,6 +129,14 @@ def chosen(log: Log, findings: Sequence[Finding]) -> list[Finding]:
 
     severe = ("error", "warning", "note")
     return sorted(findings, key=lambda finding: (severe.index(finding.severity) == 2, rank(finding)))
+
+
+def promote(log: Log, findings: Sequence[Finding]) -> None:
+    """What harms nobody by itself is a warning where the log shows that somebody met it."""
+    likely = log.first.rules[:2] if log.first else ()
+    for finding in findings:
+        if finding.severity == "note" and finding.rule in likely:
+            finding.severity = "warning"
 
 
 def _by_weight(log: Log) -> list[Signature]:

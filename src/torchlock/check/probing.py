@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.probe import Probe, Step
 
 # About files that are loaded and saved, not about the import.
-_SOUND = frozenset({"TL301", "TL302", "TL303", "TL304", "TL305", "TL102", "TL610", "TL611", "TL201"})
+_SOUND = frozenset({"TL301", "TL302", "TL303", "TL304", "TL305", "TL306", "TL102", "TL610", "TL611", "TL201"})
 
 
 def compared(scene: Scene, findings: Sequence[Finding], probe: Probe) -> list[Finding]:

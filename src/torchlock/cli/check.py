@@ -57,13 +57,14 @@ def _by_log(scene: Scene, findings: list[Finding], path: str, voice: Voice) -> l
     Raises:
         InputError: the log cannot be read.
     """
-    from torchlock.check.log import chosen, read_log, remarks
+    from torchlock.check.log import chosen, promote, read_log, remarks
     from torchlock.read.text import read_bytes
 
     log = read_log(read_bytes(path).decode("utf-8", "replace"))
     folders = [entry.path for entry in scene.environment.path if entry.state == "folder"]
     for remark in remarks(log, findings, folders):
         voice.say("note", remark)
+    promote(log, findings)
     return chosen(log, findings)
 
 

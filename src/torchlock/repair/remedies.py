@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # A damaged or partial package is installed again; what does not fit gets a fitting one.
 _AGAIN = frozenset({"TL601", "TL602", "TL604", "TL605", "TL607", "TL608"})
 _FIT = frozenset({"TL101", "TL102", "TL103", "TL104", "TL105", "TL106", "TL107", "TL108", "TL201", "TL202"})
-_FIT |= {"TL203", "TL611", "TL612", "TL615", "TL401", "TL402", "TL403"}
+_FIT |= {"TL203", "TL611", "TL612", "TL615", "TL305", "TL401", "TL402", "TL403"}
 
 
 def add_remedies(scene: Scene, findings: Sequence[Finding]) -> None:
@@ -29,7 +29,9 @@ def add_remedies(scene: Scene, findings: Sequence[Finding]) -> None:
     """
     bad = [finding for finding in findings if finding.severity != "note" and finding.remedy is None]
     again = {name for finding in bad if finding.rule in _AGAIN for name, _ in finding.packages if name in STACK}
-    wanted = {name for finding in bad if finding.rule in ("TL108", "TL615") for name, _ in finding.packages}
+    wanted = {
+        name for finding in bad if finding.rule in ("TL108", "TL305", "TL615") for name, _ in finding.packages
+    }
     if any(finding.rule == "TL615" for finding in bad):
         wanted.add("torch")
     plan: Plan | None = None

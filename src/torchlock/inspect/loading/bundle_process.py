@@ -26,7 +26,9 @@ _FORMATS = {"macos": "macho", "windows": "pe"}
 class BundleProcess:
     """Libraries stay loaded, and the folders of loaded ones are searched: torch adds its own to the search."""
 
-    def __init__(self, system: str, machine: str) -> None:
+    def __init__(self, system: str, machine: str, runtime: tuple[str, ...] = ()) -> None:
+        """``runtime`` are the folders of Windows and of Python itself; empty where they are not known."""
+        self._runtime = runtime
         self._system = system
         self._machine = machine
         self._loaded: dict[str, Binary] = {}
@@ -75,7 +77,7 @@ class BundleProcess:
                 if isinstance(found, Binary):
                     self._loaded[key] = found
                     queue.append(found)
-                elif path is None and not needed.weak and is_of_torch(key):
+                elif path is None and not needed.weak and (is_of_torch(key) or self._lacks(key)):
                     yield Missing(key, binary.path)
 
     def _found(self, name: str, binary: Binary) -> str | None:
@@ -88,6 +90,12 @@ class BundleProcess:
         if name.startswith("@loader_path/"):
             return self._in([here], name.removeprefix("@loader_path/"))
         return None
+
+    def _lacks(self, name: str) -> bool:
+        """Whether Windows itself was looked into, and has not this library of a compiler's runtime."""
+        if not self._runtime or not name.startswith(("vcruntime", "msvcp", "vcomp", "libomp")):
+            return False
+        return self._in(list(self._runtime), name, any_case=True) is None
 
     def _in(self, folders: list[str], name: str, *, any_case: bool = False) -> str | None:
         for folder in folders:

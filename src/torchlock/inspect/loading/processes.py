@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torchlock.inspect.loading.imports import Process
     from torchlock.inspect.loading.root import Root
 
@@ -17,4 +20,13 @@ def process_of(system: str, machine: str, root: Root | None, executable: str) ->
         return ElfProcess(root, executable or None, machine)
     from torchlock.inspect.loading.bundle_process import BundleProcess
 
-    return BundleProcess(system, machine)
+    return BundleProcess(system, machine, tuple(_runtime(executable)) if system == "windows" else ())
+
+
+def _runtime(executable: str) -> Iterator[str]:
+    """The folders of this very Windows that a Python's DLLs may come from."""
+    windows = os.environ.get("SYSTEMROOT", "")
+    if executable and windows:
+        yield os.path.dirname(executable)
+        yield os.path.dirname(os.path.realpath(executable))
+        yield os.path.join(windows, "System32")
