@@ -159,7 +159,7 @@ def _machine(
 
 def _root(arguments: argparse.Namespace, environment: Environment) -> Root | None:
     """The machine whose libraries count; None for one that is not here."""
-    from torchlock.inspect.choice import root_of
+    from torchlock.inspect.choice import is_used_here, root_of
     from torchlock.inspect.loading.root import Root
 
     platform = environment.interpreter.target_platform
@@ -168,6 +168,8 @@ def _root(arguments: argparse.Namespace, environment: Environment) -> Root | Non
     if arguments.path is None:
         return Root("/", os.environ, platform.machine) if sys.platform == "linux" else None
     folder = arguments.root or root_of(arguments.path)
+    if folder is None and is_used_here(environment.interpreter.prefix):
+        return Root("/", os.environ, platform.machine)
     return Root(folder, None, platform.machine) if folder else None
 
 

@@ -62,6 +62,12 @@ def _has_torch(python: str) -> bool:
     return any(files.is_folder(os.path.join(site, name)) for site in sites for name in ("torch", "torchaudio"))
 
 
+def is_used_here(prefix: str) -> bool:
+    """Whether an environment's own interpreter can run on this machine, so that it is one of its environments."""
+    python = os.path.join(prefix, "bin", "python")
+    return bool(prefix) and sys.platform == "linux" and files.is_file(python) and os.access(python, os.X_OK)
+
+
 def root_of(folder: str) -> str | None:
     """The root of the image that a folder lies in; None where it is in none but this machine itself."""
     path = os.path.realpath(folder)
