@@ -2,6 +2,7 @@
 
     python scripts/bench.py            the table
     python scripts/bench.py --write    the table, kept in docs/benchmarks.md too
+    python scripts/bench.py --environment .venv    with a check of this environment, beside uv pip check
 
 Every pair is run in turn (ours, theirs, ours, …), so that a busy machine slows both. The peer's caches are
 warm: one run that nobody counts comes first. Needs ``torchlock`` and ``uv`` on PATH and, for uv, an index.
@@ -102,6 +103,18 @@ def cases(folder: Path) -> list[Case]:
     ]
 
 
+def check_of(environment: Path) -> Case:
+    """The check of an environment; its files and size are in the title."""
+    sizes = [path.lstat().st_size for path in environment.rglob("*") if path.is_file() and not path.is_symlink()]
+    python = str(environment.resolve() / "bin" / "python")
+    return Case(
+        f"check of an environment, {len(sizes):,} files, {sum(sizes) / 1e9:.1f} GB",
+        ["torchlock", "check", "--python", python],
+        ["uv", "pip", "check", "--python", python],
+        "at most 500 ms, 150 MiB",
+    )
+
+
 def compare(case: Case, runs: int, folder: str) -> str:
     """One row of the table."""
     ours, theirs = [], []
@@ -124,6 +137,7 @@ def compare(case: Case, runs: int, folder: str) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--environment", help="a virtual environment with torch, to check")
     parser.add_argument("--write", action="store_true", help="keep the table in docs/benchmarks.md")
     arguments = parser.parse_args()
     uv = subprocess.run(["uv", "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
@@ -138,7 +152,8 @@ def main() -> int:
         "|---|---|---|---|---|---|",
     ]
     with tempfile.TemporaryDirectory() as folder:
-        for case in cases(Path(folder)):
+        checked = [check_of(Path(arguments.environment))] if arguments.environment else []
+        for case in [*cases(Path(folder)), *checked]:
             print(f"{case.title} …", file=sys.stderr)
             lines.append(compare(case, arguments.runs, folder))
     text = "\n".join(lines) + "\n"
