@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -501,3 +502,42 @@ def test_a_fifo_in_the_place_of_a_library_does_not_hang(site: Path, capsys: pyte
     os.mkfifo(path)
     report = run(capsys, "--path", site, code=1)
     assert first(report)["rule"] == "TL607"
+
+
+def test_a_hostile_tree_is_looked_at_in_a_moment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = tmp_path / "lib" / "python3.11" / "site-packages"
+    site.mkdir(parents=True)
+    needed = [
+        "../../../../../etc/passwd",
+        "/etc/passwd",
+        "x" * 5000,
+        "\x1b[31mlib\n.so",
+        *(f"l{i}.so" for i in range(2000)),
+    ]
+    files = torch_files()
+    files["torch/_C.so"] = elf("", needed, [], [f"_ZN5torch{number}E" for number in range(20_000)])
+    files["torch/__init__.py"] = "from . import *\n" + "import torch.a\n" * 1000
+    rows = "../../../../../../etc/passwd,sha256=x,10\n/etc/shadow,,\ntorch/x\x1b[2J.py,,\n"
+    install(site, "torch", "2.8.0+cpu", files, rows=rows)
+    (site / "torch" / "loop").symlink_to(".")
+    (site / "torchaudio").symlink_to("torchaudio")
+    write(site / "x.pth", f"import os; open({str(tmp_path / 'executed')!r}, 'w')\n../../../../..\n")
+    for name in ("fifo.pth", "torchaudio.py"):
+        os.mkfifo(site / name)
+    write(
+        site / "big-1.0.dist-info" / "METADATA",
+        "Name: big\nVersion: 1.0\n" + "Requires-Dist: torch (>=1)\n" * 500_000,
+    )
+    write(site / "torchvision" / "__init__.py", "x = " + "[" * 5000)
+    write(site / "torchvision" / "version.py", "(" * 100_000)
+    write(site / "torchvision" / "_C.so", b"\x7fELF\x02\x01\x01" + b"\xff" * 5000)
+    os.makedirs(os.fsencode(site) + b"/\xff\xfe-1.dist-info")
+    before = sorted(os.listdir(tmp_path))
+    started = time.monotonic()
+    for form in ("text", "json", "sarif", "github"):
+        assert main(["check", "-v", "--deep", "--path", str(site), "--format", form]) in (0, 1)
+        captured = capsys.readouterr()
+        assert "\x1b" not in captured.out + captured.err
+    assert main(["check", "--path", str(site), "--export"]) == 0
+    assert time.monotonic() - started < 30
+    assert sorted(os.listdir(tmp_path)) == before

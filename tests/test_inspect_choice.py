@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from staged import write
 
+from staged import write
 from torchlock.inspect.choice import active, is_used_here, root_of
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="folders of POSIX")
@@ -38,7 +38,9 @@ def test_the_base_of_conda_does_not_hide_the_project(tmp_path: Path, monkeypatch
     assert active(environ) == str(project)
 
 
-def test_without_torch_anywhere_it_is_the_one_that_runs_this(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_torch_anywhere_it_is_the_one_that_runs_this(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", "")
     assert active({"VIRTUAL_ENV": str(tmp_path / "gone")}) == sys.executable

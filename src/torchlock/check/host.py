@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from typing import TYPE_CHECKING
 
 from torchlock import systems
@@ -12,6 +13,7 @@ from torchlock.errors import InputError
 from torchlock.finding import Command, Remedy
 from torchlock.inspect import files
 from torchlock.inspect.host import FFMPEG, ffmpeg_majors, libsndfile, release_of
+from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.machine import HEAD, machine_of
 from torchlock.matrix import specifier_set
 
@@ -129,12 +131,14 @@ def _codec(scene: Scene) -> Iterator[Finding]:
     majors = ffmpeg_of(scene)
     if not cores or majors is None or scene.target is None or scene.target.platform.system != "linux":
         return
-    mine = [attempt for attempt in scene.attempts if attempt.role == "choice"]
+    by_major = choices(scene.attempts)
+    mine = [attempt for group in by_major.values() for attempt in group]
     told, _ = stated(scene, "ffmpeg")
     lacking = not set(majors) & set(cores)
     if not told:
-        loads = any(attempt.outcome.loads for attempt in mine)
-        lost = [each.name for attempt in mine for each in attempt.outcome.missing]
+        loads = any(all(attempt.outcome.loads for attempt in group) for group in by_major.values())
+        own = {os.path.basename(attempt.path) for attempt in mine}
+        lost = [each.name for attempt in mine for each in attempt.outcome.missing if each.name not in own]
         lacking = not loads and bool(mine) and all(is_ffmpeg(name) for name in lost) and not _undefined(scene)
     if not lacking:
         return
@@ -142,6 +146,9 @@ def _codec(scene: Scene) -> Iterator[Finding]:
     range_ = f"{cores[0]} to {cores[-1]}" if len(cores) > 1 else str(cores[0])
     there = f"this machine has FFmpeg {', '.join(map(str, majors))}" if majors else "this machine has none"
     program = " as shared libraries" if not majors else ""
+    because = spoken[0] if spoken else scene.matrix.because("TL304")
+    if not majors and scene.live and shutil.which("ffmpeg"):
+        because += "; the ffmpeg program on the PATH brings no shared libraries"
     message = f"{scene.named('torchcodec')} needs FFmpeg {range_}{program}, and {there}"
     needs = f">={cores[0]},<{cores[-1] + 1}"
     wanted = FFMPEG.get(cores[-1], 59)
@@ -151,7 +158,7 @@ def _codec(scene: Scene) -> Iterator[Finding]:
         message,
         "torchcodec",
         path=os.path.dirname(mine[0].path) if mine else "",
-        because=spoken[0] if spoken else None,
+        because=because,
         says=f"RuntimeError: Could not load libtorchcodec. [...] libavutil.so.{wanted}: cannot open",
         remedy=install_library(
             scene, "ffmpeg", needs, "; conda install -c conda-forge ffmpeg brings it to a conda environment"

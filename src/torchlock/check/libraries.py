@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.scene import VITAL
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.loading.elf_process import is_of_torch
+from torchlock.inspect.loading.imports import choices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -101,6 +102,8 @@ def _why(scene: Scene, missing: Missing) -> str | None:
         )
     if _CUDA.match(missing.name):
         return "the nvidia packages bring it, which builds of torch for CUDA ask for in their metadata"
+    if missing.name.startswith("libpython"):
+        return "it links Python as a shared library, and this Python was built without one"
     return None
 
 
@@ -109,6 +112,8 @@ def _remedy(missing: Missing) -> Remedy | None:
     if re.match(r"vcruntime|msvcp|vcomp", missing.name):
         line = "winget install Microsoft.VCRedist.2015+.x64"
         return Remedy("Install the Visual C++ runtime of 2015 and later.", commands=(Command("system", line),))
+    if missing.name.startswith("libpython"):
+        return Remedy("Take a later torchcodec, or a Python that was built with --enable-shared.")
     if missing.name.startswith("libomp140"):
         return Remedy("Take torch 2.4.1, which brings it; no library from a site of DLL files.")
     return None
@@ -167,8 +172,9 @@ def _versions(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[
 
 def _codecs(scene: Scene) -> Iterator[Finding]:
     """torchcodec: what keeps the library of every FFmpeg from being loaded, apart from FFmpeg itself."""
-    mine = [attempt for attempt in scene.attempts if attempt.role == "choice"]
-    if not mine or any(attempt.outcome.loads for attempt in mine):
+    by_major = choices(scene.attempts)
+    mine = [attempt for group in by_major.values() for attempt in group]
+    if not mine or any(all(attempt.outcome.loads for attempt in group) for group in by_major.values()):
         return
     undefined = [each for attempt in mine for each in attempt.outcome.undefined]
     missing = [each for attempt in mine for each in attempt.outcome.missing if not is_ffmpeg(each.name)]

@@ -114,7 +114,8 @@ class ElfProcess:
         if path is None and found.elsewhere is not None:
             path = found.elsewhere(name)
         if path is None:
-            if self._root is not None or is_of_torch(name):
+            is_unknown = name.startswith("libpython") and not self._has_python
+            if (self._root is not None and not is_unknown) or is_of_torch(name):
                 found.missing.append(Missing(name, library.binary.path))
             return None
         binary = self._binary(path)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from torchlock.inspect.library import is_library
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from torchlock.inspect.environment import Environment
     from torchlock.inspect.loading.outcome import Outcome
@@ -60,7 +60,10 @@ _OPENED: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("", "_torchtext" + _EXTENSION, "import"),
         ("lib", "_torchtext" + _EXTENSION, "import"),
     ),
-    "torchcodec": (("", r"libtorchcodec_(core|decoder)\d+\.(so|dylib|dll)", "choice"),),
+    "torchcodec": tuple(
+        ("", rf"libtorchcodec_{part}\d+\.(so|dylib|dll|pyd)", "choice")
+        for part in ("(core|decoder)", "custom_ops", "pybind_ops")
+    ),
 }
 
 
@@ -84,6 +87,16 @@ def attempts(environment: Environment, copies: Mapping[str, Copies], process: Pr
             # Those for an FFmpeg that is not there fail, each in its turn, and nobody minds.
             found.append(Attempt(name, path, role, process.load(path)))
     return found
+
+
+def choices(found: Iterable[Attempt]) -> dict[int, list[Attempt]]:
+    """The libraries for each major of FFmpeg; all for one of them must load, and which one does not matter."""
+    by_major: dict[int, list[Attempt]] = {}
+    for attempt in found:
+        if attempt.role == "choice":
+            digits = re.sub(r"\D", "", os.path.basename(attempt.path))
+            by_major.setdefault(int(digits), []).append(attempt)
+    return by_major
 
 
 def _torch(environment: Environment, copies: Mapping[str, Copies]) -> Iterator[tuple[str, str]]:
