@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def absent(scene: Scene) -> Iterator[Finding]:
     """What cannot be imported since nobody installed it."""
     if scene.copy("torchaudio") is None and not _is_recorded(scene, "torchaudio"):
-        severity = "note" if scene.copy("torch") else "error"
+        severity = "note" if scene.copy("torch") or _is_recorded(scene, "torch") else "error"
         message = "torchaudio is not installed in this environment"
         if severity == "error":
             message = "neither torch nor torchaudio is installed in this environment"

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from torchlock.inspect.distributions import Distribution
     from torchlock.words import Dependency
 
-# ``import torch`` fails without it, in every release that declares it.
-_IMPORTED = frozenset({"typing-extensions"})
+# Without these an import fails, in every release that declares them; what else is declared is used later.
+_IMPORTED = {"torch": frozenset({"typing-extensions"}), "soundfile": frozenset({"cffi", "numpy"})}
 # Declared by torch, and looked at by itself: the loader knows whether their libraries are found.
 _LOADED = ("nvidia-", "triton", "cuda-")
 
@@ -48,8 +48,10 @@ def _judged(scene: Scene, distribution: Distribution, dependency: Dependency) ->
     if version is None:
         if (dependency.name in FAMILY and distribution.name in FAMILY) or _is_importable(scene, dependency.name):
             return
-        is_imported = dependency.name in _IMPORTED and distribution.name == "torch"
-        severity = "error" if is_imported and not _is_partial(scene, distribution) else "note"
+        is_imported = dependency.name in _IMPORTED.get(distribution.name, ())
+        severity = "error" if distribution.name == "torch" else "warning"
+        if not is_imported or _is_partial(scene, distribution):
+            severity = "note"
         if distribution.name not in STACK:
             severity = "warning"
         says = f"ModuleNotFoundError: No module named '{dependency.name.replace('-', '_')}'"
