@@ -224,7 +224,7 @@ BROKEN: list[tuple[Callable[[Path, Wheels], None], str, str]] = [
     (without("torch/_C.*.so"), "torch", "TL601"),
     (without("torch/bin/torch_shm_manager"), "torch", "TL601"),
     (without("torch/version.py"), "torch", "TL601"),
-    (without("torch"), "torch", "TL604"),
+    (without("torch"), "torch", "TL601"),
     (without("typing_extensions*"), "torch", "TL609"),
     (emptied("torch/_C.*.so"), "torch", "TL607"),
     (emptied("torch/lib/libc10.so"), "torch", "TL607"),
