@@ -161,7 +161,43 @@ def test_conda_needs_no_records_of_pip(site: Path, capsys: pytest.CaptureFixture
     assert bad(run(capsys, "--path", site.parents[2], code=0)) == []
 
 
+def second_copy(site: Path, tmp_path: Path, version: str) -> Path:
+    """A torchaudio in a second site folder behind the first, which a .pth file names."""
+    other = tmp_path / "other"
+    other.mkdir()
+    stage_audio(other, version)
+    write(site / "other.pth", f"{other}\n")
+    return other
+
+
+@pytest.mark.parametrize("version", ["2.8.0+cpu", "2.7.1+cpu", "2.5.1"])
+def test_a_second_copy_behind_a_good_one_is_fine(
+    version: str, site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    second_copy(site, tmp_path, version)
+    assert bad(run(capsys, "--path", site, code=0)) == []
+
+
 # What must be found, and its cause first.
+
+
+def test_a_wrong_copy_before_a_good_one(site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    second_copy(site, tmp_path, "2.8.0+cpu")
+    remove(site, "torchaudio")
+    stage_audio(site, "2.5.1+cpu")
+    report = run(capsys, "--path", site, code=1)
+    assert (first(report)["rule"], rules_below(first(report))[0]) == ("TL606", "TL101")
+    assert "torchaudio is there twice: 2.5.1+cpu" in report["summary"]
+    assert report["command"].endswith("uninstall -y torchaudio")
+
+
+def test_a_wrong_copy_before_another_wrong_one(
+    site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    second_copy(site, tmp_path, "2.6.0+cpu")
+    remove(site, "torchaudio")
+    stage_audio(site, "2.5.1+cpu")
+    assert first(run(capsys, "--path", site, code=1))["rule"] == "TL101"
 
 
 def test_versions_that_do_not_fit(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

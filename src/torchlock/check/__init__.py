@@ -36,7 +36,7 @@ _RULES: tuple[Callable[[Scene], Iterator[Finding]], ...] = (
 
 def examine(scene: Scene, ignore: Collection[str] = ()) -> list[Finding]:
     """Everything that is found in an environment, in the order of the rules; those to be ignored left out."""
-    found = [finding for rule in _RULES for finding in rule(scene)]
+    found = places.blamed(scene, [finding for rule in _RULES for finding in rule(scene)])
     return [finding for finding in found if finding.rule not in ignore]
 
 

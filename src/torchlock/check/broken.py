@@ -38,7 +38,15 @@ def records(scene: Scene) -> Iterator[Finding]:
             message = f"{distribution.name} {distribution.version} is recorded as installed, but has no files"
             severity = "error" if _is_vital(distribution.name) else "warning"
             says = f"ModuleNotFoundError: No module named '{_module(distribution.name)}'"
-            yield scene.finding("TL604", severity, message, distribution.name, path=distribution.path, says=says)
+            yield scene.finding(
+                "TL604",
+                severity,
+                message,
+                distribution.name,
+                path=distribution.path,
+                because="an install that was interrupted, or a folder that was deleted, leaves its record behind",
+                says=says,
+            )
         elif checked.problem and distribution.name in STACK:
             yield _unreadable(scene, checked)
 

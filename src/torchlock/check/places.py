@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from torchlock.check.scene import STACK, version_of
+from torchlock.judge import Bare, violations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,8 +78,40 @@ def _hiding(scene: Scene, copies: Copies, wins: Copy) -> Iterator[Finding]:
         f"{hidden} in {_folder(others[0])} is not"
     )
     because = f"{_folder(wins)} comes first: {wins.because}"
-    severity = "note" if version == hidden else "warning"
-    yield scene.finding("TL606", severity, message, copies.name, path=wins.path, because=because)
+    yield scene.finding("TL606", "note", message, copies.name, path=wins.path, because=because)
+
+
+def blamed(scene: Scene, findings: list[Finding]) -> list[Finding]:
+    """Second copies are harmless, but for one that stands before a copy with which an error would not be."""
+    for finding in findings:
+        if finding.rule == "TL606" and finding.severity == "note":
+            name = finding.packages[0][0]
+            errors = [each for each in findings if each.severity == "error" and _is_about(each, name)]
+            if errors and (_fits_hidden(scene, name) or all(each.rule in _DAMAGE for each in errors)):
+                finding.severity = "error"
+    return findings
+
+
+_DAMAGE = frozenset({"TL601", "TL602", "TL604", "TL605", "TL607", "TL608"})
+
+
+def _is_about(finding: Finding, name: str) -> bool:
+    return finding.rule != "TL606" and name in {each for each, _ in finding.packages}
+
+
+def _fits_hidden(scene: Scene, name: str) -> bool:
+    """Whether the rules have nothing against the first copy that is hidden, in the place of the one that wins."""
+    hidden = next((copy for copy in scene.copies[name].hidden if copy.build is not None), None)
+    version = version_of(hidden.build.version) if hidden and hidden.build else None
+    if hidden is None or hidden.build is None or version is None or scene.target is None:
+        return False
+    pin = Bare(name, version, build=hidden.build.label or None)
+    pins = {**scene.pins, name: pin}
+    found = violations(pins, scene.target, scene.matrix, complete=False)
+    about = [
+        each for each in found if each.pinned.name == name or (each.dependency and each.dependency.name == name)
+    ]
+    return not [each for each in about if each.statement is not None and each.statement.effect == "import"]
 
 
 def _same_place(one: Copy, other: Copy) -> bool:

@@ -76,7 +76,7 @@ class Verdict:
 
 def ranked(findings: Iterable[Finding]) -> list[Finding]:
     """Root causes from bad to harmless, each with its consequences in it."""
-    ordered = sorted(_escalated(list(findings)), key=_rank)
+    ordered = sorted(findings, key=_rank)
     roots: list[Finding] = []
     hung: dict[int, list[Finding]] = {}
     for finding in ordered:
@@ -95,20 +95,6 @@ def _rank(finding: Finding) -> tuple[int, int, int]:
     vital = 0 if any(name in VITAL for name, _ in finding.packages[:1]) or not finding.packages else 1
     order = _ORDER.index(finding.rule) if finding.rule in _ORDER else len(_ORDER)
     return SEVERITIES.index(finding.severity), vital, order
-
-
-def _escalated(findings: list[Finding]) -> list[Finding]:
-    """A second copy is the error where the one that is imported does not fit, or is damaged."""
-    wrong = {
-        name
-        for finding in findings
-        if finding.severity == "error" and finding.rule != "TL606"
-        for name, _ in finding.packages
-    }
-    for finding in findings:
-        if finding.rule == "TL606" and finding.severity == "warning" and finding.packages[0][0] in wrong:
-            finding.severity = "error"
-    return findings
 
 
 def _explains(cause: Finding, effect: Finding) -> bool:

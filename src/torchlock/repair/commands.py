@@ -39,7 +39,15 @@ def install(scene: Scene, plan: Plan, *, again: bool = False, fresh: bool = Fals
     commands = [_uv(scene, [*uv, *requirements])]
     if not plan.label or page_address(scene, plan.label):
         commands.insert(0, _pip(scene, [*pip, *requirements]))
+    if any(_is_named_by_variable(scene, name) for name in plan.versions):
+        commands = [command._replace(line=f"unset PYTHONPATH && {command.line}") for command in commands]
     return _preferred(scene, commands)
+
+
+def _is_named_by_variable(scene: Scene, name: str) -> bool:
+    """Whether the copy that is imported lies where PYTHONPATH leads, so that no install would replace it."""
+    copy = scene.copy(name)
+    return copy is not None and copy.entry is not None and copy.entry.kind == "pythonpath"
 
 
 def _is_there(scene: Scene, name: str, version: str) -> bool:
@@ -56,9 +64,11 @@ def uninstall(scene: Scene, names: Sequence[str]) -> tuple[Command, ...]:
 
 
 def _preferred(scene: Scene, commands: list[Command]) -> tuple[Command, ...]:
-    """The tool first that installed the stack."""
+    """The tool first that installed the stack; where there is no pip in the environment that is uv."""
     record = scene.record("torchaudio") or scene.record("torch")
-    tool = "uv" if record is not None and record.installer == "uv" else "pip"
+    by_uv = record is not None and record.installer == "uv"
+    without_pip = scene.live and scene.installed.get("pip") is None
+    tool = "uv" if by_uv or without_pip else "pip"
     return tuple(sorted(commands, key=lambda command: command.tool != tool))
 
 
