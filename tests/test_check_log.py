@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
 
-from torchlock.check.log import read_log
+from torchlock.check.log import candidates, chosen, read_log, remarks
+from torchlock.check.signatures import SIGNATURES
+from torchlock.finding import Finding
 from torchlock.matrix import Matrix
 
 REPORTS = Path(__file__).parents[2] / "shared" / "failures" / "reports.json"
@@ -27,9 +30,20 @@ LINES = [
     ("RuntimeError: operator torchvision::nms does not exist", "TL103"),
     ("RuntimeError: Numpy is not available", "TL105"),
     ("AttributeError: module 'torchaudio' has no attribute 'list_audio_backends'", "TL701"),
-    ("WARNING: Ignoring invalid distribution ~orch (/x/site-packages)", "TL607"),
+    ("WARNING: Ignoring invalid distribution ~orch (/x/site-packages)", "TL603"),
     ("ImportError: TorchCodec is required for load_with_torchcodec.", "TL305"),
     ("ModuleNotFoundError: No module named 'torchaudio'", "TL615"),
+    ("Could not load library libcudnn_ops_infer.so.8. Error: libcudnn_ops_infer.so.8: cannot open", "TL207"),
+    ("OSError: /x/libcusparse.so.12: undefined symbol: __nvJitLinkAddData_12_1", "TL613"),
+    ("OSError: /x/torchvision/_C.so: undefined symbol: _ZN3c106detail23torchInternalAssertFailE", "TL103"),
+    ("ImportError: /x/flash_attn_2_cuda.so: undefined symbol: _ZN3c105ErrorC2ENS_14SourceLocationE", "TL611"),
+    ("OSError: /x/libsndfile.dylib' (mach-o file, but is an incompatible architecture (have 'x86_64'", "TL608"),
+    ("AssertionError: Torch not compiled with CUDA enabled", "TL203"),
+    ("AttributeError: `np.NaN` was removed in the NumPy 2.0 release.", "TL703"),
+    ("ModuleNotFoundError: No module named 'torchvision.transforms.functional_tensor'", "TL705"),
+    ("torchaudio 2.8.0 requires torch==2.8.0, but you have torch 2.9.1 which is incompatible.", "TL609"),
+    ("sm_120 is not compatible with the current PyTorch installation.", "TL208"),
+    ('OSError: [WinError 126] The specified module could not be found. Error loading "fbgemm.dll"', "TL610"),
     ("The NVIDIA driver on your system is too old (found version 11040).", "TL202"),
 ]
 
@@ -37,6 +51,22 @@ LINES = [
 def test_a_log_without_a_failure_shows_none() -> None:
     for text in ("", "Successfully installed torch-2.8.0 torchaudio-2.8.0\n", "epoch 1: loss 0.3\n" * 1000):
         assert read_log(text).first is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Downloading nvidia_nvjitlink_cu12-12.8.93-py3-none-manylinux2010_x86_64.whl (39 MB)",
+        "Collecting nvidia-cudnn-cu12==9.10.2.21",
+        "Setting up libsndfile1:amd64 (1.2.0-1) ...",
+        "RUN apt-get install -y libsox-dev libavutil-dev libsndfile1",
+        "  copying libcudart.so.12 -> build/lib/libcudart.so.12",
+        "torch.cuda.get_arch_list() -> ['sm_80', 'sm_120']",
+        'File "/venv/lib/python3.11/site-packages/torchaudio/__init__.py", line 2, in <module>',
+    ],
+)
+def test_what_installers_print_is_no_failure(line: str) -> None:
+    assert read_log(line).first is None
 
 
 @pytest.mark.parametrize(("line", "rule"), LINES)
@@ -64,6 +94,117 @@ def test_a_second_failure_is_not_the_first() -> None:
     assert first.rules[0] == "TL201"
 
 
+BLOCK = """\
+RuntimeError: Could not load libtorchcodec. Likely causes:
+          1. FFmpeg is not properly installed in your environment. We support versions 4, 5, 6, 7 and 8.
+          2. The PyTorch version (2.8.0+cu128) is not compatible with this version of TorchCodec.
+FFmpeg version 8:
+OSError: libavutil.so.60: cannot open shared object file: No such file or directory
+FFmpeg version 7:
+OSError: {seven}
+FFmpeg version 4:
+OSError: libavutil.so.56: cannot open shared object file: No such file or directory
+"""
+
+
+def test_of_many_attempts_that_counts_which_was_not_bound_to_fail() -> None:
+    symbol = "/x/torchcodec/libtorchcodec_core7.so: undefined symbol: torch_from_blob"
+    cases = {
+        symbol: "TL102",
+        "libnppicc.so.12: cannot open shared object file": "TL610",
+        "libavutil.so.59: cannot open shared object file: No such file or directory": "TL304",
+    }
+    for seven, rule in cases.items():
+        first = read_log(BLOCK.format(seven=seven)).first
+        assert first is not None
+        assert first.rules[0] == rule, seven
+
+
+def test_the_names_in_a_line() -> None:
+    line = "12:30:01.5 OSError: /x/torchaudio/lib/libtorchaudio.so: undefined symbol: _ZN3c106detail19maybe"
+    (found,) = read_log(line).signatures
+    assert (found.library, found.symbol) == ("libtorchaudio.so", "_ZN3c106detail19maybe")
+    assert found.text.startswith("OSError: ")
+    line = "Detected that PyTorch and TorchAudio were compiled with different CUDA versions. "
+    (found,) = read_log(
+        line + "PyTorch has CUDA version 12.8 whereas TorchAudio has CUDA version 12.6."
+    ).signatures
+    assert found.versions == ("12.8", "12.6")
+    (found,) = read_log("ModuleNotFoundError: No module named 'torchcodec.decoders'").signatures
+    assert found.module == "torchcodec.decoders"
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "2026-11-23T10:00:00.1234567Z ",
+        "build\tRun tests\t2026-11-23T10:00:00.1234567Z ",
+        "web-1  | ",
+        "#12 34.56 ",
+        "[12:00:01] ",
+        "\x1b[0K\x1b[31;1m",
+        "\x1b]0;title\x07",
+    ],
+)
+def test_what_a_ci_puts_before_a_line_is_not_part_of_it(prefix: str) -> None:
+    (found,) = read_log(prefix + "OSError: libsox.so: cannot open shared object file").signatures
+    assert found.text == "OSError: libsox.so: cannot open shared object file"
+
+
+def test_typographic_quotes_and_a_log_of_two_byte_characters() -> None:
+    assert candidates(read_log("No module named ‘torchaudio’"))[0] == "TL615"
+    windows = "ModuleNotFoundError: No module named 'torchaudio'\r\n".encode("utf-16").decode("utf-8", "replace")
+    assert candidates(read_log(windows))[0] == "TL615"
+
+
+def frames(torch: str, torchaudio: str) -> str:
+    return f'  File "{torch}/torch/_ops.py", line 1\n  File "{torchaudio}/torchaudio/__init__.py", line 2\n'
+
+
+def test_one_environment_is_not_taken_for_two() -> None:
+    site = "/v/lib/python3.9/site-packages"
+    assert not read_log(frames(site, site)).split
+    assert not read_log(frames(site, site.replace("lib/", "lib64/"))).split
+    assert not read_log(frames("C:\\Env\\Lib\\site-packages", "c:/env/lib/site-packages")).split
+
+
+def test_two_environments_in_one_traceback_come_first() -> None:
+    log = read_log(
+        frames("/home/u/.local/lib/python3.9/site-packages", "/opt/c/lib/python3.9/site-packages")
+        + "OSError: [WinError 127] The specified procedure could not be found\n"
+    )
+    assert log.split
+    assert candidates(log)[:2] == ("TL606", "TL101")
+    assert log.pythons == ("3.9",)
+
+
+def test_the_finding_that_the_log_shows_comes_first() -> None:
+    findings = [Finding("TL303", "warning", "a"), Finding("TL101", "error", "b"), Finding("TL302", "note", "c")]
+    log = read_log("OSError: /x/torchaudio/lib/libtorchaudio.so: undefined symbol: torch_library_impl")
+    assert [each.rule for each in chosen(log, findings)] == ["TL101", "TL303", "TL302"]
+    assert [each.rule for each in chosen(read_log(""), findings)] == ["TL303", "TL101", "TL302"]
+
+
+def test_a_log_of_this_environment_has_no_remark() -> None:
+    site = "/v/lib/python3.9/site-packages"
+    log = read_log(frames(site, site) + "OSError: libsox.so: cannot open shared object file")
+    assert remarks(log, [Finding("TL302", "warning", "a")], [site]) == []
+
+
+def test_a_log_of_another_environment_is_told() -> None:
+    site = "/v/lib/python3.9/site-packages"
+    log = read_log(frames(site, site) + "OSError: libsox.so: cannot open shared object file")
+    found = [Finding("TL302", "warning", "a")]
+    assert (
+        "another environment: it has torch in /v/lib/python3.9" in remarks(log, found, ["/v2/lib/python3.9/x"])[0]
+    )
+    log = read_log("Python 3.9.2 (main)\nOSError: libsox.so: cannot open shared object file")
+    assert remarks(log, found, ["/v/lib/python3.11/site-packages"]) == [
+        "the log is of another environment: it names Python 3.9, this is 3.11"
+    ]
+    assert remarks(log, found, ["/v/lib/python3.9/site-packages"]) == []
+
+
 def test_where_the_packages_were() -> None:
     text = '  File "/home/u/.local/lib/python3.10/site-packages/torch/_ops.py", line 1, in load\n' + (
         '  File "C:\\\\env\\\\Lib\\\\site-packages\\\\torchaudio\\\\__init__.py", line 1\n'.replace("\\\\", "\\")
@@ -74,17 +215,37 @@ def test_where_the_packages_were() -> None:
     )
 
 
-def test_a_large_log_is_read_in_a_moment() -> None:
-    assert read_log("a" * 10_000_000).first is None
-    assert read_log(("libtorchcodec" * 300 + "\n") * 1000).first is None
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a",
+        "libtorchcodec",
+        "torchaudio",
+        "libcudnn_a",
+        "lib/python3",
+        'File "/',
+        "\x1b[0;",
+        "/site-packages/torch/",
+    ],
+)
+def test_a_large_log_is_read_in_a_moment(line: str) -> None:
+    started = time.monotonic()
+    for end in ("", " error undefined symbol: "):
+        read_log((line * (3000 // len(line)) + end + "\n") * 400)
+    assert time.monotonic() - started < 10
+
+
+def test_both_ends_of_a_log_that_is_too_large_are_read() -> None:
+    noise = "epoch 1: loss 0.3\n" * 400_000
+    text = "OSError: libsox.so: cannot open\n" + noise + "RuntimeError: Numpy is not available\n"
+    found = read_log(text).signatures
+    assert [each.rules[0] for each in found] == ["TL302", "TL105"]
+    assert [each.line for each in found] == [1, 400_002]
 
 
 def test_every_rule_that_is_named_exists() -> None:
-    from torchlock.check.log import _SIGNATURES
-
     matrix = Matrix()
-    unknown = {rule for _, rules in _SIGNATURES for rule in rules if not matrix.has(rule)}
-    assert unknown <= {"TL208"}
+    assert {rule for known in SIGNATURES for rule in known.rules if not matrix.has(rule)} == set()
 
 
 @pytest.mark.skipif(not REPORTS.exists(), reason="the reports are not part of the project")

@@ -5,130 +5,183 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from torchlock.check.signatures import ATTEMPT, CAUSE, COMPILED, ECHO, WORDS
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.signatures import Known
     from torchlock.finding import Finding
 
-# A log is read up to here; a line no further than this.
+# So much of a log is read, half of it from its end; a line no further than this.
 _MOST = 5 << 20
 _LONGEST = 4000
-_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-
-# What a line may say, and the rules that it may come from, the likeliest first. The order is that of asking.
-_SIGNATURES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    (r"compiled with different CUDA versions", ("TL201", "TL203")),
-    (r"lib(torch_cuda|torch_cuda_cpp|torch_cuda_cu|c10_cuda)\w*\.so", ("TL201", "TL101", "TL610", "TL606")),
-    (r"lib(torch_hip|amdhip64|c10_hip)\S*\.so", ("TL203", "TL610")),
-    (r"lib(cudart|cublas|cudnn|cufft|nccl|cusparse|curand|nvrtc)\S*\.so", ("TL201", "TL610", "TL613")),
-    (r"__nvJitLink\w+|nvJitLink", ("TL613", "TL610")),
-    (r"cudnn_ops\w*\.dll|libcudnn_\w+\.so", ("TL703", "TL610", "TL613")),
-    (r"torch_library_impl", ("TL101", "TL611", "TL606")),
-    (r"libtorchcodec\S*: undefined symbol|torch_from_blob|torchcodec_ns::", ("TL102", "TL611")),
-    (r"No module named '?torchcodec\.decoders", ("TL102", "TL604")),
-    (r"(nppicc|nppc|nvcuvid)\S*\.(so|dll)|nppicc64_\d+\.dll", ("TL610", "TL201", "TL102")),
-    (
-        r"(_torch_sox|torchaudio|torchvision|torchtext)\S*.{0,200}(undefined symbol|Symbol not found)",
-        ("TL101", "TL103", "TL104", "TL611"),
-    ),
-    (r"undefined symbol: (_ZN|aoti_)", ("TL101", "TL102", "TL103", "TL611")),
-    (r"operator torchvision::nms does not exist", ("TL103",)),
-    (r"WinError 127", ("TL101", "TL102", "TL611", "TL606")),
-    (r"version .GLIBC(XX)?_[\d.]+'? not found|version .CXXABI_[\d.]+'? not found", ("TL612", "TL401")),
-    (r"Could not load libtorchcodec", ("TL304", "TL102", "TL611", "TL610")),
-    (
-        r"lib(av(util|codec|format|filter|device)|sw(scale|resample))\.\S+|FFmpeg libraries are not|torio_ffmpeg",
-        ("TL304", "TL303"),
-    ),
-    (r"Unsupported libav\w+ version", ("TL304",)),
-    (r"No matching distribution found|Could not find a version that satisfies", ("TL403", "TL204", "TL507")),
-    (r"have a source distribution or wheel for the current platform", ("TL403", "TL204")),
-    (r"LibsndfileError", ("TL301",)),
-    (r"TorchCodec is required", ("TL305", "TL304")),
-    (r"libsox\.(so|dylib)", ("TL302", "TL306")),
-    (
-        r"Couldn't find appropriate backend|No audio (I/O )?backend is available|is not one of available backends",
-        ("TL306", "TL303", "TL302", "TL305", "TL301"),
-    ),
-    (r"sndfile library not found|cannot load library 'libsndfile|libsndfile", ("TL301", "TL608")),
-    (
-        r"incompatible architecture|is not a valid Win32 application|wrong ELF class|invalid ELF header",
-        ("TL608", "TL607"),
-    ),
-    (r"file too short|Bad CRC-32|invalid distribution ~", ("TL607", "TL601", "TL603")),
-    (
-        r"_ARRAY_API not found|Numpy is not available|compiled using NumPy 1|compiled against (ABI|API) version",
-        ("TL105",),
-    ),
-    (
-        r"module 'torchaudio' has no attribute|No module named 'torchaudio\.(backend|io)",
-        ("TL701", "TL702", "TL606"),
-    ),
-    (r"partially initialized module '(torch|torchaudio)'", ("TL606", "TL601")),
-    (r"C\+\+ extension is not available", ("TL606", "TL601")),
-    (r"fbgemm\.dll|libomp140|WinError 126", ("TL610", "TL201", "TL101")),
-    (r"NVIDIA driver on your system is too old", ("TL202",)),
-    (r"sm_\d+ (is )?not compatible|no kernel image is available", ("TL208",)),
-    (r"Torch not compiled with CUDA enabled", ("TL207", "TL203")),
-    (r"No module named '?(torch|torchaudio)'?(\.\w+)?", ("TL615", "TL108", "TL604", "TL601", "TL608")),
-    (r"No module named", ("TL609", "TL601", "TL604")),
-    (
-        r"cannot open shared object file|Library not loaded|DLL load failed|Could not find module",
-        ("TL610", "TL201", "TL101"),
-    ),
+# What torchcodec prints of its attempts ends within so many lines of its headline.
+_ATTEMPTS = 300
+_COLOUR = re.compile(r"\x1b(?:\[[0-9;?]{0,40}[@-~]|\][^\x07\x1b]{0,500}(?:\x07|\x1b\\))")
+_QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "\0": None})
+# What a CI, a container or a logger puts before a line.
+_STAMP = re.compile(
+    r"^(?:[^\t]{0,80}\t[^\t]{0,80}\t)?(?:[\w.-]{1,60} +\| )?(?:#\d{1,4} )?"
+    r"(?:\[?\d{4}-\d\d-\d\d[T ][\d:.,]{5,20}(?:Z|[+-]\d\d:?\d\d)?\]?|\[?\d\d:\d\d:\d\d[.,\d]{0,7}\]?"
+    r"|\d{1,5}\.\d{1,3}(?= ))?\s*"
 )
-_PATTERNS = tuple((re.compile(pattern, re.I), rules) for pattern, rules in _SIGNATURES)
-# Printed after a first failure, and by itself no cause.
-_MASKS = re.compile(r"partially initialized module")
-_PREFIX = re.compile(r'File "([^"]+?)[/\\](?:site|dist)-packages[/\\](torch|torchaudio)[/\\]')
+_PACKAGE = re.compile(r"[/\\](?:site|dist)-packages[/\\](torch|torchaudio)(?=[/\\])")
+# Where a path may begin: behind a quote, a bracket, or a blank before a root.
+_START = re.compile(r"""["'<>|*?(=\[]|(?:File|from|at)\s|\s(?=[/~]|[A-Za-z]:[/\\])""")
+_PYTHON = re.compile(
+    r"[/\\]python(3\.\d{1,2})[/\\]|[/\\]Python(3)(\d{1,2})(?:-\d\d)?[/\\]|\bPython (3\.\d{1,2})\.\d{1,2}\b"
+    r"|\bcp(?:ython-)?(3)(\d{1,2})\b",
+    re.I,
+)
+_LIBRARY = re.compile(r"[\w+-][\w.+-]{0,80}?\.(?:so(?:\.\d{1,4}){0,4}|dylib|dll|pyd)(?![\w])", re.I)
+_SYMBOL = re.compile(
+    r"(?:undefined symbol|symbol not found(?: in flat namespace)?)[: ]{1,3}['\"(]?(\w{1,400})", re.I
+)
+_MODULE = re.compile(r"(?:No module named|module) ['\"]?([A-Za-z_][\w.]{0,100})")
+_VERSION = re.compile(r"\b(?:GLIBC|GLIBCXX|CXXABI)_[\d.]{1,12}\d|\b\d{1,3}\.\d{1,3}(?:\.\d{1,3})?(?:\+\w{1,20})?")
 
 
 class Signature(NamedTuple):
-    """A line that tells something: its text, its number (from 1), and the rules that it may come from."""
+    """A line that tells something: its text, its number (from 1), and the rules that it may come from.
+
+    ``library``, ``symbol`` and ``module`` are the first that it names, ``versions`` all; ``weight`` is that of
+    ``torchlock.check.signatures``.
+    """
 
     text: str
     line: int
     rules: tuple[str, ...]
+    weight: int = CAUSE
+    library: str = ""
+    symbol: str = ""
+    module: str = ""
+    versions: tuple[str, ...] = ()
 
 
 class Log(NamedTuple):
-    """What a log shows, in its order; ``prefixes`` are the folders that each package was imported from."""
+    """What a log shows, in its order.
+
+    ``prefixes`` are the folders that each package was imported from, ``pythons`` the versions of Python.
+    """
 
     signatures: tuple[Signature, ...]
     prefixes: tuple[tuple[str, str], ...] = ()
+    pythons: tuple[str, ...] = ()
 
     @property
     def first(self) -> Signature | None:
-        """The first failure that is not the echo of an earlier one."""
-        real = [each for each in self.signatures if not _MASKS.search(each.text)]
-        return (real or list(self.signatures) or [None])[0]  # type: ignore[list-item]
+        """The first failure that is not the echo of an earlier one.
+
+        A headline and the attempts below it give way to an attempt that failed for a reason of its own.
+        """
+        real = [each for each in self.signatures if each.weight > ECHO] or list(self.signatures)
+        if not real or real[0].weight == CAUSE:
+            return real[0] if real else None
+        near = [each for each in real if each.line <= real[0].line + _ATTEMPTS]
+        causes = [each for each in near if each.weight == CAUSE]
+        attempts = [each for each in near if each.weight == ATTEMPT]
+        return (causes or attempts or real)[0]
+
+    @property
+    def split(self) -> bool:
+        """Whether torch and torchaudio were imported from different environments."""
+        places = {
+            name: {_plain(prefix) for each, prefix in self.prefixes if each == name} for name, _ in self.prefixes
+        }
+        return len(places) == 2 and not places["torch"] & places["torchaudio"]
 
 
 def read_log(text: str) -> Log:
     """Look for known failures line by line; at most one a line, and each once."""
-    found: dict[str, Signature] = {}
+    found: dict[tuple[int, str], Signature] = {}
     prefixes: dict[tuple[str, str], None] = {}
-    for number, line in enumerate(_COLOUR.sub("", text[:_MOST]).splitlines(), 1):
-        short = line[:_LONGEST]
-        if place := _PREFIX.search(short):
-            prefixes[place[2], place[1]] = None
-        for pattern, rules in _PATTERNS:
-            if pattern.search(short):
-                found.setdefault(pattern.pattern, Signature(short.strip(), number, rules))
-                break
-    return Log(tuple(found.values()), tuple(prefixes))
+    pythons: dict[str, None] = {}
+    for number, line in _lines(text):
+        if "ython" in line or "cp3" in line:
+            pythons.update((_python(match), None) for match in _PYTHON.finditer(line))
+        if "-packages" in line:
+            prefixes.update(((name, prefix), None) for name, prefix in _places(line))
+        low = line.lower()
+        if any(word in low for word in WORDS) and (row := _known(line)) is not None:
+            index, known = row
+            library = _named(_LIBRARY, line) if known.weight in (ATTEMPT, CAUSE) else ""
+            if (index, library) not in found and len(found) < 1000:
+                found[index, library] = _signature(line, number, known, library)
+    return Log(tuple(found.values()), tuple(prefixes)[:50], tuple(pythons)[:10])
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """The lines with their numbers, colours taken off; of a text that is too long, those of both its ends."""
+    parts = [(1, text)]
+    if len(text) > _MOST:
+        half = _MOST // 2
+        parts = [(1, text[:half]), (text.count("\n", 0, len(text) - half) + 1, text[-half:])]
+    for start, part in parts:
+        clean = _COLOUR.sub("", part).translate(_QUOTES)
+        for number, line in enumerate(clean.split("\n"), start):
+            for piece in line.split("\r"):
+                if piece:
+                    yield number, piece[:_LONGEST]
+
+
+def _known(line: str) -> tuple[int, Known] | None:
+    for index, (known, pattern, beside) in enumerate(COMPILED):
+        if pattern.search(line) and (beside is None or beside.search(line)):
+            return index, known
+    return None
+
+
+def _signature(line: str, number: int, known: Known, library: str) -> Signature:
+    return Signature(
+        _STAMP.sub("", line.strip()),
+        number,
+        known.rules,
+        known.weight,
+        library or _named(_LIBRARY, line),
+        _named(_SYMBOL, line),
+        _named(_MODULE, line),
+        tuple(dict.fromkeys(_VERSION.findall(line)))[:8],
+    )
+
+
+def _named(pattern: re.Pattern[str], line: str) -> str:
+    match = pattern.search(line)
+    return "" if match is None else match[match.lastindex or 0]
+
+
+def _python(match: re.Match[str]) -> str:
+    return ".".join(group for group in match.groups() if group)
+
+
+def _places(line: str) -> Iterator[tuple[str, str]]:
+    """The packages whose files a line names, each with the folder above its site-packages."""
+    for match in _PACKAGE.finditer(line):
+        prefix = _START.split(line[max(0, match.start() - 300) : match.start()])[-1].strip()
+        if prefix.startswith(("/", "~", "\\")) or prefix[1:2] == ":":
+            yield match[1], prefix
+
+
+def candidates(log: Log) -> tuple[str, ...]:
+    """The rules that the log may come from, the likeliest first."""
+    first = log.first
+    if first is None:
+        return ()
+    rules = [rule for each in (first, *log.signatures) for rule in each.rules]
+    if log.split:
+        rules.insert(0, "TL606")
+    return tuple(dict.fromkeys(rules))
 
 
 def chosen(log: Log, findings: Sequence[Finding]) -> list[Finding]:
     """The findings, those first that the log shows; among equals the order stays."""
-    order = [rule for signature in _by_weight(log) for rule in signature.rules]
+    order = candidates(log)
 
     def rank(finding: Finding) -> int:
         rules = [finding.rule, *(effect.rule for effect in finding.consequences)]
         return min((order.index(rule) for rule in rules if rule in order), default=len(order))
 
-    severe = ("error", "warning", "note")
-    return sorted(findings, key=lambda finding: (severe.index(finding.severity) == 2, rank(finding)))
+    return sorted(findings, key=lambda finding: (finding.severity == "note", rank(finding)))
 
 
 def promote(log: Log, findings: Sequence[Finding]) -> None:
@@ -139,28 +192,38 @@ def promote(log: Log, findings: Sequence[Finding]) -> None:
             finding.severity = "warning"
 
 
-def _by_weight(log: Log) -> list[Signature]:
-    first = log.first
-    return [] if first is None else [first, *(each for each in log.signatures if each is not first)]
-
-
 def remarks(log: Log, findings: Sequence[Finding], folders: Sequence[str]) -> list[str]:
     """What to say about the log: that it shows nothing known, or is of another environment."""
+    told = _elsewhere(log, folders)
+    if log.split:
+        places = dict(log.prefixes)
+        told.append(f"the log has torch from {places['torch']} and torchaudio from {places['torchaudio']}")
     if log.first is None:
-        return ["the log shows no failure that is known; it has no say in the order of findings"]
-    told = []
-    others = [(name, prefix) for name, prefix in log.prefixes if not any(_alike(prefix, each) for each in folders)]
-    if others and folders:
-        name, prefix = others[0]
-        told.append(f"the log is of another environment: it has {name} in {prefix}, this is {folders[0]}")
-    rules = {rule for signature in log.signatures for rule in signature.rules}
+        return [*told, "the log shows no failure that is known; it has no say in the order of findings"]
     bad = [each for each in findings if each.severity != "note"]
     shown = {rule for each in bad for rule in (each.rule, *(effect.rule for effect in each.consequences))}
-    if not shown & rules:
+    if not shown & set(candidates(log)):
         told.append(f"nothing was found here that would print: {log.first.text[:200]}")
     return told
 
 
-def _alike(prefix: str, folder: str) -> bool:
-    plain = prefix.replace("\\", "/").rstrip("/").lower()
-    return folder.replace("\\", "/").lower().startswith(plain)
+def _elsewhere(log: Log, folders: Sequence[str]) -> list[str]:
+    """That the log names other folders than those of this environment, or else another Python."""
+    if not folders:
+        return []
+    for name, prefix in log.prefixes:
+        if not prefix.startswith("~") and not any(_is_under(folder, prefix) for folder in folders):
+            return [f"the log is of another environment: it has {name} in {prefix}, this is {folders[0]}"]
+    here = {_python(match) for folder in folders for match in _PYTHON.finditer(folder + "/")}
+    if here and log.pythons and not here & set(log.pythons):
+        return [f"the log is of another environment: it names Python {log.pythons[0]}, this is {min(here)}"]
+    return []
+
+
+def _is_under(folder: str, prefix: str) -> bool:
+    return (_plain(folder) + "/").startswith(_plain(prefix) + "/")
+
+
+def _plain(path: str) -> str:
+    """A path as it compares: of one case, one separator, and one name of a folder that often has two."""
+    return path.replace("\\", "/").replace("/lib64/", "/lib/").rstrip("/").lower()
