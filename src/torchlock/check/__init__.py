@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Scene", "Verdict", "examine", "healthy", "ranked", "verdict"]
 
 _RULES: tuple[Callable[[Scene], Iterator[Finding]], ...] = (
+    places.unseen,
     places.absent,
     places.shadows,
     broken.records,

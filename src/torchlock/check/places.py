@@ -16,8 +16,17 @@ if TYPE_CHECKING:
     from torchlock.inspect.modules import Copies, Copy
 
 
+def unseen(scene: Scene) -> Iterator[Finding]:
+    """Folders that nobody let us list: what is in them is not known."""
+    for unreadable in scene.environment.unreadable[:5]:
+        message = f"{unreadable.path} cannot be listed ({unreadable.reason}): what it holds is not known"
+        yield scene.finding("TL901", "warning", message, path=unreadable.path)
+
+
 def absent(scene: Scene) -> Iterator[Finding]:
     """What cannot be imported since nobody installed it."""
+    if any(scene.environment.unreadable):
+        return
     if scene.copy("torchaudio") is None and not _is_recorded(scene, "torchaudio"):
         severity = "note" if scene.copy("torch") or _is_recorded(scene, "torch") else "error"
         message = "torchaudio is not installed in this environment"

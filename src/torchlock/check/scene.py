@@ -41,13 +41,15 @@ class Scene:
 
     ``root`` has the libraries of that machine, None where they are not known; ``libraries`` are those that
     rules speak of, as a target takes them, and ``system`` is the distribution release, where it was named.
-    ``deep`` has every file hashed. ``devices`` are the GPUs as (name, compute capability).
+    ``accelerator`` is the build that is wanted, None for the one that is there. ``deep`` has every file hashed.
+    ``devices`` are the GPUs as (name, compute capability).
     """
 
     environment: Environment
     live: bool = True
     root: Root | None = None
     system: str | None = None
+    accelerator: str | None = None
     deep: bool = False
     libraries: Mapping[str, str | None] = field(default_factory=dict)
     devices: tuple[tuple[str, str], ...] = ()

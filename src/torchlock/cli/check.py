@@ -95,6 +95,7 @@ def scene_of(arguments: argparse.Namespace, voice: Voice) -> Scene:
         arguments.path is None,
         _root(arguments, environment),
         system,
+        _accelerator(arguments.accelerator),
         arguments.deep,
         libraries,
         platform=platform,
@@ -138,14 +139,30 @@ def _environment(arguments: argparse.Namespace) -> Environment:
     return of_interpreter(answer, os.environ, os.getcwd())  # noqa: PTH109
 
 
+def _accelerator(name: str | None) -> str | None:
+    """The build that is wanted.
+
+    Raises:
+        InputError: torch was never built so.
+    """
+    from torchlock.builds import kind_of
+
+    if name is not None and name != "pypi" and kind_of(name) is None:
+        raise InputError(f"--accelerator: {name!r} is no build of torch", hint="like pypi, cpu, cu128 or rocm6.4")
+    return name
+
+
 def _machine(
     arguments: argparse.Namespace, environment: Environment
 ) -> tuple[str | None, dict[str, str | None], Platform | None]:
     """What the command line says of the machine: its distribution release, its libraries, its platform."""
     from torchlock import systems
     from torchlock.cli.target import place_of
+    from torchlock.target import Platform
 
     platform = environment.interpreter.target_platform
+    if arguments.platform not in (None, "host"):
+        platform = Platform.parse(arguments.platform)
     named = arguments.system not in ("host", "none")
     if named:
         systems.load(arguments.system)
@@ -161,8 +178,11 @@ def _root(arguments: argparse.Namespace, environment: Environment) -> Root | Non
     """The machine whose libraries count; None for one that is not here."""
     from torchlock.inspect.choice import is_used_here, root_of
     from torchlock.inspect.loading.root import Root
+    from torchlock.target import Platform
 
     platform = environment.interpreter.target_platform
+    if arguments.platform not in (None, "host"):
+        platform = Platform.parse(arguments.platform)
     if arguments.system != "host" or platform is None or platform.system != "linux":
         return None
     if arguments.path is None:

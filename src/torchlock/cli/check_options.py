@@ -40,6 +40,16 @@ def _add_environment(parser: argparse.ArgumentParser) -> None:
         help="a site-packages folder, or an unpacked image, of any platform; no interpreter is asked",
     )
     group.add_argument(
+        "--platform",
+        metavar="NAME",
+        help="its platform, like manylinux_2_31_x86_64 (default: that of its interpreter or libraries)",
+    )
+    group.add_argument(
+        "--accelerator",
+        metavar="NAME",
+        help="the build that the mending command is to install: pypi, cpu, cu128, … (default: that of its torch)",
+    )
+    group.add_argument(
         "--root",
         metavar="FOLDER",
         help="the root folder of the machine that --path is of (default: found from --path)",

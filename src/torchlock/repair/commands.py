@@ -24,7 +24,8 @@ def install(scene: Scene, plan: Plan, *, again: bool = False, fresh: bool = Fals
     """
     requirements = [quoted(f"{name}=={version}") for name, version in plan.versions.items()]
     same = [name for name, version in plan.versions.items() if _is_there(scene, name, version)]
-    alone = len(same) == len(plan.versions)
+    # Another build of torch itself has requirements of its own.
+    alone = len(same) == len(plan.versions) and (again or "torch" not in same)
     pip, uv = ["install"], ["install"]
     if again or same:
         pip += ["--force-reinstall"] + (["--no-deps"] if alone else [])

@@ -73,6 +73,9 @@ def _is_vendors(scene: Scene) -> bool:
 
 def _labels(scene: Scene, target: Target) -> Iterator[str]:
     """The builds to try: that of torch itself, older ones of its kind, then what the public index has."""
+    if scene.accelerator is not None:
+        yield "" if scene.accelerator in ("pypi", _public(scene, target)) else scene.accelerator
+        return
     label = scene.label("torch") or ""
     if not label or target.platform.system == "macos" or label == _public(scene, target):
         yield ""
@@ -95,7 +98,7 @@ def _labels(scene: Scene, target: Target) -> Iterator[str]:
 
 def _serves(scene: Scene, label: str) -> bool:
     """Whether torch can stay as it is where everything else is of this build."""
-    return label in ("", scene.label("torch"))
+    return label == scene.label("torch") or (not label and scene.accelerator is None)
 
 
 def _public(scene: Scene, target: Target) -> str | None:
