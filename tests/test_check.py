@@ -426,6 +426,16 @@ def test_a_c_library_that_is_too_old(site: Path, capsys: pytest.CaptureFixture[s
     assert "has GLIBC_2.28 at most" in report["summary"]
 
 
+def test_a_wheel_for_glibc_on_a_machine_of_musl(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = site.parents[2]
+    write(root / "etc" / "os-release", "ID=alpine\nVERSION_ID=3.22.1\n")
+    write(root / "lib" / "ld-musl-x86_64.so.1", elf("libc.musl-x86_64.so.1"))
+    write(site / "torch" / "lib" / "libtorch_cpu.so", elf("libtorch_cpu.so", ["libc.so.6"], [CXX]))
+    report = run(capsys, "--path", site, code=1)
+    assert first(report)["rule"] == "TL612"
+    assert "was built for glibc, and this machine has musl" in report["summary"]
+
+
 def test_soundfile_without_its_library(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     image(site, "libavutil.so.56")
     (site / "_soundfile_data" / "libsndfile_x86_64.so").unlink()

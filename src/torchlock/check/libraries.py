@@ -53,6 +53,9 @@ def _missing(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[F
     lost = [each for attempt in attempts for each in attempt.outcome.missing if each.name not in own]
     if not lost:
         return
+    if scene.root is not None and scene.root.is_musl and any(each.name == "libc.so.6" for each in lost):
+        yield _built_for_glibc(scene, name, lost[0])
+        return
     first = sorted(lost, key=_telling)[0]
     others = [each for each in dict.fromkeys(missing.name for missing in lost) if each != first.name]
     more = f", nor {_listed(others)}" if others else ""
@@ -67,6 +70,20 @@ def _missing(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[F
         because=_why(scene, first),
         says=says,
         remedy=_remedy(first),
+    )
+
+
+def _built_for_glibc(scene: Scene, name: str, missing: Missing) -> Finding:
+    """A wheel for glibc on a machine of musl, which no installer would have chosen."""
+    return scene.finding(
+        "TL612",
+        _severity(name),
+        f"{scene.named(name)} was built for glibc, and this machine has musl",
+        name,
+        path=missing.wanted_by,
+        because="no release of torch has wheels for musl (Alpine)",
+        says=_printed(scene, missing.name, missing.wanted_by),
+        remedy=Remedy("Take a machine or an image with glibc, such as Debian; or torch as Alpine packages it."),
     )
 
 
