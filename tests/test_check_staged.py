@@ -84,7 +84,14 @@ def run(site: Path, capsys: pytest.CaptureFixture[str], *words: str) -> tuple[in
 
 
 HEALTHY = {
-    "1.13.1": Stage("1.13.1+cu117", "11.7", ["torchaudio==0.13.1", "soundfile==0.12.1"], python="3.10"),
+    # The versions of the note that this project answers; that soundfile carries no libsndfile.
+    "1.13.1": Stage(
+        "1.13.1+cu117",
+        "11.7",
+        ["torchaudio==0.13.1", "soundfile==0.12.0"],
+        libraries=("libsndfile.so.1",),
+        python="3.10",
+    ),
     "2.0.1": Stage("2.0.1+cu117", "11.7", ["torchaudio==2.0.2", "soundfile==0.12.1"]),
     "2.1.2": Stage("2.1.2+cu121", "12.1", ["torchaudio==2.1.2", "soundfile==0.13.1"]),
     "2.2.2": Stage("2.2.2+cu121", "12.1", ["torchaudio==2.2.2", "soundfile==0.13.1"]),
@@ -201,6 +208,12 @@ BROKEN = {
         "TL102",
         ["torchcodec 0.9.1", "needs torch 2.9"],
         ["torchcodec==0.7.0"],
+    ),
+    "a soundfile without libsndfile": Broken(
+        Stage("1.13.1+cu117", "11.7", ["torchaudio==0.13.1", "soundfile==0.12.0"], libraries=(), python="3.10"),
+        "TL301",
+        ["soundfile 0.12.0 carries no libsndfile, and this machine has none"],
+        ["apt-get install -y libsndfile1"],
     ),
     "torchcodec without FFmpeg": Broken(
         Stage(

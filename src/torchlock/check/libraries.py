@@ -118,10 +118,24 @@ def _why(scene: Scene, missing: Missing) -> str | None:
             f", and {scene.named('torch')} is none" if scene.label("torch") == "cpu" else ""
         )
     if _CUDA.match(missing.name):
-        return "the nvidia packages bring it, which builds of torch for CUDA ask for in their metadata"
+        others = sorted(_like(scene, missing.name))
+        there = f"; {_listed(others)} is there, of another CUDA" if others else ""
+        return f"the nvidia packages bring it, which builds of torch for CUDA ask for in their metadata{there}"
     if missing.name.startswith("libpython"):
         return "it links Python as a shared library, and this Python was built without one"
     return None
+
+
+def _like(scene: Scene, name: str) -> set[str]:
+    """The same library for other versions of CUDA, among what the nvidia packages brought."""
+    stem, tree = name.partition(".so")[0] + ".so", scene.environment.tree
+    found: set[str] = set()
+    for entry in scene.environment.sites:
+        nvidia = os.path.join(entry.path, "nvidia")
+        for package in tree.names(nvidia) if "nvidia" in tree.names(entry.path) else ():
+            names = tree.names(os.path.join(nvidia, package, "lib"))
+            found |= {each for each in names if each.startswith(stem) and each != name}
+    return found
 
 
 def _remedy(missing: Missing) -> Remedy | None:
