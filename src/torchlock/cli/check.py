@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -129,6 +131,8 @@ def _environment(arguments: argparse.Namespace) -> Environment:
     from torchlock.inspect.interpreter import NoAnswer, ask
 
     python = arguments.python or active(os.environ)
+    if re.fullmatch(r"\d+\.\d+t?", python):
+        python = shutil.which(f"python{python}") or python
     answer = ask(python)
     if isinstance(answer, NoAnswer):
         detail = f": {answer.detail}" if answer.detail else ""

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-DESCRIPTION = (
-    "Say why torchaudio does not load in an environment, and the one command that mends it. Looks at files only: "
-    "nothing of the environment is imported (but see --probe)."
-)
+DESCRIPTION = """\
+Say why torchaudio does not load in an environment, and the one command that
+mends it. Looks at files only: nothing of the environment is imported (but see
+--probe)."""
 EPILOG = """\
 examples:
   torchlock check                                   the active environment
@@ -33,7 +33,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def _add_environment(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("environment (default: the active one)")
     which = group.add_mutually_exclusive_group()
-    which.add_argument("--python", metavar="PATH", help="its interpreter, or the folder of a virtual environment")
+    which.add_argument(
+        "--python", metavar="PATH", help="its interpreter, the folder of a virtual environment, or 3.11"
+    )
     which.add_argument(
         "--path",
         metavar="FOLDER",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from typing import TYPE_CHECKING
 
 from torchlock.check.pages import page_address
 from torchlock.finding import Command
+from torchlock.inspect import files
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,11 +75,23 @@ def _preferred(scene: Scene, commands: list[Command]) -> tuple[Command, ...]:
     return tuple(sorted(commands, key=lambda command: command.tool != tool))
 
 
+def _is_managed(scene: Scene) -> bool:
+    """Whether the distribution keeps installers out of this Python (PEP 668)."""
+    interpreter = scene.environment.interpreter
+    folders = () if interpreter.virtual else interpreter.stdlib
+    return any(files.is_file(os.path.join(folder, "EXTERNALLY-MANAGED")) for folder in folders)
+
+
 def _pip(scene: Scene, words: Sequence[str]) -> Command:
+    if _is_managed(scene):
+        python = f"{_python(scene)} -m venv .venv && .venv/bin/python"
+        return Command("pip", " ".join([python, "-m pip", *filter(None, words)]))
     return Command("pip", " ".join([_python(scene), "-m pip", *filter(None, words)]))
 
 
 def _uv(scene: Scene, words: Sequence[str]) -> Command:
+    if _is_managed(scene):
+        return Command("uv", " ".join([f"uv venv --python {_python(scene)} && uv pip", *filter(None, words)]))
     place = f"--python {_python(scene)}" if scene.environment.interpreter.executable else ""
     return Command("uv", " ".join(filter(None, ["uv pip", words[0], place, *words[1:]])))
 
