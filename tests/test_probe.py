@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import stat
 import sys
 import time
@@ -13,7 +14,7 @@ import pytest
 
 from staged import write
 from torchlock.cli.main import main
-from torchlock.inspect.probe import probe
+from torchlock.inspect.probe import Step, probe
 
 TORCH = """
 __version__ = "2.8.0"
@@ -61,6 +62,106 @@ def test_a_crash_is_a_step_of_its_own_and_the_rest_goes_on(tmp_path: Path) -> No
     assert step is not None
     assert (step.state, step.text) == ("crashed", "SIGSEGV")
     assert result.step("cuda") is not None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_crash_shows_what_was_printed_last(tmp_path: Path) -> None:
+    write(tmp_path / "torch.py", "import os\nos.write(2, b'OMP: Error #15: twice\\n')\nos.abort()\n")
+    step = probe(sys.executable, environ(tmp_path)).step("import torch")
+    assert step is not None
+    assert (step.state, step.text) == ("crashed", "SIGABRT")
+    assert "OMP: Error #15: twice" in step.trace
+    assert "Fatal Python error" in step.trace
+    assert "torch.py" in step.trace
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the loader of glibc tells")
+def test_the_library_that_a_crashing_process_loaded_last(tmp_path: Path) -> None:
+    write(tmp_path / "torch.py", "import os\nos.abort()\n")
+    step = probe(sys.executable, environ(tmp_path)).step("import torch")
+    assert step is not None
+    assert ".so" in step.library
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_what_needs_a_torch_that_crashes_is_not_tried(tmp_path: Path) -> None:
+    write(tmp_path / "torch.py", "import os\nos.abort()\n")
+    write(tmp_path / "torchaudio.py", "import torch\n")
+    write(tmp_path / "soundfile.py", "raise OSError('sndfile library not found')\n")
+    result = probe(sys.executable, environ(tmp_path))
+    assert [(step.name, step.state) for step in result.steps] == [
+        ("import torch", "crashed"),
+        ("import soundfile", "failed"),
+    ]
+    assert Step("import torchaudio", "skipped", "torch is not imported") in result.skipped
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals")
+def test_a_crash_while_the_backends_are_listed(tmp_path: Path) -> None:
+    write(tmp_path / "torch.py", TORCH)
+    write(
+        tmp_path / "torchaudio.py",
+        "import os\n__version__ = '2.8.0'\ndef list_audio_backends():\n    os.abort()\n",
+    )
+    found = states(tmp_path)
+    assert found["torchaudio.list_audio_backends"] == "crashed"
+    assert found["cuda"] == "ok"
+
+
+def test_each_backend_is_a_step(tmp_path: Path) -> None:
+    write(tmp_path / "torch.py", TORCH)
+    write(
+        tmp_path / "torchaudio.py",
+        "__version__ = '2.8.0'\ndef list_audio_backends():\n    return ['sox', 'soundfile']\n"
+        "def load(path, backend):\n    raise OSError(backend)\n",
+    )
+    result = probe(sys.executable, environ(tmp_path))
+    told = [result.step(f"load and save by {name}") for name in ("sox", "soundfile")]
+    assert [step and step.text for step in told] == ["OSError: sox", "OSError: soundfile"]
+
+
+def test_progress_is_told_as_it_happens(tmp_path: Path) -> None:
+    write(tmp_path / "torch.py", TORCH)
+    heard: list[tuple[str, str]] = []
+    probe(sys.executable, environ(tmp_path), progress=lambda step: heard.append((step.name, step.state)))
+    begun, ended = heard.index(("import torch", "begun")), heard.index(("import torch", "ok"))
+    assert begun < ended < heard.index(("cuda", "ok"))
+    assert len(heard) == len(set(heard))
+
+
+def test_the_folder_of_the_user_has_no_say_unless_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "torchaudio.py", "raise RuntimeError('shadow')\n")
+    monkeypatch.chdir(tmp_path)
+    own = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    step = probe(sys.executable, own).step("import torchaudio")
+    assert step is None or "shadow" not in step.text
+    step = probe(sys.executable, own, str(tmp_path)).step("import torchaudio")
+    assert step is not None
+    assert step.text == "RuntimeError: shadow"
+
+
+def test_the_environment_stays_as_it_is(tmp_path: Path) -> None:
+    write(tmp_path / "torch.py", TORCH)
+    own = {key: value for key, value in environ(tmp_path).items() if key != "PYTHONDONTWRITEBYTECODE"}
+    probe(sys.executable, own)
+    assert [path.name for path in tmp_path.iterdir()] == ["torch.py"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a script as interpreter")
+@pytest.mark.parametrize(
+    "script",
+    ["yes >&2", "trap '' TERM INT HUP; while :; do sleep 1; done", "(sleep 60 &) ; (setsid sleep 20 &) ; exit 0"],
+)
+def test_interpreters_that_misbehave(tmp_path: Path, script: str) -> None:
+    fake = write(tmp_path / "python", f"#!/bin/sh\n{script}\n")
+    fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
+    started = time.monotonic()
+    result = probe(str(fake), dict(os.environ), None, 2.0)
+    assert time.monotonic() - started < 8
+    assert result.steps == ()
+    assert "before the first step" in result.problem
 
 
 @pytest.mark.skipif(os.name != "posix", reason="process groups")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.errors import InputError
 from torchlock.inspect import files
+from torchlock.inspect.process import kill
 from torchlock.target import Platform, PythonVersion
 
 if TYPE_CHECKING:
@@ -238,22 +239,10 @@ def _end(process: subprocess.Popen[bytes]) -> bool:
     try:
         process.wait(0.2)
     except subprocess.TimeoutExpired:
-        _kill(process)
+        kill(process)
         process.wait()
         return False
     return True
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    if hasattr(os, "killpg"):
-        import signal
-
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except OSError:
-            process.kill()
-    else:
-        process.kill()
 
 
 def _interpreter(said: str) -> Interpreter:

@@ -13,21 +13,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect import files
+from torchlock.inspect.process import Tail, kill
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _SMOKE = Path(__file__).with_name("smoke.py")
 # A step that crashes is left out of the next run; so many crashes are enough to know.
 _RUNS = 6
 _MOST = 1 << 20
+_ANSWERS = ("ok", "failed", "skipped")
 
 
 class Step(NamedTuple):
-    """One step of the smoke test: ``ok``, ``failed``, ``crashed`` or ``timed out``.
+    """One step of the smoke test: ``ok``, ``failed``, ``crashed`` or ``timed out``; or ``skipped``.
 
-    ``text`` is what it came to: a version, the last line of the traceback, the signal. ``library`` is the last
-    one that a crashing process had loaded, as far as that is known.
+    ``text`` is what it came to: a version, the last line of the traceback, the signal, why it was skipped.
+    ``trace`` is the traceback, or what a crashing process printed last. ``library`` is the last one that a
+    crashing process had loaded, as far as that is known.
     """
 
     name: str
@@ -38,83 +41,169 @@ class Step(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """All steps in their order; ``problem`` says why there are none."""
+    """All steps in their order, and those that were not taken; ``problem`` says why there are none."""
 
     steps: tuple[Step, ...]
     problem: str = ""
+    skipped: tuple[Step, ...] = ()
 
     def step(self, name: str) -> Step | None:
         """The step of that name; None if it was not taken."""
         return next((step for step in self.steps if step.name == name), None)
 
 
-def probe(executable: str, environ: Mapping[str, str], folder: str | None = None, seconds: float = 120.0) -> Probe:
-    """Run the smoke test, once more without the step that crashed, as often as needed.
+class _Ended(NamedTuple):
+    """How one run ended: ``code`` is None where time was up; ``begun`` is the step that was not answered."""
 
-    ``folder`` is where Python is started, which is the first item of its path; ``seconds`` are for all runs.
-    """
-    ends = time.monotonic() + seconds
-    done: dict[str, Step] = {}
-    for _ in range(_RUNS):
-        with tempfile.TemporaryDirectory(prefix="torchlock-") as place:
-            crashed = [step.name for step in done.values() if step.state == "crashed"]
-            code = _run(executable, environ, folder, place, crashed, ends)
-            if isinstance(code, str):
-                return Probe(tuple(done.values()), code)
-            rows = _rows(os.path.join(place, "steps"))
-            begun = _taken(rows, done)
-            if any(row.get("step") == "end" for row in rows) and begun is None:
-                return Probe(tuple(done.values()))
-            if begun is None:
-                why = f"the interpreter ended with {_ending(code)} before the first step" if not done else ""
-                return Probe(tuple(done.values()), why)
-            if code is None:
-                done[begun] = Step(begun, "timed out", f"after {seconds:g} seconds")
-                return Probe(tuple(done.values()))
-            library = _last_library(executable, environ, folder, crashed, ends)
-            done[begun] = Step(begun, "crashed", _ending(code), "", library)
-    return Probe(tuple(done.values()))
+    code: int | None
+    begun: str | None
+    finished: bool
+    said: str
 
 
-def _run(
+def probe(
     executable: str,
     environ: Mapping[str, str],
-    folder: str | None,
-    place: str,
-    left_out: list[str],
-    ends: float,
-) -> int | str | None:
-    """The exit code; None where time was up; a text where it could not be started."""
-    command = [executable, "-X", "faulthandler", "-c", _SMOKE.read_text(encoding="utf-8")]
-    command += [os.path.join(place, "steps"), *left_out]
+    folder: str | None = None,
+    seconds: float = 120.0,
+    progress: Callable[[Step], None] | None = None,
+) -> Probe:
+    """Run the smoke test, once more without the step that crashed, as often as needed.
+
+    ``folder`` is where Python is started, which is the first item of its path; without one, an empty folder.
+    ``seconds`` are for all runs. ``progress`` is told every step, first as ``begun`` and then as it ended.
+    A step that does not end takes all the time: those behind it are not taken.
+    """
+    tests = _Tests(executable, environ, folder, time.monotonic() + seconds, progress)
+    problem = ""
     try:
+        for _ in range(_RUNS):
+            ended = tests.run()
+            if ended.begun is None:
+                if not ended.finished and not tests.done:
+                    problem = f"the interpreter ended with {_ending(ended.code)} before the first step"
+                break
+            if ended.code is None:
+                tests.take(Step(ended.begun, "timed out", f"after {seconds:g} seconds", ended.said))
+                break
+            library = tests.last_library(ended)
+            tests.take(Step(ended.begun, "crashed", _ending(ended.code), ended.said, library))
+    except OSError as error:
+        problem = f"{executable} cannot be started ({error.strerror or error})"
+    except ValueError as error:
+        problem = f"{executable} cannot be started ({error})"
+    taken = tuple(step for step in tests.done.values() if step.state != "skipped")
+    return Probe(taken, problem, tuple(step for step in tests.done.values() if step.state == "skipped"))
+
+
+class _Tests:
+    """The runs of one smoke test, and the steps that are done."""
+
+    def __init__(
+        self,
+        executable: str,
+        environ: Mapping[str, str],
+        folder: str | None,
+        ends: float,
+        progress: Callable[[Step], None] | None,
+    ) -> None:
+        self.done: dict[str, Step] = {}
+        self._executable, self._environ, self._folder = executable, environ, folder
+        self._ends = ends
+        self._progress = progress
+        self._told: set[tuple[str, str]] = set()
+
+    def take(self, step: Step) -> None:
+        """Note how a step ended. What is known of it already stays, but where it crashes in a further run."""
+        if step.name not in self.done or step.state == "crashed":
+            self.done[step.name] = step
+            self._tell(step)
+
+    def _tell(self, step: Step) -> None:
+        if self._progress is not None and (step.name, step.state) not in self._told:
+            self._told.add((step.name, step.state))
+            self._progress(step)
+
+    def run(self) -> _Ended:
+        """Take the steps that did not crash so far.
+
+        Raises:
+            OSError, ValueError: the interpreter cannot be started.
+        """
+        with tempfile.TemporaryDirectory(prefix="torchlock-", ignore_cleanup_errors=True) as place:
+            path = os.path.join(place, "steps")
+            code, said = self._start(place, {}, lambda: self._look(path))
+            return self._look(path)._replace(code=code, said=said)
+
+    def _look(self, path: str) -> _Ended:
+        """Take the answers in that were given so far."""
+        begun, finished = None, False
+        for row in _rows(path):
+            name, state = row.get("step", ""), row.get("state", "")
+            if name == "end":
+                finished = True
+            elif state == "begun":
+                begun = name
+                if name not in self.done:
+                    self._tell(Step(name, "begun"))
+            elif state in _ANSWERS:
+                self.take(Step(name, state, row.get("text", ""), row.get("trace", "")))
+                begun = None
+        return _Ended(0, None if finished else begun, finished, "")
+
+    def _start(self, place: str, further: Mapping[str, str], look: Callable[[], object]) -> tuple[int | None, str]:
+        """The exit code, None where time was up, and what was printed last."""
+        crashed = [step.name for step in self.done.values() if step.state == "crashed"]
+        empty = os.path.join(place, "empty")
+        os.mkdir(empty)
+        code = _SMOKE.read_text(encoding="utf-8")
         process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env={**environ, "TMPDIR": place},
+            [self._executable, "-B", "-X", "faulthandler", "-c", code, os.path.join(place, "steps"), *crashed],
+            cwd=self._folder or empty,
+            env={**self._environ, "TMPDIR": place, **further},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=os.name == "posix",
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
-    except OSError as error:
-        return f"{executable} cannot be started ({error.strerror or error})"
+        assert process.stderr is not None
+        tail = Tail(process.stderr)
+        try:
+            status = self._wait(process, look)
+        finally:
+            kill(process)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(5)
+        return status, tail.text()
+
+    def _wait(self, process: subprocess.Popen[bytes], look: Callable[[], object]) -> int | None:
+        while (left := self._ends - time.monotonic()) > 0:
+            try:
+                return process.wait(min(left, 0.25))
+            except subprocess.TimeoutExpired:
+                if self._progress is not None:
+                    look()
+        return process.poll()
+
+    def last_library(self, crash: _Ended) -> str:
+        """Run the crashing step again and have the loader of Linux tell what it loads; "" where it does not."""
+        with tempfile.TemporaryDirectory(prefix="torchlock-", ignore_cleanup_errors=True) as place:
+            told = {"LD_DEBUG": "files", "LD_DEBUG_OUTPUT": os.path.join(place, "ld")}
+            code, _ = self._start(place, told, lambda: None)
+            if code != crash.code:
+                return ""
+            # Its children are told of as well; the interpreter itself has the most to tell.
+            logs = [os.path.join(place, name) for name in os.listdir(place) if name.startswith("ld.")]
+            return _last_initialised(max(logs, key=os.path.getsize)) if logs else ""
+
+
+def _last_initialised(path: str) -> str:
     try:
-        return process.wait(max(0.1, ends - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        _end(process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End it with all that it started."""
-    if os.name == "posix":
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
-    process.wait()
+        lines = files.read(path, 64 << 20).splitlines()
+    except OSError:
+        return ""
+    last = next((line for line in reversed(lines) if b"calling init: " in line), b"")
+    return last.rpartition(b": ")[2].decode("utf-8", "replace").strip()
 
 
 def _rows(path: str) -> list[dict[str, str]]:
@@ -126,24 +215,11 @@ def _rows(path: str) -> list[dict[str, str]]:
     for line in lines:
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(row, dict):
             rows.append({str(key): str(value) for key, value in row.items()})
     return rows
-
-
-def _taken(rows: list[dict[str, str]], done: dict[str, Step]) -> str | None:
-    """Take the answers in; the step that was begun and not answered, if there is one."""
-    begun = None
-    for row in rows:
-        name, state = row.get("step", ""), row.get("state", "")
-        if state == "begun":
-            begun = name
-        elif state in ("ok", "failed") and name != "end":
-            done.setdefault(name, Step(name, state, row.get("text", ""), row.get("trace", "")))
-            begun = None
-    return begun
 
 
 def _ending(code: int | None) -> str:
@@ -156,24 +232,3 @@ def _ending(code: int | None) -> str:
         except ValueError:
             return f"signal {-code}"
     return f"exit code {code:#x}" if code > 255 else f"exit code {code}"
-
-
-def _last_library(
-    executable: str, environ: Mapping[str, str], folder: str | None, left_out: list[str], ends: float
-) -> str:
-    """Run the crashing step again and have the loader of Linux tell what it loads; "" where it does not."""
-    with tempfile.TemporaryDirectory(prefix="torchlock-") as place:
-        told = {**environ, "LD_DEBUG": "files", "LD_DEBUG_OUTPUT": os.path.join(place, "ld")}
-        _run(executable, told, folder, place, left_out, ends)
-        last = ""
-        for file in sorted(os.listdir(place)):
-            if not file.startswith("ld."):
-                continue
-            try:
-                lines = files.read(os.path.join(place, file), 64 << 20).splitlines()
-            except OSError:
-                continue
-            for line in lines:
-                if b"calling init: " in line:
-                    last = line.rpartition(b": ")[2].decode("utf-8", "replace")
-        return last.strip()

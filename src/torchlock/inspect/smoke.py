@@ -22,7 +22,12 @@ def say(**words):
     out.flush()
 
 
+def skipped(name, why):
+    say(step=name, state="skipped", text=why)
+
+
 def step(name, work):
+    """Take one step; its answer, None where there is none."""
     if name in left_out:
         return None
     say(step=name, state="begun")
@@ -33,7 +38,7 @@ def step(name, work):
         say(step=name, state="failed", text=told(error), trace=lines)
         return None
     say(step=name, state="ok", text="" if answer is None else str(answer)[:500])
-    return True
+    return answer
 
 
 def told(error):
@@ -52,9 +57,18 @@ def imported(name):
         module = __import__(name)
         for part in name.split(".")[1:]:
             module = getattr(module, part)
-        return getattr(sys.modules[name.split(".")[0]], "__version__", "")
+        return str(getattr(sys.modules[name.split(".")[0]], "__version__", ""))
 
     return work
+
+
+def build():
+    import torch
+
+    version = getattr(torch, "version", None)
+    if getattr(version, "hip", None):
+        return "ROCm %s" % version.hip  # noqa: UP031
+    return "CUDA %s" % version.cuda if getattr(version, "cuda", None) else "CPU"  # noqa: UP031
 
 
 def is_there(name):
@@ -62,7 +76,7 @@ def is_there(name):
         import importlib.util
 
         return importlib.util.find_spec(name) is not None
-    except (ImportError, ValueError):
+    except Exception:
         return False
 
 
@@ -137,43 +151,75 @@ def decode(folder):
         path = os.path.join(folder, "in.wav")
         with open(path, "wb") as file:
             file.write(sound())
-        AudioDecoder(path).get_all_samples()
+        samples = AudioDecoder(path).get_all_samples()
+        if is_there("torchcodec.encoders"):  # since 0.5
+            from torchcodec.encoders import AudioEncoder
+
+            AudioEncoder(samples.data, sample_rate=RATE).to_file(os.path.join(folder, "out.wav"))
 
     return work
 
 
 def backends():
-    """The backends that torchaudio can be asked for by name; None is its own choice."""
+    """The backends that torchaudio can be asked for by name; "" is its own choice."""
+    import torchaudio
+
+    listed = list(torchaudio.list_audio_backends())
+    version = tuple(int(part) for part in torchaudio.__version__.split("+")[0].split(".")[:2])
+    return listed if version >= (2, 1) else [""] if listed else []
+
+
+def loads_and_saves(folder):
     import torchaudio
 
     if hasattr(torchaudio, "list_audio_backends"):
-        listed = torchaudio.list_audio_backends()
-        version = tuple(int(part) for part in torchaudio.__version__.split("+")[0].split(".")[:2])
-        return list(listed) if version >= (2, 1) else ([None] if listed else [])
-    return [None] if is_there("torchcodec") else []
+        names = step("torchaudio.list_audio_backends", backends)
+        if names == []:
+            skipped("load and save", "torchaudio has no backend")
+    elif is_there("torchcodec"):
+        names = [""]
+    else:
+        names = []
+        skipped("load and save", "torchcodec is not installed")
+    for name in names or []:
+        step("load and save" + (" by " + name if name else ""), load_and_save(folder, name))
+
+
+def imports():
+    """Import what is there; the names that did."""
+    done = set()
+    for name in ("torch", "torchaudio", "torchvision", "torchtext", "torchcodec.decoders", "soundfile"):
+        if not is_there(name.split(".")[0]):
+            skipped("import " + name, "not installed")
+        elif name not in ("torch", "soundfile") and is_there("torch") and "torch" not in done:
+            skipped("import " + name, "torch is not imported")
+        elif step("import " + name, imported(name)) is not None:
+            done.add(name)
+    return done
 
 
 def main():
+    if os.name == "nt":  # a crash shall not ask a user what to do
+        import ctypes
+
+        ctypes.windll.kernel32.SetErrorMode(0x8003)
     folder = tempfile.mkdtemp()
     try:
-        for name in ("torch", "torchaudio", "torchvision", "torchtext", "torchcodec.decoders", "soundfile"):
-            if is_there(name.split(".")[0]):
-                step("import " + name, imported(name))
-        if "torch" in sys.modules and is_there("numpy"):
-            step("numpy", bridge)
-        if "torchaudio" in sys.modules and "import torchaudio" not in left_out:
+        done = imports()
+        if "torch" in done:
+            step("build", build)
+            if is_there("numpy"):
+                step("numpy", bridge)
+            else:
+                skipped("numpy", "not installed")
+        if "torchaudio" in done:
             step("resample", resample)
-            try:
-                names = backends()
-            except Exception:
-                names = []
-            for name in names:
-                step("load and save" + (" by " + name if name else ""), load_and_save(folder, name))
-        if "soundfile" in sys.modules:
+            loads_and_saves(folder)
+        if "soundfile" in done:
             step("soundfile", read_and_write(folder))
-        if "torchcodec.decoders" in sys.modules:
+        if "torchcodec.decoders" in done:
             step("torchcodec", decode(folder))
-        if "torch" in sys.modules:
+        if "torch" in done:
             step("cuda", cuda)
         say(step="end", state="ok")
     finally:
