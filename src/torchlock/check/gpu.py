@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from torchlock.finding import Remedy
 from torchlock.inspect import files
 from torchlock.judge import violations
-from torchlock.matrix import BUILD_CUDA
+from torchlock.matrix import BUILD_CUDA, specifier_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +36,8 @@ def _old_driver(scene: Scene) -> Iterator[Finding]:
         dependency, statement = violation.dependency, violation.statement
         if violation.pinned.name != BUILD_CUDA or dependency is None or statement is None:
             continue
+        if _is_later(scene, dependency.specifier):
+            continue
         wanted = dependency.specifier.removeprefix(">=")
         there = scene.libraries.get("cuda-driver")
         yield scene.finding(
@@ -44,16 +46,27 @@ def _old_driver(scene: Scene) -> Iterator[Finding]:
             f"{scene.named('torch')} needs an NVIDIA driver {wanted} or later, and {there} is there",
             "torch",
             because=statement.because,
-            says=f"RuntimeError: The NVIDIA driver on your system is too old (found version {there})",
+            # What follows is the CUDA that the driver is for, as a number like 12020.
+            says="RuntimeError: The NVIDIA driver on your system is too old (found version",
             remedy=Remedy(f"Update the NVIDIA driver to {wanted} or later, or take a torch for an older CUDA."),
         )
 
 
+def _is_later(scene: Scene, wanted: str) -> bool:
+    """Whether the libcuda that the loader finds is of a later driver, by NVIDIA's forward compatibility."""
+    path = scene.root.search("libcuda.so.1") if scene.live and scene.root is not None else None
+    found = re.fullmatch(r"libcuda\.so\.(\d+(\.\d+)+)", os.path.basename(os.path.realpath(path or "")))
+    return found is not None and specifier_set(wanted).contains(found[1])
+
+
 def _unserved(scene: Scene) -> Iterator[Finding]:
-    flags = _architectures(scene) if scene.devices else ()
-    for name, capability in scene.devices if flags else ():
-        number = int(capability.replace(".", ""))
-        if not serves(flags, number):
+    devices = dict.fromkeys((name, int(capability.replace(".", ""))) for name, capability in _seen(scene))
+    flags = _architectures(scene) if devices else ()
+    served = [number for _, number in devices if serves(flags, number)]
+    if served and os.environ.get("CUDA_VISIBLE_DEVICES"):
+        return  # It is not known which of them torch is shown.
+    for name, number in devices if flags else ():
+        if number not in served:
             shown = " ".join(flags)
             message = f"{scene.named('torch')} has no code for {name} (sm_{number}), only for {shown}"
             says = (
@@ -62,6 +75,11 @@ def _unserved(scene: Scene) -> Iterator[Finding]:
             yield scene.finding(
                 "TL208", "warning", message, "torch", says=says, remedy=_other_build(number, flags)
             )
+
+
+def _seen(scene: Scene) -> tuple[tuple[str, str], ...]:
+    """The devices, unless all are hidden from CUDA."""
+    return () if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1") else scene.devices
 
 
 def _architectures(scene: Scene) -> tuple[str, ...]:

@@ -12,18 +12,20 @@ from torchlock.check.libraries import is_ffmpeg
 from torchlock.errors import InputError
 from torchlock.finding import Command, Remedy
 from torchlock.inspect import files
-from torchlock.inspect.host import FFMPEG, ffmpeg_majors, libsndfile, release_of
+from torchlock.inspect.host import FFMPEG, ffmpeg_lacks, ffmpeg_majors, libsndfile, release_of
 from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.machine import HEAD, machine_of
 from torchlock.matrix import specifier_set
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from torchlock.check.scene import Scene
     from torchlock.finding import Finding
+    from torchlock.inspect.loading.imports import Attempt
     from torchlock.systems import System
 
+_ENOENT = "No such file or directory"
 _BUILD = {
     "ffmpeg": "build FFmpeg with ./configure --enable-shared",
     "libsox": "build SoX 14.4.2 with ./configure --enable-shared",
@@ -41,7 +43,7 @@ def system_of(scene: Scene) -> System | None:
     """The distribution release whose command is to be shown: the one that was named, else the machine's own."""
     name = scene.system
     if name is None and scene.root is not None:
-        name = systems.identified(release_of(scene.root))
+        name = "conda-forge" if scene.environment.conda else identified(release_of(scene.root))
     if name is None and scene.target is not None:
         name = {"macos": "macos-homebrew", "windows": "windows"}.get(scene.target.platform.system)
     try:
@@ -50,10 +52,22 @@ def system_of(scene: Scene) -> System | None:
         return None
 
 
+def identified(release: Mapping[str, str]) -> str | None:
+    """The release that an os-release speaks of, or the one that it is made from; None for an unknown one."""
+    version = release.get("VERSION_ID", "")
+    likely = [release, {"ID": "debian", "VERSION_CODENAME": release.get("DEBIAN_CODENAME", "")}]
+    if found := re.fullmatch(r"platform:el(\d+)", release.get("PLATFORM_ID", "")):
+        likely.append({"ID": "rhel", "VERSION_ID": found[1]})
+    likely += [{"ID": name, "VERSION_ID": version} for name in release.get("ID_LIKE", "").split()[:10]]
+    return next(filter(None, map(systems.identified, likely)), None)
+
+
 def install_library(scene: Scene, library: str, needs: str, otherwise: str = "") -> Remedy:
     """Install a library of the machine, by its own package manager if what that has will serve."""
     system = system_of(scene)
     known = system.libraries.get(library) if system else None
+    if system is not None and known is not None and system.id == "conda-forge":
+        return _of_conda(system, library, needs)
     if system is None or known is None or not system.install:
         return Remedy(f"Install the shared libraries of {library} {needs}, or {_BUILD[library]}{otherwise}.")
     if known.version and not specifier_set(needs).contains(re.match(r"[\d.]*\d", known.version)[0]):  # type: ignore[index]
@@ -66,17 +80,44 @@ def install_library(scene: Scene, library: str, needs: str, otherwise: str = "")
     return Remedy(f"Install {library} of {system.title}{note}.", commands=(Command("system", line),))
 
 
+def _of_conda(system: System, library: str, needs: str) -> Remedy:
+    """conda-forge keeps earlier releases of a library: the version that will serve can be asked for."""
+    known = system.libraries[library]
+    upper = re.search(r"<\d[\d.]*", needs)
+    packages = [f'"{known.packages[0]}{upper[0]}"'] if upper else list(known.packages)
+    return Remedy(f"Install {library} of {system.title}.", commands=(Command("conda", system.command(packages)),))
+
+
 def stated(scene: Scene, library: str) -> tuple[bool, str | None]:
     """Whether the command line says what there is of a library, and its version."""
     return library in scene.libraries, scene.libraries.get(library)
 
 
 def ffmpeg_of(scene: Scene) -> list[int] | None:
-    """The majors of FFmpeg that are there; None where nobody knows."""
+    """The majors of FFmpeg that torchaudio finds; None where nobody knows."""
     told, version = stated(scene, "ffmpeg")
     if told:
         return [int(version.split(".")[0])] if version else []
-    return None if scene.root is None else sorted(ffmpeg_majors(scene.root))
+    if scene.root is None:
+        return None
+    found = set(ffmpeg_majors(scene.root)) | _of_conda_prefix(scene)
+    # Told by the very libraries that want them, where those are: what they find of each, and what not.
+    wanting: dict[int, list[Attempt]] = {}
+    for attempt in scene.attempts:
+        if major := re.search(r"ffmpeg(\d)", os.path.basename(attempt.path)):
+            wanting.setdefault(int(major[1]), []).append(attempt)
+    for number, group in wanting.items():
+        lacks = any(is_ffmpeg(each.name) for attempt in group for each in attempt.outcome.missing)
+        found = found - {number} if lacks and number not in _of_conda_prefix(scene) else found | {number}
+    return sorted(found)
+
+
+def _of_conda_prefix(scene: Scene) -> set[int]:
+    """FFmpeg within a conda environment, whose Python finds it by its own RPATH; a tree has none to ask."""
+    if scene.live or not scene.environment.conda:
+        return set()
+    names = scene.environment.tree.names(os.path.join(scene.environment.interpreter.prefix, "lib"))
+    return {major for major, number in FFMPEG.items() if f"libavutil.so.{number}" in names}
 
 
 def _soundfile(scene: Scene) -> Iterator[Finding]:
@@ -93,7 +134,10 @@ def _soundfile(scene: Scene) -> Iterator[Finding]:
     there = bool(version) if told else scene.root is None or libsndfile(scene.root) is not None
     if not there and not scene.environment.conda:
         message = f"{scene.named('soundfile')} carries no libsndfile, and this machine has none"
-        says = "OSError: sndfile library not found using ctypes.util.find_library"
+        says = "OSError: sndfile library not found"
+        if specifier_set(">=0.11").contains(scene.pins["soundfile"].version):
+            name = "libsndfile.so"
+            says = f"OSError: cannot load library '{name}': {name}: cannot open shared object file: {_ENOENT}"
         remedy = install_library(
             scene, "libsndfile", ">=1.0.20", ", or install a soundfile wheel of this platform"
         )
@@ -128,7 +172,7 @@ def _codec(scene: Scene) -> Iterator[Finding]:
     if pin is None or pin.unversioned:
         return
     cores = sorted(_cores(scene))
-    majors = ffmpeg_of(scene)
+    majors = _majors(scene)
     if not cores or majors is None or scene.target is None or scene.target.platform.system != "linux":
         return
     by_major = choices(scene.attempts)
@@ -140,11 +184,11 @@ def _codec(scene: Scene) -> Iterator[Finding]:
         own = {os.path.basename(attempt.path) for attempt in mine}
         lost = [each.name for attempt in mine for each in attempt.outcome.missing if each.name not in own]
         lacking = not loads and bool(mine) and all(is_ffmpeg(name) for name in lost) and not _undefined(scene)
-    if not lacking:
+    if not lacking or (not told and _of_conda_prefix(scene) & set(cores)):
         return
     spoken = [each.because for each in scene.matrix.speaking_of(pin, scene.target) if each.rule == "TL304"]
     range_ = f"{cores[0]} to {cores[-1]}" if len(cores) > 1 else str(cores[0])
-    there = f"this machine has FFmpeg {', '.join(map(str, majors))}" if majors else "this machine has none"
+    there = _what_is_there(scene, majors, cores)
     program = " as shared libraries" if not majors else ""
     because = spoken[0] if spoken else scene.matrix.because("TL304")
     if not majors and scene.live and shutil.which("ffmpeg"):
@@ -161,9 +205,27 @@ def _codec(scene: Scene) -> Iterator[Finding]:
         because=because,
         says=f"RuntimeError: Could not load libtorchcodec. [...] libavutil.so.{wanted}: cannot open",
         remedy=install_library(
-            scene, "ffmpeg", needs, "; conda install -c conda-forge ffmpeg brings it to a conda environment"
+            scene, "ffmpeg", needs, f'; conda install -c conda-forge "ffmpeg<{cores[-1] + 1}" brings it to conda'
         ),
     )
+
+
+def _majors(scene: Scene) -> list[int] | None:
+    """The majors of FFmpeg that begin to be there: their libavutil, or more."""
+    told, _ = stated(scene, "ffmpeg")
+    if told or scene.root is None:
+        return ffmpeg_of(scene)
+    return sorted(set(ffmpeg_majors(scene.root)) | _of_conda_prefix(scene))
+
+
+def _what_is_there(scene: Scene, majors: list[int], cores: list[int]) -> str:
+    if not majors:
+        return "this machine has none"
+    there = f"this machine has FFmpeg {', '.join(map(str, majors))}"
+    told, _ = stated(scene, "ffmpeg")
+    half = [major for major in majors if major in cores] if scene.root is not None and not told else []
+    lost = ffmpeg_lacks(scene.root, half[-1]) if half and scene.root is not None else []
+    return there + (f" without {', '.join(lost)}" if lost else "")
 
 
 def _undefined(scene: Scene) -> bool:

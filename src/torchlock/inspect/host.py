@@ -6,19 +6,57 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect import files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from torchlock.inspect.loading.root import Root
 
 # The major of libavutil for each major of FFmpeg (its APIchanges).
 FFMPEG: Mapping[int, int] = {4: 56, 5: 57, 6: 58, 7: 59, 8: 60, 9: 61}
-_SECONDS = 5.0
+# Its other libraries, and their majors for each of its own.
+_PARTS = ("avcodec", "avformat", "avdevice", "avfilter", "swscale", "swresample")
+_NUMBERS: Mapping[int, tuple[int, ...]] = {
+    4: (58, 58, 58, 7, 5, 3),
+    5: (59, 59, 59, 8, 6, 4),
+    6: (60, 60, 60, 9, 7, 4),
+    7: (61, 61, 61, 10, 8, 5),
+    8: (62, 62, 62, 11, 9, 6),
+    9: (63, 63, 63, 12, 10, 7),
+}
+_SECONDS = 3.0
 _SMALL = 64 << 10
+_VERSION = "/proc/driver/nvidia/version"
+_WSL = "/usr/lib/wsl/lib"
+# What nvidia-smi would say, of NVIDIA's management library itself, in a process that may crash.
+_NVML = r"""
+import ctypes, sys
+for name in ("libnvidia-ml.so.1", "/usr/lib/wsl/lib/libnvidia-ml.so.1", "nvml.dll"):
+    try:
+        nvml = ctypes.CDLL(name)
+        break
+    except OSError:
+        pass
+else:
+    sys.exit(1)
+version, name, count = ctypes.create_string_buffer(96), ctypes.create_string_buffer(96), ctypes.c_uint()
+if nvml.nvmlInit_v2() or nvml.nvmlSystemGetDriverVersion(version, 96):
+    sys.exit(1)
+nvml.nvmlDeviceGetCount_v2(ctypes.byref(count))
+for index in range(min(count.value, 64)):
+    device, major, minor = ctypes.c_void_p(), ctypes.c_int(), ctypes.c_int()
+    if nvml.nvmlDeviceGetHandleByIndex_v2(index, ctypes.byref(device)) or nvml.nvmlDeviceGetName(device, name, 96):
+        continue
+    if nvml.nvmlDeviceGetCudaComputeCapability(device, ctypes.byref(major), ctypes.byref(minor)):
+        continue
+    row = (version.value.decode(), major.value, minor.value, name.value.decode("utf-8", "replace"))
+    print("%s, %d.%d, %s" % row)
+"""
 
 
 class Driver(NamedTuple):
@@ -43,6 +81,12 @@ def ffmpeg_majors(root: Root) -> dict[int, str]:
     return {major: path for major, path in found.items() if path}
 
 
+def ffmpeg_lacks(root: Root, major: int) -> list[str]:
+    """The libraries of a major that are not there though its libavutil may be; each has a package of its own."""
+    names = zip(_PARTS, _NUMBERS[major], strict=True)
+    return [name for part, number in names if not root.search(name := f"lib{part}.so.{number}")]
+
+
 def libsox(root: Root) -> tuple[str | None, str | None]:
     """Where ``libsox.so`` is, which torchaudio asks for, and where the library of users (``libsox.so.3``) is."""
     return root.search("libsox.so"), root.search("libsox.so.3")
@@ -54,37 +98,66 @@ def libsndfile(root: Root) -> str | None:
 
 
 def driver() -> Driver | None:
-    """The driver of this machine; None where there is none. Asks nvidia-smi, else reads what the kernel tells."""
-    return _asked() or _told()
+    """The driver of this machine; None where there is none.
+
+    Asks nvidia-smi, else NVIDIA's library in a process of its own, else reads what the kernel tells.
+    """
+    told = _told()
+    program = shutil.which("nvidia-smi") or shutil.which("nvidia-smi", path=_WSL)
+    if program is not None:
+        query = [program, "--query-gpu=driver_version,compute_cap,name", "--format=csv,noheader"]
+        if found := _parsed(_heard(query)):
+            return found
+    if told is not None or os.name == "nt" or files.is_folder(_WSL):
+        return _parsed(_heard([sys.executable, "-I", "-S", "-c", _NVML])) or told
+    return told
 
 
-def _asked() -> Driver | None:
-    program = shutil.which("nvidia-smi") or shutil.which("nvidia-smi", path="/usr/lib/wsl/lib")
-    if program is None:
-        return None
-    query = [program, "--query-gpu=driver_version,compute_cap,name", "--format=csv,noheader"]
+def _heard(command: Sequence[str]) -> str:
+    """What a program says within the time and in few words; one that does neither is ended with its children."""
     try:
-        with subprocess.Popen(
-            query,
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        ) as process:
-            return _parsed(_heard(process))
-    except OSError:
-        return None
-
-
-def _heard(process: subprocess.Popen[bytes]) -> str:
-    """What it says within the time, at most; one that says nothing is ended."""
-    try:
-        said, _ = process.communicate(timeout=_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
+            start_new_session=os.name == "posix",
+        )
+    except (OSError, ValueError):
         return ""
-    return said[:_SMALL].decode("utf-8", "replace") if process.returncode == 0 else ""
+    said: list[bytes] = []
+    listener = Thread(target=_listen, args=(process, said), daemon=True)
+    listener.start()
+    listener.join(_SECONDS)
+    _end(process)
+    listener.join(0.2)
+    if process.stdout is not None and not listener.is_alive():
+        process.stdout.close()
+    return said[0].decode("utf-8", "replace") if said and process.returncode == 0 else ""
+
+
+def _listen(process: subprocess.Popen[bytes], said: list[bytes]) -> None:
+    assert process.stdout is not None
+    said.append(process.stdout.read(_SMALL))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Give it a moment to leave by itself, then end it and all that it started."""
+    try:
+        process.wait(0.2)
+        return
+    except subprocess.TimeoutExpired:
+        pass
+    try:
+        if os.name == "posix":
+            import signal
+
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    except OSError:
+        process.kill()
+    process.wait()
 
 
 def _parsed(text: str) -> Driver | None:
@@ -97,8 +170,6 @@ def _parsed(text: str) -> Driver | None:
 
 
 def _told() -> Driver | None:
-    text = (
-        files.text("/proc/driver/nvidia/version", _SMALL) if os.path.exists("/proc/driver/nvidia/version") else ""
-    )
+    text = files.text(_VERSION, _SMALL) if os.path.exists(_VERSION) else ""
     found = re.search(r"Kernel Module\s+(?:for \S+\s+)?(\d+(?:\.\d+)+)", text or "")
     return Driver(found[1]) if found else None
