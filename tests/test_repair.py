@@ -1,0 +1,148 @@
+"""The command that mends an environment: what it keeps, which builds it takes, and how it is spelled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from staged import install, write
+from test_check import bad, first, remove, run, stage_audio, stage_torch
+from torchlock.check import Scene
+from torchlock.inspect.environment import Environment, PathEntry
+from torchlock.inspect.files import Tree
+from torchlock.inspect.interpreter import Interpreter
+from torchlock.repair.commands import install as install_command
+from torchlock.repair.commands import quoted
+from torchlock.repair.plan import Plan
+
+GONE = ("_ZN5torch4gone3newEv",)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    folder = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def lines(site: Path, capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, str]:
+    """The command in each spelling."""
+    remedy = first(run(capsys, "--path", site, *words))["remedy"]
+    return {command["tool"]: command["line"] for command in remedy["commands"]}
+
+
+def test_torch_stays_and_its_companions_follow(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stage_torch(site, "2.8.0", cuda="'12.8'")
+    stage_audio(site, "2.5.1", uses=GONE)
+    assert lines(site, capsys)["pip"] == "python -m pip install torchaudio==2.8.0"
+
+
+def test_torch_gives_way_where_no_companion_goes_with_it(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stage_torch(site, "2.15.0+cu132", cuda="'13.2'", exports=("torch_library_impl",))
+    stage_audio(site, "2.11.0+cu130", uses=("torch_library_impl",))
+    line = lines(site, capsys)["uv"]
+    assert "torch==2.1" in line
+    assert "2.15.0" not in line
+
+
+def test_what_others_ask_for_is_kept(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stage_torch(site, "2.13.0", cuda="'13.0'", exports=("torch_library_impl",))
+    stage_audio(site, "2.8.0", uses=GONE)
+    install(site, "speechtool", "1.0", headers="Requires-Dist: torchaudio<2.9\n")
+    line = lines(site, capsys)["pip"]
+    assert "torch==2.8.0" in line
+    assert "torchaudio" not in line
+
+
+def test_what_others_ask_for_gives_way_where_nothing_else_is_left(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage_torch(site, "2.8.0", cuda="'12.8'")
+    stage_audio(site, "2.5.1", uses=GONE)
+    install(site, "one", "1.0", headers="Requires-Dist: torchaudio<2.6\n")
+    install(site, "other", "1.0", headers="Requires-Dist: torch>=2.7\n")
+    assert "torchaudio==2.8.0" in lines(site, capsys)["pip"]
+
+
+@pytest.mark.parametrize(("build", "label"), [("cpu", "+cpu"), ("cu126", "+cu126")])
+def test_the_build_of_torch_is_kept(
+    build: str, label: str, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage_torch(site, f"2.8.0+{build}", cuda="None" if build == "cpu" else "'12.6'")
+    stage_audio(site, f"2.5.1+{build}", uses=GONE)
+    found = lines(site, capsys)
+    assert f"--torch-backend={build} torchaudio==2.8.0{label}" in found["uv"]
+    assert "pip" not in found  # no package here says where such builds lie
+
+
+def test_the_page_of_a_build_is_read_from_what_is_installed(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage_torch(site, "2.8.0+cpu")
+    stage_audio(site, "2.5.1+cpu", uses=GONE)
+    write(site / "torchaudio" / "utils" / "download.py", "URL = 'https://download.example.org/torchaudio'\n")
+    assert lines(site, capsys)["uv"]
+    write(site / "torchaudio" / "utils" / "download.py", "URL = 'https://download.example.org/x'\n")
+    line = lines(site, capsys).get("pip", "")
+    assert "--index-url https://download.example.org/whl/cpu torchaudio==2.8.0+cpu" in line or not line
+
+
+def test_another_build_can_be_asked_for(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stage_torch(site, "2.8.0+cpu")
+    stage_audio(site, "2.8.0+cu128", needed=("libtorch_cuda.so",))
+    line = lines(site, capsys, "--accelerator", "cu126")["uv"]
+    assert "torch==2.8.0+cu126" in line
+    assert "torchaudio==2.8.0+cu126" in line
+    line = lines(site, capsys, "--accelerator", "pypi")["pip"]
+    assert "--force-reinstall" in line
+    assert "--no-deps" not in line
+
+
+def test_nobody_replaces_a_vendors_torch(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stage_torch(site, "2.9.0a0+145a3a7bda.nv25.10", cuda="'13.0'")
+    stage_audio(site, "2.8.0+cu128", uses=GONE)
+    report = run(capsys, "--path", site, code=1)
+    assert bad(report)[0][1] == "TL611"
+    assert report["command"] is None
+    assert "Take torchaudio from where this torch" in first(report)["remedy"]["summary"]
+
+
+def test_a_damaged_package_is_installed_once_more_without_the_cache(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage_torch(site, "2.8.0", cuda="'12.8'")
+    stage_audio(site, "2.8.0")
+    (site / "torchaudio" / "functional.py").unlink()
+    line = lines(site, capsys)["pip"]
+    assert line == "python -m pip install --force-reinstall --no-deps --no-cache-dir torchaudio==2.8.0"
+    remove(site, "torch")
+
+
+def scene(stdlib: Path, *, virtual: bool) -> Scene:
+    site = PathEntry(str(stdlib / "site-packages"), "site", "")
+    interpreter = Interpreter("/usr/bin/python3", "3.11.2", stdlib=(str(stdlib),), virtual=virtual)
+    return Scene(Environment(interpreter, (site,), Tree()))
+
+
+def test_a_python_that_a_distribution_manages_gets_an_environment(tmp_path: Path) -> None:
+    plan = Plan({"torch": "2.8.0"})
+    write(tmp_path / "EXTERNALLY-MANAGED", "")
+    managed = {command.tool: command.line for command in install_command(scene(tmp_path, virtual=False), plan)}
+    assert managed["pip"] == "/usr/bin/python3 -m venv .venv && .venv/bin/python -m pip install torch==2.8.0"
+    own = {command.tool: command.line for command in install_command(scene(tmp_path, virtual=True), plan)}
+    assert own["pip"] == "/usr/bin/python3 -m pip install torch==2.8.0"
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("torch==2.8.0", "torch==2.8.0"),
+        ("numpy>=1,<2", '"numpy>=1,<2"'),
+        ("/a folder/python", '"/a folder/python"'),
+        ("$(reboot)", "'$(reboot)'"),
+        ("a'b", "'a'\"'\"'b'"),
+    ],
+)
+def test_words_are_quoted_for_a_shell(word: str, shown: str) -> None:
+    assert quoted(word) == shown
