@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.check.scene import Scene
-    from torchlock.inspect.distributions import Distribution
+    from torchlock.inspect.distributions import Distribution, Source
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.I)
+# No blank, option, marker, fragment or line end fits in, nor a variable: pip writes its value in place of ${NAME}.
+_ADDRESS = re.compile(r"(?:git\+)?(?:https?|file|ssh)://[\w.~:/@!&()*+,=?%\[\]-]{1,2000}", re.ASCII)
+_COMMIT = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
+_HASH = re.compile(r"(?:sha256=[0-9a-f]{64}|sha512=[0-9a-f]{128})", re.ASCII)
 _INSTALLERS = frozenset({"pip", "setuptools", "wheel"})
 
 
@@ -59,14 +63,32 @@ def _line(scene: Scene, distribution: Distribution) -> str:
     if not _NAME.fullmatch(name) or version_of(version) is None:
         return f"# not a name and version that an installer reads: {_plain(name)} {_plain(version)}"
     source = distribution.source
-    if source is not None and source.editable:
+    if distribution.installer == "conda":
+        # Where its package was built is no place that anyone else can reach.
+        if name not in STACK:
+            return f"# from conda: {name} {version}"
+    elif source is not None and source.editable:
         return f"# editable: {name} {version} from {_plain(source.url)}"
-    if source is not None and source.url.startswith(("http://", "https://", "file:", "git+")):
-        return f"{name} @ {_plain(source.url)}" + (f"@{_plain(source.commit)}" if source.commit else "")
+    elif source is not None:
+        address = _address(source)
+        return f"{name} @ {address}" if address else f"# from {_plain(source.url)}: {name} {version}"
     public, _, label = version.partition("+")
     if label and name in FAMILY and not (_is_label(label) and page_address(scene, label)):
         return f"{name}=={public}  # +{label}"
     return f"{name}=={version}"
+
+
+def _address(source: Source) -> str:
+    """The address as pip freezes it, with the commit or the hash; "" for one that it would not read as such."""
+    address = without_credentials(source.url).replace("://***@", "://")
+    if source.commit:
+        address = f"{'' if address.startswith('git+') else 'git+'}{address}@{source.commit}"
+        whole = _COMMIT.fullmatch(source.commit) is not None
+    else:
+        whole = not address.startswith(("ssh:", "git+"))
+    if not whole or not _ADDRESS.fullmatch(address):
+        return ""
+    return f"{address}#{source.hash}" if _HASH.fullmatch(source.hash) else address
 
 
 def _is_label(label: str) -> bool:
