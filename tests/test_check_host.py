@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from skeleton import elf
-from staged import install, write
+from staged import install, tree, write
 from test_check import audio_files, bad, first, image, run, stage_torch
-from torchlock.check.host import identified
+from test_check_gpu import environment as environment
+from test_check_gpu import needs_sh, smi
+from test_check_gpu import rules as found
+from torchlock.check import Scene
+from torchlock.check.host import identified, machine
+from torchlock.target import Platform
 
 PARTS = ("avutil", "avcodec", "avformat", "avdevice", "avfilter", "swscale", "swresample")
 NUMBERS = {5: (57, 59, 59, 59, 8, 6, 4), 6: (58, 60, 60, 60, 9, 7, 4), 9: (61, 63, 63, 63, 12, 10, 7)}
@@ -57,10 +62,6 @@ def conda(site: Path, *libraries: str) -> None:
     write(prefix / "conda-meta" / "ffmpeg-6.1.2-gpl_0.json", "{}")
     for name in libraries:
         write(prefix / "lib" / name, elf(name))
-
-
-def rules(report: dict[str, Any]) -> list[str]:
-    return [each["rule"] for each in report["files"][0]["findings"]]
 
 
 # What must be left alone.
@@ -129,6 +130,111 @@ def test_soundfile_without_a_library(
     finding = first(run(capsys, "--path", site, "--ignore", "TL306", code=0))
     assert finding["rule"] == "TL301"
     assert finding["says"].startswith(says)
+
+
+# macOS and Windows, as this very machine.
+
+
+elsewhere = pytest.mark.skipif(sys.platform == "darwin", reason="its own FFmpeg would count")
+
+
+def abroad(tmp_path: Path, system: str, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """A torchcodec for FFmpeg 7 and 8 on a machine of that system, whose variables name no folder."""
+    for variable in ("PATH", "HOME", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"):
+        monkeypatch.setenv(variable, "")
+    monkeypatch.setattr("sys.platform", {"macos-arm64": "darwin", "windows-amd64": "win32"}[system])
+    site = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
+    ending = "dylib" if system == "macos-arm64" else "dll"
+    files: dict[str, bytes | str] = {
+        "torchcodec/__init__.py": "",
+        "torchcodec/version.py": "__version__ = '0.11.0'\n",
+        **{f"torchcodec/libtorchcodec_core{major}.{ending}": "" for major in (7, 8)},
+    }
+    install(site, "torchcodec", "0.11.0", files)
+    return Scene(tree(site), platform=Platform.parse(system))
+
+
+@pytest.mark.parametrize(
+    ("system", "variable", "name"),
+    [
+        ("macos-arm64", "DYLD_FALLBACK_LIBRARY_PATH", "libavutil.60.dylib"),
+        ("windows-amd64", "PATH", "avutil-60.dll"),
+        ("windows-amd64", "PATH", "AVUTIL-59.DLL"),
+    ],
+)
+def test_an_ffmpeg_that_is_searched_for_is_found(
+    tmp_path: Path, system: str, variable: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = abroad(tmp_path, system, monkeypatch)
+    write(tmp_path / "elsewhere" / name)
+    monkeypatch.setenv(variable, str(tmp_path / "elsewhere"))
+    assert list(machine(scene)) == []
+
+
+def test_the_machine_of_another_is_not_judged_by_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = abroad(tmp_path, "windows-amd64", monkeypatch)
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert list(machine(scene)) == []
+
+
+@elsewhere
+@pytest.mark.parametrize(
+    ("system", "name", "command"),
+    [
+        ("macos-arm64", "libavutil.61.dylib", "brew install ffmpeg"),
+        ("windows-amd64", "avutil-58.dll", "winget install -e Gyan.FFmpeg.Shared"),
+        ("windows-amd64", "ffmpeg.exe", "winget install -e Gyan.FFmpeg.Shared"),
+    ],
+)
+def test_no_ffmpeg_that_serves(
+    tmp_path: Path, system: str, name: str, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = abroad(tmp_path, system, monkeypatch)
+    write(tmp_path / "elsewhere" / name)
+    monkeypatch.setenv("PATH" if "win" in system else "DYLD_LIBRARY_PATH", str(tmp_path / "elsewhere"))
+    (finding,) = machine(scene)
+    assert (finding.rule, finding.severity) == ("TL304", "warning")
+    assert finding.remedy is not None and [each.line for each in finding.remedy.commands] == [command]
+
+
+# GPUs.
+
+
+@needs_sh
+def test_one_gpu_of_many_that_is_shown_to_torch(
+    environment: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    smi(environment, "echo '580.10, 8.6, NVIDIA A10'; echo '580.10, 6.1, NVIDIA GTX 1080'")
+    assert [rule for rule, _ in found(capsys)] == ["TL208"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert found(capsys) == []
+
+
+@needs_sh
+def test_gpus_that_are_hidden(
+    environment: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    smi(environment, "echo '580.10, 6.1, NVIDIA GTX 1080'")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert found(capsys) == []
+
+
+@needs_sh
+def test_forward_compatibility_brings_a_later_libcuda(
+    environment: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    smi(environment, "echo '470.10.1, 8.6, NVIDIA A10'")
+    assert [rule for rule, _ in found(capsys)] == ["TL202"]
+    write(environment / "compat" / "libcuda.so.575.57.08", elf("libcuda.so.1"))
+    (environment / "compat" / "libcuda.so.1").symlink_to("libcuda.so.575.57.08")
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(environment / "compat"))
+    assert found(capsys) == []
+
+
+@needs_sh
+def test_eight_of_a_kind_are_told_once(environment: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    smi(environment, "for i in 1 2 3 4 5 6 7 8; do echo '580.10, 6.1, NVIDIA P100'; done")
+    assert len(found(capsys)) == 1
 
 
 # Which distribution release it is.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import sys
 from typing import TYPE_CHECKING
 
 from torchlock import systems
@@ -12,7 +13,17 @@ from torchlock.check.libraries import is_ffmpeg
 from torchlock.errors import InputError
 from torchlock.finding import Command, Remedy
 from torchlock.inspect import files
-from torchlock.inspect.host import FFMPEG, ffmpeg_lacks, ffmpeg_majors, libsndfile, release_of
+from torchlock.inspect.binaries import Binary, read_binary
+from torchlock.inspect.host import (
+    FFMPEG,
+    HOMEBREW,
+    ffmpeg_in,
+    ffmpeg_lacks,
+    ffmpeg_majors,
+    libsndfile,
+    release_of,
+    searched,
+)
 from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.machine import HEAD, machine_of
 from torchlock.matrix import specifier_set
@@ -173,13 +184,13 @@ def _codec(scene: Scene) -> Iterator[Finding]:
         return
     cores = sorted(_cores(scene))
     majors = _majors(scene)
-    if not cores or majors is None or scene.target is None or scene.target.platform.system != "linux":
+    if not cores or majors is None or scene.target is None:
         return
     by_major = choices(scene.attempts)
     mine = [attempt for group in by_major.values() for attempt in group]
     told, _ = stated(scene, "ffmpeg")
     lacking = not set(majors) & set(cores)
-    if not told:
+    if not told and scene.target.platform.system == "linux":
         loads = any(all(attempt.outcome.loads for attempt in group) for group in by_major.values())
         own = {os.path.basename(attempt.path) for attempt in mine}
         lost = [each.name for attempt in mine for each in attempt.outcome.missing if each.name not in own]
@@ -193,9 +204,10 @@ def _codec(scene: Scene) -> Iterator[Finding]:
     because = spoken[0] if spoken else scene.matrix.because("TL304")
     if not majors and scene.live and shutil.which("ffmpeg"):
         because += "; the ffmpeg program on the PATH brings no shared libraries"
+    if not majors and scene.live and ffmpeg_in([f"{HOMEBREW}/lib"], scene.environment.tree):
+        because += f"; that of Homebrew lies in {HOMEBREW}/lib, where this Python does not look"
     message = f"{scene.named('torchcodec')} needs FFmpeg {range_}{program}, and {there}"
     needs = f">={cores[0]},<{cores[-1] + 1}"
-    wanted = FFMPEG.get(cores[-1], 59)
     yield scene.finding(
         "TL304",
         "warning",
@@ -203,7 +215,7 @@ def _codec(scene: Scene) -> Iterator[Finding]:
         "torchcodec",
         path=os.path.dirname(mine[0].path) if mine else "",
         because=because,
-        says=f"RuntimeError: Could not load libtorchcodec. [...] libavutil.so.{wanted}: cannot open",
+        says=f"RuntimeError: Could not load libtorchcodec. [...] {_cannot_open(scene, cores[-1])}",
         remedy=install_library(
             scene, "ffmpeg", needs, f'; conda install -c conda-forge "ffmpeg<{cores[-1] + 1}" brings it to conda'
         ),
@@ -213,9 +225,35 @@ def _codec(scene: Scene) -> Iterator[Finding]:
 def _majors(scene: Scene) -> list[int] | None:
     """The majors of FFmpeg that begin to be there: their libavutil, or more."""
     told, _ = stated(scene, "ffmpeg")
+    if not told and scene.root is None and scene.live and scene.target is not None:
+        return _found_here(scene, scene.target.platform.system)
     if told or scene.root is None:
         return ffmpeg_of(scene)
     return sorted(set(ffmpeg_majors(scene.root)) | _of_conda_prefix(scene))
+
+
+def _found_here(scene: Scene, system: str) -> list[int] | None:
+    """As ``_majors``, on the very macOS or Windows that this runs on; None on any other."""
+    if system != {"darwin": "macos", "win32": "windows"}.get(sys.platform) or scene.system is not None:
+        return None
+    interpreter, copy = scene.environment.interpreter, scene.copy("torchcodec")
+    prefixes = dict.fromkeys((interpreter.prefix, interpreter.base_prefix))
+    folders = [folder for prefix in prefixes for folder in searched(system, prefix, os.environ)]
+    for attempt in scene.attempts:
+        if attempt.role == "choice":
+            binary = read_binary(attempt.path)
+            folders += binary.rpath if isinstance(binary, Binary) else ()
+    return sorted(ffmpeg_in([*folders, copy.path if copy else ""], scene.environment.tree))
+
+
+def _cannot_open(scene: Scene, major: int) -> str:
+    number = FFMPEG.get(major, 59)
+    system = scene.target.platform.system if scene.target else "linux"
+    if system == "macos":
+        return f"Library not loaded: @rpath/libavutil.{number}.dylib"
+    if system == "windows":
+        return f"Could not find module 'libtorchcodec_core{major}.dll' (or one of its dependencies)"
+    return f"libavutil.so.{number}: cannot open shared object file: {_ENOENT}"
 
 
 def _what_is_there(scene: Scene, majors: list[int], cores: list[int]) -> str:
