@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import platform
@@ -16,6 +17,7 @@ from staged import write
 from torchlock.cli.main import main
 from torchlock.inspect.probe import Step, probe
 
+SMOKE = Path(__file__).parents[1] / "src" / "torchlock" / "inspect" / "smoke.py"
 TORCH = """
 __version__ = "2.8.0"
 class cuda:
@@ -118,6 +120,23 @@ def test_each_backend_is_a_step(tmp_path: Path) -> None:
     result = probe(sys.executable, environ(tmp_path))
     told = [result.step(f"load and save by {name}") for name in ("sox", "soundfile")]
     assert [step and step.text for step in told] == ["OSError: sox", "OSError: soundfile"]
+
+
+def test_what_torchcodec_does_not_tell_the_loader_tells(tmp_path: Path) -> None:
+    write(tmp_path / "torch.py", TORCH)
+    suffix = {"win32": "dll", "darwin": "dylib"}.get(sys.platform, "so")
+    write(tmp_path / "torchcodec" / "__init__.py")
+    write(tmp_path / "torchcodec" / "decoders.py", "raise RuntimeError('Could not load libtorchcodec. Likely')\n")
+    write(tmp_path / "torchcodec" / f"libtorchcodec_core7.{suffix}", b"no library")
+    step = probe(sys.executable, environ(tmp_path)).step("import torchcodec.decoders")
+    assert step is not None
+    head, word = step.text.splitlines()
+    assert head == "RuntimeError: Could not load libtorchcodec"
+    assert word.startswith(f"libtorchcodec_core7.{suffix}: ")
+
+
+def test_the_test_is_read_by_the_oldest_python() -> None:
+    ast.parse(SMOKE.read_text(encoding="ascii"), feature_version=(3, 6))
 
 
 def test_progress_is_told_as_it_happens(tmp_path: Path) -> None:

@@ -62,6 +62,30 @@ def imported(name):
     return work
 
 
+def codec():
+    """Import torchcodec. Its error names every attempt, and often the reason of none: the loader is asked for it."""
+    try:
+        return imported("torchcodec.decoders")()
+    except RuntimeError as error:
+        words = list(loader_words("torchcodec"))
+        if "Could not load libtorchcodec" not in str(error) or not words:
+            raise
+    raise RuntimeError("\n".join(["Could not load libtorchcodec"] + words))  # noqa: RUF005
+
+
+def loader_words(package):
+    import ctypes
+    import importlib.util
+
+    for folder in importlib.util.find_spec(package).submodule_search_locations:
+        for name in sorted(os.listdir(folder), reverse=True):
+            if "_core" in name and name.endswith((".so", ".dylib", ".dll")):
+                try:
+                    ctypes.CDLL(os.path.join(folder, name))
+                except OSError as error:
+                    yield "%s: %s" % (name, str(error)[:300])  # noqa: UP031
+
+
 def build():
     import torch
 
@@ -193,7 +217,7 @@ def imports():
             skipped("import " + name, "not installed")
         elif name not in ("torch", "soundfile") and is_there("torch") and "torch" not in done:
             skipped("import " + name, "torch is not imported")
-        elif step("import " + name, imported(name)) is not None:
+        elif step("import " + name, codec if "codec" in name else imported(name)) is not None:
             done.add(name)
     return done
 
