@@ -63,7 +63,7 @@ def imported(name):
 
 
 def codec():
-    """Import torchcodec. Its error names every attempt, and often the reason of none: the loader is asked for it."""
+    """Import torchcodec. Its error names every attempt, often with no reason: the loader is asked for it."""
     try:
         return imported("torchcodec.decoders")()
     except RuntimeError as error:
