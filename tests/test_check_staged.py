@@ -196,6 +196,7 @@ BROKEN = {
         Stage("2.8.0+cu128", "12.8", ["torchaudio==2.8.0", "torchtext==0.18.0"], ["torchaudio==2.8.0"]),
         "TL104",
         ["torchtext 0.18.0"],
+        ["uninstall", "torchtext"],
     ),
     "torchcodec of another torch": Broken(
         Stage(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.scene import STACK
 from torchlock.finding import Command, Remedy
+from torchlock.matrix import specifier_set
 from torchlock.repair.commands import install, quoted, uninstall
 from torchlock.repair.plan import Plan, planned
 
@@ -66,9 +67,19 @@ def _remedy(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy | None:
         return _dependency(scene, finding)
     if finding.rule in _AGAIN and plan is not None:
         return _again(scene, finding, plan)
+    if finding.rule == "TL104" and plan is not None and _is_before_its_libraries(plan.versions.get("torchtext")):
+        return Remedy(
+            "Remove torchtext, which has no release for this torch and gets no new ones; or take torch 2.3.",
+            commands=uninstall(scene, ["torchtext"]),
+        )
     if finding.rule in _FIT:
         return _fitting(scene, plan) if plan is not None else _nothing(scene, finding)
     return None
+
+
+def _is_before_its_libraries(version: str | None) -> bool:
+    """Whether a torchtext is one of those before 0.7, which go with any torch, and with no program of today."""
+    return version is not None and specifier_set("<0.7").contains(version)
 
 
 def _fitting(scene: Scene, plan: Plan) -> Remedy:
