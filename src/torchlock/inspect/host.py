@@ -11,6 +11,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect import files
+from torchlock.inspect.process import kill
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -178,15 +179,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         return
     except subprocess.TimeoutExpired:
         pass
-    try:
-        if os.name == "posix":
-            import signal
-
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-    except OSError:
-        process.kill()
+    kill(process)
     process.wait()
 
 
