@@ -198,6 +198,8 @@ def test_a_log_of_another_environment_is_told() -> None:
     assert (
         "another environment: it has torch in /v/lib/python3.9" in remarks(log, found, ["/v2/lib/python3.9/x"])[0]
     )
+    (told,) = remarks(log, found, ["/home/u/project", "/w/lib/python3.9/site-packages"])
+    assert told.endswith("this is /w/lib/python3.9/site-packages")
     log = read_log("Python 3.9.2 (main)\nOSError: libsox.so: cannot open shared object file")
     assert remarks(log, found, ["/v/lib/python3.11/site-packages"]) == [
         "the log is of another environment: it names Python 3.9, this is 3.11"

@@ -211,9 +211,10 @@ def _elsewhere(log: Log, folders: Sequence[str]) -> list[str]:
     """That the log names other folders than those of this environment, or else another Python."""
     if not folders:
         return []
+    own = next((folder for folder in folders if "-packages" in folder), folders[0])
     for name, prefix in log.prefixes:
         if not prefix.startswith("~") and not any(_is_under(folder, prefix) for folder in folders):
-            return [f"the log is of another environment: it has {name} in {prefix}, this is {folders[0]}"]
+            return [f"the log is of another environment: it has {name} in {prefix}, this is {own}"]
     here = {_python(match) for folder in folders for match in _PYTHON.finditer(folder + "/")}
     if here and log.pythons and not here & set(log.pythons):
         return [f"the log is of another environment: it names Python {log.pythons[0]}, this is {min(here)}"]
