@@ -42,7 +42,13 @@ def _dispatched(scene: Scene) -> Iterator[Finding]:
     if majors is None or (scene.root is None and not told[0]):
         return
     library, runtime = (None, None) if scene.root is None or told[0] else libsox(scene.root)
+    # An environment of conda finds libsox in its own prefix, which the extension that wants it tells.
+    opened = [
+        each for each in scene.attempts if each.package == "torchaudio" and "sox" in os.path.basename(each.path)
+    ]
+    lost = [missing.name for each in opened for missing in each.outcome.missing]
     has_sox = bool(told[1]) if told[0] else library is not None
+    has_sox = has_sox or (not told[0] and bool(opened) and "libsox.so" not in lost)
     has_ffmpeg = any(4 <= major <= 6 for major in majors)
     if scene.copy("soundfile") is None and not has_sox and not has_ffmpeg:
         yield _nothing(scene, majors, runtime)
