@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -132,11 +133,14 @@ def test_the_build_of_torch_is_named(site: Path) -> None:
     assert "# Name the index of its builds (cpu)" in exported(site)
 
 
-def test_the_page_that_the_packages_themselves_name(site: Path) -> None:
+def test_the_page_that_the_packages_themselves_name(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files: dict[str, bytes | str] = {
         "torch/__init__.py": "",
         "torch/version.py": "__version__ = '2.13.0+cpu'\n",
         "torch/cuda/__init__.py": "# https://download.example.org/whl\n",
     }
     install(site, "torch", "2.13.0", files)
+    assert read(site) == ["torch==2.13.0  # +cpu"]  # a file of a tree cannot choose an index
+    known = hashlib.sha256(b"https://download.example.org").hexdigest()
+    monkeypatch.setattr("torchlock.check.pages.KNOWN", known)
     assert read(site) == ["--extra-index-url https://download.example.org/whl/cpu", "torch==2.13.0+cpu"]

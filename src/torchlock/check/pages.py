@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 # The packages of the stack download models and assets from the host that also serves their wheels.
 _HOST = re.compile(rb"https://download\.[a-z]+\.org(?=/)")
+# The SHA-256 of that address: a tree that came from anywhere cannot name another index to install from.
+KNOWN = "c9cbadc8263555e634b842ea5fc8a235bffb1dd71ccfde82207f3f5829c3f25d"
 _ASKED = (
     "utils/download.py",
     "_internal/module_utils.py",
@@ -31,6 +34,7 @@ def page_address(scene: Scene, label: str) -> str:
                 text = files.read(os.path.join(copy.path, *part.split("/")), 1 << 20) if copy else b""
             except OSError:
                 continue
-            if found := _HOST.search(text):
-                return f"{found[0].decode()}/whl/{label}"
+            for found in _HOST.findall(text)[:100]:
+                if hashlib.sha256(found).hexdigest() == KNOWN:
+                    return f"{found.decode()}/whl/{label}"
     return ""

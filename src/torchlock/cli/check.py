@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.inspect.environment import Environment
     from torchlock.inspect.loading.root import Root
+    from torchlock.inspect.probe import Step
     from torchlock.target import Platform
 
 
@@ -78,9 +79,11 @@ def _probed(scene: Scene, findings: list[Finding], arguments: argparse.Namespace
         raise InputError("--probe runs an interpreter, and --path names none", hint="name it with --python")
     voice.progress("smoke test: import, resample, load and save")
     executable = scene.environment.interpreter.executable
-    result = probe(executable, os.environ, os.getcwd(), arguments.probe_seconds)  # noqa: PTH109
-    for step in result.steps:
+
+    def progress(step: Step) -> None:
         voice.progress(f"{step.name}: {step.state} {step.text}".rstrip())
+
+    result = probe(executable, os.environ, os.getcwd(), arguments.probe_seconds, progress)  # noqa: PTH109
     return compared(scene, findings, result)
 
 
