@@ -587,3 +587,16 @@ def test_a_hostile_tree_is_looked_at_in_a_moment(tmp_path: Path, capsys: pytest.
     assert main(["check", "--path", str(site), "--export"]) == 0
     assert time.monotonic() - started < 30
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_what_a_project_locks_for_says_nothing_about_what_is_checked(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TORCHLOCK_PYTHON", "3.8")
+    table = '[tool.torchlock]\npython = "3.12"\nplatform = "macos-arm64"\nsystem = "debian-12"\nno-hashes = true\n'
+    write(tmp_path / "pyproject.toml", table)
+    assert run(capsys, "--path", site, code=0)["target"]["platform"] == "manylinux_2_28_x86_64"
+    write(tmp_path / "pyproject.toml", table + 'ignore = ["TL604"]\nstrict = true\nbogus = 1\n')
+    assert main(["check", "--path", str(site)]) == 2
+    assert "no option is called 'bogus'" in capsys.readouterr().err

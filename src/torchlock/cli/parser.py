@@ -40,7 +40,13 @@ torchlock COMMAND --help tells more.
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, with wrong use as an InputError so that it ends like every other."""
+    """argparse, with wrong use as an InputError so that it ends like every other.
+
+    ``named_only`` are options that the command line alone sets: what a project locks for says nothing about
+    which environment is to be checked.
+    """
+
+    named_only: frozenset[str] = frozenset()
 
     def error(self, message: str) -> NoReturn:
         raise InputError(message, hint=f"{self.prog} --help shows what there is")
@@ -377,7 +383,7 @@ def _run_explain(arguments: argparse.Namespace, voice: Voice) -> int:
 
 
 def _check_parser() -> tuple[argparse.ArgumentParser, Callable[..., int]]:
-    from torchlock.cli.check_options import DESCRIPTION, EPILOG, add_options
+    from torchlock.cli.check_options import DESCRIPTION, EPILOG, NAMED_ONLY, add_options
 
     parser = _Parser(
         prog="torchlock check",
@@ -387,6 +393,7 @@ def _check_parser() -> tuple[argparse.ArgumentParser, Callable[..., int]]:
         allow_abbrev=False,
     )
     add_options(parser)
+    parser.named_only = NAMED_ONLY
     _add_common(parser)
     return parser, _run_check
 
@@ -417,7 +424,11 @@ def defaults(parser: argparse.ArgumentParser) -> dict[str, Any]:
         if action.option_strings and action.dest != "help"
     }
     found: dict[str, Any] = {}
+    named_only: frozenset[str] = getattr(parser, "named_only", frozenset())
+    options = {name: action for name, action in options.items() if name not in named_only}
     for name, value in _configured().items():
+        if name not in options and _is_option_of_another(name):
+            continue
         if name not in options:
             known = ", ".join(sorted(options))
             raise InputError(
@@ -432,6 +443,11 @@ def defaults(parser: argparse.ArgumentParser) -> dict[str, Any]:
 
 
 _PROJECT = "pyproject.toml"
+
+
+def _is_option_of_another(name: str) -> bool:
+    """Whether any command has an option of this name: one table serves them all."""
+    return any(f"--{name}" in make()[0]._option_string_actions for make in _COMMANDS.values())
 
 
 def _configured() -> dict[str, Any]:
