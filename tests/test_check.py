@@ -482,6 +482,13 @@ def test_wrong_use(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ["--python", str(tmp_path / "none")],
         ["--ignore", "TL999", "--path", str(tmp_path)],
         ["--path", str(tmp_path), "--probe"],
+        ["--path", str(tmp_path), "--root", str(tmp_path / "none")],
+        ["--root", str(tmp_path)],
+        ["--probe", "--probe-seconds", "0"],
+        ["--export", "--format", "json"],
+        ["--path", str(tmp_path), "--log", str(tmp_path)],
+        ["--path", str(tmp_path), "--platform", "plan9"],
+        ["--path", str(tmp_path), "--system-lib", "ffmpeg"],
         ["--path", str(tmp_path), "--system", "plan9"],
         ["--path", str(tmp_path), "--log", str(tmp_path / "none.log")],
     ):

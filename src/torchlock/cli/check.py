@@ -32,6 +32,7 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     Raises:
         TorchlockError: wrong use, an environment that is none, or a file that cannot be written.
     """
+    _refuse_misuse(arguments)
     ignore = _ignored(arguments.ignore)
     scene = scene_of(arguments, voice)
     if arguments.export:
@@ -52,6 +53,19 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     code = _code(report, strict=arguments.strict)
     _write(_rendered(report, result, code, arguments, voice), arguments.output)
     return code
+
+
+def _refuse_misuse(arguments: argparse.Namespace) -> None:
+    if arguments.root is not None and arguments.path is None:
+        raise InputError("--root is the machine that --path is of", hint="name the tree with --path")
+    if arguments.root is not None and not os.path.isdir(arguments.root):  # noqa: PTH112
+        raise InputError(f"--root: {arguments.root!r} is no folder")
+    if arguments.probe and arguments.path is not None:
+        raise InputError("--probe runs an interpreter, and --path names none", hint="name it with --python")
+    if not arguments.probe_seconds > 0:
+        raise InputError(f"--probe-seconds: {arguments.probe_seconds:g} is no time", hint="like 120")
+    if arguments.export and (arguments.probe or arguments.log or arguments.format != "text"):
+        raise InputError("--export writes no report", hint="run the check once more for the report")
 
 
 def _by_log(scene: Scene, findings: list[Finding], path: str, voice: Voice) -> list[Finding]:
@@ -75,8 +89,6 @@ def _probed(scene: Scene, findings: list[Finding], arguments: argparse.Namespace
     from torchlock.check.probing import compared
     from torchlock.inspect.probe import probe
 
-    if not scene.live:
-        raise InputError("--probe runs an interpreter, and --path names none", hint="name it with --python")
     voice.progress("smoke test: import, resample, load and save")
     executable = scene.environment.interpreter.executable
 
@@ -173,12 +185,11 @@ def _machine(
     named = arguments.system not in ("host", "none")
     if named:
         systems.load(arguments.system)
-    if platform is None or not (named or arguments.system_lib):
+    if not (named or arguments.system_lib):
         return None, {}, platform
-    place, libraries, system = place_of(
-        platform.spelled, arguments.system if named else "none", arguments.system_lib
-    )
-    return system.id if system else None, libraries, place
+    spelled = platform.spelled if platform is not None else "linux-x86_64"
+    place, libraries, system = place_of(spelled, arguments.system if named else "none", arguments.system_lib)
+    return system.id if system else None, libraries, place if platform is not None else None
 
 
 def _root(arguments: argparse.Namespace, environment: Environment) -> Root | None:
