@@ -1,9 +1,9 @@
-"""Shared libraries for tests: real ELF files, with the tables that a loader reads first and nothing else."""
+"""Shared libraries for tests: real ELF and PE files, with the tables that a loader reads and nothing else."""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 _X86_64 = 62
 
@@ -53,6 +53,44 @@ def elf(
     segments = struct.pack("<IIQQQQQQ", 1, 5, 0, 0, 0, size, size, 0x1000)
     segments += struct.pack("<IIQQQQQQ", 2, 6, start, start, start, len(rows), len(rows), 8)
     return (head + segments).ljust(at, b"\0") + body + rows
+
+
+_PE_AT, _PE_FILE = 0x1000, 512
+
+
+def pe(
+    imports: Mapping[str, Sequence[str | int]] | None = None,
+    exports: Sequence[str] = (),
+    delayed: Sequence[str] = (),
+) -> bytes:
+    """A DLL for amd64: what it imports of each library, by name or by ordinal, and what it exports."""
+    body = bytearray()
+
+    def place(data: bytes) -> int:
+        body.extend(data)
+        return _PE_AT + len(body) - len(data)
+
+    rows = b""
+    for library, names in (imports or {}).items():
+        entries = [1 << 63 | name if isinstance(name, int) else _hint(place, name) for name in names]
+        thunks = place(struct.pack(f"<{len(entries) + 1}Q", *entries, 0))
+        rows += struct.pack("<5I", thunks, 0, 0, place(library.encode() + b"\0"), thunks)
+    late = b"".join(struct.pack("<8I", 1, place(name.encode() + b"\0"), *[0] * 6) for name in delayed)
+    addresses = [place(name.encode() + b"\0") for name in sorted(exports)]
+    pointers = place(struct.pack(f"<{len(addresses)}I", *addresses))
+    table = place(struct.pack("<10I", 0, 0, 0, 0, 1, len(addresses), len(addresses), 0, pointers, 0))
+    directories = [0, 0] * 16
+    directories[0:4] = [table if exports else 0, 40, place(rows + bytes(20)) if rows else 0, len(rows) + 20]
+    directories[26:28] = [place(late + bytes(32)) if late else 0, len(late) + 32]
+    optional = struct.pack("<H106xI32I", 0x20B, 16, *directories)
+    head = b"MZ" + bytes(58) + struct.pack("<I", 64)
+    head += struct.pack("<4sHHIIIHH", b"PE", 0x8664, 1, 0, 0, 0, len(optional), 0x2022) + optional
+    head += struct.pack("<8sIIII16x", b".rdata", len(body), _PE_AT, len(body), _PE_FILE)
+    return head.ljust(_PE_FILE, b"\0") + bytes(body)
+
+
+def _hint(place: Callable[[bytes], int], name: str) -> int:
+    return place(bytes(2) + name.encode() + b"\0")
 
 
 class _Strings:

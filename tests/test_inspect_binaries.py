@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import struct
+import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skeleton import elf
+from skeleton import elf, pe
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.files import Unreadable
 
@@ -22,6 +23,9 @@ WHOLE = elf(
     needs=[("libc.so.6", "GLIBC_2.28"), ("libm.so.6", "GLIBC_2.29")],
     defines=["TORCH_2"],
 )
+
+
+CHANGES = st.lists(st.tuples(st.integers(0, 900), st.binary(min_size=1, max_size=8)), max_size=6)
 
 
 def read(folder: Path, content: bytes) -> Binary | Unreadable:
@@ -47,6 +51,44 @@ def test_elf_tells_what_it_needs_and_offers(tmp_path: Path) -> None:
     assert not symbols.defines("_ZN3c105errorEv")
     assert [reference.name for reference in symbols.undefined] == ["_ZN3c105errorEv"]
     assert sorted(symbols.exported()) == ["_ZN5torch3runEv", "torch_library_impl"]
+
+
+def test_pe_tells_what_it_needs_and_offers(tmp_path: Path) -> None:
+    """Names of templates pass a thousand letters, and are told apart by their ends."""
+    long = "?" + "launder@" * 300
+    content = pe({"c10.dll": ["?error@c10@@", 7], "KERNEL32.dll": ["Sleep"]}, [long, "load"], ["shm.dll"])
+    binary = read(tmp_path, content)
+    assert isinstance(binary, Binary)
+    assert (binary.format, binary.machine, binary.bits) == ("pe", "amd64", 64)
+    assert [(needed.name, needed.delayed) for needed in binary.needed] == [
+        ("c10.dll", False),
+        ("KERNEL32.dll", False),
+        ("shm.dll", True),
+    ]
+    symbols = binary.symbols
+    assert not isinstance(symbols, Unreadable)
+    assert [(used.library, used.name, used.ordinal) for used in symbols.undefined] == [
+        ("c10.dll", "?error@c10@@", None),
+        ("c10.dll", "", 7),
+        ("KERNEL32.dll", "Sleep", None),
+    ]
+    assert symbols.defines(long)
+    assert symbols.defines("load")
+    assert not symbols.defines(long[:-1])
+
+
+@settings(max_examples=300, deadline=500)
+@given(
+    st.lists(st.tuples(st.integers(0, 900), st.binary(min_size=1, max_size=8)), max_size=6), st.integers(0, 900)
+)
+def test_a_damaged_pe_is_read_or_has_a_reason(changes: list[tuple[int, bytes]], size: int) -> None:
+    content = bytearray(pe({"c10.dll": ["error", 7]}, ["load", "save"], ["shm.dll"]))
+    for at, data in changes:
+        content[at : at + len(data)] = data
+    with tempfile.TemporaryDirectory() as folder:
+        for cut in (bytes(content), bytes(content[:size])):
+            binary = read(Path(folder), cut)
+            assert isinstance(binary, Unreadable) or binary.symbols is not None
 
 
 @pytest.mark.parametrize(

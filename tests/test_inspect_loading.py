@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from skeleton import elf
+from skeleton import elf, pe
 from staged import write
 from torchlock.inspect.binaries.binary import Binary, Needed
 from torchlock.inspect.loading.bundle_process import BundleProcess
@@ -178,8 +178,20 @@ def test_windows_lacks_a_runtime_only_where_it_was_looked_for(
     assert BundleProcess("windows", "amd64", here).load(library.path).loads
 
 
-def test_windows_finds_what_torch_adds_to_its_search(tmp_path: Path) -> None:
-    """A library of another format is told, not read as one."""
+def test_windows_finds_libraries_and_symbols_in_the_folder_that_torch_adds(tmp_path: Path) -> None:
+    write(tmp_path / "torch" / "lib" / "c10.dll", pe(exports=["?error@c10@@"]))
+    path = write(tmp_path / "torchaudio" / "a.pyd", pe({"C10.dll": ["?error@c10@@"], "KERNEL32.dll": ["Sleep"]}))
+    newer = write(tmp_path / "torchaudio" / "b.pyd", pe({"c10.dll": ["?later@c10@@"], "torch_cuda.dll": [1]}))
+    process = BundleProcess("windows", "amd64")
+    assert [missing.name for missing in process.load(str(path)).missing] == ["c10.dll"]
+    process.search_in(str(tmp_path / "torch" / "lib"))
+    assert process.load(str(path)).loads
+    outcome = process.load(str(newer))
+    assert [missing.name for missing in outcome.missing] == ["torch_cuda.dll"]
+    assert [undefined.symbol for undefined in outcome.undefined] == ["?later@c10@@"]
+
+
+def test_a_library_of_another_format_is_told(tmp_path: Path) -> None:
     path = write(tmp_path / "a.pyd", elf())
     outcome = BundleProcess("windows", "amd64").load(str(path))
     assert outcome.unreadable is not None

@@ -45,5 +45,5 @@ def _read(path: str, raw: Raw, machine: str) -> Binary | Unreadable:
     if head[:2] == b"MZ":
         from torchlock.inspect.binaries.pe import read_pe
 
-        return read_pe(path, head)
+        return read_pe(path, raw, head)
     return Unreadable(path, "is no library")

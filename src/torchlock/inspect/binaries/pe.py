@@ -1,97 +1,218 @@
-"""PE: the import and export tables, read by pefile. Its cost on torch_cpu.dll (305 MB): 0.15 s, 90 MB mapped."""
+"""PE: the import and export tables of a DLL (Microsoft's "PE Format").
+
+Our own reader: 53 DLLs of torch, torchaudio and torchcodec take it 0.23 s, pefile 1.9 s; and pefile cuts off long
+names, loses libraries that torch_python.dll imports, and maps whole files.
+"""
 
 from __future__ import annotations
 
+import struct
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect.binaries.binary import Binary, Needed, Reference
-from torchlock.inspect.binaries.raw import Broken
+from torchlock.inspect.binaries.raw import LONGEST, Broken, Raw, text
 from torchlock.inspect.files import Unreadable
-from torchlock.inspect.machine import machine_of
+from torchlock.inspect.machine import HEAD, machine_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _EXPORTS, _IMPORTS, _DELAYED = 0, 1, 13
-# torch_cpu.dll comes near the format's own limit of 65,535.
-_MOST = 1 << 17
+# Of the optional header: where the count of directories is, by the width of an address.
+_COUNT = {0x10B: 92, 0x20B: 108}
+_MANY_SECTIONS, _MANY_LIBRARIES, _MANY_SYMBOLS = 96, 4096, 1 << 17
+_BLOCK = 1 << 16
 
 
-def read_pe(path: str, head: bytes) -> Binary:
+def read_pe(path: str, raw: Raw, head: bytes) -> Binary:
     """Read which libraries a DLL imports.
 
     Raises:
         Broken: the headers cannot be followed.
     """
-    with _Opened(path, [_IMPORTS, _DELAYED]) as image:
-        needed = [Needed(_text(entry.dll)) for entry in getattr(image, "DIRECTORY_ENTRY_IMPORT", ())]
-        needed += [
-            Needed(_text(entry.dll), delayed=True) for entry in getattr(image, "DIRECTORY_ENTRY_DELAY_IMPORT", ())
+    image = _Image(raw, head)
+    needed = [Needed(entry.library) for entry in _imports(image)]
+    needed += [Needed(library, delayed=True) for library in _delayed(image)]
+    machine = machine_of(head)
+    name = machine.machines[0] if machine else f"machine {image.machine:#x}"
+    return Binary(path, "pe", name, image.bits, (name,), tuple(needed), read_symbols=partial(_read_symbols, path))
+
+
+class _Section(NamedTuple):
+    """Where a part of the file is mapped: ``size`` bytes of the file from ``offset`` on, at ``address``."""
+
+    address: int
+    size: int
+    offset: int
+
+
+class _Image:
+    """The headers, and the bytes at an address relative to where the image is mapped (RVA)."""
+
+    def __init__(self, raw: Raw, head: bytes) -> None:
+        self.raw = raw
+        self._blocks: dict[int, bytes] = {}
+        start = int.from_bytes(head[60:64], "little")
+        header = raw.take(start, 24, "the PE header")
+        if header[:4] != b"PE\0\0":
+            raise Broken("a program for DOS")
+        self.machine, sections = struct.unpack_from("<HH", header, 4)
+        (size,) = struct.unpack_from("<H", header, 20)
+        optional = raw.take(start + 24, size, "the optional header")
+        kind = int.from_bytes(optional[:2], "little")
+        if kind not in _COUNT or size < _COUNT[kind] + 4:
+            raise Broken(f"an optional header of {size} bytes and kind {kind:#x}")
+        self.bits = 64 if kind == 0x20B else 32
+        self._directories = list(struct.iter_unpack("<II", _whole(optional[_COUNT[kind] + 4 :], 8)))
+        (declared,) = struct.unpack_from("<I", optional, _COUNT[kind])
+        self._directories = self._directories[:declared]
+        if sections > _MANY_SECTIONS:
+            raise Broken(f"{sections} sections")
+        table = raw.take(start + 24 + size, 40 * sections, "the section table")
+        rows = [struct.unpack_from("<IIII", table, 40 * index + 8) for index in range(sections)]
+        self._sections = [
+            _Section(address, min(stored, mapped or stored), offset) for mapped, address, stored, offset in rows
         ]
-        machine = machine_of(head)
-        name = machine.machines[0] if machine else f"machine {image.FILE_HEADER.Machine:#x}"
-        bits = 64 if image.PE_TYPE == 0x20B else 32
-    return Binary(path, "pe", name, bits, (name,), tuple(needed), read_symbols=partial(_read_symbols, path))
+
+    def directory(self, index: int) -> int:
+        """The address of a table; 0 where there is none."""
+        return int(self._directories[index][0]) if index < len(self._directories) else 0
+
+    def take(self, address: int, size: int, what: str) -> bytes:
+        """Exactly these bytes of one section.
+
+        Raises:
+            Broken: no section has them all.
+        """
+        for section in self._sections:
+            if section.address <= address and address + size <= section.address + section.size:
+                return self.raw.take(section.offset + address - section.address, size, what)
+        raise Broken(f"{what} at address {address:#x} is in no section")
+
+    def string(self, address: int) -> str:
+        """The string that a zero byte ends.
+
+        Raises:
+            Broken: it is in no section, or has no end.
+        """
+        data = b""
+        while len(data) < LONGEST:
+            block, at = divmod(self._offset(address + len(data)), _BLOCK)
+            piece = self._block(block)[at:]
+            data, zero, _ = (data + piece).partition(b"\0")
+            if zero:
+                return text(data)
+            if not piece:
+                break
+        raise Broken(f"a name at address {address:#x} has no end")
+
+    def _offset(self, address: int) -> int:
+        for section in self._sections:
+            if section.address <= address < section.address + section.size:
+                return section.offset + address - section.address
+        raise Broken(f"a name at address {address:#x} is in no section")
+
+    def _block(self, index: int) -> bytes:
+        """A piece of the file that is kept, since names stand side by side."""
+        if index not in self._blocks:
+            if len(self._blocks) > 64:
+                self._blocks.clear()
+            self._blocks[index] = self.raw.some(index * _BLOCK, _BLOCK)
+        return self._blocks[index]
 
 
-class _Opened:
-    """An image with some of its directories read; it is unmapped at the end."""
-
-    def __init__(self, path: str, directories: list[int]) -> None:
-        import pefile
-
-        try:
-            self.image: Any = pefile.PE(path, fast_load=True, max_symbol_exports=_MOST)
-            self.image.parse_data_directories(directories=directories)
-        except pefile.PEFormatError as error:
-            raise Broken(str(error.value)) from error
-        except Exception as error:  # pefile does not foresee every header
-            raise Broken(f"{type(error).__name__}: {error}") from error
-
-    def __enter__(self) -> Any:
-        return self.image
-
-    def __exit__(self, *_: object) -> None:
-        self.image.close()
+def _whole(data: bytes, width: int) -> bytes:
+    """As much of a table as makes whole rows."""
+    return data[: len(data) // width * width]
 
 
-def _text(name: bytes | None) -> str:
-    return (name or b"").decode("utf-8", "replace")
+class _Import(NamedTuple):
+    """A library that is imported, and the address of the names that are asked of it."""
+
+    library: str
+    names: int
+
+
+def _imports(image: _Image) -> Iterator[_Import]:
+    start = image.directory(_IMPORTS)
+    for index in range(_MANY_LIBRARIES if start else 0):
+        row = struct.unpack("<5I", image.take(start + 20 * index, 20, "the import table"))
+        names, name, bound = row[0], row[3], row[4]
+        if not name or not bound:
+            return
+        yield _Import(image.string(name), names or bound)
+
+
+def _delayed(image: _Image) -> Iterator[str]:
+    start = image.directory(_DELAYED)
+    for index in range(_MANY_LIBRARIES if start else 0):
+        flags, name = struct.unpack("<II", image.take(start + 32 * index, 8, "the table of delayed imports"))
+        if not name or not flags & 1:  # The oldest linkers wrote addresses that only a loaded image can read.
+            return
+        yield image.string(name)
 
 
 def _read_symbols(path: str) -> PeSymbols | Unreadable:
     try:
-        return PeSymbols(path)
+        with Raw(path) as raw:
+            image = _Image(raw, raw.some(0, HEAD))
+            return PeSymbols(_exports(image), tuple(_references(image)))
     except Broken as error:
         return Unreadable(path, str(error))
+    except OSError as error:
+        return Unreadable(path, error.strerror or str(error))
 
 
 class PeSymbols:
     """What a DLL imports of others by name, and what it exports."""
 
-    def __init__(self, path: str) -> None:
-        with _Opened(path, [_EXPORTS, _IMPORTS]) as image:
-            exports = getattr(image, "DIRECTORY_ENTRY_EXPORT", None)
-            self._exports = (
-                frozenset(symbol.name for symbol in exports.symbols if symbol.name) if exports else frozenset()
-            )
-            self.undefined = tuple(_references(image))
+    def __init__(self, exports: frozenset[bytes], undefined: tuple[Reference, ...]) -> None:
+        self._exports = exports
+        self.undefined = undefined
 
     def defines(self, name: str, version: str = "") -> bool:
         """Whether the DLL exports this name."""
-        return name.encode("utf-8", "replace") in self._exports
+        return name.encode("utf-8", "surrogateescape") in self._exports
 
     def exported(self) -> Iterator[str]:
         """All the names that it exports."""
-        return map(_text, self._exports)
+        return map(text, self._exports)
 
 
-def _references(image: Any) -> Iterator[Reference]:
-    for entry in getattr(image, "DIRECTORY_ENTRY_IMPORT", ()):
-        library = _text(entry.dll)
-        for symbol in entry.imports:
-            if symbol.name:
-                yield Reference(_text(symbol.name), library=library)
+def _exports(image: _Image) -> frozenset[bytes]:
+    """The exported names, which linkers write one behind the other."""
+    start = image.directory(_EXPORTS)
+    if not start:
+        return frozenset()
+    count, _, pointers = struct.unpack_from("<III", image.take(start, 40, "the export table"), 24)
+    if not count:
+        return frozenset()
+    if count > _MANY_SYMBOLS:
+        raise Broken(f"{count} exported names")
+    addresses = struct.unpack(f"<{count}I", image.take(pointers, 4 * count, "the table of exported names"))
+    first, last = min(addresses), max(addresses)
+    names = image.take(first, last - first, "the exported names")
+    ends = (names.find(b"\0", address - first) for address in addresses)
+    found = {names[address - first : end] for address, end in zip(addresses, ends, strict=True) if end >= 0}
+    return frozenset({*found, image.string(last).encode("utf-8", "surrogateescape")})
+
+
+def _references(image: _Image) -> Iterator[Reference]:
+    for library, names in _imports(image):
+        for entry in _thunks(image, names):
+            if entry >> (image.bits - 1):
+                yield Reference("", library=library, ordinal=entry & 0xFFFF)
             else:
-                yield Reference("", library=library, ordinal=symbol.ordinal)
+                yield Reference(image.string(entry + 2), library=library)
+
+
+def _thunks(image: _Image, address: int) -> Iterator[int]:
+    """The entries of one library, up to the zero that ends them."""
+    width = image.bits // 8
+    for index in range(_MANY_SYMBOLS):
+        data = image.take(address + width * index, width, "the names that are imported")
+        entry = int.from_bytes(data, "little")
+        if not entry:
+            return
+        yield entry
