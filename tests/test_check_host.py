@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,10 @@ from test_check_gpu import environment as environment
 from test_check_gpu import needs_sh, smi
 from test_check_gpu import rules as found
 from torchlock.check import Scene
-from torchlock.check.host import identified, machine
+from torchlock.check.ffmpeg import codec as codecs
+from torchlock.check.host import identified
+from torchlock.cli.main import main
+from torchlock.inspect.loading.search_path import of_macos, of_windows
 from torchlock.target import Platform
 
 PARTS = ("avutil", "avcodec", "avformat", "avdevice", "avfilter", "swscale", "swresample")
@@ -132,17 +134,17 @@ def test_soundfile_without_a_library(
     assert finding["says"].startswith(says)
 
 
-# macOS and Windows, as this very machine.
+# macOS and Windows.
+
+MACHINES = {"x86_64": 0x01000007, "arm64": 0x0100000C}
 
 
-elsewhere = pytest.mark.skipif(sys.platform == "darwin", reason="its own FFmpeg would count")
+def dylib(machine: str) -> bytes:
+    return b"\xcf\xfa\xed\xfe" + MACHINES[machine].to_bytes(4, "little") + bytes(24)
 
 
-def abroad(tmp_path: Path, system: str, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """A torchcodec for FFmpeg 7 and 8 on a machine of that system, whose variables name no folder."""
-    for variable in ("PATH", "HOME", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"):
-        monkeypatch.setenv(variable, "")
-    monkeypatch.setattr("sys.platform", {"macos-arm64": "darwin", "windows-amd64": "win32"}[system])
+def abroad(tmp_path: Path, system: str, **variables: Path) -> Scene:
+    """A torchcodec for FFmpeg 7 and 8 on a machine of that system, where these variables name folders."""
     site = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
     ending = "dylib" if system == "macos-arm64" else "dll"
     files: dict[str, bytes | str] = {
@@ -151,7 +153,9 @@ def abroad(tmp_path: Path, system: str, monkeypatch: pytest.MonkeyPatch) -> Scen
         **{f"torchcodec/libtorchcodec_core{major}.{ending}": "" for major in (7, 8)},
     }
     install(site, "torchcodec", "0.11.0", files)
-    return Scene(tree(site), platform=Platform.parse(system))
+    environ = {name: str(path) for name, path in variables.items()}
+    found = of_windows([], environ) if "win" in system else of_macos("arm64", [], environ, str(tmp_path / "root"))
+    return Scene(tree(site), platform=Platform.parse(system), search_path=found)
 
 
 @pytest.mark.parametrize(
@@ -162,22 +166,18 @@ def abroad(tmp_path: Path, system: str, monkeypatch: pytest.MonkeyPatch) -> Scen
         ("windows-amd64", "PATH", "AVUTIL-59.DLL"),
     ],
 )
-def test_an_ffmpeg_that_is_searched_for_is_found(
-    tmp_path: Path, system: str, variable: str, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scene = abroad(tmp_path, system, monkeypatch)
-    write(tmp_path / "elsewhere" / name)
-    monkeypatch.setenv(variable, str(tmp_path / "elsewhere"))
-    assert list(machine(scene)) == []
+def test_an_ffmpeg_that_is_searched_for_is_found(tmp_path: Path, system: str, variable: str, name: str) -> None:
+    folder = tmp_path / "root" / "elsewhere"
+    write(folder / name)
+    assert list(codecs(abroad(tmp_path, system, **{variable: folder}))) == []
 
 
-def test_the_machine_of_another_is_not_judged_by_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = abroad(tmp_path, "windows-amd64", monkeypatch)
-    monkeypatch.setattr("sys.platform", "darwin")
-    assert list(machine(scene)) == []
+def test_the_machine_of_another_is_not_judged_by_this_one(tmp_path: Path) -> None:
+    scene = abroad(tmp_path, "windows-amd64")
+    scene.search_path = None
+    assert list(codecs(scene)) == []
 
 
-@elsewhere
 @pytest.mark.parametrize(
     ("system", "name", "command"),
     [
@@ -186,15 +186,97 @@ def test_the_machine_of_another_is_not_judged_by_this_one(tmp_path: Path, monkey
         ("windows-amd64", "ffmpeg.exe", "winget install -e Gyan.FFmpeg.Shared"),
     ],
 )
-def test_no_ffmpeg_that_serves(
-    tmp_path: Path, system: str, name: str, command: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scene = abroad(tmp_path, system, monkeypatch)
-    write(tmp_path / "elsewhere" / name)
-    monkeypatch.setenv("PATH" if "win" in system else "DYLD_LIBRARY_PATH", str(tmp_path / "elsewhere"))
-    (finding,) = machine(scene)
+def test_no_ffmpeg_that_serves(tmp_path: Path, system: str, name: str, command: str) -> None:
+    folder = tmp_path / "root" / "elsewhere"
+    write(folder / name)
+    variable = "PATH" if "win" in system else "DYLD_LIBRARY_PATH"
+    (finding,) = codecs(abroad(tmp_path, system, **{variable: folder}))
     assert (finding.rule, finding.severity) == ("TL304", "warning")
     assert finding.remedy is not None and [each.line for each in finding.remedy.commands] == [command]
+
+
+def mac(tmp_path: Path, version: str, **libraries: str) -> list[str]:
+    """A Mac for arm64 with a soundfile that brings no library, and the arguments that have it checked.
+
+    ``libraries`` are the architectures of those that Homebrew installed: ``intel`` and ``arm``.
+    """
+    root = tmp_path / "root"
+    site = root / "env" / "lib" / "python3.11" / "site-packages"
+    install(site, "soundfile", version, {"soundfile.py": f"__version__ = '{version}'\n"})
+    folders = {"intel": root / "usr" / "local" / "lib", "arm": root / "opt" / "homebrew" / "lib"}
+    for prefix, machine in libraries.items():
+        write(folders[prefix] / "libsndfile.dylib", dylib(machine))
+    ignored = ["--ignore", "TL615"]
+    return ["--path", str(site), "--root", str(root), "--platform", "macos-arm64", *ignored]
+
+
+@pytest.mark.parametrize(
+    ("version", "libraries"),
+    [
+        ("0.10.3.post1", {"intel": "arm64"}),
+        ("0.12.1", {"arm": "arm64"}),
+        ("0.12.1", {"intel": "x86_64", "arm": "arm64"}),
+    ],
+)
+def test_a_mac_whose_homebrew_has_libsndfile(
+    tmp_path: Path, version: str, libraries: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bad(run(capsys, *mac(tmp_path, version, **libraries), code=0)) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "libraries", "rule", "command"),
+    [
+        ("0.10.3.post1", {"intel": "x86_64"}, "TL608", 'python -m pip install "soundfile>=0.12.1"'),
+        (
+            "0.10.3.post1",
+            {"intel": "x86_64", "arm": "arm64"},
+            "TL608",
+            'python -m pip install "soundfile>=0.12.1"',
+        ),
+        ("0.12.1", {"intel": "x86_64"}, "TL608", "brew install libsndfile"),
+        ("0.12.1", {}, "TL301", "brew install libsndfile"),
+    ],
+)
+def test_a_mac_whose_libsndfile_is_intels(
+    tmp_path: Path,
+    version: str,
+    libraries: dict[str, str],
+    rule: str,
+    command: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    report = run(capsys, *mac(tmp_path, version, **libraries), code=0)
+    assert bad(report) == [("warning", rule)]
+    assert report["command"] == command
+
+
+def test_the_root_of_a_windows_machine_tells_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = tmp_path / "env" / "Lib" / "site-packages"
+    install(site, "soundfile", "0.13.1")
+    assert main(["check", "--path", str(site), "--root", str(tmp_path), "--platform", "windows-amd64"]) == 2
+    assert "--system-lib" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("system", "takes"), [("windows-amd64", "soundfile or FFmpeg"), ("macos-arm64", "libsox")]
+)
+def test_nobody_knows_what_a_tree_of_another_system_loads_files_with(
+    tmp_path: Path, system: str, takes: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is a note; a warning where a log shows that somebody met it."""
+    site = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
+    for name in ("torch", "torchaudio"):
+        install(
+            site, name, "2.5.1", tag="cp311-cp311-win_amd64" if "win" in system else "cp311-none-macosx_11_0_arm64"
+        )
+    log = write(tmp_path / "log", "RuntimeError: Couldn't find appropriate backend to handle uri a.wav")
+    options = ["--path", site, "--platform", system]
+    assert bad(run(capsys, *options, code=0)) == []
+    report = run(capsys, *options, "--log", log, code=0)
+    assert bad(report) == [("warning", "TL306")]
+    assert takes in first(report)["because"]
+    assert report["command"] == "python -m pip install soundfile"
 
 
 # GPUs.

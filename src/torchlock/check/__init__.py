@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.check import backends, broken, gpu, host, libraries, places, requires, versions, wheels
+from torchlock.check import backends, broken, ffmpeg, gpu, libraries, places, requires, sndfile, versions, wheels
 from torchlock.check.scene import STACK, VITAL, Scene
 from torchlock.check.verdict import Verdict, ranked, verdict
 
@@ -29,7 +29,8 @@ _RULES: tuple[Callable[[Scene], Iterator[Finding]], ...] = (
     versions.flavours,
     requires.unmet,
     libraries.loading,
-    host.machine,
+    sndfile.soundfile,
+    ffmpeg.codec,
     backends.backends,
     gpu.unusable,
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from torchlock.check.host import ffmpeg_of, install_library, stated
-from torchlock.finding import Command, Remedy
+from torchlock.check.ffmpeg import ffmpeg_of
+from torchlock.check.host import install_library, stated
 from torchlock.inspect.host import libsox
 from torchlock.matrix import specifier_set
 
@@ -36,22 +36,14 @@ def _is_one_of(scene: Scene, releases: str) -> bool:
 
 def _dispatched(scene: Scene) -> Iterator[Finding]:
     """torchaudio 2.1 to 2.8 takes soundfile, FFmpeg or libsox, and brings none: one of the three is enough."""
-    majors, told = ffmpeg_of(scene), stated(scene, "libsox")
-    if scene.target is None or scene.target.platform.system != "linux":
+    if scene.target is None:
         return
-    if majors is None or (scene.root is None and not told[0]):
-        return
-    library, runtime = (None, None) if scene.root is None or told[0] else libsox(scene.root)
-    # An environment of conda finds libsox in its own prefix, which the extension that wants it tells.
-    opened = [
-        each for each in scene.attempts if each.package == "torchaudio" and "sox" in os.path.basename(each.path)
-    ]
-    lost = [missing.name for each in opened for missing in each.outcome.missing]
-    has_sox = bool(told[1]) if told[0] else library is not None
-    has_sox = has_sox or (not told[0] and bool(opened) and "libsox.so" not in lost)
-    has_ffmpeg = any(4 <= major <= 6 for major in majors)
+    majors, has_sox = ffmpeg_of(scene), _has_sox(scene, scene.target.platform.system)
+    has_ffmpeg = any(4 <= major <= 6 for major in majors or ())
     if scene.copy("soundfile") is None and not has_sox and not has_ffmpeg:
-        yield _nothing(scene, majors, runtime)
+        yield _nothing(scene, majors, known=majors is not None and has_sox is not None)
+        return
+    if scene.target.platform.system != "linux" or majors is None or has_sox is None:
         return
     if not has_ffmpeg:
         message = f"{scene.named('torchaudio')} does not load through FFmpeg: {_which(majors)}"
@@ -65,25 +57,41 @@ def _dispatched(scene: Scene) -> Iterator[Finding]:
         )
 
 
+def _has_sox(scene: Scene, system: str) -> bool | None:
+    """Whether torchaudio finds libsox, which it takes on Linux and macOS; None where nobody knows."""
+    told, version = stated(scene, "libsox")
+    if told or system == "windows":
+        return bool(version)
+    if system == "macos":
+        folders = scene.search_path.folders if scene.search_path else ()
+        found = any("libsox.dylib" in scene.environment.tree.names(folder) for folder in folders)
+        return found if scene.search_path else None
+    if scene.root is None:
+        return None
+    # An environment of conda finds libsox in its own prefix, which the extension that wants it tells.
+    mine = [each for each in scene.attempts if each.package == "torchaudio"]
+    opened = [each for each in mine if "sox" in os.path.basename(each.path)]
+    lost = [missing.name for each in opened for missing in each.outcome.missing]
+    return libsox(scene.root)[0] is not None or (bool(opened) and "libsox.so" not in lost)
+
+
 def _which(majors: list[int]) -> str:
     return f"FFmpeg {majors[-1]} is not one of 4 to 6" if majors else "this machine has none"
 
 
-def _nothing(scene: Scene, majors: list[int], runtime: str | None) -> Finding:
-    because = ["it loads and saves through soundfile, FFmpeg 4 to 6 or libsox, and brings none of them"]
+def _nothing(scene: Scene, majors: list[int] | None, *, known: bool) -> Finding:
+    """No soundfile, and no library of the machine; a note where nobody knows what the machine has."""
+    takes = "soundfile or FFmpeg 4 to 6" if _is_windows(scene) else "soundfile, FFmpeg 4 to 6 or libsox"
+    because = [f"it loads and saves through {takes}, and brings none of them"]
     because += [_which(majors)] if majors else []
+    runtime = libsox(scene.root)[1] if scene.root is not None and not stated(scene, "libsox")[0] else None
     because += [f"{os.path.basename(runtime)} is there, but torchaudio opens libsox.so"] if runtime else []
-    python = scene.environment.interpreter.executable
-    commands = (
-        Command("pip", f"{python or 'python'} -m pip install soundfile"),
-        Command("uv", " ".join(["uv pip install", *([f"--python {python}"] if python else []), "soundfile"])),
-    )
-    return scene.finding(
-        "TL306",
-        "warning",
-        f"{scene.named('torchaudio')} finds nothing to load and save files with",
-        "torchaudio",
-        because="; ".join(because),
-        says=_SAYS,
-        remedy=Remedy("Install soundfile.", commands=commands),
-    )
+    message = f"{scene.named('torchaudio')} finds nothing to load and save files with"
+    if not known:
+        message += ", unless the machine has it: soundfile is not installed"
+    severity = "warning" if known else "note"
+    return scene.finding("TL306", severity, message, "torchaudio", because="; ".join(because), says=_SAYS)
+
+
+def _is_windows(scene: Scene) -> bool:
+    return scene.target is not None and scene.target.platform.system == "windows"

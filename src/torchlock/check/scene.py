@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.integrity import Integrity
     from torchlock.inspect.loading.imports import Attempt
     from torchlock.inspect.loading.root import Root
+    from torchlock.inspect.loading.search_path import SearchPath
     from torchlock.inspect.modules import Copies, Copy
     from torchlock.target import Platform
 
@@ -39,8 +40,9 @@ VITAL = ("torch", "torchaudio")
 class Scene:
     """One environment. ``live``: its interpreter was asked, so that this machine's driver counts.
 
-    ``root`` has the libraries of that machine, None where they are not known; ``libraries`` are those that
-    rules speak of, as a target takes them, and ``system`` is the distribution release, where it was named.
+    ``root`` has the libraries of that machine, ``search_path`` the folders of one with macOS or Windows; None
+    where they are not known. ``libraries`` are those that rules speak of, as a target takes them, and ``system``
+    is the distribution release, where it was named.
     ``accelerator`` is the build that is wanted, None for the one that is there. ``deep`` has every file hashed.
     ``devices`` are the GPUs as (name, compute capability).
     """
@@ -56,6 +58,7 @@ class Scene:
     progress: Callable[[int, int], None] | None = None
     matrix: Matrix = field(default_factory=Matrix)
     platform: Platform | None = None
+    search_path: SearchPath | None = None
 
     @cached_property
     def installed(self) -> Installed:

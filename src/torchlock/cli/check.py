@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.inspect.environment import Environment
     from torchlock.inspect.loading.root import Root
+    from torchlock.inspect.loading.search_path import SearchPath
     from torchlock.inspect.probe import Step
     from torchlock.target import Platform
 
@@ -116,6 +117,7 @@ def scene_of(arguments: argparse.Namespace, voice: Voice) -> Scene:
         arguments.deep,
         libraries,
         platform=platform,
+        search_path=_search_path(arguments, environment),
     )
     if scene.live and "cuda-driver" not in libraries and (scene.label("torch") or "").startswith("cu"):
         from torchlock.inspect.host import driver
@@ -177,11 +179,8 @@ def _machine(
     """What the command line says of the machine: its distribution release, its libraries, its platform."""
     from torchlock import systems
     from torchlock.cli.target import place_of
-    from torchlock.target import Platform
 
-    platform = environment.interpreter.target_platform
-    if arguments.platform not in (None, "host"):
-        platform = Platform.parse(arguments.platform)
+    platform = _platform(arguments, environment)
     named = arguments.system not in ("host", "none")
     if named:
         systems.load(arguments.system)
@@ -192,15 +191,46 @@ def _machine(
     return system.id if system else None, libraries, place if platform is not None else None
 
 
+def _search_path(arguments: argparse.Namespace, environment: Environment) -> SearchPath | None:
+    """Where macOS or Windows looks for libraries; None for Linux, and for a machine that is not here.
+
+    Raises:
+        InputError: the root folder is that of a Windows machine.
+    """
+    from torchlock.inspect.loading.search_path import of_macos, of_windows
+
+    platform = _platform(arguments, environment)
+    if platform is None or platform.system == "linux" or arguments.system != "host":
+        return None
+    prefixes = [environment.interpreter.prefix, environment.interpreter.base_prefix]
+    if arguments.root is not None:
+        if platform.system == "windows":
+            hint = "say what it has with --system-lib, like ffmpeg=7.1"
+            raise InputError(
+                "--root: where a Windows machine looks for libraries is not told by its files", hint=hint
+            )
+        return of_macos(platform.machine, prefixes, {}, arguments.root)
+    if arguments.path is not None or sys.platform != {"macos": "darwin", "windows": "win32"}[platform.system]:
+        return None
+    if platform.system == "macos":
+        return of_macos(platform.machine, prefixes, os.environ)
+    return of_windows(prefixes, os.environ)
+
+
+def _platform(arguments: argparse.Namespace, environment: Environment) -> Platform | None:
+    from torchlock.target import Platform
+
+    if arguments.platform not in (None, "host"):
+        return Platform.parse(arguments.platform)
+    return environment.interpreter.target_platform
+
+
 def _root(arguments: argparse.Namespace, environment: Environment) -> Root | None:
     """The machine whose libraries count; None for one that is not here."""
     from torchlock.inspect.choice import is_used_here, root_of
     from torchlock.inspect.loading.root import Root
-    from torchlock.target import Platform
 
-    platform = environment.interpreter.target_platform
-    if arguments.platform not in (None, "host"):
-        platform = Platform.parse(arguments.platform)
+    platform = _platform(arguments, environment)
     if arguments.system != "host" or platform is None or platform.system != "linux":
         return None
     if arguments.path is None:

@@ -56,7 +56,7 @@ def _add_environment(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--root",
         metavar="FOLDER",
-        help="the root folder of the machine that --path is of (default: found from --path)",
+        help="the root folder of the Linux or macOS machine that --path is of (default: found from --path)",
     )
     group.add_argument(
         "--system",

@@ -31,7 +31,6 @@ _NUMBERS: Mapping[int, tuple[int, ...]] = {
     8: (62, 62, 62, 11, 9, 6),
     9: (63, 63, 63, 12, 10, 7),
 }
-HOMEBREW = "/opt/homebrew"
 _SECONDS = 3.0
 _SMALL = 64 << 10
 _VERSION = "/proc/driver/nvidia/version"
@@ -94,28 +93,12 @@ def ffmpeg_in(folders: Iterable[str], tree: Tree) -> dict[int, str]:
     """The majors of FFmpeg by the libavutil that lies in some folders, as macOS and Windows name it."""
     majors = {str(number): major for major, number in FFMPEG.items()}
     found: dict[int, str] = {}
-    for folder in filter(os.path.isabs, folders):
+    for folder in folders:
         for name in tree.names(folder):
             number = re.fullmatch(r"(?:lib)?avutil[.-](\d+)\.(?:dylib|dll)", name, re.IGNORECASE)
             if number and number[1] in majors:
                 found.setdefault(majors[number[1]], os.path.join(folder, name))
     return found
-
-
-def searched(system: str, prefix: str, environ: Mapping[str, str]) -> list[str]:
-    """Where macOS or Windows, or torchcodec on it, looks for what no library leads to; rather more than less.
-
-    ``prefix`` is that of the Python, whose own folder counts: conda and Homebrew lead it there (dyld(1), and
-    the folder of ``ffmpeg`` on the PATH, which torchcodec has Windows search).
-    """
-    if system == "windows":
-        own = [os.path.join(prefix, "Library", "bin"), prefix]
-        system32 = os.path.join(environ.get("SYSTEMROOT", ""), "System32")
-        return [*environ.get("PATH", "").split(os.pathsep), *own, system32]
-    told = [environ.get(f"DYLD_{name}LIBRARY_PATH", "").split(":") for name in ("", "FALLBACK_")]
-    own = [os.path.join(prefix, "lib"), *([f"{HOMEBREW}/lib"] if prefix.startswith(f"{HOMEBREW}/") else [])]
-    home = os.path.join(environ.get("HOME", ""), "lib")
-    return [*told[0], *own, *told[1], home, "/usr/local/lib", "/usr/lib"]
 
 
 def libsox(root: Root) -> tuple[str | None, str | None]:

@@ -61,6 +61,13 @@ def _is_there(scene: Scene, name: str, version: str) -> bool:
     return version in (pin.version.public, str(pin.version))
 
 
+def add(scene: Scene, requirement: str) -> tuple[Command, ...]:
+    """Install what is missing, whatever else is there."""
+    return _preferred(
+        scene, [_pip(scene, ["install", quoted(requirement)]), _uv(scene, ["install", quoted(requirement)])]
+    )
+
+
 def uninstall(scene: Scene, names: Sequence[str]) -> tuple[Command, ...]:
     """Remove the copies that come first on the path."""
     return _preferred(scene, [_pip(scene, ["uninstall", "-y", *names]), _uv(scene, ["uninstall", *names])])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.scene import STACK
 from torchlock.finding import Command, Remedy
 from torchlock.matrix import specifier_set
-from torchlock.repair.commands import install, quoted, uninstall
+from torchlock.repair.commands import add, install, quoted, uninstall
 from torchlock.repair.plan import Plan, planned
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ def add_remedies(scene: Scene, findings: Sequence[Finding]) -> None:
     One plan serves all that is damaged or does not fit, so that its command leads to an environment that loads.
     """
     bad = [finding for finding in findings if finding.severity != "note" and finding.remedy is None]
-    again = {name for finding in bad if finding.rule in _AGAIN for name, _ in finding.packages if name in STACK}
+    broken = [each for each in bad if each.rule in _AGAIN and not _is_library_of_the_machine(scene, each)]
+    again = {name for finding in broken for name, _ in finding.packages if name in STACK}
     wanted = {
         name for finding in bad if finding.rule in ("TL108", "TL305", "TL615") for name, _ in finding.packages
     }
@@ -65,6 +66,11 @@ def _remedy(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy | None:
         return Remedy("Delete it.", commands=(Command("shell", f"rm -rf {quoted(finding.path)}"),))
     if finding.rule == "TL609":
         return _dependency(scene, finding)
+    if finding.rule == "TL306":
+        return Remedy("Install soundfile.", commands=add(scene, "soundfile"))
+    if _is_library_of_the_machine(scene, finding):
+        later = "Install a later soundfile, whose wheel brings its own libsndfile."
+        return Remedy(later, commands=add(scene, "soundfile>=0.12.1"))
     if finding.rule in _AGAIN and plan is not None:
         return _again(scene, finding, plan)
     if finding.rule == "TL104" and plan is not None and _is_before_its_libraries(plan.versions.get("torchtext")):
@@ -75,6 +81,14 @@ def _remedy(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy | None:
     if finding.rule in _FIT:
         return _fitting(scene, plan) if plan is not None else _nothing(scene, finding)
     return None
+
+
+def _is_library_of_the_machine(scene: Scene, finding: Finding) -> bool:
+    """Whether a finding is about a libsndfile that soundfile did not bring."""
+    copy = scene.copy("soundfile")
+    if finding.rule != "TL608" or copy is None or finding.packages[0][0] != "soundfile":
+        return False
+    return not finding.path.startswith(os.path.dirname(copy.path) + os.sep)
 
 
 def _is_before_its_libraries(version: str | None) -> bool:
@@ -148,11 +162,4 @@ def _dependency(scene: Scene, finding: Finding) -> Remedy | None:
     specifier = found[0].specifier if found else ""
     version = specifier.removeprefix("==") if specifier.startswith("==") and "," not in specifier else ""
     line = f"{asked}=={version}" if version else f"{asked}{specifier}"
-    python = scene.environment.interpreter.executable or "python"
-    return Remedy(
-        f"Install {line}.",
-        commands=(
-            Command("pip", f"{quoted(python)} -m pip install {quoted(line)}"),
-            Command("uv", f"uv pip install {quoted(line)}"),
-        ),
-    )
+    return Remedy(f"Install {line}.", commands=add(scene, line))

@@ -1,0 +1,131 @@
+"""TL301: libsndfile, which soundfile brings in the wheels of most platforms and looks for on the others."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from torchlock.check.host import ENOENT, install_library, stated
+from torchlock.inspect import files
+from torchlock.inspect.host import libsndfile
+from torchlock.inspect.machine import HEAD, machine_of
+from torchlock.matrix import specifier_set
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.scene import Scene
+    from torchlock.finding import Finding, Remedy
+    from torchlock.inspect.machine import Machine
+
+# From this release on it looks into Homebrew's folder itself, last of all.
+_KNOWS_HOMEBREW = ">=0.11"
+# What cffi says of a library that is not there.
+_SAYS = {
+    "linux": "OSError: cannot load library 'libsndfile.so': "
+    f"libsndfile.so: cannot open shared object file: {ENOENT}",
+    "macos": "OSError: cannot load library 'libsndfile.dylib': dlopen(libsndfile.dylib, 0x0002): tried: "
+    "'libsndfile.dylib' (no such file)",
+    "windows": "OSError: cannot load library 'libsndfile.dll': error 0x7e",
+}
+
+
+def soundfile(scene: Scene) -> Iterator[Finding]:
+    """soundfile's wheel for every platform carries no libsndfile; one for another architecture a useless one."""
+    copy = scene.copy("soundfile")
+    if copy is None or copy.kind != "module":
+        return
+    folder = os.path.join(os.path.dirname(copy.path), "_soundfile_data")
+    names = [name for name in scene.environment.tree.names(folder) if name.startswith("libsndfile")]
+    if names:
+        yield from _other_machine(scene, [os.path.join(folder, name) for name in names])
+        return
+    told, version = stated(scene, "libsndfile")
+    if told:
+        there = bool(version)
+    elif scene.search_path is not None:
+        found = _searched(scene)
+        there = bool(found)
+        yield from _of_another_architecture(scene, found)
+    else:
+        there = bool(scene.environment.conda) or scene.root is None or libsndfile(scene.root) is not None
+    if not there:
+        yield _none(scene, copy.path)
+
+
+def _none(scene: Scene, path: str) -> Finding:
+    message = f"{scene.named('soundfile')} carries no libsndfile, and this machine has none"
+    says = "OSError: sndfile library not found"
+    if _is_one_of(scene, ">=0.11"):
+        says = _SAYS[scene.target.platform.system if scene.target else "linux"]
+    remedy = install_library(scene, "libsndfile", ">=1.0.20", ", or install a soundfile wheel of this platform")
+    return scene.finding("TL301", "warning", message, "soundfile", path=path, says=says, remedy=remedy)
+
+
+def _is_one_of(scene: Scene, releases: str) -> bool:
+    return specifier_set(releases).contains(scene.pins["soundfile"].version)
+
+
+def _searched(scene: Scene) -> list[str]:
+    """The libraries that soundfile comes to on macOS or Windows, the first that opens being taken."""
+    path = scene.search_path
+    if path is None:
+        return []
+    windows = scene.target is not None and scene.target.platform.system == "windows"
+    names = ("sndfile.dll", "libsndfile.dll") if windows else ("libsndfile.dylib",)
+    folders = [*path.folders, *([path.homebrew] if path.homebrew and _is_one_of(scene, _KNOWS_HOMEBREW) else [])]
+    listed = [(folder, {name.lower() for name in scene.environment.tree.names(folder)}) for folder in folders]
+    return [os.path.join(folder, name) for folder, there in listed for name in names if name in there]
+
+
+def _of_another_architecture(scene: Scene, found: Sequence[str]) -> Iterator[Finding]:
+    """As an Intel Homebrew leaves it in /usr/local for a Python that is for arm64."""
+    machines = [(path, machine_of(_head(path))) for path in found]
+    if scene.target is None or not found or any(_fits(scene, machine) for _, machine in machines):
+        return
+    platform, (path, machine) = scene.target.platform, machines[0]
+    there = ", ".join(machine.machines) if machine else ""
+    message = (
+        f"{scene.named('soundfile')} finds {path}, which is for {there}, and this Python is for {platform.machine}"
+    )
+    says = (
+        f"OSError: cannot load library '{path}': dlopen({path}, 0x0002): tried: '{path}' "
+        f"(mach-o file, but is an incompatible architecture (have '{there}', need '{platform.machine}'))"
+    )
+    yield scene.finding("TL608", "warning", message, "soundfile", path=path, says=says, remedy=_replaced(scene))
+
+
+def _fits(scene: Scene, machine: Machine | None) -> bool:
+    """Whether a library is for this machine; what cannot be read is not held against it."""
+    if machine is None or scene.target is None:
+        return True
+    return machine.system == scene.target.platform.system and scene.target.platform.machine in machine.machines
+
+
+def _replaced(scene: Scene) -> Remedy | None:
+    """The library of Homebrew for this machine, if this soundfile would find it."""
+    if not _is_one_of(scene, _KNOWS_HOMEBREW):
+        return None
+    return install_library(scene, "libsndfile", ">=1.0.20", ", or install a soundfile wheel of this platform")
+
+
+def _other_machine(scene: Scene, libraries: list[str]) -> Iterator[Finding]:
+    platform = scene.target.platform if scene.target else None
+    machines = [(path, machine_of(_head(path))) for path in libraries]
+    known = [(path, found) for path, found in machines if found]
+    if platform is None or not known:
+        return
+    if not any(found.system == platform.system and platform.machine in found.machines for _, found in known):
+        path, found = known[0]
+        message = (
+            f"the libsndfile of {scene.named('soundfile')} is for {found.system} ({', '.join(found.machines)})"
+        )
+        says = f"OSError: cannot load library '{path}'"
+        yield scene.finding("TL608", "warning", message, "soundfile", path=path, says=says)
+
+
+def _head(path: str) -> bytes:
+    try:
+        return files.read(path, HEAD)
+    except OSError:
+        return b""
