@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.check import backends, broken, ffmpeg, gpu, libraries, places, requires, sndfile, versions, wheels
+from torchlock.check import (
+    backends,
+    broken,
+    extensions,
+    ffmpeg,
+    gpu,
+    libraries,
+    places,
+    requires,
+    sndfile,
+    versions,
+    wheels,
+)
 from torchlock.check.scene import STACK, VITAL, Scene
 from torchlock.check.verdict import Verdict, ranked, verdict
 
@@ -29,6 +41,7 @@ _RULES: tuple[Callable[[Scene], Iterator[Finding]], ...] = (
     versions.flavours,
     requires.unmet,
     libraries.loading,
+    extensions.extensions,
     sndfile.soundfile,
     ffmpeg.codec,
     backends.backends,

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.scene import VITAL
+from torchlock.check.symbols import demangled, other_abi
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.loading.elf_process import is_of_torch
 from torchlock.inspect.loading.imports import choices
@@ -60,7 +61,7 @@ def _missing(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[F
     others = [each for each in dict.fromkeys(missing.name for missing in lost) if each != first.name]
     more = f", nor {_listed(others)}" if others else ""
     message = f"{os.path.basename(first.wanted_by)} of {name} needs {first.name}, which is not found{more}"
-    says = _printed(scene, lost[0].name, lost[0].wanted_by)
+    says = printed(scene, lost[0].name, lost[0].wanted_by)
     yield scene.finding(
         "TL610",
         _severity(name),
@@ -82,12 +83,12 @@ def _built_for_glibc(scene: Scene, name: str, missing: Missing) -> Finding:
         name,
         path=missing.wanted_by,
         because="no release of torch has wheels for musl (Alpine)",
-        says=_printed(scene, missing.name, missing.wanted_by),
+        says=printed(scene, missing.name, missing.wanted_by),
         remedy=Remedy("Take a machine or an image with glibc, such as Debian; or torch as Alpine packages it."),
     )
 
 
-def _printed(scene: Scene, library: str, wanted_by: str, symbol: str = "") -> str:
+def printed(scene: Scene, library: str, wanted_by: str, symbol: str = "") -> str:
     """What Python prints for a library that is not found, or for a symbol, on each platform."""
     system = scene.target.platform.system if scene.target else "linux"
     if system == "windows":
@@ -158,8 +159,11 @@ def _undefined(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     library = os.path.basename(first.wanted_by)
     message = f"{library} of {name} uses {demangled(first.symbol)}{more}, which {scene.named('torch')} has not"
-    says = _printed(scene, "", found[0].wanted_by, found[0].symbol)
-    yield scene.finding("TL611", _severity(name), message, name, "torch", path=first.wanted_by, says=says)
+    says = printed(scene, "", found[0].wanted_by, found[0].symbol)
+    because = other_abi(scene, (undefined.symbol for undefined in found)) or None
+    yield scene.finding(
+        "TL611", _severity(name), message, name, "torch", path=first.wanted_by, because=because, says=says
+    )
 
 
 def _is_plain(undefined: Undefined) -> bool:
@@ -168,25 +172,6 @@ def _is_plain(undefined: Undefined) -> bool:
 
 
 _CUDA = re.compile(r"lib(cudart|cublas|cudnn|cufft|nccl|nvJitLink|cusparse|cupti|curand|cusolver|nvrtc)")
-_NAME = re.compile(r"(\d+)")
-
-
-def demangled(symbol: str) -> str:
-    """The names of a mangled C++ symbol, joined: ``torch::jit::parseSchemaOrName``; other symbols as they are.
-
-    Follows the Itanium C++ ABI, and what Microsoft's compiler does with plain functions.
-    """
-    if plain := re.match(r"\?\??[0-9]?(\w*)@([\w@]+?)@@", symbol):
-        return "::".join([*reversed(plain[2].split("@")), *([plain[1]] if plain[1] else [])])
-    match = re.match(r"_?_Z(?:T[ISV])?N?K?R?O?", symbol)
-    if not match:
-        return symbol
-    position, names = match.end(), []
-    while number := _NAME.match(symbol, position):
-        length = int(number[1])
-        names.append(symbol[number.end() : number.end() + length])
-        position = number.end() + length
-    return "::".join(names) if names else symbol
 
 
 def _versions(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:

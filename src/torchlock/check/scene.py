@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.build import Build
     from torchlock.inspect.distributions import Distribution, Installed
     from torchlock.inspect.environment import Environment
+    from torchlock.inspect.extensions import Extension
     from torchlock.inspect.integrity import Integrity
     from torchlock.inspect.loading.imports import Attempt
     from torchlock.inspect.loading.root import Root
@@ -83,7 +84,24 @@ class Scene:
 
         executable = self.environment.interpreter.executable if self.live else ""
         process = process_of(target.platform.system, target.platform.machine, self.root, executable)
-        return attempts(self.environment, self.copies, process)
+        return attempts(self.environment, self.copies, process, self._extensions())
+
+    def _extensions(self) -> list[Extension]:
+        """The extension modules of all else that asks for torch."""
+        from torchlock.inspect.extensions import extensions
+
+        users = (
+            distribution
+            for distribution in self.installed.distributions
+            if distribution.name not in STACK and self._asks_for_torch(distribution)
+        )
+        return extensions(users, ".".join(self.environment.interpreter.version.split(".")[:2]))
+
+    def _asks_for_torch(self, distribution: Distribution) -> bool:
+        if not any(line.startswith("torch") for line in distribution.metadata.requires):
+            return False
+        wanted = [each for each in dependencies_of(distribution) if each.name == "torch"]
+        return any(self.target is not None and self.target.holds(each.marker) for each in wanted)
 
     def copy(self, name: str) -> Copy | None:
         """What an import of this module finds."""

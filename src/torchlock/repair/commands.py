@@ -68,6 +68,20 @@ def add(scene: Scene, requirement: str) -> tuple[Command, ...]:
     )
 
 
+def compiled(scene: Scene, requirement: str) -> tuple[Command, ...]:
+    """Compile a package against the torch that is there; what was compiled before is not taken again."""
+    name = requirement.partition("==")[0]
+    pip = ["--no-deps", "--no-build-isolation", "--no-cache-dir", f"--no-binary {name}"]
+    uv = ["--no-deps", f"--no-build-isolation-package {name}", "--refresh", f"--no-binary {name}"]
+    return _preferred(
+        scene,
+        [
+            _pip(scene, ["install", "--force-reinstall", *pip, quoted(requirement)]),
+            _uv(scene, ["install", f"--reinstall-package {name}", *uv, quoted(requirement)]),
+        ],
+    )
+
+
 def uninstall(scene: Scene, names: Sequence[str]) -> tuple[Command, ...]:
     """Remove the copies that come first on the path."""
     return _preferred(scene, [_pip(scene, ["uninstall", "-y", *names]), _uv(scene, ["uninstall", *names])])

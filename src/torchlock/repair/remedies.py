@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.scene import STACK
 from torchlock.finding import Command, Remedy
 from torchlock.matrix import specifier_set
-from torchlock.repair.commands import add, install, quoted, uninstall
+from torchlock.repair.commands import add, compiled, install, quoted, uninstall
 from torchlock.repair.plan import Plan, planned
 
 if TYPE_CHECKING:
@@ -36,11 +36,18 @@ def add_remedies(scene: Scene, findings: Sequence[Finding]) -> None:
     }
     if any(finding.rule == "TL615" for finding in bad):
         wanted.add("torch")
+    lacking = {finding.packages[1][0] for finding in bad if _lacks_one_of_the_stack(scene, finding)}
+    wanted |= lacking
     plan: Plan | None = None
-    if any(finding.rule in _AGAIN | _FIT for finding in bad):
+    if lacking or any(finding.rule in _AGAIN | _FIT for finding in bad):
         plan = planned(scene, again, wanted) or (_same(scene, again) if again else None)
     for finding in bad:
         finding.remedy = _remedy(scene, finding, plan)
+
+
+def _lacks_one_of_the_stack(scene: Scene, finding: Finding) -> bool:
+    """Whether somebody asks for a package of the stack that is not installed at all."""
+    return finding.rule == "TL609" and finding.packages[1][0] in STACK and finding.packages[1][0] not in scene.pins
 
 
 def _same(scene: Scene, names: set[str]) -> Plan | None:
@@ -64,6 +71,8 @@ def _remedy(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy | None:
         )
     if finding.rule == "TL603":
         return Remedy("Delete it.", commands=(Command("shell", f"rm -rf {quoted(finding.path)}"),))
+    if _lacks_one_of_the_stack(scene, finding) and plan is not None:
+        return _fitting(scene, plan)
     if finding.rule == "TL609":
         return _dependency(scene, finding)
     if finding.rule == "TL306":
@@ -71,6 +80,8 @@ def _remedy(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy | None:
     if _is_library_of_the_machine(scene, finding):
         later = "Install a later soundfile, whose wheel brings its own libsndfile."
         return Remedy(later, commands=add(scene, "soundfile>=0.12.1"))
+    if finding.packages[0][0] not in STACK and finding.rule in ("TL610", "TL611"):
+        return _rebuilt(scene, *finding.packages[0])
     if finding.rule in _AGAIN and plan is not None:
         return _again(scene, finding, plan)
     if finding.rule == "TL104" and plan is not None and _is_before_its_libraries(plan.versions.get("torchtext")):
@@ -89,6 +100,14 @@ def _is_library_of_the_machine(scene: Scene, finding: Finding) -> bool:
     if finding.rule != "TL608" or copy is None or finding.packages[0][0] != "soundfile":
         return False
     return not finding.path.startswith(os.path.dirname(copy.path) + os.sep)
+
+
+def _rebuilt(scene: Scene, name: str, version: str) -> Remedy:
+    """An extension module of somebody else, which only he or a compiler can bring for this torch."""
+    return Remedy(
+        f"Install the build of {name} that was made for {scene.named('torch')}, or compile it here.",
+        commands=compiled(scene, f"{name}=={version}"),
+    )
 
 
 def _is_before_its_libraries(version: str | None) -> bool:

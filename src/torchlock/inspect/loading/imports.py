@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from torchlock.inspect.environment import Environment
+    from torchlock.inspect.extensions import Extension
     from torchlock.inspect.loading.outcome import Outcome
     from torchlock.inspect.modules import Copies
 
@@ -20,7 +21,8 @@ class Attempt(NamedTuple):
     """One library that an import opens.
 
     ``role`` is ``import`` where its failure ends the import of the package, ``optional`` where only some calls
-    fail, ``choice`` where one of several that differ in the FFmpeg they are for must load.
+    fail, ``choice`` where one of several that differ in the FFmpeg they are for must load, ``other`` where it
+    belongs to a package that uses torch.
     """
 
     package: str
@@ -67,8 +69,10 @@ _OPENED: Mapping[str, tuple[tuple[str, str, str], ...]] = {
 }
 
 
-def attempts(environment: Environment, copies: Mapping[str, Copies], process: Process) -> list[Attempt]:
-    """Load torch, then each companion that is there. Symbols are only looked at for companions.
+def attempts(
+    environment: Environment, copies: Mapping[str, Copies], process: Process, others: Iterable[Extension] = ()
+) -> list[Attempt]:
+    """Load torch, then each companion that is there, then the modules of others; of torch itself no symbols.
 
     A torch whose own libraries do not load is asked no further: nothing of its companions would.
     """
@@ -86,6 +90,7 @@ def attempts(environment: Environment, copies: Mapping[str, Copies], process: Pr
         for path, role in _companion(environment, copies, name):
             # Those for an FFmpeg that is not there fail, each in its turn, and nobody minds.
             found.append(Attempt(name, path, role, process.load(path)))
+    found += [Attempt(each.distribution, each.path, "other", process.load(each.path)) for each in others]
     return found
 
 

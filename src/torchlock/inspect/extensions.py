@@ -1,0 +1,54 @@
+"""The extension modules of packages that ask for torch: linked against one release of it, declared or not."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.inspect import files
+from torchlock.inspect.machine import suffix_of
+from torchlock.inspect.record import read_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from torchlock.inspect.distributions import Distribution
+
+# Modules, not the libraries beside them, of which a package may bring one for each release of CUDA.
+_MODULE = re.compile(r"\.(cpython-\w+-[\w-]+|abi3)\.so$|\.cp\w+-win\w+\.pyd$|(^|/)_C\w*\.(so|pyd)$")
+_MOST = 40
+
+
+class Extension(NamedTuple):
+    """An extension module: the distribution that recorded it, its file, and whether it is a module by itself.
+
+    One inside of a package may be imported by it or not; ``flash_attn_2_cuda`` is what a package lives on.
+    """
+
+    distribution: str
+    path: str
+    is_top: bool
+
+
+def extensions(distributions: Iterable[Distribution], python: str) -> list[Extension]:
+    """The first of those that are recorded and there, but for those of another Python (``3.11``, "" for any)."""
+    found: list[Extension] = []
+    for distribution in distributions:
+        found += _of(distribution, python)
+    return found[:_MOST]
+
+
+def _of(distribution: Distribution, python: str) -> Iterator[Extension]:
+    record = read_record(distribution)
+    if isinstance(record, str):
+        return
+    for row in record:
+        if not _MODULE.search(row.path) or row.path.startswith(("/", "..")):
+            continue
+        suffix = suffix_of(os.path.basename(row.path))
+        if suffix is not None and python and suffix.python not in ("", python):
+            continue
+        path = os.path.join(record.base, *row.path.split("/"))
+        if files.is_file(path):
+            yield Extension(distribution.name, path, "/" not in row.path)

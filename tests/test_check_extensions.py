@@ -1,0 +1,107 @@
+"""Extension modules of others, linked against one torch: what must be left alone first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from skeleton import elf
+from staged import install, write
+from test_check import CXX, bad, first, run, stage_audio, stage_torch
+from test_check import site as site
+
+OLD = "_ZN3c105ErrorC2ENS_14SourceLocationESs"
+NEW = "_ZN3c105ErrorC2ENS_14SourceLocationENSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEE"
+CUDA = "flash_attn_2_cuda.cpython-311-x86_64-linux-gnu.so"
+
+
+def flash_attention(
+    site: Path,
+    *,
+    uses: tuple[str, ...] = (CXX,),
+    needed: tuple[str, ...] = ("libtorch_cpu.so",),
+    name: str = CUDA,
+    headers: str = "Requires-Dist: torch\n",
+) -> None:
+    files: dict[str, bytes | str] = {"flash_attn/__init__.py": "", name: elf("", needed, [], uses)}
+    install(site, "flash-attn", "2.7.4.post1", files, headers=headers, tag="cp311-cp311-linux_x86_64")
+
+
+# What must be left alone.
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        {},
+        {"uses": (CXX, "_ZN4mine4codeEv", "ncclCommInit")},  # of a library that the package loads before
+        {"needed": ("libtorch_cpu.so", "libmine.so")},
+        {"uses": (NEW,), "name": "flash_attn_2_cuda.cpython-39-x86_64-linux-gnu.so"},  # another Python
+        {"uses": (NEW,), "headers": 'Requires-Dist: torch; extra == "test"\n'},
+        {"uses": (NEW,), "name": "flash_attn/libflash_cuda118.so"},  # one of several that it chooses from
+    ],
+)
+def test_an_extension_that_torch_is_not_to_blame_for(
+    site: Path, words: dict[str, tuple[str, ...]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    flash_attention(site, **words)  # type: ignore[arg-type]
+    report = run(capsys, "--path", site, code=0)
+    assert [each["rule"] for each in report["files"][0]["findings"] if "flash" in each["message"]] == []
+
+
+def test_a_module_that_its_package_may_do_without_is_a_note(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flash_attention(site, uses=(NEW,), name="flash_attn/_C.abi3.so")
+    report = run(capsys, "--path", site, code=0)
+    assert bad(report) == []
+    assert "_C.abi3.so of flash-attn 2.7.4.post1 uses c10::Error" in str(report)
+
+
+# What is wrong.
+
+
+def test_an_extension_for_another_abi(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """flash-attention's issue 1783: built before torch went over to the C++ ABI of GCC 5."""
+    write(site / "torch" / "lib" / "libc10.so", elf("libc10.so", exports=[NEW]))
+    flash_attention(site, uses=(OLD,))
+    report = run(capsys, "--path", site, code=0)
+    assert bad(report) == [("warning", "TL611")]
+    finding = first(report)
+    assert finding["message"].startswith(f"{CUDA} of flash-attn 2.7.4.post1 uses c10::Error, which torch 2.8.0")
+    assert "old C++ ABI of std::string, and this torch with the new one" in finding["because"]
+    assert finding["says"].endswith(f"{CUDA}: undefined symbol: {OLD}")
+    assert "--no-build-isolation" in report["command"]
+    assert report["command"].endswith("flash-attn==2.7.4.post1")
+
+
+def test_an_extension_for_a_torch_with_cuda(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flash_attention(site, needed=("libtorch_cuda.so", "libtorch_cpu.so"))
+    report = run(capsys, "--path", site, code=0)
+    assert bad(report) == [("warning", "TL610")]
+    assert "needs libtorch_cuda.so, which torch 2.8.0 (CPU build) has not" in first(report)["message"]
+
+
+def test_a_torchaudio_for_another_abi(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A torch of conda's own channel under a torchaudio from the index (audio's issue 3335)."""
+    folder = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
+    folder.mkdir(parents=True)
+    stage_torch(folder)
+    write(folder / "torch" / "lib" / "libc10.so", elf("libc10.so", exports=[OLD]))
+    stage_audio(folder, uses=("_ZNK5torch8autograd4Node4nameB5cxx11Ev",))
+    finding = first(run(capsys, "--path", folder, code=1))
+    assert finding["rule"] == "TL611"
+    assert "new C++ ABI of std::string, and this torch with the old one" in finding["because"]
+
+
+def test_who_asks_for_a_torchaudio_that_is_not_there_is_told_which_one_fits(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
+    folder.mkdir(parents=True)
+    stage_torch(folder)
+    install(folder, "torch-audiomentations", "0.12.0", headers="Requires-Dist: torchaudio>=0.9.0\n")
+    report = run(capsys, "--path", folder, code=0)
+    assert bad(report) == [("warning", "TL609")]
+    assert "torchaudio==2.8.0" in report["command"]
