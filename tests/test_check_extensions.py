@@ -105,3 +105,26 @@ def test_who_asks_for_a_torchaudio_that_is_not_there_is_told_which_one_fits(
     report = run(capsys, "--path", folder, code=0)
     assert bad(report) == [("warning", "TL609")]
     assert "torchaudio==2.8.0" in report["command"]
+
+
+def test_a_torch_of_conda_over_a_later_mkl(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """torch's issue 123097; the same torch over MKL 2024.0, which has the symbol, is left alone."""
+    folder = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
+    folder.mkdir(parents=True)
+    stage_torch(folder)
+    stage_audio(folder)
+    library, prefix = "libmkl_intel_thread.so.2", tmp_path / "env"
+    content = elf(
+        "libtorch_cpu.so", [library], [CXX], ["iJIT_NotifyEvent", "ncclInit"], rpath="$ORIGIN/../../../.."
+    )
+    path = folder / "torch" / "lib" / "libtorch_cpu.so"
+    path.unlink()
+    write(path, content)
+    (folder / "torch-2.8.0+cpu.dist-info" / "RECORD").unlink()
+    write(prefix / "conda-meta" / "mkl-2024.1.0-ha957f24_693.json", "{}")
+    write(prefix / "lib" / library, elf(library, exports=["iJIT_NotifyEvent"]))
+    assert bad(run(capsys, "--path", folder, "--ignore", "TL604", code=0)) == []
+    write(prefix / "lib" / library, elf(library))
+    report = run(capsys, "--path", folder, "--ignore", "TL604", code=1)
+    assert first(report)["message"] == "libtorch_cpu.so of torch uses iJIT_NotifyEvent, which MKL 2024.1.0 has not"
+    assert report["command"] == 'conda install "mkl<2024.1"'

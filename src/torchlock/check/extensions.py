@@ -46,7 +46,15 @@ def _judged(scene: Scene, attempt: Attempt) -> Iterator[Finding]:
         because = other_abi(scene, undefined) or "it was built for another release of torch"
         says = printed(scene, "", attempt.path, undefined[0])
         yield scene.finding(
-            "TL611", severity, message, name, "torch", path=attempt.path, because=because, says=says
+            "TL611",
+            severity,
+            message,
+            name,
+            "torch",
+            path=attempt.path,
+            because=because,
+            says=says,
+            sources=("ld-so-manual",),
         )
 
 

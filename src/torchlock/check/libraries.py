@@ -160,9 +160,36 @@ def _undefined(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator
     library = os.path.basename(first.wanted_by)
     message = f"{library} of {name} uses {demangled(first.symbol)}{more}, which {scene.named('torch')} has not"
     says = printed(scene, "", found[0].wanted_by, found[0].symbol)
+    if name == "torch" and first.symbol.startswith("iJIT_"):
+        yield _without_jit(scene, first, says)
+        return
     because = other_abi(scene, (undefined.symbol for undefined in found)) or None
     yield scene.finding(
-        "TL611", _severity(name), message, name, "torch", path=first.wanted_by, because=because, says=says
+        "TL611",
+        _severity(name),
+        message,
+        name,
+        "torch",
+        path=first.wanted_by,
+        because=because,
+        says=says,
+        sources=("ld-so-manual",),
+    )
+
+
+def _without_jit(scene: Scene, undefined: Undefined, says: str) -> Finding:
+    """The torch of a conda channel over an MKL that no longer has the interface for profilers."""
+    version = next((record.version for record in scene.environment.conda if record.name == "mkl"), "")
+    return scene.finding(
+        "TL611",
+        "error",
+        f"libtorch_cpu.so of torch uses {undefined.symbol}, which MKL {version} has not".replace("  ", " "),
+        "torch",
+        path=undefined.wanted_by,
+        because="MKL has not had it since 2024.1, and a torch from conda's channels takes it from there",
+        says=says,
+        remedy=Remedy("Take MKL 2024.0.", commands=(Command("conda", 'conda install "mkl<2024.1"'),)),
+        sources=("pytorch-123097",),
     )
 
 

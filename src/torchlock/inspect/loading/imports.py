@@ -83,6 +83,8 @@ def attempts(
         process.search_in(os.path.join(wins.path, "lib"))  # as torch itself tells Windows
     for path, role in _torch(environment, copies):
         found.append(Attempt("torch", path, role, process.load(path, symbols=False, elsewhere=elsewhere)))
+    if environment.conda and wins is not None:
+        found += _over_mkl(os.path.join(wins.path, "lib", "libtorch_cpu.so"), process)
     opened = [attempt for attempt in found if attempt.role == "import"]
     if not opened or not all(attempt.outcome.loads for attempt in opened):
         return found
@@ -92,6 +94,14 @@ def attempts(
             found.append(Attempt(name, path, role, process.load(path)))
     found += [Attempt(each.distribution, each.path, "other", process.load(each.path)) for each in others]
     return found
+
+
+def _over_mkl(path: str, process: Process) -> Iterator[Attempt]:
+    """The torch of a conda channel links MKL as a shared library, of which later releases lack what it calls."""
+    outcome = process.load(path) if os.path.isfile(path) else None
+    lost = [each for each in outcome.undefined if each.symbol.startswith("iJIT_")] if outcome else []
+    if outcome is not None and lost:
+        yield Attempt("torch", path, "import", outcome._replace(undefined=tuple(lost)))
 
 
 def choices(found: Iterable[Attempt]) -> dict[int, list[Attempt]]:
