@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from staged import install, write
+from test_check import bad, run
 from torchlock.check.log import candidates, chosen, read_log, remarks
 from torchlock.check.signatures import SIGNATURES
 from torchlock.finding import Finding
 from torchlock.matrix import Matrix
 
+TAG = "cp311-cp311-win_amd64"
 REPORTS = Path(__file__).parents[2] / "shared" / "failures" / "reports.json"
 
 LINES = [
@@ -261,3 +264,20 @@ def test_real_reports_that_quote_an_error_of_python() -> None:
             missed.append((row["id"], error[:100]))
     assert len(quoted) > 40
     assert len(missed) <= 8, missed
+
+
+def test_two_openmp_runtimes_are_told_to_who_met_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = tmp_path / "Lib" / "site-packages"
+    install(site, "torch", "2.5.1", {"torch/__init__.py": "", "torch/lib/libiomp5md.dll": "MZ"}, tag=TAG)
+    install(
+        site, "ctranslate2", "4.4.0", {"ctranslate2/__init__.py": "", "ctranslate2/libiomp5md.dll": "MZ"}, tag=TAG
+    )
+    options = ["--path", site, "--platform", "windows-amd64"]
+    assert not [each for each in bad(run(capsys, *options)) if each[1] == "TL613"]
+    log = write(
+        tmp_path / "log",
+        "OMP: Error #15: Initializing libiomp5md.dll, but found libiomp5md.dll already initialized.",
+    )
+    report = run(capsys, *options, "--log", log)
+    assert ("warning", "TL613") in bad(report)
+    assert "KMP_DUPLICATE_LIB_OK=TRUE only hides it" in str(report)
