@@ -79,9 +79,13 @@ def violations(
     overridden: Collection[str] = (),
     *,
     complete: bool = True,
+    used: bool = False,
 ) -> list[Violation]:
-    """As ``judge``, as values. Unless ``complete``, a package that is not among the pins may still be there."""
-    return list(_Judge(pins, target, matrix, overridden, complete).violations())
+    """As ``judge``, as values. Unless ``complete``, a package that is not among the pins may still be there.
+
+    ``used``: also what makes only some calls fail, for which no lock is refused.
+    """
+    return list(_Judge(pins, target, matrix, overridden, complete, used).violations())
 
 
 class _Judge:
@@ -92,12 +96,14 @@ class _Judge:
         matrix: Matrix,
         overridden: Collection[str],
         complete: bool,
+        used: bool,
     ) -> None:
         self._pins = pins
         self._overridden = overridden
         self._target = target
         self._matrix = matrix
         self._complete = complete
+        self._used = used
         self._virtual = target.host()
         torch = pins.get("torch")
         self._virtual[BUILD_CUDA] = None if torch is None else cuda_version(torch.build)
@@ -122,7 +128,7 @@ class _Judge:
             needed = filled(dependency, pinned.build)
             if not (statement.optional and self._virtual.get(needed.name) is None) and not self._kept(needed):
                 yield Violation(pinned, statement, needed)
-        for dependency in statement.forbids if statement.refuse else ():
+        for dependency in statement.forbids if statement.refuse or self._used else ():
             other = self._pins.get(dependency.name)
             if (
                 other is not None

@@ -28,7 +28,7 @@ def conflicts(scene: Scene) -> Iterator[Finding]:
     """What the rules say against the releases and builds that are there."""
     if scene.target is None or ("torch" not in scene.pins and "torchaudio" not in scene.pins):
         return
-    for violation in violations(scene.pins, scene.target, scene.matrix, complete=False):
+    for violation in violations(scene.pins, scene.target, scene.matrix, complete=False, used=True):
         if violation.statement is not None and not _is_elsewhere(violation):
             yield from _told(scene, violation)
 
@@ -52,7 +52,8 @@ def _told(scene: Scene, violation: Violation) -> Iterator[Finding]:
     elif pinned.name == BUILD_CUDA or is_virtual(dependency.name):
         return
     elif violation.forbidden:
-        message = f"{scene.named(pinned.name)} does not work beside {scene.named(dependency.name)}"
+        wholly = "" if statement.effect == "import" else "wholly "
+        message = f"{scene.named(pinned.name)} does not {wholly}work beside {scene.named(dependency.name)}"
         names = (pinned.name, dependency.name)
     else:
         wanted = f"{dependency.name} {in_words(dependency.specifier)}"
@@ -60,7 +61,7 @@ def _told(scene: Scene, violation: Violation) -> Iterator[Finding]:
         names = (pinned.name, dependency.name)
     yield scene.finding(
         statement.rule,
-        _severity(scene, pinned.name, statement.effect),
+        "note" if _is_idle(scene, statement.rule) else _severity(scene, pinned.name, statement.effect),
         message,
         *names,
         path=path_of(scene, pinned.name),
@@ -74,6 +75,14 @@ def _severity(scene: Scene, name: str, effect: str) -> str:
     if effect == "use" or name not in _ERRORS:
         return "warning"
     return "note" if is_vendors(scene, name) or is_vendors(scene, "torch") else "error"
+
+
+def _is_idle(scene: Scene, rule: str) -> bool:
+    """Whether cuDNN is not looked for, since there is no GPU, or both of its majors are on this machine."""
+    if rule != "TL207" or not scene.live:
+        return False
+    others = all(scene.root is not None and scene.root.search(f"libcudnn.so.{major}") for major in (8, 9))
+    return others or scene.libraries.get("cuda-driver") is None
 
 
 def is_vendors(scene: Scene, name: str) -> bool:

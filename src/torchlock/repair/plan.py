@@ -37,19 +37,21 @@ class Plan(NamedTuple):
     label: str = ""
 
 
-def planned(scene: Scene, broken: Collection[str] = (), wanted: Collection[str] = ()) -> Plan | None:
+def planned(
+    scene: Scene, broken: Collection[str] = (), wanted: Collection[str] = (), asked: Sequence[str] = ()
+) -> Plan | None:
     """The least that has to be installed anew; None where nothing is known that would load.
 
-    ``broken`` are to be installed again even at the same version, ``wanted`` beside what is there. Tried in
-    turn: another companion for the torch that is there, another torch for the torchaudio that is there, both;
-    and for each the build of this torch first.
+    ``broken`` are to be installed again even at the same version, ``wanted`` beside what is there; ``asked`` are
+    requirements that must hold. Tried in turn: another companion for the torch that is there, another torch for
+    the torchaudio that is there, both; and for each the build of this torch first.
     """
     target = scene.target
     if target is None or _is_vendors(scene):
         return None
     names = [name for name in STACK if name in scene.pins or name in broken or name in wanted]
     for label in _labels(scene, target):
-        for constraints in (_constraints(scene, names), []):
+        for constraints in ([*_constraints(scene, names), *asked], [*asked]):
             for firm in ("torch", "torchaudio", ""):
                 if firm and (
                     firm not in scene.pins

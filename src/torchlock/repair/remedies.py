@@ -9,6 +9,7 @@ from torchlock.check.scene import STACK
 from torchlock.finding import Command, Remedy
 from torchlock.matrix import specifier_set
 from torchlock.repair.commands import add, compiled, install, quoted, uninstall
+from torchlock.repair.dependents import apart
 from torchlock.repair.plan import Plan, planned
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _AGAIN = frozenset({"TL601", "TL602", "TL604", "TL605", "TL607", "TL608"})
 _FIT = frozenset({"TL101", "TL102", "TL103", "TL104", "TL105", "TL106", "TL107", "TL108", "TL201", "TL202"})
 _FIT |= {"TL203", "TL611", "TL612", "TL615", "TL305", "TL401", "TL402", "TL403"}
+
+_APART = frozenset({"TL701", "TL702", "TL703", "TL704", "TL705", "TL207"})
 
 
 def add_remedies(scene: Scene, findings: Sequence[Finding]) -> None:
@@ -80,6 +83,8 @@ def _remedy(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy | None:
     if _is_library_of_the_machine(scene, finding):
         later = "Install a later soundfile, whose wheel brings its own libsndfile."
         return Remedy(later, commands=add(scene, "soundfile>=0.12.1"))
+    if finding.rule in _APART:
+        return apart(scene, finding)
     if finding.packages[0][0] not in STACK and finding.rule in ("TL610", "TL611"):
         return _rebuilt(scene, *finding.packages[0])
     if finding.rule in _AGAIN and plan is not None:
