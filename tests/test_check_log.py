@@ -10,7 +10,7 @@ import pytest
 
 from staged import install, write
 from test_check import bad, run
-from torchlock.check.log import candidates, chosen, read_log, remarks
+from torchlock.check.log import candidates, chosen, decoded, read_log, remarks
 from torchlock.check.signatures import SIGNATURES
 from torchlock.finding import Finding
 from torchlock.matrix import Matrix
@@ -281,3 +281,14 @@ def test_two_openmp_runtimes_are_told_to_who_met_them(tmp_path: Path, capsys: py
     report = run(capsys, *options, "--log", log)
     assert ("warning", "TL613") in bad(report)
     assert "KMP_DUPLICATE_LIB_OK=TRUE only hides it" in str(report)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le"])
+def test_logs_of_any_encoding(encoding: str) -> None:
+    """PowerShell writes UTF-16; a part of such a file has no mark at its start."""
+    text = (
+        "Fehler: Modul für torch nicht geladen\r\n[WinError 127] The specified procedure could not be found.\r\n"
+    )
+    log = read_log(decoded(text.encode(encoding)))
+    assert log.first is not None
+    assert log.first.rules[0] == "TL101"

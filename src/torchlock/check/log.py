@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -90,6 +91,13 @@ class Log(NamedTuple):
             name: {_plain(prefix) for each, prefix in self.prefixes if each == name} for name, _ in self.prefixes
         }
         return len(places) == 2 and not places["torch"] & places["torchaudio"]
+
+
+def decoded(data: bytes) -> str:
+    """The text of a log: UTF-8, or UTF-16 as PowerShell writes it; what is neither is replaced."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", "replace")
+    return data.decode("utf-8-sig", "replace")
 
 
 def read_log(text: str) -> Log:

@@ -75,10 +75,10 @@ def _by_log(scene: Scene, findings: list[Finding], path: str, voice: Voice) -> l
     Raises:
         InputError: the log cannot be read.
     """
-    from torchlock.check.log import chosen, promote, read_log, remarks
+    from torchlock.check.log import chosen, decoded, promote, read_log, remarks
     from torchlock.read.text import read_bytes
 
-    log = read_log(read_bytes(path).decode("utf-8", "replace"))
+    log = read_log(decoded(read_bytes(path)))
     folders = [entry.path for entry in scene.environment.path if entry.state == "folder"]
     for remark in remarks(log, findings, folders):
         voice.say("note", remark)
