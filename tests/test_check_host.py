@@ -14,9 +14,9 @@ from test_check_gpu import needs_sh, smi
 from test_check_gpu import rules as found
 from torchlock.check import Scene
 from torchlock.check.ffmpeg import codec as codecs
-from torchlock.check.host import identified
 from torchlock.cli.main import main
 from torchlock.inspect.loading.search_path import of_macos, of_windows
+from torchlock.systems import identified
 from torchlock.target import Platform
 
 PARTS = ("avutil", "avcodec", "avformat", "avdevice", "avfilter", "swscale", "swresample")

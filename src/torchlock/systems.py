@@ -74,7 +74,18 @@ def of_host() -> str | None:
 
 
 def identified(release: Mapping[str, str]) -> str | None:
-    """The identifier of the system whose os-release this is; None for one that we do not know."""
+    """The release that an os-release speaks of, or the one that it is made from; None for an unknown one."""
+    import re
+
+    version = release.get("VERSION_ID", "")
+    likely = [release, {"ID": "debian", "VERSION_CODENAME": release.get("DEBIAN_CODENAME", "")}]
+    if found := re.fullmatch(r"platform:el(\d+)", release.get("PLATFORM_ID", "")):
+        likely.append({"ID": "rhel", "VERSION_ID": found[1]})
+    likely += [{"ID": name, "VERSION_ID": version} for name in release.get("ID_LIKE", "").split()[:10]]
+    return next(filter(None, map(_named, likely)), None)
+
+
+def _named(release: Mapping[str, str]) -> str | None:
     name, version = release.get("ID", ""), release.get("VERSION_ID", "")
     known = data.load_json(data.ROOT / "compiled" / "systems.json")["systems"]
     candidates = [f"{name}-{version}", f"{name}-{version.partition('.')[0]}", name]

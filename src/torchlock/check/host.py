@@ -13,8 +13,6 @@ from torchlock.inspect.host import release_of
 from torchlock.matrix import specifier_set
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from torchlock.check.scene import Scene
     from torchlock.systems import System
 
@@ -32,23 +30,13 @@ def system_of(scene: Scene) -> System | None:
     if name is None and scene.environment.conda:
         name = "conda-forge"
     if name is None and scene.root is not None:
-        name = identified(release_of(scene.root))
+        name = systems.identified(release_of(scene.root))
     if name is None and scene.target is not None:
         name = {"macos": "macos-homebrew", "windows": "windows"}.get(scene.target.platform.system)
     try:
         return None if name is None else systems.load(name)
     except InputError:
         return None
-
-
-def identified(release: Mapping[str, str]) -> str | None:
-    """The release that an os-release speaks of, or the one that it is made from; None for an unknown one."""
-    version = release.get("VERSION_ID", "")
-    likely = [release, {"ID": "debian", "VERSION_CODENAME": release.get("DEBIAN_CODENAME", "")}]
-    if found := re.fullmatch(r"platform:el(\d+)", release.get("PLATFORM_ID", "")):
-        likely.append({"ID": "rhel", "VERSION_ID": found[1]})
-    likely += [{"ID": name, "VERSION_ID": version} for name in release.get("ID_LIKE", "").split()[:10]]
-    return next(filter(None, map(systems.identified, likely)), None)
 
 
 def install_library(scene: Scene, library: str, needs: str, otherwise: str = "") -> Remedy:
