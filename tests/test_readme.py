@@ -12,7 +12,7 @@ import pytest
 
 from test_check import remove, stage_audio, stage_torch
 from torchlock.cli.main import main
-from torchlock.cli.parser import _COMMANDS
+from torchlock.cli.parser import COMMANDS, parser_of
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -104,8 +104,8 @@ def test_the_table_is_true(
 
 
 def test_every_option_has_help_and_the_readme_names_the_main_ones() -> None:
-    for name, command in _COMMANDS.items():
+    for name in COMMANDS:
         assert f"torchlock {name}" in README
-        parser, _ = command()
+        parser, _ = parser_of(name)
         for action in parser._actions:
             assert action.help, action

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.audit import Auditor, Options
-from torchlock.cli.main import FOUND, OK, UNUSABLE
+from torchlock.cli.codes import FOUND, OK, UNUSABLE
 from torchlock.errors import InputError
 from torchlock.finding import Report
 

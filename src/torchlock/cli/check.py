@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from torchlock.check import Scene, examine, healthy, ranked, verdict
-from torchlock.cli.main import FOUND, OK
+from torchlock.cli.codes import FOUND, OK
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Report
 

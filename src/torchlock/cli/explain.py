@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from torchlock import __version__
-from torchlock.cli.main import FOUND, OK
+from torchlock.cli.codes import FOUND, OK
 from torchlock.errors import InputError
 from torchlock.matrix import Matrix
 from torchlock.words import one_line

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock import __version__
-from torchlock.cli.main import FOUND, OK
+from torchlock.cli.codes import FOUND, OK
 from torchlock.cli.target import target_of
 from torchlock.errors import InputError
 from torchlock.lock import Conflict, Lock, Options, Pin, lock

@@ -7,12 +7,12 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from torchlock.cli.codes import BUG, INTERRUPTED, OK, UNUSABLE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torchlock.cli.streams import Voice
-
-OK, FOUND, UNUSABLE, BUG, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def main(argv: Sequence[str]) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from torchlock.dialects.draft import Draft
+from torchlock.dialects.match_spec import SUBDIRS
 from torchlock.dialects.match_spec import parse as parse_spec
 from torchlock.dialects.yaml_subset import parse as parse_yaml
 from torchlock.document import Edit, Entry, Span
@@ -20,14 +21,6 @@ if TYPE_CHECKING:
     from torchlock.dialects.yaml_subset import Node
     from torchlock.document import Document
 
-SUBDIRS = {
-    "linux-64": "linux-x86_64",
-    "linux-aarch64": "linux-aarch64",
-    "osx-64": "macos-x86_64",
-    "osx-arm64": "macos-arm64",
-    "win-64": "windows-amd64",
-    "win-arm64": "windows-arm64",
-}
 _MARKERS = {
     "linux-64": "sys_platform == 'linux' and platform_machine == 'x86_64'",
     "linux-aarch64": "sys_platform == 'linux' and platform_machine == 'aarch64'",

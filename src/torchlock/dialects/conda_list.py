@@ -48,12 +48,10 @@ def is_conda_list(text: str) -> bool:
 
 def read(text: str, path: str) -> Document:
     """Read a list that conda made."""
-    from torchlock.dialects.conda import SUBDIRS
-
     document = Document(path=path, kind="requirements", text=text)
     platform = _PLATFORM.search(text)
-    if platform and platform[1] in SUBDIRS:
-        document.platforms = (SUBDIRS[platform[1]],)
+    if platform and platform[1] in match_spec.SUBDIRS:
+        document.platforms = (match_spec.SUBDIRS[platform[1]],)
     rows = [row for row in _rows(text) if row is not None]
     for row in rows:
         if row.spec.name != "python":

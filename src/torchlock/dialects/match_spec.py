@@ -9,6 +9,15 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+# conda keeps a folder of packages for each platform.
+SUBDIRS = {
+    "linux-64": "linux-x86_64",
+    "linux-aarch64": "linux-aarch64",
+    "osx-64": "macos-x86_64",
+    "osx-arm64": "macos-arm64",
+    "win-64": "windows-amd64",
+    "win-arm64": "windows-arm64",
+}
 # What conda calls what package indexes know by another name.
 NAMES = {
     "pytorch": "torch",

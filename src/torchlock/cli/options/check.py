@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.cli.options.shared import add_report
+
 if TYPE_CHECKING:
     import argparse
 
@@ -94,22 +96,8 @@ def _add_depth(parser: argparse.ArgumentParser) -> None:
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("report")
+    add_report(group)
     add = group.add_argument
-    add(
-        "--format",
-        choices=("text", "json", "sarif", "github"),
-        default="text",
-        help="text for people, json, SARIF 2.1.0, or GitHub's annotations (default: text)",
-    )
-    add("-o", "--output", metavar="FILE", help="write the report here (default: stdout)")
-    add("--strict", action="store_true", help="warnings count as errors, for the exit code")
-    add(
-        "--ignore",
-        metavar="RULE",
-        action="append",
-        default=[],
-        help="leave this rule out, like TL305 (repeatable)",
-    )
     add(
         "--export",
         action="store_true",

@@ -1,0 +1,83 @@
+"""The defaults of options: the environment's variables, over the project's own table."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torchlock.errors import InputError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+_PROJECT = "pyproject.toml"
+
+
+def defaults(
+    parser: argparse.ArgumentParser, named_only: frozenset[str], is_elsewhere: Callable[[str], bool]
+) -> dict[str, Any]:
+    """The user's own defaults: ``TORCHLOCK_*`` variables over ``[tool.torchlock]`` of ./pyproject.toml.
+
+    ``named_only`` are options that the command line alone sets: what a project locks for says nothing about which
+    environment is to be checked. ``is_elsewhere`` tells whether another command has an option, since one table
+    serves them all.
+
+    Raises:
+        InputError: a key that is no option, or a value that the option does not take.
+    """
+    options = {
+        action.option_strings[-1][2:]: action
+        for action in parser._actions
+        if action.option_strings and action.dest != "help"
+    }
+    found: dict[str, Any] = {}
+    options = {name: action for name, action in options.items() if name not in named_only}
+    for name, value in _configured().items():
+        if name not in options and is_elsewhere(name):
+            continue
+        if name not in options:
+            known = ", ".join(sorted(options))
+            raise InputError(
+                f"[tool.torchlock]: no option is called {name!r}", path=_PROJECT, hint=f"one of {known}"
+            )
+        found[options[name].dest] = _value(options[name], value, f"{_PROJECT}: [tool.torchlock] {name}")
+    for name, action in options.items():
+        variable = "TORCHLOCK_" + name.upper().replace("-", "_")
+        if os.environ.get(variable):
+            found[action.dest] = _value(action, os.environ[variable], variable)
+    return found
+
+
+def _configured() -> dict[str, Any]:
+    try:
+        raw = Path(_PROJECT).read_bytes()
+    except OSError:
+        return {}
+    if b"torchlock" not in raw:
+        return {}
+    from torchlock.read.toml import parse_toml
+
+    tools = parse_toml(raw, _PROJECT).get("tool", {})
+    table = tools.get("torchlock", {}) if isinstance(tools, dict) else {}
+    if not isinstance(table, dict):
+        raise InputError("[tool.torchlock] is no table", path=_PROJECT)
+    return {str(name).replace("_", "-"): value for name, value in table.items()}
+
+
+def _value(action: argparse.Action, value: Any, where: str) -> Any:
+    """A default as its option would have read it from the command line."""
+    if action.nargs == 0:
+        words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+        known = words.get(str(value).lower())
+        if known is None:
+            raise InputError(f"{where}: {value!r} is neither true nor false")
+        return known
+    if isinstance(action.default, list):
+        return [str(item) for item in value] if isinstance(value, list) else str(value).split()
+    if isinstance(value, (list, dict)):
+        raise InputError(f"{where}: {value!r} is no single value")
+    if action.choices is not None and value not in action.choices:
+        raise InputError(f"{where}: {value!r} is none of {', '.join(action.choices)}")
+    return str(value)
