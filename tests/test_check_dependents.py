@@ -65,6 +65,7 @@ def told(site: Path, capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str,
         "from mine import torchaudio\ntorchaudio.info\n",
         "from __future__ import annotations\nimport torchaudio\ndef f() -> torchaudio.AudioMetaData: ...\n",
         "def broken(:\n    torchaudio.info\n",
+        "import torchaudio\ntorchaudio.info if 0 else" + " 1 +" * 900 + " 1\n",
     ],
 )
 def test_names_that_are_there_or_guarded(site: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:

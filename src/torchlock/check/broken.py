@@ -6,9 +6,10 @@ import os
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from torchlock.check.reached import parsed, reached
+from torchlock.check.reached import reached
 from torchlock.check.scene import STACK, VITAL, dependencies_of, version_of
 from torchlock.inspect.library import is_library
+from torchlock.inspect.source import parsed
 from torchlock.words import FAMILY
 
 if TYPE_CHECKING:

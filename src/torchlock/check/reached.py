@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import ast
 import os
-import warnings
 from typing import TYPE_CHECKING
 
 from torchlock.inspect import files
+from torchlock.inspect.source import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-# torch itself comes to some 900 modules; no file of it is larger than a megabyte.
+# torch itself comes to some 900 modules.
 _MOST = 4000
-_LARGEST = 4 << 20
 
 
 def reached(package: str, wanted: Iterable[str]) -> tuple[set[str], set[str]]:
@@ -74,16 +73,6 @@ def _file(root: str, module: str) -> tuple[str, bool]:
     if files.is_folder(base):
         return os.path.join(base, "__init__.py"), True
     return base + ".py", False
-
-
-def parsed(path: str) -> ast.Module | None:
-    """The syntax tree of a file; None where it cannot be read or is no Python that we know."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(files.read(path, _LARGEST))
-    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
-        return None
 
 
 def _imports(path: str, module: str, is_package: bool, *, certain: bool) -> Iterator[tuple[str, list[str]]]:

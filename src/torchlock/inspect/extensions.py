@@ -44,7 +44,7 @@ def _of(distribution: Distribution, python: str) -> Iterator[Extension]:
     if isinstance(record, str):
         return
     for row in record:
-        if not _MODULE.search(row.path) or row.path.startswith(("/", "..")):
+        if not _MODULE.search(row.path) or {"", ".."} & set(row.path.split("/")):
             continue
         suffix = suffix_of(os.path.basename(row.path))
         if suffix is not None and python and suffix.python not in ("", python):
