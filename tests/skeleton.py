@@ -20,7 +20,11 @@ def elf(
     needs: Sequence[tuple[str, str]] = (),
     defines: Sequence[str] = (),
 ) -> bytes:
-    """A library of 64 bits. ``needs`` are (library, version) pairs, ``defines`` the versions of its own."""
+    """A library of 64 bits, which a real loader takes as well.
+
+    ``needs`` are (library, version) pairs, ``defines`` the versions of its own. Every symbol of ``undefined`` has
+    a relocation, without which no loader would look for it.
+    """
     strings = _Strings()
     dynamic = [(1, strings.add(name)) for name in needed]
     dynamic += [(tag, strings.add(text)) for tag, text in ((14, soname), (29, runpath), (15, rpath)) if text]
@@ -35,14 +39,17 @@ def elf(
     verneed = _needed(strings, needs)
     verdef = _defined(strings, defines)
     text = strings.data
-    parts = {5: text, 6: symbols, 4: table, 0x6FFFFFFE: verneed, 0x6FFFFFFC: verdef}
-    at, body, places = 0x200, b"", {}
+    versions = struct.pack(f"<{count}H", *([1] * count)) if needs or defines else b""
+    parts = {5: text, 6: symbols, 4: table, 0x6FFFFFFE: verneed, 0x6FFFFFFC: verdef, 0x6FFFFFF0: versions}
+    at, body, places = 0x200 + 8 * len(undefined), b"", {}
+    parts[7] = b"".join(struct.pack("<QQq", 0x200 + 8 * n, n + 1 << 32 | 6, 0) for n in range(len(undefined)))
     for tag, data in parts.items():
         if data:
             places[tag] = at + len(body)
             body += data + bytes(-len(data) % 8)
     dynamic += list(places.items())
     dynamic += [(10, len(text)), (11, 24)]
+    dynamic += [(8, len(parts[7])), (9, 24)] if undefined else []
     dynamic += [(0x6FFFFFFF, len({library for library, _ in needs}))] if needs else []
     dynamic += [(0x6FFFFFFD, len(defines))] if defines else []
     start = at + len(body)
@@ -50,7 +57,7 @@ def elf(
     size = start + len(rows)
     head = b"\x7fELF\x02\x01\x01" + bytes(9)
     head += struct.pack("<HHIQQQIHHHHHH", 3, machine, 1, 0, 64, 0, 0, 64, 56, 2, 64, 0, 0)
-    segments = struct.pack("<IIQQQQQQ", 1, 5, 0, 0, 0, size, size, 0x1000)
+    segments = struct.pack("<IIQQQQQQ", 1, 7, 0, 0, 0, size, size, 0x1000)
     segments += struct.pack("<IIQQQQQQ", 2, 6, start, start, start, len(rows), len(rows), 8)
     return (head + segments).ljust(at, b"\0") + body + rows
 

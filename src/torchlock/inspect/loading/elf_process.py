@@ -26,6 +26,9 @@ _WEAK = frozenset({"__gmon_start__", "_ITM_deregisterTMCloneTable", "_ITM_regist
 
 
 class _Library(NamedTuple):
+    """A library that is loaded: ``path`` is how it was come to, links in it left as they are."""
+
+    path: str
     binary: Binary
     loader: _Library | None
     dependencies: list[str]
@@ -51,14 +54,19 @@ class ElfProcess:
     def _start(self, executable: str) -> None:
         binary = self._binary(executable)
         if isinstance(binary, Binary) and binary.format == "elf":
-            self._main = _Library(binary, None, [])
+            self._main = _Library(executable, binary, None, [])
             self._has_python = True
             self._fill(self._main, _Found())
 
     def _binary(self, path: str) -> Binary | Unreadable:
+        """A library as this machine would read it at a path of its own."""
         if path not in self._read:
-            self._read[path] = read_binary(path)
+            self._read[path] = read_binary(self._real(path))
         return self._read[path]
+
+    def _real(self, path: str) -> str:
+        """The file that a path leads to; in the tree of another machine links lead to places of that machine."""
+        return self._root.real(path) if self._root is not None and self._root.holds(path) else path
 
     def search_in(self, folder: str) -> None:
         """Linux has no such thing: libraries name their folders themselves."""
@@ -78,10 +86,10 @@ class ElfProcess:
         if binary.format != "elf" or (self._machine and binary.machine != self._machine):
             return Outcome(path, unreadable=Unreadable(path, f"is for {binary.machine}"))
         before = dict(self._loaded)
-        library = _Library(binary, self._main, [])
+        library = _Library(path, binary, self._main, [])
         found = _Found(elsewhere)
-        self._fill(library, found)
         self._loaded.setdefault(binary.soname or os.path.basename(path), library)
+        self._fill(library, found)
         undefined: tuple[Undefined, ...] = ()
         if symbols:
             undefined = tuple(self._undefined(library, bool(found.missing)))
@@ -98,7 +106,8 @@ class ElfProcess:
         while queue and len(self._loaded) < _MOST:
             library = queue.popleft()
             for needed in library.binary.needed:
-                name = needed.name
+                # A name with a slash is a path, in which $ORIGIN may stand.
+                name = next(self._filled(library, (needed.name,))) if "/" in needed.name else needed.name
                 library.dependencies.append(name)
                 if name not in self._loaded:
                     new = self._open(name, library, found)
@@ -106,7 +115,7 @@ class ElfProcess:
                     if new is not None:
                         self._loaded.setdefault(new.binary.soname or name, new)
                         queue.append(new)
-            found.versions += self._unmet(library.binary)
+            found.versions += self._unmet(library)
 
     def _open(self, name: str, library: _Library, found: _Found) -> _Library | None:
         """Find and read one library; None where it is missing, or the machine's own that nobody knows."""
@@ -116,19 +125,19 @@ class ElfProcess:
         if path is None:
             is_unknown = name.startswith("libpython") and not self._has_python
             if (self._root is not None and not is_unknown) or is_of_torch(name):
-                found.missing.append(Missing(name, library.binary.path))
+                found.missing.append(Missing(name, library.path))
             return None
         binary = self._binary(path)
-        return _Library(binary, library, []) if isinstance(binary, Binary) else None
+        return _Library(path, binary, library, []) if isinstance(binary, Binary) else None
 
     def _found(self, name: str, library: _Library, found: _Found) -> str | None:
         if "/" in name:
-            return name if files.is_file(name) else None
+            return name if files.is_file(self._real(name)) else None
         first = self._in(self._by_rpath(library), name)
         if first or self._root is None:
-            return first or self._in(self._origin(library.binary, library.binary.runpath), name)
+            return first or self._in(self._filled(library, library.binary.runpath), name)
         shadow = self._in(map(self._root.real, self._root.library_path), name)
-        rest = self._in(self._origin(library.binary, library.binary.runpath), name)
+        rest = self._in(self._filled(library, library.binary.runpath), name)
         if shadow:
             meant = rest or self._common(name, library)
             if meant and os.path.realpath(meant) != os.path.realpath(shadow):
@@ -151,26 +160,25 @@ class ElfProcess:
         here: _Library | None = library
         while here is not None:
             if not here.binary.runpath:
-                yield from self._origin(here.binary, here.binary.rpath)
+                yield from self._filled(here, here.binary.rpath)
             here = here.loader
         if self._main is not None and not self._main.binary.runpath:
-            yield from self._origin(self._main.binary, self._main.binary.rpath)
+            yield from self._filled(self._main, self._main.binary.rpath)
 
-    def _origin(self, binary: Binary, folders: tuple[str, ...]) -> Iterator[str]:
-        """Folders with $ORIGIN, $LIB and $PLATFORM filled in."""
-        origin = os.path.dirname(os.path.realpath(binary.path))
+    def _filled(self, library: _Library, folders: tuple[str, ...]) -> Iterator[str]:
+        """Folders with $ORIGIN, $LIB and $PLATFORM filled in; $ORIGIN does not follow a link to the library."""
+        origin = os.path.dirname(library.path)
         for folder in folders:
+            if self._root is not None and folder.startswith("/"):
+                folder = self._root.place(folder)
             for name, value in (("ORIGIN", origin), ("LIB", "lib"), ("PLATFORM", self._machine)):
                 folder = folder.replace(f"${{{name}}}", value).replace(f"${name}", value)
-            is_elsewhere = self._root is not None and folder.startswith("/") and not folder.startswith(origin)
-            yield self._root.real(folder) if is_elsewhere and self._root else folder or "."
+            yield folder or "."
 
     def _in(self, folders: Iterable[str], name: str) -> str | None:
         for folder in folders:
-            path = os.path.normpath(os.path.join(folder, name))
-            if self._root is not None and not self._root.is_here and os.path.islink(path):
-                path = self._root.real(path)
-            if files.is_file(path) and self._fits(path):
+            path = os.path.join(folder, name)
+            if files.is_file(self._real(path)) and self._fits(path):
                 return path
         return None
 
@@ -179,9 +187,9 @@ class ElfProcess:
         binary = self._binary(path)
         return isinstance(binary, Unreadable) or binary.machine == self._machine
 
-    def _unmet(self, binary: Binary) -> Iterator[Unmet]:
+    def _unmet(self, library: _Library) -> Iterator[Unmet]:
         """The versions that are asked of libraries which define some, but not these."""
-        for need in binary.version_needs:
+        for need in library.binary.version_needs:
             provider = self._loaded.get(need.file)
             if need.weak or provider is None or not provider.binary.version_definitions:
                 continue
@@ -189,7 +197,7 @@ class ElfProcess:
             if need.version not in defined:
                 family = need.version.partition("_")[0] + "_"
                 newest = max((each for each in defined if each.startswith(family)), key=_number, default="")
-                yield Unmet(need.version, provider.binary.path, binary.path, newest)
+                yield Unmet(need.version, provider.path, library.path, newest)
 
     def _undefined(self, library: _Library, incomplete: bool) -> Iterator[Undefined]:
         symbols = library.binary.symbols
@@ -201,7 +209,7 @@ class ElfProcess:
         known = [each for each in scope if each is not None]
         for reference in symbols.undefined:
             if self._must_be_defined(reference, incomplete) and not _is_defined(reference, known):
-                yield Undefined(reference.name, library.binary.path)
+                yield Undefined(reference.name, library.path)
 
     def _lost_by(self, shadow: Shadowed) -> Iterator[Undefined]:
         """Symbols that the library which is meant defines, and the one that is taken in its place does not."""
@@ -217,7 +225,7 @@ class ElfProcess:
             for each in () if isinstance(wanted, Unreadable) else wanted.undefined:
                 ours = each.library in ("", shadow.name) and not each.weak
                 if ours and should.defines(each.name, each.version) and not has.defines(each.name, each.version):
-                    yield Undefined(each.name, user.binary.path)
+                    yield Undefined(each.name, user.path)
 
     def _must_be_defined(self, reference: Reference, incomplete: bool) -> bool:
         name = reference.name

@@ -41,6 +41,14 @@ class Root:
         """Whether it is this machine itself."""
         return self.folder == os.path.sep
 
+    def holds(self, path: str) -> bool:
+        """Whether a path of this machine lies in the tree of another."""
+        return not self.is_here and self._is_inside(path)
+
+    def place(self, path: str) -> str:
+        """Where a path of that machine lies on this one, as it is written."""
+        return path if self.is_here or self._is_inside(path) else os.path.join(self.folder, path.lstrip("/"))
+
     def real(self, path: str) -> str:
         """Where a path of that machine lies on this one, links followed as that machine would."""
         if self.is_here or self._is_inside(path):
