@@ -31,6 +31,7 @@ __all__ = ["Scene", "Verdict", "examine", "healthy", "ranked", "verdict"]
 
 _RULES: tuple[Callable[[Scene], Iterator[Finding]], ...] = (
     places.unseen,
+    places.unknown,
     places.absent,
     places.shadows,
     broken.records,
@@ -64,5 +65,6 @@ def healthy(scene: Scene) -> str:
     names = [scene.named(name) for name in STACK if name in scene.pins and name != "numpy"]
     if not names or not any(name in scene.pins for name in VITAL):
         return "nothing is wrong"
+    missing = "" if "torchaudio" in scene.pins or "torch" not in scene.pins else "; torchaudio is not installed"
     together = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    return f"nothing is wrong: {together} {'loads' if len(names) == 1 else 'load'}"
+    return f"nothing is wrong: {together} {'loads' if len(names) == 1 else 'load'}{missing}"

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from torchlock.check.scene import STACK, version_of
+from torchlock.finding import Remedy
 from torchlock.judge import Bare, violations
 
 if TYPE_CHECKING:
@@ -21,6 +22,19 @@ def unseen(scene: Scene) -> Iterator[Finding]:
     for unreadable in scene.environment.unreadable[:5]:
         message = f"{unreadable.path} cannot be listed ({unreadable.reason}): what it holds is not known"
         yield scene.finding("TL901", "warning", message, path=unreadable.path)
+
+
+def unknown(scene: Scene) -> Iterator[Finding]:
+    """A platform or a Python that no rule is about, so that most was not looked at."""
+    if scene.target is not None or not (scene.copy("torch") or scene.copy("torchaudio")):
+        return
+    platform = scene.environment.interpreter.platform
+    what = f"{platform} is no platform that wheels of torch exist for" if platform else "the platform is not told"
+    if scene.platform or scene.environment.interpreter.target_platform:
+        what = "the version of Python is not told, or none that wheels of torch exist for"
+    message = f"{what}: versions, builds and libraries were not looked at"
+    remedy = Remedy("Name the platform with --platform, like linux-x86_64; or the interpreter with --python.")
+    yield scene.finding("TL403", "warning", message, path=_site(scene), remedy=remedy)
 
 
 def absent(scene: Scene) -> Iterator[Finding]:

@@ -87,12 +87,18 @@ def _imports(path: str, module: str, is_package: bool, *, certain: bool) -> Iter
 
 def _unguarded(body: list[ast.stmt], *, certain: bool) -> Iterator[ast.stmt]:
     """The statements at the left margin, and those of ``with`` blocks there; unless ``certain`` also of ``if``."""
-    for node in body:
+    left = body[::-1]
+    while left:
+        node = left.pop()
         yield node
         if isinstance(node, ast.With):
-            yield from _unguarded(node.body, certain=certain)
-        elif isinstance(node, ast.If) and not certain and "TYPE_CHECKING" not in ast.dump(node.test):
-            yield from _unguarded([*node.body, *node.orelse], certain=certain)
+            left += node.body[::-1]
+        elif isinstance(node, ast.If) and not certain and not _is_for_types(node.test):
+            left += [*node.body, *node.orelse][::-1]
+
+
+def _is_for_types(test: ast.expr) -> bool:
+    return any(getattr(node, "id", getattr(node, "attr", "")) == "TYPE_CHECKING" for node in ast.walk(test))
 
 
 def _absolute(node: ast.ImportFrom, module: str, is_package: bool) -> str:

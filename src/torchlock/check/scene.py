@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from torchlock.finding import Evidence, Finding, Remedy
 from torchlock.inspect.distributions import installed
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 STACK = ("torch", "torchaudio", "torchvision", "torchtext", "torchcodec", "soundfile", "numpy")
 # Whose faults keep torchaudio from being imported.
 VITAL = ("torch", "torchaudio")
+# No line of any metadata is longer; a number of so many digits can be read.
+_LONGEST = 2000
 
 
 @dataclass
@@ -128,7 +130,7 @@ class Scene:
 
         for distribution in self.installed.distributions:
             for tag in distribution.tags if distribution.name in FAMILY else ():
-                found = re.match(r"cp3(\d+)-cp3\d+(t?)", tag)
+                found = re.match(r"cp3(\d{1,2})-cp3\d{1,2}(t?)", tag)
                 if found and int(found[1]) in PYTHONS:
                     minor = int(found[1])
                     return PythonVersion(3, minor, LAST_PATCH.get(minor, 0), bool(found[2]))
@@ -248,18 +250,19 @@ def version_of(text: str) -> Version | None:
     """The version, None for a text that is none."""
     try:
         return Version(text)
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, and a number of thousands of digits
         return None
 
 
 def dependencies_of(distribution: Distribution) -> list[Dependency]:
     """What the metadata declares; lines that are no requirement are left out."""
-    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.requirements import Requirement
 
     found = []
     for line in distribution.metadata.requires:
         try:
-            found.append(Dependency.from_requirement(Requirement(line)))
-        except InvalidRequirement:
+            if len(line) < _LONGEST:
+                found.append(Dependency.from_requirement(Requirement(line)))
+        except (ValueError, RecursionError):  # InvalidRequirement, or brackets in brackets
             continue
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from torchlock.cli.codes import FOUND, OK
 from torchlock.errors import InputError
 from torchlock.matrix import Matrix
 from torchlock.words import one_line
+from torchlock.write.plain_json import dumped
 
 if TYPE_CHECKING:
     import argparse
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     if arguments.json:
         rows = [_row(story) for story in stories]
         table = {"torchlock": __version__, "data": matrix.date, "explained": rows}
-        sys.stdout.write(json.dumps(table, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(dumped(table))
     else:
         sys.stdout.write("\n".join(_text(story) for story in stories))
     return OK if all(story.together for story in stories) else FOUND

@@ -161,7 +161,7 @@ def _version_by_files(site: str, tags: list[str], tree: Tree) -> tuple[str, str]
     exact = {
         (int(match[1]), int(match[2]))
         for tag in tags
-        if (match := re.match(r"(?:cp|pp)(\d)(\d+)-(?!abi3|none)", tag))
+        if (match := re.match(r"(?:cp|pp)(\d)(\d{1,3})-(?!abi3|none)", tag))
     }
     if exact:
         major, minor = max(exact)

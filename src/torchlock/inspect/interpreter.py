@@ -45,16 +45,18 @@ try:
     libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
 except (AttributeError, ValueError, OSError):
     pass
-macos = ""
+macos, kind = "", sysconfig.get_platform()
 if sys.platform == "darwin":
     import platform
     macos = platform.mac_ver()[0]
+    # universal2 is what the file can be, the machine what this process is
+    kind = kind.rpartition("-")[0] + "-" + platform.machine()
 same_user = not hasattr(os, "getuid") or (os.getuid() == os.geteuid() and os.getgid() == os.getegid())
 print("torchlock:" + json.dumps({
     "executable": sys.executable or "", "version": "%d.%d.%d" % sys.version_info[:3],
     "implementation": sys.implementation.name, "cache_tag": sys.implementation.cache_tag or "",
     "abiflags": getattr(sys, "abiflags", ""), "suffixes": EXTENSION_SUFFIXES,
-    "platform": sysconfig.get_platform(), "bits": 64 if sys.maxsize > 2 ** 32 else 32,
+    "platform": kind, "bits": 64 if sys.maxsize > 2 ** 32 else 32,
     "libc": libc, "macos": macos, "prefix": virtual or base, "base_prefix": base,
     "stdlib": path, "own_sites": own, "base_sites": site.getsitepackages([base, exec_base]),
     "user_site": (site.getusersitepackages() or "") if same_user else "",
@@ -146,9 +148,13 @@ class NoAnswer(NamedTuple):
 def ask(path: str, seconds: float = SECONDS) -> Interpreter | NoAnswer:
     """Run an interpreter with ``-I -S`` and read what it says of itself; none of its site is imported.
 
-    ``path`` may also be the folder of an environment.
+    ``path`` may also be the folder of an environment, or a name on the PATH.
     """
     executable = find_executable(path)
+    if executable is None and os.path.basename(path) == path:
+        import shutil
+
+        executable = shutil.which(path)
     if executable is None:
         return NoAnswer(path, "missing", _why_missing(path))
     if startup_path(executable):

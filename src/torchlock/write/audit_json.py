@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from torchlock import __version__
 from torchlock.words import without_credentials
+from torchlock.write.plain_json import dumped
 
 if TYPE_CHECKING:
     from torchlock.finding import FileReport, Finding, Remedy, Report
@@ -20,7 +20,7 @@ def audit_json(report: Report) -> str:
         "target": report.target,
         "files": [_file(file) for file in report.files],
     }
-    return json.dumps(table, indent=2, ensure_ascii=False) + "\n"
+    return dumped(table)
 
 
 def _file(file: FileReport) -> dict[str, Any]:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import re
 from typing import TYPE_CHECKING, Any
 
 from torchlock import __version__
 from torchlock.words import without_credentials
 from torchlock.write.audit_json import finding_row
+from torchlock.write.plain_json import dumped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torchlock.finding import Command, Finding, Report
-
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def check_json(report: Report, sentence: str, commands: Sequence[Command]) -> str:
@@ -37,11 +33,7 @@ def check_json(report: Report, sentence: str, commands: Sequence[Command]) -> st
             }
         ],
     }
-    # A file name need not be text: what is none of it is escaped, as JSON itself allows.
-    return (
-        _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(table, indent=2, ensure_ascii=False))
-        + "\n"
-    )
+    return dumped(table)
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

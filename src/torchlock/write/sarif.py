@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from torchlock import __version__
 from torchlock.words import without_credentials
+from torchlock.write.plain_json import dumped
 
 if TYPE_CHECKING:
     from torchlock.finding import Evidence, FileReport, Finding, Report
@@ -42,7 +42,7 @@ def sarif(report: Report, *, exit_code: int = 0) -> str:
         "invocations": [invocation],
         "results": results,
     }
-    return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2, ensure_ascii=False) + "\n"
+    return dumped({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
 def _rules(report: Report) -> list[dict[str, Any]]:

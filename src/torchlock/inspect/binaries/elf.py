@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from torchlock.inspect.binaries.binary import Binary, Needed, Reference, Truncation, VersionNeed
-from torchlock.inspect.binaries.raw import Broken, Raw, string_at, text
+from torchlock.inspect.binaries.raw import Broken, Raw, bounded, string_at, text
 from torchlock.inspect.files import Unreadable
 from torchlock.inspect.machine import machine_of
 
@@ -29,8 +29,9 @@ _VER_FLG_BASE, _VER_FLG_WEAK, _HIDDEN = 1, 2, 0x8000
 _SHT_DYNSYM = 11
 _STB_GLOBAL, _STB_WEAK, _STB_UNIQUE = 1, 2, 10
 _STV_INTERNAL, _STV_HIDDEN = 1, 2
-# More entries than any linker writes.
+# More entries than any linker writes; a loader tries every folder for every library.
 _MANY: Final = 1 << 16
+_MANY_NAMES: Final = 1000
 
 
 class _Segment(NamedTuple):
@@ -94,7 +95,7 @@ def read_elf(path: str, raw: Raw, head: bytes) -> Binary:
 
 
 def _split(paths: list[str]) -> tuple[str, ...]:
-    return tuple(part for path in paths for part in path.split(":"))
+    return tuple(part for path in paths for part in path.split(":", _MANY_NAMES)[:_MANY_NAMES])
 
 
 def _segments(raw: Raw, head: bytes, wide: bool) -> list[_Segment]:
@@ -152,7 +153,10 @@ class _Strings:
         return self.raw.string(self.start + offset, "a name")
 
     def all(self, entries: list[tuple[int, int]], tag: int) -> list[str]:
-        return [self.at(value) for key, value in entries if key == tag]
+        places = [value for key, value in entries if key == tag]
+        if len(places) > _MANY_NAMES:
+            raise Broken(f"{len(places)} entries of one kind in the dynamic section")
+        return list(bounded(map(self.at, places)))
 
 
 def _interpreter(raw: Raw, segments: list[_Segment]) -> str:
@@ -263,14 +267,20 @@ class ElfSymbols:
     @cached_property
     def undefined(self) -> tuple[Reference, ...]:
         """What it uses of others; a versioned one names the library that must have it."""
-        found = []
-        for index, (name, info, _, section) in enumerate(self._entry.iter_unpack(self._table)):
-            if section or not name or info >> 4 not in (_STB_GLOBAL, _STB_WEAK):
-                continue
-            need = self._needs.get(self._version(index) & ~_HIDDEN)
-            file, version = (need.file, need.version) if need else ("", "")
-            found.append(Reference(string_at(self._strings, name), version, file, info >> 4 == _STB_WEAK))
-        return tuple(found)
+        rows = [
+            (index, name, info >> 4)
+            for index, (name, info, _, section) in enumerate(self._entry.iter_unpack(self._table))
+            if not section and name and info >> 4 in (_STB_GLOBAL, _STB_WEAK)
+        ]
+        names = bounded(string_at(self._strings, name) for _, name, _ in rows)
+        return tuple(
+            self._reference(name, index, kind) for name, (index, _, kind) in zip(names, rows, strict=False)
+        )
+
+    def _reference(self, name: str, index: int, kind: int) -> Reference:
+        need = self._needs.get(self._version(index) & ~_HIDDEN)
+        file, version = (need.file, need.version) if need else ("", "")
+        return Reference(name, version, file, kind == _STB_WEAK)
 
     def exported(self) -> Iterator[str]:
         """All the names that it offers."""
@@ -290,10 +300,12 @@ class ElfSymbols:
     @cached_property
     def _by_name(self) -> dict[bytes, list[int]]:
         found: dict[bytes, list[int]] = {}
-        for index, entry in enumerate(self._entry.iter_unpack(self._table)):
-            if _offered(*entry):
-                start = entry[0]
-                found.setdefault(self._strings[start : self._strings.find(b"\0", start)], []).append(index)
+        rows = [
+            (index, row[0]) for index, row in enumerate(self._entry.iter_unpack(self._table)) if _offered(*row)
+        ]
+        names = bounded(self._strings[start : self._strings.find(b"\0", start)] for _, start in rows)
+        for (index, _), name in zip(rows, names, strict=False):
+            found.setdefault(name, []).append(index)
         return found
 
     def _matches(self, index: int, wanted: bytes, version: str) -> bool:

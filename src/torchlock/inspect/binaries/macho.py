@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect.binaries.binary import Binary, Needed, Reference, Truncation
-from torchlock.inspect.binaries.raw import Broken, Raw, string_at, text
+from torchlock.inspect.binaries.raw import Broken, Raw, bounded, string_at, text
 from torchlock.inspect.files import Unreadable
 from torchlock.inspect.machine import machine_of
 
@@ -167,7 +167,7 @@ class MachoSymbols:
         """Whether the library defines this name for others."""
         if self._names is None:
             strings = self._strings
-            self._names = frozenset(strings[at : strings.find(b"\0", at)] for at in self._offsets)
+            self._names = frozenset(bounded(strings[at : strings.find(b"\0", at)] for at in self._offsets))
         return name.encode("utf-8", "surrogateescape") in self._names
 
     def exported(self) -> Iterator[str]:
@@ -177,8 +177,10 @@ class MachoSymbols:
 
 def _undefined(raw: Raw, table: _Table, strings: bytes, libraries: list[str]) -> Iterator[Reference]:
     first, count = table.undefined
-    rows = raw.take(table.symbols + 16 * first, 16 * count, "the undefined symbols")
-    for at, _, _, described, _ in struct.iter_unpack("<IBBHQ", rows):
+    data = raw.take(table.symbols + 16 * first, 16 * count, "the undefined symbols")
+    rows = list(struct.iter_unpack("<I2xH8x", data))
+    names = bounded(string_at(strings, at) for at, _ in rows)
+    for name, (_, described) in zip(names, rows, strict=False):
         ordinal = described >> 8
         library = libraries[ordinal - 1] if 0 < ordinal <= len(libraries) else ""
-        yield Reference(string_at(strings, at), library=library, weak=bool(described & _N_WEAK_REF))
+        yield Reference(name, library=library, weak=bool(described & _N_WEAK_REF))

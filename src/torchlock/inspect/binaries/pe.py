@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect.binaries.binary import Binary, Needed, Reference
-from torchlock.inspect.binaries.raw import LONGEST, Broken, Raw, text
+from torchlock.inspect.binaries.raw import LONGEST, NAMES, Broken, Raw, bounded, text
 from torchlock.inspect.files import Unreadable
 from torchlock.inspect.machine import HEAD, machine_of
 
@@ -193,18 +193,23 @@ def _exports(image: _Image) -> frozenset[bytes]:
     addresses = struct.unpack(f"<{count}I", image.take(pointers, 4 * count, "the table of exported names"))
     first, last = min(addresses), max(addresses)
     names = image.take(first, last - first, "the exported names")
-    ends = (names.find(b"\0", address - first) for address in addresses)
-    found = {names[address - first : end] for address, end in zip(addresses, ends, strict=True) if end >= 0}
-    return frozenset({*found, image.string(last).encode("utf-8", "surrogateescape")})
+    ends = (names.find(b"\0", address - first, address - first + LONGEST) for address in addresses)
+    found = (names[address - first : end] for address, end in zip(addresses, ends, strict=True) if end >= 0)
+    return frozenset({*bounded(found), image.string(last).encode("utf-8", "surrogateescape")})
 
 
 def _references(image: _Image) -> Iterator[Reference]:
+    left = NAMES
     for library, names in _imports(image):
         for entry in _thunks(image, names):
             if entry >> (image.bits - 1):
                 yield Reference("", library=library, ordinal=entry & 0xFFFF)
             else:
-                yield Reference(image.string(entry + 2), library=library)
+                name = image.string(entry + 2)
+                left -= len(name)
+                if left < 0:
+                    return
+                yield Reference(name, library=library)
 
 
 def _thunks(image: _Image, address: int) -> Iterator[int]:

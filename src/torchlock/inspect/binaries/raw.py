@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from torchlock.inspect import files
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from types import TracebackType
 
 # The largest table that is read at once; libtorch_cpu's strings take 5 MB.
 LIMIT: Final = 128 << 20
+# All names of a file together; those of libtorch_cpu come to 5 MB. Many symbols may share one long name.
+NAMES: Final = 64 << 20
 # The longest string; mangled names of some templates pass 10,000 characters.
 LONGEST: Final = 64 << 10
+_Name = TypeVar("_Name", str, bytes)
 
 
 class Broken(Exception):
@@ -82,6 +86,16 @@ class Raw:
     def number(self, data: bytes, at: int, width: int) -> int:
         """The unsigned integer at an offset of bytes that were read."""
         return int.from_bytes(data[at : at + width], self.order)
+
+
+def bounded(names: Iterable[_Name]) -> Iterator[_Name]:
+    """The names of a table, as long as they do not fill the memory."""
+    left = NAMES
+    for name in names:
+        left -= len(name)
+        if left < 0:
+            return
+        yield name
 
 
 def text(data: bytes) -> str:

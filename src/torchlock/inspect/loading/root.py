@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import struct
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ _LARGEST = 32 << 20
 _ABIS = {"x86_64": 0x0303, "aarch64": 0x0A03, "ppc64le": 0x0503, "s390x": 0x0403}
 _TRIPLETS = {"x86_64": "x86_64-linux-gnu", "aarch64": "aarch64-linux-gnu"}
 _LINKS = 20
+_FILES = 200
 
 
 class Root:
@@ -125,28 +128,34 @@ class Root:
             return tuple(part for part in text.replace("\n", ":").split(":") if part)
         if files.is_file(self.real(f"/lib/ld-musl-{self.machine}.so.1")):
             return ("/lib", "/usr/local/lib", "/usr/lib")
-        configured = [] if self.has_cache else list(self._configured("/etc/ld.so.conf", 0))
+        configured = [] if self.has_cache else list(self._configured("/etc/ld.so.conf", set()))
         return tuple(dict.fromkeys([*configured, *default]))
 
     @cached_property
     def has_cache(self) -> bool:
         return files.is_file(self.real("/etc/ld.so.cache"))
 
-    def _configured(self, path: str, depth: int) -> Iterator[str]:
-        """The folders of /etc/ld.so.conf and what it includes."""
-        text = files.text(self.real(path), 1 << 16) if files.is_file(self.real(path)) else ""
-        for line in (text or "").splitlines()[:1000]:
+    def _configured(self, path: str, read: set[str]) -> Iterator[str]:
+        """The folders of /etc/ld.so.conf and of what it includes, each file once (ldconfig(8))."""
+        if path in read or len(read) > _FILES or not files.is_file(self.real(path)):
+            return
+        read.add(path)
+        text = files.text(self.real(path), 1 << 16) or ""
+        for line in text.splitlines()[:1000]:
             words = line.partition("#")[0].split()
-            if words[:1] == ["include"] and depth < 3:
+            if words[:1] == ["include"]:
                 for pattern in words[1:]:
-                    folder, _, ending = pattern.rpartition("/")
-                    real = self.real(folder or "/etc")
-                    names = sorted(os.listdir(real)) if files.is_folder(real) else []
-                    for name in names[:200]:
-                        if name.endswith(ending.rpartition("*")[2]):
-                            yield from self._configured(f"{folder}/{name}", depth + 1)
+                    for each in self._matching(posixpath.join(posixpath.dirname(path), pattern)):
+                        yield from self._configured(each, read)
             elif words and words[0].startswith("/"):
                 yield words[0]
+
+    def _matching(self, pattern: str) -> list[str]:
+        """The files of that machine that a pattern of names in one folder fits."""
+        folder, _, name = pattern.rpartition("/")
+        real = self.real(folder)
+        names = sorted(os.listdir(real)) if files.is_folder(real) else []
+        return [f"{folder}/{each}" for each in names[:200] if fnmatchcase(each, name)]
 
     def search(self, name: str) -> str | None:
         """Where the loader finds a library that no other library leads it to; its place here."""
