@@ -40,9 +40,21 @@ def _unreadable(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterato
     for attempt in attempts:
         reason = attempt.outcome.unreadable
         if reason is not None and not reason.reason.startswith("is for "):  # TL608 tells of those
-            message = f"{os.path.basename(attempt.path)} of {name} cannot be loaded: {reason.reason}"
-            yield scene.finding("TL607", _severity(name), message, name, path=attempt.path)
+            path = reason.path or attempt.path
+            why = f"it {reason.reason}" if reason.reason.startswith("is ") else reason.reason
+            message = f"{os.path.basename(path)}, which {name} loads, cannot be loaded: {why}"
+            yield scene.finding("TL607", _severity(name), message, name, path=path, says=_unloaded(scene, path))
             return
+
+
+def _unloaded(scene: Scene, path: str) -> str:
+    """What Python prints of a file that is no library."""
+    system = scene.target.platform.system if scene.target else "linux"
+    if system == "windows":
+        return f'OSError: [WinError 193] %1 is not a valid Win32 application. Error loading "{path}"'
+    if system == "macos":
+        return f"OSError: dlopen({path}, 0x0006): tried: '{path}' (not a mach-o file)"
+    return f"OSError: {path}: invalid ELF header"
 
 
 def _severity(name: str) -> str:

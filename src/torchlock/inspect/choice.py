@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from torchlock.inspect import files
+from torchlock.inspect.machine import HEAD, machine_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,7 +66,10 @@ def _has_torch(python: str) -> bool:
 def is_used_here(prefix: str) -> bool:
     """Whether an environment's own interpreter can run on this machine, so that it is one of its environments."""
     python = os.path.join(prefix, "bin", "python")
-    return bool(prefix) and sys.platform == "linux" and files.is_file(python) and os.access(python, os.X_OK)
+    if not prefix or sys.platform != "linux" or not files.is_file(python) or not os.access(python, os.X_OK):
+        return False
+    mine, its = (machine_of(files.read(path, HEAD)) for path in (sys.executable, os.path.realpath(python)))
+    return its is None or mine == its  # a script that starts another is taken for what runs here
 
 
 def root_of(folder: str) -> str | None:

@@ -8,6 +8,7 @@ _HEAD = 4096
 _POINTER = b"version https://git-lfs"
 _ENDINGS = (".so", ".pyd", ".dll", ".dylib")
 _PT_LOAD = 1
+_LC_SEGMENT_64 = 0x19
 
 
 def is_library(path: str) -> bool:
@@ -31,7 +32,7 @@ def broken_library(path: str, size: int) -> str:
     if head.startswith(_POINTER):
         return "pointer"
     try:
-        needed = _elf(head) or _pe(head)
+        needed = _elf(head) or _pe(head) or _macho(head)
     except IndexError:
         needed = 0
     return "truncated" if needed > size else ""
@@ -59,6 +60,25 @@ def _elf(head: bytes) -> int:
                 (number(at + 8, 8), number(at + 32, 8)) if wide else (number(at + 4, 4), number(at + 16, 4))
             )
             end = max(end, offset + length)
+    return end
+
+
+def _macho(head: bytes) -> int:
+    """Where the last segment ends, of one slice; of a universal file where its last slice does."""
+    if head[:4] == b"\xca\xfe\xba\xbe" and 0 < int.from_bytes(head[4:8], "big") < 20:
+        rows = [head[at : at + 20] for at in range(8, 8 + 20 * int.from_bytes(head[4:8], "big"), 20)]
+        return max(int.from_bytes(row[8:12], "big") + int.from_bytes(row[12:16], "big") for row in rows)
+    if head[:4] != b"\xcf\xfa\xed\xfe":
+        return 0
+    at, end = 32, 0
+    for _ in range(min(int.from_bytes(head[16:20], "little"), 1000)):
+        kind, length = (int.from_bytes(head[at + i : at + i + 4], "little") for i in (0, 4))
+        if kind == _LC_SEGMENT_64 and at + 56 <= len(head):
+            offset, size = (int.from_bytes(head[at + i : at + i + 8], "little") for i in (40, 48))
+            end = max(end, offset + size)
+        if length < 8 or at + length > len(head):
+            break
+        at += length
     return end
 
 

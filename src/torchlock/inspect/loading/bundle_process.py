@@ -49,14 +49,21 @@ class BundleProcess:
         if binary.format != _FORMATS[self._system] or self._machine not in (binary.machine, *binary.machines):
             return Outcome(path, unreadable=Unreadable(path, f"is for {binary.machine}"))
         self._folders[os.path.dirname(path)] = None
-        missing = list(self._fill(binary, elsewhere))
+        broken: list[Unreadable] = []
+        missing = list(self._fill(binary, elsewhere, broken))
         self._loaded.setdefault(self._key(binary.soname or path), binary)
         undefined = tuple(self._undefined(binary)) if symbols else ()
-        return Outcome(path, tuple(missing), undefined)
+        return Outcome(path, tuple(missing), undefined, unreadable=broken[0] if broken else None)
 
     def _binary(self, path: str) -> Binary | Unreadable:
         if path not in self._read:
-            self._read[path] = read_binary(path, self._machine)
+            found = read_binary(path, self._machine)
+            cut = (
+                [each for each in found.truncated if each.what != "section table"]
+                if isinstance(found, Binary)
+                else []
+            )
+            self._read[path] = Unreadable(path, f"cut off at byte {cut[0].size} of {cut[0].end}") if cut else found
         return self._read[path]
 
     def _key(self, name: str) -> str:
@@ -64,7 +71,9 @@ class BundleProcess:
         short = name.replace("\\", "/").rpartition("/")[2]
         return short.lower() if self._system == "windows" else short
 
-    def _fill(self, first: Binary, elsewhere: Callable[[str], str | None] | None) -> Iterator[Missing]:
+    def _fill(
+        self, first: Binary, elsewhere: Callable[[str], str | None] | None, broken: list[Unreadable]
+    ) -> Iterator[Missing]:
         queue = deque([first])
         while queue and len(self._loaded) < _MOST:
             binary = queue.popleft()
@@ -77,6 +86,8 @@ class BundleProcess:
                 if isinstance(found, Binary):
                     self._loaded[key] = found
                     queue.append(found)
+                elif found is not None and os.access(found.path, os.R_OK):
+                    broken.append(found)
                 elif path is None and not needed.weak and (is_of_torch(key) or self._lacks(key)):
                     yield Missing(key, binary.path)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # No process of this stack has more libraries; a tree made to waste time may.
 _MOST = 2000
+_LOOKS = 100_000
 # Defined by Python itself, which a tree without an interpreter does not show.
 _PYTHON = ("Py", "_Py", "__Py")
 # What the loader or the compiler puts in; nobody needs to define it.
@@ -48,6 +49,7 @@ class ElfProcess:
         self._read: dict[str, Binary | Unreadable] = {}
         self._main: _Library | None = None
         self._has_python = False
+        self._looks = 0
         if executable is not None:
             self._start(os.path.realpath(executable))
 
@@ -95,7 +97,10 @@ class ElfProcess:
             undefined = tuple(self._undefined(library, bool(found.missing)))
         for shadow in found.shadowed:
             undefined += tuple(each for each in self._lost_by(shadow) if each not in undefined)
-        outcome = Outcome(path, tuple(found.missing), undefined, tuple(found.versions), tuple(found.shadowed))
+        broken = found.broken[0] if found.broken else None
+        outcome = Outcome(
+            path, tuple(found.missing), undefined, tuple(found.versions), tuple(found.shadowed), broken
+        )
         if not outcome.loads:
             self._loaded = before  # What cannot be loaded whole is taken out again.
         return outcome
@@ -107,7 +112,7 @@ class ElfProcess:
             library = queue.popleft()
             for needed in library.binary.needed:
                 # A name with a slash is a path, in which $ORIGIN may stand.
-                name = next(self._filled(library, (needed.name,))) if "/" in needed.name else needed.name
+                name = next(self._filled(library, (needed.name,)), "") if "/" in needed.name else needed.name
                 library.dependencies.append(name)
                 if name not in self._loaded:
                     new = self._open(name, library, found)
@@ -128,11 +133,17 @@ class ElfProcess:
                 found.missing.append(Missing(name, library.path))
             return None
         binary = self._binary(path)
-        return _Library(path, binary, library, []) if isinstance(binary, Binary) else None
+        if isinstance(binary, Binary):
+            return _Library(path, binary, library, [])
+        if os.access(self._real(path), os.R_OK):  # one that nobody may read is passed over
+            found.broken.append(Unreadable(path, binary.reason))
+        return None
 
     def _found(self, name: str, library: _Library, found: _Found) -> str | None:
         if "/" in name:
             return name if files.is_file(self._real(name)) else None
+        if self._root is not None and self._root.is_musl:
+            return self._by_musl(library, name)
         first = self._in(self._by_rpath(library), name)
         if first or self._root is None:
             return first or self._in(self._filled(library, library.binary.runpath), name)
@@ -144,6 +155,16 @@ class ElfProcess:
                 found.shadowed.append(Shadowed(name, shadow, meant))
             return shadow
         return rest or self._common(name, library)
+
+    def _by_musl(self, library: _Library, name: str) -> str | None:
+        """musl knows one kind of path, and takes those of all that led to a library."""
+        assert self._root is not None
+        found = self._in(map(self._root.real, self._root.library_path), name)
+        here: _Library | None = library
+        while here is not None and not found:
+            found = self._in(self._filled(here, here.binary.runpath or here.binary.rpath), name)
+            here = here.loader
+        return found or self._in(map(self._root.real, self._root.folders), name)
 
     def _common(self, name: str, library: _Library) -> str | None:
         if self._root is None or library.binary.no_default_folders:
@@ -169,7 +190,9 @@ class ElfProcess:
         """Folders with $ORIGIN, $LIB and $PLATFORM filled in; $ORIGIN does not follow a link to the library."""
         origin = os.path.dirname(library.path)
         for folder in folders:
-            if self._root is not None and folder.startswith("/"):
+            if folder.startswith("/"):
+                if self._root is None:
+                    continue  # of a machine that is not here
                 folder = self._root.place(folder)
             for name, value in (("ORIGIN", origin), ("LIB", "lib"), ("PLATFORM", self._machine)):
                 folder = folder.replace(f"${{{name}}}", value).replace(f"${name}", value)
@@ -178,6 +201,9 @@ class ElfProcess:
     def _in(self, folders: Iterable[str], name: str) -> str | None:
         for folder in folders:
             path = os.path.join(folder, name)
+            self._looks += 1
+            if self._looks > _LOOKS:
+                return None
             if files.is_file(self._real(path)) and self._fits(path):
                 return path
         return None
@@ -258,6 +284,7 @@ class _Found:
         self.missing: list[Missing] = []
         self.versions: list[Unmet] = []
         self.shadowed: list[Shadowed] = []
+        self.broken: list[Unreadable] = []
         self.elsewhere = elsewhere
 
     def __repr__(self) -> str:

@@ -154,7 +154,7 @@ class Root:
         """The files of that machine that a pattern of names in one folder fits."""
         folder, _, name = pattern.rpartition("/")
         real = self.real(folder)
-        names = sorted(os.listdir(real)) if files.is_folder(real) else []
+        names = sorted(files.Tree().names(real))
         return [f"{folder}/{each}" for each in names[:200] if fnmatchcase(each, name)]
 
     def search(self, name: str) -> str | None:
