@@ -607,3 +607,22 @@ def test_what_a_project_locks_for_says_nothing_about_what_is_checked(
     write(tmp_path / "pyproject.toml", table + 'ignore = ["TL604"]\nstrict = true\nbogus = 1\n')
     assert main(["check", "--path", str(site)]) == 2
     assert "no option is called 'bogus'" in capsys.readouterr().err
+
+
+def test_paths_in_an_image_are_those_of_its_machine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A ``.pth`` file names a folder: that of the image counts, and not one of the same name out here."""
+    root = tmp_path / "image"
+    site = root / "usr" / "lib" / "python3.11" / "site-packages"
+    outside, inside = tmp_path / "app", root / str(tmp_path)[1:] / "app"
+    for folder in (site, outside, inside):
+        folder.mkdir(parents=True)
+    write(root / "etc" / "os-release", "ID=debian\nVERSION_ID=12\n")
+    write(root / "lib64" / "libc.so.6", elf("libc.so.6", defines=["GLIBC_2.36"]))
+    stage_torch(site)
+    stage_audio(outside, "2.5.1+cpu")
+    write(site / "app.pth", f"{outside}\n")
+    report = run(capsys, "--path", site, "--ignore", "TL306", code=0)
+    assert report["summary"].endswith("torchaudio is not installed")
+    stage_audio(inside)
+    report = run(capsys, "--path", site, "--ignore", "TL306", code=0)
+    assert report["summary"] == "nothing is wrong: torch 2.8.0 (CPU build) and torchaudio 2.8.0 (CPU build) load"

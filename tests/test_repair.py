@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from skeleton import elf
 from staged import install, write
 from test_check import bad, first, remove, run, stage_audio, stage_torch
 from torchlock.check import Scene
@@ -14,8 +15,10 @@ from torchlock.inspect.environment import Environment, PathEntry
 from torchlock.inspect.files import Tree
 from torchlock.inspect.interpreter import Interpreter
 from torchlock.repair.commands import install as install_command
-from torchlock.repair.commands import quoted
+from torchlock.repair.commands import shell, uninstall, unset
 from torchlock.repair.plan import Plan
+from torchlock.repair.shell import quoted
+from torchlock.target import Platform
 
 GONE = ("_ZN5torch4gone3newEv",)
 
@@ -142,8 +145,88 @@ def test_a_python_that_a_distribution_manages_gets_an_environment(tmp_path: Path
         ("numpy>=1,<2", '"numpy>=1,<2"'),
         ("/a folder/python", '"/a folder/python"'),
         ("$(reboot)", "'$(reboot)'"),
+        ("`reboot`", "'`reboot`'"),
+        ("a\\b", "'a\\b'"),
+        ("~root/python", '"~root/python"'),
+        ("a!b", "'a!b'"),
         ("a'b", "'a'\"'\"'b'"),
     ],
 )
 def test_words_are_quoted_for_a_shell(word: str, shown: str) -> None:
     assert quoted(word) == shown
+
+
+def test_words_for_windows_keep_their_backslashes() -> None:
+    assert quoted("C:\\py\\python.exe", windows=True) == "C:\\py\\python.exe"
+    assert quoted("C:\\Program Files\\python.exe", windows=True) == '"C:\\Program Files\\python.exe"'
+
+
+def test_an_environment_of_its_own_gets_the_whole_stack(tmp_path: Path) -> None:
+    """torchaudio 2.11 does not ask for torch: alone in a new environment it would find none."""
+    write(tmp_path / "EXTERNALLY-MANAGED", "")
+    here = scene(tmp_path, virtual=False)
+    site = tmp_path / "site-packages"
+    stage_torch(site, "2.13.0", cuda="'13.0'")
+    stage_audio(site, "2.10.0")
+    commands = {command.tool: command.line for command in install_command(here, Plan({"torchaudio": "2.11.0"}))}
+    assert commands["pip"].endswith(".venv/bin/python -m pip install torch==2.13.0 torchaudio==2.11.0")
+    assert uninstall(here, ["torch"]) == ()
+
+
+def test_a_name_that_no_project_can_have_gets_no_command(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stage_torch(site, "2.8.0+cpu")
+    name = "x; touch pwned #"
+    info = install(site, "evil", "1.0", {"evil_C.abi3.so": elf("", ["libtorch_cpu.so"], [], ["_ZN5torch4goneE"])})
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\nRequires-Dist: torch\n"
+    (info / "METADATA").unlink()
+    write(info / "METADATA", metadata)
+    report = run(capsys, "--path", site, code=0)
+    assert ("warning", "TL611") in bad(report)
+    assert [
+        command
+        for each in report["files"][0]["findings"]
+        for command in (each["remedy"] or {}).get("commands", [])
+    ] == []
+
+
+def test_a_line_of_a_pth_file_is_what_must_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site, other = tmp_path / "lib" / "python3.11" / "site-packages", tmp_path / "lib" / "other"
+    for folder in (site, other):
+        folder.mkdir(parents=True)
+    stage_torch(site)
+    stage_audio(other, "2.5.1+cpu")
+    stage_audio(site)
+    write(site / "mine.pth", f"import sys; sys.path.insert(0, '{other}')\n")
+    report = run(capsys, "--path", site, code=1)
+    assert first(report)["rule"] == "TL606"
+    assert first(report)["remedy"]["summary"].startswith(f"Take line 1 out of {site / 'mine.pth'}")
+
+
+@pytest.mark.parametrize(("defined", "torch"), [("GLIBC_2.27", "torch==2.6.0"), ("GLIBC_2.12", None)])
+def test_a_system_with_an_old_glibc_gets_a_release_that_runs_on_it(
+    tmp_path: Path, defined: str, torch: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = tmp_path / "lib" / "python3.11" / "site-packages"
+    site.mkdir(parents=True)
+    stage_torch(site, "2.8.0", cuda="'12.8'")
+    stage_audio(site, "2.8.0")
+    library = elf("libtorch_python.so", ["libc.so.6"], needs=[("libc.so.6", "GLIBC_2.28")])
+    (site / "torch" / "lib" / "libtorch_python.so").unlink()
+    write(site / "torch" / "lib" / "libtorch_python.so", library)
+    write(tmp_path / "etc" / "os-release", "ID=ubuntu\nVERSION_ID=18.04\n")
+    write(tmp_path / "lib64" / "libc.so.6", elf("libc.so.6", defines=["GLIBC_2.2.5", defined]))
+    report = run(capsys, "--path", site, "--ignore", "TL602", code=1)
+    assert first(report)["rule"] == "TL612"
+    if torch is None:
+        assert "later glibc" in first(report)["remedy"]["summary"]
+    else:
+        assert torch in report["command"]
+
+
+def test_variables_are_cleared_as_the_shell_of_the_platform_does(tmp_path: Path) -> None:
+    here = scene(tmp_path, virtual=True)
+    assert unset(here, "PYTHONPATH") == "unset PYTHONPATH"
+    here.platform = Platform.parse("windows-amd64")
+    assert unset(here, "PYTHONPATH") == 'set "PYTHONPATH="'
+    assert [each.line for each in shell(here, "mv", "C:\\a b", "C:\\c")] == ['move "C:\\a b" C:\\c']
+    assert shell(here, "mv", "C:\\a\nb", "C:\\c") == ()

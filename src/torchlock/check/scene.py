@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -122,12 +123,23 @@ class Scene:
         python = self.environment.interpreter.python or self._guessed_python()
         if platform is None or python is None:
             return None
+        if platform.libc == "glibc" and self.platform is None and (floor := self._floor()):
+            platform = platform._replace(floor=floor)
         return Target(python, platform, "pypi", "none", self.libraries)
+
+    def _floor(self) -> tuple[int, int] | None:
+        """The glibc of another machine, by the versions of symbols that it defines."""
+        if self.root is None or self.root.is_here or self.root.glibc is None:
+            return None
+        from torchlock.inspect.binaries import Binary, read_binary
+
+        binary = read_binary(self.root.glibc)
+        names = binary.version_definitions if isinstance(binary, Binary) else ()
+        found = [match for name in names if (match := re.fullmatch(r"GLIBC_(\d{1,2})\.(\d{1,3})(?:\.\d+)?", name))]
+        return max(((int(match[1]), int(match[2])) for match in found), default=None)
 
     def _guessed_python(self) -> PythonVersion | None:
         """Any Python that the installed extension modules are for, where nothing else tells."""
-        import re
-
         for distribution in self.installed.distributions:
             for tag in distribution.tags if distribution.name in FAMILY else ():
                 found = re.match(r"cp3(\d{1,2})-cp3\d{1,2}(t?)", tag)

@@ -143,7 +143,11 @@ def _environment(arguments: argparse.Namespace) -> Environment:
     if arguments.path is not None:
         if not os.path.isdir(arguments.path):  # noqa: PTH112  (pathlib refuses some names that are none)
             raise InputError(f"--path: {arguments.path!r} is no folder", hint="name a site-packages folder")
-        return of_tree(arguments.path)
+        from torchlock.inspect.choice import root_of
+        from torchlock.inspect.loading.root import Root
+
+        folder = arguments.root or root_of(arguments.path)
+        return of_tree(arguments.path, root=Root(folder) if folder else None)
     from torchlock.inspect.choice import active
     from torchlock.inspect.interpreter import NoAnswer, ask
 
@@ -185,7 +189,7 @@ def _machine(
     if named:
         systems.load(arguments.system)
     if not (named or arguments.system_lib):
-        return None, {}, platform
+        return None, {}, platform if arguments.platform not in (None, "host") else None
     spelled = platform.spelled if platform is not None else "linux-x86_64"
     place, libraries, system = place_of(spelled, arguments.system if named else "none", arguments.system_lib)
     return system.id if system else None, libraries, place if platform is not None else None

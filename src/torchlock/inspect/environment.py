@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from torchlock.inspect.files import Unreadable
     from torchlock.inspect.interpreter import Interpreter
+    from torchlock.inspect.loading.root import Root
 
 
 class PathEntry(NamedTuple):
@@ -103,14 +104,16 @@ def of_interpreter(
     return path.environment(interpreter)
 
 
-def of_tree(folder: str, tree: Tree | None = None) -> Environment:
+def of_tree(folder: str, tree: Tree | None = None, root: Root | None = None) -> Environment:
     """The path of a tree that nobody can ask: its site folders and what their ``.pth`` files add.
 
-    ``folder`` is a site-packages folder, or the environment or image around it.
+    ``folder`` is a site-packages folder, or the environment or image around it; ``root`` the machine that it is
+    of, and whose absolute paths its lines name.
     """
     path = _Path(tree or Tree())
     sites = find_sites(folder, path.tree)
     interpreter = derive(sites[0], path.tree)
+    path.root = root
     if interpreter.virtual:
         interpreter = interpreter._replace(own_sites=tuple(sites))
     else:
@@ -131,6 +134,7 @@ class _Path:
         self.code: list[PthLine] = []
         self.known: set[str] = set()
         self.read: set[str] = set()
+        self.root: Root | None = None
 
     def add(
         self,
@@ -161,7 +165,7 @@ class _Path:
         if site in self.read or not files.is_folder(site):
             return
         self.read.add(site)
-        lines = list(lines_of(site, self.tree))
+        lines = [self._placed(line, site) for line in lines_of(site, self.tree)]
         for line in lines:
             because = f"line {line.line} of {os.path.basename(line.path)} adds it"
             if line.how == "site":
@@ -172,7 +176,19 @@ class _Path:
                     self.move_first(line.folder)
             else:
                 self.code.append(line)
-        self.editables += editables_of(site, lines, self.tree)
+        for editable in editables_of(site, lines, self.tree):
+            self.editables.append(editable._replace(target=self._here(editable.target)))
+
+    def _placed(self, line: PthLine, site: str) -> PthLine:
+        """A line with its folder as it lies here; one that is relative to the site folder always does."""
+        relative = not os.path.isabs(line.text) and line.folder == os.path.abspath(
+            os.path.join(site, line.text.rstrip())
+        )
+        return line if relative or not line.folder else line._replace(folder=self._here(line.folder))
+
+    def _here(self, path: str) -> str:
+        """Where an absolute path lies here that a file of the tree names."""
+        return path if self.root is None else self.root.real(path)
 
     def move_first(self, path: str) -> None:
         """Put an entry before all but the folder that Python is started in, which comes last of all in time."""

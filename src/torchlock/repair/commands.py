@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
-import shlex
 from typing import TYPE_CHECKING
 
 from torchlock.check.pages import page_address
+from torchlock.check.scene import STACK
 from torchlock.finding import Command
 from torchlock.inspect import files
+from torchlock.inspect.choice import is_used_here
+from torchlock.repair.shell import is_name, is_one_line, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from torchlock.check import Scene
     from torchlock.repair.plan import Plan
@@ -24,12 +25,13 @@ def install(scene: Scene, plan: Plan, *, again: bool = False, fresh: bool = Fals
     ``again``: even where that version is there; ``fresh``: without the installer's cache, which may hold the
     damaged file.
     """
-    requirements = [quoted(f"{name}=={version}") for name, version in plan.versions.items()]
+    versions = whole(scene, plan.versions, plan.label) if is_managed(scene) else plan.versions
+    requirements = [word(scene, f"{name}=={version}") for name, version in versions.items()]
     same = [name for name, version in plan.versions.items() if _is_there(scene, name, version)]
     # Another build of torch itself has requirements of its own.
     alone = len(same) == len(plan.versions) and (again or "torch" not in same)
     pip, uv = ["install"], ["install"]
-    if again or same:
+    if (again or same) and not is_managed(scene):
         pip += ["--force-reinstall"] + (["--no-deps"] if alone else [])
         uv += [f"--reinstall-package {name}" for name in plan.versions] + (["--no-deps"] if alone else [])
     if fresh:
@@ -43,8 +45,81 @@ def install(scene: Scene, plan: Plan, *, again: bool = False, fresh: bool = Fals
     if not plan.label or page_address(scene, plan.label):
         commands.insert(0, _pip(scene, [*pip, *requirements]))
     if any(_is_named_by_variable(scene, name) for name in plan.versions):
-        commands = [command._replace(line=f"unset PYTHONPATH && {command.line}") for command in commands]
-    return _preferred(scene, commands)
+        commands = [
+            command._replace(line=f"{unset(scene, 'PYTHONPATH')} && {command.line}") for command in commands
+        ]
+    return _preferred(scene, plan.versions, commands)
+
+
+def add(scene: Scene, name: str, specifier: str = "") -> tuple[Command, ...]:
+    """Install what is missing, whatever else is there."""
+    there = whole(scene, {}, "") if is_managed(scene) else {}
+    others = [word(scene, f"{other}=={version}") for other, version in there.items() if other != name]
+    words = ["install", *others, word(scene, name + specifier)]
+    return _preferred(scene, [name], [_pip(scene, words), _uv(scene, words)])
+
+
+def compiled(scene: Scene, name: str, version: str) -> tuple[Command, ...]:
+    """Compile a package against the torch that is there; what was compiled before is not taken again."""
+    if is_managed(scene):
+        return ()
+    requirement = word(scene, f"{name}=={version}")
+    pip = ["--force-reinstall", "--no-deps", "--no-build-isolation", "--no-cache-dir", f"--no-binary {name}"]
+    uv = [f"--reinstall-package {name}", "--no-deps", f"--no-build-isolation-package {name}", "--refresh"]
+    commands = [_pip(scene, ["install", *pip, requirement])]
+    commands.append(_uv(scene, ["install", *uv, f"--no-binary {name}", requirement]))
+    return _preferred(scene, [name], commands)
+
+
+def uninstall(scene: Scene, names: Sequence[str]) -> tuple[Command, ...]:
+    """Remove the copies that come first on the path; none where the distribution keeps installers out."""
+    if is_managed(scene):
+        return ()
+    return _preferred(scene, names, [_pip(scene, ["uninstall", "-y", *names]), _uv(scene, ["uninstall", *names])])
+
+
+def whole(scene: Scene, versions: Mapping[str, str], label: str) -> dict[str, str]:
+    """All of the stack that is there, at the versions of a plan, for an environment that has nothing yet."""
+    found = {}
+    for name in STACK:
+        pin = scene.pins.get(name)
+        if name in versions:
+            found[name] = versions[name]
+        elif pin is not None and not pin.unversioned and name != "numpy":
+            found[name] = str(pin.version) if label and pin.version.local == label else pin.version.public
+    return found
+
+
+_ON_WINDOWS = {"rm -rf": "rmdir /s /q", "mv": "move"}
+
+
+def shell(scene: Scene, verb: str, *paths: str) -> tuple[Command, ...]:
+    """Do something to files; nothing where a path cannot be shown as it is."""
+    verb = _ON_WINDOWS.get(verb, verb) if _is_windows(scene) else verb
+    line = " ".join([verb, *(word(scene, path) for path in paths)])
+    return (Command("shell", line),) if is_one_line(line) else ()
+
+
+def unset(scene: Scene, variable: str) -> str:
+    """The words that clear a variable, in the shell of the environment's platform."""
+    return f'set "{variable}="' if _is_windows(scene) else f"unset {variable}"
+
+
+def word(scene: Scene, text: str) -> str:
+    """A word for the shell of the environment's platform."""
+    return quoted(text, windows=_is_windows(scene))
+
+
+def is_managed(scene: Scene) -> bool:
+    """Whether the distribution keeps installers out of this Python (PEP 668)."""
+    interpreter = scene.environment.interpreter
+    folders = () if interpreter.virtual else interpreter.stdlib
+    return any(files.is_file(os.path.join(folder, "EXTERNALLY-MANAGED")) for folder in folders)
+
+
+def is_nameless(scene: Scene) -> bool:
+    """Whether no command can name the Python of the environment, since it is not of this machine."""
+    return not _executable(scene)
 
 
 def _is_named_by_variable(scene: Scene, name: str) -> bool:
@@ -61,34 +136,15 @@ def _is_there(scene: Scene, name: str, version: str) -> bool:
     return version in (pin.version.public, str(pin.version))
 
 
-def add(scene: Scene, requirement: str) -> tuple[Command, ...]:
-    """Install what is missing, whatever else is there."""
-    return _preferred(
-        scene, [_pip(scene, ["install", quoted(requirement)]), _uv(scene, ["install", quoted(requirement)])]
-    )
+def _preferred(
+    scene: Scene, names: Sequence[str] | Mapping[str, str], commands: list[Command]
+) -> tuple[Command, ...]:
+    """The tool first that installed the stack; where there is no pip in the environment that is uv.
 
-
-def compiled(scene: Scene, requirement: str) -> tuple[Command, ...]:
-    """Compile a package against the torch that is there; what was compiled before is not taken again."""
-    name = requirement.partition("==")[0]
-    pip = ["--no-deps", "--no-build-isolation", "--no-cache-dir", f"--no-binary {name}"]
-    uv = ["--no-deps", f"--no-build-isolation-package {name}", "--refresh", f"--no-binary {name}"]
-    return _preferred(
-        scene,
-        [
-            _pip(scene, ["install", "--force-reinstall", *pip, quoted(requirement)]),
-            _uv(scene, ["install", f"--reinstall-package {name}", *uv, quoted(requirement)]),
-        ],
-    )
-
-
-def uninstall(scene: Scene, names: Sequence[str]) -> tuple[Command, ...]:
-    """Remove the copies that come first on the path."""
-    return _preferred(scene, [_pip(scene, ["uninstall", "-y", *names]), _uv(scene, ["uninstall", *names])])
-
-
-def _preferred(scene: Scene, commands: list[Command]) -> tuple[Command, ...]:
-    """The tool first that installed the stack; where there is no pip in the environment that is uv."""
+    None at all for a name that no project can have, or a path that no terminal shows as it is.
+    """
+    if not all(map(is_name, names)) or not all(is_one_line(command.line) for command in commands):
+        return ()
     record = scene.record("torchaudio") or scene.record("torch")
     by_uv = record is not None and record.installer == "uv"
     without_pip = scene.live and scene.installed.get("pip") is None
@@ -96,34 +152,33 @@ def _preferred(scene: Scene, commands: list[Command]) -> tuple[Command, ...]:
     return tuple(sorted(commands, key=lambda command: command.tool != tool))
 
 
-def _is_managed(scene: Scene) -> bool:
-    """Whether the distribution keeps installers out of this Python (PEP 668)."""
-    interpreter = scene.environment.interpreter
-    folders = () if interpreter.virtual else interpreter.stdlib
-    return any(files.is_file(os.path.join(folder, "EXTERNALLY-MANAGED")) for folder in folders)
-
-
 def _pip(scene: Scene, words: Sequence[str]) -> Command:
-    if _is_managed(scene):
+    if is_managed(scene):
         python = f"{_python(scene)} -m venv .venv && .venv/bin/python"
         return Command("pip", " ".join([python, "-m pip", *filter(None, words)]))
     return Command("pip", " ".join([_python(scene), "-m pip", *filter(None, words)]))
 
 
 def _uv(scene: Scene, words: Sequence[str]) -> Command:
-    if _is_managed(scene):
+    if is_managed(scene):
         return Command("uv", " ".join([f"uv venv --python {_python(scene)} && uv pip", *filter(None, words)]))
-    place = f"--python {_python(scene)}" if scene.environment.interpreter.executable else ""
+    place = f"--python {_python(scene)}" if _executable(scene) else ""
     return Command("uv", " ".join(filter(None, ["uv pip", words[0], place, *words[1:]])))
 
 
 def _python(scene: Scene) -> str:
-    path = scene.environment.interpreter.executable
-    return quoted(path) if path else "python"
+    path = _executable(scene)
+    return word(scene, path) if path else "python"
 
 
-def quoted(word: str) -> str:
-    """A word as every shell takes it."""
-    if re.fullmatch(r"[\w./:=+@%,\\~-]+", word):
-        return word
-    return shlex.quote(word) if "'" in word or '"' in word or "$" in word else f'"{word}"'
+def _executable(scene: Scene) -> str:
+    """The interpreter that was asked, or that of a tree which runs on this machine; "" where there is none."""
+    interpreter = scene.environment.interpreter
+    if interpreter.executable or not is_used_here(interpreter.prefix):
+        return interpreter.executable
+    return os.path.join(interpreter.prefix, "bin", "python")
+
+
+def _is_windows(scene: Scene) -> bool:
+    platform = scene.platform or scene.environment.interpreter.target_platform
+    return platform is not None and platform.system == "windows"

@@ -80,7 +80,7 @@ def _is_broken(scene: Scene, statement: Statement) -> bool:
 
 
 def _upgraded(scene: Scene, name: str, version: Version) -> Remedy:
-    return Remedy(f"Install {name} {version} or later.", commands=add(scene, f"{name}>={version}"))
+    return Remedy(f"Install {name} {version} or later.", commands=add(scene, name, f">={version}"))
 
 
 def _earlier(scene: Scene, statement: Statement, other: str) -> Remedy | None:

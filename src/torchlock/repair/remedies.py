@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 from torchlock.check.scene import STACK
 from torchlock.finding import Command, Remedy
 from torchlock.matrix import specifier_set
-from torchlock.repair.commands import add, compiled, install, quoted, uninstall
+from torchlock.repair.commands import (
+    add,
+    compiled,
+    install,
+    is_managed,
+    is_nameless,
+    shell,
+    uninstall,
+    unset,
+    whole,
+)
 from torchlock.repair.dependents import apart
 from torchlock.repair.plan import Plan, planned
 
@@ -45,7 +55,15 @@ def add_remedies(scene: Scene, findings: Sequence[Finding]) -> None:
     if lacking or any(finding.rule in _AGAIN | _FIT for finding in bad):
         plan = planned(scene, again, wanted) or (_same(scene, again) if again else None)
     for finding in bad:
-        finding.remedy = _remedy(scene, finding, plan)
+        remedy = _remedy(scene, finding, plan)
+        finding.remedy = _elsewhere(scene, remedy) if remedy is not None else None
+
+
+def _elsewhere(scene: Scene, remedy: Remedy) -> Remedy:
+    """Say where a command is meant to be run, if it cannot name the environment."""
+    if is_nameless(scene) and any(command.tool in ("pip", "uv") for command in remedy.commands):
+        remedy.summary = remedy.summary.rstrip(".") + "; run it with the Python of that environment."
+    return remedy
 
 
 def _lacks_one_of_the_stack(scene: Scene, finding: Finding) -> bool:
@@ -70,10 +88,11 @@ def _remedy(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy | None:
         return _moved(scene, finding)
     if finding.rule == "TL613":
         return Remedy(
-            "Take the folder out of LD_LIBRARY_PATH.", commands=(Command("shell", "unset LD_LIBRARY_PATH"),)
+            "Take the folder out of LD_LIBRARY_PATH.",
+            commands=(Command("shell", unset(scene, "LD_LIBRARY_PATH")),),
         )
     if finding.rule == "TL603":
-        return Remedy("Delete it.", commands=(Command("shell", f"rm -rf {quoted(finding.path)}"),))
+        return Remedy("Delete it.", commands=shell(scene, "rm -rf", finding.path))
     if _lacks_one_of_the_stack(scene, finding) and plan is not None:
         return _fitting(scene, plan)
     if finding.rule == "TL609":
@@ -82,7 +101,7 @@ def _remedy(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy | None:
         return Remedy("Install soundfile.", commands=add(scene, "soundfile"))
     if _is_library_of_the_machine(scene, finding):
         later = "Install a later soundfile, whose wheel brings its own libsndfile."
-        return Remedy(later, commands=add(scene, "soundfile>=0.12.1"))
+        return Remedy(later, commands=add(scene, "soundfile", ">=0.12.1"))
     if finding.rule in _APART:
         return apart(scene, finding)
     if finding.packages[0][0] not in STACK and finding.rule in ("TL610", "TL611"):
@@ -94,6 +113,8 @@ def _remedy(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy | None:
             "Remove torchtext, which has no release for this torch and gets no new ones; or take torch 2.3.",
             commands=uninstall(scene, ["torchtext"]),
         )
+    if finding.rule == "TL612":
+        return _later_system(scene, finding, plan)
     if finding.rule in _FIT:
         return _fitting(scene, plan) if plan is not None else _nothing(scene, finding)
     return None
@@ -111,8 +132,22 @@ def _rebuilt(scene: Scene, name: str, version: str) -> Remedy:
     """An extension module of somebody else, which only he or a compiler can bring for this torch."""
     return Remedy(
         f"Install the build of {name} that was made for {scene.named('torch')}, or compile it here.",
-        commands=compiled(scene, f"{name}=={version}"),
+        commands=compiled(scene, name, version),
     )
+
+
+def _later_system(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy:
+    """Releases for a system of this age, or else a later system."""
+    if plan is not None and any(version != scene.version(name) for name, version in plan.versions.items()):
+        return _fitting(scene, plan)
+    if "GLIBC_" in finding.says:
+        return Remedy(
+            "Take a later release of the system, or an image with a later glibc: no wheel brings its own."
+        )
+    if scene.environment.conda:
+        line = "conda install -y -c conda-forge libstdcxx-ng"
+        return Remedy("Install a later libstdc++ in this environment.", commands=(Command("conda", line),))
+    return Remedy("Install a later libstdc++, which comes with GCC, or take a later release of the system.")
 
 
 def _is_before_its_libraries(version: str | None) -> bool:
@@ -121,9 +156,18 @@ def _is_before_its_libraries(version: str | None) -> bool:
 
 
 def _fitting(scene: Scene, plan: Plan) -> Remedy:
-    steps = [f"{name} {version}{_in_place(scene, name, version)}" for name, version in plan.versions.items()]
     page = f", from the page whose address ends in /whl/{plan.label}" if plan.label else ""
-    return Remedy(f"Install {', '.join(steps)}{page}.", commands=install(scene, plan))
+    return Remedy(f"Install {_steps(scene, plan)}{page}.", commands=install(scene, plan))
+
+
+def _steps(scene: Scene, plan: Plan) -> str:
+    """What is installed, and in whose place; all of the stack for an environment of its own."""
+    if is_managed(scene):
+        listed = [f"{name} {version}" for name, version in whole(scene, plan.versions, plan.label).items()]
+        return ", ".join(listed) + " in a virtual environment, since the distribution manages this Python"
+    return ", ".join(
+        f"{name} {version}{_in_place(scene, name, version)}" for name, version in plan.versions.items()
+    )
 
 
 def _in_place(scene: Scene, name: str, version: str) -> str:
@@ -132,9 +176,8 @@ def _in_place(scene: Scene, name: str, version: str) -> str:
 
 
 def _again(scene: Scene, finding: Finding, plan: Plan) -> Remedy:
-    steps = [f"{name} {version}{_in_place(scene, name, version)}" for name, version in plan.versions.items()]
     commands = install(scene, plan, again=True, fresh=True)
-    return Remedy(f"Install {', '.join(steps)}, without the installer's cache.", commands=commands)
+    return Remedy(f"Install {_steps(scene, plan)}, without the installer's cache.", commands=commands)
 
 
 def _nothing(scene: Scene, finding: Finding) -> Remedy:
@@ -160,8 +203,13 @@ def _moved(scene: Scene, finding: Finding) -> Remedy:
             f"Remove the copy of {name} that comes first, or run Python with -s.",
             commands=uninstall(scene, [name]),
         )
+    if kind == "pth" and wins.entry is not None and wins.entry.origin is not None:
+        origin = wins.entry.origin
+        return Remedy(f"Take line {origin.line} out of {origin.path}, which adds {wins.entry.path}.")
     if kind == "pythonpath":
-        return Remedy("Take its folder out of PYTHONPATH.", commands=(Command("shell", "unset PYTHONPATH"),))
+        return Remedy(
+            "Take its folder out of PYTHONPATH.", commands=(Command("shell", unset(scene, "PYTHONPATH")),)
+        )
     if os.path.isdir(wins.path):
         return Remedy(
             f"Start Python in another folder than {os.path.dirname(wins.path)}.",
@@ -170,7 +218,7 @@ def _moved(scene: Scene, finding: Finding) -> Remedy:
     other = os.path.join(os.path.dirname(wins.path), f"my_{os.path.basename(wins.path)}")
     return Remedy(
         f"Give the file another name than {os.path.basename(wins.path)}.",
-        commands=(Command("shell", f"mv {quoted(wins.path)} {quoted(other)}"),),
+        commands=shell(scene, "mv", wins.path, other),
     )
 
 
@@ -186,4 +234,4 @@ def _dependency(scene: Scene, finding: Finding) -> Remedy | None:
     specifier = found[0].specifier if found else ""
     version = specifier.removeprefix("==") if specifier.startswith("==") and "," not in specifier else ""
     line = f"{asked}=={version}" if version else f"{asked}{specifier}"
-    return Remedy(f"Install {line}.", commands=add(scene, line))
+    return Remedy(f"Install {line}.", commands=add(scene, asked, line.removeprefix(asked)))
