@@ -13,12 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skeleton import elf as library
 from staged import elf, install, site_of, tree, write
+from torchlock.cli.main import main
 from torchlock.inspect import files
 from torchlock.inspect.build import parse_build
 from torchlock.inspect.distributions import installed
 from torchlock.inspect.integrity import check_integrity
 from torchlock.inspect.library import broken_library
+from torchlock.inspect.loading.elf_process import ElfProcess
+from torchlock.inspect.loading.root import Root
 from torchlock.inspect.machine import machine_of, suffix_of
 from torchlock.inspect.metadata import parse_headers
 from torchlock.inspect.modules import find_copies
@@ -299,3 +303,55 @@ def test_records_may_be_anything(tmp_path_factory: pytest.TempPathFactory, data:
     write(site / "any.pth", data)
     write(root / "pyvenv.cfg", data)
     look(site)
+
+
+@pytest.mark.parametrize(
+    ("headers", "files"),
+    [
+        ("Requires-Dist: torch >=" + "1" * 5000 + "\n", {}),
+        ("Requires-Dist: torch; " + "(" * 3000 + "os_name == ''" + ")" * 3000 + "\n", {}),
+        ("", {"torch/__init__.py": "if 0: pass\n" + "elif 1: import torch.lost\n" * 1200}),
+        ("", {"torch/__init__.py": "x = 1" + ".a" * 3000 + "\n"}),
+    ],
+    ids=["digits", "brackets", "elif", "attributes"],
+)
+def test_metadata_and_source_made_to_break_parsers(
+    tmp_path: Path, headers: str, files: dict[str, bytes | str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = site_of(tmp_path)
+    install(site, "torch", "2.8.0", {"torch/__init__.py": "", "torch/lost.py": "", **files}, headers=headers)
+    install(site, "torchaudio", "2.8.0")
+    (site / "torch" / "lost.py").unlink()
+    assert main(["check", "--path", str(site)]) in (0, 1)
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_version_of_five_thousand_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = site_of(tmp_path)
+    info = install(site, "torch", "2.8.0")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 1." + "1" * 5000 + "\n")
+    (info / "WHEEL").write_text("Tag: cp3" + "1" * 5000 + "-cp311-linux_x86_64\n")
+    assert main(["check", "--path", str(site)]) in (0, 1)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        library("", ["x" * 60_000] * 3000),
+        library("", [], [], [], runpath=":" * 60_000),
+        library("", ["libmissing.so"] * 900, runpath=":".join(["/a/b"] * 900)),
+    ],
+    ids=["names", "folders", "both"],
+)
+def test_a_library_that_asks_for_too_much(tmp_path: Path, content: bytes) -> None:
+    write(tmp_path / "a.so", content)
+    started = time.monotonic()
+    ElfProcess(Root(str(tmp_path)), None).load(str(tmp_path / "a.so"))
+    assert time.monotonic() - started < 20
+
+
+def test_a_configuration_of_the_loader_that_includes_itself(tmp_path: Path) -> None:
+    text = "include /etc/ld.so.conf\ninclude ld.so.conf.d/*.conf\n" * 150 + "/opt/first\n"
+    write(tmp_path / "etc" / "ld.so.conf", text)
+    write(tmp_path / "etc" / "ld.so.conf.d" / "cuda.conf", "/opt/cuda\ninclude *.conf\n")
+    assert Root(str(tmp_path)).folders[:2] == ("/opt/cuda", "/opt/first")

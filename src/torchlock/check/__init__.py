@@ -36,6 +36,7 @@ _RULES: tuple[Callable[[Scene], Iterator[Finding]], ...] = (
     places.shadows,
     broken.records,
     broken.files,
+    broken.hollow,
     broken.leftovers,
     broken.doubles,
     broken.unrecorded,

@@ -52,6 +52,22 @@ def records(scene: Scene) -> Iterator[Finding]:
             yield _unreadable(scene, checked)
 
 
+def hollow(scene: Scene) -> Iterator[Finding]:
+    """A torch with its libraries and without ``_C``, which nothing else brings; its record need not tell."""
+    copy = scene.copy("torch")
+    if copy is None or copy.kind != "package":
+        return
+    tree = scene.environment.tree
+    libraries = tree.names(os.path.join(copy.path, "lib"))
+    if any("torch_python." in name for name in libraries) and not any(
+        name.startswith("_C.") and is_library(name) for name in tree.names(copy.path)
+    ):
+        says = "ModuleNotFoundError: No module named 'torch._C'"
+        yield scene.finding(
+            "TL601", "error", "torch lacks its extension module _C", "torch", path=copy.path, says=says
+        )
+
+
 def _unreadable(scene: Scene, checked: Checked) -> Finding:
     distribution = checked.distribution
     message = f"the RECORD of {distribution.name} cannot be read ({checked.problem}): its files were not compared"
