@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,10 @@ _BROKEN = ("truncated", "empty", "pointer")
 _CHANGED = ("size", "hash")
 # torch asks for these at its import: the first it runs much later, the second it opens by its path.
 _ALWAYS = ("torch_shm_manager", "libtorch_global_deps")
+# Libraries of numpy whose ImportError is that of torch, too: it only minds a numpy that is not there at all. One
+# that is lost is no module, and so does no harm, but for the first.
+NUMPYS = re.compile(r"[/\\]numpy(\.libs[/\\]|[/\\]_?core[/\\]_multiarray_umath|[/\\]linalg[/\\]_umath_linalg)")
+_NUMPYS_FIRST = re.compile(r"[/\\]numpy(\.libs[/\\]|[/\\]_?core[/\\]_multiarray_umath)")
 # What the import of torch itself needs of others, in every release that does.
 _NEEDED = frozenset({"typing-extensions"})
 
@@ -128,7 +133,11 @@ def _lost(scene: Scene, checked: Checked, faults: Sequence[Fault]) -> Iterator[F
         of = f" of {checked.recorded}" if checked.recorded else ""
         short = _short(scene, first.path)
         message = f"{name} lacks {count}{of} files that were installed with it, {short} among them"
-    if needed:
+    core = next((fault for fault in faults if _NUMPYS_FIRST.search(fault.path)), None)
+    if core is not None:
+        says = "ImportError: Error importing numpy: you should not try to import numpy from its source directory"
+        yield scene.finding("TL601", "error", message, name, path=core.path, says=says)
+    elif needed:
         severity = "error" if _is_vital(name) else "warning"
         says = _no_module(first.path, name) if first.path.endswith(".py") else ""
         yield scene.finding("TL601", severity, message, name, path=first.path, says=says)
@@ -186,7 +195,8 @@ def _damaged(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Findi
             if fault.expected
             else "is cut off",
         }[fault.kind]
-        severity = "error" if _is_vital(name) and not _may_be_stripped(fault.path) else "warning"
+        vital = (_is_vital(name) and not _may_be_stripped(fault.path)) or bool(NUMPYS.search(fault.path))
+        severity = "error" if vital else "warning"
         says = {
             "truncated": f"ImportError: {fault.path}: file too short",
             "empty": f"OSError: {fault.path}: file too short",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.outcome import Missing, Undefined
 
 # What breaks with its own import; the rest only warns.
-_ERRORS = frozenset({*VITAL, "torchvision", "torchtext"})
+_ERRORS = frozenset({*VITAL, "torchvision", "torchtext", "numpy"})
 
 
 def loading(scene: Scene) -> Iterator[Finding]:
@@ -32,6 +32,9 @@ def loading(scene: Scene) -> Iterator[Finding]:
         yield from _missing(scene, name, mine)
         yield from _undefined(scene, name, mine)
         yield from _versions(scene, name, mine)
+    core = [attempt for attempt in scene.attempts if attempt.package == "numpy"]
+    yield from _unreadable(scene, "numpy", core)
+    yield from _missing(scene, "numpy", core)
     yield from _codecs(scene)
     yield from _shadowed(scene)
 

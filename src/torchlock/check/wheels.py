@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.scene import VITAL
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 _FOLDERS = ("", "lib", "torio/lib")
 # One library of a wheel tells for all of them; a few are asked for the sake of mixed ones.
 _ASKED = 12
+# Of torch and numpy, which bring others for their tests: those that their import opens.
+_OPENED = {
+    "torch": re.compile(r"(_C|(lib)?(torch|torch_(cpu|python|cuda|hip|global_deps)|c10|c10_(cuda|hip)|shm))\."),
+    "numpy": re.compile(r"_?multiarray(_umath)?\."),
+}
 _SYSTEMS = {"linux": "Linux", "macos": "macOS", "windows": "Windows"}
 
 
@@ -37,8 +43,9 @@ def strangers(scene: Scene) -> Iterator[Finding]:
 def _libraries(scene: Scene, copy: Copy) -> Iterator[str]:
     for folder in ("core", "_core") if copy.name == "numpy" else _FOLDERS:
         path = os.path.join(copy.path, *folder.split("/")) if folder else copy.path
-        names = sorted(scene.environment.tree.names(path))
-        yield from [os.path.join(path, name) for name in names if is_library(name)][:_ASKED]
+        names = [name for name in sorted(scene.environment.tree.names(path)) if is_library(name)]
+        opened = _OPENED.get(copy.name)
+        yield from [os.path.join(path, name) for name in names if not opened or opened.match(name)][:_ASKED]
 
 
 def _other_python(scene: Scene, copy: Copy, libraries: list[str]) -> Finding | None:
@@ -62,7 +69,8 @@ def _other_python(scene: Scene, copy: Copy, libraries: list[str]) -> Finding | N
 
 
 def _severity(copy: Copy) -> str:
-    return "error" if copy.name in VITAL else "warning"
+    """A numpy that is there and does not load takes torch with it."""
+    return "error" if copy.name in (*VITAL, "numpy") else "warning"
 
 
 def _other_machine(scene: Scene, copy: Copy, libraries: list[str]) -> Finding | None:

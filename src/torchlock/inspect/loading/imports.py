@@ -62,6 +62,11 @@ _OPENED: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("", "_torchtext" + _EXTENSION, "import"),
         ("lib", "_torchtext" + _EXTENSION, "import"),
     ),
+    "numpy": (
+        ("core", "_multiarray_umath" + _EXTENSION, "import"),
+        ("_core", "_multiarray_umath" + _EXTENSION, "import"),
+        ("linalg", "_umath_linalg" + _EXTENSION, "import"),
+    ),
     "torchcodec": tuple(
         ("", rf"libtorchcodec_{part}\d+\.(so|dylib|dll|pyd)", "choice")
         for part in ("(core|decoder)", "custom_ops", "pybind_ops")
@@ -82,7 +87,9 @@ def attempts(
     if wins is not None:
         process.search_in(os.path.join(wins.path, "lib"))  # as torch itself tells Windows
     for path, role in _torch(environment, copies):
-        found.append(Attempt("torch", path, role, process.load(path, symbols=False, elsewhere=elsewhere)))
+        outcome = process.load(path, symbols=False, elsewhere=elsewhere)
+        # What the first of them lacks torch looks for itself; one that is no library ends its import.
+        found.append(Attempt("torch", path, "import" if outcome.unreadable else role, outcome))
     if environment.conda and wins is not None:
         found += _over_mkl(os.path.join(wins.path, "lib", "libtorch_cpu.so"), process)
     opened = [attempt for attempt in found if attempt.role == "import"]
