@@ -626,3 +626,29 @@ def test_paths_in_an_image_are_those_of_its_machine(tmp_path: Path, capsys: pyte
     stage_audio(inside)
     report = run(capsys, "--path", site, "--ignore", "TL306", code=0)
     assert report["summary"] == "nothing is wrong: torch 2.8.0 (CPU build) and torchaudio 2.8.0 (CPU build) load"
+
+
+def test_a_numpy_that_does_not_load_takes_torch_with_it(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """torch minds no numpy that is absent, but one whose library is none."""
+    core = "numpy/_core/_multiarray_umath.cpython-311-x86_64-linux-gnu.so"
+    other = "numpy/random/mtrand.cpython-311-x86_64-linux-gnu.so"
+    install(site, "numpy", "2.3.0", {"numpy/__init__.py": "", core: elf(), other: elf()})
+    assert bad(run(capsys, "--path", site, code=0)) == []
+    for path, severity in ((other, "warning"), (core, "error")):
+        content = (site / path).read_bytes()
+        write(site / path, b"<html>" * (len(content) // 6) + b"x" * (len(content) % 6))
+        report = run(capsys, "--path", site)
+        assert not [each for each in bad(report) if each[0] == "error"] or severity == "error"
+    assert first(report)["rule"] == "TL607"
+    assert "numpy==2.3.0" in report["command"]
+    (site / core).unlink()
+    assert ("error", "TL601") in bad(run(capsys, "--path", site, code=1))
+    remove(site, "numpy")
+    assert bad(run(capsys, "--path", site, code=0)) == []
+
+
+def test_a_library_for_tests_is_not_what_a_package_was_built_for(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(site / "torch" / "lib" / "libbackend_with_compiler.so", elf(machine=183))
+    assert bad(run(capsys, "--path", site, code=0)) == []
