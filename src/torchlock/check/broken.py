@@ -57,22 +57,6 @@ def records(scene: Scene) -> Iterator[Finding]:
             yield _unreadable(scene, checked)
 
 
-def hollow(scene: Scene) -> Iterator[Finding]:
-    """A torch with its libraries and without ``_C``, which nothing else brings; its record need not tell."""
-    copy = scene.copy("torch")
-    if copy is None or copy.kind != "package":
-        return
-    tree = scene.environment.tree
-    libraries = tree.names(os.path.join(copy.path, "lib"))
-    if any("torch_python." in name for name in libraries) and not any(
-        name.startswith("_C.") and is_library(name) for name in tree.names(copy.path)
-    ):
-        says = "ModuleNotFoundError: No module named 'torch._C'"
-        yield scene.finding(
-            "TL601", "error", "torch lacks its extension module _C", "torch", path=copy.path, says=says
-        )
-
-
 def _unreadable(scene: Scene, checked: Checked) -> Finding:
     distribution = checked.distribution
     message = f"the RECORD of {distribution.name} cannot be read ({checked.problem}): its files were not compared"
@@ -195,7 +179,8 @@ def _damaged(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Findi
             if fault.expected
             else "is cut off",
         }[fault.kind]
-        vital = (_is_vital(name) and not _may_be_stripped(fault.path)) or bool(NUMPYS.search(fault.path))
+        opened = not _may_be_stripped(fault.path) and not _loads_without(scene, name)
+        vital = (_is_vital(name) and opened) or bool(NUMPYS.search(fault.path))
         severity = "error" if vital else "warning"
         says = {
             "truncated": f"ImportError: {fault.path}: file too short",

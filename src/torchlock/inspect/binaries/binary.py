@@ -106,6 +106,12 @@ class Binary:
         default=lambda: Unreadable("", "has no symbols"), repr=False
     )
 
+    @property
+    def cut(self) -> str:
+        """How a file that a loader cannot map is cut off; "" for one that is whole, as far as a loader minds."""
+        lost = next((each for each in self.truncated if each.what != "section table"), None)
+        return f"cut off at byte {lost.size} of {lost.end}" if lost else ""
+
     @cached_property
     def symbols(self) -> Symbols | Unreadable:
         """Its dynamic symbols, read when first asked for."""

@@ -58,12 +58,8 @@ class BundleProcess:
     def _binary(self, path: str) -> Binary | Unreadable:
         if path not in self._read:
             found = read_binary(path, self._machine)
-            cut = (
-                [each for each in found.truncated if each.what != "section table"]
-                if isinstance(found, Binary)
-                else []
-            )
-            self._read[path] = Unreadable(path, f"cut off at byte {cut[0].size} of {cut[0].end}") if cut else found
+            cut = found.cut if isinstance(found, Binary) else ""
+            self._read[path] = Unreadable(path, cut) if cut else found
         return self._read[path]
 
     def _key(self, name: str) -> str:

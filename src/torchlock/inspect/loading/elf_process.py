@@ -63,7 +63,9 @@ class ElfProcess:
     def _binary(self, path: str) -> Binary | Unreadable:
         """A library as this machine would read it at a path of its own."""
         if path not in self._read:
-            self._read[path] = read_binary(self._real(path))
+            found = read_binary(self._real(path))
+            cut = found.cut if isinstance(found, Binary) else ""
+            self._read[path] = Unreadable(path, cut) if cut else found
         return self._read[path]
 
     def _real(self, path: str) -> str:
@@ -250,7 +252,10 @@ class ElfProcess:
             wanted = user.binary.symbols
             for each in () if isinstance(wanted, Unreadable) else wanted.undefined:
                 ours = each.library in ("", shadow.name) and not each.weak
-                if ours and should.defines(each.name, each.version) and not has.defines(each.name, each.version):
+                lost = (
+                    ours and should.defines(each.name, each.version) and not has.defines(each.name, each.version)
+                )
+                if lost and not _is_defined(each, list(filter(None, self._loaded.values()))):
                     yield Undefined(each.name, user.path)
 
     def _must_be_defined(self, reference: Reference, incomplete: bool) -> bool:
