@@ -30,6 +30,9 @@ _ALWAYS = ("torch_shm_manager", "libtorch_global_deps")
 # that is lost is no module, and so does no harm, but for the first.
 NUMPYS = re.compile(r"[/\\]numpy(\.libs[/\\]|[/\\]_?core[/\\]_multiarray_umath|[/\\]linalg[/\\]_umath_linalg)")
 _NUMPYS_FIRST = re.compile(r"[/\\]numpy(\.libs[/\\]|[/\\]_?core[/\\]_multiarray_umath)")
+# Libraries of torchaudio that only some calls open; and the module over its own library, which may be absent.
+_OPTIONAL = re.compile(r"prefixctc|_sox|ffmpeg|flashlight|ctc_prefix")
+_DISPENSABLE = re.compile(rf"^_torchaudio\.|{_OPTIONAL.pattern}")
 # What the import of torch itself needs of others, in every release that does.
 _NEEDED = frozenset({"typing-extensions"})
 
@@ -145,7 +148,9 @@ def _read_at_import(scene: Scene, name: str, faults: Sequence[Fault]) -> tuple[l
     perhaps: list[Fault] = []
     libraries = [each for each in faults if is_library(each.path) and not _may_be_stripped(each.path)]
     libraries = [each for each in libraries if each not in certain]
-    (perhaps if _loads_without(scene, name) else certain).extend(libraries)
+    for each in libraries:
+        needed = not _loads_without(scene, name) and not _DISPENSABLE.search(os.path.basename(each.path))
+        (certain if needed else perhaps).append(each)
     copy = scene.copy(_module(name))
     lost = {os.path.normpath(fault.path): fault for fault in faults if fault.path.endswith(".py")}
     if copy is None or copy.kind == "module":
@@ -180,6 +185,7 @@ def _damaged(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Findi
             else "is cut off",
         }[fault.kind]
         opened = not _may_be_stripped(fault.path) and not _loads_without(scene, name)
+        opened = opened and not _OPTIONAL.search(os.path.basename(fault.path))
         vital = (_is_vital(name) and opened) or bool(NUMPYS.search(fault.path))
         severity = "error" if vital else "warning"
         says = {

@@ -53,8 +53,9 @@ class _Walk:
                 else:
                     self.found.add(path)
             for base, names in _imports(path, module, is_package, certain=certain):
-                if base in self._hollow and any(not self._is_there(base, name) for name in names):
-                    self.found.add(_file(self._root, base)[0])
+                lost = _file(self._root, base)[0]
+                if lost in self._looked_for and any(not self._is_there(base, name) for name in names):
+                    self.found.add(lost)
                 for other in (*_with_parents(base), *(f"{base}.{name}" for name in names)):
                     if other not in self._seen and other.partition(".")[0] == self._name:
                         self._seen[other] = certain
