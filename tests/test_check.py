@@ -652,3 +652,34 @@ def test_a_library_for_tests_is_not_what_a_package_was_built_for(
 ) -> None:
     write(site / "torch" / "lib" / "libbackend_with_compiler.so", elf(machine=183))
     assert bad(run(capsys, "--path", site, code=0)) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"import os\ndef resample(): ret", "is cut off after 29 of 58 bytes"),
+        (b"\0" * 58, "is no longer Python"),
+        (b"", "is empty"),
+        (b"<html>404</html>\n", "is no longer Python"),
+    ],
+)
+def test_a_source_file_that_an_install_left_unfinished(
+    site: Path, content: bytes, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = b"import os\ndef resample(): return os.path.join('a', 'b', 'c')\n"
+    remove(site, "torchaudio")
+    files = audio_files()
+    files["torchaudio/functional.py"] = whole[:57] + b"\n"
+    install(site, "torchaudio", "2.8.0+cpu", files, tag="cp311-cp311-manylinux_2_28_x86_64")
+    path = site / "torchaudio" / "functional.py"
+    path.write_bytes(content)
+    report = run(capsys, "--path", site, code=1)
+    assert first(report)["message"] == f"torchaudio/functional.py of torchaudio is damaged: it {said}"
+    assert "--reinstall-package torchaudio" in report["command"]
+
+
+def test_a_source_file_that_somebody_shortened_is_left_alone(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (site / "torchaudio" / "__init__.py").write_text("import os\n")
+    assert bad(run(capsys, "--path", site, code=0)) == []

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.reached import reached
 from torchlock.check.scene import STACK, VITAL, dependencies_of, version_of
+from torchlock.inspect.files import read as files_read
 from torchlock.inspect.library import is_library
 from torchlock.inspect.source import parsed
 from torchlock.words import FAMILY
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.distributions import Distribution
     from torchlock.inspect.integrity import Checked, Fault
 
+_LARGEST = 4 << 20
 _LOST = ("missing", "irregular")
 _BROKEN = ("truncated", "empty", "pointer")
 _CHANGED = ("size", "hash")
@@ -199,14 +201,16 @@ def _damaged(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Findi
 
 def _changed(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:
     """Files of another size or content than recorded: cut off ones break, edited ones need not."""
-    spoiled = [fault for fault in faults if fault.path.endswith(".py") and _is_spoiled(fault.path)]
-    for fault in spoiled[:3]:
+    modules = [fault for fault in faults if fault.path.endswith(".py")]
+    spoiled = {fault.path: what for fault in modules if (what := _spoiled(fault))}
+    for fault in [fault for fault in faults if fault.path in spoiled][:3]:
         copy = scene.copy(_module(name))
         read = copy is not None and (copy.path == fault.path or bool(reached(copy.path, [fault.path])[0]))
         severity = "error" if _is_vital(name) and read else "warning"
-        message = f"{_short(scene, fault.path)} of {name} is damaged: it is no longer Python"
-        yield scene.finding("TL602", severity, message, name, path=fault.path, says="SyntaxError: invalid syntax")
-    rest = [fault for fault in faults if fault not in spoiled]
+        message = f"{_short(scene, fault.path)} of {name} is damaged: it {spoiled[fault.path]}"
+        says = "SyntaxError: invalid syntax" if "Python" in spoiled[fault.path] else ""
+        yield scene.finding("TL602", severity, message, name, path=fault.path, says=says)
+    rest = [fault for fault in faults if fault.path not in spoiled]
     libraries = [fault for fault in rest if fault.kind == "hash" and is_library(fault.path)]
     if libraries and name in FAMILY:
         fault = libraries[0]
@@ -218,13 +222,22 @@ def _changed(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Findi
         yield scene.finding("TL602", "note", message, name, path=rest[0].path)
 
 
-def _is_spoiled(path: str) -> bool:
-    """Whether a source file is empty, or cannot be parsed. What a later Python wrote may only seem so to us."""
+def _spoiled(fault: Fault) -> str:
+    """What became of a source file, as the end of a sentence; "" for one that was edited.
+
+    What a later Python wrote may only seem to be none to us. No editor takes the end of a line away with what
+    stood behind it; an install that was interrupted does.
+    """
     try:
-        empty = os.stat(path).st_size == 0
+        content = files_read(fault.path, _LARGEST)
     except OSError:
-        return False
-    return empty or parsed(path) is None
+        return ""
+    if not content:
+        return "is empty"
+    if parsed(fault.path) is None:
+        return "is no longer Python"
+    lost = fault.kind == "size" and len(content) < int(fault.expected or 0)
+    return f"is cut off after {len(content)} of {fault.expected} bytes" if lost and content[-1:] != b"\n" else ""
 
 
 def _closed(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:

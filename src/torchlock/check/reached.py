@@ -48,7 +48,7 @@ class _Walk:
             module = queue.pop()
             path, is_package = _file(self._root, module)
             if path in self._looked_for:
-                if is_package and module != self._name:
+                if is_package and module != self._name and not files.is_file(path):
                     self._hollow.add(module)
                 else:
                     self.found.add(path)

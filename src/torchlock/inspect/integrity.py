@@ -6,8 +6,10 @@ import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.inspect import files
 from torchlock.inspect.library import broken_library, is_library
 from torchlock.inspect.record import Record, Row, read_record
+from torchlock.words import FAMILY
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -219,6 +221,8 @@ class _Site:
             self.faults.add(kind, path, name, str(row.size), str(size))
         elif (row.size is None or size < _SMALL) and is_library(path) and (kind := broken_library(path, size)):
             self.faults.add(kind, path, name, found=str(size))
+        elif size and name in FAMILY and path.endswith(".py") and _is_blank(path):
+            self.faults.add("hash", path, name, row.hash)
         elif self.jobs is not None and row.hash:
             from torchlock.inspect.hashing import Job
 
@@ -277,6 +281,14 @@ def _is_empty(path: str) -> bool:
     try:
         with os.scandir(path) as items:
             return all(item.name == "__pycache__" for item in items)
+    except OSError:
+        return False
+
+
+def _is_blank(path: str) -> bool:
+    """Whether a source file begins with zeros, as a crash of the machine leaves files that were just written."""
+    try:
+        return b"\0" in files.read(path, 16)
     except OSError:
         return False
 
