@@ -11,6 +11,7 @@ from torchlock.check.reached import reached
 from torchlock.check.scene import STACK, VITAL, dependencies_of, version_of
 from torchlock.inspect.files import read as files_read
 from torchlock.inspect.library import is_library
+from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.source import parsed
 from torchlock.words import FAMILY
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from torchlock.check.scene import Scene
     from torchlock.finding import Finding
-    from torchlock.inspect.distributions import Distribution
+    from torchlock.inspect.distributions import Distribution, Duplicate
     from torchlock.inspect.integrity import Checked, Fault
 
 _LARGEST = 4 << 20
@@ -45,7 +46,7 @@ def records(scene: Scene) -> Iterator[Finding]:
         distribution = checked.distribution
         if _is_hidden(scene, distribution) or distribution.name not in (*STACK, *_needed_by_stack(scene)):
             continue
-        if checked.is_hollow:
+        if checked.is_hollow and not _is_importable(scene, distribution):
             message = f"{distribution.name} {distribution.version} is recorded as installed, but has no files"
             severity = "error" if _is_vital(distribution.name) else "warning"
             says = f"ModuleNotFoundError: No module named '{_module(distribution.name)}'"
@@ -60,6 +61,18 @@ def records(scene: Scene) -> Iterator[Finding]:
             )
         elif checked.problem and distribution.name in STACK:
             yield _unreadable(scene, checked)
+
+
+def _is_importable(scene: Scene, distribution: Distribution) -> bool:
+    """Whether the module of what torch needs is there all the same, by another record or none."""
+    if distribution.name in STACK:
+        return False
+    module = _module(distribution.name)
+    for entry in scene.environment.path:
+        names = scene.environment.tree.names(entry.path) if entry.state == "folder" else {}
+        if entry.state == "file" or any(f"{module}{ending}" in names for ending in ("", ".py", ".pyc")):
+            return True
+    return False
 
 
 def _unreadable(scene: Scene, checked: Checked) -> Finding:
@@ -92,6 +105,11 @@ def _is_hidden(scene: Scene, distribution: Distribution) -> bool:
     return copy is not None and record is not distribution and distribution.name in STACK
 
 
+def _is_compiled(fault: Fault) -> bool:
+    """Whether a source file is gone that was compiled in its place, which Python imports as well (PEP 3147)."""
+    return fault.kind == "missing" and fault.path.endswith(".py") and os.path.isfile(fault.path + "c")
+
+
 def files(scene: Scene) -> Iterator[Finding]:
     """Files that are missing, cut off or changed, by distribution."""
     named = (*STACK, *_needed_by_stack(scene))
@@ -101,7 +119,7 @@ def files(scene: Scene) -> Iterator[Finding]:
         checked = by_name.get(name)
         if name not in named or checked is None or checked.is_hollow or _is_hidden(scene, checked.distribution):
             continue
-        mine = list(group)
+        mine = [fault for fault in group if not _is_compiled(fault)]
         yield from _lost(scene, checked, [fault for fault in mine if fault.kind in _LOST])
         yield from _damaged(scene, name, [fault for fault in mine if fault.kind in _BROKEN])
         yield from _changed(scene, name, [fault for fault in mine if fault.kind in _CHANGED])
@@ -150,6 +168,8 @@ def _read_at_import(scene: Scene, name: str, faults: Sequence[Fault]) -> tuple[l
     perhaps: list[Fault] = []
     libraries = [each for each in faults if is_library(each.path) and not _may_be_stripped(each.path)]
     libraries = [each for each in libraries if each not in certain]
+    if _does_without_libraries(scene, name):
+        libraries = []
     for each in libraries:
         needed = not _loads_without(scene, name) and not _DISPENSABLE.search(os.path.basename(each.path))
         (certain if needed else perhaps).append(each)
@@ -162,6 +182,17 @@ def _read_at_import(scene: Scene, name: str, faults: Sequence[Fault]) -> tuple[l
         certain += [lost[path] for path in sorted(read)]
         perhaps += [lost[path] for path in sorted(likely)]
     return certain, perhaps
+
+
+def _does_without_libraries(scene: Scene, name: str) -> bool:
+    """A torchaudio without any library works in Python alone; so does a torchcodec for the one FFmpeg there."""
+    copy = scene.copy(name)
+    if name == "torchcodec":
+        return any(all(each.outcome.loads for each in group) for group in choices(scene.attempts).values())
+    if name != "torchaudio" or copy is None or copy.kind != "package":
+        return False
+    inside = scene.environment.tree.names(os.path.join(copy.path, "lib"))
+    return bool(inside) and not any(is_library(each) for each in inside)
 
 
 def _loads_without(scene: Scene, name: str) -> bool:
@@ -260,7 +291,7 @@ def doubles(scene: Scene) -> Iterator[Finding]:
     for duplicate in scene.installed.duplicates:
         folders = {distribution.entry.path for distribution in duplicate.distributions}
         versions = {distribution.version for distribution in duplicate.distributions}
-        if duplicate.name in STACK and len(folders) == 1 and len(versions) > 1:
+        if duplicate.name in STACK and len(folders) == 1 and len(versions) > 1 and not _is_left(scene, duplicate):
             several = " and ".join(sorted(versions))
             message = f"{duplicate.name} is recorded twice in one folder, as {several}: one lies over the other"
             severity = "error" if duplicate.name in VITAL else "warning"
@@ -273,6 +304,13 @@ def doubles(scene: Scene) -> Iterator[Finding]:
             severity = "note" if _same(theirs, ours) else "warning"
             yield scene.finding("TL605", severity, message, twin.name, path=twin.distribution.path)
     yield from _other_release(scene)
+
+
+def _is_left(scene: Scene, duplicate: Duplicate) -> bool:
+    """Whether all but one are folders without a RECORD, and the files are of that one: they own nothing."""
+    build = scene.build(duplicate.name)
+    owning = [each for each in duplicate.distributions if each.has_record]
+    return build is not None and len(owning) == 1 and _same(owning[0].version, build.version)
 
 
 def _same(one: str, other: str) -> bool:

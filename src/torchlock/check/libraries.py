@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from torchlock.check.scene import VITAL
 from torchlock.check.symbols import demangled, other_abi
 from torchlock.finding import Command, Remedy
+from torchlock.inspect.binaries import Binary, read_binary
+from torchlock.inspect.files import Unreadable
 from torchlock.inspect.loading.elf_process import is_of_torch
 from torchlock.inspect.loading.imports import choices
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from torchlock.check.scene import Scene
     from torchlock.finding import Finding
     from torchlock.inspect.loading.imports import Attempt
-    from torchlock.inspect.loading.outcome import Missing, Undefined
+    from torchlock.inspect.loading.outcome import Missing, Shadowed, Undefined
 
 # What breaks with its own import; the rest only warns.
 _ERRORS = frozenset({*VITAL, "torchvision", "torchtext", "numpy"})
@@ -252,11 +254,22 @@ def _without_ffmpeg(attempt: Attempt) -> Attempt:
     return attempt._replace(outcome=attempt.outcome._replace(missing=missing))
 
 
+def _is_due_to(shadow: Shadowed, attempt: Attempt) -> bool:
+    """Whether a library fails for what it would have found in the one that is meant."""
+    meant = read_binary(shadow.meant)
+    symbols = meant.symbols if isinstance(meant, Binary) else None
+    if any(unmet.provider == shadow.taken for unmet in attempt.outcome.versions):
+        return True
+    if symbols is None or isinstance(symbols, Unreadable):
+        return False
+    return any(symbols.defines(undefined.symbol) for undefined in attempt.outcome.undefined)
+
+
 def _shadowed(scene: Scene) -> Iterator[Finding]:
     """A folder of LD_LIBRARY_PATH that has CUDA's or torch's own libraries in other versions."""
     found = {shadow.name: shadow for attempt in scene.attempts for shadow in attempt.outcome.shadowed}
     for shadow in found.values():
         message = f"{shadow.taken} is loaded in place of {shadow.meant}, since LD_LIBRARY_PATH names its folder"
-        broken = any(not attempt.outcome.loads for attempt in scene.attempts if attempt.role == "import")
+        broken = any(_is_due_to(shadow, attempt) for attempt in scene.attempts if attempt.role == "import")
         yield scene.finding("TL613", "error" if broken else "note", message, "torch", path=shadow.taken)
         return

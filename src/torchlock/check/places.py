@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.scene import STACK, version_of
 from torchlock.finding import Remedy
+from torchlock.inspect import files
 from torchlock.judge import Bare, violations
 
 if TYPE_CHECKING:
@@ -44,16 +45,31 @@ def absent(scene: Scene) -> Iterator[Finding]:
     if scene.copy("torchaudio") is None and not _is_recorded(scene, "torchaudio"):
         severity = "note" if scene.copy("torch") or _is_recorded(scene, "torch") else "error"
         message = "torchaudio is not installed in this environment"
+        because = None
         if severity == "error":
             message = "neither torch nor torchaudio is installed in this environment"
+            if _runs_code(scene):
+                severity, message = "warning", "neither torch nor torchaudio is found in this environment"
+                because = "code that runs at its start may add folders, which only --probe can tell"
         says = "ModuleNotFoundError: No module named 'torchaudio'"
-        yield scene.finding("TL615", severity, message, "torchaudio", path=_site(scene), says=says)
+        yield scene.finding(
+            "TL615", severity, message, "torchaudio", path=_site(scene), because=because, says=says
+        )
         return
     asking = next((name for name in ("torchaudio", "torchvision", "torchcodec") if scene.copy(name)), None)
     if asking and scene.copy("torch") is None and not _is_recorded(scene, "torch"):
         message = f"{scene.named(asking)} is installed, and no torch, which its import needs"
         says = "ModuleNotFoundError: No module named 'torch'"
         yield scene.finding("TL108", "error", message, asking, "torch", path=_site(scene), says=says)
+
+
+def _runs_code(scene: Scene) -> bool:
+    """Whether this Python runs code at its start that may change where it looks."""
+    changes = any("sys.path" in line.text or "addsitedir" in line.text for line in scene.environment.code)
+    names = ("sitecustomize.py", "usercustomize.py")
+    return changes or any(
+        name in scene.environment.tree.names(entry.path) for entry in scene.environment.sites for name in names
+    )
 
 
 def _is_recorded(scene: Scene, name: str) -> bool:
@@ -150,12 +166,20 @@ def _is_stranger(scene: Scene, copy: Copy) -> bool:
     if copy.kind == "editable" or (copy.name in ("numpy", "soundfile") and copy.kind == "package"):
         return False
     if copy.name == "soundfile":
-        return copy.entry is not None and not copy.entry.is_site and copy.entry.kind != "system"
+        elsewhere = copy.entry is not None and not copy.entry.is_site and copy.entry.kind != "system"
+        return elsewhere and not _mentions(copy.path, b"sndfile")
     if copy.kind == "module":
         return True
     if copy.kind == "package" and copy.entry is not None and not copy.entry.is_site:
         return copy.build is None
     return False
+
+
+def _mentions(path: str, word: bytes) -> bool:
+    try:
+        return word in files.read(path, 1 << 20)
+    except OSError:
+        return False
 
 
 def _strange(scene: Scene, copy: Copy, real: Copy | None) -> Finding:

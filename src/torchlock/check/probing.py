@@ -32,6 +32,13 @@ def compared(scene: Scene, findings: Sequence[Finding], probe: Probe) -> list[Fi
 
 
 def _imports(scene: Scene, findings: list[Finding], probe: Probe) -> Iterator[Finding]:
+    torch = probe.step("import torch")
+    for finding in findings if torch is not None and torch.state == "ok" else ():
+        if finding.rule == "TL615" and finding.severity != "note":
+            finding.severity, finding.message = "note", "torchaudio is not installed in this environment"
+            message = "import torch works in this interpreter, though no file of it was found"
+            because = "code that runs at its start may add folders"
+            yield scene.finding("TL614", "warning", message, "torch", because=because)
     for name in VITAL:
         step = probe.step(f"import {name}")
         if step is None:
@@ -41,6 +48,8 @@ def _imports(scene: Scene, findings: list[Finding], probe: Probe) -> Iterator[Fi
         foretold = [each for each in foretold if each.rule != "TL606" or step.state != "ok"]
         if step.state == "ok" and foretold and (name == "torchaudio" or probe.step("import torchaudio") is None):
             yield from _wrong(scene, name, foretold)
+        elif step.state != "ok" and name == "torchaudio" and _is_absent(scene, name):
+            return
         elif step.state != "ok" and foretold:
             foretold[0].says = said(step)
             return
@@ -50,10 +59,14 @@ def _imports(scene: Scene, findings: list[Finding], probe: Probe) -> Iterator[Fi
             return
 
 
+def _is_absent(scene: Scene, name: str) -> bool:
+    return scene.copy(name) is None and scene.installed.get(name) is None
+
+
 def _is_about(finding: Finding, name: str) -> bool:
     """Whether a finding foretells that this import fails: torchaudio's does with torch's."""
-    names = {each for each, _ in finding.packages}
-    return name in names or (name == "torchaudio" and "torch" in names)
+    suffering = {each for each, _ in finding.packages[:1]}
+    return name in suffering or (name == "torchaudio" and "torch" in suffering)
 
 
 def _wrong(scene: Scene, name: str, foretold: Sequence[Finding]) -> Iterator[Finding]:

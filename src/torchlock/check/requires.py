@@ -97,6 +97,6 @@ def _is_importable(scene: Scene, name: str) -> bool:
     module = name.replace("-", "_")
     for entry in scene.environment.path:
         names = scene.environment.tree.names(entry.path) if entry.state == "folder" else {}
-        if module in names or f"{module}.py" in names:
+        if entry.state == "file" or any(f"{module}{ending}" in names for ending in ("", ".py", ".pyc")):
             return True
     return bool(scene.environment.conda)

@@ -177,9 +177,10 @@ class Scene:
         """The record that belongs to the copy that is imported, by the folder that both lie in."""
         copy = self.copy(name)
         mine = [item for item in self.installed.distributions if item.name == name]
-        for distribution in mine:
-            if copy is not None and copy.entry is not None and distribution.entry.path == copy.entry.path:
-                return distribution
+        beside = [each for each in mine if copy and copy.entry and each.entry.path == copy.entry.path]
+        if beside:
+            version = version_of(copy.build.version) if copy and copy.build else None
+            return next((each for each in beside if version and version_of(each.version) == version), beside[0])
         return mine[0] if mine and (copy is None or copy.entry is None) else None
 
     def label(self, name: str) -> str | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torchlock.builds import kind_of
 from torchlock.check.scene import told
 from torchlock.inspect import files
+from torchlock.inspect.library import is_library
 from torchlock.judge import violations
 from torchlock.matrix import BUILD_CUDA, HOST_PREFIX, is_virtual
 from torchlock.words import FAMILY, spelled
@@ -61,7 +62,9 @@ def _told(scene: Scene, violation: Violation) -> Iterator[Finding]:
         names = (pinned.name, dependency.name)
     yield scene.finding(
         statement.rule,
-        "note" if _is_idle(scene, statement.rule) else _severity(scene, pinned.name, statement.effect),
+        "note"
+        if _is_idle(scene, statement.rule) or _is_pure(scene, pinned.name)
+        else _severity(scene, pinned.name, statement.effect),
         message,
         *names,
         path=path_of(scene, pinned.name),
@@ -75,6 +78,17 @@ def _severity(scene: Scene, name: str, effect: str) -> str:
     if effect == "use" or name not in _ERRORS:
         return "warning"
     return "note" if is_vendors(scene, name) or is_vendors(scene, "torch") else "error"
+
+
+def _is_pure(scene: Scene, name: str) -> bool:
+    """Whether a torchaudio was installed without its libraries, so that nothing in it is bound to one torch."""
+    copy = scene.copy(name)
+    if name != "torchaudio" or copy is None or copy.kind != "package":
+        return False
+    tree = scene.environment.tree
+    names = [*tree.names(copy.path), *tree.names(os.path.join(copy.path, "lib"))]
+    has_code = "utils.py" in tree.names(os.path.join(copy.path, "_extension"))
+    return has_code and not any(map(is_library, names))
 
 
 def _is_idle(scene: Scene, rule: str) -> bool:

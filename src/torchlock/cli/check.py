@@ -88,10 +88,13 @@ def _by_log(scene: Scene, findings: list[Finding], path: str, voice: Voice) -> l
 
 def _probed(scene: Scene, findings: list[Finding], arguments: argparse.Namespace, voice: Voice) -> list[Finding]:
     from torchlock.check.probing import compared
+    from torchlock.inspect.interpreter import find_executable
     from torchlock.inspect.probe import probe
 
     voice.progress("smoke test: import, resample, load and save")
-    executable = scene.environment.interpreter.executable
+    # As it was named: it may be a script that sets variables, and starts another.
+    named = find_executable(arguments.python) if arguments.python else None
+    executable = named or scene.environment.interpreter.executable
 
     def progress(step: Step) -> None:
         voice.progress(f"{step.name}: {step.state} {step.text}".rstrip())
@@ -161,7 +164,7 @@ def _environment(arguments: argparse.Namespace) -> Environment:
             f"--python: {python} does not answer as a Python interpreter ({answer.reason}{detail})",
             hint="--path SITE_PACKAGES looks at its packages without asking it",
         )
-    return of_interpreter(answer, os.environ, os.getcwd())  # noqa: PTH109
+    return of_interpreter(answer, {**os.environ, **dict(answer.variables)}, os.getcwd())  # noqa: PTH109
 
 
 def _accelerator(name: str | None) -> str | None:
@@ -238,7 +241,8 @@ def _root(arguments: argparse.Namespace, environment: Environment) -> Root | Non
     if arguments.system != "host" or platform is None or platform.system != "linux":
         return None
     if arguments.path is None:
-        return Root("/", os.environ, platform.machine) if sys.platform == "linux" else None
+        environ = {**os.environ, **dict(environment.interpreter.variables)}
+        return Root("/", environ, platform.machine) if sys.platform == "linux" else None
     folder = arguments.root or root_of(arguments.path)
     if folder is None and is_used_here(environment.interpreter.prefix):
         return Root("/", os.environ, platform.machine)

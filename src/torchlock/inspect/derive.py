@@ -62,6 +62,18 @@ def _prefixes(path: str, tree: Tree) -> Iterator[str]:
             yield os.path.join(path, name)
     for name in ("opt/venv", "opt/conda", "usr"):
         yield os.path.join(path, *name.split("/"))
+    for first in _folders(path, tree) if "usr" in names else ():
+        for second in ("", *_folders(first, tree)):
+            for name in ("venv", ".venv", "env"):
+                if second == "" or tree.names(second).get(name) == "folder":
+                    yield os.path.join(second or first, name)
+
+
+def _folders(path: str, tree: Tree) -> list[str]:
+    """The folders in a folder, as far as an environment is likely to lie in them."""
+    passed = {"bin", "boot", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "sys", "tmp", "usr", "var"}
+    names = [name for name, kind in tree.names(path).items() if kind == "folder" and name not in passed]
+    return [os.path.join(path, name) for name in sorted(names)[:50]]
 
 
 def _sites_of(prefix: str, tree: Tree) -> Iterator[str]:

@@ -61,6 +61,8 @@ print("torchlock:" + json.dumps({
     "stdlib": path, "own_sites": own, "base_sites": site.getsitepackages([base, exec_base]),
     "user_site": (site.getusersitepackages() or "") if same_user else "",
     "virtual": bool(virtual), "system_site": system,
+    "variables": {name: os.environ[name] for name in (
+        "PYTHONPATH", "PYTHONNOUSERSITE", "PYTHONSAFEPATH", "LD_LIBRARY_PATH") if name in os.environ},
 }))
 """
 
@@ -73,8 +75,9 @@ class Interpreter(NamedTuple):
     are those of extension modules, in the order of import. ``stdlib`` is ``sys.path`` without site;
     ``own_sites`` the site-packages of a virtual environment, ``base_sites`` those of the installation;
     ``user_site`` that of the user, empty where it can never count. ``system_site`` says whether a virtual
-    environment also sees ``base_sites``. ``evidence`` says, for one that was not asked, what each part
-    was told from.
+    environment also sees ``base_sites``. ``variables`` are those of the process that answered which say where
+    to look: a script that starts the interpreter may have set them. ``evidence`` says, for one that was not
+    asked, what each part was told from.
     """
 
     executable: str = ""
@@ -95,6 +98,7 @@ class Interpreter(NamedTuple):
     user_site: str = ""
     virtual: bool = False
     system_site: bool = True
+    variables: tuple[tuple[str, str], ...] = ()
     evidence: tuple[str, ...] = ()
 
     @property
@@ -280,6 +284,7 @@ def _interpreter(said: str) -> Interpreter:
         user_site=_text(answer["user_site"]),
         virtual=bool(answer["virtual"]),
         system_site=bool(answer["system_site"]),
+        variables=tuple((_text(name), _text(value)) for name, value in dict(answer.get("variables", {})).items()),
     )
 
 

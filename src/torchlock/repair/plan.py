@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.builds import Builds, kind_of
 from torchlock.check.scene import STACK, dependencies_of
 from torchlock.errors import TorchlockError
-from torchlock.lock import Lock, Options, lock
+from torchlock.lock import Conflict, Lock, Options, lock
 from torchlock.matrix import BUILD_CUDA, Matrix
 from torchlock.solve.problem import GaveUp
 from torchlock.sources import Sources
@@ -142,15 +142,25 @@ def _solved(
     inputs = Inputs([_written(line) for line in lines], [_written(line) for line in constraints])
     sources = Sources(offline=True)
 
-    def releases(name: str) -> Sequence[Release]:
+    def published(name: str) -> Sequence[Release]:
         return [each for each in sources.releases(name) if _is_published(name, each.version, label, target)]
+
+    def certain(name: str) -> Sequence[Release]:
+        """Little is known of the builds of torchcodec: one that there is comes before one that may be."""
+        found = published(name)
+        known = [each for each in found if name == "torchcodec" and _is_certain(each.version, label, target)]
+        return known or found
 
     preferred = {name: version for name, version in kept.items() if name != firm}
     matrix = _Unflavoured() if label else scene.matrix
-    try:
-        found = lock(inputs, target, Options(preferred=preferred), matrix, releases, None, sources.at_hand)
-    except (TorchlockError, GaveUp):
-        return None
+    found: Lock | Conflict | None = None
+    for candidates in (certain, published) if label and "torchcodec" in names else (published,):
+        try:
+            found = lock(inputs, target, Options(preferred=preferred), matrix, candidates, None, sources.at_hand)
+        except (TorchlockError, GaveUp):
+            continue
+        if isinstance(found, Lock):
+            break
     if not isinstance(found, Lock):
         return None
     pins = {pin.name: pin.version for pin in found.pins if pin.name in names}
@@ -175,6 +185,10 @@ def _is_published(name: str, version: str, label: str, target: Target) -> bool:
         return True
     python = f"{target.python.major}.{target.python.minor}" + ("t" if target.python.free_threaded else "")
     return Builds().published(name, version, label, str(target.platform), python) is not False
+
+
+def _is_certain(version: str, label: str, target: Target) -> bool:
+    return Builds().published("torchcodec", version, label, str(target.platform)) is True
 
 
 def _labelled(name: str, version: str, label: str, target: Target) -> str:

@@ -52,7 +52,7 @@ def add_remedies(scene: Scene, findings: Sequence[Finding]) -> None:
     lacking = {finding.packages[1][0] for finding in bad if _lacks_one_of_the_stack(scene, finding)}
     wanted |= lacking
     plan: Plan | None = None
-    if lacking or any(finding.rule in _AGAIN | _FIT for finding in bad):
+    if lacking or again or any(finding.rule in _FIT for finding in bad):
         plan = planned(scene, again, wanted) or (_same(scene, again) if again else None)
     for finding in bad:
         remedy = _remedy(scene, finding, plan)
@@ -106,6 +106,8 @@ def _remedy(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy | None:
         return apart(scene, finding)
     if finding.packages[0][0] not in STACK and finding.rule in ("TL610", "TL611"):
         return _rebuilt(scene, *finding.packages[0])
+    if finding.rule in _AGAIN and finding.packages[:1] and finding.packages[0][0] not in STACK:
+        return _other_again(scene, *finding.packages[0])
     if finding.rule in _AGAIN and plan is not None:
         return _again(scene, finding, plan)
     if finding.rule == "TL104" and plan is not None and _is_before_its_libraries(plan.versions.get("torchtext")):
@@ -173,6 +175,13 @@ def _steps(scene: Scene, plan: Plan) -> str:
 def _in_place(scene: Scene, name: str, version: str) -> str:
     there = scene.version(name)
     return f" in place of {there}" if there and there != version else " once more" if there else ""
+
+
+def _other_again(scene: Scene, name: str, version: str) -> Remedy:
+    """A package that the stack needs, once more."""
+    plan = Plan({name: version or _recorded(scene, name)})
+    commands = install(scene, plan, again=True, fresh=True) if plan.versions[name] else add(scene, name)
+    return Remedy(f"Install {name} once more, without the installer's cache.", commands=commands)
 
 
 def _again(scene: Scene, finding: Finding, plan: Plan) -> Remedy:

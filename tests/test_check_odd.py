@@ -1,0 +1,168 @@
+"""Environments that look odd and work: none of them may be called broken. Then what is close to them, and is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from skeleton import elf
+from staged import install, write
+from test_check import CXX, audio_files, bad, first, remove, run, stage_audio, stage_torch
+from test_check import site as site
+from test_probe import TORCH
+from torchlock.inspect.derive import find_sites
+from torchlock.inspect.files import Tree
+
+NEEDED = "Requires-Dist: typing-extensions (>=4.10)\n"
+
+
+def needs_typing_extensions(site: Path) -> None:
+    path = site / "torch-2.8.0+cpu.dist-info" / "METADATA"
+    write(path, path.read_text().replace("\n\n", f"\n{NEEDED}\n", 1))
+
+
+@pytest.mark.parametrize("left", ["typing_extensions.py", "typing_extensions.pyc"])
+def test_a_module_that_another_record_owns(site: Path, left: str, capsys: pytest.CaptureFixture[str]) -> None:
+    needs_typing_extensions(site)
+    install(site, "typing-extensions", "4.15.0", {"gone.py": ""})
+    (site / "gone.py").unlink()
+    write(site / left)
+    assert bad(run(capsys, "--path", site, code=0)) == []
+
+
+def test_a_module_that_nobody_owns(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    needs_typing_extensions(site)
+    install(site, "typing-extensions", "4.15.0", {"gone.py": ""})
+    (site / "gone.py").unlink()
+    report = run(capsys, "--path", site, code=1)
+    assert first(report)["rule"] == "TL604"
+    assert report["command"].endswith("typing-extensions==4.15.0")
+    assert "torch==" not in report["command"]
+
+
+@pytest.mark.parametrize("name", ["torch-2.7.0.dist-info", "torch-2.9.0+cpu.dist-info"])
+def test_a_record_that_owns_nothing(site: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    version = name.removeprefix("torch-").removesuffix(".dist-info")
+    write(site / name / "METADATA", f"Name: torch\nVersion: {version}\n\n")
+    assert bad(run(capsys, "--path", site, code=0)) == []
+
+
+def test_torchaudio_in_python_alone(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Built without its extension, or slimmed: it imports, and has nothing that is bound to one torch."""
+    files = audio_files("2.5.1+cpu")
+    files.pop("torchaudio/lib/libtorchaudio.so")
+    files["torchaudio/_extension/utils.py"] = ""
+    remove(site, "torchaudio")
+    install(site, "torchaudio", "2.5.1+cpu", files, tag="cp311-cp311-manylinux_2_28_x86_64")
+    assert bad(run(capsys, "--path", site, code=0)) == []
+
+
+def test_files_that_are_there_as_bytecode_alone(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in ("torch/functional.py", "torchaudio/functional.py"):
+        (site / path).rename(site / f"{path}c")
+    assert bad(run(capsys, "--path", site, code=0)) == []
+
+
+def test_a_torchcodec_slimmed_to_the_ffmpeg_that_is_there(
+    site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from test_check import image
+    from test_check_host import codec, ffmpeg
+
+    image(site, *ffmpeg(6))
+    codec(site)
+    (site / "torchcodec" / "libtorchcodec_core5.so").unlink()
+    assert bad(run(capsys, "--path", site, code=0)) == []
+    (site / "torchcodec" / "libtorchcodec_core6.so").unlink()
+    assert bad(run(capsys, "--path", site))[0][1] == "TL601"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the loader of Linux")
+@pytest.mark.parametrize(("uses", "broken"), [("elsewhere", False), (CXX, True)])
+def test_a_library_in_front_that_is_not_to_blame(
+    site: Path, tmp_path: Path, uses: str, broken: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A libtorch of another release on LD_LIBRARY_PATH is the cause only where something is missed in it."""
+    write(tmp_path / "front" / "libtorch_cpu.so", elf("libtorch_cpu.so", exports=("elsewhere",)))
+    remove(site, "torchaudio")
+    stage_audio(site, uses=(uses,))
+    wrapper = python_over(tmp_path, site, f"LD_LIBRARY_PATH={tmp_path / 'front'}")
+    files = run(capsys, "--python", wrapper)["files"][0]["findings"]
+    told = [(each["severity"], each["rule"]) for each in files if each["rule"] == "TL613"]
+    assert told == [("error" if broken else "note", "TL613")]
+
+
+def python_over(tmp_path: Path, site: Path, *variables: str) -> Path:
+    """A script that starts this Python with folders and variables of its own, as environment modules do."""
+    lines = "".join(f"export {each}\n" for each in (f"PYTHONPATH={site}", *variables))
+    script = write(tmp_path / "python", f'#!/bin/sh\n{lines}exec {sys.executable} "$@"\n')
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    return script
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a script as interpreter")
+def test_a_script_that_starts_python_with_folders_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "modules"
+    write(folder / "torch" / "version.py", "__version__ = '2.8.0'\n")
+    write(folder / "torch" / "__init__.py", TORCH)
+    wrapper = python_over(tmp_path, folder)
+    report = run(capsys, "--python", wrapper, "--probe", code=0)
+    assert report["files"][0]["status"] == "ok"
+    assert "torch 2.8.0" in report["summary"]
+
+
+def test_start_up_code_may_know_of_a_torch(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
+    write(folder / "sitecustomize.py", "import sys; sys.path.append('/opt/torch')\n")
+    report = run(capsys, "--path", folder, code=0)
+    assert bad(report) == [("warning", "TL615")]
+    (folder / "sitecustomize.py").unlink()
+    assert bad(run(capsys, "--path", folder, code=1)) == [("error", "TL615")]
+
+
+@pytest.mark.parametrize(("text", "told"), [("_libname = 'libsndfile.so'\n", False), ("x = 1\n", True)])
+def test_a_soundfile_of_ones_own_folder(
+    site: Path, tmp_path: Path, text: str, told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Vendored with a project it is soundfile all the same; a module that never speaks of libsndfile is not."""
+    remove_soundfile(site)
+    write(tmp_path / "vendored" / "soundfile.py", text)
+    write(site / "vendored.pth", f"{tmp_path / 'vendored'}\n")
+    report = run(capsys, "--path", site)
+    assert ("TL606" in [rule for _, rule in bad(report)]) is told
+
+
+def remove_soundfile(site: Path) -> None:
+    for path in site.glob("soundfile-*.dist-info"):
+        shutil.rmtree(path)
+    (site / "soundfile.py").unlink()
+
+
+@pytest.mark.parametrize("place", ["srv/app/.venv", "app/venv", "home/someone/env"])
+def test_where_images_have_their_environments(tmp_path: Path, place: str) -> None:
+    write(tmp_path / "usr" / "bin" / "env")
+    site = tmp_path / place / "lib" / "python3.11" / "site-packages"
+    site.mkdir(parents=True)
+    stage_torch(site)
+    assert find_sites(str(tmp_path), Tree()) == [str(site)]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="an interpreter of its own")
+def test_what_runs_overturns_only_what_was_said_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """torch imports, and torchtext is broken all the same."""
+    write(tmp_path / "torch" / "version.py", "__version__ = '2.13.0'\n")
+    write(tmp_path / "torch" / "__init__.py", TORCH)
+    install(tmp_path, "torchtext", "0.18.0")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    report = run(capsys, "--python", sys.executable, "--probe", code=1)
+    assert first(report)["rule"] == "TL104"
+    assert "TL614" not in [each["rule"] for each in report["files"][0]["findings"]]
