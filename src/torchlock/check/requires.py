@@ -94,9 +94,4 @@ def _installed(scene: Scene, name: str) -> str | None:
 
 def _is_importable(scene: Scene, name: str) -> bool:
     """Whether a module of that name lies on the path, though nothing recorded it (conda, a system package)."""
-    module = name.replace("-", "_")
-    for entry in scene.environment.path:
-        names = scene.environment.tree.names(entry.path) if entry.state == "folder" else {}
-        if entry.state == "file" or any(f"{module}{ending}" in names for ending in ("", ".py", ".pyc")):
-            return True
-    return bool(scene.environment.conda)
+    return scene.environment.has_module(name.replace("-", "_")) or bool(scene.environment.conda)

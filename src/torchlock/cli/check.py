@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import os
-import re
-import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from torchlock.check import Scene, examine, healthy, ranked, verdict
+from torchlock.check import examine, healthy, ranked, verdict
 from torchlock.cli.codes import FOUND, OK
+from torchlock.cli.environment import scene_of
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Report
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
 
+    from torchlock.check import Scene
     from torchlock.check.verdict import Verdict
     from torchlock.cli.streams import Voice
     from torchlock.finding import Finding
-    from torchlock.inspect.environment import Environment
-    from torchlock.inspect.loading.root import Root
-    from torchlock.inspect.loading.search_path import SearchPath
     from torchlock.inspect.probe import Step
-    from torchlock.target import Platform
 
 
 def run(arguments: argparse.Namespace, voice: Voice) -> int:
@@ -101,152 +96,6 @@ def _probed(scene: Scene, findings: list[Finding], arguments: argparse.Namespace
 
     result = probe(executable, os.environ, os.getcwd(), arguments.probe_seconds, progress)  # noqa: PTH109
     return compared(scene, findings, result)
-
-
-def scene_of(arguments: argparse.Namespace, voice: Voice) -> Scene:
-    """The environment that the command line names.
-
-    Raises:
-        InputError: there is none, or its interpreter does not answer.
-    """
-    environment = _environment(arguments)
-    system, libraries, platform = _machine(arguments, environment)
-    scene = Scene(
-        environment,
-        arguments.path is None,
-        _root(arguments, environment),
-        system,
-        _accelerator(arguments.accelerator),
-        arguments.deep,
-        libraries,
-        platform=platform,
-        search_path=_search_path(arguments, environment),
-    )
-    if scene.live and "cuda-driver" not in libraries and (scene.label("torch") or "").startswith("cu"):
-        from torchlock.inspect.host import driver
-
-        if (found := driver()) is not None:
-            libraries["cuda-driver"] = found.version
-            scene.devices = found.devices
-    if arguments.deep:
-        scene.progress = _counting(voice)
-    return scene
-
-
-def _counting(voice: Voice) -> Callable[[int, int], None]:
-    def progress(done: int, total: int) -> None:
-        voice.progress(f"hash {done >> 20} of {total >> 20} MB")
-
-    return progress
-
-
-def _environment(arguments: argparse.Namespace) -> Environment:
-    from torchlock.inspect.environment import of_interpreter, of_tree
-
-    if arguments.path is not None:
-        if not os.path.isdir(arguments.path):  # noqa: PTH112  (pathlib refuses some names that are none)
-            raise InputError(f"--path: {arguments.path!r} is no folder", hint="name a site-packages folder")
-        from torchlock.inspect.choice import root_of
-        from torchlock.inspect.loading.root import Root
-
-        folder = arguments.root or root_of(arguments.path)
-        return of_tree(arguments.path, root=Root(folder) if folder else None)
-    from torchlock.inspect.choice import active
-    from torchlock.inspect.interpreter import NoAnswer, ask
-
-    python = arguments.python or active(os.environ)
-    if re.fullmatch(r"\d+\.\d+t?", python):
-        python = shutil.which(f"python{python}") or python
-    answer = ask(python)
-    if isinstance(answer, NoAnswer):
-        detail = f": {answer.detail}" if answer.detail else ""
-        raise InputError(
-            f"--python: {python} does not answer as a Python interpreter ({answer.reason}{detail})",
-            hint="--path SITE_PACKAGES looks at its packages without asking it",
-        )
-    return of_interpreter(answer, {**os.environ, **dict(answer.variables)}, os.getcwd())  # noqa: PTH109
-
-
-def _accelerator(name: str | None) -> str | None:
-    """The build that is wanted.
-
-    Raises:
-        InputError: torch was never built so.
-    """
-    from torchlock.builds import kind_of
-
-    if name is not None and name != "pypi" and kind_of(name) is None:
-        raise InputError(f"--accelerator: {name!r} is no build of torch", hint="like pypi, cpu, cu128 or rocm6.4")
-    return name
-
-
-def _machine(
-    arguments: argparse.Namespace, environment: Environment
-) -> tuple[str | None, dict[str, str | None], Platform | None]:
-    """What the command line says of the machine: its distribution release, its libraries, its platform."""
-    from torchlock import systems
-    from torchlock.cli.target import place_of
-
-    platform = _platform(arguments, environment)
-    named = arguments.system not in ("host", "none")
-    if named:
-        systems.load(arguments.system)
-    if not (named or arguments.system_lib):
-        return None, {}, platform if arguments.platform not in (None, "host") else None
-    spelled = platform.spelled if platform is not None else "linux-x86_64"
-    place, libraries, system = place_of(spelled, arguments.system if named else "none", arguments.system_lib)
-    return system.id if system else None, libraries, place if platform is not None else None
-
-
-def _search_path(arguments: argparse.Namespace, environment: Environment) -> SearchPath | None:
-    """Where macOS or Windows looks for libraries; None for Linux, and for a machine that is not here.
-
-    Raises:
-        InputError: the root folder is that of a Windows machine.
-    """
-    from torchlock.inspect.loading.search_path import of_macos, of_windows
-
-    platform = _platform(arguments, environment)
-    if platform is None or platform.system == "linux" or arguments.system != "host":
-        return None
-    prefixes = [environment.interpreter.prefix, environment.interpreter.base_prefix]
-    if arguments.root is not None:
-        if platform.system == "windows":
-            hint = "say what it has with --system-lib, like ffmpeg=7.1"
-            raise InputError(
-                "--root: where a Windows machine looks for libraries is not told by its files", hint=hint
-            )
-        return of_macos(platform.machine, prefixes, {}, arguments.root)
-    if arguments.path is not None or sys.platform != {"macos": "darwin", "windows": "win32"}[platform.system]:
-        return None
-    if platform.system == "macos":
-        return of_macos(platform.machine, prefixes, os.environ)
-    return of_windows(prefixes, os.environ)
-
-
-def _platform(arguments: argparse.Namespace, environment: Environment) -> Platform | None:
-    from torchlock.target import Platform
-
-    if arguments.platform not in (None, "host"):
-        return Platform.parse(arguments.platform)
-    return environment.interpreter.target_platform
-
-
-def _root(arguments: argparse.Namespace, environment: Environment) -> Root | None:
-    """The machine whose libraries count; None for one that is not here."""
-    from torchlock.inspect.choice import is_used_here, root_of
-    from torchlock.inspect.loading.root import Root
-
-    platform = _platform(arguments, environment)
-    if arguments.system != "host" or platform is None or platform.system != "linux":
-        return None
-    if arguments.path is None:
-        environ = {**os.environ, **dict(environment.interpreter.variables)}
-        return Root("/", environ, platform.machine) if sys.platform == "linux" else None
-    folder = arguments.root or root_of(arguments.path)
-    if folder is None and is_used_here(environment.interpreter.prefix):
-        return Root("/", os.environ, platform.machine)
-    return Root(folder, None, platform.machine) if folder else None
 
 
 def _ignored(texts: list[str]) -> frozenset[str]:

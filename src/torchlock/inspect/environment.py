@@ -74,6 +74,16 @@ class Environment(NamedTuple):
         """Folders that exist but could not be listed so far."""
         return tuple(self.tree.unreadable)
 
+    def has_module(self, name: str) -> bool:
+        """Whether a module of that name lies in a folder of the path; may lie, where the path has an archive."""
+        for entry in self.path:
+            if entry.state == "file" and entry.kind != "stdlib":
+                return True
+            names = self.tree.names(entry.path) if entry.state == "folder" else {}
+            if any(f"{name}{ending}" in names for ending in ("", ".py", ".pyc")):
+                return True
+        return False
+
 
 def of_interpreter(
     interpreter: Interpreter, environ: Mapping[str, str], folder: str | None = None, tree: Tree | None = None

@@ -1,4 +1,4 @@
-"""TL601 to TL607: installations that were interrupted, damaged, or mixed with another one."""
+"""TL601, TL602 and TL607: files that are gone, cut off or changed since they were installed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from torchlock.check.reached import reached
-from torchlock.check.scene import STACK, VITAL, dependencies_of, version_of
+from torchlock.check.scene import STACK
+from torchlock.check.whose import is_hidden, is_vital, module_of, needed_by_stack
 from torchlock.inspect.files import read as files_read
 from torchlock.inspect.library import is_library
 from torchlock.inspect.loading.imports import choices
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from torchlock.check.scene import Scene
     from torchlock.finding import Finding
-    from torchlock.inspect.distributions import Distribution, Duplicate
     from torchlock.inspect.integrity import Checked, Fault
 
 _LARGEST = 4 << 20
@@ -31,99 +31,32 @@ _CHANGED = ("size", "hash")
 _ALWAYS = ("torch_shm_manager", "libtorch_global_deps")
 # Libraries of numpy whose ImportError is that of torch, too: it only minds a numpy that is not there at all. One
 # that is lost is no module, and so does no harm, but for the first.
-NUMPYS = re.compile(r"[/\\]numpy(\.libs[/\\]|[/\\]_?core[/\\]_multiarray_umath|[/\\]linalg[/\\]_umath_linalg)")
+_NUMPYS = re.compile(r"[/\\]numpy(\.libs[/\\]|[/\\]_?core[/\\]_multiarray_umath|[/\\]linalg[/\\]_umath_linalg)")
 _NUMPYS_FIRST = re.compile(r"[/\\]numpy(\.libs[/\\]|[/\\]_?core[/\\]_multiarray_umath)")
 # Libraries of torchaudio that only some calls open; and the module over its own library, which may be absent.
 _OPTIONAL = re.compile(r"prefixctc|_sox|ffmpeg|flashlight|ctc_prefix")
 _DISPENSABLE = re.compile(rf"^_torchaudio\.|{_OPTIONAL.pattern}")
-# What the import of torch itself needs of others, in every release that does.
-_NEEDED = frozenset({"typing-extensions"})
 
 
-def records(scene: Scene) -> Iterator[Finding]:
-    """Records without their package: what is left of an install that was interrupted or deleted by hand."""
-    for checked in scene.integrity.checked:
-        distribution = checked.distribution
-        if _is_hidden(scene, distribution) or distribution.name not in (*STACK, *_needed_by_stack(scene)):
-            continue
-        if checked.is_hollow and not _is_importable(scene, distribution):
-            message = f"{distribution.name} {distribution.version} is recorded as installed, but has no files"
-            severity = "error" if _is_vital(distribution.name) else "warning"
-            says = f"ModuleNotFoundError: No module named '{_module(distribution.name)}'"
-            yield scene.finding(
-                "TL604",
-                severity,
-                message,
-                distribution.name,
-                path=distribution.path,
-                because="an install that was interrupted, or a folder that was deleted, leaves its record behind",
-                says=says,
-            )
-        elif checked.problem and distribution.name in STACK:
-            yield _unreadable(scene, checked)
-
-
-def _is_importable(scene: Scene, distribution: Distribution) -> bool:
-    """Whether the module of what torch needs is there all the same, by another record or none."""
-    if distribution.name in STACK:
-        return False
-    module = _module(distribution.name)
-    for entry in scene.environment.path:
-        names = scene.environment.tree.names(entry.path) if entry.state == "folder" else {}
-        if entry.state == "file" or any(f"{module}{ending}" in names for ending in ("", ".py", ".pyc")):
-            return True
-    return False
-
-
-def _unreadable(scene: Scene, checked: Checked) -> Finding:
-    distribution = checked.distribution
-    message = f"the RECORD of {distribution.name} cannot be read ({checked.problem}): its files were not compared"
-    return scene.finding("TL604", "note", message, distribution.name, path=distribution.path)
-
-
-def _needed_by_stack(scene: Scene) -> set[str]:
-    """What torch and torchaudio declare, one level deep: the rest of an environment is not our matter."""
-    found = set(_NEEDED)
-    for name in VITAL:
-        record = scene.record(name)
-        if record is not None and scene.target is not None:
-            found |= {item.name for item in dependencies_of(record) if scene.target.holds(item.marker)}
-    return found
-
-
-def _is_vital(name: str) -> bool:
-    return name in VITAL or name in _NEEDED
-
-
-def _module(name: str) -> str:
-    return name.replace("-", "_")
-
-
-def _is_hidden(scene: Scene, distribution: Distribution) -> bool:
-    """Whether another copy is imported in its place, so that what is wrong with it harms nobody."""
-    record, copy = scene.record(distribution.name), scene.copy(distribution.name)
-    return copy is not None and record is not distribution and distribution.name in STACK
-
-
-def _is_compiled(fault: Fault) -> bool:
-    """Whether a source file is gone that was compiled in its place, which Python imports as well (PEP 3147)."""
-    return fault.kind == "missing" and fault.path.endswith(".py") and os.path.isfile(fault.path + "c")
-
-
-def files(scene: Scene) -> Iterator[Finding]:
+def damaged(scene: Scene) -> Iterator[Finding]:
     """Files that are missing, cut off or changed, by distribution."""
-    named = (*STACK, *_needed_by_stack(scene))
+    named = (*STACK, *needed_by_stack(scene))
     faults = sorted(scene.integrity.faults, key=lambda fault: fault.distribution)
     by_name = {checked.distribution.name: checked for checked in scene.integrity.checked}
     for name, group in groupby(faults, key=lambda fault: fault.distribution):
         checked = by_name.get(name)
-        if name not in named or checked is None or checked.is_hollow or _is_hidden(scene, checked.distribution):
+        if name not in named or checked is None or checked.is_hollow or is_hidden(scene, checked.distribution):
             continue
         mine = [fault for fault in group if not _is_compiled(fault)]
         yield from _lost(scene, checked, [fault for fault in mine if fault.kind in _LOST])
         yield from _damaged(scene, name, [fault for fault in mine if fault.kind in _BROKEN])
         yield from _changed(scene, name, [fault for fault in mine if fault.kind in _CHANGED])
         yield from _closed(scene, name, [fault for fault in mine if fault.kind == "unreadable"])
+
+
+def _is_compiled(fault: Fault) -> bool:
+    """Whether a source file is gone that was compiled in its place, which Python imports as well (PEP 3147)."""
+    return fault.kind == "missing" and fault.path.endswith(".py") and os.path.isfile(fault.path + "c")
 
 
 def _lost(scene: Scene, checked: Checked, faults: Sequence[Fault]) -> Iterator[Finding]:
@@ -145,7 +78,7 @@ def _lost(scene: Scene, checked: Checked, faults: Sequence[Fault]) -> Iterator[F
         says = "ImportError: Error importing numpy: you should not try to import numpy from its source directory"
         yield scene.finding("TL601", "error", message, name, path=core.path, says=says)
     elif needed:
-        severity = "error" if _is_vital(name) else "warning"
+        severity = "error" if is_vital(name) else "warning"
         says = _no_module(first.path, name) if first.path.endswith(".py") else ""
         yield scene.finding("TL601", severity, message, name, path=first.path, says=says)
     elif perhaps:
@@ -173,10 +106,10 @@ def _read_at_import(scene: Scene, name: str, faults: Sequence[Fault]) -> tuple[l
     for each in libraries:
         needed = not _loads_without(scene, name) and not _DISPENSABLE.search(os.path.basename(each.path))
         (certain if needed else perhaps).append(each)
-    copy = scene.copy(_module(name))
+    copy = scene.copy(module_of(name))
     lost = {os.path.normpath(fault.path): fault for fault in faults if fault.path.endswith(".py")}
     if copy is None or copy.kind == "module":
-        certain += [fault for fault in lost.values() if os.path.basename(fault.path) == f"{_module(name)}.py"]
+        certain += [fault for fault in lost.values() if os.path.basename(fault.path) == f"{module_of(name)}.py"]
     elif lost:
         read, likely = reached(copy.path, lost)
         certain += [lost[path] for path in sorted(read)]
@@ -219,7 +152,7 @@ def _damaged(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Findi
         }[fault.kind]
         opened = not _may_be_stripped(fault.path) and not _loads_without(scene, name)
         opened = opened and not _OPTIONAL.search(os.path.basename(fault.path))
-        vital = (_is_vital(name) and opened) or bool(NUMPYS.search(fault.path))
+        vital = (is_vital(name) and opened) or bool(_NUMPYS.search(fault.path))
         severity = "error" if vital else "warning"
         says = {
             "truncated": f"ImportError: {fault.path}: file too short",
@@ -235,9 +168,9 @@ def _changed(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Findi
     modules = [fault for fault in faults if fault.path.endswith(".py")]
     spoiled = {fault.path: what for fault in modules if (what := _spoiled(fault))}
     for fault in [fault for fault in faults if fault.path in spoiled][:3]:
-        copy = scene.copy(_module(name))
+        copy = scene.copy(module_of(name))
         read = copy is not None and (copy.path == fault.path or bool(reached(copy.path, [fault.path])[0]))
-        severity = "error" if _is_vital(name) and read else "warning"
+        severity = "error" if is_vital(name) and read else "warning"
         message = f"{_short(scene, fault.path)} of {name} is damaged: it {spoiled[fault.path]}"
         says = "SyntaxError: invalid syntax" if "Python" in spoiled[fault.path] else ""
         yield scene.finding("TL602", severity, message, name, path=fault.path, says=says)
@@ -276,69 +209,6 @@ def _closed(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Findin
         fault = faults[0]
         message = f"{_short(scene, fault.path)} of {name} cannot be read ({fault.found or 'permission denied'})"
         yield scene.finding("TL601", "warning", message, name, path=fault.path)
-
-
-def leftovers(scene: Scene) -> Iterator[Finding]:
-    """What an interrupted pip had moved aside."""
-    for leftover in scene.installed.leftovers:
-        meant = f", the rest of an install of {leftover.meant} that was interrupted" if leftover.meant else ""
-        message = f"{os.path.basename(leftover.path)} is left{meant}"
-        yield scene.finding("TL603", "note", message, path=leftover.path)
-
-
-def doubles(scene: Scene) -> Iterator[Finding]:
-    """Two records of one name in one folder, conda's and pip's, or a record and files of another release."""
-    for duplicate in scene.installed.duplicates:
-        folders = {distribution.entry.path for distribution in duplicate.distributions}
-        versions = {distribution.version for distribution in duplicate.distributions}
-        if duplicate.name in STACK and len(folders) == 1 and len(versions) > 1 and not _is_left(scene, duplicate):
-            several = " and ".join(sorted(versions))
-            message = f"{duplicate.name} is recorded twice in one folder, as {several}: one lies over the other"
-            severity = "error" if duplicate.name in VITAL else "warning"
-            path = duplicate.distributions[0].path
-            yield scene.finding("TL605", severity, message, duplicate.name, path=path)
-    for twin in scene.installed.twins:
-        if twin.name in STACK:
-            theirs, ours = twin.conda_version, twin.distribution.version
-            message = f"conda installed {twin.name} {theirs}, and another installer put {ours} over it"
-            severity = "note" if _same(theirs, ours) else "warning"
-            yield scene.finding("TL605", severity, message, twin.name, path=twin.distribution.path)
-    yield from _other_release(scene)
-
-
-def _is_left(scene: Scene, duplicate: Duplicate) -> bool:
-    """Whether all but one are folders without a RECORD, and the files are of that one: they own nothing."""
-    build = scene.build(duplicate.name)
-    owning = [each for each in duplicate.distributions if each.has_record]
-    return build is not None and len(owning) == 1 and _same(owning[0].version, build.version)
-
-
-def _same(one: str, other: str) -> bool:
-    first, second = version_of(one), version_of(other)
-    return first is not None and second is not None and first.public == second.public
-
-
-def _other_release(scene: Scene) -> Iterator[Finding]:
-    """A record that speaks of one release, and a version file of another."""
-    for name in FAMILY:
-        record, build = scene.record(name), scene.build(name)
-        if record is None or build is None or record.kind == "conda" or not build.version:
-            continue
-        if version_of(build.version) and version_of(record.version) and not _same(build.version, record.version):
-            message = f"{name} is recorded as {record.version}, but its files are of {build.version}"
-            severity = "warning"
-            yield scene.finding("TL605", severity, message, name, path=build.path)
-
-
-def unrecorded(scene: Scene) -> Iterator[Finding]:
-    """Packages that no installer knows of."""
-    for name in (*FAMILY, "soundfile"):
-        copy = scene.copy(name)
-        if copy is None or copy.entry is None or not copy.entry.is_site or copy.kind == "namespace":
-            continue
-        if scene.record(name) is None and not scene.environment.conda:
-            message = f"{name} is there, but no record of its installation: no installer can replace it as a whole"
-            yield scene.finding("TL604", "note", message, name, path=copy.path)
 
 
 def _short(scene: Scene, path: str) -> str:
