@@ -336,6 +336,14 @@ def test_eight_of_a_kind_are_told_once(environment: Path, capsys: pytest.Capture
         ({"ID": "manjaro", "ID_LIKE": "arch"}, "arch"),
         ({"ID": "nobara", "VERSION_ID": "42", "ID_LIKE": "fedora"}, "fedora-42"),
         ({"ID": "alpine", "VERSION_ID": "3.22.1"}, "alpine-3.22"),
+        (
+            {"ID": "opensuse-tumbleweed", "VERSION_ID": "20261101", "ID_LIKE": "opensuse suse"},
+            "opensuse-tumbleweed",
+        ),
+        ({"ID": "opensuse-leap", "VERSION_ID": "15.6", "ID_LIKE": "suse opensuse"}, "opensuse-leap-15.6"),
+        ({"ID": "centos", "VERSION_ID": "7", "ID_LIKE": "rhel fedora"}, "rhel-7"),
+        ({"ID": "amzn", "VERSION_ID": "2", "ID_LIKE": "centos rhel fedora"}, "amzn-2"),
+        ({"ID": "amzn", "VERSION_ID": "2023", "ID_LIKE": "fedora", "PLATFORM_ID": "platform:al2023"}, "amzn-2023"),
     ],
 )
 def test_a_release_is_known_by_what_it_is_made_from(release: dict[str, str], known: str) -> None:
@@ -346,7 +354,7 @@ def test_a_release_is_known_by_what_it_is_made_from(release: dict[str, str], kno
     "release",
     [
         {},
-        {"ID": "amzn", "VERSION_ID": "2023", "ID_LIKE": "fedora", "PLATFORM_ID": "platform:al2023"},
+        {"ID": "opensuse-leap", "VERSION_ID": "16.0", "ID_LIKE": "suse opensuse"},
         {"ID": "kali", "VERSION_ID": "2025.1", "ID_LIKE": "debian", "VERSION_CODENAME": "kali-rolling"},
         {"ID": "buildroot", "VERSION_ID": "2025.02"},
     ],

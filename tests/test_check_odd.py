@@ -166,3 +166,36 @@ def test_what_runs_overturns_only_what_was_said_of_it(
     report = run(capsys, "--python", sys.executable, "--probe", code=1)
     assert first(report)["rule"] == "TL104"
     assert "TL614" not in [each["rule"] for each in report["files"][0]["findings"]]
+
+
+# Close to them, and broken.
+
+
+def test_a_mend_leaves_alone_what_fits(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A torchcodec of which no page was seen stays where it is while soundfile is installed again."""
+    remove(site, "torch")
+    stage_torch(site, "2.13.0+cpu", exports=("torch_library_impl",))
+    remove(site, "torchaudio")
+    files: dict[str, bytes | str] = {
+        "torchcodec/version.py": "__version__ = '0.13.0+cpu'\n",
+        "torchcodec/libtorchcodec_core6.so": elf("", ["libtorch_cpu.so"]),
+    }
+    install(site, "torchcodec", "0.13.0+cpu", files, tag="cp311-cp311-manylinux_2_28_x86_64")
+    write(site / "_soundfile_data" / "libsndfile_x86_64.so", b"")
+    report = run(capsys, "--path", site)
+    assert first(report)["rule"] == "TL607"
+    assert "torchcodec" not in report["command"]
+    assert "--index-url" not in report["command"]
+
+
+def test_what_the_page_of_a_build_has_not_comes_from_the_index(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """soundfile and torchaudio are both damaged: only one of them lies on the page of the build."""
+    (site / "torchaudio" / "functional.py").unlink()
+    write(site / "_soundfile_data" / "libsndfile_x86_64.so", b"")
+    report = run(capsys, "--path", site, code=1)
+    lines = {each["tool"]: each["line"] for each in first(report)["remedy"]["commands"]}
+    assert "--torch-backend=cpu" in lines["uv"]
+    for part in lines.get("pip", "").split(" && "):
+        assert not ("--index-url" in part and "soundfile" in part)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.reached import reached
 from torchlock.check.scene import STACK
+from torchlock.check.sndfile import of_machine
 from torchlock.check.whose import is_hidden, is_vital, module_of, needed_by_stack
 from torchlock.inspect.files import read as files_read
 from torchlock.inspect.library import is_library
@@ -118,8 +119,14 @@ def _read_at_import(scene: Scene, name: str, faults: Sequence[Fault]) -> tuple[l
 
 
 def _does_without_libraries(scene: Scene, name: str) -> bool:
-    """A torchaudio without any library works in Python alone; so does a torchcodec for the one FFmpeg there."""
+    """Whether a package works without those of its libraries that are gone.
+
+    A torchaudio without any works in Python alone, a torchcodec with those for the one FFmpeg that is there, and
+    soundfile with the libsndfile of the machine.
+    """
     copy = scene.copy(name)
+    if name == "soundfile":
+        return bool(of_machine(scene))
     if name == "torchcodec":
         return any(all(each.outcome.loads for each in group) for group in choices(scene.attempts).values())
     if name != "torchaudio" or copy is None or copy.kind != "package":

@@ -109,7 +109,10 @@ def codec(scene: Scene) -> Iterator[Finding]:
         because=because,
         says=f"RuntimeError: Could not load libtorchcodec. [...] {_cannot_open(scene, cores[-1])}",
         remedy=install_library(
-            scene, "ffmpeg", needs, f'; conda install -c conda-forge "ffmpeg<{cores[-1] + 1}" brings it to conda'
+            scene,
+            "ffmpeg",
+            needs,
+            f'; in a conda environment: conda install -c conda-forge "ffmpeg<{cores[-1] + 1}"',
         ),
     )
 

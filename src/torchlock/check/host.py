@@ -46,7 +46,8 @@ def install_library(scene: Scene, library: str, needs: str, otherwise: str = "")
     if system is not None and known is not None and system.id == "conda-forge":
         return _of_conda(system, library, needs)
     if system is None or known is None or not system.install:
-        return Remedy(f"Install the shared libraries of {library} {needs}, or {_BUILD[library]}{otherwise}.")
+        there = f"{system.title} has no {library} that we know of: install" if system else "Install"
+        return Remedy(f"{there} the shared libraries of {library} {needs}, or {_BUILD[library]}{otherwise}.")
     if known.version and not specifier_set(needs).contains(re.match(r"[\d.]*\d", known.version)[0]):  # type: ignore[index]
         there = f"{system.title} has {library} {known.version}, which will not serve ({needs})"
         return Remedy(f"{there}: {_BUILD[library]}{otherwise}.")

@@ -40,17 +40,22 @@ def soundfile(scene: Scene) -> Iterator[Finding]:
     if names:
         yield from _other_machine(scene, [os.path.join(folder, name) for name in names])
         return
+    if not stated(scene, "libsndfile")[0] and scene.search_path is not None:
+        yield from _of_another_architecture(scene, _searched(scene))
+    if of_machine(scene) is False:
+        yield _none(scene, copy.path)
+
+
+def of_machine(scene: Scene) -> bool | None:
+    """Whether the machine has a libsndfile of its own; None where nothing is known of it."""
     told, version = stated(scene, "libsndfile")
     if told:
-        there = bool(version)
-    elif scene.search_path is not None:
-        found = _searched(scene)
-        there = bool(found)
-        yield from _of_another_architecture(scene, found)
-    else:
-        there = bool(scene.environment.conda) or scene.root is None or libsndfile(scene.root) is not None
-    if not there:
-        yield _none(scene, copy.path)
+        return bool(version)
+    if scene.search_path is not None:
+        return bool(_searched(scene))
+    if scene.environment.conda or scene.root is None:
+        return None
+    return libsndfile(scene.root) is not None
 
 
 def _none(scene: Scene, path: str) -> Finding:

@@ -55,7 +55,7 @@ _EXPLAINS: dict[str, frozenset[str]] = {
     "TL610": frozenset({"TL614", "TL611"}),
     "TL611": frozenset({"TL614"}),
     "TL609": frozenset({"TL614"}),
-    **{rule: _INSTALLS | _LOADING | {"TL609"} for rule in _INSTALLS},
+    **{rule: _INSTALLS | _LOADING | {"TL609", "TL301"} for rule in _INSTALLS},
     **{rule: _LOADING | _BUILDS | {"TL609"} for rule in _VERSIONS},
     **{rule: _LOADING | _BUILDS | {"TL609"} for rule in _BUILDS},
 }

@@ -11,6 +11,7 @@ from torchlock.finding import Command
 from torchlock.inspect import files
 from torchlock.inspect.choice import is_used_here
 from torchlock.repair.shell import is_name, is_one_line, quoted
+from torchlock.words import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,13 +38,19 @@ def install(scene: Scene, plan: Plan, *, again: bool = False, fresh: bool = Fals
     if fresh:
         pip.append("--no-cache-dir")
         uv.append("--refresh")
+    address = page_address(scene, plan.label) if plan.label else ""
     if plan.label:
         uv.append(f"--torch-backend={plan.label}")
-        address = page_address(scene, plan.label)
-        pip.append(f"--index-url {address}" if address else "")
     commands = [_uv(scene, [*uv, *requirements])]
-    if not plan.label or page_address(scene, plan.label):
+    if not plan.label:
         commands.insert(0, _pip(scene, [*pip, *requirements]))
+    elif address:
+        # The page of one build has nothing but what is built for it.
+        built = [word(scene, f"{name}=={version}") for name, version in versions.items() if name in FAMILY]
+        others = [each for each in requirements if each not in built]
+        lines = [_pip(scene, [*pip, f"--index-url {address}", *built])]
+        lines += [_pip(scene, [*pip, *others])] if others else []
+        commands.insert(0, Command("pip", " && ".join(each.line for each in lines)))
     if any(_is_named_by_variable(scene, name) for name in plan.versions):
         commands = [
             command._replace(line=f"{unset(scene, 'PYTHONPATH')} && {command.line}") for command in commands

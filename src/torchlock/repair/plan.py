@@ -148,8 +148,12 @@ def _solved(
     def certain(name: str) -> Sequence[Release]:
         """Little is known of the builds of torchcodec: one that there is comes before one that may be."""
         found = published(name)
-        known = [each for each in found if name == "torchcodec" and _is_certain(each.version, label, target)]
-        return known or found
+        if name != "torchcodec":
+            return found
+        mine = "" if name in broken or _is_other_build(scene, name, label, target) else kept.get(name, "")
+        return [
+            each for each in found if each.version == mine or _is_certain(each.version, label, target)
+        ] or found
 
     preferred = {name: version for name, version in kept.items() if name != firm}
     matrix = _Unflavoured() if label else scene.matrix
