@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 # No process of this stack has more libraries; a tree made to waste time may.
 _MOST = 2000
 _LOOKS = 100_000
+# The C library, the compiler's run-time libraries and the loader: no machine that runs programs is without.
+_OF_EVERY_MACHINE = re.compile(
+    r"(lib(c|m|mvec|dl|rt|pthread|util|resolv|nsl|anl|crypt|stdc\+\+|gcc_s|z)|ld-linux.*|ld64)\.so(\.|$)"
+)
 # Defined by Python itself, which a tree without an interpreter does not show.
 _PYTHON = ("Py", "_Py", "__Py")
 # What the loader or the compiler puts in; nobody needs to define it.
@@ -130,8 +135,7 @@ class ElfProcess:
         if path is None and found.elsewhere is not None:
             path = found.elsewhere(name)
         if path is None:
-            is_unknown = name.startswith("libpython") and not self._has_python
-            if (self._root is not None and not is_unknown) or is_of_torch(name):
+            if (self._root is not None and not self._is_unknown(name)) or is_of_torch(name):
                 found.missing.append(Missing(name, library.path))
             return None
         binary = self._binary(path)
@@ -140,6 +144,12 @@ class ElfProcess:
         if os.access(self._real(path), os.R_OK):  # one that nobody may read is passed over
             found.broken.append(Unreadable(path, binary.reason))
         return None
+
+    def _is_unknown(self, name: str) -> bool:
+        """Whether nothing says that this machine lacks a library, though it was not found."""
+        if self._root is not None and self._root.is_partial and _OF_EVERY_MACHINE.match(name):
+            return True
+        return name.startswith("libpython") and not self._has_python
 
     def _found(self, name: str, library: _Library, found: _Found) -> str | None:
         if "/" in name:
@@ -232,8 +242,8 @@ class ElfProcess:
         if isinstance(symbols, Unreadable):
             return
         scope = list(self._scope(library))
-        if any(each is None for each in scope) and not incomplete and self._root is None:
-            incomplete = True
+        if self._root is None or self._root.is_partial:
+            incomplete = incomplete or any(each is None for each in scope)
         known = [each for each in scope if each is not None]
         for reference in symbols.undefined:
             if self._must_be_defined(reference, incomplete) and not _is_defined(reference, known):

@@ -110,6 +110,18 @@ class Root:
         return bool(not self.glibc and files.is_file(self.real(f"/lib/ld-musl-{self.machine}.so.1")))
 
     @cached_property
+    def is_partial(self) -> bool:
+        """Whether the tree has no loader, so that what else every machine has was left out of it as well."""
+        if self.is_here or self.is_musl:
+            return False
+        places = {"/lib64", "/lib", "/usr/lib64", "/usr/lib", *self.folders}
+        return not any(
+            name.startswith(("ld-linux", "ld64.so", "ld-musl"))
+            for place in places
+            for name in files.Tree().names(self.real(place))
+        )
+
+    @cached_property
     def glibc(self) -> str | None:
         """The place of its libc.so.6, None if it has none."""
         found = [self.file(path) for path in self.cache.get("libc.so.6", ())]
