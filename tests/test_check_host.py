@@ -134,6 +134,22 @@ def test_soundfile_without_a_library(
     assert finding["says"].startswith(says)
 
 
+def test_the_run_time_library_of_the_compiler(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image(site, "ld-linux-x86-64.so.2", *ffmpeg(6))
+    write(site / "torchaudio" / "lib" / "libtorchaudio.so", elf("", ["libstdc++.so.6", "libtorch_cpu.so"]))
+    finding = first(run(capsys, "--path", site, code=1))
+    assert finding["rule"] == "TL610"
+    assert finding["remedy"]["commands"][0]["line"] == "apt-get install -y libstdc++6"
+
+
+def test_a_part_of_a_machine_is_no_machine_that_lacks_the_rest(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image(site, *ffmpeg(6))
+    write(site / "torchaudio" / "lib" / "libtorchaudio.so", elf("", ["libstdc++.so.6", "libm.so.6"], [], ["cos"]))
+    assert bad(run(capsys, "--path", site, code=0)) == []
+
+
 # macOS and Windows.
 
 MACHINES = {"x86_64": 0x01000007, "arm64": 0x0100000C}

@@ -14,7 +14,7 @@ from torchlock.matrix import specifier_set
 
 if TYPE_CHECKING:
     from torchlock.check.scene import Scene
-    from torchlock.systems import System
+    from torchlock.systems import Library, System
 
 ENOENT = "No such file or directory"
 _BUILD = {
@@ -41,8 +41,7 @@ def system_of(scene: Scene) -> System | None:
 
 def install_library(scene: Scene, library: str, needs: str, otherwise: str = "") -> Remedy:
     """Install a library of the machine, by its own package manager if what that has will serve."""
-    system = system_of(scene)
-    known = system.libraries.get(library) if system else None
+    system, known = _shipped(scene, library)
     if system is not None and known is not None and system.id == "conda-forge":
         return _of_conda(system, library, needs)
     if system is None or known is None or not system.install:
@@ -51,11 +50,29 @@ def install_library(scene: Scene, library: str, needs: str, otherwise: str = "")
     if known.version and not specifier_set(needs).contains(re.match(r"[\d.]*\d", known.version)[0]):  # type: ignore[index]
         there = f"{system.title} has {library} {known.version}, which will not serve ({needs})"
         return Remedy(f"{there}: {_BUILD[library]}{otherwise}.")
-    line = system.command(known.packages)
+    note = f" ({known.note})" if known.note else ""
+    return Remedy(f"Install {library} of {system.title}{note}.", commands=_command(scene, system, known))
+
+
+def install_runtime(scene: Scene, library: str, file: str) -> Remedy:
+    """Install what programs of a compiler need to run: a file of libstdc++ or libgomp, in any version."""
+    system, known = _shipped(scene, library)
+    if system is None or known is None or not system.install:
+        return Remedy(f"Install the package that brings {file}: most distributions call it {library}.")
+    return Remedy(f"Install {library} of {system.title}.", commands=_command(scene, system, known))
+
+
+def _shipped(scene: Scene, library: str) -> tuple[System | None, Library | None]:
+    system = system_of(scene)
+    return system, system.libraries.get(library) if system else None
+
+
+def _command(scene: Scene, system: System, library: Library) -> tuple[Command, ...]:
+    """The line of the package manager, with the rights that it needs."""
+    line = system.command(library.packages)
     if scene.live and hasattr(os, "geteuid") and os.geteuid() and "brew" not in line and "conda" not in line:
         line = f"sudo {line}"
-    note = f" ({known.note})" if known.note else ""
-    return Remedy(f"Install {library} of {system.title}{note}.", commands=(Command("system", line),))
+    return (Command("system", line),)
 
 
 def _of_conda(system: System, library: str, needs: str) -> Remedy:

@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.check.host import install_runtime
 from torchlock.check.scene import VITAL
 from torchlock.check.symbols import demangled, other_abi
 from torchlock.finding import Command, Remedy
@@ -87,7 +88,7 @@ def _missing(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[F
         path=first.wanted_by,
         because=_why(scene, first),
         says=says,
-        remedy=_remedy(first),
+        remedy=_remedy(scene, first),
     )
 
 
@@ -156,8 +157,10 @@ def _like(scene: Scene, name: str) -> set[str]:
     return found
 
 
-def _remedy(missing: Missing) -> Remedy | None:
+def _remedy(scene: Scene, missing: Missing) -> Remedy | None:
     """What brings a library that belongs to no package."""
+    if found := re.match(r"libstdc\+\+|libgcc_s|libgomp", missing.name):
+        return install_runtime(scene, "libgomp" if found[0] == "libgomp" else "libstdc++", missing.name)
     if re.match(r"vcruntime|msvcp|vcomp", missing.name):
         line = "winget install Microsoft.VCRedist.2015+.x64"
         return Remedy("Install the Visual C++ runtime of 2015 and later.", commands=(Command("system", line),))
