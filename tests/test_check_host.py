@@ -108,6 +108,17 @@ def test_what_an_ffmpeg_lacks_is_named(site: Path, capsys: pytest.CaptureFixture
     assert report["command"] == "apt-get install -y ffmpeg"
 
 
+def test_a_slim_image_knows_of_no_package_yet(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = image(site)
+    codec(site)
+    lists = root / "var" / "lib" / "apt" / "lists"
+    write(lists / "lock")
+    told = run(capsys, "--path", site, "--ignore", "TL306")["command"]
+    assert told == "apt-get update && apt-get install -y ffmpeg"
+    write(lists / "deb.example.org_debian_dists_bookworm_main_binary-amd64_Packages.lz4")
+    assert run(capsys, "--path", site, "--ignore", "TL306")["command"] == "apt-get install -y ffmpeg"
+
+
 def test_a_conda_environment_gets_the_release_that_serves(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     image(site)
     codec(site)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torchlock import systems
 from torchlock.errors import InputError
 from torchlock.finding import Command, Remedy
+from torchlock.inspect import files
 from torchlock.inspect.host import release_of
 from torchlock.matrix import specifier_set
 
@@ -68,11 +69,21 @@ def _shipped(scene: Scene, library: str) -> tuple[System | None, Library | None]
 
 
 def _command(scene: Scene, system: System, library: Library) -> tuple[Command, ...]:
-    """The line of the package manager, with the rights that it needs."""
-    line = system.command(library.packages)
-    if scene.live and hasattr(os, "geteuid") and os.geteuid() and "brew" not in line and "conda" not in line:
-        line = f"sudo {line}"
-    return (Command("system", line),)
+    """The line of the package manager, with the rights that it needs; slim images know of no package at first."""
+    lines = [system.command(library.packages)]
+    if lines[0].startswith("apt-get") and _has_no_lists(scene):
+        lines.insert(0, "apt-get update")
+    if scene.live and hasattr(os, "geteuid") and os.geteuid() and not lines[0].startswith(("brew", "conda")):
+        lines = [f"sudo {line}" for line in lines]
+    return (Command("system", " && ".join(lines)),)
+
+
+def _has_no_lists(scene: Scene) -> bool:
+    """Whether the package lists of apt were deleted, as images do to be small."""
+    if scene.root is None or scene.system is not None:
+        return False
+    folder = scene.root.real("/var/lib/apt/lists")
+    return os.path.isdir(folder) and not any("_Packages" in name for name in files.Tree().names(folder))
 
 
 def _of_conda(system: System, library: str, needs: str) -> Remedy:
