@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.libraries import printed
+from torchlock.check.printed import no_symbol, not_found
 from torchlock.check.symbols import demangled, other_abi
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol
 
@@ -38,13 +38,13 @@ def _judged(scene: Scene, attempt: Attempt) -> Iterator[Finding]:
     undefined = [each.symbol for each in attempt.outcome.undefined if is_torchs_symbol(each.symbol)]
     if missing:
         message = f"{library} of {scene.named(name)} needs {missing[0]}, which {scene.named('torch')} has not"
-        says = printed(scene, missing[0], attempt.path)
+        says = not_found(scene, name, attempt.path, missing[0], attempt.path)
         yield scene.finding("TL610", severity, message, name, "torch", path=attempt.path, says=says)
     elif undefined:
         message = f"{library} of {scene.named(name)} uses {demangled(undefined[0])}"
         message += f"{_and_more(undefined)}, which {scene.named('torch')} has not"
         because = other_abi(scene, undefined) or "it was built for another release of torch"
-        says = printed(scene, "", attempt.path, undefined[0])
+        says = no_symbol(scene, name, attempt.path, undefined[0], attempt.path)
         yield scene.finding(
             "TL611",
             severity,

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.host import install_runtime
+from torchlock.check.printed import no_library, no_symbol, not_found
 from torchlock.check.scene import VITAL
 from torchlock.check.symbols import demangled, other_abi
 from torchlock.finding import Command, Remedy
@@ -49,18 +50,8 @@ def _unreadable(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterato
             path = reason.path or attempt.path
             why = f"it {reason.reason}" if reason.reason.startswith("is ") else reason.reason
             message = f"{os.path.basename(path)}, which {name} loads, cannot be loaded: {why}"
-            yield scene.finding("TL607", _severity(name), message, name, path=path, says=_unloaded(scene, path))
+            yield scene.finding("TL607", _severity(name), message, name, path=path, says=no_library(scene, path))
             return
-
-
-def _unloaded(scene: Scene, path: str) -> str:
-    """What Python prints of a file that is no library."""
-    system = scene.target.platform.system if scene.target else "linux"
-    if system == "windows":
-        return f'OSError: [WinError 193] %1 is not a valid Win32 application. Error loading "{path}"'
-    if system == "macos":
-        return f"OSError: dlopen({path}, 0x0006): tried: '{path}' (not a mach-o file)"
-    return f"OSError: {path}: invalid ELF header"
 
 
 def _severity(name: str) -> str:
@@ -69,17 +60,20 @@ def _severity(name: str) -> str:
 
 def _missing(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
     own = {os.path.basename(attempt.path) for attempt in attempts}
-    lost = [each for attempt in attempts for each in attempt.outcome.missing if each.name not in own]
-    if not lost:
+    by_attempt = [
+        (attempt, each) for attempt in attempts for each in attempt.outcome.missing if each.name not in own
+    ]
+    if not by_attempt:
         return
+    lost = [each for _, each in by_attempt]
     if scene.root is not None and scene.root.is_musl and any(each.name == "libc.so.6" for each in lost):
-        yield _built_for_glibc(scene, name, lost[0])
+        yield _built_for_glibc(scene, name, *by_attempt[0])
         return
     first = sorted(lost, key=_telling)[0]
     others = [each for each in dict.fromkeys(missing.name for missing in lost) if each != first.name]
     more = f", nor {_listed(others)}" if others else ""
     message = f"{os.path.basename(first.wanted_by)} of {name} needs {first.name}, which is not found{more}"
-    says = printed(scene, lost[0].name, lost[0].wanted_by)
+    says = not_found(scene, name, by_attempt[0][0].path, lost[0].name, lost[0].wanted_by)
     yield scene.finding(
         "TL610",
         _severity(name),
@@ -92,7 +86,7 @@ def _missing(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[F
     )
 
 
-def _built_for_glibc(scene: Scene, name: str, missing: Missing) -> Finding:
+def _built_for_glibc(scene: Scene, name: str, attempt: Attempt, missing: Missing) -> Finding:
     """A wheel for glibc on a machine of musl, which no installer would have chosen."""
     return scene.finding(
         "TL612",
@@ -101,24 +95,9 @@ def _built_for_glibc(scene: Scene, name: str, missing: Missing) -> Finding:
         name,
         path=missing.wanted_by,
         because="no release of torch has wheels for musl (Alpine)",
-        says=printed(scene, missing.name, missing.wanted_by),
+        says=not_found(scene, name, attempt.path, missing.name, missing.wanted_by),
         remedy=Remedy("Take a machine or an image with glibc, such as Debian; or torch as Alpine packages it."),
     )
-
-
-def printed(scene: Scene, library: str, wanted_by: str, symbol: str = "") -> str:
-    """What Python prints for a library that is not found, or for a symbol, on each platform."""
-    system = scene.target.platform.system if scene.target else "linux"
-    if system == "windows":
-        number, what = (127, "procedure") if symbol else (126, "module")
-        where = f'Error loading "{wanted_by}" or one of its dependencies.'
-        return f"OSError: [WinError {number}] The specified {what} could not be found. {where}"
-    if system == "macos":
-        lost = f"Symbol not found: {symbol}" if symbol else f"Library not loaded: @rpath/{library}"
-        return f"OSError: dlopen({wanted_by}, 0x0006): {lost}"
-    if symbol:
-        return f"OSError: {wanted_by}: undefined symbol: {symbol}"
-    return f"OSError: {library}: cannot open shared object file: No such file or directory"
 
 
 def _telling(missing: Missing) -> int:
@@ -172,14 +151,15 @@ def _remedy(scene: Scene, missing: Missing) -> Remedy | None:
 
 
 def _undefined(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
-    found = [undefined for attempt in attempts for undefined in attempt.outcome.undefined]
-    if not found:
+    by_attempt = [(attempt, undefined) for attempt in attempts for undefined in attempt.outcome.undefined]
+    if not by_attempt:
         return
+    found = [undefined for _, undefined in by_attempt]
     first = sorted(found, key=lambda undefined: (not _is_plain(undefined), len(undefined.symbol)))[0]
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     library = os.path.basename(first.wanted_by)
     message = f"{library} of {name} uses {demangled(first.symbol)}{more}, which {scene.named('torch')} has not"
-    says = printed(scene, "", found[0].wanted_by, found[0].symbol)
+    says = no_symbol(scene, name, by_attempt[0][0].path, found[0].symbol, found[0].wanted_by)
     if name == "torch" and first.symbol.startswith("iJIT_"):
         yield _without_jit(scene, first, says)
         return

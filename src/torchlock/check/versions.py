@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.judge import Violation
 
+# The call at the import of torchaudio that compares versions of CUDA, and is no comment.
+_CALL = re.compile(rb"^[^#\n]{0,200}(?<!def )_check_cuda_version\(\)", re.M)
 # What breaks torchaudio itself; the rest breaks only who imports it.
 _ERRORS = frozenset({"torch", "torchaudio", "torchvision", "torchtext"})
 
@@ -122,19 +124,23 @@ def _builds(scene: Scene, name: str) -> str:
 
 
 def _is_free_of_the_check(scene: Scene) -> bool:
-    """Whether this torchaudio does not compare versions of CUDA (a repackaged one): its libraries tell then."""
+    """Whether this torchaudio does not compare versions of CUDA, or not in earnest: its libraries tell then.
+
+    Who packages it anew takes out the call at its import, or what the comparison raises.
+    """
     copy = scene.copy("torchaudio")
     if copy is None:
         return False
+    texts = []
     for name in ("_extension/__init__.py", "_extension/utils.py", "_extension.py"):
         try:
-            text = files.read(os.path.join(copy.path, *name.split("/")), 1 << 16)
+            texts.append(files.read(os.path.join(copy.path, *name.split("/")), 1 << 16))
         except OSError:
             continue
-        if b"_check_cuda_version" in text or b"compiled with different CUDA" in text:
-            return False
-    torch = scene.label("torch") or ""
-    return torch.startswith("cu")
+    called = any(map(_CALL.search, texts))
+    raised = [b"different CUDA versions" in text for text in texts if b"def _check_cuda_version" in text]
+    is_free = bool(texts) and (not called or (bool(raised) and not any(raised)))
+    return is_free and (scene.label("torch") or "").startswith("cu")
 
 
 def _says(scene: Scene, rule: str, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.builds import Builds, kind_of
@@ -74,7 +75,10 @@ def _is_vendors(scene: Scene) -> bool:
 
 
 def _labels(scene: Scene, target: Target) -> Iterator[str]:
-    """The builds to try: that of torch itself, older ones of its kind, then what the public index has."""
+    """The builds to try: that of torch itself, older ones of its kind, then what the public index has.
+
+    Who has ROCm is not sent to the public index, whose wheels are for CUDA.
+    """
     if scene.accelerator is not None:
         yield "" if scene.accelerator in ("pypi", _public(scene, target)) else scene.accelerator
         return
@@ -83,19 +87,31 @@ def _labels(scene: Scene, target: Target) -> Iterator[str]:
         yield ""
         return
     yield label
-    if kind_of(label) == "cuda":
-        known = {
-            each
-            for version in Stack().packages["torchaudio"].texts[-8:]
-            for each in Builds().labels("torchaudio", version) or ()
-        }
-        older = [
-            each
-            for each in known
-            if kind_of(each) == "cuda" and each[2:].isdigit() and int(each[2:]) < int(label[2:])
-        ]
-        yield from sorted(older, key=lambda each: -int(each[2:]))[:2]
-    yield ""
+    yield from _older(label)
+    if kind_of(label) != "rocm":
+        yield ""
+
+
+def _older(label: str) -> list[str]:
+    """The builds of the same kind that come right before one, as far as torchaudio has any."""
+    kind = kind_of(label)
+    if kind not in ("cuda", "rocm"):
+        return []
+    known = {
+        each
+        for version in Stack().packages["torchaudio"].texts
+        for each in Builds().labels("torchaudio", version) or ()
+        if kind_of(each) == kind and _number(each) < _number(label)
+    }
+    return sorted(known, key=_number, reverse=True)[:2]
+
+
+def _number(label: str) -> tuple[int, ...]:
+    """``cu130`` → 13, 0; ``rocm5.4.2`` → 5, 4, 2."""
+    digits = re.sub(r"^[a-z]+", "", label)
+    if "." not in digits and len(digits) > 1:
+        digits = f"{digits[:-1]}.{digits[-1]}"
+    return tuple(int(part) for part in re.findall(r"\d{1,4}", digits))
 
 
 def _serves(scene: Scene, label: str) -> bool:
@@ -188,7 +204,10 @@ def _is_published(name: str, version: str, label: str, target: Target) -> bool:
     if not label or name not in FAMILY or name in _PLAIN:
         return True
     python = f"{target.python.major}.{target.python.minor}" + ("t" if target.python.free_threaded else "")
-    return Builds().published(name, version, label, str(target.platform), python) is not False
+    builds = Builds()
+    if builds.published(name, version, label, str(target.platform), python) is False:
+        return False
+    return name == "torchcodec" or builds.published(name, version, label) is True
 
 
 def _is_certain(version: str, label: str, target: Target) -> bool:
