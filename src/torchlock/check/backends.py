@@ -17,11 +17,15 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 _SAYS = "RuntimeError: Couldn't find appropriate backend to handle uri"
+# The FFmpeg that the extension for streams of torchaudio 0.12 to 2.0 was built for, all its releases.
+_STREAMS = 4
 
 
 def backends(scene: Scene) -> Iterator[Finding]:
     """What the torchaudio that is there lacks to load and save files."""
-    if _is_one_of(scene, ">=2.1,<2.9"):
+    if _is_one_of(scene, "<2.1"):
+        yield from _bundled(scene)
+    elif _is_one_of(scene, ">=2.1,<2.9"):
         yield from _dispatched(scene)
     elif _is_one_of(scene, ">=2.9") and scene.copy("torchcodec") is None:
         message = f"{scene.named('torchaudio')} loads and saves files through torchcodec, which is not installed"
@@ -34,6 +38,22 @@ def _is_one_of(scene: Scene, releases: str) -> bool:
     return pin is not None and not pin.unversioned and specifier_set(releases).contains(pin.version)
 
 
+def _bundled(scene: Scene) -> Iterator[Finding]:
+    """torchaudio to 2.0 brings its libsox, but for Windows; and opens FFmpeg 4 for streams since 0.12."""
+    if _is_windows(scene) and scene.copy("soundfile") is None and not scene.environment.conda:
+        message = f"{scene.named('torchaudio')} finds nothing to load and save files with"
+        because = "on Windows it loads and saves through soundfile alone, which is not installed"
+        says = "RuntimeError: No audio I/O backend is available."
+        yield scene.finding("TL306", "warning", message, "torchaudio", because=because, says=says)
+    majors = ffmpeg_of(scene)
+    if _is_one_of(scene, ">=0.12") and majors is not None and _STREAMS not in majors:
+        there = f"this machine has FFmpeg {majors[-1]}" if majors else "this machine has none"
+        message = f"{scene.named('torchaudio')} opens streams through FFmpeg {_STREAMS} alone: {there}"
+        remedy = install_library(scene, "ffmpeg", f">={_STREAMS}.1,<{_STREAMS + 1}")
+        says = "ImportError: FFmpeg libraries are not found. Please install FFmpeg."
+        yield scene.finding("TL303", "note", message, "torchaudio", says=says, remedy=remedy)
+
+
 def _dispatched(scene: Scene) -> Iterator[Finding]:
     """torchaudio 2.1 to 2.8 takes soundfile, FFmpeg or libsox, and brings none: one of the three is enough."""
     if scene.target is None:
@@ -43,14 +63,14 @@ def _dispatched(scene: Scene) -> Iterator[Finding]:
     if scene.copy("soundfile") is None and not has_sox and not has_ffmpeg:
         yield _nothing(scene, majors, known=majors is not None and has_sox is not None)
         return
-    if scene.target.platform.system != "linux" or majors is None or has_sox is None:
+    if scene.target.platform.system == "macos" or majors is None or has_sox is None:
         return
     if not has_ffmpeg:
         message = f"{scene.named('torchaudio')} does not load through FFmpeg: {_which(majors)}"
         yield scene.finding(
             "TL303", "note", message, "torchaudio", remedy=install_library(scene, "ffmpeg", ">=4.1,<7")
         )
-    if not has_sox:
+    if not has_sox and not _is_windows(scene):
         message = f"{scene.named('torchaudio')} does not load through libsox: libsox.so is not found"
         yield scene.finding(
             "TL302", "note", message, "torchaudio", remedy=install_library(scene, "libsox", ">=14.4.2")

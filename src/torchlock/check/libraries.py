@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.host import install_runtime
 from torchlock.check.printed import no_library, no_symbol, not_found
-from torchlock.check.scene import VITAL
+from torchlock.check.scene import VITAL, told
 from torchlock.check.symbols import demangled, other_abi
+from torchlock.check.versions import is_vendors
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.files import Unreadable
@@ -80,7 +81,7 @@ def _missing(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[F
         message,
         name,
         path=first.wanted_by,
-        because=_why(scene, first),
+        because=_why(scene, name, first),
         says=says,
         remedy=_remedy(scene, first),
     )
@@ -110,7 +111,10 @@ def _listed(names: Sequence[str]) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def _why(scene: Scene, missing: Missing) -> str | None:
+def _why(scene: Scene, name: str, missing: Missing) -> str | None:
+    is_built_for_one = re.match(rf"{_CUDA.pattern}|lib(torch|c10)_(cuda|hip)", missing.name)
+    if is_built_for_one and (apart := _built_apart(scene, name)):
+        return apart
     if re.match(r"lib(torch|c10)_(cuda|hip)|libtorch_cuda_c", missing.name):
         return "only builds of torch for CUDA (or ROCm) have that library" + (
             f", and {scene.named('torch')} is none" if scene.label("torch") == "cpu" else ""
@@ -122,6 +126,19 @@ def _why(scene: Scene, missing: Missing) -> str | None:
     if missing.name.startswith("libpython"):
         return "it links Python as a shared library, and this Python was built without one"
     return None
+
+
+def _built_apart(scene: Scene, name: str) -> str | None:
+    """That a package was built for another platform than a torch of somebody else's, of which no rule speaks."""
+    torch, mine = scene.build("torch"), told(scene.label(name))
+    if torch is None or name == "torch" or not is_vendors(scene, "torch") or not mine:
+        return None
+    theirs = (
+        f"CUDA {torch.cuda}" if torch.cuda else f"ROCm {'.'.join(torch.hip.split('.')[:2])}" if torch.hip else ""
+    )
+    if not theirs or theirs == mine:
+        return None
+    return f"{name} was built for {mine}, and this torch ({scene.version('torch')}) for {theirs}"
 
 
 def _like(scene: Scene, name: str) -> set[str]:

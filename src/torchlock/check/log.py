@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.check.signatures import ATTEMPT, CAUSE, COMPILED, ECHO, WORDS
+from torchlock.words import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     from torchlock.check.signatures import Known
     from torchlock.finding import Finding
 
+_MODULES = {"torch", "torchaudio", "torchvision", "torchcodec", "torchtext", "soundfile"}
+_OF_TORCH = re.compile(
+    r"_?(torch|c10|cuda|cudart|cublas|cufft|cusolver|curand|nccl|nvrtc|nvtoolsext|amdhip|roc|torio)"
+)
+# Rules that speak of whatever library is missing, or lacks a symbol.
+_LOADING = {"TL201", "TL610", "TL611", "TL613"}
 # So much of a log is read, half of it from its end; a line no further than this.
 _MOST = 5 << 20
 _LONGEST = 4000
@@ -196,8 +203,17 @@ def promote(log: Log, findings: Sequence[Finding]) -> None:
     """What harms nobody by itself is a warning where the log shows that somebody met it."""
     likely = log.first.rules[:2] if log.first else ()
     for finding in findings:
-        if finding.severity == "note" and finding.rule in likely:
+        if finding.severity == "note" and finding.rule in likely and _may_be(finding, log):
             finding.severity = "warning"
+
+
+def _may_be(finding: Finding, log: Log) -> bool:
+    """Whether a note speaks of what the log does: of the module that it misses, of packages of the stack."""
+    names = {name.replace("-", "_") for name, _ in finding.packages}
+    module = log.first.module.partition(".")[0] if log.first else ""
+    if finding.rule in ("TL615", "TL604", "TL601") and module in _MODULES:
+        return module in names
+    return finding.rule != "TL609" or names <= FAMILY
 
 
 def remarks(log: Log, findings: Sequence[Finding], folders: Sequence[str]) -> list[str]:
@@ -209,10 +225,26 @@ def remarks(log: Log, findings: Sequence[Finding], folders: Sequence[str]) -> li
     if log.first is None:
         return [*told, "the log shows no failure that is known; it has no say in the order of findings"]
     bad = [each for each in findings if each.severity != "note"]
-    shown = {rule for each in bad for rule in (each.rule, *(effect.rule for effect in each.consequences))}
-    if not shown & set(candidates(log)):
+    likely = set(candidates(log))
+    shown = likely & {each.rule for finding in bad for each in (finding, *finding.consequences)}
+    if log.first.weight == ECHO:
+        told.append(f"the log shows only what follows an earlier failure: {log.first.text[:200]}")
+    elif not shown or (shown <= _LOADING and not _is_named(log.first, bad)):
         told.append(f"nothing was found here that would print: {log.first.text[:200]}")
     return told
+
+
+def _is_named(signature: Signature, findings: Sequence[Finding]) -> bool:
+    """Whether the library that a log names is one that was found wanting, where it may be anybody's.
+
+    Those of torch and of CUDA stand for each other: of many that are missing, a report names a few.
+    """
+    name = signature.library or ("libsndfile" if "sndfile" in signature.text else "")
+    stem = re.split(r"[.-]|_core\d|\d+_", name.lower().removeprefix("lib"))[0]
+    if not stem or _OF_TORCH.match(stem):
+        return True
+    parts = (part for each in findings for part in (each, *each.consequences))
+    return any(stem in text.lower() for part in parts for text in (part.message, part.says))
 
 
 def _elsewhere(log: Log, folders: Sequence[str]) -> list[str]:

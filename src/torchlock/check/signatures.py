@@ -94,7 +94,7 @@ SIGNATURES = (
         ("TL306", "TL303", "TL302", "TL305", "TL301"),
     ),
     # Siblings, dependents and what was removed under them.
-    Known(r"operator torchvision::\w{1,40} does not exist", ("TL103", "TL606")),
+    Known(r"operator torchvision::\w{1,40} does not exist", ("TL103", "TL201", "TL610", "TL611", "TL606")),
     Known(r"Failed to load image Python extension", ("TL103", "TL610"), weight=HEADLINE),
     Known(r"functional_tensor", ("TL705", "TL103"), "No module named|cannot import"),
     Known(
@@ -131,7 +131,7 @@ SIGNATURES = (
     Known(r"cannot open shared object file|Library not loaded|image not found", ("TL610", "TL201", "TL101")),
     Known(
         r"Segmentation fault|SIGSEGV|access violation|Illegal instruction|0xC0000005",
-        ("TL101", "TL613", "TL606"),
+        ("TL101", "TL609", "TL613", "TL606"),
         weight=HEADLINE,
     ),
 )

@@ -75,9 +75,9 @@ def _by_log(scene: Scene, findings: list[Finding], path: str, voice: Voice) -> l
 
     log = read_log(decoded(read_bytes(path)))
     folders = [entry.path for entry in scene.environment.path if entry.state == "folder"]
+    promote(log, findings)
     for remark in remarks(log, findings, folders):
         voice.say("note", remark)
-    promote(log, findings)
     return chosen(log, findings)
 
 

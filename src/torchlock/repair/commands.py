@@ -135,6 +135,12 @@ def _is_named_by_variable(scene: Scene, name: str) -> bool:
     return copy is not None and copy.entry is not None and copy.entry.kind == "pythonpath"
 
 
+def _is_of_user(scene: Scene, name: str) -> bool:
+    """Whether the copy that is imported lies in the folder of the user, which uv does not look into."""
+    copy = scene.copy(name)
+    return copy is not None and copy.entry is not None and copy.entry.kind == "user"
+
+
 def _is_there(scene: Scene, name: str, version: str) -> bool:
     """Whether an installer would say that it is installed: a label counts only where it is asked for."""
     pin = scene.pins.get(name)
@@ -152,6 +158,8 @@ def _preferred(
     """
     if not all(map(is_name, names)) or not all(is_one_line(command.line) for command in commands):
         return ()
+    if any(_is_of_user(scene, name) for name in names):
+        commands = [command for command in commands if command.tool != "uv"]
     record = scene.record("torchaudio") or scene.record("torch")
     by_uv = record is not None and record.installer == "uv"
     without_pip = scene.live and scene.installed.get("pip") is None

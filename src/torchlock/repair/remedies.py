@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from torchlock.check.scene import STACK
+from torchlock.check.versions import is_vendors
 from torchlock.finding import Command, Remedy
 from torchlock.matrix import specifier_set
 from torchlock.repair.commands import (
@@ -33,6 +34,8 @@ _AGAIN = frozenset({"TL601", "TL602", "TL604", "TL605", "TL607", "TL608"})
 _FIT = frozenset({"TL101", "TL102", "TL103", "TL104", "TL105", "TL106", "TL107", "TL108", "TL201", "TL202"})
 _FIT |= {"TL203", "TL611", "TL612", "TL615", "TL305", "TL401", "TL402", "TL403"}
 
+# What is built for one torch, and comes with it.
+_BESIDE = frozenset({"torchaudio", "torchvision", "torchcodec"})
 _APART = frozenset({"TL701", "TL702", "TL703", "TL704", "TL705", "TL207"})
 
 
@@ -54,9 +57,16 @@ def add_remedies(scene: Scene, findings: Sequence[Finding]) -> None:
     plan: Plan | None = None
     if lacking or again or any(finding.rule in _FIT for finding in bad):
         plan = planned(scene, again, wanted) or (_same(scene, again) if again else None)
+    if plan is None and any(_fits_by_version(finding) for finding in bad):
+        plan = planned(scene, {"torch", *(finding.packages[0][0] for finding in bad if _fits_by_version(finding))})
     for finding in bad:
         remedy = _remedy(scene, finding, plan)
         finding.remedy = _elsewhere(scene, remedy) if remedy is not None else None
+
+
+def _fits_by_version(finding: Finding) -> bool:
+    """Whether only the symbols show that two packages of the stack do not belong together."""
+    return finding.rule == "TL611" and finding.packages[0][0] in STACK
 
 
 def _elsewhere(scene: Scene, remedy: Remedy) -> Remedy:
@@ -115,6 +125,10 @@ def _remedy(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy | None:
             "Remove torchtext, which has no release for this torch and gets no new ones; or take torch 2.3.",
             commands=uninstall(scene, ["torchtext"]),
         )
+    if _fits_by_version(finding) and plan is not None and "torch" in plan.versions:
+        return _of_one_source(scene, finding, plan)
+    if finding.rule == "TL610" and finding.packages[0][0] in _BESIDE and is_vendors(scene, "torch"):
+        return _nothing(scene, finding)
     if finding.rule == "TL612":
         return _later_system(scene, finding, plan)
     if finding.rule in _FIT:
@@ -189,12 +203,19 @@ def _again(scene: Scene, finding: Finding, plan: Plan) -> Remedy:
     return Remedy(f"Install {_steps(scene, plan)}, without the installer's cache.", commands=commands)
 
 
+def _of_one_source(scene: Scene, finding: Finding, plan: Plan) -> Remedy:
+    """Releases that go together, built apart: conda's torch beside the public index's torchaudio, or the like."""
+    name = finding.packages[0][0]
+    words = f"Take torch and {name} from one source: their releases go together, but these two were built apart."
+    return Remedy(f"{words} Install {_steps(scene, plan)}.", commands=install(scene, plan))
+
+
 def _nothing(scene: Scene, finding: Finding) -> Remedy:
     where = f" on Python {scene.target.python}, {scene.target.platform.spelled}" if scene.target else ""
-    label = scene.label("torch")
-    if label and label not in ("cpu",) and not label.startswith(("cu", "rocm")):
+    name = finding.packages[0][0] if finding.packages and finding.packages[0][0] in _BESIDE else "torchaudio"
+    if is_vendors(scene, "torch"):
         return Remedy(
-            f"Take torchaudio from where this torch ({scene.version('torch')}) came from, or build it against it: "
+            f"Take {name} from where this torch ({scene.version('torch')}) came from, or build it against it: "
             "no wheel of the public index goes with it."
         )
     return Remedy(f"No releases are known that go together{where}; take another Python.")
