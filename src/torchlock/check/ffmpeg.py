@@ -7,17 +7,17 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
-from torchlock.check.host import ENOENT, install_library, stated
+from torchlock.check.host import ENOENT, install_library, shipped, stated
 from torchlock.check.libraries import is_ffmpeg
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.host import FFMPEG, ffmpeg_in, ffmpeg_lacks, ffmpeg_majors
 from torchlock.inspect.loading.imports import choices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from torchlock.check.scene import Scene
-    from torchlock.finding import Finding
+    from torchlock.finding import Finding, Remedy
     from torchlock.inspect.loading.imports import Attempt
 
 
@@ -74,8 +74,8 @@ def codec(scene: Scene) -> Iterator[Finding]:
     pin = scene.pins.get("torchcodec")
     if pin is None or pin.unversioned:
         return
-    cores = sorted(_cores(scene))
-    majors = _majors(scene)
+    cores = cores_of(scene)
+    majors = majors_of(scene)
     if not cores or majors is None or scene.target is None:
         return
     by_major = choices(scene.attempts)
@@ -99,7 +99,6 @@ def codec(scene: Scene) -> Iterator[Finding]:
     if not majors and (folder := _homebrew(scene)):
         because += f"; that of Homebrew lies in {folder}, where this Python does not look"
     message = f"{scene.named('torchcodec')} needs FFmpeg {range_}{program}, and {there}"
-    needs = f">={cores[0]},<{cores[-1] + 1}"
     yield scene.finding(
         "TL304",
         "warning",
@@ -108,16 +107,31 @@ def codec(scene: Scene) -> Iterator[Finding]:
         path=os.path.dirname(mine[0].path) if mine else "",
         because=because,
         says=f"RuntimeError: Could not load libtorchcodec. [...] {_cannot_open(scene, cores[-1])}",
-        remedy=install_library(
-            scene,
-            "ffmpeg",
-            needs,
-            f'; in a conda environment: conda install -c conda-forge "ffmpeg<{cores[-1] + 1}"',
-        ),
+        remedy=None if newest_to_come(scene) > cores[-1] else earlier(scene, cores),
     )
 
 
-def _majors(scene: Scene) -> list[int] | None:
+def earlier(scene: Scene, cores: Sequence[int], there: int | None = None) -> Remedy:
+    """An FFmpeg that this torchcodec was built for; ``there`` is the one that is too new."""
+    needs = f">={cores[0]},<{cores[-1] + 1}"
+    otherwise = f'; in a conda environment: conda install -c conda-forge "ffmpeg<{cores[-1] + 1}"'
+    return install_library(scene, "ffmpeg", needs, otherwise, there)
+
+
+def newest_to_come(scene: Scene) -> int:
+    """The newest major of what is there and of what the package manager has; 0 where nobody knows."""
+    _, known = shipped(scene, "ffmpeg")
+    to_come = int(known.version.partition(".")[0]) if known and known.version else 0
+    there = majors_of(scene) or []
+    return max([to_come, *there])
+
+
+def cores_of(scene: Scene) -> list[int]:
+    """The majors of FFmpeg that the torchcodec which is there was built for."""
+    return sorted(_cores(scene))
+
+
+def majors_of(scene: Scene) -> list[int] | None:
     """The majors of FFmpeg that begin to be there: their libavutil, or more."""
     told, _ = stated(scene, "ffmpeg")
     if told or scene.root is None:

@@ -25,6 +25,9 @@ _BUILD = {
 }
 
 
+_ON_WINDOWS = "unpack a shared build of a release that does, and put its bin folder on the PATH"
+
+
 def system_of(scene: Scene) -> System | None:
     """The distribution release whose command is to be shown: the one that was named, else the machine's own."""
     name = scene.system
@@ -40,35 +43,44 @@ def system_of(scene: Scene) -> System | None:
         return None
 
 
-def install_library(scene: Scene, library: str, needs: str, otherwise: str = "") -> Remedy:
-    """Install a library of the machine, by its own package manager if what that has will serve."""
-    system, known = _shipped(scene, library)
+def install_library(
+    scene: Scene, library: str, needs: str, otherwise: str = "", there: int | None = None
+) -> Remedy:
+    """Install a library of the machine, by its own package manager if what that has will serve.
+
+    ``there`` is the major version that is installed and too new: where nothing tells what the package manager
+    has, it is that.
+    """
+    system, known = shipped(scene, library)
     if system is not None and known is not None and system.id == "conda-forge":
         return _of_conda(system, library, needs)
     if system is None or known is None or not system.install:
-        there = f"{system.title} has no {library} that we know of: install" if system else "Install"
-        return Remedy(f"{there} the shared libraries of {library} {needs}, or {_BUILD[library]}{otherwise}.")
-    if known.version and not specifier_set(needs).contains(re.match(r"[\d.]*\d", known.version)[0]):  # type: ignore[index]
-        there = f"{system.title} has {library} {known.version}, which will not serve ({needs})"
-        return Remedy(f"{there}: {_BUILD[library]}{otherwise}.")
+        lead = f"{system.title} has no {library} that we know of: install" if system else "Install"
+        return Remedy(f"{lead} the shared libraries of {library} {needs}, or {_BUILD[library]}{otherwise}.")
+    version = known.version or (str(there) if there else "")
+    if version and not specifier_set(needs).contains(re.match(r"[\d.]*\d", version)[0]):  # type: ignore[index]
+        said = f"{system.title} has {library} {version}, which will not serve ({needs})"
+        build = _ON_WINDOWS if system.id == "windows" else _BUILD[library]
+        return Remedy(f"{said}: {build}{otherwise}.")
     note = f" ({known.note})" if known.note else ""
-    return Remedy(f"Install {library} of {system.title}{note}.", commands=_command(scene, system, known))
+    return Remedy(f"Install {library} of {system.title}{note}.", commands=package_command(scene, system, known))
 
 
 def install_runtime(scene: Scene, library: str, file: str) -> Remedy:
     """Install what programs of a compiler need to run: a file of libstdc++ or libgomp, in any version."""
-    system, known = _shipped(scene, library)
+    system, known = shipped(scene, library)
     if system is None or known is None or not system.install:
         return Remedy(f"Install the package that brings {file}: most distributions call it {library}.")
-    return Remedy(f"Install {library} of {system.title}.", commands=_command(scene, system, known))
+    return Remedy(f"Install {library} of {system.title}.", commands=package_command(scene, system, known))
 
 
-def _shipped(scene: Scene, library: str) -> tuple[System | None, Library | None]:
+def shipped(scene: Scene, library: str) -> tuple[System | None, Library | None]:
+    """The distribution release, and what it has of a library."""
     system = system_of(scene)
     return system, system.libraries.get(library) if system else None
 
 
-def _command(scene: Scene, system: System, library: Library) -> tuple[Command, ...]:
+def package_command(scene: Scene, system: System, library: Library) -> tuple[Command, ...]:
     """The line of the package manager, with the rights that it needs; slim images know of no package at first."""
     lines = [system.command(library.packages)]
     if lines[0].startswith("apt-get") and _has_no_lists(scene):

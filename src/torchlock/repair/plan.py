@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.builds import Builds, kind_of
@@ -39,17 +40,23 @@ class Plan(NamedTuple):
 
 
 def planned(
-    scene: Scene, broken: Collection[str] = (), wanted: Collection[str] = (), asked: Sequence[str] = ()
+    scene: Scene,
+    broken: Collection[str] = (),
+    wanted: Collection[str] = (),
+    asked: Sequence[str] = (),
+    libraries: Mapping[str, str] | None = None,
 ) -> Plan | None:
     """The least that has to be installed anew; None where nothing is known that would load.
 
     ``broken`` are to be installed again even at the same version, ``wanted`` beside what is there; ``asked`` are
-    requirements that must hold. Tried in turn: another companion for the torch that is there, another torch for
-    the torchaudio that is there, both; and for each the build of this torch first.
+    requirements that must hold, ``libraries`` those of the machine that count. Tried in turn: another companion
+    for the torch that is there, another torch for the torchaudio that is there, both; and for each the build of
+    this torch first.
     """
     target = scene.target
     if target is None or _is_vendors(scene):
         return None
+    target = replace(target, libraries={**target.libraries, **(libraries or {})})
     names = [name for name in STACK if name in scene.pins or name in broken or name in wanted]
     for label in _labels(scene, target):
         for constraints in ([*_constraints(scene, names), *asked], [*asked]):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from torchlock.check.ffmpeg import cores_of, earlier, majors_of, newest_to_come
+from torchlock.check.host import package_command, shipped
 from torchlock.check.scene import STACK
 from torchlock.check.versions import is_vendors
 from torchlock.finding import Command, Remedy
@@ -107,6 +109,8 @@ def _remedy(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy | None:
         return _fitting(scene, plan)
     if finding.rule == "TL609":
         return _dependency(scene, finding)
+    if finding.rule == "TL304":
+        return _of_ffmpeg(scene)
     if finding.rule == "TL306":
         return Remedy("Install soundfile.", commands=add(scene, "soundfile"))
     if _is_library_of_the_machine(scene, finding):
@@ -201,6 +205,21 @@ def _other_again(scene: Scene, name: str, version: str) -> Remedy:
 def _again(scene: Scene, finding: Finding, plan: Plan) -> Remedy:
     commands = install(scene, plan, again=True, fresh=True)
     return Remedy(f"Install {_steps(scene, plan)}, without the installer's cache.", commands=commands)
+
+
+def _of_ffmpeg(scene: Scene) -> Remedy:
+    """Where the FFmpeg that is there, or to be had, is too new: a torchcodec for it, or else an earlier FFmpeg."""
+    major = newest_to_come(scene)
+    plan = planned(scene, libraries={"ffmpeg": f"{major}.0"})
+    if plan is None or set(plan.versions) != {"torchcodec"}:
+        return earlier(scene, cores_of(scene), major)
+    remedy = _fitting(scene, plan)
+    system, known = shipped(scene, "ffmpeg")
+    if major not in (majors_of(scene) or ()) and system is not None and known is not None:
+        more = "".join(each.line for each in package_command(scene, system, known))
+        commands = tuple(each._replace(line=f"{each.line} && {more}") for each in remedy.commands)
+        return Remedy(f"{remedy.summary.rstrip('.')}, and FFmpeg {major} of {system.title}.", commands=commands)
+    return remedy
 
 
 def _of_one_source(scene: Scene, finding: Finding, plan: Plan) -> Remedy:
