@@ -8,7 +8,7 @@ import pytest
 
 from skeleton import elf
 from staged import install, tree, write
-from test_check import audio_files, bad, first, image, run, stage_torch
+from test_check import audio_files, bad, first, image, run, stage_audio, stage_torch
 from test_check_gpu import environment as environment
 from test_check_gpu import needs_sh, smi
 from test_check_gpu import rules as found
@@ -160,6 +160,35 @@ def test_a_part_of_a_machine_is_no_machine_that_lacks_the_rest(
     image(site, *ffmpeg(6))
     write(site / "torchaudio" / "lib" / "libtorchaudio.so", elf("", ["libstdc++.so.6", "libm.so.6"], [], ["cos"]))
     assert bad(run(capsys, "--path", site, code=0)) == []
+
+
+@pytest.mark.parametrize(("major", "told"), [(5, True), (4, False)])
+def test_streams_of_the_time_of_ffmpeg_4(
+    tmp_path: Path, major: int, told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
+    stage_torch(site, "2.0.1+cpu")
+    stage_audio(site, "2.0.2+cpu")
+    image(site, f"libavutil.so.{ {4: 56, 5: 57}[major] }")
+    options = ["--path", site, "--ignore", "TL609"]  # its metadata is that of no torchaudio 2.0.2
+    report = run(capsys, *options, code=0)
+    assert bad(report) == []
+    assert ("TL303" in str(report)) is told
+    log = write(tmp_path / "log", "ImportError: FFmpeg libraries are not found. Please install FFmpeg.\n")
+    assert bad(run(capsys, *options, "--log", log)) == ([("warning", "TL303")] if told else [])
+
+
+@pytest.mark.parametrize("with_soundfile", [True, False])
+def test_windows_had_soundfile_alone(
+    tmp_path: Path, with_soundfile: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = tmp_path / "Lib" / "site-packages"
+    install(site, "torch", "2.0.1", {"torch/__init__.py": ""}, tag="cp311-cp311-win_amd64")
+    install(site, "torchaudio", "2.0.2", {"torchaudio/__init__.py": ""}, tag="cp311-cp311-win_amd64")
+    if with_soundfile:
+        install(site, "soundfile", "0.13.1", {"soundfile.py": "", "_soundfile_data/libsndfile_x64.dll": ""})
+    found = bad(run(capsys, "--path", site, "--platform", "windows-amd64", "--ignore", "TL608,TL607,TL601"))
+    assert found == ([] if with_soundfile else [("warning", "TL306")])
 
 
 # macOS and Windows.

@@ -12,6 +12,7 @@ from staged import install, write
 from test_check import bad, run
 from torchlock.check.log import candidates, chosen, decoded, read_log, remarks
 from torchlock.check.signatures import SIGNATURES
+from torchlock.cli.main import main
 from torchlock.finding import Finding
 from torchlock.matrix import Matrix
 
@@ -41,7 +42,7 @@ LINES = [
     ("OSError: /x/torchvision/_C.so: undefined symbol: _ZN3c106detail23torchInternalAssertFailE", "TL103"),
     ("ImportError: /x/flash_attn_2_cuda.so: undefined symbol: _ZN3c105ErrorC2ENS_14SourceLocationE", "TL611"),
     ("OSError: /x/libsndfile.dylib' (mach-o file, but is an incompatible architecture (have 'x86_64'", "TL608"),
-    ("AssertionError: Torch not compiled with CUDA enabled", "TL203"),
+    ("AssertionError: Torch not compiled with CUDA enabled", "TL209"),
     ("AttributeError: `np.NaN` was removed in the NumPy 2.0 release.", "TL703"),
     ("ModuleNotFoundError: No module named 'torchvision.transforms.functional_tensor'", "TL705"),
     ("torchaudio 2.8.0 requires torch==2.8.0, but you have torch 2.9.1 which is incompatible.", "TL609"),
@@ -292,3 +293,81 @@ def test_logs_of_any_encoding(encoding: str) -> None:
     log = read_log(decoded(text.encode(encoding)))
     assert log.first is not None
     assert log.first.rules[0] == "TL101"
+
+
+# What a log is held against.
+
+
+def torch_alone(tmp_path: Path, label: str = "+cpu") -> Path:
+    site = tmp_path / "lib" / "python3.11" / "site-packages"
+    files: dict[str, bytes | str] = {
+        "torch/__init__.py": "",
+        "torch/version.py": f"__version__ = '2.13.0{label}'\n",
+    }
+    install(site, "torch", f"2.13.0{label}", files, tag="cp311-cp311-manylinux_2_28_x86_64")
+    return site
+
+
+def checked(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, site: Path, text: str
+) -> tuple[list[tuple[str, str]], str]:
+    """The findings that are no notes, and what was said of the log."""
+    log = write(tmp_path / "log", text)
+    main(["check", "--path", str(site), "--log", str(log), "--format", "json"])
+    out, said = capsys.readouterr()
+    return bad(json.loads(out)), said
+
+
+def test_what_the_log_brings_up_is_not_denied_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "ModuleNotFoundError: No module named 'torchaudio'"
+    found, said = checked(capsys, tmp_path, torch_alone(tmp_path), text)
+    assert found == [("warning", "TL615")]
+    assert "nothing was found" not in said
+
+
+def test_a_module_that_is_missing_is_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "ModuleNotFoundError: No module named 'torch'"
+    found, said = checked(capsys, tmp_path, torch_alone(tmp_path), text)
+    assert found == []
+    assert "nothing was found here that would print: ModuleNotFoundError" in said
+
+
+def test_a_cpu_build_refuses_cuda(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "AssertionError: Torch not compiled with CUDA enabled"
+    assert checked(capsys, tmp_path, torch_alone(tmp_path), text) == ([("warning", "TL209")], "")
+    assert checked(capsys, tmp_path / "other", torch_alone(tmp_path / "other", "+cu130"), text)[0] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "is_explained"),
+    [
+        ("OSError: libcudart.so.13: cannot open shared object file", True),
+        ("OSError: libc10_cuda.so: cannot open shared object file", True),
+        ("libcusparse.so.12: undefined symbol: __nvJitLinkAddData_12_1, version libnvJitLink.so.12", False),
+        ("OSError: sndfile library not found", False),
+        ("Could not load library libcudnn_ops_infer.so.8. Error: cannot open shared object file", False),
+    ],
+)
+def test_the_library_that_a_log_names_is_the_one_that_is_wanting(text: str, is_explained: bool) -> None:
+    missing = Finding("TL610", "error", "libtorchaudio.so of torchaudio needs libc10_cuda.so, which is not found")
+    said = remarks(read_log(text), [Finding("TL201", "error", "built for CUDA", consequences=(missing,))], [])
+    assert bool(said) is not is_explained
+
+
+def test_an_echo_follows_an_earlier_failure() -> None:
+    text = "AttributeError: partially initialized module 'torchaudio' has no attribute 'lib'"
+    (said,) = remarks(read_log(text), [Finding("TL101", "error", "torchaudio needs torch 2.1")], [])
+    assert "follows an earlier failure" in said
+
+
+def test_a_crash_may_come_of_what_only_metadata_tells(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = torch_alone(tmp_path, "+rocm7.0.0.lw.git1")
+    install(
+        site,
+        "torchaudio",
+        "2.8.0a0+rocm7.0.0.git2",
+        {"torchaudio/__init__.py": ""},
+        headers="Requires-Dist: torch (==2.8.0)\nRequires-Dist: absent\n",
+    )
+    assert ("warning", "TL609") not in checked(capsys, tmp_path, site, "nothing")[0][:1]
+    assert checked(capsys, tmp_path, site, "Segmentation fault (core dumped)")[0][0] == ("warning", "TL609")

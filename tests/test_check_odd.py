@@ -97,6 +97,44 @@ def test_a_library_in_front_that_is_not_to_blame(
     assert told == [("error" if broken else "note", "TL613")]
 
 
+CHECK = """def _check_cuda_version():
+    if ta_version != t_version:
+        raise RuntimeError("compiled with different CUDA versions")
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "definition", "is_fine"),
+    [
+        ("", CHECK, True),
+        ("# _check_cuda_version()\n", CHECK, True),
+        ("_check_cuda_version()\n", "def _check_cuda_version():\n    pass\n", True),
+        ("_check_cuda_version()\n", CHECK, False),
+    ],
+)
+def test_a_torchaudio_whose_comparison_was_taken_out(
+    site: Path, call: str, definition: str, is_fine: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As upstream packs it anew for a later CUDA: the call goes, or what it raises; the names stay."""
+    for name in ("torch", "torchaudio"):
+        remove(site, name)
+    stage_torch(site, "2.12.0+cu132", cuda="'13.2'", exports=("torch_library_impl",))
+    stage_audio(site, "2.11.0+cu130", uses=("torch_library_impl",))
+    imported = f"from .utils import _check_cuda_version\n{call}"
+    install(
+        site,
+        "torchaudio",
+        "2.11.0+cu130",
+        audio_files("2.11.0+cu130", uses=("torch_library_impl",))
+        | {"torchaudio/_extension/__init__.py": imported, "torchaudio/_extension/utils.py": definition},
+        tag="cp311-cp311-manylinux_2_28_x86_64",
+    )
+    report = run(capsys, "--path", site)
+    assert (bad(report) == []) is is_fine
+    if not is_fine:
+        assert "torch==2.12.0+cu130" in report["command"]
+
+
 def python_over(tmp_path: Path, site: Path, *variables: str) -> Path:
     """A script that starts this Python with folders and variables of its own, as environment modules do."""
     lines = "".join(f"export {each}\n" for each in (f"PYTHONPATH={site}", *variables))

@@ -230,3 +230,24 @@ def test_variables_are_cleared_as_the_shell_of_the_platform_does(tmp_path: Path)
     assert unset(here, "PYTHONPATH") == 'set "PYTHONPATH="'
     assert [each.line for each in shell(here, "mv", "C:\\a b", "C:\\c")] == ['move "C:\\a b" C:\\c']
     assert shell(here, "mv", "C:\\a\nb", "C:\\c") == ()
+
+
+def test_releases_that_go_together_and_were_built_apart(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """conda's torch has another C++ ABI than the public index's torchaudio of the same release."""
+    stage_torch(site, "2.8.0+cpu", exports=("_ZN5torch3jit17parseSchemaOrNameERKNSt7__cxx1112basic_stringE",))
+    stage_audio(site, "2.8.0+cpu", uses=("_ZN5torch3jit17parseSchemaOrNameERKSs",))
+    finding = first(run(capsys, "--path", site, code=1))
+    assert finding["rule"] == "TL611"
+    assert "from one source" in finding["remedy"]["summary"]
+    for command in finding["remedy"]["commands"]:
+        assert "torch==2.8.0+cpu" in command["line"] and "torchaudio==2.8.0+cpu" in command["line"]
+        assert "--no-deps" not in command["line"]
+
+
+def test_uv_does_not_look_into_the_folder_of_the_user(tmp_path: Path) -> None:
+    folder = tmp_path / "user"
+    stage_audio(folder, "2.8.0+cpu")
+    entry = PathEntry(str(folder), "user", "it is the user's")
+    named = Scene(Environment(Interpreter(executable="/opt/bin/python"), (entry,), Tree()), True)
+    assert [command.tool for command in uninstall(named, ["torchaudio"])] == ["pip"]
+    assert {command.tool for command in uninstall(named, ["torch"])} == {"pip", "uv"}

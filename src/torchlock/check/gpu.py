@@ -1,4 +1,4 @@
-"""TL202 and TL208: a driver or a GPU that this torch cannot use. torch imports with either; CUDA does not work."""
+"""TL202, TL208 and TL209: CUDA that this torch cannot use. torch imports all the same."""
 
 from __future__ import annotations
 
@@ -28,6 +28,15 @@ def unusable(scene: Scene) -> Iterator[Finding]:
         return
     yield from _old_driver(scene)
     yield from _unserved(scene)
+
+
+def without_cuda(scene: Scene) -> Finding | None:
+    """That this torch is the CPU build, for whoever met its refusal: nothing is wrong with it otherwise."""
+    if scene.label("torch") != "cpu":
+        return None
+    message = f"{scene.named('torch')} was not built for CUDA, which was asked for"
+    says = "AssertionError: Torch not compiled with CUDA enabled"
+    return scene.finding("TL209", "warning", message, "torch", says=says)
 
 
 def _old_driver(scene: Scene) -> Iterator[Finding]:

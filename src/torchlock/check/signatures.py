@@ -47,7 +47,7 @@ SIGNATURES = (
     Known(r"WinError 127\b|specified procedure could not be found", ("TL101", "TL102", "TL611", "TL606")),
     # Builds.
     Known(r"compiled with different CUDA versions", ("TL201", "TL203")),
-    Known(r"Torch not compiled with CUDA enabled", ("TL203", "TL206")),
+    Known(r"Torch not compiled with CUDA enabled", ("TL209", "TL203")),
     Known(r"NVIDIA driver on your system is too old", ("TL202",)),
     Known(r"sm_\d{2,4}", ("TL208",), "compatible"),
     Known(r"no kernel image is available", ("TL208",)),

@@ -70,10 +70,13 @@ def _by_log(scene: Scene, findings: list[Finding], path: str, voice: Voice) -> l
     Raises:
         InputError: the log cannot be read.
     """
-    from torchlock.check.log import chosen, decoded, promote, read_log, remarks
+    from torchlock.check.gpu import without_cuda
+    from torchlock.check.log import candidates, chosen, decoded, promote, read_log, remarks
     from torchlock.read.text import read_bytes
 
     log = read_log(decoded(read_bytes(path)))
+    if "TL209" in candidates(log)[:1] and (finding := without_cuda(scene)) is not None:
+        findings = [*findings, finding]
     folders = [entry.path for entry in scene.environment.path if entry.state == "folder"]
     promote(log, findings)
     for remark in remarks(log, findings, folders):

@@ -126,6 +126,17 @@ def _serves(scene: Scene, label: str) -> bool:
     return label == scene.label("torch") or (not label and scene.accelerator is None)
 
 
+def builds_for_cuda(scene: Scene) -> list[str]:
+    """What ``--accelerator`` may be for CUDA with the torch that is there: the public index's own, or pages."""
+    target = scene.target
+    if target is None or target.platform.system == "macos" or "torch" not in scene.pins:
+        return []
+    if (_public(scene, target) or "").startswith("cu"):
+        return ["pypi"]
+    known = Builds().labels("torch", scene.pins["torch"].version.public) or ()
+    return sorted((each for each in known if kind_of(each) == "cuda"), key=_number, reverse=True)
+
+
 def _public(scene: Scene, target: Target) -> str | None:
     """The build of the public index's own wheel of this torch."""
     package = Stack().packages["torch"]

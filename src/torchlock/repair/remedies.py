@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.check.ffmpeg import cores_of, earlier, majors_of, newest_to_come
@@ -23,7 +24,7 @@ from torchlock.repair.commands import (
     whole,
 )
 from torchlock.repair.dependents import apart
-from torchlock.repair.plan import Plan, planned
+from torchlock.repair.plan import Plan, builds_for_cuda, planned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,7 @@ def add_remedies(scene: Scene, findings: Sequence[Finding]) -> None:
     bad = [finding for finding in findings if finding.severity != "note" and finding.remedy is None]
     broken = [each for each in bad if each.rule in _AGAIN and not _is_library_of_the_machine(scene, each)]
     again = {name for finding in broken for name, _ in finding.packages if name in STACK}
+    built_apart = {name for finding in filter(_fits_by_version, bad) for name in ("torch", finding.packages[0][0])}
     wanted = {
         name for finding in bad if finding.rule in ("TL108", "TL305", "TL615") for name, _ in finding.packages
     }
@@ -58,9 +60,7 @@ def add_remedies(scene: Scene, findings: Sequence[Finding]) -> None:
     wanted |= lacking
     plan: Plan | None = None
     if lacking or again or any(finding.rule in _FIT for finding in bad):
-        plan = planned(scene, again, wanted) or (_same(scene, again) if again else None)
-    if plan is None and any(_fits_by_version(finding) for finding in bad):
-        plan = planned(scene, {"torch", *(finding.packages[0][0] for finding in bad if _fits_by_version(finding))})
+        plan = planned(scene, again | built_apart, wanted) or (_same(scene, again) if again else None)
     for finding in bad:
         remedy = _remedy(scene, finding, plan)
         finding.remedy = _elsewhere(scene, remedy) if remedy is not None else None
@@ -109,6 +109,8 @@ def _remedy(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy | None:
         return _fitting(scene, plan)
     if finding.rule == "TL609":
         return _dependency(scene, finding)
+    if finding.rule == "TL209":
+        return _for_cuda(scene)
     if finding.rule == "TL304":
         return _of_ffmpeg(scene)
     if finding.rule == "TL306":
@@ -205,6 +207,20 @@ def _other_again(scene: Scene, name: str, version: str) -> Remedy:
 def _again(scene: Scene, finding: Finding, plan: Plan) -> Remedy:
     commands = install(scene, plan, again=True, fresh=True)
     return Remedy(f"Install {_steps(scene, plan)}, without the installer's cache.", commands=commands)
+
+
+def _for_cuda(scene: Scene) -> Remedy:
+    """The build for CUDA of what is there, the newest; it needs an NVIDIA GPU."""
+    for label in builds_for_cuda(scene):
+        plan = planned(replace(scene, accelerator=label))
+        if plan is not None:
+            remedy = _fitting(scene, plan)
+            return Remedy(
+                remedy.summary.rstrip(".") + ", on a machine with an NVIDIA GPU.", commands=remedy.commands
+            )
+    return Remedy(
+        "Ask for the CPU instead, as in map_location='cpu': no build for CUDA is known for this machine."
+    )
 
 
 def _of_ffmpeg(scene: Scene) -> Remedy:
