@@ -251,3 +251,20 @@ def test_uv_does_not_look_into_the_folder_of_the_user(tmp_path: Path) -> None:
     named = Scene(Environment(Interpreter(executable="/opt/bin/python"), (entry,), Tree()), True)
     assert [command.tool for command in uninstall(named, ["torchaudio"])] == ["pip"]
     assert {command.tool for command in uninstall(named, ["torch"])} == {"pip", "uv"}
+
+
+def test_what_a_consequence_brings_is_of_the_same_root(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """torchaudio and torchvision are both of another build: one root, and nothing beside it without a remedy."""
+    stage_torch(site, "2.8.0+cpu")
+    stage_audio(site, "2.8.0+cu128", needed=("libc10_cuda.so", "libtorch_cpu.so"))
+    files: dict[str, bytes | str] = {
+        "torchvision/__init__.py": "",
+        "torchvision/version.py": "__version__ = '0.23.0+cu128'\ncuda = '12.8'\n",
+        "torchvision/_C.so": elf("", ["libc10_cuda.so", "libtorch_cpu.so"]),
+    }
+    headers = "Requires-Dist: torch (==2.8.0)\n"
+    install(site, "torchvision", "0.23.0+cu128", files, headers=headers, tag="cp311-cp311-manylinux_2_28_x86_64")
+    report = run(capsys, "--path", site, code=1)
+    assert [rule for severity, rule in bad(report) if severity == "error"] == ["TL201"]
+    told = [(each["rule"], each["packages"][0]["name"]) for each in first(report)["consequences"]]
+    assert ("TL610", "torchvision") in told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -78,15 +79,17 @@ def ranked(findings: Iterable[Finding]) -> list[Finding]:
     """Root causes from bad to harmless, each with its consequences in it."""
     ordered = sorted(findings, key=_rank)
     roots: list[Finding] = []
-    hung: dict[int, list[Finding]] = {}
+    hung: defaultdict[int, list[Finding]] = defaultdict(list)
     for finding in ordered:
-        cause = next((root for root in roots if _explains(root, finding)), None)
+        # What a consequence brings with it is one of the same root.
+        causes = (root for root in roots for each in (root, *hung[id(root)]) if _explains(each, finding))
+        cause = next(causes, None)
         if cause is None:
             roots.append(finding)
         else:
-            hung.setdefault(id(cause), []).append(finding)
+            hung[id(cause)].append(finding)
     for root in roots:
-        root.consequences = (*root.consequences, *hung.get(id(root), ()))
+        root.consequences = (*root.consequences, *hung[id(root)])
     return roots
 
 
