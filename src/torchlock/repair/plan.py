@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.builds import Builds, kind_of
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
 
 # Has had no builds of its own since long, and comes from the public index.
 _PLAIN = frozenset({"torchtext"})
+
+
+@cache
+def _builds() -> Builds:
+    return Builds()
 
 
 class Plan(NamedTuple):
@@ -107,7 +113,7 @@ def _older(label: str) -> list[str]:
     known = {
         each
         for version in Stack().packages["torchaudio"].texts
-        for each in Builds().labels("torchaudio", version) or ()
+        for each in _builds().labels("torchaudio", version) or ()
         if kind_of(each) == kind and _number(each) < _number(label)
     }
     return sorted(known, key=_number, reverse=True)[:2]
@@ -133,7 +139,7 @@ def builds_for_cuda(scene: Scene) -> list[str]:
         return []
     if (_public(scene, target) or "").startswith("cu"):
         return ["pypi"]
-    known = Builds().labels("torch", scene.pins["torch"].version.public) or ()
+    known = _builds().labels("torch", scene.pins["torch"].version.public) or ()
     return sorted((each for each in known if kind_of(each) == "cuda"), key=_number, reverse=True)
 
 
@@ -222,20 +228,19 @@ def _is_published(name: str, version: str, label: str, target: Target) -> bool:
     if not label or name not in FAMILY or name in _PLAIN:
         return True
     python = f"{target.python.major}.{target.python.minor}" + ("t" if target.python.free_threaded else "")
-    builds = Builds()
-    if builds.published(name, version, label, str(target.platform), python) is False:
+    if _builds().published(name, version, label, str(target.platform), python) is False:
         return False
-    return name == "torchcodec" or builds.published(name, version, label) is True
+    return name == "torchcodec" or _builds().published(name, version, label) is True
 
 
 def _is_certain(version: str, label: str, target: Target) -> bool:
-    return Builds().published("torchcodec", version, label, str(target.platform)) is True
+    return _builds().published("torchcodec", version, label, str(target.platform)) is True
 
 
 def _labelled(name: str, version: str, label: str, target: Target) -> str:
     if not label or name not in FAMILY or name in _PLAIN:
         return version
-    plain = Builds().published(name, version, label, str(target.platform)) is None and name == "torchcodec"
+    plain = _builds().published(name, version, label, str(target.platform)) is None and name == "torchcodec"
     return version if plain else f"{version}+{label}"
 
 
