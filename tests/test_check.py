@@ -638,7 +638,8 @@ def test_a_numpy_that_does_not_load_takes_torch_with_it(site: Path, capsys: pyte
     """torch minds no numpy that is absent, but one whose library is none."""
     core = "numpy/_core/_multiarray_umath.cpython-311-x86_64-linux-gnu.so"
     other = "numpy/random/mtrand.cpython-311-x86_64-linux-gnu.so"
-    install(site, "numpy", "2.3.0", {"numpy/__init__.py": "", core: elf(), other: elf()})
+    files = {"numpy/__init__.py": "", "numpy/_core/__init__.py": "", core: elf(), other: elf()}
+    install(site, "numpy", "2.3.0", files)
     assert bad(run(capsys, "--path", site, code=0)) == []
     for path, severity in ((other, "warning"), (core, "error")):
         content = (site / path).read_bytes()

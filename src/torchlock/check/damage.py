@@ -33,7 +33,8 @@ _ALWAYS = ("torch_shm_manager", "libtorch_global_deps")
 # Libraries of numpy whose ImportError is that of torch, too: it only minds a numpy that is not there at all. One
 # that is lost is no module, and so does no harm, but for the first.
 _NUMPYS = re.compile(r"[/\\]numpy(\.libs[/\\]|[/\\]_?core[/\\]_multiarray_umath|[/\\]linalg[/\\]_umath_linalg)")
-_NUMPYS_FIRST = re.compile(r"[/\\]numpy(\.libs[/\\]|[/\\]_?core[/\\]_multiarray_umath)")
+_NUMPYS_FIRST = re.compile(r"[/\\]numpy(\.libs[/\\]|[/\\]_?core[/\\](_multiarray_umath|multiarray\.py$))")
+_NUMPY_ITSELF = re.compile(r"[/\\]numpy[/\\]__init__\.py$")
 # Libraries of torchaudio that only some calls open; and the module over its own library, which may be absent.
 _OPTIONAL = re.compile(r"prefixctc|_sox|ffmpeg|flashlight|ctc_prefix")
 _DISPENSABLE = re.compile(rf"^_torchaudio\.|{_OPTIONAL.pattern}")
@@ -74,13 +75,13 @@ def _lost(scene: Scene, checked: Checked, faults: Sequence[Fault]) -> Iterator[F
         of = f" of {checked.recorded}" if checked.recorded else ""
         short = _short(scene, first.path)
         message = f"{name} lacks {count}{of} files that were installed with it, {short} among them"
-    core = next((fault for fault in faults if _NUMPYS_FIRST.search(fault.path)), None)
+    core = next(filter(_is_core_of_numpy, faults), None)
     if core is not None:
         says = "ImportError: Error importing numpy: you should not try to import numpy from its source directory"
         yield scene.finding("TL601", "error", message, name, path=core.path, says=says)
     elif needed:
         severity = "error" if is_vital(name) else "warning"
-        says = _no_module(first.path, name) if first.path.endswith(".py") else ""
+        says = _no_module(checked, first.path) if first.path.endswith(".py") else ""
         yield scene.finding("TL601", severity, message, name, path=first.path, says=says)
     elif perhaps:
         message += "; its import may do without"
@@ -88,6 +89,18 @@ def _lost(scene: Scene, checked: Checked, faults: Sequence[Fault]) -> Iterator[F
     else:
         message += "; its import reads none of them"
         yield scene.finding("TL601", "note", message, name, path=first.path)
+
+
+def _is_core_of_numpy(fault: Fault) -> bool:
+    """Whether numpy fails without a file, and not as one that is absent.
+
+    An older numpy may lie under a later record: what the record names counts in a package that is there.
+    """
+    folder = os.path.dirname(fault.path)
+    if _NUMPY_ITSELF.search(fault.path):
+        return os.path.isdir(folder)
+    is_there = "numpy.libs" in folder or os.path.isfile(os.path.join(folder, "__init__.py"))
+    return is_there and _NUMPYS_FIRST.search(fault.path) is not None
 
 
 def _may_be_stripped(path: str) -> bool:
@@ -141,10 +154,12 @@ def _loads_without(scene: Scene, name: str) -> bool:
     return name == "torch" and bool(opened) and all(attempt.outcome.loads for attempt in opened)
 
 
-def _no_module(path: str, name: str) -> str:
-    parts = path.replace("\\", "/").removesuffix(".py").removesuffix("/__init__").split("/")
-    start = len(parts) - 1 - parts[::-1].index(name) if name in parts else len(parts) - 1
-    return f"ModuleNotFoundError: No module named '{'.'.join(parts[start:])}'"
+def _no_module(checked: Checked, path: str) -> str:
+    """What Python says: it names the first folder that is not there."""
+    site = os.path.dirname(checked.distribution.path)
+    parts = os.path.relpath(path, site).removesuffix(".py").removesuffix(f"{os.sep}__init__").split(os.sep)
+    lost = (end for end in range(1, len(parts)) if not os.path.isdir(os.path.join(site, *parts[:end])))
+    return f"ModuleNotFoundError: No module named '{'.'.join(parts[: next(lost, len(parts))])}'"
 
 
 def _damaged(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:

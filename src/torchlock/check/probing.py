@@ -25,7 +25,9 @@ def compared(scene: Scene, findings: Sequence[Finding], probe: Probe) -> list[Fi
     """
     found = list(findings)
     if probe.problem:
-        found.append(scene.finding("TL614", "warning", f"the smoke test came to no end: {probe.problem}"))
+        severity = "warning" if probe.steps else "error"
+        message = f"the smoke test came to no end: {probe.problem}"
+        found.append(scene.finding("TL614", severity, message, "torch"))
     found += list(_imports(scene, found, probe))
     found += list(_calls(scene, found, probe))
     return found
@@ -64,9 +66,9 @@ def _is_absent(scene: Scene, name: str) -> bool:
 
 
 def _is_about(finding: Finding, name: str) -> bool:
-    """Whether a finding foretells that this import fails: torchaudio's does with torch's."""
+    """Whether a finding foretells that this import fails: torchaudio's does with torch's, torch's with numpy's."""
     suffering = {each for each, _ in finding.packages[:1]}
-    return name in suffering or (name == "torchaudio" and "torch" in suffering)
+    return bool(suffering & {name, "numpy", "torch" if name == "torchaudio" else name})
 
 
 def _wrong(scene: Scene, name: str, foretold: Sequence[Finding]) -> Iterator[Finding]:

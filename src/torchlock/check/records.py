@@ -41,6 +41,22 @@ def hollow(scene: Scene) -> Iterator[Finding]:
             yield _unreadable(scene, checked)
 
 
+def without_package(scene: Scene) -> Iterator[Finding]:
+    """An editable install whose checkout, or the file that leads to it, is gone."""
+    archives = any(entry.state == "file" and entry.kind != "stdlib" for entry in scene.environment.path)
+    if not scene.live or archives or any(scene.environment.unreadable):
+        return
+    mapped = {item.module for item in scene.environment.editables}
+    for distribution in scene.installed.distributions:
+        name, source = distribution.name, distribution.source
+        editable = name in mapped or (source is not None and source.editable)
+        if name in FAMILY and editable and scene.copy(name) is None:
+            message = f"{name} {distribution.version} is installed in editable mode, and its folder is gone"
+            says = f"ModuleNotFoundError: No module named '{name}'"
+            severity = "error" if is_vital(name) else "warning"
+            yield scene.finding("TL604", severity, message, name, path=distribution.path, says=says)
+
+
 def _is_importable(scene: Scene, distribution: Distribution) -> bool:
     """Whether the module of what torch needs is there all the same, by another record or none."""
     return distribution.name not in STACK and scene.environment.has_module(module_of(distribution.name))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check import examine, healthy, ranked, verdict
 from torchlock.cli.codes import FOUND, OK
-from torchlock.cli.environment import scene_of
+from torchlock.cli.environment import current_folder, scene_of
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Report
 
@@ -97,7 +97,7 @@ def _probed(scene: Scene, findings: list[Finding], arguments: argparse.Namespace
     def progress(step: Step) -> None:
         voice.progress(f"{step.name}: {step.state} {step.text}".rstrip())
 
-    result = probe(executable, os.environ, os.getcwd(), arguments.probe_seconds, progress)  # noqa: PTH109
+    result = probe(executable, os.environ, current_folder(), arguments.probe_seconds, progress)
     return compared(scene, findings, result)
 
 

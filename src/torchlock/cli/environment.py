@@ -73,6 +73,7 @@ def _environment(arguments: argparse.Namespace) -> Environment:
     from torchlock.inspect.choice import active
     from torchlock.inspect.interpreter import NoAnswer, ask
 
+    cwd = current_folder()
     python = arguments.python or active(os.environ)
     if re.fullmatch(r"\d+\.\d+t?", python):
         python = shutil.which(f"python{python}") or python
@@ -83,7 +84,19 @@ def _environment(arguments: argparse.Namespace) -> Environment:
             f"--python: {python} does not answer as a Python interpreter ({answer.reason}{detail})",
             hint="--path SITE_PACKAGES looks at its packages without asking it",
         )
-    return of_interpreter(answer, {**os.environ, **dict(answer.variables)}, os.getcwd())  # noqa: PTH109
+    return of_interpreter(answer, {**os.environ, **dict(answer.variables)}, cwd)
+
+
+def current_folder() -> str:
+    """The folder that this was started in.
+
+    Raises:
+        InputError: it was deleted since.
+    """
+    try:
+        return os.getcwd()  # noqa: PTH109
+    except OSError:
+        raise InputError("the current folder is gone", hint="change to one that is there") from None
 
 
 def _accelerator(name: str | None) -> str | None:

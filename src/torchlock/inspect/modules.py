@@ -60,7 +60,9 @@ def find_copies(environment: Environment, names: Iterable[str] = WATCHED) -> dic
 
 
 def _copies(environment: Environment, name: str) -> Copies:
-    mapped = [editable for editable in environment.editables if editable.module == name]
+    asked = bool(environment.interpreter.executable)  # else its folders need not lie here
+    mapped = [item for item in environment.editables if item.module == name]
+    mapped = [item for item in mapped if not asked or os.path.exists(item.target)]
     editables = {
         first: [
             Copy(name, item.target, "editable", None, f"{os.path.basename(item.path)} maps it")

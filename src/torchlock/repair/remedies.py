@@ -96,6 +96,10 @@ def _recorded(scene: Scene, name: str) -> str:
 
 
 def _remedy(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy | None:
+    if finding.rule == "TL603":
+        return Remedy("Delete it.", commands=shell(scene, "rm -rf", finding.path))
+    if not finding.packages:
+        return None
     if finding.rule == "TL606":
         return _moved(scene, finding)
     if finding.rule == "TL613":
@@ -103,8 +107,6 @@ def _remedy(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy | None:
             "Take the folder out of LD_LIBRARY_PATH.",
             commands=(Command("shell", unset(scene, "LD_LIBRARY_PATH")),),
         )
-    if finding.rule == "TL603":
-        return Remedy("Delete it.", commands=shell(scene, "rm -rf", finding.path))
     if _lacks_one_of_the_stack(scene, finding) and plan is not None:
         return _fitting(scene, plan)
     if finding.rule == "TL609":
@@ -261,7 +263,8 @@ def _moved(scene: Scene, finding: Finding) -> Remedy:
     name = finding.packages[0][0]
     copies = scene.copies[name]
     wins = copies.wins
-    assert wins is not None
+    if wins is None or finding.path != wins.path:
+        return _renamed(scene, finding.path)
     kind = wins.entry.kind if wins.entry else ""
     if kind == "user" or (wins.entry is not None and wins.entry.is_site):
         return Remedy(
@@ -280,11 +283,15 @@ def _moved(scene: Scene, finding: Finding) -> Remedy:
             f"Start Python in another folder than {os.path.dirname(wins.path)}.",
             commands=(Command("shell", "cd .."),),
         )
-    other = os.path.join(os.path.dirname(wins.path), f"my_{os.path.basename(wins.path)}")
-    return Remedy(
-        f"Give the file another name than {os.path.basename(wins.path)}.",
-        commands=shell(scene, "mv", wins.path, other),
-    )
+    return _renamed(scene, wins.path)
+
+
+def _renamed(scene: Scene, path: str) -> Remedy:
+    """Somebody's own file or folder, which stands where Python looks first."""
+    name = os.path.basename(path)
+    what = "folder" if os.path.isdir(path) else "file"
+    other = os.path.join(os.path.dirname(path), f"my_{name}")
+    return Remedy(f"Give the {what} another name than {name}.", commands=shell(scene, "mv", path, other))
 
 
 def _dependency(scene: Scene, finding: Finding) -> Remedy | None:

@@ -89,7 +89,9 @@ def _result(file: FileReport, finding: Finding, index: dict[str, int]) -> dict[s
     remedy = finding.remedy
     message = finding.message + (f". {remedy.summary}" if remedy else "")
     message += f" {remedy.commands[0].line}" if remedy and remedy.commands else ""
-    digest = hashlib.sha256(f"{finding.rule}\0{finding.path or file.path}\0{finding.message}".encode()).hexdigest()
+    digest = hashlib.sha256(
+        f"{finding.rule}\0{finding.path or file.path}\0{finding.message}".encode(errors="replace")
+    ).hexdigest()
     result: dict[str, Any] = {
         "ruleId": finding.rule,
         "ruleIndex": index[finding.rule],

@@ -13,7 +13,7 @@ from torchlock.inspect.files import Unreadable
 from torchlock.inspect.loading.outcome import Missing, Outcome, Shadowed, Undefined, Unmet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from torchlock.inspect.binaries.binary import Reference
     from torchlock.inspect.loading.root import Root
@@ -55,6 +55,7 @@ class ElfProcess:
         self._main: _Library | None = None
         self._has_python = False
         self._looks = 0
+        self._shadows: list[Shadowed] = []
         if executable is not None:
             self._start(os.path.realpath(executable))
 
@@ -102,8 +103,10 @@ class ElfProcess:
         undefined: tuple[Undefined, ...] = ()
         if symbols:
             undefined = tuple(self._undefined(library, bool(found.missing)))
-        for shadow in found.shadowed:
-            undefined += tuple(each for each in self._lost_by(shadow) if each not in undefined)
+        # One may have come in before, for somebody who asks less of it.
+        self._shadows += found.shadowed
+        for shadow in self._shadows:
+            undefined += tuple(each for each in self._lost_by(shadow, before) if each not in undefined)
         broken = found.broken[0] if found.broken else None
         outcome = Outcome(
             path, tuple(found.missing), undefined, tuple(found.versions), tuple(found.shadowed), broken
@@ -249,15 +252,19 @@ class ElfProcess:
             if self._must_be_defined(reference, incomplete) and not _is_defined(reference, known):
                 yield Undefined(reference.name, library.path)
 
-    def _lost_by(self, shadow: Shadowed) -> Iterator[Undefined]:
-        """Symbols that the library which is meant defines, and the one that is taken in its place does not."""
+    def _lost_by(self, shadow: Shadowed, before: Mapping[str, _Library | None]) -> Iterator[Undefined]:
+        """Symbols that the library which is meant defines, and the one that is taken in its place does not.
+
+        Asked of what is new: ``before`` was loaded without a word.
+        """
         taken, meant = (self._binary(path) for path in (shadow.taken, shadow.meant))
         if isinstance(taken, Unreadable) or isinstance(meant, Unreadable):
             return
         has, should = taken.symbols, meant.symbols
         if isinstance(has, Unreadable) or isinstance(should, Unreadable):
             return
-        users = [each for each in self._loaded.values() if each is not None and shadow.name in each.dependencies]
+        new = (each for name, each in self._loaded.items() if name not in before)
+        users = [each for each in new if each is not None and shadow.name in each.dependencies]
         for user in users:
             wanted = user.binary.symbols
             for each in () if isinstance(wanted, Unreadable) else wanted.undefined:

@@ -37,7 +37,8 @@ class Root:
         self.folder = os.path.abspath(folder)
         self.machine = machine
         path = (environ or {}).get("LD_LIBRARY_PATH", "")
-        self.library_path = tuple(part for part in path.replace(";", ":").split(":") if part)
+        # An empty part is the folder that the program is started in (ld.so(8)).
+        self.library_path = tuple(part or "." for part in path.replace(";", ":").split(":")) if path else ()
 
     @property
     def is_here(self) -> bool:

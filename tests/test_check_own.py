@@ -1,0 +1,164 @@
+"""What stands in the way of an import: files of one's own, folders that are gone. Then odd surroundings."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from skeleton import elf
+from staged import install, write
+from test_check import audio_files, bad, first, remove, run, stage_audio
+from test_check import site as site
+from test_check_odd import python_over
+from torchlock.cli.main import main
+
+posix = pytest.mark.skipif(os.name != "posix", reason="a script as interpreter")
+
+# What must be left alone.
+
+
+@pytest.mark.parametrize("name", ["dataclasses.py", "typing.py", "enum/__init__.py"])
+def test_a_backport_among_the_packages(site: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Python's own come before what is installed."""
+    write(site / name)
+    assert bad(run(capsys, "--path", site, code=0)) == []
+
+
+@posix
+def test_modules_of_ones_own_that_python_has_loaded_by_then(
+    site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("os.py", "calendar.py", "queue.txt", "enum/notes.txt"):
+        write(tmp_path / "own" / name)
+    wrapper = python_over(tmp_path, site, f"PYTHONPATH={tmp_path / 'own'}:{site}")
+    assert "error" not in {severity for severity, _ in bad(run(capsys, "--python", wrapper, code=0))}
+
+
+def test_an_older_numpy_under_a_later_record(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """numpy 1 has its core in another folder: what the record names was never in this package."""
+    core = "numpy/_core/_multiarray_umath.cpython-311-x86_64-linux-gnu.so"
+    install(site, "numpy", "2.3.0", {"numpy/__init__.py": "", core: elf()})
+    (site / core).unlink()
+    (site / core).parent.rmdir()
+    write(site / "numpy" / "core" / "__init__.py")
+    assert "error" not in {severity for severity, _ in bad(run(capsys, "--path", site))}
+
+
+# What must be caught.
+
+
+@posix
+@pytest.mark.parametrize("own", ["queue.py", "types/__init__.py"])
+def test_a_module_of_ones_own_before_that_of_python(
+    site: Path, tmp_path: Path, own: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "own" / own)
+    path = path.parent if path.name == "__init__.py" else path
+    wrapper = python_over(tmp_path, site, f"PYTHONPATH={tmp_path / 'own'}:{site}")
+    # A Python that finds no module of its own in working order does not even answer.
+    if main(["check", "--python", str(wrapper)]) == 2:
+        assert "does not answer" in capsys.readouterr().err
+        return
+    capsys.readouterr()
+    report = run(capsys, "--python", wrapper, code=1)
+    assert first(report)["rule"] == "TL606"
+    assert report["command"] == f"mv {path} {path.with_name('my_' + path.name)}"
+
+
+@posix
+@pytest.mark.parametrize("own", ["numpy.py", "numpy/notes.txt"])
+def test_a_numpy_of_ones_own(site: Path, tmp_path: Path, own: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """torch minds no numpy that is absent, and asks this one for its arrays."""
+    write(tmp_path / "own" / own)
+    wrapper = python_over(tmp_path, site, f"PYTHONPATH={tmp_path / 'own'}:{site}")
+    report = run(capsys, "--python", wrapper, code=1)
+    assert first(report)["rule"] == "TL606"
+    assert report["command"] == "unset PYTHONPATH"
+
+
+@posix
+def test_folders_that_are_called_like_packages_are_none(
+    site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("torch", "torchaudio"):
+        remove(site, name)
+        write(tmp_path / "own" / name / "notes.txt")
+    wrapper = python_over(tmp_path, site, f"PYTHONPATH={tmp_path / 'own'}:{site}")
+    assert first(run(capsys, "--python", wrapper, code=1))["rule"] == "TL615"
+
+
+@posix
+def test_an_editable_install_whose_checkout_is_gone(
+    site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    remove(site, "torchaudio")
+    checkout = tmp_path / "audio" / "src"
+    for path, content in audio_files().items():
+        write(checkout / path, content)
+    info = install(site, "torchaudio", "2.8.0+cpu", {"__editable__.torchaudio.pth": f"{checkout}\n"})
+    write(info / "direct_url.json", '{"url": "file:///audio", "dir_info": {"editable": true}}')
+    start = write(tmp_path / "own" / "sitecustomize.py", f"import site; site.addsitedir({str(site)!r})\n")
+    wrapper = python_over(tmp_path, site, f"PYTHONPATH={start.parent}:{site}:{checkout}")
+    assert ("error", "TL604") not in bad(run(capsys, "--python", wrapper))
+    checkout.rename(tmp_path / "elsewhere")
+    report = run(capsys, "--python", wrapper, code=1)
+    assert first(report)["rule"] == "TL604"
+    assert "torchaudio 2.8.0+cpu is installed in editable mode, and its folder is gone" in first(report)["message"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the loader of Linux")
+def test_an_empty_library_that_the_loader_is_told_to_take(
+    site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Taken for a first library, which asks nothing of it, and lacking for the second."""
+    write(tmp_path / "front" / "libgomp.so.1", elf("libgomp.so.1"))
+    remove(site, "torchaudio")
+    stage_audio(site, needed=("libtorch_cpu.so", "libgomp.so.1"), uses=("GOMP_parallel",))
+    write(site / "torch" / "lib" / "libgomp.so.1", elf("libgomp.so.1", exports=("GOMP_parallel",)))
+    wrapper = python_over(tmp_path, site)
+    assert "TL613" not in {rule for _, rule in bad(run(capsys, "--python", wrapper))}
+    wrapper = python_over(tmp_path, site, f"LD_LIBRARY_PATH={tmp_path / 'front'}")
+    report = run(capsys, "--python", wrapper, code=1)
+    assert "TL613" in {rule for _, rule in bad(report)}
+
+
+# Odd surroundings end in words, not in a traceback.
+
+
+@posix
+def test_a_python_that_answers_and_does_not_start(
+    site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is asked with ``-I -S``, and its smoke test meets what breaks the start."""
+    script = python_over(tmp_path, site)
+    script.write_text(script.read_text().replace("exec", 'case "$*" in *"-I -S"*) ;; *) exit 3;; esac\nexec'))
+    report = run(capsys, "--python", script, "--probe", code=1)
+    assert ("error", "TL614") in bad(report)
+    assert "the smoke test came to no end" in report["summary"]
+
+
+@posix
+def test_a_current_folder_that_was_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert main(["check"]) == 2
+    assert "the current folder is gone" in capsys.readouterr().err
+
+
+@posix
+def test_a_name_that_is_no_text_in_sarif(site: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    odd = os.fsencode(site.parent) + b"/od\xff"
+    try:
+        os.rename(site, odd)  # noqa: PTH104
+    except OSError:
+        pytest.skip("this file system takes only text")
+    os.unlink(odd + b"/torch/lib/libtorch_cpu.so")  # noqa: PTH108
+    assert main(["check", "--path", os.fsdecode(odd), "--format", "sarif"]) == 1
+    assert b'"TL601"' in capsysbinary.readouterr().out
