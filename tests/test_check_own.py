@@ -14,6 +14,7 @@ from test_check import audio_files, bad, first, remove, run, stage_audio
 from test_check import site as site
 from test_check_odd import python_over
 from torchlock.cli.main import main
+from torchlock.inspect.interpreter import Interpreter, ask
 
 posix = pytest.mark.skipif(os.name != "posix", reason="a script as interpreter")
 
@@ -123,6 +124,43 @@ def test_an_empty_library_that_the_loader_is_told_to_take(
     wrapper = python_over(tmp_path, site, f"LD_LIBRARY_PATH={tmp_path / 'front'}")
     report = run(capsys, "--python", wrapper, code=1)
     assert "TL613" in {rule for _, rule in bad(report)}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the loader of Linux")
+@pytest.mark.parametrize(
+    ("file", "builtin", "says"),
+    [
+        ("_ctypes", (), ""),
+        ("none", ("_ctypes",), ""),
+        ("none", (), "ModuleNotFoundError: No module named '_ctypes'"),
+        ("lost", (), "ImportError: libffi.so.0: cannot open shared object file: No such file or directory"),
+    ],
+)
+def test_a_python_that_was_built_without_libffi(
+    site: Path,
+    tmp_path: Path,
+    file: str,
+    builtin: tuple[str, ...],
+    says: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    real = ask(sys.executable)
+    assert isinstance(real, Interpreter)
+    own = tmp_path / ".pyenv" / "versions" / "3.11.7"
+    modules = own / "lib" / "python3.11" / "lib-dynload"
+    needed = ["libffi.so.0"] if file == "lost" else []
+    name = "_ctypes" if file == "lost" else file
+    write(modules / f"{name}{real.suffixes[0]}", elf("", needed))
+    python = real._replace(
+        stdlib=(str(modules),), builtin=("sys", *builtin), own_sites=(str(site),), base_prefix=str(own)
+    )
+    monkeypatch.setattr("torchlock.inspect.interpreter.ask", lambda path: python)
+    report = run(capsys, "--python", sys.executable, code=1 if says else 0)
+    assert [rule for _, rule in bad(report)][:1] == (["TL610"] if says else [])
+    if says:
+        assert first(report)["says"] == says
+        assert report["command"].endswith("pyenv install --force 3.11.7")
 
 
 # Odd surroundings end in words, not in a traceback.

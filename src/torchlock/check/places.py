@@ -11,10 +11,6 @@ from torchlock.finding import Remedy
 from torchlock.inspect import files
 from torchlock.judge import Bare, violations
 
-# Held against a real import: each of these ends it. Of others that torch imports a file of one's own may do.
-_OF_PYTHON = (
-    "dataclasses", "enum", "inspect", "logging", "platform", "queue", "random", "tokenize", "types", "typing",
-)  # fmt: skip
 # Import lines of tools that change nothing about where modules are looked for, but for their own.
 _HOOK = re.compile(r"__editable__|_virtualenv|distutils|coverage|nspkg|import sys, ?types, ?os")
 
@@ -50,8 +46,8 @@ def absent(scene: Scene) -> Iterator[Finding]:
     """What cannot be imported since nobody installed it."""
     if any(scene.environment.unreadable):
         return
-    if not _is_there(scene, "torchaudio") and not _is_recorded(scene, "torchaudio"):
-        severity = "note" if _is_there(scene, "torch") or _is_recorded(scene, "torch") else "error"
+    if not is_there(scene, "torchaudio") and not _is_recorded(scene, "torchaudio"):
+        severity = "note" if is_there(scene, "torch") or _is_recorded(scene, "torch") else "error"
         message = "torchaudio is not installed in this environment"
         because = None
         if severity == "error":
@@ -64,14 +60,14 @@ def absent(scene: Scene) -> Iterator[Finding]:
             "TL615", severity, message, "torchaudio", path=_site(scene), because=because, says=says
         )
         return
-    asking = next((name for name in ("torchaudio", "torchvision", "torchcodec") if _is_there(scene, name)), None)
-    if asking and not _is_there(scene, "torch") and not _is_recorded(scene, "torch"):
+    asking = next((name for name in ("torchaudio", "torchvision", "torchcodec") if is_there(scene, name)), None)
+    if asking and not is_there(scene, "torch") and not _is_recorded(scene, "torch"):
         message = f"{scene.named(asking)} is installed, and no torch, which its import needs"
         says = "ModuleNotFoundError: No module named 'torch'"
         yield scene.finding("TL108", "error", message, asking, "torch", path=_site(scene), says=says)
 
 
-def _is_there(scene: Scene, name: str) -> bool:
+def is_there(scene: Scene, name: str) -> bool:
     """Whether an import finds it, and not just a folder of that name."""
     copy = scene.copy(name)
     return copy is not None and copy.kind != "namespace"
@@ -109,25 +105,6 @@ def shadows(scene: Scene) -> Iterator[Finding]:
             yield _strange(scene, copies.wins, None)
 
 
-def modules_of_python(scene: Scene) -> Iterator[Finding]:
-    """A file of one's own called like a module of Python that torch imports, where Python looks before its own."""
-    if not any(entry.kind == "stdlib" for entry in scene.environment.path) or not _is_there(scene, "torch"):
-        return
-    for entry in scene.environment.path:
-        if entry.kind == "stdlib":
-            return
-        names = scene.environment.tree.names(entry.path) if entry.state == "folder" else {}
-        for name in _OF_PYTHON:
-            inside = scene.environment.tree.names(os.path.join(entry.path, name)) if name in names else {}
-            path = os.path.join(entry.path, name if "__init__.py" in inside else f"{name}.py")
-            if names.get(f"{name}.py") == "file" or "__init__.py" in inside:
-                message = f"{path}, of your own, is imported in place of Python's module {name}, which torch needs"
-                because = f"it comes first: {entry.because}"
-                says = f"AttributeError: partially initialized module '{name}' has no attribute …"
-                yield scene.finding("TL606", "error", message, "torch", path=path, because=because, says=says)
-                return
-
-
 def _remains(scene: Scene, copy: Copy) -> Iterator[Finding]:
     """A folder without an ``__init__``: what is left of a package, or a folder of somebody's own."""
     in_site = copy.entry is not None and copy.entry.is_site
@@ -135,7 +112,7 @@ def _remains(scene: Scene, copy: Copy) -> Iterator[Finding]:
         message = f"of {copy.name} only a folder without __init__.py is left"
         severity = "error" if copy.name in ("torch", "torchaudio", "numpy") else "warning"
         yield scene.finding("TL604", severity, message, copy.name, path=copy.path)
-    elif not in_site and copy.name == "numpy" and _is_there(scene, "torch"):
+    elif not in_site and copy.name == "numpy" and is_there(scene, "torch"):
         message = f"a folder of your own, {copy.path}, is taken for numpy, which is not installed"
         says = "AttributeError: module 'numpy' has no attribute 'ndarray'"
         yield scene.finding("TL606", "error", message, "numpy", path=copy.path, says=says)

@@ -56,7 +56,7 @@ print("torchlock:" + json.dumps({
     "executable": sys.executable or "", "version": "%d.%d.%d" % sys.version_info[:3],
     "implementation": sys.implementation.name, "cache_tag": sys.implementation.cache_tag or "",
     "abiflags": getattr(sys, "abiflags", ""), "suffixes": EXTENSION_SUFFIXES,
-    "platform": kind, "bits": 64 if sys.maxsize > 2 ** 32 else 32,
+    "builtin": list(sys.builtin_module_names), "platform": kind, "bits": 64 if sys.maxsize > 2 ** 32 else 32,
     "libc": libc, "macos": macos, "prefix": virtual or base, "base_prefix": base,
     "stdlib": path, "own_sites": own, "base_sites": site.getsitepackages([base, exec_base]),
     "user_site": (site.getusersitepackages() or "") if same_user else "",
@@ -72,7 +72,8 @@ class Interpreter(NamedTuple):
 
     ``platform`` is what ``sysconfig.get_platform`` says (``linux-x86_64``, ``macosx-14.0-arm64``,
     ``win-amd64``), ``libc`` ``glibc 2.36``, ``musl`` or empty, ``macos`` the release that runs. ``suffixes``
-    are those of extension modules, in the order of import. ``stdlib`` is ``sys.path`` without site;
+    are those of extension modules, in the order of import, ``builtin`` the modules that are part of the
+    executable. ``stdlib`` is ``sys.path`` without site;
     ``own_sites`` the site-packages of a virtual environment, ``base_sites`` those of the installation;
     ``user_site`` that of the user, empty where it can never count. ``system_site`` says whether a virtual
     environment also sees ``base_sites``. ``variables`` are those of the process that answered which say where
@@ -86,6 +87,7 @@ class Interpreter(NamedTuple):
     cache_tag: str = ""
     abiflags: str = ""
     suffixes: tuple[str, ...] = ()
+    builtin: tuple[str, ...] = ()
     platform: str = ""
     bits: int = 64
     libc: str = ""
@@ -272,6 +274,7 @@ def _interpreter(said: str) -> Interpreter:
         cache_tag=_text(answer["cache_tag"]),
         abiflags=_text(answer["abiflags"]) or _abiflags(suffixes),
         suffixes=suffixes,
+        builtin=_texts(answer["builtin"]),
         platform=_text(answer["platform"]),
         bits=int(answer["bits"]),
         libc="musl" if any("musl" in suffix for suffix in suffixes) else _text(answer["libc"]),

@@ -77,15 +77,18 @@ _OPENED: Mapping[str, tuple[tuple[str, str, str], ...]] = {
 def attempts(
     environment: Environment, copies: Mapping[str, Copies], process: Process, others: Iterable[Extension] = ()
 ) -> list[Attempt]:
-    """Load torch, then each companion that is there, then the modules of others; of torch itself no symbols.
+    """Load Python's own ctypes, torch, then each companion that is there, then the modules of others.
 
-    A torch whose own libraries do not load is asked no further: nothing of its companions would.
+    Of torch itself no symbols are asked. One whose own libraries do not load is asked no further: nothing of its
+    companions would.
     """
     found: list[Attempt] = []
     elsewhere = _Preloaded(environment)
     wins = copies["torch"].wins if "torch" in copies else None
     if wins is not None:
         process.search_in(os.path.join(wins.path, "lib"))  # as torch itself tells Windows
+    if (path := extension_of_python(environment, "_ctypes")) and path.endswith(".so"):
+        found.append(Attempt("python", path, "import", process.load(path, symbols=False)))
     for path, role in _torch(environment, copies):
         outcome = process.load(path, symbols=False, elsewhere=elsewhere)
         # What the first of them lacks torch looks for itself; one that is no library ends its import.
@@ -109,6 +112,18 @@ def _over_mkl(path: str, process: Process) -> Iterator[Attempt]:
     lost = [each for each in outcome.undefined if each.symbol.startswith("iJIT_")] if outcome else []
     if outcome is not None and lost:
         yield Attempt("torch", path, "import", outcome._replace(undefined=tuple(lost)))
+
+
+def extension_of_python(environment: Environment, name: str) -> str | None:
+    """The file of one of Python's own extension modules; None where it is not found, or Python was not asked."""
+    python = environment.interpreter
+    names = [name + suffix for suffix in python.suffixes] if python.builtin else []
+    for entry in environment.path:
+        there = environment.tree.names(entry.path) if entry.kind == "stdlib" else {}
+        for file in names:
+            if file in there:
+                return os.path.join(entry.path, file)
+    return None
 
 
 def choices(found: Iterable[Attempt]) -> dict[int, list[Attempt]]:
