@@ -58,7 +58,8 @@ def install_library(
         lead = f"{system.title} has no {library} that we know of: install" if system else "Install"
         return Remedy(f"{lead} the shared libraries of {library} {needs}, or {_BUILD[library]}{otherwise}.")
     version = known.version or (str(there) if there else "")
-    if version and not specifier_set(needs).contains(re.match(r"[\d.]*\d", version)[0]):  # type: ignore[index]
+    number = re.match(r"[\d.]*\d", version)
+    if number and not specifier_set(needs).contains(number[0]):
         said = f"{system.title} has {library} {version}, which will not serve ({needs})"
         build = _ON_WINDOWS if system.id == "windows" else _BUILD[library]
         return Remedy(f"{said}: {build}{otherwise}.")

@@ -93,7 +93,8 @@ def said(step: Step) -> str:
 def _calls(scene: Scene, findings: Sequence[Finding], probe: Probe) -> Iterator[Finding]:
     """What imports, and fails when it is used."""
     told = any(each.rule in _SOUND and each.severity != "note" for each in findings)
-    broken = any(probe.step(f"import {name}") and probe.step(f"import {name}").state != "ok" for name in VITAL)  # type: ignore[union-attr]
+    imports = [probe.step(f"import {name}") for name in VITAL]
+    broken = any(step is not None and step.state != "ok" for step in imports)
     for step in probe.steps:
         if step.state == "ok" or step.name in ("import torch", "import torchaudio") or broken:
             continue

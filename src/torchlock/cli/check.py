@@ -11,6 +11,7 @@ from torchlock.cli.codes import FOUND, OK
 from torchlock.cli.environment import current_folder, scene_of
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Report
+from torchlock.inspect import files
 
 if TYPE_CHECKING:
     import argparse
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
 def _refuse_misuse(arguments: argparse.Namespace) -> None:
     if arguments.root is not None and arguments.path is None:
         raise InputError("--root is the machine that --path is of", hint="name the tree with --path")
-    if arguments.root is not None and not os.path.isdir(arguments.root):  # noqa: PTH112
+    if arguments.root is not None and not files.is_folder(arguments.root):
         raise InputError(f"--root: {arguments.root!r} is no folder")
     if arguments.probe and arguments.path is not None:
         raise InputError("--probe runs an interpreter, and --path names none", hint="name it with --python")

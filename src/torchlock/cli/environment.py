@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check import Scene
 from torchlock.errors import InputError
+from torchlock.inspect import files
 
 if TYPE_CHECKING:
     import argparse
@@ -63,7 +64,7 @@ def _environment(arguments: argparse.Namespace) -> Environment:
     from torchlock.inspect.environment import of_interpreter, of_tree
 
     if arguments.path is not None:
-        if not os.path.isdir(arguments.path):  # noqa: PTH112  (pathlib refuses some names that are none)
+        if not files.is_folder(arguments.path):
             raise InputError(f"--path: {arguments.path!r} is no folder", hint="name a site-packages folder")
         from torchlock.inspect.choice import root_of
         from torchlock.inspect.loading.root import Root

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torchlock.inspect import files
 
 _HEAD = 4096
@@ -44,11 +46,11 @@ def _elf(head: bytes) -> int:
         return 0
     if len(head) < 64:
         return 64
-    order: str = "big" if head[5] == 2 else "little"
+    order: Literal["big", "little"] = "big" if head[5] == 2 else "little"
     wide = head[4] == 2
 
     def number(at: int, width: int) -> int:
-        return int.from_bytes(head[at : at + width], order)  # type: ignore[arg-type]
+        return int.from_bytes(head[at : at + width], order)
 
     start, width, count = (
         (number(32, 8), number(54, 2), number(56, 2)) if wide else (number(28, 4), number(42, 2), number(44, 2))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 # As many bytes as it takes.
 HEAD = 4096
@@ -23,8 +23,8 @@ class Machine(NamedTuple):
 def machine_of(head: bytes) -> Machine | None:
     """Read ELF, Mach-O and PE headers; None for anything else, or for a machine that Python never had."""
     if head[:4] == b"\x7fELF":
-        order = "big" if head[5:6] == b"\x02" else "little"
-        return _known("linux", _ELF, [int.from_bytes(head[18:20], order)])  # type: ignore[arg-type]
+        order: Literal["big", "little"] = "big" if head[5:6] == b"\x02" else "little"
+        return _known("linux", _ELF, [int.from_bytes(head[18:20], order)])
     if head[:4] in (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe"):
         return _known("macos", _MACH_O, [int.from_bytes(head[4:8], "little")])
     if head[:4] in (b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf"):

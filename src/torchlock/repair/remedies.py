@@ -100,15 +100,18 @@ def _remedy(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy | None:
         return Remedy("Delete it.", commands=shell(scene, "rm -rf", finding.path))
     if not finding.packages:
         return None
+    if _lacks_one_of_the_stack(scene, finding) and plan is not None:
+        return _fitting(scene, plan)
+    return _of_rule(scene, finding) or _of_dependent(scene, finding) or _of_stack(scene, finding, plan)
+
+
+def _of_rule(scene: Scene, finding: Finding) -> Remedy | None:
+    """What mends the findings of one rule, whichever package they are about."""
     if finding.rule == "TL606":
         return _moved(scene, finding)
     if finding.rule == "TL613":
-        return Remedy(
-            "Take the folder out of LD_LIBRARY_PATH.",
-            commands=(Command("shell", unset(scene, "LD_LIBRARY_PATH")),),
-        )
-    if _lacks_one_of_the_stack(scene, finding) and plan is not None:
-        return _fitting(scene, plan)
+        taken_out = (Command("shell", unset(scene, "LD_LIBRARY_PATH")),)
+        return Remedy("Take the folder out of LD_LIBRARY_PATH.", commands=taken_out)
     if finding.rule == "TL609":
         return _dependency(scene, finding)
     if finding.rule == "TL209":
@@ -120,12 +123,22 @@ def _remedy(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy | None:
     if _is_library_of_the_machine(scene, finding):
         later = "Install a later soundfile, whose wheel brings its own libsndfile."
         return Remedy(later, commands=add(scene, "soundfile", ">=0.12.1"))
+    return None
+
+
+def _of_dependent(scene: Scene, finding: Finding) -> Remedy | None:
+    """What mends a package that uses torch."""
     if finding.rule in _APART:
         return apart(scene, finding)
     if finding.packages[0][0] not in STACK and finding.rule in ("TL610", "TL611"):
         return _rebuilt(scene, *finding.packages[0])
-    if finding.rule in _AGAIN and finding.packages[:1] and finding.packages[0][0] not in STACK:
+    if finding.packages[0][0] not in STACK and finding.rule in _AGAIN:
         return _other_again(scene, *finding.packages[0])
+    return None
+
+
+def _of_stack(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy | None:
+    """What mends the stack itself: releases that go together, or the same once more."""
     if finding.rule in _AGAIN and plan is not None:
         return _again(scene, finding, plan)
     if finding.rule == "TL104" and plan is not None and _is_before_its_libraries(plan.versions.get("torchtext")):
