@@ -615,6 +615,58 @@ def test_what_a_project_locks_for_says_nothing_about_what_is_checked(
     assert "no option is called 'bogus'" in capsys.readouterr().err
 
 
+def test_what_a_project_locks_to_is_not_overwritten(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TORCHLOCK_OUTPUT", "requirements.txt")
+    write(tmp_path / "requirements.txt", "torch==2.8.0\n")
+    table = '[tool.torchlock]\noutput = "requirements.txt"\nformat = "pylock"\nprobe = true\n'
+    write(tmp_path / "pyproject.toml", table)
+    assert main(["check", "--path", str(site)]) == 0
+    assert capsys.readouterr().out.startswith("ok: nothing is wrong")
+    monkeypatch.setenv("TORCHLOCK_FORMAT", "pylock")
+    assert main(["audit", "requirements.txt"]) == 0
+    assert "nothing is wrong" in capsys.readouterr().out
+    assert (tmp_path / "requirements.txt").read_text() == "torch==2.8.0\n"
+    monkeypatch.setenv("TORCHLOCK_FORMAT", "json")
+    assert main(["check", "--path", str(site)]) == 0
+    assert capsys.readouterr().out.startswith("{")
+    monkeypatch.setenv("TORCHLOCK_FORMAT", "yaml")
+    assert main(["check", "--path", str(site)]) == 2
+    assert "TORCHLOCK_FORMAT: 'yaml' is none of text" in capsys.readouterr().err
+
+
+def test_what_is_ignored_is_not_said_to_load(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    remove(site, "torchaudio")
+    stage_audio(site, "2.5.1+cpu")
+    rules = {rule for _, rule in bad(run(capsys, "--path", site, code=1))}
+    rules |= {each["rule"] for each in first(run(capsys, "--path", site))["consequences"]}
+    report = run(capsys, "--path", site, "--ignore", ",".join(sorted(rules)), code=0)
+    assert report["summary"].startswith("nothing else is wrong than what is ignored (TL")
+    report = run(capsys, "--path", site, "--ignore", "TL609,TL202", code=1)
+    assert "ignored" not in report["summary"]
+
+
+def test_cuda_that_is_asked_for(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bad(run(capsys, "--path", site, "--accelerator", "cpu", code=0)) == []
+    report = run(capsys, "--path", site, "--accelerator", "cu126", code=0)
+    assert bad(report) == [("warning", "TL209")]
+    assert any("cu126" in each["line"] for each in first(report)["remedy"]["commands"])
+
+
+def test_a_python_of_another_platform_than_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    other = "windows-amd64" if sys.platform != "win32" else "linux-x86_64"
+    assert main(["check", "--python", sys.executable, "--platform", other]) == 2
+    assert "the Python that is to be checked runs on" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_environment(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    finding = first(run(capsys, "--path", tmp_path, code=1))
+    assert finding["rule"] == "TL615"
+    assert finding["remedy"]["summary"].startswith("Name the site-packages folder")
+
+
 def test_paths_in_an_image_are_those_of_its_machine(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A ``.pth`` file names a folder: that of the image counts, and not one of the same name out here."""
     root = tmp_path / "image"

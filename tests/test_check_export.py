@@ -25,6 +25,14 @@ def exported(site: Path) -> str:
     return export(Scene(of_tree(str(site)), live=False))
 
 
+def test_the_line_that_locks_it_is_whole(site: Path) -> None:
+    install(site, "torch", "2.8.0", tag="cp311-cp311-manylinux_2_28_x86_64")
+    assert (
+        "# Lock it with: torchlock lock -r THIS_FILE --python 3.11 --platform manylinux_2_28_x86_64"
+        in exported(site)
+    )
+
+
 def read(site: Path) -> list[str]:
     """The lines that an installer reads."""
     return [line for line in exported(site).splitlines() if line.partition("#")[0].strip()]

@@ -321,7 +321,7 @@ def checked(
 def test_what_the_log_brings_up_is_not_denied_as_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = "ModuleNotFoundError: No module named 'torchaudio'"
     found, said = checked(capsys, tmp_path, torch_alone(tmp_path), text)
-    assert found == [("warning", "TL615")]
+    assert found == [("error", "TL615")]
     assert "nothing was found" not in said
 
 

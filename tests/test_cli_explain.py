@@ -12,6 +12,13 @@ from torchlock.matrix import Matrix
 TARGET = ["--python", "3.11", "--platform", "linux-x86_64"]
 
 
+def test_a_rule_of_the_check_is_not_told_as_one_of_the_audit(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "TL606"]) == 0
+    out = capsys.readouterr().out
+    assert "torchlock check --ignore TL606" in out
+    assert "comment" not in out
+
+
 @pytest.mark.parametrize("rule", Matrix().rules())
 def test_every_rule_has_a_story(rule: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", rule.lower()]) == 0

@@ -46,6 +46,19 @@ def test_without_torch_anywhere_it_is_the_one_that_runs_this(
     assert active({"VIRTUAL_ENV": str(tmp_path / "gone")}) == sys.executable
 
 
+@pytest.mark.parametrize("mark", ["pipx_metadata.json", "uv-receipt.toml"])
+def test_the_environment_of_this_tool_alone_comes_last(
+    tmp_path: Path, mark: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = python_in(tmp_path / "system")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(other.parent))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "tool"))
+    assert active({}) == sys.executable
+    write(tmp_path / "tool" / mark)
+    assert active({}) == str(other)
+
+
 def test_an_image_is_known_by_its_release(tmp_path: Path) -> None:
     site = tmp_path / "image" / "usr" / "lib" / "python3" / "dist-packages"
     site.mkdir(parents=True)

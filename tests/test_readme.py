@@ -45,7 +45,12 @@ def test_the_check_shown_is_the_check_given(project: Path, capsys: pytest.Captur
     for name in ("torch", "torchaudio"):
         remove(site, name)
     stage_torch(site, "2.13.0+cpu", exports=("torch_library_impl",))
-    stage_audio(site, "2.11.0+cu130", needed=("libc10_cuda.so", "libtorch_cpu.so"), uses=("torch_library_impl",))
+    needed = ("libc10_cuda.so", "libtorch_cuda.so", "libtorch_cpu.so")
+    stage_audio(site, "2.11.0+cu130", needed=needed, uses=("torch_library_impl",))
+    library = site / "torchaudio" / "lib" / "libtorchaudio.so"
+    library.rename(library.with_suffix(".abi3.so"))
+    record = next(site.glob("torchaudio-*.dist-info")) / "RECORD"
+    record.write_text(record.read_text().replace("libtorchaudio.so", "libtorchaudio.abi3.so"))
     assert main(["check"]) == 1
     assert capsys.readouterr().out.startswith(shown)
 

@@ -123,6 +123,18 @@ def test_a_damaged_package_is_installed_once_more_without_the_cache(
     remove(site, "torch")
 
 
+def test_what_is_installed_again_leaves_what_it_needs_alone(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """torch is damaged, and torchaudio a build that does not go with it."""
+    stage_torch(site, "2.8.0+cpu")
+    for path in (site / "torch" / "lib").iterdir():
+        path.unlink()
+    stage_audio(site, "2.8.0+cu128")
+    for line in lines(site, capsys).values():
+        assert "--no-deps" in line, line
+
+
 def scene(stdlib: Path, *, virtual: bool) -> Scene:
     site = PathEntry(str(stdlib / "site-packages"), "site", "")
     interpreter = Interpreter("/usr/bin/python3", "3.11.2", stdlib=(str(stdlib),), virtual=virtual)

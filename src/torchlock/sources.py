@@ -9,7 +9,9 @@ from torchlock.catalogue import Catalogue
 from torchlock.errors import NetworkError, UnknownPackage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from packaging.version import Version
 
     from torchlock.catalogue import CatalogueRelease
     from torchlock.index import Index, IndexRelease, IndexSettings
@@ -25,7 +27,8 @@ class Sources:
     Extra indexes that the user names are asked first, so that nobody can take a private name over in public;
     then the catalogue; then the index. An index named by the user (``index_url``) takes the catalogue's place,
     since it may serve something else under the same name. ``refresh`` asks the index for packages of the
-    catalogue too. ``report`` is told what is being asked.
+    catalogue too. ``pinned`` are versions that the user names by project: a source that lacks such a one does not
+    have the last word on a project of the catalogue. ``report`` is told what is being asked.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Sources:
         no_index: bool = False,
         offline: bool = False,
         refresh: bool = False,
+        pinned: Mapping[str, str] | None = None,
         cache_dir: str | None = None,
         report: Callable[[str], None] = lambda text: None,
     ) -> None:
@@ -48,6 +52,7 @@ class Sources:
         self._no_index = no_index
         self._offline = offline
         self._refresh = refresh
+        self._pinned = pinned or {}
         self._cache_dir = cache_dir
         self._report = report
         self._answers: dict[str, Sequence[Release]] = {}
@@ -63,9 +68,48 @@ class Sources:
             NetworkError: an index failed.
         """
         if name not in self._answers:
-            found = self._extra(name) or self._from_catalogue(name) or self._ask(name, self._index)
-            self._answers[name] = self._with_linked(name, found)
+            self._answers[name] = self._with_linked(name, self._found(name))
         return self._answers[name]
+
+    def _found(self, name: str) -> Sequence[Release]:
+        """The answer of the first source that has the project, with the release that it is pinned to.
+
+        What the catalogue does not know may be private: whoever has it first is the only one asked.
+        """
+        first = self._extra(name)
+        if first and (self._has_pinned(name, first) or not self._catalogue.holds(name)):
+            return first
+        bundled = self._from_catalogue(name)
+        if bundled and self._has_pinned(name, bundled):
+            return bundled
+        if not first and not bundled:
+            return self._ask(name, self._index)
+        later = self._later(name)
+        return later if self._has_pinned(name, later) else first or bundled
+
+    def _later(self, name: str) -> Sequence[Release]:
+        """What the index has of a project today; nothing where it cannot be asked, or has no such builds."""
+        if self._offline or "+" in self._pinned[name]:
+            return ()
+        try:
+            return self._ask(name, self._index)
+        except (UnknownPackage, NetworkError):
+            return ()
+
+    def _has_pinned(self, name: str, releases: Sequence[Release]) -> bool:
+        """Whether the version that a project is pinned to is among its releases, if it is pinned to one."""
+        wanted = self._pinned.get(name)
+        if wanted is None:
+            return True
+        if any(wanted in (release.version, release.version.partition("+")[0]) for release in releases):
+            return True
+        from packaging.version import Version
+
+        try:
+            pin = Version(wanted)
+        except ValueError:  # ===, of any text
+            return False
+        return any(pin in (found, Version(found.public)) for found in map(_version, releases))
 
     def at_hand(self, name: str) -> bool:
         """Whether the releases of a project can be had without asking an index."""
@@ -201,6 +245,12 @@ class Sources:
 
         folder = Path(self._cache_dir) if self._cache_dir else None
         return Index(settings, offline=self._offline, cache_dir=folder, refresh=self._refresh, report=self._report)
+
+
+def _version(release: Release) -> Version:
+    from packaging.version import Version
+
+    return Version(release.version)
 
 
 class LiveRelease:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.builds import kind_of
+from torchlock.check.host import libraries_of
 from torchlock.check.pages import page_address
 from torchlock.check.scene import STACK, version_of
 from torchlock.words import FAMILY, one_line, without_credentials
@@ -33,8 +34,9 @@ def export(scene: Scene) -> str:
 def _head(scene: Scene) -> Iterator[str]:
     target = scene.target
     where = f" on Python {target.python}, {target.platform.spelled}" if target else ""
+    options = f" --python {target.python} --platform {target.platform.spelled}" if target else ""
     yield f"# The environment as it is installed{where}."
-    yield "# Lock it with: torchlock lock -r THIS_FILE"
+    yield f"# Lock it with: torchlock lock -r THIS_FILE{options}"
     labels = {str(pin.version.local) for name in FAMILY if (pin := scene.pins.get(name)) and pin.version.local}
     for label in sorted(labels):
         address = page_address(scene, label)
@@ -97,17 +99,7 @@ def _is_label(label: str) -> bool:
 
 
 def _machine(scene: Scene) -> Iterator[str]:
-    found = {name: version for name, version in scene.libraries.items() if version}
-    if scene.root is not None:
-        from torchlock.inspect.host import ffmpeg_majors, libsndfile, libsox
-
-        majors = ffmpeg_majors(scene.root)
-        if majors:
-            found.setdefault("ffmpeg", ", ".join(map(str, majors)))
-        if libsox(scene.root)[0]:
-            found.setdefault("libsox", "14")
-        if path := libsndfile(scene.root):
-            found.setdefault("libsndfile", path)
+    found = {name: version for name, version in libraries_of(scene).items() if version}
     if found:
         yield "# Libraries of the machine:"
         yield from (f"#   {name} {_plain(version)}" for name, version in sorted(found.items()))

@@ -24,6 +24,8 @@ _FLAGS = re.compile(rb"(?:sm|compute)_\d{2,3}[a-z]?(?: (?:sm|compute)_\d{2,3}[a-
 
 def unusable(scene: Scene) -> Iterator[Finding]:
     """What keeps CUDA from working on this machine; nothing where there is no driver, or no build for CUDA."""
+    if (scene.accelerator or "").startswith("cu") and (finding := without_cuda(scene)) is not None:
+        yield finding
     if scene.target is None or not (scene.label("torch") or "").startswith("cu"):
         return
     yield from _old_driver(scene)

@@ -10,7 +10,7 @@ from torchlock import systems
 from torchlock.errors import InputError
 from torchlock.finding import Command, Remedy
 from torchlock.inspect import files
-from torchlock.inspect.host import release_of
+from torchlock.inspect.host import ffmpeg_majors, libsndfile, libsox, release_of
 from torchlock.matrix import specifier_set
 
 if TYPE_CHECKING:
@@ -105,6 +105,23 @@ def _of_conda(system: System, library: str, needs: str) -> Remedy:
     upper = re.search(r"<\d[\d.]*", needs)
     packages = [f'"{known.packages[0]}{upper[0]}"'] if upper else list(known.packages)
     return Remedy(f"Install {library} of {system.title}.", commands=(Command("conda", system.command(packages)),))
+
+
+def libraries_of(scene: Scene) -> dict[str, str | None]:
+    """The libraries that rules speak of: what the command line says of them, and what the machine has.
+
+    FFmpeg and libsox are known by the majors that are there, libsndfile by its path.
+    """
+    found = dict(scene.libraries)
+    if scene.root is not None:
+        majors = ffmpeg_majors(scene.root)
+        if majors:
+            found.setdefault("ffmpeg", ", ".join(map(str, majors)))
+        if libsox(scene.root)[0]:
+            found.setdefault("libsox", "14")
+        if path := libsndfile(scene.root):
+            found.setdefault("libsndfile", path)
+    return found
 
 
 def stated(scene: Scene, library: str) -> tuple[bool, str | None]:

@@ -200,11 +200,11 @@ def chosen(log: Log, findings: Sequence[Finding]) -> list[Finding]:
 
 
 def promote(log: Log, findings: Sequence[Finding]) -> None:
-    """What harms nobody by itself is a warning where the log shows that somebody met it."""
+    """What harms nobody by itself is a warning where the log shows that somebody met it; what lacks, an error."""
     likely = log.first.rules[:2] if log.first else ()
     for finding in findings:
         if finding.severity == "note" and finding.rule in likely and _may_be(finding, log):
-            finding.severity = "warning"
+            finding.severity = "error" if finding.rule == "TL615" else "warning"
 
 
 def _may_be(finding: Finding, log: Log) -> bool:

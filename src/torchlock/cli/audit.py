@@ -11,7 +11,7 @@ from torchlock.audit import Auditor, Options
 from torchlock.cli.codes import FOUND, OK, UNUSABLE
 from torchlock.errors import InputError
 from torchlock.finding import Report
-from torchlock.inspect import files
+from torchlock.inspect.files import is_folder
 
 if TYPE_CHECKING:
     import argparse
@@ -104,7 +104,7 @@ def _files(arguments: argparse.Namespace, voice: Voice) -> list[str]:
 
     found: list[str] = []
     for name in arguments.files or ["."]:
-        if name != "-" and files.is_folder(name):
+        if name != "-" and is_folder(name):
             held = find_files(name, arguments.recursive)
             if not held and not arguments.files:
                 raise InputError(

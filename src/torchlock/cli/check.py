@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torchlock.check import examine, healthy, ranked, verdict
+from torchlock.check.host import libraries_of
 from torchlock.cli.codes import FOUND, OK
 from torchlock.cli.environment import current_folder, scene_of
 from torchlock.errors import InputError
@@ -34,19 +35,25 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     scene = scene_of(arguments, voice)
     if arguments.export:
         return _export(scene, arguments)
-    found = examine(scene, ignore)
+    found = examine(scene)
+    ignored = sorted({each.rule for each in found if each.rule in ignore and each.severity == "error"})
+    found = [each for each in found if each.rule not in ignore]
     if arguments.probe:
         found = _probed(scene, found, arguments, voice)
     voice.clear()
     findings = ranked(found)
+    remarks: list[str] = []
     if arguments.log is not None:
-        findings = _by_log(scene, findings, arguments.log, voice)
+        findings, remarks = _by_log(scene, findings, arguments.log, voice)
     if any(finding.severity != "note" for finding in findings):
         from torchlock.repair import add_remedies
 
         add_remedies(scene, findings)
-    result = verdict(findings, healthy(scene))
+    fine = f"nothing else is wrong than what is ignored ({', '.join(ignored)})" if ignored else healthy(scene)
+    result = verdict(findings, "; ".join([fine, *remarks]))
     report = _report(scene, result)
+    if arguments.format == "json" and report.target is not None:
+        report.target["libraries"] = libraries_of(scene)
     code = _code(report, strict=arguments.strict)
     _write(_rendered(report, result, code, arguments, voice), arguments.output)
     return code
@@ -61,12 +68,16 @@ def _refuse_misuse(arguments: argparse.Namespace) -> None:
         raise InputError("--probe runs an interpreter, and --path names none", hint="name it with --python")
     if not arguments.probe_seconds > 0:
         raise InputError(f"--probe-seconds: {arguments.probe_seconds:g} is no time", hint="like 120")
-    if arguments.export and (arguments.probe or arguments.log or arguments.format != "text"):
-        raise InputError("--export writes no report", hint="run the check once more for the report")
+    asked = arguments.probe or arguments.log or arguments.accelerator or arguments.format != "text"
+    if arguments.export and asked:
+        raise InputError(
+            "--export writes what is installed, no report and no command",
+            hint="run the check once more for the report",
+        )
 
 
-def _by_log(scene: Scene, findings: list[Finding], path: str, voice: Voice) -> list[Finding]:
-    """The findings in the order that a log suggests.
+def _by_log(scene: Scene, findings: list[Finding], path: str, voice: Voice) -> tuple[list[Finding], list[str]]:
+    """The findings in the order that a log suggests; and what a healthy verdict has to add for it.
 
     Raises:
         InputError: the log cannot be read.
@@ -80,9 +91,10 @@ def _by_log(scene: Scene, findings: list[Finding], path: str, voice: Voice) -> l
         findings = [*findings, finding]
     folders = [entry.path for entry in scene.environment.path if entry.state == "folder"]
     promote(log, findings)
-    for remark in remarks(log, findings, folders):
+    said = remarks(log, findings, folders)
+    for remark in said:
         voice.say("note", remark)
-    return chosen(log, findings)
+    return chosen(log, findings), ["what the log shows is not explained by it"] if said else []
 
 
 def _probed(scene: Scene, findings: list[Finding], arguments: argparse.Namespace, voice: Voice) -> list[Finding]:
@@ -119,7 +131,7 @@ def _report(scene: Scene, result: Verdict) -> Report:
     path = interpreter.executable or interpreter.prefix or (sites[0].path if sites else "")
     if not scene.live and sites:
         path = sites[0].path
-    table = {
+    table: dict[str, Any] = {
         "python": interpreter.version or (str(target.python) if target else None),
         "platform": target.platform.spelled if target else None,
         "accelerator": scene.label("torch"),

@@ -16,13 +16,13 @@ _PROJECT = "pyproject.toml"
 
 
 def defaults(
-    parser: argparse.ArgumentParser, named_only: frozenset[str], is_elsewhere: Callable[[str], bool]
+    parser: argparse.ArgumentParser, named_only: frozenset[str], is_elsewhere: Callable[[str, object], bool]
 ) -> dict[str, Any]:
     """The user's own defaults: ``TORCHLOCK_*`` variables over ``[tool.torchlock]`` of ./pyproject.toml.
 
     ``named_only`` are options that the command line alone sets: what a project locks for says nothing about which
-    environment is to be checked. ``is_elsewhere`` tells whether another command has an option, since one table
-    serves them all.
+    environment is to be checked. ``is_elsewhere`` tells whether another command has an option that takes a value,
+    since one table serves them all.
 
     Raises:
         InputError: a key that is no option, or a value that the option does not take.
@@ -35,7 +35,7 @@ def defaults(
     found: dict[str, Any] = {}
     options = {name: action for name, action in options.items() if name not in named_only}
     for name, value in _configured().items():
-        if name not in options and is_elsewhere(name):
+        if not _takes(options.get(name), value) and is_elsewhere(name, value):
             continue
         if name not in options:
             known = ", ".join(sorted(options))
@@ -45,9 +45,15 @@ def defaults(
         found[options[name].dest] = _value(options[name], value, f"{_PROJECT}: [tool.torchlock] {name}")
     for name, action in options.items():
         variable = "TORCHLOCK_" + name.upper().replace("-", "_")
-        if os.environ.get(variable):
-            found[action.dest] = _value(action, os.environ[variable], variable)
+        value = os.environ.get(variable)
+        if value and (_takes(action, value) or not is_elsewhere(name, value)):
+            found[action.dest] = _value(action, value, variable)
     return found
+
+
+def _takes(action: argparse.Action | None, value: object) -> bool:
+    """Whether a value is one of those that an option has to choose from, if it has."""
+    return action is not None and (action.choices is None or value in action.choices)
 
 
 def _configured() -> dict[str, Any]:

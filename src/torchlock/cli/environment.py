@@ -80,7 +80,7 @@ def _environment(arguments: argparse.Namespace) -> Environment:
         python = shutil.which(f"python{python}") or python
     answer = ask(python)
     if isinstance(answer, NoAnswer):
-        detail = f": {answer.detail}" if answer.detail else ""
+        detail = f": {' '.join(answer.detail.split())}" if answer.detail else ""
         raise InputError(
             f"--python: {python} does not answer as a Python interpreter ({answer.reason}{detail})",
             hint="--path SITE_PACKAGES looks at its packages without asking it",
@@ -160,9 +160,13 @@ def _search_path(arguments: argparse.Namespace, environment: Environment) -> Sea
 def _platform(arguments: argparse.Namespace, environment: Environment) -> Platform | None:
     from torchlock.target import Platform
 
-    if arguments.platform not in (None, "host"):
-        return Platform.parse(arguments.platform)
-    return environment.interpreter.target_platform
+    own = environment.interpreter.target_platform
+    if arguments.platform in (None, "host"):
+        return own
+    named = Platform.parse(arguments.platform)
+    if arguments.path is None and own is not None and (own.system, own.machine) != (named.system, named.machine):
+        raise InputError(f"--platform: the Python that is to be checked runs on {own.spelled}")
+    return named
 
 
 def _root(arguments: argparse.Namespace, environment: Environment) -> Root | None:

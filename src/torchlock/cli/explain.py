@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _RULE = re.compile(r"TL\d{3}", re.IGNORECASE)
 _EXAMPLES = 12
+# Beside TL6xx, what only a check can find.
+_OF_MACHINES = frozenset({"TL208", "TL209"})
 
 
 @dataclass
@@ -63,13 +65,19 @@ def _rule(rule: str, matrix: Matrix) -> Story:
     story = Story(f"{rule}: {matrix.title(rule)}")
     story.steps.append(f"Because {matrix.because(rule)}.")
     statements = matrix.statements_of(rule)
+    is_of_environments = rule.startswith("TL6") or rule in _OF_MACHINES
     if statements:
         story.steps.append(f"It makes {len(statements)} statements, such as:")
         for statement in statements[-_EXAMPLES:]:
             story.steps[-1] += f"\n     {statement.when}: {_said(statement)}"
-    else:
+    elif not is_of_environments:
         story.steps.append("The audit works it out from the file and the tables.")
-    story.steps.append(f"A line is left alone with a comment on it: # torchlock: ignore[{rule}] reason")
+    else:
+        story.steps.append("The check finds it out from the files of an environment and of its machine.")
+    if is_of_environments:
+        story.steps.append(f"It is left out of a report with torchlock check --ignore {rule}.")
+    else:
+        story.steps.append(f"A line is left alone with a comment on it: # torchlock: ignore[{rule}] reason")
     cited = [*matrix.sources_of(rule), *(source for statement in statements for source in statement.sources)]
     story.sources = {source: matrix.source(source) for source in dict.fromkeys(cited)}
     return story

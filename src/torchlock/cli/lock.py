@@ -177,9 +177,23 @@ def _sources(arguments: argparse.Namespace, inputs: Inputs, voice: Voice) -> Sou
         no_index=inputs.no_index,
         offline=arguments.offline,
         refresh=arguments.refresh,
+        pinned=_pinned(inputs),
         cache_dir=arguments.cache_dir,
         report=voice.progress,
     )
+
+
+def _pinned(inputs: Inputs) -> dict[str, str]:
+    """The versions that requirements and constraints name, by project."""
+    from packaging.utils import canonicalize_name
+
+    return {
+        canonicalize_name(written.requirement.name): clause.version
+        for written in (*inputs.constraints, *inputs.requirements)
+        if written.requirement is not None
+        for clause in written.requirement.specifier
+        if clause.operator == "==" and "*" not in clause.version
+    }
 
 
 def _write(

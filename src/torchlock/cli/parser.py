@@ -97,9 +97,10 @@ def parser_of(command: str) -> tuple[_Parser, frozenset[str]]:
     return parser, getattr(options, "NAMED_ONLY", frozenset())
 
 
-def _is_option(name: str) -> bool:
-    """Whether any command has an option of this name."""
-    return any(f"--{name}" in parser_of(command)[0]._option_string_actions for command in COMMANDS)
+def _is_option(name: str, value: object) -> bool:
+    """Whether any command has an option of this name, which takes the value."""
+    options = (parser_of(command)[0]._option_string_actions.get(f"--{name}") for command in COMMANDS)
+    return any(option and (option.choices is None or value in option.choices) for option in options)
 
 
 def _run(command: str, arguments: argparse.Namespace, voice: Voice) -> int:

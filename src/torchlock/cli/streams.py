@@ -31,6 +31,7 @@ class Voice:
         self._live = terminal and not quiet and not verbose
         self._started = time.monotonic()
         self._shown = False
+        self._said = ""
 
     def paint(self, style: str, text: str) -> str:
         return self.painted(style, text) if self._color else text
@@ -57,8 +58,9 @@ class Voice:
 
     def progress(self, text: str) -> None:
         """What is being done: a line of its own with --verbose, a passing one on a terminal."""
-        if self._verbose:
+        if self._verbose and text != self._said:
             self.line(text)
+            self._said = text
         elif self._live and time.monotonic() - self._started > _BLINK:
             print(f"\r\033[K{_neutral(text)[:100]}", end="", file=sys.stderr, flush=True)
             self._shown = True

@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _RELEASES = ("etc/os-release", "usr/lib/os-release", "etc/alpine-release", "etc/ld.so.cache")
+# What pipx and uv leave in the environment of a tool.
+_OF_TOOLS = ("pipx_metadata.json", "uv-receipt.toml")
 
 
 def active(environ: Mapping[str, str]) -> str:
     """The interpreter of the active environment: what is activated, else the one that has torch.
 
     Without an activated environment these are asked in turn: the one this program is installed in, ``.venv``
-    in the current folder, and ``python`` on the PATH. The first is the answer if none has torch.
+    in the current folder, and ``python`` on the PATH. The first is the answer if none has torch; the one that
+    pipx or uv made for this program alone is the last.
     """
     for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
         folder = environ.get(name, "")
@@ -33,12 +36,16 @@ def active(environ: Mapping[str, str]) -> str:
 
 
 def _candidates(environ: Mapping[str, str]) -> Iterator[str]:
-    yield sys.executable
+    is_tool = any(files.is_file(os.path.join(sys.prefix, name)) for name in _OF_TOOLS)
+    if not is_tool:
+        yield sys.executable
     yield from _pythons_in(".venv")
     yield from _pythons_in(environ.get("CONDA_PREFIX", ""))
     for name in ("python", "python3"):
         if path := shutil.which(name):
             yield path
+    if is_tool:
+        yield sys.executable
 
 
 def _pythons_in(folder: str) -> Iterator[str]:

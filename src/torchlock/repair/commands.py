@@ -29,8 +29,10 @@ def install(scene: Scene, plan: Plan, *, again: bool = False, fresh: bool = Fals
     versions = whole(scene, plan.versions, plan.label) if is_managed(scene) else plan.versions
     requirements = [word(scene, f"{name}=={version}") for name, version in versions.items()]
     same = [name for name, version in plan.versions.items() if _is_there(scene, name, version)]
-    # Another build of torch itself has requirements of its own.
-    alone = len(same) == len(plan.versions) and (again or "torch" not in same)
+    # Another build of torch itself has requirements of its own; what is built for it has none but it.
+    others = [name for name in plan.versions if name not in same]
+    known = all(name in scene.pins and name in FAMILY and name != "torch" for name in others)
+    alone = known and (again or not (others or "torch" in same))
     pip, uv = ["install"], ["install"]
     if (again or same) and not is_managed(scene):
         pip += ["--force-reinstall"] + (["--no-deps"] if alone else [])

@@ -226,7 +226,8 @@ def _again(scene: Scene, finding: Finding, plan: Plan) -> Remedy:
 
 def _for_cuda(scene: Scene) -> Remedy:
     """The build for CUDA of what is there, the newest; it needs an NVIDIA GPU."""
-    for label in builds_for_cuda(scene):
+    wanted = scene.accelerator or ""
+    for label in (wanted,) if wanted.startswith("cu") else builds_for_cuda(scene):
         plan = planned(replace(scene, accelerator=label))
         if plan is not None:
             remedy = _fitting(scene, plan)
@@ -261,9 +262,11 @@ def _of_one_source(scene: Scene, finding: Finding, plan: Plan) -> Remedy:
 
 
 def _nothing(scene: Scene, finding: Finding) -> Remedy:
+    if not scene.installed.distributions and scene.target is None:
+        return Remedy("Name the site-packages folder of an environment, or the environment itself.")
     where = f" on Python {scene.target.python}, {scene.target.platform.spelled}" if scene.target else ""
     name = finding.packages[0][0] if finding.packages and finding.packages[0][0] in _BESIDE else "torchaudio"
-    if is_vendors(scene, "torch"):
+    if scene.copy("torch") is not None and is_vendors(scene, "torch"):
         return Remedy(
             f"Take {name} from where this torch ({scene.version('torch')}) came from, or build it against it: "
             "no wheel of the public index goes with it."

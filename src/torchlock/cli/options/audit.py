@@ -15,6 +15,8 @@ the smallest change that mends it. Reads requirements and constraints files,
 pyproject.toml, setup.cfg, setup.py, Pipfile, environment.yml, the locks of
 poetry, uv, pdm and pipenv, pylock.toml, Dockerfiles and shell scripts.
 """
+# Set by the command line alone: a configured one is the lock's.
+NAMED_ONLY = frozenset({"output"})
 EPILOG = """\
 examples:
   torchlock audit                                  what the current folder has

@@ -14,7 +14,21 @@ Say why torchaudio does not load in an environment, and the one command that
 mends it. Looks at files only: nothing of the environment is imported (but see
 --probe)."""
 # Set by the command line alone: configured ones are about what is locked, not about what is installed.
-NAMED_ONLY = frozenset({"python", "path", "root", "platform", "accelerator", "system", "system-lib"})
+NAMED_ONLY = frozenset(
+    {
+        "python",
+        "path",
+        "root",
+        "platform",
+        "accelerator",
+        "system",
+        "system-lib",
+        "probe",
+        "log",
+        "export",
+        "output",
+    }
+)
 EPILOG = """\
 examples:
   torchlock check                                   the active environment
