@@ -158,7 +158,8 @@ def _together(texts: list[str], result: Any, matrix: Matrix, solved: Any) -> Sto
                 )
                 story.sources.update((source, matrix.source(source)) for source in statement.sources)
     catalogue = Catalogue()
-    for name in sorted(named & set(pins)):
+    pinned = {_name(text) for text in texts if "==" in text}
+    for name in sorted((named - pinned) & set(pins)):
         newer = _newest(name, pins[name].version, catalogue)
         if newer is None:
             continue
