@@ -311,6 +311,8 @@ def test_another_release_recorded_over_the_first(site: Path, capsys: pytest.Capt
     info = site / "torch-2.7.0.dist-info"
     write(info / "METADATA", "Name: torch\nVersion: 2.7.0\n\n")
     write(info / "RECORD", "torch/__init__.py,,\n")
+    assert bad(run(capsys, "--path", site, code=0)) == []  # every file is that of the later one
+    write(info / "RECORD", "torch/__init__.py,,999\n")
     report = run(capsys, "--path", site, code=1)
     assert first(report)["rule"] == "TL605"
     assert "2.7.0" in report["summary"]

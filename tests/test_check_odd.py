@@ -237,3 +237,70 @@ def test_what_the_page_of_a_build_has_not_comes_from_the_index(
     assert "--torch-backend=cpu" in lines["uv"]
     for part in lines.get("pip", "").split(" && "):
         assert not ("--index-url" in part and "soundfile" in part)
+
+
+def test_a_package_without_its_source(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What ``compileall -b`` leaves: Python imports it."""
+    for path in (site / "torchaudio").rglob("*.py"):
+        path.rename(path.with_suffix(".pyc"))
+    assert bad(run(capsys, "--path", site, code=0)) == []
+
+
+@pytest.mark.parametrize("record", ["hello", "torch/__init__.py , sha256=x , 5\n"])
+def test_a_record_that_tells_nothing(site: Path, record: str, capsys: pytest.CaptureFixture[str]) -> None:
+    write(site / "torch-2.8.0+cpu.dist-info" / "RECORD", record)
+    assert bad(run(capsys, "--path", site, code=0)) == []
+
+
+@pytest.mark.parametrize("name", ["_C.cpython-310-x86_64-linux-gnu.so", "_C.abi3.so"])
+def test_an_extension_that_another_python_imports(
+    site: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = site / "torch" / "_C.so"
+    mine.rename(mine.with_name("_C.cpython-311-x86_64-linux-gnu.so"))
+    record = site / "torch-2.8.0+cpu.dist-info" / "RECORD"
+    record.write_text(record.read_text().replace("_C.so", "_C.cpython-311-x86_64-linux-gnu.so"))
+    write(site / "torch" / name, "no library")
+    assert bad(run(capsys, "--path", site, code=0)) == []
+
+
+def test_a_folder_that_is_gone_as_a_whole(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its parent takes it by name: ``from torchaudio import compliance``."""
+    remove(site, "torchaudio")
+    files = audio_files() | {"torchaudio/compliance/__init__.py": "", "torchaudio/other/__init__.py": ""}
+    files["torchaudio/__init__.py"] = "from . import compliance, functional\n"
+    install(site, "torchaudio", "2.8.0+cpu", files, tag="cp311-cp311-manylinux_2_28_x86_64")
+    shutil.rmtree(site / "torchaudio" / "other")
+    assert bad(run(capsys, "--path", site, code=0)) == []
+    shutil.rmtree(site / "torchaudio" / "compliance")
+    assert bad(run(capsys, "--path", site, code=1)) == [("error", "TL601")]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of POSIX")
+@pytest.mark.parametrize("closed", ["torch/version.py", "torch/lib/libtorch_cpu.so", "torch/testing/extra.py"])
+def test_what_this_user_may_not_read(
+    site: Path, closed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(site / "torch" / "__init__.py", "from .version import __version__\nfrom torch import functional\n")
+    (site / closed).chmod(0o600)
+    assert bad(run(capsys, "--path", site, code=0)) == []
+    monkeypatch.setattr("os.access", lambda path, mode: not str(path).endswith(closed))
+    severity = "warning" if "testing" in closed else "error"
+    found = [each for each in bad(run(capsys, "--path", site)) if each[1] == "TL601"]
+    assert found == [(severity, "TL601")]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_links_into_a_cache_that_was_cleaned(
+    site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in [each for each in (site / "torch").rglob("*") if each.is_file()]:
+        path.unlink()
+        path.symlink_to(tmp_path / "cache" / path.name)
+    report = run(capsys, "--path", site, code=1)
+    assert first(report)["rule"] == "TL604"
+    for path in (site / "torch-2.8.0+cpu.dist-info").iterdir():
+        path.unlink()
+        path.symlink_to(tmp_path / "cache" / path.name)
+    wrapper = python_over(tmp_path, site)
+    assert ("error", "TL604") in bad(run(capsys, "--python", wrapper, code=1))

@@ -10,13 +10,29 @@ import pytest
 
 from skeleton import elf
 from staged import install, write
-from test_check import audio_files, bad, first, remove, run, stage_audio
+from test_check import audio_files, bad, first, remove, rules_below, run, stage_audio
 from test_check import site as site
 from test_check_odd import python_over
 from torchlock.cli.main import main
 from torchlock.inspect.interpreter import Interpreter, ask
 
 posix = pytest.mark.skipif(os.name != "posix", reason="a script as interpreter")
+
+TAKES = """import numbers
+from typing_extensions import TypeIs
+from queue import Queue
+from random import Random
+if numbers:
+    import string
+try:
+    from string import nothing
+except ImportError:
+    pass
+def later(x: numbers.Integral):
+    from string import Template
+class Whole(numbers.Number):
+    pass
+"""
 
 # What must be left alone.
 
@@ -52,21 +68,77 @@ def test_an_older_numpy_under_a_later_record(site: Path, capsys: pytest.CaptureF
 
 
 @posix
-@pytest.mark.parametrize("own", ["queue.py", "types/__init__.py"])
-def test_a_module_of_ones_own_before_that_of_python(
-    site: Path, tmp_path: Path, own: str, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("own", "text", "says"),
+    [
+        ("queue.py", "", "ImportError: cannot import name 'Queue' from 'queue' ({})"),
+        ("queue/__init__.py", "x = 1\n", "ImportError: cannot import name 'Queue' from 'queue' ({})"),
+        ("numbers.py", "class Mine:\n    pass\n", "AttributeError: module 'numbers' has no attribute 'Number'"),
+        ("typing_extensions.py", "", "ImportError: cannot import name 'TypeIs' from 'typing_extensions' ({})"),
+    ],
+)
+def test_a_module_of_ones_own_that_lacks_what_torch_takes(
+    site: Path, tmp_path: Path, own: str, text: str, says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = write(tmp_path / "own" / own)
+    write(site / "torch" / "functional.py", TAKES)
+    write(site / "typing_extensions.py", "class TypeIs:\n    pass\n")
+    path = write(tmp_path / "own" / own, text)
     path = path.parent if path.name == "__init__.py" else path
     wrapper = python_over(tmp_path, site, f"PYTHONPATH={tmp_path / 'own'}:{site}")
-    # A Python that finds no module of its own in working order does not even answer.
-    if main(["check", "--python", str(wrapper)]) == 2:
-        assert "does not answer" in capsys.readouterr().err
-        return
-    capsys.readouterr()
     report = run(capsys, "--python", wrapper, code=1)
     assert first(report)["rule"] == "TL606"
+    assert first(report)["says"] == says.format(path)
     assert report["command"] == f"mv {path} {path.with_name('my_' + path.name)}"
+
+
+@posix
+@pytest.mark.parametrize(
+    "text",
+    [
+        "class Queue:\n    pass\n",
+        "from elsewhere import *\n",
+        "import sys\nsys.modules[__name__] = real()\n",
+        "globals().update(real())\n",
+    ],
+)
+def test_a_module_of_ones_own_that_may_have_what_torch_takes(
+    site: Path, tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(site / "torch" / "functional.py", TAKES)
+    write(site / "typing_extensions.py", "class TypeIs:\n    pass\n")
+    write(tmp_path / "own" / "queue.py", text)
+    write(tmp_path / "own" / "statistics.py")
+    write(tmp_path / "own" / "string.py")
+    wrapper = python_over(tmp_path, site, f"PYTHONPATH={tmp_path / 'own'}:{site}")
+    assert "error" not in {severity for severity, _ in bad(run(capsys, "--python", wrapper))}
+
+
+@posix
+def test_the_folder_of_torch_is_no_place_to_start_python_in(
+    site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its own random.py must stay where it is."""
+    write(site / "torch" / "functional.py", TAKES)
+    write(site / "torch" / "random.py", "def seed():\n    pass\n")
+    write(site / "typing_extensions.py", "class TypeIs:\n    pass\n")
+    wrapper = python_over(tmp_path, site, f"PYTHONPATH={site / 'torch'}:{site}")
+    finding = first(run(capsys, "--python", wrapper, code=1))
+    assert finding["rule"] == "TL606"
+    assert finding["remedy"]["summary"].startswith("Start Python in another folder")
+    assert finding["remedy"]["commands"] == []
+
+
+def test_a_typing_extensions_that_is_too_old(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An error only where something is missed in it."""
+    write(site / "torch" / "functional.py", TAKES)
+    metadata = site / "torch-2.8.0+cpu.dist-info" / "METADATA"
+    write(metadata, metadata.read_text().replace("\n\n", "\nRequires-Dist: typing-extensions (>=4.10)\n\n", 1))
+    for text, severity in (("TypeIs = 1\n", "warning"), ("Self = 1\n", "error")):
+        install(site, "typing-extensions", "4.9.0", {"typing_extensions.py": text})
+        report = run(capsys, "--path", site)
+        assert (severity, "TL609") in bad(report)
+    assert first(report)["says"] == "ImportError: cannot import name 'TypeIs' from 'typing_extensions'"
+    assert "typing-extensions>=4.10" in report["command"]
 
 
 @posix
@@ -161,6 +233,29 @@ def test_a_python_that_was_built_without_libffi(
     if says:
         assert first(report)["says"] == says
         assert report["command"].endswith("pyenv install --force 3.11.7")
+
+
+@posix
+@pytest.mark.parametrize(
+    ("version", "told"), [("3.11.9", "pyvenv.cfg is gone"), ("3.12.1", "it is Python 3.12.1")]
+)
+def test_an_environment_that_its_python_does_not_look_into(
+    site: Path,
+    tmp_path: Path,
+    version: str,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    real = ask(sys.executable)
+    assert isinstance(real, Interpreter)
+    executable = str(write(site.parents[2] / "bin" / "python"))
+    python = real._replace(executable=executable, version=version, own_sites=(), base_sites=(), user_site="")
+    monkeypatch.setattr("torchlock.inspect.interpreter.ask", lambda path: python)
+    finding = first(run(capsys, "--python", executable, code=1))
+    assert finding["rule"] == "TL615"
+    assert told in finding["because"]
+    assert rules_below(finding) == ["TL615"]
 
 
 # Odd surroundings end in words, not in a traceback.

@@ -35,6 +35,7 @@ __all__ = ["Scene", "Verdict", "examine", "healthy", "ranked", "verdict"]
 _RULES: tuple[Callable[[Scene], Iterator[Finding]], ...] = (
     places.unseen,
     places.unknown,
+    places.left_out,
     places.absent,
     places.shadows,
     python.own_modules,

@@ -11,6 +11,7 @@ from torchlock.check.reached import reached
 from torchlock.check.scene import STACK
 from torchlock.check.sndfile import of_machine
 from torchlock.check.whose import is_hidden, is_vital, module_of, needed_by_stack
+from torchlock.finding import Remedy
 from torchlock.inspect.files import read as files_read
 from torchlock.inspect.library import is_library
 from torchlock.inspect.loading.imports import choices
@@ -35,6 +36,8 @@ _ALWAYS = ("torch_shm_manager", "libtorch_global_deps")
 _NUMPYS = re.compile(r"[/\\]numpy(\.libs[/\\]|[/\\]_?core[/\\]_multiarray_umath|[/\\]linalg[/\\]_umath_linalg)")
 _NUMPYS_FIRST = re.compile(r"[/\\]numpy(\.libs[/\\]|[/\\]_?core[/\\](_multiarray_umath|multiarray\.py$))")
 _NUMPY_ITSELF = re.compile(r"[/\\]numpy[/\\]__init__\.py$")
+# Those of torch that every import of it loads.
+_CORE = re.compile(r"[/\\]torch[/\\](lib[/\\](lib)?(c10|shm|torch|torch_cpu|torch_python)\.(so|dylib|dll)|_C\.)")
 # Libraries of torchaudio that only some calls open; and the module over its own library, which may be absent.
 _OPTIONAL = re.compile(r"prefixctc|_sox|ffmpeg|flashlight|ctc_prefix")
 _DISPENSABLE = re.compile(rf"^_torchaudio\.|{_OPTIONAL.pattern}")
@@ -228,9 +231,21 @@ def _spoiled(fault: Fault) -> str:
 
 def _closed(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:
     if faults:
-        fault = faults[0]
+        needed = _read_at_import(scene, name, faults)[0]
+        needed += [fault for fault in faults if _CORE.search(fault.path)]
+        fault = (needed or faults)[0]
         message = f"{_short(scene, fault.path)} of {name} cannot be read ({fault.found or 'permission denied'})"
-        yield scene.finding("TL601", "warning", message, name, path=fault.path)
+        severity = "error" if needed and is_vital(name) else "warning"
+        says = (
+            f"PermissionError: [Errno 13] Permission denied: '{fault.path}'" if fault.path.endswith(".py") else ""
+        )
+        remedy = Remedy(
+            "Let everybody read what is installed, as whoever installed it: chmod -R a+rX on its folder."
+        )
+        because = "its mode keeps this user out"
+        yield scene.finding(
+            "TL601", severity, message, name, path=fault.path, because=because, says=says, remedy=remedy
+        )
 
 
 def _short(scene: Scene, path: str) -> str:

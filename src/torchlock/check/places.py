@@ -11,15 +11,15 @@ from torchlock.finding import Remedy
 from torchlock.inspect import files
 from torchlock.judge import Bare, violations
 
-# Import lines of tools that change nothing about where modules are looked for, but for their own.
-_HOOK = re.compile(r"__editable__|_virtualenv|distutils|coverage|nspkg|import sys, ?types, ?os")
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.check.scene import Scene
     from torchlock.finding import Finding
     from torchlock.inspect.modules import Copies, Copy
+
+# Import lines of tools that change nothing about where modules are looked for, but for their own.
+_HOOK = re.compile(r"__editable__|_virtualenv|distutils|coverage|nspkg|import sys, ?types, ?os")
 
 
 def unseen(scene: Scene) -> Iterator[Finding]:
@@ -65,6 +65,36 @@ def absent(scene: Scene) -> Iterator[Finding]:
         message = f"{scene.named(asking)} is installed, and no torch, which its import needs"
         says = "ModuleNotFoundError: No module named 'torch'"
         yield scene.finding("TL108", "error", message, asking, "torch", path=_site(scene), says=says)
+
+
+def left_out(scene: Scene) -> Iterator[Finding]:
+    """An environment whose own Python does not look into it: its settings are gone, or that Python is another."""
+    python = scene.environment.interpreter
+    if not scene.live or not python.executable or is_there(scene, "torch"):
+        return
+    folder = os.path.dirname(os.path.dirname(python.executable))
+    library, known = os.path.join(folder, "lib"), {entry.path for entry in scene.environment.path}
+    for name in sorted(scene.environment.tree.names(library)):
+        site = os.path.join(library, name, "site-packages")
+        if not re.fullmatch(r"python3\.\d+t?", name) or site in known:
+            continue
+        if "__init__.py" not in scene.environment.tree.names(os.path.join(site, "torch")):
+            continue
+        message = f"{site} holds torch, and {python.executable} does not look there"
+        mine = f"python{'.'.join(python.version.split('.')[:2])}"
+        if name != mine:
+            because = f"it is Python {python.version}, and they were installed for {name}"
+            remedy = Remedy(f"Make the environment anew with {name}, or install into it for {mine}.")
+        elif not files.is_file(os.path.join(folder, "pyvenv.cfg")):
+            because = f"{os.path.join(folder, 'pyvenv.cfg')} is gone, which makes a folder an environment"
+            remedy = Remedy(f"Run its Python with -m venv --without-pip {folder}: the packages in it stay.")
+        else:
+            continue
+        says = "ModuleNotFoundError: No module named 'torchaudio'"
+        yield scene.finding(
+            "TL615", "error", message, "torchaudio", "torch", path=site, because=because, says=says, remedy=remedy
+        )
+        return
 
 
 def is_there(scene: Scene, name: str) -> bool:

@@ -7,38 +7,116 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.host import install_runtime
 from torchlock.check.places import is_there
+from torchlock.check.taken import Lack, defined, first_lack
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.loading.imports import extension_of_python
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from torchlock.check.scene import Scene
     from torchlock.finding import Finding
+    from torchlock.inspect.environment import PathEntry
 
-# Held against a real import: each of these ends it. Of others that torch imports a file of one's own may do.
-_OF_PYTHON = (
-    "dataclasses", "enum", "inspect", "logging", "platform", "queue", "random", "tokenize", "types", "typing",
-)  # fmt: skip
+# The modules of Python, and two beside it, that an import of torch loads, in one release or another.
+_LOADED = frozenset((
+    "__future__", "_asyncio", "_bisect", "_compat_pickle", "_compression", "_csv", "_ctypes", "_datetime",
+    "_heapq", "_json", "_opcode", "_pickle", "_queue", "_random", "_socket", "_ssl", "_struct", "_typing",
+    "_weakrefset", "argparse", "array", "ast", "asyncio", "base64", "binascii", "bisect", "bz2", "calendar",
+    "cmath", "collections", "concurrent", "contextlib", "contextvars", "copy", "copyreg", "csv", "ctypes",
+    "dataclasses", "datetime", "difflib", "dis", "email", "enum", "fcntl", "fnmatch", "functools", "gettext",
+    "glob", "gzip", "hashlib", "heapq", "http", "importlib", "inspect", "ipaddress", "json", "keyword",
+    "linecache", "locale", "logging", "lzma", "math", "mmap", "multiprocessing", "numbers", "opcode",
+    "operator", "pathlib", "pickle", "pickletools", "pkgutil", "platform", "pprint", "queue", "quopri",
+    "random", "re", "reprlib", "runpy", "select", "selectors", "shutil", "signal", "socket", "ssl", "string",
+    "struct", "subprocess", "tarfile", "tempfile", "textwrap", "threading", "timeit", "token", "tokenize",
+    "traceback", "types", "typing", "unittest", "urllib", "uuid", "warnings", "weakref", "zipfile", "zlib",
+    "typing_extensions", "torchgen",
+))  # fmt: skip
+# Called when torch is imported, from within functions: held against a real import.
+_CALLED = {"linecache": "lazycache", "platform": "system", "tokenize": "open"}
 
 
 def own_modules(scene: Scene) -> Iterator[Finding]:
-    """A file of one's own called like a module of Python that torch imports, where Python looks before its own."""
-    if not any(entry.kind == "stdlib" for entry in scene.environment.path) or not is_there(scene, "torch"):
+    """A file of one's own in the place of a module that torch needs, without what is taken from that."""
+    torch = scene.copy("torch")
+    folders = [entry.path for entry in scene.environment.path if entry.kind == "stdlib"]
+    if torch is None or not folders or not is_there(scene, "torch"):
         return
+    own = dict(_own(scene, os.path.dirname(torch.path)))
+    has = {name: names for name, (path, _) in own.items() if (names := _defined(scene, path)) is not None}
+    lack = next((Lack(name, _CALLED[name], "", False) for name in _CALLED if _lacks(has, name)), None)
+    if lack is None and has:
+        lack = first_lack([os.path.dirname(torch.path), *folders], "torch", has)
+    if lack is not None:
+        yield _in_place_of(scene, lack, *own[lack.module])
+
+
+def _own(scene: Scene, site: str) -> Iterator[tuple[str, tuple[str, PathEntry]]]:
+    """Each module that a folder before the right one has, with the file or folder, the first one only."""
+    seen: set[str] = set()
+    is_before = True
     for entry in scene.environment.path:
-        if entry.kind == "stdlib":
+        is_before = is_before and entry.kind != "stdlib"
+        if entry.path == site and not is_before:
             return
         names = scene.environment.tree.names(entry.path) if entry.state == "folder" else {}
-        for name in _OF_PYTHON:
-            inside = scene.environment.tree.names(os.path.join(entry.path, name)) if name in names else {}
-            path = os.path.join(entry.path, name if "__init__.py" in inside else f"{name}.py")
-            if names.get(f"{name}.py") == "file" or "__init__.py" in inside:
-                message = f"{path}, of your own, is imported in place of Python's module {name}, which torch needs"
-                because = f"it comes first: {entry.because}"
-                says = f"AttributeError: partially initialized module '{name}' has no attribute …"
-                yield scene.finding("TL606", "error", message, "torch", path=path, because=because, says=says)
-                return
+        for name in sorted(_LOADED - seen if is_before else {"typing_extensions", "torchgen"} - seen):
+            folder = os.path.join(entry.path, name)
+            if names.get(name) == "folder" and "__init__.py" in scene.environment.tree.names(folder):
+                yield name, (folder, entry)
+            elif names.get(f"{name}.py") == "file":
+                yield name, (f"{folder}.py", entry)
+            else:
+                continue
+            seen.add(name)
+        if entry.path == site:
+            return
+
+
+def _defined(scene: Scene, path: str) -> frozenset[str] | None:
+    if path.endswith(".py"):
+        return defined(path)
+    names = defined(os.path.join(path, "__init__.py"))
+    return (
+        None if names is None else names | {each.partition(".")[0] for each in scene.environment.tree.names(path)}
+    )
+
+
+def _lacks(has: Mapping[str, frozenset[str]], name: str) -> bool:
+    return name in has and _CALLED[name] not in has[name]
+
+
+def _in_place_of(scene: Scene, lack: Lack, path: str, entry: PathEntry) -> Finding:
+    """The finding, and how to let the right one be found; a folder of a package is no place to start Python in."""
+    shown = os.path.basename(path)
+    whose = "the module" if lack.module in ("typing_extensions", "torchgen") else "Python's module"
+    taker = f", which {lack.path} takes from it" if lack.path else ""
+    inside = "__init__.py" in scene.environment.tree.names(entry.path)
+    of = shown if inside else f"{path}, of your own,"
+    message = f"{of} is imported in place of {whose} {lack.module}, and lacks {lack.name}{taker}"
+    says = (
+        f"ImportError: cannot import name '{lack.name}' from '{lack.module}' ({path})"
+        if lack.is_from
+        else f"AttributeError: module '{lack.module}' has no attribute '{lack.name}'"
+    )
+    remedy = None
+    if inside:
+        summary = f"Start Python in another folder than {entry.path}, which is that of a package."
+        remedy = Remedy(summary, commands=(Command("shell", "cd .."),) if entry.kind == "current" else ())
+    because = f"it comes first: {entry.because}"
+    return scene.finding("TL606", "error", message, "torch", path=path, because=because, says=says, remedy=remedy)
+
+
+def lacks_what_torch_takes(scene: Scene, module: str) -> str:
+    """The name that an installed module lacks and the import of torch takes from it; "" where there is none."""
+    torch = scene.copy("torch")
+    if torch is None or torch.kind != "package":
+        return ""
+    site = os.path.dirname(torch.path)
+    names = defined(os.path.join(site, f"{module}.py"))
+    lack = None if names is None else first_lack([site], "torch", {module: names})
+    return "" if lack is None else lack.name
 
 
 def ctypes(scene: Scene) -> Iterator[Finding]:

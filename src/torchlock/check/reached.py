@@ -41,19 +41,25 @@ class _Walk:
         self.found: set[str] = set()
         self._hollow: set[str] = set()
 
+    def _file(self, module: str) -> tuple[str, bool]:
+        """The file of a module, and whether it is a package's; that which is looked for if none is there."""
+        path, is_package = _file(self._root, module)
+        inside = os.path.join(path.removesuffix(".py"), "__init__.py")
+        return (inside, False) if not is_package and inside in self._looked_for else (path, is_package)
+
     def follow(self, *, certain: bool) -> None:
         """Go on from all modules that were come to; conditions count unless ``certain``."""
         queue = list(self._seen)
         while queue and len(self._seen) < _MOST:
             module = queue.pop()
-            path, is_package = _file(self._root, module)
+            path, is_package = self._file(module)
             if path in self._looked_for:
                 if is_package and module != self._name and not files.is_file(path):
                     self._hollow.add(module)
                 else:
                     self.found.add(path)
             for base, names in _imports(path, module, is_package, certain=certain):
-                lost = _file(self._root, base)[0]
+                lost = self._file(base)[0]
                 if lost in self._looked_for and any(not self._is_there(base, name) for name in names):
                     self.found.add(lost)
                 for other in (*_with_parents(base), *(f"{base}.{name}" for name in names)):
@@ -61,7 +67,7 @@ class _Walk:
                         self._seen[other] = certain
                         queue.append(other)
         if not certain:
-            self.found |= {_file(self._root, module)[0] for module in self._hollow}
+            self.found |= {self._file(module)[0] for module in self._hollow}
 
     def _is_there(self, base: str, name: str) -> bool:
         path, is_package = _file(self._root, f"{base}.{name}")

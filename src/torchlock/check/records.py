@@ -24,7 +24,8 @@ def hollow(scene: Scene) -> Iterator[Finding]:
         distribution = checked.distribution
         if is_hidden(scene, distribution) or distribution.name not in (*STACK, *needed_by_stack(scene)):
             continue
-        if checked.is_hollow and not _is_importable(scene, distribution):
+        nothing = checked.is_hollow or (checked.recorded is None and _is_told(scene, distribution))
+        if nothing and not _is_importable(scene, distribution):
             message = f"{distribution.name} {distribution.version} is recorded as installed, but has no files"
             severity = "error" if is_vital(distribution.name) else "warning"
             says = f"ModuleNotFoundError: No module named '{module_of(distribution.name)}'"
@@ -43,8 +44,7 @@ def hollow(scene: Scene) -> Iterator[Finding]:
 
 def without_package(scene: Scene) -> Iterator[Finding]:
     """An editable install whose checkout, or the file that leads to it, is gone."""
-    archives = any(entry.state == "file" and entry.kind != "stdlib" for entry in scene.environment.path)
-    if not scene.live or archives or any(scene.environment.unreadable):
+    if not scene.live or _has_archives(scene) or any(scene.environment.unreadable):
         return
     mapped = {item.module for item in scene.environment.editables}
     for distribution in scene.installed.distributions:
@@ -59,7 +59,21 @@ def without_package(scene: Scene) -> Iterator[Finding]:
 
 def _is_importable(scene: Scene, distribution: Distribution) -> bool:
     """Whether the module of what torch needs is there all the same, by another record or none."""
-    return distribution.name not in STACK and scene.environment.has_module(module_of(distribution.name))
+    if distribution.name not in STACK:
+        return scene.environment.has_module(module_of(distribution.name))
+    copy = scene.copy(distribution.name)
+    return copy is not None and copy.kind != "namespace"
+
+
+def _is_told(scene: Scene, distribution: Distribution) -> bool:
+    """Whether a record that cannot be read is that of a plain install, whose module would be seen."""
+    plain = distribution.source is None or not distribution.source.editable
+    return plain and distribution.kind == "dist-info" and scene.live and not _has_archives(scene)
+
+
+def _has_archives(scene: Scene) -> bool:
+    """Whether packages may lie in an archive, which is not opened."""
+    return any(entry.state == "file" and entry.kind != "stdlib" for entry in scene.environment.path)
 
 
 def _unreadable(scene: Scene, checked: Checked) -> Finding:
@@ -85,6 +99,7 @@ def doubles(scene: Scene) -> Iterator[Finding]:
             several = " and ".join(sorted(versions))
             message = f"{duplicate.name} is recorded twice in one folder, as {several}: one lies over the other"
             severity = "error" if duplicate.name in VITAL else "warning"
+            severity = "note" if _is_of_one(scene, duplicate) else severity
             path = duplicate.distributions[0].path
             yield scene.finding("TL605", severity, message, duplicate.name, path=path)
     for twin in scene.installed.twins:
@@ -101,6 +116,12 @@ def _is_left(scene: Scene, duplicate: Duplicate) -> bool:
     build = scene.build(duplicate.name)
     owning = [each for each in duplicate.distributions if each.has_record]
     return build is not None and len(owning) == 1 and _same(owning[0].version, build.version)
+
+
+def _is_of_one(scene: Scene, duplicate: Duplicate) -> bool:
+    """Whether no file differs from any of the records: then they are copies of one, and nothing is mixed."""
+    kinds = ("missing", "size", "truncated", "empty", "hash")
+    return not any(scene.integrity.counts.get((duplicate.name, kind)) for kind in kinds)
 
 
 def _same(one: str, other: str) -> bool:

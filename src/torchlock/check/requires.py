@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.check.python import lacks_what_torch_takes
 from torchlock.check.scene import STACK, VITAL, dependencies_of, version_of
 from torchlock.check.versions import in_words
 from torchlock.matrix import specifier_set
@@ -68,7 +69,14 @@ def _judged(scene: Scene, distribution: Distribution, dependency: Dependency) ->
     severity = "warning" if distribution.name in FAMILY or dependency.name in FAMILY else "note"
     if vital and found.local and _strange_label(found.local):
         severity = "note"
-    yield scene.finding("TL609", severity, message, distribution.name, dependency.name, path=distribution.path)
+    says = ""
+    if distribution.name == "torch" and dependency.name in _IMPORTED["torch"]:
+        module = dependency.name.replace("-", "_")
+        if lost := lacks_what_torch_takes(scene, module):
+            severity, says = "error", f"ImportError: cannot import name '{lost}' from '{module}'"
+    yield scene.finding(
+        "TL609", severity, message, distribution.name, dependency.name, path=distribution.path, says=says
+    )
 
 
 def _is_partial(scene: Scene, distribution: Distribution) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
@@ -216,6 +217,8 @@ class _Site:
         size = status.st_size
         if not stat.S_ISREG(status.st_mode):
             self.faults.add("irregular", path, name, found=_kind(status.st_mode))
+        elif not status.st_mode & 0o004 and not os.access(path, os.R_OK):
+            self.faults.add("unreadable", path, name, found=os.strerror(errno.EACCES))
         elif row.size is not None and size != row.size:
             kind = (is_library(path) and broken_library(path, size)) or "size"
             self.faults.add(kind, path, name, str(row.size), str(size))

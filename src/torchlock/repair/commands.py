@@ -33,6 +33,9 @@ def install(scene: Scene, plan: Plan, *, again: bool = False, fresh: bool = Fals
     others = [name for name in plan.versions if name not in same]
     known = all(name in scene.pins and name in FAMILY and name != "torch" for name in others)
     alone = known and (again or not (others or "torch" in same))
+    # What PYTHONPATH led to has its requirements there, too.
+    by_variable = any(_is_named_by_variable(scene, name) for name in plan.versions)
+    alone = alone and not by_variable
     pip, uv = ["install"], ["install"]
     if (again or same) and not is_managed(scene):
         pip += ["--force-reinstall"] + (["--no-deps"] if alone else [])
@@ -53,7 +56,7 @@ def install(scene: Scene, plan: Plan, *, again: bool = False, fresh: bool = Fals
         lines = [_pip(scene, [*pip, f"--index-url {address}", *built])]
         lines += [_pip(scene, [*pip, *others])] if others else []
         commands.insert(0, Command("pip", " && ".join(each.line for each in lines)))
-    if any(_is_named_by_variable(scene, name) for name in plan.versions):
+    if by_variable:
         commands = [
             command._replace(line=f"{unset(scene, 'PYTHONPATH')} && {command.line}") for command in commands
         ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from torchlock.inspect.library import is_library
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from torchlock.inspect.environment import Environment
     from torchlock.inspect.extensions import Extension
@@ -114,6 +114,19 @@ def _over_mkl(path: str, process: Process) -> Iterator[Attempt]:
         yield Attempt("torch", path, "import", outcome._replace(undefined=tuple(lost)))
 
 
+def is_imported(environment: Environment, file: str, beside: Collection[str]) -> bool:
+    """Whether a Python would take this extension module: its tag is that of the Python, or it has none.
+
+    A file with the tag of the Python itself is taken before one for its stable ABI.
+    """
+    stem, _, rest = file.partition(".")
+    tag = re.match(r"(?:cpython-|cp)(\d+)", rest)
+    mine = "".join(environment.interpreter.version.split(".")[:2])
+    if tag is not None:
+        return not mine or tag[1] == mine
+    return not mine or not any(re.match(rf"{re.escape(stem)}\.(cpython-|cp){mine}\b", each) for each in beside)
+
+
 def extension_of_python(environment: Environment, name: str) -> str | None:
     """The file of one of Python's own extension modules; None where it is not found, or Python was not asked."""
     python = environment.interpreter
@@ -145,7 +158,9 @@ def _torch(environment: Environment, copies: Mapping[str, Copies]) -> Iterator[t
         if name.startswith("libtorch_global_deps."):
             yield os.path.join(library, name), "optional"
     for name in sorted(environment.tree.names(wins.path)):
-        if re.fullmatch("_C" + _EXTENSION, name):
+        if re.fullmatch("_C" + _EXTENSION, name) and is_imported(
+            environment, name, environment.tree.names(wins.path)
+        ):
             yield os.path.join(wins.path, name), "import"
             return
 
@@ -157,7 +172,7 @@ def _companion(environment: Environment, copies: Mapping[str, Copies], name: str
     for folder, pattern, role in _OPENED[name]:
         place = os.path.join(wins.path, folder) if folder else wins.path
         for file in sorted(environment.tree.names(place)):
-            if re.fullmatch(pattern, file):
+            if re.fullmatch(pattern, file) and is_imported(environment, file, environment.tree.names(place)):
                 yield os.path.join(place, file), role
     if name == "torchaudio":
         yield from _torio(environment, wins.path)
