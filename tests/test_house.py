@@ -11,7 +11,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "torchlock"
 
 # What stands on a floor may use every floor below it, and its own package.
 FLOORS = [
-    {"errors", "words", "target", "document", "finding"},
+    {"errors", "answers", "words", "target", "document", "finding"},
     {
         "data",
         "builds",

@@ -1,0 +1,26 @@
+"""The third answer. What knowledge, indexes, readers and inspection are asked is answered by a value or by this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nobody can tell.
+
+    ``because`` is half a sentence that says why ("its header could not be read"). ``as_of`` is the date
+    (YYYY-MM-DD) of the knowledge that was asked, or "" where the answer does not age.
+
+    It is neither true nor false: whoever wants a yes or a no has to say which policy decides.
+    """
+
+    because: str
+    as_of: str = ""
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(f"unknown is neither yes nor no: {self}")
+
+    def __str__(self) -> str:
+        return f"{self.because} (as of {self.as_of})" if self.as_of else self.because
