@@ -234,7 +234,7 @@ class _Teller:
 _WHY = {
     "yanked": "withdrawn by its publisher",
     "newer": "uploaded on {detail}, after --exclude-newer",
-    "unreadable": "declares a requirement that no installer can read ({detail})",
+    "unreadable": "{detail}",
     "sdist": "only a source distribution, which needs --allow-sdist",
 }
 

@@ -289,7 +289,7 @@ class LiveRelease:
         return [rank(tags) for tags in self.tags]
 
     def requires_python(self, wheel: int) -> str:
-        return self._file(wheel).requires_python or ""
+        return self._release.known_python(self._file(wheel))
 
     def build(self, wheel: int) -> str | None:
         label = self.version.partition("+")[2].partition(".")[0]
@@ -308,6 +308,7 @@ class LiveRelease:
 
         Raises:
             NeedsBuild: only building the sdist would tell.
+            MetadataError: what the file declares is unknown, or refused by installers.
             NetworkError: the metadata cannot be had.
         """
         return self._release.dependencies(self._file(wheel))

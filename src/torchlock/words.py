@@ -86,7 +86,7 @@ class Dependency(NamedTuple):
     """A PEP 508 requirement, taken apart so that the hot path need not parse it.
 
     ``name`` is normalised; ``specifier`` and ``marker`` are their texts ("" for none); ``extras`` are
-    normalised and sorted.
+    normalised and sorted. Where metadata asks for an address, ``specifier`` is ``@ URL``.
     """
 
     name: str
@@ -114,7 +114,9 @@ class Dependency(NamedTuple):
 
     def __str__(self) -> str:
         extras = f"[{','.join(self.extras)}]" if self.extras else ""
-        return f"{self.name}{extras}{spelled(self.specifier)}" + (f" ; {self.marker}" if self.marker else "")
+        blank = " " if self.specifier.startswith("@") else ""
+        marker = f" ; {self.marker}" if self.marker else ""
+        return f"{self.name}{extras}{blank}{spelled(self.specifier)}{marker}"
 
 
 def without_credentials(text: str) -> str:

@@ -39,3 +39,13 @@ def parse(filename: str) -> tuple[str, Version] | None:
     except (InvalidWheelFilename, InvalidSdistFilename, ValueError):
         return None
     return name, version
+
+
+def same_version(one: str, other: str) -> bool:
+    """Whether two texts are the same version (PEP 440); what is none is only the same as itself."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(one) == Version(other)
+    except InvalidVersion:
+        return one == other

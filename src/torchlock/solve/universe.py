@@ -269,12 +269,21 @@ class Universe:
     def _declared(self, candidate: Candidate) -> Iterator[Dependency | None]:
         """What a candidate declares; None where that cannot be told, with the reason in ``unreadable``."""
         try:
-            yield from candidate.dependencies
+            dependencies = candidate.dependencies
         except NetworkError:
             raise
         except TorchlockError as error:
             self.unreadable[candidate.name, str(candidate.version)] = error.message
             yield None
+            return
+        # A page need not say what the file's own metadata says of Python.
+        python = candidate.release.requires_python(candidate.wheel) if candidate.release else ""
+        if not self._sieve.runs(python):
+            message = f"requires Python {python}, the target is {self.target.python.full}"
+            self.unreadable[candidate.name, str(candidate.version)] = message
+            yield None
+            return
+        yield from dependencies
 
     def _needs_of_rules(self, candidate: Candidate, version: str, names: frozenset[str] | None) -> Iterator[Need]:
         name = candidate.name
