@@ -523,7 +523,7 @@ def parse_row(text: str) -> Row | None:
     Requirements by address are among the latter: an index may not serve them.
     """
     row = dependency_of(text)
-    return None if row is None or row.specifier.startswith("@") else (row[0], row[1], row[2], row[3])
+    return None if row is None or row.address else (row[0], row[1], row[2], row[3])
 
 
 def compact_row(row: Row) -> list[Any]:

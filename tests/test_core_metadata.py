@@ -9,6 +9,7 @@ import sys
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from packaging.specifiers import SpecifierSet
 
 from torchlock.answers import Unknown
 from torchlock.core_metadata import CoreMetadata, dependency_of, parse_metadata, refusal
@@ -169,7 +170,7 @@ def test_what_a_text_declares() -> None:
     assert not found.dependencies_are_static
     assert found.dependencies == [
         Dependency("foo-bar", "<2,>=1", 'extra == "my-extra"', ("a-b",)),
-        Dependency("y", "@ https://example.org/y.whl", 'extra == "b-c"'),
+        Dependency("y", "===https://example.org/y.whl", 'extra == "b-c"'),
     ]
     assert str(found.dependencies[1]) == 'y @ https://example.org/y.whl ; extra == "b-c"'
     assert found.invalid == ["x>=1.*"]
@@ -215,6 +216,17 @@ def test_a_requirement_that_pip_refuses(value: str) -> None:
         found = parsed(f"{HEAD}Requires-Dist: {value}\nRequires-Dist: other\n")
         assert found.invalid == [one_line(value)]
         assert found.dependencies == [Dependency("other")]
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.org/a,b;c(d).whl", "git+https://example.org/a@main", "file:///a"]
+)
+def test_a_requirement_by_address_is_met_by_no_version(url: str) -> None:
+    found = dependency_of(f"dep @ {url} ; os_name == 'posix'")
+    assert found is not None
+    assert not SpecifierSet(found.specifier).contains("1.0")
+    assert found.address.startswith(url[:10])
+    assert str(found).startswith(f"dep @ {url[:10]}")
 
 
 @pytest.mark.parametrize("marker", ["os_name ~= 'abc'", "'a' == 'a'", "'x' in extras", "'x' in dependency_groups"])

@@ -98,11 +98,11 @@ def test_what_a_file_declares(tmp_path, server):
     assert release.dependencies(file) == [
         Dependency("numpy", "<2,>=1.21"),
         Dependency("torch", ">=2.0", 'extra == "gpu" and sys_platform == "linux"', ("opt-einsum",)),
-        Dependency("direct", "@ https://example.org/direct-1.0.tar.gz"),
+        Dependency("direct", "===https://example.org/direct-1.0.tar.gz"),
     ]
     assert release.invalid(file) == []
     assert release.extras(file) == ["dev-tools", "gpu"]
-    assert release.known_python(file) == ">=3.8"  # the index's word
+    assert release.requires_python(file) == ">=3.8"  # the index's word
     assert release.declared(file).requires_python == ">=3.9"
     assert server.asked(f"/demo/{name}.metadata") == 1
 

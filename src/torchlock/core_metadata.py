@@ -63,10 +63,7 @@ def parse_metadata(text: str) -> CoreMetadata | Unknown:
 
 
 def dependency_of(value: str) -> Dependency | None:
-    """A Requires-Dist value taken apart; None for one that pip refuses, which a folded one is.
-
-    A requirement by address has ``@ URL`` as its specifier: no release on an index satisfies it.
-    """
+    """A Requires-Dist value taken apart; None for one that pip refuses, which a folded one is."""
     try:
         requirement = _requirement(value)
     except (ValueError, RecursionError):
@@ -74,7 +71,11 @@ def dependency_of(value: str) -> Dependency | None:
     if not _has_value(requirement.marker):
         return None
     dependency = Dependency.from_requirement(requirement)
-    return dependency._replace(specifier=f"@ {requirement.url}") if requirement.url else dependency
+    if not requirement.url:
+        return dependency
+    # What would end a specifier is spelled as URLs may spell it.
+    address = re.sub(r"[,;)]", lambda match: f"%{ord(match[0]):02X}", requirement.url)
+    return dependency._replace(specifier=f"==={address}")
 
 
 def refusal(value: str) -> str:
@@ -82,8 +83,8 @@ def refusal(value: str) -> str:
     try:
         _requirement(value)
     except (ValueError, RecursionError):
-        return f"declares {value!r}, which is no valid requirement (pip refuses this release since 24.1)"
-    return f"declares {value!r}, whose marker compares what cannot be compared"
+        return f"it declares {value!r}, which is no valid requirement (pip refuses this release since 24.1)"
+    return f"it declares {value!r}, whose marker compares what cannot be compared"
 
 
 def _requirement(value: str) -> Requirement:

@@ -63,5 +63,5 @@ class UnknownPackage(TorchlockError):
 class MetadataError(TorchlockError):
     """What one file declares cannot be known, or no installer takes it: that file is no candidate.
 
-    ``message`` goes on behind the name and version of its release: "declares …", "its metadata has no Name".
+    ``message`` stands behind name, version and a colon: "it declares …", "its metadata has no Name".
     """

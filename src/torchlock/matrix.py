@@ -38,7 +38,7 @@ def is_virtual(name: str) -> bool:
 
 @cache
 def specifier_set(text: str) -> SpecifierSet:
-    """Parse a specifier set, once for each text; what is none (``@ URL``) admits nothing."""
+    """Parse a specifier set, once for each text; one that no installer can read admits nothing."""
     try:
         return SpecifierSet(text, prereleases=True)
     except InvalidSpecifier:

@@ -273,4 +273,4 @@ def dependencies_of(distribution: Distribution) -> list[Dependency]:
     """What the metadata declares; lines that are no requirement are left out, addresses are any version."""
     lines = (line for line in distribution.metadata.requires if len(line) < _LONGEST)
     found = [dependency for line in lines if (dependency := dependency_of(line))]
-    return [item._replace(specifier="") if item.specifier.startswith("@") else item for item in found]
+    return [item._replace(specifier="") if item.address else item for item in found]

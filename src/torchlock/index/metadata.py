@@ -109,7 +109,7 @@ class MetadataReader:
         if answer.status in (404, 410):
             return None
         _succeeded(answer, url)
-        _verify(answer.body, file.metadata_hashes, url)
+        verify(answer.body, file.metadata_hashes, url)
         return answer.body.decode("utf-8", errors="replace")
 
     def _by_ranges(self, file: File, transport: Transport) -> str | None:
@@ -135,7 +135,7 @@ class MetadataReader:
         answer = self._part(file, transport, wanted)
         if answer.status == 200:
             self._without_ranges.add(addresses.origin(file.url))
-            _verify(answer.body, file.hashes, file.url)
+            verify(answer.body, file.hashes, file.url)
             return io.BytesIO(answer.body)
         _, stop, size = _content_range(answer)
         if stop != size:
@@ -167,7 +167,7 @@ class MetadataReader:
         except TooLarge as error:
             raise _too_large(file, error.size) from error
         _succeeded(answer, file.url)
-        _verify(answer.body, file.hashes, file.url)
+        verify(answer.body, file.hashes, file.url)
         return _extract(io.BytesIO(answer.body), file)
 
 
@@ -200,7 +200,7 @@ def _succeeded(answer: Answer, url: str) -> None:
         raise failure(answer, url)
 
 
-def _verify(body: bytes, hashes: dict[str, str], url: str) -> None:
+def verify(body: bytes, hashes: dict[str, str], url: str) -> None:
     """Compare with the strongest hash that is given; none given is nothing to compare with."""
     algorithm = next((name for name in _STRONG if name in hashes), None)
     if algorithm and hashlib.new(algorithm, body).hexdigest() != hashes[algorithm]:

@@ -60,11 +60,6 @@ class IndexRelease:
         if filenames.normalise(found.name) != self.name or not filenames.same_version(found.version, self.version):
             raise MetadataError(f"its metadata is that of {found.name} {found.version}")
 
-    def known_python(self, file: File) -> str:
-        """Requires-Python of the file, as far as it is known without asking: the page's word, else the file's."""
-        found = self._declared.get(file.url)
-        return file.requires_python or (found.requires_python if found else "")
-
     def dependencies(self, file: File) -> list[Dependency]:
         """Requires-Dist of the file, in its order.
 
@@ -82,6 +77,11 @@ class IndexRelease:
     def extras(self, file: File) -> list[str]:
         """The extras that the file provides, normalised and sorted. Raises like ``declared``."""
         return self.declared(file).extras
+
+    def requires_python(self, file: File) -> str:
+        """What the index says of the file, else what the file declares once that was asked for; or nothing."""
+        known = self._declared.get(file.url)
+        return file.requires_python or (known.requires_python if known else "")
 
 
 def releases(index: Index, name: str) -> list[IndexRelease]:

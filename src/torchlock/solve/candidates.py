@@ -10,7 +10,7 @@ from packaging.version import InvalidVersion, Version
 
 from torchlock.core_metadata import refusal
 from torchlock.direct import DirectRelease
-from torchlock.words import FAMILY
+from torchlock.words import FAMILY, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -83,7 +83,7 @@ class Candidate(NamedTuple):
 class Rejected(NamedTuple):
     """A release that is no candidate: ``why`` is one of the words below, ``detail`` completes it.
 
-    wheel: no wheel for this target; python: Requires-Python; yanked; pre: a pre-release nobody asked for;
+    wheel: no wheel for this target; python: Requires-Python;
     newer: uploaded after --exclude-newer; never: a rule says it loads with nothing; unreadable: what it
     declares is unknown or refused by installers; sdist: only a source distribution.
     """
@@ -108,6 +108,12 @@ class Policy:
     pinned: Collection[str] = ()
     lowest: Collection[str] = ()
     exclude_newer: str | None = None
+
+
+def withdrawal(candidate: Candidate) -> str:
+    """How a withdrawn release is told of, behind its name and version."""
+    reason = one_line((candidate.release.yanked if candidate.release else None) or "")
+    return f"withdrawn by its publisher{f' ({reason})' if reason else ''}"
 
 
 def mentions_prerelease(specifier: str) -> bool:
