@@ -57,7 +57,7 @@ def parse_metadata(text: str) -> CoreMetadata | Unknown:
         headers.first("requires-python"),
         sorted({_normal(one_line(extra)) for extra in headers.fields.get("provides-extra", ())}),
         [dependency for value in values if (dependency := declared[value])],
-        [one_line(value) for value in values if declared[value] is None],
+        [value for value in values if declared[value] is None],
         frozenset(one_line(value).lower() for value in headers.fields.get("dynamic", ())),
     )
 

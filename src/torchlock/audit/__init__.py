@@ -45,6 +45,7 @@ _RULES: tuple[Callable[[Case, Scene], Iterator[Finding]], ...] = (
     around.dependents,
     hosts.libraries,
     lines.yanked,
+    lines.refused,
     lines.hashes,
     lines.twice_provided,
     around.backends,

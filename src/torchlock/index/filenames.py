@@ -9,11 +9,13 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
 _SUFFIXES = (".whl", ".tar.gz", ".zip")
+# No file system holds a longer name; the tags in one would multiply without end.
+_LONGEST = 255
 
 
 def is_distribution(filename: str) -> bool:
     """Whether this looks like a wheel or an sdist; eggs, installers and signatures do not."""
-    return filename.endswith(_SUFFIXES)
+    return filename.endswith(_SUFFIXES) and len(filename) <= _LONGEST
 
 
 def normalise(name: str) -> str | None:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from torchlock.lock.results import Lock
     from torchlock.words import File
 
-# What pip's --hash knows; it refuses a file of requirements that names another.
-ACCEPTED = ("sha256", "sha384", "sha512")
+# What pip's --hash knows, with the number of digits; it refuses a file of requirements that names another.
+ACCEPTED = {"sha256": 64, "sha384": 96, "sha512": 128}
 
 
 def with_hashes(lock: Lock, sha256: Callable[[File], str | Unknown]) -> Lock:
@@ -27,7 +27,7 @@ def with_hashes(lock: Lock, sha256: Callable[[File], str | Unknown]) -> Lock:
 
 
 def _hashed(file: File, sha256: Callable[[File], str | Unknown]) -> File:
-    taken = {name: digest for name, digest in file.hashes.items() if name in ACCEPTED}
+    taken = {name: digest for name, digest in file.hashes.items() if len(digest) == ACCEPTED.get(name)}
     if not taken:
         found = sha256(file)
         taken = {} if isinstance(found, Unknown) else {"sha256": found}
