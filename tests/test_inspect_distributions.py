@@ -121,6 +121,23 @@ def test_eggs_and_their_requirements(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("length", [1, 16_000, 200_000])
+def test_a_long_field_hides_nothing_that_follows(tmp_path: Path, length: int, end: str) -> None:
+    fold = "License: a\n" + "        \n    words\x0c\u2028 ü\n" * (length // 20)
+    text = f"Name: demo\nVersion: 1.0\n{fold}Requires-Dist: numpy\n  >=1\nProvides-Extra: x\n"
+    info = install(tmp_path, "demo", "1.0")
+    body = "\r\n" + "Requires-Dist: evil\n" * 100_000
+    (info / "METADATA").write_bytes((text.replace("\n", end) + body).encode())
+    found = one(tree(tmp_path)).metadata
+    assert (found.requires, found.extras, found.problem) == (("numpy >=1",), ("x",), "")
+
+
+def test_headers_without_end_are_told(tmp_path: Path) -> None:
+    write(install(tmp_path, "demo", "1.0") / "METADATA", "Name: demo\nVersion: 1.0\n" + "X: y\n" * 300_000)
+    assert one(tree(tmp_path)).metadata.problem == "more than 1 MB of headers"
+
+
 # What must be seen.
 
 

@@ -45,7 +45,6 @@ _RULES: tuple[Callable[[Case, Scene], Iterator[Finding]], ...] = (
     around.dependents,
     hosts.libraries,
     lines.yanked,
-    lines.refused,
     lines.hashes,
     lines.twice_provided,
     around.backends,
@@ -147,6 +146,7 @@ class Auditor:
         for findings in by_scene:
             yield from findings
         yield from flavours.constrained(case)
+        yield from lines.refused(case)
 
     def _of_problem(self, problem: Problem, document: Document) -> Finding:
         remedy = None

@@ -87,7 +87,7 @@ def yanked(case: Case, scene: Scene) -> Iterator[Finding]:
 _WITHOUT_PIP = frozenset({"uv.lock", "poetry.lock", "pdm.lock"})
 
 
-def refused(case: Case, scene: Scene) -> Iterator[Finding]:
+def refused(case: Case) -> Iterator[Finding]:
     """Pins of releases, of whatever package, that pip refuses for what their metadata holds."""
     for entry in case.document.entries if case.document.kind not in _WITHOUT_PIP else ():
         version = pinned(entry.specifier)
