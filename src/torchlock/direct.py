@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from torchlock.errors import InputError, TorchlockError
+from torchlock.errors import InputError, MetadataError, TorchlockError
 from torchlock.words import Dependency, File
 
 if TYPE_CHECKING:
@@ -180,10 +180,13 @@ def _declare(release: DirectRelease, file: File, written: Written, metadata: Cal
     Raises:
         InputError: a wheel of this machine is damaged.
     """
-    from torchlock.index.core_metadata import parse_metadata
+    from torchlock.answers import Unknown
+    from torchlock.core_metadata import parse_metadata
 
     try:
         declared = parse_metadata(metadata(file))
+        if isinstance(declared, Unknown):
+            raise MetadataError(declared.because)
     except TorchlockError as error:
         if file.url.startswith("file:") and file.filename.endswith(".whl"):
             raise _wrong(written, f"{file.filename} is no wheel that can be read ({error.message})") from error

@@ -58,3 +58,10 @@ class UnknownPackage(TorchlockError):
     def __init__(self, name: str, message: str, *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.name = name
+
+
+class MetadataError(TorchlockError):
+    """What one file declares cannot be known, or no installer takes it: that file is no candidate.
+
+    ``message`` stands behind name, version and a colon: "it declares …", "its metadata has no Name".
+    """

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from packaging.version import Version
 
+    from torchlock.answers import Unknown
     from torchlock.catalogue import CatalogueRelease
     from torchlock.index import Index, IndexRelease, IndexSettings
     from torchlock.solve.candidates import Release
@@ -124,6 +125,14 @@ class Sources:
             TorchlockError: it cannot be had, or only by a build.
         """
         return self._index.metadata(file)
+
+    def sha256(self, file: File) -> str | Unknown:
+        """The hash of a file, by fetching it where an index has it; unknown where that cannot be done.
+
+        Raises:
+            NetworkError: the file is not the one that the index describes.
+        """
+        return self._index.sha256(file)
 
     def address(self, name: str, file: File) -> str:
         """The absolute address of a project's file; the catalogue holds it relative to the index's file host.
@@ -289,7 +298,8 @@ class LiveRelease:
         return [rank(tags) for tags in self.tags]
 
     def requires_python(self, wheel: int) -> str:
-        return self._file(wheel).requires_python or ""
+        """As the page says; where it does not, as the file declares, once that was asked for."""
+        return self._release.requires_python(self._file(wheel))
 
     def build(self, wheel: int) -> str | None:
         label = self.version.partition("+")[2].partition(".")[0]
@@ -308,6 +318,7 @@ class LiveRelease:
 
         Raises:
             NeedsBuild: only building the sdist would tell.
+            MetadataError: what the file declares is unknown, or refused by installers.
             NetworkError: the metadata cannot be had.
         """
         return self._release.dependencies(self._file(wheel))

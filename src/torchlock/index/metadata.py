@@ -7,10 +7,11 @@ import io
 import re
 from typing import IO, TYPE_CHECKING, cast
 
-from torchlock.errors import NetworkError, TorchlockError
+from torchlock.answers import Unknown
+from torchlock.core_metadata import parse_metadata
+from torchlock.errors import MetadataError, NetworkError, TorchlockError
 from torchlock.index import addresses, cache
 from torchlock.index.archives import ArchiveError, sdist_metadata, wheel_metadata
-from torchlock.index.core_metadata import parse_metadata
 from torchlock.index.remote_file import RemoteFile
 
 if TYPE_CHECKING:
@@ -55,10 +56,11 @@ class MetadataReader:
 
         Raises:
             NeedsBuild: it is an sdist whose dependencies are not static (PEP 643).
+            MetadataError: the file is damaged.
             NetworkError: the metadata cannot be had; the message says why.
         """
         text = self._local(file) if addresses.is_local(file.url) else self._remote(file)
-        if not file.filename.endswith(".whl") and not parse_metadata(text).dependencies_are_static:
+        if not file.filename.endswith(".whl") and not _is_static(text):
             raise NeedsBuild(
                 f"{file.filename} would have to be built to learn its dependencies",
                 hint="choose a release that has a wheel",
@@ -78,7 +80,7 @@ class MetadataReader:
         sha256 = file.hashes.get("sha256")
         name = cache.key(addresses.origin(file.url), file.filename, sha256) if sha256 else None
         text = self._store.metadata(name) if name else None
-        if text is not None:
+        if text is not None and not isinstance(parse_metadata(text), Unknown):
             return text
         if self._transport is None:
             raise NetworkError(
@@ -87,7 +89,7 @@ class MetadataReader:
             )
         self._report(f"asking {addresses.host(file.url)} for the metadata of {file.filename}")
         text = self._fetch(file, self._transport())
-        if name:
+        if name and not isinstance(parse_metadata(text), Unknown):
             self._store.keep_metadata(name, text)
         return text
 
@@ -107,7 +109,7 @@ class MetadataReader:
         if answer.status in (404, 410):
             return None
         _succeeded(answer, url)
-        _verify(answer.body, file.metadata_hashes, url)
+        verify(answer.body, file.metadata_hashes, url)
         return answer.body.decode("utf-8", errors="replace")
 
     def _by_ranges(self, file: File, transport: Transport) -> str | None:
@@ -133,7 +135,7 @@ class MetadataReader:
         answer = self._part(file, transport, wanted)
         if answer.status == 200:
             self._without_ranges.add(addresses.origin(file.url))
-            _verify(answer.body, file.hashes, file.url)
+            verify(answer.body, file.hashes, file.url)
             return io.BytesIO(answer.body)
         _, stop, size = _content_range(answer)
         if stop != size:
@@ -165,7 +167,7 @@ class MetadataReader:
         except TooLarge as error:
             raise _too_large(file, error.size) from error
         _succeeded(answer, file.url)
-        _verify(answer.body, file.hashes, file.url)
+        verify(answer.body, file.hashes, file.url)
         return _extract(io.BytesIO(answer.body), file)
 
 
@@ -174,7 +176,13 @@ def _extract(content: IO[bytes], file: File) -> str:
     try:
         return read(content, file.filename)
     except ArchiveError as error:
-        raise NetworkError(f"{addresses.redact(file.url)} {error}") from error
+        raise MetadataError(f"{addresses.redact(file.url)} {error}") from error
+
+
+def _is_static(text: str) -> bool:
+    """Whether every wheel built from the sdist with this PKG-INFO has the dependencies that it names."""
+    found = parse_metadata(text)
+    return not isinstance(found, Unknown) and found.dependencies_are_static
 
 
 def _content_range(answer: Answer) -> tuple[int, int, int]:
@@ -192,7 +200,7 @@ def _succeeded(answer: Answer, url: str) -> None:
         raise failure(answer, url)
 
 
-def _verify(body: bytes, hashes: dict[str, str], url: str) -> None:
+def verify(body: bytes, hashes: dict[str, str], url: str) -> None:
     """Compare with the strongest hash that is given; none given is nothing to compare with."""
     algorithm = next((name for name in _STRONG if name in hashes), None)
     if algorithm and hashlib.new(algorithm, body).hexdigest() != hashes[algorithm]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from torchlock.core_metadata import refusal
 from torchlock.direct import DirectRelease
-from torchlock.matrix import specifier_set
-from torchlock.words import FAMILY
+from torchlock.words import FAMILY, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -83,9 +83,9 @@ class Candidate(NamedTuple):
 class Rejected(NamedTuple):
     """A release that is no candidate: ``why`` is one of the words below, ``detail`` completes it.
 
-    wheel: no wheel for this target; python: Requires-Python; yanked; pre: a pre-release nobody asked for;
-    newer: uploaded after --exclude-newer; never: a rule says it loads with nothing; unreadable: requirements
-    that no installer can read; sdist: only a source distribution.
+    wheel: no wheel for this target; python: Requires-Python;
+    newer: uploaded after --exclude-newer; never: a rule says it loads with nothing; unreadable: what it
+    declares is unknown or refused by installers; sdist: only a source distribution.
     """
 
     version: str
@@ -108,6 +108,12 @@ class Policy:
     pinned: Collection[str] = ()
     lowest: Collection[str] = ()
     exclude_newer: str | None = None
+
+
+def withdrawal(candidate: Candidate) -> str:
+    """How a withdrawn release is told of, behind its name and version."""
+    reason = one_line((candidate.release.yanked if candidate.release else None) or "")
+    return f"withdrawn by its publisher{f' ({reason})' if reason else ''}"
 
 
 def mentions_prerelease(specifier: str) -> bool:
@@ -171,7 +177,7 @@ class Sieve:
     def _candidate(self, name: str, release: Release) -> Candidate | Rejected | None:
         ranks = release.ranks(self._rank)
         fitting = [index for index, rank in enumerate(ranks) if rank is not None]
-        usable = [index for index in fitting if self._runs(release.requires_python(index))]
+        usable = [index for index in fitting if self.runs(release.requires_python(index))]
         if usable and self._policy.exclude_newer:
             usable = self._early_enough(release, usable)
             if not usable:
@@ -181,7 +187,7 @@ class Sieve:
                 return Rejected(release.version, "python", release.requires_python(fitting[0]))
             return self._from_sdist(name, release)
         if release.invalid:
-            return Rejected(release.version, "unreadable", release.invalid[0])
+            return Rejected(release.version, "unreadable", refusal(release.invalid[0]))
         try:
             version = Version(release.version)
         except InvalidVersion:
@@ -195,7 +201,7 @@ class Sieve:
             return Rejected(release.version, "wheel")
         if not self._policy.allow_sdist:
             return Rejected(release.version, "sdist" if not release.tags else "wheel")
-        if not self._runs(release.requires_python(-1)):
+        if not self.runs(release.requires_python(-1)):
             return Rejected(release.version, "python", release.requires_python(-1))
         if self._policy.exclude_newer and not self._early_enough(release, [-1]):
             return Rejected(release.version, "newer", release.date)
@@ -207,11 +213,11 @@ class Sieve:
         limit = self._policy.exclude_newer or ""
         return [index for index in usable if (uploaded := files[index].uploaded) and uploaded < limit]
 
-    def _runs(self, requires_python: str) -> bool:
+    def runs(self, requires_python: str) -> bool:
+        """Whether Requires-Python admits the target's Python."""
         known = self._pythons.get(requires_python)
         if known is None:
-            known = specifier_set(requires_python).contains(self._target.python.full)
-            self._pythons[requires_python] = known
+            known = self._pythons[requires_python] = self._target.python.satisfies(requires_python)
         return known
 
 

@@ -23,7 +23,7 @@ from torchlock.matrix import (
     specifier_set,
 )
 from torchlock.solve.candidates import Candidate, Rejected, Sieve, is_exact
-from torchlock.solve.problem import Need, full
+from torchlock.solve.problem import Need, bits, full
 from torchlock.solve.reasons import Built, Declared, Ruled, SameRelease, Unreadable
 
 if TYPE_CHECKING:
@@ -134,6 +134,11 @@ class Universe:
         """The releases of a project that are no candidates, oldest first."""
         self.candidates(name)
         return self._rejected.get(name, [])
+
+    def withdrawn(self, name: str) -> list[Candidate]:
+        """The candidates that only an exact pin brings in (PEP 592), newest first."""
+        candidates = self.candidates(name)
+        return [candidates[index] for index in bits(self._yanked.get(name, 0))]
 
     def tags_of(self, name: str, version: str) -> Sequence[str]:
         """The tags of all wheels of a release, for this target or any other."""
@@ -269,12 +274,21 @@ class Universe:
     def _declared(self, candidate: Candidate) -> Iterator[Dependency | None]:
         """What a candidate declares; None where that cannot be told, with the reason in ``unreadable``."""
         try:
-            yield from candidate.dependencies
+            dependencies = candidate.dependencies
         except NetworkError:
             raise
         except TorchlockError as error:
             self.unreadable[candidate.name, str(candidate.version)] = error.message
             yield None
+            return
+        # A page need not say what the file's own metadata says of Python.
+        python = candidate.release.requires_python(candidate.wheel) if candidate.release else ""
+        if not self._sieve.runs(python):
+            message = f"it requires Python {python}, the target is {self.target.python.full}"
+            self.unreadable[candidate.name, str(candidate.version)] = message
+            yield None
+            return
+        yield from dependencies
 
     def _needs_of_rules(self, candidate: Candidate, version: str, names: frozenset[str] | None) -> Iterator[Need]:
         name = candidate.name
