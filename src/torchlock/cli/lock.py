@@ -48,10 +48,22 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     for note in inputs.notes:
         voice.say("note", note)
     matrix = Matrix()
-    sources = _sources(arguments, inputs, voice)
-    result = lock(inputs, target, _options(arguments), matrix, sources.releases, sources.metadata, sources.at_hand)
+    sources = _sources(arguments, inputs, matrix.date, voice)
+    result = lock(
+        inputs,
+        target,
+        _options(arguments),
+        matrix,
+        sources.releases,
+        sources.metadata,
+        sources.at_hand,
+        sources.renew,
+        sources.provenance,
+    )
     voice.clear()
     if isinstance(result, Conflict):
+        for note in sources.notes:
+            voice.say("note", note)
         _report(result, voice)
         return FOUND
     for note in [*result.notes, *sources.notes]:
@@ -117,6 +129,7 @@ def _options(arguments: argparse.Namespace) -> Options:
     if wrong := [name for name in arguments.upgrade_packages if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name)]:
         raise InputError(f"--upgrade-package: {wrong[0]!r} is no name", hint="a version belongs into the input")
     return Options(
+        unproven=arguments.unproven,
         pre=arguments.pre,
         allow_sdist=arguments.allow_sdist,
         lowest=arguments.prefer == "lowest",
@@ -167,7 +180,7 @@ def _preferred(arguments: argparse.Namespace, upgraded: Collection[str]) -> dict
     }
 
 
-def _sources(arguments: argparse.Namespace, inputs: Inputs, voice: Voice) -> Sources:
+def _sources(arguments: argparse.Namespace, inputs: Inputs, as_of: str, voice: Voice) -> Sources:
     from torchlock.sources import Sources
 
     return Sources(
@@ -179,6 +192,7 @@ def _sources(arguments: argparse.Namespace, inputs: Inputs, voice: Voice) -> Sou
         refresh=arguments.refresh,
         pinned=_pinned(inputs),
         cache_dir=arguments.cache_dir,
+        as_of=as_of,
         report=voice.progress,
     )
 
@@ -317,6 +331,8 @@ def _report(conflict: Conflict, voice: Voice) -> None:
             voice.line(f"  {source.kind} {source.date}: {source.address}")
     suggestions = nearest(conflict, units)
     if suggestions:
-        voice.line("what would work")
+        voice.line(f"what would work{explanation.dated}")
         for suggestion in suggestions:
             voice.line(f"  - {suggestion}")
+    if explanation.as_of:
+        voice.say("hint", explanation.advice)

@@ -22,7 +22,10 @@ DEFAULT_MAX_AGE = 600
 
 
 class Page(NamedTuple):
-    """A page of an index and what HTTP said about it. Times are seconds since the epoch."""
+    """A page of an index and what HTTP said about it. Times are seconds since the epoch.
+
+    ``missing``: the index answered that it has no such page.
+    """
 
     url: str
     content_type: str
@@ -31,6 +34,7 @@ class Page(NamedTuple):
     max_age: float = DEFAULT_MAX_AGE
     etag: str = ""
     last_modified: str = ""
+    missing: bool = False
 
     def fresh(self, now: float) -> bool:
         """Whether the page may be used without asking again (a clock set back makes it stale)."""

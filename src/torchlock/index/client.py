@@ -12,7 +12,7 @@ from torchlock.index.metadata import MetadataReader
 from torchlock.index.remote import NotCached, PageReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from torchlock.index.settings import IndexSettings
@@ -41,6 +41,7 @@ class Index:
         offline: bool = False,
         cache_dir: Path | None = None,
         refresh: bool = False,
+        hurried: bool = False,
         report: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         """Args:
@@ -48,13 +49,16 @@ class Index:
         offline: never open a socket; pages and metadata come from the cache, however old, and from folders.
         cache_dir: instead of the usual folder of this system.
         refresh: ask whether a page has changed even if it is fresh.
+        hurried: ask for a page once and wait for seconds only.
         report: called with a short sentence before each wait.
         """
         self.notes: list[str] = list(settings.notes)
         self._settings = settings
         transport = None if offline else lambda: self._transport
         store = Cache(cache_dir or default_folder(), self._note)
-        self._pages = PageReader(transport, store, refresh=refresh, report=report, note=self._note)
+        self._pages = PageReader(
+            transport, store, refresh=refresh, report=report, note=self._note, hurried=hurried
+        )
         self._metadata = MetadataReader(transport, store, report)
         self._listings: dict[str, list[Listing]] = {}
         self._texts: dict[str, str] = {}
@@ -88,6 +92,14 @@ class Index:
         if file.url not in self._texts:
             self._texts[file.url] = self._metadata.read(file)
         return self._texts[file.url]
+
+    def members(self, file: File, names: Sequence[str]) -> dict[str, str]:
+        """The texts of those of these members that a wheel holds, read in place.
+
+        Raises:
+            NetworkError: the wheel cannot be read; the message says why.
+        """
+        return self._metadata.members(file, names)
 
     @cached_property
     def _transport(self) -> Transport:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError, UnknownPackage
 from torchlock.judge import judge
 from torchlock.lock.keep import given_way, solve_keeping
 from torchlock.lock.lines import Direct, dependency_of, policy_of, units_of
-from torchlock.lock.pins import host_notes, pins_of
+from torchlock.lock.pins import host_notes, pins_of, unproven_notes
 from torchlock.lock.results import Conflict, Lock
 from torchlock.matrix import is_virtual
+from torchlock.solve.candidates import Unproven
+from torchlock.solve.core import involved
+from torchlock.solve.problem import GaveUp
 from torchlock.solve.universe import Universe
+from torchlock.words import Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from torchlock.lock.results import Options
     from torchlock.matrix import Matrix
     from torchlock.solve.candidates import Release
     from torchlock.solve.core import Unit
+    from torchlock.solve.problem import Solution
     from torchlock.target import Target
     from torchlock.words import Dependency, File, Inputs
 
@@ -32,12 +38,16 @@ def lock(
     releases: Callable[[str], Sequence[Release]],
     metadata: Callable[[File], str] | None = None,
     at_hand: Callable[[str], bool] = lambda name: True,
+    renew: Callable[[Iterable[str]], bool] = lambda names: False,
+    provenance: Callable[[str], Provenance] = lambda name: Provenance(),
 ) -> Lock | Conflict:
     """Resolve the requirements for the target.
 
     ``releases`` answers a normalised name with its releases, oldest first, or raises UnknownPackage;
     ``metadata`` a file named by address with its METADATA text, or raises a TorchlockError; ``at_hand`` tells
-    whether ``releases`` answers without asking an index.
+    whether ``releases`` answers without asking an index. ``renew`` asks the index for projects that are known
+    from a snapshot and tells whether it has anything new; it is called before anything is refused.
+    ``provenance`` tells where the releases of a project are known from.
 
     Raises:
         InputError: the project itself does not run on the target's Python, or a line cannot be used.
@@ -51,14 +61,24 @@ def lock(
     def near(name: str) -> bool:
         return direct.has(name) or at_hand(name)
 
-    universe = Universe(target, matrix, direct.before(releases), policy_of(inputs, options), overrides, near)
-    units, notes = units_of(inputs, direct, universe, overrides)
-    _check_names(units, universe)
-    solution = solve_keeping(universe, units, options)
+    def attempt(unproven: Unproven) -> tuple[Universe, list[Unit], list[str], Solution | None]:
+        """Solve, and solve again as long as the index has something new of what stands in the way."""
+        policy = replace(policy_of(inputs, options), unproven=unproven)
+        while True:
+            universe = Universe(target, matrix, direct.before(releases), policy, overrides, near, provenance)
+            units, notes = units_of(inputs, direct, universe, overrides)
+            _check_names(units, universe)
+            solution = solve_keeping(universe, units, options)
+            if not renew(universe.outdated | (_in_the_way(universe, units) if solution is None else set())):
+                return universe, units, notes, solution
+
+    universe, units, notes, solution = attempt(Unproven.ANY if options.unproven else Unproven.ASKED)
+    if solution is None and any(universe.held.values()):
+        universe, units, notes, solution = attempt(Unproven.LAST)
     if solution is None:
 
         def elsewhere(other: Target) -> Lock | Conflict:
-            return lock(inputs, other, options, matrix, releases, metadata, at_hand)
+            return lock(inputs, other, options, matrix, releases, metadata, at_hand, renew, provenance)
 
         return Conflict(universe, tuple(units), elsewhere, tuple(inputs.overrides))
     chosen = {
@@ -69,8 +89,17 @@ def lock(
     if wrong := judge(chosen, target, matrix, overrides):
         raise AssertionError(f"the judge rejects what the solver chose: {'; '.join(wrong)}")
     notes += given_way(options.preferred, chosen)
+    notes += unproven_notes(universe, chosen, units)
     pins = (*pins_of(universe, solution, chosen, units, direct), *direct.unnamed_pins())
     return Lock(target, pins, tuple(host_notes(universe, chosen)), tuple(notes), universe.visited)
+
+
+def _in_the_way(universe: Universe, units: Sequence[Unit]) -> set[str]:
+    """The projects that an impossible list of lines is impossible by."""
+    try:
+        return involved(universe, units)
+    except GaveUp:
+        return universe.met
 
 
 def _check_python(inputs: Inputs, target: Target) -> None:

@@ -42,6 +42,8 @@ def _package(pin: Pin) -> dict[str, Any]:
     package: dict[str, Any] = {"name": pin.name, "version": pin.version}
     if pin.marker:
         package["marker"] = pin.marker
+    if pin.unproven is not None:
+        package["unproven"] = str(pin.unproven)
     if pin.extras:
         package["extras"] = list(pin.extras)
     return {

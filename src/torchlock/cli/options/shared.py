@@ -61,6 +61,27 @@ def add_target(parser: argparse.ArgumentParser, *, of_files: bool = False) -> No
     )
 
 
+def add_sources(parser: argparse.ArgumentParser) -> None:
+    """Where releases are known from."""
+    group = parser.add_argument_group(
+        "sources (default: the bundled catalogue, a snapshot of its date; the index for what it lacks, for the "
+        "torch family once the snapshot is older than a day, and before anything is refused)"
+    )
+    add = group.add_argument
+    add("-i", "--index-url", metavar="URL", help="ask this index, in place of the bundled catalogue")
+    add(
+        "--extra-index-url",
+        action="append",
+        default=[],
+        metavar="URL",
+        dest="extra_index_urls",
+        help="a further index, for names that no earlier source has",
+    )
+    add("--offline", action="store_true", help="never touch the network")
+    add("--refresh", action="store_true", help="ask the index for packages of the catalogue too")
+    add("--cache-dir", metavar="DIR", help="where answers of indexes are kept")
+
+
 def add_report(group: argparse._ArgumentGroup, strict: str = "") -> None:
     """What a report of findings looks like, and what counts; ``strict`` says what --strict is for besides."""
     add = group.add_argument
