@@ -58,3 +58,7 @@ class UnknownPackage(TorchlockError):
     def __init__(self, name: str, message: str, *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.name = name
+
+
+class Unasked(UnknownPackage):
+    """A source that comes first may not be asked (``--offline``), so nobody knows whether it holds the project."""

@@ -268,7 +268,6 @@ class _Teller:
 
 _WHY = {
     "yanked": "withdrawn by its publisher",
-    "unproven": "left out, since {detail}; --unproven takes it",
     "newer": "uploaded on {detail}, after --exclude-newer",
     "unreadable": "declares a requirement that no installer can read ({detail})",
     "sdist": "only a source distribution, which needs --allow-sdist",

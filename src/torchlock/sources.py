@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from torchlock.catalogue import Catalogue
-from torchlock.errors import NetworkError, UnknownPackage
+from torchlock.errors import NetworkError, Unasked, UnknownPackage
 from torchlock.live import LiveRelease
 from torchlock.words import FAMILY, Provenance
 
@@ -132,8 +132,13 @@ class Sources:
         """Where the releases of a project that was asked for are known from."""
         if name in self._snapshots:
             return Provenance(as_of=self._as_of)
-        asked = dict.fromkeys(each.index for each in self._answers.get(name, ()) if isinstance(each, LiveRelease))
-        return Provenance(" and ".join(asked))
+        live = (each for each in self._answers.get(name, ()) if isinstance(each, LiveRelease))
+        asked = dict.fromkeys(each.index for each in live)
+        if not asked:
+            return Provenance()
+        from torchlock.index.settings import default_index
+
+        return Provenance(" and ".join(asked) if list(asked) != [default_index()] else "")
 
     def _today(self, name: str) -> Sequence[Release]:
         """What the index whose snapshot the catalogue is has of a project today; nothing where it cannot be asked.
@@ -241,6 +246,8 @@ class Sources:
             return ()
         try:
             return self._ask(name, self._extra_index)
+        except Unasked:
+            raise
         except UnknownPackage:
             return ()
 

@@ -189,11 +189,23 @@ def _together(texts: list[str], result: Any, matrix: Matrix, solved: Any, source
         newer = _newest(pins[name].version, sources.releases(name))
         if newer is None:
             continue
-        other = solved([*texts, f"{name}=={newer}"])
+        newer_pin, beside = f"{name}=={newer}", ""
+        other = solved([*texts, newer_pin])
+        unproven = [] if isinstance(other, Conflict) else [pin for pin in other.pins if pin.unproven is not None]
+        if any(pin.name == name for pin in unproven):
+            continue  # the notes tell of it
+        if unproven:
+            which = " and ".join(f"{pin.name} {pin.version}" for pin in unproven)
+            story.steps.append(f"{name} {newer} is newer, and goes only with {which}, which no data judge.")
+            held = [pins[pin.name] for pin in unproven if pin.name in pins]
+            beside = "".join(f" with {pin.name} {pin.version}" for pin in held)
+            other = solved([*texts, newer_pin, *(f"{pin.name}=={pin.version}" for pin in held)])
         if isinstance(other, Conflict):
             told = _conflict(other)
             dated = sources.provenance(name).dated
-            story.steps.append(f"{name} {newer} is newer, and cannot be taken{dated}: {' '.join(told.steps)}")
+            story.steps.append(
+                f"{name} {newer} is newer, and cannot be taken{beside}{dated}: {' '.join(told.steps)}"
+            )
             story.sources.update(told.sources)
     return story
 

@@ -229,7 +229,10 @@ def _write(
 
         write_text(arguments.output, text)
     if arguments.json:
-        text = lock_json.render(result, indexes=sources.indexes, data_date=data_date, version=__version__)
+        notes = [*result.notes, *sources.notes]
+        text = lock_json.render(
+            result, indexes=sources.indexes, notes=notes, data_date=data_date, version=__version__
+        )
     if arguments.json or arguments.dry_run or not arguments.output:
         sys.stdout.write(text)
     if arguments.output and not arguments.dry_run:

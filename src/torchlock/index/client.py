@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.errors import UnknownPackage
+from torchlock.errors import Unasked, UnknownPackage
 from torchlock.index import addresses, filenames, local
 from torchlock.index.cache import Cache, default_folder
 from torchlock.index.metadata import MetadataReader
 from torchlock.index.remote import NotCached, PageReader
+from torchlock.index.settings import default_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -115,6 +116,8 @@ class Index:
         unseen: list[str] = []
         served = [url for url in self._urls if not addresses.is_local(url)]
         found = self._first(served, name, unseen)
+        if any(url.rstrip("/") != default_index().rstrip("/") for url in unseen):
+            raise self._unknown(name, unseen)  # what the user's own index has decides, and nobody knows it
         known = {file.filename for listing in found for file in listing.files}
         for location, files in self._added(name, unseen):
             new = [file for file in files if file.filename not in known]
@@ -173,7 +176,7 @@ class Index:
 
     def _unknown(self, name: str, unseen: list[str]) -> UnknownPackage:
         if unseen:
-            return UnknownPackage(
+            return Unasked(
                 name,
                 f"{name} is not in the cache, and --offline forbids asking {' and '.join(unseen)}",
                 hint="run once without --offline",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from torchlock.errors import InputError, UnknownPackage
+from torchlock.errors import InputError, Unasked
 from torchlock.judge import judge
 from torchlock.lock.keep import given_way, solve_keeping
 from torchlock.lock.lines import Direct, dependency_of, policy_of, units_of
@@ -76,6 +76,7 @@ def lock(
     if solution is None and any(universe.held.values()):
         universe, units, notes, solution = attempt(Unproven.LAST)
     if solution is None:
+        _check_asked(universe, units)
 
         def elsewhere(other: Target) -> Lock | Conflict:
             return lock(inputs, other, options, matrix, releases, metadata, at_hand, renew, provenance)
@@ -90,8 +91,24 @@ def lock(
         raise AssertionError(f"the judge rejects what the solver chose: {'; '.join(wrong)}")
     notes += given_way(options.preferred, chosen)
     notes += unproven_notes(universe, chosen, units)
+    notes += [
+        f"{error.message}; releases that need it were passed over"
+        for error in universe.unknown.values()
+        if isinstance(error, Unasked)
+    ]
     pins = (*pins_of(universe, solution, chosen, units, direct), *direct.unnamed_pins())
     return Lock(target, pins, tuple(host_notes(universe, chosen)), tuple(notes), universe.visited)
+
+
+def _check_asked(universe: Universe, units: Sequence[Unit]) -> None:
+    """What may not be asked for does not fail to exist: nobody knows whether there is a solution.
+
+    Raises:
+        Unasked: the lines are impossible by such a project.
+    """
+    unasked = {name: error for name, error in universe.unknown.items() if isinstance(error, Unasked)}
+    for name in sorted(_in_the_way(universe, units) & unasked.keys()) if unasked else ():
+        raise unasked[name]
 
 
 def _in_the_way(universe: Universe, units: Sequence[Unit]) -> set[str]:
@@ -130,4 +147,4 @@ def _check_names(units: Sequence[Unit], universe: Universe) -> None:
             error = universe.unknown.get(root.identifier)
             if error is not None:
                 message = f"{unit.written.origin}: {error.message}"
-                raise UnknownPackage(error.name, message, hint=error.hint)
+                raise type(error)(error.name, message, hint=error.hint)

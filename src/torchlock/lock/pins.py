@@ -134,11 +134,11 @@ def unproven_notes(universe: Universe, chosen: Mapping[str, Candidate], units: S
     for name, candidate in sorted(chosen.items()):
         why = candidate.unproven
         if why is not None:
-            yield f"{_named(candidate)} is unproven: {why}; nobody has seen what it loads with"
+            yield f"{_named(candidate)} is unproven: {why}, so no rule was made for it"
         newer = [item for item in universe.held.get(name, ()) if _counts(item, candidate, units)]
         if newer:
             best = max(newer, key=lambda item: item.version)
-            yield f"{_named(best)} was left out: {_said(best)}; --unproven takes it, and so does a pin"
+            yield f"{_named(best)} was left out: {best.unproven}; --unproven takes it, and so does a pin"
     for said in unjudged(chosen, universe.target, universe.matrix):
         who = f"{said.pinned.name} {said.pinned.version}"
         yield f"{who}: {said.statement.rule} was not judged, since {said.because}"
@@ -147,10 +147,6 @@ def unproven_notes(universe: Universe, chosen: Mapping[str, Candidate], units: S
 def _named(candidate: Candidate) -> str:
     date = candidate.release.date if candidate.release else ""
     return f"{candidate.name} {candidate.version}" + (f" ({date})" if date else "")
-
-
-def _said(candidate: Candidate) -> str:
-    return str(candidate.unproven or "")
 
 
 def _counts(item: Candidate, chosen: Candidate, units: Sequence[Unit]) -> bool:

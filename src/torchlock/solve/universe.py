@@ -229,7 +229,6 @@ class Universe:
             releases = ()
         candidates, rejected = self._sieve.sort(name, releases)
         candidates, held = counted(name, candidates, self._policy)
-        rejected += [Rejected(str(item.version), "unproven", str(item.unproven)) for item in held]
         self.held[name] = held
         self._latest[name] = max((_version(release) for release in releases), default=Version("0"))
         never = {
