@@ -57,7 +57,7 @@ class Sources:
         pinned: Mapping[str, str] | None = None,
         cache_dir: str | None = None,
         as_of: str = "",
-        day: Callable[[], str] = today,
+        day: Callable[[], str] | None = None,
         report: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._catalogue = Catalogue()
@@ -71,7 +71,7 @@ class Sources:
         self._pinned = pinned or {}
         self._cache_dir = cache_dir
         self._as_of = as_of
-        self._aged = bool(as_of) and not offline and day() > as_of
+        self._aged = bool(as_of) and not offline and (day or today)() > as_of
         self._report = report
         self._notes: list[str] = []
         self._snapshots: set[str] = set()
