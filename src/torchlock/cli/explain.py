@@ -37,6 +37,7 @@ class Story:
     remedies: list[str] = field(default_factory=list)
     sources: dict[str, Source] = field(default_factory=dict)
     hints: list[str] = field(default_factory=list)
+    dated: str = ""
 
 
 def run(arguments: argparse.Namespace, voice: Voice) -> int:
@@ -150,12 +151,14 @@ def _conflict(conflict: Any) -> Story:
 
     explanation = explain(conflict)
     asked = " and ".join(unit.written.origin.text.strip() for unit in explanation.units)
-    story = Story(f"{asked}: no environment on {conflict.universe.target} holds these", together=False)
+    target = conflict.universe.target
+    story = Story(f"{asked}: no environment on {target} holds these{explanation.dated}", together=False)
     story.steps = [f"{step}." for step in explanation.steps]
     story.remedies = [str(suggestion) for suggestion in nearest(conflict, explanation.units)]
     story.sources = {source.id: source for source in explanation.sources}
     if explanation.as_of:
         story.hints.append(explanation.advice)
+        story.dated = explanation.dated
     return story
 
 
@@ -234,7 +237,7 @@ def _text(story: Story) -> str:
     lines = [one_line(story.headline)]
     lines += [f"  {number}. {step}" for number, step in enumerate(dict.fromkeys(story.steps), 1)]
     if story.remedies:
-        lines += ["what would work", *(f"  - {remedy}" for remedy in story.remedies)]
+        lines += [f"what would work{story.dated}", *(f"  - {remedy}" for remedy in story.remedies)]
     lines += [f"note: {hint}" for hint in story.hints]
     if story.sources:
         lines.append("sources")

@@ -319,7 +319,7 @@ def _report(conflict: Conflict, voice: Voice) -> None:
     explanation = explain(conflict)
     target = conflict.universe.target
     units = explanation.units
-    headline = f"no solution for {target}"
+    headline = f"no solution for {target}{explanation.dated}"
     voice.say("error", f"{headline}: these cannot stand together" if len(units) > 1 else f"{headline}")
     for unit in units:
         voice.line(f"  {unit.written.origin}: {unit.written.origin.text.strip()}")
