@@ -16,7 +16,7 @@ from torchlock.matrix import BUILD_CUDA, EXCLUSION, HOST_PREFIX, cuda_version, i
 from torchlock.solve.core import Unit, demands, guilty, involved, relevant
 from torchlock.solve.problem import bits, full
 from torchlock.solve.propagate import Domains, Loss, Wipeout
-from torchlock.solve.reasons import Asked, Built, Declared, Ruled, Unreadable
+from torchlock.solve.reasons import Asked, Built, Declared, Ruled, SameBuild, Unreadable
 from torchlock.words import Provenance, spelled
 
 if TYPE_CHECKING:
@@ -160,8 +160,15 @@ class _Teller:
         if isinstance(reason, Declared):
             yield f"{reason.name} {reason.version} declares that it needs {reason.dependency}"
         elif isinstance(reason, Built):
-            kind = "is a CPU build" if reason.cuda == "0" else f"is built for CUDA {reason.cuda}"
-            yield f"torch {reason.version} {kind}"
+            if reason.cuda != "0":
+                yield f"torch {reason.version} is built for CUDA {reason.cuda}"
+            elif reason.build.startswith(("rocm", "xpu")):
+                yield f"torch {reason.version} is built for {_accelerator(reason.build)}"
+            else:
+                yield f"torch {reason.version} is a CPU build"
+        elif isinstance(reason, SameBuild):
+            accelerator = _accelerator(reason.build)
+            yield f"{reason.name} {reason.version} is built for {accelerator}, and needs such a torch"
         elif isinstance(reason, Unreadable):
             yield f"{reason.name} {reason.version}: {reason.message}"
         elif isinstance(reason, Ruled):
@@ -183,7 +190,7 @@ class _Teller:
         for candidate in self._universe.candidates("torch")[:3]:
             cuda = cuda_version(candidate.build)
             if cuda:
-                yield from self._because(Built(str(candidate.version), cuda))
+                yield from self._because(Built(str(candidate.version), cuda, str(candidate.build)))
 
     def _absent(self, dependency: Dependency) -> Iterator[str]:
         """Why no candidate satisfies a requirement at all."""
@@ -292,6 +299,11 @@ def _called(name: str) -> str:
     if name == f"{HOST_PREFIX}cuda-driver":
         return "NVIDIA driver"
     return name.removeprefix(HOST_PREFIX)
+
+
+def _accelerator(build: str) -> str:
+    """``ROCm 6.4`` of ``rocm6.4``."""
+    return "XPU" if build == "xpu" else f"ROCm {build.removeprefix('rocm')}".strip()
 
 
 def _need(dependency: Dependency) -> str:

@@ -121,6 +121,8 @@ class Sources:
         Returns whether it has something that was not known. A failure of the index is noted, and changes nothing.
         """
         changed = False
+        if self._offline or self._silent or not self._snapshots:
+            return False
         for name in sorted(self._snapshots.intersection(names)):
             before, found = self._answers.get(name, ()), self._today(name)
             if found and _outline(found) != _outline(before):

@@ -13,13 +13,13 @@ from torchlock.lock.pins import host_notes, pins_of, unproven_notes
 from torchlock.lock.results import Conflict, Lock
 from torchlock.matrix import is_virtual
 from torchlock.solve.candidates import Unproven
-from torchlock.solve.core import involved
+from torchlock.solve.core import guilty, involved
 from torchlock.solve.problem import GaveUp
 from torchlock.solve.universe import Universe
 from torchlock.words import Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from torchlock.lock.results import Options
     from torchlock.matrix import Matrix
@@ -46,7 +46,8 @@ def lock(
     ``releases`` answers a normalised name with its releases, oldest first, or raises UnknownPackage;
     ``metadata`` a file named by address with its METADATA text, or raises a TorchlockError; ``at_hand`` tells
     whether ``releases`` answers without asking an index. ``renew`` asks the index for projects that are known
-    from a snapshot and tells whether it has anything new; it is called before anything is refused.
+    from a snapshot and tells whether it has anything new; it is called before anything is refused, and looks
+    into the names only if the index may be asked.
     ``provenance`` tells where the releases of a project are known from.
 
     Raises:
@@ -69,7 +70,7 @@ def lock(
             units, notes = units_of(inputs, direct, universe, overrides)
             _check_names(units, universe)
             solution = solve_keeping(universe, units, options)
-            if not renew(universe.outdated | (_in_the_way(universe, units) if solution is None else set())):
+            if not renew(_asked_again(universe, units, solution)):
                 return universe, units, notes, solution
 
     universe, units, notes, solution = attempt(Unproven.ANY if options.unproven else Unproven.ASKED)
@@ -111,10 +112,17 @@ def _check_asked(universe: Universe, units: Sequence[Unit]) -> None:
         raise unasked[name]
 
 
+def _asked_again(universe: Universe, units: Sequence[Unit], solution: Solution | None) -> Iterator[str]:
+    """The projects on which a later answer of the index could change the result."""
+    yield from universe.outdated
+    if solution is None:
+        yield from _in_the_way(universe, units)
+
+
 def _in_the_way(universe: Universe, units: Sequence[Unit]) -> set[str]:
     """The projects that an impossible list of lines is impossible by."""
     try:
-        return involved(universe, units)
+        return involved(universe, guilty(universe, units))
     except GaveUp:
         return universe.met
 

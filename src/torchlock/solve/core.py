@@ -66,13 +66,8 @@ def guilty(problem: Universe, units: Sequence[Unit]) -> list[Unit]:
     return [unit for unit in units if id(unit) in kept]
 
 
-def involved(problem: Universe, units: Sequence[Unit]) -> set[str]:
-    """The projects that an impossible list of lines is impossible by, and perhaps some more.
-
-    Raises:
-        GaveUp: the search reached its limit.
-    """
-    blamed = guilty(problem, units)
+def involved(problem: Universe, blamed: Sequence[Unit]) -> set[str]:
+    """The projects that a guilty set of lines is impossible by, and perhaps some more."""
     roots, limits = demands(blamed)
     found = {need.identifier for need in roots} | set(limits)
     domains = Domains(problem, limits)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from torchlock.answers import Unknown
 from torchlock.errors import NetworkError, TorchlockError, UnknownPackage
 from torchlock.matrix import (
     BUILD_CUDA,
@@ -26,8 +27,8 @@ from torchlock.matrix import (
 from torchlock.solve.candidates import Candidate, Rejected, Sieve, is_exact
 from torchlock.solve.policy import counted
 from torchlock.solve.problem import Need, full
-from torchlock.solve.reasons import Built, Declared, Ruled, SameRelease, Unreadable
-from torchlock.words import Provenance
+from torchlock.solve.reasons import Built, Declared, Ruled, SameBuild, SameRelease, Unreadable
+from torchlock.words import FAMILY, Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -37,6 +38,10 @@ if TYPE_CHECKING:
     from torchlock.solve.problem import Problem
     from torchlock.target import Target
     from torchlock.words import Dependency
+
+
+# Builds for accelerators without CUDA, whose libraries only a torch of the same build has.
+_OTHERS = ("rocm", "xpu")
 
 
 class Universe:
@@ -306,7 +311,9 @@ class Universe:
         # A torch whose build is unknown is unproven: where it counts all the same, nothing is asked of it.
         cuda = cuda_version(candidate.build) if name == "torch" else None
         if cuda:
-            yield Need(BUILD_CUDA, self.mask(BUILD_CUDA, f"=={cuda}"), Built(version, cuda))
+            yield Need(BUILD_CUDA, self.mask(BUILD_CUDA, f"=={cuda}"), Built(version, cuda, str(candidate.build)))
+        elif name in FAMILY and isinstance(candidate.build, str) and candidate.build.startswith(_OTHERS):
+            yield Need("torch", self._of_build(candidate.build), SameBuild(name, version, candidate.build))
         for statement in self.statements(candidate):
             for dependency in statement.needs:
                 if names is not None and dependency.name not in names and not is_virtual(dependency.name):
@@ -317,6 +324,14 @@ class Universe:
                 if self.target.holds(needed.marker):
                     yield from self.require(needed, Ruled(name, version, statement, needed))
         yield from self._exclusions(candidate, version)
+
+    def _of_build(self, build: str) -> int:
+        """The candidates of torch that were built for the same; an unknown build is left to the policy."""
+        mask = 0
+        for index, candidate in enumerate(self.candidates("torch")):
+            if candidate.unversioned or candidate.build == build or isinstance(candidate.build, Unknown):
+                mask |= 1 << index
+        return mask
 
     def _exclusions(self, candidate: Candidate, version: str) -> Iterator[Need]:
         name = candidate.name
