@@ -134,13 +134,14 @@ class Sources:
         """Where the releases of a project that was asked for are known from."""
         if name in self._snapshots:
             return Provenance(as_of=self._as_of)
-        live = (each for each in self._answers.get(name, ()) if isinstance(each, LiveRelease))
-        asked = dict.fromkeys(each.index for each in live)
+        asked = dict.fromkeys(each.index for each in self._answers.get(name, ()) if isinstance(each, LiveRelease))
         if not asked:
             return Provenance()
         from torchlock.index.settings import default_index
 
-        return Provenance(" and ".join(asked) if list(asked) != [default_index()] else "")
+        where = " and ".join(asked) if list(asked) != [default_index()] else ""
+        unasked = next((error for index in self._opened if (error := index.unasked(name))), None)
+        return Provenance(where, unasked=unasked.message if unasked else "")
 
     def _today(self, name: str) -> Sequence[Release]:
         """What the index whose snapshot the catalogue is has of a project today; nothing where it cannot be asked.
@@ -222,10 +223,14 @@ class Sources:
     @property
     def notes(self) -> list[str]:
         """Sentences on what was noticed while reading settings and asking indexes."""
-        asked = [
-            vars(self)[name].notes for name in ("_main", "_index", "_extra_index", "_links") if name in vars(self)
-        ]
+        asked = [index.notes for index in self._opened]
         return list(dict.fromkeys([*self._notes, *(note for notes in asked for note in notes)]))
+
+    @property
+    def _opened(self) -> list[Index]:
+        """The indexes that were needed so far."""
+        named = ("_main", "_index", "_extra_index", "_links")
+        return [vars(self)[name] for name in named if name in vars(self)]
 
     @property
     def indexes(self) -> list[str]:

@@ -68,11 +68,13 @@ class Provenance(NamedTuple):
     """Where the releases of a project are known from.
 
     ``where`` names the indexes that were asked, or is "" for the public one. ``as_of`` is the date of a snapshot
-    of it (YYYY-MM-DD), or "" where it was asked just now.
+    of it (YYYY-MM-DD), or "" where it was asked just now. ``unasked`` says which source could not be asked, if
+    there is one that may have more.
     """
 
     where: str = ""
     as_of: str = ""
+    unasked: str = ""
 
     @property
     def dated(self) -> str:

@@ -10,7 +10,6 @@ from torchlock.index import addresses, filenames, local
 from torchlock.index.cache import Cache, default_folder
 from torchlock.index.metadata import MetadataReader
 from torchlock.index.remote import NotCached, PageReader
-from torchlock.index.settings import default_index
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -64,6 +63,7 @@ class Index:
         self._listings: dict[str, list[Listing]] = {}
         self._texts: dict[str, str] = {}
         self._links: dict[str, list[File]] = {}
+        self._unasked: dict[str, UnknownPackage] = {}
 
     def files(self, name: str) -> list[File]:
         """Every wheel and sdist of a project: of the first index that has it, then those of find-links.
@@ -82,6 +82,10 @@ class Index:
         if normal not in self._listings:
             self._listings[normal] = self._ask(normal)
         return self._listings[normal]
+
+    def unasked(self, name: str) -> UnknownPackage | None:
+        """What is to be said of a project, if one of its sources may not be asked though others answered."""
+        return self._unasked.get(name)
 
     def metadata(self, file: File) -> str:
         """The text of a file's METADATA, or of an sdist's PKG-INFO, by the cheapest way that works.
@@ -116,8 +120,6 @@ class Index:
         unseen: list[str] = []
         served = [url for url in self._urls if not addresses.is_local(url)]
         found = self._first(served, name, unseen)
-        if any(url.rstrip("/") != default_index().rstrip("/") for url in unseen):
-            raise self._unknown(name, unseen)  # what the user's own index has decides, and nobody knows it
         known = {file.filename for listing in found for file in listing.files}
         for location, files in self._added(name, unseen):
             new = [file for file in files if file.filename not in known]
@@ -126,6 +128,8 @@ class Index:
                 found.append(Listing(addresses.redact(location), new))
         if not found:
             raise self._unknown(name, unseen)
+        if unseen:
+            self._unasked[name] = self._unknown(name, unseen)
         return found
 
     def _first(self, urls: list[str], name: str, unseen: list[str]) -> list[Listing]:
@@ -135,7 +139,7 @@ class Index:
                 files = self._pages.files(f"{url.rstrip('/')}/{name}/", name)
             except NotCached:
                 unseen.append(addresses.redact(url))
-                continue
+                return []  # what it has would come first
             if files is not None:
                 return [Listing(addresses.redact(url), files)]
         return []

@@ -19,7 +19,7 @@ from torchlock.solve.universe import Universe
 from torchlock.words import Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from torchlock.lock.results import Options
     from torchlock.matrix import Matrix
@@ -92,11 +92,7 @@ def lock(
         raise AssertionError(f"the judge rejects what the solver chose: {'; '.join(wrong)}")
     notes += given_way(options.preferred, chosen)
     notes += unproven_notes(universe, chosen, units)
-    notes += [
-        f"{error.message}; releases that need it were passed over"
-        for error in universe.unknown.values()
-        if isinstance(error, Unasked)
-    ]
+    notes += _unasked_notes(universe, chosen)
     pins = (*pins_of(universe, solution, chosen, units, direct), *direct.unnamed_pins())
     return Lock(target, pins, tuple(host_notes(universe, chosen)), tuple(notes), universe.visited)
 
@@ -107,9 +103,21 @@ def _check_asked(universe: Universe, units: Sequence[Unit]) -> None:
     Raises:
         Unasked: the lines are impossible by such a project.
     """
-    unasked = {name: error for name, error in universe.unknown.items() if isinstance(error, Unasked)}
+    unasked = _unasked(universe)
     for name in sorted(_in_the_way(universe, units) & unasked.keys()) if unasked else ():
-        raise unasked[name]
+        raise Unasked(name, unasked[name], hint="run once without --offline")
+
+
+def _unasked(universe: Universe) -> dict[str, str]:
+    """What is to be said of each project of which a source could not be asked."""
+    found = {name: error.message for name, error in universe.unknown.items() if isinstance(error, Unasked)}
+    return found | {name: text for name in universe.met if (text := universe.provenance(name).unasked)}
+
+
+def _unasked_notes(universe: Universe, chosen: Collection[str]) -> Iterator[str]:
+    for name, text in sorted(_unasked(universe).items()):
+        what = "what else was found is used" if name in chosen else "releases that need it were passed over"
+        yield f"{text}; {what}"
 
 
 def _asked_again(universe: Universe, units: Sequence[Unit], solution: Solution | None) -> Iterator[str]:
