@@ -57,10 +57,16 @@ class LiveRelease:
 
     @property
     def invalid(self) -> Sequence[str]:
-        return ()  # known only once the metadata is: see ``dependencies``
+        bundled = self._bundled
+        if bundled is None or bundled.version != self.version:
+            return ()  # known only once the metadata is: see ``dependencies``
+        return bundled.invalid
 
     def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
-        return [rank(tags) for tags in self.tags]
+        gone = self._without_metadata
+        return [
+            None if gone and self._digest(index) in gone else rank(tags) for index, tags in enumerate(self.tags)
+        ]
 
     def requires_python(self, wheel: int) -> str:
         return self._file(wheel).requires_python or ""
@@ -119,7 +125,7 @@ class LiveRelease:
             TorchlockError: the same, of another project.
         """
         known = self._bundled_wheels.get(self._digest(wheel))
-        if known is not None and self._bundled is not None and not self._bundled.invalid:
+        if known is not None and self._bundled is not None:
             found = self._bundled.dependencies(known)
             if found is not None:
                 return found
@@ -134,6 +140,14 @@ class LiveRelease:
 
     def _digest(self, wheel: int) -> str:
         return self._file(wheel).hashes.get("sha256", "")
+
+    @cached_property
+    def _without_metadata(self) -> set[str]:
+        """The hashes of wheels that no installer can use, as the catalogue has it."""
+        ranks = self._bundled.ranks(_present) if self._bundled is not None else []
+        if None not in ranks:
+            return set()
+        return {digest for digest, index in self._bundled_wheels.items() if ranks[index] is None}
 
     @cached_property
     def _bundled_wheels(self) -> dict[str, int]:
@@ -161,3 +175,8 @@ class LiveRelease:
 
     def _members(self, wheel: int) -> dict[str, str]:
         return self._release.members(self._file(wheel), wheel_build.members_of(self.name))
+
+
+def _present(tags: str) -> int | None:
+    """Every wheel is one."""
+    return 0

@@ -119,7 +119,7 @@ def _max_age(headers: Mapping[str, str], default: float = DEFAULT_MAX_AGE) -> fl
     if "no-cache" in control:
         return 0
     match = re.search(r"\bmax-age=(\d+)", control)
-    return float(match[1]) if match else default
+    return min(float(match[1]), DEFAULT_MAX_AGE) if match else default
 
 
 def _parsed(page: Page, asked: str) -> list[File]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.answers import Unknown
 from torchlock.judge import unjudged
 from torchlock.lock.lines import asked_by, dependency_of
 from torchlock.lock.results import HostNote, Pin
@@ -140,8 +141,9 @@ def unproven_notes(universe: Universe, chosen: Mapping[str, Candidate], units: S
             best = max(newer, key=lambda item: item.version)
             yield f"{_named(best)} was left out: {best.unproven}; --unproven takes it, and so does a pin"
     for said in unjudged(chosen, universe.target, universe.matrix):
-        who = f"{said.pinned.name} {said.pinned.version}"
-        yield f"{who}: {said.statement.rule} was not judged, since {said.because}"
+        who = said.pinned if isinstance(said.pinned.build, Unknown) else chosen["torch"]
+        subject = f"{said.pinned.name} {said.pinned.version}"
+        yield f"{said.statement.rule} was not judged for {subject}: {who.name} {who.version}, {said.because}"
 
 
 def _named(candidate: Candidate) -> str:
