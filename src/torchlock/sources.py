@@ -154,6 +154,7 @@ class Sources:
         try:
             found = self._ask(name, self._main)
         except UnknownPackage as error:
+            self._silent = not self._main_settings.index_urls
             self._note_age(f"{error.message}; its releases are")
             return ()
         except NetworkError as error:
@@ -295,9 +296,13 @@ class Sources:
     @cached_property
     def _main(self) -> Index:
         """The index of the settings alone, without what they add to it, asked in a hurry."""
+        return self._open(self._main_settings, hurried=True)
+
+    @cached_property
+    def _main_settings(self) -> IndexSettings:
         from dataclasses import replace
 
-        return self._open(replace(self._settings(), extra_index_urls=(), find_links=()), hurried=True)
+        return replace(self._settings(), extra_index_urls=(), find_links=())
 
     @cached_property
     def _extra_index(self) -> Index:

@@ -124,7 +124,7 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, voice: Voice) -
         return lock(
             inputs,
             target,
-            Options(),
+            Options(unproven=arguments.unproven),
             matrix,
             sources.releases,
             sources.metadata,

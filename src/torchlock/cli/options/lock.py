@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.cli.options.shared import add_sources, add_target
+from torchlock.cli.options.shared import add_sources, add_target, add_unproven
 
 if TYPE_CHECKING:
     import argparse
@@ -81,12 +81,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         help="forget this pin of the existing output file",
     )
     add("--pre", action="store_true", help="let pre-releases count")
-    add(
-        "--unproven",
-        action="store_true",
-        help="let releases of the torch family count that are newer than the compatibility data, or whose build "
-        "is unknown (default: only where the input asks for them, with a pin or a bound)",
-    )
+    add_unproven(add)
     add(
         "--prefer",
         choices=("highest", "lowest"),

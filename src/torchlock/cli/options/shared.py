@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
 
 def add_messages(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +59,16 @@ def add_target(parser: argparse.ArgumentParser, *, of_files: bool = False) -> No
         action="append",
         default=[],
         help="a library of the target, over --system: ffmpeg=6.1, libsndfile=none, glibc=2.31 (repeatable)",
+    )
+
+
+def add_unproven(add: Callable[..., object]) -> None:
+    """Whether releases count that no data judge."""
+    add(
+        "--unproven",
+        action="store_true",
+        help="let releases of the torch family count that are newer than the compatibility data, or whose build "
+        "is unknown (default: only where the input asks for them, with a pin or a bound)",
     )
 
 
