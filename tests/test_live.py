@@ -178,7 +178,7 @@ def serve(server: Server, name: str, wheels: dict[str, bytes], *, old: bool = Tr
 
 
 def release_of(name: str, version: str, index: Server) -> LiveRelease:
-    sources = Sources(index_url=index.url, as_of="2026-11-23")
+    sources = Sources(index_url=index.url)
     found = next(each for each in sources.releases(name) if each.version == version)
     assert isinstance(found, LiveRelease)
     return found
@@ -189,7 +189,7 @@ def test_a_release_is_read_where_it_lies(index: Server) -> None:
     serve(index, "torchaudio", {"9.0": content})
     release = release_of("torchaudio", "9.0", index)
     assert release.build(0) == "cu140"
-    assert str(release.unproven(0)) == "it is newer than the data (as of 2026-11-23)"
+    assert str(release.unproven(0)) == f"it is newer than the data (as of {Catalogue().date})"
 
 
 def test_what_was_read_is_kept_by_hash(index: Server) -> None:
@@ -211,7 +211,7 @@ def test_a_wheel_that_cannot_be_read_is_unknown(answer: Reply, index: Server) ->
 def test_offline_what_was_never_read_is_unknown(index: Server) -> None:
     serve(index, "torch", {"9.0": wheel("torch", "9.0")}, old=False)
     release_of("torch", "9.0", index)
-    offline = Sources(index_url=index.url, offline=True, as_of="2026-11-23")
+    offline = Sources(index_url=index.url, offline=True)
     (release,) = offline.releases("torch")
     build = release.build(0)
     assert isinstance(build, Unknown)
@@ -361,5 +361,5 @@ def test_a_label_that_is_not_there_names_the_index_that_was_asked(
     assert "unlabelled" not in said
     code, _, said = lock(capsys, "torch==2.7.1+cpu", "--offline")
     assert code == 1
-    assert f"the public index has no torch 2.7.1+cpu as of {Matrix().date}" in said
+    assert f"the public index has no torch 2.7.1+cpu as of {Catalogue().date}" in said
     assert "--index-url" in said

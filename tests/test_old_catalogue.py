@@ -154,7 +154,7 @@ def test_offline_no_claim_is_without_its_date(name: str, text: str, capsys: pyte
         assert code == 1
         for line in said.splitlines():
             if re.search("there is no|no release|no wheel|would work|satisfies", line):
-                assert f" as of {Matrix().date}" in line
+                assert f" as of {Catalogue().date}" in line
         assert "--refresh" in said
 
 
@@ -186,17 +186,17 @@ def test_an_index_that_fails_leaves_the_catalogue(
         code, pins, said = lock(capsys, "torch", "torchaudio", *PLAIN)
         assert code == 0
         assert pins["torch"] not in LOST["torch"]
-        assert f"as of {Matrix().date}" in said
+        assert f"as of {Catalogue().date}" in said
         assert len(server.requests) <= (5 if status == 404 else 1)
         code, _, said = lock(capsys, specified("torch", "2:>={}"), *PLAIN)
         assert code == 1
-        assert f"there is no torch>={newest('torch')} as of {Matrix().date}" in said
+        assert f"there is no torch>={newest('torch')} as of {Catalogue().date}" in said
 
 
 def test_the_family_is_asked_for_once_the_data_are_a_day_old(
     whole: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("torchlock.sources.today", lambda: Matrix().date)
+    monkeypatch.setattr("torchlock.sources.today", lambda: Catalogue().date)
     assert lock(capsys, "torch", *PLAIN)[0] == 0
     assert whole.requests == []
     monkeypatch.setattr("torchlock.sources.today", lambda: "9999-01-01")

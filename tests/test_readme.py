@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from test_check import remove, stage_audio, stage_torch
+from torchlock.catalogue import Catalogue
 from torchlock.cli.main import main
 from torchlock.cli.parser import COMMANDS, parser_of
-from torchlock.matrix import Matrix
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -70,7 +70,7 @@ def test_the_message_shown_is_the_message_given(project: Path, capsys: pytest.Ca
     shown = next(iter(re.findall(r"```text\n(error: .*?)```", README, re.S)))
     request_ = ["torch==2.15.0", "torchaudio==2.11.0", "--python", "3.12", "--platform", "linux-x86_64"]
     main(["lock", *request_, "--offline"])
-    given = capsys.readouterr().err.replace(f" as of {Matrix().date}", "")
+    given = capsys.readouterr().err.replace(f" as of {Catalogue().date}", "")
     for line in shown.splitlines():
         assert line.rstrip("…").strip() in given
 

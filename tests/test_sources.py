@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from index_server import Reply, Server, entry, page, sha256
+from torchlock.catalogue import Catalogue
 from torchlock.cli.main import main
 from torchlock.errors import UnknownPackage
-from torchlock.matrix import Matrix
 from torchlock.sources import Sources
 
 IN_CATALOGUE = "3.13.1"
@@ -58,7 +58,8 @@ def test_a_pin_that_the_catalogue_has_asks_nobody(tmp_path: Path, index: Server)
 
 def test_a_pin_of_a_build_asks_nobody(tmp_path: Path, index: Server) -> None:
     """The public index has no labelled builds."""
-    assert versions(tmp_path, "torch", pinned={"torch": "2.8.0+cpu"})
+    words: dict[str, Any] = {"pinned": {"torch": "2.8.0+cpu"}, "day": lambda: Catalogue().date}
+    assert versions(tmp_path, "torch", **words)
     assert index.requests == []
 
 
@@ -171,8 +172,8 @@ def test_a_refusal_that_rests_on_the_catalogue_has_its_date(
         assert main([command, "filelock>=999", *PLAIN[:4], "--cache-dir", "cache", *options]) == 1
         output = capsys.readouterr()
         said = output.out + output.err
-        assert f"there is no filelock>=999 as of {Matrix().date}" in said
-        assert f"what would work as of {Matrix().date}" in said
+        assert f"there is no filelock>=999 as of {Catalogue().date}" in said
+        assert f"what would work as of {Catalogue().date}" in said
         assert "--refresh" in said
         assert ("the index could not be asked" in said) is (how == "down")
     assert index.asked("/filelock/") == (0 if how == "offline" else 2)  # in a hurry: once a command

@@ -41,8 +41,8 @@ class Sources:
     then the catalogue; then the index. An index named by the user (``index_url``) takes the catalogue's place,
     since it may serve something else under the same name. ``refresh`` asks the index for packages of the
     catalogue too. ``pinned`` are versions that the user names by project: a source that lacks such a one does not
-    have the last word on a project of the catalogue. ``as_of`` is the date of the catalogue, or "" where its age
-    is not to matter; ``day`` tells today's. ``report`` is told what is being asked.
+    have the last word on a project of the catalogue. ``day`` tells
+    today's date (YYYY-MM-DD). ``report`` is told what is being asked.
     """
 
     def __init__(
@@ -56,7 +56,6 @@ class Sources:
         refresh: bool = False,
         pinned: Mapping[str, str] | None = None,
         cache_dir: str | None = None,
-        as_of: str = "",
         day: Callable[[], str] | None = None,
         report: Callable[[str], None] = lambda text: None,
     ) -> None:
@@ -70,8 +69,7 @@ class Sources:
         self._refresh = refresh
         self._pinned = pinned or {}
         self._cache_dir = cache_dir
-        self._as_of = as_of
-        self._aged = bool(as_of) and not offline and (day or today)() > as_of
+        self._day = day or today
         self._report = report
         self._notes: list[str] = []
         self._snapshots: set[str] = set()
@@ -114,6 +112,16 @@ class Sources:
         if first:
             self._snapshots.discard(name)
         return first or later or bundled
+
+    @property
+    def _as_of(self) -> str:
+        """The date of the snapshot."""
+        return self._catalogue.date
+
+    @cached_property
+    def _aged(self) -> bool:
+        """Whether there may be releases that the snapshot lacks, and the index may be asked for them."""
+        return not self._offline and self._day() > self._as_of
 
     def renew(self, names: Iterable[str]) -> bool:
         """Ask the index for those of these projects that are known from the catalogue alone, if it may be asked.
@@ -165,7 +173,7 @@ class Sources:
         return found
 
     def _note_age(self, text: str) -> None:
-        self._notes.append(f"{text} as of {self._as_of}" if self._as_of else f"{text} those of the catalogue")
+        self._notes.append(f"{text} as of {self._as_of}")
 
     def _has_pinned(self, name: str, releases: Sequence[Release]) -> bool:
         """Whether the version that a project is pinned to is among its releases, if it is pinned to one."""

@@ -115,7 +115,6 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, voice: Voice) -
         offline=arguments.offline,
         refresh=arguments.refresh,
         cache_dir=arguments.cache_dir,
-        as_of=matrix.date,
         report=voice.progress,
     )
 

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     for note in inputs.notes:
         voice.say("note", note)
     matrix = Matrix()
-    sources = _sources(arguments, inputs, matrix.date, voice)
+    sources = _sources(arguments, inputs, voice)
     result = lock(
         inputs,
         target,
@@ -180,7 +180,7 @@ def _preferred(arguments: argparse.Namespace, upgraded: Collection[str]) -> dict
     }
 
 
-def _sources(arguments: argparse.Namespace, inputs: Inputs, as_of: str, voice: Voice) -> Sources:
+def _sources(arguments: argparse.Namespace, inputs: Inputs, voice: Voice) -> Sources:
     from torchlock.sources import Sources
 
     return Sources(
@@ -192,7 +192,6 @@ def _sources(arguments: argparse.Namespace, inputs: Inputs, as_of: str, voice: V
         refresh=arguments.refresh,
         pinned=_pinned(inputs),
         cache_dir=arguments.cache_dir,
-        as_of=as_of,
         report=voice.progress,
     )
 
