@@ -183,3 +183,13 @@ def test_progress_tells_who_is_asked(index: Server, capsys: pytest.CaptureFixtur
     live(index, "filelock", "999.1")
     assert main(["lock", "filelock>=999", *PLAIN, "--cache-dir", "cache", "-v"]) == 0
     assert "asking 127.0.0.1" in capsys.readouterr().err
+
+
+def test_settings_that_cannot_be_read_leave_the_catalogue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "pip.conf").write_text("[global\nindex-url = x\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    monkeypatch.setattr("torchlock.sources.today", lambda: "9999-01-01")
+    assert main(["lock", "torch==2.8.0", *PLAIN, "--cache-dir", "cache"]) == 0
+    assert f"releases are as of {Catalogue().date}" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from torchlock.catalogue import Catalogue
-from torchlock.errors import NetworkError, Unasked, UnknownPackage
+from torchlock.errors import InputError, NetworkError, Unasked, UnknownPackage
 from torchlock.live import LiveRelease
 from torchlock.words import FAMILY, Provenance
 
@@ -165,9 +165,9 @@ class Sources:
             self._silent = not self._main_settings.index_urls
             self._note_age(f"{error.message}; its releases are")
             return ()
-        except NetworkError as error:
+        except (NetworkError, InputError) as error:  # of the index, or of the settings that name it
             self._silent = True
-            self._note_age(f"the index could not be asked ({error.message}); releases are")
+            self._note_age(f"the index could not be asked ({error}); releases are")
             return ()
         self._snapshots.discard(name)
         return found
