@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.version import Version
 
+from torchlock.answers import Unknown
 from torchlock.catalogue import Catalogue
 from torchlock.judge import violations
 from torchlock.matrix import Matrix
@@ -41,7 +42,7 @@ class Pinned(NamedTuple):
     name: str
     version: Version
     tags: str
-    build: str | None
+    build: str | Unknown | None
     dependencies: Sequence[Dependency]
     unversioned: bool = False
 
@@ -155,7 +156,7 @@ def _violations(pins: Iterable[Pinned], cell: Cell, matrix: Matrix) -> list[Any]
     ]
 
 
-def _pinned(candidate: Candidate, *, build: str | None, declares: bool = True) -> Pinned:
+def _pinned(candidate: Candidate, *, build: str | Unknown | None, declares: bool = True) -> Pinned:
     dependencies = candidate.dependencies if declares else ()
     return Pinned(candidate.name, candidate.version, candidate.tags, build, dependencies)
 

@@ -9,7 +9,7 @@ import pytest
 from torchlock.cli.main import main
 from torchlock.matrix import Matrix
 
-TARGET = ["--python", "3.11", "--platform", "linux-x86_64"]
+TARGET = ["--python", "3.11", "--platform", "linux-x86_64", "--offline"]
 
 
 def test_a_rule_of_the_check_is_not_told_as_one_of_the_audit(capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,6 +46,12 @@ class Made:
     def build(self, wheel: int) -> str | None:
         return None
 
+    def unproven(self, wheel: int) -> None:
+        return None
+
+    def statements(self, wheel: int) -> tuple[()]:
+        return ()
+
     def dependencies(self, wheel: int) -> list[Dependency]:
         return self._needs
 

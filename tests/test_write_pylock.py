@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from packaging.pylock import Pylock, is_valid_pylock_path
 
 from torchlock import read
+from torchlock.answers import Unknown
 from torchlock.catalogue import Catalogue
 from torchlock.cli.main import main
 from torchlock.errors import InputError, UnknownPackage
@@ -72,6 +74,15 @@ def test_packaging_reads_back_what_was_locked() -> None:
 def test_it_names_the_environment_it_is_for(platform: str, environment: str) -> None:
     pylock = Pylock.from_dict(tomllib.loads(rendered(locked("torch==2.8.0", platform=platform))))
     assert [str(marker) for marker in pylock.environments or ()] == [f'python_version == "3.12" and {environment}']
+
+
+def test_an_unproven_pin_is_marked() -> None:
+    result = locked("torch==2.8.0")
+    why = Unknown("it is newer than the data", "2026-11-23")
+    pins = tuple(replace(pin, unproven=why) if pin.name == "torch" else pin for pin in result.pins)
+    text = rendered(replace(result, pins=pins))
+    assert '# unproven: it is newer than the data (as of 2026-11-23)\n[[packages]]\nname = "torch"\n' in text
+    assert text.count("unproven") == 1
 
 
 def test_markers_are_kept() -> None:

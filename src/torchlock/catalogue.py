@@ -20,6 +20,9 @@ from torchlock.words import Dependency, File
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from torchlock.answers import Unknown
+    from torchlock.matrix import Statement
+
 # The file beside the projects' own that tells the day of the data.
 DATE = "DATE"
 _TAIL = b'\n"files": {'
@@ -81,6 +84,14 @@ class CatalogueRelease:
         """What the wheel was built for (``cpu``, ``cu130``, …), or None where nobody recorded it."""
         build = self._per_wheel("build", wheel)
         return None if build is None else str(build)
+
+    def unproven(self, wheel: int) -> Unknown | None:
+        """Nothing: what the catalogue holds, the data judge."""
+        return None
+
+    def statements(self, wheel: int) -> Sequence[Statement]:
+        """Nothing: the rules say it."""
+        return ()
 
     def dependencies(self, wheel: int) -> list[Dependency] | None:
         """Requires-Dist of that wheel; None where it is unknown (a release of which only an sdist exists)."""

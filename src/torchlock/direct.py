@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from torchlock.answers import Unknown
 from torchlock.errors import InputError, MetadataError, TorchlockError
-from torchlock.words import Dependency, File
+from torchlock.wheel_build import of_label
+from torchlock.words import FAMILY, Dependency, File
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from torchlock.matrix import Statement
     from torchlock.words import Written
 
 UNKNOWN_VERSION = "0"
@@ -58,9 +61,19 @@ class DirectRelease:
     def requires_python(self, wheel: int) -> str:
         return self._requires_python
 
-    def build(self, wheel: int) -> str | None:
-        label = self.version.partition("+")[2].partition(".")[0]
-        return label if label == "cpu" or label[:2] == "cu" else None
+    def build(self, wheel: int) -> str | Unknown | None:
+        label = self.version.partition("+")[2]
+        if label:
+            return of_label(label)
+        if self.name not in FAMILY or (self.tags and self.tags[0].endswith("-any")):
+            return None
+        return Unknown("its address does not tell what it was built for")
+
+    def unproven(self, wheel: int) -> Unknown | None:
+        return None  # the user asked for this very one
+
+    def statements(self, wheel: int) -> Sequence[Statement]:
+        return ()
 
     def dependencies(self, wheel: int) -> list[Dependency]:
         return self._dependencies

@@ -65,3 +65,7 @@ class MetadataError(TorchlockError):
 
     ``message`` stands behind name, version and a colon: "it declares …", "its metadata has no Name".
     """
+
+
+class Unasked(UnknownPackage):
+    """A source that comes first may not be asked (``--offline``), so nobody knows whether it holds the project."""

@@ -15,11 +15,11 @@ from packaging.version import Version
 from torchlock.lock import dependency_of
 from torchlock.matrix import BUILD_CUDA, EXCLUSION, HOST_PREFIX, cuda_version, is_virtual, specifier_set
 from torchlock.solve.candidates import withdrawal
-from torchlock.solve.core import Unit, demands, guilty
+from torchlock.solve.core import Unit, demands, guilty, involved, relevant
 from torchlock.solve.problem import bits, full
 from torchlock.solve.propagate import Domains, Loss, Wipeout
-from torchlock.solve.reasons import Asked, Built, Declared, Ruled, Unreadable
-from torchlock.words import spelled
+from torchlock.solve.reasons import Asked, Built, Declared, Ruled, SameBuild, Unreadable
+from torchlock.words import Provenance, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -34,11 +34,25 @@ if TYPE_CHECKING:
 
 @dataclass
 class Explanation:
-    """Why some lines cannot stand together: ``units`` are the smallest guilty set, ``steps`` the sentences."""
+    """Why some lines cannot stand together: ``units`` are the smallest guilty set, ``steps`` the sentences.
+
+    ``as_of`` is the date of the snapshot that some of it rests on, or "" where indexes were asked for all of it.
+    """
 
     units: list[Unit]
     steps: list[str]
     sources: list[Source] = field(default_factory=list)
+    as_of: str = ""
+
+    @property
+    def dated(self) -> str:
+        """What to end a heading with that speaks of what there is."""
+        return Provenance(as_of=self.as_of).dated
+
+    @property
+    def advice(self) -> str:
+        """How to hear of later releases."""
+        return f"releases are as of {self.as_of}: run without --offline, or with --refresh, to ask for later ones"
 
 
 def explain(conflict: Conflict) -> Explanation:
@@ -48,7 +62,10 @@ def explain(conflict: Conflict) -> Explanation:
     steps = list(dict.fromkeys(teller.steps()))
     matrix = conflict.universe.matrix
     sources = dict.fromkeys(source for statement in teller.cited for source in statement.sources)
-    return Explanation(units, steps, [matrix.source(source) for source in sources])
+    as_of = max(
+        (conflict.universe.provenance(name).as_of for name in involved(conflict.universe, units)), default=""
+    )
+    return Explanation(units, steps, [matrix.source(source) for source in sources], as_of)
 
 
 class _Teller:
@@ -68,7 +85,8 @@ class _Teller:
         names = {dependency_of(unit.written).name for unit in self._units}
         if len(names) == 1 and len(self._units) > 1:
             asked = " and ".join(spelled(dependency_of(unit.written).specifier) for unit in self._units)
-            yield f"no {names.pop()} that installs here satisfies {asked} together"
+            name = names.pop()
+            yield f"no {name} that installs here satisfies {asked} together{self._dated(name)}"
             return
         roots, limits = demands(self._units)
         domains = Domains(self._universe, limits)
@@ -81,6 +99,10 @@ class _Teller:
             yield from self._nothing_left(wipeout.identifier)
         else:
             yield "every two of these can stand together, but no choice of versions satisfies all of them"
+
+    def _dated(self, name: str) -> str:
+        """How old the knowledge is that a claim on the releases of a project rests on."""
+        return self._universe.provenance(name).dated
 
     def _nothing_left(self, identifier: str) -> Iterator[str]:
         name = identifier.partition("[")[0]
@@ -141,8 +163,15 @@ class _Teller:
         if isinstance(reason, Declared):
             yield f"{reason.name} {reason.version} declares that it needs {reason.dependency}"
         elif isinstance(reason, Built):
-            kind = "is a CPU build" if reason.cuda == "0" else f"is built for CUDA {reason.cuda}"
-            yield f"torch {reason.version} {kind}"
+            if reason.cuda != "0":
+                yield f"torch {reason.version} is built for CUDA {reason.cuda}"
+            elif reason.build.startswith(("rocm", "xpu")):
+                yield f"torch {reason.version} is built for {_accelerator(reason.build)}"
+            else:
+                yield f"torch {reason.version} is a CPU build"
+        elif isinstance(reason, SameBuild):
+            accelerator = _accelerator(reason.build)
+            yield f"{reason.name} {reason.version} is built for {accelerator}, and needs such a torch"
         elif isinstance(reason, Unreadable):
             yield f"{reason.name} {reason.version}: {reason.message}"
         elif isinstance(reason, Ruled):
@@ -164,7 +193,7 @@ class _Teller:
         for candidate in self._universe.candidates("torch")[:3]:
             cuda = cuda_version(candidate.build)
             if cuda:
-                yield from self._because(Built(str(candidate.version), cuda))
+                yield from self._because(Built(str(candidate.version), cuda, str(candidate.build)))
 
     def _absent(self, dependency: Dependency) -> Iterator[str]:
         """Why no candidate satisfies a requirement at all."""
@@ -185,16 +214,28 @@ class _Teller:
             return
         label = next((clause.version for clause in SpecifierSet(specifier) if "+" in clause.version), None)
         if label:
-            build = label.partition("+")[2]
-            yield (
-                f"{name} {label} is not on this index: builds labelled +{build} are served by an index of their "
-                f"own (give it with --index-url); this index has {name} {label.partition('+')[0]} unlabelled"
-            )
+            yield self._without_build(name, label)
         elif candidates:
             newest = max(candidate.version for candidate in candidates)
-            yield f"there is no {name}{specifier}; the newest that installs on {self._universe.target} is {newest}"
+            yield (
+                f"there is no {name}{specifier}{self._dated(name)}; "
+                f"the newest that installs on {self._universe.target} is {newest}"
+            )
         else:
-            yield f"no release of {name} installs on {self._universe.target}"
+            yield f"no release of {name} installs on {self._universe.target}{self._dated(name)}"
+
+    def _without_build(self, name: str, label: str) -> str:
+        """Where a labelled build was looked for, and what is there in its place."""
+        version, _, build = label.partition("+")
+        asked = self._universe.provenance(name)
+        plain = any(str(candidate.version) == version for candidate in self._universe.candidates(name))
+        there = f"; it has {name} {version} unlabelled" if plain else ""
+        if asked.where:
+            return f"{asked.where} has no {name} {label}{there}"
+        return (
+            f"the public index has no {name} {label}{asked.dated}{there}; builds labelled +{build} are served by "
+            "an index of their own, which --index-url names"
+        )
 
     def _withdrawn(self, name: str, specifier: str) -> Iterator[str]:
         """What of a project would do, had it not been withdrawn (PEP 592)."""
@@ -215,7 +256,8 @@ class _Teller:
             newest = items[-1]
             versions = _counted(item.version for item in items)
             if why == "wheel":
-                yield f"{name} {versions}: no wheel for {target}{self._wheels_of(name, newest.version)}"
+                wheels = self._wheels_of(name, newest.version)
+                yield f"{name} {versions}: no wheel for {target}{self._dated(name)}{wheels}"
             elif why == "python":
                 yield f"{name} {versions}: requires Python {newest.detail}, the target is {target.python.full}"
             elif why == "never":
@@ -260,15 +302,8 @@ _WHY = {
 
 def _relevant(losses: Sequence[Loss], identifier: str) -> list[Loss]:
     """The losses that led to an empty domain, alike ones merged, in the order of happening."""
-    wanted = {identifier}
-    chosen: list[Loss] = []
-    for loss in reversed(losses):
-        if loss.identifier in wanted:
-            chosen.append(loss)
-            if loss.by is not None:
-                wanted.add(loss.by)
     merged: dict[tuple[object, ...], Loss] = {}
-    for loss in reversed(chosen):
+    for loss in relevant(losses, identifier):
         reason = loss.cause.reason if loss.cause else None
         key = (loss.identifier, loss.by, type(reason), getattr(getattr(reason, "statement", None), "rule", None))
         known = merged.get(key)
@@ -283,6 +318,11 @@ def _called(name: str) -> str:
     if name == f"{HOST_PREFIX}cuda-driver":
         return "NVIDIA driver"
     return name.removeprefix(HOST_PREFIX)
+
+
+def _accelerator(build: str) -> str:
+    """``ROCm 6.4`` of ``rocm6.4``."""
+    return "XPU" if build == "xpu" else f"ROCm {build.removeprefix('rocm')}".strip()
 
 
 def _need(dependency: Dependency) -> str:

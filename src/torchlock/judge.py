@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from packaging.version import Version
 
 from torchlock import matrix as matrix_module
+from torchlock.answers import Unknown
 from torchlock.matrix import BUILD_CUDA, HOST_PREFIX, cuda_version, filled, specifier_set
 
 if TYPE_CHECKING:
@@ -50,6 +51,15 @@ class Violation(NamedTuple):
         return f"{subject}: {verb} {self.dependency} ({self.statement.rule})"
 
 
+class Unjudged(NamedTuple):
+    """What a rule asks of a pin, where nobody can tell whether it is kept: ``because`` says what is unknown."""
+
+    pinned: matrix_module.Pinned
+    statement: Statement
+    dependency: Dependency
+    because: Unknown
+
+
 class Bare(NamedTuple):
     """A release of which only name and version are known, or the CUDA version of the torch build."""
 
@@ -57,7 +67,7 @@ class Bare(NamedTuple):
     version: Version
     unversioned: bool = False
     tags: str = ""
-    build: str | None = None
+    build: str | Unknown | None = None
     dependencies: tuple[Dependency, ...] = ()
 
 
@@ -86,6 +96,11 @@ def violations(
     ``used``: also what makes only some calls fail, for which no lock is refused.
     """
     return list(_Judge(pins, target, matrix, overridden, complete, used).violations())
+
+
+def unjudged(pins: Mapping[str, Pinned], target: Target, matrix: Matrix) -> list[Unjudged]:
+    """What could not be judged of these pins, since a build is unknown (``Pinned.build``)."""
+    return list(_Judge(pins, target, matrix, (), True, False).unjudged())
 
 
 class _Judge:
@@ -120,6 +135,18 @@ class _Judge:
             cuda = Bare(BUILD_CUDA, Version(version))
             for statement in self._matrix.speaking_of(cuda, self._target):
                 yield from self._broken(statement, cuda)
+
+    def unjudged(self) -> Iterator[Unjudged]:
+        torch = self._pins.get("torch")
+        unknown = torch.build if torch is not None and isinstance(torch.build, Unknown) else None
+        for pinned in self._pins.values():
+            for statement in self._matrix.unsure_of(pinned, self._target):
+                if isinstance(pinned.build, Unknown):
+                    yield from (Unjudged(pinned, statement, item, pinned.build) for item in statement.needs)
+            for statement in self._matrix.speaking_of(pinned, self._target) if unknown is not None else ():
+                for dependency in statement.needs:
+                    if dependency.name == BUILD_CUDA and unknown is not None:
+                        yield Unjudged(pinned, statement, filled(dependency, pinned.build), unknown)
 
     def _broken(self, statement: Statement, pinned: matrix_module.Pinned) -> Iterator[Violation]:
         if statement.never:

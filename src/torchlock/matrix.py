@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from torchlock import data
+from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.words import Dependency
 
@@ -45,16 +46,18 @@ def specifier_set(text: str) -> SpecifierSet:
         return SpecifierSet("<0", prereleases=True)
 
 
-def cuda_version(build: str | None) -> str | None:
-    """``cu130`` → 13.0, ``cpu`` → 0, None for a build that is neither or unknown."""
-    if build == "cpu":
+def cuda_version(build: str | Unknown | None) -> str | None:
+    """``cu130`` → 13.0; 0 for a build without CUDA (``cpu``, ``rocm…``, ``xpu``); None where it is unknown."""
+    if isinstance(build, Unknown) or not build:
+        return None
+    if build in ("cpu", "xpu") or build.startswith("rocm"):
         return "0"
-    if build and build.startswith("cu") and build[2:].isdigit():
+    if build.startswith("cu") and build[2:].isdigit():
         return f"{build[2:-1]}.{build[-1]}"
     return None
 
 
-def filled(dependency: Dependency, build: str | None) -> Dependency:
+def filled(dependency: Dependency, build: str | Unknown | None) -> Dependency:
     """Put the CUDA version of the wheel that a statement speaks of in the place of its braces."""
     if "{" not in dependency.specifier:
         return dependency
@@ -66,7 +69,8 @@ def filled(dependency: Dependency, build: str | None) -> Dependency:
 class Pinned(Protocol):
     """A package at one version, as it is or would be installed: what a statement can be asked about.
 
-    ``tags`` is the tag part of the chosen wheel's name; ``build`` is ``cpu``, ``cu130``, … or None.
+    ``tags`` is the tag part of the chosen wheel's name; ``build`` is ``cpu``, ``cu130``, …, unknown, or None
+    where nobody asked.
     """
 
     @property
@@ -78,7 +82,7 @@ class Pinned(Protocol):
     @property
     def tags(self) -> str: ...
     @property
-    def build(self) -> str | None: ...
+    def build(self) -> str | Unknown | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,11 @@ class Statement:
     refused: str = ""
     effect: str = "import"
     refuse: bool = True
+
+
+def _family(build: str | Unknown | None) -> str:
+    """``cu`` for every build for CUDA, ``cp`` for the CPU; nothing for what is unknown."""
+    return "" if build is None or isinstance(build, Unknown) else build[:2]
 
 
 def _without_zeros(version: str) -> str:
@@ -160,6 +169,16 @@ class Matrix:
 
     def speaking_of(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
         """The statements that speak of this release, as it is installed on this target."""
+        for statement in self._about_version(pinned, target):
+            if not statement.build or _family(pinned.build) == statement.build[:2]:
+                yield statement
+
+    def unsure_of(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
+        """The statements on one kind of build that may speak of this release, whose own build is unknown."""
+        if isinstance(pinned.build, Unknown):
+            yield from (statement for statement in self._about_version(pinned, target) if statement.build)
+
+    def _about_version(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
         if pinned.unversioned or pinned.name not in self._rows:
             return
         exact, ranges = self._sorted(pinned.name)
@@ -168,7 +187,6 @@ class Matrix:
                 specifier_set(statement.when.specifier).contains(pinned.version)
                 and target.holds(statement.when.marker)
                 and (not statement.wheel or fnmatchcase(pinned.tags, statement.wheel))
-                and (not statement.build or (pinned.build or "")[:2] == statement.build[:2])
             ):
                 yield statement
 

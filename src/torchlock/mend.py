@@ -82,7 +82,7 @@ def _resolve(conflict: Conflict, replaced: Mapping[int, Unit]) -> Solution | Non
     units = [replaced.get(id(unit), unit) for unit in conflict.units]
     try:
         return resolve(universe, *demands(units), anchors(universe, units))
-    except GaveUp:
+    except (TorchlockError, GaveUp):  # an index that fails now leaves the refusal as it is
         return None
 
 

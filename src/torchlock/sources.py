@@ -1,4 +1,9 @@
-"""Where releases come from: the bundled catalogue first, a live index for what it lacks."""
+"""Where releases come from: the bundled catalogue first, a live index for what it lacks.
+
+The catalogue is a snapshot of one day. It has the first word, since it costs nothing, but never the last one: the
+torch family is asked for again once the snapshot is older than a day, and every project before somebody is told
+that something does not exist (``renew``).
+"""
 
 from __future__ import annotations
 
@@ -6,20 +11,28 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from torchlock.catalogue import Catalogue
-from torchlock.errors import NetworkError, UnknownPackage
+from torchlock.errors import InputError, NetworkError, Unasked, UnknownPackage
+from torchlock.live import LiveRelease
+from torchlock.words import FAMILY, Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from packaging.version import Version
 
     from torchlock.answers import Unknown
-    from torchlock.catalogue import CatalogueRelease
-    from torchlock.index import Index, IndexRelease, IndexSettings
+    from torchlock.index import Index, IndexSettings
     from torchlock.solve.candidates import Release
-    from torchlock.words import Dependency, File
+    from torchlock.words import File
 
 PUBLIC = "the public index (bundled catalogue)"
+
+
+def today() -> str:
+    """The day in UTC, as YYYY-MM-DD."""
+    from datetime import datetime, timezone
+
+    return datetime.now(timezone.utc).date().isoformat()
 
 
 class Sources:
@@ -29,7 +42,8 @@ class Sources:
     then the catalogue; then the index. An index named by the user (``index_url``) takes the catalogue's place,
     since it may serve something else under the same name. ``refresh`` asks the index for packages of the
     catalogue too. ``pinned`` are versions that the user names by project: a source that lacks such a one does not
-    have the last word on a project of the catalogue. ``report`` is told what is being asked.
+    have the last word on a project of the catalogue. ``day`` tells
+    today's date (YYYY-MM-DD). ``report`` is told what is being asked.
     """
 
     def __init__(
@@ -43,6 +57,7 @@ class Sources:
         refresh: bool = False,
         pinned: Mapping[str, str] | None = None,
         cache_dir: str | None = None,
+        day: Callable[[], str] | None = None,
         report: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._catalogue = Catalogue()
@@ -55,7 +70,12 @@ class Sources:
         self._refresh = refresh
         self._pinned = pinned or {}
         self._cache_dir = cache_dir
+        self._day = day or today
         self._report = report
+        self._notes: list[str] = []
+        self._snapshots: set[str] = set()
+        self._tried: set[str] = set()
+        self._silent = False
         self._answers: dict[str, Sequence[Release]] = {}
         self._used: dict[str, None] = {}
         self._file_host: str | None = None
@@ -81,21 +101,80 @@ class Sources:
         if first and (self._has_pinned(name, first) or not self._catalogue.holds(name)):
             return first
         bundled = self._from_catalogue(name)
-        if bundled and self._has_pinned(name, bundled):
-            return bundled
         if not first and not bundled:
             return self._ask(name, self._index)
-        later = self._later(name)
-        return later if self._has_pinned(name, later) else first or bundled
+        if bundled and name in FAMILY and self._aged:
+            bundled = self._today(name) or bundled
+        if bundled and self._has_pinned(name, bundled):
+            return bundled
+        later = () if "+" in self._pinned.get(name, "") else self._today(name)
+        if self._has_pinned(name, later):
+            return later
+        if first:
+            self._snapshots.discard(name)
+        return first or later or bundled
 
-    def _later(self, name: str) -> Sequence[Release]:
-        """What the index has of a project today; nothing where it cannot be asked, or has no such builds."""
-        if self._offline or "+" in self._pinned[name]:
+    @property
+    def _as_of(self) -> str:
+        """The date of the snapshot."""
+        return self._catalogue.date
+
+    @cached_property
+    def _aged(self) -> bool:
+        """Whether there may be releases that the snapshot lacks, and the index may be asked for them."""
+        return not self._offline and self._day() > self._as_of
+
+    def renew(self, names: Iterable[str]) -> bool:
+        """Ask the index for those of these projects that are known from the catalogue alone, if it may be asked.
+
+        Returns whether it has something that was not known. A failure of the index is noted, and changes nothing.
+        """
+        changed = False
+        if self._offline or self._silent or not self._snapshots:
+            return False
+        for name in sorted(self._snapshots.intersection(names)):
+            before, found = self._answers.get(name, ()), self._today(name)
+            if found and _outline(found) != _outline(before):
+                self._answers[name] = self._with_linked(name, found)
+                changed = True
+        return changed
+
+    def provenance(self, name: str) -> Provenance:
+        """Where the releases of a project that was asked for are known from."""
+        if name in self._snapshots:
+            return Provenance(as_of=self._as_of)
+        asked = dict.fromkeys(each.index for each in self._answers.get(name, ()) if isinstance(each, LiveRelease))
+        if not asked:
+            return Provenance()
+        from torchlock.index.settings import default_index
+
+        where = " and ".join(asked) if list(asked) != [default_index()] else ""
+        unasked = next((error for index in self._opened if (error := index.unasked(name))), None)
+        return Provenance(where, unasked=unasked.message if unasked else "")
+
+    def _today(self, name: str) -> Sequence[Release]:
+        """What the index whose snapshot the catalogue is has of a project today; nothing where it cannot be asked.
+
+        It is asked in a hurry, once, and after a failure for nothing else: the catalogue can go on alone.
+        """
+        if self._offline or self._silent or name in self._tried:
             return ()
+        self._tried.add(name)
         try:
-            return self._ask(name, self._index)
-        except (UnknownPackage, NetworkError):
+            found = self._ask(name, self._main)
+        except UnknownPackage as error:
+            self._silent = not self._main_settings.index_urls
+            self._note_age(f"{error.message}; its releases are")
             return ()
+        except (NetworkError, InputError) as error:  # of the index, or of the settings that name it
+            self._silent = True
+            self._note_age(f"the index could not be asked ({error}); releases are")
+            return ()
+        self._snapshots.discard(name)
+        return found
+
+    def _note_age(self, text: str) -> None:
+        self._notes.append(f"{text} as of {self._as_of}")
 
     def _has_pinned(self, name: str, releases: Sequence[Release]) -> bool:
         """Whether the version that a project is pinned to is among its releases, if it is pinned to one."""
@@ -162,8 +241,14 @@ class Sources:
     @property
     def notes(self) -> list[str]:
         """Sentences on what was noticed while reading settings and asking indexes."""
-        asked = [vars(self)[name].notes for name in ("_index", "_extra_index", "_links") if name in vars(self)]
-        return list(dict.fromkeys(note for notes in asked for note in notes))
+        asked = [index.notes for index in self._opened]
+        return list(dict.fromkeys([*self._notes, *(note for notes in asked for note in notes)]))
+
+    @property
+    def _opened(self) -> list[Index]:
+        """The indexes that were needed so far."""
+        named = ("_main", "_index", "_extra_index", "_links")
+        return [vars(self)[name] for name in named if name in vars(self)]
 
     @property
     def indexes(self) -> list[str]:
@@ -186,6 +271,8 @@ class Sources:
             return ()
         try:
             return self._ask(name, self._extra_index)
+        except Unasked:
+            raise
         except UnknownPackage:
             return ()
 
@@ -193,6 +280,7 @@ class Sources:
         found = self._catalogue.releases(name) if self._bundled else None
         if found:
             self._used[PUBLIC] = None
+            self._snapshots.add(name)
         return found or ()
 
     def _with_linked(self, name: str, found: Sequence[Release]) -> Sequence[Release]:
@@ -216,11 +304,22 @@ class Sources:
             raise UnknownPackage(name, f"{name}: the index has no file that an installer could use")
         self._used.update(dict.fromkeys(release.index for release in found))
         bundled = {release.version: release for release in self._catalogue.releases(name) or ()}
-        return [LiveRelease(release, bundled.get(release.version)) for release in found]
+        return [LiveRelease(each, bundled.get(each.version.partition("+")[0]), self._as_of) for each in found]
 
     @cached_property
     def _index(self) -> Index:
         return self._open(self._settings())
+
+    @cached_property
+    def _main(self) -> Index:
+        """The index of the settings alone, without what they add to it, asked in a hurry."""
+        return self._open(self._main_settings, hurried=True)
+
+    @cached_property
+    def _main_settings(self) -> IndexSettings:
+        from dataclasses import replace
+
+        return replace(self._settings(), extra_index_urls=(), find_links=())
 
     @cached_property
     def _extra_index(self) -> Index:
@@ -247,85 +346,28 @@ class Sources:
             no_index=self._no_index,
         )
 
-    def _open(self, settings: IndexSettings) -> Index:
+    def _open(self, settings: IndexSettings, *, hurried: bool = False) -> Index:
         from pathlib import Path
 
         from torchlock.index import Index
 
         folder = Path(self._cache_dir) if self._cache_dir else None
-        return Index(settings, offline=self._offline, cache_dir=folder, refresh=self._refresh, report=self._report)
+        return Index(
+            settings,
+            offline=self._offline,
+            cache_dir=folder,
+            refresh=self._refresh,
+            hurried=hurried,
+            report=self._report,
+        )
+
+
+def _outline(releases: Sequence[Release]) -> dict[str, tuple[bool, list[str]]]:
+    """What makes a difference between two answers: versions, whether they are withdrawn, and their wheels."""
+    return {each.version: (each.yanked is None, sorted(each.tags)) for each in releases}
 
 
 def _version(release: Release) -> Version:
     from packaging.version import Version
 
     return Version(release.version)
-
-
-class LiveRelease:
-    """A release as a live index serves it (the seam ``solve.Release``).
-
-    What its wheels were built for is known from their local version (``+cu121``), or from the catalogue where
-    that holds the very same file.
-    """
-
-    def __init__(self, release: IndexRelease, bundled: CatalogueRelease | None) -> None:
-        self._release = release
-        self._bundled = bundled
-        self.live = True
-        self.unversioned = False
-        self.name = release.name
-        self.version = release.version
-        self.tags: Sequence[str] = ["-".join(file.filename[:-4].split("-")[-3:]) for file in release.wheels]
-
-    @property
-    def yanked(self) -> str | None:
-        return self._release.yanked
-
-    @property
-    def date(self) -> str:
-        return self._release.date[:10]
-
-    @property
-    def has_sdist(self) -> bool:
-        return self._release.sdist is not None
-
-    @property
-    def invalid(self) -> Sequence[str]:
-        return ()  # known only once the metadata is: see ``dependencies``
-
-    def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
-        return [rank(tags) for tags in self.tags]
-
-    def requires_python(self, wheel: int) -> str:
-        """As the page says; where it does not, as the file declares, once that was asked for."""
-        return self._release.requires_python(self._file(wheel))
-
-    def build(self, wheel: int) -> str | None:
-        label = self.version.partition("+")[2].partition(".")[0]
-        if label == "cpu" or label[:2] == "cu":
-            return label
-        if self._bundled is None:
-            return None
-        mine = self._file(wheel).hashes.get("sha256")
-        for index, file in enumerate(self._bundled.files()):
-            if mine and file.hashes.get("sha256") == mine:
-                return self._bundled.build(index)
-        return None
-
-    def dependencies(self, wheel: int) -> list[Dependency] | None:
-        """Requires-Dist, asked for.
-
-        Raises:
-            NeedsBuild: only building the sdist would tell.
-            MetadataError: what the file declares is unknown, or refused by installers.
-            NetworkError: the metadata cannot be had.
-        """
-        return self._release.dependencies(self._file(wheel))
-
-    def files(self) -> list[File]:
-        sdist = self._release.sdist
-        return [*self._release.wheels, *([sdist] if sdist else [])]
-
-    def _file(self, wheel: int) -> File:
-        return self.files()[wheel]

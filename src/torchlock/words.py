@@ -64,6 +64,24 @@ class Inputs:
     notes: list[str] = field(default_factory=list)
 
 
+class Provenance(NamedTuple):
+    """Where the releases of a project are known from.
+
+    ``where`` names the indexes that were asked, or is "" for the public one. ``as_of`` is the date of a snapshot
+    of it (YYYY-MM-DD), or "" where it was asked just now. ``unasked`` says which source could not be asked, if
+    there is one that may have more.
+    """
+
+    where: str = ""
+    as_of: str = ""
+    unasked: str = ""
+
+    @property
+    def dated(self) -> str:
+        """`` as of DATE``, to end a claim on what there is with; nothing where it was asked just now."""
+        return f" as of {self.as_of}" if self.as_of else ""
+
+
 class File(NamedTuple):
     """One file of a release, as one index serves it.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
+from torchlock.answers import Unknown
 from torchlock.core_metadata import dependency_of
 from torchlock.finding import Evidence, Finding, Remedy
 from torchlock.inspect.distributions import installed
@@ -248,9 +249,9 @@ class Scene:
         return f"{name} {pin.version.public}" + (f" ({build})" if build else "")
 
 
-def told(label: str | None) -> str:
+def told(label: str | Unknown | None) -> str:
     """A build in words: ``CPU build``, ``CUDA 13.0``, ``ROCm 6.4``; "" for an unknown one."""
-    if not label:
+    if isinstance(label, Unknown) or not label:
         return ""
     if label == "cpu":
         return "CPU build"

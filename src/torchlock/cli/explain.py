@@ -36,6 +36,8 @@ class Story:
     packages: dict[str, str] = field(default_factory=dict)
     remedies: list[str] = field(default_factory=list)
     sources: dict[str, Source] = field(default_factory=dict)
+    hints: list[str] = field(default_factory=list)
+    dated: str = ""
 
 
 def run(arguments: argparse.Namespace, voice: Voice) -> int:
@@ -109,17 +111,39 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, voice: Voice) -
     from torchlock.words import Inputs, Origin
 
     target, _ = target_of(arguments)
-    sources = Sources(offline=True, report=voice.progress)
+    sources = Sources(
+        index_url=arguments.index_url,
+        extra_index_urls=arguments.extra_index_urls,
+        offline=arguments.offline,
+        refresh=arguments.refresh,
+        cache_dir=arguments.cache_dir,
+        report=voice.progress,
+    )
 
     def solved(texts: list[str]) -> Any:
         inputs = Inputs(requirements=[parse_requirement(text, Origin(None, None, text)) for text in texts])
-        return lock(inputs, target, Options(), matrix, sources.releases, sources.metadata, sources.at_hand)
+        return lock(
+            inputs,
+            target,
+            Options(unproven=arguments.unproven),
+            matrix,
+            sources.releases,
+            sources.metadata,
+            sources.at_hand,
+            sources.renew,
+            sources.provenance,
+        )
 
     result = solved(arguments.requirements)
     voice.clear()
-    if isinstance(result, Conflict):
-        return _conflict(result)
-    return _together(arguments.requirements, result, matrix, solved)
+    told = (
+        _conflict(result)
+        if isinstance(result, Conflict)
+        else _together(arguments.requirements, result, matrix, solved, sources)
+    )
+    for note in sources.notes:
+        voice.say("note", note)
+    return told
 
 
 def _conflict(conflict: Any) -> Story:
@@ -128,25 +152,30 @@ def _conflict(conflict: Any) -> Story:
 
     explanation = explain(conflict)
     asked = " and ".join(unit.written.origin.text.strip() for unit in explanation.units)
-    story = Story(f"{asked}: no environment on {conflict.universe.target} holds these", together=False)
+    target = conflict.universe.target
+    story = Story(f"{asked}: no environment on {target} holds these{explanation.dated}", together=False)
     story.steps = [f"{step}." for step in explanation.steps]
     story.remedies = [str(suggestion) for suggestion in nearest(conflict, explanation.units)]
     story.sources = {source.id: source for source in explanation.sources}
+    if explanation.as_of:
+        story.hints.append(explanation.advice)
+        story.dated = explanation.dated
     return story
 
 
-def _together(texts: list[str], result: Any, matrix: Matrix, solved: Any) -> Story:
+def _together(texts: list[str], result: Any, matrix: Matrix, solved: Any, sources: Any) -> Story:
     """The pins of what was asked for, the facts that bind them, and what keeps newer ones out."""
     from packaging.version import Version
 
-    from torchlock.catalogue import Catalogue
     from torchlock.judge import Bare
     from torchlock.lock import Conflict
 
     named = {_name(text) for text in texts}
     pins = {pin.name: pin for pin in result.pins}
     bound = named | {name for pin in result.pins for name, _ in pin.rules}
-    story = Story("", packages={name: pins[name].version for name in pins if name in bound})
+    story = Story(
+        "", hints=list(result.notes), packages={name: pins[name].version for name in pins if name in bound}
+    )
     chosen = ", ".join(f"{name} {version}" for name, version in story.packages.items())
     story.headline = f"they go together on {result.target}: {chosen}"
     for name in story.packages:
@@ -159,27 +188,39 @@ def _together(texts: list[str], result: Any, matrix: Matrix, solved: Any) -> Sto
                     f"({statement.rule}, {statement.kind})."
                 )
                 story.sources.update((source, matrix.source(source)) for source in statement.sources)
-    catalogue = Catalogue()
     pinned = {_name(text) for text in texts if "==" in text}
     for name in sorted((named - pinned) & set(pins)):
-        newer = _newest(name, pins[name].version, catalogue)
+        newer = _newest(pins[name].version, sources.releases(name))
         if newer is None:
             continue
-        other = solved([*texts, f"{name}=={newer}"])
+        newer_pin, beside = f"{name}=={newer}", ""
+        other = solved([*texts, newer_pin])
+        unproven = [] if isinstance(other, Conflict) else [pin for pin in other.pins if pin.unproven is not None]
+        if any(pin.name == name for pin in unproven):
+            continue  # the notes tell of it
+        if unproven:
+            which = " and ".join(f"{pin.name} {pin.version}" for pin in unproven)
+            story.steps.append(f"{name} {newer} is newer, and goes only with {which}, which no data judge.")
+            held = [pins[pin.name] for pin in unproven if pin.name in pins]
+            beside = "".join(f" with {pin.name} {pin.version}" for pin in held)
+            other = solved([*texts, newer_pin, *(f"{pin.name}=={pin.version}" for pin in held)])
         if isinstance(other, Conflict):
             told = _conflict(other)
-            story.steps.append(f"{name} {newer} is newer, and cannot be taken: {' '.join(told.steps)}")
+            dated = sources.provenance(name).dated
+            story.steps.append(
+                f"{name} {newer} is newer, and cannot be taken{beside}{dated}: {' '.join(told.steps)}"
+            )
             story.sources.update(told.sources)
     return story
 
 
-def _newest(name: str, version: str, catalogue: Any) -> str | None:
-    """The newest final release in the catalogue, if it is newer than this one."""
+def _newest(version: str, releases: Any) -> str | None:
+    """The newest final release of a project, if it is newer than this one."""
     from packaging.version import Version
 
     finals = [
         release.version
-        for release in catalogue.releases(name) or []
+        for release in releases
         if release.yanked is None and not Version(release.version).is_prerelease
     ]
     newest = max(finals, key=Version, default=version)
@@ -197,7 +238,8 @@ def _text(story: Story) -> str:
     lines = [one_line(story.headline)]
     lines += [f"  {number}. {step}" for number, step in enumerate(dict.fromkeys(story.steps), 1)]
     if story.remedies:
-        lines += ["what would work", *(f"  - {remedy}" for remedy in story.remedies)]
+        lines += [f"what would work{story.dated}", *(f"  - {remedy}" for remedy in story.remedies)]
+    lines += [f"note: {hint}" for hint in story.hints]
     if story.sources:
         lines.append("sources")
         lines += [f"  {source.kind} {source.date}: {source.address}" for source in story.sources.values()]
@@ -211,6 +253,7 @@ def _row(story: Story) -> dict[str, Any]:
         "packages": [{"name": name, "version": version} for name, version in story.packages.items()],
         "steps": list(dict.fromkeys(story.steps)),
         "remedies": story.remedies,
+        "notes": story.hints,
         "sources": [
             {"id": source.id, "address": source.address, "kind": source.kind, "date": source.date}
             for source in story.sources.values()

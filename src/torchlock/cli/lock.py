@@ -49,9 +49,21 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
         voice.say("note", note)
     matrix = Matrix()
     sources = _sources(arguments, inputs, voice)
-    result = lock(inputs, target, _options(arguments), matrix, sources.releases, sources.metadata, sources.at_hand)
+    result = lock(
+        inputs,
+        target,
+        _options(arguments),
+        matrix,
+        sources.releases,
+        sources.metadata,
+        sources.at_hand,
+        sources.renew,
+        sources.provenance,
+    )
     voice.clear()
     if isinstance(result, Conflict):
+        for note in sources.notes:
+            voice.say("note", note)
         _report(result, voice)
         return FOUND
     result = _hashed(result, arguments, sources)
@@ -119,6 +131,7 @@ def _options(arguments: argparse.Namespace) -> Options:
     if wrong := [name for name in arguments.upgrade_packages if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name)]:
         raise InputError(f"--upgrade-package: {wrong[0]!r} is no name", hint="a version belongs into the input")
     return Options(
+        unproven=arguments.unproven,
         pre=arguments.pre,
         allow_sdist=arguments.allow_sdist,
         lowest=arguments.prefer == "lowest",
@@ -217,7 +230,10 @@ def _write(
 
         write_text(arguments.output, text)
     if arguments.json:
-        text = lock_json.render(result, indexes=sources.indexes, data_date=data_date, version=__version__)
+        notes = [*result.notes, *sources.notes]
+        text = lock_json.render(
+            result, indexes=sources.indexes, notes=notes, data_date=data_date, version=__version__
+        )
     if arguments.json or arguments.dry_run or not arguments.output:
         sys.stdout.write(text)
     if arguments.output and not arguments.dry_run:
@@ -314,7 +330,7 @@ def _report(conflict: Conflict, voice: Voice) -> None:
     explanation = explain(conflict)
     target = conflict.universe.target
     units = explanation.units
-    headline = f"no solution for {target}"
+    headline = f"no solution for {target}{explanation.dated}"
     voice.say("error", f"{headline}: these cannot stand together" if len(units) > 1 else f"{headline}")
     for unit in units:
         voice.line(f"  {unit.written.origin}: {unit.written.origin.text.strip()}")
@@ -329,6 +345,8 @@ def _report(conflict: Conflict, voice: Voice) -> None:
             voice.line(f"  {source.kind} {source.date}: {source.address}")
     suggestions = nearest(conflict, units)
     if suggestions:
-        voice.line("what would work")
+        voice.line(f"what would work{explanation.dated}")
         for suggestion in suggestions:
             voice.line(f"  - {suggestion}")
+    if explanation.as_of:
+        voice.say("hint", explanation.advice)

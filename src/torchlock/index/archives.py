@@ -9,6 +9,7 @@ from torchlock.index.filenames import normalise
 
 if TYPE_CHECKING:
     import zipfile
+    from collections.abc import Sequence
 
 # METADATA holds the long description too; beyond this it is an attack.
 _LIMIT = 16 << 20
@@ -32,6 +33,23 @@ def wheel_metadata(file: IO[bytes], filename: str) -> str:
     try:
         with zipfile.ZipFile(file) as archive:
             return _text(archive.open(_member(archive, filename)))
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError, ValueError) as error:
+        raise ArchiveError("is no readable wheel") from error
+
+
+def wheel_members(file: IO[bytes], names: Sequence[str]) -> dict[str, str]:
+    """The texts of those of these members that a wheel holds.
+
+    Raises:
+        ArchiveError: this is no zip file, or a member is larger than any text of that kind.
+    """
+    import zipfile
+    import zlib
+
+    try:
+        with zipfile.ZipFile(file) as archive:
+            held = set(archive.namelist())
+            return {name: _text(archive.open(name)) for name in names if name in held}
     except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError, ValueError) as error:
         raise ArchiveError("is no readable wheel") from error
 

@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# How long a page counts as fresh if the index does not say.
+# How long a page counts as fresh, unless the index says less: it is asked before anything is told of today.
 DEFAULT_MAX_AGE = 600
 
 
 class Page(NamedTuple):
-    """A page of an index and what HTTP said about it. Times are seconds since the epoch."""
+    """A page of an index and what HTTP said about it. Times are seconds since the epoch.
+
+    ``missing``: the index answered that it has no such page.
+    """
 
     url: str
     content_type: str
@@ -31,6 +34,7 @@ class Page(NamedTuple):
     max_age: float = DEFAULT_MAX_AGE
     etag: str = ""
     last_modified: str = ""
+    missing: bool = False
 
     def fresh(self, now: float) -> bool:
         """Whether the page may be used without asking again (a clock set back makes it stale)."""

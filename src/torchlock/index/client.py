@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.errors import UnknownPackage
+from torchlock.errors import Unasked, UnknownPackage
 from torchlock.index import addresses, filenames, local
 from torchlock.index.cache import Cache, default_folder
 from torchlock.index.digests import Hasher, local_sha256
@@ -13,7 +13,7 @@ from torchlock.index.metadata import MetadataReader
 from torchlock.index.remote import NotCached, PageReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from torchlock.answers import Unknown
@@ -43,6 +43,7 @@ class Index:
         offline: bool = False,
         cache_dir: Path | None = None,
         refresh: bool = False,
+        hurried: bool = False,
         report: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         """Args:
@@ -50,18 +51,22 @@ class Index:
         offline: never open a socket; pages and metadata come from the cache, however old, and from folders.
         cache_dir: instead of the usual folder of this system.
         refresh: ask whether a page has changed even if it is fresh.
+        hurried: ask for a page once and wait for seconds only.
         report: called with a short sentence before each wait.
         """
         self.notes: list[str] = list(settings.notes)
         self._settings = settings
         transport = None if offline else lambda: self._transport
         store = Cache(cache_dir or default_folder(), self._note)
-        self._pages = PageReader(transport, store, refresh=refresh, report=report, note=self._note)
+        self._pages = PageReader(
+            transport, store, refresh=refresh, report=report, note=self._note, hurried=hurried
+        )
         self._metadata = MetadataReader(transport, store, report)
         self._hasher = Hasher(transport, store, report)
         self._listings: dict[str, list[Listing]] = {}
         self._texts: dict[str, str] = {}
         self._links: dict[str, list[File]] = {}
+        self._unasked: dict[str, UnknownPackage] = {}
 
     def files(self, name: str) -> list[File]:
         """Every wheel and sdist of a project: of the first index that has it, then those of find-links.
@@ -81,6 +86,10 @@ class Index:
             self._listings[normal] = self._ask(normal)
         return self._listings[normal]
 
+    def unasked(self, name: str) -> UnknownPackage | None:
+        """What is to be said of a project, if one of its sources may not be asked though others answered."""
+        return self._unasked.get(name)
+
     def metadata(self, file: File) -> str:
         """The text of a file's METADATA, or of an sdist's PKG-INFO, by the cheapest way that works.
 
@@ -99,6 +108,14 @@ class Index:
             NetworkError: the file is not the one that the index describes.
         """
         return local_sha256(file) if addresses.is_local(file.url) else self._hasher.sha256(file)
+
+    def members(self, file: File, names: Sequence[str]) -> dict[str, str]:
+        """The texts of those of these members that a wheel holds, read in place.
+
+        Raises:
+            NetworkError: the wheel cannot be read; the message says why.
+        """
+        return self._metadata.members(file, names)
 
     @cached_property
     def _transport(self) -> Transport:
@@ -122,6 +139,8 @@ class Index:
                 found.append(Listing(addresses.redact(location), new))
         if not found:
             raise self._unknown(name, unseen)
+        if unseen:
+            self._unasked[name] = self._unknown(name, unseen)
         return found
 
     def _first(self, urls: list[str], name: str, unseen: list[str]) -> list[Listing]:
@@ -131,7 +150,7 @@ class Index:
                 files = self._pages.files(f"{url.rstrip('/')}/{name}/", name)
             except NotCached:
                 unseen.append(addresses.redact(url))
-                continue
+                return []  # what it has would come first
             if files is not None:
                 return [Listing(addresses.redact(url), files)]
         return []
@@ -172,7 +191,7 @@ class Index:
 
     def _unknown(self, name: str, unseen: list[str]) -> UnknownPackage:
         if unseen:
-            return UnknownPackage(
+            return Unasked(
                 name,
                 f"{name} is not in the cache, and --offline forbids asking {' and '.join(unseen)}",
                 hint="run once without --offline",

@@ -11,11 +11,11 @@ from torchlock.answers import Unknown
 from torchlock.core_metadata import parse_metadata
 from torchlock.errors import MetadataError, NetworkError, TorchlockError
 from torchlock.index import addresses, cache
-from torchlock.index.archives import ArchiveError, sdist_metadata, wheel_metadata
+from torchlock.index.archives import ArchiveError, sdist_metadata, wheel_members, wheel_metadata
 from torchlock.index.remote_file import RemoteFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from torchlock.index.transport import Answer, Transport
     from torchlock.words import File
@@ -66,6 +66,47 @@ class MetadataReader:
                 hint="choose a release that has a wheel",
             )
         return text
+
+    def members(self, file: File, names: Sequence[str]) -> dict[str, str]:
+        """The texts of those of these members that a wheel holds.
+
+        Raises:
+            NetworkError: the wheel cannot be read; the message says why.
+        """
+        import json
+
+        sha256 = file.hashes.get("sha256")
+        name = cache.key(addresses.origin(file.url), sha256, *names) if sha256 else None
+        known = self._store.metadata(name) if name else None
+        if known is not None:
+            return dict(json.loads(known))
+        try:
+            with self._contents(file) as content:
+                found = wheel_members(content, names)
+        except ArchiveError as error:
+            raise NetworkError(f"{addresses.redact(file.url)} {error}") from error
+        except _NoRanges as error:
+            raise NetworkError(f"{addresses.host(file.url)} serves no parts of {file.filename}") from error
+        if name:
+            self._store.keep_metadata(name, json.dumps(found))
+        return found
+
+    def _contents(self, file: File) -> IO[bytes]:
+        """The wheel to read from: on this machine, in pieces on the server, or fetched whole."""
+        if addresses.is_local(file.url):
+            path = addresses.local_path(file.url)
+            try:
+                return path.open("rb")
+            except OSError as error:
+                raise NetworkError(f"{path} cannot be read ({error.strerror or error})") from error
+        if self._transport is None:
+            raise NetworkError(f"{file.filename} is not in the cache, and --offline forbids reading it")
+        self._report(f"asking {addresses.host(file.url)} what {file.filename} was built for")
+        transport = self._transport()
+        try:
+            return self._open(file, transport)
+        except _NoRanges:
+            return io.BytesIO(self._fetched(file, transport))
 
     def _local(self, file: File) -> str:
         path = addresses.local_path(file.url)
@@ -158,6 +199,9 @@ class MetadataReader:
         return answer
 
     def _whole(self, file: File, transport: Transport) -> str:
+        return _extract(io.BytesIO(self._fetched(file, transport)), file)
+
+    def _fetched(self, file: File, transport: Transport) -> bytes:
         from torchlock.index.transport import TooLarge
 
         try:
@@ -168,7 +212,7 @@ class MetadataReader:
             raise _too_large(file, error.size) from error
         _succeeded(answer, file.url)
         verify(answer.body, file.hashes, file.url)
-        return _extract(io.BytesIO(answer.body), file)
+        return answer.body
 
 
 def _extract(content: IO[bytes], file: File) -> str:

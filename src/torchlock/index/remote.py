@@ -33,8 +33,10 @@ class PageReader:
         refresh: bool,
         report: Callable[[str], None],
         note: Callable[[str], None],
+        hurried: bool = False,
     ) -> None:
         self._transport = transport
+        self._hurried = hurried
         self._store = store
         self._refresh = refresh
         self._report = report
@@ -52,13 +54,17 @@ class PageReader:
         if page and files is not None and (self._transport is None or self._fresh(page)):
             return files
         if self._transport is None:
+            if page and page.missing:
+                return None
             raise NotCached
         self._report(f"asking {addresses.host(url)} for {what}")
-        answer = self._transport().get(url, {"Accept": ACCEPT, **(page.conditions() if page else {})})
+        headers = {"Accept": ACCEPT, **(page.conditions() if page else {})}
+        answer = self._transport().get(url, headers, hurried=self._hurried)
         if answer.status == 304 and page and files is not None:
             self._store.keep_page(name, _renewed(page, answer))
             return files
         if answer.status in (404, 410) or self._hidden(answer, url):
+            self._store.keep_page(name, Page(url, "", b"", time.time(), missing=True))
             return None
         page = _page(answer, url)
         files = _parsed(page, url)
@@ -69,6 +75,8 @@ class PageReader:
     def _stored(self, name: str) -> tuple[Page | None, list[File] | None]:
         """The cached page with its files; nothing if an older release of this program wrote nonsense."""
         page = self._store.page(name)
+        if page and page.missing:
+            return page, None
         try:
             return page, page and parse_page(page.body, page.content_type, page.url)
         except PageError:
@@ -111,7 +119,7 @@ def _max_age(headers: Mapping[str, str], default: float = DEFAULT_MAX_AGE) -> fl
     if "no-cache" in control:
         return 0
     match = re.search(r"\bmax-age=(\d+)", control)
-    return float(match[1]) if match else default
+    return min(float(match[1]), DEFAULT_MAX_AGE) if match else default
 
 
 def _parsed(page: Page, asked: str) -> list[File]:

@@ -78,6 +78,10 @@ class IndexRelease:
         """The extras that the file provides, normalised and sorted. Raises like ``declared``."""
         return self.declared(file).extras
 
+    def members(self, file: File, names: Sequence[str]) -> dict[str, str]:
+        """The texts of those of these members that a wheel holds. Raises NetworkError."""
+        return self._asked.members(file, names)
+
     def requires_python(self, file: File) -> str:
         """What the index says of the file, else what the file declares once that was asked for; or nothing."""
         known = self._declared.get(file.url)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TRIES = 3
 TIMEOUT = (10, 30)
+HURRIED_TIMEOUT = (3, 10)
 PAGE_LIMIT = 256 << 20
 _LONGEST_WAIT = 30.0
 _PASSING = {429, 500, 502, 503, 504}
@@ -62,35 +63,39 @@ class Transport:
         self._proxies = {"http": settings.proxy, "https": settings.proxy} if settings.proxy else None
         self._credentials = _by_origin([*settings.index_urls, *settings.find_links])
 
-    def get(self, url: str, headers: Mapping[str, str], limit: int = PAGE_LIMIT) -> Answer:
+    def get(
+        self, url: str, headers: Mapping[str, str], limit: int = PAGE_LIMIT, *, hurried: bool = False
+    ) -> Answer:
         """Ask for an address, up to three times if the failure may pass; every final status is an answer.
 
         Args:
             url: credentials in it are used for its origin, those of the settings otherwise, else netrc.
             headers: what to send besides the usual.
             limit: how long a body of status 200 or 206 may be.
+            hurried: ask once, and wait for seconds only: there is something to go on with.
 
         Raises:
             TooLarge: it is longer.
             NetworkError: there was no answer, or not all of it.
         """
-        for attempt in range(1, TRIES + 1):
+        tries = 1 if hurried else TRIES
+        for attempt in range(1, tries + 1):
             try:
-                answer = self._once(url, headers, limit)
+                answer = self._once(url, headers, limit, HURRIED_TIMEOUT if hurried else TIMEOUT)
             except _Passing as error:
-                if attempt == TRIES:
+                if attempt == tries:
                     raise NetworkError(f"{addresses.redact(url)} {error}", hint=_CONNECTION_HINT) from error
                 wait = _backoff(attempt)
             else:
-                if answer.status not in _PASSING or attempt == TRIES:
+                if answer.status not in _PASSING or attempt == tries:
                     return answer
                 wait = _retry_after(answer.headers.get("Retry-After", "")) or _backoff(attempt)
             time.sleep(wait)
         raise AssertionError("the last try returns or raises")
 
-    def _once(self, url: str, headers: Mapping[str, str], limit: int) -> Answer:
+    def _once(self, url: str, headers: Mapping[str, str], limit: int, timeout: tuple[int, int]) -> Answer:
         auth = addresses.credentials(url) or self._credentials.get(addresses.origin(url))
-        arguments: dict[str, Any] = {"auth": auth, "timeout": TIMEOUT, "proxies": self._proxies, "stream": True}
+        arguments: dict[str, Any] = {"auth": auth, "timeout": timeout, "proxies": self._proxies, "stream": True}
         try:
             with self._session.get(addresses.bare(url), headers=headers, **arguments) as response:
                 body = _body(response, limit)
@@ -98,7 +103,7 @@ class Transport:
                 kept: Mapping[str, str] = CaseInsensitiveDict(response.headers)
                 return Answer(response.status_code, addresses.bare(response.url), kept, body, authorised)
         except requests.RequestException as error:
-            raise _translated(error, url) from error
+            raise _translated(error, url, timeout) from error
         except urllib3.exceptions.HTTPError as error:
             raise _Passing("broke off its answer") from error
         except OSError as error:
@@ -179,7 +184,7 @@ def _body(response: requests.Response, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def _translated(error: requests.RequestException, url: str) -> Exception:
+def _translated(error: requests.RequestException, url: str, timeout: tuple[int, int]) -> Exception:
     """A failure of requests in our words: its own may repeat addresses with all that is in them."""
     shown = addresses.redact(url)
     if isinstance(error, requests.exceptions.SSLError):
@@ -189,9 +194,9 @@ def _translated(error: requests.RequestException, url: str) -> Exception:
     if isinstance(error, requests.exceptions.ProxyError):
         return _Passing("cannot be reached through the proxy")
     if isinstance(error, requests.ConnectTimeout):
-        return _Passing(f"could not be connected to within {TIMEOUT[0]} seconds")
+        return _Passing(f"could not be connected to within {timeout[0]} seconds")
     if isinstance(error, requests.Timeout):
-        return _Passing(f"was silent for {TIMEOUT[1]} seconds")
+        return _Passing(f"was silent for {timeout[1]} seconds")
     if isinstance(error, requests.exceptions.ContentDecodingError):
         return NetworkError(f"{shown} answered with a damaged body (it does not decompress)")
     if isinstance(error, requests.exceptions.ChunkedEncodingError):

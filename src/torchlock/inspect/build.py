@@ -58,7 +58,11 @@ def read_build(path: str, tree: Tree) -> Build | None:
 
 def parse_build(path: str) -> Build | None:
     """The literal assignments at the left margin of a file; None if the version is not among them."""
-    content = files.text(path, _LIMIT) or ""
+    return build_of_text(path, files.text(path, _LIMIT) or "")
+
+
+def build_of_text(path: str, content: str) -> Build | None:
+    """The same, of a text that is at hand."""
     found: dict[str, str] = {}
     for name, constant, _, value in _ASSIGNED.findall(content):
         written = "" if constant == "None" else constant or value

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from torchlock.errors import InputError, UnknownPackage
+from torchlock.errors import InputError
 from torchlock.judge import judge
-from torchlock.lock.keep import given_way, solve_keeping
+from torchlock.lock.attempts import attempts, check_asked, unasked_notes
+from torchlock.lock.keep import given_way
 from torchlock.lock.lines import Direct, dependency_of, policy_of, units_of
 from torchlock.lock.passed_over import refused_notes, withdrawn_notes
-from torchlock.lock.pins import host_notes, pins_of
+from torchlock.lock.pins import host_notes, pins_of, unproven_notes
 from torchlock.lock.results import Conflict, Lock
 from torchlock.matrix import is_virtual
+from torchlock.solve.candidates import Unproven
 from torchlock.solve.universe import Universe
+from torchlock.words import Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from torchlock.lock.results import Options
     from torchlock.matrix import Matrix
@@ -33,12 +37,17 @@ def lock(
     releases: Callable[[str], Sequence[Release]],
     metadata: Callable[[File], str] | None = None,
     at_hand: Callable[[str], bool] = lambda name: True,
+    renew: Callable[[Iterable[str]], bool] = lambda names: False,
+    provenance: Callable[[str], Provenance] = lambda name: Provenance(),
 ) -> Lock | Conflict:
     """Resolve the requirements for the target.
 
     ``releases`` answers a normalised name with its releases, oldest first, or raises UnknownPackage;
     ``metadata`` a file named by address with its METADATA text, or raises a TorchlockError; ``at_hand`` tells
-    whether ``releases`` answers without asking an index.
+    whether ``releases`` answers without asking an index. ``renew`` asks the index for projects that are known
+    from a snapshot and tells whether it has anything new; it is called before anything is refused, and looks
+    into the names only if the index may be asked.
+    ``provenance`` tells where the releases of a project are known from.
 
     Raises:
         InputError: the project itself does not run on the target's Python, or a line cannot be used.
@@ -52,14 +61,19 @@ def lock(
     def near(name: str) -> bool:
         return direct.has(name) or at_hand(name)
 
-    universe = Universe(target, matrix, direct.before(releases), policy_of(inputs, options), overrides, near)
-    units, notes = units_of(inputs, direct, universe, overrides)
-    _check_names(units, universe)
-    solution = solve_keeping(universe, units, options)
+    def opened(unproven: Unproven) -> tuple[Universe, list[Unit], list[str]]:
+        policy = replace(policy_of(inputs, options), unproven=unproven)
+        universe = Universe(target, matrix, direct.before(releases), policy, overrides, near, provenance)
+        units, notes = units_of(inputs, direct, universe, overrides)
+        _check_names(units, universe)
+        return universe, units, notes
+
+    universe, units, notes, solution = attempts(opened, options, renew)
     if solution is None:
+        check_asked(universe, units)
 
         def elsewhere(other: Target) -> Lock | Conflict:
-            return lock(inputs, other, options, matrix, releases, metadata, at_hand)
+            return lock(inputs, other, options, matrix, releases, metadata, at_hand, renew, provenance)
 
         return Conflict(universe, tuple(units), elsewhere, tuple(inputs.overrides))
     chosen = {
@@ -72,6 +86,8 @@ def lock(
     notes += given_way(options.preferred, chosen)
     notes += refused_notes(universe, chosen, units)
     notes += withdrawn_notes(chosen)
+    notes += unproven_notes(universe, chosen, units)
+    notes += unasked_notes(universe, chosen)
     pins = (*pins_of(universe, solution, chosen, units, direct), *direct.unnamed_pins())
     return Lock(target, pins, tuple(host_notes(universe, chosen)), tuple(notes), universe.visited)
 
@@ -104,4 +120,4 @@ def _check_names(units: Sequence[Unit], universe: Universe) -> None:
             error = universe.unknown.get(root.identifier)
             if error is not None:
                 message = f"{unit.written.origin}: {error.message}"
-                raise UnknownPackage(error.name, message, hint=error.hint)
+                raise type(error)(error.name, message, hint=error.hint)

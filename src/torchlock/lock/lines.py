@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError, TorchlockError
 from torchlock.lock.results import Pin
-from torchlock.solve.candidates import Policy, is_exact, mentions_prerelease
+from torchlock.solve.candidates import Policy, Unproven, is_exact, mentions_prerelease
 from torchlock.solve.core import Unit
 from torchlock.solve.reasons import Asked
 from torchlock.words import Dependency, one_line
@@ -119,7 +119,18 @@ def policy_of(inputs: Inputs, options: Options) -> Policy:
         pinned={item.name for item in stated if item.specifier and is_exact(item.specifier)},
         lowest={item.name for item in stated} if options.lowest else (),
         exclude_newer=options.exclude_newer,
+        unproven=Unproven.ANY if options.unproven else Unproven.ASKED,
+        asked=_specifiers(stated),
+        kept=options.preferred,
     )
+
+
+def _specifiers(stated: Sequence[Dependency]) -> dict[str, list[str]]:
+    """All that the lines ask of the version of each project."""
+    found: dict[str, list[str]] = {}
+    for item in stated:
+        found.setdefault(item.name, []).append(item.specifier)
+    return found
 
 
 def units_of(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.answers import Unknown
+from torchlock.judge import unjudged
 from torchlock.lock.lines import asked_by, dependency_of
 from torchlock.lock.results import HostNote, Pin
-from torchlock.matrix import HOST_PREFIX
+from torchlock.matrix import HOST_PREFIX, specifier_set
 from torchlock.solve.reasons import Asked, Declared, Ruled
 from torchlock.words import spelled
 
@@ -58,6 +60,7 @@ def pins_of(
             markers.get(name, "") if all(_is_origin(who) for who in by[name]) and not rules[name] else "",
             written=direct.written.get(name),
             extras=tuple(sorted(extras[name])),
+            unproven=candidate.unproven,
         )
         for name, candidate in sorted(chosen.items())
     )
@@ -106,3 +109,39 @@ def host_notes(universe: Universe, chosen: Mapping[str, Candidate]) -> Iterator[
             for bundle in statement.bundles:
                 library, _, specifier = bundle.partition(" ")
                 yield HostNote("bundles", library, specifier, name, version, statement)
+
+
+def unproven_notes(universe: Universe, chosen: Mapping[str, Candidate], units: Sequence[Unit]) -> Iterator[str]:
+    """What was taken although no data judge it, and what was left out for that reason though it is newer."""
+    for name, candidate in sorted(chosen.items()):
+        why = candidate.unproven
+        if why is not None:
+            yield f"{_named(candidate)} is unproven: {why}, so no rule was made for it"
+        newer = [item for item in universe.held.get(name, ()) if _counts(item, candidate, units)]
+        if newer:
+            best = max(newer, key=lambda item: item.version)
+            yield f"{_named(best)} was left out: {best.unproven}; --unproven takes it, and so does a pin"
+    for said in unjudged(chosen, universe.target, universe.matrix):
+        who = said.pinned if isinstance(said.pinned.build, Unknown) else chosen["torch"]
+        subject = f"{said.pinned.name} {said.pinned.version}"
+        yield f"{said.statement.rule} was not judged for {subject}: {who.name} {who.version}, {said.because}"
+
+
+def _named(candidate: Candidate) -> str:
+    date = candidate.release.date if candidate.release else ""
+    return f"{candidate.name} {candidate.version}" + (f" ({date})" if date else "")
+
+
+def _counts(item: Candidate, chosen: Candidate, units: Sequence[Unit]) -> bool:
+    """Whether a candidate is a newer final release that the user's own lines admit."""
+    asked = (
+        dependency_of(unit.written)
+        for unit in units
+        if unit.written.requirement is not None and (unit.roots or unit.limits)
+    )
+    return (
+        item.version > chosen.version
+        and not item.version.is_prerelease
+        and (item.release is None or item.release.yanked is None)
+        and all(specifier_set(each.specifier).contains(item.version) for each in asked if each.name == item.name)
+    )

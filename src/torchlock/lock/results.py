@@ -10,6 +10,7 @@ from torchlock.matrix import HOST_PREFIX, specifier_set
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+    from torchlock.answers import Unknown
     from torchlock.matrix import Statement
     from torchlock.solve.core import Unit
     from torchlock.solve.universe import Universe
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
 class Options:
     """What the user allows and prefers.
 
+    ``unproven`` lets releases of the torch family count that no data judge (``solve.policy``).
+
     ``lowest`` takes the oldest release of what the user names, to see whether lower bounds hold; what those need
     stays as new as they allow, since hardly any old release of it was ever tried with them. ``preferred`` are
     the pins of an existing lock that are to be kept, by name; ``upgraded`` names those of its packages that are
     to be as new as possible.
     """
 
+    unproven: bool = False
     pre: bool = False
     allow_sdist: bool = False
     lowest: bool = False
@@ -41,7 +45,8 @@ class Pin:
 
     ``files`` are those an installer may use on the target; ``required_by`` names what asked for it (packages,
     files, the command line) and ``rules`` the rules that did, each as (package, rule). ``marker`` is kept from
-    the user's line. ``written`` is set for what is installed from an address rather than an index.
+    the user's line. ``written`` is set for what is installed from an address rather than an index. ``unproven``
+    says why no data judge this release of the torch family.
     """
 
     name: str
@@ -52,6 +57,7 @@ class Pin:
     marker: str = ""
     written: Written | None = None
     extras: tuple[str, ...] = ()
+    unproven: Unknown | None = None
 
 
 @dataclass(frozen=True)

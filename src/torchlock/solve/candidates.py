@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from packaging.specifiers import SpecifierSet
@@ -13,14 +14,18 @@ from torchlock.direct import DirectRelease
 from torchlock.words import FAMILY, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+    from torchlock.answers import Unknown
+    from torchlock.matrix import Statement
     from torchlock.target import Target
     from torchlock.words import Dependency, File
 
 
 class Release(Protocol):
     """A release as one index serves it: the seam between knowledge and solving.
+
+    ``unproven`` tells why no data judge a wheel of the torch family, ``statements`` what was read in it.
 
     Wheels are counted as in ``tags``, the (compressed) tag part of each wheel's name; -1 is the sdist.
     ``live`` releases have to be asked for their dependencies over the network; of ``unversioned`` ones (a
@@ -44,7 +49,9 @@ class Release(Protocol):
     def invalid(self) -> Sequence[str]: ...
     def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]: ...
     def requires_python(self, wheel: int) -> str: ...
-    def build(self, wheel: int) -> str | None: ...
+    def build(self, wheel: int) -> str | Unknown | None: ...
+    def unproven(self, wheel: int) -> Unknown | None: ...
+    def statements(self, wheel: int) -> Sequence[Statement]: ...
     def dependencies(self, wheel: int) -> list[Dependency] | None: ...
     def files(self) -> list[File]: ...
 
@@ -66,8 +73,13 @@ class Candidate(NamedTuple):
         return self.release is not None and self.release.unversioned
 
     @property
-    def build(self) -> str | None:
+    def build(self) -> str | Unknown | None:
         return None if self.release is None else self.release.build(self.wheel)
+
+    @property
+    def unproven(self) -> Unknown | None:
+        """Why no data judge the chosen wheel; None where they do."""
+        return None if self.release is None else self.release.unproven(self.wheel)
 
     @property
     def dependencies(self) -> Sequence[Dependency]:
@@ -93,13 +105,23 @@ class Rejected(NamedTuple):
     detail: str = ""
 
 
+class Unproven(Enum):
+    """How far releases of the torch family count that no data judge."""
+
+    ASKED = "only those that the user's own lines ask for"
+    LAST = "where nothing else is left"
+    ANY = "like any other"
+
+
 @dataclass(frozen=True)
 class Policy:
     """What the user allows. Names are normalised.
 
     ``pre`` names packages whose pre-releases count like any release (``all_pre``: every package's);
     ``pinned`` those that the user pins exactly, which may be yanked. of ``lowest`` the oldest come first.
-    ``exclude_newer`` is an ISO 8601 time in UTC.
+    ``exclude_newer`` is an ISO 8601 time in UTC. ``unproven`` and ``asked`` are for ``solve.policy``: how far
+    releases that no data judge count, and the specifiers that the user's own lines name by project; ``kept``
+    are the pins of an existing lock.
     """
 
     allow_sdist: bool = False
@@ -108,6 +130,9 @@ class Policy:
     pinned: Collection[str] = ()
     lowest: Collection[str] = ()
     exclude_newer: str | None = None
+    unproven: Unproven = Unproven.ASKED
+    asked: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    kept: Mapping[str, str] = field(default_factory=dict)
 
 
 def withdrawal(candidate: Candidate) -> str:

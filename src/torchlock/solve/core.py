@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.matrix import is_virtual
 from torchlock.solve.complete import solvable
-from torchlock.solve.propagate import Wipeout, propagate
+from torchlock.solve.propagate import Domains, Wipeout, propagate
 from torchlock.words import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from torchlock.solve.problem import Need, Problem
+    from torchlock.solve.propagate import Loss
     from torchlock.solve.universe import Universe
     from torchlock.words import Written
 
@@ -62,6 +64,34 @@ def guilty(problem: Universe, units: Sequence[Unit]) -> list[Unit]:
     """
     kept = {id(unit) for unit in _explain(problem, [], list(units), tested=True)}
     return [unit for unit in units if id(unit) in kept]
+
+
+def involved(problem: Universe, blamed: Sequence[Unit]) -> set[str]:
+    """The projects that a guilty set of lines is impossible by, and perhaps some more."""
+    roots, limits = demands(blamed)
+    found = {need.identifier for need in roots} | set(limits)
+    domains = Domains(problem, limits)
+    domains.trace()
+    try:
+        domains.require(roots)
+    except Wipeout as wipeout:
+        losses = relevant(domains.losses or [], wipeout.identifier)
+        found |= {name for loss in losses for name in (loss.identifier, loss.by) if name}
+    else:
+        found |= problem.met
+    return {name.partition("[")[0] for name in found if not is_virtual(name)}
+
+
+def relevant(losses: Sequence[Loss], identifier: str) -> list[Loss]:
+    """The losses that led to an empty domain, in the order of happening."""
+    wanted = {identifier}
+    chosen: list[Loss] = []
+    for loss in reversed(losses):
+        if loss.identifier in wanted:
+            chosen.append(loss)
+            if loss.by is not None:
+                wanted.add(loss.by)
+    return chosen[::-1]
 
 
 def _explain(problem: Universe, ground: list[Unit], units: list[Unit], *, tested: bool) -> list[Unit]:

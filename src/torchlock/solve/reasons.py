@@ -38,6 +38,15 @@ class Built(NamedTuple):
 
     version: str
     cuda: str
+    build: str = ""
+
+
+class SameBuild(NamedTuple):
+    """A release that was built for ROCm or XPU goes with a torch of that very build."""
+
+    name: str
+    version: str
+    build: str
 
 
 class SameRelease(NamedTuple):

@@ -10,8 +10,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from packaging.version import Version
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
 
+from torchlock.answers import Unknown
 from torchlock.errors import NetworkError, TorchlockError, UnknownPackage
 from torchlock.matrix import (
     BUILD_CUDA,
@@ -23,8 +25,10 @@ from torchlock.matrix import (
     specifier_set,
 )
 from torchlock.solve.candidates import Candidate, Rejected, Sieve, is_exact
+from torchlock.solve.policy import counted
 from torchlock.solve.problem import Need, bits, full
-from torchlock.solve.reasons import Built, Declared, Ruled, SameRelease, Unreadable
+from torchlock.solve.reasons import Built, Declared, Ruled, SameBuild, SameRelease, Unreadable
+from torchlock.words import FAMILY, Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -36,12 +40,20 @@ if TYPE_CHECKING:
     from torchlock.words import Dependency
 
 
+# Builds for accelerators without CUDA, whose libraries only a torch of the same build has.
+_OTHERS = ("rocm", "xpu")
+
+
 class Universe:
     """A ``Problem`` made of releases and rules.
 
     ``releases`` maps a normalised name to its releases, oldest first, and raises UnknownPackage.
     ``overrides`` replace every requirement on a package by these. ``at_hand`` tells whether the releases of a
     project can be had without asking an index; needs on others show only once a candidate is learned.
+    ``provenance`` tells where the releases of a project are known from.
+
+    ``held`` are the candidates held back for being unproven (``solve.policy``); ``outdated`` the projects of
+    which something names a later version than any that is known.
     """
 
     def __init__(
@@ -52,12 +64,17 @@ class Universe:
         policy: Policy,
         overrides: Mapping[str, Sequence[Dependency]] | None = None,
         at_hand: Callable[[str], bool] = lambda name: True,
+        provenance: Callable[[str], Provenance] = lambda name: Provenance(),
     ) -> None:
+        self.provenance = provenance
+        self.held: dict[str, list[Candidate]] = {}
+        self.outdated: set[str] = set()
         self.target = target
         self.matrix = matrix
         self.unknown: dict[str, UnknownPackage] = {}
         self.unreadable: dict[tuple[str, str], str] = {}
         self._releases = releases
+        self._policy = policy
         self._sieve = Sieve(target, policy)
         self._overrides = overrides or {}
         self._at_hand = at_hand
@@ -65,6 +82,7 @@ class Universe:
         self._candidates: dict[str, list[Candidate]] = {}
         self._rejected: dict[str, list[Rejected]] = {}
         self._yanked: dict[str, int] = {}
+        self._latest: dict[str, Version] = {}
         self._masks: dict[tuple[str, str], int] = {}
         self._needs: dict[tuple[str, int], list[Need]] = {}
         self._learned: set[tuple[str, Version]] = set()
@@ -123,6 +141,11 @@ class Universe:
         """How many candidates were asked for their needs."""
         return len(self._needs)
 
+    @property
+    def met(self) -> set[str]:
+        """The projects whose releases were looked at."""
+        return {name for name in self._candidates if not is_virtual(name)}
+
     def candidates(self, identifier: str) -> list[Candidate]:
         """The candidates behind an identifier (a name, with one extra in brackets at most), best first."""
         name = identifier.partition("[")[0]
@@ -152,8 +175,10 @@ class Universe:
         return self._masks[key]
 
     def statements(self, candidate: Candidate) -> Iterator[Statement]:
-        """The statements of the matrix that speak of this candidate on this target."""
-        return self.matrix.speaking_of(candidate, self.target)
+        """The statements that speak of this candidate on this target: the matrix's, and what was read in it."""
+        yield from self.matrix.speaking_of(candidate, self.target)
+        if candidate.release is not None:
+            yield from candidate.release.statements(candidate.wheel)
 
     def require(self, dependency: Dependency, reason: object) -> Iterator[Need]:
         """What a requirement comes to: the package itself, and each extra asked for."""
@@ -213,10 +238,13 @@ class Universe:
             self.unknown[name] = error
             releases = ()
         candidates, rejected = self._sieve.sort(name, releases)
+        candidates, held = counted(name, candidates, self._policy)
+        self.held[name] = held
+        self._latest[name] = max((_version(release) for release in releases), default=Version("0"))
         never = {
             candidate.version: statement
             for candidate in (candidates if any(item.never for item in self.matrix.about(name)) else ())
-            for statement in self.statements(candidate)
+            for statement in self.matrix.speaking_of(candidate, self.target)
             if statement.never
         }
         rejected += [Rejected(str(version), "never", statement.rule) for version, statement in never.items()]
@@ -238,6 +266,8 @@ class Universe:
         yanked = self._yanked.get(name, 0)
         if not specifier:
             return full(len(candidates)) & ~yanked
+        if not is_virtual(name) and _names_later(specifier, self._latest[name]):
+            self.outdated.add(name)
         admitted = specifier_set(specifier)
         mask = 0
         for index, candidate in enumerate(candidates):
@@ -292,9 +322,12 @@ class Universe:
 
     def _needs_of_rules(self, candidate: Candidate, version: str, names: frozenset[str] | None) -> Iterator[Need]:
         name = candidate.name
+        # A torch whose build is unknown is unproven: where it counts all the same, nothing is asked of it.
         cuda = cuda_version(candidate.build) if name == "torch" else None
         if cuda:
-            yield Need(BUILD_CUDA, self.mask(BUILD_CUDA, f"=={cuda}"), Built(version, cuda))
+            yield Need(BUILD_CUDA, self.mask(BUILD_CUDA, f"=={cuda}"), Built(version, cuda, str(candidate.build)))
+        elif name in FAMILY and isinstance(candidate.build, str) and candidate.build.startswith(_OTHERS):
+            yield Need("torch", self._of_build(candidate.build), SameBuild(name, version, candidate.build))
         for statement in self.statements(candidate):
             for dependency in statement.needs:
                 if names is not None and dependency.name not in names and not is_virtual(dependency.name):
@@ -305,6 +338,14 @@ class Universe:
                 if self.target.holds(needed.marker):
                     yield from self.require(needed, Ruled(name, version, statement, needed))
         yield from self._exclusions(candidate, version)
+
+    def _of_build(self, build: str) -> int:
+        """The candidates of torch that were built for the same; an unknown build is left to the policy."""
+        mask = 0
+        for index, candidate in enumerate(self.candidates("torch")):
+            if candidate.unversioned or candidate.build == build or isinstance(candidate.build, Unknown):
+                mask |= 1 << index
+        return mask
 
     def _exclusions(self, candidate: Candidate, version: str) -> Iterator[Need]:
         name = candidate.name
@@ -318,6 +359,25 @@ class Universe:
                 candidate.version
             ):
                 yield Need(f"{EXCLUSION}{number}", 0b10, Ruled(name, version, statement, None))
+
+
+def _version(release: Release) -> Version:
+    try:
+        return Version(release.version)
+    except InvalidVersion:
+        return Version("0")
+
+
+def _names_later(specifier: str, latest: Version) -> bool:
+    """Whether a specifier set speaks of a later version than the latest one, other than to rule it out."""
+    for clause in SpecifierSet(specifier):
+        try:
+            version = Version(clause.version.removesuffix(".*"))
+        except InvalidVersion:
+            continue
+        if clause.operator != "<" and (version > latest or (clause.operator == ">" and version == latest)):
+            return True
+    return False
 
 
 class _Anchored:

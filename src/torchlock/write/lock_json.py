@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torchlock.lock import HostNote, Lock, Pin
 
 
-def render(lock: Lock, *, indexes: Sequence[str], data_date: str, version: str) -> str:
+def render(lock: Lock, *, indexes: Sequence[str], notes: Sequence[str], data_date: str, version: str) -> str:
     """One object: torchlock, data, target, packages (by name), system, indexes, notes."""
     return (
         json.dumps(
@@ -30,7 +30,7 @@ def render(lock: Lock, *, indexes: Sequence[str], data_date: str, version: str) 
                 "packages": [_package(pin) for pin in lock.pins],
                 "system": [_system(note) for note in lock.host],
                 "indexes": list(indexes),
-                "notes": list(lock.notes),
+                "notes": list(notes),
             },
             indent=2,
         )
@@ -42,6 +42,8 @@ def _package(pin: Pin) -> dict[str, Any]:
     package: dict[str, Any] = {"name": pin.name, "version": pin.version}
     if pin.marker:
         package["marker"] = pin.marker
+    if pin.unproven is not None:
+        package["unproven"] = str(pin.unproven)
     if pin.extras:
         package["extras"] = list(pin.extras)
     return {

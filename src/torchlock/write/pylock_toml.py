@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import InputError
+from torchlock.words import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -47,6 +48,8 @@ def environment(target: Target) -> str:
 
 
 def _package(pin: Pin, address: Callable[[str, File], str]) -> Iterator[str]:
+    if pin.unproven is not None:
+        yield f"# unproven: {one_line(str(pin.unproven))}"
     yield "[[packages]]"
     yield f"name = {_string(pin.name)}"
     if pin.version and pin.written is None:

@@ -48,6 +48,8 @@ def _entry(pin: Pin, *, hashes: bool, annotate: bool) -> Iterator[str]:
     parts = [_requirement(pin), *(f"    --hash={digest}" for digest in dict.fromkeys(digests))]
     yield from (f"{part} \\" for part in parts[:-1])
     yield parts[-1]
+    if pin.unproven is not None:
+        yield f"    # unproven: {one_line(str(pin.unproven))}"
     if annotate:
         yield from _via(pin)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.cli.options.shared import add_target
+from torchlock.cli.options.shared import add_sources, add_target, add_unproven
 
 if TYPE_CHECKING:
     import argparse
@@ -33,3 +33,5 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="as JSON")
     add_target(parser)
+    add_unproven(parser.add_argument)
+    add_sources(parser)

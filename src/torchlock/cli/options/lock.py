@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.cli.options.shared import add_target
+from torchlock.cli.options.shared import add_sources, add_target, add_unproven
 
 if TYPE_CHECKING:
     import argparse
@@ -28,7 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     _add_inputs(parser)
     add_target(parser)
     _add_choice(parser)
-    _add_sources(parser)
+    add_sources(parser)
     _add_output(parser)
 
 
@@ -81,6 +81,7 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         help="forget this pin of the existing output file",
     )
     add("--pre", action="store_true", help="let pre-releases count")
+    add_unproven(add)
     add(
         "--prefer",
         choices=("highest", "lowest"),
@@ -93,23 +94,6 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="accept source distributions where there is no wheel (never for the torch family)",
     )
-
-
-def _add_sources(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("sources (default: the bundled catalogue, then the index for what it lacks)")
-    add = group.add_argument
-    add("-i", "--index-url", metavar="URL", help="ask this index, in place of the bundled catalogue")
-    add(
-        "--extra-index-url",
-        action="append",
-        default=[],
-        metavar="URL",
-        dest="extra_index_urls",
-        help="a further index, for names that no earlier source has",
-    )
-    add("--offline", action="store_true", help="never touch the network")
-    add("--refresh", action="store_true", help="ask the index for packages of the catalogue too")
-    add("--cache-dir", metavar="DIR", help="where answers of indexes are kept")
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
 
 def add_messages(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +60,37 @@ def add_target(parser: argparse.ArgumentParser, *, of_files: bool = False) -> No
         default=[],
         help="a library of the target, over --system: ffmpeg=6.1, libsndfile=none, glibc=2.31 (repeatable)",
     )
+
+
+def add_unproven(add: Callable[..., object]) -> None:
+    """Whether releases count that no data judge."""
+    add(
+        "--unproven",
+        action="store_true",
+        help="let releases of the torch family count that are newer than the compatibility data, or whose build "
+        "is unknown (default: only where the input asks for them, with a pin or a bound)",
+    )
+
+
+def add_sources(parser: argparse.ArgumentParser) -> None:
+    """Where releases are known from."""
+    group = parser.add_argument_group(
+        "sources (default: the bundled catalogue, a snapshot of its date; the index for what it lacks, for the "
+        "torch family once the snapshot is older than a day, and before anything is refused)"
+    )
+    add = group.add_argument
+    add("-i", "--index-url", metavar="URL", help="ask this index, in place of the bundled catalogue")
+    add(
+        "--extra-index-url",
+        action="append",
+        default=[],
+        metavar="URL",
+        dest="extra_index_urls",
+        help="a further index, for names that no earlier source has",
+    )
+    add("--offline", action="store_true", help="never touch the network")
+    add("--refresh", action="store_true", help="ask the index for packages of the catalogue too")
+    add("--cache-dir", metavar="DIR", help="where answers of indexes are kept")
 
 
 def add_report(group: argparse._ArgumentGroup, strict: str = "") -> None:

@@ -1,0 +1,184 @@
+"""A release as a live index serves it: what it was built for is read, and what cannot be read is unknown."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from torchlock import wheel_build
+from torchlock.answers import Unknown
+from torchlock.errors import NetworkError, TorchlockError
+from torchlock.matrix import BUILD_CUDA, Statement, cuda_version
+from torchlock.words import FAMILY, Dependency
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torchlock.catalogue import CatalogueRelease
+    from torchlock.index import IndexRelease
+    from torchlock.words import File
+
+
+class LiveRelease:
+    """A release of an index (the seam ``solve.Release``).
+
+    ``bundled`` is the release of the catalogue that has this version (its label apart), or None; ``as_of`` is
+    the date of the catalogue. Of a file that the catalogue holds nothing needs to be asked.
+    """
+
+    live = True
+    unversioned = False
+
+    def __init__(self, release: IndexRelease, bundled: CatalogueRelease | None, as_of: str = "") -> None:
+        self._release = release
+        self._bundled = bundled
+        self._as_of = as_of
+        self._builds: dict[int, str | Unknown | None] = {}
+        self.name = release.name
+        self.version = release.version
+        self.tags: Sequence[str] = ["-".join(file.filename[:-4].split("-")[-3:]) for file in release.wheels]
+
+    @property
+    def index(self) -> str:
+        """The index that serves it, without credentials."""
+        return self._release.index
+
+    @property
+    def yanked(self) -> str | None:
+        return self._release.yanked
+
+    @property
+    def date(self) -> str:
+        return self._release.date[:10]
+
+    @property
+    def has_sdist(self) -> bool:
+        return self._release.sdist is not None
+
+    @property
+    def invalid(self) -> Sequence[str]:
+        bundled = self._bundled
+        if bundled is None or bundled.version != self.version:
+            return ()  # known only once the metadata is: see ``dependencies``
+        return bundled.invalid
+
+    def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
+        gone = self._without_metadata
+        return [
+            None if gone and self._digest(index) in gone else rank(tags) for index, tags in enumerate(self.tags)
+        ]
+
+    def requires_python(self, wheel: int) -> str:
+        """As the page says; where it does not, as the file declares, once that was asked for."""
+        return self._release.requires_python(self._file(wheel))
+
+    def build(self, wheel: int) -> str | Unknown | None:
+        """What the wheel was built for (``cpu``, ``cu130``, ``rocm6.4``, ``xpu``); None where that is no question.
+
+        It is told by its label, by the same file in the catalogue, by its own requirements, else by
+        ``version.py`` within the wheel.
+        """
+        if wheel not in self._builds:
+            self._builds[wheel] = self._told_build(wheel)
+        return self._builds[wheel]
+
+    def unproven(self, wheel: int) -> Unknown | None:
+        """Why no data judge this release of the torch family; None where they do."""
+        if self.name not in FAMILY:
+            return None
+        if self._bundled is None:
+            late = self.date > self._as_of if self.date else True
+            return Unknown("it is newer than the data" if late else "it is not in the data", self._as_of)
+        build = self.build(wheel)
+        return build if isinstance(build, Unknown) else None
+
+    def statements(self, wheel: int) -> Sequence[Statement]:
+        """What the source within the wheel says of the torch that it loads with, where no data judge it."""
+        build = self.build(wheel)
+        if self._bundled is not None or isinstance(build, Unknown) or cuda_version(build) in (None, "0"):
+            return ()
+        try:
+            compared = wheel_build.compared(self.name, self._members(wheel))
+        except NetworkError:
+            return ()
+        if compared is None:
+            return ()
+        needed = "{cuda}" if compared.minor else "{cuda_major}.*"
+        return (
+            Statement(
+                rule="TL201",
+                when=Dependency(self.name, f"=={self.version}"),
+                because=f"its import compares the CUDA version with that of torch ({compared.path} in the wheel)",
+                kind="measured",
+                sources=(),
+                checked=self._as_of,
+                needs=(Dependency(BUILD_CUDA, f"=={needed}"),),
+                build="cuda",
+            ),
+        )
+
+    def dependencies(self, wheel: int) -> list[Dependency] | None:
+        """Requires-Dist: as the catalogue has it of the very same file, else asked for.
+
+        Raises:
+            NeedsBuild: only building the sdist would tell.
+            MetadataError: what the file declares is unknown, or refused by installers.
+            NetworkError: the metadata of a project that the catalogue lacks cannot be had.
+            TorchlockError: the same, of another project.
+        """
+        known = self._bundled_wheels.get(self._digest(wheel))
+        if known is not None and self._bundled is not None:
+            found = self._bundled.dependencies(known)
+            if found is not None:
+                return found
+        return self._release.dependencies(self._file(wheel))
+
+    def files(self) -> list[File]:
+        sdist = self._release.sdist
+        return [*self._release.wheels, *([sdist] if sdist else [])]
+
+    def _file(self, wheel: int) -> File:
+        return self.files()[wheel]
+
+    def _digest(self, wheel: int) -> str:
+        return self._file(wheel).hashes.get("sha256", "")
+
+    @cached_property
+    def _without_metadata(self) -> set[str]:
+        """The hashes of wheels that no installer can use, as the catalogue has it."""
+        ranks = self._bundled.ranks(_present) if self._bundled is not None else []
+        if None not in ranks:
+            return set()
+        return {digest for digest, index in self._bundled_wheels.items() if ranks[index] is None}
+
+    @cached_property
+    def _bundled_wheels(self) -> dict[str, int]:
+        """The wheels of the catalogue's release by their hash."""
+        if self._bundled is None:
+            return {}
+        files = self._bundled.files()[: len(self._bundled.tags)]
+        return {file.hashes["sha256"]: index for index, file in enumerate(files)}
+
+    def _told_build(self, wheel: int) -> str | Unknown | None:
+        known = self._bundled_wheels.get(self._digest(wheel)) if self.name in FAMILY else None
+        if known is not None and self._bundled is not None:
+            return self._bundled.build(known)
+        label = self.version.partition("+")[2]
+        if label:
+            return wheel_build.of_label(label)
+        if self.name not in FAMILY or wheel < 0 or self.tags[wheel].endswith("-any"):
+            return None
+        try:
+            declared = self._release.dependencies(self._file(wheel))
+            told = wheel_build.of_requirements(declared, self.tags[wheel])
+            return told or wheel_build.of_version_file(self.name, self.tags[wheel], self._members(wheel))
+        except TorchlockError as error:
+            return Unknown(f"what it was built for cannot be read: {error.message}")
+
+    def _members(self, wheel: int) -> dict[str, str]:
+        return self._release.members(self._file(wheel), wheel_build.members_of(self.name))
+
+
+def _present(tags: str) -> int | None:
+    """Every wheel is one."""
+    return 0

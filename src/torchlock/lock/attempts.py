@@ -1,0 +1,101 @@
+"""Solving, and solving again with what the index has to say today: nothing is refused by a snapshot alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.errors import Unasked
+from torchlock.lock.keep import solve_keeping
+from torchlock.solve.candidates import Unproven
+from torchlock.solve.core import guilty, involved
+from torchlock.solve.problem import GaveUp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+    from torchlock.lock.results import Options
+    from torchlock.solve.core import Unit
+    from torchlock.solve.problem import Solution
+    from torchlock.solve.universe import Universe
+
+
+class Attempt(NamedTuple):
+    """A universe, the lines in its words with notes on them, and the solution, or None where there is none."""
+
+    universe: Universe
+    units: list[Unit]
+    notes: list[str]
+    solution: Solution | None
+
+
+def attempts(
+    opened: Callable[[Unproven], tuple[Universe, list[Unit], list[str]]],
+    options: Options,
+    renew: Callable[[Iterable[str]], bool],
+) -> Attempt:
+    """Solve without unproven releases, and where that fails with them (see ``solve.policy``).
+
+    ``opened`` makes a universe, in which only what is proven and asked for counts, or more. ``renew`` asks the
+    index for projects that are known from a snapshot, and tells whether it has anything new.
+    """
+    found = _attempt(opened, Unproven.ANY if options.unproven else Unproven.ASKED, options, renew)
+    if found.solution is None and _holds_back(found.universe):
+        found = _attempt(opened, Unproven.LAST, options, renew)
+        if found.solution is not None:
+            found.notes.append("no set of proven releases satisfies these lines, so unproven ones count as well")
+    return found
+
+
+def _attempt(
+    opened: Callable[[Unproven], tuple[Universe, list[Unit], list[str]]],
+    unproven: Unproven,
+    options: Options,
+    renew: Callable[[Iterable[str]], bool],
+) -> Attempt:
+    while True:
+        universe, units, notes = opened(unproven)
+        solution = solve_keeping(universe, units, options)
+        if not renew(_asked_again(universe, units, solution)):
+            return Attempt(universe, units, notes, solution)
+
+
+def _asked_again(universe: Universe, units: Sequence[Unit], solution: Solution | None) -> Iterator[str]:
+    """The projects on which a later answer of the index could change the result."""
+    yield from universe.outdated
+    if solution is None and not _holds_back(universe):
+        yield from _in_the_way(universe, units)
+
+
+def _holds_back(universe: Universe) -> bool:
+    return any(universe.held.values())
+
+
+def _in_the_way(universe: Universe, units: Sequence[Unit]) -> set[str]:
+    """The projects that an impossible list of lines is impossible by."""
+    try:
+        return involved(universe, guilty(universe, units))
+    except GaveUp:
+        return universe.met
+
+
+def check_asked(universe: Universe, units: Sequence[Unit]) -> None:
+    """What may not be asked for does not fail to exist: nobody knows whether there is a solution.
+
+    Raises:
+        Unasked: the lines are impossible by such a project.
+    """
+    unasked = _unasked(universe)
+    for name in sorted(_in_the_way(universe, units) & unasked.keys()) if unasked else ():
+        raise Unasked(name, unasked[name], hint="run once without --offline")
+
+
+def unasked_notes(universe: Universe, chosen: Collection[str]) -> Iterator[str]:
+    """What is to be told of projects of which a source could not be asked."""
+    for name, text in sorted(_unasked(universe).items()):
+        what = "what else was found is used" if name in chosen else "releases that need it were passed over"
+        yield f"{text}; {what}"
+
+
+def _unasked(universe: Universe) -> dict[str, str]:
+    found = {name: error.message for name, error in universe.unknown.items() if isinstance(error, Unasked)}
+    return found | {name: text for name in universe.met if (text := universe.provenance(name).unasked)}

@@ -1,0 +1,42 @@
+"""What becomes of releases that no data judge: the one place where ``lock`` decides on the unknown.
+
+A release of the torch family is *unproven* if the catalogue lacks it (it is newer than the data, mostly) or if
+nobody can tell what it was built for. Such a release counts where the user's own lines ask for it: with an
+exact pin, with a bound that only such releases meet, with a pin of the existing lock, or with ``--unproven``.
+Where the lines can be satisfied with no other, the unproven are taken last; all that are taken are marked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.matrix import specifier_set
+from torchlock.solve.candidates import Unproven
+from torchlock.words import FAMILY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torchlock.solve.candidates import Candidate, Policy
+
+
+def counted(name: str, candidates: Sequence[Candidate], policy: Policy) -> tuple[list[Candidate], list[Candidate]]:
+    """The candidates that count, best first, and those held back for being unproven."""
+    kept = list(candidates)
+    if name not in FAMILY or policy.unproven is Unproven.ANY:
+        return kept, []
+    unproven = {candidate.version for candidate in kept if candidate.unproven is not None}
+    if not unproven:
+        return kept, []
+    if policy.unproven is Unproven.LAST:
+        return sorted(kept, key=lambda candidate: candidate.version in unproven), []
+    asked = [candidate for candidate in kept if _admitted(candidate, policy.asked.get(name, ()))]
+    if policy.asked.get(name) and asked and all(candidate.version in unproven for candidate in asked):
+        return kept, []
+    pinned = policy.kept.get(name)
+    held = [item for item in kept if item.version in unproven and str(item.version) != pinned]
+    return [item for item in kept if item not in held], held
+
+
+def _admitted(candidate: Candidate, specifiers: Sequence[str]) -> bool:
+    return all(specifier_set(specifier).contains(candidate.version) for specifier in specifiers)
