@@ -279,7 +279,7 @@ def test_a_build_of_a_vendor_is_taken_only_if_asked_for(
     label: str, index: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plain = wheel("torch", "2.8.0", version="__version__ = '2.8.0'\ncuda = None\n")
-    serve(index, "torch", {"2.8.0": plain, f"2.8.0+{label}": wheel("torch", "2.8.0")}, old=False)
+    serve(index, "torch", {"2.8.0": plain, f"2.8.0+{label}": wheel("torch", f"2.8.0+{label}")}, old=False)
     serve(index, "torchaudio", {})
     code, found, said = lock(capsys, "torch>=2.8,<2.9", "--index-url", index.url)
     assert (code, found["torch"]) == (0, "2.8.0"), said
