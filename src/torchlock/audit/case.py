@@ -24,14 +24,19 @@ if TYPE_CHECKING:
 _MAINSTREAM = ("linux-x86_64", "windows-amd64", "macos-arm64")
 
 
-@dataclass
+@dataclass(eq=False)
 class Knowledge:
-    """What every document is judged by."""
+    """What every document is judged by; remembered answers hang on the object, so two are never equal."""
 
     stack: Stack
     matrix: Matrix
     libraries: Mapping[str, str | None]
     """Host libraries of the target → their versions, None for one that is known to be missing."""
+
+    @property
+    def date(self) -> str:
+        """The day that the releases of the public index are known from."""
+        return self.matrix.source("catalogue").date or self.matrix.date
 
     def forbidding(self, name: str) -> list[Statement]:
         """The statements about a package that forbid something beside it."""

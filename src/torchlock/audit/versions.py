@@ -5,11 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from torchlock.audit.offers import offer_of
-from torchlock.audit.wording import asked, listed, platforms, releases
+from torchlock.audit.wording import asked, listed, releases
 from torchlock.judge import Bare, violations
-from torchlock.stack import bits
-from torchlock.words import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -80,11 +77,11 @@ def _conflict(case: Case, scene: Scene, names: tuple[str, ...]) -> Finding:
     violation = _why(case, scene, partner)
     severity = "warning" if len(scene.steps(names)) > 1 else "error"
     if violation is None or violation.statement is None:
-        return case.finding(_RULES[partner], severity, f"{listed(goes)}{against}", demands)
+        return case.finding(RULES[partner], severity, f"{listed(goes)}{against}", demands)
     return case.statement(violation.statement, severity, f"{listed(goes)}{against}", demands)
 
 
-_RULES = {
+RULES = {
     "torchaudio": "TL101",
     "torchcodec": "TL102",
     "torchvision": "TL103",
@@ -100,69 +97,27 @@ def _why(case: Case, scene: Scene, partner: str) -> Violation | None:
     return why(case, chosen, (scene.cells & -scene.cells).bit_length() - 1)
 
 
-def why(case: Case, chosen: Mapping[str, int], cell: int, *, builds: bool = False) -> Violation | None:
-    """What keeps these releases (by index) from loading together on a cell: versions, or the public builds."""
-    return _why_of(case.stack, case.known.matrix, tuple(chosen.items()), cell, builds)
+def why(
+    case: Case, chosen: Mapping[str, int], cell: int, builds: Mapping[str, str | None] | None = None
+) -> Violation | None:
+    """What keeps these releases (by index) from loading together on a cell: versions, or these builds."""
+    made = tuple((builds or {}).get(name) for name in chosen)
+    return _why_of(case.stack, case.known.matrix, tuple(chosen.items()), made, cell)
 
 
 @lru_cache(maxsize=4096)
 def _why_of(
-    stack: Stack, matrix: Matrix, chosen: tuple[tuple[str, int], ...], cell: int, builds: bool
+    stack: Stack, matrix: Matrix, chosen: tuple[tuple[str, int], ...], builds: tuple[str | None, ...], cell: int
 ) -> Violation | None:
-    platform = stack.coordinates(cell)[0]
-    pins = {}
-    for name, index in chosen:
-        package = stack.packages[name]
-        build = package.build(index, platform) if builds else None
-        pins[name] = Bare(name, package.versions[index], build=build)
+    pins = {
+        name: Bare(name, stack.packages[name].versions[index], build=build)
+        for (name, index), build in zip(chosen, builds, strict=True)
+    }
     for violation in violations(pins, stack.target(cell), matrix, complete=False):
         about = None if violation.dependency is None else violation.dependency.name
         if about in (None, *pins, "build-cuda"):
             return violation
     return None
-
-
-def choices(case: Case, scene: Scene) -> Iterator[Finding]:
-    """What an installer that takes the newest ends up with, where that does not load."""
-    pages = {name: offer_of(scene.first(name).entry, case.document) for name in scene.names() if name in FAMILY}
-    # What an index of its own would choose from is not known; a pin is.
-    open_to = [
-        name for name in scene.names() if name not in pages or pages[name].public or scene.first(name).exact
-    ]
-    if "torch" not in open_to:
-        return
-    domains = tuple((name, scene.releases(name) or 0) for name in open_to)
-    own = not any(offer.named or offer.unknown for offer in pages.values())
-    broken, installed = _broken(case.stack, domains, scene.cells, own)
-    for name in dict.fromkeys(key[0] for key in broken):
-        mine = {key: cells for key, cells in broken.items() if key[0] == name}
-        key = max(mine, key=lambda key: (key[2], key[1]))
-        yield _choice(case, scene, key, mine[key], everywhere=mine[key] == installed)
-
-
-@lru_cache(maxsize=4096)
-def _broken(
-    stack: Stack, domains: tuple[tuple[str, int], ...], cells: int, own: bool
-) -> tuple[dict[tuple[str, int, int], int], int]:
-    """Partner, its release and that of torch, which an installer takes though they do not fit → the cells.
-
-    And the cells where an installer finds anything to take. ``own``: the public index's own builds count.
-    """
-    found: dict[tuple[str, int, int], int] = {}
-    installed = 0
-    for cell in bits(cells):
-        platform = stack.coordinates(cell)[0]
-        chosen = newest(stack, dict(domains), 1 << cell, platform)
-        installed |= 1 << cell if chosen else 0
-        for name in stack.partners:
-            if name not in chosen:
-                continue
-            release = 1 << chosen[name]
-            good = stack.loads(name, release, platform) if own else stack.fits(name, release)
-            if not good & 1 << chosen["torch"]:
-                key = name, chosen[name], chosen["torch"]
-                found[key] = found.get(key, 0) | 1 << cell
-    return found, installed
 
 
 def newest(stack: Stack, domains: Mapping[str, int], cell: int, platform: int) -> dict[str, int]:
@@ -187,34 +142,3 @@ def newest(stack: Stack, domains: Mapping[str, int], cell: int, platform: int) -
         fitting = here[name] & stack.declared_beside(name, chosen["torch"], platform)
         chosen[name] = fitting.bit_length() - 1
     return chosen
-
-
-def _choice(case: Case, scene: Scene, key: tuple[str, int, int], cells: int, *, everywhere: bool) -> Finding:
-    name, release, torch = key
-    stack = case.stack
-    packages = stack.packages
-    both = f"torch {packages['torch'].texts[torch]} and {name} {packages[name].texts[release]}"
-    pinned = scene.first("torch").exact and scene.first(name).exact
-    where = "" if everywhere else f" on {platforms(stack, cells)}"
-    demands = [scene.first(name), scene.first("torch")]
-    verb = "work" if name in LENIENT else "load"
-    if pinned:
-        message = f"{both} do not {verb} together{where}"
-    else:
-        message = f"an installer takes {both}{where}, which do not {verb} together"
-    severity = "error" if pinned and everywhere and name not in LENIENT else "warning"
-    if severity == "warning" and not case.document.platforms and not cells & case.mainstream:
-        severity = "note"
-    cell = (cells & -cells).bit_length() - 1
-    chosen = {"torch": torch, name: release}
-    violation = why(case, chosen, cell) or why(case, chosen, cell, builds=True)
-    statement = None if violation is None else violation.statement
-    if statement is None:
-        return case.finding(_RULES[name], severity, message, demands)
-    if statement.rule == "TL201":
-        platform = stack.coordinates(cell)[0]
-        made = [
-            (each, packages[each].build(index, platform)) for each, index in (("torch", torch), (name, release))
-        ]
-        message += f": {listed([f'{each} is built for {build}' for each, build in made])}"
-    return case.statement(statement, severity, message, demands)
