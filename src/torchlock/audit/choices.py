@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from itertools import islice, product
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
 
 from torchlock.answers import Unknown
 from torchlock.audit.offers import Offer, offer_of
@@ -48,12 +49,11 @@ _Worlds = tuple[tuple[tuple[str, World], ...], ...]
 
 
 class _Outcome(NamedTuple):
-    """Cells by what an installer takes there: what does not load, and what nobody can tell of; and why."""
+    """Cells by what an installer takes there: what does not load; and the partners nobody can tell of, and why."""
 
     broken: dict[_Pair, int]
-    unclear: dict[_Pair, int]
+    unclear: dict[tuple[str, str], int]
     installed: int
-    because: str
 
 
 def choices(case: Case, scene: Scene) -> Iterator[Finding]:
@@ -75,11 +75,13 @@ def choices(case: Case, scene: Scene) -> Iterator[Finding]:
         mine = {pair: cells for pair, cells in found.broken.items() if pair[0] == name}
         pair = max(mine, key=lambda pair: (pair[2], pair[1]))
         yield _choice(case, scene, pair, mine[pair], worlds, everywhere=mine[pair] == found.installed)
-    clear = {pair[0] for pair in found.broken}
-    for name in dict.fromkeys(pair[0] for pair in found.unclear if pair[0] not in clear):
-        demands = [scene.first(name), scene.first("torch")]
-        message = f"whether {asked(demands[0])} goes with {asked(demands[1])} is not judged: {found.because}"
-        yield case.finding("TL902", "note", message, demands)
+    told = {pair[0] for pair in found.broken}
+    for name, because in found.unclear:
+        if name not in told:
+            told.add(name)
+            demands = [scene.first(name), scene.first("torch")]
+            message = f"whether {asked(demands[0])} goes with {asked(demands[1])} is not judged: {because}"
+            yield case.finding("TL902", "note", message, demands)
 
 
 def _unseen(case: Case, demand: Demand) -> bool:
@@ -103,10 +105,28 @@ def _world(case: Case, scene: Scene, name: str, platform: int) -> World:
     offer = offer_of(demand.entry, case.document) if name in FAMILY else _PUBLIC
     if demand.entry.channel == "conda":
         return World(mask, 0, "", _PUBLIC._replace(public=False, unknown=True))
-    if demand.exact or offer.public or demand.entry.url is not None:
+    if demand.entry.url is not None:
+        return World(mask if _is_for(demand.entry.url, case, platform) else 0, 0, demand.label, offer)
+    if offer.only_public and not demand.label and _labels_from_elsewhere(scene):
+        offer = offer._replace(unknown=True)
+    if demand.exact or offer.public:
         return World(mask, 0, demand.label, offer)
     there, maybe = _on_pages(case, name, mask, offer, platform)
     return World(there, maybe, demand.label, offer)
+
+
+def _is_for(address: str, case: Case, platform: int) -> bool:
+    """Whether a wheel installs on a platform, by its name; what is no wheel may."""
+    name = unquote(address.partition("#")[0].partition("?")[0].rpartition("/")[2])
+    if not name.endswith(".whl"):
+        return True
+    cells = case.stack.on_platform(platform)
+    return any(case.stack.target(cell).rank(name.removesuffix(".whl")) is not None for cell in bits(cells))
+
+
+def _labels_from_elsewhere(scene: Scene) -> bool:
+    """Whether a build is pinned: then an index that carries it is in reach, though the file names none."""
+    return any(demand.label for name in FAMILY for demand in scene.demands.get(name, ()))
 
 
 def _on_pages(case: Case, name: str, mask: int, offer: Offer, platform: int) -> tuple[int, int]:
@@ -129,21 +149,20 @@ def _outcome(known: Knowledge, worlds: _Worlds, cells: int) -> _Outcome:
     """What an installer takes on each of these cells, by whether it loads."""
     stack = known.stack
     broken: dict[_Pair, int] = {}
-    unclear: dict[_Pair, int] = {}
-    installed, because = 0, ""
+    unclear: dict[tuple[str, str], int] = {}
+    installed = 0
     for cell in bits(cells):
         here = dict(worlds[stack.coordinates(cell)[0]])
         chosen = _chosen(stack, here, cell)
         installed |= 1 << cell if chosen else 0
         for name in stack.partners:
             answer = _answer(known, here, chosen, name, cell) if name in here else True
-            if answer is True:
-                continue
-            pair = name, chosen.get(name, -1), chosen.get("torch", -1)
-            kind = broken if answer is False else unclear
-            kind[pair] = kind.get(pair, 0) | 1 << cell
-            because = because or ("" if answer is False else str(answer))
-    return _Outcome(broken, unclear, installed, because)
+            if isinstance(answer, Unknown):
+                unclear[name, str(answer)] = unclear.get((name, str(answer)), 0) | 1 << cell
+            elif not answer:
+                pair = name, chosen[name], chosen["torch"]
+                broken[pair] = broken.get(pair, 0) | 1 << cell
+    return _Outcome(broken, unclear, installed)
 
 
 def _chosen(stack: Stack, here: Mapping[str, World], cell: int) -> dict[str, int]:
@@ -195,10 +214,13 @@ def _loads(
     stack = known.stack
     if not stack.fits(name, 1 << index) & 1 << torch:
         return False
-    if name not in FAMILY or (here[name].label and here["torch"].label):
-        return True  # Labels that the file pins are held against each other elsewhere.
     platform = stack.coordinates(cell)[0]
-    if _own(here[name]) and _own(here["torch"]) and not stack.loads(name, 1 << index, platform) & 1 << torch:
+    as_public = bool(stack.loads(name, 1 << index, platform) & 1 << torch)
+    if name not in FAMILY:
+        return as_public  # It has no builds.
+    if here[name].label and here["torch"].label:
+        return True  # Labels that the file pins are held against each other elsewhere.
+    if _own(here[name]) and _own(here["torch"]) and not as_public:
         return False
     mine = build_of(known, name, index, platform, here[name])
     theirs = build_of(known, "torch", torch, platform, here["torch"])
@@ -251,7 +273,9 @@ def build_of(known: Knowledge, name: str, index: int, platform: int, world: Worl
         return Unknown(f"which build of {name} {text} the index named here gives is not known")
     served = []
     for label in sorted(offer.labels):
-        answer = known.builds.serves(name, text, label)
+        answer = known.builds.serves(name, text, label, known.stack.platforms[platform])
+        if isinstance(answer, Unknown) and known.builds.published(name, text, label) is True:
+            answer = True  # It is there for another platform, and no list says that this one was left out.
         if isinstance(answer, Unknown):
             return answer
         served += [label] if answer else []
