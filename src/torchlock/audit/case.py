@@ -73,13 +73,14 @@ class Case:
     """A document, the knowledge, and the cells it is judged on.
 
     ``declared`` are sets of cells that the document (or the command line) names, each of which must have one
-    that works; elsewhere a failure is nobody's fault.
+    that works; elsewhere a failure is nobody's fault. ``assumed`` are sets that the document can be for.
     """
 
     document: Document
     known: Knowledge
     cells: int
     declared: tuple[int, ...]
+    assumed: tuple[int, ...] = ()
     platforms_given: bool = False
 
     @property
@@ -89,6 +90,11 @@ class Case:
     @cached_property
     def scenes(self) -> list[Scene]:
         return scenes_of(self.document, self.known.stack, self.cells)
+
+    @property
+    def declares_platforms(self) -> bool:
+        """Whether the document itself says which platforms it is for."""
+        return bool(self.document.platforms) and not self.document.assumed
 
     @property
     def mainstream(self) -> int:

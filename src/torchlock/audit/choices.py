@@ -306,7 +306,7 @@ def _choice(case: Case, scene: Scene, pair: _Pair, cells: int, worlds: _Worlds, 
         date = as_of(case.known.builds.date if took else case.known.date)
         message = f"an installer takes {both}{took}{where} ({date}), which do not {verb} together"
     severity = "error" if pinned and everywhere and name not in LENIENT else "warning"
-    if severity == "warning" and not case.document.platforms and not cells & case.mainstream:
+    if severity == "warning" and not case.declares_platforms and not cells & case.mainstream:
         severity = "note"
     made = {
         each: build_of(case.known, each, index, platform, here[each]) if each in FAMILY else Unknown("none")

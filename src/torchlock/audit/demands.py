@@ -33,7 +33,7 @@ class Demand(NamedTuple):
     """What one entry asks for. ``releases`` is None where it speaks of releases that the table cannot hold.
 
     ``label`` is the build that it pins (``cu118``), "" for none. ``why`` says why ``releases`` is None:
-    ``url``, ``vendor``, ``unfinished`` (a nightly or other pre-release), ``newer``, ``absent`` (never
+    ``url``, ``image`` (what a base image holds), ``vendor``, ``unfinished`` (a nightly or other pre-release), ``newer``, ``absent`` (never
     published), ``unreadable``.
     """
 
@@ -51,6 +51,8 @@ class Demand(NamedTuple):
 def demand_of(entry: Entry, stack: Stack) -> Demand:
     """Read one entry against the table."""
     specifier = entry.specifier
+    if entry.url is not None and entry.url.startswith("image:"):
+        return Demand(entry, None, why="image")
     if entry.url is not None:
         specifier = _of_wheel(entry.url)
         if not specifier:

@@ -30,6 +30,10 @@ def absent(case: Case, scene: Scene) -> Iterator[Finding]:
 
 def _unjudged(case: Case, demand: Demand) -> Finding | None:
     """What is asked for, and is none of the releases that the tables hold."""
+    if demand.why == "image":
+        image = (demand.entry.url or "").removeprefix("image:")
+        message = f"which {demand.name} {image} holds, if any, is not known here: what goes with it is not judged"
+        return case.finding("TL902", "note", message, [demand])
     package = case.stack.packages[demand.name]
     rule, why = {
         "newer": ("TL902", f"newer than the data ({package.texts[-1]}, {as_of(case.known.date)})"),

@@ -38,10 +38,14 @@ def pythons_of(specifier: str, stack: Stack) -> list[int]:
 
 
 class Judged(NamedTuple):
-    """The cells to judge a document on. ``declared`` are sets of cells of which each must have one that works."""
+    """The cells to judge a document on. ``declared`` are sets of cells of which each must have one that works.
+
+    ``assumed`` are such sets that the document can be for, though nobody declared them.
+    """
 
     cells: int
     declared: tuple[int, ...]
+    assumed: tuple[int, ...] = ()
 
 
 def judged_on(
@@ -67,6 +71,9 @@ def judged_on(
         firm = found[:1] if document.python else []
     by_python = [stack.on_pythons([python]) for python in firm]
     by_platform = [stack.on_platform(index) for index in systems] if named else []
+    if platforms is None and document.assumed:
+        assumed = tuple(one & other & cells for one in by_platform for other in by_python or [cells])
+        return Judged(cells, tuple(one & cells for one in by_python), assumed)
     if by_python and by_platform:
         return Judged(cells, tuple(one & other for one in by_python for other in by_platform))
     return Judged(cells, tuple(one & cells for one in by_python or by_platform))
