@@ -48,8 +48,8 @@ class Entry:
 
     ``index`` is the one address (or the name, if the file does not tell the address) that the package is
     taken from; None for the file's common ones. ``url`` is the file, folder or repository that it is
-    installed from in place of an index (``image:NAME`` for a base image that may hold it). ``hashes`` are written ``algorithm:digest``. ``filenames`` are the
-    wheels and sdists that a lock lists for it.
+    installed from in place of an index, or ``image:NAME`` for a base image that may hold it. ``hashes`` are
+    written ``algorithm:digest``. ``filenames`` are the wheels and sdists that a lock lists for it.
     """
 
     name: str

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from torchlock.answers import Unknown
 from torchlock.audit.offers import Offer, offer_of
-from torchlock.audit.versions import LENIENT, RULES, newest, why
+from torchlock.audit.versions import LENIENT, RULES, near, newest, why
 from torchlock.audit.wording import as_of, asked, listed, platforms
 from torchlock.judge import Bare, violations
 from torchlock.matrix import specifier_set
@@ -213,6 +213,8 @@ def _loads(
     """Whether a release of a partner loads beside one of torch, in the builds that their worlds give."""
     stack = known.stack
     if not stack.fits(name, 1 << index) & 1 << torch:
+        if name in FAMILY and near(stack, {"torch": 1 << torch, name: 1 << index}):
+            return Unknown("they are of one minor version of torch, but not of one patch release")
         return False
     platform = stack.coordinates(cell)[0]
     as_public = bool(stack.loads(name, 1 << index, platform) & 1 << torch)

@@ -33,8 +33,8 @@ class Demand(NamedTuple):
     """What one entry asks for. ``releases`` is None where it speaks of releases that the table cannot hold.
 
     ``label`` is the build that it pins (``cu118``), "" for none. ``why`` says why ``releases`` is None:
-    ``url``, ``image`` (what a base image holds), ``vendor``, ``unfinished`` (a nightly or other pre-release), ``newer``, ``absent`` (never
-    published), ``unreadable``.
+    ``url``, ``image`` (what a base image holds), ``vendor``, ``unfinished`` (a nightly or other pre-release),
+    ``newer``, ``absent`` (never published), ``unreadable``.
     """
 
     entry: Entry

@@ -5,14 +5,15 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from torchlock.audit.wording import asked, listed, releases
+from torchlock.audit.wording import asked, listed, platforms, releases
 from torchlock.judge import Bare, violations
+from torchlock.stack import bits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from torchlock.audit.case import Case
-    from torchlock.audit.demands import Scene
+    from torchlock.audit.demands import Demand, Scene
     from torchlock.finding import Finding
     from torchlock.judge import Violation
     from torchlock.matrix import Matrix
@@ -22,10 +23,111 @@ if TYPE_CHECKING:
 LENIENT = frozenset({"numpy"})
 
 
+# A pin in metadata is made for installers; what is of one minor version may load with another patch release.
+_REFUSED = (
+    "its metadata asks for that release alone, and an installer that reads metadata refuses every other; whether "
+    "patch releases of one minor version load together is another matter"
+)
+
+
 def conflicts(case: Case, scene: Scene) -> Iterator[Finding]:
-    """Demands of which no releases stand together, whatever the target and the build."""
-    for names in guilty(case.stack, {name: scene.releases(name) or 0 for name in strict(scene)}):
-        yield _conflict(case, scene, names)
+    """Demands of which no releases stand together, whatever the target and the build, or which metadata parts."""
+    domains = {name: scene.releases(name) or 0 for name in strict(scene)}
+    sets = guilty(case.stack, domains)
+    for names in sets:
+        by_pip = all(scene.first(name).entry.channel == "pip" for name in names)
+        if by_pip and near(case.stack, {name: domains[name] for name in names}):
+            yield _refusal(case, scene, names) or _doubt(case, scene, names)
+        else:
+            yield _conflict(case, scene, names)
+    if not sets and "torch" in domains:
+        pairs = [("torch", name) for name in domains if name != "torch"]
+        apart = [pair for pair in pairs if all(scene.first(name).entry.channel == "pip" for name in pair)]
+        yield from filter(None, (_refusal(case, scene, pair) for pair in apart))
+
+
+def near(stack: Stack, domains: Mapping[str, int]) -> bool:
+    """Whether these are apart by patch releases of torch alone: each goes with one minor version of it."""
+    found: set[str] | None = None
+    for name, mask in domains.items():
+        series = _series(stack, mask if name == "torch" else stack.fits(name, mask))
+        found = series if found is None else found & series
+    return bool(found)
+
+
+@lru_cache(maxsize=8192)
+def _series(stack: Stack, torches: int) -> set[str]:
+    """The minor versions of some releases of torch."""
+    texts = stack.packages["torch"].texts
+    return {".".join(texts[index].split(".")[:2]) for index in bits(torches)}
+
+
+def _refusal(case: Case, scene: Scene, names: tuple[str, ...]) -> Finding | None:
+    """What an installer refuses for what metadata declares; None where it does not, or not where most are."""
+    stack, domains = case.stack, {name: scene.releases(name) or 0 for name in names}
+    refused = _refused(stack, tuple(domains.items()), scene.cells)
+    if not refused:
+        return None
+    lead = [name for name in names if name != "torch"]
+    demands = _demands(scene, names)
+    torch = stack.packages["torch"]
+    places = {stack.coordinates(cell)[0] for cell in bits(refused)}
+    wanted = {name: releases(torch, _declared(stack, name, domains[name], places)) for name in lead}
+    asks = [f"{asked(scene.first(name))} asks for torch {wanted[name]}" for name in lead]
+    beside = f" beside {asked(scene.first('torch'))}" if "torch" in names else ""
+    where = "" if refused == scene.cells else f" on {platforms(stack, refused)}"
+    message = f"{listed(asks)}: pip refuses {'it' if len(lead) == 1 else 'them'}{beside}{where}"
+    usual = refused & case.mainstream or refused == scene.cells
+    soft = scene.locked or len(scene.steps(names)) > 1 or not usual
+    return case.finding(RULES[lead[0]], "warning" if soft else "error", message, demands, _REFUSED)
+
+
+@lru_cache(maxsize=4096)
+def _refused(stack: Stack, domains: tuple[tuple[str, int], ...], cells: int) -> int:
+    """The cells where metadata lets no releases of these stand together.
+
+    Where none of them has all of these on the public index, all cells, if no wheel for any platform does.
+    """
+    found = there = 0
+    for cell in bits(cells):
+        here = {name: mask & stack.packages[name].on(1 << cell) for name, mask in domains}
+        if all(here.values()):
+            there |= 1 << cell
+            found |= 0 if _met(stack, here, stack.coordinates(cell)[0]) else 1 << cell
+    if there:
+        return found
+    anywhere = any(_met(stack, dict(domains), platform) for platform in range(len(stack.platforms)))
+    return 0 if anywhere else cells
+
+
+def _declared(stack: Stack, name: str, mask: int, places: Collection[int]) -> int:
+    """The releases of torch that metadata asks for on some platforms, or on any where it has no wheel on these."""
+    found = 0
+    for platform in places:
+        found |= stack.declared(name, mask, platform)
+    everywhere = range(len(stack.platforms))
+    return found if found or places == everywhere else _declared(stack, name, mask, everywhere)
+
+
+def _met(stack: Stack, domains: Mapping[str, int], platform: int) -> int:
+    """The releases of torch that the metadata of all partners lets through."""
+    torch = domains.get("torch", stack.packages["torch"].everything)
+    for name, mask in domains.items():
+        torch &= torch if name == "torch" else stack.declared(name, mask, platform)
+    return torch
+
+
+def _demands(scene: Scene, names: tuple[str, ...]) -> list[Demand]:
+    """The demands on some packages, torch at the end."""
+    return [scene.first(name) for name in sorted(names, key=lambda name: name == "torch")]
+
+
+def _doubt(case: Case, scene: Scene, names: tuple[str, ...]) -> Finding:
+    """A pair of one minor version whose metadata names no release: nobody has tried them."""
+    demands = _demands(scene, names)
+    texts = listed([asked(demand) for demand in demands])
+    message = f"whether {texts} load together is not judged: they differ in the patch release of torch alone"
+    return case.finding("TL902", "note", message, demands)
 
 
 def strict(scene: Scene) -> list[str]:
@@ -64,8 +166,7 @@ def _meet(torch: int, wanted: Mapping[str, int], names: list[str]) -> bool:
 
 def _conflict(case: Case, scene: Scene, names: tuple[str, ...]) -> Finding:
     stack = case.stack
-    lead = [name for name in names if name != "torch"]
-    demands = [scene.first(name) for name in (*lead, *names[: len(names) - len(lead)])]
+    demands = _demands(scene, names)
     torch = stack.packages["torch"]
     partner = next(name for name in names if name != "torch")
     fitting = {name: stack.fits(name, scene.releases(name) or 0) for name in names if name != "torch"}
