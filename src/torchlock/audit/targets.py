@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.target import LAST_PATCH
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
+    from torchlock.audit.case import Case
     from torchlock.document import Document
+    from torchlock.finding import Finding
     from torchlock.stack import Stack
 
 _UPPER = re.compile(r"(?:<=?|===?)\s*3\.\d|~=\s*3\.\d+\.\d")
@@ -77,3 +79,16 @@ def judged_on(
     if by_python and by_platform:
         return Judged(cells, tuple(one & other for one in by_python for other in by_platform))
     return Judged(cells, tuple(one & cells for one in by_python or by_platform))
+
+
+def unknown(case: Case) -> Iterator[Finding]:
+    """A document for a Python of which nothing is known: none of it is judged."""
+    document, stack = case.document, case.stack
+    if case.cells or not any(entry.name in stack.packages for entry in document.entries):
+        return
+    what = f"Python {document.python}" if document.python else "what this file is for"
+    first, last = stack.pythons[0], stack.pythons[-1]
+    message = f"{what} is none of the Pythons known here (3.{first} to 3.{last}): not judged"
+    finding = case.finding("TL902", "note", message, ())
+    finding.place = document.python_place
+    yield finding

@@ -65,7 +65,7 @@ def _series(stack: Stack, torches: int) -> set[str]:
 def _refusal(case: Case, scene: Scene, names: tuple[str, ...]) -> Finding | None:
     """What an installer refuses for what metadata declares; None where it does not, or not where most are."""
     stack, domains = case.stack, {name: scene.releases(name) or 0 for name in names}
-    refused = _refused(stack, tuple(domains.items()), scene.cells)
+    refused, there = _refused(stack, tuple(domains.items()), scene.cells)
     if not refused:
         return None
     lead = [name for name in names if name != "torch"]
@@ -75,18 +75,18 @@ def _refusal(case: Case, scene: Scene, names: tuple[str, ...]) -> Finding | None
     wanted = {name: releases(torch, _declared(stack, name, domains[name], places)) for name in lead}
     asks = [f"{asked(scene.first(name))} asks for torch {wanted[name]}" for name in lead]
     beside = f" beside {asked(scene.first('torch'))}" if "torch" in names else ""
-    where = "" if refused == scene.cells else f" on {platforms(stack, refused)}"
+    where = "" if refused == there else f" on {platforms(stack, refused)}"
     message = f"{listed(asks)}: pip refuses {'it' if len(lead) == 1 else 'them'}{beside}{where}"
-    usual = refused & case.mainstream or refused == scene.cells
+    usual = refused & case.mainstream or refused == there
     soft = scene.locked or len(scene.steps(names)) > 1 or not usual
     return case.finding(RULES[lead[0]], "warning" if soft else "error", message, demands, _REFUSED)
 
 
 @lru_cache(maxsize=4096)
-def _refused(stack: Stack, domains: tuple[tuple[str, int], ...], cells: int) -> int:
-    """The cells where metadata lets no releases of these stand together.
+def _refused(stack: Stack, domains: tuple[tuple[str, int], ...], cells: int) -> tuple[int, int]:
+    """The cells where metadata lets no releases of these stand together, and those where all of them install.
 
-    Where none of them has all of these on the public index, all cells, if no wheel for any platform does.
+    Where the public index has them all on none of the cells, wheels for any platform tell for all.
     """
     found = there = 0
     for cell in bits(cells):
@@ -95,9 +95,9 @@ def _refused(stack: Stack, domains: tuple[tuple[str, int], ...], cells: int) -> 
             there |= 1 << cell
             found |= 0 if _met(stack, here, stack.coordinates(cell)[0]) else 1 << cell
     if there:
-        return found
+        return found, there
     anywhere = any(_met(stack, dict(domains), platform) for platform in range(len(stack.platforms)))
-    return 0 if anywhere else cells
+    return 0 if anywhere else cells, cells
 
 
 def _declared(stack: Stack, name: str, mask: int, places: Collection[int]) -> int:

@@ -233,6 +233,7 @@ class _Dockerfile:
         platforms = {leaf.platform for leaf in leaves}
         known = tuple(sorted(platforms, reverse=True)) if platforms and "" not in platforms else ()
         document = self._draft.document
+        known = known or document.platforms
         document.platforms = known or ("linux-x86_64", "linux-aarch64")
         document.assumed = not known and not _TARGETS.search(self._text)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.dialects import match_spec
 from torchlock.dialects.pep508 import NAME, wheel_of
+from torchlock.dialects.places import platform_of
 from torchlock.dialects.poetry_versions import specifier_of
 from torchlock.dialects.present import installs_anew, still_wanted
 from torchlock.dialects.shell_words import Command, commands
@@ -177,6 +178,7 @@ class Installer:
         self._state.step += 1
         self._redirected(command)
         options, plain = _parted(words, _VALUED)
+        self._platforms(options)
         addresses = [(_INDEX[name], word) for name, word in options if name in _INDEX]
         swallowed = {
             id(redirect.glued) for redirect in command.redirects if _swallows(redirect.operator, redirect.target)
@@ -193,6 +195,19 @@ class Installer:
         if self._state.keeps:
             made = list(still_wanted(made, self._state.entries, self._state.held))
         self._state.entries += made
+
+    def _platforms(self, options: list[tuple[str, Word]]) -> None:
+        """The platforms that a command installs for, where it is not the one that it runs on."""
+        document = self._draft.document
+        for name, word in options:
+            if name not in ("--platform", "--python-platform") or word.unknown:
+                continue
+            platform = platform_of(word.value)
+            if platform is None:
+                message = f"nothing is known of the platform {word.value}: not judged for it"
+                self._draft.problem("TL902", "note", message, word.start)
+            elif platform not in document.platforms:
+                document.platforms += (platform,)
 
     def _indexes(self, addresses: list[tuple[str, Word]]) -> str | None:
         """The one address that a command takes everything from; others are recorded for the file."""
