@@ -10,6 +10,7 @@ from torchlock.audit.offers import offer_of
 from torchlock.audit.wording import as_of, asked, listed
 from torchlock.finding import Remedy
 from torchlock.judge import Bare, violations
+from torchlock.stack import bits
 from torchlock.words import FAMILY
 
 if TYPE_CHECKING:
@@ -101,6 +102,14 @@ def _not_served(case: Case, scene: Scene) -> Iterator[Finding]:
         if demand.label or demand.entry.url or name not in FAMILY or demand.entry.channel == "conda":
             continue
         label, version = offer_of(demand.entry, case.document).only_label, _version(case, demand)
+        if label and demand.releases and not demand.exact:
+            texts = [case.stack.packages[name].texts[index] for index in bits(demand.releases)]
+            if all(case.known.builds.serves(name, text, label) is False for text in texts):
+                message = (
+                    f"{asked(demand)}: the page of {label} builds, the only index named here, has none of these"
+                )
+                yield case.finding("TL204", "error", f"{message} ({as_of(case.known.builds.date)})", [demand])
+            continue
         served = case.known.builds.serves(name, version, label) if label and version else True
         if isinstance(served, Unknown):
             message = f"whether the page of {label} builds has {asked(demand)} is not judged: {served}"
