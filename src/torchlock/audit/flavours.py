@@ -203,6 +203,6 @@ def pages(case: Case, scene: Scene) -> Iterator[Finding]:
         if rocm:
             message = (
                 f"{asked(demand)} has no label, and the page named here has every build: an installer takes "
-                f"+{max(rocm)} on Linux, which sorts above all +cu and +cpu"
+                f"+{max(rocm)} on Linux ({as_of(case.known.builds.date)}), which sorts above all +cu and +cpu"
             )
             yield case.finding("TL206", "warning", message, [demand])
