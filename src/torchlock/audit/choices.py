@@ -58,18 +58,15 @@ class _Outcome(NamedTuple):
 
 def choices(case: Case, scene: Scene) -> Iterator[Finding]:
     """Each companion that an installer takes beside a torch with which it does not load."""
-    if "torch" not in scene.names():
-        return
-    unseen = [name for name in scene.names() if _unseen(case, scene.first(name))]
+    known = scene.names()
+    unseen = [name for name in known if _unseen(case, scene.first(name))]
     if unseen and not scene.locked:
         yield _not_seen(case, scene, unseen)
-    names = [name for name in scene.names() if name not in unseen]
-    if "torch" not in names:
+    names = [name for name in known if name not in unseen]
+    if "torch" not in names or len(names) < 2:
         return
-    worlds = tuple(
-        tuple((name, _world(case, scene, name, platform)) for name in names)
-        for platform in range(len(case.stack.platforms))
-    )
+    by_name = [[(name, world) for world in _worlds(case, scene, name)] for name in names]
+    worlds = tuple(zip(*by_name, strict=True))
     found = _outcome(case.known, worlds, scene.cells)
     for name in dict.fromkeys(pair[0] for pair in found.broken):
         mine = {pair: cells for pair, cells in found.broken.items() if pair[0] == name}
@@ -100,28 +97,29 @@ def _not_seen(case: Case, scene: Scene, names: list[str]) -> Finding:
     return case.finding("TL902", "note", message, demands)
 
 
-def _world(case: Case, scene: Scene, name: str, platform: int) -> World:
+def _worlds(case: Case, scene: Scene, name: str) -> list[World]:
+    """The world of a package on each platform."""
     demand, mask = scene.first(name), scene.releases(name) or 0
     offer = offer_of(demand.entry, case.document) if name in FAMILY else _PUBLIC
-    if demand.entry.channel == "conda":
-        return World(mask, 0, "", _PUBLIC._replace(public=False, unknown=True))
+    places = range(len(case.stack.platforms))
     if demand.entry.url is not None:
-        return World(mask if _is_for(demand.entry.url, case, platform) else 0, 0, demand.label, offer)
+        return [World(mask & _for(demand.entry.url, case, place), 0, demand.label, offer) for place in places]
+    if not demand.exact and not offer.public:
+        return [World(*_on_pages(case, name, mask, offer, place), demand.label, offer) for place in places]
+    if demand.entry.channel == "conda":
+        return [World(mask, 0, "", _PUBLIC._replace(public=False, unknown=True))] * len(places)
     if offer.only_public and not demand.label and _labels_from_elsewhere(scene):
         offer = offer._replace(unknown=True)
-    if demand.exact or offer.public:
-        return World(mask, 0, demand.label, offer)
-    there, maybe = _on_pages(case, name, mask, offer, platform)
-    return World(there, maybe, demand.label, offer)
+    return [World(mask, 0, demand.label, offer)] * len(places)
 
 
-def _is_for(address: str, case: Case, platform: int) -> bool:
-    """Whether a wheel installs on a platform, by its name; what is no wheel may."""
+def _for(address: str, case: Case, platform: int) -> int:
+    """All releases if a wheel installs on a platform, by its name; what is no wheel may; else none."""
     name = unquote(address.partition("#")[0].partition("?")[0].rpartition("/")[2])
-    if not name.endswith(".whl"):
-        return True
-    cells = case.stack.on_platform(platform)
-    return any(case.stack.target(cell).rank(name.removesuffix(".whl")) is not None for cell in bits(cells))
+    cells, tags = case.stack.on_platform(platform), name.removesuffix(".whl")
+    if not name.endswith(".whl") or any(case.stack.target(cell).rank(tags) is not None for cell in bits(cells)):
+        return -1
+    return 0
 
 
 def _labels_from_elsewhere(scene: Scene) -> bool:
