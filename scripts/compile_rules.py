@@ -449,6 +449,17 @@ def _build_row(row: Any) -> list[_Release]:
     return [(_release(release), [platforms, _pythons(" ".join(pythons)), builds]) for release in releases]
 
 
+def _never_row(item: Any) -> list[_Release]:
+    """One row of builds that never were: each release with all of them."""
+    if not isinstance(item, list) or len(item) != 2 or not all(isinstance(cell, str) for cell in item):
+        raise TableError("must be a list of two texts: releases, builds")
+    releases, builds = (cell.split() for cell in item)
+    for build in builds:
+        if not re.fullmatch(_BUILD, build):
+            raise TableError(f"{build!r} is not like cpu, cu118, rocm6.2 or xpu")
+    return [(_release(release), [[], [], [f"!{build}" for build in builds]]) for release in releases]
+
+
 def _release(text: str) -> str:
     try:
         if Version(text).local is None:
@@ -479,9 +490,10 @@ def _builds(table: dict[str, Any]) -> tuple[str, dict[str, Any], list[_Release]]
         except TableError as error:
             raise error.under(f"rows[{number}]") from None
     for number, item in enumerate(table.get("never", ())):
-        if not (isinstance(item, list) and len(item) == 2 and re.fullmatch(_BUILD, item[1])):
-            raise TableError("must be a list of a release and a build", f"never[{number}]")
-        rows.append((_release(item[0]), [[], [], [f"!{item[1]}"]]))
+        try:
+            rows += _never_row(item)
+        except TableError as error:
+            raise error.under(f"never[{number}]") from None
     return canonicalize_name(_text(table, "package")), group, rows
 
 

@@ -6,7 +6,8 @@ from functools import cache
 
 import pytest
 
-from torchlock.builds import Builds, kind_of, label_of_index
+from torchlock.answers import Unknown
+from torchlock.builds import Builds, is_of_releases, kind_of, label_of_index
 
 
 @cache
@@ -52,6 +53,21 @@ def test_the_flavour_of_an_index_is_read_from_its_path(address: str, flavour: st
 
 
 @pytest.mark.parametrize(
+    ("address", "releases"),
+    [
+        ("https://example.org/whl/cu118", True),
+        ("https://example.org/whl/torch_stable.html", True),
+        ("https://example.org/whl/nightly/cu121", False),
+        ("https://example.org/whl/test/cu132", False),
+        ("https://example.org/whl/lts/1.8/cu111", False),
+        ("https://example.org/pytorch-wheels/nightly/cu121", False),
+    ],
+)
+def test_parts_of_the_index_that_are_no_releases(address: str, releases: bool) -> None:
+    assert is_of_releases(address) is releases
+
+
+@pytest.mark.parametrize(
     ("label", "kind"),
     [("cpu", "cpu"), ("cu92", "cuda"), ("cu132", "cuda"), ("rocm6.2.4", "rocm"), ("xpu", "xpu"), ("", None)],
 )
@@ -62,7 +78,7 @@ def test_labels_have_kinds(label: str, kind: str | None) -> None:
 @pytest.mark.parametrize("label", ["nv24.5", "rocm6.4.4.gitc1404424", "cpu.cxx11.abi", "cu", "pt20cu118"])
 def test_labels_of_vendors_are_nobodys_business(label: str) -> None:
     assert kind_of(label) is None
-    assert builds().published("torch", "2.5.1", label) is None
+    assert isinstance(builds().published("torch", "2.5.1", label), Unknown)
 
 
 @pytest.mark.parametrize(
@@ -100,9 +116,9 @@ def test_what_was_published_is_known(
         pytest.param("torch", "nonsense", "cu118", None, None, id="no version"),
         pytest.param("torch", "2.1.10", "xpu", None, None, id="a vendor's release"),
         pytest.param("numpy", "2.0.0", "cu118", None, None, id="another package"),
-        pytest.param("torch", "2.8.0", "", None, None, id="the plain version, which the public index has"),
+        pytest.param("torch", "2.14.1", "", None, None, id="the plain version, which the public index has"),
         pytest.param("torch", "2.8.0", "rocm6.2", None, None, id="a list of CPU and CUDA only"),
-        pytest.param("torch", "2.9.1", "cu124", None, None, id="a release known only from documents"),
+        pytest.param("torch", "2.9.1", "rocm7.1", None, None, id="a release known only from documents"),
         pytest.param("torch", "2.10.0", "cu129", "windows-amd64", None, id="a list of Linux only"),
         pytest.param("torchaudio", "0.11.0", "cu113", "windows-amd64", None, id="likewise"),
         pytest.param("torchaudio", "2.1.0", "rocm5.5", None, None, id="its torch has it"),
@@ -112,7 +128,10 @@ def test_what_was_published_is_known(
 def test_where_the_table_cannot_tell_it_says_so(
     name: str, version: str, label: str, platform: str | None, python: str | None
 ) -> None:
-    assert builds().published(name, version, label, platform, python) is None
+    answer = builds().published(name, version, label, platform, python)
+    assert isinstance(answer, Unknown)
+    assert answer.because
+    assert answer.as_of == builds().date
 
 
 @pytest.mark.parametrize(
@@ -152,7 +171,7 @@ def test_a_plain_version_was_a_build_too() -> None:
 def test_labels_of_a_release() -> None:
     assert builds().labels("torch", "2.1.0") == {"", "cpu", "cu118", "cu121", "rocm5.5", "rocm5.6"}
     assert builds().labels("torch", "2.1.0") == builds().labels("torch", "2.1")
-    assert builds().labels("torch", "99.0") is None
+    assert isinstance(builds().labels("torch", "99.0"), Unknown)
 
 
 def test_the_newest_release_of_a_flavour() -> None:
@@ -164,3 +183,13 @@ def test_the_newest_release_of_a_flavour() -> None:
 def test_the_long_term_release_lies_elsewhere() -> None:
     assert builds().index_of("torch", "1.8.2") == "lts/1.8"
     assert builds().index_of("torch", "1.8.1") == ""
+
+
+def test_an_ended_version_of_cuda_is_denied_and_one_that_came_back_is_not() -> None:
+    for version in ("2.12.0", "2.13.0", "2.15.0"):
+        assert builds().published("torch", version, "cu128") is False
+        assert builds().published("torch", version, "cu118") is False
+        assert builds().published("torch", version, "cu129") is not False
+    assert builds().published("torchaudio", "2.11.0", "cu124") is False
+    assert builds().serves("torchaudio", "2.11.0", "cu126", "windows-amd64") is True
+    assert builds().serves("torchaudio", "2.9.1", "cu130", "linux-aarch64") is True, "no label, that folder"

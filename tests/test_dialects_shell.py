@@ -288,8 +288,11 @@ def test_nothing_is_judged_beside_a_vendors_torch(image: str) -> None:
     document = docker(
         f"FROM {image} AS a\nRUN pip install torchaudio==2.0 numpy\nFROM a\nRUN pip install torch==1\n"
     )
+    assert asked(document) == [("torchaudio", "==2.0"), ("numpy", ""), ("torch", "==1")]
+    assert rules(document) == [("TL903", "note", 1)], "the vendor's torch is replaced"
+    document = docker(f"FROM {image} AS a\nRUN pip install torchaudio==2.0 numpy\nFROM a\nRUN pip install torch\n")
     assert asked(document) == [("numpy", "")]
-    assert rules(document) == [("TL903", "note", 1)]
+    assert rules(document) == [("TL903", "note", 1), ("TL203", "warning", 2)]
 
 
 def test_the_platform_of_the_image() -> None:

@@ -1,7 +1,7 @@
 """The builds that the PyTorch wheel index holds of each release, and which of them an index address leads to.
 
 What a local version promises (``2.5.1+cu124``) is looked up in ``compat_data/builds.toml``. That table is
-whole for some releases and not for others; an answer is None wherever it cannot tell.
+whole for some releases and not for others; an answer is ``Unknown`` wherever it cannot tell.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from packaging.version import InvalidVersion, Version
 
 from torchlock import data
+from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.finding import Evidence
 
@@ -67,6 +68,16 @@ def kind_of(label: str) -> str | None:
     return _KINDS[next(filter(None, match.groups()))] if match else None
 
 
+# Parts of the index whose content changes from day to day, or is another than that of the releases.
+_APART = re.compile(r"/(?:whl|pytorch-wheels)/(?:nightly|test|lts)\b")
+
+
+@cache
+def is_of_releases(address: str) -> bool:
+    """Whether an address with a flavour leads to the releases, and not to nightlies, candidates or the LTS."""
+    return not _APART.search(unquote(address).lower())
+
+
 @cache
 def label_of_index(address: str) -> str | None:
     """Read the flavour out of an index address or find-links page, by the shape of its path.
@@ -83,12 +94,13 @@ def label_of_index(address: str) -> str | None:
 
 
 class Builds:
-    """The table of builds."""
+    """The table of builds. ``date`` is the day that it was last added to."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path or data.ROOT / "compiled" / "builds.json"
         table = data.load_json(self._path)
         try:
+            self.date: str = table["date"]
             self._groups: list[dict[str, Any]] = table["groups"]
             self._sources: dict[str, dict[str, str]] = table["sources"]
             self._partners = {
@@ -107,38 +119,39 @@ class Builds:
         except (KeyError, TypeError, IndexError) as error:
             raise DataError(f"damaged ({error})", path=str(self._path)) from error
 
-    def labels(self, name: str, version: str) -> frozenset[str] | None:
-        """The labels known to be published for this release ("" for the plain one); None: nothing is known."""
+    def labels(self, name: str, version: str) -> frozenset[str] | Unknown:
+        """The labels known to be published for this release ("" for the plain one); more of them may exist."""
         rows = self._of(name, version)
-        return frozenset().union(*(row.labels for row in rows)) if rows else None
+        return frozenset().union(*(row.labels for row in rows)) if rows else self._no_list(name, version)
 
     def published(
         self, name: str, version: str, label: str, platform: str | None = None, python: str | None = None
-    ) -> bool | None:
-        """Whether the index ever held this build (of a platform, a Python like 3.12 or 3.13t); None: unknown."""
+    ) -> bool | Unknown:
+        """Whether the index ever held this build (of a platform, a Python like 3.12 or 3.13t)."""
         rows = self._of(name, version)
         if not rows:
-            return None
+            return self._no_list(name, version)
         named = [row for row in rows if label in row.labels]
         there = [row for row in named if not platform or not row.platforms or platform in row.platforms]
         if any(not python or not row.pythons or python in row.pythons for row in there):
             return True
         kind = kind_of(label)
         if kind is None:  # the plain version may come from the public index, a vendor's label from its own
-            return None
+            return self._unknown(f"+{label} is no label of the PyTorch index" if label else "it has no label")
         if platform and platform.startswith("macos"):
             return False
         if there:  # for other Pythons than this one
-            return False if all(self._whole(row, kind) for row in there) else None
+            whole = all(self._whole(row, kind) for row in there)
+            return False if whole else self._no_whole_list(name, version, f"Python {python}")
         if named:  # on other platforms than this one
             listed = any(platform in row.platforms for row in rows if self._whole(row, kind))
-            return False if listed else None
-        return False if self._denied(name, version, label) else None
+            return False if listed else self._no_whole_list(name, version, str(platform))
+        return False if self._denied(name, version, label) else self._no_whole_list(name, version, f"+{label}")
 
     def serves(
         self, name: str, version: str, flavour: str, platform: str | None = None, python: str | None = None
-    ) -> bool | None:
-        """Whether the index of one flavour (``…/whl/cu101``) ever offered this release; None: unknown.
+    ) -> bool | Unknown:
+        """Whether the index of one flavour (``…/whl/cu101``) ever offered this release.
 
         The plain version counts where it was that build: torch 1.4.0 was the one for CUDA 10.1.
         """
@@ -167,7 +180,7 @@ class Builds:
         found = [
             version
             for version in self._names.get(name, {}).values()
-            if label in (self.labels(name, version) or ()) or label in self.plain(name, version)
+            if any(label in row.labels for row in self._of(name, version)) or label in self.plain(name, version)
         ]
         return max(found, key=Version, default=None)
 
@@ -193,6 +206,15 @@ class Builds:
     def _of(self, name: str, version: str) -> list[_Row]:
         key = _key(version)
         return self._rows.get((name, key), []) if key else []
+
+    def _unknown(self, because: str) -> Unknown:
+        return Unknown(because, self.date)
+
+    def _no_list(self, name: str, version: str) -> Unknown:
+        return self._unknown(f"the table of builds has nothing on {name} {version}")
+
+    def _no_whole_list(self, name: str, version: str, what: str) -> Unknown:
+        return self._unknown(f"no list of the builds of {name} {version} tells about {what}")
 
     def _whole(self, row: _Row, kind: str | None) -> bool:
         """Whether the source of this row lists every build of that kind."""

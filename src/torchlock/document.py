@@ -48,8 +48,8 @@ class Entry:
 
     ``index`` is the one address (or the name, if the file does not tell the address) that the package is
     taken from; None for the file's common ones. ``url`` is the file, folder or repository that it is
-    installed from in place of an index. ``hashes`` are written ``algorithm:digest``. ``filenames`` are the
-    wheels and sdists that a lock lists for it.
+    installed from in place of an index, or ``image:NAME`` for a base image that may hold it. ``hashes`` are
+    written ``algorithm:digest``. ``filenames`` are the wheels and sdists that a lock lists for it.
     """
 
     name: str
@@ -112,7 +112,8 @@ class Document:
     (its byte order mark) turn it back into the file's bytes.
 
     ``python`` is a specifier set on the versions of Python that the file declares, "" where it declares
-    none; ``platforms`` the platforms it declares (names of ``target.PLATFORMS``), empty for none.
+    none; ``platforms`` the platforms it is for (names of ``target.PLATFORMS``), empty for any. It declares
+    them unless they are ``assumed``: a Dockerfile is for Linux, but mostly names no processor.
     ``locked``: the file names everything that gets installed, and entries of one name are alternatives,
     not demands that must hold together. ``includes`` lists the files that were read in place, as paths.
     """
@@ -127,6 +128,7 @@ class Document:
     python: str = ""
     python_place: Place = NOWHERE
     platforms: tuple[str, ...] = ()
+    assumed: bool = False
     locked: bool = False
     pre: bool = False
     problems: list[Problem] = field(default_factory=list)

@@ -6,7 +6,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.audit import around, flavours, hosts, lines, versions, wheels
+from torchlock.audit import around, choices, flavours, hosts, lines, targets, versions, wheels
 from torchlock.audit.case import Case, Knowledge
 from torchlock.audit.edits import changes_of, encoded
 from torchlock.audit.hosts import lower
@@ -38,8 +38,7 @@ _RULES: tuple[Callable[[Case, Scene], Iterator[Finding]], ...] = (
     flavours.disagreements,
     flavours.labels,
     wheels.unavailable,
-    flavours.mixtures,
-    versions.choices,
+    choices.choices,
     flavours.pages,
     around.without_torch,
     around.dependents,
@@ -138,6 +137,7 @@ class Auditor:
 
     def _found(self, document: Document) -> Iterator[Finding]:
         case = self.case(document)
+        yield from targets.unknown(case)
         by_scene = [[finding for rule in _RULES for finding in rule(case, scene)] for scene in case.scenes]
         if document.kind == "constraints":
             _soften(by_scene)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from torchlock.audit.demands import Demand, demand_of, effective
-from torchlock.audit.wording import asked
+from torchlock.audit.offers import offer_of
+from torchlock.audit.wording import as_of, asked
 from torchlock.finding import Remedy
 from torchlock.matrix import specifier_set
 
@@ -41,13 +42,17 @@ def without_torch(case: Case, scene: Scene) -> Iterator[Finding]:
         if not mask or case.stack.asks(name, mask.bit_length() - 1):
             continue
         demand = scene.first(name)
+        offer = offer_of(demand.entry, case.document)
+        if demand.entry.channel == "conda" or (not demand.exact and offer.unknown and not offer.public):
+            continue  # conda's own package asks for torch; what another index has is not known.
         alone = case.document.locked or case.document.kind in ("dockerfile", "shell", "pipfile")
         others = {entry.name for entry in case.document.entries} - {*case.stack.packages, "librosa", "scipy"}
         text = case.stack.packages[name].texts[mask.bit_length() - 1]
         severity = (
             "error" if case.document.locked and demand.exact else "warning" if alone or not others else "note"
         )
-        message = f"{name} {text} declares no torch, and nothing here asks for it"
+        which = f"{name} {text}" if demand.exact else f"{name} {text}, the newest ({as_of(case.known.date)}),"
+        message = f"{which} declares no torch, and nothing here asks for it"
         finding = case.finding("TL108", severity, message, [demand])
         finding.remedy = Remedy("Ask for torch as well, on a line of its own.")
         yield finding
@@ -123,7 +128,8 @@ def _beside(
         if not final or not bad & 1 << final.bit_length() - 1:
             return None
         demand = scene.first(forbidden.name)
-        newest = f"{forbidden.name} {package.texts[final.bit_length() - 1]}, which an installer takes"
+        text, date = package.texts[final.bit_length() - 1], as_of(case.known.date)
+        newest = f"{forbidden.name} {text}, which an installer takes ({date})"
         return demand, newest if (mask or 0) & ~bad else asked(demand)
     for entry in entries:
         version = _pinned(entry.specifier) if entry.name == forbidden.name else None

@@ -24,14 +24,19 @@ if TYPE_CHECKING:
 _MAINSTREAM = ("linux-x86_64", "windows-amd64", "macos-arm64")
 
 
-@dataclass
+@dataclass(eq=False)
 class Knowledge:
-    """What every document is judged by."""
+    """What every document is judged by; remembered answers hang on the object, so two are never equal."""
 
     stack: Stack
     matrix: Matrix
     libraries: Mapping[str, str | None]
     """Host libraries of the target → their versions, None for one that is known to be missing."""
+
+    @property
+    def date(self) -> str:
+        """The day that the releases of the public index are known from."""
+        return self.matrix.source("catalogue").date or self.matrix.date
 
     def forbidding(self, name: str) -> list[Statement]:
         """The statements about a package that forbid something beside it."""
@@ -68,13 +73,14 @@ class Case:
     """A document, the knowledge, and the cells it is judged on.
 
     ``declared`` are sets of cells that the document (or the command line) names, each of which must have one
-    that works; elsewhere a failure is nobody's fault.
+    that works; elsewhere a failure is nobody's fault. ``assumed`` are sets that the document can be for.
     """
 
     document: Document
     known: Knowledge
     cells: int
     declared: tuple[int, ...]
+    assumed: tuple[int, ...] = ()
     platforms_given: bool = False
 
     @property
@@ -84,6 +90,11 @@ class Case:
     @cached_property
     def scenes(self) -> list[Scene]:
         return scenes_of(self.document, self.known.stack, self.cells)
+
+    @property
+    def declares_platforms(self) -> bool:
+        """Whether the document itself says which platforms it is for."""
+        return bool(self.document.platforms) and not self.document.assumed
 
     @property
     def mainstream(self) -> int:

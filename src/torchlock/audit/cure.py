@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier
 
+from torchlock.answers import Unknown
 from torchlock.audit.demands import cells_where, demand_of
 from torchlock.audit.offers import offer_of
 from torchlock.stack import bits
@@ -172,7 +173,8 @@ class Curer:
         found += sorted(offer.labels) if any(found) or "+" in entry.specifier else [""]
         found += [entry.specifier.partition("+")[2].partition(",")[0].strip(), ""]
         published = self._known.builds.labels(entry.name, version)
-        return [label for label in dict.fromkeys(found) if not label or published is None or label in published]
+        known = frozenset(found) if isinstance(published, Unknown) else published
+        return [label for label in dict.fromkeys(found) if not label or label in known]
 
 
 def _weighed(findings: Iterable[Finding]) -> tuple[int, int]:

@@ -33,8 +33,8 @@ class Demand(NamedTuple):
     """What one entry asks for. ``releases`` is None where it speaks of releases that the table cannot hold.
 
     ``label`` is the build that it pins (``cu118``), "" for none. ``why`` says why ``releases`` is None:
-    ``url``, ``vendor``, ``unfinished`` (a nightly or other pre-release), ``newer``, ``absent`` (never
-    published), ``unreadable``.
+    ``url``, ``image`` (what a base image holds), ``vendor``, ``unfinished`` (a nightly or other pre-release),
+    ``newer``, ``absent`` (never published), ``unreadable``.
     """
 
     entry: Entry
@@ -63,6 +63,8 @@ def pinned(specifier: str) -> Version | None:
 def demand_of(entry: Entry, stack: Stack) -> Demand:
     """Read one entry against the table."""
     specifier = entry.specifier
+    if entry.url is not None and entry.url.startswith("image:"):
+        return Demand(entry, None, why="image")
     if entry.url is not None:
         specifier = _of_wheel(entry.url)
         if not specifier:

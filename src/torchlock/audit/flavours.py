@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.answers import Unknown
 from torchlock.audit.demands import LABEL, demand_of
-from torchlock.audit.offers import Offer, offer_of
-from torchlock.audit.wording import asked, listed
+from torchlock.audit.offers import offer_of
+from torchlock.audit.wording import as_of, asked, listed
 from torchlock.finding import Remedy
 from torchlock.judge import Bare, violations
+from torchlock.stack import bits
 from torchlock.words import FAMILY
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ def _label_of(demand: Demand, case: Case) -> str | None:
     """The build that is pinned, or the only one that the demand's own index has."""
     if demand.label or demand.entry.index is None or demand.entry.channel == "conda":
         return demand.label
-    return _only_label(offer_of(demand.entry, case.document))
+    return offer_of(demand.entry, case.document).only_label
 
 
 def _gravity(label: str, torch: str) -> str:
@@ -86,7 +88,7 @@ def labels(case: Case, scene: Scene) -> Iterator[Finding]:
                 found = _label(case, scene, demand)
                 if found is not None:
                     yield found
-                elif not _offered(case, demand):
+                if (found is None or found.severity == "note") and not _offered(case, demand):
                     missing.setdefault(demand.label, []).append(demand)
     for label, demands in missing.items():
         yield _without_index(case, label, demands)
@@ -99,10 +101,28 @@ def _not_served(case: Case, scene: Scene) -> Iterator[Finding]:
         demand = scene.first(name)
         if demand.label or demand.entry.url or name not in FAMILY or demand.entry.channel == "conda":
             continue
-        label, version = _only_label(offer_of(demand.entry, case.document)), _version(case, demand)
-        if label and version and case.known.builds.serves(name, version, label) is False:
+        label, version = offer_of(demand.entry, case.document).only_label, _version(case, demand)
+        if label and demand.releases and not demand.exact:
+            texts = [case.stack.packages[name].texts[index] for index in bits(demand.releases)]
+            if all(case.known.builds.serves(name, text, label) is False for text in texts):
+                message = (
+                    f"{asked(demand)}: the page of {label} builds, the only index named here, has none of these"
+                )
+                yield case.finding("TL204", "error", f"{message} ({as_of(case.known.builds.date)})", [demand])
+            continue
+        served = case.known.builds.serves(name, version, label) if label and version else True
+        if isinstance(served, Unknown):
+            message = f"whether the page of {label} builds has {asked(demand)} is not judged: {served}"
+            yield case.finding("TL902", "note", message, [demand])
+        elif not served and version and label:
             message = f"{asked(demand)}: the page of {label} builds, the only index named here, never had it"
-            yield case.finding("TL204", "error", message, [demand])
+            severity = "error" if _measured(case, name, version, label) else "warning"
+            yield case.finding("TL204", severity, message, [demand])
+
+
+def _measured(case: Case, name: str, version: str, label: str) -> bool:
+    """Whether a whole list of the builds of a release was seen; a document may have left one out."""
+    return any(source.kind != "declared" for source in case.known.builds.source_of(name, version, label))
 
 
 def constrained(case: Case) -> Iterator[Finding]:
@@ -143,80 +163,25 @@ def _label(case: Case, scene: Scene, demand: Demand) -> Finding | None:
         message = f"{asked(demand)}: the index named here carries {named}, not +{demand.label}"
         return case.finding("TL205", "error", message, [demand])
     version = _version(case, demand)
-    if version and builds.published(demand.name, version, demand.label) is False:
-        there = builds.labels(demand.name, version) or frozenset()
-        known = [f"+{label}" for label in sorted(there) if label]
-        which = f"; it was as {listed(known)}" if known else ""
-        severity = "error" if carried else "warning"
-        message = f"{demand.name} {version} was never published as +{demand.label}{which}"
-        return case.finding("TL204", severity, message, [demand])
-    return None
+    if version is None:
+        return None
+    published = builds.published(demand.name, version, demand.label)
+    if isinstance(published, Unknown):
+        message = f"whether {demand.name} {version} was published as +{demand.label} is not judged: {published}"
+        return case.finding("TL902", "note", message, [demand])
+    if published:
+        return None
+    there = builds.labels(demand.name, version)
+    known = [] if isinstance(there, Unknown) else [f"+{label}" for label in sorted(there) if label]
+    which = f"; it was as {listed(known)} ({as_of(builds.date)})" if known else ""
+    severity = "error" if carried and _measured(case, demand.name, version, demand.label) else "warning"
+    message = f"{demand.name} {version} was never published as +{demand.label}{which}"
+    return case.finding("TL204", severity, message, [demand])
 
 
 def _version(case: Case, demand: Demand) -> str | None:
     if demand.exact and demand.releases:
         return case.stack.packages[demand.name].texts[demand.releases.bit_length() - 1]
-    return None
-
-
-def mixtures(case: Case, scene: Scene) -> Iterator[Finding]:
-    """torch from a page of one build, a companion from the public index, whose build is another one."""
-    if not any(line.address for line in case.document.indexes) and not any(
-        demand.entry.index for demands in scene.demands.values() for demand in demands
-    ):
-        return
-    if "torch" not in scene.demands or scene.releases("torch") is None:
-        return
-    torch = scene.first("torch")
-    label = torch.label or _only_label(offer_of(torch.entry, case.document))
-    if not label:
-        return
-    for name in scene.names():
-        demand = scene.first(name)
-        if name == "torch" or name not in FAMILY or demand.label or demand.entry.url:
-            continue
-        offer = offer_of(demand.entry, case.document)
-        if offer.named or offer.unknown or not offer.public:
-            continue
-        found = _mixture(case, scene, demand, torch, label)
-        if found is not None:
-            yield found
-
-
-def _only_label(offer: Offer) -> str | None:
-    """The one build that is certain to be taken, where just one page is in reach."""
-    if offer.public or offer.unknown or offer.every or len(offer.labels) != 1:
-        return None
-    return next(iter(offer.labels))
-
-
-def _mixture(case: Case, scene: Scene, demand: Demand, torch: Demand, label: str) -> Finding | None:
-    """Whether the public index's newest build of a companion fits a torch of this label, where there is one."""
-    stack = case.stack
-    mask = (scene.releases(demand.name) or 0) & stack.fits_torch(demand.name, scene.releases("torch") or 0)
-    for platform, system in enumerate(stack.platforms):
-        here = mask & stack.packages[demand.name].on(scene.cells & stack.on_platform(platform))
-        if not here or not system.startswith("linux") or not scene.releases("torch"):
-            continue
-        index = here.bit_length() - 1
-        build = stack.packages[demand.name].build(index, platform)
-        newest = stack.packages["torch"].versions[(scene.releases("torch") or 1).bit_length() - 1]
-        pins = {
-            "torch": Bare("torch", newest, build=label),
-            demand.name: Bare(demand.name, stack.packages[demand.name].versions[index], build=build),
-        }
-        cell = scene.cells & stack.on_platform(platform)
-        found = violations(pins, stack.target((cell & -cell).bit_length() - 1), case.known.matrix, complete=False)
-        broken = next((each for each in found if each.statement and each.statement.rule == "TL201"), None)
-        if broken is not None and broken.statement is not None:
-            version = stack.packages[demand.name].texts[index]
-            message = (
-                f"torch comes as +{label}, but {demand.name} {version} from the public index, "
-                f"whose build is {build}"
-            )
-            finding = case.statement(broken.statement, "warning", message, [demand, torch])
-            finding.remedy = Remedy(f"Take {demand.name} from the page of +{label} as well.")
-            return finding
     return None
 
 
@@ -229,10 +194,15 @@ def pages(case: Case, scene: Scene) -> Iterator[Finding]:
         offer, version = offer_of(demand.entry, case.document), _version(case, demand)
         if not offer.every or version is None:
             continue
-        rocm = [label for label in case.known.builds.labels(name, version) or () if label.startswith("rocm")]
+        published = case.known.builds.labels(name, version)
+        if isinstance(published, Unknown):
+            message = f"which build of {asked(demand)} the page named here gives is not judged: {published}"
+            yield case.finding("TL902", "note", message, [demand])
+            continue
+        rocm = [label for label in published if label.startswith("rocm")]
         if rocm:
             message = (
                 f"{asked(demand)} has no label, and the page named here has every build: an installer takes "
-                f"+{max(rocm)} on Linux, which sorts above all +cu and +cpu"
+                f"+{max(rocm)} on Linux ({as_of(case.known.builds.date)}), which sorts above all +cu and +cpu"
             )
             yield case.finding("TL206", "warning", message, [demand])

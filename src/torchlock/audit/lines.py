@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.answers import Unknown
 from torchlock.audit.demands import Demand, pinned
 from torchlock.audit.offers import offer_of
-from torchlock.audit.wording import asked, listed
+from torchlock.audit.wording import as_of, asked, listed
 from torchlock.finding import Remedy
 from torchlock.matrix import specifier_set
 from torchlock.stack import bits
-from torchlock.words import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,31 +21,47 @@ if TYPE_CHECKING:
 
 
 def absent(case: Case, scene: Scene) -> Iterator[Finding]:
-    """Versions that were never published."""
+    """Versions that were never published, and those of which nothing is known."""
     for demands in scene.demands.values():
         for demand in demands:
-            if demand.why == "absent" and not demand.entry.constraint and demand.entry.channel == "pip":
-                found = _absent(case, demand)
+            if demand.releases is None and not demand.entry.constraint:
+                found = _absent(case, demand) if demand.why == "absent" else _unjudged(case, demand)
                 if found is not None:
                     yield found
-            elif demand.why == "newer":
-                newest = case.stack.packages[demand.name]
-                message = f"{asked(demand)} is newer than what is known here ({newest.texts[-1]}, {newest.date})"
-                yield case.finding("TL902", "note", message, [demand])
-            elif demand.why in ("vendor", "unfinished") and demand.name in FAMILY:
-                what = "a build of somebody else's" if demand.why == "vendor" else "no final release"
-                yield case.finding("TL903", "note", f"{asked(demand)} is {what}: not judged", [demand])
+
+
+def _unjudged(case: Case, demand: Demand) -> Finding | None:
+    """What is asked for, and is none of the releases that the tables hold."""
+    if demand.why == "image":
+        image = (demand.entry.url or "").removeprefix("image:")
+        message = f"which {demand.name} {image} holds, if any, is not known here: what goes with it is not judged"
+        return case.finding("TL902", "note", message, [demand])
+    package = case.stack.packages[demand.name]
+    rule, why = {
+        "newer": ("TL902", f"newer than the data ({package.texts[-1]}, {as_of(case.known.date)})"),
+        "vendor": ("TL903", "a build of somebody else's"),
+        "unfinished": ("TL903", "no final release"),
+        "url": ("TL903", "a file, a folder or a repository of its own"),
+    }.get(demand.why, ("", ""))
+    return case.finding(rule, "note", f"{asked(demand)} is {why}: not judged", [demand]) if rule else None
 
 
 def _absent(case: Case, demand: Demand) -> Finding | None:
     offer = offer_of(demand.entry, case.document)
     version = demand.entry.specifier.partition("+")[0].lstrip("= ")
-    if case.known.builds.labels(demand.name, version):
+    if not isinstance(case.known.builds.labels(demand.name, version), Unknown):
         return None  # The page of torch's own builds has it, though the public index has not.
+    date = as_of(case.known.date)
+    if offer.unknown or demand.entry.channel != "pip":
+        where = "the index named here" if demand.entry.channel == "pip" else "conda's channel"
+        message = (
+            f"the public index has no {asked(demand)} ({date}), and what {where} has is not known: not judged"
+        )
+        return case.finding("TL902", "note", message, [demand])
     package = case.stack.packages[demand.name]
     near = _near(version, package.texts) if demand.exact else ""
-    severity = "warning" if offer.unknown else "error"
-    return case.finding("TL502", severity, f"there is no {asked(demand)}{near}", [demand])
+    severity = "error" if offer.public else "warning"
+    return case.finding("TL502", severity, f"there is no {asked(demand)} ({date}){near}", [demand])
 
 
 def _near(version: str, texts: list[str]) -> str:

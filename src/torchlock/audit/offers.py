@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.builds import label_of_index
+from torchlock.builds import is_of_releases, label_of_index
+from torchlock.index.public import is_public
 
 if TYPE_CHECKING:
     from torchlock.document import Document, Entry
@@ -14,7 +15,8 @@ class Offer(NamedTuple):
     """What the indexes in reach of an entry carry.
 
     ``labels`` are builds that a page of just one build offers; ``every``: a page of all builds is among
-    them; ``public``: the public index is; ``unknown``: one is that nobody here knows.
+    them; ``public``: the public index is; ``unknown``: one is whose content nobody here knows (another
+    index, a folder, nightlies).
     """
 
     labels: frozenset[str]
@@ -26,6 +28,17 @@ class Offer(NamedTuple):
     def named(self) -> bool:
         """Whether any page with labels is named at all."""
         return bool(self.labels) or self.every
+
+    @property
+    def only_public(self) -> bool:
+        """Whether there is nothing but the public index."""
+        return self.public and not self.named and not self.unknown
+
+    @property
+    def only_label(self) -> str | None:
+        """The one build that is certain to be taken, where just one page is in reach."""
+        alone = len(self.labels) == 1 and not (self.public or self.unknown or self.every)
+        return next(iter(self.labels)) if alone else None
 
     def carries(self, label: str) -> bool | None:
         """Whether one of them has this build; None where that cannot be known."""
@@ -45,15 +58,12 @@ def offer_of(entry: Entry, document: Document) -> Offer:
     for address in addresses:
         label = label_of_index(address)
         if label is None:
-            unknown = unknown or not _is_public(address)
-            public = public or _is_public(address)
-        elif label:
+            known = is_public(address)
+            public, unknown = public or known, unknown or not known
+            continue
+        unknown = unknown or (not is_of_releases(address) and bool(label))
+        if label:
             labels.add(label)
         else:
             every = True
     return Offer(frozenset(labels), every, public, unknown)
-
-
-def _is_public(address: str) -> bool:
-    """Whether this is the public index or, by its shape, a mirror of it."""
-    return address.rstrip("/").endswith("/simple") or address in ("pypi", "PyPI")

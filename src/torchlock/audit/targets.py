@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.target import LAST_PATCH
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
+    from torchlock.audit.case import Case
     from torchlock.document import Document
+    from torchlock.finding import Finding
     from torchlock.stack import Stack
 
 _UPPER = re.compile(r"(?:<=?|===?)\s*3\.\d|~=\s*3\.\d+\.\d")
@@ -38,10 +40,14 @@ def pythons_of(specifier: str, stack: Stack) -> list[int]:
 
 
 class Judged(NamedTuple):
-    """The cells to judge a document on. ``declared`` are sets of cells of which each must have one that works."""
+    """The cells to judge a document on. ``declared`` are sets of cells of which each must have one that works.
+
+    ``assumed`` are such sets that the document can be for, though nobody declared them.
+    """
 
     cells: int
     declared: tuple[int, ...]
+    assumed: tuple[int, ...] = ()
 
 
 def judged_on(
@@ -67,6 +73,22 @@ def judged_on(
         firm = found[:1] if document.python else []
     by_python = [stack.on_pythons([python]) for python in firm]
     by_platform = [stack.on_platform(index) for index in systems] if named else []
+    if platforms is None and document.assumed:
+        assumed = tuple(one & other & cells for one in by_platform for other in by_python or [cells])
+        return Judged(cells, tuple(one & cells for one in by_python), assumed)
     if by_python and by_platform:
         return Judged(cells, tuple(one & other for one in by_python for other in by_platform))
     return Judged(cells, tuple(one & cells for one in by_python or by_platform))
+
+
+def unknown(case: Case) -> Iterator[Finding]:
+    """A document for a Python of which nothing is known: none of it is judged."""
+    document, stack = case.document, case.stack
+    if case.cells or not any(entry.name in stack.packages for entry in document.entries):
+        return
+    what = f"Python {document.python}" if document.python else "what this file is for"
+    first, last = stack.pythons[0], stack.pythons[-1]
+    message = f"{what} is none of the Pythons known here (3.{first} to 3.{last}): not judged"
+    finding = case.finding("TL902", "note", message, ())
+    finding.place = document.python_place
+    yield finding

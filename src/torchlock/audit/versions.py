@@ -5,17 +5,15 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from torchlock.audit.offers import offer_of
 from torchlock.audit.wording import asked, listed, platforms, releases
 from torchlock.judge import Bare, violations
 from torchlock.stack import bits
-from torchlock.words import FAMILY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from torchlock.audit.case import Case
-    from torchlock.audit.demands import Scene
+    from torchlock.audit.demands import Demand, Scene
     from torchlock.finding import Finding
     from torchlock.judge import Violation
     from torchlock.matrix import Matrix
@@ -25,10 +23,111 @@ if TYPE_CHECKING:
 LENIENT = frozenset({"numpy"})
 
 
+# A pin in metadata is made for installers; what is of one minor version may load with another patch release.
+_REFUSED = (
+    "its metadata asks for that release alone, and an installer that reads metadata refuses every other; whether "
+    "patch releases of one minor version load together is another matter"
+)
+
+
 def conflicts(case: Case, scene: Scene) -> Iterator[Finding]:
-    """Demands of which no releases stand together, whatever the target and the build."""
-    for names in guilty(case.stack, {name: scene.releases(name) or 0 for name in strict(scene)}):
-        yield _conflict(case, scene, names)
+    """Demands of which no releases stand together, whatever the target and the build, or which metadata parts."""
+    domains = {name: scene.releases(name) or 0 for name in strict(scene)}
+    sets = guilty(case.stack, domains)
+    for names in sets:
+        by_pip = all(scene.first(name).entry.channel == "pip" for name in names)
+        if by_pip and near(case.stack, {name: domains[name] for name in names}):
+            yield _refusal(case, scene, names) or _doubt(case, scene, names)
+        else:
+            yield _conflict(case, scene, names)
+    if not sets and "torch" in domains:
+        pairs = [("torch", name) for name in domains if name != "torch"]
+        apart = [pair for pair in pairs if all(scene.first(name).entry.channel == "pip" for name in pair)]
+        yield from filter(None, (_refusal(case, scene, pair) for pair in apart))
+
+
+def near(stack: Stack, domains: Mapping[str, int]) -> bool:
+    """Whether these are apart by patch releases of torch alone: each goes with one minor version of it."""
+    found: set[str] | None = None
+    for name, mask in domains.items():
+        series = _series(stack, mask if name == "torch" else stack.fits(name, mask))
+        found = series if found is None else found & series
+    return bool(found)
+
+
+@lru_cache(maxsize=8192)
+def _series(stack: Stack, torches: int) -> set[str]:
+    """The minor versions of some releases of torch."""
+    texts = stack.packages["torch"].texts
+    return {".".join(texts[index].split(".")[:2]) for index in bits(torches)}
+
+
+def _refusal(case: Case, scene: Scene, names: tuple[str, ...]) -> Finding | None:
+    """What an installer refuses for what metadata declares; None where it does not, or not where most are."""
+    stack, domains = case.stack, {name: scene.releases(name) or 0 for name in names}
+    refused, there = _refused(stack, tuple(domains.items()), scene.cells)
+    if not refused:
+        return None
+    lead = [name for name in names if name != "torch"]
+    demands = _demands(scene, names)
+    torch = stack.packages["torch"]
+    places = {stack.coordinates(cell)[0] for cell in bits(refused)}
+    wanted = {name: releases(torch, _declared(stack, name, domains[name], places)) for name in lead}
+    asks = [f"{asked(scene.first(name))} asks for torch {wanted[name]}" for name in lead]
+    beside = f" beside {asked(scene.first('torch'))}" if "torch" in names else ""
+    where = "" if refused == there else f" on {platforms(stack, refused)}"
+    message = f"{listed(asks)}: pip refuses {'it' if len(lead) == 1 else 'them'}{beside}{where}"
+    usual = refused & case.mainstream or refused == there
+    soft = scene.locked or len(scene.steps(names)) > 1 or not usual
+    return case.finding(RULES[lead[0]], "warning" if soft else "error", message, demands, _REFUSED)
+
+
+@lru_cache(maxsize=4096)
+def _refused(stack: Stack, domains: tuple[tuple[str, int], ...], cells: int) -> tuple[int, int]:
+    """The cells where metadata lets no releases of these stand together, and those where all of them install.
+
+    Where the public index has them all on none of the cells, wheels for any platform tell for all.
+    """
+    found = there = 0
+    for cell in bits(cells):
+        here = {name: mask & stack.packages[name].on(1 << cell) for name, mask in domains}
+        if all(here.values()):
+            there |= 1 << cell
+            found |= 0 if _met(stack, here, stack.coordinates(cell)[0]) else 1 << cell
+    if there:
+        return found, there
+    anywhere = any(_met(stack, dict(domains), platform) for platform in range(len(stack.platforms)))
+    return 0 if anywhere else cells, cells
+
+
+def _declared(stack: Stack, name: str, mask: int, places: Collection[int]) -> int:
+    """The releases of torch that metadata asks for on some platforms, or on any where it has no wheel on these."""
+    found = 0
+    for platform in places:
+        found |= stack.declared(name, mask, platform)
+    everywhere = range(len(stack.platforms))
+    return found if found or places == everywhere else _declared(stack, name, mask, everywhere)
+
+
+def _met(stack: Stack, domains: Mapping[str, int], platform: int) -> int:
+    """The releases of torch that the metadata of all partners lets through."""
+    torch = domains.get("torch", stack.packages["torch"].everything)
+    for name, mask in domains.items():
+        torch &= torch if name == "torch" else stack.declared(name, mask, platform)
+    return torch
+
+
+def _demands(scene: Scene, names: tuple[str, ...]) -> list[Demand]:
+    """The demands on some packages, torch at the end."""
+    return [scene.first(name) for name in sorted(names, key=lambda name: name == "torch")]
+
+
+def _doubt(case: Case, scene: Scene, names: tuple[str, ...]) -> Finding:
+    """A pair of one minor version whose metadata names no release: nobody has tried them."""
+    demands = _demands(scene, names)
+    texts = listed([asked(demand) for demand in demands])
+    message = f"whether {texts} load together is not judged: they differ in the patch release of torch alone"
+    return case.finding("TL902", "note", message, demands)
 
 
 def strict(scene: Scene) -> list[str]:
@@ -67,8 +166,7 @@ def _meet(torch: int, wanted: Mapping[str, int], names: list[str]) -> bool:
 
 def _conflict(case: Case, scene: Scene, names: tuple[str, ...]) -> Finding:
     stack = case.stack
-    lead = [name for name in names if name != "torch"]
-    demands = [scene.first(name) for name in (*lead, *names[: len(names) - len(lead)])]
+    demands = _demands(scene, names)
     torch = stack.packages["torch"]
     partner = next(name for name in names if name != "torch")
     fitting = {name: stack.fits(name, scene.releases(name) or 0) for name in names if name != "torch"}
@@ -80,11 +178,11 @@ def _conflict(case: Case, scene: Scene, names: tuple[str, ...]) -> Finding:
     violation = _why(case, scene, partner)
     severity = "warning" if len(scene.steps(names)) > 1 else "error"
     if violation is None or violation.statement is None:
-        return case.finding(_RULES[partner], severity, f"{listed(goes)}{against}", demands)
+        return case.finding(RULES[partner], severity, f"{listed(goes)}{against}", demands)
     return case.statement(violation.statement, severity, f"{listed(goes)}{against}", demands)
 
 
-_RULES = {
+RULES = {
     "torchaudio": "TL101",
     "torchcodec": "TL102",
     "torchvision": "TL103",
@@ -100,69 +198,27 @@ def _why(case: Case, scene: Scene, partner: str) -> Violation | None:
     return why(case, chosen, (scene.cells & -scene.cells).bit_length() - 1)
 
 
-def why(case: Case, chosen: Mapping[str, int], cell: int, *, builds: bool = False) -> Violation | None:
-    """What keeps these releases (by index) from loading together on a cell: versions, or the public builds."""
-    return _why_of(case.stack, case.known.matrix, tuple(chosen.items()), cell, builds)
+def why(
+    case: Case, chosen: Mapping[str, int], cell: int, builds: Mapping[str, str | None] | None = None
+) -> Violation | None:
+    """What keeps these releases (by index) from loading together on a cell: versions, or these builds."""
+    made = tuple((builds or {}).get(name) for name in chosen)
+    return _why_of(case.stack, case.known.matrix, tuple(chosen.items()), made, cell)
 
 
 @lru_cache(maxsize=4096)
 def _why_of(
-    stack: Stack, matrix: Matrix, chosen: tuple[tuple[str, int], ...], cell: int, builds: bool
+    stack: Stack, matrix: Matrix, chosen: tuple[tuple[str, int], ...], builds: tuple[str | None, ...], cell: int
 ) -> Violation | None:
-    platform = stack.coordinates(cell)[0]
-    pins = {}
-    for name, index in chosen:
-        package = stack.packages[name]
-        build = package.build(index, platform) if builds else None
-        pins[name] = Bare(name, package.versions[index], build=build)
+    pins = {
+        name: Bare(name, stack.packages[name].versions[index], build=build)
+        for (name, index), build in zip(chosen, builds, strict=True)
+    }
     for violation in violations(pins, stack.target(cell), matrix, complete=False):
         about = None if violation.dependency is None else violation.dependency.name
         if about in (None, *pins, "build-cuda"):
             return violation
     return None
-
-
-def choices(case: Case, scene: Scene) -> Iterator[Finding]:
-    """What an installer that takes the newest ends up with, where that does not load."""
-    pages = {name: offer_of(scene.first(name).entry, case.document) for name in scene.names() if name in FAMILY}
-    # What an index of its own would choose from is not known; a pin is.
-    open_to = [
-        name for name in scene.names() if name not in pages or pages[name].public or scene.first(name).exact
-    ]
-    if "torch" not in open_to:
-        return
-    domains = tuple((name, scene.releases(name) or 0) for name in open_to)
-    own = not any(offer.named or offer.unknown for offer in pages.values())
-    broken, installed = _broken(case.stack, domains, scene.cells, own)
-    for name in dict.fromkeys(key[0] for key in broken):
-        mine = {key: cells for key, cells in broken.items() if key[0] == name}
-        key = max(mine, key=lambda key: (key[2], key[1]))
-        yield _choice(case, scene, key, mine[key], everywhere=mine[key] == installed)
-
-
-@lru_cache(maxsize=4096)
-def _broken(
-    stack: Stack, domains: tuple[tuple[str, int], ...], cells: int, own: bool
-) -> tuple[dict[tuple[str, int, int], int], int]:
-    """Partner, its release and that of torch, which an installer takes though they do not fit → the cells.
-
-    And the cells where an installer finds anything to take. ``own``: the public index's own builds count.
-    """
-    found: dict[tuple[str, int, int], int] = {}
-    installed = 0
-    for cell in bits(cells):
-        platform = stack.coordinates(cell)[0]
-        chosen = newest(stack, dict(domains), 1 << cell, platform)
-        installed |= 1 << cell if chosen else 0
-        for name in stack.partners:
-            if name not in chosen:
-                continue
-            release = 1 << chosen[name]
-            good = stack.loads(name, release, platform) if own else stack.fits(name, release)
-            if not good & 1 << chosen["torch"]:
-                key = name, chosen[name], chosen["torch"]
-                found[key] = found.get(key, 0) | 1 << cell
-    return found, installed
 
 
 def newest(stack: Stack, domains: Mapping[str, int], cell: int, platform: int) -> dict[str, int]:
@@ -187,34 +243,3 @@ def newest(stack: Stack, domains: Mapping[str, int], cell: int, platform: int) -
         fitting = here[name] & stack.declared_beside(name, chosen["torch"], platform)
         chosen[name] = fitting.bit_length() - 1
     return chosen
-
-
-def _choice(case: Case, scene: Scene, key: tuple[str, int, int], cells: int, *, everywhere: bool) -> Finding:
-    name, release, torch = key
-    stack = case.stack
-    packages = stack.packages
-    both = f"torch {packages['torch'].texts[torch]} and {name} {packages[name].texts[release]}"
-    pinned = scene.first("torch").exact and scene.first(name).exact
-    where = "" if everywhere else f" on {platforms(stack, cells)}"
-    demands = [scene.first(name), scene.first("torch")]
-    verb = "work" if name in LENIENT else "load"
-    if pinned:
-        message = f"{both} do not {verb} together{where}"
-    else:
-        message = f"an installer takes {both}{where}, which do not {verb} together"
-    severity = "error" if pinned and everywhere and name not in LENIENT else "warning"
-    if severity == "warning" and not case.document.platforms and not cells & case.mainstream:
-        severity = "note"
-    cell = (cells & -cells).bit_length() - 1
-    chosen = {"torch": torch, name: release}
-    violation = why(case, chosen, cell) or why(case, chosen, cell, builds=True)
-    statement = None if violation is None else violation.statement
-    if statement is None:
-        return case.finding(_RULES[name], severity, message, demands)
-    if statement.rule == "TL201":
-        platform = stack.coordinates(cell)[0]
-        made = [
-            (each, packages[each].build(index, platform)) for each, index in (("torch", torch), (name, release))
-        ]
-        message += f": {listed([f'{each} is built for {build}' for each, build in made])}"
-    return case.statement(statement, severity, message, demands)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.audit.offers import offer_of
 from torchlock.audit.versions import guilty, strict
-from torchlock.audit.wording import asked, listed, pythons, releases, where
+from torchlock.audit.wording import as_of, asked, listed, pythons, releases, where
 from torchlock.finding import Remedy
 from torchlock.stack import bits
 
@@ -39,6 +39,10 @@ def unavailable(case: Case, scene: Scene) -> Iterator[Finding]:
     lost = [group for group in groups if not group & reachable]
     if lost:
         yield _somewhere(case, scene, names, lost)
+        return
+    left = [group & scene.cells for group in case.assumed if group & scene.cells and not group & reachable]
+    if left:
+        yield _somewhere(case, scene, names, left, declared=False)
 
 
 def _elsewhere(case: Case, scene: Scene, name: str) -> bool:
@@ -70,7 +74,7 @@ def _nowhere(case: Case, scene: Scene, names: list[str]) -> Finding:
     # Where markers part the targets, the others may well do: then this is what a declared target lacks.
     alone = not any(other is not scene and other.scope == scene.scope and other.names() for other in case.scenes)
     severity = "error" if alone else "warning"
-    if not alone and not case.document.platforms and not scene.cells & case.mainstream:
+    if not alone and not case.declares_platforms and not scene.cells & case.mainstream:
         severity = "note"
     empty = [name for name, mask in _domains(case, scene, names, scene.cells).items() if not mask]
     target = where(case.stack, scene.cells)
@@ -79,31 +83,36 @@ def _nowhere(case: Case, scene: Scene, names: list[str]) -> Finding:
         package = case.stack.packages[name]
         exists = package.cells_of(scene.releases(name) or 0)
         newest = package.on(scene.cells) & ~package.pre & package.alike
+        date = as_of(case.known.date)
         hint = f"; {name} {package.texts[newest.bit_length() - 1]} is the newest that has one" if newest else ""
         there = f" (it has them for {pythons(case.stack, exists)})" if exists else ""
-        message = f"{asked(scene.first(name))} has no wheel for {target}{there}{hint}"
+        message = f"{asked(scene.first(name))} has no wheel for {target}{there}{hint} ({date})"
         return case.finding("TL403", severity, message, [scene.first(name)])
     texts = [asked(scene.first(name)) for name in names]
     message = f"no single Python and platform of {target} has wheels for {listed(texts)} that go together"
     return case.finding("TL403", severity, message, [scene.first(name) for name in names])
 
 
-def _somewhere(case: Case, scene: Scene, names: list[str], groups: list[int]) -> Finding:
-    """Some declared target is left without a choice."""
+def _somewhere(case: Case, scene: Scene, names: list[str], groups: list[int], *, declared: bool = True) -> Finding:
+    """Some target that is declared, or that the file may be for, is left without a choice."""
     lost = 0
     for group in groups:
         lost |= group
     domains = _domains(case, scene, names, lost)
     name = next((name for name, mask in domains.items() if not mask), None)
     target = where(case.stack, lost)
+    which = "which this file declares" if declared else "for which this file may be built as well"
+    severity = "warning" if declared else "note"
     if name is None:
-        texts = [asked(scene.first(name)) for name in names]
-        message = f"{listed(texts)}: nothing that goes together has wheels for {target}, which this file declares"
-        return _declared(case, case.finding("TL403", "warning", message, [scene.first(name) for name in names]))
+        demands = [scene.first(name) for name in names]
+        texts = listed([asked(demand) for demand in demands])
+        message = f"{texts}: nothing that goes together has wheels for {target}, {which}"
+        return _declared(case, case.finding("TL403", severity, message, demands))
     package = case.stack.packages[name]
     there = releases(package, package.on(lost) & ~package.pre & package.alike)
-    message = f"{asked(scene.first(name))} has no wheel for {target}, which this file declares (there: {there})"
-    return _declared(case, case.finding("TL403", "warning", message, [scene.first(name)]))
+    date = as_of(case.known.date)
+    message = f"{asked(scene.first(name))} has no wheel for {target}, {which} (there: {there}, {date})"
+    return _declared(case, case.finding("TL403", severity, message, [scene.first(name)]))
 
 
 def _declared(case: Case, finding: Finding) -> Finding:

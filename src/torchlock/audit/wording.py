@@ -28,6 +28,11 @@ def listed(words: Sequence[str], last: str = "and") -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}" if words else ""
 
 
+def as_of(date: str) -> str:
+    """How a claim about what the world holds names the day that it is known from."""
+    return f"as of {date}"
+
+
 def releases(package: Package, mask: int) -> str:
     """``2.3.0 or 2.3.1``, ``2.11.0 or later``, ``1.7.0 to 1.9.1``, ``none``."""
     found = list(bits(mask & ~package.pre)) or list(bits(mask))

@@ -217,7 +217,11 @@ class _Environment:
     def _platforms(self, listed: Node | None) -> None:
         """Those listed (which conda-lock reads), else what the packages for one system only tell."""
         names = {SUBDIRS.get(node.text or "") for node in listed.items} if listed else set()
-        if names and None not in names:
+        for node in listed.items if listed else ():
+            if node.text and node.text not in SUBDIRS and node.text != "noarch":
+                message = f"nothing is known of the platform {node.text}: not judged for it"
+                self._draft.problem("TL902", "note", message, node.start)
+        if names - {None}:
             self._document.platforms = tuple(name for name in PLATFORMS if name in names)
             return
         if len({name.split("-")[0] for name in self._only_on}) == 1:

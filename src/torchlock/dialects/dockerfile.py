@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.dialects.images import Image, image_of
 from torchlock.dialects.install_commands import Installed, Installer
 from torchlock.dialects.shell_words import Command, Word, commands
+from torchlock.dialects.vendors import beside_vendor, replaces_torch
 from torchlock.document import Entry, Span
 from torchlock.words import FAMILY
 
@@ -20,10 +22,17 @@ _INSTRUCTION = re.compile(r"[ \t]*([A-Za-z]+)[ \t]+")
 _HEREDOC = re.compile(r"<<-?[ \t]*[\"']?(\w+)[\"']?")
 _FLAG = re.compile(r"(?:--[\w-]+(?:=(?:\"[^\"]*\"|\S)*)?(?:[ \t]|\\\r?\n)+)+")
 _FROM = re.compile(r"(\S+)(?:\s+[aA][sS]\s+(\S+))?\s*")
-_PYTHON_IMAGE = re.compile(r"(?:^|/)(?:python:|uv:python|python-build[\w-]*:)(\d+\.\d+(?:\.\d+)?)(?![\d])")
-_TORCH_IMAGE = re.compile(r"(?:^|/)pytorch/pytorch:v?(\d+\.\d+(?:\.\d+)?)-cuda")
-_VENDOR_IMAGE = re.compile(r"(?:^|/)nvidia/(?:pytorch|nemo|l4t)|l4t|jetson|(?:^|/)rocm/", re.IGNORECASE)
-_PLATFORMS = {"linux/amd64": "linux-x86_64", "linux/arm64": "linux-aarch64", "linux/arm64/v8": "linux-aarch64"}
+_PLATFORMS = {
+    "linux/amd64": "linux-x86_64",
+    "linux/x86_64": "linux-x86_64",
+    "amd64": "linux-x86_64",
+    "linux/arm64": "linux-aarch64",
+    "linux/arm64/v8": "linux-aarch64",
+    "linux/aarch64": "linux-aarch64",
+    "arm64": "linux-aarch64",
+}
+# A file that asks which platform it is built for is built for several.
+_TARGETS = re.compile(r"\bTARGET(?:ARCH|PLATFORM)\b")
 
 
 class _Instruction(NamedTuple):
@@ -45,7 +54,9 @@ class _Stage:
     uses: list[_Stage] = field(default_factory=list)
     state: Installed = field(default_factory=Installed)
     python: tuple[str, int] = ("", 0)
-    vendor: bool = False
+    image: Image = field(default_factory=Image)
+    name_of_image: str = ""
+    at: int = 0
     platform: str = ""
 
     def needs(self) -> list[_Stage]:
@@ -92,29 +103,42 @@ class _Dockerfile:
         image, name = match[1], (match[2] or "").lower()
         parent = self._stage(image)
         stage = _Stage(len(self._stages), name, parent)
-        platform = next((flag.partition("=")[2] for flag in flags if flag.startswith("--platform=")), "")
-        stage.platform = _PLATFORMS.get(platform, parent.platform if parent else "")
+        stage.platform = self._platform(flags, instruction.start) or (parent.platform if parent else "")
         if parent is not None:
-            stage.vendor, stage.python = parent.vendor, parent.python
-            stage.state.variables = dict(parent.state.variables)
+            stage.image, stage.python = parent.image, parent.python
+            stage.name_of_image, stage.at = parent.name_of_image, parent.at
+            stage.state.variables, stage.state.held = dict(parent.state.variables), parent.state.held
             stage.state.entries = []
         else:
-            self._image(stage, image, instruction.start)
+            known = not any(word.unknown for word in words)
+            self._image(stage, image, instruction.start, known=known)
         self._stages.append(stage)
 
-    def _image(self, stage: _Stage, image: str, at: int) -> None:
+    def _platform(self, flags: list[str], at: int) -> str:
+        """The platform that FROM names, "" for none; one of which nothing is known is noted."""
+        named = next((flag.partition("=")[2] for flag in flags if flag.startswith("--platform=")), "")
+        if not named or "$" in named or named in _PLATFORMS:
+            return _PLATFORMS.get(named, "")
+        self._draft.problem("TL902", "note", f"nothing is known of the platform {named}: not judged for it", at)
+        return ""
+
+    def _image(self, stage: _Stage, name: str, at: int, *, known: bool) -> None:
         """What an image brings."""
-        python, torch = _PYTHON_IMAGE.search(image), _TORCH_IMAGE.search(image)
-        if python:
-            stage.python = (f"=={python[1]}" + (".*" if python[1].count(".") == 1 else ""), at)
-        if _VENDOR_IMAGE.search(image):
-            stage.vendor = True
-            message = f"{image} brings a vendor's build of torch, which re-pairs versions on purpose"
-            self._draft.problem("TL903", "note", message, at)
-        elif torch:
-            place = self._draft.place(at)
-            entry = Entry("torch", f"=={torch[1]}", place, f"FROM {image}", self._draft.path, channel="conda")
-            stage.state.entries.append(entry)
+        image = stage.image = image_of(name) if known else Image(unknown=True)
+        stage.name_of_image, stage.at = name, at
+        if image.python:
+            stage.python = (f"=={image.python}" + (".*" if image.python.count(".") == 1 else ""), at)
+        if image.torch:
+            stage.state.held = {"torch": image.torch, **image.held}
+            stage.state.entries.append(self._held(stage, f"=={image.torch}"))
+
+    def _held(self, stage: _Stage, specifier: str, url: str | None = None) -> Entry:
+        """The torch of a base image, as an entry."""
+        image, place = stage.image, self._draft.place(stage.at)
+        text = f"FROM {stage.name_of_image}"
+        return Entry(
+            "torch", specifier, place, text, self._draft.path, channel=image.channel, index=image.page, url=url
+        )
 
     def _stage(self, name: str) -> _Stage | None:
         """An earlier stage by its name or number."""
@@ -156,7 +180,7 @@ class _Dockerfile:
     def _run(self, instruction: _Instruction, stage: _Stage) -> None:
         """A command line, a heredoc of them, or a list of words in JSON. Variables set there end with it."""
         start, end = instruction.start, instruction.end
-        state = Installed(dict(stage.state.variables), stage.state.entries, self._step)
+        state = Installed(dict(stage.state.variables), stage.state.entries, self._step, stage.state.held)
         listed = _json_words(self._text, start, end)
         if listed is not None:
             self._take([Command(listed)], state)
@@ -183,10 +207,22 @@ class _Dockerfile:
         for stage in self._stages:
             within = [leaf for leaf in leaves if stage.number in chains[leaf.number]]
             scopes = [""] if len(within) == len(leaves) else [f"group:stage-{leaf.number}" for leaf in within]
-            for entry in stage.state.entries:
-                if not (stage.vendor and entry.name in FAMILY):
-                    self._draft.add(_scoped(entry, scope) for scope in scopes)
+            for entry in self._of_image(stage):
+                self._draft.add(_scoped(entry, scope) for scope in scopes)
         self._declared(leaves)
+
+    def _of_image(self, stage: _Stage) -> list[Entry]:
+        """The entries of a stage, as what its base image holds lets them be judged."""
+        entries, image = stage.state.entries, stage.image
+        if image.vendor:
+            alike = [entry for other in self._stages if other.at == stage.at for entry in other.state.entries]
+            if not replaces_torch(alike, image.vendor, stage.name_of_image, stage.at, self._draft):
+                return list(beside_vendor(entries, image.vendor, stage.name_of_image, stage.at, self._draft))
+        elif image.unknown and any(entry.name in FAMILY for entry in entries):
+            around = [entry for other in stage.needs() for entry in other.state.entries]
+            if not any(entry.name == "torch" for entry in around):
+                return [self._held(stage, "", url=f"image:{stage.name_of_image}"), *entries]
+        return entries
 
     def _declared(self, leaves: list[_Stage]) -> None:
         """What the images that come out of it say of Python and the platform, if they agree."""
@@ -196,7 +232,10 @@ class _Dockerfile:
                 self._draft.python(python, at)
         platforms = {leaf.platform for leaf in leaves}
         known = tuple(sorted(platforms, reverse=True)) if platforms and "" not in platforms else ()
-        self._draft.document.platforms = known or ("linux-x86_64", "linux-aarch64")
+        document = self._draft.document
+        known = known or document.platforms
+        document.platforms = known or ("linux-x86_64", "linux-aarch64")
+        document.assumed = not known and not _TARGETS.search(self._text)
 
 
 def _scoped(entry: Entry, scope: str) -> Entry:

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 
 from torchlock.dialects import match_spec
 from torchlock.dialects.pep508 import NAME, wheel_of
+from torchlock.dialects.places import platform_of
 from torchlock.dialects.poetry_versions import specifier_of
+from torchlock.dialects.present import installs_anew, still_wanted
 from torchlock.dialects.shell_words import Command, commands
 from torchlock.document import Edit, Entry, Span
 from torchlock.read.text import beside, is_there
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from torchlock.dialects.draft import Draft
     from torchlock.dialects.shell_words import Word
@@ -75,12 +77,16 @@ _DEEPEST = 20
 class Installed:
     """What commands have come to so far: entries, and the variables that they have set.
 
-    ``steps`` counts the commands that install something; it goes on from one stage to the next.
+    ``steps`` counts the commands that install something; it goes on from one stage to the next. ``held`` are
+    companions of torch in the base image, with their versions; ``keeps``: the command at hand leaves what is
+    there already.
     """
 
     variables: dict[str, str | None] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
     step: int = 0
+    held: Mapping[str, str] = field(default_factory=dict)
+    keeps: bool = False
 
 
 class Installer:
@@ -153,7 +159,9 @@ class Installer:
             return
         name, rest = words[action].value, words[:action] + words[action + 1 :]
         if name == "install":
+            self._state.keeps = not installs_anew(word.value for word in rest)
             self._install(rest, command, self._asked)
+            self._state.keeps = False
         elif name == "uninstall" and not command.branch:
             self._remove(rest)
         elif name == "config" and len(rest) > 2 and rest[0].value == "set":
@@ -170,6 +178,7 @@ class Installer:
         self._state.step += 1
         self._redirected(command)
         options, plain = _parted(words, _VALUED)
+        self._platforms(options)
         addresses = [(_INDEX[name], word) for name, word in options if name in _INDEX]
         swallowed = {
             id(redirect.glued) for redirect in command.redirects if _swallows(redirect.operator, redirect.target)
@@ -182,9 +191,23 @@ class Installer:
                 found += self._file(word, constraint="c" in name[:3])
         index = self._indexes(addresses)
         scope = f"group:{command.branch}" if command.branch else ""
-        self._state.entries += [
-            replace(entry, step=self._state.step, scope=scope, index=entry.index or index) for entry in found
-        ]
+        made = [replace(entry, step=self._state.step, scope=scope, index=entry.index or index) for entry in found]
+        if self._state.keeps:
+            made = list(still_wanted(made, self._state.entries, self._state.held))
+        self._state.entries += made
+
+    def _platforms(self, options: list[tuple[str, Word]]) -> None:
+        """The platforms that a command installs for, where it is not the one that it runs on."""
+        document = self._draft.document
+        for name, word in options:
+            if name not in ("--platform", "--python-platform") or word.unknown:
+                continue
+            platform = platform_of(word.value)
+            if platform is None:
+                message = f"nothing is known of the platform {word.value}: not judged for it"
+                self._draft.problem("TL902", "note", message, word.start)
+            elif platform not in document.platforms:
+                document.platforms += (platform,)
 
     def _indexes(self, addresses: list[tuple[str, Word]]) -> str | None:
         """The one address that a command takes everything from; others are recorded for the file."""

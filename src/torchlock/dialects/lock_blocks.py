@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 from torchlock.document import Entry, Place, Problem
@@ -170,14 +170,6 @@ def base_name(address: str) -> str:
     """The last part of an address or path."""
     bare = re.split(r"[/\\]", address.partition("#")[0].partition("?")[0])[-1]
     return bare.replace("%2B", "+").replace("%2b", "+")
-
-
-@lru_cache
-def is_public(address: str) -> bool:
-    """Whether this is the public index, which needs no telling."""
-    from torchlock.index.settings import default_index
-
-    return address.rstrip("/") in (default_index().rstrip("/"), "https://index.example.org/simple")
 
 
 def _statements(text: str, kind: str) -> tuple[list[tuple[int, str]], bool]:

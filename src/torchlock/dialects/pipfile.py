@@ -7,10 +7,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from torchlock.dialects.draft import Draft
-from torchlock.dialects.lock_blocks import is_public, locked_entry, merge_conflict, strings, tables
+from torchlock.dialects.lock_blocks import locked_entry, merge_conflict, strings, tables
 from torchlock.dialects.lock_markers import both
 from torchlock.dialects.sheet import Sheet
 from torchlock.document import Entry, Span
+from torchlock.index.public import is_public
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

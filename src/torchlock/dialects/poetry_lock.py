@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from torchlock.dialects.lock_blocks import Lock, cut, files_in, is_public, strings
+from torchlock.dialects.lock_blocks import Lock, cut, files_in, strings
 from torchlock.dialects.lock_markers import either, placed
 from torchlock.dialects.poetry_versions import specifier_of
 from torchlock.document import Document, Place
+from torchlock.index.public import is_public
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from torchlock.dialects.lock_blocks import base_name, cut, is_public, strings, tables
+from torchlock.dialects.lock_blocks import base_name, cut, strings, tables
 from torchlock.dialects.lock_markers import placed, platforms
 from torchlock.document import Document, Place, Problem
 from torchlock.errors import InputError
+from torchlock.index.public import is_public
 from torchlock.read.toml import parse_toml
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torchlock.dialects.lock_blocks import cut, is_public, strings
+from torchlock.dialects.lock_blocks import cut, strings
 from torchlock.dialects.lock_markers import both, either, platforms, simplified, with_scopes
 from torchlock.document import Document, Place
+from torchlock.index.public import is_public
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import InputError
 from torchlock.index import addresses
+from torchlock.index.public import default_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -75,26 +75,6 @@ def combine(layers: Iterable[IndexSettings]) -> IndexSettings:
                 tuple(_distinct([item for value in values for item in value])) if lists else values[0]
             )
     return IndexSettings(**combined)
-
-
-def default_index() -> str:
-    """The address of the public index, as pypi_simple knows it.
-
-    It is read out of that package's source: importing it takes 200 ms, and urllib3, which comes with it,
-    opens a socket on import, which must not happen offline.
-    """
-    from importlib.util import find_spec
-
-    spec = find_spec("pypi_simple")
-    try:
-        source = Path(spec.origin).read_text(encoding="utf-8") if spec and spec.origin else ""
-    except OSError:
-        source = ""
-    if match := re.search(r"^PYPI_SIMPLE_ENDPOINT\b[^=\n]*=\s*[\"']([^\"']+)", source, re.MULTILINE):
-        return match[1]
-    from pypi_simple import PYPI_SIMPLE_ENDPOINT
-
-    return PYPI_SIMPLE_ENDPOINT
 
 
 def _said(settings: IndexSettings) -> dict[str, Any]:

@@ -28,17 +28,28 @@ def text(report: Report, paint: Callable[[str, str], str], *, verbose: bool = Fa
     return "\n".join([*(part for part in parts if part), summary(report, verbose=verbose)]) + "\n"
 
 
+# Findings that say what was not judged.
+_UNJUDGED = frozenset({"TL901", "TL902", "TL903"})
+
+
 def summary(report: Report, *, verbose: bool = False) -> str:
-    """``3 files: 2 errors, 1 warning; 2 notes (-v shows them)``."""
-    found = [finding.severity for file in report.files for finding in file.findings]
+    """``3 files: 2 errors, 1 warning; 2 things could not be judged; 1 note (-v shows them)``."""
+    found = [finding for file in report.files for finding in file.findings]
     files = _counted(len(report.files), "file")
-    bad = [_counted(found.count(each), each) for each in ("error", "warning") if found.count(each)]
+    severities = [finding.severity for finding in found]
+    bad = [_counted(severities.count(each), each) for each in ("error", "warning") if severities.count(each)]
     unreadable = sum(file.error is not None for file in report.files)
     if unreadable:
         bad.append(f"{unreadable} unreadable")
-    line = f"{files}: {', '.join(bad) if bad else 'nothing is wrong'}"
-    notes = found.count("note")
-    return f"{line}; {_counted(notes, 'note')}{'' if verbose else ' (-v shows them)'}" if notes else line
+    notes = [finding for finding in found if finding.severity == "note"]
+    unjudged = sum(finding.rule in _UNJUDGED for finding in notes)
+    parts = [", ".join(bad) if bad else "nothing is wrong" + (" in what could be judged" if unjudged else "")]
+    if unjudged:
+        parts.append(f"{_counted(unjudged, 'thing')} could not be" + (" judged" if bad else ""))
+    if len(notes) > unjudged:
+        parts.append(_counted(len(notes) - unjudged, "note"))
+    hint = " (-v shows them)" if notes and not verbose else ""
+    return f"{files}: {'; '.join(parts)}{hint}"
 
 
 def _counted(number: int, word: str) -> str:

@@ -1,0 +1,94 @@
+"""What container images hold, by their names: Python, torch with its companions, a vendor's build of it.
+
+``pytorch/pytorch`` is made by the Dockerfile of the pytorch repository: conda installed torch, torchvision and
+torchtext until 1.12, torch, torchvision and torchaudio from then on; since 2.6 pip does, from the page of the
+build that the tag names (conda packages of torch ended with 2.5).
+"""
+
+from __future__ import annotations
+
+import re
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PYTHON = re.compile(r"(?:^|/)(?:python:|uv:python|python-build[\w-]*:)(\d+\.\d+(?:\.\d+)?)(?![\d])")
+_PYTORCH = re.compile(r"(?:^|/)pytorch/pytorch(?:[:@]|$)")
+_PYTORCH_TAG = re.compile(r"pytorch/pytorch:v?(\d+\.\d+(?:\.\d+)?)-cuda(\d+)(?:\.(\d+))?")
+_PAGE = "https://download.pytorch.org/whl/cu"
+# Who builds torch anew for images of their own.
+_VENDORS = {
+    "NVIDIA": r"(?:^|/)nvidia/(?:pytorch|nemo|tritonserver:\S*py)|l4t-(?:pytorch|ml)|^dustynv/|jetson",
+    "AMD": r"(?:^|/)rocm/(?!dev-|rocm-terminal|composable)\S*(?:torch|vllm|sglang|megatron|jax|ai)",
+    "Intel": r"(?:^|/)intel/\S*(?:torch|deep-learning|ipex|llm|vllm)|intel-(?:extension|optimized)",
+    "Habana": r"habana|gaudi",
+    "Amazon": r"\.dkr\.ecr\.\S*/\S*pytorch|public\.ecr\.aws/\S*(?:deep-learning|pytorch)",
+    "Google": r"deeplearning-platform-release/\S*(?:pytorch|torch)",
+    "Microsoft": r"mcr\.microsoft\.com/\S*(?:acpt|pytorch|aifx)",
+    "Huawei": r"(?:^|/)ascend(?:ai)?/\S*",
+    "Graphcore": r"(?:^|/)graphcore/\S*pytorch",
+}
+_VENDOR = {vendor: re.compile(pattern, re.IGNORECASE) for vendor, pattern in _VENDORS.items()}
+# Images of systems, languages and tools, which hold no torch.
+_BARE = re.compile(
+    r"""(?:^|/)(?:
+    ubuntu|debian|alpine|fedora|centos|rockylinux|almalinux|amazonlinux|archlinux|busybox|scratch|buildpack-deps
+    |python|pypy|node|golang|rust|gcc|openjdk|ruby|nginx|postgres|redis|uv|micromamba|manylinux[\w-]*|musllinux[\w-]*
+    |miniconda3?|anaconda3?|miniforge3?|mambaforge|cuda|cudagl|opengl|cuda-dl-base|dev-ubuntu-[\d.]+|dev-almalinux-\d
+    |rocm-terminal|debian-slim|python3[\w-]*|ubi\d*[\w-]*|poetry|base-debian\d*|base-ubuntu[\d.]*
+    )(?::|@|$)""",
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+class Image(NamedTuple):
+    """What an image holds, as far as its name tells.
+
+    ``python`` is a version; ``torch`` the release of torch that the makers of torch put there, ``channel``
+    what with, ``page`` where from; ``held`` are its companions and their versions. ``vendor`` is who built
+    the torch in it, "" for nobody else. ``unknown``: it may hold any torch, or none.
+    """
+
+    python: str = ""
+    torch: str = ""
+    channel: str = "pip"
+    page: str | None = None
+    held: Mapping[str, str] = MappingProxyType({})
+    vendor: str = ""
+    unknown: bool = False
+
+
+def image_of(name: str) -> Image:
+    """Read the name of an image, its registry and tag included."""
+    python = _PYTHON.search(name)
+    for vendor, pattern in _VENDOR.items():
+        if pattern.search(name):
+            return Image(python[1] if python else "", vendor=vendor)
+    if _PYTORCH.search(name):
+        return _of_pytorch(name)
+    return Image(python[1] if python else "", unknown=not (python or _BARE.search(name)))
+
+
+def _of_pytorch(name: str) -> Image:
+    tag = _PYTORCH_TAG.search(name)
+    if tag is None:
+        return Image(unknown=True)
+    numbers = [int(part) for part in tag[1].split(".")]
+    major, minor, patch = (*numbers, 0, 0)[:3]
+    by_pip = (major, minor) >= (2, 6)
+    page = f"{_PAGE}{tag[2]}{tag[3]}" if by_pip and tag[3] else None
+    return Image(
+        torch=tag[1], channel="pip" if by_pip else "conda", page=page, held=_companions(major, minor, patch)
+    )
+
+
+def _companions(major: int, minor: int, patch: int) -> dict[str, str]:
+    """The companions of one train: torchvision counts along with torch, and so does torchaudio up to 2.11."""
+    if major < 2:
+        held = {"torchvision": f"0.{minor + 1}.{patch}"}
+        return held | ({"torchaudio": f"0.{minor}.{patch}"} if minor >= 13 else {})
+    vision = {(2, 0, 1): "0.15.2", (2, 0, 0): "0.15.1"}.get((major, minor, patch), f"0.{minor + 15}.{patch}")
+    audio = {(2, 0, 1): "2.0.2", (2, 0, 0): "2.0.1"}.get((major, minor, patch), f"2.{min(minor, 11)}.{patch}")
+    return {"torchvision": vision, "torchaudio": audio if minor < 11 else "2.11.0"}

@@ -1,0 +1,68 @@
+"""What pip leaves as it is: a requirement that what is installed already satisfies."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from torchlock.document import Entry
+
+_ANEW = {
+    "-U",
+    "--upgrade",
+    "--force-reinstall",
+    "--reinstall",
+    "-I",
+    "--ignore-installed",
+    "-t",
+    "--target",
+    "--root",
+}
+_EXACT = re.compile(r"===?\s*([^\s,*]+)")
+
+
+def installs_anew(options: Iterable[str]) -> bool:
+    """Whether ``pip install`` or ``uv pip install`` with these options passes over what is there."""
+    names = {option.partition("=")[0] for option in options}
+    short = any(re.fullmatch(r"-[a-zA-Z]*[UI][a-zA-Z]*", name) for name in names)
+    return short or bool(names & _ANEW)
+
+
+def still_wanted(asked: Sequence[Entry], there: Sequence[Entry], held: Mapping[str, str]) -> Iterator[Entry]:
+    """The requirements of one command without those that are satisfied by what is there.
+
+    ``there`` are the entries of earlier commands; ``held`` maps torch and its companions in the base image to
+    their versions, which stay where torch does. Exact pins are always yielded: they say what the result is.
+    """
+    torches = [_EXACT.fullmatch(entry.specifier.strip()) for entry in (*there, *asked) if entry.name == "torch"]
+    stays = all(pin is None or pin[1] == held.get("torch") for pin in torches)
+    for entry in asked:
+        pinned = entry.constraint or entry.url is not None or _EXACT.fullmatch(entry.specifier.strip())
+        if pinned or not (_is_there(entry, there) or (stays and _meets(held.get(entry.name), entry.specifier))):
+            yield entry
+
+
+def _is_there(entry: Entry, there: Sequence[Entry]) -> bool:
+    for other in there:
+        if other.name != entry.name or other.constraint or other.scope not in ("", entry.scope):
+            continue
+        if not entry.specifier:
+            return True
+        version = _EXACT.fullmatch(other.specifier.strip())
+        if version and _meets(version[1], entry.specifier):
+            return True
+    return False
+
+
+def _meets(version: str | None, specifier: str) -> bool:
+    if version is None:
+        return False
+    try:
+        return SpecifierSet(specifier, prereleases=True).contains(version)
+    except InvalidSpecifier:
+        return False

@@ -1,0 +1,200 @@
+"""Base images: what they hold, what is installed beside it, and for which platforms they are."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pytest
+
+from torchlock.audit import Auditor
+from torchlock.dialects.images import image_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torchlock.finding import Finding
+
+NEW = "pytorch/pytorch:2.8.0-cuda12.8-cudnn9-runtime"
+OLD = "pytorch/pytorch:2.5.1-cuda12.4-cudnn9-devel"
+VENDORS = [
+    "nvcr.io/nvidia/pytorch:24.04-py3",
+    "nvcr.io/nvidia/nemo:24.07",
+    "nvcr.io/nvidia/l4t-pytorch:r35.2.1-pth2.0-py3",
+    "dustynv/l4t-pytorch:r36.2.0",
+    "rocm/pytorch:rocm6.2_ubuntu22.04_py3.10_pytorch_release_2.3.0",
+    "rocm/pytorch:latest",
+    "intel/intel-extension-for-pytorch:2.3.0-pip-base",
+    "intel/intel-optimized-pytorch:latest",
+    "vault.habana.ai/gaudi-docker/1.17.0/ubuntu22.04/habanalabs/pytorch-installer-2.3.1:latest",
+    "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.3.0-gpu-py311-cu121-ubuntu20.04-ec2",
+    "us-docker.pkg.dev/deeplearning-platform-release/gcr.io/pytorch-cu121.2-2.py310",
+    "mcr.microsoft.com/aifx/acpt/stable-ubuntu2004-cu121-py310-torch22x:latest",
+]
+BARE = [
+    "python:3.11",
+    "ubuntu:22.04",
+    "nvidia/cuda:12.4.1-cudnn-devel-ubuntu22.04",
+    "nvcr.io/nvidia/cuda:12.1.0-base-ubuntu22.04",
+    "debian:bookworm-slim",
+    "continuumio/miniconda3",
+    "ghcr.io/astral-sh/uv:python3.12-bookworm",
+    "rocm/dev-ubuntu-22.04:6.2",
+]
+
+
+@cache
+def auditor() -> Auditor:
+    return Auditor()
+
+
+def audit(folder: Path, text: str) -> list[Finding]:
+    path = folder / "Dockerfile"
+    path.write_text(text, encoding="utf-8")
+    return auditor().report(str(path)).findings
+
+
+def worse(findings: list[Finding]) -> list[tuple[int, str, str]]:
+    return [(each.place.line, each.severity, each.rule) for each in findings if each.severity != "note"]
+
+
+@pytest.mark.parametrize("image", [NEW, OLD, "pytorch/pytorch:2.10.0-cuda12.8-cudnn9-devel"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "pip install torchaudio soundfile",
+        "uv pip install --system torchvision torchaudio",
+        "pip install 'torchaudio>=2.0'",
+    ],
+)
+def test_a_bare_name_is_satisfied_by_what_is_there(tmp_path: Path, image: str, command: str) -> None:
+    assert worse(audit(tmp_path, f"FROM {image}\nRUN {command}\n")) == []
+
+
+@pytest.mark.parametrize("option", ["-U", "--upgrade", "-qU", "--force-reinstall", "--ignore-installed"])
+@pytest.mark.parametrize("image", [NEW, OLD])
+def test_with_upgrade_an_installer_takes_the_newest(tmp_path: Path, image: str, option: str) -> None:
+    assert worse(audit(tmp_path, f"FROM {image}\nRUN pip install {option} torchaudio\n")) == [
+        (2, "warning", "TL101")
+    ]
+
+
+def test_who_installed_the_torch_of_the_image(tmp_path: Path) -> None:
+    pinned = "FROM {}\nRUN pip install torch=={v} torchaudio=={v}\n"
+    assert worse(audit(tmp_path, pinned.format(NEW, v="2.8.0"))) == []
+    assert worse(audit(tmp_path, pinned.format("pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime", v="2.6.0"))) == []
+    assert worse(audit(tmp_path, pinned.format(OLD, v="2.5.1"))) == [(2, "warning", "TL510")]
+
+
+def test_another_torch_takes_the_companions_along(tmp_path: Path) -> None:
+    text = f"FROM {NEW}\nRUN pip install torch==2.7.1 torchaudio\n"
+    assert worse(audit(tmp_path, text)) == [(2, "warning", "TL101")]
+    assert worse(audit(tmp_path, f"FROM {NEW}\nRUN pip install torch==2.8.0 torchaudio\n")) == []
+    assert ("error", "TL101") in [
+        each[1:]
+        for each in worse(audit(tmp_path, f"FROM {NEW}\nRUN pip install torch==2.8.0 torchaudio==2.5.1\n"))
+    ]
+
+
+def test_companions_of_an_old_image(tmp_path: Path) -> None:
+    """Until 1.12 conda brought torchvision and torchtext, and no torchaudio."""
+    old = "FROM pytorch/pytorch:1.11.0-cuda11.3-cudnn8-runtime\nRUN pip install {}\n"
+    assert worse(audit(tmp_path, old.format("torchvision"))) == []
+    assert worse(audit(tmp_path, old.format("torchaudio"))) == [(2, "warning", "TL101")]
+
+
+def test_what_an_earlier_command_installed_stays(tmp_path: Path) -> None:
+    text = "FROM python:3.11\nRUN pip install torch==2.7.1 torchaudio==2.7.1\nRUN pip install {}torchaudio torch\n"
+    assert worse(audit(tmp_path, text.format(""))) == []
+    assert audit(tmp_path, text.format("--upgrade ")) != audit(tmp_path, text.format(""))
+    stages = f"FROM {NEW} AS base\nRUN pip install numpy\nFROM base\nRUN pip install torchaudio\n"
+    assert worse(audit(tmp_path, stages)) == []
+
+
+@pytest.mark.parametrize(
+    "image", ["pytorch/pytorch:latest", "pytorch/pytorch", "pytorch/pytorch@sha256:" + "0" * 64, "${BASE}"]
+)
+def test_an_image_whose_torch_has_no_version(tmp_path: Path, image: str) -> None:
+    findings = audit(tmp_path, f"FROM {image}\nRUN pip install torchaudio\n")
+    assert worse(findings) == []
+    assert [each.rule for each in findings if each.rule.startswith("TL9")] == ["TL902"]
+
+
+@pytest.mark.parametrize(
+    "image", ["registry.example.org/team/base:1", "team/base", "huggingface/transformers-pytorch-gpu"]
+)
+def test_an_image_that_nobody_here_knows(tmp_path: Path, image: str) -> None:
+    findings = audit(tmp_path, f"FROM {image}\nRUN pip install torchaudio\n")
+    assert worse(findings) == []
+    assert any(each.rule == "TL902" and image in each.message for each in findings)
+    assert audit(tmp_path, f"FROM {image}\nRUN pip install flask\n") == []
+    pair = f"FROM {image}\nRUN pip install torch==2.7.1 torchaudio==2.5.1\n"
+    assert worse(audit(tmp_path, pair)) == [(2, "error", "TL101")], "what is installed here is judged as ever"
+
+
+@pytest.mark.parametrize("image", BARE)
+def test_an_image_without_torch(tmp_path: Path, image: str) -> None:
+    assert not image_of(image).unknown
+    assert worse(audit(tmp_path, f"FROM {image}\nRUN pip install torch==2.7.1 torchaudio\n")) == [
+        (2, "warning", "TL101")
+    ]
+
+
+@pytest.mark.parametrize("image", VENDORS)
+def test_a_vendors_image(tmp_path: Path, image: str) -> None:
+    assert image_of(image).vendor
+    assert worse(audit(tmp_path, f"FROM {image}\nRUN pip install numpy\n")) == []
+    for asked in ("torchaudio", "torchaudio==2.4.0", "torch torchaudio", "'torch>=2.0' torchcodec"):
+        findings = audit(tmp_path, f"FROM {image}\nRUN pip install {asked}\n")
+        assert worse(findings) == [(2, "warning", "TL203")], asked
+        told = next(each for each in findings if each.rule == "TL203")
+        assert told.remedy is not None
+        assert "--no-build-isolation" in told.remedy.summary
+    pair = f"FROM {image}\nRUN pip install torch==2.7.1 torchaudio==2.7.1\n"
+    assert worse(audit(tmp_path, pair)) == [], "the vendor's torch is replaced, by a pair that goes together"
+    assert worse(audit(tmp_path, pair.replace("torchaudio==2.7.1", "torchaudio==2.5.1"))) == [
+        (2, "error", "TL101")
+    ]
+    assert worse(audit(tmp_path, f"FROM {image} AS base\nFROM base\nRUN pip install torchaudio\n")) == [
+        (3, "warning", "TL203")
+    ]
+
+
+PINS = "RUN pip install torch==2.10.0 torchaudio==2.10.0 torchcodec==0.10.0\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "severity"),
+    [
+        pytest.param(f"FROM python:3.11\n{PINS}", "note", id="no platform"),
+        pytest.param(f"FROM --platform=$BUILDPLATFORM python:3.11\n{PINS}", "note", id="that of the builder"),
+        pytest.param(f"FROM --platform=linux/amd64 python:3.11\n{PINS}", None, id="the other platform"),
+        pytest.param(f"FROM --platform=linux/arm64 python:3.11\n{PINS}", "error", id="that platform"),
+        pytest.param(f"FROM python:3.11\nARG TARGETARCH\n{PINS}", "warning", id="built for several"),
+        pytest.param(f"FROM --platform=linux/s390x python:3.11\n{PINS}", "note", id="an unknown one"),
+    ],
+)
+def test_a_platform_that_nobody_declared(tmp_path: Path, text: str, severity: str | None) -> None:
+    found = [each.severity for each in audit(tmp_path, text) if each.rule == "TL403"]
+    assert found == ([severity] if severity else [])
+
+
+def test_a_platform_of_which_nothing_is_known(tmp_path: Path) -> None:
+    findings = audit(tmp_path, f"FROM --platform=linux/s390x python:3.11\n{PINS}")
+    assert any(each.rule == "TL902" and "s390x" in each.message for each in findings)
+
+
+@pytest.mark.parametrize(
+    ("command", "severity"),
+    [
+        ("uv pip install --python-platform aarch64-unknown-linux-gnu", "error"),
+        ("pip install --platform manylinux_2_28_aarch64 --only-binary :all: -t there", "error"),
+        ("uv pip install --python-platform x86_64-unknown-linux-gnu", None),
+        ("pip install --platform win_amd64 --only-binary :all: -t there", "error"),
+    ],
+)
+def test_a_command_that_names_its_platform(tmp_path: Path, command: str, severity: str | None) -> None:
+    path = tmp_path / "install.sh"
+    path.write_text(f"{command} torch==2.7.1 torchcodec==0.5\n", encoding="utf-8")
+    found = [each.severity for each in auditor().report(str(path)).findings if each.rule == "TL403"]
+    assert found == ([severity] if severity else [])

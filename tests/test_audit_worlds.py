@@ -1,0 +1,277 @@
+"""What an installer takes: of the public index, of a page of one build, of an index that nobody here can see."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pytest
+
+from torchlock.audit import Auditor, Options
+from torchlock.index.public import default_index, is_public
+from torchlock.target import Platform
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torchlock.finding import Finding
+
+PAGE = "https://example.org/whl/{}"
+PRIVATE = ["https://pkg.example.org/repository/internal/", "https://pkg.example.org/repository/internal/simple"]
+PUBLIC = "https://index.example.org/simple"
+
+
+@cache
+def auditor(platform: str = "") -> Auditor:
+    return Auditor(Options(platforms=(Platform.parse(platform),)) if platform else None)
+
+
+def audit(folder: Path, text: str, name: str = "requirements.txt", platform: str = "") -> list[Finding]:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return auditor(platform).report(str(path)).findings
+
+
+def worse(findings: list[Finding]) -> list[tuple[str, str]]:
+    return [(each.severity, each.rule) for each in findings if each.severity != "note"]
+
+
+def unjudged(findings: list[Finding]) -> list[Finding]:
+    return [each for each in findings if each.rule == "TL902"]
+
+
+UV = """[project]
+name = "x"
+version = "1"
+dependencies = ["torch=={torch}", "torchaudio"]
+
+[[tool.uv.index]]
+name = "builds"
+url = "{page}"
+explicit = true
+
+[tool.uv.sources]
+torch = {{ index = "builds" }}
+torchaudio = {{ index = "builds" }}
+"""
+POETRY = """[tool.poetry]
+name = "x"
+version = "1"
+
+[tool.poetry.dependencies]
+python = ">=3.10,<3.12"
+torch = {{ version = "{torch}", source = "builds" }}
+torchaudio = {{ version = "*", source = "builds" }}
+
+[[tool.poetry.source]]
+name = "builds"
+url = "{page}"
+priority = "explicit"
+"""
+FILES = {
+    "index": ("requirements.txt", "--index-url {page}\ntorch=={torch}\ntorchaudio\n"),
+    "a label besides": ("requirements.txt", "--index-url {page}\ntorch=={torch}+{label}\ntorchaudio\n"),
+    "extra": ("requirements.txt", "--extra-index-url {page}\ntorch=={torch}\ntorchaudio\n"),
+    "find-links": ("requirements.txt", "--find-links {page}\ntorch=={torch}\ntorchaudio\n"),
+    "pip in a script": ("install.sh", "pip install torch=={torch} torchaudio --index-url {page}\n"),
+    "uv in a script": ("install.sh", "uv pip install torch=={torch}+{label} torchaudio --index-url {page}\n"),
+    "uv's default": ("install.sh", "uv pip install torch=={torch} torchaudio --default-index {page}\n"),
+    "a variable": ("install.sh", "export PIP_INDEX_URL={page}\npip install torch=={torch} torchaudio\n"),
+    "Dockerfile": (
+        "Dockerfile",
+        "FROM python:3.11\nRUN pip install torch=={torch} torchaudio --index-url {page}\n",
+    ),
+    "uv": ("pyproject.toml", UV),
+    "poetry": ("pyproject.toml", POETRY),
+}
+
+
+@pytest.mark.parametrize(
+    ("label", "torch"), [("cpu", "2.9.1"), ("cpu", "2.7.0"), ("cu126", "2.7.0"), ("cu128", "2.8.0")]
+)
+@pytest.mark.parametrize("kind", FILES)
+def test_a_page_whose_newest_does_not_fit(tmp_path: Path, kind: str, label: str, torch: str) -> None:
+    name, text = FILES[kind]
+    findings = audit(tmp_path, text.format(page=PAGE.format(label), torch=torch, label=label), name)
+    assert ("warning", "TL101") in worse(findings)
+    told = next(each for each in findings if each.rule == "TL101")
+    assert "an installer takes" in told.message
+    assert "(as of 20" in told.message
+
+
+@pytest.mark.parametrize(("label", "torch"), [("cu118", "2.7.1"), ("cu121", "2.5.1"), ("cu124", "2.6.0")])
+@pytest.mark.parametrize("kind", [kind for kind in FILES if kind not in ("extra", "find-links")])
+def test_a_page_that_ended_with_this_torch(tmp_path: Path, kind: str, label: str, torch: str) -> None:
+    name, text = FILES[kind]
+    assert worse(audit(tmp_path, text.format(page=PAGE.format(label), torch=torch, label=label), name)) == []
+
+
+@pytest.mark.parametrize("platform", ["linux-x86_64", "windows-amd64", "macos-arm64", "linux-aarch64"])
+def test_pages_by_platform(tmp_path: Path, platform: str) -> None:
+    text = f"--index-url {PAGE.format('cpu')}\ntorch==2.9.1\ntorchaudio\n"
+    assert worse(audit(tmp_path, text, platform=platform)) == [("warning", "TL101")]
+
+
+def test_a_page_for_other_platforms(tmp_path: Path) -> None:
+    text = f"--index-url {PAGE.format('cu126')}\ntorch==2.9.1\ntorchaudio\n"
+    assert worse(audit(tmp_path, text, platform="macos-arm64")) == [], "nothing of it is for macOS"
+
+
+def test_other_companions_on_a_page(tmp_path: Path) -> None:
+    page = f"--index-url {PAGE.format('cpu')}\ntorch==2.9.1\n"
+    assert worse(audit(tmp_path, page + "torchvision\n")) == [], "its metadata leads an installer to the right one"
+    assert ("warning", "TL102") in worse(audit(tmp_path, page + "torchcodec\n", platform="linux-x86_64"))
+    unseen = f"--index-url {PAGE.format('cu124')}\ntorch==2.6.0\ntorchcodec\n"
+    findings = audit(tmp_path, unseen)
+    assert worse(findings) == []
+    assert "torchcodec" in unjudged(findings)[0].message
+
+
+def test_the_remedy_is_judged_on_the_page(tmp_path: Path) -> None:
+    path = tmp_path / "requirements.txt"
+    path.write_text(f"--index-url {PAGE.format('cpu')}\ntorch==2.9.1\ntorchaudio\n", encoding="utf-8")
+    fixed = auditor().fixed(str(path), ("error", "warning"))
+    assert fixed is not None
+    path.write_bytes(fixed)
+    assert worse(auditor().report(str(path)).findings) == []
+
+
+@pytest.mark.parametrize("label", ["cpu", "cu126", "cu130"])
+@pytest.mark.parametrize("named", [True, False])
+def test_labels_that_agree_are_the_builds_judged(tmp_path: Path, label: str, named: bool) -> None:
+    index = f"--extra-index-url {PAGE.format(label)}\n" if named else ""
+    findings = audit(tmp_path, f"{index}torch==2.13.0+{label}\ntorchaudio==2.11.0+{label}\n")
+    assert worse(findings) == ([] if named else [("warning", "TL507")])
+    findings = audit(tmp_path, f"{index}torch==2.13.0+{label}\ntorchaudio==2.11.0\n")
+    assert ("warning", "TL201") not in worse(findings)
+
+
+def test_a_companion_of_the_public_index_beside_a_label(tmp_path: Path) -> None:
+    """No page of cu132 ever had torchaudio 2.11.0, so that the public index's own build is taken."""
+    text = f"--extra-index-url {PAGE.format('cu132')}\ntorch==2.13.0+cu132\ntorchaudio==2.11.0\n"
+    assert worse(audit(tmp_path, text, platform="linux-x86_64")) == [("error", "TL201")]
+
+
+def test_a_wheels_address_is_judged_on_its_own_platforms(tmp_path: Path) -> None:
+    wheel = f"{PAGE.format('cu116')}/torch-1.13.1%2Bcu116-cp310-cp310-win_amd64.whl"
+    assert worse(audit(tmp_path, f"torch @ {wheel}\ntorchvision==0.14.1\n", platform="linux-x86_64")) == []
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_a_release_that_only_a_private_index_can_have(tmp_path: Path, address: str) -> None:
+    texts = {
+        "requirements.txt": f"--index-url {address}\ntorch==2.3.99\ntorchaudio==2.3.1\n",
+        "more.txt": f"--extra-index-url {address}\ntorch==2.3.99\n",
+        "install.sh": f"pip install torch==2.3.99 -i {address}\n",
+        "uv.lock": 'version = 1\nrequires-python = ">=3.10"\n\n[[package]]\nname = "torch"\nversion = "2.3.99"\n'
+        f'source = {{ registry = "{address}" }}\n',
+        "poetry.lock": '[[package]]\nname = "torch"\nversion = "2.3.99"\ngroups = ["main"]\nfiles = []\n\n'
+        f'[package.source]\ntype = "legacy"\nurl = "{address}"\nreference = "mine"\n\n'
+        '[metadata]\nlock-version = "2.1"\npython-versions = ">=3.10"\ncontent-hash = "0"\n',
+        "pylock.toml": 'lock-version = "1.0"\ncreated-by = "x"\n\n[[packages]]\nname = "torch"\n'
+        'version = "2.3.99"\n'
+        f'index = "{address}"\n\n[[packages.wheels]]\nname = "torch-2.3.99-cp310-cp310-linux_x86_64.whl"\n'
+        'url = "https://pkg.example.org/torch-2.3.99-cp310-cp310-linux_x86_64.whl"\nhashes = {sha256 = "00"}\n',
+        "Pipfile.lock": json.dumps(
+            {
+                "_meta": {"sources": [{"name": "mine", "url": address, "verify_ssl": True}]},
+                "default": {"torch": {"version": "==2.3.99", "index": "mine"}},
+            }
+        ),
+    }
+    for name, text in texts.items():
+        findings = audit(tmp_path, text, name)
+        assert worse(findings) == [], name
+        assert any("2.3.99" in each.message for each in unjudged(findings)), name
+    assert worse(audit(tmp_path, f"--index-url {PUBLIC}\ntorch==2.3.99\n")) == [("error", "TL502")]
+
+
+@pytest.mark.parametrize("address", PRIVATE)
+def test_what_a_private_index_has_is_not_told(tmp_path: Path, address: str) -> None:
+    findings = audit(tmp_path, f"--index-url {address}\ntorch==2.7.1\ntorchaudio\n")
+    assert worse(findings) == []
+    assert unjudged(findings)
+    assert worse(audit(tmp_path, f"--index-url {address}\ntorch==2.7.1\ntorchaudio==2.5.1\n")) == [
+        ("error", "TL101")
+    ]
+
+
+def test_nightlies_are_not_the_releases(tmp_path: Path) -> None:
+    text = "--pre\n--index-url https://example.org/whl/nightly/cu126\ntorch\ntorchaudio\n"
+    assert worse(audit(tmp_path, text)) == []
+
+
+def test_which_index_is_public() -> None:
+    default = default_index()
+    host = default.partition("://")[2].partition("/")[0]
+    assert is_public(default)
+    assert is_public(default.rstrip("/"))
+    assert is_public(default.replace("https:", "http:"))
+    assert is_public(default.replace("://", "://user:word@"))
+    assert is_public(default.replace(host, host.upper()))
+    assert is_public("PyPI")
+    assert not is_public("https://pkg.example.org/simple")
+    assert not is_public(default.rstrip("/") + "/more")
+    assert not is_public("")
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        pytest.param("torch==2.9.1\ntorchaudio==2.9.0\n", True, id="one minor version"),
+        pytest.param("torch==2.0.1\ntorchaudio==2.0.1\n", True, id="numbers that agree"),
+        pytest.param("torch==2.7.1\ntorchvision==0.22.0\n", True, id="torchvision"),
+        pytest.param("torch==1.12.1\ntorchaudio==0.12.0\n", True, id="most wheels ask for one release"),
+    ],
+)
+def test_what_metadata_pins_is_what_pip_refuses(tmp_path: Path, text: str, error: bool) -> None:
+    found = [each for each in audit(tmp_path, text) if each.severity == "error"]
+    assert len(found) == 1
+    assert "pip refuses it" in found[0].message
+    assert "not load" not in found[0].message
+    assert "compiled" not in found[0].because
+
+
+def test_wheels_that_ask_for_no_release_are_not_condemned(tmp_path: Path) -> None:
+    findings = audit(tmp_path, "torch==1.12.1\ntorchaudio==0.12.0\n", platform="linux-aarch64")
+    assert worse(findings) == []
+    assert unjudged(findings)
+    other = audit(tmp_path, "torch==1.13.1\ntorchaudio==0.12.0\n", platform="linux-aarch64")
+    assert worse(other) == [("error", "TL101")]
+
+
+def test_a_lock_is_installed_without_asking_metadata(tmp_path: Path) -> None:
+    lock = 'version = 1\nrequires-python = ">=3.10"\n' + "".join(
+        f'\n[[package]]\nname = "{name}"\nversion = "{version}"\nsource = {{ registry = "{PUBLIC}" }}\n'
+        for name, version in (("torch", "2.9.1"), ("torchaudio", "2.9.0"))
+    )
+    assert worse(audit(tmp_path, lock, "uv.lock")) == [("warning", "TL101")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "torch\ntorchaudio\n",
+        "torch==2.3.1\ntorchaudio\n",
+        "torch==2.5.2\n",
+        f"--index-url {PAGE.format('cpu')}\ntorch==2.9.1\ntorchaudio\n",
+        f"--index-url {PAGE.format('cu128')}\ntorch==2.12.0+cu128\n",
+        f"--index-url {PRIVATE[0]}\ntorch==2.3.99\n",
+        "torch==99.0\n",
+        "torch<=2.4.1 ; python_version >= '3.14'\n",
+    ],
+)
+def test_what_is_said_of_today_has_its_date(tmp_path: Path, text: str) -> None:
+    dated = (
+        "an installer takes",
+        "there is no",
+        "newest",
+        "never published",
+        "newer than",
+        "has no torch",
+        "; it was as",
+    )
+    for finding in audit(tmp_path, text):
+        if any(words in finding.message for words in dated):
+            assert "as of 20" in finding.message, finding.message
