@@ -31,7 +31,7 @@ _ERRORS = frozenset({*VITAL, "torchvision", "torchtext", "numpy"})
 
 def loading(scene: Scene) -> Iterator[Finding]:
     """What keeps the libraries of the stack from being loaded, a finding for each package and sort."""
-    for name in ("torch", "torchaudio", "torchvision", "torchtext"):
+    for name in ("torch", "torchaudio", "torchvision", "torchtext", "torchcodec"):
         mine = [attempt for attempt in scene.attempts if attempt.package == name and attempt.role == "import"]
         yield from _unreadable(scene, name, mine)
         yield from _missing(scene, name, mine)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -82,12 +83,23 @@ class Scene:
         target = self.target
         if target is None:
             return []
+        from torchlock.inspect.extensions import beside_packages
         from torchlock.inspect.loading.imports import attempts
         from torchlock.inspect.loading.processes import process_of
 
         executable = self.environment.interpreter.executable if self.live else ""
         process = process_of(target.platform.system, target.platform.machine, self.root, executable)
-        return attempts(self.environment, self.copies, process, self._extensions())
+        if target.platform.system == "windows" and (prefix := self.environment.interpreter.prefix):
+            for folder in (prefix, os.path.join(prefix, "Library", "bin"), os.path.join(prefix, "bin")):
+                process.search_in(folder)
+        python = self._minor()
+        records = {name: self.record(name) for name in STACK if self.copy(name) is not None}
+        beside = {name: beside_packages(record, python) for name, record in records.items() if record is not None}
+        return attempts(self.environment, self.copies, process, self._extensions(), beside)
+
+    def _minor(self) -> str:
+        """The Python as extension modules name it: ``3.11``; "" where it is not known."""
+        return ".".join(self.environment.interpreter.version.split(".")[:2])
 
     def _extensions(self) -> list[Extension]:
         """The extension modules of all else that asks for torch."""
@@ -98,7 +110,7 @@ class Scene:
             for distribution in self.installed.distributions
             if distribution.name not in STACK and self._asks_for_torch(distribution)
         )
-        return extensions(users, ".".join(self.environment.interpreter.version.split(".")[:2]))
+        return extensions(users, self._minor())
 
     def _asks_for_torch(self, distribution: Distribution) -> bool:
         if not any(line.startswith("torch") for line in distribution.metadata.requires):
