@@ -14,7 +14,7 @@ from torchlock.check.versions import is_vendors
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.files import Unreadable
-from torchlock.inspect.loading.elf_process import is_of_torch
+from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol
 from torchlock.inspect.loading.imports import choices
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _undefined(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator
     if not by_attempt:
         return
     found = [undefined for _, undefined in by_attempt]
-    first = sorted(found, key=lambda undefined: (not _is_plain(undefined), len(undefined.symbol)))[0]
+    first = min(found, key=_readable)
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     library = os.path.basename(first.wanted_by)
     message = f"{library} of {name} uses {demangled(first.symbol)}{more}, which {scene.named('torch')} has not"
@@ -210,9 +210,10 @@ def _without_jit(scene: Scene, undefined: Undefined, says: str) -> Finding:
     )
 
 
-def _is_plain(undefined: Undefined) -> bool:
-    """Whether a reader would know it: a function of torch, with no template in its name."""
-    return "I" not in undefined.symbol and "torch" in undefined.symbol
+def _readable(undefined: Undefined) -> tuple[bool, bool, int]:
+    """What a reader would know comes first: a function of torch with no template in its name, and a short one."""
+    symbol = undefined.symbol
+    return "I" in symbol or "torch" not in symbol, not is_torchs_symbol(symbol), len(symbol)
 
 
 _CUDA = re.compile(r"lib(cudart|cublas|cudnn|cufft|nccl|nvJitLink|cusparse|cupti|curand|cusolver|nvrtc)")

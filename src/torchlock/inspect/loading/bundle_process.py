@@ -61,7 +61,12 @@ class BundleProcess:
         self._folders[folder] = None
 
     def load(
-        self, path: str, *, symbols: bool = True, elsewhere: Callable[[str], str | None] | None = None
+        self,
+        path: str,
+        *,
+        symbols: bool = True,
+        elsewhere: Callable[[str], str | None] | None = None,
+        shared: bool = False,
     ) -> Outcome:
         """Load a library with all that it needs; see ``ElfProcess.load``."""
         binary = self._binary(path)

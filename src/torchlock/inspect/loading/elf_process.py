@@ -64,6 +64,7 @@ class ElfProcess:
         self._loaded: dict[str, _Library | None] = {}
         self._read: dict[str, Binary | Unreadable] = {}
         self._main: _Library | None = None
+        self._shared: list[_Library] = []
         self._has_python = False
         self._looks = 0
         self._shadows: list[Shadowed] = []
@@ -93,9 +94,14 @@ class ElfProcess:
         """Linux has no such thing: libraries name their folders themselves."""
 
     def load(
-        self, path: str, *, symbols: bool = True, elsewhere: Callable[[str], str | None] | None = None
+        self,
+        path: str,
+        *,
+        symbols: bool = True,
+        elsewhere: Callable[[str], str | None] | None = None,
+        shared: bool = False,
     ) -> Outcome:
-        """Load a library as ``dlopen`` with RTLD_NOW does.
+        """Load a library as ``dlopen`` with RTLD_NOW does; if ``shared``, with RTLD_GLOBAL besides.
 
         ``symbols``: whether those of the library itself must all be defined; what it brings is taken to be
         whole. ``elsewhere`` is asked where the loader itself finds nothing, for libraries that a program
@@ -132,6 +138,8 @@ class ElfProcess:
         )
         if not outcome.loads:
             self._loaded = before  # What cannot be loaded whole is taken out again.
+        elif shared:
+            self._shared.append(library)
         return outcome
 
     def _fill(self, first: _Library, found: _Found) -> None:
@@ -311,8 +319,11 @@ class ElfProcess:
         return not incomplete or is_torchs_symbol(name)
 
     def _scope(self, library: _Library) -> Iterator[_Library | None]:
-        """The library and all below it, then the program and what it was started with; None for an unknown one."""
-        for start in filter(None, (library, self._main)):
+        """The library and all below it, the program and what it was started with, then what was opened for all.
+
+        None stands for a library that nobody knows.
+        """
+        for start in filter(None, (library, self._main, *self._shared)):
             seen, queue = {id(start)}, deque([start])
             while queue:
                 here = queue.popleft()

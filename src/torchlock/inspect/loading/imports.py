@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.environment import Environment
     from torchlock.inspect.extensions import Extension
     from torchlock.inspect.loading.outcome import Outcome
-    from torchlock.inspect.modules import Copies
+    from torchlock.inspect.modules import Copies, Copy
 
 
 class Attempt(NamedTuple):
@@ -39,7 +39,12 @@ class Process(Protocol):
         """Search a folder besides, from now on."""
 
     def load(
-        self, path: str, *, symbols: bool = True, elsewhere: Callable[[str], str | None] | None = None
+        self,
+        path: str,
+        *,
+        symbols: bool = True,
+        elsewhere: Callable[[str], str | None] | None = None,
+        shared: bool = False,
     ) -> Outcome: ...
 
 
@@ -104,7 +109,8 @@ def attempts(
     if (path := extension_of_python(environment, "_ctypes")) and path.endswith(".so"):
         found.append(Attempt("python", path, "import", process.load(path, symbols=False)))
     for path, role in _torch(environment, copies):
-        outcome = process.load(path, symbols=False, elsewhere=elsewhere)
+        shared = role == "optional" or _is_for_all(wins)
+        outcome = process.load(path, symbols=False, elsewhere=elsewhere, shared=shared)
         # What the first of them lacks torch looks for itself; one that is no library ends its import.
         found.append(Attempt("torch", path, "import" if outcome.unreadable else role, outcome))
     if environment.conda and wins is not None:
@@ -119,6 +125,12 @@ def attempts(
             found.append(Attempt(name, path, role, process.load(path)))
     found += [Attempt(each.distribution, each.path, "other", process.load(each.path)) for each in others]
     return found
+
+
+def _is_for_all(torch: Copy | None) -> bool:
+    """Whether a torch offers its symbols to libraries that do not name it, as those before 1.5 do."""
+    release = re.match(r"(\d{1,4})\.(\d{1,4})", torch.build.version) if torch and torch.build else None
+    return release is not None and (int(release[1]), int(release[2])) < (1, 5)
 
 
 def _over_mkl(path: str, process: Process) -> Iterator[Attempt]:
