@@ -6,9 +6,12 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from packaging.version import Version
+
 from torchlock.check.host import install_runtime
+from torchlock.check.pages import page_address
 from torchlock.check.printed import no_library, no_symbol, not_found
-from torchlock.check.scene import VITAL, told
+from torchlock.check.scene import VITAL, told, version_of
 from torchlock.check.symbols import demangled, other_abi
 from torchlock.check.versions import is_vendors
 from torchlock.finding import Command, Remedy
@@ -84,6 +87,21 @@ def _missing(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[F
         because=_why(scene, name, first),
         says=says,
         remedy=_remedy(scene, first),
+    )
+
+
+def found_missing(scene: Scene, attempt: Attempt, missing: Missing, because: str) -> Finding:
+    """The finding of one library that is not there."""
+    name = attempt.package
+    return scene.finding(
+        "TL610",
+        _severity(name),
+        f"{os.path.basename(missing.wanted_by)} of {name} needs {missing.name}, which is not found",
+        name,
+        path=missing.wanted_by,
+        because=because,
+        says=not_found(scene, name, attempt.path, missing.name, missing.wanted_by),
+        remedy=_remedy(scene, missing),
     )
 
 
@@ -163,7 +181,12 @@ def _remedy(scene: Scene, missing: Missing) -> Remedy | None:
     if missing.name.startswith("libpython"):
         return Remedy("Take a later torchcodec, or a Python that was built with --enable-shared.")
     if missing.name.startswith("libomp140"):
-        return Remedy("Take torch 2.4.1, which brings it; no library from a site of DLL files.")
+        label = scene.label("torch") or ""
+        page = page_address(scene, label) if label else ""
+        line = "python -m pip install torch==2.4.1" + (f" --index-url {page}" if page else "")
+        later = version_of(scene.version("torch")) or Version("0")
+        commands = (Command("pip", line),) if later.release[:3] == (2, 4, 0) else ()
+        return Remedy("Take torch 2.4.1, which brings it; no library from a site of DLL files.", commands=commands)
     return None
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.inspect.probe import Step
 
+_HERE = {"darwin": "macos", "win32": "windows"}.get(sys.platform, "linux")
+
 
 def run(arguments: argparse.Namespace, voice: Voice) -> int:
     """Carry the command out; returns its exit code.
@@ -44,7 +46,7 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     findings = ranked(found)
     remarks: list[str] = []
     if arguments.log is not None:
-        findings, remarks = _by_log(scene, findings, arguments.log, voice)
+        findings, remarks = _by_log(scene, findings, arguments, voice)
     if any(finding.severity != "note" for finding in findings):
         from torchlock.repair import add_remedies
 
@@ -76,25 +78,40 @@ def _refuse_misuse(arguments: argparse.Namespace) -> None:
         )
 
 
-def _by_log(scene: Scene, findings: list[Finding], path: str, voice: Voice) -> tuple[list[Finding], list[str]]:
+def _by_log(
+    scene: Scene, findings: list[Finding], arguments: argparse.Namespace, voice: Voice
+) -> tuple[list[Finding], list[str]]:
     """The findings in the order that a log suggests; and what a healthy verdict has to add for it.
 
     Raises:
         InputError: the log cannot be read.
     """
+    from torchlock.check.examined import shown_by
     from torchlock.check.gpu import without_cuda
     from torchlock.check.log import candidates, chosen, decoded, promote, read_log, remarks
     from torchlock.read.text import read_bytes
 
-    log = read_log(decoded(read_bytes(path)))
+    log = read_log(decoded(read_bytes(arguments.log)))
     if "TL209" in candidates(log)[:1] and (finding := without_cuda(scene)) is not None:
         findings = [*findings, finding]
-    folders = [entry.path for entry in scene.environment.path if entry.state == "folder"]
+    findings = [*findings, *shown_by(log, scene)]
+    folders = _folders(scene, arguments.root)
     promote(log, findings)
     said = remarks(log, findings, folders)
     for remark in said:
         voice.say("note", remark)
     return chosen(log, findings), ["what the log shows is not explained by it"] if said else []
+
+
+def _folders(scene: Scene, root: str | None) -> list[str]:
+    """The folders of the environment as its own machine calls them; none where nobody knows how it does."""
+    folders = [entry.path for entry in scene.environment.path if entry.state == "folder"]
+    if root is not None:
+        top = os.path.abspath(root).rstrip(os.sep)
+        return [folder.removeprefix(top) or os.sep for folder in folders]
+    if scene.live or scene.target is None or scene.target.platform.system == _HERE:
+        return folders
+    return []
 
 
 def _probed(scene: Scene, findings: list[Finding], arguments: argparse.Namespace, voice: Voice) -> list[Finding]:
