@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     findings = ranked(found)
     remarks: list[str] = []
     if arguments.log is not None:
-        findings, remarks = _by_log(scene, findings, arguments.log, voice)
+        findings, remarks = _by_log(scene, findings, arguments, voice)
     if any(finding.severity != "note" for finding in findings):
         from torchlock.repair import add_remedies
 
@@ -76,25 +76,49 @@ def _refuse_misuse(arguments: argparse.Namespace) -> None:
         )
 
 
-def _by_log(scene: Scene, findings: list[Finding], path: str, voice: Voice) -> tuple[list[Finding], list[str]]:
+def _by_log(
+    scene: Scene, findings: list[Finding], arguments: argparse.Namespace, voice: Voice
+) -> tuple[list[Finding], list[str]]:
     """The findings in the order that a log suggests; and what a healthy verdict has to add for it.
+
+    A log of another environment has no say.
 
     Raises:
         InputError: the log cannot be read.
     """
     from torchlock.check.gpu import without_cuda
-    from torchlock.check.log import candidates, chosen, decoded, promote, read_log, remarks
+    from torchlock.check.log import candidates, chosen, decoded, elsewhere, promote, read_log, remarks
+    from torchlock.check.whose import owners_of
     from torchlock.read.text import read_bytes
 
-    log = read_log(decoded(read_bytes(path)))
-    if "TL209" in candidates(log)[:1] and (finding := without_cuda(scene)) is not None:
-        findings = [*findings, finding]
-    folders = [entry.path for entry in scene.environment.path if entry.state == "folder"]
-    promote(log, findings)
-    said = remarks(log, findings, folders)
+    log = read_log(decoded(read_bytes(arguments.log)))
+    installed = {name: (scene.version(name), scene.label(name) or "") for name in scene.pins}
+    strange = elsewhere(log, _folders(scene, arguments), installed, moved=not scene.live)
+    if not strange:
+        if "TL209" in candidates(log)[:1] and (finding := without_cuda(scene)) is not None:
+            findings = [*findings, finding]
+        promote(log, findings)
+        findings = chosen(log, findings, owners_of(scene, log.frames))
+    said = remarks(log, findings, strange)
     for remark in said:
         voice.say("note", remark)
-    return chosen(log, findings), ["what the log shows is not explained by it"] if said else []
+    return findings, ["what the log shows is not explained by it"] if said else []
+
+
+def _folders(scene: Scene, arguments: argparse.Namespace) -> list[str]:
+    """The folders of the path, as the machine that they are of names them."""
+    from torchlock.inspect.choice import root_of
+
+    folders = [entry.path for entry in scene.environment.path if entry.state == "folder"]
+    root = None if arguments.path is None else arguments.root or root_of(arguments.path)
+    if root is None:
+        return folders
+    bases = {os.path.abspath(root), os.path.realpath(root)}
+    return [
+        f"/{os.path.relpath(folder, base)}" if f"{folder}/".startswith(f"{base.rstrip('/')}/") else folder
+        for folder in folders
+        for base in bases
+    ]
 
 
 def _probed(scene: Scene, findings: list[Finding], arguments: argparse.Namespace, voice: Voice) -> list[Finding]:
