@@ -199,11 +199,28 @@ def test_what_runs_overturns_only_what_was_said_of_it(
     """torch imports, and torchtext is broken all the same."""
     write(tmp_path / "torch" / "version.py", "__version__ = '2.13.0'\n")
     write(tmp_path / "torch" / "__init__.py", TORCH)
-    install(tmp_path, "torchtext", "0.18.0")
+    broken = "raise OSError('libtorchtext.so: undefined symbol: _ZN5torch3jit5Graph')\n"
+    files: dict[str, bytes | str] = {"torchtext/__init__.py": broken, "torchtext/version.py": ""}
+    install(tmp_path, "torchtext", "0.18.0", files)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     report = run(capsys, "--python", sys.executable, "--probe", code=1)
     assert first(report)["rule"] == "TL104"
+    assert "undefined symbol" in first(report)["says"]
     assert "TL614" not in [each["rule"] for each in report["files"][0]["findings"]]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="an interpreter of its own")
+def test_what_runs_refutes_a_rule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By rule torchtext 0.18 goes with torch 2.3 alone; one that was imported here is not called broken."""
+    write(tmp_path / "torch" / "version.py", "__version__ = '2.13.0'\n")
+    write(tmp_path / "torch" / "__init__.py", TORCH)
+    install(tmp_path, "torchtext", "0.18.0")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert ("error", "TL104") in bad(run(capsys, "--python", sys.executable, code=1))
+    report = run(capsys, "--python", sys.executable, "--probe", code=0)
+    assert [each for each in bad(report) if each[1] == "TL104"] == []
 
 
 # Close to them, and broken.

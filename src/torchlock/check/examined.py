@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.check.host import stated
-from torchlock.check.libraries import found_missing, is_ffmpeg
+from torchlock.check.libraries import found_missing
+from torchlock.check.linking import is_ffmpeg
 from torchlock.check.scene import STACK
 from torchlock.check.sndfile import has_library, lacking
 from torchlock.finding import Remedy
@@ -153,7 +154,8 @@ def _without_library(scene: Scene, name: str) -> Unknown | None:
     assert copy is not None and target is not None
     system, releases = _WITHOUT_LIBRARY.get(name, ("-", "<0"))
     pin = scene.pins[name]
-    is_pure = bool(record and record.tags) and all(tag.endswith("-none-any") for tag in record.tags if record)
+    tags = record.tags if record is not None else ()
+    is_pure = bool(tags) and all(tag.endswith("-none-any") for tag in tags)
     if name != "torch" and is_pure:
         return None
     if system in ("", target.platform.system) and specifier_set(releases).contains(pin.version):

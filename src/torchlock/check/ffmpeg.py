@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from torchlock.check.host import ENOENT, install_library, shipped, stated
-from torchlock.check.libraries import is_ffmpeg
+from torchlock.check.linking import is_ffmpeg
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.host import FFMPEG, ffmpeg_in, ffmpeg_lacks, ffmpeg_majors
 from torchlock.inspect.loading.imports import choices

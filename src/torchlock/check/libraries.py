@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from torchlock.check.host import install_runtime
+from torchlock.check.linking import is_ffmpeg, without_ffmpeg
 from torchlock.check.pages import page_address
 from torchlock.check.printed import no_library, no_symbol, not_found
 from torchlock.check.scene import VITAL, told, version_of
@@ -87,6 +88,7 @@ def _missing(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[F
         because=_why(scene, name, first),
         says=says,
         remedy=_remedy(scene, first),
+        lacks=tuple(dict.fromkeys(each.name for each in lost)),
     )
 
 
@@ -102,6 +104,7 @@ def found_missing(scene: Scene, attempt: Attempt, missing: Missing, because: str
         because=because,
         says=not_found(scene, name, attempt.path, missing.name, missing.wanted_by),
         remedy=_remedy(scene, missing),
+        lacks=(missing.name,),
     )
 
 
@@ -214,6 +217,7 @@ def _undefined(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator
         because=because,
         says=says,
         sources=("ld-so-manual",),
+        lacks=tuple(dict.fromkeys(each.symbol for each in found)),
     )
 
 
@@ -265,17 +269,7 @@ def _codecs(scene: Scene) -> Iterator[Finding]:
     if undefined:
         yield from _undefined(scene, "torchcodec", mine)
     if missing:
-        yield from _missing(scene, "torchcodec", [_without_ffmpeg(attempt) for attempt in mine])
-
-
-def is_ffmpeg(name: str) -> bool:
-    """Whether a library is one of FFmpeg's."""
-    return bool(re.match(r"(lib)?(avutil|avcodec|avformat|avdevice|avfilter|swscale|swresample)[.-]", name))
-
-
-def _without_ffmpeg(attempt: Attempt) -> Attempt:
-    missing = tuple(each for each in attempt.outcome.missing if not is_ffmpeg(each.name))
-    return attempt._replace(outcome=attempt.outcome._replace(missing=missing))
+        yield from _missing(scene, "torchcodec", [without_ffmpeg(attempt) for attempt in mine])
 
 
 def _is_due_to(shadow: Shadowed, attempt: Attempt) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
-from torchlock.finding import Evidence, Finding, Remedy
+from torchlock.finding import Evidence, Finding, Remedy, Strength
 from torchlock.inspect.distributions import installed
 from torchlock.inspect.integrity import check_integrity
 from torchlock.inspect.modules import find_copies
@@ -221,8 +221,15 @@ class Scene:
         says: str = "",
         remedy: Remedy | None = None,
         sources: tuple[str, ...] | None = None,
+        strength: Strength = Strength.SHOWN,
+        lacks: tuple[str, ...] = (),
     ) -> Finding:
-        """A finding about these packages, with the grounds and the sources of its rule."""
+        """A finding about these packages, with the grounds and the sources of its rule.
+
+        What is only declared or reported is no error, whatever severity it would have.
+        """
+        if severity == "error" and strength < Strength.MEASURED:
+            severity = "warning"
         identifiers = self.matrix.sources_of(rule) if sources is None else sources
         return Finding(
             rule,
@@ -234,6 +241,8 @@ class Scene:
             path=path,
             says=says,
             remedy=remedy,
+            strength=strength,
+            lacks=lacks,
         )
 
     def evidence(self, identifier: str) -> Evidence:

@@ -7,7 +7,9 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.builds import kind_of
+from torchlock.check.linking import Ruling, ruling
 from torchlock.check.scene import told
+from torchlock.finding import Strength
 from torchlock.inspect import files
 from torchlock.inspect.library import is_library
 from torchlock.judge import violations
@@ -62,18 +64,31 @@ def _told(scene: Scene, violation: Violation) -> Iterator[Finding]:
         wanted = f"{dependency.name} {in_words(dependency.specifier)}"
         message = f"{scene.named(pinned.name)} needs {wanted}, and {scene.named(dependency.name)} is installed"
         names = (pinned.name, dependency.name)
+    rest = _ruling(scene, violation)
+    if rest.is_denied:
+        return
+    idle = _is_idle(scene, statement.rule) or _is_pure(scene, pinned.name)
     yield scene.finding(
         statement.rule,
-        "note"
-        if _is_idle(scene, statement.rule) or _is_pure(scene, pinned.name)
-        else _severity(scene, pinned.name, statement.effect),
+        "note" if idle else _severity(scene, pinned.name, statement.effect),
         message,
         *names,
         path=path_of(scene, pinned.name),
-        because=statement.because,
+        because="; ".join(filter(None, (statement.because, rest.because))),
+        strength=rest.strength,
         says=_says(scene, statement.rule, pinned.name),
         sources=statement.sources,
     )
+
+
+def _ruling(scene: Scene, violation: Violation) -> Ruling:
+    """What the loader leaves of a rule, where it is one that the loader can judge."""
+    statement, wanted, name = violation.statement, violation.dependency, violation.pinned.name
+    assert statement is not None
+    if violation.forbidden or (wanted is not None and wanted.name != "torch"):
+        return Ruling(Strength.MEASURED)
+    own = is_vendors(scene, name) or is_vendors(scene, "torch")
+    return ruling(scene, name, statement, wanted, own=own)
 
 
 def _severity(scene: Scene, name: str, effect: str) -> str:

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.inspect.probe import Step
 
-_HERE = {"darwin": "macos", "win32": "windows"}.get(sys.platform, "linux")
-
 
 def run(arguments: argparse.Namespace, voice: Voice) -> int:
     """Carry the command out; returns its exit code.
@@ -83,35 +81,46 @@ def _by_log(
 ) -> tuple[list[Finding], list[str]]:
     """The findings in the order that a log suggests; and what a healthy verdict has to add for it.
 
+    A log of another environment has no say.
+
     Raises:
         InputError: the log cannot be read.
     """
     from torchlock.check.examined import shown_by
     from torchlock.check.gpu import without_cuda
-    from torchlock.check.log import candidates, chosen, decoded, promote, read_log, remarks
+    from torchlock.check.log import candidates, chosen, decoded, elsewhere, promote, read_log, remarks
+    from torchlock.check.whose import owners_of
     from torchlock.read.text import read_bytes
 
     log = read_log(decoded(read_bytes(arguments.log)))
-    if "TL209" in candidates(log)[:1] and (finding := without_cuda(scene)) is not None:
-        findings = [*findings, finding]
-    findings = [*findings, *shown_by(log, scene)]
-    folders = _folders(scene, arguments.root)
-    promote(log, findings)
-    said = remarks(log, findings, folders)
+    installed = {name: (scene.version(name), scene.label(name) or "") for name in scene.pins}
+    strange = elsewhere(log, _folders(scene, arguments), installed, moved=not scene.live)
+    if not strange:
+        if "TL209" in candidates(log)[:1] and (finding := without_cuda(scene)) is not None:
+            findings = [*findings, finding]
+        findings = [*findings, *shown_by(log, scene)]
+        promote(log, findings)
+        findings = chosen(log, findings, owners_of(scene, log.frames))
+    said = remarks(log, findings, strange)
     for remark in said:
         voice.say("note", remark)
-    return chosen(log, findings), ["what the log shows is not explained by it"] if said else []
+    return findings, ["what the log shows is not explained by it"] if said else []
 
 
-def _folders(scene: Scene, root: str | None) -> list[str]:
-    """The folders of the environment as its own machine calls them; none where nobody knows how it does."""
+def _folders(scene: Scene, arguments: argparse.Namespace) -> list[str]:
+    """The folders of the path, as the machine that they are of names them."""
+    from torchlock.inspect.choice import root_of
+
     folders = [entry.path for entry in scene.environment.path if entry.state == "folder"]
-    if root is not None:
-        top = os.path.abspath(root).rstrip(os.sep)
-        return [folder.removeprefix(top) or os.sep for folder in folders]
-    if scene.live or scene.target is None or scene.target.platform.system == _HERE:
+    root = None if arguments.path is None else arguments.root or root_of(arguments.path)
+    if root is None:
         return folders
-    return []
+    bases = {os.path.abspath(root), os.path.realpath(root)}
+    return [
+        f"/{os.path.relpath(folder, base)}" if f"{folder}/".startswith(f"{base.rstrip('/')}/") else folder
+        for folder in folders
+        for base in bases
+    ]
 
 
 def _probed(scene: Scene, findings: list[Finding], arguments: argparse.Namespace, voice: Voice) -> list[Finding]:
