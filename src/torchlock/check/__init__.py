@@ -52,6 +52,7 @@ _RULES: tuple[Callable[[Scene], Iterator[Finding]], ...] = (
     wheels.strangers,
     versions.conflicts,
     versions.flavours,
+    versions.prereleases,
     removed.removed,
     requires.unmet,
     libraries.loading,

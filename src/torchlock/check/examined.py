@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
+from torchlock.check import versions
 from torchlock.check.host import stated
 from torchlock.check.libraries import found_missing
 from torchlock.check.linking import is_ffmpeg
@@ -40,7 +41,8 @@ def healthy(scene: Scene) -> str:
     unknown = unexamined(scene)
     fine = [scene.named(name) for name in names if name not in unknown]
     loads = f": {listed(fine)} {'loads' if len(fine) == 1 else 'load'}" if fine else ""
-    missing = "" if "torchaudio" in names or "torch" not in names else "; torchaudio is not installed"
+    early = "; no rule tells whether these pre-releases go together" if fine and versions.unruled(scene) else ""
+    missing = early + ("" if "torchaudio" in names or "torch" not in names else "; torchaudio is not installed")
     if not unknown:
         return f"nothing is wrong{loads}{missing}"
     untold = "; ".join(_sentence(scene, group, why) for why, group in _grouped(unknown).items())
@@ -53,7 +55,9 @@ def not_examined(scene: Scene) -> Iterator[Finding]:
         copy = scene.copy(names[0])
         remedy = None
         if not scene.live and scene.root is None:
-            remedy = Remedy("Run the check on the machine of this environment, or say with --system-lib what it has.")
+            remedy = Remedy(
+                "Run the check on the machine of this environment, or say with --system-lib what it has."
+            )
         yield scene.finding(
             "TL907",
             "note",
@@ -111,7 +115,7 @@ def _of(scene: Scene, name: str) -> Unknown | None:
     if not opened:
         return _without_library(scene, name)
     unseen = [each for attempt in opened for each in _unseen(scene, attempt)]
-    return _told(unseen) if unseen else None
+    return _told(unseen) if unseen else versions.unjudged(scene, name)
 
 
 def _chosen(scene: Scene, mine: Iterable[Attempt]) -> list[Attempt]:

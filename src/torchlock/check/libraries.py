@@ -6,13 +6,11 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from packaging.version import Version
-
 from torchlock.check.host import install_runtime
 from torchlock.check.linking import is_ffmpeg, without_ffmpeg
 from torchlock.check.pages import page_address
 from torchlock.check.printed import no_library, no_symbol, not_found
-from torchlock.check.scene import VITAL, told, version_of
+from torchlock.check.scene import VITAL, told
 from torchlock.check.symbols import demangled, other_abi
 from torchlock.check.versions import is_vendors
 from torchlock.finding import Command, Remedy
@@ -184,13 +182,24 @@ def _remedy(scene: Scene, missing: Missing) -> Remedy | None:
     if missing.name.startswith("libpython"):
         return Remedy("Take a later torchcodec, or a Python that was built with --enable-shared.")
     if missing.name.startswith("libomp140"):
-        label = scene.label("torch") or ""
-        page = page_address(scene, label) if label else ""
-        line = "python -m pip install torch==2.4.1" + (f" --index-url {page}" if page else "")
-        later = version_of(scene.version("torch")) or Version("0")
-        commands = (Command("pip", line),) if later.release[:3] == (2, 4, 0) else ()
-        return Remedy("Take torch 2.4.1, which brings it; no library from a site of DLL files.", commands=commands)
+        return _with_openmp(scene)
     return None
+
+
+# The release after torch 2.4.0, whose DLLs need an OpenMP that its wheels do not bring, and its companions'.
+_AFTER_240 = {"torch": "2.4.1", "torchaudio": "2.4.1", "torchvision": "0.19.1"}
+
+
+def _with_openmp(scene: Scene) -> Remedy:
+    """A torch that brings the OpenMP that its DLLs need, of the same build as this one."""
+    summary = "Take torch 2.4.1, which brings it; no library from a site of DLL files."
+    if not scene.version("torch").startswith("2.4.0"):
+        return Remedy(summary)
+    label = scene.label("torch") or ""
+    page = page_address(scene, label) if label else ""
+    pins = " ".join(f"{name}=={version}" for name, version in _AFTER_240.items() if name in scene.pins)
+    line = f"pip install {pins}" + (f" --index-url {page}" if page else "")
+    return Remedy(summary, commands=(Command("pip", f"python -m {line}"), Command("uv", f"uv {line}")))
 
 
 def _undefined(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
+from torchlock.builds import kind_of
 from torchlock.finding import Evidence, Finding, Remedy, Strength
 from torchlock.inspect.distributions import installed
 from torchlock.inspect.integrity import check_integrity
@@ -183,7 +184,7 @@ class Scene:
         if not versions:
             return Bare(name, Version("0"), unversioned=True)
         tags = distribution.tags[0] if distribution and distribution.tags else ""
-        return Bare(name, versions[0], False, tags, self.label(name))
+        return Bare(name, versions[0], False, tags, self._build(name))
 
     def record(self, name: str) -> Distribution | None:
         """The record that belongs to the copy that is imported, by the folder that both lie in."""
@@ -194,6 +195,13 @@ class Scene:
             version = version_of(copy.build.version) if copy and copy.build else None
             return next((each for each in beside if version and version_of(each.version) == version), beside[0])
         return mine[0] if mine and (copy is None or copy.entry is None) else None
+
+    def _build(self, name: str) -> str | None:
+        """The build in the words of the rules: for somebody's own label what the version file says besides."""
+        label, build = self.label(name), self.build(name)
+        if label and kind_of(label) is None and build is not None and build.cuda:
+            return "cu" + "".join(build.cuda.split(".")[:2])
+        return label
 
     def label(self, name: str) -> str | None:
         """The build of a package: ``cpu``, ``cu130``, ``rocm6.4``, a vendor's own; None where nothing tells."""

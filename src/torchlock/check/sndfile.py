@@ -116,7 +116,7 @@ def _remedy(scene: Scene) -> Remedy:
         return install_library(scene, "libsndfile", ">=1.0.20", ", or install a soundfile wheel of this platform")
     wanted = f"--only-binary soundfile soundfile=={version.public}"
     return Remedy(
-        f"Install the wheel of soundfile {version.public}, which carries libsndfile, in place of this build from source.",
+        f"Install the wheel of soundfile {version.public}, which carries libsndfile; this is a build from source.",
         commands=(
             Command("pip", f"python -m pip install --force-reinstall --no-deps {wanted}"),
             Command("uv", f"uv pip install --reinstall-package soundfile --no-deps {wanted}"),

@@ -160,7 +160,9 @@ class ElfProcess:
             found.versions += self._unmet(library)
         if queue or self._looks > _LOOKS:
             path = first.path
-            found.unseen.append(Unseen(os.path.basename(path), path, Unknown("it needs more than can be followed")))
+            found.unseen.append(
+                Unseen(os.path.basename(path), path, Unknown("it needs more than can be followed"))
+            )
 
     def _open(self, name: str, library: _Library, found: _Found) -> _Library | None:
         """Find and read one library; None where it is missing, or the machine's own that nobody knows."""
@@ -170,7 +172,7 @@ class ElfProcess:
         if path is None:
             if (self._root is not None and not self._is_unknown(name)) or is_of_torch(name):
                 found.missing.append(Missing(name, library.path))
-            elif not _OF_EVERY_MACHINE.match(name):
+            elif not _OF_EVERY_MACHINE.match(name) and not name.startswith("libpython"):
                 found.unseen.append(Unseen(name, library.path, Unknown("the machine was not looked at")))
             return None
         binary = self._binary(path)
