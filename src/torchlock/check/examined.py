@@ -138,7 +138,7 @@ def _told(unseen: Sequence[Unseen]) -> Unknown:
     shown = listed([*names[:3], *([f"{len(names) - 3} more"] if len(names) > 3 else [])])
     by = os.path.basename(first.wanted_by)
     what = shown if names == [by] else f"{by} needs {shown}"
-    return Unknown(f"{what}, {first.why}")
+    return Unknown(f"{what}: {first.why}")
 
 
 def _common(unseen: Unseen) -> bool:

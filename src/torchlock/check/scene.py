@@ -89,7 +89,8 @@ class Scene:
         from torchlock.inspect.loading.processes import process_of
 
         executable = self.environment.interpreter.executable if self.live else ""
-        process = process_of(target.platform.system, target.platform.machine, self.root, executable)
+        beyond = self.search_path.folders if self.search_path is not None else ()
+        process = process_of(target.platform.system, target.platform.machine, self.root, executable, beyond)
         if target.platform.system == "windows" and (prefix := self.environment.interpreter.prefix):
             for folder in (prefix, os.path.join(prefix, "Library", "bin"), os.path.join(prefix, "bin")):
                 process.search_in(folder)

@@ -42,14 +42,22 @@ _OF_WINDOWS = re.compile(
 )
 # Folders of the system itself, whose libraries lie in no file since macOS 11 (dyld(1), "shared cache").
 _OF_MACOS = ("/usr/lib/", "/System/Library/")
+# Those of them that dyld comes to by any path, since it looks into /usr/lib at last.
+_LAST_OF_MACOS = re.compile(r"lib(c\+\+(abi)?|System|objc|z|iconv|bz2|lzma|sqlite3|xml2)(\.\w+)?\.dylib")
 
 
 class BundleProcess:
     """Libraries stay loaded, and the folders of loaded ones are searched: torch adds its own to the search."""
 
-    def __init__(self, system: str, machine: str, runtime: tuple[str, ...] = ()) -> None:
-        """``runtime`` are the folders of Windows and of Python itself; empty where they are not known."""
+    def __init__(
+        self, system: str, machine: str, runtime: tuple[str, ...] = (), beyond: tuple[str, ...] = ()
+    ) -> None:
+        """``runtime`` are the folders of Windows and of Python itself, ``beyond`` those that are searched besides.
+
+        Both are empty where they are not known.
+        """
         self._runtime = runtime
+        self._beyond = beyond
         self._system = system
         self._machine = machine
         self._loaded: dict[str, Binary] = {}
@@ -133,8 +141,11 @@ class BundleProcess:
     def _is_systems(self, name: str) -> bool:
         """Whether every machine of this system has a library, or Python itself brings it."""
         if self._system == "windows":
-            return bool(_OF_WINDOWS.fullmatch(self._key(name))) or self._is_found(name)
-        return name.startswith(_OF_MACOS)
+            if _OF_WINDOWS.fullmatch(self._key(name)) or self._is_found(name):
+                return True
+        elif name.startswith(_OF_MACOS) or _LAST_OF_MACOS.fullmatch(self._key(name)):
+            return True
+        return self._in(list(self._beyond), self._key(name), any_case=self._system == "windows") is not None
 
     def _is_found(self, name: str) -> bool:
         """Whether this very Windows was looked into, and has a library."""
