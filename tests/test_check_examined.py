@@ -478,3 +478,24 @@ def test_a_build_that_nobody_tells_passes_no_rule(site: Path, capsys: pytest.Cap
     (note,) = notes(report)
     assert "nothing tells that of torchaudio 2.8.0a0" in note
     assert "torchaudio 2.8.0a0 (build abc1234) can be imported was not examined" in report["summary"]
+
+
+@pytest.mark.parametrize(
+    ("runtime", "told"), [("libcudart.so.10.2", []), ("libcudart-80664282.so.10.1", ["TL201"])]
+)
+def test_a_build_is_told_by_the_runtime_that_it_links(
+    runtime: str, told: list[str], site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    remove(site, "torch")
+    stage_torch(site, "1.5.1", cuda="'10.2'")
+    files: dict[str, bytes | str] = {
+        "torchvision/__init__.py": "",
+        "torchvision/version.py": "__version__ = '0.6.1'\n",
+        "torchvision/extension.py": CHECKS,
+        "torchvision/_C.so": elf("", ["libtorch_cpu.so", runtime]),
+    }
+    install(site, "torchvision", "0.6.1", files, tag=LINUX)
+    image(site, runtime)
+    report = run(capsys, "--path", site)
+    assert [rule for _, rule in bad(report)] == told
+    assert notes(report) == []

@@ -202,7 +202,17 @@ class Scene:
         label, build = self.label(name), self.build(name)
         if label and kind_of(label) is None and build is not None and build.cuda:
             return "cu" + "".join(build.cuda.split(".")[:2])
-        return label
+        return label or self._linked(name)
+
+    def _linked(self, name: str) -> str | None:
+        """The build by the name of the CUDA runtime that it links, which has the minor release up to CUDA 10."""
+        from torchlock.inspect.build import linked_cuda
+
+        copy = self.copy(name)
+        if copy is None or name == "torch" or name not in FAMILY:
+            return None
+        cuda = linked_cuda(copy.path, self.environment.tree)
+        return "cu" + cuda.replace(".", "") if cuda else None
 
     def label(self, name: str) -> str | None:
         """The build of a package: ``cpu``, ``cu130``, ``rocm6.4``, a vendor's own; None where nothing tells."""
