@@ -122,7 +122,7 @@ def of_tree(folder: str, tree: Tree | None = None, root: Root | None = None) -> 
     """
     path = _Path(tree or Tree())
     sites = find_sites(folder, path.tree)
-    interpreter = derive(sites[0], path.tree)
+    interpreter = derive(sites[0], path.tree, root)
     path.root = root
     if interpreter.virtual:
         interpreter = interpreter._replace(own_sites=tuple(sites))
