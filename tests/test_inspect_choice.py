@@ -25,9 +25,9 @@ def python_in(folder: Path, *, torch: bool = False) -> Path:
 def test_the_activated_environment_comes_first(tmp_path: Path) -> None:
     mine, theirs = python_in(tmp_path / "a"), python_in(tmp_path / "b", torch=True)
     environ = {"VIRTUAL_ENV": str(tmp_path / "a"), "CONDA_PREFIX": str(tmp_path / "b"), "CONDA_DEFAULT_ENV": "x"}
-    assert active(environ) == str(mine)
+    assert active(environ).python == str(mine)
     del environ["VIRTUAL_ENV"]
-    assert active(environ) == str(theirs)
+    assert active(environ).python == str(theirs)
 
 
 def test_the_base_of_conda_does_not_hide_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +35,7 @@ def test_the_base_of_conda_does_not_hide_the_project(tmp_path: Path, monkeypatch
     project = python_in(tmp_path / ".venv", torch=True)
     python_in(tmp_path / "conda")
     environ = {"CONDA_PREFIX": str(tmp_path / "conda"), "CONDA_DEFAULT_ENV": "base", "PATH": ""}
-    assert active(environ) == str(project)
+    assert active(environ).python == str(project)
 
 
 def test_without_torch_anywhere_it_is_the_one_that_runs_this(
@@ -43,7 +43,7 @@ def test_without_torch_anywhere_it_is_the_one_that_runs_this(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", "")
-    assert active({"VIRTUAL_ENV": str(tmp_path / "gone")}) == sys.executable
+    assert active({"VIRTUAL_ENV": str(tmp_path / "gone")}).python == sys.executable
 
 
 @pytest.mark.parametrize("mark", ["pipx_metadata.json", "uv-receipt.toml"])
@@ -54,9 +54,9 @@ def test_the_environment_of_this_tool_alone_comes_last(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(other.parent))
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "tool"))
-    assert active({}) == sys.executable
+    assert active({}).python == sys.executable
     write(tmp_path / "tool" / mark)
-    assert active({}) == str(other)
+    assert active({}).python == str(other)
 
 
 def test_an_image_is_known_by_its_release(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     if arguments.export:
         return _export(scene, arguments)
     found = examine(scene)
+    _refuse_blindness(scene, found)
     ignored = sorted({each.rule for each in found if each.rule in ignore and each.severity == "error"})
     found = [each for each in found if each.rule not in ignore]
     if arguments.probe:
@@ -73,6 +74,22 @@ def _refuse_misuse(arguments: argparse.Namespace) -> None:
         raise InputError(
             "--export writes what is installed, no report and no command",
             hint="run the check once more for the report",
+        )
+
+
+def _refuse_blindness(scene: Scene, found: list[Finding]) -> None:
+    """A tree of which little could be looked at is not called sound.
+
+    Raises:
+        InputError: nothing in it tells what it is for, and nothing was found that is wrong in any case.
+    """
+    from torchlock.check.places import unlooked
+
+    if not any(each.severity == "error" for each in found) and (reason := unlooked(scene)):
+        sites = scene.environment.sites
+        raise InputError(
+            f"--path: {sites[0].path if sites else scene.environment.interpreter.prefix}: {reason}",
+            hint="name the platform with --platform, like linux-x86_64; or its interpreter with --python",
         )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from torchlock.inspect import files
 from torchlock.inspect.interpreter import Interpreter
 from torchlock.inspect.machine import suffix_of
-from torchlock.inspect.platform_of import STACK, extensions, platform_of
+from torchlock.inspect.platform_of import STACK, extensions, is_made_here, platform_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -121,6 +121,21 @@ def derive(site: str, tree: Tree, root: Root | None = None) -> Interpreter:
         system_site=settings.get("include-system-site-packages", "true").lower() == "true",
         evidence=tuple(filter(None, (because, because_platform))),
     )
+
+
+def base_sites_of(interpreter: Interpreter, tree: Tree, root: Root | None = None) -> list[str]:
+    """The site folders of the Python that a virtual environment was made of, which it includes.
+
+    Of a machine that is not here, or an environment that was made in another place, nobody knows them.
+    """
+    home = interpreter.base_prefix
+    is_known = root is not None or is_made_here(interpreter.prefix, settings_of(interpreter.prefix, tree))
+    if not home or not is_known:
+        return []
+    place = root.real(home) if root is not None else home
+    prefix = os.path.dirname(place) if os.path.basename(place) in ("bin", "Scripts") else place
+    version = ".".join(interpreter.version.split(".")[:2])
+    return [site for site in _sites_of(prefix, tree) if _version_of_folder(site) in (version, "")]
 
 
 def prefix_of(site: str) -> str:
