@@ -69,6 +69,12 @@ def _environment(arguments: argparse.Namespace, voice: Voice) -> Environment:
         from torchlock.inspect.choice import root_of
         from torchlock.inspect.loading.root import Root
 
+        from torchlock.inspect.derive import holds_packages
+
+        if not holds_packages(arguments.path):
+            raise InputError(
+                f"--path: {arguments.path}: no site-packages folder was found in it", hint="name that folder itself"
+            )
         folder = arguments.root or root_of(arguments.path)
         return of_tree(arguments.path, root=Root(folder) if folder else None)
     from torchlock.inspect.interpreter import NoAnswer, ask
