@@ -48,6 +48,7 @@ _RULES: tuple[Callable[[Scene], Iterator[Finding]], ...] = (
     records.doubles,
     records.unrecorded,
     wheels.strangers,
+    wheels.misnamed,
     versions.conflicts,
     versions.flavours,
     removed.removed,

@@ -285,7 +285,7 @@ def _may_be(finding: Finding, log: Log) -> bool:
 
 
 def remarks(log: Log, findings: Sequence[Finding], elsewhere: str = "") -> list[str]:
-    """What to say about the log: that it shows nothing known, or is of another environment, as ``elsewhere`` says."""
+    """What to say about the log: that it shows nothing known, or is of another environment (``elsewhere``)."""
     told = [elsewhere] if elsewhere else []
     if log.split:
         places = dict(log.prefixes)

@@ -57,7 +57,7 @@ def unlooked(scene: Scene) -> str:
 
 
 def needs_its_base(scene: Scene) -> bool:
-    """Whether a virtual environment may find torch in the Python that it was made of, which was not looked into."""
+    """Whether a virtual environment may find torch in the Python that it was made of, which nobody looked into."""
     python = scene.environment.interpreter
     is_blind = not scene.live and python.virtual and python.system_site and not python.base_sites
     return is_blind and not (is_there(scene, "torch") and is_there(scene, "torchaudio"))

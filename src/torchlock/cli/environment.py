@@ -69,12 +69,6 @@ def _environment(arguments: argparse.Namespace, voice: Voice) -> Environment:
         from torchlock.inspect.choice import root_of
         from torchlock.inspect.loading.root import Root
 
-        from torchlock.inspect.derive import holds_packages
-
-        if not holds_packages(arguments.path):
-            raise InputError(
-                f"--path: {arguments.path}: no site-packages folder was found in it", hint="name that folder itself"
-            )
         folder = arguments.root or root_of(arguments.path)
         return of_tree(arguments.path, root=Root(folder) if folder else None)
     from torchlock.inspect.interpreter import NoAnswer, ask
@@ -86,8 +80,9 @@ def _environment(arguments: argparse.Namespace, voice: Voice) -> Environment:
     answer = ask(python)
     if isinstance(answer, NoAnswer):
         detail = f": {' '.join(answer.detail.split())}" if answer.detail else ""
+        named = f"--python: {python}" if arguments.python else python
         raise InputError(
-            f"{'--python: ' if arguments.python else ''}{python} does not answer as a Python interpreter ({answer.reason}{detail})",
+            f"{named} does not answer as a Python interpreter ({answer.reason}{detail})",
             hint="--path SITE_PACKAGES looks at its packages without asking it",
         )
     return of_interpreter(answer, {**os.environ, **dict(answer.variables)}, cwd)

@@ -37,7 +37,7 @@ def active(environ: Mapping[str, str]) -> Active:
     that pipx or uv made for this program alone is the last. An environment that lost its interpreter is the
     answer all the same: it is named by its folder.
     """
-    gone = []
+    gone: list[tuple[str, str]] = []
     for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
         folder = environ.get(name, "")
         if folder and (name == "VIRTUAL_ENV" or environ.get("CONDA_DEFAULT_ENV") != "base"):

@@ -7,7 +7,6 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.inspect import files
-from torchlock.inspect.files import Tree
 from torchlock.inspect.interpreter import Interpreter
 from torchlock.inspect.machine import suffix_of
 from torchlock.inspect.platform_of import STACK, extensions, is_made_here, platform_of
@@ -15,6 +14,7 @@ from torchlock.inspect.platform_of import STACK, extensions, is_made_here, platf
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from torchlock.inspect.files import Tree
     from torchlock.inspect.loading.root import Root
 
 _SMALL = 64 << 10
@@ -38,13 +38,6 @@ def find_sites(path: str, tree: Tree) -> list[str]:
         if with_torch is not None:
             return _same_version(with_torch, sites)
     return _same_version(found[0][0], found[0]) if found else [path]
-
-
-def holds_packages(path: str) -> bool:
-    """Whether a folder is one of packages, or there is one in the environment or image that it holds."""
-    tree, path = Tree(), os.path.abspath(path)
-    sites = find_sites(path, tree)
-    return sites != [path] or os.path.basename(path) in _SITES or _is_site(tree.names(path))
 
 
 def _same_version(chosen: str, sites: list[str]) -> list[str]:

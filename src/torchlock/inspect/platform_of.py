@@ -11,7 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from torchlock.inspect import files
-from torchlock.inspect.machine import HEAD, Machine, machine_of, suffix_of
+from torchlock.inspect.machine import HEAD, Machine, machine_in, suffix_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -65,6 +65,15 @@ def platform_of_tag(tag: str) -> str:
     return tag.replace("_", "-") if tag in ("win_amd64", "win_arm64", "win32") else ""
 
 
+def machine_of_tag(tag: str) -> Machine | None:
+    """The machine that a platform tag names; None for ``any``, and for one that names several."""
+    told = platform_of_tag(tag)
+    system = {"linux": "linux", "macosx": "macos", "win": "windows", "win32": "windows"}.get(
+        told.partition("-")[0]
+    )
+    return Machine(system, (told.rpartition("-")[2],)) if system else None
+
+
 def extensions(site: str, tree: Tree) -> Iterator[tuple[str, str]]:
     """Libraries of the packages here, those of the stack first: name and path."""
     for folder in _packages(site, tree):
@@ -80,15 +89,13 @@ def is_made_here(prefix: str, settings: Mapping[str, str]) -> bool:
     return any(place.startswith("/") and os.path.realpath(place) == os.path.realpath(prefix) for place in places)
 
 
-def _interpreter(
-    prefix: str, settings: Mapping[str, str], root: Root | None
-) -> tuple[str, Machine | None, bool]:
+def _interpreter(prefix: str, settings: Mapping[str, str], root: Root | None) -> tuple[str, Machine | None, bool]:
     """The interpreter of an installation, its machine, and whether it is surely the one that is meant there."""
     for name in _PYTHONS if prefix else ():
         path = os.path.join(prefix, *name.split("/"))
         is_inside = root is not None and root.holds(os.path.abspath(path))
         real = root.real(os.path.abspath(path)) if root is not None and is_inside else os.path.realpath(path)
-        machine = _machine(real)
+        machine = machine_in(real)
         if machine is not None and len(machine.machines) == 1:
             own = os.path.realpath(prefix) + os.sep
             is_firm = is_inside or real.startswith(own) or is_made_here(prefix, settings)
@@ -101,7 +108,7 @@ def _by_libraries(site: str, tags: Sequence[str], tree: Tree) -> tuple[str, str]
     votes: dict[str, tuple[Machine, str]] = {}
     for folder in _packages(site, tree):
         for name, path in _libraries(site, folder, tree):
-            machine = _machine(path) or _by_suffix(name)
+            machine = machine_in(path) or _by_suffix(name)
             if machine is not None and len(machine.machines) == 1:
                 votes[folder or name] = machine, path
                 break
@@ -120,14 +127,9 @@ def _spelled(machine: Machine, tags: Sequence[str]) -> str:
         return f"linux-{name}" if machine.system == "linux" else name if name == "win32" else f"win-{name}"
     told = (platform_of_tag(tag.rpartition("-")[2]) for tag in tags)
     ending = f"-{machine.machines[0]}"
-    return next((each for each in told if each.startswith("macosx") and each.endswith(ending)), f"macosx-11.0{ending}")
-
-
-def _machine(path: str) -> Machine | None:
-    try:
-        return machine_of(files.read(path, HEAD))
-    except (OSError, ValueError):
-        return None
+    return next(
+        (each for each in told if each.startswith("macosx") and each.endswith(ending)), f"macosx-11.0{ending}"
+    )
 
 
 def _by_suffix(name: str) -> Machine | None:
