@@ -167,5 +167,5 @@ def _cores(scene: Scene) -> Iterator[int]:
     """The majors of FFmpeg that this torchcodec was built for, by the libraries in it."""
     copy = scene.copy("torchcodec")
     for name in scene.environment.tree.names(copy.path) if copy else ():
-        if found := re.match(r"libtorchcodec_(?:core|decoder)(\d)\.", name):
+        if found := re.match(r"libtorchcodec(?:_core|_decoder)?(\d)\.", name):
             yield int(found[1])

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torchlock.check.scene import Scene
     from torchlock.inspect.binaries.binary import Symbols
     from torchlock.inspect.loading.imports import Attempt
+    from torchlock.inspect.loading.outcome import Unseen
     from torchlock.matrix import Statement
     from torchlock.words import Dependency
 
@@ -65,20 +66,23 @@ def ruling(scene: Scene, name: str, statement: Statement, wanted: Dependency | N
 def resolved(scene: Scene, name: str, *, whole: bool = False) -> bool | Unknown:
     """Whether all that the import of a companion opens finds its libraries, and its symbols in torch.
 
-    ``whole``: also what it needs of the machine, which has to be known; else FFmpeg is left out.
+    ``whole``: also what it needs of the machine, which has to be known; but FFmpeg has rules of its own.
     """
     groups = _opened(scene, name)
     if not groups:
         return Unknown(f"the libraries of {name} were not looked at")
-    if whole and scene.root is None and scene.target is not None and scene.target.platform.system == "linux":
-        return Unknown("the libraries of its machine were not looked at")
     closed = next((each.path for group in groups for each in group if not os.access(each.path, os.R_OK)), None)
     if closed is not None:
         return Unknown(f"{closed} cannot be read")
+    unseen: list[Unseen] = []
     for group in groups:
-        if all((each if whole else without_ffmpeg(each)).outcome.loads for each in group):
-            return _confirmed(scene, group)
-    return False
+        outcomes = [without_ffmpeg(each).outcome for each in group]
+        if all(outcome.loads for outcome in outcomes):
+            mine = [each for outcome in outcomes for each in outcome.unseen] if whole else []
+            if not mine:
+                return _confirmed(scene, group)
+            unseen += mine
+    return Unknown(f"{unseen[0].name} was not examined: {unseen[0].why}") if unseen else False
 
 
 def uses_c_interface_only(scene: Scene, name: str) -> bool | Unknown:
@@ -93,7 +97,8 @@ def uses_c_interface_only(scene: Scene, name: str) -> bool | Unknown:
 def without_ffmpeg(attempt: Attempt) -> Attempt:
     """What comes of loading a library, the lack of FFmpeg's apart."""
     missing = tuple(each for each in attempt.outcome.missing if not is_ffmpeg(each.name))
-    return attempt._replace(outcome=attempt.outcome._replace(missing=missing))
+    unseen = tuple(each for each in attempt.outcome.unseen if not is_ffmpeg(each.name))
+    return attempt._replace(outcome=attempt.outcome._replace(missing=missing, unseen=unseen))
 
 
 def is_ffmpeg(name: str) -> bool:
@@ -105,7 +110,7 @@ def _opened(scene: Scene, name: str) -> list[list[Attempt]]:
     """What the import opens, in groups of which one has to load."""
     mine = [each for each in scene.attempts if each.package == name]
     needed = [each for each in mine if each.role == "import"]
-    return [needed] if needed else list(choices(mine).values())
+    return [[*needed, *group] for group in choices(mine).values()] or ([needed] if needed else [])
 
 
 def _confirmed(scene: Scene, group: Sequence[Attempt]) -> bool | Unknown:

@@ -86,12 +86,24 @@ class Scene:
         target = self.target
         if target is None:
             return []
+        from torchlock.inspect.extensions import beside_packages
         from torchlock.inspect.loading.imports import attempts
         from torchlock.inspect.loading.processes import process_of
 
         executable = self.environment.interpreter.executable if self.live else ""
-        process = process_of(target.platform.system, target.platform.machine, self.root, executable)
-        return attempts(self.environment, self.copies, process, self._extensions())
+        beyond = self.search_path.folders if self.search_path is not None else ()
+        process = process_of(target.platform.system, target.platform.machine, self.root, executable, beyond)
+        if target.platform.system == "windows" and (prefix := self.environment.interpreter.prefix):
+            for folder in (prefix, os.path.join(prefix, "Library", "bin"), os.path.join(prefix, "bin")):
+                process.search_in(folder)
+        python = self._minor()
+        records = {name: self.record(name) for name in STACK if self.copy(name) is not None}
+        beside = {name: beside_packages(record, python) for name, record in records.items() if record is not None}
+        return attempts(self.environment, self.copies, process, self._extensions(), beside)
+
+    def _minor(self) -> str:
+        """The Python as extension modules name it: ``3.11``; "" where it is not known."""
+        return ".".join(self.environment.interpreter.version.split(".")[:2])
 
     def _extensions(self) -> list[Extension]:
         """The extension modules of all else that asks for torch."""
@@ -102,7 +114,7 @@ class Scene:
             for distribution in self.installed.distributions
             if distribution.name not in STACK and self._asks_for_torch(distribution)
         )
-        return extensions(users, ".".join(self.environment.interpreter.version.split(".")[:2]))
+        return extensions(users, self._minor())
 
     def _asks_for_torch(self, distribution: Distribution) -> bool:
         if not any(line.startswith("torch") for line in distribution.metadata.requires):
@@ -175,7 +187,7 @@ class Scene:
         if not versions:
             return Bare(name, Version("0"), unversioned=True)
         tags = distribution.tags[0] if distribution and distribution.tags else ""
-        return Bare(name, versions[0], False, tags, self.label(name))
+        return Bare(name, versions[0], False, tags, self._build(name))
 
     def record(self, name: str) -> Distribution | None:
         """The record that belongs to the copy that is imported, by the folder that both lie in."""
@@ -186,6 +198,13 @@ class Scene:
             version = version_of(copy.build.version) if copy and copy.build else None
             return next((each for each in beside if version and version_of(each.version) == version), beside[0])
         return mine[0] if mine and (copy is None or copy.entry is None) else None
+
+    def _build(self, name: str) -> str | None:
+        """The build in the words of the rules: for somebody's own label what the version file says besides."""
+        label, build = self.label(name), self.build(name)
+        if label and kind_of(label) is None and build is not None and build.cuda:
+            return "cu" + "".join(build.cuda.split(".")[:2])
+        return label
 
     def label(self, name: str) -> str | None:
         """The build of a package: ``cpu``, ``cu130``, ``rocm6.4``, a vendor's own; None where nothing tells.

@@ -103,6 +103,7 @@ def _by_log(
     Raises:
         InputError: the log cannot be read.
     """
+    from torchlock.check.examined import shown_by
     from torchlock.check.gpu import without_cuda
     from torchlock.check.log import candidates, chosen, decoded, elsewhere, promote, read_log, remarks
     from torchlock.check.whose import owners_of
@@ -114,6 +115,7 @@ def _by_log(
     if not strange:
         if "TL209" in candidates(log)[:1] and (finding := without_cuda(scene)) is not None:
             findings = [*findings, finding]
+        findings = [*findings, *shown_by(log, scene)]
         promote(log, findings)
         findings = chosen(log, findings, owners_of(scene, log.frames))
     said = remarks(log, findings, strange)
