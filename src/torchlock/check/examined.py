@@ -39,7 +39,7 @@ def healthy(scene: Scene) -> str:
     if not names or not {"torch", "torchaudio"} & set(names):
         return "nothing is wrong"
     unknown = unexamined(scene)
-    fine = [scene.named(name) for name in names if name not in unknown]
+    fine = [scene.named(name) for name in names if name not in unknown and "torch" not in unknown]
     loads = f": {listed(fine)} {'loads' if len(fine) == 1 else 'load'}" if fine else ""
     early = "; no rule tells whether these pre-releases go together" if fine and versions.unruled(scene) else ""
     missing = early + ("" if "torchaudio" in names or "torch" not in names else "; torchaudio is not installed")

@@ -11,13 +11,10 @@ from torchlock.finding import Command, Remedy
 from torchlock.inspect import files
 from torchlock.inspect.host import libsndfile
 from torchlock.inspect.machine import HEAD, machine_of
-from torchlock.judge import Bare
 from torchlock.matrix import specifier_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from packaging.version import Version
 
     from torchlock.check.scene import Scene
     from torchlock.finding import Finding
@@ -28,6 +25,13 @@ if TYPE_CHECKING:
 _KNOWS_HOMEBREW = ">=0.11"
 # Systems that have no libsndfile but for who installs one, and whose wheels carry it.
 _NONE = {"macos": "macOS has none of its own", "windows": "Windows has none of its own"}
+# The releases whose wheels carry it there, among all on the public index (2026-11-28).
+_CARRYING = {
+    ("windows", "amd64"): ">=0.8",
+    ("windows", "arm64"): ">=0.14",
+    ("macos", "x86_64"): ">=0.8",
+    ("macos", "arm64"): ">=0.11",
+}
 # What cffi says of a library that is not there.
 _SAYS = {
     "linux": "OSError: cannot load library 'libsndfile.so': "
@@ -62,7 +66,7 @@ def has_library(scene: Scene) -> bool | Unknown:
     found = of_machine(scene)
     if found is not None:
         return found
-    if not scene.environment.conda and _system(scene) in _NONE and _brings(scene, scene.pins["soundfile"].version):
+    if not scene.environment.conda and _brings(scene):
         return False
     return Unknown("it carries no libsndfile, and the machine was not looked at")
 
@@ -78,14 +82,16 @@ def _system(scene: Scene) -> str:
     return scene.target.platform.system if scene.target else "linux"
 
 
-def _brings(scene: Scene, version: Version) -> bool:
-    """Whether the wheel of this release for this platform carries libsndfile."""
-    if scene.target is None:
-        return False
-    platform = {"windows": "win_{}", "macos": "macosx_11_0_{}"}.get(_system(scene), "")
-    tags = f"py2.py3-none-{platform.format(scene.target.platform.machine)}"
-    said = scene.matrix.speaking_of(Bare("soundfile", version, tags=tags), scene.target)
-    return any(statement.rule == "TL301" and statement.bundles for statement in said)
+def _brings(scene: Scene) -> bool:
+    """Whether the wheel of this very release for this platform carries libsndfile."""
+    releases = _with_library(scene)
+    return bool(releases) and specifier_set(releases).contains(scene.pins["soundfile"].version)
+
+
+def _with_library(scene: Scene) -> str:
+    """The releases whose wheels for this platform carry libsndfile; "" where that is not the rule."""
+    platform = scene.target.platform if scene.target else None
+    return _CARRYING.get((platform.system, platform.machine), "") if platform else ""
 
 
 def of_machine(scene: Scene) -> bool | None:
@@ -111,15 +117,18 @@ def lacking(scene: Scene, because_none: str) -> Finding:
 
 def _remedy(scene: Scene) -> Remedy:
     """A wheel that brings the library, where there is one for macOS or Windows; else the machine's own."""
-    version = scene.pins["soundfile"].version
-    if _system(scene) not in _NONE or scene.environment.conda or not _brings(scene, version):
+    releases = _with_library(scene)
+    if not releases or scene.environment.conda:
         return install_library(scene, "libsndfile", ">=1.0.20", ", or install a soundfile wheel of this platform")
-    wanted = f"--only-binary soundfile soundfile=={version.public}"
+    version = scene.pins["soundfile"].version.public
+    wanted = f"soundfile=={version}" if _brings(scene) else f'"soundfile{releases}"'
+    summary = "Install a wheel of soundfile that carries libsndfile in place of this one, which carries none."
+    options = f"--no-deps --only-binary soundfile {wanted}"
     return Remedy(
-        f"Install the wheel of soundfile {version.public}, which carries libsndfile; this is a build from source.",
+        summary,
         commands=(
-            Command("pip", f"python -m pip install --force-reinstall --no-deps {wanted}"),
-            Command("uv", f"uv pip install --reinstall-package soundfile --no-deps {wanted}"),
+            Command("pip", f"python -m pip install --force-reinstall {options}"),
+            Command("uv", f"uv pip install --reinstall-package soundfile {options}"),
         ),
     )
 
