@@ -232,11 +232,12 @@ class Scene:
             return "cu" + "".join(build.cuda.split(".")[:2])
         if build.hip:
             return "rocm" + ".".join(build.hip.split(".")[:2])
-        if name == "torch" and any(
-            map(_OF_CUDA.match, self.environment.tree.names(os.path.join(copy.path, "lib")))
-        ):
+        libraries = self.environment.tree.names(os.path.join(copy.path, "lib")) if name == "torch" else {}
+        if any(map(_OF_CUDA.match, libraries)):
             return ""
-        return "cpu" if build.cuda == "" and not build.hip and not build.xpu else None
+        is_plain = build.cuda == "" and not build.hip and not build.xpu
+        is_seen = not self.labelled(name) or any("torch_cpu" in each for each in libraries)
+        return "cpu" if is_plain and is_seen else None
 
     def finding(
         self,
