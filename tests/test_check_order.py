@@ -55,9 +55,7 @@ AUDIO = {
     "another patch release that lacks a symbol": Pair(
         "2.9.0", "2.9.0", "2.9.1", (CXX, OTHER_CXX), SOME, 1, [("error", "TL101")]
     ),
-    "another patch release, no library": Pair(
-        "2.9.0", "2.9.0", "2.9.1", (), FULL, 0, [("warning", "TL101")]
-    ),
+    "another patch release, no library": Pair("2.9.0", "2.9.0", "2.9.1", (), FULL, 0, [("warning", "TL101")]),
     "another minor release": Pair("2.8.0", "2.8.0", "2.9.1", (CXX,), FULL, 1, [("error", "TL101")]),
     "another minor release, no library": Pair("2.8.0", "2.8.0", "2.9.1", (), FULL, 1, [("error", "TL101")]),
     "another minor release by the C interface": Pair(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from skeleton import elf
+from skeleton import elf, pe
 from staged import install, write
 from test_check import audio_files, bad, run, torch_files
 from torchlock.cli.main import main
@@ -239,3 +239,40 @@ def test_what_an_environment_includes_is_looked_at_or_told(
     assert "it includes the packages of the Python in" in capsys.readouterr().err
     write(env / "pyvenv.cfg", f"{settings}command = {base}/bin/python3 -m venv --system-site-packages {env}\n")
     assert bad(run(capsys, "--path", str(env), code=0)) in ([], [("warning", "TL306")])
+
+
+def of_windows(folder: Path) -> Path:
+    """A virtual environment of Windows, whose interpreter is a program of its own."""
+    write(folder / "pyvenv.cfg", "home = C:\\Python311\nversion = 3.11.7\n")
+    write(folder / "Scripts" / "python.exe", pe())
+    return folder / "Lib" / "site-packages"
+
+
+def of_macos(folder: Path) -> Path:
+    """What conda makes on a Mac: the interpreter lies in it."""
+    write(folder / "conda-meta" / "python-3.11.7-h1_0.json", "{}")
+    write(folder / "bin" / "python3.11", b"\xcf\xfa\xed\xfe" + (0x0100000C).to_bytes(4, "little") + bytes(24))
+    return folder / "lib" / "python3.11" / "site-packages"
+
+
+def of_linux(folder: Path) -> Path:
+    """An installation of another machine."""
+    write(folder / "bin" / "python3.11", elf("", machine=183))
+    return folder / "lib" / "python3.11" / "site-packages"
+
+
+@pytest.mark.parametrize(
+    ("make", "platform"),
+    [(of_windows, "windows-amd64"), (of_macos, "macosx_14_0_arm64"), (of_linux, "manylinux_2_28_aarch64")],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+def test_the_interpreter_in_a_tree_tells_its_platform(
+    make: Callable[[Path], Path], platform: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = make(tmp_path / "env")
+    records_alone(site)
+    for path in (tmp_path / "env", site):
+        report = run(capsys, "--path", str(path), code=1)
+        assert report["target"]["platform"].startswith(platform.partition("_")[0])
+        assert report["target"]["platform"].endswith(platform.rpartition("_")[2])
+        assert bad(report)[0] == ("error", "TL101")

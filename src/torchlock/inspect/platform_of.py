@@ -11,7 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from torchlock.inspect import files
-from torchlock.inspect.machine import HEAD, Machine, machine_in, suffix_of
+from torchlock.inspect.machine import Machine, machine_in, suffix_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +25,7 @@ STACK = ("torch", "torchaudio", "torchcodec", "torchvision", "numpy")
 _ASKED = 300
 _VOTES = 50
 _LIBRARIES = (".so", ".dylib", ".pyd", ".dll")
+_SCRIPT = 64 << 10
 _PYTHONS = ("bin/python", "bin/python3", "Scripts/python.exe", "python.exe", "bin/pypy3")
 
 
@@ -42,7 +43,7 @@ def platform_of(
     in it. Asked in turn: the interpreter, if it lies here or this environment was made here; the libraries, most
     of which agree; the tags; the interpreter that a link leads to.
     """
-    python, machine, is_firm = _interpreter(prefix, settings, root)
+    python, machine, is_firm = _interpreter(prefix, settings, tree, root)
     if machine is not None and is_firm:
         return _spelled(machine, tags), python
     found = _by_libraries(site, tags, tree)
@@ -83,15 +84,19 @@ def extensions(site: str, tree: Tree) -> Iterator[tuple[str, str]]:
 def is_made_here(prefix: str, settings: Mapping[str, str]) -> bool:
     """Whether a virtual environment says that it was made in this very folder, so that its links lead right."""
     command = settings.get("command", "")
-    activate = files.text(os.path.join(prefix, "bin", "activate"), HEAD) or ""
+    activate = files.text(os.path.join(prefix, "bin", "activate"), _SCRIPT) or ""
     named = re.search(r"^\s*(?:export )?VIRTUAL_ENV=['\"]?([^'\"\n]{1,4000})['\"]?\s*$", activate, re.MULTILINE)
     places = [command.rpartition(" -m venv ")[2].rpartition(" ")[2], named[1] if named else ""]
     return any(place.startswith("/") and os.path.realpath(place) == os.path.realpath(prefix) for place in places)
 
 
-def _interpreter(prefix: str, settings: Mapping[str, str], root: Root | None) -> tuple[str, Machine | None, bool]:
+def _interpreter(
+    prefix: str, settings: Mapping[str, str], tree: Tree, root: Root | None
+) -> tuple[str, Machine | None, bool]:
     """The interpreter of an installation, its machine, and whether it is surely the one that is meant there."""
-    for name in _PYTHONS if prefix else ():
+    inside = tree.names(os.path.join(prefix, "bin")) if prefix else {}
+    named = [f"bin/{name}" for name in sorted(inside) if re.fullmatch(r"python3\.\d+t?", name)]
+    for name in (*_PYTHONS, *named) if prefix else ():
         path = os.path.join(prefix, *name.split("/"))
         is_inside = root is not None and root.holds(os.path.abspath(path))
         real = root.real(os.path.abspath(path)) if root is not None and is_inside else os.path.realpath(path)
