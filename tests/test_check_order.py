@@ -296,3 +296,33 @@ def test_what_is_only_declared_is_no_error(strength: Strength, site: Path) -> No
     finding = Scene(tree(site), live=False).finding("TL609", "error", "x", "torch", strength=strength)
     assert (finding.severity == "error") is (strength >= Strength.MEASURED)
     assert rules_below({"consequences": []}) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "lost"),
+    [
+        (
+            "AttributeError: module 'torchaudio' has no attribute 'set_audio_backend'",
+            "torchaudio.set_audio_backend",
+        ),
+        ("AttributeError: module 'torchaudio' has no attribute 'functional'", ""),
+        ("ImportError: cannot import name 'AudioMetaData' from 'torchaudio' (/x)", "torchaudio.AudioMetaData"),
+        ("ModuleNotFoundError: No module named 'torchaudio.backend'", "torchaudio.backend"),
+        ("AttributeError: partially initialized module 'torchaudio' has no attribute 'info'", ""),
+    ],
+)
+def test_a_caller_outside_of_site_packages_is_known_from_the_log(
+    line: str, lost: str, site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its log is what ran; that torchaudio lacks the name is seen in its source."""
+    for name in ("torch", "torchaudio"):
+        remove(site, name)
+    stage_torch(site, "2.9.1+cpu", exports=FULL)
+    stage_audio(site, "2.9.1+cpu")
+    log = write(tmp_path / "log", f'  File "app/loader.py", line 8, in <module>\n{line}\n')
+    report = run(capsys, "--path", site, "--log", log, code=0)
+    found = [each for each in report["files"][0]["findings"] if each["rule"] in ("TL701", "TL702")]
+    assert bool(found) is bool(lost)
+    if lost:
+        assert first(report)["message"].startswith(f"app/loader.py uses {lost}, which torchaudio 2.9.1")
+        assert "or take the call out" in first(report)["remedy"]["summary"]

@@ -103,6 +103,7 @@ def _by_log(
     Raises:
         InputError: the log cannot be read.
     """
+    from torchlock.check.caller import of_callers
     from torchlock.check.examined import shown_by
     from torchlock.check.gpu import without_cuda
     from torchlock.check.log import candidates, chosen, decoded, elsewhere, promote, read_log, remarks
@@ -117,6 +118,9 @@ def _by_log(
             findings = [*findings, finding]
         findings = [*findings, *shown_by(log, scene)]
         promote(log, findings)
+        told = any(each.rule in ("TL701", "TL702") and each.severity != "note" for each in findings)
+        if not told and (finding := of_callers(scene, log)) is not None:
+            findings = [*findings, finding]
         findings = chosen(log, findings, owners_of(scene, log.frames))
     said = remarks(log, findings, strange)
     for remark in said:
