@@ -50,6 +50,7 @@ _RULES: tuple[Callable[[Scene], Iterator[Finding]], ...] = (
     records.doubles,
     records.unrecorded,
     wheels.strangers,
+    wheels.misnamed,
     versions.conflicts,
     versions.flavours,
     versions.prereleases,

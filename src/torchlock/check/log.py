@@ -57,6 +57,7 @@ _INSTALLED = re.compile(
 )
 _CUDA = re.compile(r"\b(PyTorch|TorchAudio|torchvision) has CUDA [Vv]ersion ?=? ?(\d{1,2}\.\d)")
 _FRAME = re.compile(r"(?:site|dist)-packages[/\\]([\w.-]{1,100}(?:[/\\][\w.-]{1,100}){0,20}\.py)\b")
+_OWN_FRAME = re.compile(r'File "([^"<]{1,300}\.py)", line \d')
 _VERSION = re.compile(r"\b(?:GLIBC|GLIBCXX|CXXABI)_[\d.]{1,12}\d|\b\d{1,3}\.\d{1,3}(?:\.\d{1,3})?(?:\+\w{1,20})?")
 
 
@@ -82,7 +83,7 @@ class Log(NamedTuple):
 
     ``prefixes`` are the folders that each package was imported from, ``pythons`` the versions of Python.
     ``installed`` are (package, version) that it says were there, ``cuda`` (package, CUDA version) of builds;
-    ``frames`` the files of site-packages that its tracebacks go through.
+    ``frames`` the files of site-packages that its tracebacks go through, ``callers`` those that lie elsewhere.
     """
 
     signatures: tuple[Signature, ...]
@@ -91,6 +92,7 @@ class Log(NamedTuple):
     installed: tuple[tuple[str, str], ...] = ()
     cuda: tuple[tuple[str, str], ...] = ()
     frames: tuple[str, ...] = ()
+    callers: tuple[str, ...] = ()
 
     @property
     def first(self) -> Signature | None:
@@ -130,12 +132,15 @@ def read_log(text: str) -> Log:
     installed: dict[tuple[str, str], None] = {}
     cuda: dict[tuple[str, str], None] = {}
     frames: dict[str, None] = {}
+    callers: dict[str, None] = {}
     for number, line in _lines(text):
         if "ython" in line or "cp3" in line:
             pythons.update((_python(match), None) for match in _PYTHON.finditer(line))
         if "-packages" in line:
             prefixes.update(((name, prefix), None) for name, prefix in _places(line))
             frames.update((match[1].replace("\\", "/"), None) for match in _FRAME.finditer(line))
+        elif (frame := _OWN_FRAME.search(line)) is not None:
+            callers[frame[1]] = None
         installed.update((pair, None) for pair in _told_installed(line))
         cuda.update(((_package(match[1]), match[2]), None) for match in _CUDA.finditer(line))
         low = line.lower()
@@ -151,6 +156,7 @@ def read_log(text: str) -> Log:
         tuple(installed)[:20],
         tuple(cuda)[:10],
         tuple(frames)[:500],
+        tuple(callers)[-50:],
     )
 
 
@@ -285,7 +291,7 @@ def _may_be(finding: Finding, log: Log) -> bool:
 
 
 def remarks(log: Log, findings: Sequence[Finding], elsewhere: str = "") -> list[str]:
-    """What to say about the log: that it shows nothing known, or is of another environment, as ``elsewhere`` says."""
+    """What to say about the log: that it shows nothing known, or is of another environment (``elsewhere``)."""
     told = [elsewhere] if elsewhere else []
     if log.split:
         places = dict(log.prefixes)

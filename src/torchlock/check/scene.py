@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 STACK = ("torch", "torchaudio", "torchvision", "torchtext", "torchcodec", "soundfile", "numpy")
 # Whose faults keep torchaudio from being imported.
 VITAL = ("torch", "torchaudio")
+# Libraries that only a build of torch for CUDA has.
+_OF_CUDA = re.compile(r"(lib)?(torch_cuda|c10_cuda|caffe2_gpu)(_cu|_cpp)?\.(so|dll)")
 # No line of any metadata is longer; a number of so many digits can be read.
 _LONGEST = 2000
 
@@ -215,19 +217,37 @@ class Scene:
         return "cu" + cuda.replace(".", "") if cuda else None
 
     def label(self, name: str) -> str | None:
-        """The build of a package: ``cpu``, ``cu130``, ``rocm6.4``, a vendor's own; None where nothing tells."""
-        build = self.build(name)
-        record = self.record(name)
+        """The build of a package: ``cpu``, ``cu130``, ``rocm6.4``, a vendor's own; None where nothing tells.
+
+        A label is what somebody called it; what its files show goes before it.
+        """
+        labelled, shown = self.labelled(name), self._shown(name)
+        kind = kind_of(labelled) if labelled else "cpu"
+        if shown is None or kind is None or (shown == "" and kind == "cuda"):
+            return labelled or None
+        return shown or None
+
+    def labelled(self, name: str) -> str:
+        """The local version, of the version file or else of the record; "" for one without."""
+        build, record = self.build(name), self.record(name)
         labels = [build.label if build else "", record.label if record else ""]
-        if any(labels):
-            return next(label for label in labels if label)
-        if build is None or (self.target is not None and self.target.platform.system == "macos"):
+        return next((label for label in labels if label), "")
+
+    def _shown(self, name: str) -> str | None:
+        """The build that its own files show: "" for one of an unknown CUDA, None where they are silent."""
+        build, copy = self.build(name), self.copy(name)
+        if build is None or copy is None or (self.target is not None and self.target.platform.system == "macos"):
             return None  # Every build for macOS is the same.
         if build.cuda:
             return "cu" + "".join(build.cuda.split(".")[:2])
         if build.hip:
             return "rocm" + ".".join(build.hip.split(".")[:2])
-        return "cpu" if build.cuda == "" and not build.hip and not build.xpu else None
+        libraries = self.environment.tree.names(os.path.join(copy.path, "lib")) if name == "torch" else {}
+        if any(map(_OF_CUDA.match, libraries)):
+            return ""
+        is_plain = build.cuda == "" and not build.hip and not build.xpu
+        is_seen = not self.labelled(name) or any("torch_cpu" in each for each in libraries)
+        return "cpu" if is_plain and is_seen else None
 
     def finding(
         self,

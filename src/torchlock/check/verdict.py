@@ -123,6 +123,9 @@ def _explains(cause: Finding, effect: Finding) -> bool:
     if effect.rule in _LOADING and "torch" in causing and cause.rule in _INSTALLS | {"TL606"}:
         return True
     if effect.rule in _LOADING or effect.rule in _INSTALLS:
+        # What a companion was built for explains nothing that torch itself lacks.
+        if cause.rule in _VERSIONS | _BUILDS and cause.packages[0][0] != "torch":
+            causing.discard("torch")
         return bool(suffering) and suffering[0] in causing
     if effect.rule == "TL609":
         return set(suffering) <= causing

@@ -255,17 +255,33 @@ def _says(scene: Scene, rule: str, name: str) -> str:
 
 
 def flavours(scene: Scene) -> Iterator[Finding]:
-    """TL203: kinds of builds that were not made for each other, where no rule on CUDA speaks of them."""
+    """TL203: kinds of builds that were not made for each other, where no rule on CUDA speaks of them.
+
+    A label says what a build is called; one that finds all its libraries and symbols in this torch goes with it.
+    """
     torch = scene.label("torch")
     for name in FAMILY - {"torch", "torchtext"}:
         mine = scene.label(name) if name in scene.pins else None
         kinds = {kind_of(torch or ""), kind_of(mine or "")}
         if mine and torch and len(kinds) == 2 and None not in kinds and kinds != {"cpu", "cuda"}:
+            if (links := resolved(scene, name)) is True:
+                continue
+            rest = f"this rests on their labels alone: {links.because}" if isinstance(links, Unknown) else ""
             severity = "error" if name in _ERRORS else "warning"
             message = (
                 f"{scene.named(name)} was built for {told(mine)}, {scene.named('torch')} is for {told(torch)}"
             )
-            yield scene.finding("TL203", severity, message, name, "torch", path=path_of(scene, name))
+            because = "; ".join(filter(None, (scene.matrix.because("TL203"), rest)))
+            yield scene.finding(
+                "TL203",
+                severity,
+                message,
+                name,
+                "torch",
+                path=path_of(scene, name),
+                because=because,
+                strength=Strength.MEASURED,
+            )
 
 
 def path_of(scene: Scene, name: str) -> str:

@@ -36,6 +36,7 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     if arguments.export:
         return _export(scene, arguments)
     found = examine(scene)
+    _refuse_blindness(scene, found)
     ignored = sorted({each.rule for each in found if each.rule in ignore and each.severity == "error"})
     found = [each for each in found if each.rule not in ignore]
     if arguments.probe:
@@ -76,6 +77,22 @@ def _refuse_misuse(arguments: argparse.Namespace) -> None:
         )
 
 
+def _refuse_blindness(scene: Scene, found: list[Finding]) -> None:
+    """A tree of which little could be looked at is not called sound.
+
+    Raises:
+        InputError: nothing in it tells what it is for, and nothing was found that is wrong in any case.
+    """
+    from torchlock.check.places import unlooked
+
+    if not any(each.severity == "error" for each in found) and (reason := unlooked(scene)):
+        sites = scene.environment.sites
+        raise InputError(
+            f"--path: {sites[0].path if sites else scene.environment.interpreter.prefix}: {reason}",
+            hint="name the platform with --platform, like linux-x86_64; or its interpreter with --python",
+        )
+
+
 def _by_log(
     scene: Scene, findings: list[Finding], arguments: argparse.Namespace, voice: Voice
 ) -> tuple[list[Finding], list[str]]:
@@ -86,6 +103,7 @@ def _by_log(
     Raises:
         InputError: the log cannot be read.
     """
+    from torchlock.check.caller import of_callers
     from torchlock.check.examined import shown_by
     from torchlock.check.gpu import without_cuda
     from torchlock.check.log import candidates, chosen, decoded, elsewhere, promote, read_log, remarks
@@ -100,6 +118,9 @@ def _by_log(
             findings = [*findings, finding]
         findings = [*findings, *shown_by(log, scene)]
         promote(log, findings)
+        told = any(each.rule in ("TL701", "TL702") and each.severity != "note" for each in findings)
+        if not told and (finding := of_callers(scene, log)) is not None:
+            findings = [*findings, finding]
         findings = chosen(log, findings, owners_of(scene, log.frames))
     said = remarks(log, findings, strange)
     for remark in said:
@@ -115,7 +136,7 @@ def _folders(scene: Scene, arguments: argparse.Namespace) -> list[str]:
     root = None if arguments.path is None else arguments.root or root_of(arguments.path)
     if root is None:
         return folders
-    bases = {os.path.abspath(root), os.path.realpath(root)}
+    bases = {os.path.abspath(root), os.path.realpath(root)}  # noqa: PTH100
     return [
         f"/{os.path.relpath(folder, base)}" if f"{folder}/".startswith(f"{base.rstrip('/')}/") else folder
         for folder in folders
