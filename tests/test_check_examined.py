@@ -76,6 +76,24 @@ def test_no_ffmpeg_is_never_silence(version: str, site: Path, capsys: pytest.Cap
     assert notes(report) == []
 
 
+def test_a_log_shows_that_a_machine_nobody_looked_at_has_no_ffmpeg(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    remove(site, "torch")
+    stage_torch(site, "2.5.1+cpu")
+    stage_codec(site, "0.1.1")
+    report = run(capsys, "--path", site, code=0)
+    assert bad(report) == []
+    assert "libtorchcodec6.so needs libavutil.so.58" in report["summary"]
+    said = (
+        "RuntimeError: Could not load libtorchcodec.\nOSError: libavutil.so.58: cannot open shared object file\n"
+    )
+    log = write(site.parents[3] / "log", said)
+    report = run(capsys, "--path", site, "--log", log, code=0)
+    assert bad(report) == [("warning", "TL304")]
+    assert "needs FFmpeg 6 as shared libraries, and the log shows" in report["summary"]
+
+
 @pytest.mark.parametrize("name", ["libtorchcodec_image", "libtorchcodec_pybind_ops"])
 def test_what_a_torchcodec_opens_without_ffmpeg(name: str, site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stage_codec(site, "0.17.0", **{name: elf("", ["libtorch_cpu.so", "libjpeg.so.9"])})

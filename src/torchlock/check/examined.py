@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.check import versions
+from torchlock.check.ffmpeg import lacking_ffmpeg
 from torchlock.check.host import stated
 from torchlock.check.libraries import found_missing
 from torchlock.check.linking import is_ffmpeg
@@ -176,18 +177,27 @@ def shown_by(log: Log, scene: Scene) -> Iterator[Finding]:
     """What a log shows to be missing on the machine of the environment, where nobody could look."""
     first = log.first
     named = first.library.lower() if first else ""
-    if first is None or not (named or "TL301" in first.rules):
+    if first is None:
         return
     for attempt in scene.attempts:
         asked = [each for each in attempt.outcome.unseen if _is_named(each, named)]
-        if attempt.role == "import" and asked and "TL610" in first.rules:
+        if named and attempt.role == "import" and asked and "TL610" in first.rules:
             lost = min(asked, key=_common)
             missing = Missing(lost.name, lost.wanted_by)
             because = "no package of this environment brings it, and the log shows that the machine has none"
             yield found_missing(scene, attempt, missing, because)
             return
+    if first.rules[:1] == ("TL304",) and _needs_ffmpeg_unseen(scene):
+        yield lacking_ffmpeg(scene, "the log shows that the machine has none of them")
     if "TL301" in first.rules and "soundfile" in scene.pins and isinstance(has_library(scene), Unknown):
         yield lacking(scene, "the log shows that the machine has none")
+
+
+def _needs_ffmpeg_unseen(scene: Scene) -> bool:
+    """Whether each library of torchcodec needs an FFmpeg of a machine that was not looked at."""
+    groups = choices(scene.attempts).values()
+    lost = [any(is_ffmpeg(each.name) for item in group for each in item.outcome.unseen) for group in groups]
+    return bool(lost) and all(lost) and not stated(scene, "ffmpeg")[0]
 
 
 def _is_named(unseen: Unseen, library: str) -> bool:

@@ -61,7 +61,7 @@ def read_build(path: str, tree: Tree) -> Build | None:
 
 
 def linked_cuda(package: str, tree: Tree) -> str:
-    """The CUDA version (``10.1``) that the libraries of a package are linked with; "" where their names do not say.
+    """The CUDA version (``10.1``) that the libraries of a package are linked with; "" where no name says it.
 
     From CUDA 11 on the name of its runtime library has the major release alone.
     """
