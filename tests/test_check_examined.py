@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 
 from skeleton import elf, pe
-from staged import install, write
+from staged import install, tree, write
 from test_check import CXX, audio_files, bad, first, image, remove, run, stage_audio, stage_torch
+from torchlock.check import Scene, examine, healthy
+from torchlock.check.probing import compared
 from torchlock.cli.main import main
 from torchlock.inspect import binaries
 from torchlock.inspect.binaries import Binary
 from torchlock.inspect.files import Unreadable
+from torchlock.inspect.probe import Probe, Step
 
 LINUX = "cp311-cp311-manylinux_2_28_x86_64"
 FFMPEG_6 = ["libavutil.so.58", "libavcodec.so.60", "libavformat.so.60", "libswscale.so.7"]
@@ -277,6 +280,16 @@ def test_every_report_says_so(form: str, site: Path, capsys: pytest.CaptureFixtu
         assert not out.startswith("ok:")
     else:
         json.loads(out)
+
+
+def test_what_ran_needs_no_look(site: Path) -> None:
+    stage_audio(site, needed=("libtorch_cpu.so", "libopenblas.so.0"))
+    scene = Scene(tree(site))
+    found = examine(scene)
+    assert [each.packages[0][0] for each in found if each.rule == "TL907"] == ["torchaudio"]
+    steps = tuple(Step(f"import {name}", "ok") for name in ("torch", "torchaudio"))
+    assert [each for each in compared(scene, found, Probe(steps)) if each.rule == "TL907"] == []
+    assert healthy(scene).startswith("nothing is wrong")
 
 
 # Windows, from another system.

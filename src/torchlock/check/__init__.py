@@ -23,7 +23,7 @@ from torchlock.check import (
     versions,
     wheels,
 )
-from torchlock.check.examined import healthy
+from torchlock.check.examined import healthy, untold
 from torchlock.check.scene import Scene
 from torchlock.check.verdict import Verdict, ranked, verdict
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from torchlock.finding import Finding
 
-__all__ = ["Scene", "Verdict", "examine", "healthy", "ranked", "verdict"]
+__all__ = ["Scene", "Verdict", "examine", "healthy", "ranked", "untold", "verdict"]
 
 _RULES: tuple[Callable[[Scene], Iterator[Finding]], ...] = (
     places.unseen,

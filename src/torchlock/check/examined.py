@@ -46,8 +46,13 @@ def healthy(scene: Scene) -> str:
     missing = early + ("" if "torchaudio" in names or "torch" not in names else "; torchaudio is not installed")
     if not unknown:
         return f"nothing is wrong{loads}{missing}"
-    untold = "; ".join(_sentence(scene, group, why) for why, group in _grouped(unknown).items())
-    return f"nothing wrong was found{loads}; {untold}{missing}"
+    return f"nothing wrong was found{loads}{untold(scene)}{missing}"
+
+
+def untold(scene: Scene) -> str:
+    """What to add to a sentence for all that was not examined; "" where everything was."""
+    groups = _grouped(unexamined(scene)).items()
+    return "".join(f"; {_sentence(scene, names, why)}" for why, names in groups)
 
 
 def not_examined(scene: Scene) -> Iterator[Finding]:
@@ -91,7 +96,7 @@ def unexamined(scene: Scene) -> dict[str, Unknown]:
         return {}  # TL403 tells
     found: dict[str, Unknown] = {}
     for name in STACK:
-        if name not in scene.pins or name == "numpy":
+        if name not in scene.pins or name == "numpy" or name in scene.ran:
             continue
         own = _of_soundfile(scene) if name == "soundfile" else _of(scene, name)
         why = found["torch"] if name in FAMILY and "torch" in found else own

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.check.examined import not_examined
 from torchlock.check.log import candidates, read_log
 from torchlock.check.scene import VITAL
 from torchlock.check.verdict import strength_of
@@ -29,7 +30,10 @@ def compared(scene: Scene, findings: Sequence[Finding], probe: Probe) -> list[Fi
     themselves showed, and the disagreement is a finding of its own; so is a failure that nothing foretold. What
     was not run stays as it is.
     """
-    found = list(findings)
+    scene.ran |= {
+        step.name.removeprefix("import ").partition(".")[0] for step in probe.steps if step.state == "ok"
+    }
+    found = [*(each for each in findings if each.rule != "TL907"), *not_examined(scene)]
     for name in sorted({name for each in found for name, _ in each.packages[:1]}):
         _weigh(name, found, probe)
     if probe.problem:

@@ -52,7 +52,7 @@ class Scene:
     where they are not known. ``libraries`` are those that rules speak of, as a target takes them, and ``system``
     is the distribution release, where it was named.
     ``accelerator`` is the build that is wanted, None for the one that is there. ``deep`` has every file hashed.
-    ``devices`` are the GPUs as (name, compute capability).
+    ``devices`` are the GPUs as (name, compute capability). ``ran`` are the packages that a smoke test imported.
     """
 
     environment: Environment
@@ -67,6 +67,7 @@ class Scene:
     matrix: Matrix = field(default_factory=Matrix)
     platform: Platform | None = None
     search_path: SearchPath | None = None
+    ran: set[str] = field(default_factory=set)
 
     @cached_property
     def installed(self) -> Installed:

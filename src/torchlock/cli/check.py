@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from torchlock.check import examine, healthy, ranked, verdict
+from torchlock.check import examine, healthy, ranked, untold, verdict
 from torchlock.check.host import libraries_of
 from torchlock.cli.codes import FOUND, OK
 from torchlock.cli.environment import current_folder, scene_of
@@ -50,7 +50,9 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
         from torchlock.repair import add_remedies
 
         add_remedies(scene, findings)
-    fine = f"nothing else is wrong than what is ignored ({', '.join(ignored)})" if ignored else healthy(scene)
+    fine = healthy(scene)
+    if ignored:
+        fine = f"nothing else is wrong than what is ignored ({', '.join(ignored)}){untold(scene)}"
     result = verdict(findings, "; ".join([fine, *remarks]))
     report = _report(scene, result)
     if arguments.format == "json" and report.target is not None:
