@@ -166,7 +166,7 @@ def _without_library(scene: Scene, name: str) -> Unknown | None:
     pin = scene.pins[name]
     tags = record.tags if record is not None else ()
     is_pure = bool(tags) and all(tag.endswith("-none-any") for tag in tags)
-    if name != "torch" and is_pure:
+    if name not in ("torch", "torchcodec") and is_pure:
         return None
     if system in ("", target.platform.system) and specifier_set(releases).contains(pin.version):
         return None
