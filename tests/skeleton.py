@@ -38,7 +38,7 @@ def elf(
     table = struct.pack("<III", 1, count, 1 if count > 1 else 0) + chain
     verneed = _needed(strings, needs)
     verdef = _defined(strings, defines)
-    text = strings.data
+    text = bytes(strings.data)
     versions = struct.pack(f"<{count}H", *([1] * count)) if needs or defines else b""
     parts = {5: text, 6: symbols, 4: table, 0x6FFFFFFE: verneed, 0x6FFFFFFC: verdef, 0x6FFFFFF0: versions}
     at, body, places = 0x200 + 8 * len(undefined), b"", {}
@@ -102,7 +102,7 @@ def _hint(place: Callable[[bytes], int], name: str) -> int:
 
 class _Strings:
     def __init__(self) -> None:
-        self.data = b"\0"
+        self.data = bytearray(b"\0")
 
     def add(self, text: str) -> int:
         self.data += text.encode() + b"\0"

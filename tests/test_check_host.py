@@ -295,7 +295,12 @@ def test_a_mac_whose_homebrew_has_libsndfile(
             'python -m pip install "soundfile>=0.12.1"',
         ),
         ("0.12.1", {"intel": "x86_64"}, "TL608", "brew install libsndfile"),
-        ("0.12.1", {}, "TL301", "brew install libsndfile"),
+        (
+            "0.12.1",
+            {},
+            "TL301",
+            "python -m pip install --force-reinstall --no-deps --only-binary soundfile soundfile==0.12.1",
+        ),
     ],
 )
 def test_a_mac_whose_libsndfile_is_intels(

@@ -9,7 +9,7 @@ import pytest
 
 from staged import install, write
 from test_check import bad, run
-from torchlock.check.log import candidates, chosen, decoded, read_log, remarks
+from torchlock.check.log import candidates, chosen, decoded, elsewhere, read_log, remarks
 from torchlock.check.signatures import SIGNATURES
 from torchlock.cli.main import main
 from torchlock.finding import Finding
@@ -192,23 +192,55 @@ def test_the_finding_that_the_log_shows_comes_first() -> None:
 def test_a_log_of_this_environment_has_no_remark() -> None:
     site = "/v/lib/python3.9/site-packages"
     log = read_log(frames(site, site) + "OSError: libsox.so: cannot open shared object file")
-    assert remarks(log, [Finding("TL302", "warning", "a")], [site]) == []
+    assert elsewhere(log, [site]) == ""
+    assert remarks(log, [Finding("TL302", "warning", "a")]) == []
 
 
 def test_a_log_of_another_environment_is_told() -> None:
     site = "/v/lib/python3.9/site-packages"
     log = read_log(frames(site, site) + "OSError: libsox.so: cannot open shared object file")
-    found = [Finding("TL302", "warning", "a")]
-    assert (
-        "another environment: it has torch in /v/lib/python3.9" in remarks(log, found, ["/v2/lib/python3.9/x"])[0]
-    )
-    (told,) = remarks(log, found, ["/home/u/project", "/w/lib/python3.9/site-packages"])
+    for moved in (True, False):
+        told = elsewhere(log, ["/v2/lib/python3.9/x"], moved=moved)
+        assert "another environment: it has torch in /v/lib/python3.9" in told
+    told = elsewhere(log, ["/home/u/project", "/w/lib/python3.9/site-packages"])
     assert told.endswith("this is /w/lib/python3.9/site-packages")
+    assert remarks(log, [Finding("TL302", "warning", "a")], told) == [told]
     log = read_log("Python 3.9.2 (main)\nOSError: libsox.so: cannot open shared object file")
-    assert remarks(log, found, ["/v/lib/python3.11/site-packages"]) == [
-        "the log is of another environment: it names Python 3.9, this is 3.11"
-    ]
-    assert remarks(log, found, ["/v/lib/python3.9/site-packages"]) == []
+    told = elsewhere(log, ["/v/lib/python3.11/site-packages"])
+    assert told == "the log is of another environment: it names Python 3.9, this is 3.11"
+    assert elsewhere(log, ["/v/lib/python3.9/site-packages"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("prefix", "folder"),
+    [
+        ("C:\\work\\venv\\Lib\\site-packages", "/tmp/copy/venv/Lib/site-packages"),
+        ("/home/u/venv/lib/python3.9/site-packages", "/mnt/copy/VENV/lib64/python3.9/site-packages"),
+    ],
+)
+def test_a_copy_of_an_environment_may_be_the_one_that_the_log_is_of(prefix: str, folder: str) -> None:
+    log = read_log(frames(prefix, prefix))
+    assert elsewhere(log, [folder], moved=True) == ""
+    assert elsewhere(log, [folder]) != ""
+
+
+@pytest.mark.parametrize(
+    ("line", "mine", "is_strange"),
+    [
+        ("2. The PyTorch version (2.8.0+cu128) is not compatible with this version", ("2.8.0", "cu128"), False),
+        ("2. The PyTorch version (2.8.0+cu128) is not compatible with this version", ("2.8.0", "cu126"), True),
+        ("2. The PyTorch version (2.8.0+cu128) is not compatible with this version", ("2.9.1", "cu128"), True),
+        ("x 1.0 requires torch==2.8.0, but you have torch 2.9.1 which is incompatible.", ("2.9.1", ""), False),
+        ("x 1.0 requires torch==2.8.0, but you have torch 2.9.1 which is incompatible.", ("2.8.0", ""), True),
+        ("different CUDA versions. PyTorch has CUDA version 12.8 whereas", ("2.8.0", "cu128"), False),
+        ("different CUDA versions. PyTorch has CUDA version 12.8 whereas", ("2.8.0", "cu126"), True),
+        ("different CUDA versions. PyTorch has CUDA version 12.8 whereas", ("2.8.0", "cpu"), False),
+    ],
+)
+def test_a_log_that_names_other_versions_is_of_another_environment(
+    line: str, mine: tuple[str, str], is_strange: bool
+) -> None:
+    assert bool(elsewhere(read_log(line), ["/v"], {"torch": mine})) is is_strange
 
 
 def test_where_the_packages_were() -> None:
@@ -349,13 +381,13 @@ def test_a_cpu_build_refuses_cuda(tmp_path: Path, capsys: pytest.CaptureFixture[
 )
 def test_the_library_that_a_log_names_is_the_one_that_is_wanting(text: str, is_explained: bool) -> None:
     missing = Finding("TL610", "error", "libtorchaudio.so of torchaudio needs libc10_cuda.so, which is not found")
-    said = remarks(read_log(text), [Finding("TL201", "error", "built for CUDA", consequences=(missing,))], [])
+    said = remarks(read_log(text), [Finding("TL201", "error", "built for CUDA", consequences=(missing,))])
     assert bool(said) is not is_explained
 
 
 def test_an_echo_follows_an_earlier_failure() -> None:
     text = "AttributeError: partially initialized module 'torchaudio' has no attribute 'lib'"
-    (said,) = remarks(read_log(text), [Finding("TL101", "error", "torchaudio needs torch 2.1")], [])
+    (said,) = remarks(read_log(text), [Finding("TL101", "error", "torchaudio needs torch 2.1")])
     assert "follows an earlier failure" in said
 
 

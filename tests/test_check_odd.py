@@ -199,11 +199,28 @@ def test_what_runs_overturns_only_what_was_said_of_it(
     """torch imports, and torchtext is broken all the same."""
     write(tmp_path / "torch" / "version.py", "__version__ = '2.13.0'\n")
     write(tmp_path / "torch" / "__init__.py", TORCH)
-    install(tmp_path, "torchtext", "0.18.0")
+    broken = "raise OSError('libtorchtext.so: undefined symbol: _ZN5torch3jit5Graph')\n"
+    files: dict[str, bytes | str] = {"torchtext/__init__.py": broken, "torchtext/version.py": ""}
+    install(tmp_path, "torchtext", "0.18.0", files)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     report = run(capsys, "--python", sys.executable, "--probe", code=1)
     assert first(report)["rule"] == "TL104"
+    assert "undefined symbol" in first(report)["says"]
     assert "TL614" not in [each["rule"] for each in report["files"][0]["findings"]]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="an interpreter of its own")
+def test_what_runs_refutes_a_rule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By rule torchtext 0.18 goes with torch 2.3 alone; one that was imported here is not called broken."""
+    write(tmp_path / "torch" / "version.py", "__version__ = '2.13.0'\n")
+    write(tmp_path / "torch" / "__init__.py", TORCH)
+    install(tmp_path, "torchtext", "0.18.0")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert ("error", "TL104") in bad(run(capsys, "--python", sys.executable, code=1))
+    report = run(capsys, "--python", sys.executable, "--probe", code=0)
+    assert [each for each in bad(report) if each[1] == "TL104"] == []
 
 
 # Close to them, and broken.
@@ -304,3 +321,52 @@ def test_links_into_a_cache_that_was_cleaned(
         path.symlink_to(tmp_path / "cache" / path.name)
     wrapper = python_over(tmp_path, site)
     assert ("error", "TL604") in bad(run(capsys, "--python", wrapper, code=1))
+
+
+# What a wheel is called, and what it holds.
+
+
+def test_a_tag_that_its_libraries_belie(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The libraries say which platform this is; that the tag says another is told, and harms nobody."""
+    for info in site.glob("torch*.dist-info"):
+        write(info / "WHEEL", "Wheel-Version: 1.0\nTag: cp311-cp311-macosx_11_0_arm64\n")
+    report = run(capsys, "--path", site, code=0)
+    assert report["target"]["platform"] == "manylinux_2_28_x86_64"
+    assert bad(report) == []
+    told = [each["message"] for each in report["files"][0]["findings"] if each["rule"] == "TL608"]
+    assert any(
+        "is tagged cp311-cp311-macosx_11_0_arm64, and its libraries are for Linux (x86_64)" in each
+        for each in told
+    )
+
+
+@pytest.mark.parametrize(
+    ("called", "cuda", "library"), [("+cpu", "None", "libtorch_cuda.so"), ("+cpu", "'12.8'", "x.py")]
+)
+def test_a_label_that_its_files_belie(
+    called: str, cuda: str, library: str, site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A torch that is called a CPU build and holds CUDA's libraries is judged as a build for CUDA."""
+    remove(site, "torch")
+    stage_torch(site, f"2.8.0{called}", cuda=cuda)
+    write(site / "torch" / "lib" / library, elf("libtorch_cuda.so"))
+    report = run(capsys, "--path", site, code=0 if cuda == "None" else None)
+    assert report["target"]["accelerator"] == (None if cuda == "None" else "cu128")
+    assert "is called 2.8.0+cpu, and its files are of another build" in str(report)
+
+
+@pytest.mark.parametrize("folder", ["lib/python3.13t", "lib/python3.13"])
+def test_a_wheel_for_any_abi_whose_modules_are_for_one(
+    folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """torch 2.6.0 for macOS is tagged cp313-none: installers give it to Python 3.13t as well."""
+    site = tmp_path / folder / "site-packages"
+    head = b"\xcf\xfa\xed\xfe" + (0x0100000C).to_bytes(4, "little") + bytes(24)
+    files: dict[str, bytes | str] = {
+        "torch/__init__.py": "",
+        "torch/version.py": "__version__ = '2.6.0'\n",
+        "torch/_C.cpython-313-darwin.so": head,
+    }
+    install(site, "torch", "2.6.0", files, tag="cp313-none-macosx_11_0_arm64")
+    report = run(capsys, "--path", site)
+    assert ("TL608" in [rule for _, rule in bad(report)]) is folder.endswith("t")

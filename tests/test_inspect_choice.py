@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from staged import write
+from skeleton import elf, pe
+from staged import install, write
+from test_check import audio_files, bad, run, torch_files
+from torchlock.cli.main import main
 from torchlock.inspect.choice import active, is_used_here, root_of
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="folders of POSIX")
@@ -25,9 +31,9 @@ def python_in(folder: Path, *, torch: bool = False) -> Path:
 def test_the_activated_environment_comes_first(tmp_path: Path) -> None:
     mine, theirs = python_in(tmp_path / "a"), python_in(tmp_path / "b", torch=True)
     environ = {"VIRTUAL_ENV": str(tmp_path / "a"), "CONDA_PREFIX": str(tmp_path / "b"), "CONDA_DEFAULT_ENV": "x"}
-    assert active(environ) == str(mine)
+    assert active(environ).python == str(mine)
     del environ["VIRTUAL_ENV"]
-    assert active(environ) == str(theirs)
+    assert active(environ).python == str(theirs)
 
 
 def test_the_base_of_conda_does_not_hide_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +41,7 @@ def test_the_base_of_conda_does_not_hide_the_project(tmp_path: Path, monkeypatch
     project = python_in(tmp_path / ".venv", torch=True)
     python_in(tmp_path / "conda")
     environ = {"CONDA_PREFIX": str(tmp_path / "conda"), "CONDA_DEFAULT_ENV": "base", "PATH": ""}
-    assert active(environ) == str(project)
+    assert active(environ).python == str(project)
 
 
 def test_without_torch_anywhere_it_is_the_one_that_runs_this(
@@ -43,7 +49,7 @@ def test_without_torch_anywhere_it_is_the_one_that_runs_this(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", "")
-    assert active({"VIRTUAL_ENV": str(tmp_path / "gone")}) == sys.executable
+    assert active({"VIRTUAL_ENV": str(tmp_path / "gone")}).python == sys.executable
 
 
 @pytest.mark.parametrize("mark", ["pipx_metadata.json", "uv-receipt.toml"])
@@ -54,9 +60,9 @@ def test_the_environment_of_this_tool_alone_comes_last(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(other.parent))
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "tool"))
-    assert active({}) == sys.executable
+    assert active({}).python == sys.executable
     write(tmp_path / "tool" / mark)
-    assert active({}) == str(other)
+    assert active({}).python == str(other)
 
 
 def test_an_image_is_known_by_its_release(tmp_path: Path) -> None:
@@ -72,3 +78,201 @@ def test_an_environment_whose_python_runs_here_is_of_this_machine(tmp_path: Path
     assert not is_used_here(str(tmp_path))
     python_in(tmp_path)
     assert is_used_here(str(tmp_path)) is (sys.platform == "linux")
+
+
+def test_a_variable_that_names_what_is_gone_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    project, gone = python_in(tmp_path / ".venv", torch=True), tmp_path / "gone"
+    found = active({"VIRTUAL_ENV": str(gone), "CONDA_PREFIX": str(tmp_path / "too"), "PATH": ""})
+    if found.python == str(project):  # unless this very Python has torch
+        assert found.because == "it is .venv in the current folder and has torch"
+    assert [name for name, _ in found.gone] == ["VIRTUAL_ENV", "CONDA_PREFIX"]
+    monkeypatch.setenv("VIRTUAL_ENV", str(gone))
+    main(["check"])
+    assert f"VIRTUAL_ENV names {gone}, which is no environment" in capsys.readouterr().err
+
+
+def test_an_activated_environment_without_its_python_is_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its base was uninstalled: nothing else is looked at in its place."""
+    folder = tmp_path / "mine"
+    write(folder / "pyvenv.cfg", "home = /gone/bin\n")
+    (folder / "bin").mkdir()
+    (folder / "bin" / "python").symlink_to("/gone/bin/python3.11")
+    monkeypatch.setenv("VIRTUAL_ENV", str(folder))
+    assert main(["check"]) == 2
+    assert f"{folder} does not answer" in capsys.readouterr().err
+
+
+# One environment, however it is named.
+
+MACHINE = {"x86_64": 62, "aarch64": 183}.get(os.uname().machine if os.name == "posix" else "", 0)
+OTHER = 183 if MACHINE == 62 else 62
+
+
+def of_machine(machine: int) -> dict[str, bytes | str]:
+    """A torch and a torchaudio that go together, whose libraries are for this machine."""
+    made = {**torch_files(), **audio_files()}
+    for path, content in made.items():
+        if isinstance(content, bytes):
+            made[path] = content[:18] + machine.to_bytes(2, "little") + content[20:]
+    return made
+
+
+def put(site: Path, torch: str, audio: str, files: dict[str, bytes | str], tag: str = "py3-none-any") -> None:
+    for name, version in (("torch", torch), ("torchaudio", audio)):
+        own = {path: content for path, content in files.items() if path.startswith(f"{name}/")}
+        own[f"{name}/version.py"] = f"__version__ = '{version}'\n"
+        install(site, name, version, own, tag=tag)
+
+
+def records_alone(site: Path) -> None:
+    files: dict[str, bytes | str] = {"torch/__init__.py": "", "torchaudio/__init__.py": ""}
+    put(site, "2.7.1", "2.5.1", files)
+
+
+def a_stack_that_goes_together(site: Path) -> None:
+    put(site, "2.8.0+cpu", "2.8.0+cpu", of_machine(MACHINE))
+
+
+def a_stack_with_the_tags_of_another_platform(site: Path) -> None:
+    put(site, "2.8.0+cpu", "2.8.0+cpu", of_machine(MACHINE), "cp311-cp311-macosx_11_0_arm64")
+
+
+def a_stack_of_another_machine(site: Path) -> None:
+    put(site, "2.8.0+cpu", "2.8.0+cpu", of_machine(OTHER))
+
+
+def a_stack_that_lost_a_file(site: Path) -> None:
+    a_stack_that_goes_together(site)
+    (site / "torch" / "functional.py").unlink()
+
+
+def a_patch_release_apart(site: Path) -> None:
+    put(site, "2.8.1+cpu", "2.8.0+cpu", of_machine(MACHINE))
+
+
+def nothing(site: Path) -> None:
+    pass
+
+
+WAYS: dict[str, tuple[list[str], str]] = {
+    "bare": ([], ""),
+    "python": (["--python", ".venv/bin/python"], ""),
+    "folder as python": (["--python", ".venv"], ""),
+    "folder as path": (["--path", ".venv"], ""),
+    "project as path": (["--path", "."], ""),
+    "site as path": (["--path", "SITE"], ""),
+    "activated": ([], ".venv"),
+    "another one activated that is gone": ([], "gone"),
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not MACHINE, reason="libraries of Linux")
+@pytest.mark.parametrize(
+    ("stage", "code"),
+    [
+        (records_alone, 1),
+        (a_stack_that_goes_together, 0),
+        (a_stack_with_the_tags_of_another_platform, 0),
+        (a_stack_of_another_machine, 1),
+        (a_stack_that_lost_a_file, 1),
+        (a_patch_release_apart, 0),
+        (nothing, 1),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+def test_one_environment_has_one_answer_however_it_is_named(
+    stage: Callable[[Path], None],
+    code: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(project / ".venv")], check=True)
+    (site,) = (project / ".venv" / "lib").glob("python*/site-packages")
+    stage(site)
+    write(tmp_path / "tool" / "pipx_metadata.json")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "tool"))  # so that this Python is the last to be asked
+    monkeypatch.setenv("PATH", "/usr/bin:/bin" if stage is not nothing else str(project / ".venv" / "bin"))
+    monkeypatch.delenv("CONDA_PREFIX", raising=False)
+    monkeypatch.chdir(project)
+    found = {}
+    for way, (words, activated) in WAYS.items():
+        monkeypatch.setenv("VIRTUAL_ENV", str(project / activated) if activated else "")
+        report = run(capsys, *(str(site) if word == "SITE" else word for word in words), code=code)
+        found[way] = bad(report)
+    assert len({tuple(each) for each in found.values()}) == 1, found
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders of POSIX")
+def test_a_tree_that_nothing_tells_of_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site = tmp_path / "lib" / "python3.11" / "site-packages"
+    records_alone(site)
+    assert main(["check", "--path", str(site)]) == 2
+    assert "nothing in it tells its platform" in capsys.readouterr().err
+    assert main(["check", "--path", str(site), "--platform", "linux-x86_64"]) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="links of POSIX")
+def test_what_an_environment_includes_is_looked_at_or_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, env = tmp_path / "base", tmp_path / "env"
+    python_in(base)
+    shutil.rmtree(base / "bin")
+    write(base / "bin" / "python3", elf("python", machine=MACHINE))
+    stage = base / "lib" / "python3.11" / "site-packages"
+    a_stack_that_goes_together(stage)
+    site = env / "lib" / "python3.11" / "site-packages"
+    site.mkdir(parents=True)
+    settings = f"home = {base}/bin\ninclude-system-site-packages = true\nversion = 3.11.7\n"
+    write(env / "pyvenv.cfg", settings)
+    (env / "bin").mkdir()
+    (env / "bin" / "python").symlink_to(base / "bin" / "python3")
+    assert main(["check", "--path", str(env)]) == 2
+    assert "it includes the packages of the Python in" in capsys.readouterr().err
+    write(env / "pyvenv.cfg", f"{settings}command = {base}/bin/python3 -m venv --system-site-packages {env}\n")
+    assert bad(run(capsys, "--path", str(env), code=0)) in ([], [("warning", "TL306")])
+
+
+def of_windows(folder: Path) -> Path:
+    """A virtual environment of Windows, whose interpreter is a program of its own."""
+    write(folder / "pyvenv.cfg", "home = C:\\Python311\nversion = 3.11.7\n")
+    write(folder / "Scripts" / "python.exe", pe())
+    return folder / "Lib" / "site-packages"
+
+
+def of_macos(folder: Path) -> Path:
+    """What conda makes on a Mac: the interpreter lies in it."""
+    write(folder / "conda-meta" / "python-3.11.7-h1_0.json", "{}")
+    write(folder / "bin" / "python3.11", b"\xcf\xfa\xed\xfe" + (0x0100000C).to_bytes(4, "little") + bytes(24))
+    return folder / "lib" / "python3.11" / "site-packages"
+
+
+def of_linux(folder: Path) -> Path:
+    """An installation of another machine."""
+    write(folder / "bin" / "python3.11", elf("", machine=183))
+    return folder / "lib" / "python3.11" / "site-packages"
+
+
+@pytest.mark.parametrize(
+    ("make", "platform"),
+    [(of_windows, "windows-amd64"), (of_macos, "macosx_14_0_arm64"), (of_linux, "manylinux_2_28_aarch64")],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+def test_the_interpreter_in_a_tree_tells_its_platform(
+    make: Callable[[Path], Path], platform: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = make(tmp_path / "env")
+    records_alone(site)
+    for path in (tmp_path / "env", site):
+        report = run(capsys, "--path", str(path), code=1)
+        assert report["target"]["platform"].startswith(platform.partition("_")[0])
+        assert report["target"]["platform"].endswith(platform.rpartition("_")[2])
+        assert bad(report)[0] == ("error", "TL101")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.document import NOWHERE, Place
@@ -12,6 +13,21 @@ if TYPE_CHECKING:
 
 # From bad to harmless; a report is as bad as its worst finding.
 SEVERITIES = ("error", "warning", "note")
+
+
+class Strength(IntEnum):
+    """What a finding rests on, from weak to strong. A weaker one neither overrules nor outranks a stronger one.
+
+    ``REPORTED``: somebody says so. ``DECLARED``: metadata or documentation says so. ``MEASURED``: a rule that was
+    tried or read from binaries. ``SHOWN``: the files of this very environment show it, as the loader reads them.
+    ``RAN``: it was run.
+    """
+
+    REPORTED = 0
+    DECLARED = 1
+    MEASURED = 2
+    SHOWN = 3
+    RAN = 4
 
 
 class Evidence(NamedTuple):
@@ -64,6 +80,7 @@ class Finding:
 
     In an environment ``path`` is the file or folder in place of a line, ``says`` the text that Python prints
     when it meets this, and ``consequences`` are further findings that are gone when this one is mended.
+    ``lacks`` are the libraries, symbols or modules that were looked for and not found.
     """
 
     rule: str
@@ -78,6 +95,8 @@ class Finding:
     path: str = ""
     says: str = ""
     consequences: tuple[Finding, ...] = ()
+    strength: Strength = Strength.SHOWN
+    lacks: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

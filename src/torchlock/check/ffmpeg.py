@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from torchlock.check.host import ENOENT, install_library, shipped, stated
-from torchlock.check.libraries import is_ffmpeg
+from torchlock.check.linking import is_ffmpeg
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.host import FFMPEG, ffmpeg_in, ffmpeg_lacks, ffmpeg_majors
 from torchlock.inspect.loading.imports import choices
@@ -89,23 +89,29 @@ def codec(scene: Scene) -> Iterator[Finding]:
         lacking = not loads and bool(mine) and all(is_ffmpeg(name) for name in lost) and not _undefined(scene)
     if not lacking or (not told and _of_conda_prefix(scene) & set(cores)):
         return
-    spoken = [each.because for each in scene.matrix.speaking_of(pin, scene.target) if each.rule == "TL304"]
-    range_ = f"{cores[0]} to {cores[-1]}" if len(cores) > 1 else str(cores[0])
-    there = _what_is_there(scene, majors, cores)
-    program = " as shared libraries" if not majors else ""
-    because = spoken[0] if spoken else scene.matrix.because("TL304")
+    because = ""
     if not majors and scene.live and shutil.which("ffmpeg"):
         because += "; the ffmpeg program on the PATH brings no shared libraries"
     if not majors and (folder := _homebrew(scene)):
         because += f"; that of Homebrew lies in {folder}, where this Python does not look"
-    message = f"{scene.named('torchcodec')} needs FFmpeg {range_}{program}, and {there}"
-    yield scene.finding(
+    yield lacking_ffmpeg(scene, _what_is_there(scene, majors, cores), because, any_there=bool(majors))
+
+
+def lacking_ffmpeg(scene: Scene, there: str, more: str = "", *, any_there: bool = False) -> Finding:
+    """A torchcodec without an FFmpeg; ``there`` says what the machine has, ``more`` adds grounds."""
+    cores, pin = cores_of(scene), scene.pins["torchcodec"]
+    said = scene.matrix.speaking_of(pin, scene.target) if scene.target else ()
+    spoken = [each.because for each in said if each.rule == "TL304"]
+    range_ = f"{cores[0]} to {cores[-1]}" if len(cores) > 1 else str(cores[0])
+    program = "" if any_there else " as shared libraries"
+    copy = scene.copy("torchcodec")
+    return scene.finding(
         "TL304",
         "warning",
-        message,
+        f"{scene.named('torchcodec')} needs FFmpeg {range_}{program}, and {there}",
         "torchcodec",
-        path=os.path.dirname(mine[0].path) if mine else "",
-        because=because,
+        path=copy.path if copy and choices(scene.attempts) else "",
+        because=(spoken[0] if spoken else scene.matrix.because("TL304")) + more,
         says=f"RuntimeError: Could not load libtorchcodec. [...] {_cannot_open(scene, cores[-1])}",
         remedy=None if newest_to_come(scene) > cores[-1] else earlier(scene, cores),
     )
@@ -167,5 +173,5 @@ def _cores(scene: Scene) -> Iterator[int]:
     """The majors of FFmpeg that this torchcodec was built for, by the libraries in it."""
     copy = scene.copy("torchcodec")
     for name in scene.environment.tree.names(copy.path) if copy else ():
-        if found := re.match(r"libtorchcodec_(?:core|decoder)(\d)\.", name):
+        if found := re.match(r"libtorchcodec(?:_core|_decoder)?(\d)\.", name):
             yield int(found[1])

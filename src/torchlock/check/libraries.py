@@ -7,6 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.host import install_runtime
+from torchlock.check.linking import is_ffmpeg, without_ffmpeg
+from torchlock.check.pages import page_address
 from torchlock.check.printed import no_library, no_symbol, not_found
 from torchlock.check.scene import VITAL, told
 from torchlock.check.symbols import demangled, other_abi
@@ -14,7 +16,7 @@ from torchlock.check.versions import is_vendors
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.files import Unreadable
-from torchlock.inspect.loading.elf_process import is_of_torch
+from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol
 from torchlock.inspect.loading.imports import choices
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ _ERRORS = frozenset({*VITAL, "torchvision", "torchtext", "numpy"})
 
 def loading(scene: Scene) -> Iterator[Finding]:
     """What keeps the libraries of the stack from being loaded, a finding for each package and sort."""
-    for name in ("torch", "torchaudio", "torchvision", "torchtext"):
+    for name in ("torch", "torchaudio", "torchvision", "torchtext", "torchcodec"):
         mine = [attempt for attempt in scene.attempts if attempt.package == name and attempt.role == "import"]
         yield from _unreadable(scene, name, mine)
         yield from _missing(scene, name, mine)
@@ -84,6 +86,23 @@ def _missing(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[F
         because=_why(scene, name, first),
         says=says,
         remedy=_remedy(scene, first),
+        lacks=tuple(dict.fromkeys(each.name for each in lost)),
+    )
+
+
+def found_missing(scene: Scene, attempt: Attempt, missing: Missing, because: str) -> Finding:
+    """The finding of one library that is not there."""
+    name = attempt.package
+    return scene.finding(
+        "TL610",
+        _severity(name),
+        f"{os.path.basename(missing.wanted_by)} of {name} needs {missing.name}, which is not found",
+        name,
+        path=missing.wanted_by,
+        because=because,
+        says=not_found(scene, name, attempt.path, missing.name, missing.wanted_by),
+        remedy=_remedy(scene, missing),
+        lacks=(missing.name,),
     )
 
 
@@ -163,8 +182,24 @@ def _remedy(scene: Scene, missing: Missing) -> Remedy | None:
     if missing.name.startswith("libpython"):
         return Remedy("Take a later torchcodec, or a Python that was built with --enable-shared.")
     if missing.name.startswith("libomp140"):
-        return Remedy("Take torch 2.4.1, which brings it; no library from a site of DLL files.")
+        return _with_openmp(scene)
     return None
+
+
+# The release after torch 2.4.0, whose DLLs need an OpenMP that its wheels do not bring, and its companions'.
+_AFTER_240 = {"torch": "2.4.1", "torchaudio": "2.4.1", "torchvision": "0.19.1"}
+
+
+def _with_openmp(scene: Scene) -> Remedy:
+    """A torch that brings the OpenMP that its DLLs need, of the same build as this one."""
+    summary = "Take torch 2.4.1, which brings it; no library from a site of DLL files."
+    if not scene.version("torch").startswith("2.4.0"):
+        return Remedy(summary)
+    label = scene.label("torch") or ""
+    page = page_address(scene, label) if label else ""
+    pins = " ".join(f"{name}=={version}" for name, version in _AFTER_240.items() if name in scene.pins)
+    line = f"pip install {pins}" + (f" --index-url {page}" if page else "")
+    return Remedy(summary, commands=(Command("pip", f"python -m {line}"), Command("uv", f"uv {line}")))
 
 
 def _undefined(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
@@ -172,7 +207,7 @@ def _undefined(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator
     if not by_attempt:
         return
     found = [undefined for _, undefined in by_attempt]
-    first = sorted(found, key=lambda undefined: (not _is_plain(undefined), len(undefined.symbol)))[0]
+    first = min(found, key=_readable)
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     library = os.path.basename(first.wanted_by)
     message = f"{library} of {name} uses {demangled(first.symbol)}{more}, which {scene.named('torch')} has not"
@@ -191,6 +226,7 @@ def _undefined(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator
         because=because,
         says=says,
         sources=("ld-so-manual",),
+        lacks=tuple(dict.fromkeys(each.symbol for each in found)),
     )
 
 
@@ -210,9 +246,10 @@ def _without_jit(scene: Scene, undefined: Undefined, says: str) -> Finding:
     )
 
 
-def _is_plain(undefined: Undefined) -> bool:
-    """Whether a reader would know it: a function of torch, with no template in its name."""
-    return "I" not in undefined.symbol and "torch" in undefined.symbol
+def _readable(undefined: Undefined) -> tuple[bool, bool, int]:
+    """What a reader would know comes first: a function of torch with no template in its name, and a short one."""
+    symbol = undefined.symbol
+    return "I" in symbol or "torch" not in symbol, not is_torchs_symbol(symbol), len(symbol)
 
 
 _CUDA = re.compile(r"lib(cudart|cublas|cudnn|cufft|nccl|nvJitLink|cusparse|cupti|curand|cusolver|nvrtc)")
@@ -241,17 +278,7 @@ def _codecs(scene: Scene) -> Iterator[Finding]:
     if undefined:
         yield from _undefined(scene, "torchcodec", mine)
     if missing:
-        yield from _missing(scene, "torchcodec", [_without_ffmpeg(attempt) for attempt in mine])
-
-
-def is_ffmpeg(name: str) -> bool:
-    """Whether a library is one of FFmpeg's."""
-    return bool(re.match(r"(lib)?(avutil|avcodec|avformat|avdevice|avfilter|swscale|swresample)[.-]", name))
-
-
-def _without_ffmpeg(attempt: Attempt) -> Attempt:
-    missing = tuple(each for each in attempt.outcome.missing if not is_ffmpeg(each.name))
-    return attempt._replace(outcome=attempt.outcome._replace(missing=missing))
+        yield from _missing(scene, "torchcodec", [without_ffmpeg(attempt) for attempt in mine])
 
 
 def _is_due_to(shadow: Shadowed, attempt: Attempt) -> bool:

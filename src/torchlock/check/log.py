@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import codecs
+import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.check.signatures import ATTEMPT, CAUSE, COMPILED, ECHO, WORDS
+from torchlock.check.verdict import strength_of
+from torchlock.finding import Strength
 from torchlock.words import FAMILY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from torchlock.check.signatures import Known
     from torchlock.finding import Finding
@@ -47,6 +50,14 @@ _SYMBOL = re.compile(
     r"(?:undefined symbol|symbol not found(?: in flat namespace)?)[: ]{1,3}['\"(]?(\w{1,400})", re.I
 )
 _MODULE = re.compile(r"(?:No module named|module) ['\"]?([A-Za-z_][\w.]{0,100})")
+# What a log says is installed where it was written: NAME, or what stands for it, and the version.
+_INSTALLED = re.compile(
+    r"The (PyTorch) version \((\d[\w.+]{0,60})\)|but you have ([\w.-]{1,60}) (\d[\w.+]{0,60}\w)"
+    r"|(?:Got|run in) (NumPy) (\d{1,3}(?:\.\d{1,3}){1,2})"
+)
+_CUDA = re.compile(r"\b(PyTorch|TorchAudio|torchvision) has CUDA [Vv]ersion ?=? ?(\d{1,2}\.\d)")
+_FRAME = re.compile(r"(?:site|dist)-packages[/\\]([\w.-]{1,100}(?:[/\\][\w.-]{1,100}){0,20}\.py)\b")
+_OWN_FRAME = re.compile(r'File "([^"<]{1,300}\.py)", line \d')
 _VERSION = re.compile(r"\b(?:GLIBC|GLIBCXX|CXXABI)_[\d.]{1,12}\d|\b\d{1,3}\.\d{1,3}(?:\.\d{1,3})?(?:\+\w{1,20})?")
 
 
@@ -71,11 +82,17 @@ class Log(NamedTuple):
     """What a log shows, in its order.
 
     ``prefixes`` are the folders that each package was imported from, ``pythons`` the versions of Python.
+    ``installed`` are (package, version) that it says were there, ``cuda`` (package, CUDA version) of builds;
+    ``frames`` the files of site-packages that its tracebacks go through, ``callers`` those that lie elsewhere.
     """
 
     signatures: tuple[Signature, ...]
     prefixes: tuple[tuple[str, str], ...] = ()
     pythons: tuple[str, ...] = ()
+    installed: tuple[tuple[str, str], ...] = ()
+    cuda: tuple[tuple[str, str], ...] = ()
+    frames: tuple[str, ...] = ()
+    callers: tuple[str, ...] = ()
 
     @property
     def first(self) -> Signature | None:
@@ -112,18 +129,46 @@ def read_log(text: str) -> Log:
     found: dict[tuple[int, str], Signature] = {}
     prefixes: dict[tuple[str, str], None] = {}
     pythons: dict[str, None] = {}
+    installed: dict[tuple[str, str], None] = {}
+    cuda: dict[tuple[str, str], None] = {}
+    frames: dict[str, None] = {}
+    callers: dict[str, None] = {}
     for number, line in _lines(text):
         if "ython" in line or "cp3" in line:
             pythons.update((_python(match), None) for match in _PYTHON.finditer(line))
         if "-packages" in line:
             prefixes.update(((name, prefix), None) for name, prefix in _places(line))
+            frames.update((match[1].replace("\\", "/"), None) for match in _FRAME.finditer(line))
+        elif (frame := _OWN_FRAME.search(line)) is not None:
+            callers[frame[1]] = None
+        installed.update((pair, None) for pair in _told_installed(line))
+        cuda.update(((_package(match[1]), match[2]), None) for match in _CUDA.finditer(line))
         low = line.lower()
         if any(word in low for word in WORDS) and (row := _known(line)) is not None:
             index, known = row
             library = _named(_LIBRARY, line) if known.weight in (ATTEMPT, CAUSE) else ""
             if (index, library) not in found and len(found) < 1000:
                 found[index, library] = _signature(line, number, known, library)
-    return Log(tuple(found.values()), tuple(prefixes)[:50], tuple(pythons)[:10])
+    return Log(
+        tuple(found.values()),
+        tuple(prefixes)[:50],
+        tuple(pythons)[:10],
+        tuple(installed)[:20],
+        tuple(cuda)[:10],
+        tuple(frames)[:500],
+        tuple(callers)[-50:],
+    )
+
+
+def _told_installed(line: str) -> Iterator[tuple[str, str]]:
+    for match in _INSTALLED.finditer(line):
+        name, version = (group for group in match.groups() if group)
+        yield _package(name), version
+
+
+def _package(name: str) -> str:
+    name = re.sub(r"[-_.]+", "-", name).lower()
+    return "torch" if name == "pytorch" else name
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -188,15 +233,44 @@ def candidates(log: Log) -> tuple[str, ...]:
     return tuple(dict.fromkeys(rules))
 
 
-def chosen(log: Log, findings: Sequence[Finding]) -> list[Finding]:
-    """The findings, those first that the log shows; among equals the order stays."""
+def chosen(log: Log, findings: Sequence[Finding], owners: Collection[str] = ()) -> list[Finding]:
+    """The findings, those first that the log shows; among equals the order stays.
+
+    First what prints a line of it, or is about one of ``owners``, packages that its traceback goes through. A rule
+    that merely fits is lifted over no error that was shown.
+    """
     order = candidates(log)
+    shown = [each for each in findings if each.severity == "error" and strength_of(each, ()) >= Strength.SHOWN]
 
-    def rank(finding: Finding) -> int:
+    def rank(finding: Finding) -> tuple[bool, int, int]:
         rules = [finding.rule, *(effect.rule for effect in finding.consequences)]
-        return min((order.index(rule) for rule in rules if rule in order), default=len(order))
+        place = min((order.index(rule) for rule in rules if rule in order), default=len(order))
+        is_likely = place < len(order)
+        is_bare = strength_of(finding, ()) < Strength.SHOWN
+        if _prints(finding, log) or (is_likely and finding.packages and finding.packages[0][0] in owners):
+            tier = 0
+        elif is_likely and not (is_bare and shown):
+            tier = 1
+        else:
+            tier = 2 if order and finding in shown else 3 if is_likely else 4
+        return finding.severity == "note", tier, place
 
-    return sorted(findings, key=lambda finding: (finding.severity == "note", rank(finding)))
+    return sorted(findings, key=rank)
+
+
+def _prints(finding: Finding, log: Log) -> bool:
+    """Whether the first failure of a log is what Python prints of this: its line, its symbol or its library."""
+    first = log.first
+    if first is None:
+        return False
+    named = (first.symbol or first.library).lower()
+    for part in (finding, *finding.consequences):
+        says = part.says.rpartition("\n")[2].strip()
+        if says and (says in first.text or first.text in says):
+            return True
+        if named and any(each.lower().lstrip("_") == named.lstrip("_") for each in part.lacks):
+            return True
+    return False
 
 
 def promote(log: Log, findings: Sequence[Finding]) -> None:
@@ -216,9 +290,9 @@ def _may_be(finding: Finding, log: Log) -> bool:
     return finding.rule != "TL609" or names <= FAMILY
 
 
-def remarks(log: Log, findings: Sequence[Finding], folders: Sequence[str]) -> list[str]:
-    """What to say about the log: that it shows nothing known, or is of another environment."""
-    told = _elsewhere(log, folders)
+def remarks(log: Log, findings: Sequence[Finding], elsewhere: str = "") -> list[str]:
+    """What to say about the log: that it shows nothing known, or is of another environment (``elsewhere``)."""
+    told = [elsewhere] if elsewhere else []
     if log.split:
         places = dict(log.prefixes)
         told.append(f"the log has torch from {places['torch']} and torchaudio from {places['torchaudio']}")
@@ -247,22 +321,54 @@ def _is_named(signature: Signature, findings: Sequence[Finding]) -> bool:
     return any(stem in text.lower() for part in parts for text in (part.message, part.says))
 
 
-def _elsewhere(log: Log, folders: Sequence[str]) -> list[str]:
-    """That the log names other folders than those of this environment, or else another Python."""
-    if not folders:
-        return []
-    own = next((folder for folder in folders if "-packages" in folder), folders[0])
-    for name, prefix in log.prefixes:
-        if not prefix.startswith("~") and not any(_is_under(folder, prefix) for folder in folders):
-            return [f"the log is of another environment: it has {name} in {prefix}, this is {own}"]
+def elsewhere(
+    log: Log,
+    folders: Sequence[str],
+    installed: Mapping[str, tuple[str, str]] | None = None,
+    *,
+    moved: bool = False,
+) -> str:
+    """That the log is of another environment: it names other folders, another Python, other versions; else "".
+
+    ``folders`` are those of this environment as its own processes name them, ``installed`` the version and the
+    build of each package. ``moved``: it may lie elsewhere there; the name of its folder is the same.
+    """
+    own = next((folder for folder in folders if "-packages" in folder), folders[0] if folders else "")
+    strange = [
+        (name, prefix)
+        for name, prefix in log.prefixes
+        if not prefix.startswith("~") and not any(_is_under(folder, prefix, moved) for folder in folders)
+    ]
+    if folders and strange and not (log.split and len(strange) < len(log.prefixes)):
+        name, prefix = strange[0]
+        return f"the log is of another environment: it has {name} in {prefix}, this is {own}"
     here = {_python(match) for folder in folders for match in _PYTHON.finditer(folder + "/")}
     if here and log.pythons and not here & set(log.pythons):
-        return [f"the log is of another environment: it names Python {log.pythons[0]}, this is {min(here)}"]
-    return []
+        return f"the log is of another environment: it names Python {log.pythons[0]}, this is {min(here)}"
+    for name, version in log.installed:
+        mine, label = (installed or {}).get(name, ("", ""))
+        if mine and not _is_same(version, mine, label):
+            return f"the log is of another environment: it has {name} {version}, this is {name} {mine}"
+    for name, cuda in log.cuda:
+        mine, label = (installed or {}).get(name, ("", ""))
+        if label.startswith("cu") and label != "cu" + cuda.replace(".", ""):
+            return f"the log is of another environment: its {name} is for CUDA {cuda}, this one is of {label}"
+    return ""
 
 
-def _is_under(folder: str, prefix: str) -> bool:
-    return (_plain(folder) + "/").startswith(_plain(prefix) + "/")
+def _is_same(told: str, mine: str, label: str) -> bool:
+    """Whether a version that a log tells, perhaps in part, may be the one that is installed."""
+    public, _, local = told.partition("+")
+    same = f"{mine.partition('+')[0]}.".startswith(f"{public}.")
+    return same and (not local or not label or local == label)
+
+
+def _is_under(folder: str, prefix: str, moved: bool) -> bool:
+    here, there = _plain(folder) + "/", _plain(prefix) + "/"
+    if here.startswith(there) or (not moved and here.startswith(_plain(os.path.realpath(prefix)) + "/")):
+        return True
+    tail = re.search(r"[^/:]+/lib(?:/python[\d.]+t?)?/$", there)
+    return moved and (here.find(f"/{tail[0]}") >= 0 if tail else False)
 
 
 def _plain(path: str) -> str:

@@ -42,9 +42,30 @@ def unknown(scene: Scene) -> Iterator[Finding]:
     yield scene.finding("TL403", "warning", message, path=_site(scene), remedy=remedy)
 
 
+def unlooked(scene: Scene) -> str:
+    """Why nothing can be said of a tree: it does not tell what it is for, or needs what is not here; else ""."""
+    if scene.live:
+        return ""
+    python, there = scene.environment.interpreter, scene.copy("torch") or scene.copy("torchaudio")
+    if scene.target is None and there and not (scene.platform or python.platform):
+        return "nothing in it tells its platform: versions, builds and libraries were not looked at"
+    if scene.target is None and there and not python.version:
+        return "nothing in it tells its Python: versions, builds and libraries were not looked at"
+    if needs_its_base(scene):
+        return f"it includes the packages of the Python in {python.base_prefix or 'its base'}, which is not here"
+    return ""
+
+
+def needs_its_base(scene: Scene) -> bool:
+    """Whether a virtual environment may find torch in the Python that it was made of, which nobody looked into."""
+    python = scene.environment.interpreter
+    is_blind = not scene.live and python.virtual and python.system_site and not python.base_sites
+    return is_blind and not (is_there(scene, "torch") and is_there(scene, "torchaudio"))
+
+
 def absent(scene: Scene) -> Iterator[Finding]:
     """What cannot be imported since nobody installed it."""
-    if any(scene.environment.unreadable):
+    if any(scene.environment.unreadable) or needs_its_base(scene):
         return
     if not is_there(scene, "torchaudio") and not _is_recorded(scene, "torchaudio"):
         severity = "note" if is_there(scene, "torch") or _is_recorded(scene, "torch") else "error"

@@ -1,10 +1,14 @@
-"""TL614: what the smoke test met, beside what the files had shown."""
+"""TL614: what the smoke test met, beside what the files had shown and the rules say."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.check.examined import not_examined
+from torchlock.check.log import candidates, read_log
 from torchlock.check.scene import VITAL
+from torchlock.check.verdict import strength_of
+from torchlock.finding import Strength
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -13,6 +17,8 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.inspect.probe import Probe, Step
 
+# Rules whose breach keeps a package from being imported.
+_OF_IMPORTS = frozenset({"TL101", "TL102", "TL103", "TL104", "TL201", "TL202", "TL203", "TL609"})
 # About files that are loaded and saved, not about the import.
 _SOUND = frozenset({"TL301", "TL302", "TL303", "TL304", "TL305", "TL306", "TL102", "TL610", "TL611", "TL201"})
 
@@ -20,17 +26,57 @@ _SOUND = frozenset({"TL301", "TL302", "TL303", "TL304", "TL305", "TL306", "TL102
 def compared(scene: Scene, findings: Sequence[Finding], probe: Probe) -> list[Finding]:
     """The findings with what the interpreter itself says; what ran decides over what was read.
 
-    An import that works makes a warning of each error that foretold its failure, and the disagreement is a
-    finding of its own; so is a failure that nothing foretold.
+    An import that works makes a note of each rule that foretold its failure. It makes a warning of what the files
+    themselves showed, and the disagreement is a finding of its own; so is a failure that nothing foretold. What
+    was not run stays as it is.
     """
-    found = list(findings)
+    scene.ran |= {
+        step.name.removeprefix("import ").partition(".")[0] for step in probe.steps if step.state == "ok"
+    }
+    found = [*(each for each in findings if each.rule != "TL907"), *not_examined(scene)]
+    for name in sorted({name for each in found for name, _ in each.packages[:1]}):
+        _weigh(name, found, probe)
     if probe.problem:
         severity = "warning" if probe.steps else "error"
         message = f"the smoke test came to no end: {probe.problem}"
-        found.append(scene.finding("TL614", severity, message, "torch"))
+        found.append(scene.finding("TL614", severity, message, "torch", strength=Strength.RAN))
     found += list(_imports(scene, found, probe))
     found += list(_calls(scene, found, probe))
     return found
+
+
+def _weigh(name: str, findings: list[Finding], probe: Probe) -> None:
+    """Rules that nothing else bears out: refuted by an import that works, proven by one that fails as they say."""
+    steps = [each for each in probe.steps if each.name.removeprefix("import ").partition(".")[0] == name]
+    steps = [each for each in steps if each.name.startswith("import ")]
+    bare = [
+        each
+        for each in findings
+        if each.rule in _OF_IMPORTS
+        and each.packages[:1]
+        and each.packages[0][0] == name
+        and strength_of(each, findings) < Strength.SHOWN
+    ]
+    if not steps or not bare:
+        return
+    if all(step.state == "ok" for step in (*steps, *_used(name, probe))):
+        for finding in bare:
+            finding.severity = "note"
+            finding.because = f"import {name} works in this interpreter, and what runs decides over a rule"
+        return
+    failed = next((step for step in steps if step.state == "failed"), None)
+    likely = candidates(read_log(failed.text)) if failed else ()
+    for finding in bare:
+        if failed is not None and finding.rule in likely and finding.rule != "TL609":
+            finding.severity = "error" if name in VITAL else finding.severity
+            finding.strength, finding.says = Strength.RAN, said(failed)
+
+
+def _used(name: str, probe: Probe) -> list[Step]:
+    """The steps that call what an import brought, of which a crash shows that it was built for another torch."""
+    calls = {"torchaudio": "resample", "torchcodec": "torchcodec", "torchvision": "torchvision"}
+    step = probe.step(calls.get(name, ""))
+    return [step] if step is not None and step.state == "crashed" else []
 
 
 def _imports(scene: Scene, findings: list[Finding], probe: Probe) -> Iterator[Finding]:
@@ -40,7 +86,7 @@ def _imports(scene: Scene, findings: list[Finding], probe: Probe) -> Iterator[Fi
             finding.severity, finding.message = "note", "torchaudio is not installed in this environment"
             message = "import torch works in this interpreter, though no file of it was found"
             because = "code that runs at its start may add folders"
-            yield scene.finding("TL614", "warning", message, "torch", because=because)
+            yield scene.finding("TL614", "warning", message, "torch", because=because, strength=Strength.RAN)
     for name in VITAL:
         step = probe.step(f"import {name}")
         if step is None:
@@ -57,7 +103,9 @@ def _imports(scene: Scene, findings: list[Finding], probe: Probe) -> Iterator[Fi
             return
         elif step.state != "ok":
             message = f"import {name} {_how(step)}, though nothing in the files shows why"
-            yield scene.finding("TL614", "error", message, name, says=said(step), because=step.library)
+            yield scene.finding(
+                "TL614", "error", message, name, says=said(step), because=step.library, strength=Strength.RAN
+            )
             return
 
 
@@ -75,7 +123,8 @@ def _wrong(scene: Scene, name: str, foretold: Sequence[Finding]) -> Iterator[Fin
     for finding in foretold:
         finding.severity = "warning"
     message = f"import {name} works in this interpreter, though the files speak against it ({foretold[0].rule})"
-    yield scene.finding("TL614", "warning", message, name, because="what runs decides over what was read")
+    because = "what runs decides over what was read"
+    yield scene.finding("TL614", "warning", message, name, because=because, strength=Strength.RAN)
 
 
 def _how(step: Step) -> str:
@@ -103,4 +152,4 @@ def _calls(scene: Scene, findings: Sequence[Finding], probe: Probe) -> Iterator[
         message = f"{step.name} {_how(step)}"
         severity = "note" if told else "warning"
         about = (name,) if known is not None else ("torchaudio",) if "save" in step.name else ("torch",)
-        yield scene.finding("TL614", severity, message, *about, says=said(step))
+        yield scene.finding("TL614", severity, message, *about, says=said(step), strength=Strength.RAN)

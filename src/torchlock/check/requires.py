@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.check.linking import resolved
 from torchlock.check.python import lacks_what_torch_takes
 from torchlock.check.scene import STACK, VITAL, dependencies_of, version_of
 from torchlock.check.versions import in_words
+from torchlock.finding import Strength
 from torchlock.matrix import specifier_set
 from torchlock.words import FAMILY
 
@@ -69,14 +71,30 @@ def _judged(scene: Scene, distribution: Distribution, dependency: Dependency) ->
     severity = "warning" if distribution.name in FAMILY or dependency.name in FAMILY else "note"
     if vital and found.local and _strange_label(found.local):
         severity = "note"
-    says = ""
+    says, strength = "", Strength.DECLARED
     if distribution.name == "torch" and dependency.name in _IMPORTED["torch"]:
         module = dependency.name.replace("-", "_")
         if lost := lacks_what_torch_takes(scene, module):
-            severity, says = "error", f"ImportError: cannot import name '{lost}' from '{module}'"
+            severity, strength = "error", Strength.SHOWN
+            says = f"ImportError: cannot import name '{lost}' from '{module}'"
     yield scene.finding(
-        "TL609", severity, message, distribution.name, dependency.name, path=distribution.path, says=says
+        "TL609",
+        severity,
+        message,
+        distribution.name,
+        dependency.name,
+        path=distribution.path,
+        because=_because(scene, distribution.name, dependency.name),
+        says=says,
+        strength=strength,
     )
+
+
+def _because(scene: Scene, name: str, other: str) -> str | None:
+    """That a pin does not keep a companion from working, where its symbols were looked up in this torch."""
+    if other == "torch" and name in FAMILY and resolved(scene, name) is True:
+        return f"the pin of its metadata is for installers; the symbols that {name} uses are all in this torch"
+    return None
 
 
 def _is_partial(scene: Scene, distribution: Distribution) -> bool:

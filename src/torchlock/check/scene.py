@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from torchlock.answers import Unknown
+from torchlock.builds import kind_of
 from torchlock.core_metadata import dependency_of
-from torchlock.finding import Evidence, Finding, Remedy
+from torchlock.finding import Evidence, Finding, Remedy, Strength
 from torchlock.inspect.distributions import installed
 from torchlock.inspect.integrity import check_integrity
 from torchlock.inspect.modules import find_copies
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 STACK = ("torch", "torchaudio", "torchvision", "torchtext", "torchcodec", "soundfile", "numpy")
 # Whose faults keep torchaudio from being imported.
 VITAL = ("torch", "torchaudio")
+# Libraries that only a build of torch for CUDA has.
+_OF_CUDA = re.compile(r"(lib)?(torch_cuda|c10_cuda|caffe2_gpu)(_cu|_cpp)?\.(so|dll)")
 # No line of any metadata is longer; a number of so many digits can be read.
 _LONGEST = 2000
 
@@ -51,7 +55,7 @@ class Scene:
     where they are not known. ``libraries`` are those that rules speak of, as a target takes them, and ``system``
     is the distribution release, where it was named.
     ``accelerator`` is the build that is wanted, None for the one that is there. ``deep`` has every file hashed.
-    ``devices`` are the GPUs as (name, compute capability).
+    ``devices`` are the GPUs as (name, compute capability). ``ran`` are the packages that a smoke test imported.
     """
 
     environment: Environment
@@ -66,6 +70,7 @@ class Scene:
     matrix: Matrix = field(default_factory=Matrix)
     platform: Platform | None = None
     search_path: SearchPath | None = None
+    ran: set[str] = field(default_factory=set)
 
     @cached_property
     def installed(self) -> Installed:
@@ -85,12 +90,24 @@ class Scene:
         target = self.target
         if target is None:
             return []
+        from torchlock.inspect.extensions import beside_packages
         from torchlock.inspect.loading.imports import attempts
         from torchlock.inspect.loading.processes import process_of
 
         executable = self.environment.interpreter.executable if self.live else ""
-        process = process_of(target.platform.system, target.platform.machine, self.root, executable)
-        return attempts(self.environment, self.copies, process, self._extensions())
+        beyond = self.search_path.folders if self.search_path is not None else ()
+        process = process_of(target.platform.system, target.platform.machine, self.root, executable, beyond)
+        if target.platform.system == "windows" and (prefix := self.environment.interpreter.prefix):
+            for folder in (prefix, os.path.join(prefix, "Library", "bin"), os.path.join(prefix, "bin")):
+                process.search_in(folder)
+        python = self._minor()
+        records = {name: self.record(name) for name in STACK if self.copy(name) is not None}
+        beside = {name: beside_packages(record, python) for name, record in records.items() if record is not None}
+        return attempts(self.environment, self.copies, process, self._extensions(), beside)
+
+    def _minor(self) -> str:
+        """The Python as extension modules name it: ``3.11``; "" where it is not known."""
+        return ".".join(self.environment.interpreter.version.split(".")[:2])
 
     def _extensions(self) -> list[Extension]:
         """The extension modules of all else that asks for torch."""
@@ -101,7 +118,7 @@ class Scene:
             for distribution in self.installed.distributions
             if distribution.name not in STACK and self._asks_for_torch(distribution)
         )
-        return extensions(users, ".".join(self.environment.interpreter.version.split(".")[:2]))
+        return extensions(users, self._minor())
 
     def _asks_for_torch(self, distribution: Distribution) -> bool:
         if not any(line.startswith("torch") for line in distribution.metadata.requires):
@@ -174,7 +191,7 @@ class Scene:
         if not versions:
             return Bare(name, Version("0"), unversioned=True)
         tags = distribution.tags[0] if distribution and distribution.tags else ""
-        return Bare(name, versions[0], False, tags, self.label(name))
+        return Bare(name, versions[0], False, tags, self._build(name))
 
     def record(self, name: str) -> Distribution | None:
         """The record that belongs to the copy that is imported, by the folder that both lie in."""
@@ -186,20 +203,55 @@ class Scene:
             return next((each for each in beside if version and version_of(each.version) == version), beside[0])
         return mine[0] if mine and (copy is None or copy.entry is None) else None
 
+    def _build(self, name: str) -> str | None:
+        """The build in the words of the rules: for somebody's own label what the version file says besides."""
+        label, build = self.label(name), self.build(name)
+        if label and kind_of(label) is None and build is not None and build.cuda:
+            return "cu" + "".join(build.cuda.split(".")[:2])
+        return label or self._linked(name)
+
+    def _linked(self, name: str) -> str | None:
+        """The build by the name of the CUDA runtime that it links, which has the minor release up to CUDA 10."""
+        from torchlock.inspect.build import linked_cuda
+
+        copy = self.copy(name)
+        if copy is None or name == "torch" or name not in FAMILY:
+            return None
+        cuda = linked_cuda(copy.path, self.environment.tree)
+        return "cu" + cuda.replace(".", "") if cuda else None
+
     def label(self, name: str) -> str | None:
-        """The build of a package: ``cpu``, ``cu130``, ``rocm6.4``, a vendor's own; None where nothing tells."""
-        build = self.build(name)
-        record = self.record(name)
+        """The build of a package: ``cpu``, ``cu130``, ``rocm6.4``, a vendor's own; None where nothing tells.
+
+        A label is what somebody called it; what its files show goes before it.
+        """
+        labelled, shown = self.labelled(name), self._shown(name)
+        kind = kind_of(labelled) if labelled else "cpu"
+        if shown is None or kind is None or (shown == "" and kind == "cuda"):
+            return labelled or None
+        return shown or None
+
+    def labelled(self, name: str) -> str:
+        """The local version, of the version file or else of the record; "" for one without."""
+        build, record = self.build(name), self.record(name)
         labels = [build.label if build else "", record.label if record else ""]
-        if any(labels):
-            return next(label for label in labels if label)
-        if build is None or (self.target is not None and self.target.platform.system == "macos"):
+        return next((label for label in labels if label), "")
+
+    def _shown(self, name: str) -> str | None:
+        """The build that its own files show: "" for one of an unknown CUDA, None where they are silent."""
+        build, copy = self.build(name), self.copy(name)
+        if build is None or copy is None or (self.target is not None and self.target.platform.system == "macos"):
             return None  # Every build for macOS is the same.
         if build.cuda:
             return "cu" + "".join(build.cuda.split(".")[:2])
         if build.hip:
             return "rocm" + ".".join(build.hip.split(".")[:2])
-        return "cpu" if build.cuda == "" and not build.hip and not build.xpu else None
+        libraries = self.environment.tree.names(os.path.join(copy.path, "lib")) if name == "torch" else {}
+        if any(map(_OF_CUDA.match, libraries)):
+            return ""
+        is_plain = build.cuda == "" and not build.hip and not build.xpu
+        is_seen = not self.labelled(name) or any("torch_cpu" in each for each in libraries)
+        return "cpu" if is_plain and is_seen else None
 
     def finding(
         self,
@@ -212,8 +264,15 @@ class Scene:
         says: str = "",
         remedy: Remedy | None = None,
         sources: tuple[str, ...] | None = None,
+        strength: Strength = Strength.SHOWN,
+        lacks: tuple[str, ...] = (),
     ) -> Finding:
-        """A finding about these packages, with the grounds and the sources of its rule."""
+        """A finding about these packages, with the grounds and the sources of its rule.
+
+        What is only declared or reported is no error, whatever severity it would have.
+        """
+        if severity == "error" and strength < Strength.MEASURED:
+            severity = "warning"
         identifiers = self.matrix.sources_of(rule) if sources is None else sources
         return Finding(
             rule,
@@ -225,6 +284,8 @@ class Scene:
             path=path,
             says=says,
             remedy=remedy,
+            strength=strength,
+            lacks=lacks,
         )
 
     def evidence(self, identifier: str) -> Evidence:

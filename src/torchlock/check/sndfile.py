@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from torchlock.answers import Unknown
 from torchlock.check.host import ENOENT, install_library, stated
+from torchlock.finding import Command, Remedy
 from torchlock.inspect import files
 from torchlock.inspect.host import libsndfile
 from torchlock.inspect.machine import HEAD, machine_of
@@ -15,11 +17,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from torchlock.check.scene import Scene
-    from torchlock.finding import Finding, Remedy
+    from torchlock.finding import Finding
     from torchlock.inspect.machine import Machine
+    from torchlock.inspect.modules import Copy
 
 # From this release on it looks into Homebrew's folder itself, last of all.
 _KNOWS_HOMEBREW = ">=0.11"
+# Systems that have no libsndfile but for who installs one, and whose wheels carry it.
+_NONE = {"macos": "macOS has none of its own", "windows": "Windows has none of its own"}
+# The releases whose wheels carry it there, among all on the public index (2026-11-28).
+_CARRYING = {
+    ("windows", "amd64"): ">=0.8",
+    ("windows", "arm64"): ">=0.14",
+    ("macos", "x86_64"): ">=0.8",
+    ("macos", "arm64"): ">=0.11",
+}
 # What cffi says of a library that is not there.
 _SAYS = {
     "linux": "OSError: cannot load library 'libsndfile.so': "
@@ -35,15 +47,51 @@ def soundfile(scene: Scene) -> Iterator[Finding]:
     copy = scene.copy("soundfile")
     if copy is None or copy.kind != "module":
         return
-    folder = os.path.join(os.path.dirname(copy.path), "_soundfile_data")
-    names = [name for name in scene.environment.tree.names(folder) if name.startswith("libsndfile")]
-    if names:
-        yield from _other_machine(scene, [os.path.join(folder, name) for name in names])
+    if bundled := _bundled(scene, copy):
+        yield from _other_machine(scene, bundled)
         return
     if not stated(scene, "libsndfile")[0] and scene.search_path is not None:
         yield from _of_another_architecture(scene, _searched(scene))
-    if of_machine(scene) is False:
-        yield _none(scene, copy.path)
+    if has_library(scene) is False:
+        yield lacking(scene, "this machine has none" if of_machine(scene) is False else _NONE[_system(scene)])
+
+
+def has_library(scene: Scene) -> bool | Unknown:
+    """Whether soundfile finds a libsndfile: that of its wheel, or the machine's."""
+    copy = scene.copy("soundfile")
+    if copy is None or copy.kind != "module":
+        return Unknown("no module soundfile.py was found")
+    if _bundled(scene, copy):
+        return True
+    found = of_machine(scene)
+    if found is not None:
+        return found
+    if not scene.environment.conda and _brings(scene):
+        return False
+    return Unknown("it carries no libsndfile, and the machine was not looked at")
+
+
+def _bundled(scene: Scene, copy: Copy) -> list[str]:
+    """The libraries that lie beside soundfile."""
+    folder = os.path.join(os.path.dirname(copy.path), "_soundfile_data")
+    names = scene.environment.tree.names(folder)
+    return [os.path.join(folder, name) for name in names if name.startswith("libsndfile")]
+
+
+def _system(scene: Scene) -> str:
+    return scene.target.platform.system if scene.target else "linux"
+
+
+def _brings(scene: Scene) -> bool:
+    """Whether the wheel of this very release for this platform carries libsndfile."""
+    releases = _with_library(scene)
+    return bool(releases) and specifier_set(releases).contains(scene.pins["soundfile"].version)
+
+
+def _with_library(scene: Scene) -> str:
+    """The releases whose wheels for this platform carry libsndfile; "" where that is not the rule."""
+    platform = scene.target.platform if scene.target else None
+    return _CARRYING.get((platform.system, platform.machine), "") if platform else ""
 
 
 def of_machine(scene: Scene) -> bool | None:
@@ -58,13 +106,31 @@ def of_machine(scene: Scene) -> bool | None:
     return libsndfile(scene.root) is not None
 
 
-def _none(scene: Scene, path: str) -> Finding:
-    message = f"{scene.named('soundfile')} carries no libsndfile, and this machine has none"
-    says = "OSError: sndfile library not found"
-    if _is_one_of(scene, ">=0.11"):
-        says = _SAYS[scene.target.platform.system if scene.target else "linux"]
-    remedy = install_library(scene, "libsndfile", ">=1.0.20", ", or install a soundfile wheel of this platform")
-    return scene.finding("TL301", "warning", message, "soundfile", path=path, says=says, remedy=remedy)
+def lacking(scene: Scene, because_none: str) -> Finding:
+    """The finding of a soundfile without a library; ``because_none`` says why the machine has none for it."""
+    message = f"{scene.named('soundfile')} carries no libsndfile, and {because_none}"
+    says = _SAYS[_system(scene)] if _is_one_of(scene, ">=0.11") else "OSError: sndfile library not found"
+    copy = scene.copy("soundfile")
+    path = copy.path if copy else ""
+    return scene.finding("TL301", "warning", message, "soundfile", path=path, says=says, remedy=_remedy(scene))
+
+
+def _remedy(scene: Scene) -> Remedy:
+    """A wheel that brings the library, where there is one for macOS or Windows; else the machine's own."""
+    releases = _with_library(scene)
+    if not releases or scene.environment.conda:
+        return install_library(scene, "libsndfile", ">=1.0.20", ", or install a soundfile wheel of this platform")
+    version = scene.pins["soundfile"].version.public
+    wanted = f"soundfile=={version}" if _brings(scene) else f'"soundfile{releases}"'
+    summary = "Install a wheel of soundfile that carries libsndfile in place of this one, which carries none."
+    options = f"--no-deps --only-binary soundfile {wanted}"
+    return Remedy(
+        summary,
+        commands=(
+            Command("pip", f"python -m pip install --force-reinstall {options}"),
+            Command("uv", f"uv pip install --reinstall-package soundfile {options}"),
+        ),
+    )
 
 
 def _is_one_of(scene: Scene, releases: str) -> bool:
@@ -76,7 +142,7 @@ def _searched(scene: Scene) -> list[str]:
     path = scene.search_path
     if path is None:
         return []
-    windows = scene.target is not None and scene.target.platform.system == "windows"
+    windows = _system(scene) == "windows"
     names = ("sndfile.dll", "libsndfile.dll") if windows else ("libsndfile.dylib",)
     folders = [*path.folders, *([path.homebrew] if path.homebrew and _is_one_of(scene, _KNOWS_HOMEBREW) else [])]
     listed = [(folder, {name.lower() for name in scene.environment.tree.names(folder)}) for folder in folders]

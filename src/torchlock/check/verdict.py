@@ -1,4 +1,8 @@
-"""From findings to a verdict: the root cause first, its consequences under it, one sentence and one command."""
+"""From findings to a verdict: the root cause first, its consequences under it, one sentence and one command.
+
+Of two roots as bad as each other the one that rests on stronger evidence comes first. What bears out a weaker one,
+as an undefined symbol does the rule that foretold it, lends it its own strength.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from torchlock.check.scene import VITAL
-from torchlock.finding import SEVERITIES
+from torchlock.finding import SEVERITIES, Strength
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -77,7 +81,8 @@ class Verdict:
 
 def ranked(findings: Iterable[Finding]) -> list[Finding]:
     """Root causes from bad to harmless, each with its consequences in it."""
-    ordered = sorted(findings, key=_rank)
+    found = list(findings)
+    ordered = sorted(found, key=lambda finding: _rank(finding, found))
     roots: list[Finding] = []
     hung: defaultdict[int, list[Finding]] = defaultdict(list)
     for finding in ordered:
@@ -93,11 +98,19 @@ def ranked(findings: Iterable[Finding]) -> list[Finding]:
     return roots
 
 
-def _rank(finding: Finding) -> tuple[int, int, int]:
-    """Errors first; what is the matter with torch and torchaudio before what is with others; causes first."""
+def strength_of(finding: Finding, found: Iterable[Finding]) -> Strength:
+    """What a finding rests on, with what bears it out: its own effects among those found, or hung below it."""
+    borne_out = (each for each in found if each is not finding and _explains(finding, each))
+    return max([finding.strength, *(each.strength for each in (*finding.consequences, *borne_out))])
+
+
+def _rank(finding: Finding, found: Iterable[Finding]) -> tuple[int, int, bool, int]:
+    """Errors first; what is the matter with torch and torchaudio before what is with others; what was shown before
+    what a rule says; causes first."""
     vital = 0 if any(name in VITAL for name, _ in finding.packages[:1]) or not finding.packages else 1
     order = _ORDER.index(finding.rule) if finding.rule in _ORDER else len(_ORDER)
-    return SEVERITIES.index(finding.severity), vital, order
+    is_bare = strength_of(finding, found) < Strength.SHOWN
+    return SEVERITIES.index(finding.severity), vital, is_bare, order
 
 
 def _explains(cause: Finding, effect: Finding) -> bool:
@@ -110,6 +123,9 @@ def _explains(cause: Finding, effect: Finding) -> bool:
     if effect.rule in _LOADING and "torch" in causing and cause.rule in _INSTALLS | {"TL606"}:
         return True
     if effect.rule in _LOADING or effect.rule in _INSTALLS:
+        # What a companion was built for explains nothing that torch itself lacks.
+        if cause.rule in _VERSIONS | _BUILDS and cause.packages[0][0] != "torch":
+            causing.discard("torch")
         return bool(suffering) and suffering[0] in causing
     if effect.rule == "TL609":
         return set(suffering) <= causing

@@ -1,4 +1,8 @@
-"""TL608: extension modules of another Python, libraries of another machine."""
+"""TL608: extension modules of another Python, libraries of another machine; and what a wheel is called besides.
+
+The tag of a wheel and the label of a build are what somebody wrote. The files in it decide, and where the two
+differ it is told, since installers go by the name.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,18 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.scene import VITAL
-from torchlock.inspect import files
+from torchlock.builds import kind_of
+from torchlock.check.scene import VITAL, told
 from torchlock.inspect.library import is_library
-from torchlock.inspect.machine import HEAD, machine_of, suffix_of
+from torchlock.inspect.machine import machine_in, suffix_of
+from torchlock.inspect.platform_of import machine_of_tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.check.scene import Scene
     from torchlock.finding import Finding
+    from torchlock.inspect.distributions import Distribution
     from torchlock.inspect.modules import Copy
 
 _FOLDERS = ("", "lib", "torio/lib")
@@ -38,6 +44,46 @@ def strangers(scene: Scene) -> Iterator[Finding]:
             found = _other_python(scene, copy, libraries) or _other_machine(scene, copy, libraries)
             if found is not None:
                 yield found
+
+
+def misnamed(scene: Scene) -> Iterator[Finding]:
+    """Wheels whose tag is for another platform than their libraries, and labels of another build than it is."""
+    for name in (*VITAL, "torchvision", "torchcodec", "torchtext", "numpy"):
+        copy, record = scene.copy(name), scene.record(name)
+        if copy is None or copy.kind != "package":
+            continue
+        if record is not None and (found := _other_tag(scene, copy, record)) is not None:
+            yield found
+        if (found := _other_label(scene, copy)) is not None:
+            yield found
+
+
+def _other_label(scene: Scene, copy: Copy) -> Finding | None:
+    called, shown = scene.labelled(copy.name), scene.label(copy.name)
+    if called == shown or kind_of(called) not in ("cpu", "cuda") or (shown and kind_of(shown) is None):
+        return None
+    truth = told(shown) or "for CUDA, by its libraries"
+    version = scene.pins[copy.name].version.public
+    message = f"{copy.name} is called {version}+{called}, and its files are of another build: {truth}"
+    because = "a label is for installers; what a package holds decides how it loads"
+    return scene.finding("TL605", "warning", message, copy.name, path=copy.path, because=because)
+
+
+def _other_tag(scene: Scene, copy: Copy, record: Distribution) -> Finding | None:
+    tagged = [machine_of_tag(tag.rpartition("-")[2]) for tag in record.tags]
+    machine = next(filter(None, map(machine_in, _libraries(scene, copy))), None)
+    if machine is None or not tagged or None in tagged:
+        return None
+    if any(
+        each and each.system == machine.system and set(each.machines) & set(machine.machines) for each in tagged
+    ):
+        return None
+    theirs = f"{_SYSTEMS[machine.system]} ({', '.join(machine.machines)})"
+    message = (
+        f"the wheel of {scene.named(copy.name)} is tagged {record.tags[0]}, and its libraries are for {theirs}"
+    )
+    because = "a tag is for installers; the header of a library decides where it is loaded"
+    return scene.finding("TL608", "note", message, copy.name, path=record.path, because=because)
 
 
 def _libraries(scene: Scene, copy: Copy) -> Iterator[str]:
@@ -79,10 +125,7 @@ def _other_machine(scene: Scene, copy: Copy, libraries: list[str]) -> Finding | 
     if target is None:
         return None
     for path in libraries:
-        try:
-            machine = machine_of(files.read(path, HEAD))
-        except OSError:
-            continue
+        machine = machine_in(path)
         if machine is None:
             continue
         platform = target.platform

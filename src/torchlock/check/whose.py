@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from torchlock.check.scene import STACK, VITAL, dependencies_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from torchlock.check.scene import Scene
     from torchlock.inspect.distributions import Distribution
 
@@ -32,6 +34,18 @@ def is_vital(name: str) -> bool:
 def module_of(name: str) -> str:
     """The module that a distribution of this name is imported as."""
     return name.replace("-", "_")
+
+
+def owners_of(scene: Scene, paths: Collection[str]) -> set[str]:
+    """The distributions outside the stack whose records have one of these files, named from the site folder."""
+    from torchlock.inspect.record import read_record
+
+    wanted, found = set(paths), set()
+    for distribution in scene.installed.distributions if wanted else ():
+        record = () if distribution.name in STACK else read_record(distribution)
+        if any(row.path in wanted for row in (() if isinstance(record, str) else record)):
+            found.add(distribution.name)
+    return found
 
 
 def is_hidden(scene: Scene, distribution: Distribution) -> bool:

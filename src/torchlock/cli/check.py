@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from torchlock.check import examine, healthy, ranked, verdict
+from torchlock.check import examine, healthy, ranked, untold, verdict
 from torchlock.check.host import libraries_of
 from torchlock.cli.codes import FOUND, OK
 from torchlock.cli.environment import current_folder, scene_of
@@ -36,6 +36,7 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     if arguments.export:
         return _export(scene, arguments)
     found = examine(scene)
+    _refuse_blindness(scene, found)
     ignored = sorted({each.rule for each in found if each.rule in ignore and each.severity == "error"})
     found = [each for each in found if each.rule not in ignore]
     if arguments.probe:
@@ -44,12 +45,14 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     findings = ranked(found)
     remarks: list[str] = []
     if arguments.log is not None:
-        findings, remarks = _by_log(scene, findings, arguments.log, voice)
+        findings, remarks = _by_log(scene, findings, arguments, voice)
     if any(finding.severity != "note" for finding in findings):
         from torchlock.repair import add_remedies
 
         add_remedies(scene, findings)
-    fine = f"nothing else is wrong than what is ignored ({', '.join(ignored)})" if ignored else healthy(scene)
+    fine = healthy(scene)
+    if ignored:
+        fine = f"nothing else is wrong than what is ignored ({', '.join(ignored)}){untold(scene)}"
     result = verdict(findings, "; ".join([fine, *remarks]))
     report = _report(scene, result)
     if arguments.format == "json" and report.target is not None:
@@ -76,25 +79,71 @@ def _refuse_misuse(arguments: argparse.Namespace) -> None:
         )
 
 
-def _by_log(scene: Scene, findings: list[Finding], path: str, voice: Voice) -> tuple[list[Finding], list[str]]:
+def _refuse_blindness(scene: Scene, found: list[Finding]) -> None:
+    """A tree of which little could be looked at is not called sound.
+
+    Raises:
+        InputError: nothing in it tells what it is for, and nothing was found that is wrong in any case.
+    """
+    from torchlock.check.places import unlooked
+
+    if not any(each.severity == "error" for each in found) and (reason := unlooked(scene)):
+        sites = scene.environment.sites
+        raise InputError(
+            f"--path: {sites[0].path if sites else scene.environment.interpreter.prefix}: {reason}",
+            hint="name the platform with --platform, like linux-x86_64; or its interpreter with --python",
+        )
+
+
+def _by_log(
+    scene: Scene, findings: list[Finding], arguments: argparse.Namespace, voice: Voice
+) -> tuple[list[Finding], list[str]]:
     """The findings in the order that a log suggests; and what a healthy verdict has to add for it.
+
+    A log of another environment has no say.
 
     Raises:
         InputError: the log cannot be read.
     """
+    from torchlock.check.caller import of_callers
+    from torchlock.check.examined import shown_by
     from torchlock.check.gpu import without_cuda
-    from torchlock.check.log import candidates, chosen, decoded, promote, read_log, remarks
+    from torchlock.check.log import candidates, chosen, decoded, elsewhere, promote, read_log, remarks
+    from torchlock.check.whose import owners_of
     from torchlock.read.text import read_bytes
 
-    log = read_log(decoded(read_bytes(path)))
-    if "TL209" in candidates(log)[:1] and (finding := without_cuda(scene)) is not None:
-        findings = [*findings, finding]
-    folders = [entry.path for entry in scene.environment.path if entry.state == "folder"]
-    promote(log, findings)
-    said = remarks(log, findings, folders)
+    log = read_log(decoded(read_bytes(arguments.log)))
+    installed = {name: (scene.version(name), scene.label(name) or "") for name in scene.pins}
+    strange = elsewhere(log, _folders(scene, arguments), installed, moved=not scene.live)
+    if not strange:
+        if "TL209" in candidates(log)[:1] and (finding := without_cuda(scene)) is not None:
+            findings = [*findings, finding]
+        findings = [*findings, *shown_by(log, scene)]
+        promote(log, findings)
+        told = any(each.rule in ("TL701", "TL702") and each.severity != "note" for each in findings)
+        if not told and (finding := of_callers(scene, log)) is not None:
+            findings = [*findings, finding]
+        findings = chosen(log, findings, owners_of(scene, log.frames))
+    said = remarks(log, findings, strange)
     for remark in said:
         voice.say("note", remark)
-    return chosen(log, findings), ["what the log shows is not explained by it"] if said else []
+    return findings, ["what the log shows is not explained by it"] if said else []
+
+
+def _folders(scene: Scene, arguments: argparse.Namespace) -> list[str]:
+    """The folders of the path, as the machine that they are of names them."""
+    from torchlock.inspect.choice import root_of
+
+    folders = [entry.path for entry in scene.environment.path if entry.state == "folder"]
+    root = None if arguments.path is None else arguments.root or root_of(arguments.path)
+    if root is None:
+        return folders
+    bases = {os.path.abspath(root), os.path.realpath(root)}  # noqa: PTH100
+    return [
+        f"/{os.path.relpath(folder, base)}" if f"{folder}/".startswith(f"{base.rstrip('/')}/") else folder
+        for folder in folders
+        for base in bases
+    ]
 
 
 def _probed(scene: Scene, findings: list[Finding], arguments: argparse.Namespace, voice: Voice) -> list[Finding]:

@@ -29,7 +29,7 @@ def scene_of(arguments: argparse.Namespace, voice: Voice) -> Scene:
     Raises:
         InputError: there is none, or its interpreter does not answer.
     """
-    environment = _environment(arguments)
+    environment = _environment(arguments, voice)
     system, libraries, platform = _machine(arguments, environment)
     scene = Scene(
         environment,
@@ -60,7 +60,7 @@ def _counting(voice: Voice) -> Callable[[int, int], None]:
     return progress
 
 
-def _environment(arguments: argparse.Namespace) -> Environment:
+def _environment(arguments: argparse.Namespace, voice: Voice) -> Environment:
     from torchlock.inspect.environment import of_interpreter, of_tree
 
     if arguments.path is not None:
@@ -71,21 +71,32 @@ def _environment(arguments: argparse.Namespace) -> Environment:
 
         folder = arguments.root or root_of(arguments.path)
         return of_tree(arguments.path, root=Root(folder) if folder else None)
-    from torchlock.inspect.choice import active
     from torchlock.inspect.interpreter import NoAnswer, ask
 
     cwd = current_folder()
-    python = arguments.python or active(os.environ)
+    python = arguments.python or _active(voice)
     if re.fullmatch(r"\d+\.\d+t?", python):
         python = shutil.which(f"python{python}") or python
     answer = ask(python)
     if isinstance(answer, NoAnswer):
         detail = f": {' '.join(answer.detail.split())}" if answer.detail else ""
+        named = f"--python: {python}" if arguments.python else python
         raise InputError(
-            f"--python: {python} does not answer as a Python interpreter ({answer.reason}{detail})",
+            f"{named} does not answer as a Python interpreter ({answer.reason}{detail})",
             hint="--path SITE_PACKAGES looks at its packages without asking it",
         )
     return of_interpreter(answer, {**os.environ, **dict(answer.variables)}, cwd)
+
+
+def _active(voice: Voice) -> str:
+    """The interpreter of the active environment; says which it is where a variable names one that is gone."""
+    from torchlock.inspect.choice import active
+
+    found = active(os.environ)
+    for name, folder in found.gone:
+        voice.say("note", f"{name} names {folder}, which is no environment; this looks at {found.python}")
+        voice.say("note", f"{found.python} was taken since {found.because}")
+    return found.python
 
 
 def current_folder() -> str:

@@ -7,11 +7,15 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect import files
+from torchlock.inspect.binaries import Binary, read_binary
 
 if TYPE_CHECKING:
     from torchlock.inspect.files import Tree
 
 _LIMIT = 256 << 10
+_LISTED = 2000
+# auditwheel puts a hash into the names of libraries that a wheel brings.
+_CUDART = re.compile(r"libcudart(?:-[0-9a-f]{8})?\.so\.((?:[89]|10)\.\d)(?:\.\d+)*")
 # Where a version is written, the likeliest first.
 _FILES = ("version.py", "_version.py", "__version__.py", "__init__.py")
 _ASSIGNED = re.compile(
@@ -54,6 +58,20 @@ def read_build(path: str, tree: Tree) -> Build | None:
             if build is not None:
                 return build
     return None
+
+
+def linked_cuda(package: str, tree: Tree) -> str:
+    """The CUDA version (``10.1``) that the libraries of a package are linked with; "" where no name says it.
+
+    From CUDA 11 on the name of its runtime library has the major release alone.
+    """
+    for folder in (package, os.path.join(package, "lib")):
+        for name in sorted(tree.names(folder))[:_LISTED]:
+            binary = read_binary(os.path.join(folder, name)) if name.endswith(".so") else None
+            for needed in binary.needed if isinstance(binary, Binary) else ():
+                if found := _CUDART.fullmatch(needed.name):
+                    return found[1]
+    return ""
 
 
 def parse_build(path: str) -> Build | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect import files
 from torchlock.inspect.machine import HEAD, machine_of
@@ -18,34 +18,63 @@ _RELEASES = ("etc/os-release", "usr/lib/os-release", "etc/alpine-release", "etc/
 _OF_TOOLS = ("pipx_metadata.json", "uv-receipt.toml")
 
 
-def active(environ: Mapping[str, str]) -> str:
+class Active(NamedTuple):
+    """The environment that is meant: its interpreter, and half a sentence that says why this one.
+
+    ``gone`` are the variables that name another, each with its folder, which is not there any more.
+    """
+
+    python: str
+    because: str
+    gone: tuple[tuple[str, str], ...] = ()
+
+
+def active(environ: Mapping[str, str]) -> Active:
     """The interpreter of the active environment: what is activated, else the one that has torch.
 
-    Without an activated environment these are asked in turn: the one this program is installed in, ``.venv``
-    in the current folder, and ``python`` on the PATH. The first is the answer if none has torch; the one that
-    pipx or uv made for this program alone is the last.
+    Without an activated environment these are asked in turn: the one this program is installed in, ``.venv`` and
+    ``venv`` in the current folder, and ``python`` on the PATH. The first is the answer if none has torch; the one
+    that pipx or uv made for this program alone is the last. An environment that lost its interpreter is the
+    answer all the same: it is named by its folder.
     """
+    gone: list[tuple[str, str]] = []
     for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
         folder = environ.get(name, "")
         if folder and (name == "VIRTUAL_ENV" or environ.get("CONDA_DEFAULT_ENV") != "base"):
             found = next(_pythons_in(folder), None)
-            if found:
-                return found
-    candidates = list(dict.fromkeys(_candidates(environ)))
-    return next((path for path in candidates if _has_torch(path)), candidates[0])
+            if found or _is_environment(folder):
+                return Active(found or folder, f"{name} names it", tuple(gone))
+            gone.append((name, folder))
+    candidates = list(_candidates(environ))
+    for python, where in candidates:
+        if _has_torch(python):
+            return Active(python, f"{where} and has torch", tuple(gone))
+    python, where = candidates[0]
+    return Active(python, f"{where}, and no other one has torch", tuple(gone))
 
 
-def _candidates(environ: Mapping[str, str]) -> Iterator[str]:
+def _is_environment(folder: str) -> bool:
+    """Whether a folder is an environment, though its interpreter is not there."""
+    marks = ("pyvenv.cfg", "conda-meta", os.path.join("Lib", "site-packages"))
+    if any(os.path.lexists(os.path.join(folder, each)) for each in marks):
+        return True
+    return os.path.lexists(os.path.join(folder, "bin", "python"))
+
+
+def _candidates(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """The interpreters to ask, each with where it was found."""
     is_tool = any(files.is_file(os.path.join(sys.prefix, name)) for name in _OF_TOOLS)
     if not is_tool:
-        yield sys.executable
-    yield from _pythons_in(".venv")
-    yield from _pythons_in(environ.get("CONDA_PREFIX", ""))
+        yield sys.executable, "it is the one that torchlock is installed in"
+    for name in (".venv", "venv"):
+        yield from ((path, f"it is {name} in the current folder") for path in _pythons_in(name))
+    conda = environ.get("CONDA_PREFIX", "")
+    yield from ((path, "CONDA_PREFIX names it") for path in _pythons_in(conda))
     for name in ("python", "python3"):
         if path := shutil.which(name):
-            yield path
+            yield path, "it is on the PATH"
     if is_tool:
-        yield sys.executable
+        yield sys.executable, "it is the one that torchlock is installed in"
 
 
 def _pythons_in(folder: str) -> Iterator[str]:

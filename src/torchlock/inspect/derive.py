@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING
 from torchlock.headers import read_headers
 from torchlock.inspect import files
 from torchlock.inspect.interpreter import Interpreter
-from torchlock.inspect.machine import HEAD, machine_of, suffix_of
+from torchlock.inspect.machine import suffix_of
+from torchlock.inspect.platform_of import STACK, extensions, is_made_here, platform_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from torchlock.inspect.files import Tree
+    from torchlock.inspect.loading.root import Root
 
 _SMALL = 64 << 10
 # How many wheels, libraries and folders are asked before the tree is said to be silent.
 _ASKED = 300
 _SITES = ("site-packages", "dist-packages")
-_PACKAGES = ("torch", "torchaudio", "torchcodec", "torchvision", "numpy")
-_LIBRARIES = (".so", ".dylib", ".pyd", ".dll")
+_PACKAGES = STACK
 
 
 def find_sites(path: str, tree: Tree) -> list[str]:
@@ -58,14 +59,14 @@ def _prefixes(path: str, tree: Tree) -> Iterator[str]:
     names = tree.names(path)
     if "usr" not in names:  # else its lib is a link into usr
         yield path
-    for name in ("venv", ".venv", "python_embeded", "python_embedded"):
+    for name in (".venv", "venv", "python_embeded", "python_embedded"):
         if names.get(name) == "folder":
             yield os.path.join(path, name)
     for name in ("opt/venv", "opt/conda", "usr"):
         yield os.path.join(path, *name.split("/"))
     for first in _folders(path, tree) if "usr" in names else ():
         for second in ("", *_folders(first, tree)):
-            for name in ("venv", ".venv", "env"):
+            for name in (".venv", "venv", "env"):
                 if second == "" or tree.names(second).get(name) == "folder":
                     yield os.path.join(second or first, name)
 
@@ -93,15 +94,18 @@ def _by_number(name: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d{1,9}", name)]
 
 
-def derive(site: str, tree: Tree) -> Interpreter:
-    """An interpreter as far as the tree around ``site`` tells it; nothing is run."""
+def derive(site: str, tree: Tree, root: Root | None = None) -> Interpreter:
+    """An interpreter as far as the tree around ``site`` tells it; nothing is run.
+
+    ``root`` is the machine that the tree is of, whose links lead to places of its own.
+    """
     prefix = prefix_of(site)
     settings = settings_of(prefix, tree) if prefix else {}
     version, because = _version(site, prefix, settings, tree)
     tags = list(_tags(site, tree))
     if not version:
         version, because = _version_by_files(site, tags, tree)
-    platform, because_platform = _platform(site, tags, tree)
+    platform, because_platform = platform_of(site, prefix, settings, tags, tree, root)
     implementation, threads = _implementation(site, tags, settings)
     return Interpreter(
         version=version,
@@ -118,6 +122,21 @@ def derive(site: str, tree: Tree) -> Interpreter:
         system_site=settings.get("include-system-site-packages", "true").lower() == "true",
         evidence=tuple(filter(None, (because, because_platform))),
     )
+
+
+def base_sites_of(interpreter: Interpreter, tree: Tree, root: Root | None = None) -> list[str]:
+    """The site folders of the Python that a virtual environment was made of, which it includes.
+
+    Of a machine that is not here, or an environment that was made in another place, nobody knows them.
+    """
+    home = interpreter.base_prefix
+    is_known = root is not None or is_made_here(interpreter.prefix, settings_of(interpreter.prefix, tree))
+    if not home or not is_known:
+        return []
+    place = root.real(home) if root is not None else home
+    prefix = os.path.dirname(place) if os.path.basename(place) in ("bin", "Scripts") else place
+    version = ".".join(interpreter.version.split(".")[:2])
+    return [site for site in _sites_of(prefix, tree) if _version_of_folder(site) in (version, "")]
 
 
 def prefix_of(site: str) -> str:
@@ -179,7 +198,7 @@ def _version_by_files(site: str, tags: list[str], tree: Tree) -> tuple[str, str]
     if exact:
         major, minor = max(exact)
         return f"{major}.{minor}", f"wheels here are for cp{major}{minor}"
-    for name, path in _extensions(site, tree):
+    for name, path in extensions(site, tree):
         suffix = suffix_of(name)
         if suffix and suffix.python:
             return suffix.python, path
@@ -194,64 +213,6 @@ def _tags(site: str, tree: Tree) -> Iterator[str]:
     for name in folders[:_ASKED]:
         headers = read_headers(files.text(os.path.join(site, name, "WHEEL"), _SMALL) or "")
         yield from map(str.strip, headers.fields.get("tag", ()))
-
-
-def _platform(site: str, tags: list[str], tree: Tree) -> tuple[str, str]:
-    for tag in tags:
-        found = _platform_of_tag(tag.rpartition("-")[2])
-        if found:
-            return found, f"wheels here are for {tag.rpartition('-')[2]}"
-    for name, path in _extensions(site, tree):
-        suffix = suffix_of(name)
-        if suffix and suffix.platform not in ("", "darwin"):
-            return suffix.platform, path
-        found = _platform_of_library(path)
-        if found:
-            return found, path
-    return "", ""
-
-
-def _platform_of_tag(tag: str) -> str:
-    """As ``sysconfig`` spells it; empty for ``any``, and for macOS wheels that hold both machines."""
-    match = re.fullmatch(r"(?:manylinux\w*?|musllinux\w*?|linux)_(x86_64|aarch64|i686|armv7l|ppc64le|s390x)", tag)
-    if match:
-        return f"linux-{match[1]}"
-    match = re.fullmatch(r"macosx_(\d+)_(\d+)_(arm64|x86_64)", tag)
-    if match:
-        return f"macosx-{match[1]}.{match[2]}-{match[3]}"
-    return tag.replace("_", "-") if tag in ("win_amd64", "win_arm64", "win32") else ""
-
-
-def _platform_of_library(path: str) -> str:
-    try:
-        found = machine_of(files.read(path, HEAD))
-    except OSError:
-        return ""
-    if found is None or len(found.machines) > 1:
-        return ""
-    machine = found.machines[0]
-    if found.system == "macos":
-        return f"macosx-11.0-{machine}"
-    if found.system == "windows":
-        return machine if machine == "win32" else f"win-{machine}"
-    return f"linux-{machine}"
-
-
-def _extensions(site: str, tree: Tree) -> Iterator[tuple[str, str]]:
-    """Libraries of the packages here, those of the stack first: name and path."""
-    names = tree.names(site)
-    folders = [name for name in _PACKAGES if name in names]
-    folders += [name for name, kind in names.items() if kind == "folder" and name not in _PACKAGES]
-    for folder in ["", *folders[:_ASKED]]:
-        place = os.path.join(site, folder) if folder else site
-        for name in tree.names(place):
-            if name.endswith(_LIBRARIES):
-                yield name, os.path.join(place, name)
-        if folder in _PACKAGES and tree.names(place).get("lib") == "folder":
-            inside = os.path.join(place, "lib")
-            yield from (
-                (name, os.path.join(inside, name)) for name in tree.names(inside) if name.endswith(_LIBRARIES)
-            )
 
 
 def _implementation(site: str, tags: list[str], settings: dict[str, str]) -> tuple[str, bool]:

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect import files
-from torchlock.inspect.derive import derive, find_sites
+from torchlock.inspect.derive import base_sites_of, derive, find_sites
 from torchlock.inspect.files import Tree
 from torchlock.inspect.pth import Editable, PthLine, editables_of, lines_of
 
@@ -122,14 +122,18 @@ def of_tree(folder: str, tree: Tree | None = None, root: Root | None = None) -> 
     """
     path = _Path(tree or Tree())
     sites = find_sites(folder, path.tree)
-    interpreter = derive(sites[0], path.tree)
+    interpreter = derive(sites[0], path.tree, root)
     path.root = root
+    base = []
     if interpreter.virtual:
-        interpreter = interpreter._replace(own_sites=tuple(sites))
+        base = base_sites_of(interpreter, path.tree, root) if interpreter.system_site else []
+        interpreter = interpreter._replace(own_sites=tuple(sites), base_sites=tuple(base))
     else:
         interpreter = interpreter._replace(base_sites=tuple(sites))
     for site in sites:
         path.add_site(site, "site", "it is the folder asked about" if site == folder else f"it is in {folder}")
+    for site in base:
+        path.add_site(site, "system", "the virtual environment includes it")
     return path.environment(interpreter)
 
 

@@ -39,6 +39,11 @@ def extensions(distributions: Iterable[Distribution], python: str) -> list[Exten
     return found[:_MOST]
 
 
+def beside_packages(distribution: Distribution, python: str) -> list[str]:
+    """The extension modules that a distribution has recorded outside of any package: their paths."""
+    return [each.path for each in _of(distribution, python) if each.is_top]
+
+
 def _of(distribution: Distribution, python: str) -> Iterator[Extension]:
     record = read_record(distribution)
     if isinstance(record, str):

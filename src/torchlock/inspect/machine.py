@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final, Literal, NamedTuple
 
+from torchlock.inspect import files
+
 # As many bytes as it takes.
 HEAD = 4096
 
@@ -34,6 +36,14 @@ def machine_of(head: bytes) -> Machine | None:
         if head[start : start + 4] == b"PE\0\0":
             return _known("windows", _PE, [int.from_bytes(head[start + 4 : start + 6], "little")])
     return None
+
+
+def machine_in(path: str) -> Machine | None:
+    """The machine that a file was built for, by its header; None where it cannot be read or tells nothing."""
+    try:
+        return machine_of(files.read(path, HEAD))
+    except (OSError, ValueError):
+        return None
 
 
 def _universal(head: bytes) -> Machine | None:

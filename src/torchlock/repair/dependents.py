@@ -28,6 +28,8 @@ def apart(scene: Scene, finding: Finding) -> Remedy | None:
     A later release of the package that is no part of the stack, unless its import fails and that would be another
     major of it; else an earlier one of the stack.
     """
+    if len(finding.packages) < 2:
+        return _before_removal(scene, finding)
     (name, _), (other, _) = finding.packages[:2]
     if scene.target is None or scene.pins[name].unversioned:
         return None
@@ -41,6 +43,19 @@ def apart(scene: Scene, finding: Finding) -> Remedy | None:
     if later is not None and (statement.effect == "use" or later.major == scene.pins[theirs].version.major):
         return _upgraded(scene, theirs, later)
     return _earlier(scene, statement, other) or (_upgraded(scene, theirs, later) if later else None)
+
+
+def _before_removal(scene: Scene, finding: Finding) -> Remedy:
+    """The stack before what somebody's own code calls was taken out of it."""
+    name = finding.packages[0][0]
+    mine = [each for rule in ("TL701", "TL702") for each in scene.matrix.statements_of(rule)]
+    mine = [each for each in mine if any(lost in each.because for lost in finding.lacks)]
+    broken = next((each for each in mine if _is_broken(scene, each)), None)
+    remedy = _earlier(scene, broken, name) if broken is not None else None
+    if remedy is None:
+        return Remedy(f"Take the call out, or take an earlier {name} with the torch of its release.")
+    remedy.summary = f"{remedy.summary.rstrip('.')}; or take the call out."
+    return remedy
 
 
 def _spoken(scene: Scene, name: str, version: Version | None = None) -> list[Statement]:

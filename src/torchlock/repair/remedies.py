@@ -25,6 +25,7 @@ from torchlock.repair.commands import (
 )
 from torchlock.repair.dependents import apart
 from torchlock.repair.plan import Plan, builds_for_cuda, planned
+from torchlock.words import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +60,7 @@ def add_remedies(scene: Scene, findings: Sequence[Finding]) -> None:
     lacking = {finding.packages[1][0] for finding in bad if _lacks_one_of_the_stack(scene, finding)}
     wanted |= lacking
     plan: Plan | None = None
-    if lacking or again or any(finding.rule in _FIT for finding in bad):
+    if lacking or again or any(finding.rule in _FIT or _pins_another(scene, finding) for finding in bad):
         plan = planned(scene, again | built_apart, wanted) or (_same(scene, again) if again else None)
     for finding in bad:
         remedy = _remedy(scene, finding, plan)
@@ -83,6 +84,12 @@ def _lacks_one_of_the_stack(scene: Scene, finding: Finding) -> bool:
     return finding.rule == "TL609" and finding.packages[1][0] in STACK and finding.packages[1][0] not in scene.pins
 
 
+def _pins_another(scene: Scene, finding: Finding) -> bool:
+    """Whether the metadata of one of the family asks for another release of one that is there."""
+    names = {name for name, _ in finding.packages}
+    return finding.rule == "TL609" and len(names) == 2 and names <= FAMILY & set(scene.pins)
+
+
 def _same(scene: Scene, names: set[str]) -> Plan | None:
     """The versions that are there, once more; where the catalogue does not know them."""
     versions = {name: scene.version(name) or _recorded(scene, name) for name in sorted(names)}
@@ -100,7 +107,7 @@ def _remedy(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy | None:
         return Remedy("Delete it.", commands=shell(scene, "rm -rf", finding.path))
     if not finding.packages:
         return None
-    if _lacks_one_of_the_stack(scene, finding) and plan is not None:
+    if plan is not None and (_lacks_one_of_the_stack(scene, finding) or _pins_another(scene, finding)):
         return _fitting(scene, plan)
     return _of_rule(scene, finding) or _of_dependent(scene, finding) or _of_stack(scene, finding, plan)
 

@@ -27,7 +27,9 @@ def text(
     file = report.files[0]
     findings = [finding for finding in file.findings if verbose or finding.severity != "note"]
     notes = sum(finding.severity == "note" for finding in file.findings)
-    lines = [_first(file.status, sentence, commands, paint), f"  in {_shown(file.path)}"]
+    # What was not examined is not fine.
+    unknown = file.status == "ok" and any(finding.rule == "TL907" for finding in file.findings)
+    lines = [_first("note" if unknown else file.status, sentence, commands, paint), f"  in {_shown(file.path)}"]
     told: dict[str, None] = {}
     for finding in findings:
         lines += ["", *_finding(finding, paint, told, verbose=verbose)]

@@ -3,32 +3,61 @@
 Both loaders look a library up by the name that the one that needs it has for it, and a symbol in exactly the
 library that it was linked against: dyld(1), "Dynamic-link library search order" of the Windows documentation.
 Libraries of the system are not in the tree and taken to be there; those that only a torch package brings are not.
+What else is found nowhere may lie on that machine all the same: nobody looked, and the outcome says so.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
 from typing import TYPE_CHECKING
 
+from torchlock.answers import Unknown
 from torchlock.inspect import files
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.files import Unreadable
-from torchlock.inspect.loading.outcome import Missing, Outcome, Undefined
+from torchlock.inspect.loading.outcome import (
+    Missing,
+    Outcome,
+    Undefined,
+    Unseen,
+    closed,
+    is_closed,
+    without_symbols,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _MOST = 2000
 _FORMATS = {"macos": "macho", "windows": "pe"}
+# Libraries of every Windows 10 that the wheels of the stack import (their import tables, 2026-11-28), and Python's
+# own, the runtime of C among them. That of C++ (msvcp140) comes with neither, nor does any OpenMP.
+_OF_WINDOWS = re.compile(
+    r"(api-ms-win-.*|ext-ms-.*|kernel32|kernelbase|ntdll|user32|gdi32|advapi32|shell32|shlwapi|ole32|oleaut32|rpcrt4"
+    r"|ws2_32|wsock32|mswsock|iphlpapi|dbghelp|imagehlp|psapi|powrprof|userenv|version|winmm|bcrypt|bcryptprimitives"
+    r"|ncrypt|crypt32|wintrust|secur32|setupapi|cfgmgr32|imm32|comdlg32|comctl32|msvcrt|ucrtbase|normaliz|synchronization"
+    r"|vcruntime140|vcruntime140_1|python3|python3\d{1,2}t?)\.(dll|drv)"
+)
+# Folders of the system itself, whose libraries lie in no file since macOS 11 (dyld(1), "shared cache").
+_OF_MACOS = ("/usr/lib/", "/System/Library/")
+# Those of them that dyld comes to by any path, since it looks into /usr/lib at last.
+_LAST_OF_MACOS = re.compile(r"lib(c\+\+(abi)?|System|objc|z|iconv|bz2|lzma|sqlite3|xml2)(\.\w+)?\.dylib")
 
 
 class BundleProcess:
     """Libraries stay loaded, and the folders of loaded ones are searched: torch adds its own to the search."""
 
-    def __init__(self, system: str, machine: str, runtime: tuple[str, ...] = ()) -> None:
-        """``runtime`` are the folders of Windows and of Python itself; empty where they are not known."""
+    def __init__(
+        self, system: str, machine: str, runtime: tuple[str, ...] = (), beyond: tuple[str, ...] = ()
+    ) -> None:
+        """``runtime`` are the folders of Windows and of Python itself, ``beyond`` those that are searched besides.
+
+        Both are empty where they are not known.
+        """
         self._runtime = runtime
+        self._beyond = beyond
         self._system = system
         self._machine = machine
         self._loaded: dict[str, Binary] = {}
@@ -40,20 +69,30 @@ class BundleProcess:
         self._folders[folder] = None
 
     def load(
-        self, path: str, *, symbols: bool = True, elsewhere: Callable[[str], str | None] | None = None
+        self,
+        path: str,
+        *,
+        symbols: bool = True,
+        elsewhere: Callable[[str], str | None] | None = None,
+        shared: bool = False,
     ) -> Outcome:
         """Load a library with all that it needs; see ``ElfProcess.load``."""
         binary = self._binary(path)
         if isinstance(binary, Unreadable):
+            if is_closed(path):
+                return Outcome(path, unseen=(closed(path, path),))
             return Outcome(path, unreadable=binary)
         if binary.format != _FORMATS[self._system] or self._machine not in (binary.machine, *binary.machines):
             return Outcome(path, unreadable=Unreadable(path, f"is for {binary.machine}"))
         self._folders[os.path.dirname(path)] = None
         broken: list[Unreadable] = []
-        missing = list(self._fill(binary, elsewhere, broken))
+        unseen: list[Unseen] = []
+        missing = list(self._fill(binary, elsewhere, broken, unseen))
         self._loaded.setdefault(self._key(binary.soname or path), binary)
-        undefined = tuple(self._undefined(binary)) if symbols else ()
-        return Outcome(path, tuple(missing), undefined, unreadable=broken[0] if broken else None)
+        undefined = tuple(self._undefined(binary, unseen)) if symbols else ()
+        return Outcome(
+            path, tuple(missing), undefined, unreadable=broken[0] if broken else None, unseen=tuple(unseen)
+        )
 
     def _binary(self, path: str) -> Binary | Unreadable:
         if path not in self._read:
@@ -68,7 +107,11 @@ class BundleProcess:
         return short.lower() if self._system == "windows" else short
 
     def _fill(
-        self, first: Binary, elsewhere: Callable[[str], str | None] | None, broken: list[Unreadable]
+        self,
+        first: Binary,
+        elsewhere: Callable[[str], str | None] | None,
+        broken: list[Unreadable],
+        unseen: list[Unseen],
     ) -> Iterator[Missing]:
         queue = deque([first])
         while queue and len(self._loaded) < _MOST:
@@ -82,10 +125,31 @@ class BundleProcess:
                 if isinstance(found, Binary):
                     self._loaded[key] = found
                     queue.append(found)
-                elif found is not None and os.access(found.path, os.R_OK):
-                    broken.append(found)
-                elif path is None and not needed.weak and (is_of_torch(key) or self._lacks(key)):
+                elif found is not None:
+                    if is_closed(found.path):
+                        unseen.append(closed(found.path, binary.path))
+                    else:
+                        broken.append(found)
+                elif not needed.weak and (is_of_torch(key) or self._lacks(key)):
                     yield Missing(key, binary.path)
+                elif not needed.weak and not self._is_systems(needed.name):
+                    unseen.append(Unseen(key, binary.path, Unknown("the machine was not looked at")))
+        if queue:
+            path = first.path
+            unseen.append(Unseen(os.path.basename(path), path, Unknown("it needs more than can be followed")))
+
+    def _is_systems(self, name: str) -> bool:
+        """Whether every machine of this system has a library, or Python itself brings it."""
+        if self._system == "windows":
+            if _OF_WINDOWS.fullmatch(self._key(name)) or self._is_found(name):
+                return True
+        elif name.startswith(_OF_MACOS) or _LAST_OF_MACOS.fullmatch(self._key(name)):
+            return True
+        return self._in(list(self._beyond), self._key(name), any_case=self._system == "windows") is not None
+
+    def _is_found(self, name: str) -> bool:
+        """Whether this very Windows was looked into, and has a library."""
+        return self._in(list(self._runtime), name, any_case=True) is not None
 
     def _found(self, name: str, binary: Binary) -> str | None:
         here = os.path.dirname(binary.path)
@@ -102,7 +166,7 @@ class BundleProcess:
         """Whether Windows itself was looked into, and has not this library of a compiler's runtime."""
         if not self._runtime or not name.startswith(("vcruntime", "msvcp", "vcomp", "libomp")):
             return False
-        return self._in(list(self._runtime), name, any_case=True) is None
+        return not self._is_found(name)
 
     def _in(self, folders: list[str], name: str, *, any_case: bool = False) -> str | None:
         for folder in folders:
@@ -121,10 +185,13 @@ class BundleProcess:
         found = next((each for each in names[:10_000] if each.lower() == name.lower()), "")
         return os.path.join(folder, found) if found else ""
 
-    def _undefined(self, binary: Binary) -> Iterator[Undefined]:
+    def _undefined(self, binary: Binary, unseen: list[Unseen]) -> Iterator[Undefined]:
         """Symbols that the very library lacks which they were linked against, as far as that one is here."""
         symbols = binary.symbols
-        for reference in () if isinstance(symbols, Unreadable) else symbols.undefined:
+        if isinstance(symbols, Unreadable):
+            unseen.append(without_symbols(binary, symbols))
+            return
+        for reference in symbols.undefined:
             provider = self._loaded.get(self._key(reference.library)) if reference.library else None
             if reference.weak or provider is None or not reference.name:
                 continue

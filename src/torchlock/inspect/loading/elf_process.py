@@ -7,10 +7,21 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.answers import Unknown
 from torchlock.inspect import files
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.files import Unreadable
-from torchlock.inspect.loading.outcome import Missing, Outcome, Shadowed, Undefined, Unmet
+from torchlock.inspect.loading.outcome import (
+    Missing,
+    Outcome,
+    Shadowed,
+    Undefined,
+    Unmet,
+    Unseen,
+    closed,
+    is_closed,
+    without_symbols,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -53,6 +64,7 @@ class ElfProcess:
         self._loaded: dict[str, _Library | None] = {}
         self._read: dict[str, Binary | Unreadable] = {}
         self._main: _Library | None = None
+        self._shared: list[_Library] = []
         self._has_python = False
         self._looks = 0
         self._shadows: list[Shadowed] = []
@@ -82,9 +94,14 @@ class ElfProcess:
         """Linux has no such thing: libraries name their folders themselves."""
 
     def load(
-        self, path: str, *, symbols: bool = True, elsewhere: Callable[[str], str | None] | None = None
+        self,
+        path: str,
+        *,
+        symbols: bool = True,
+        elsewhere: Callable[[str], str | None] | None = None,
+        shared: bool = False,
     ) -> Outcome:
-        """Load a library as ``dlopen`` with RTLD_NOW does.
+        """Load a library as ``dlopen`` with RTLD_NOW does; if ``shared``, with RTLD_GLOBAL besides.
 
         ``symbols``: whether those of the library itself must all be defined; what it brings is taken to be
         whole. ``elsewhere`` is asked where the loader itself finds nothing, for libraries that a program
@@ -92,6 +109,8 @@ class ElfProcess:
         """
         binary = self._binary(path)
         if isinstance(binary, Unreadable):
+            if is_closed(self._real(path)):
+                return Outcome(path, unseen=(closed(path, path),))
             return Outcome(path, unreadable=binary)
         if binary.format != "elf" or (self._machine and binary.machine != self._machine):
             return Outcome(path, unreadable=Unreadable(path, f"is for {binary.machine}"))
@@ -102,17 +121,25 @@ class ElfProcess:
         self._fill(library, found)
         undefined: tuple[Undefined, ...] = ()
         if symbols:
-            undefined = tuple(self._undefined(library, bool(found.missing)))
+            undefined = tuple(self._undefined(library, bool(found.missing), found))
         # One may have come in before, for somebody who asks less of it.
         self._shadows += found.shadowed
         for shadow in self._shadows:
             undefined += tuple(each for each in self._lost_by(shadow, before) if each not in undefined)
         broken = found.broken[0] if found.broken else None
         outcome = Outcome(
-            path, tuple(found.missing), undefined, tuple(found.versions), tuple(found.shadowed), broken
+            path,
+            tuple(found.missing),
+            undefined,
+            tuple(found.versions),
+            tuple(found.shadowed),
+            broken,
+            tuple(found.unseen),
         )
         if not outcome.loads:
             self._loaded = before  # What cannot be loaded whole is taken out again.
+        elif shared:
+            self._shared.append(library)
         return outcome
 
     def _fill(self, first: _Library, found: _Found) -> None:
@@ -131,6 +158,11 @@ class ElfProcess:
                         self._loaded.setdefault(new.binary.soname or name, new)
                         queue.append(new)
             found.versions += self._unmet(library)
+        if queue or self._looks > _LOOKS:
+            path = first.path
+            found.unseen.append(
+                Unseen(os.path.basename(path), path, Unknown("it needs more than can be followed"))
+            )
 
     def _open(self, name: str, library: _Library, found: _Found) -> _Library | None:
         """Find and read one library; None where it is missing, or the machine's own that nobody knows."""
@@ -140,11 +172,15 @@ class ElfProcess:
         if path is None:
             if (self._root is not None and not self._is_unknown(name)) or is_of_torch(name):
                 found.missing.append(Missing(name, library.path))
+            elif not _OF_EVERY_MACHINE.match(name) and not name.startswith("libpython"):
+                found.unseen.append(Unseen(name, library.path, Unknown("the machine was not looked at")))
             return None
         binary = self._binary(path)
         if isinstance(binary, Binary):
             return _Library(path, binary, library, [])
-        if os.access(self._real(path), os.R_OK):  # one that nobody may read is passed over
+        if is_closed(self._real(path)):
+            found.unseen.append(closed(path, library.path))
+        else:
             found.broken.append(Unreadable(path, binary.reason))
         return None
 
@@ -240,16 +276,17 @@ class ElfProcess:
                 newest = max((each for each in defined if each.startswith(family)), key=_number, default="")
                 yield Unmet(need.version, provider.path, library.path, newest)
 
-    def _undefined(self, library: _Library, incomplete: bool) -> Iterator[Undefined]:
+    def _undefined(self, library: _Library, incomplete: bool, found: _Found) -> Iterator[Undefined]:
         symbols = library.binary.symbols
         if isinstance(symbols, Unreadable):
+            found.unseen.append(without_symbols(library.binary, symbols))
             return
         scope = list(self._scope(library))
         if self._root is None or self._root.is_partial:
             incomplete = incomplete or any(each is None for each in scope)
         known = [each for each in scope if each is not None]
         for reference in symbols.undefined:
-            if self._must_be_defined(reference, incomplete) and not _is_defined(reference, known):
+            if self._must_be_defined(reference, incomplete) and not _is_defined(reference, known, found):
                 yield Undefined(reference.name, library.path)
 
     def _lost_by(self, shadow: Shadowed, before: Mapping[str, _Library | None]) -> Iterator[Undefined]:
@@ -272,7 +309,7 @@ class ElfProcess:
                 lost = (
                     ours and should.defines(each.name, each.version) and not has.defines(each.name, each.version)
                 )
-                if lost and not _is_defined(each, list(filter(None, self._loaded.values()))):
+                if lost and not _is_defined(each, list(filter(None, self._loaded.values())), _Found()):
                     yield Undefined(each.name, user.path)
 
     def _must_be_defined(self, reference: Reference, incomplete: bool) -> bool:
@@ -284,8 +321,11 @@ class ElfProcess:
         return not incomplete or is_torchs_symbol(name)
 
     def _scope(self, library: _Library) -> Iterator[_Library | None]:
-        """The library and all below it, then the program and what it was started with; None for an unknown one."""
-        for start in filter(None, (library, self._main)):
+        """The library and all below it, the program and what it was started with, then what was opened for all.
+
+        None stands for a library that nobody knows.
+        """
+        for start in filter(None, (library, self._main, *self._shared)):
             seen, queue = {id(start)}, deque([start])
             while queue:
                 here = queue.popleft()
@@ -307,16 +347,22 @@ class _Found:
         self.versions: list[Unmet] = []
         self.shadowed: list[Shadowed] = []
         self.broken: list[Unreadable] = []
+        self.unseen: list[Unseen] = []
         self.elsewhere = elsewhere
 
     def __repr__(self) -> str:
         return f"_Found({self.missing!r})"
 
 
-def _is_defined(reference: Reference, scope: list[_Library]) -> bool:
+def _is_defined(reference: Reference, scope: list[_Library], found: _Found) -> bool:
+    """Whether a library of the process has it; one whose symbols cannot be read may, and is told of as unseen."""
     for library in scope:
         symbols = library.binary.symbols
-        if isinstance(symbols, Unreadable) or symbols.defines(reference.name, reference.version):
+        if isinstance(symbols, Unreadable):
+            unseen = without_symbols(library.binary, symbols)
+            found.unseen += [] if unseen in found.unseen else [unseen]
+            return True
+        if symbols.defines(reference.name, reference.version):
             return True
     return False
 

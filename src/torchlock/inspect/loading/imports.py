@@ -6,15 +6,16 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from torchlock.inspect import files
 from torchlock.inspect.library import is_library
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from torchlock.inspect.environment import Environment
     from torchlock.inspect.extensions import Extension
     from torchlock.inspect.loading.outcome import Outcome
-    from torchlock.inspect.modules import Copies
+    from torchlock.inspect.modules import Copies, Copy
 
 
 class Attempt(NamedTuple):
@@ -38,17 +39,25 @@ class Process(Protocol):
         """Search a folder besides, from now on."""
 
     def load(
-        self, path: str, *, symbols: bool = True, elsewhere: Callable[[str], str | None] | None = None
+        self,
+        path: str,
+        *,
+        symbols: bool = True,
+        elsewhere: Callable[[str], str | None] | None = None,
+        shared: bool = False,
     ) -> Outcome: ...
 
 
 # package → (folder, pattern of the file name, role), in the order of opening. The first pattern that fits counts.
+# The layouts are those of all wheels on the public index (2026-11-28); "" is the package's folder, ".." the one
+# that it lies in.
 _EXTENSION = r"(\.abi3|\.cpython-\w+-[\w-]+|\.cp\w+-win\w+)?\.(so|pyd|dylib|dll)"
 _OPENED: Mapping[str, tuple[tuple[str, str, str], ...]] = {
     "torchaudio": (
         ("lib", r"(lib)?torchaudio" + _EXTENSION, "import"),
         ("lib", "_torchaudio" + _EXTENSION, "import"),
         ("", "_torchaudio" + _EXTENSION, "import"),
+        ("..", "_torch_sox" + _EXTENSION, "import"),  # 0.3 to 0.5: all that they load and save with
         ("lib", r"(lib)?_?torchaudio_(sox|ffmpeg\d*)" + _EXTENSION, "optional"),
         ("lib", r"(lib)?(ctc_prefix_decoder|_?flashlight.*|pybind11_prefixctc)" + _EXTENSION, "optional"),
         ("_extension", r".*" + _EXTENSION, "optional"),
@@ -67,18 +76,28 @@ _OPENED: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("_core", "_multiarray_umath" + _EXTENSION, "import"),
         ("linalg", "_umath_linalg" + _EXTENSION, "import"),
     ),
-    "torchcodec": tuple(
-        ("", rf"libtorchcodec_{part}\d+\.(so|dylib|dll|pyd)", "choice")
-        for part in ("(core|decoder)", "custom_ops", "pybind_ops")
+    "torchcodec": (
+        *(("", rf"libtorchcodec_{part}" + _EXTENSION, "import") for part in ("image", "pybind_ops")),
+        *(
+            ("", rf"libtorchcodec{part}\d+" + _EXTENSION, "choice")
+            for part in ("", "_(core|decoder)", "_custom_ops", "_pybind_ops")
+        ),
     ),
 }
 
+_ALL_DLLS = re.compile(rb"""["']\*\.dll["']""")
+
 
 def attempts(
-    environment: Environment, copies: Mapping[str, Copies], process: Process, others: Iterable[Extension] = ()
+    environment: Environment,
+    copies: Mapping[str, Copies],
+    process: Process,
+    others: Iterable[Extension] = (),
+    beside: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Attempt]:
     """Load Python's own ctypes, torch, then each companion that is there, then the modules of others.
 
+    ``beside`` are the extension modules that a companion's record lists outside of any package: paths by package.
     Of torch itself no symbols are asked. One whose own libraries do not load is asked no further: nothing of its
     companions would.
     """
@@ -90,7 +109,8 @@ def attempts(
     if (path := extension_of_python(environment, "_ctypes")) and path.endswith(".so"):
         found.append(Attempt("python", path, "import", process.load(path, symbols=False)))
     for path, role in _torch(environment, copies):
-        outcome = process.load(path, symbols=False, elsewhere=elsewhere)
+        shared = role == "optional" or _is_for_all(wins)
+        outcome = process.load(path, symbols=False, elsewhere=elsewhere, shared=shared)
         # What the first of them lacks torch looks for itself; one that is no library ends its import.
         found.append(Attempt("torch", path, "import" if outcome.unreadable else role, outcome))
     if environment.conda and wins is not None:
@@ -99,11 +119,18 @@ def attempts(
     if not opened or not all(attempt.outcome.loads for attempt in opened):
         return found
     for name in _OPENED:
-        for path, role in _companion(environment, copies, name):
+        roles = dict.fromkeys((beside or {}).get(name, ()), "import")
+        for path, role in {**roles, **dict(_companion(environment, copies, name))}.items():
             # Those for an FFmpeg that is not there fail, each in its turn, and nobody minds.
             found.append(Attempt(name, path, role, process.load(path)))
     found += [Attempt(each.distribution, each.path, "other", process.load(each.path)) for each in others]
     return found
+
+
+def _is_for_all(torch: Copy | None) -> bool:
+    """Whether a torch offers its symbols to libraries that do not name it, as those before 1.5 do."""
+    release = re.match(r"(\d{1,4})\.(\d{1,4})", torch.build.version) if torch and torch.build else None
+    return release is not None and (int(release[1]), int(release[2])) < (1, 5)
 
 
 def _over_mkl(path: str, process: Process) -> Iterator[Attempt]:
@@ -144,8 +171,8 @@ def choices(found: Iterable[Attempt]) -> dict[int, list[Attempt]]:
     by_major: dict[int, list[Attempt]] = {}
     for attempt in found:
         if attempt.role == "choice":
-            digits = re.sub(r"\D", "", os.path.basename(attempt.path))
-            by_major.setdefault(int(digits), []).append(attempt)
+            stem = os.path.basename(attempt.path).partition(".")[0]
+            by_major.setdefault(int(re.sub(r"\D", "", stem)), []).append(attempt)
     return by_major
 
 
@@ -162,7 +189,19 @@ def _torch(environment: Environment, copies: Mapping[str, Copies]) -> Iterator[t
             environment, name, environment.tree.names(wins.path)
         ):
             yield os.path.join(wins.path, name), "import"
-            return
+            break
+    if any(name.endswith(".dll") for name in environment.tree.names(library)) and _opens_all(wins.path):
+        for name in sorted(environment.tree.names(library)):
+            if name.endswith(".dll"):
+                yield os.path.join(library, name), "import"
+
+
+def _opens_all(package: str) -> bool:
+    """Whether this torch opens every DLL of its folder by itself, as builds for Windows do since 1.5."""
+    try:
+        return _ALL_DLLS.search(files.read(os.path.join(package, "__init__.py"), 4 << 20)) is not None
+    except OSError:
+        return False
 
 
 def _companion(environment: Environment, copies: Mapping[str, Copies], name: str) -> Iterator[tuple[str, str]]:
@@ -170,7 +209,7 @@ def _companion(environment: Environment, copies: Mapping[str, Copies], name: str
     if wins is None or wins.kind not in ("package", "editable"):
         return
     for folder, pattern, role in _OPENED[name]:
-        place = os.path.join(wins.path, folder) if folder else wins.path
+        place = os.path.normpath(os.path.join(wins.path, folder))
         for file in sorted(environment.tree.names(place)):
             if re.fullmatch(pattern, file) and is_imported(environment, file, environment.tree.names(place)):
                 yield os.path.join(place, file), role

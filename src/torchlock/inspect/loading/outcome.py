@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.answers import Unknown
+from torchlock.inspect import files
+
 if TYPE_CHECKING:
+    from torchlock.inspect.binaries import Binary
     from torchlock.inspect.files import Unreadable
 
 
@@ -39,8 +44,19 @@ class Shadowed(NamedTuple):
     meant: str
 
 
+class Unseen(NamedTuple):
+    """A library that was not examined: its name, the path of the one that asks for it, and why nobody looked."""
+
+    name: str
+    wanted_by: str
+    why: Unknown
+
+
 class Outcome(NamedTuple):
-    """What comes of loading one library, with all that it needs. ``unreadable`` is the library itself."""
+    """What comes of loading one library, with all that it needs. ``unreadable`` is the library itself.
+
+    ``unseen`` are libraries of which nothing tells whether they are there, or whether they have what is used.
+    """
 
     path: str
     missing: tuple[Missing, ...] = ()
@@ -48,8 +64,32 @@ class Outcome(NamedTuple):
     versions: tuple[Unmet, ...] = ()
     shadowed: tuple[Shadowed, ...] = ()
     unreadable: Unreadable | None = None
+    unseen: tuple[Unseen, ...] = ()
 
     @property
     def loads(self) -> bool:
-        """Whether nothing stands against it."""
+        """Whether nothing that was seen stands against it."""
         return not (self.missing or self.undefined or self.versions or self.unreadable)
+
+    @property
+    def answer(self) -> bool | Unknown:
+        """Whether it loads, as far as all that it needs was examined."""
+        if not self.loads:
+            return False
+        return self.unseen[0].why if self.unseen else True
+
+
+def is_closed(path: str) -> bool:
+    """Whether a file is there that we may not read, though the owner of the environment may."""
+    return files.is_file(path) and not os.access(path, os.R_OK)
+
+
+def closed(path: str, wanted_by: str) -> Unseen:
+    """A library that lies at this path and may not be read."""
+    return Unseen(os.path.basename(path), wanted_by, Unknown("it may not be read"))
+
+
+def without_symbols(binary: Binary, reason: Unreadable) -> Unseen:
+    """A library whose table of symbols cannot be read, so that nobody knows what it uses."""
+    because = f"its symbols cannot be read ({reason.reason})"
+    return Unseen(os.path.basename(binary.path), binary.path, Unknown(because))

@@ -12,15 +12,20 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.root import Root
 
 
-def process_of(system: str, machine: str, root: Root | None, executable: str) -> Process:
-    """A process of Python that has loaded nothing yet. ``executable`` is "" where none is known."""
+def process_of(
+    system: str, machine: str, root: Root | None, executable: str, beyond: tuple[str, ...] = ()
+) -> Process:
+    """A process of Python that has loaded nothing yet. ``executable`` is "" where none is known.
+
+    ``beyond`` are folders that macOS or Windows searches besides those of the packages.
+    """
     if system == "linux":
         from torchlock.inspect.loading.elf_process import ElfProcess
 
         return ElfProcess(root, executable or None, machine)
     from torchlock.inspect.loading.bundle_process import BundleProcess
 
-    return BundleProcess(system, machine, tuple(_runtime(executable)) if system == "windows" else ())
+    return BundleProcess(system, machine, tuple(_runtime(executable)) if system == "windows" else (), beyond)
 
 
 def _runtime(executable: str) -> Iterator[str]:

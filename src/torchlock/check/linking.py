@@ -1,0 +1,154 @@
+"""What the loader shows of a companion and the torch beside it, and what that leaves of a rule about the two."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.answers import Unknown
+from torchlock.finding import Strength
+from torchlock.inspect.binaries import Binary, read_binary
+from torchlock.inspect.files import Unreadable
+from torchlock.inspect.library import is_library
+from torchlock.inspect.loading.imports import choices
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.scene import Scene
+    from torchlock.inspect.binaries.binary import Symbols
+    from torchlock.inspect.loading.imports import Attempt
+    from torchlock.inspect.loading.outcome import Unseen
+    from torchlock.matrix import Statement
+    from torchlock.words import Dependency
+
+# A symbol of torch: of its C++ interface (in the spellings of both compilers), or of its C interface.
+_CXX = re.compile(r"__?Z.*(2at|3c10|5torch)\w|\?.*@(at|c10|torch)@@|__?Z\w*THP")
+_C = re.compile(r"_?(aoti_torch_|torch_)")
+_STRENGTHS = {"measured": Strength.MEASURED, "declared": Strength.DECLARED, "reported": Strength.REPORTED}
+
+
+class Ruling(NamedTuple):
+    """What is left of a rule: its strength, and what to add to its grounds. ``is_denied``: nothing is left."""
+
+    strength: Strength
+    because: str = ""
+    is_denied: bool = False
+
+
+def ruling(scene: Scene, name: str, statement: Statement, wanted: Dependency | None, *, own: bool) -> Ruling:
+    """What the loader leaves of a rule that a companion needs another torch, or loads with none.
+
+    The pin of a wheel is for installers. A companion whose symbols are all there works with another patch release
+    of the torch that it was built for, and with any torch if it uses nothing but its C interface. Where C++
+    symbols cross minor releases, some pairs link and then crash: the rule stands. ``own`` says that somebody
+    built one of the two himself, of whose versions the rule does not speak.
+    """
+    strength = _STRENGTHS.get(statement.kind, Strength.DECLARED)
+    if statement.effect != "import":
+        return Ruling(strength)
+    is_near = wanted is None or _is_same_minor(scene, wanted.specifier)
+    links = resolved(scene, name, whole=wanted is None)
+    if own and wanted is not None and (is_near or not isinstance(links, Unknown)):
+        return Ruling(strength, is_denied=True)
+    if isinstance(links, Unknown):
+        strength = strength if wanted is None or is_near else Strength.MEASURED
+        return Ruling(strength, f"this rests on the rule alone: {links.because}")
+    if not links:
+        return Ruling(Strength.MEASURED)
+    if is_near or uses_c_interface_only(scene, name) is True:
+        return Ruling(strength, is_denied=True)
+    why = "its symbols are all there, but the C++ interface differs between minor releases, and such pairs crash"
+    return Ruling(Strength.MEASURED, why)
+
+
+def resolved(scene: Scene, name: str, *, whole: bool = False) -> bool | Unknown:
+    """Whether all that the import of a companion opens finds its libraries, and its symbols in torch.
+
+    ``whole``: also what it needs of the machine, which has to be known; but FFmpeg has rules of its own.
+    """
+    groups = _opened(scene, name)
+    if not groups:
+        return Unknown(f"the libraries of {name} were not looked at")
+    closed = next((each.path for group in groups for each in group if not os.access(each.path, os.R_OK)), None)
+    if closed is not None:
+        return Unknown(f"{closed} cannot be read")
+    unseen: list[Unseen] = []
+    for group in groups:
+        outcomes = [without_ffmpeg(each).outcome for each in group]
+        if all(outcome.loads for outcome in outcomes):
+            mine = [each for outcome in outcomes for each in outcome.unseen] if whole else []
+            if not mine:
+                return _confirmed(scene, group)
+            unseen += mine
+    return Unknown(f"{unseen[0].name} was not examined: {unseen[0].why}") if unseen else False
+
+
+def uses_c_interface_only(scene: Scene, name: str) -> bool | Unknown:
+    """Whether a companion uses none of torch's C++ symbols, so that it is bound to no minor release of torch."""
+    found = [each for group in _opened(scene, name) for each in _symbols(scene, [item.path for item in group])]
+    if not found or any(isinstance(each, Unreadable) for each in found):
+        return Unknown(f"the symbols of {name} were not read")
+    names = (use.name for each in found if not isinstance(each, Unreadable) for use in each.undefined)
+    return not any(map(_CXX.match, names))
+
+
+def without_ffmpeg(attempt: Attempt) -> Attempt:
+    """What comes of loading a library, the lack of FFmpeg's apart."""
+    missing = tuple(each for each in attempt.outcome.missing if not is_ffmpeg(each.name))
+    unseen = tuple(each for each in attempt.outcome.unseen if not is_ffmpeg(each.name))
+    return attempt._replace(outcome=attempt.outcome._replace(missing=missing, unseen=unseen))
+
+
+def is_ffmpeg(name: str) -> bool:
+    """Whether a library is one of FFmpeg's."""
+    return bool(re.match(r"(lib)?(avutil|avcodec|avformat|avdevice|avfilter|swscale|swresample)[.-]", name))
+
+
+def _opened(scene: Scene, name: str) -> list[list[Attempt]]:
+    """What the import opens, in groups of which one has to load."""
+    mine = [each for each in scene.attempts if each.package == name]
+    needed = [each for each in mine if each.role == "import"]
+    return [[*needed, *group] for group in choices(mine).values()] or ([needed] if needed else [])
+
+
+def _confirmed(scene: Scene, group: Sequence[Attempt]) -> bool | Unknown:
+    """That each symbol of torch's was really seen in a library of this torch, and none taken to be there."""
+    copy = scene.copy("torch")
+    folder = os.path.join(copy.path, "lib") if copy else ""
+    names = [name for name in scene.environment.tree.names(folder) if is_library(name) and _is_torchs(name)]
+    offered = list(_symbols(scene, [os.path.join(folder, name) for name in names]))
+    used = list(_symbols(scene, [each.path for each in group]))
+    if not offered or any(isinstance(each, Unreadable) for each in (*offered, *used)):
+        return Unknown("the symbols of its libraries, or of those of torch, were not read")
+    for symbols in used:
+        for use in () if isinstance(symbols, Unreadable) else symbols.undefined:
+            mine = not use.weak and not use.version and (_CXX.match(use.name) or _C.match(use.name))
+            if mine and not any(_defines(each, use.name) for each in (*offered, *used)):
+                return Unknown(f"{use.name} was not found")
+    return True
+
+
+def _defines(symbols: Symbols | Unreadable, name: str) -> bool:
+    return not isinstance(symbols, Unreadable) and symbols.defines(name)
+
+
+def _symbols(scene: Scene, paths: Sequence[str]) -> Iterator[Symbols | Unreadable]:
+    machine = scene.target.platform.machine if scene.target else ""
+    for path in paths:
+        real = scene.root.real(path) if scene.root is not None and scene.root.holds(path) else path
+        binary = read_binary(real, machine)
+        yield binary.symbols if isinstance(binary, Binary) else binary
+
+
+def _is_torchs(name: str) -> bool:
+    return name.lower().removeprefix("lib").startswith(("torch", "c10", "shm"))
+
+
+def _is_same_minor(scene: Scene, specifier: str) -> bool:
+    """Whether this torch is of the minor release that a rule speaks of, so that only the patch release differs."""
+    pin, wanted = scene.pins.get("torch"), re.search(r"(\d+)\.(\d+)", specifier)
+    if pin is None or pin.unversioned or wanted is None:
+        return False
+    return pin.version.release[:2] == (int(wanted[1]), int(wanted[2]))
