@@ -50,7 +50,7 @@ def ruling(scene: Scene, name: str, statement: Statement, wanted: Dependency | N
         return Ruling(strength)
     is_near = wanted is None or _is_same_minor(scene, wanted.specifier)
     links = resolved(scene, name, whole=wanted is None)
-    if own and (is_near or not isinstance(links, Unknown)):
+    if own and wanted is not None and (is_near or not isinstance(links, Unknown)):
         return Ruling(strength, is_denied=True)
     if isinstance(links, Unknown):
         strength = strength if wanted is None or is_near else Strength.MEASURED
