@@ -119,6 +119,11 @@ def test_a_release_that_nothing_goes_with_by_rule_and_that_loads(
     assert bad(run(capsys, "--path", site, code=0)) == [("warning", "TL609")]
 
 
+def test_a_rule_that_names_a_prerelease_speaks_of_it(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    install(site, "torchcodec", "0.0.0.dev0")
+    assert ("warning", "TL102") in bad(run(capsys, "--path", site))
+
+
 def test_a_finding_that_was_shown_comes_before_a_rule(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The libraries of torchaudio cannot be read, so that only a rule speaks of it; torch lacks a library."""
     remove(site, "torchaudio")

@@ -6,6 +6,7 @@ as an undefined symbol does the rule that foretold it, lends it its own strength
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -52,6 +53,8 @@ _VERSIONS = frozenset({"TL101", "TL102", "TL103", "TL104", "TL105", "TL106", "TL
 _BUILDS = frozenset({"TL201", "TL202", "TL203"})
 _LOADING = frozenset({"TL610", "TL611", "TL614"})
 _INSTALLS = frozenset({"TL601", "TL602", "TL604", "TL605", "TL607", "TL608", "TL615", "TL108"})
+# Symbols of torch that only builds for one kind of accelerator have.
+_OF_ONE_BUILD = re.compile(r"cuda|cudnn|cublas|nccl|hip|xpu", re.IGNORECASE)
 # Which rules a root cause explains, where the two share a package.
 _EXPLAINS: dict[str, frozenset[str]] = {
     "TL606": _VERSIONS | _BUILDS | _LOADING | _INSTALLS | {"TL609"},
@@ -126,6 +129,9 @@ def _explains(cause: Finding, effect: Finding) -> bool:
         # What a companion was built for explains nothing that torch itself lacks.
         if cause.rule in _VERSIONS | _BUILDS and cause.packages[0][0] != "torch":
             causing.discard("torch")
+        # Nor does a build for another CUDA explain symbols that every build of torch has.
+        if cause.rule in _BUILDS and effect.rule == "TL611" and effect.lacks:
+            return suffering[0] in causing and any(_OF_ONE_BUILD.search(each) for each in effect.lacks)
         return bool(suffering) and suffering[0] in causing
     if effect.rule == "TL609":
         return set(suffering) <= causing
