@@ -208,6 +208,55 @@ def test_what_fix_cannot_mend_is_told(folder: Path, capsys: pytest.CaptureFixtur
     assert "TL501" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["--fix", "--diff"])
+def test_a_file_without_a_reader_is_neither_clean_nor_changed(
+    folder: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    (folder / "install.r").write_text(BAD)
+    assert run("install.r", "--format", "json") == 2
+    (file,) = as_json(capsys)["files"]
+    assert (file["status"], file["error"]) == ("unreadable", "no reader for this kind of file")
+    assert run("install.r", option) == 2
+    assert "no reader for this kind of file" in capsys.readouterr().err
+    assert (folder / "install.r").read_text() == BAD
+
+
+def test_a_guessed_format_is_left_as_it_is(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "dependencies:\n  - pytorch=2.5.1\n  - torchaudio=2.4.0\n"
+    (folder / "deps.yml").write_text(text)
+    assert run("deps.yml", "--fix") == 1
+    assert "deps.yml: not changed" in capsys.readouterr().err
+    assert (folder / "deps.yml").read_text() == text
+
+
+def test_where_no_requirement_was_found_nothing_is_called_right(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "a.sh").write_text("echo hi\n")
+    (folder / "requirements.txt").write_text(GOOD)
+    assert run("a.sh") == 0
+    assert capsys.readouterr().out.startswith("1 file: no requirement found, so nothing was judged; 1 note")
+    assert run("a.sh", "requirements.txt") == 0
+    assert "2 files: nothing is wrong; no requirement found in 1" in capsys.readouterr().out
+    assert run("a.sh", "--ignore", "TL905") == 0
+    assert "note" not in capsys.readouterr().out
+
+
+def test_a_folder_with_formats_that_are_not_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "Jenkinsfile").write_text("sh 'pip install torch==2.0.1 torchaudio==2.1.0'\n")
+    assert run(".") == 0
+    assert "nothing was judged; 1 not read" in capsys.readouterr().out
+    (folder / "requirements.txt").write_text(GOOD)
+    assert run("--format", "json") == 0
+    last = as_json(capsys)["files"][-1]
+    assert (last["path"], last["kind"], [each["rule"] for each in last["findings"]]) == (
+        "Jenkinsfile",
+        "unread",
+        ["TL906"],
+    )
+    assert run("Jenkinsfile") == 2
+
+
 def test_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     project = '[project]\nname = "x"\nversion = "1"\ndependencies = ["torch==2.7.1", "torchaudio==2.5.1"]\n'
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(project.encode())))

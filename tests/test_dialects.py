@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from subprocess import run
 
 import pytest
 
-from torchlock.dialects import find_files, kind_of, read_document
+from torchlock.audit import Auditor
+from torchlock.dialects import find_files, kind_of, read_document, search
 from torchlock.errors import InputError
 
 ENVIRONMENT = "name: x\nchannels:\n  - pytorch\ndependencies:\n  - python=3.10\n  - pytorch=2.0.1\n"
@@ -40,6 +42,32 @@ ENVIRONMENT = "name: x\nchannels:\n  - pytorch\ndependencies:\n  - python=3.10\n
         ("train.dockerfile", "dockerfile"),
         ("Containerfile", "dockerfile"),
         ("install.sh", "shell"),
+        ("setup.fish", "shell"),
+        ("install.bat", "batch"),
+        ("INSTALL.CMD", "batch"),
+        ("install.ps1", "powershell"),
+        ("Makefile", "make"),
+        ("build/rules.mk", "make"),
+        ("justfile", "make"),
+        ("tox.ini", "tox"),
+        ("noxfile.py", "python"),
+        ("train.py", "python"),
+        ("pixi.toml", "pixi"),
+        ("pixi.lock", "pixi.lock"),
+        ("cog.yaml", "cog"),
+        ("colab.ipynb", "notebook"),
+        (".github/workflows/ci.yml", "workflow"),
+        (".gitlab-ci.yml", "workflow"),
+        ("azure-pipelines-gpu.yml", "workflow"),
+        ("ci/Taskfile.yml", "workflow"),
+        ("env.yaml", "conda"),
+        ("conda-lock.yml", "conda"),
+        ("conda-linux-64.lock", "conda"),
+        ("requirements", "requirements"),
+        ("requirements.gpu", "requirements"),
+        ("pre-requirements.txt", "requirements"),
+        ("docker/requirements.txt.tmpl", "requirements"),
+        ("Dockerfile-gpu", "dockerfile"),
     ],
 )
 def test_the_name_tells_the_dialect(path: str, kind: str) -> None:
@@ -62,6 +90,18 @@ def test_the_name_tells_the_dialect(path: str, kind: str) -> None:
         ("install.txt", "conda create -n x python=3.9\npip install torch==1.9.0\n", "shell"),
         ("requirements.txt", "pip install torch==1.9.0\n", "requirements"),
         ("requirements.txt", "[dev]\ntorch==1.9.0\n", "requirements"),
+        ("requirements.txt", "torch 1.9.0\naudio: none\nno requirement at all\n", "requirements"),
+        ("packages.txt", "torch==1.9.0\nffmpeg\n", "requirements"),
+        ("list.txt", "@EXPLICIT\nhttps://example.org/linux-64/pytorch-2.5.1-py3.11_0.conda\n", "conda"),
+        ("install", "#!/usr/bin/env bash\npip install torch\n", "shell"),
+        ("prepare", "#!/usr/bin/env python3\nimport os\n", "python"),
+        ("setup_gpu.py", "from setuptools import setup\nsetup(name='x')\n", "setup.py"),
+        ("gpu.toml", "[dependencies]\n[pypi-dependencies]\ntorch = '*'\n", "pixi"),
+        ("ci.yml", "jobs:\n  a:\n    steps:\n      - run: make\n", "workflow"),
+        ("sky.yaml", "setup: |\n  pip install torch\n", "workflow"),
+        ("model.yml", "build:\n  gpu: true\n  python_packages: [torch]\n", "cog"),
+        ("-", "@EXPLICIT\n", "conda"),
+        ("/dev/fd/63", "torch==2.0.1\n", "requirements"),
     ],
 )
 def test_where_the_name_says_nothing_the_content_does(path: str, head: str, kind: str) -> None:
@@ -80,6 +120,101 @@ def test_where_the_name_says_nothing_the_content_does(path: str, head: str, kind
 def test_what_is_clearly_something_else_is_refused(path: str, raw: bytes) -> None:
     with pytest.raises(InputError):
         read_document(path, raw=raw)
+
+
+LISTS = "torch==2.0.1\ntorchaudio==2.0.2\n"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "README.md",
+            "main.c",
+            "a.R",
+            "index.html",
+            "data.csv",
+            "model.pt",
+            "x.pyc",
+            "noextension",
+            "a.ini",
+            "a.cfg",
+        ),
+        *("meta.yaml", "recipe.yaml", "Jenkinsfile", "Vagrantfile", "flake.nix", "BUILD.bazel", "buildout.cfg"),
+        *("devcontainer.json", ".devcontainer.json", "uv.toml", "poetry.toml", "pip.conf", "runtime.txt"),
+        *("MANIFEST.in", "CMakeLists.txt", "tox.toml", "compose.yaml", "playbook.yml", "values.yaml", "image.def"),
+        *(
+            "ruff.toml",
+            "Cargo.toml",
+            "cond.json",
+            "requirements.md",
+            "requirements.yml",
+            "Dockerfile.dockerignore",
+        ),
+    ],
+)
+def test_a_file_of_another_kind_has_no_reader(path: str) -> None:
+    """Whatever stands in it: the format of requirements is taken by name only."""
+    for raw in (LISTS.encode(), b"pip install torch==2.0.1\n", b""):
+        with pytest.raises(InputError, match="no reader for this kind of file"):
+            read_document(path, raw=raw)
+        with pytest.raises(InputError, match="no reader for this kind of file"):
+            Auditor().fixed(path, raw=raw)
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "what"),
+    [
+        ("notes.txt", "Install torch 2.0 first.\nThen run the demo.\n", "most of its lines"),
+        ("LICENSE.txt", "MIT License\n\nCopyright (c) 2020 X\nPermission is hereby granted\n", "license"),
+        ("list.txt", "Package    Version\n---------- -------\ntorch      2.0.1\n", "pip list"),
+        ("requirements.txt", "Package    Version\n---------- -------\ntorch      2.0.1\n", "pip list"),
+        ("requirements.txt", "<!DOCTYPE html>\n<html><body>404</body></html>\n", "web page"),
+        ("requirements.txt", '{\n  "torch": "2.0.1"\n}\n', "JSON"),
+        ("list.txt", "# packages in environment at /x:\n#\npytorch   2.5.1   py311_0\n", "conda list"),
+        ("log.txt", "Collecting torch==2.0.1\n  Downloading torch.whl (1 MB)\nSaved x\n", "output of pip"),
+        ("deps.txt", "name: x\nversions:\n  - a: b\n", "YAML"),
+        ("apt.txt", "ffmpeg\nlibsndfile1\n", "system packages"),
+        ("packages.txt", "ffmpeg\n", "system packages"),
+        ("config.h.in", "#define X @X@\nint y = 1;\nvoid f();\n", "most of its lines"),
+    ],
+)
+def test_a_list_by_its_name_that_is_evidently_none(path: str, text: str, what: str) -> None:
+    with pytest.raises(InputError, match=what):
+        read_document(path, raw=text.encode())
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "guessed"),
+    [
+        ("requirements.txt", LISTS, False),
+        ("cpu.txt", LISTS, False),
+        ("environment.yml", ENVIRONMENT, False),
+        ("install", "#!/bin/sh\npip install torch==2.0.1 torchaudio==2.6.0\n", False),
+        ("a.txt", "@EXPLICIT\n", False),
+        ("deps.yml", ENVIRONMENT.replace("2.0.1", "2.0.1\n  - torchaudio=2.1.0"), True),
+        ("install.txt", "cd x\npip install torch==2.0.1 torchaudio==2.1.0\n", True),
+        ("image.txt", "FROM python:3.10\nRUN pip install torch==2.0.1 torchaudio==2.1.0\n", True),
+        ("ci.yml", "jobs:\n  a:\n    steps:\n      - run: pip install torch==2.0.1 torchaudio==2.1.0\n", True),
+    ],
+)
+def test_a_guessed_format_is_judged_and_never_edited(path: str, text: str, guessed: bool) -> None:
+    assert read_document(path, raw=text.encode()).guessed is guessed
+    if guessed:
+        assert Auditor().report(path, text.encode()).status == "error"
+        assert Auditor().fixed(path, raw=text.encode()) is None
+
+
+def test_what_is_no_regular_file(tmp_path: Path) -> None:
+    (tmp_path / "loop.txt").symlink_to("loop.txt")
+    with pytest.raises(InputError):
+        read_document(str(tmp_path / "loop.txt"))
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "requirements.txt")
+        with pytest.raises(InputError, match="no regular file"):
+            read_document(str(tmp_path / "requirements.txt"))
+    found = search(str(tmp_path), recursive=True)
+    assert found == ([], [])
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -133,6 +268,17 @@ def test_a_folder_gives_the_files_that_list_dependencies(tmp_path: Path) -> None
         "install.sh": "pip install torch\n",
         "sub/pyproject.toml": "",
         "sub/requirements/gpu.txt": "torch\n",
+        "Makefile": "install:\n\t$(PIP) install torch\n",
+        "setup.bat": "pip install torch\r\n",
+        "install.ps1": "pip install torch\r\n",
+        "tox.ini": "[testenv]\ndeps = torch\n",
+        "noxfile.py": "",
+        "run.py": "#!/usr/bin/env python\n# /// script\n# dependencies = []\n# ///\n",
+        "list.txt": "@EXPLICIT\n",
+        "pixi.toml": "",
+        "cog.yaml": "build: {}\n",
+        "demo.ipynb": '{"cells": [{"source": ["!pip install torch"]}]}',
+        ".github/workflows/ci.yml": "jobs:\n  a:\n    steps:\n      - run: uv pip install torch\n",
     }
     others = {
         "README.md": "pip install torch\n",
@@ -141,6 +287,12 @@ def test_a_folder_gives_the_files_that_list_dependencies(tmp_path: Path) -> None
         "build.sh": "make\n",
         "tool.py": "import torch\n",
         "docker-compose.yml": "services: {}\n",
+        "make.bat": "sphinx-build\r\n",
+        "sub/Makefile": "all:\n\tcc x.c\n",
+        "plot.ipynb": '{"cells": []}',
+        ".github/workflows/lint.yml": "jobs: {}\n",
+        "Jenkinsfile": "sh 'make'\n",
+        "apt.txt": "ffmpeg\n",
         ".git/requirements.txt": "torch\n",
         "env/pyvenv.cfg": "",
         "env/requirements.txt": "torch\n",
@@ -153,6 +305,17 @@ def test_a_folder_gives_the_files_that_list_dependencies(tmp_path: Path) -> None
     assert find_files(str(tmp_path), recursive=True) == sorted(str(tmp_path / name) for name in wanted)
     assert find_files(str(tmp_path), recursive=False) == sorted(
         str(tmp_path / name) for name in wanted if "/" not in name
+    )
+
+
+def test_files_that_name_packages_in_other_formats_are_found_as_such(tmp_path: Path) -> None:
+    (tmp_path / "Jenkinsfile").write_text("sh 'pip install torch==2.0.1'\n")
+    (tmp_path / "meta.yaml").write_text("requirements:\n  run:\n    - pytorch\n")
+    (tmp_path / "flake.nix").write_text("{ hello }\n")
+    (tmp_path / "README.md").write_text("pip install torch\n")
+    assert search(str(tmp_path), recursive=False) == (
+        [],
+        [str(tmp_path / name) for name in ("Jenkinsfile", "meta.yaml")],
     )
 
 

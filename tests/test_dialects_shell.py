@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
+from torchlock.audit import Auditor
 from torchlock.dialects.shell import read
 from torchlock.document import Document
 
@@ -96,6 +97,76 @@ def test_the_ways_to_install(command: str) -> None:
     assert asked(document) == [("torch", "==2.0.1")]
     assert [text and text.lstrip("=") for text in stretches(document)] == ["2.0.1"]
     assert not document.problems
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "python -u -m pip install torch==2.0.1",
+        "py -3.10 -m pip install torch==2.0.1",
+        "python -m uv pip install torch==2.0.1",
+        "$PIP install torch==2.0.1",
+        "${PIP} install torch==2.0.1",
+        "pdm add torch==2.0.1",
+        "rye add torch==2.0.1",
+        "pipenv install --dev torch==2.0.1",
+        "pixi add --pypi torch==2.0.1",
+        "pixi add --feature gpu pytorch==2.0.1",
+        "micromamba install -y pytorch==2.0.1",
+        "pixi run pip install torch==2.0.1",
+    ],
+)
+def test_further_ways_to_install(command: str) -> None:
+    document = script(f"{command}\n")
+    assert asked(document) == [("torch", "==2.0.1")]
+    assert stretches(document) == ["==2.0.1"]
+    assert {entry.scope for entry in document.entries} == {""}
+
+
+@pytest.mark.parametrize(
+    ("command", "scope", "wanted"),
+    [
+        ("uv run --with torch==1 --with torchaudio==2 main.py", "alone:line-1", ["torch", "torchaudio"]),
+        ("uv run --with=torch==1,torchaudio==2 -- python x.py --with y", "alone:line-1", ["torch", "torchaudio"]),
+        ("uvx --from demucs==4 --with 'torch<2,>=1' demucs", "alone:line-1", ["demucs", "torch"]),
+        ("uvx demucs@4.0.1", "alone:line-1", ["demucs"]),
+        ("uv tool run --python 3.10 demucs x.wav", "alone:line-1", ["demucs"]),
+        ("uv tool install demucs --with torch==1", "alone:demucs", ["demucs", "torch"]),
+        ("pipx install demucs[x]==4 --python 3.10", "alone:demucs", ["demucs"]),
+        ("pipx inject demucs torch==1 torchaudio==2", "alone:demucs", ["torch", "torchaudio"]),
+        ("pipx runpip demucs install torch==1", "alone:demucs", ["torch"]),
+        ("pipx run --spec demucs==4 demucs", "alone:line-1", ["demucs"]),
+    ],
+)
+def test_environments_of_their_own(command: str, scope: str, wanted: list[str]) -> None:
+    document = script(f"{command}\npip install numpy\n")
+    assert [entry.name for entry in document.entries] == [*wanted, "numpy"]
+    assert {entry.scope for entry in document.entries} == {scope, ""}
+    assert not document.problems
+
+
+@pytest.mark.parametrize(
+    "command", ["uv run main.py", "uv run torch", "uv tool list", "pipx list", "uv sync", "pipx upgrade torch"]
+)
+def test_and_commands_that_make_none(command: str) -> None:
+    assert not script(f"{command}\n").entries
+
+
+def test_what_runs_in_such_an_environment_installs_into_its_own() -> None:
+    found = script("uv run --with torch==1 pip install numpy==2\n").entries
+    assert [(entry.name, entry.scope) for entry in found] == [("torch", "alone:line-1"), ("numpy", "")]
+
+
+def test_an_environment_of_its_own_is_not_judged_with_the_rest() -> None:
+    text = b"pip install torch==2.7.0\nuvx --with torchaudio==2.6.0 --from x y\n"
+    assert Auditor().report("a.sh", text).status == "ok"
+
+
+@pytest.mark.parametrize("word", ["torch=={{ version }}", "torch=={version}", "{{ packages }}", "torch==<% v %>"])
+def test_what_something_else_fills_in_is_unknown(word: str) -> None:
+    document = script(f"pip install '{word}' numpy\n")
+    assert asked(document) == [("numpy", "")]
+    assert rules(document) == [("TL902", "note", 1)]
 
 
 def test_each_command_is_a_step() -> None:

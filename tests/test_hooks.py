@@ -14,6 +14,7 @@ import pytest
 
 from torchlock.cli.main import main
 from torchlock.cli.parser import parse
+from torchlock.dialects import kind_of
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = Path(__file__).parent / "hooks"
@@ -56,16 +57,50 @@ def hooks() -> dict[str, dict[str, str]]:
         "pdm.lock",
         "pylock.toml",
         "pylock.gpu.toml",
+        "requirements.lock",
+        "conda-lock.yml",
+        "conda-linux-64.lock",
+        "env.yaml",
+        "pixi.toml",
+        "pixi.lock",
+        "tox.ini",
+        "noxfile.py",
+        "cog.yaml",
+        "Makefile",
+        "mk/rules.mk",
+        "justfile",
+        "scripts/install.sh",
+        "install.bat",
+        "install.ps1",
+        "notebooks/demo.ipynb",
+        ".github/workflows/ci.yml",
+        ".gitlab-ci.yml",
+        "Taskfile.yml",
     ],
 )
 def test_the_audit_looks_at_every_dialect_in_any_folder(name: str) -> None:
     assert re.search(hooks()["torchlock-audit"]["files"], name)
+    assert kind_of(name, "")
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "src/requirements.py", "package-lock.json", "docs/environment.md", "Cargo.lock", "a.txt"]
+    "name",
+    [
+        "README.md",
+        "src/requirements.py",
+        "package-lock.json",
+        "docs/environment.md",
+        "Cargo.lock",
+        "a.txt",
+        "train.py",
+    ],
 )
 def test_and_at_nothing_else(name: str) -> None:
+    assert not re.search(hooks()["torchlock-audit"]["files"], name)
+
+
+@pytest.mark.parametrize("name", ["Dockerfile.md", "docker/Dockerfile.dockerignore", ".github/dependabot.yml"])
+def test_and_at_nothing_that_has_no_reader(name: str) -> None:
     assert not re.search(hooks()["torchlock-audit"]["files"], name)
 
 

@@ -43,13 +43,15 @@ class Entry:
     lock's hashes would no longer fit). ``style`` says how versions are spelled there.
 
     ``scope`` names what is installed with the rest only if asked for: "" always, else ``extra:NAME`` or
-    ``group:NAME``. ``step`` counts the commands of a script: a later one may replace what an earlier
-    one installed. ``channel`` is ``conda`` for what conda itself installs.
+    ``group:NAME``; ``alone:NAME`` is an environment of its own, without the rest. ``step`` counts the commands
+    of a script: a later one may replace what an earlier one installed. ``channel`` is ``conda`` for what conda
+    itself installs.
 
     ``index`` is the one address (or the name, if the file does not tell the address) that the package is
     taken from; None for the file's common ones. ``url`` is the file, folder or repository that it is
     installed from in place of an index, or ``image:NAME`` for a base image that may hold it. ``hashes`` are
-    written ``algorithm:digest``. ``filenames`` are the wheels and sdists that a lock lists for it.
+    written ``algorithm:digest``. ``filenames`` are the wheels and sdists that a lock lists for it. ``build`` is
+    the build that conda is asked for, by the label that package indexes give it (``cpu``, ``cu121``).
     """
 
     name: str
@@ -69,6 +71,7 @@ class Entry:
     hashes: tuple[str, ...] = ()
     filenames: tuple[str, ...] = ()
     constraint: bool = False
+    build: str = ""
 
 
 class IndexLine(NamedTuple):
@@ -107,9 +110,10 @@ class Document:
     """One file, read for the audit.
 
     ``kind`` is ``requirements``, ``constraints``, ``pyproject``, ``setup.cfg``, ``setup.py``, ``pipfile``,
-    ``pipfile.lock``, ``conda``, ``poetry.lock``, ``uv.lock``, ``pdm.lock``, ``pylock``, ``dockerfile`` or
-    ``shell``. ``text`` is decoded but otherwise untouched, line ends included; ``encoding`` and ``mark``
-    (its byte order mark) turn it back into the file's bytes.
+    ``pipfile.lock``, ``conda``, ``poetry.lock``, ``uv.lock``, ``pdm.lock``, ``pixi.lock``, ``pylock``, ``pixi``,
+    ``tox``, ``python``, ``notebook``, ``workflow``, ``cog``, ``make``, ``batch``, ``powershell``, ``dockerfile``
+    or ``shell``; ``guessed``: only what stands in it tells that. ``text`` is decoded but otherwise untouched, line
+    ends included; ``encoding`` and ``mark`` (its byte order mark) turn it back into the file's bytes.
 
     ``python`` is a specifier set on the versions of Python that the file declares, "" where it declares
     none; ``platforms`` the platforms it is for (names of ``target.PLATFORMS``), empty for any. It declares
@@ -133,3 +137,4 @@ class Document:
     pre: bool = False
     problems: list[Problem] = field(default_factory=list)
     includes: list[str] = field(default_factory=list)
+    guessed: bool = False

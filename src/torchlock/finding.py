@@ -104,6 +104,7 @@ class FileReport:
     """One file with its findings, in the order of lines. ``status`` is the worst severity, or ``unreadable``.
 
     ``text`` is what was read, so that a report can show the line; ``error`` says why it could not be.
+    ``guessed``: only what stands in the file tells its format.
     """
 
     path: str
@@ -111,6 +112,7 @@ class FileReport:
     findings: list[Finding] = field(default_factory=list)
     text: str = ""
     error: str | None = None
+    guessed: bool = False
 
     @property
     def status(self) -> str:

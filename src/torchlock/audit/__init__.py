@@ -13,6 +13,7 @@ from torchlock.audit.hosts import lower
 from torchlock.audit.ignores import without_ignored
 from torchlock.audit.mender import Mender
 from torchlock.audit.targets import judged_on
+from torchlock.document import NOWHERE, Problem
 from torchlock.errors import InputError
 from torchlock.finding import SEVERITIES, FileReport, Finding, Remedy
 from torchlock.matrix import Matrix
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     from torchlock.audit.demands import Scene
-    from torchlock.document import Document, Problem
+    from torchlock.document import Document
     from torchlock.target import Platform, PythonVersion
 
 __all__ = ["Auditor", "Options"]
 
 # Mending the lines that nobody reads may bring out others; more rounds than this bring nothing.
 _ROUNDS = 4
+_NOTHING = "no requirement was found here, so nothing was judged"
 
 # In this order, since of two findings on the same lines the first tells more.
 _RULES: tuple[Callable[[Case, Scene], Iterator[Finding]], ...] = (
@@ -93,14 +95,17 @@ class Auditor:
         except InputError as error:
             hint = f" ({error.hint})" if error.hint else ""
             return FileReport(path, kind or "", error=f"{error.message}{hint}")
+        if not document.entries and not document.problems:
+            document.problems.append(Problem("TL905", "note", _NOTHING, NOWHERE))
         findings = self.judge(document)
         self._mender.add_remedies(document, findings)
-        return FileReport(path, document.kind, findings, document.text)
+        return FileReport(path, document.kind, findings, document.text, guessed=document.guessed)
 
     def fixed(self, path: str, severities: Collection[str] = ("error",), raw: bytes | None = None) -> bytes | None:
         """The content of a file with the fewest lines changed so that nothing of these severities is found.
 
-        What is not mended for want of a way stays as it is. None where there is nothing to change.
+        What is not mended for want of a way stays as it is, and so does a file whose format was only guessed.
+        None where there is nothing to change.
 
         Raises:
             InputError: the file cannot be read.
@@ -108,6 +113,8 @@ class Auditor:
         from torchlock.dialects import read_document
 
         document = read_document(path, raw=raw)
+        if document.guessed and path != "-":
+            return None
         whole = encoded(document, document.text)
         for _ in range(_ROUNDS):
             text = self._mender.mended(document, frozenset(severities))

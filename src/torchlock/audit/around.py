@@ -31,6 +31,10 @@ _ELSEWHERE = frozenset({"TL105"})
 _LIBRARIES = {"libsox": "sox", "ffmpeg": "ffmpeg"}
 
 
+# What these install comes to what is there already: a hosted notebook has torch, a job its project.
+_BESIDE = frozenset({"notebook", "workflow", "tox", "make"})
+
+
 def without_torch(case: Case, scene: Scene) -> Iterator[Finding]:
     """A companion whose newest release declares no torch, and nothing that brings one."""
     if "torch" in scene.demands:
@@ -46,10 +50,15 @@ def without_torch(case: Case, scene: Scene) -> Iterator[Finding]:
         if demand.entry.channel == "conda" or (not demand.exact and offer.unknown and not offer.public):
             continue  # conda's own package asks for torch; what another index has is not known.
         alone = case.document.locked or case.document.kind in ("dockerfile", "shell", "pipfile")
+        beside = case.document.kind in _BESIDE or (case.document.kind == "python" and demand.entry.step > 0)
         others = {entry.name for entry in case.document.entries} - {*case.stack.packages, "librosa", "scipy"}
         text = case.stack.packages[name].texts[mask.bit_length() - 1]
         severity = (
-            "error" if case.document.locked and demand.exact else "warning" if alone or not others else "note"
+            "error"
+            if case.document.locked and demand.exact
+            else "warning"
+            if (alone or not others) and not beside
+            else "note"
         )
         which = f"{name} {text}" if demand.exact else f"{name} {text}, the newest ({as_of(case.known.date)}),"
         message = f"{which} declares no torch, and nothing here asks for it"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # ROCm releases with three numbers are mostly AMD's own; these are not.
 LABEL = re.compile(r"cpu|cu\d{2,3}|rocm\d+\.\d+|rocm(?:4\.0\.1|4\.3\.1|4\.5\.2|5\.1\.1|5\.4\.2|6\.2\.4)|xpu")
 # What is installed in an environment of its own, not with the project.
-_ALONE = frozenset({"group:build-system"})
+_ALONE = ("group:build-system", "alone:")
 _LOCAL = re.compile(r"(===?|!=)\s*([^\s,+]+)\+([\w.\-]+)")
 _EXACT = re.compile(r"===?\s*[^\s,*]+")
 _WHEEL = re.compile(r"[\w.]+-([^-/]+(?:\+[^-/]+)?)-[^/]*\.whl$")
@@ -203,7 +203,7 @@ def scenes_of(document: Document, stack: Stack, cells: int) -> list[Scene]:
     scopes = list(dict.fromkeys(["", *(demand.entry.scope for demand in demands)]))
     scenes = []
     for scope in scopes:
-        with_base = ("", scope) if scope not in _ALONE else (scope,)
+        with_base = ("", scope) if not scope.startswith(_ALONE) else (scope,)
         members = [demand for demand in demands if demand.entry.scope in with_base]
         if scope and not any(demand.entry.scope == scope for demand in members):
             continue

@@ -64,6 +64,8 @@ def _disagreement(case: Case, scene: Scene, demand: Demand, torch: Demand) -> Fi
 
 def _label_of(demand: Demand, case: Case) -> str | None:
     """The build that is pinned, or the only one that the demand's own index has."""
+    if demand.entry.build:
+        return demand.entry.build
     if demand.label or demand.entry.index is None or demand.entry.channel == "conda":
         return demand.label
     return offer_of(demand.entry, case.document).only_label

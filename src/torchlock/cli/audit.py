@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from torchlock.audit import Auditor, Options
 from torchlock.cli.codes import FOUND, OK, UNUSABLE
 from torchlock.errors import InputError
-from torchlock.finding import Report
+from torchlock.finding import FileReport, Finding, Report
 from torchlock.inspect.files import is_folder
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from torchlock.cli.streams import Voice
-    from torchlock.finding import FileReport
     from torchlock.target import Platform
 
 # From so many files on a second process pays for its start (measured: 20 ms, against 2 to 5 ms a file).
@@ -33,10 +32,11 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     """
     _refuse_misuse(arguments)
     options = _options(arguments)
-    files = _files(arguments, voice)
+    files, unread = _files(arguments, voice)
     if arguments.fix or arguments.diff:
         return _mend(arguments, options, files, voice)
-    report = _report(_judged(files, options, arguments, voice), options, arguments)
+    passed = [_unread(path) for path in unread if "TL906" not in options.ignore]
+    report = _report([*_judged(files, options, arguments, voice), *passed], options, arguments)
     code = _code(report, strict=arguments.strict)
     for file in report.files:
         if file.error is not None:
@@ -98,25 +98,35 @@ def _known(rules: Sequence[str]) -> frozenset[str]:
     return frozenset(rules)
 
 
-def _files(arguments: argparse.Namespace, voice: Voice) -> list[str]:
-    """The files to read: those named, and what the folders among them hold."""
-    from torchlock.dialects import find_files
+def _files(arguments: argparse.Namespace, voice: Voice) -> tuple[list[str], list[str]]:
+    """The files to read: those named, and what the folders among them hold; and files there that are not read."""
+    from torchlock.dialects import search
 
     found: list[str] = []
+    unread: list[str] = []
     for name in arguments.files or ["."]:
         if name != "-" and is_folder(name):
-            held = find_files(name, arguments.recursive)
-            if not held and not arguments.files:
+            held, foreign = search(name, arguments.recursive)
+            unread += map(_tidy, foreign)
+            if not held and not foreign and not arguments.files:
                 raise InputError(
                     "there is nothing to audit in this folder",
                     hint="name a file, or -R to look into its folders",
                 )
-            if not held:
+            if not held and not foreign:
                 voice.say("note", f"{name} holds nothing that can be audited")
             found += [_tidy(path) for path in held]
         else:
             found.append(name)
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(found)), list(dict.fromkeys(unread))
+
+
+def _unread(path: str) -> FileReport:
+    """What is told of a file that names packages in a format that is not read."""
+    from torchlock.dialects.names import unread_by_name
+
+    message = f"no reader for this kind of file: {unread_by_name(path)}, which names packages"
+    return FileReport(path, "unread", [Finding("TL906", "note", message)])
 
 
 def _tidy(path: str) -> str:
@@ -253,6 +263,8 @@ def _mend(arguments: argparse.Namespace, options: Options, files: Iterable[str],
 
                 write_bytes(path, after)
         left.append(auditor.report(name, before if after is None else after))
+        if left[-1].guessed and path != "-" and left[-1].status != "ok":
+            voice.say("note", f"{path}: not changed, since nothing but its content tells its format")
         there.append(auditor.report(name, before) if arguments.diff and after is not None else left[-1])
     report = _report(left, options, arguments)
     code = _code(_report(there, options, arguments), strict=arguments.strict)

@@ -6,17 +6,19 @@ The name of a file tells its dialect; where the name says nothing, what stands i
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.dialects.decoding import decode
-from torchlock.dialects.folders import find_files
-from torchlock.dialects.names import kind_by_content, kind_by_name, refuse_foreign
-from torchlock.read.text import read_bytes
+from torchlock.dialects.folders import find_files, search
+from torchlock.dialects.names import Told, dialect_of, refuse_unread
+from torchlock.errors import InputError
+from torchlock.read.text import is_folder, is_there, read_bytes
 
 if TYPE_CHECKING:
     from torchlock.document import Document
 
-__all__ = ["find_files", "kind_of", "read_document"]
+__all__ = ["find_files", "kind_of", "read_document", "search"]
 
 # Kind → module of this package and the function in it.
 _READERS = {
@@ -32,14 +34,28 @@ _READERS = {
     "uv.lock": ("uv_lock", "read"),
     "pdm.lock": ("pdm_lock", "read"),
     "pylock": ("pylock", "read"),
+    "pixi": ("pixi", "read_manifest"),
+    "pixi.lock": ("pixi_lock", "read"),
+    "tox": ("tox", "read"),
+    "python": ("python_script", "read"),
+    "notebook": ("notebook", "read"),
+    "workflow": ("workflow", "read"),
+    "cog": ("cog", "read"),
+    "make": ("makefile", "read"),
+    "batch": ("windows_script", "read_batch"),
+    "powershell": ("windows_script", "read_powershell"),
     "dockerfile": ("shell", "read"),
     "shell": ("shell", "read"),
 }
 
 
 def kind_of(path: str, head: str | None) -> str:
-    """The dialect of a file, one of ``Document.kind``: by its name, else by the text it begins with."""
-    return kind_by_name(path) or kind_by_content(path, head or "")
+    """The dialect of a file, one of ``Document.kind``: by its name, else by the text it begins with.
+
+    Raises:
+        InputError: there is no reader for this kind of file.
+    """
+    return dialect_of(path, head or "").kind
 
 
 def read_document(path: str, *, raw: bytes | None = None, kind: str | None = None) -> Document:
@@ -48,13 +64,29 @@ def read_document(path: str, *, raw: bytes | None = None, kind: str | None = Non
     ``raw`` is its content where that is known already, ``kind`` its dialect.
 
     Raises:
-        InputError: it cannot be read, or is clearly of no dialect known here.
+        InputError: it cannot be read, or there is no reader for this kind of file.
     """
     if kind is None:
-        refuse_foreign(path)
-    decoded = decode(read_bytes(path) if raw is None else raw, path)
-    kind = kind or kind_of(path, decoded.text)
-    module, function = _READERS[kind]
+        refuse_unread(path)
+    decoded = decode(_content(path) if raw is None else raw, path)
+    told = dialect_of(path, decoded.text) if kind is None else Told(kind)
+    module, function = _READERS[told.kind]
     document: Document = getattr(import_module(f"torchlock.dialects.{module}"), function)(decoded.text, path)
-    document.kind = kind
+    document.kind, document.guessed = told
+    if any(entry.channel == "conda" for entry in document.entries):
+        from torchlock.dialects.conda_builds import settle
+
+        settle(document)
     return decoded.lend(document)
+
+
+def _content(path: str) -> bytes:
+    """The bytes of a file; a pipe is read only where the shell has made it.
+
+    Raises:
+        InputError: it cannot be read, or might never end.
+    """
+    opened = path == "-" or path.startswith(("/dev/fd/", "/dev/stdin", "/proc/"))
+    if not opened and is_there(path) and not is_folder(path) and not Path(path).is_file():
+        raise InputError("is no regular file", path=path)
+    return read_bytes(path)

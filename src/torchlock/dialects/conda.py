@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from torchlock.dialects.conda_builds import label_of
 from torchlock.dialects.draft import Draft
 from torchlock.dialects.match_spec import SUBDIRS
 from torchlock.dialects.match_spec import parse as parse_spec
@@ -54,8 +55,8 @@ _LONG = 200
 _ARCHIVE = re.compile(r"(?:https?|file)://\S+\.(?:conda|tar\.bz2)(?:#\w+)?")
 _EXPLICIT = re.compile(r"^@EXPLICIT[ \t]*\r?$", re.MULTILINE)
 _PACKAGE_URL = re.compile(
-    r"^[ \t]*(?P<url>\S*?/(?P<subdir>[a-z]+-\w+|noarch)/(?P<name>[^/\s]+)-(?P<version>[^-/\s]+)"
-    r"-(?P<build>[^-/\s]+)\.(?:conda|tar\.bz2))(?:#(?P<hash>[0-9a-f]+))?",
+    r"^[ \t]*\S*?/(?P<subdir>[a-z]+-\w+|noarch)/(?P<name>[^/\s]+)-(?P<version>[^-/\s]+)"
+    r"-(?P<build>[^-/\s]+)\.(?:conda|tar\.bz2)(?:#[0-9a-f]+)?",
     re.MULTILINE,
 )
 _LOCKED = re.compile(
@@ -99,8 +100,8 @@ def _locked(draft: Draft, packages: Iterable[re.Match[str]]) -> None:
         entry = locked_entry(spec.index_name, found["version"], place.line, draft.path)
         entry.specifier = spec.specifier or ""
         entry.channel = found.get("manager") or "conda"
+        entry.build = label_of(found.get("build") or "")
         entry.marker = _MARKERS.get(subdir, "") if "manager" in found else ""
-        entry.url = found.get("url")
         document.entries.append(entry)
     document.platforms = tuple(name for name in PLATFORMS if name in {SUBDIRS.get(subdir) for subdir in subdirs})
 
@@ -177,6 +178,7 @@ class _Environment:
                 style="conda",
                 channel="conda",
                 index=spec.channel or None,
+                build=label_of(spec.build),
             )
         )
 

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.dialects import match_spec
+from torchlock.dialects.conda_builds import label_of
 from torchlock.dialects.pep508 import normalised
 from torchlock.document import Document, Entry, Place, Problem, Span
 from torchlock.words import FAMILY
@@ -87,6 +88,7 @@ def _entry(row: _Row, path: str) -> Entry:
         version=Span(row.offset + row.spec.start, row.offset + row.spec.end),
         style="conda",
         channel="pip" if row.from_pip else "conda",
+        build=label_of(row.spec.build),
     )
 
 

@@ -1,14 +1,17 @@
-"""What commands install: pip, uv, conda, poetry and pdm, as their words say."""
+"""What commands install: pip, uv, conda, pixi, poetry, pdm and their like, as their words say."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from torchlock.dialects import match_spec
+from torchlock.dialects.apart import apart
+from torchlock.dialects.conda_builds import label_of
 from torchlock.dialects.pep508 import NAME, wheel_of
 from torchlock.dialects.places import platform_of
 from torchlock.dialects.poetry_versions import specifier_of
@@ -23,13 +26,18 @@ if TYPE_CHECKING:
     from torchlock.dialects.draft import Draft
     from torchlock.dialects.shell_words import Word
 
-_PIP = re.compile(r"pip(?:3(?:\.\d+)?)?(?:\.exe)?")
+# A variable whose name says pip stands for it.
+_PIP = re.compile(r"pip(?:3(?:\.\d+)?)?(?:\.exe)?|[$%(){}:]+\w*(?i:pip)\d?[)}%]*")
 _PYTHON = re.compile(r"(?:python|py|pypy)(?:3(?:\.\d+)?)?(?:\.exe)?")
+# What a template engine, a test runner or a notebook puts its own text in place of.
+_FIELD = re.compile(r"\{.*\}|\{\{|\{%|<%|\$\(")
 _CONDA = {"conda", "mamba", "micromamba"}
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 # Commands that run the one behind them, and their options that take a value.
-_RUNNERS = {"sudo", "env", "exec", "command", "nice", "nohup", "eval", "xvfb-run", "travis_retry", "retry"}
-_MANAGERS = {"poetry", "uv", "pipenv", "pdm", "hatch"}
+_RUNNERS = {"sudo", "env", "exec", "command", "nice", "nohup", "eval", "xvfb-run", "travis_retry", "retry", "call"}
+_MANAGERS = {"poetry", "uv", "pipenv", "pdm", "hatch", "rye", "pixi"}
+# Programs and their commands that add packages to a project.
+_ADDING = {("uv", "add"), ("pdm", "add"), ("rye", "add"), ("poetry", "add"), ("pipenv", "install")}
 _SHELLS = {"sh", "bash", "zsh", "dash", "ksh"}
 # What pip and uv say of indexes, by option.
 _INDEX = {
@@ -52,12 +60,13 @@ _OPTIONS = """
     --exclude-newer --resolution --prerelease --index-strategy --keyring-provider --upgrade-package
     --reinstall-package --refresh-package --no-build-isolation-package --link-mode --script --package --directory
     --project --color --config-file --python-platform --root-user-action --source --rev --tag --branch --bounds
-    --build-constraint --no-binary-package --exists-action --build --path"""
+    --build-constraint --no-binary-package --exists-action --build --path --manifest-path --feature --environment
+    --suffix --pip-args --backend --only-group --no-group --env-file --with-editable --categories"""
 _CONDA_OPTIONS = "-n -p -c -f --name --prefix --channel --file --solver --repodata-fn --root-prefix"
 # Options whose value is the next word.
 _VALUED = {*_OPTIONS.split(), *_INDEX}
 _CONDA_VALUED = {*_CONDA_OPTIONS.split()}
-_VARIABLES = {
+INDEX_VARIABLES = {
     "PIP_INDEX_URL": "index",
     "PIP_EXTRA_INDEX_URL": "extra",
     "PIP_FIND_LINKS": "find-links",
@@ -97,31 +106,61 @@ class Installer:
         self._state = state
         self._depth = 0
 
+    @cached_property
+    def _root(self) -> str:
+        """The way from the file's folder up to that of its repository; "" where there is none to go."""
+        way = ""
+        for _ in range(_DEEPEST):
+            if is_there(beside(self._draft.path, f"{way}.git")):
+                return way.rstrip("/")
+            way += "../"
+        return ""
+
     def take(self, command: Command) -> None:
         """Take up what one command installs, removes or sets."""
         words = self._assigned(list(command.words), command)
         words = _bare(words)
-        name = PurePosixPath(words[0].value).name if words else ""
-        inner = [word.value for word in words[1:]]
+        words = _module(words) or words
+        if not words:
+            return
+        name = _name(words[0])
+        action = words[1].value if len(words) > 1 else ""
         if _PIP.fullmatch(name):
             self._pip(words[1:], command)
-        elif (
-            len(words) > 2
-            and inner[0] == "-m"
-            and inner[1] == "pip"
-            and (_PYTHON.fullmatch(name) or words[0].unknown)
-        ):
-            self._pip(words[3:], command)
-        elif name == "uv" and inner[:1] == ["pip"]:
+        elif name == "uv" and action == "pip":
             self._pip(words[2:], command)
-        elif name in ("uv", "pdm") and inner[:1] == ["add"]:
-            self._install(words[2:], command, self._asked)
-        elif name == "poetry" and inner[:1] == ["add"]:
-            self._install(words[2:], command, self._poetry)
+        elif (name, action) in _ADDING:
+            self._install(words[2:], command, self._poetry if name == "poetry" else self._asked)
+        elif name == "pixi" and action == "add":
+            pip = any(word.value == "--pypi" for word in words)
+            self._install(words[2:], command, self._asked if pip else self._spec)
         elif name in _CONDA:
             self._conda(words[1:], command)
         elif name in _SHELLS:
             self._inner(words[1:], command)
+        elif name in ("uv", "uvx", "pipx"):
+            self._apart(name, words, command)
+
+    def _apart(self, name: str, words: list[Word], command: Command) -> None:
+        """What goes into an environment of its own, and what runs in there."""
+        found = apart(name, words[1:], _VALUED)
+        if found is None:
+            return
+        known = len(self._state.entries)
+        own = found.name or f"line-{self._draft.place(words[0].start).line}"
+        files = [word for option, word in found.options if option == "-r"]
+        if found.requirements or files:
+            self._take_up(found.requirements, found.options, command, self._asked)
+        for index in range(known, len(self._state.entries)):
+            self._state.entries[index] = replace(self._state.entries[index], scope=f"alone:{own}")
+        self._within(found.behind, command)
+
+    def _within(self, words: list[Word], command: Command) -> None:
+        """The command that another one runs."""
+        self._depth += 1
+        if words and self._depth < _DEEPEST:
+            self.take(Command(words, command.redirects, command.branch))
+        self._depth -= 1
 
     def _inner(self, words: list[Word], command: Command) -> None:
         """``bash -c "…"``: the commands in the quotes."""
@@ -134,9 +173,9 @@ class Installer:
     def variable(self, name: str, value: str | None, at: int) -> None:
         """Take up the value of a variable, which may speak of indexes."""
         self._state.variables[name] = None if value and len(value) > _LONGEST else value
-        if name in _VARIABLES and value:
+        if name in INDEX_VARIABLES and value:
             for address in value.split():
-                self._draft.index(_VARIABLES[name], address, at)
+                self._draft.index(INDEX_VARIABLES[name], address, at)
 
     def _assigned(self, words: list[Word], command: Command) -> list[Word]:
         """The words behind the assignments in front; assignments that stand alone last."""
@@ -149,7 +188,7 @@ class Installer:
             match = _ASSIGNMENT.fullmatch(word.value)
             assert match is not None
             known = not word.unknown and not (command.branch and match[1] in self._state.variables)
-            if count == len(words) or match[1] in _VARIABLES:
+            if count == len(words) or match[1] in INDEX_VARIABLES:
                 self.variable(match[1], match[2] if known else None, word.start)
         return words[count:]
 
@@ -175,9 +214,18 @@ class Installer:
 
     def _install(self, words: list[Word], command: Command, read: Callable[[Word], Iterator[Entry]]) -> None:
         """One command: its options, then its requirements."""
+        options, plain = _parted(words, _VALUED)
+        self._take_up(plain, options, command, read)
+
+    def _take_up(
+        self,
+        plain: list[Word],
+        options: list[tuple[str, Word]],
+        command: Command,
+        read: Callable[[Word], Iterator[Entry]],
+    ) -> None:
         self._state.step += 1
         self._redirected(command)
-        options, plain = _parted(words, _VALUED)
         self._platforms(options)
         addresses = [(_INDEX[name], word) for name, word in options if name in _INDEX]
         swallowed = {
@@ -219,11 +267,15 @@ class Installer:
         return None
 
     def _file(self, word: Word, *, constraint: bool) -> list[Entry]:
-        """A requirements file, looked for beside this one: paths are those inside the image."""
+        """A requirements file, looked for beside this one, then in the folder of the repository.
+
+        Paths are those of the machine that runs the command, which may be an image.
+        """
         if word.unknown:
             return self._unknown(word)
         parts = [part for part in PurePosixPath(word.value).parts if part != "/"]
         names = ["/".join(parts[start:]) for start in range(len(parts))]
+        names += [f"{self._root}/{name}" for name in names] if self._root else []
         name = next((name for name in names if is_there(beside(self._draft.path, name))), word.value)
         return self._draft.include(name, word.start, constraint=constraint)
 
@@ -257,6 +309,10 @@ class Installer:
             return  # The shell puts the files of that shape in its place.
         if word.unknown and not re.match(rf"{NAME}\s*(?:\[[^\]]*\])?\s*@", value):
             yield from self._unknown(word)
+            return
+        field = _FIELD.search(value.partition("@")[0])
+        if field:
+            yield from self._unknown(replace(word, unknown=(field[0],)))
             return
         wheel = wheel_of(value)
         if wheel is not None and not re.match(rf"{NAME}\s*@", value):
@@ -303,11 +359,7 @@ class Installer:
         _, plain = _parted(words, _CONDA_VALUED)
         action = plain[0].value if plain else ""
         if action == "run":
-            behind = words[words.index(plain[1]) :] if len(plain) > 1 else []
-            self._depth += 1
-            if self._depth < _DEEPEST:
-                self.take(Command(behind, command.redirects, command.branch))
-            self._depth -= 1
+            self._within(words[words.index(plain[1]) :] if len(plain) > 1 else [], command)
         elif action in ("remove", "uninstall") and not command.branch:
             self._remove([replace(word, value=match_spec.NAMES.get(word.value, word.value)) for word in plain[1:]])
         elif action in ("install", "create", "update", "upgrade"):
@@ -340,6 +392,7 @@ class Installer:
             style="conda",
             channel="conda",
             index=spec.channel or None,
+            build=label_of(spec.build),
         )
 
     def _unknown(self, word: Word) -> list[Entry]:
@@ -359,16 +412,33 @@ def _swallows(operator: str, target: Word | None) -> bool:
     return target is not None and operator in ("<", ">") and bool(re.match(r"=?\s*\d", target.value))
 
 
+def _name(word: Word) -> str:
+    """The name of a program, without its folder."""
+    return PurePosixPath(word.value.replace("\\", "/")).name
+
+
+def _module(words: list[Word]) -> list[Word] | None:
+    """The module that ``python -m`` runs, with what stands behind it; None for other commands."""
+    if not words or not (_PYTHON.fullmatch(_name(words[0])) or words[0].unknown):
+        return None
+    at = 1
+    while at < len(words) and words[at].value.startswith("-") and words[at].value != "-m":
+        at += 1
+    return words[at + 1 :] if at < len(words) and words[at].value == "-m" else None
+
+
 def _bare(words: list[Word]) -> list[Word]:
     """The command behind others that run it (``sudo -E``, ``poetry run``)."""
     at = 0
     while at < len(words):
-        name = PurePosixPath(words[at].value).name
+        name = _name(words[at])
         if name in _RUNNERS:
             at += 1
             while at < len(words) and (words[at].value.startswith("-") or _ASSIGNMENT.fullmatch(words[at].value)):
                 at += 1
         elif name in _MANAGERS and len(words) > at + 2 and words[at + 1].value == "run":
+            if words[at + 2].value.startswith("-"):
+                break
             at += 2
         else:
             break

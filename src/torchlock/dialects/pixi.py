@@ -1,4 +1,4 @@
-"""Pixi's tables in pyproject.toml: conda and PyPI packages, features, platforms."""
+"""Pixi's manifest, pixi.toml or its tables in pyproject.toml: conda and PyPI packages, features, platforms."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
     from torchlock.dialects.sheet import Sheet
     from torchlock.dialects.tree import Path
+    from torchlock.document import Document
 
-_OWN = ("tool", "pixi")
+_TABLE = ("tool", "pixi")
 _PLATFORMS = {
     "linux-64": "linux-x86_64",
     "linux-aarch64": "linux-aarch64",
@@ -25,7 +26,7 @@ _PLATFORMS = {
     "win-64": "windows-amd64",
     "win-arm64": "windows-arm64",
 }
-_MARKERS = {
+MARKERS = {
     "linux-64": "sys_platform == 'linux' and platform_machine == 'x86_64'",
     "linux-aarch64": "sys_platform == 'linux' and platform_machine == 'aarch64'",
     "osx-arm64": "sys_platform == 'darwin' and platform_machine == 'arm64'",
@@ -39,29 +40,50 @@ _MARKERS = {
 }
 
 
+def read_manifest(text: str, path: str) -> Document:
+    """Read a pixi.toml."""
+    from torchlock.dialects.sheet import Sheet
+
+    sheet = Sheet(text, path, "pixi")
+    _manifest(sheet, ())
+    return sheet.document
+
+
 def read(sheet: Sheet) -> None:
-    """Take up what ``[tool.pixi]`` says."""
+    """Take up what ``[tool.pixi]`` of a pyproject.toml says."""
+    if sheet.tree.items(*_TABLE):
+        _manifest(sheet, _TABLE)
+
+
+def _manifest(sheet: Sheet, own: Path) -> None:
     tree = sheet.tree
-    if not tree.items(*_OWN):
-        return
     for table in ("workspace", "project"):
-        names = [str(name) for name in tree.array(*_OWN, table, "platforms")]
+        names = [str(name) for name in tree.array(*own, table, "platforms")]
         known = tuple(_PLATFORMS[name] for name in names if name in _PLATFORMS)
         sheet.document.platforms = sheet.document.platforms or known
-    options = (*_OWN, "pypi-options")
+    options = (*own, "pypi-options")
     for key, kind in (("index-url", "index"), ("extra-index-urls", "extra")):
         for address, at in sheet.strings(*options, key):
             sheet.index(kind, address, at)
-    _feature(sheet, _OWN, "")
-    for name, _ in tree.items(*_OWN, "feature"):
-        _feature(sheet, (*_OWN, "feature", name), f"group:{canonicalize_name(name)}")
+    _feature(sheet, own, "")
+    used = set[str]()
+    for name, held in tree.items(*own, "environments"):
+        environment = held if isinstance(held, dict) else {"features": held}
+        features = [str(one) for one in environment.get("features") or ()]
+        kind = "alone" if environment.get("no-default-feature") is True else "group"
+        for feature in features:
+            _feature(sheet, (*own, "feature", feature), f"{kind}:{canonicalize_name(name)}")
+        used.update(features)
+    for name, _ in tree.items(*own, "feature"):
+        if name not in used:
+            _feature(sheet, (*own, "feature", name), f"group:{canonicalize_name(name)}")
 
 
 def _feature(sheet: Sheet, path: Path, scope: str) -> None:
     sheet.add(_tables(sheet, path, scope, ""))
     for name, _ in sheet.tree.items(*path, "target"):
-        if name in _MARKERS:
-            sheet.add(_tables(sheet, (*path, "target", name), scope, _MARKERS[name]))
+        if name in MARKERS:
+            sheet.add(_tables(sheet, (*path, "target", name), scope, MARKERS[name]))
 
 
 def _tables(sheet: Sheet, path: Path, scope: str, marker: str) -> Iterator[Entry]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
 from torchlock.dialects.draft import Draft
+from torchlock.dialects.literals import UNPARSED, parsed, span_of
 from torchlock.dialects.markers import both, valid
 from torchlock.dialects.own_extras import OwnExtras
 from torchlock.dialects.static_python import Argument, Items, Lines, Table, Text, Value, setup_arguments
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
     from torchlock.document import Document, Entry
 
-# What parsing may raise: nesting and numbers beyond Python's limits among them.
-_UNPARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
-_LITERAL = re.compile(r"[rRuU]?('''|\"\"\"|'|\")(.*)\1", re.DOTALL)
-
 
 def read(text: str, path: str) -> Document:
     """Read ``install_requires``, ``extras_require``, ``python_requires`` and ``dependency_links``.
@@ -32,11 +28,8 @@ def read(text: str, path: str) -> Document:
     """
     draft = Draft(text, path, "setup.py")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
-        arguments = setup_arguments(tree)
-    except _UNPARSED as error:
+        arguments = setup_arguments(parsed(text))
+    except UNPARSED as error:
         line = getattr(error, "lineno", None) or 1
         draft.problem(
             "TL901", "note", "this is not Python 3, so what it asks for is not judged", draft.offset(line)
@@ -126,19 +119,9 @@ class _Setup:
         return self._draft.offset(text.node.lineno, text.node.col_offset) if text.node else None
 
     def _span(self, text: Text) -> Span | None:
-        """Where the characters of a string stand, if it is one literal without escapes."""
-        node = text.node
-        if node is None or node.end_lineno is None or node.end_col_offset is None:
-            return None
-        start = self._draft.offset(node.lineno, node.col_offset)
-        raw = self._draft.text[start : self._draft.offset(node.end_lineno, node.end_col_offset)]
-        literal = _LITERAL.fullmatch(raw)
-        return (
-            Span(start + literal.start(2), start + literal.end(2))
-            if literal and literal[2] == text.value
-            else None
-        )
+        return None if text.node is None else span_of(self._draft, text.node)
 
     def _unknown(self, key: str, node: ast.expr) -> None:
         message = f"{key} is put together when setup.py runs: what cannot be read from its text is not judged"
-        self._draft.problem("TL901", "note", message, self._draft.offset(node.lineno, node.col_offset))
+        at = self._draft.offset(node.lineno, node.col_offset)
+        self._draft.problem("TL901", "note", message, at, because="setup.py is read as a text and never run")

@@ -23,6 +23,7 @@ _SKIPPED = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*")
 _OPERATOR = re.compile(r"&&|\|\||;;&?|;&|[;&|()]|\r?\n|\r")
 _REDIRECT = re.compile(r"(?:&>>?|<<<|<<-?|[<>]{1,2}[&|]?)")
 _BRACED = re.compile(r"\{(\w+)(?::?[-=]([^{}$`\\\"']*))?\}")
+_MAKE = re.compile(r"[({](\w[\w.-]*)(?::?[-=]([^{}()$`\\\"']*))?[)}]")
 _NAME = re.compile(r"[A-Za-z_]\w*|[0-9@*#?!$-]")
 _OPENING = {"if", "case"}
 _CLOSING = {"fi", "esac"}
@@ -64,23 +65,33 @@ class Command:
 
 
 def commands(
-    text: str, start: int, end: int, variables: dict[str, str | None], *, docker: bool = False
+    text: str,
+    start: int,
+    end: int,
+    variables: dict[str, str | None],
+    *,
+    docker: bool = False,
+    make: bool = False,
 ) -> Iterator[Command]:
     """The commands in a stretch of a text, one after the other.
 
     ``variables`` maps names to values, None for unknown ones; what the caller changes in it between two
-    commands counts for the later one. ``docker``: the stretch is an instruction of a Dockerfile.
+    commands counts for the later one. ``docker``: the stretch is an instruction of a Dockerfile; ``make``: a
+    recipe of make, to which ``$(NAME)`` is a variable, and ``$$`` a dollar.
     """
-    return _Lexer(text, start, end, variables, docker).run()
+    return _Lexer(text, start, end, variables, docker, make).run()
 
 
 class _Lexer:
-    def __init__(self, text: str, start: int, end: int, variables: dict[str, str | None], docker: bool) -> None:
+    def __init__(
+        self, text: str, start: int, end: int, variables: dict[str, str | None], docker: bool, make: bool
+    ) -> None:
         self._text = text
         self._at = start
         self._end = end
         self._variables = variables
         self._docker = docker
+        self._make = make
         self._branches: list[int] = []
         self._heredocs: list[str] = []
         self._named: dict[str, int] = {}
@@ -236,12 +247,14 @@ class _Lexer:
 
     def _expansion(self, parts: list[str], unknown: list[str]) -> None:
         """``$NAME``, ``${NAME:-default}``, ``$(command)`` and the like, at the current place."""
+        if self._make:
+            self._at += self._text.startswith("$$", self._at)
         start = self._at
         if self._text[start] == "`":
             closing = self._text.find("`", start + 1, self._end)
             self._at = self._end if closing < 0 else closing + 1
         else:
-            braced = _BRACED.match(self._text, start + 1, self._end)
+            braced = (_MAKE if self._make else _BRACED).match(self._text, start + 1, self._end)
             named = _NAME.match(self._text, start + 1, self._end)
             if braced or named:
                 match = braced or named

@@ -33,6 +33,8 @@ _SAME_METHODS = {
 _PATHS = {"join", "abspath", "resolve", "Path", "PurePath", "joinpath"}
 _GUARDS = re.compile(r"exists|isfile|is_file|__main__")
 _DEEPEST = 200
+# What is left to be filled in.
+_LEFT = {"%s": re.compile(r"%[(a-z]"), "{}": re.compile(r"\{[^}]*\}")}
 # No project asks for as much; what grows beyond is not looked at.
 _LONGEST = 10_000
 
@@ -90,6 +92,27 @@ def setup_arguments(tree: ast.Module) -> dict[str, Argument]:
     return run.found or {}
 
 
+class Values:
+    """What expressions stand for, with the names that a module and the function at hand give values to."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self._module = _Run({})
+        self._module.block(tree.body, certain=True)
+        self._run = self._module
+
+    def enter(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        """Go on in a function, whose parameters nobody knows."""
+        self._run = self._module.inner(function)
+
+    def leave(self) -> None:
+        """Go on in the module."""
+        self._run = self._module
+
+    def of(self, node: ast.expr) -> Value:
+        """What an expression stands for; None where that is unknown."""
+        return self._run.value(node)
+
+
 class _Run:
     """The module's statements in order, and what its names stand for."""
 
@@ -98,6 +121,14 @@ class _Run:
         self._names: dict[str, Value] = {}
         self._depth = 0
         self.found: dict[str, Argument] | None = None
+
+    def inner(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> _Run:
+        """A run of a function's body, which knows the names of this one."""
+        run = _Run(self._functions)
+        parameters = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
+        run._names = {name: value for name, value in self._names.items() if name not in parameters}
+        run.block(function.body, certain=True)
+        return run
 
     def block(self, body: Iterable[ast.stmt], *, certain: bool) -> None:
         for statement in body:
@@ -111,7 +142,7 @@ class _Run:
         elif isinstance(node, ast.AnnAssign) and node.value is not None:
             self._assign(node.target, self.value(node.value), certain)
         elif isinstance(node, ast.AugAssign):
-            self._assign(node.target, _joined(self.value(node.target), self.value(node.value), certain), True)
+            self._assign(node.target, _added(self.value(node.target), self.value(node.value), certain), True)
         elif isinstance(node, ast.With):
             for item in node.items:
                 if item.optional_vars is not None:
@@ -224,14 +255,12 @@ class _Run:
     def _operation(self, node: ast.BinOp) -> Value:
         left, right = self.value(node.left), self.value(node.right)
         if isinstance(node.op, ast.Add):
-            if isinstance(left, Text) and isinstance(right, Text):
-                long = len(left.value) + len(right.value) > _LONGEST
-                return None if long else Text(left.value + right.value)
-            return _joined(left, right, certain=True)
+            return _added(left, right, certain=True)
         if isinstance(node.op, ast.Div):
             return right if isinstance(right, Text) else None
         if isinstance(node.op, ast.Mod) and isinstance(left, Text):
-            return _filled(left.value, "%s", [right])
+            several = isinstance(right, Items) and right.complete
+            return _filled(left.value, "%s", right.items if several and isinstance(right, Items) else [right])
         return None
 
     def _result(self, node: ast.Call) -> Value:
@@ -241,6 +270,8 @@ class _Run:
             held = self.value(node.func.value)
             if name == "format" and isinstance(held, Text):
                 return _filled(held.value, "{}", [self.value(argument) for argument in node.args])
+            if name == "join" and isinstance(held, Text) and held.value not in ("/", "\\"):
+                return _strung(held.value, [self.value(argument) for argument in node.args])
             if name in _SAME_METHODS and isinstance(held, Lines):
                 return held
             if name == "read_text" and isinstance(held, Text):
@@ -301,6 +332,30 @@ def _listed(values: Sequence[Value]) -> Items:
     return found
 
 
+def _added(left: Value, right: Value, certain: bool) -> Value:
+    """What + makes of two values. A text with something unknown at its side is no longer known."""
+    if isinstance(left, Text) and isinstance(right, Text) and certain:
+        long = len(left.value) + len(right.value) > _LONGEST
+        return None if long else Text(left.value + right.value)
+    if (
+        any(isinstance(one, Text) for one in (left, right))
+        and not isinstance(left, Lines)
+        and not isinstance(right, Lines)
+    ):
+        return None
+    return _joined(left, right, certain)
+
+
+def _strung(between: str, values: Sequence[Value]) -> Value:
+    """What ``str.join`` makes of a list, all of which is known."""
+    listed = values[0] if len(values) == 1 else None
+    if not isinstance(listed, Items) or not listed.complete:
+        return None
+    texts = [item.value for item in listed.items if isinstance(item, Text)]
+    known = len(texts) == len(listed.items) and sum(map(len, texts)) <= _LONGEST
+    return Text(between.join(texts)) if known else None
+
+
 def _joined(left: Value, right: Value, certain: bool) -> Value:
     """Two lists in one; what is added under a condition is left out."""
     if not certain:
@@ -320,4 +375,4 @@ def _filled(text: str, field: str, values: Sequence[Value]) -> Value:
         if not isinstance(value, Text) or len(text) + len(value.value) > _LONGEST:
             return None
         text = text.replace(field, value.value, 1)
-    return Text(text) if field not in text else None
+    return None if _LEFT[field].search(text) else Text(text)

@@ -1,7 +1,7 @@
 """YAML as environment files use it, with the place of every value; what is no YAML is told and passed over.
 
-Block and flow collections, plain and quoted scalars, comments, anchors. Not read: tags, merge keys, the text of
-block scalars, more than one document. (YAML 1.2 is specified at yaml.org/spec/1.2.2.)
+Block and flow collections, plain and quoted scalars, comments, anchors. Of block scalars only the place is told.
+Not read: tags, merge keys, more than one document. (YAML 1.2 is specified at yaml.org/spec/1.2.2.)
 """
 
 from __future__ import annotations
@@ -28,6 +28,14 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "e": "\x1b", "\n": "", "
 _DEEPEST = 40
 
 
+class Block(NamedTuple):
+    """The lines of a block scalar, with their indentation; ``folded``: its line ends are spaces."""
+
+    start: int
+    end: int
+    folded: bool
+
+
 @dataclass
 class Node:
     """A value: a text, a list, or pairs of keys and values. ``start`` is its offset, behind an opening quote.
@@ -39,6 +47,7 @@ class Node:
     value: str | list[Node] | list[tuple[Node, Node]]
     exact: bool = True
     mapping: bool = False
+    block: Block | None = None
 
     @property
     def text(self) -> str | None:
@@ -257,9 +266,10 @@ class _Parser:
             return self.flow(start)
         if first in "|>":
             self.at += 1
+            begun = self.at
             while self.at < len(self.rows) and self.rows[self.at].indent > indent:
                 self.at += 1
-            return Node(start, "", exact=False)
+            return Node(start, "", exact=False, block=self.block_of(begun, folded=first == ">"))
         if first in "\"'":
             return self.quoted(content, start, indent)
         if first in "%@`,]}":
@@ -276,6 +286,13 @@ class _Parser:
             node = Node(start, f"{node.text or ''} {row.text}", exact=False)
             self.at += 1
         return node
+
+    def block_of(self, begun: int, *, folded: bool) -> Block | None:
+        """The lines from a row up to the current one."""
+        if begun == self.at:
+            return None
+        end = self.rows[self.at].start if self.at < len(self.rows) else len(self.text)
+        return Block(self.rows[begun].start, end, folded)
 
     def quoted(self, content: str, start: int, indent: int) -> Node:
         match = _WHOLE_QUOTED.match(content)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # A line longer than this is cut around what is wrong in it.
 _WIDTH = 100
 _WORD = re.compile(r"\S+")
+# Kinds of files in which commands install packages, so that quotes and blanks part the words.
+_COMMANDS = {"dockerfile", "shell", "batch", "powershell", "make", "notebook", "workflow"}
 _REQUIREMENT = re.compile(r"[^;#]*[^\s;#,]")
 
 
@@ -43,13 +45,24 @@ def summary(report: Report, *, verbose: bool = False) -> str:
         bad.append(f"{unreadable} unreadable")
     notes = [finding for finding in found if finding.severity == "note"]
     unjudged = sum(finding.rule in _UNJUDGED for finding in notes)
-    parts = [", ".join(bad) if bad else "nothing is wrong" + (" in what could be judged" if unjudged else "")]
+    empty, unread = (sum(file_has(file, rule) for file in report.files) for rule in ("TL905", "TL906"))
+    if empty + unread < len(report.files):
+        parts = [", ".join(bad) if bad else "nothing is wrong" + (" in what could be judged" if unjudged else "")]
+        parts += [f"no requirement found in {empty}"] if empty else []
+    else:
+        parts = [f"{'no requirement found, so ' if empty else ''}nothing was judged"]
+    parts += [f"{unread} not read"] if unread else []
     if unjudged:
         parts.append(f"{_counted(unjudged, 'thing')} could not be" + (" judged" if bad else ""))
     if len(notes) > unjudged:
         parts.append(_counted(len(notes) - unjudged, "note"))
     hint = " (-v shows them)" if notes and not verbose else ""
     return f"{files}: {'; '.join(parts)}{hint}"
+
+
+def file_has(file: FileReport, rule: str) -> bool:
+    """Whether a rule speaks of a file."""
+    return any(finding.rule == rule for finding in file.findings)
 
 
 def _counted(number: int, word: str) -> str:
@@ -81,7 +94,7 @@ def _finding(
     severity = paint(finding.severity, finding.severity)
     yield f"  {_shown(place)}: {severity} {finding.rule} {_shown(finding.message)}"
     if 0 < finding.place.line <= len(lines):
-        words = _WORD if file.kind in ("dockerfile", "shell") else _REQUIREMENT
+        words = _WORD if file.kind in _COMMANDS else _REQUIREMENT
         yield from _quoted(lines[finding.place.line - 1], finding.place, words, paint)
     if finding.because and finding.because not in told:
         yield f"    because {_shown(finding.because)}"
