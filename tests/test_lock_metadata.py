@@ -12,8 +12,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from folder_index import FolderIndex, headers
 from index_server import Reply, Server, entry, page, wheel
-from local_index import LocalIndex, headers
 from torchlock.answers import Unknown
 from torchlock.cli.main import main
 from torchlock.index import Index, IndexSettings
@@ -35,8 +35,8 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def index(tmp_path: Path) -> LocalIndex:
-    made = LocalIndex(tmp_path)
+def index(tmp_path: Path) -> FolderIndex:
+    made = FolderIndex(tmp_path)
     made.add("plain", "1.0")
     made.add("plain", "2.0")
     return made
@@ -54,7 +54,7 @@ class Run:
 
 
 @pytest.fixture
-def locked(capsys: pytest.CaptureFixture[str], index: LocalIndex):
+def locked(capsys: pytest.CaptureFixture[str], index: FolderIndex):
     return lambda *arguments: Run(capsys, str(index.folder), "--no-hashes", *arguments)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-class LocalIndex:
+class FolderIndex:
     """Pages lie in ``<root>/index``, files in ``<root>/files``."""
 
     def __init__(self, root: Path) -> None:
