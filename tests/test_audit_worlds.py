@@ -77,6 +77,7 @@ FILES = {
     "pip in a script": ("install.sh", "pip install torch=={torch} torchaudio --index-url {page}\n"),
     "uv in a script": ("install.sh", "uv pip install torch=={torch}+{label} torchaudio --index-url {page}\n"),
     "uv's default": ("install.sh", "uv pip install torch=={torch} torchaudio --default-index {page}\n"),
+    "uv's backend": ("install.sh", "uv pip install torch=={torch} torchaudio --torch-backend={label}\n"),
     "a variable": ("install.sh", "export PIP_INDEX_URL={page}\npip install torch=={torch} torchaudio\n"),
     "Dockerfile": (
         "Dockerfile",
@@ -116,6 +117,14 @@ def test_pages_by_platform(tmp_path: Path, platform: str) -> None:
 def test_a_page_for_other_platforms(tmp_path: Path) -> None:
     text = f"--index-url {PAGE.format('cu126')}\ntorch==2.9.1\ntorchaudio\n"
     assert worse(audit(tmp_path, text, platform="macos-arm64")) == [], "nothing of it is for macOS"
+
+
+def test_a_pin_that_the_page_has_for_some_platforms(tmp_path: Path) -> None:
+    """torch 2.6.0 is there for CUDA 12.4 on x86_64 alone: elsewhere there is nothing to judge."""
+    text = f"--index-url {PAGE.format('cu124')}\ntorch==2.6.0\ntorchvision\ntorchaudio\n"
+    findings = audit(tmp_path, text)
+    assert worse(findings) == []
+    assert unjudged(findings) == []
 
 
 def test_other_companions_on_a_page(tmp_path: Path) -> None:

@@ -110,7 +110,22 @@ def _worlds(case: Case, scene: Scene, name: str) -> list[World]:
         return [World(mask, 0, "", _PUBLIC._replace(public=False, unknown=True))] * len(places)
     if offer.only_public and not demand.label and _labels_from_elsewhere(scene):
         offer = offer._replace(unknown=True)
+    if offer.only_label:
+        return [
+            World(_kept(case, demand, mask, offer.only_label, place), 0, demand.label, offer) for place in places
+        ]
     return [World(mask, 0, demand.label, offer)] * len(places)
+
+
+def _kept(case: Case, demand: Demand, mask: int, page: str, platform: int) -> int:
+    """A pinned release where the only page named has, or may have, it for a platform; else none."""
+    builds, place = case.known.builds, case.stack.platforms[platform]
+    text = case.stack.packages[demand.name].texts[mask.bit_length() - 1]
+    if demand.label:
+        there = builds.published(demand.name, text, demand.label, place)
+    else:
+        there = builds.serves(demand.name, text, page, place)
+    return 0 if there is False else mask
 
 
 def _for(address: str, case: Case, platform: int) -> int:

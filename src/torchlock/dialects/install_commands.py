@@ -19,6 +19,7 @@ from torchlock.dialects.present import installs_anew, still_wanted
 from torchlock.dialects.shell_words import Command, commands
 from torchlock.document import Edit, Entry, Span
 from torchlock.read.text import beside, is_there
+from torchlock.words import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -240,6 +241,9 @@ class Installer:
         index = self._indexes(addresses)
         scope = f"group:{command.branch}" if command.branch else ""
         made = [replace(entry, step=self._state.step, scope=scope, index=entry.index or index) for entry in found]
+        backend = next((word.value for name, word in options if name == "--torch-backend"), None)
+        if backend:
+            made = [replace(entry, index=entry.index or _page(entry.name, backend)) for entry in made]
         if self._state.keeps:
             made = list(still_wanted(made, self._state.entries, self._state.held))
         self._state.entries += made
@@ -400,6 +404,11 @@ class Installer:
         message = f"{word.value}: what {names} stands for is not known here, so this is not judged"
         self._draft.problem("TL902", "note", message, word.start)
         return []
+
+
+def _page(name: str, backend: str) -> str | None:
+    """Where uv takes a package of the torch family from with ``--torch-backend``; ``auto`` asks the machine."""
+    return f"https://download.pytorch.org/whl/{backend}" if name in FAMILY else None
 
 
 def _address(value: str) -> str:
