@@ -1,4 +1,4 @@
-"""The third answer. What knowledge, indexes, readers and inspection are asked is answered by a value or by this."""
+"""The third answer: what knowledge, indexes, readers and inspection are asked is told by a value, or by this."""
 
 from __future__ import annotations
 
