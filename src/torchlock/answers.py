@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""The third answer. Knowledge, indexes, readers and inspection answer with a value or with this."""
-=======
 """The third answer: what knowledge, indexes, readers and inspection are asked is told by a value, or by this."""
->>>>>>> live
 
 from __future__ import annotations
 

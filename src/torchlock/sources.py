@@ -146,7 +146,7 @@ class Sources:
         asked = dict.fromkeys(each.index for each in self._answers.get(name, ()) if isinstance(each, LiveRelease))
         if not asked:
             return Provenance()
-        from torchlock.index.settings import default_index
+        from torchlock.index.public import default_index
 
         where = " and ".join(asked) if list(asked) != [default_index()] else ""
         unasked = next((error for index in self._opened if (error := index.unasked(name))), None)
