@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from torchlock.cli.main import main
+from torchlock.solve.problem import GaveUp
 
 LINUX = ["--python", "3.11", "--platform", "linux-x86_64", "--offline"]
 ROOT = Path(__file__).parents[1]
@@ -337,3 +340,71 @@ def test_help_teaches(arguments: list[str]) -> None:
 
 def test_version() -> None:
     assert torchlock("--version").stdout.startswith("torchlock 0.")
+
+
+# Given up.
+
+
+def _pigeons(folder: Path, holes: int) -> list[str]:
+    """An index on which each of some packages needs a place of its own, of which there are too few."""
+    places = [f"h{hole}" for hole in range(1, holes + 1)]
+    numbers = range(1, holes + 2)
+    files = [(f"p{pigeon}", f"{place[1:]}.0", [f"{place}=={pigeon}.0"]) for pigeon in numbers for place in places]
+    files += [(place, f"{number}.0", []) for place in places for number in numbers]
+    for name, version, requires in files:
+        _wheel(folder, name, version, requires)
+    return [f"p{number}" for number in numbers]
+
+
+def _wheel(folder: Path, name: str, version: str, requires: list[str]) -> None:
+    path = folder / name / f"{name}-{version}-py3-none-any.whl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [
+        f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}",
+        *(f"Requires-Dist: {each}" for each in requires),
+    ]
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{name}-{version}.dist-info/METADATA", "\n".join(lines) + "\n")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    with (path.parent / "index.html").open("a") as page:
+        page.write(f'<a href="{path.name}#sha256={digest}">{path.name}</a>\n')
+
+
+def test_a_puzzle_too_hard_is_given_up_with_its_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = _pigeons(tmp_path / "index", 8)
+    _wheel(tmp_path / "index", "innocent", "1.0", [])
+    Path("requirements.in").write_text("\n".join([*names[:4], "innocent"]))
+    options = ["--python", "3.12", "--platform", "linux-x86_64", "--index-url", "./index", "-o", "lock.txt"]
+    assert main(["lock", "-r", "requirements.in", *names[4:], *options]) == 1
+    said = capsys.readouterr().err
+    assert "gave up after 20,001 tries" in said
+    assert "p1 (requirements.in:1)" in said
+    assert "p9" in said
+    assert "innocent" not in said
+    assert "bug" not in said
+    assert not Path("lock.txt").exists()
+
+
+def test_a_small_puzzle_is_proved(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = _pigeons(tmp_path / "index", 6)
+    options = ["--python", "3.12", "--platform", "linux-x86_64", "--index-url", "./index"]
+    assert main(["lock", *names, *options]) == 1
+    assert "these cannot stand together" in capsys.readouterr().err
+
+
+def test_explain_gives_up_as_lock_does(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def give_up(*_: object) -> None:
+        raise GaveUp(7, ["torch"])
+
+    monkeypatch.setattr("torchlock.lock.job.solve_keeping", give_up)
+    assert main(["explain", "torchaudio", "numpy", "--python", "3.12", "--platform", "linux-x86_64"]) == 1
+    said = capsys.readouterr().err
+    assert "gave up after 7 tries; these requirements were still in conflict: torchaudio\n" in said

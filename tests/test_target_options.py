@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from pathlib import Path
 
 import pytest
 
@@ -93,7 +93,9 @@ def test_one_library_has_one_version() -> None:
         ["--system-lib", "glibc=2.31", "--platform", "manylinux_2_39_x86_64"],
     ],
 )
-def test_every_command_refuses(command: str, options: list[str], tmp_path: Any, capsys: Any) -> None:
+def test_every_command_refuses(
+    command: str, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "requirements.txt"
     file.write_text("torchaudio\n")
     assert main([command, str(file) if command == "audit" else "torchaudio", "--python", "3.12", *options]) == 2
@@ -101,7 +103,9 @@ def test_every_command_refuses(command: str, options: list[str], tmp_path: Any, 
 
 
 @pytest.mark.parametrize("command", ["lock", "explain", "audit"])
-def test_the_path_of_an_interpreter_means_its_platform(command: str, tmp_path: Any, capsys: Any) -> None:
+def test_the_path_of_an_interpreter_means_its_platform(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "requirements.txt"
     file.write_text("torchaudio\n")
     what = str(file) if command == "audit" else "torchaudio"
@@ -110,7 +114,7 @@ def test_the_path_of_an_interpreter_means_its_platform(command: str, tmp_path: A
     assert "that interpreter runs on" in capsys.readouterr().err
 
 
-def test_check_asks_the_environment(capsys: Any) -> None:
+def test_check_asks_the_environment(capsys: pytest.CaptureFixture[str]) -> None:
     if sys.platform != "linux" or Platform.of_host().libc != "glibc":
         pytest.skip("a glibc is needed")
     assert main(["check", "--python", sys.executable, "--system", "alpine-3.22"]) == 2

@@ -58,3 +58,7 @@ class UnknownPackage(TorchlockError):
     def __init__(self, name: str, message: str, *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.name = name
+
+
+class Undecided(TorchlockError):
+    """Whether there is a solution was not found out within the limit of the search; ends with exit code 1."""

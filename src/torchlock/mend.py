@@ -58,7 +58,7 @@ def _other_python(conflict: Conflict, guilty: Sequence[Unit]) -> Iterator[str]:
         other = PythonVersion.parse(f"3.{minor}{'t' if python.free_threaded else ''}")
         try:
             found = conflict.elsewhere(replace(universe.target, python=other))
-        except (TorchlockError, GaveUp):
+        except TorchlockError:
             continue
         if isinstance(found, Lock):
             versions = {pin.name: pin.version for pin in found.pins}

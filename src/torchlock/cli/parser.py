@@ -42,7 +42,11 @@ class _Once(argparse._StoreAction):
     _given: tuple[str, Any] | None = None
 
     def __call__(
-        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option: str | None = None,
     ) -> None:
         if option is not None:
             if self._given is not None and self._given[1] != values:

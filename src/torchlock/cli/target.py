@@ -53,7 +53,9 @@ def place_of(
     Raises:
         InputError: an option does not say what it should, or two of them contradict each other.
     """
-    platform = own if name is None and own else Platform.of_host() if name == "host" else Platform.parse(name or "")
+    platform = (
+        own if name is None and own else Platform.of_host() if name == "host" else Platform.parse(name or "")
+    )
     written = f"--platform {name}" if name not in (None, "host", *PLATFORMS) else ""
     stated = _stated(stated_libraries)
     system = _system(system_name)
@@ -109,7 +111,8 @@ def _agreed(
         fitting = f"--platform {platform._replace(floor=floor).spelled}"
         called = {"macos": "macOS"}.get(family, family)
         raise InputError(
-            f"{said} contradicts {asked}, which needs {called} {newer} or newer", hint=f"one that fits is {fitting}"
+            f"{said} contradicts {asked}, which needs {called} {newer} or newer",
+            hint=f"one that fits is {fitting}",
         )
     return platform
 
@@ -147,7 +150,9 @@ def _stated(options: Sequence[str]) -> dict[str, str | None]:
         except InvalidVersion:
             raise InputError(f"--system-lib {option}: {version!r} is no version") from None
         if stated.setdefault(name, found) != found:
-            raise InputError(f"--system-lib says twice which {name} there is: {stated[name] or 'none'} and {version}")
+            raise InputError(
+                f"--system-lib says twice which {name} there is: {stated[name] or 'none'} and {version}"
+            )
     return stated
 
 
@@ -184,19 +189,18 @@ def _ask(path: str, platform: Platform | None) -> PythonVersion:
     if name != "cpython":
         raise InputError(f"--python: {path} is {name}; wheels of this stack exist for CPython only")
     if platform is not None and len(where) == 3:
-        _refuse_elsewhere(path, version, *where, platform)
+        _refuse_elsewhere(path, version, where, platform)
     return version
 
 
-def _refuse_elsewhere(
-    path: str, version: PythonVersion, system: str, machine: str, suffix: str, platform: Platform
-) -> None:
+def _refuse_elsewhere(path: str, version: PythonVersion, where: Sequence[str], platform: Platform) -> None:
     """Refuse the interpreter of another platform: who names a path means that very interpreter."""
+    system, machine, suffix = where
     own = _SYSTEMS.get(system, system), machine.lower(), "musl" if "musl" in suffix else ""
     if own == (platform.system, platform.machine, platform.libc.replace("glibc", "")):
         return
-    where = f"{own[0]}-{own[1]}" + (" with musl" if own[2] else "")
+    named = f"{own[0]}-{own[1]}" + (" with musl" if own[2] else "")
     raise InputError(
-        f"--python {path} contradicts the platform {platform.spelled}: that interpreter runs on {where}",
+        f"--python {path} contradicts the platform {platform.spelled}: that interpreter runs on {named}",
         hint=f"name the platform of the interpreter with --platform, or the version alone: --python {version}",
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from torchlock.errors import TorchlockError
 from torchlock.solve.core import Unit, anchors, demands, guilty
 from torchlock.solve.pipeline import resolve
+from torchlock.solve.problem import GaveUp
 from torchlock.words import Origin, Written
 
 if TYPE_CHECKING:
@@ -23,11 +24,17 @@ def solve_keeping(universe: Universe, units: Sequence[Unit], options: Options) -
 
     Pins that cannot stand together with the user's lines, or with the newest versions of what is to be
     upgraded, are dropped, a smallest guilty set at a time.
+
+    Raises:
+        GaveUp: the search reached its limit without any of these pins.
     """
     soft = [unit for name, version in options.preferred.items() if (unit := _pinned(universe, name, version))]
     firm = [*units, *_newest(universe, units, options)] if soft else units
     while soft:
-        solution = resolve(universe, *demands([*firm, *soft]), anchors(universe, units))
+        try:
+            solution = resolve(universe, *demands([*firm, *soft]), anchors(universe, units))
+        except GaveUp:  # the pins make it too hard to tell: it is told without them
+            break
         if solution is not None:
             return solution
         blamed = {id(unit) for unit in guilty(universe, [*firm, *soft])}
