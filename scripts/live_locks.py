@@ -1,0 +1,216 @@
+"""Lock what ML and web projects ask for, from live indexes, beside ``uv pip compile``; count what differs.
+
+    python scripts/live_locks.py                     every input, Python 3.10 and 3.12
+    python scripts/live_locks.py --only transformers --python 3.12
+    python scripts/live_locks.py --write             the table, kept in docs/live-locks.md too
+
+Of each input three questions are asked, on the same day and for the same target:
+
+1. Is the lock whole and right? uv resolves the same input with every pin of the lock as a constraint. It must
+   succeed and name the same packages: no fewer ("superfluous"), no more ("incomplete").
+2. How many pins does uv have left to itself, with only the torch family of our lock given? The family is ours to
+   choose; all else should be as many.
+3. How many of these have another version?
+
+A lock that is refused for a source distribution is asked for again with ``--build``. Needs ``torchlock`` and
+``uv`` on PATH, and an index. Results are kept (``--results``), so that an interrupted run goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+TABLE = ROOT / "docs" / "live-locks.md"
+PYTHONS = ("3.10", "3.12")
+FAMILY = ("torch", "torchaudio", "torchvision", "torchcodec", "torchtext")
+SECONDS = 1800
+
+INPUTS = (
+    # speech and music
+    *("kokoro", "nemo_toolkit[asr]", "openai-whisper", "faster-whisper", "whisperx", "stable-ts", "RealtimeSTT"),
+    *("encodec", "audiocraft", "descript-audio-codec", "vocos", "f5-tts", "coqui-tts", "TTS==0.22.0"),
+    *("chatterbox-tts", "piper-tts", "resemble-enhance", "espnet", "funasr", "s3prl", "speechbrain", "g2p-en"),
+    *("pyannote.audio", "silero-vad", "asteroid", "torchmetrics[audio]", "audio-separator", "demucs", "openunmix"),
+    *("basic-pitch", "nnAudio", "julius", "auraloss", "lhotse", "pedalboard", "audiomentations"),
+    *("torch-audiomentations", "noisereduce", "resemblyzer", "librosa soundfile", "torch torchaudio torchcodec"),
+    # models and training
+    *("transformers", "transformers[torch]", "datasets[audio]", "accelerate", "diffusers", "peft"),
+    *("sentence-transformers", "lightning", "hydra-core", "optimum", "evaluate jiwer", "tensorboard", "wandb"),
+    # around them
+    *("mlflow", "jupyter", "jupyterlab", "gradio", "streamlit", "ray[default]", "langchain==1.5.2"),
+    *("fastapi uvicorn[standard]", "flask celery[redis]", "django", "pandas scikit-learn matplotlib"),
+)
+
+
+def pins_of(text: str) -> dict[str, str]:
+    """The pins of a requirements file: normalised name to version (or address)."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        line = re.sub(r"(^|\s)#.*", "", line).rstrip(" \\").strip()
+        if line and not line.startswith("-"):
+            requirement = Requirement(line)
+            version = next((clause.version for clause in requirement.specifier), requirement.url or "")
+            found[canonicalize_name(requirement.name)] = version
+    return found
+
+
+def lock(asked: str, python: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run our own command on one input."""
+    target = ["--python", python, "--platform", "linux-x86_64"]
+    command = ["torchlock", "lock", *asked.split(), *target, "--no-hashes", "--no-annotate", *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+
+def compile_with_uv(asked: str, python: str, constraints: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run ``uv pip compile`` on the same input and target, with these pins as constraints."""
+    with tempfile.TemporaryDirectory() as folder:
+        given = Path(folder) / "constraints.txt"
+        given.write_text("".join(f"{name}=={version}\n" for name, version in constraints.items()))
+        target = ["--python-version", python, "--python-platform", "x86_64-manylinux_2_28"]
+        command = ["uv", "pip", "compile", "-", *target, "--no-header", "--no-annotate", "-c", str(given), "-q"]
+        lines = "\n".join(asked.split())
+        return subprocess.run(
+            command, input=lines, capture_output=True, text=True, timeout=SECONDS, check=False, cwd=folder
+        )
+
+
+def compare(asked: str, python: str) -> dict[str, Any]:
+    """Answer the three questions of one input."""
+    row: dict[str, Any] = {"input": asked, "python": python, "date": datetime.now(timezone.utc).isoformat()[:10]}
+    ours = lock(asked, python)
+    if ours.returncode == 1 and "--build" in ours.stderr:
+        row["refused"] = ours.stderr.strip()
+        ours = lock(asked, python, "--build")
+        row["built"] = True
+    row["code"], row["notes"] = ours.returncode, ours.stderr.strip()
+    mine = pins_of(ours.stdout) if ours.returncode == 0 else {}
+    row["pins"] = mine
+    free = compile_with_uv(asked, python, {name: mine[name] for name in FAMILY if name in mine})
+    row["uv_code"], row["uv_notes"] = free.returncode, free.stderr.strip()
+    row["uv_pins"] = pins_of(free.stdout) if free.returncode == 0 else {}
+    if mine:
+        held = compile_with_uv(asked, python, mine)
+        row["held_code"], row["held_notes"] = held.returncode, held.stderr.strip()
+        theirs = pins_of(held.stdout) if held.returncode == 0 else {}
+        row["missing"] = sorted(theirs.keys() - mine.keys())
+        row["superfluous"] = sorted(mine.keys() - theirs.keys()) if theirs else []
+    return row
+
+
+def outside(pins: dict[str, str]) -> dict[str, str]:
+    """The pins outside the torch family."""
+    return {name: version for name, version in pins.items() if name not in FAMILY}
+
+
+def verdict(row: dict[str, Any]) -> str:
+    """One word on a row, and what differs."""
+    if row["code"] not in (0, 1):
+        return f"**failed** (exit {row['code']})"
+    if row["code"] == 1:
+        return "refused by both" if row["uv_code"] else "**refused**"
+    if row.get("held_code"):
+        return "not held against uv: " + _last_line(row["held_notes"])
+    if row["missing"]:
+        return "**incomplete**: " + ", ".join(row["missing"])
+    if row["superfluous"]:
+        return "superfluous: " + ", ".join(row["superfluous"])
+    return "whole"
+
+
+def _last_line(text: str) -> str:
+    return text.splitlines()[-1].strip() if text else ""
+
+
+def differences(row: dict[str, Any]) -> str:
+    """What uv, left to itself, has other than we: names that only one has, and the number of other versions."""
+    if not row["pins"] or not row["uv_pins"]:
+        return _last_line(row["uv_notes"])[:120] if row["uv_code"] else ""
+    mine, theirs = outside(row["pins"]), outside(row["uv_pins"])
+    parts = []
+    if theirs.keys() - mine.keys():
+        parts.append("uv alone: " + ", ".join(sorted(theirs.keys() - mine.keys())))
+    if mine.keys() - theirs.keys():
+        parts.append("we alone: " + ", ".join(sorted(mine.keys() - theirs.keys())))
+    other = sorted(name for name in mine.keys() & theirs.keys() if mine[name] != theirs[name])
+    if other:
+        parts.append("versions: " + ", ".join(f"{name} {mine[name]} (uv {theirs[name]})" for name in other[:6]))
+        if len(other) > 6:
+            parts.append(f"{len(other) - 6} more versions")
+    return "; ".join(parts)
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The page for docs/: what was asked, the counts, and each difference."""
+    lines = ["| input | Python | pins outside the family | uv | lock | differences |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        mine = len(outside(row["pins"])) if row["code"] == 0 else "-"
+        theirs = len(outside(row["uv_pins"])) if row["uv_code"] == 0 else "-"
+        built = " (--build)" if row.get("built") and row["code"] == 0 else ""
+        cells = (row["input"], row["python"], mine, theirs, verdict(row) + built, differences(row))
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(lines) + "\n"
+
+
+def summary(rows: list[dict[str, Any]]) -> str:
+    """The counts that matter, in a sentence each."""
+    locked = [row for row in rows if row["code"] == 0]
+    whole = [row for row in locked if not row.get("held_code") and not row["missing"]]
+    same = [
+        row for row in locked if row["uv_pins"] and outside(row["uv_pins"]).keys() == outside(row["pins"]).keys()
+    ]
+    return (
+        f"{len(rows)} locks asked for, {len(locked)} written, {len(whole)} of these resolved by uv to no further "
+        f"package when it is given their pins; {len(same)} have the same packages as uv left to itself.\n"
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", action="append", metavar="INPUT", help="this input alone (may be repeated)")
+    parser.add_argument("--python", action="append", choices=PYTHONS, help="this Python alone (may be repeated)")
+    parser.add_argument("--jobs", type=int, default=2, help="inputs at a time (default: 2)")
+    parser.add_argument("--results", type=Path, default=Path(".live-locks"), help="where results are kept")
+    parser.add_argument("--again", action="store_true", help="ask again what was asked before")
+    parser.add_argument("--write", action="store_true", help="keep the table in docs/live-locks.md")
+    options = parser.parse_args()
+    options.results.mkdir(parents=True, exist_ok=True)
+    asked = [(text, python) for text in options.only or INPUTS for python in options.python or PYTHONS]
+
+    def answer(item: tuple[str, str]) -> dict[str, Any]:
+        kept = options.results / (re.sub(r"[^\w.-]+", "_", "-".join(item)) + ".json")
+        if kept.exists() and not options.again:
+            known: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+            return known
+        row = compare(*item)
+        kept.write_text(json.dumps(row, indent=1), encoding="utf-8")
+        print(f"{item[0]} {item[1]}: {verdict(row)}; {differences(row)}", file=sys.stderr, flush=True)
+        return row
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        rows = list(pool.map(answer, asked))
+    text = summary(rows) + "\n" + table(rows)
+    print(text)
+    if options.write:
+        head = TABLE.read_text(encoding="utf-8").partition("<!-- table -->")[0] if TABLE.exists() else ""
+        TABLE.write_text(head + "<!-- table -->\n" + text, encoding="utf-8")
+    failed = [row for row in rows if row["code"] not in (0, 1) or row.get("missing")]
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("UV_NO_PROGRESS", "1")
+    sys.exit(main())
