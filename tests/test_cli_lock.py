@@ -404,7 +404,7 @@ def test_explain_gives_up_as_lock_does(
     def give_up(*_: object) -> None:
         raise GaveUp(7, ["torch"])
 
-    monkeypatch.setattr("torchlock.lock.job.solve_keeping", give_up)
+    monkeypatch.setattr("torchlock.lock.keep._solve_keeping", give_up)
     assert main(["explain", "torchaudio", "numpy", "--python", "3.12", "--platform", "linux-x86_64"]) == 1
     said = capsys.readouterr().err
     assert "gave up after 7 tries; these requirements were still in conflict: torchaudio\n" in said

@@ -15,6 +15,7 @@ from torchlock.cli.target import target_of
 from torchlock.errors import InputError
 from torchlock.lock import Conflict, Lock, Options, Pin, lock
 from torchlock.matrix import Matrix
+from torchlock.read.settle import settled
 from torchlock.words import Inputs, Origin, one_line, without_credentials
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     target, system = target_of(arguments)
     inputs = _inputs(arguments)
     _spare_inputs(arguments, inputs)
+    inputs = settled(inputs, target)
     for note in inputs.notes:
         voice.say("note", note)
     matrix = Matrix()
@@ -84,12 +86,9 @@ def _inputs(arguments: argparse.Namespace) -> Inputs:
     asked = Inputs(
         requirements=[read.parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements]
     )
-    inputs = read.merge(asked, *parts)
-    for file in arguments.constraints:
-        inputs.constraints += read.read_constraints(file)
-    for file in arguments.overrides:
-        inputs.overrides += read.read_overrides(file)
-    return inputs
+    parts += [read.read_constraints(file) for file in arguments.constraints]
+    parts += [read.read_overrides(file) for file in arguments.overrides]
+    return read.merge(asked, *parts)
 
 
 def _spare_inputs(arguments: argparse.Namespace, inputs: Inputs) -> None:
@@ -170,17 +169,30 @@ def _preferred(arguments: argparse.Namespace, upgraded: Collection[str]) -> dict
 def _sources(arguments: argparse.Namespace, inputs: Inputs, voice: Voice) -> Sources:
     from torchlock.sources import Sources
 
+    written = None if _is_public(inputs.index_url) else inputs.index_url
+    if written and arguments.index_url not in (None, written):
+        voice.say("note", f"--index-url counts, and {written} of the input is passed over")
     return Sources(
-        index_url=arguments.index_url or inputs.index_url,
+        index_url=arguments.index_url or written,
         extra_index_urls=[*arguments.extra_index_urls, *inputs.extra_index_urls],
         find_links=inputs.find_links,
         no_index=inputs.no_index,
+        routes=inputs.routes,
         offline=arguments.offline,
         refresh=arguments.refresh,
         pinned=_pinned(inputs),
         cache_dir=arguments.cache_dir,
         report=voice.progress,
     )
+
+
+def _is_public(url: str | None) -> bool:
+    """Whether an address that an input names is the public index's, which the catalogue is of."""
+    if not url:
+        return False
+    from torchlock.index.settings import default_index
+
+    return url.rstrip("/") == default_index().rstrip("/")
 
 
 def _pinned(inputs: Inputs) -> dict[str, str]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.errors import InputError, Undecided, UnknownPackage
+from torchlock.errors import InputError, UnknownPackage
 from torchlock.judge import judge
 from torchlock.lock.keep import given_way, solve_keeping
 from torchlock.lock.lines import Direct, dependency_of, policy_of, units_of
 from torchlock.lock.pins import host_notes, pins_of
 from torchlock.lock.results import Conflict, Lock
 from torchlock.matrix import is_virtual
-from torchlock.solve.core import contested
-from torchlock.solve.problem import GaveUp
 from torchlock.solve.universe import Universe
 
 if TYPE_CHECKING:
@@ -45,7 +43,6 @@ def lock(
         InputError: the project itself does not run on the target's Python, or a line cannot be used.
         UnknownPackage: no source holds a package that the user names.
         NetworkError: an index failed.
-        Undecided: the search was given up.
     """
     _check_python(inputs, target)
     overrides = _overrides(inputs)
@@ -57,10 +54,7 @@ def lock(
     universe = Universe(target, matrix, direct.before(releases), policy_of(inputs, options), overrides, near)
     units, notes = units_of(inputs, direct, universe, overrides)
     _check_names(units, universe)
-    try:
-        solution = solve_keeping(universe, units, options)
-    except GaveUp as error:
-        raise _undecided(error, universe, units) from error
+    solution = solve_keeping(universe, units, options)
     if solution is None:
 
         def elsewhere(other: Target) -> Lock | Conflict:
@@ -98,19 +92,6 @@ def _overrides(inputs: Inputs) -> dict[str, list[Dependency]]:
         dependency = dependency_of(written)
         overrides.setdefault(dependency.name, []).append(dependency)
     return overrides
-
-
-def _undecided(gave_up: GaveUp, universe: Universe, units: Sequence[Unit]) -> Undecided:
-    """What is told in place of an answer: how much was tried, and the lines that it failed on."""
-    lines = [
-        unit.written.origin.text.strip()
-        + ("" if unit.written.origin.path is None else f" ({unit.written.origin})")
-        for unit in contested(universe, units, gave_up.contested) or units
-    ]
-    return Undecided(
-        f"gave up after {gave_up.tries:,} tries; these requirements were still in conflict: {', '.join(lines)}",
-        hint="narrow some of them, as with a pin, so that less has to be tried",
-    )
 
 
 def _check_names(units: Sequence[Unit], universe: Universe) -> None:

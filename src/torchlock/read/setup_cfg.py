@@ -24,11 +24,14 @@ _EXTRAS = "options.extras_require"
 def read_setup_cfg(path: str, *, extras: Collection[str] = (), all_extras: bool = False) -> Inputs:
     """Read ``[options] install_requires`` and, of ``[options.extras_require]``, some extras.
 
+    As setuptools does: a section or key that stands there twice is refused, and a key of ``[metadata]`` or
+    ``[options]`` may be written with dashes.
+
     Raises:
         InputError: it is no such file, or an extra is not there.
     """
     text = re.sub(r"\r\n?", "\n", read_text(path))
-    parser = configparser.RawConfigParser(strict=False)
+    parser = configparser.RawConfigParser()
     try:
         parser.read_string(text)
     except configparser.Error as error:
@@ -37,7 +40,22 @@ def read_setup_cfg(path: str, *, extras: Collection[str] = (), all_extras: bool 
         raise InputError(
             "has no [options] section", path=path, hint="that is where setuptools' requirements stand"
         )
-    return _Config(parser, text, path).inputs(extras, all_extras)
+    dashed = [_underscored(parser, section) for section in ("metadata", "options")]
+    inputs = _Config(parser, text, path).inputs(extras, all_extras)
+    inputs.notes += [
+        f"{path}: {key} is written with dashes: newer releases of setuptools want {key.replace('-', '_')}"
+        for keys in dashed
+        for key in keys
+    ]
+    return inputs
+
+
+def _underscored(parser: configparser.RawConfigParser, section: str) -> list[str]:
+    """Put underscores for the dashes of a section's keys; the keys that had some."""
+    dashed = [key for key in parser.options(section) if "-" in key] if parser.has_section(section) else []
+    for key in dashed:
+        parser.set(section, key.replace("-", "_"), parser.get(section, key))
+    return dashed
 
 
 class _Config:
@@ -104,6 +122,7 @@ def _values(text: str) -> Iterator[tuple[str, str, int, str]]:
             section = header[1]
         elif assignment:
             key = assignment[1].lower()
+            key = key.replace("-", "_") if section in ("metadata", "options") else key
             yield section, key, number, assignment[2]
         elif not line.lstrip().startswith(("#", ";")):
             yield section, key, number, line
@@ -118,6 +137,8 @@ def _invalid(error: configparser.Error, path: str) -> InputError:
 
 
 _REASONS: dict[type[configparser.Error], str] = {
+    configparser.DuplicateSectionError: "this section stands here twice",
+    configparser.DuplicateOptionError: "this key stands here twice",
     configparser.MissingSectionHeaderError: "it has a line in front of its first [section]",
     configparser.ParsingError: "this line is neither a [section] nor key = value",
 }
