@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
+from local_index import publish
 from torchlock.cli.main import main
 from torchlock.solve.problem import GaveUp
 
@@ -352,22 +351,8 @@ def _pigeons(folder: Path, holes: int) -> list[str]:
     files = [(f"p{pigeon}", f"{place[1:]}.0", [f"{place}=={pigeon}.0"]) for pigeon in numbers for place in places]
     files += [(place, f"{number}.0", []) for place in places for number in numbers]
     for name, version, requires in files:
-        _wheel(folder, name, version, requires)
+        publish(folder, name, version, requires)
     return [f"p{number}" for number in numbers]
-
-
-def _wheel(folder: Path, name: str, version: str, requires: list[str]) -> None:
-    path = folder / name / f"{name}-{version}-py3-none-any.whl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [
-        f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}",
-        *(f"Requires-Dist: {each}" for each in requires),
-    ]
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(f"{name}-{version}.dist-info/METADATA", "\n".join(lines) + "\n")
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    with (path.parent / "index.html").open("a") as page:
-        page.write(f'<a href="{path.name}#sha256={digest}">{path.name}</a>\n')
 
 
 def test_a_puzzle_too_hard_is_given_up_with_its_lines(
@@ -375,7 +360,7 @@ def test_a_puzzle_too_hard_is_given_up_with_its_lines(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     names = _pigeons(tmp_path / "index", 8)
-    _wheel(tmp_path / "index", "innocent", "1.0", [])
+    publish(tmp_path / "index", "innocent", "1.0")
     Path("requirements.in").write_text("\n".join([*names[:4], "innocent"]))
     options = ["--python", "3.12", "--platform", "linux-x86_64", "--index-url", "./index", "-o", "lock.txt"]
     assert main(["lock", "-r", "requirements.in", *names[4:], *options]) == 1
