@@ -393,3 +393,39 @@ def test_explain_gives_up_as_lock_does(
     assert main(["explain", "torchaudio", "numpy", "--python", "3.12", "--platform", "linux-x86_64"]) == 1
     said = capsys.readouterr().err
     assert "gave up after 7 tries; these requirements were still in conflict: torchaudio\n" in said
+
+
+# Nothing asked for.
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("requirements.in", "# none\n"),
+        ("pyproject.toml", "[project]\nname = 'x'\n[project.optional-dependencies]\ngpu = ['torch']\n"),
+        ("setup.cfg", "[options]\npackages = x\n"),
+        ("script.py", "# /// script\n# requires-python = '>=3.9'\n# ///\n"),
+    ],
+)
+def test_an_empty_lock_is_told(name: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(name).write_text(text)
+    assert run("-r", name, *LINUX) == 0
+    assert f"no requirement is named in {name}, so the lock is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("pyproject.toml", "[project]\nname = 'x'\ndynamic = ['dependencies']\n", "is dynamic"),
+        ("pyproject.toml", "[tool.poetry.dependencies]\ntorch = '*'\n", "has no [project] table"),
+        ("setup.cfg", "[options]\npackages = x\n", "has no install_requires, which setup.py sets"),
+        ("setup.cfg", "[metadata]\nname = x\n", "has no [options] section"),
+    ],
+)
+def test_requirements_that_cannot_be_read_are_refused(
+    name: str, text: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(name).write_text(text)
+    Path("setup.py").write_text("from setuptools import setup\nsetup(install_requires=read())\n")
+    assert run("-r", name, *LINUX) == 2
+    assert told in capsys.readouterr().err

@@ -49,6 +49,10 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     inputs = settled(inputs, target)
     for note in inputs.notes:
         voice.say("note", note)
+    if not inputs.requirements:
+        files = ", ".join(arguments.files) or "pyproject.toml or requirements.in"
+        voice.say("warning", f"no requirement is named in {files}, so the lock is empty")
+        voice.say("hint", "of a project, --extra, --all-extras and --group add what its extras and groups name")
     matrix = Matrix()
     sources = _sources(arguments, inputs, voice)
     result = lock(inputs, target, _options(arguments), matrix, sources.releases, sources.metadata, sources.at_hand)

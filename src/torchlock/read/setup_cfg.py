@@ -10,7 +10,7 @@ from torchlock.errors import InputError
 from torchlock.read.extras import Extras
 from torchlock.read.pyproject import from_files, requires_python
 from torchlock.read.requirement import parse_requirement
-from torchlock.read.text import read_text
+from torchlock.read.text import beside, is_there, read_text
 from torchlock.words import Inputs, Origin
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def read_setup_cfg(path: str, *, extras: Collection[str] = (), all_extras: bool 
         parser.read_string(text)
     except configparser.Error as error:
         raise _invalid(error, path) from error
-    if not parser.has_section("options"):
+    if not (parser.has_section("options") or parser.has_section(_EXTRAS)):
         raise InputError(
             "has no [options] section", path=path, hint="that is where setuptools' requirements stand"
         )
@@ -69,6 +69,8 @@ class _Config:
         inputs, parser = self._inputs, self._parser
         names = parser.options(_EXTRAS) if parser.has_section(_EXTRAS) else []
         own = parser.get("metadata", "name", fallback="").strip()
+        if not parser.has_option("options", "install_requires"):
+            _refuse_setup_py(self._path)
         known = Extras(own, names, lambda name: self._requirements(_EXTRAS, name), self._path)
         inputs.requirements += known.unfold(self._requirements("options", "install_requires"))
         inputs.requirements += known.of(extras, every=all_extras)
@@ -110,6 +112,18 @@ class _Config:
             if (at, name) == (section, key) and value in text:
                 return line
         return None
+
+
+def _refuse_setup_py(path: str) -> None:
+    """Refuse a file whose requirements stand in the setup.py beside it.
+
+    Raises:
+        InputError: they do.
+    """
+    script = beside(path, "setup.py")
+    if path != "-" and is_there(script) and "install_requires" in read_text(script):
+        hint = "setup.py is not run; give its requirements on the command line or in a file of their own"
+        raise InputError(f"has no install_requires, which {script} sets", path=path, hint=hint)
 
 
 def _values(text: str) -> Iterator[tuple[str, str, int, str]]:
