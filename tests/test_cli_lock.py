@@ -429,3 +429,33 @@ def test_requirements_that_cannot_be_read_are_refused(
     Path("setup.py").write_text("from setuptools import setup\nsetup(install_requires=read())\n")
     assert run("-r", name, *LINUX) == 2
     assert told in capsys.readouterr().err
+
+
+# A tag is a claim.
+
+
+def test_a_wheel_for_the_other_build_of_python_is_not_locked(capsys: pytest.CaptureFixture[str]) -> None:
+    """torch 2.6.0 has cp313-none for macOS, which pip takes for 3.13t; its extension is that of 3.13."""
+    macos = ["--python", "3.13t", "--platform", "macos-arm64", "--offline"]
+    assert run("torch>=1.13.1", "--prefer", "lowest", *macos, "--no-hashes") == 0
+    assert "\ntorch==2.7.0\n" in capsys.readouterr().out
+    assert run("torch==2.6.0", *macos) == 1
+    said = capsys.readouterr().err
+    assert "torch 2.6.0 needs a Python with the global interpreter lock, because" in said
+    assert "TL404, measured" in said
+    assert run("torch==2.6.0", "--python", "3.13", *macos[2:], "--json") == 0
+    assert json.loads(capsys.readouterr().out)["system"] == []
+    assert run("torch==2.7.0", "--python", "3.13t", "--platform", "linux-x86_64", "--offline") == 0
+
+
+def test_audit_judges_the_free_threaded_build_that_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("requirements.txt").write_text("torch==2.6.0\n")
+    audit = ["audit", "requirements.txt", "--platform", "macos-arm64", "--python"]
+    assert main([*audit, "3.13t"]) == 1
+    assert "TL404 torch 2.6.0 on macOS (arm64) needs the global interpreter lock" in capsys.readouterr().out
+    assert main([*audit, "3.13"]) == 0
+    assert main(["audit", "requirements.txt", "--python", "3.13t"]) == 0
+    Path("requirements.txt").write_text("torch==2.7.0\n")
+    assert main([*audit, "3.13t"]) == 0
+    Path("requirements.txt").write_text("torchaudio==2.5.1\n")
+    assert main(["audit", "requirements.txt", "--python", "3.13t"]) == 1

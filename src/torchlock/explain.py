@@ -12,7 +12,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from torchlock.lock import dependency_of
-from torchlock.matrix import BUILD_CUDA, EXCLUSION, HOST_PREFIX, cuda_version, is_virtual, specifier_set
+from torchlock.matrix import BUILD_CUDA, EXCLUSION, GIL, HOST_PREFIX, cuda_version, is_virtual, specifier_set
 from torchlock.solve.core import Unit, demands, guilty
 from torchlock.solve.problem import bits, full
 from torchlock.solve.propagate import Domains, Loss, Wipeout
@@ -76,11 +76,11 @@ class _Teller:
         except Wipeout as wipeout:
             for loss in _relevant(domains.losses or [], wipeout.identifier):
                 yield from self._sentences(loss, domains)
-            yield from self._nothing_left(wipeout.identifier)
+            yield from self._nothing_left(wipeout.identifier, domains)
         else:
             yield "every two of these can stand together, but no choice of versions satisfies all of them"
 
-    def _nothing_left(self, identifier: str) -> Iterator[str]:
+    def _nothing_left(self, identifier: str, domains: Domains) -> Iterator[str]:
         name = identifier.partition("[")[0]
         if name.startswith(EXCLUSION):
             yield "so one of the two has to give way"
@@ -89,11 +89,21 @@ class _Teller:
         elif not self._universe.candidates(name):
             from torchlock.words import Dependency
 
+            if name.startswith(HOST_PREFIX):
+                yield from self._who_needs(name, domains)
             yield from self._absent(Dependency(name))
         else:
             if not is_virtual(name):
                 yield from self._rejections(name, self._rejected(name, self._asked(name)))
             yield f"so nothing is left for {_called(name)}"
+
+    def _who_needs(self, name: str, domains: Domains) -> Iterator[str]:
+        """Why the target must have what it lacks: the best release of each package that must be there."""
+        for identifier in domains.must:
+            for index in list(bits(domains.left[identifier]))[:1]:
+                for need in self._universe.needs(identifier, index):
+                    if need.identifier == name:
+                        yield from self._because(need.reason)
 
     def _asked(self, name: str) -> str:
         """What the lines ask of a package, all together."""
@@ -167,7 +177,7 @@ class _Teller:
         """Why no candidate satisfies a requirement at all."""
         name, specifier = dependency.name, dependency.specifier
         if name.startswith(HOST_PREFIX):
-            yield f"the target has no {_need(dependency)}"
+            yield "the target has no " + _need(dependency).removeprefix("a ")
             return
         if name in self._universe.unknown:
             yield self._universe.unknown[name].message
@@ -261,6 +271,8 @@ def _called(name: str) -> str:
     """What a package is called in a sentence."""
     if name == BUILD_CUDA:
         return "CUDA build of torch"
+    if name == GIL:
+        return "Python with the global interpreter lock"
     if name == f"{HOST_PREFIX}cuda-driver":
         return "NVIDIA driver"
     return name.removeprefix(HOST_PREFIX)
@@ -270,6 +282,8 @@ def _need(dependency: Dependency) -> str:
     if dependency.name == BUILD_CUDA:
         version = dependency.specifier.lstrip("=").removesuffix(".*")
         return "a CPU build of torch" if version == "0" else f"a torch built for CUDA {version}"
+    if dependency.name == GIL:
+        return "a Python with the global interpreter lock"
     return str(dependency).removeprefix(HOST_PREFIX)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.lock.lines import asked_by, dependency_of
 from torchlock.lock.results import HostNote, Pin
-from torchlock.matrix import HOST_PREFIX
+from torchlock.matrix import GIL, HOST_PREFIX
 from torchlock.solve.reasons import Asked, Declared, Ruled
 from torchlock.words import spelled
 
@@ -114,6 +114,7 @@ def host_notes(universe: Universe, chosen: Mapping[str, Candidate]) -> Iterator[
                 library = dependency.name.removeprefix(HOST_PREFIX)
                 if (
                     library != dependency.name
+                    and dependency.name != GIL
                     and not statement.optional
                     and universe.target.holds(dependency.marker)
                 ):
