@@ -459,3 +459,54 @@ def test_audit_judges_the_free_threaded_build_that_is_asked_for(capsys: pytest.C
     assert main([*audit, "3.13t"]) == 0
     Path("requirements.txt").write_text("torchaudio==2.5.1\n")
     assert main(["audit", "requirements.txt", "--python", "3.13t"]) == 1
+
+
+# Labels, and names that nothing bears.
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (
+            "torch==2.13.0+cpu",
+            "no index that was asked has torch 2.13.0+cpu: it is served by --index-url "
+            "https://download.pytorch.org/whl/cpu; here is torch 2.13.0 without a label, built for cu130",
+        ),
+        ("torch==2.6.0+cu111", "which was never published for Python 3.11"),
+        ("numpy==1.26.4+mkl", "name the index that serves it with --index-url; here is numpy 1.26.4 without"),
+        ("torch==2.13.0+acme1", "no index that was asked has torch 2.13.0+acme1: name the index"),
+    ],
+)
+def test_a_label_is_a_build_of_its_own(asked: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(asked, *LINUX) == 1
+    output = capsys.readouterr()
+    assert told in output.err
+    assert output.out == ""
+    assert "(without the label) in place of" in output.err
+
+
+def test_a_labelled_release_is_judged_by_its_label(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """torchaudio 2.11.0 of the public index is for CUDA 13.0, and does not import beside a CPU build."""
+    for version in ("2.11.0+cpu", "2.11.0+cu130"):
+        publish(tmp_path / "index", "torch", version, tags="cp311-cp311-manylinux_2_28_x86_64")
+    publish(tmp_path / "index", "torchaudio", "2.11.0+cu130", tags="cp311-cp311-manylinux_2_28_x86_64")
+    options = [*LINUX[:-1], "--index-url", str(tmp_path / "index")]
+    assert run("torch==2.11.0+cu130", "torchaudio", *options, "--no-hashes") == 0
+    capsys.readouterr()
+    assert run("torch==2.11.0+cpu", "torchaudio", *options) == 1
+    assert "CPU build" in capsys.readouterr().err
+
+
+def test_names_that_nothing_bears_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("over.txt").write_text("nobody==1\nnumpy<2\n")
+    options = ["-P", "sound-file", "-P", "numpy", "--override", "over.txt", "-o", "lock.txt"]
+    assert run("soundfile", *options, *LINUX) == 0
+    said = capsys.readouterr().err
+    assert "--upgrade-package sound-file: the lock has no package of this name; did you mean soundfile?" in said
+    assert "over.txt:1: nothing asks for what nobody==1 overrides" in said
+    assert "numpy" not in said
+
+
+def test_offline_forbids_to_refresh(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("soundfile", *LINUX, "--refresh") == 2
+    assert "--refresh asks the index, which --offline forbids" in capsys.readouterr().err

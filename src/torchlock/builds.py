@@ -67,6 +67,11 @@ def kind_of(label: str) -> str | None:
     return _KINDS[next(filter(None, match.groups()))] if match else None
 
 
+def page_of(label: str) -> str:
+    """The address of the PyTorch wheel index that serves the builds of this label."""
+    return f"https://download.pytorch.org/whl/{label}"
+
+
 @cache
 def label_of_index(address: str) -> str | None:
     """Read the flavour out of an index address or find-links page, by the shape of its path.

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from torchlock.builds import Builds, kind_of, page_of
 from torchlock.lock import dependency_of
 from torchlock.matrix import BUILD_CUDA, EXCLUSION, GIL, HOST_PREFIX, cuda_version, is_virtual, specifier_set
 from torchlock.solve.core import Unit, demands, guilty
 from torchlock.solve.problem import bits, full
 from torchlock.solve.propagate import Domains, Loss, Wipeout
 from torchlock.solve.reasons import Asked, Built, Declared, Ruled, Unreadable
-from torchlock.words import spelled
+from torchlock.words import FAMILY, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -189,16 +190,29 @@ class _Teller:
         candidates = self._universe.candidates(name)
         label = next((clause.version for clause in SpecifierSet(specifier) if "+" in clause.version), None)
         if label:
-            build = label.partition("+")[2]
-            yield (
-                f"{name} {label} is not on this index: builds labelled +{build} are served by an index of their "
-                f"own (give it with --index-url); this index has {name} {label.partition('+')[0]} unlabelled"
-            )
+            yield self._labelled(name, *label.split("+", 1))
         elif candidates:
             newest = max(candidate.version for candidate in candidates)
             yield f"there is no {name}{specifier}; the newest that installs on {self._universe.target} is {newest}"
         else:
             yield f"no release of {name} installs on {self._universe.target}"
+
+    def _labelled(self, name: str, version: str, build: str) -> str:
+        """Where a build is served that none of the indexes asked has."""
+        bare = next((each for each in self._universe.candidates(name) if str(each.version) == version), None)
+        built = f", built for {bare.build}" if bare is not None and bare.build else ""
+        plain = f"; here is {name} {version} without a label{built}" if bare is not None else ""
+        lacking = f"no index that was asked has {name} {version}+{build}"
+        if name not in FAMILY or kind_of(build) is None:
+            return f"{lacking}: name the index that serves it with --index-url{plain}"
+        target = self._universe.target
+        published = Builds().published(name, version, build, str(target.platform), str(target.python))
+        if published is False:
+            return f"{lacking}, which was never published for {target}{plain}"
+        served = (
+            "it is served by" if published else f"whether it was published is not known; builds of +{build} are at"
+        )
+        return f"{lacking}: {served} --index-url {page_of(build)}{plain}"
 
     def _rejections(self, name: str, rejected: Sequence[Rejected]) -> Iterator[str]:
         target = self._universe.target

@@ -43,6 +43,10 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
         raise InputError("is a folder, not a file", path=arguments.output)
     if arguments.check and not arguments.output:
         raise InputError("--check compares with a file", hint="name it with -o FILE")
+    if arguments.offline and arguments.refresh:
+        raise InputError("--refresh asks the index, which --offline forbids", hint="leave one of them out")
+    if _is_pylock(arguments) and (arguments.no_hashes or arguments.no_annotate):
+        voice.say("note", "--no-hashes and --no-annotate have no effect on pylock.toml")
     target, system = target_of(arguments)
     inputs = _inputs(arguments)
     _spare_inputs(arguments, inputs)
@@ -62,12 +66,31 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
         return FOUND
     for note in [*result.notes, *sources.notes]:
         voice.say("note", note)
+    _tell_idle(arguments, inputs, result, voice)
     if any(pin.written and pin.written.url != without_credentials(pin.written.url or "") for pin in result.pins):
         voice.say("warning", "the lock holds the credentials of an address, as its line was written")
     if not arguments.no_hashes and (bare := [pin.name for pin in result.pins if not _has_hash(pin)]):
         voice.say("warning", f"{', '.join(bare)}: no hash can be given, so pip refuses the file in its hash mode")
         voice.say("hint", "lock with --no-hashes, or name a wheel or an archive")
     return _write(result, arguments, inputs, sources, system, matrix.date, voice)
+
+
+def _tell_idle(arguments: argparse.Namespace, inputs: Inputs, result: Lock, voice: Voice) -> None:
+    """Tell of names that were given and that nothing of the lock bears."""
+    from difflib import get_close_matches
+
+    from packaging.utils import canonicalize_name
+
+    names = {canonicalize_name(pin.name) for pin in result.pins if pin.version}
+    for name in arguments.upgrade_packages:
+        if canonicalize_name(name) not in names:
+            near = get_close_matches(canonicalize_name(name), names, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            voice.say("warning", f"--upgrade-package {name}: the lock has no package of this name{hint}")
+    for written in inputs.overrides:
+        if written.requirement is not None and canonicalize_name(written.requirement.name) not in names:
+            line = written.origin.text.strip()
+            voice.say("note", f"{written.origin}: nothing asks for what {line} overrides")
 
 
 def _inputs(arguments: argparse.Namespace) -> Inputs:
