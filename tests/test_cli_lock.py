@@ -510,3 +510,10 @@ def test_names_that_nothing_bears_are_told(capsys: pytest.CaptureFixture[str]) -
 def test_offline_forbids_to_refresh(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("soundfile", *LINUX, "--refresh") == 2
     assert "--refresh asks the index, which --offline forbids" in capsys.readouterr().err
+
+
+def test_an_extra_that_a_release_does_not_have_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("librosa[Display,no_such]", *LINUX) == 0
+    said = capsys.readouterr().err
+    assert "requires nothing for [no-such]" in said
+    assert "[display]" not in said

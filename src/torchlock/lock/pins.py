@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from torchlock.lock.lines import asked_by, dependency_of
@@ -103,6 +104,29 @@ def _hashed(file: File) -> File:
         while block := content.read(1 << 20):
             digest.update(block)
     return file._replace(hashes={"sha256": digest.hexdigest()})
+
+
+def idle_extras(units: Sequence[Unit], chosen: Mapping[str, Candidate]) -> Iterator[str]:
+    """Notes on extras that the user's lines ask for, and that no requirement of the chosen release belongs to."""
+    for unit in units:
+        if not unit.roots or unit.written.requirement is None or unit.written.url is not None:
+            continue
+        dependency = dependency_of(unit.written)
+        candidate = chosen.get(dependency.name)
+        if candidate is None or candidate.release is None or not dependency.extras:
+            continue
+        declared = candidate.release.dependencies(candidate.wheel)
+        markers = " ".join(item.marker for item in declared or ())
+        known = {_normal(quoted) for quoted in re.findall(r"""["']([^"']+)["']""", markers)}
+        for extra in dependency.extras if declared is not None else ():
+            if extra not in known:
+                yield f"{unit.written.origin}: {candidate.name} {candidate.version} requires nothing for [{extra}]"
+
+
+def _normal(name: str) -> str:
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(name)
 
 
 def host_notes(universe: Universe, chosen: Mapping[str, Candidate]) -> Iterator[HostNote]:
