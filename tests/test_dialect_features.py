@@ -297,3 +297,33 @@ def test_a_repository_is_written_as_pip_takes_it(capsys: pytest.CaptureFixture[s
     assert main(["lock", *TARGET, "-i", address("common"), "--no-hashes"]) == 0
     line = 'demo[x] @ git+https://example.org/demo@v3#subdirectory=python ; os_name == "posix"\n'
     assert line in capsys.readouterr().out
+
+
+def test_a_member_of_a_workspace_has_the_sources_of_its_root(capsys: pytest.CaptureFixture[str]) -> None:
+    root = EXPLICIT + SOURCES + 'demo = { index = "page" }\n[tool.uv.workspace]\nmembers = ["packages/*"]\n'
+    Path("pyproject.toml").write_text(root.replace("INDEX:", Path.cwd().as_uri() + "/"))
+    for name in ("one", "two"):
+        Path("packages", name).mkdir(parents=True)
+        Path("packages", name, "pyproject.toml").write_text(PROJECT.replace("own", name))
+    one = Path("packages", "one", "pyproject.toml")
+    options = ["-r", str(one), *TARGET, "-i", address("common"), "--no-hashes", "--no-annotate"]
+    assert main(["lock", *options]) == 0
+    assert "demo==3.0+cu124" in capsys.readouterr().out
+    one.write_text(PROJECT.replace('"demo"', '"two"') + SOURCES + "two = { workspace = true }\n")
+    assert main(["lock", *options]) == 0
+    output = capsys.readouterr()
+    assert "packages/two\n" in output.out
+    assert "demo==3.0" not in output.out  # what the member itself needs comes from the common index
+    Path("pyproject.toml").write_text(
+        root.replace("packages/*", "others/*").replace("INDEX:", "https://example.org/")
+    )
+    one.write_text(PROJECT)
+    assert main(["lock", *options]) == 0
+    assert "demo==1.0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("members", ['["a**"]', '["/"]', "3", "[3]"])
+def test_odd_members_of_a_workspace_are_no_bug(members: str) -> None:
+    text = PROJECT + SOURCES + f"demo = {{ workspace = true }}\n[tool.uv.workspace]\nmembers = {members}\n"
+    Path("pyproject.toml").write_text(text)
+    assert main(["lock", *TARGET, "-i", address("common")]) == 2

@@ -142,7 +142,7 @@ class _Project:
         limited = [*self._inputs.requirements, *self._inputs.constraints, *self._inputs.overrides]
         named |= {canonicalize_name(each.requirement.name) for each in limited if each.requirement}
         for name, sources in self._sources.items():
-            if name not in named and sources:
+            if name not in named and sources and sources[0].origin.path == table.path:
                 place, what = sources[0].origin, sources[0].origin.text
                 self._inputs.notes.append(
                     f"{place}: nothing asks for {name}, so its source ({what}) has no effect"

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
-from torchlock.read.text import beside
+from torchlock.read.table import Table
+from torchlock.read.text import beside, decode_utf8, read_bytes
+from torchlock.read.toml import parse_toml
 from torchlock.words import Origin, Source
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from torchlock.errors import InputError
-    from torchlock.read.table import Table
     from torchlock.words import Inputs
 
 _OWN = ("tool", "uv")
@@ -44,16 +47,39 @@ def read_uv(table: Table, inputs: Inputs, chosen: Collection[str]) -> dict[str, 
     Raises:
         InputError: a value that uv refuses too, or extras and groups that are declared to conflict.
     """
-    if not table.subtable(*_OWN):
-        return {}
-    return _Uv(table, inputs).read(chosen)
+    root = _workspace_of(table.path)
+    urls: dict[str, str] = {}
+    shared = {} if root is None else _Uv(root, inputs, root, urls).read(())
+    own = _Uv(table, inputs, root or table, urls).read(chosen) if table.subtable(*_OWN) else {}
+    return {**shared, **own}
+
+
+def _workspace_of(path: str) -> Table | None:
+    """The workspace that a project is a member of, whose sources are those of its members too."""
+    folder = Path(path).absolute().parent
+    for parent in folder.parents:
+        file = parent / "pyproject.toml"
+        if file.is_file() and b"tool.uv.workspace" in (raw := read_bytes(str(file))):
+            root = Table(parse_toml(raw, str(file)), decode_utf8(raw, str(file)), str(file))
+            patterns = root.texts(*_OWN, "workspace", "members")
+            excluded = root.texts(*_OWN, "workspace", "exclude")
+            place = folder.relative_to(parent).as_posix()
+            is_member, is_out = (
+                any(fnmatchcase(place, each.removeprefix("./").rstrip("/")) for each in some)
+                for some in (patterns, excluded)
+            )
+            return root if is_member and not is_out else None
+    return None
 
 
 class _Uv:
-    def __init__(self, table: Table, inputs: Inputs) -> None:
+    """The table of one file; ``root`` is that of the workspace, or the same one, ``urls`` the indexes by name."""
+
+    def __init__(self, table: Table, inputs: Inputs, root: Table, urls: dict[str, str]) -> None:
         self._table = table
         self._inputs = inputs
-        self._urls: dict[str, str] = {}
+        self._root = root
+        self._urls = urls
 
     def read(self, chosen: Collection[str]) -> dict[str, list[Source]]:
         table, inputs = self._table, self._inputs
@@ -137,16 +163,21 @@ class _Uv:
         Raises:
             InputError: no member has this name.
         """
-        from torchlock.read.toml import parse_toml
-
-        root = Path(self._table.path).parent
-        for pattern in self._table.texts(*_OWN, "workspace", "members"):
-            for file in sorted(root.glob(f"{pattern}/pyproject.toml")):
+        root = Path(self._root.path).parent
+        for pattern in self._root.texts(*_OWN, "workspace", "members"):
+            for file in self._matching(root, f"{pattern.strip('/') or '.'}/pyproject.toml"):
                 project = parse_toml(file.read_bytes(), str(file)).get("project")
                 own = project.get("name", "") if isinstance(project, dict) else ""
                 if canonicalize_name(str(own)) == canonicalize_name(name):
-                    return f"./{file.parent.relative_to(root).as_posix()}"
+                    own_folder = Path(self._table.path).absolute().parent
+                    return os.path.relpath(file.parent.absolute(), own_folder)
         raise self._wrong(name, "no member of the workspace has this name")
+
+    def _matching(self, folder: Path, pattern: str) -> list[Path]:
+        try:
+            return sorted(folder.glob(pattern))
+        except (ValueError, NotImplementedError) as error:
+            raise self._root.wrong(str(error), *_OWN, "workspace", "members") from error
 
     def _markers(self, keys: tuple[str, ...]) -> list[str]:
         found = self._table.texts(*keys)
@@ -195,7 +226,7 @@ def _near(path: str, value: str) -> str:
     """A path as seen from the current folder; an address as it is."""
     if "://" in value or Path(value).is_absolute():
         return value
-    joined = beside(path, value)
+    joined = os.path.normpath(beside(path, value))
     return joined if joined.startswith((".", "/")) else f"./{joined}"
 
 
