@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from local_index import publish
 from torchlock.cli.main import main
+from torchlock.solve.problem import GaveUp
 
 LINUX = ["--python", "3.11", "--platform", "linux-x86_64", "--offline"]
 ROOT = Path(__file__).parents[1]
@@ -337,3 +339,181 @@ def test_help_teaches(arguments: list[str]) -> None:
 
 def test_version() -> None:
     assert torchlock("--version").stdout.startswith("torchlock 0.")
+
+
+# Given up.
+
+
+def _pigeons(folder: Path, holes: int) -> list[str]:
+    """An index on which each of some packages needs a place of its own, of which there are too few."""
+    places = [f"h{hole}" for hole in range(1, holes + 1)]
+    numbers = range(1, holes + 2)
+    files = [(f"p{pigeon}", f"{place[1:]}.0", [f"{place}=={pigeon}.0"]) for pigeon in numbers for place in places]
+    files += [(place, f"{number}.0", []) for place in places for number in numbers]
+    for name, version, requires in files:
+        publish(folder, name, version, requires)
+    return [f"p{number}" for number in numbers]
+
+
+def test_a_puzzle_too_hard_is_given_up_with_its_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = _pigeons(tmp_path / "index", 8)
+    publish(tmp_path / "index", "innocent", "1.0")
+    Path("requirements.in").write_text("\n".join([*names[:4], "innocent"]))
+    options = ["--python", "3.12", "--platform", "linux-x86_64", "--index-url", "./index", "-o", "lock.txt"]
+    assert main(["lock", "-r", "requirements.in", *names[4:], *options]) == 1
+    said = capsys.readouterr().err
+    assert "gave up after 20,001 tries" in said
+    assert "p1 (requirements.in:1)" in said
+    assert "p9" in said
+    assert "innocent" not in said
+    assert "bug" not in said
+    assert not Path("lock.txt").exists()
+
+
+def test_a_small_puzzle_is_proved(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = _pigeons(tmp_path / "index", 6)
+    options = ["--python", "3.12", "--platform", "linux-x86_64", "--index-url", "./index"]
+    assert main(["lock", *names, *options]) == 1
+    assert "these cannot stand together" in capsys.readouterr().err
+
+
+def test_explain_gives_up_as_lock_does(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def give_up(*_: object) -> None:
+        raise GaveUp(7, ["torch"])
+
+    monkeypatch.setattr("torchlock.lock.keep._solve_keeping", give_up)
+    assert main(["explain", "torchaudio", "numpy", "--python", "3.12", "--platform", "linux-x86_64"]) == 1
+    said = capsys.readouterr().err
+    assert "gave up after 7 tries; these requirements were still in conflict: torchaudio\n" in said
+
+
+# Nothing asked for.
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("requirements.in", "# none\n"),
+        ("pyproject.toml", "[project]\nname = 'x'\n[project.optional-dependencies]\ngpu = ['torch']\n"),
+        ("setup.cfg", "[options]\npackages = x\n"),
+        ("script.py", "# /// script\n# requires-python = '>=3.9'\n# ///\n"),
+    ],
+)
+def test_an_empty_lock_is_told(name: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(name).write_text(text)
+    assert run("-r", name, *LINUX) == 0
+    assert f"no requirement is named in {name}, so the lock is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("pyproject.toml", "[project]\nname = 'x'\ndynamic = ['dependencies']\n", "is dynamic"),
+        ("pyproject.toml", "[tool.poetry.dependencies]\ntorch = '*'\n", "has no [project] table"),
+        ("setup.cfg", "[options]\npackages = x\n", "has no install_requires, which setup.py sets"),
+        ("setup.cfg", "[metadata]\nname = x\n", "has no [options] section"),
+    ],
+)
+def test_requirements_that_cannot_be_read_are_refused(
+    name: str, text: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(name).write_text(text)
+    Path("setup.py").write_text("from setuptools import setup\nsetup(install_requires=read())\n")
+    assert run("-r", name, *LINUX) == 2
+    assert told in capsys.readouterr().err
+
+
+# A tag is a claim.
+
+
+def test_a_wheel_for_the_other_build_of_python_is_not_locked(capsys: pytest.CaptureFixture[str]) -> None:
+    """torch 2.6.0 has cp313-none for macOS, which pip takes for 3.13t; its extension is that of 3.13."""
+    macos = ["--python", "3.13t", "--platform", "macos-arm64", "--offline"]
+    assert run("torch>=1.13.1", "--prefer", "lowest", *macos, "--no-hashes") == 0
+    assert "\ntorch==2.7.0\n" in capsys.readouterr().out
+    assert run("torch==2.6.0", *macos) == 1
+    said = capsys.readouterr().err
+    assert "torch 2.6.0 needs a Python with the global interpreter lock, because" in said
+    assert "TL404, measured" in said
+    assert run("torch==2.6.0", "--python", "3.13", *macos[2:], "--json") == 0
+    assert json.loads(capsys.readouterr().out)["system"] == []
+    assert run("torch==2.7.0", "--python", "3.13t", "--platform", "linux-x86_64", "--offline") == 0
+
+
+def test_audit_judges_the_free_threaded_build_that_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("requirements.txt").write_text("torch==2.6.0\n")
+    audit = ["audit", "requirements.txt", "--platform", "macos-arm64", "--python"]
+    assert main([*audit, "3.13t"]) == 1
+    assert "TL404 torch 2.6.0 on macOS (arm64) needs the global interpreter lock" in capsys.readouterr().out
+    assert main([*audit, "3.13"]) == 0
+    assert main(["audit", "requirements.txt", "--python", "3.13t"]) == 0
+    Path("requirements.txt").write_text("torch==2.7.0\n")
+    assert main([*audit, "3.13t"]) == 0
+    Path("requirements.txt").write_text("torchaudio==2.5.1\n")
+    assert main(["audit", "requirements.txt", "--python", "3.13t"]) == 1
+
+
+# Labels, and names that nothing bears.
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (
+            "torch==2.13.0+cpu",
+            "no index that was asked has torch 2.13.0+cpu: it is served by --index-url "
+            "https://download.pytorch.org/whl/cpu; here is torch 2.13.0 without a label, built for cu130",
+        ),
+        ("torch==2.6.0+cu111", "which was never published for Python 3.11"),
+        ("numpy==1.26.4+mkl", "name the index that serves it with --index-url; here is numpy 1.26.4 without"),
+        ("torch==2.13.0+acme1", "no index that was asked has torch 2.13.0+acme1: name the index"),
+    ],
+)
+def test_a_label_is_a_build_of_its_own(asked: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(asked, *LINUX) == 1
+    output = capsys.readouterr()
+    assert told in output.err
+    assert output.out == ""
+    assert "(without the label) in place of" in output.err
+
+
+def test_a_labelled_release_is_judged_by_its_label(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """torchaudio 2.11.0 of the public index is for CUDA 13.0, and does not import beside a CPU build."""
+    for version in ("2.11.0+cpu", "2.11.0+cu130"):
+        publish(tmp_path / "index", "torch", version, tags="cp311-cp311-manylinux_2_28_x86_64")
+    publish(tmp_path / "index", "torchaudio", "2.11.0+cu130", tags="cp311-cp311-manylinux_2_28_x86_64")
+    options = [*LINUX[:-1], "--index-url", str(tmp_path / "index")]
+    assert run("torch==2.11.0+cu130", "torchaudio", *options, "--no-hashes") == 0
+    capsys.readouterr()
+    assert run("torch==2.11.0+cpu", "torchaudio", *options) == 1
+    assert "CPU build" in capsys.readouterr().err
+
+
+def test_names_that_nothing_bears_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("over.txt").write_text("nobody==1\nnumpy<2\n")
+    options = ["-P", "sound-file", "-P", "numpy", "--override", "over.txt", "-o", "lock.txt"]
+    assert run("soundfile", *options, *LINUX) == 0
+    said = capsys.readouterr().err
+    assert "--upgrade-package sound-file: the lock has no package of this name; did you mean soundfile?" in said
+    assert "over.txt:1: nothing asks for what nobody==1 overrides" in said
+    assert "numpy" not in said
+
+
+def test_offline_forbids_to_refresh(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("soundfile", *LINUX, "--refresh") == 2
+    assert "--refresh asks the index, which --offline forbids" in capsys.readouterr().err
+
+
+def test_an_extra_that_a_release_does_not_have_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("librosa[Display,no_such]", *LINUX) == 0
+    said = capsys.readouterr().err
+    assert "requires nothing for [no-such]" in said
+    assert "[display]" not in said

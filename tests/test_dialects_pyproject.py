@@ -49,15 +49,34 @@ def mended(document: Document) -> str:
     [
         "",
         "[project]\nname = 'x'\ndependencies = []\n",
-        "[project]\ndependencies = 'torch'\n[tool.poetry]\ndependencies = [1]\n",
+        "[tool.poetry]\ndependencies = [1]\n",
         "[tool.uv]\nsources = 3\nindex = {}\n",
-        "[project.optional-dependencies]\na = 'b'\n[dependency-groups]\nx = [1, {}]\n[tool.pdm]\nsource = [1]\n",
+        "[project.optional-dependencies]\na = []\n[dependency-groups]\nx = []\n[tool.pdm]\nsource = [1]\n",
         "[tool.poetry.dependencies]\ntorch = 2\nx = [[1], {version = 3}]\npython = {}\n",
         "[tool.hatch.envs.x]\ndependencies = ['x @ {root:uri}', '{args}']\n",
     ],
 )
 def test_shapes_that_nobody_expects_are_no_problem(text: str) -> None:
     assert not doc(text).problems
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("project = 3\n", 1),
+        ("[project]\nname = 'x'\ndependencies = 'torch'\n", 3),
+        ("[project]\ndependencies = [\n  'torch',\n  1,\n]\n", 2),
+        ("[project]\ndynamic = 'dependencies'\n", 2),
+        ("[project]\noptional-dependencies = ['torch']\n", 2),
+        ("[project.optional-dependencies]\na = 'torch'\n", 2),
+        ("[dependency-groups]\na = {}\n", 2),
+        ("[dependency-groups]\na = [1]\n", 2),
+        ("[dependency-groups]\na = [{}]\n", 2),
+        ("[dependency-groups]\na-b = []\nA_b = []\n", 2),
+    ],
+)
+def test_what_every_installer_refuses_is_told(text: str, line: int) -> None:
+    assert errors(doc(text)) == [("TL501", line)]
 
 
 def test_comments_and_other_tables_ask_for_nothing() -> None:
@@ -130,7 +149,9 @@ def test_a_group_holds_what_it_includes() -> None:
 
 
 def test_groups_may_include_each_other_without_end() -> None:
-    assert asked(doc("[dependency-groups]\na=['x',{include-group='b'}]\nb=[{include-group='a'}]\n"), "group:b")
+    document = doc("[dependency-groups]\na=['x',{include-group='b'}]\nb=[{include-group='a'}]\n")
+    assert asked(document, "group:b")
+    assert errors(document) == [("TL501", 3), ("TL501", 2)]
 
 
 def test_a_group_that_is_not_there() -> None:

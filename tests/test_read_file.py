@@ -86,7 +86,7 @@ def test_an_included_dash_is_a_file() -> None:
 
 def test_overrides_have_names() -> None:
     Path("o.txt").write_text("torch==2.3.1\nx @ https://example.org/x.zip\n")
-    assert [item.origin.line for item in read_overrides("o.txt")] == [1, 2]
+    assert [item.origin.line for item in read_overrides("o.txt").overrides] == [1, 2]
     Path("o.txt").write_text("torch==2.3.1\n./x\n")
     with pytest.raises(InputError, match=r"^o\.txt:2: './x' is no override"):
         read_overrides("o.txt")
@@ -119,7 +119,8 @@ def test_merge() -> None:
     assert (len(both.constraints), len(both.overrides)) == (1, 1)
     assert both.index_url == "https://example.org/1"
     assert (both.extra_index_urls, both.find_links) == (["https://example.org/2"], ["links"])
-    assert (both.no_index, both.pre, both.notes) == (True, True, ["one", "two"])
+    passed_over = "of two index addresses, https://example.org/1 counts, and https://example.org/3 is passed over"
+    assert (both.no_index, both.pre, both.notes) == (True, True, ["one", "two", passed_over])
     assert both.requires_python == (SpecifierSet(">=3.10,<3.13"), Origin("b", 2, "<3.13"))
     assert first.notes == ["one"]
     assert merge() == Inputs()

@@ -259,7 +259,7 @@ def test_constraints() -> None:
     assert lines(inputs.requirements) == [(2, "torch")]
     assert lines(inputs.constraints) == [(1, "torch<2.4"), (2, 'numpy[x]<2; os_name == "nt"')]
     assert inputs.extra_index_urls == ["https://example.org/x"]
-    assert lines(read_constraints("c.txt")) == lines(inputs.constraints)
+    assert lines(read_constraints("c.txt").constraints) == lines(inputs.constraints)
 
 
 def test_what_a_constraints_file_includes_are_constraints() -> None:

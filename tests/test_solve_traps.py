@@ -7,8 +7,10 @@ from resolvelib import BaseReporter, ResolutionImpossible, Resolver
 from resolvelib.resolvers import ResolutionTooDeep
 
 from test_solve_random import Universe
+from torchlock.solve import complete
 from torchlock.solve.pipeline import resolve
-from torchlock.solve.problem import Need, full, violations
+from torchlock.solve.problem import GaveUp, Need, full, violations
+from torchlock.solve.propagate import Domains, propagate
 from torchlock.solve.search import Provider, search
 
 
@@ -82,3 +84,52 @@ def test_a_shared_dependency_follows_the_newest_of_those_that_need_it() -> None:
     )
     solution = resolve(universe, [Need("soundfile", 0b1), Need("librosa", 0b1)], {})
     assert solution == {"soundfile": 0, "librosa": 0, "numba": 0, "numpy": 1}
+
+
+def pigeons(holes: int) -> tuple[Universe, list[Need]]:
+    """One pigeon more than there are holes: impossible, and exponential to prove by search."""
+    candidates = {
+        f"p{pigeon}": [[Need(f"h{hole}", 1 << pigeon)] for hole in range(holes)] for pigeon in range(holes + 1)
+    }
+    candidates |= {f"h{hole}": [[] for _ in range(holes + 1)] for hole in range(holes)}
+    return Universe(candidates), [Need(f"p{pigeon}", full(holes)) for pigeon in range(holes + 1)]
+
+
+@pytest.mark.parametrize("holes", [3, 6])
+def test_few_pigeons_are_proved_too_many(holes: int) -> None:
+    universe, roots = pigeons(holes)
+    assert resolve(universe, roots, {}) is None
+
+
+def test_many_pigeons_are_given_up_after_a_number_of_tries() -> None:
+    universe, roots = pigeons(8)
+    universe.candidates["innocent"] = [[], []]
+    with pytest.raises(GaveUp) as gave_up:
+        resolve(universe, [*roots, Need("innocent", 0b11)], {})
+    assert gave_up.value.tries == complete.MOST_CONFLICTS + 1
+    assert len({f"h{hole}" for hole in range(8)} & set(gave_up.value.contested)) > 4
+    assert "innocent" not in gave_up.value.contested
+
+
+def test_a_solution_stays_where_a_better_one_is_not_found_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    universe, roots = pigeons(2)
+    universe = Universe({**universe.candidates, "h0": [[], [], []], "h2": [[], [], []]})
+    for pigeon in range(3):
+        universe.candidates[f"p{pigeon}"].append([Need("h2", 1 << pigeon)])
+    roots = [Need(f"p{pigeon}", 0b111) for pigeon in range(3)]
+    domains = propagate(universe, roots, {})
+    solve, calls = complete._Run.solve, []
+
+    def once(run: complete._Run, start: Domains) -> Domains | None:
+        calls.append(start)
+        if len(calls) > 1:
+            raise GaveUp
+        start = start.copy()
+        start.choose("p0", 0b100)
+        return solve(run, start)
+
+    monkeypatch.setattr(complete._Run, "solve", once)
+    solution = complete.newest_first(universe, roots, domains)
+    assert solution is not None
+    assert not list(violations(universe, roots, {}, solution))
+    assert len(calls) > 1

@@ -100,4 +100,6 @@ def test_what_is_no_python_is_refused(text: str) -> None:
 
 
 def test_the_machine_stands_beside_the_packages() -> None:
-    assert target("3.11", "linux-x86_64").host() == {"host-glibc": "2.28", "host-musl": None, "host-macos": None}
+    machine = {"host-glibc": "2.28", "host-musl": None, "host-macos": None, "host-gil": "1"}
+    assert target("3.11", "linux-x86_64").host() == machine
+    assert target("3.13t", "linux-x86_64").host()["host-gil"] is None

@@ -68,6 +68,11 @@ def kind_of(label: str) -> str | None:
     return _KINDS[next(filter(None, match.groups()))] if match else None
 
 
+def page_of(label: str) -> str:
+    """The address of the PyTorch wheel index that serves the builds of this label."""
+    return f"https://download.pytorch.org/whl/{label}"
+
+
 # Parts of the index whose content changes from day to day, or is another than that of the releases.
 _APART = re.compile(r"/(?:whl|pytorch-wheels)/(?:nightly|test|lts)\b")
 

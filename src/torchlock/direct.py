@@ -146,8 +146,11 @@ def _folder(name: str | None, path: Path, written: Written) -> DirectRelease | N
         extras = [*_extras_of(written), *(written.requirement.extras if written.requirement else ())]
         stated = [item.requirement for item in read.read_file(str(source)).requirements]
         dependencies = [Dependency.from_requirement(item) for item in stated if item is not None]
-        stated = [item.requirement for item in read.read_file(str(source), extras=extras).requirements]
-        dependencies = [Dependency.from_requirement(item) for item in stated if item is not None]
+        found = read.read_file(str(source), extras=extras).requirements
+        dependencies = [Dependency.from_requirement(item.requirement) for item in found if item.requirement]
+        sourced = [item.requirement.name for item in found if item.requirement and item.sources]
+        if sourced:
+            problem = f"{written.origin}: the sources that {path} names for {', '.join(sourced)} are passed over"
     except InputError as error:
         problem = f"{written.origin}: what {path} requires is not known without a build ({error.message})"
     if name is None:

@@ -69,3 +69,7 @@ class MetadataError(TorchlockError):
 
 class Unasked(UnknownPackage):
     """A source that comes first may not be asked (``--offline``), so nobody knows whether it holds the project."""
+
+
+class Undecided(TorchlockError):
+    """Whether there is a solution was not found out within the limit of the search; ends with exit code 1."""

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from torchlock.builds import Builds, kind_of, page_of
 from torchlock.lock import dependency_of
-from torchlock.matrix import BUILD_CUDA, EXCLUSION, HOST_PREFIX, cuda_version, is_virtual, specifier_set
+from torchlock.matrix import BUILD_CUDA, EXCLUSION, GIL, HOST_PREFIX, cuda_version, is_virtual, specifier_set
 from torchlock.solve.candidates import withdrawal
 from torchlock.solve.core import Unit, demands, guilty, involved, relevant
 from torchlock.solve.problem import bits, full
 from torchlock.solve.propagate import Domains, Loss, Wipeout
 from torchlock.solve.reasons import Asked, Built, Declared, Ruled, SameBuild, Unreadable
-from torchlock.words import Provenance, spelled
+from torchlock.words import FAMILY, Provenance, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -96,7 +97,7 @@ class _Teller:
         except Wipeout as wipeout:
             for loss in _relevant(domains.losses or [], wipeout.identifier):
                 yield from self._sentences(loss, domains)
-            yield from self._nothing_left(wipeout.identifier)
+            yield from self._nothing_left(wipeout.identifier, domains)
         else:
             yield "every two of these can stand together, but no choice of versions satisfies all of them"
 
@@ -104,7 +105,7 @@ class _Teller:
         """How old the knowledge is that a claim on the releases of a project rests on."""
         return self._universe.provenance(name).dated
 
-    def _nothing_left(self, identifier: str) -> Iterator[str]:
+    def _nothing_left(self, identifier: str, domains: Domains) -> Iterator[str]:
         name = identifier.partition("[")[0]
         if name.startswith(EXCLUSION):
             yield "so one of the two has to give way"
@@ -113,12 +114,22 @@ class _Teller:
         elif not self._universe.candidates(name):
             from torchlock.words import Dependency
 
+            if name.startswith(HOST_PREFIX):
+                yield from self._who_needs(name, domains)
             yield from self._absent(Dependency(name))
         else:
             if not is_virtual(name):
                 yield from self._rejections(name, self._rejected(name, self._asked(name)))
                 yield from self._withdrawn(name, self._asked(name))
             yield f"so nothing is left for {_called(name)}"
+
+    def _who_needs(self, name: str, domains: Domains) -> Iterator[str]:
+        """Why the target must have what it lacks: the best release of each package that must be there."""
+        for identifier in domains.must:
+            for index in list(bits(domains.left[identifier]))[:1]:
+                for need in self._universe.needs(identifier, index):
+                    if need.identifier == name:
+                        yield from self._because(need.reason)
 
     def _asked(self, name: str) -> str:
         """What the lines ask of a package, all together."""
@@ -199,7 +210,7 @@ class _Teller:
         """Why no candidate satisfies a requirement at all."""
         name, specifier = dependency.name, dependency.specifier
         if name.startswith(HOST_PREFIX):
-            yield f"the target has no {_need(dependency)}"
+            yield "the target has no " + _need(dependency).removeprefix("a ")
             return
         if name in self._universe.unknown:
             yield self._universe.unknown[name].message
@@ -214,7 +225,7 @@ class _Teller:
             return
         label = next((clause.version for clause in SpecifierSet(specifier) if "+" in clause.version), None)
         if label:
-            yield self._without_build(name, label)
+            yield self._labelled(name, *label.split("+", 1))
         elif candidates:
             newest = max(candidate.version for candidate in candidates)
             yield (
@@ -223,19 +234,6 @@ class _Teller:
             )
         else:
             yield f"no release of {name} installs on {self._universe.target}{self._dated(name)}"
-
-    def _without_build(self, name: str, label: str) -> str:
-        """Where a labelled build was looked for, and what is there in its place."""
-        version, _, build = label.partition("+")
-        asked = self._universe.provenance(name)
-        plain = any(str(candidate.version) == version for candidate in self._universe.candidates(name))
-        there = f"; it has {name} {version} unlabelled" if plain else ""
-        if asked.where:
-            return f"{asked.where} has no {name} {label}{there}"
-        return (
-            f"the public index has no {name} {label}{asked.dated}{there}; builds labelled +{build} are served by "
-            "an index of their own, which --index-url names"
-        )
 
     def _withdrawn(self, name: str, specifier: str) -> Iterator[str]:
         """What of a project would do, had it not been withdrawn (PEP 592)."""
@@ -246,6 +244,24 @@ class _Teller:
                 reasons.setdefault(withdrawal(candidate), []).append(str(candidate.version))
         for reason, versions in reasons.items():
             yield f"{name} {_counted(versions)}: {reason}; only an exact pin takes it, like {name}=={versions[-1]}"
+
+    def _labelled(self, name: str, version: str, build: str) -> str:
+        """Where a build is served that none of the indexes asked has."""
+        bare = next((each for each in self._universe.candidates(name) if str(each.version) == version), None)
+        built = f", built for {bare.build}" if bare is not None and bare.build else ""
+        plain = f"; it has {name} {version} without a label{built}" if bare is not None else ""
+        asked = self._universe.provenance(name)
+        lacking = f"{asked.where or 'the public index'} has no {name} {version}+{build}{asked.dated}"
+        if name not in FAMILY or kind_of(build) is None:
+            return f"{lacking}: name the index that serves it with --index-url{plain}"
+        target = self._universe.target
+        published = Builds().published(name, version, build, str(target.platform), str(target.python))
+        if published is False:
+            return f"{lacking}, which was never published for {target}{plain}"
+        served = (
+            "it is served by" if published else f"whether it was published is not known; builds of +{build} are at"
+        )
+        return f"{lacking}: {served} --index-url {page_of(build)}{plain}"
 
     def _rejections(self, name: str, rejected: Sequence[Rejected]) -> Iterator[str]:
         target = self._universe.target
@@ -315,6 +331,8 @@ def _called(name: str) -> str:
     """What a package is called in a sentence."""
     if name == BUILD_CUDA:
         return "CUDA build of torch"
+    if name == GIL:
+        return "Python with the global interpreter lock"
     if name == f"{HOST_PREFIX}cuda-driver":
         return "NVIDIA driver"
     return name.removeprefix(HOST_PREFIX)
@@ -329,6 +347,8 @@ def _need(dependency: Dependency) -> str:
     if dependency.name == BUILD_CUDA:
         version = dependency.specifier.lstrip("=").removesuffix(".*")
         return "a CPU build of torch" if version == "0" else f"a torch built for CUDA {version}"
+    if dependency.name == GIL:
+        return "a Python with the global interpreter lock"
     return str(dependency).removeprefix(HOST_PREFIX)
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # Stand beside real packages, with the one version that the target has.
 BUILD_CUDA = "build-cuda"
 HOST_PREFIX = "host-"
+# The global interpreter lock of the target's Python, which no package and no system brings.
+GIL = "host-gil"
 # A pin of one final release, its last zeros apart (2.0 and 2.0.0 are the same version).
 _EXACT = re.compile(r"==(\d+(?:\.\d+)*?)(?:\.0)*")
 # Begins the package that stands for "not both of these" (no project can be called so).

@@ -58,7 +58,7 @@ def _other_python(conflict: Conflict, guilty: Sequence[Unit]) -> Iterator[str]:
         other = PythonVersion.parse(f"3.{minor}{'t' if python.free_threaded else ''}")
         try:
             found = conflict.elsewhere(replace(universe.target, python=other))
-        except (TorchlockError, GaveUp):
+        except TorchlockError:
             continue
         if isinstance(found, Lock):
             versions = {pin.name: pin.version for pin in found.pins}
@@ -115,6 +115,8 @@ def _instead(universe: Universe, solution: Solution, loosened: Sequence[Unit], g
     for unit in loosened:
         name = dependency_of(unit.written).name
         new = f"{name}=={version(name)}" if version(name) else f"no {name}"
+        if "+" in dependency_of(unit.written).specifier and "+" not in new:
+            new += " (without the label)"
         parts.append(f"{new} in place of {unit.written.origin.text.strip()}")
     names = dict.fromkeys(dependency_of(unit.written).name for unit in guilty)
     kept = [f"{name} {version(name)}" for name in names if version(name)]

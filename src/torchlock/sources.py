@@ -42,8 +42,8 @@ class Sources:
     then the catalogue; then the index. An index named by the user (``index_url``) takes the catalogue's place,
     since it may serve something else under the same name. ``refresh`` asks the index for packages of the
     catalogue too. ``pinned`` are versions that the user names by project: a source that lacks such a one does not
-    have the last word on a project of the catalogue. ``day`` tells
-    today's date (YYYY-MM-DD). ``report`` is told what is being asked.
+    have the last word on a project of the catalogue. ``routes`` map names, or patterns of names, to the one index
+    that is asked for them. ``day`` tells today's date (YYYY-MM-DD). ``report`` is told what is being asked.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class Sources:
         extra_index_urls: Sequence[str] = (),
         find_links: Sequence[str] = (),
         no_index: bool = False,
+        routes: Mapping[str, str] | None = None,
         offline: bool = False,
         refresh: bool = False,
         pinned: Mapping[str, str] | None = None,
@@ -66,6 +67,8 @@ class Sources:
         self._extra_index_urls = list(extra_index_urls)
         self._find_links = find_links
         self._no_index = no_index
+        self._routes = routes or {}
+        self._routed: dict[str, str] = {}
         self._offline = offline
         self._refresh = refresh
         self._pinned = pinned or {}
@@ -89,8 +92,34 @@ class Sources:
             NetworkError: an index failed.
         """
         if name not in self._answers:
-            self._answers[name] = self._with_linked(name, self._found(name))
+            route = self._route(name)
+            self._answers[name] = (
+                self._with_linked(name, self._found(name)) if route is None else self._from_route(name, route)
+            )
         return self._answers[name]
+
+    def _route(self, name: str) -> str | None:
+        """The one index that a project is taken from, if the user names one for it."""
+        if name in self._routes or not self._routes:
+            return self._routes.get(name)
+        from fnmatch import fnmatchcase
+
+        return next((url for pattern, url in self._routes.items() if fnmatchcase(name, pattern)), None)
+
+    def _from_route(self, name: str, url: str) -> Sequence[Release]:
+        """What the one index has of a project that is taken from there and from nowhere else."""
+        from dataclasses import replace
+
+        from torchlock.index.addresses import redact
+
+        if self._offline:
+            raise NetworkError(
+                f"{name} is to be taken from {redact(url)}, which --offline forbids to ask",
+                hint="run without --offline; the catalogue knows the public index's builds only",
+            )
+        settings = replace(self._settings(), index_url=url, extra_index_urls=(), find_links=(), no_index=None)
+        self._routed[name] = url
+        return self._ask(name, self._open(settings))
 
     def _found(self, name: str) -> Sequence[Release]:
         """The answer of the first source that has the project, with the release that it is pinned to.
@@ -194,7 +223,10 @@ class Sources:
     def at_hand(self, name: str) -> bool:
         """Whether the releases of a project can be had without asking an index."""
         return name in self._answers or (
-            self._bundled and not self._extra_index_urls and self._catalogue.holds(name)
+            self._route(name) is None
+            and self._bundled
+            and not self._extra_index_urls
+            and self._catalogue.holds(name)
         )
 
     def metadata(self, file: File) -> str:
@@ -258,13 +290,17 @@ class Sources:
     @property
     def option_lines(self) -> list[str]:
         """The lines that a requirements file needs so that pip asks the same indexes."""
-        if not (self._index_url or self._extra_index_urls or self._find_links):
+        if not (self._index_url or self._extra_index_urls or self._find_links or self._routed):
             return []
         from torchlock.index.addresses import redact
 
         lines = [f"--index-url {redact(self._index_url)}"] if self._index_url else []
         lines += [f"--extra-index-url {redact(url)}" for url in self._extra_index_urls]
-        return lines + [f"--find-links {redact(url)}" for url in self._find_links]
+        lines += [f"--find-links {redact(url)}" for url in self._find_links]
+        for url in dict.fromkeys(self._routed.values()):
+            names = ", ".join(sorted(name for name, route in self._routed.items() if route == url))
+            lines += [f"# from the index of this line alone: {names}", f"--extra-index-url {redact(url)}"]
+        return lines
 
     def _extra(self, name: str) -> Sequence[Release]:
         if not self._extra_index_urls:

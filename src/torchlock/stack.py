@@ -154,6 +154,7 @@ class Stack:
         self._turned: dict[tuple[str, int, int], list[int]] = {}
         self._places: dict[int, Platform] = {}
         self._targets: dict[int, Target] = {}
+        self._free: set[int] = set()
         self.markers: dict[tuple[str, str], int] = {}
         """Markers that were looked up, with the extra asked for → the cells where they hold."""
 
@@ -246,9 +247,25 @@ class Stack:
             for package in self.packages.values():
                 package.install(cell, frozenset(usable(package.name, self.target(cell.bit_length() - 1))))
 
+    @property
+    def has_free_threads(self) -> bool:
+        """Whether any Python is judged by its free-threaded build."""
+        return bool(self._free)
+
+    def free(self, minor: int, usable: Callable[[str, Target], Iterable[str]]) -> None:
+        """Judge a minor release of Python by its free-threaded build; ``usable`` is as for ``lower``."""
+        self._free.add(minor)
+        self._targets.clear()
+        for platform in range(len(self.platforms)):
+            cell = self.cell(platform, self.pythons.index(minor))
+            for package in self.packages.values():
+                package.install(cell, frozenset(usable(package.name, self.target(cell.bit_length() - 1))))
+
     def target(self, cell: int) -> Target:
         """The cell with this bit number, as a target."""
         if cell not in self._targets:
             platform, python = self.coordinates(cell)
-            self._targets[cell] = Target(PythonVersion.parse(f"3.{self.pythons[python]}"), self.place(platform))
+            minor = self.pythons[python]
+            version = PythonVersion.parse(f"3.{minor}")._replace(free_threaded=minor in self._free)
+            self._targets[cell] = Target(version, self.place(platform))
         return self._targets[cell]

@@ -248,10 +248,14 @@ class Target:
         return {}
 
     def host(self) -> dict[str, str | None]:
-        """The machine as packages: ``host-glibc`` → 2.28 and so on; None for what it is known to lack."""
+        """The machine as packages: ``host-glibc`` → 2.28 and so on; None for what it is known to lack.
+
+        ``host-gil`` is the global interpreter lock, which free-threaded builds of Python lack.
+        """
         version = ".".join(map(str, self.platform.floor))
         found: dict[str, str | None] = {f"host-{name}": known for name, known in self.libraries.items()}
         found.setdefault("host-glibc", version if self.platform.libc == "glibc" else None)
         found.setdefault("host-musl", version if self.platform.libc == "musl" else None)
         found.setdefault("host-macos", version if self.platform.system == "macos" else None)
+        found["host-gil"] = None if self.python.free_threaded else "1"
         return found

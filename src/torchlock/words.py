@@ -27,13 +27,29 @@ class Origin(NamedTuple):
         return self.path if self.line is None else f"{self.path}:{self.line}"
 
 
+class Source(NamedTuple):
+    """Where a project's file says that one package comes from, in place of the common indexes.
+
+    ``index_url`` is the address of the one index to ask; ``url`` an address or path of the package itself. Only
+    one of them is set. ``marker`` says in which environments it holds, ``scope`` in which extra (``extra:NAME``)
+    or dependency group (``group:NAME``); "" holds everywhere.
+    """
+
+    origin: Origin
+    index_url: str = ""
+    url: str = ""
+    marker: str = ""
+    scope: str = ""
+
+
 @dataclass(slots=True)
 class Written:
     """One requirement as its author wrote it.
 
     ``requirement`` is the parsed PEP 508 requirement, or None for a bare URL or path whose name is not
     known from the text; ``url`` then holds the address or path, and ``marker`` what stands behind it.
-    ``editable`` marks ``-e``. ``hashes`` holds ``--hash`` values as ``algorithm:digest``.
+    ``editable`` marks ``-e``. ``hashes`` holds ``--hash`` values as ``algorithm:digest``. Of ``sources`` the
+    first one that holds on the target counts.
     """
 
     requirement: Requirement | None
@@ -42,6 +58,7 @@ class Written:
     editable: bool = False
     hashes: tuple[str, ...] = ()
     marker: str = ""
+    sources: tuple[Source, ...] = ()
 
 
 @dataclass(slots=True)
@@ -49,7 +66,9 @@ class Inputs:
     """All that a reader took from what the user wrote, in the order of writing.
 
     ``requires_python`` is what the project itself declares ([project] or script metadata).
-    Index addresses are as written, environment variables expanded. ``notes`` are sentences for stderr.
+    Index addresses are as written, environment variables expanded. ``routes`` map a name, or a pattern of names,
+    to the one index that is asked for it. ``environments`` are the markers that the project limits itself to, of
+    which one must hold. ``notes`` are sentences for stderr.
     """
 
     requirements: list[Written] = field(default_factory=list)
@@ -61,6 +80,8 @@ class Inputs:
     find_links: list[str] = field(default_factory=list)
     no_index: bool = False
     pre: bool = False
+    routes: dict[str, str] = field(default_factory=dict)
+    environments: list[Origin] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 

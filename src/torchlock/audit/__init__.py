@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.audit import around, choices, flavours, hosts, lines, targets, versions, wheels
 from torchlock.audit.case import Case, Knowledge
 from torchlock.audit.edits import changes_of, encoded
-from torchlock.audit.hosts import lower
+from torchlock.audit.hosts import free, lower
 from torchlock.audit.ignores import without_ignored
 from torchlock.audit.mender import Mender
 from torchlock.audit.targets import judged_on
@@ -77,6 +77,9 @@ class Auditor:
         for platform in self._options.platforms or ():
             if platform != type(platform).parse(str(platform)):
                 lower(known, platform)
+        for python in self._options.pythons or ():
+            if python.free_threaded:
+                free(known, python.minor)
         return known
 
     @cached_property

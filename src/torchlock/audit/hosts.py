@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from torchlock.audit.versions import newest
 from torchlock.audit.wording import asked, platforms
 from torchlock.judge import Bare, violations
-from torchlock.matrix import HOST_PREFIX
+from torchlock.matrix import GIL, HOST_PREFIX
 from torchlock.words import spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from torchlock.audit.case import Case, Knowledge
     from torchlock.audit.demands import Scene
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 def libraries(case: Case, scene: Scene) -> Iterator[Finding]:
     """Releases that need of the machine what it has not: a driver, a glibc, FFmpeg, libsndfile."""
-    if not case.known.libraries or not scene.names():
-        return
     stack = case.stack
+    if not (case.known.libraries or stack.has_free_threads) or not scene.names():
+        return
     for platform in range(len(stack.platforms)):
         cells = scene.cells & stack.on_platform(platform)
         for cell in range(cells.bit_length() - 1, -1, -1):
@@ -49,13 +49,19 @@ def _broken(case: Case, scene: Scene, cell: int, platform: int) -> Iterator[Find
     for name, index in chosen.items():
         labels = scene.labels(name)
         build = min(labels) if labels else stack.packages[name].build(index, platform)
-        wheels = case.tags(name, stack.packages[name].texts[index]) if name == "soundfile" else ()
-        tags = next((tags for tags in wheels if stack.target(cell).rank(tags) is not None), "")
+        wheels = case.tags(name, stack.packages[name].texts[index]) if _by_wheel(case, name) else ()
+        ranks = {tags: rank for tags in wheels if (rank := stack.target(cell).rank(tags)) is not None}
+        tags = min(ranks, key=lambda tags: ranks[tags], default="")
         pins[name] = Bare(name, stack.packages[name].versions[index], tags=tags, build=build)
     target = replace(stack.target(cell), libraries=case.known.libraries)
     for violation in violations(pins, target, case.known.matrix, complete=False):
         if violation.dependency is not None and violation.dependency.name.startswith(HOST_PREFIX):
             yield _finding(case, scene, violation, target)
+
+
+def _by_wheel(case: Case, name: str) -> bool:
+    """Whether it matters which wheel of a release an installer chooses."""
+    return name == "soundfile" or (name == "torch" and case.stack.has_free_threads)
 
 
 def _finding(case: Case, scene: Scene, violation: Violation, target: Target) -> Finding:
@@ -70,9 +76,16 @@ def _finding(case: Case, scene: Scene, violation: Violation, target: Target) -> 
         if name == violation.pinned.name
         else (f"{asked(demand)}, built for CUDA {violation.pinned.version},")
     )
-    need = f"{library}{spelled(violation.dependency.specifier)}"
-    message = f"{what} needs {need}; the target has {has if has is not None else 'none'}"
     severity = "error" if demand.exact else "warning"
+    if violation.dependency.name == GIL:
+        here = case.stack.on_platform(case.stack.platforms.index(str(target.platform)))
+        lock = f"needs the global interpreter lock, which Python {target.python} has not"
+        message = f"{what} on {platforms(case.stack, here)} {lock}"
+        if scene.cells & ~here:
+            severity = "warning" if case.document.platforms else "note"
+    else:
+        need = f"{library}{spelled(violation.dependency.specifier)}"
+        message = f"{what} needs {need}; the target has {has if has is not None else 'none'}"
     return case.statement(violation.statement, severity, message, [demand])
 
 
@@ -94,6 +107,16 @@ def sound(case: Case, scene: Scene) -> Iterator[Finding]:
 
 def lower(known: Knowledge, platform: Platform) -> None:
     """Judge a platform by another floor of its libc or macOS than the usual one."""
+    known.stack.lower(platform, _usable(known))
+
+
+def free(known: Knowledge, minor: int) -> None:
+    """Judge a minor release of Python by its free-threaded build."""
+    known.stack.free(minor, _usable(known))
+
+
+def _usable(known: Knowledge) -> Callable[[str, Target], Iterator[str]]:
+    """What of the catalogue installs on a target."""
     from torchlock.solve.candidates import Policy, Sieve
 
     policy = Policy(all_pre=True, pinned=tuple(known.stack.packages), allow_sdist=True)
@@ -104,4 +127,4 @@ def lower(known: Knowledge, platform: Platform) -> None:
             if candidate.release is not None:
                 yield candidate.release.version
 
-    known.stack.lower(platform, usable)
+    return usable

@@ -65,21 +65,34 @@ def _options(arguments: argparse.Namespace) -> Options:
     from torchlock.cli.target import place_of, python_of
     from torchlock.target import PYTHONS
 
-    pythons = None if arguments.python is None else (python_of(arguments.python),)
-    if pythons and pythons[0].minor not in PYTHONS:
-        raise InputError(f"--python: nothing of this stack is known for Python {pythons[0]}")
     platforms: tuple[Platform, ...] | None = None
     libraries: dict[str, str | None] = {}
     if arguments.platform is not None or arguments.system != "none" or arguments.system_lib:
         platform, libraries, _ = place_of(
-            arguments.platform or "linux-x86_64", arguments.system, arguments.system_lib
+            arguments.platform or _platform_of(arguments), arguments.system, arguments.system_lib
         )
         platforms = (platform,)
         floors = any(text.startswith(("glibc=", "musl=", "macos=")) for text in arguments.system_lib)
         if arguments.platform is None and arguments.system == "none" and not floors:
             platforms = None
+    asked_for = platforms[0] if platforms else None
+    pythons = None if arguments.python is None else (python_of(arguments.python, asked_for),)
+    if pythons and pythons[0].minor not in PYTHONS:
+        raise InputError(f"--python: nothing of this stack is known for Python {pythons[0]}")
     rules = [rule.strip().upper() for text in arguments.ignore for rule in text.split(",") if rule.strip()]
     return Options(pythons, platforms, _known(rules), libraries)
+
+
+def _platform_of(arguments: argparse.Namespace) -> str:
+    """A platform of the system that the command line names, where it names no platform."""
+    from torchlock import systems
+    from torchlock.target import PLATFORMS
+
+    if arguments.system not in ("none", "host"):
+        runs_on = systems.load(arguments.system).platforms
+    else:
+        runs_on = ("macos",) if any(text.startswith("macos=") for text in arguments.system_lib) else ()
+    return next((name for name in PLATFORMS if name.partition("-")[0] in runs_on), PLATFORMS[0])
 
 
 def _known(rules: Sequence[str]) -> frozenset[str]:

@@ -137,8 +137,11 @@ def _machine(
         systems.load(arguments.system)
     if not (named or arguments.system_lib):
         return None, {}, platform if arguments.platform not in (None, "host") else None
-    spelled = platform.spelled if platform is not None else "linux-x86_64"
-    place, libraries, system = place_of(spelled, arguments.system if named else "none", arguments.system_lib)
+    written = None if arguments.platform in (None, "host") else arguments.platform
+    name = written or (None if platform is not None else "linux-x86_64")
+    place, libraries, system = place_of(
+        name, arguments.system if named else "none", arguments.system_lib, platform if written is None else None
+    )
     return system.id if system else None, libraries, place if platform is not None else None
 
 
@@ -169,13 +172,17 @@ def _search_path(arguments: argparse.Namespace, environment: Environment) -> Sea
 
 
 def _platform(arguments: argparse.Namespace, environment: Environment) -> Platform | None:
-    from torchlock.target import Platform
+    from torchlock.target import PLATFORMS, Platform
 
     own = environment.interpreter.target_platform
     if arguments.platform in (None, "host"):
         return own
     named = Platform.parse(arguments.platform)
-    if arguments.path is None and own is not None and (own.system, own.machine) != (named.system, named.machine):
+    if arguments.path is not None or own is None:
+        return named
+    if arguments.platform in PLATFORMS and (own.system, own.machine) == (named.system, named.machine):
+        return own
+    if own[:3] != named[:3] or named.floor > own.floor:
         raise InputError(f"--platform: the Python that is to be checked runs on {own.spelled}")
     return named
 

@@ -15,6 +15,7 @@ from torchlock.cli.target import target_of
 from torchlock.errors import InputError
 from torchlock.lock import Conflict, Lock, Options, Pin, lock
 from torchlock.matrix import Matrix
+from torchlock.read.settle import settled
 from torchlock.words import Inputs, Origin, one_line, without_credentials
 
 if TYPE_CHECKING:
@@ -42,11 +43,20 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
         raise InputError("is a folder, not a file", path=arguments.output)
     if arguments.check and not arguments.output:
         raise InputError("--check compares with a file", hint="name it with -o FILE")
+    if arguments.offline and arguments.refresh:
+        raise InputError("--refresh asks the index, which --offline forbids", hint="leave one of them out")
+    if _is_pylock(arguments) and (arguments.no_hashes or arguments.no_annotate):
+        voice.say("note", "--no-hashes and --no-annotate have no effect on pylock.toml")
     target, system = target_of(arguments)
     inputs = _inputs(arguments)
     _spare_inputs(arguments, inputs)
+    inputs = settled(inputs, target)
     for note in inputs.notes:
         voice.say("note", note)
+    if not inputs.requirements:
+        files = ", ".join(arguments.files) or "pyproject.toml or requirements.in"
+        voice.say("warning", f"no requirement is named in {files}, so the lock is empty")
+        voice.say("hint", "of a project, --extra, --all-extras and --group add what its extras and groups name")
     matrix = Matrix()
     sources = _sources(arguments, inputs, voice)
     result = lock(
@@ -70,12 +80,31 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     voice.clear()
     for note in [*result.notes, *sources.notes]:
         voice.say("note", note)
+    _tell_idle(arguments, inputs, result, voice)
     if any(pin.written and pin.written.url != without_credentials(pin.written.url or "") for pin in result.pins):
         voice.say("warning", "the lock holds the credentials of an address, as its line was written")
     if not arguments.no_hashes and (bare := [pin.name for pin in result.pins if not _has_hash(pin)]):
         voice.say("warning", f"{', '.join(bare)}: no hash can be given, so pip refuses the file in its hash mode")
         voice.say("hint", "lock with --no-hashes, or name a wheel or an archive")
     return _write(result, arguments, inputs, sources, system, matrix.date, voice)
+
+
+def _tell_idle(arguments: argparse.Namespace, inputs: Inputs, result: Lock, voice: Voice) -> None:
+    """Tell of names that were given and that nothing of the lock bears."""
+    from difflib import get_close_matches
+
+    from packaging.utils import canonicalize_name
+
+    names = {canonicalize_name(pin.name) for pin in result.pins if pin.version}
+    for name in arguments.upgrade_packages:
+        if canonicalize_name(name) not in names:
+            near = get_close_matches(canonicalize_name(name), names, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            voice.say("warning", f"--upgrade-package {name}: the lock has no package of this name{hint}")
+    for written in inputs.overrides:
+        if written.requirement is not None and canonicalize_name(written.requirement.name) not in names:
+            line = written.origin.text.strip()
+            voice.say("note", f"{written.origin}: nothing asks for what {line} overrides")
 
 
 def _inputs(arguments: argparse.Namespace) -> Inputs:
@@ -98,12 +127,9 @@ def _inputs(arguments: argparse.Namespace) -> Inputs:
     asked = Inputs(
         requirements=[read.parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements]
     )
-    inputs = read.merge(asked, *parts)
-    for file in arguments.constraints:
-        inputs.constraints += read.read_constraints(file)
-    for file in arguments.overrides:
-        inputs.overrides += read.read_overrides(file)
-    return inputs
+    parts += [read.read_constraints(file) for file in arguments.constraints]
+    parts += [read.read_overrides(file) for file in arguments.overrides]
+    return read.merge(asked, *parts)
 
 
 def _spare_inputs(arguments: argparse.Namespace, inputs: Inputs) -> None:
@@ -185,17 +211,30 @@ def _preferred(arguments: argparse.Namespace, upgraded: Collection[str]) -> dict
 def _sources(arguments: argparse.Namespace, inputs: Inputs, voice: Voice) -> Sources:
     from torchlock.sources import Sources
 
+    written = None if _is_public(inputs.index_url) else inputs.index_url
+    if written and arguments.index_url not in (None, written):
+        voice.say("note", f"--index-url counts, and {written} of the input is passed over")
     return Sources(
-        index_url=arguments.index_url or inputs.index_url,
+        index_url=arguments.index_url or written,
         extra_index_urls=[*arguments.extra_index_urls, *inputs.extra_index_urls],
         find_links=inputs.find_links,
         no_index=inputs.no_index,
+        routes=inputs.routes,
         offline=arguments.offline,
         refresh=arguments.refresh,
         pinned=_pinned(inputs),
         cache_dir=arguments.cache_dir,
         report=voice.progress,
     )
+
+
+def _is_public(url: str | None) -> bool:
+    """Whether an address that an input names is the public index's, which the catalogue is of."""
+    if not url:
+        return False
+    from torchlock.index.settings import default_index
+
+    return url.rstrip("/") == default_index().rstrip("/")
 
 
 def _pinned(inputs: Inputs) -> dict[str, str]:

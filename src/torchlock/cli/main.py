@@ -7,7 +7,8 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from torchlock.cli.codes import BUG, INTERRUPTED, OK, UNUSABLE
+from torchlock.cli.codes import BUG, FOUND, INTERRUPTED, OK, UNUSABLE
+from torchlock.errors import Undecided
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +70,7 @@ def _unusable(error: Exception, voice: Voice) -> int:
     hint = getattr(error, "hint", None)
     if hint:
         voice.say("hint", hint)
-    return UNUSABLE
+    return FOUND if isinstance(error, Undecided) else UNUSABLE
 
 
 def _bug(argv: Sequence[str], voice: Voice) -> int:

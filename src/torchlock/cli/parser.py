@@ -6,7 +6,7 @@ import argparse
 import os
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from torchlock import __version__
 from torchlock.cli.defaults import defaults
@@ -32,8 +32,38 @@ torchlock COMMAND --help tells more.
 """
 
 
+class _Once(argparse._StoreAction):
+    """An option of a single value: given twice, it must say the same twice.
+
+    argparse takes the last of several in silence, and who writes two values wants both, or has made a mistake.
+    A parser, and so each of its actions, reads one command line only.
+    """
+
+    _given: tuple[str, Any] | None = None
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option: str | None = None,
+    ) -> None:
+        if option is not None:
+            if self._given is not None and self._given[1] != values:
+                name, value = self._given
+                twice = f"{name} {value} and {option} {values}"
+                raise InputError(f"{twice}: this option takes one value", hint=f"run {parser.prog} once for each")
+            self._given = option, values
+        super().__call__(parser, namespace, values, option)
+
+
 class _Parser(argparse.ArgumentParser):
     """argparse, with wrong use as an InputError so that it ends like every other."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.register("action", None, _Once)
+        self.register("action", "store", _Once)
 
     def error(self, message: str) -> NoReturn:
         raise InputError(message, hint=f"{self.prog} --help shows what there is")

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
-from torchlock.target import Platform, PythonVersion, Target
+from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
 
 if TYPE_CHECKING:
     import argparse
@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from torchlock.systems import System
 
 LIBRARIES = ("ffmpeg", "libsox", "libsndfile", "glibc", "musl", "macos", "cuda-driver")
+# Those that set the floor of a platform, so that at most one of them is there.
+_FLOORS = ("glibc", "musl", "macos")
 
 _ASK = (
-    "import sys, sysconfig; print(*sys.version_info[:3], sys.implementation.name, "
-    "bool(sysconfig.get_config_var('Py_GIL_DISABLED')))"
+    "import sys, sysconfig, platform; print(*sys.version_info[:3], sys.implementation.name, "
+    "bool(sysconfig.get_config_var('Py_GIL_DISABLED')), sys.platform, platform.machine(), "
+    "sysconfig.get_config_var('SOABI'))"
 )
+_SYSTEMS = {"linux": "linux", "darwin": "macos", "win32": "windows"}
 
 
 def target_of(arguments: argparse.Namespace) -> tuple[Target, System | None]:
@@ -36,33 +40,87 @@ def target_of(arguments: argparse.Namespace) -> tuple[Target, System | None]:
         )
     platform, libraries, system = place_of(arguments.platform, arguments.system, arguments.system_lib)
     name = "none" if system is None else system.id
-    return Target(python_of(arguments.python), platform, arguments.accelerator, name, libraries), system
+    return Target(python_of(arguments.python, platform), platform, arguments.accelerator, name, libraries), system
 
 
 def place_of(
-    name: str, system_name: str, stated_libraries: Sequence[str]
+    name: str | None, system_name: str, stated_libraries: Sequence[str], own: Platform | None = None
 ) -> tuple[Platform, dict[str, str | None], System | None]:
     """--platform, --system and --system-lib together: the platform with its floor, and its libraries.
 
+    Without a name ``own`` is the platform, that of an environment. A floor that nobody wrote is the system's.
+
     Raises:
-        InputError: an option does not say what it should.
+        InputError: an option does not say what it should, or two of them contradict each other.
     """
-    platform = Platform.of_host() if name == "host" else Platform.parse(name)
+    platform = (
+        own if name is None and own else Platform.of_host() if name == "host" else Platform.parse(name or "")
+    )
+    written = f"--platform {name}" if name not in (None, "host", *PLATFORMS) else ""
+    stated = _stated(stated_libraries)
     system = _system(system_name)
     libraries: dict[str, str | None] = {}
     if system is not None:
         libraries.update((key, library.version) for key, library in system.libraries.items() if library.version)
         if system.platforms and platform.system not in system.platforms:
             raise InputError(f"--system {system.id}: {system.title} does not run on {platform}")
-        if name in ("linux-x86_64", "linux-aarch64") or (name == "host" and system_name != "host"):
-            platform = _with_libc(platform, system.libc)
-    stated = _stated(stated_libraries)
+        family, _, version = system.libc.partition(" ")
+        if family in ("glibc", "musl") and version and (name, system_name) != ("host", "host"):
+            if not written and own is None:
+                platform = platform._replace(libc=family)
+            asked = written or f"the environment ({platform.spelled})"
+            said = f"--system {system.id} ({system.title} has {family} {{version}})"
+            platform = _agreed(platform, asked, said, family, stated.get(family) or version, fixed=bool(written))
     libraries.update(stated)
-    for key in ("glibc", "musl", "macos"):
-        if stated.get(key):
-            platform = _with_floor(platform, key, str(stated[key]))
-        libraries.pop(key, None)
+    for family in _FLOORS:
+        if family in stated:
+            said = f"--system-lib {family}={{version}}"
+            asked = written or str(platform)
+            platform = _agreed(platform, asked, said, family, stated[family], fixed=bool(written))
+        libraries.pop(family, None)
     return platform, libraries, system
+
+
+def _agreed(
+    platform: Platform, asked: str, said: str, family: str, version: str | None, *, fixed: bool
+) -> Platform:
+    """The platform with the version of its C library (or macOS) that the machine is said to have.
+
+    A floor that is ``fixed``, since the user wrote it, stays if it is not above that version.
+
+    Raises:
+        InputError: the machine has another one, or an older one than the platform asks for.
+    """
+    said = said.format(version=version or "none")
+    own = platform.libc or platform.system
+    if family != own:
+        if version is None:
+            return platform
+        what = f"is for {own}" if own in _FLOORS else f"has no {family}"
+        raise InputError(f"{said} contradicts {asked}, which {what}", hint=f"one that fits is {_fitting(family)}")
+    if version is None:
+        raise InputError(f"{said} contradicts {asked}, whose wheels need {family}")
+    numbers = re.match(r"(\d+)(?:\.(\d+))?", version)
+    if not numbers:
+        raise InputError(f"{said}: {version!r} is no version")
+    floor = int(numbers[1]), int(numbers[2] or 0)
+    if not fixed:
+        return platform._replace(floor=floor)
+    if platform.floor > floor:
+        newer = ".".join(map(str, platform.floor))
+        fitting = f"--platform {platform._replace(floor=floor).spelled}"
+        called = {"macos": "macOS"}.get(family, family)
+        raise InputError(
+            f"{said} contradicts {asked}, which needs {called} {newer} or newer",
+            hint=f"one that fits is {fitting}",
+        )
+    return platform
+
+
+def _fitting(family: str) -> str:
+    """A platform of this C library, or of macOS, to name in a hint."""
+    names = {"glibc": "manylinux_2_28_x86_64", "musl": "musllinux_1_2_x86_64", "macos": "macosx_14_0_arm64"}
+    return f"--platform {names[family]}"
 
 
 def _system(name: str) -> System | None:
@@ -78,22 +136,6 @@ def _system(name: str) -> System | None:
     return systems.load(name)
 
 
-def _with_libc(platform: Platform, libc: str) -> Platform:
-    family, _, version = libc.partition(" ")
-    if family not in ("glibc", "musl") or not version:
-        return platform
-    return _with_floor(platform._replace(libc=family), family, version)
-
-
-def _with_floor(platform: Platform, name: str, version: str) -> Platform:
-    numbers = re.match(r"(\d+)(?:\.(\d+))?", version)
-    if not numbers:
-        raise InputError(f"--system-lib {name}={version}: {version!r} is no version")
-    if name != (platform.libc or platform.system):
-        raise InputError(f"--system-lib {name}={version}: {platform} has no {name}")
-    return platform._replace(floor=(int(numbers[1]), int(numbers[2] or 0)))
-
-
 def _stated(options: Sequence[str]) -> dict[str, str | None]:
     from packaging.version import InvalidVersion, Version
 
@@ -103,27 +145,32 @@ def _stated(options: Sequence[str]) -> dict[str, str | None]:
         if name not in LIBRARIES or not separator:
             hint = f"NAME=VERSION or NAME=none, with NAME one of {', '.join(LIBRARIES)}"
             raise InputError(f"--system-lib: {option!r} is not understood", hint=hint)
-        if version == "none":
-            stated[name] = None
-            continue
         try:
-            stated[name] = str(Version(version))
+            found = None if version == "none" else str(Version(version))
         except InvalidVersion:
             raise InputError(f"--system-lib {option}: {version!r} is no version") from None
+        if stated.setdefault(name, found) != found:
+            raise InputError(
+                f"--system-lib says twice which {name} there is: {stated[name] or 'none'} and {version}"
+            )
     return stated
 
 
-def python_of(text: str | None) -> PythonVersion:
-    """--python: a version, the path of an interpreter, or None for the running one."""
+def python_of(text: str | None, platform: Platform | None = None) -> PythonVersion:
+    """--python: a version, the path of an interpreter, or None for the running one.
+
+    Raises:
+        InputError: it is neither, or the interpreter runs on another platform than the one that is asked for.
+    """
     if text is None:
         free_threaded = hasattr(sys, "_is_gil_enabled") and "t" in getattr(sys, "abiflags", "")
         return PythonVersion(*sys.version_info[:3], free_threaded)
     if re.match(r"\d", text):
         return PythonVersion.parse(text)
-    return _ask(text)
+    return _ask(text, platform)
 
 
-def _ask(path: str) -> PythonVersion:
+def _ask(path: str, platform: Platform | None) -> PythonVersion:
     """The version of an interpreter, asked for in isolation; nothing else of it is run."""
     import shutil
     import subprocess
@@ -135,10 +182,25 @@ def _ask(path: str) -> PythonVersion:
         answer = subprocess.run(
             [executable, "-I", "-S", "-c", _ASK], capture_output=True, text=True, timeout=10, check=True
         ).stdout.split()
-        major, minor, patch, name, free_threaded = answer
+        major, minor, patch, name, free_threaded, *where = answer
         version = PythonVersion(int(major), int(minor), int(patch), free_threaded == "True")
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         raise InputError(f"--python: {path} does not answer as a Python interpreter ({error})") from error
     if name != "cpython":
         raise InputError(f"--python: {path} is {name}; wheels of this stack exist for CPython only")
+    if platform is not None and len(where) == 3:
+        _refuse_elsewhere(path, version, where, platform)
     return version
+
+
+def _refuse_elsewhere(path: str, version: PythonVersion, where: Sequence[str], platform: Platform) -> None:
+    """Refuse the interpreter of another platform: who names a path means that very interpreter."""
+    system, machine, suffix = where
+    own = _SYSTEMS.get(system, system), machine.lower(), "musl" if "musl" in suffix else ""
+    if own == (platform.system, platform.machine, platform.libc.replace("glibc", "")):
+        return
+    named = f"{own[0]}-{own[1]}" + (" with musl" if own[2] else "")
+    raise InputError(
+        f"--python {path} contradicts the platform {platform.spelled}: that interpreter runs on {named}",
+        hint=f"name the platform of the interpreter with --platform, or the version alone: --python {version}",
+    )

@@ -35,14 +35,19 @@ class _Project:
 
     def read(self) -> None:
         sheet = self._sheet
+        self._shapes()
         self._python()
         extras = {name: self._extra(name, key) for key, name in self._extra_names()}
         own = OwnExtras(self._tree.string("project", "name"), extras)
         sheet.add(own.unfold(self._dependencies(), ""))
         for name, entries in extras.items():
             sheet.add(own.unfold(entries, f"extra:{name}"))
+        for key, name in ((key, canonicalize_name(key)) for key, _ in self._tree.items("dependency-groups")):
+            if self._groups[name] != key:
+                message = f"the dependency groups {key} and {self._groups[name]} have the same name"
+                self._problem(message, self._tree.offset("dependency-groups", key))
         for group in self._groups:
-            sheet.add(own.unfold(self._group(group, set()), f"group:{group}"))
+            sheet.add(own.unfold(self._group(group, set(), ()), f"group:{group}"))
         sheet.add(sheet.listed("tool", "flit", "metadata", "requires"))
         sheet.add(sheet.listed("tool", "rye", "dev-dependencies", scope="group:dev"))
         poetry.read(sheet)
@@ -51,6 +56,30 @@ class _Project:
         sheet.add(sheet.listed("build-system", "requires", scope="group:build-system"))
         pdm.read(sheet)
         uv.read(sheet)
+
+    def _shapes(self) -> None:
+        """Tell of values of the wrong type, which every installer refuses."""
+        tree = self._tree
+        lists = [("project", "dependencies"), ("project", "dynamic")]
+        for table in (("project",), ("project", "optional-dependencies"), ("dependency-groups",)):
+            self._shape(dict, "table", *table)
+            if table[-1] != "project":
+                lists += [(*table, key) for key, _ in tree.items(*table)]
+        for where in lists:
+            self._shape(list, "list", *where)
+            for number, item in enumerate(tree.array(*where)):
+                if not isinstance(item, str) and (where[0] == "project" or not isinstance(item, dict)):
+                    message = f"{'.'.join(where)}: {item!r} is no requirement"
+                    self._problem(message, tree.offset(*where, number) or tree.offset(*where))
+
+    def _shape(self, kind: type, called: str, *where: str) -> None:
+        value = self._tree.get(*where)
+        if value is not None and not isinstance(value, kind):
+            self._problem(f"{'.'.join(where)} is no {called}", self._tree.offset(*where))
+
+    def _problem(self, message: str, at: int | None) -> None:
+        if self._tree.error is None:
+            self._sheet.problem("TL501", "error", message, at)
 
     def _python(self) -> None:
         where = ("project", "requires-python")
@@ -98,8 +127,8 @@ class _Project:
         """The dependency groups: normalised names, and the names as written."""
         return {canonicalize_name(key): key for key, _ in self._tree.items("dependency-groups")}
 
-    def _group(self, name: str, done: set[str]) -> list[Entry]:
-        """The requirements of a group and of those that it includes, each group once."""
+    def _group(self, name: str, done: set[str], chain: tuple[str, ...]) -> list[Entry]:
+        """The requirements of a group and of those that it includes, each group once; ``chain`` includes it."""
         done.add(name)
         key = self._groups[name]
         found: list[Entry] = []
@@ -112,14 +141,18 @@ class _Project:
             included = canonicalize_name(self._tree.string(*where, "include-group"))
             if included not in self._groups:
                 self._no_group(item, self._tree.offset(*where, "include-group"))
+            elif included in (*chain, name):
+                at = self._tree.offset(*where, "include-group")
+                self._problem(f"the dependency groups {name} and {included} include each other", at)
             elif included not in done:
-                found += self._group(included, done)
+                found += self._group(included, done, (*chain, name))
         return found
 
     def _no_group(self, item: dict[str, object], at: int | None) -> None:
-        if self._tree.error is None and "include-group" in item:
-            message = f"no dependency group is called {item['include-group']!r}"
-            self._sheet.problem("TL501", "error", message, at)
+        if "include-group" in item:
+            self._problem(f"no dependency group is called {item['include-group']!r}", at)
+        else:
+            self._problem(f"{item!r} is no requirement", at)
 
     def _hatch(self) -> None:
         """The environments of hatch; their strings may hold fields that hatch fills in."""

@@ -90,7 +90,8 @@ class _Table:
             name = str(entry.get("name", ""))
             url = with_credentials(name, entry["url"], self._environ)
             if entry.get("explicit") is True:
-                notes.append(f"{self._path}: the index {name or 'without a name'} is explicit, so it is not asked")
+                what = f"the index {name or 'without a name'} is explicit"
+                notes.append(f"{self._path}: {what}: it is asked only for packages that name it")
             elif entry.get("format") == "flat":
                 flat.append(url)
             elif entry.get("default") is True:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.errors import TorchlockError
-from torchlock.solve.core import Unit, anchors, demands, guilty
+from torchlock.errors import TorchlockError, Undecided
+from torchlock.solve.core import Unit, anchors, contested, demands, guilty
 from torchlock.solve.pipeline import resolve
+from torchlock.solve.problem import GaveUp
 from torchlock.words import Origin, Written
 
 if TYPE_CHECKING:
@@ -23,17 +24,43 @@ def solve_keeping(universe: Universe, units: Sequence[Unit], options: Options) -
 
     Pins that cannot stand together with the user's lines, or with the newest versions of what is to be
     upgraded, are dropped, a smallest guilty set at a time.
+
+    Raises:
+        Undecided: the search reached its limit, without any of these pins too.
     """
+    try:
+        return _solve_keeping(universe, units, options)
+    except GaveUp as error:
+        raise _undecided(error, universe, units) from error
+
+
+def _solve_keeping(universe: Universe, units: Sequence[Unit], options: Options) -> Solution | None:
     soft = [unit for name, version in options.preferred.items() if (unit := _pinned(universe, name, version))]
     firm = [*units, *_newest(universe, units, options)] if soft else units
     while soft:
-        solution = resolve(universe, *demands([*firm, *soft]), anchors(universe, units))
+        try:
+            solution = resolve(universe, *demands([*firm, *soft]), anchors(universe, units))
+        except GaveUp:  # the pins make it too hard to tell: it is told without them
+            break
         if solution is not None:
             return solution
         blamed = {id(unit) for unit in guilty(universe, [*firm, *soft])}
         still = [unit for unit in soft if id(unit) not in blamed]
         soft = still if len(still) < len(soft) else []  # else the user's own lines are the conflict
     return resolve(universe, *demands(units), anchors(universe, units))
+
+
+def _undecided(gave_up: GaveUp, universe: Universe, units: Sequence[Unit]) -> Undecided:
+    """What is told in place of an answer: how much was tried, and the lines that it failed on."""
+    lines = [
+        f"{written.origin.text.strip()}" + ("" if written.origin.path is None else f" ({written.origin})")
+        for unit in contested(universe, units, gave_up.contested) or units
+        if (written := unit.written)
+    ]
+    return Undecided(
+        f"gave up after {gave_up.tries:,} tries; these requirements were still in conflict: {', '.join(lines)}",
+        hint="narrow some of them, as with a pin, so that less has to be tried",
+    )
 
 
 def _newest(universe: Universe, units: Sequence[Unit], options: Options) -> list[Unit]:

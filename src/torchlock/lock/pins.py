@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.judge import unjudged
 from torchlock.lock.lines import asked_by, dependency_of
 from torchlock.lock.results import HostNote, Pin
-from torchlock.matrix import HOST_PREFIX, specifier_set
+from torchlock.matrix import GIL, HOST_PREFIX, specifier_set
 from torchlock.solve.reasons import Asked, Declared, Ruled
 from torchlock.words import spelled
 
@@ -89,6 +90,29 @@ def _usable_files(candidate: Candidate) -> tuple[File, ...]:
     return tuple(files[index] for index in candidate.usable)
 
 
+def idle_extras(units: Sequence[Unit], chosen: Mapping[str, Candidate]) -> Iterator[str]:
+    """Notes on extras that the user's lines ask for, and that no requirement of the chosen release belongs to."""
+    for unit in units:
+        if not unit.roots or unit.written.requirement is None or unit.written.url is not None:
+            continue
+        dependency = dependency_of(unit.written)
+        candidate = chosen.get(dependency.name)
+        if candidate is None or candidate.release is None or not dependency.extras:
+            continue
+        declared = candidate.release.dependencies(candidate.wheel)
+        markers = " ".join(item.marker for item in declared or ())
+        known = {_normal(quoted) for quoted in re.findall(r"""["']([^"']+)["']""", markers)}
+        for extra in dependency.extras if declared is not None else ():
+            if extra not in known:
+                yield f"{unit.written.origin}: {candidate.name} {candidate.version} requires nothing for [{extra}]"
+
+
+def _normal(name: str) -> str:
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(name)
+
+
 def host_notes(universe: Universe, chosen: Mapping[str, Candidate]) -> Iterator[HostNote]:
     """What the chosen releases need from the machine, could use of it, and carry themselves."""
     for name, candidate in sorted(chosen.items()):
@@ -98,6 +122,7 @@ def host_notes(universe: Universe, chosen: Mapping[str, Candidate]) -> Iterator[
                 library = dependency.name.removeprefix(HOST_PREFIX)
                 if (
                     library != dependency.name
+                    and dependency.name != GIL
                     and not statement.optional
                     and universe.target.holds(dependency.marker)
                 ):

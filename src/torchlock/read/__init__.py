@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.read.requirement import parse_requirement
-from torchlock.words import Inputs
+from torchlock.words import Inputs, without_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Collection
-
-    from torchlock.words import Written
 
 __all__ = ["merge", "parse_requirement", "read_constraints", "read_file", "read_overrides", "read_pylock_pins"]
 
@@ -73,8 +71,8 @@ def _read_file(path: str, extras: Collection[str], groups: Collection[str], all_
     return read_requirements(path)
 
 
-def read_constraints(path: str) -> list[Written]:
-    """Read a constraints file, ``-`` for standard input.
+def read_constraints(path: str) -> Inputs:
+    """Read a constraints file, ``-`` for standard input; as in pip, its options on indexes count.
 
     Raises:
         InputError: it cannot be read.
@@ -83,26 +81,29 @@ def read_constraints(path: str) -> list[Written]:
 
     _refuse_foreign(path)
     try:
-        return requirements_txt.read_constraints(path).constraints
+        return requirements_txt.read_constraints(path)
     except RecursionError as error:
         raise _too_deep(path) from error
 
 
-def read_overrides(path: str) -> list[Written]:
+def read_overrides(path: str) -> Inputs:
     """Read requirements that replace all others on the same packages, from a file of any dialect.
 
     Raises:
         InputError: it cannot be read, or one of them has no name.
     """
-    overrides = read_file(path).requirements
-    for written in overrides:
+    inputs = read_file(path)
+    for written in inputs.requirements:
         if written.requirement is None:
             raise InputError(
                 f"{written.origin.text!r} is no override: an override has a name",
                 path=written.origin.path,
                 line=written.origin.line,
             )
-    return overrides
+    inputs.overrides += inputs.requirements
+    inputs.requirements = []
+    inputs.requires_python = None
+    return inputs
 
 
 def read_pylock_pins(path: str) -> list[tuple[str, str]]:
@@ -131,7 +132,12 @@ def merge(*parts: Inputs) -> Inputs:
         merged.extra_index_urls += part.extra_index_urls
         merged.find_links += part.find_links
         merged.notes += part.notes
+        if part.index_url and merged.index_url not in (None, part.index_url):
+            urls = without_credentials(f"{merged.index_url} counts, and {part.index_url} is passed over")
+            merged.notes.append(f"of two index addresses, {urls}")
         merged.index_url = merged.index_url or part.index_url
+        merged.routes = {**part.routes, **merged.routes}
+        merged.environments += part.environments
         merged.no_index = merged.no_index or part.no_index
         merged.pre = merged.pre or part.pre
         if merged.requires_python and part.requires_python:

@@ -1,7 +1,8 @@
-"""pyproject.toml: [project], its extras, dependency groups (PEP 735), uv's constraints and overrides."""
+"""pyproject.toml: [project], its extras, dependency groups (PEP 735), and what other tools' tables add to them."""
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,14 @@ from packaging.utils import canonicalize_name
 
 from torchlock.errors import InputError
 from torchlock.read.extras import Extras, known_name
-from torchlock.read.requirement import parse_requirement
+from torchlock.read.other_tools import read_other_tools
+from torchlock.read.poetry import read_poetry
 from torchlock.read.requirements_txt import read_requirements
+from torchlock.read.settle import with_sources
+from torchlock.read.table import Table
 from torchlock.read.text import beside, decode_utf8, read_bytes
-from torchlock.read.toml import Places, parse_toml
+from torchlock.read.toml import parse_toml
+from torchlock.read.uv import read_uv
 from torchlock.words import Inputs, Origin
 
 if TYPE_CHECKING:
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
 
     from packaging.specifiers import SpecifierSet
 
-    from torchlock.words import Written
+    from torchlock.words import Source, Written
 
 
 def read_pyproject(
@@ -36,8 +41,11 @@ def read_pyproject(
             build could tell.
     """
     raw = read_bytes(path)
-    table = parse_toml(raw, path)
-    return _Project(table, decode_utf8(raw, path), path).inputs(extras, groups, all_extras)
+    table = Table(parse_toml(raw, path), decode_utf8(raw, path), path)
+    return _Project(table).inputs(extras, groups, all_extras)
+
+
+_HATCH_FILES = ("tool", "hatch", "metadata", "hooks", "requirements_txt")
 
 
 def requires_python(value: object, path: str, line: int | None) -> tuple[SpecifierSet, Origin]:
@@ -80,39 +88,70 @@ def from_files(names: Sequence[str], origin: Origin) -> Inputs:
 
 
 class _Project:
-    """One document. Tables are looked up by their keys; what has the wrong type is refused with its place."""
+    """One document, and what was asked of it."""
 
-    def __init__(self, table: dict[str, Any], text: str, path: str) -> None:
+    def __init__(self, table: Table) -> None:
         self._table = table
-        self._text = text
-        self._path = path
         self._inputs = Inputs()
-
-    @cached_property
-    def _places(self) -> Places:
-        return Places(self._text)
+        self._sources: dict[str, list[Source]] = {}
 
     def inputs(self, extras: Collection[str], groups: Collection[str], all_extras: bool) -> Inputs:
-        inputs = self._inputs
-        if "project" in self._table:
+        inputs, table = self._inputs, self._table
+        chosen = self._chosen(extras, groups, all_extras)
+        self._sources = {**read_poetry(table, inputs), **read_uv(table, inputs, chosen)}
+        read_other_tools(table, inputs)
+        if table.get("project") is not None:
             inputs.requirements += self._extras.unfold(self._dependencies())
             inputs.requirements += self._extras.of(extras, every=all_extras)
-            python = self._get("project", "requires-python")
+            python = table.get("project", "requires-python")
             if python is not None:
-                line = self._places.key("project", "requires-python")
-                inputs.requires_python = requires_python(python, self._path, line)
+                line = table.line("project", "requires-python")
+                inputs.requires_python = requires_python(python, table.path, line)
         elif not groups or extras or all_extras:
             raise self._no_project()
         for group in dict.fromkeys(map(canonicalize_name, groups)):
-            inputs.requirements += self._extras.unfold(self._group(group, ()))
-        inputs.constraints += self._requirements("tool", "uv", "constraint-dependencies")
-        inputs.overrides += self._requirements("tool", "uv", "override-dependencies")
+            found = self._extras.unfold(self._group(group, ()))
+            inputs.requirements += self._sourced(found, f"group:{group}")
+        inputs.constraints = list(self._sourced(inputs.constraints, ""))
+        inputs.overrides = list(self._sourced(inputs.overrides, ""))
+        self._note_idle_sources()
         return inputs
+
+    def _chosen(self, extras: Collection[str], groups: Collection[str], all_extras: bool) -> set[str]:
+        """The scopes that were asked for."""
+        every = self._table.subtable("project", "optional-dependencies") if all_extras else {}
+        found = {f"extra:{canonicalize_name(name)}" for name in (*extras, *every)}
+        return found | {f"group:{canonicalize_name(name)}" for name in groups}
+
+    def _sourced(self, found: Iterable[Written], scope: str) -> Iterator[Written]:
+        for written in found:
+            name = canonicalize_name(written.requirement.name) if written.requirement else ""
+            yield with_sources(written, self._sources.get(name, ()), scope)
+
+    def _note_idle_sources(self) -> None:
+        """Tell of sources for packages that no requirement of the project names, as of a name written wrongly."""
+        table = self._table
+        lists = [
+            table.get("project", "dependencies"),
+            *table.subtable("project", "optional-dependencies").values(),
+            *table.subtable("dependency-groups").values(),
+            table.get("tool", "uv", "dev-dependencies"),
+        ]
+        texts = [item for each in lists if isinstance(each, list) for item in each if isinstance(item, str)]
+        named = {canonicalize_name(match[0]) for text in texts if (match := re.match(r"[\w.-]+", text.strip()))}
+        limited = [*self._inputs.requirements, *self._inputs.constraints, *self._inputs.overrides]
+        named |= {canonicalize_name(each.requirement.name) for each in limited if each.requirement}
+        for name, sources in self._sources.items():
+            if name not in named and sources and sources[0].origin.path == table.path:
+                place, what = sources[0].origin, sources[0].origin.text
+                self._inputs.notes.append(
+                    f"{place}: nothing asks for {name}, so its source ({what}) has no effect"
+                )
 
     def _dependencies(self) -> Iterable[Written]:
         if "dependencies" in self._dynamic:
-            return self._from_setuptools("dependencies")
-        return self._requirements("project", "dependencies")
+            return self._sourced(self._from_files("dependencies"), "")
+        return self._sourced(self._table.requirements("project", "dependencies"), "")
 
     @cached_property
     def _extras(self) -> Extras:
@@ -120,103 +159,91 @@ class _Project:
         dynamic = "optional-dependencies" in self._dynamic
         if dynamic:
             where = ("tool", "setuptools", "dynamic", "optional-dependencies")
-        names = list(self._subtable(*where))
+        names = list(self._table.subtable(*where))
 
         def read(name: str) -> Iterable[Written]:
             if dynamic:
-                return self._from_setuptools("optional-dependencies", name)
-            return self._requirements(*where, name)
+                found = self._from_files("optional-dependencies", name)
+            else:
+                found = self._table.requirements(*where, name)
+            return self._sourced(found, f"extra:{canonicalize_name(name)}")
 
-        return Extras(str(self._get("project", "name") or ""), names, read, self._path)
+        return Extras(str(self._table.get("project", "name") or ""), names, read, self._table.path)
 
     @property
     def _dynamic(self) -> list[Any]:
-        return self._list("project", "dynamic")
+        return self._table.array("project", "dynamic")
 
-    def _from_setuptools(self, *keys: str) -> list[Written]:
-        """Requirements that setuptools reads from files; any other way to them needs a build."""
-        where = ("tool", "setuptools", "dynamic", *keys)
-        files = self._get(*where, "file")
+    def _from_files(self, *keys: str) -> list[Written]:
+        """Requirements that setuptools or a plugin of hatch reads from files; else only a build would tell."""
+        table = self._table
+        where: tuple[str, ...] = ("tool", "setuptools", "dynamic", *keys)
+        files = table.get(*where, "file")
+        if not files and keys == ("dependencies",) and table.has(*_HATCH_FILES, "files"):
+            where, files = _HATCH_FILES, table.get(*_HATCH_FILES, "files")
         names = [files] if isinstance(files, str) else files
         if not names or not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise InputError(
                 f"[project] says that {keys[0]} is dynamic: only building the project would tell it",
-                path=self._path,
-                line=self._places.string(keys[0], "project", "dynamic"),
+                path=table.path,
+                line=table.origin(keys[0], "project", "dynamic").line,
                 hint=self._where_dynamic_comes_from(),
             )
-        found = from_files(names, Origin(self._path, self._places.key(*where), ""))
+        found = from_files(names, Origin(table.path, table.line(*where), ""))
         self._inputs.constraints += found.constraints
         self._inputs.notes += found.notes
         return found.requirements
 
     def _where_dynamic_comes_from(self) -> str:
-        if self._get("tool", "poetry"):
+        if self._table.get("tool", "poetry"):
             return "[tool.poetry] is not read here; [project] dependencies are, which poetry 2 knows too"
-        cfg = Path(self._path).parent / "setup.cfg"
+        cfg = Path(self._table.path).parent / "setup.cfg"
         if cfg.is_file():
             return f"if they stand in setup.cfg: -r {cfg}"
         return "name the file that they come from with -r, or give them on the command line"
 
     def _group(self, name: str, chain: tuple[str, ...]) -> Iterator[Written]:
         """The requirements of a group and of the groups it includes, in the order of writing."""
-        groups = self._subtable("dependency-groups")
-        line = self._places.key("dependency-groups", chain[-1]) if chain else None
-        key = known_name("dependency group", name, groups, self._path, line)
+        table = self._table
+        groups = table.subtable("dependency-groups")
+        if not chain and (older := self._older_group(name)) is not None:
+            yield from older
+            if not any(canonicalize_name(group) == name for group in groups):
+                return
+        line = table.line("dependency-groups", chain[-1]) if chain else None
+        key = known_name("dependency group", name, groups, table.path, line)
         if key in chain:
             cycle = " → ".join([*chain[chain.index(key) :], key])
-            raise InputError(f"these dependency groups include each other: {cycle}", path=self._path, line=line)
+            message = f"these dependency groups include each other: {cycle}"
+            raise InputError(message, path=table.path, line=line)
         doubles = [other for other in groups if canonicalize_name(other) == canonicalize_name(key)]
         if len(doubles) > 1:
-            raise self._wrong(f"{' and '.join(doubles)} are the same name", "dependency-groups", doubles[1])
-        for item in self._list("dependency-groups", key):
+            raise table.wrong(f"{' and '.join(doubles)} are the same name", "dependency-groups", doubles[1])
+        for item in table.array("dependency-groups", key):
             included = item.get("include-group") if isinstance(item, dict) and len(item) == 1 else None
             if isinstance(included, str):
                 yield from self._group(included, (*chain, key))
             else:
-                yield self._requirement(item, "dependency-groups", key)
+                yield table.requirement(item, "dependency-groups", key)
 
-    def _requirements(self, *keys: str) -> list[Written]:
-        return [self._requirement(item, *keys) for item in self._list(*keys)]
-
-    def _requirement(self, item: object, *keys: str) -> Written:
-        if not isinstance(item, str):
-            raise self._wrong(f"{item!r} is no requirement", *keys)
-        return parse_requirement(item, Origin(self._path, self._places.string(item, *keys), item))
-
-    def _get(self, *keys: str) -> Any:
-        """What these keys lead to, else None."""
-        found: Any = self._table
-        for depth, key in enumerate(keys):
-            if not isinstance(found, dict):
-                raise self._wrong("is no table", *keys[:depth])
-            found = found.get(key)
-            if found is None:
-                return None
-        return found
-
-    def _subtable(self, *keys: str) -> dict[str, Any]:
-        found = self._get(*keys)
-        if found is not None and not isinstance(found, dict):
-            raise self._wrong("is no table", *keys)
-        return found or {}
-
-    def _list(self, *keys: str) -> list[Any]:
-        found = self._get(*keys)
-        if found is not None and not isinstance(found, list):
-            raise self._wrong("is no list", *keys)
-        return found or []
-
-    def _wrong(self, message: str, *keys: str) -> InputError:
-        return InputError(f"{'.'.join(keys)}: {message}", path=self._path, line=self._places.key(*keys))
+    def _older_group(self, name: str) -> list[Written] | None:
+        """What uv, Rye and PDM called development dependencies before there were groups; None for no such."""
+        found: list[tuple[str, ...]] = [
+            ("tool", tool, "dev-dependencies")
+            for tool in ("uv", "rye")
+            if name == "dev" and self._table.get("tool", tool, "dev-dependencies") is not None
+        ]
+        pdm = ("tool", "pdm", "dev-dependencies")
+        found += [(*pdm, key) for key in self._table.subtable(*pdm) if canonicalize_name(key) == name]
+        return [each for keys in found for each in self._table.requirements(*keys)] if found else None
 
     def _no_project(self) -> InputError:
-        if self._get("tool", "poetry"):
+        if self._table.get("tool", "poetry"):
             hint = "[tool.poetry] is not read here; [project] is, which poetry 2 knows too"
-        elif "lock-version" in self._table:
+        elif self._table.get("lock-version") is not None:
             hint = "this is a lock file, which says what was chosen, not what a project asks for"
-        elif (Path(self._path).parent / "setup.cfg").is_file():
-            hint = f"perhaps its requirements stand in {Path(self._path).with_name('setup.cfg')}"
+        elif (Path(self._table.path).parent / "setup.cfg").is_file():
+            hint = f"perhaps its requirements stand in {Path(self._table.path).with_name('setup.cfg')}"
         else:
             hint = "requirements are read from [project], and from [dependency-groups] with --group"
-        return InputError("has no [project] table", path=self._path, hint=hint)
+        return InputError("has no [project] table", path=self._table.path, hint=hint)

@@ -1,15 +1,19 @@
-"""Inline script metadata (PEP 723): the ``# /// script`` block of a Python file."""
+"""Inline script metadata (PEP 723): the ``# /// script`` block of a Python file, with ``[tool.uv]`` in it."""
 
 from __future__ import annotations
 
 import re
 
+from packaging.utils import canonicalize_name
+
 from torchlock.errors import InputError
 from torchlock.read.pyproject import requires_python
-from torchlock.read.requirement import parse_requirement
+from torchlock.read.settle import with_sources
+from torchlock.read.table import Table
 from torchlock.read.text import read_text
-from torchlock.read.toml import Places, parse_toml
-from torchlock.words import Inputs, Origin
+from torchlock.read.toml import parse_toml
+from torchlock.read.uv import read_uv
+from torchlock.words import Inputs
 
 # The reference expression of the specification.
 _BLOCK = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
@@ -28,22 +32,15 @@ def read_script(path: str) -> Inputs:
     except InputError as error:
         error.line = first if error.line is None else first + error.line
         raise
-    places = Places(content)
-
-    def line(found: int | None) -> int:
-        return first + (found or 0)
-
-    dependencies = table.get("dependencies", [])
-    if not isinstance(dependencies, list) or not all(isinstance(item, str) for item in dependencies):
-        raise InputError("dependencies is no list of strings", path=path, line=line(places.key("dependencies")))
+    sheet = Table(table, content, path, first)
     inputs = Inputs()
-    for item in dependencies:
-        origin = Origin(path, line(places.string(item, "dependencies")), item)
-        inputs.requirements.append(parse_requirement(item, origin))
+    sources = read_uv(sheet, inputs, ())
+    for written in sheet.requirements("dependencies"):
+        name = canonicalize_name(written.requirement.name) if written.requirement else ""
+        inputs.requirements.append(with_sources(written, sources.get(name, ()), ""))
     if "requires-python" in table:
-        inputs.requires_python = requires_python(
-            table["requires-python"], path, line(places.key("requires-python"))
-        )
+        line = sheet.line("requires-python")
+        inputs.requires_python = requires_python(table["requires-python"], path, line)
     return inputs
 
 

@@ -10,7 +10,7 @@ from torchlock.errors import InputError
 from torchlock.read.extras import Extras
 from torchlock.read.pyproject import from_files, requires_python
 from torchlock.read.requirement import parse_requirement
-from torchlock.read.text import read_text
+from torchlock.read.text import beside, is_there, read_text
 from torchlock.words import Inputs, Origin
 
 if TYPE_CHECKING:
@@ -24,20 +24,38 @@ _EXTRAS = "options.extras_require"
 def read_setup_cfg(path: str, *, extras: Collection[str] = (), all_extras: bool = False) -> Inputs:
     """Read ``[options] install_requires`` and, of ``[options.extras_require]``, some extras.
 
+    As setuptools does: a section or key that stands there twice is refused, and a key of ``[metadata]`` or
+    ``[options]`` may be written with dashes.
+
     Raises:
         InputError: it is no such file, or an extra is not there.
     """
     text = re.sub(r"\r\n?", "\n", read_text(path))
-    parser = configparser.RawConfigParser(strict=False)
+    parser = configparser.RawConfigParser()
     try:
         parser.read_string(text)
     except configparser.Error as error:
         raise _invalid(error, path) from error
-    if not parser.has_section("options"):
+    if not (parser.has_section("options") or parser.has_section(_EXTRAS)):
         raise InputError(
             "has no [options] section", path=path, hint="that is where setuptools' requirements stand"
         )
-    return _Config(parser, text, path).inputs(extras, all_extras)
+    dashed = [_underscored(parser, section) for section in ("metadata", "options")]
+    inputs = _Config(parser, text, path).inputs(extras, all_extras)
+    inputs.notes += [
+        f"{path}: {key} is written with dashes: newer releases of setuptools want {key.replace('-', '_')}"
+        for keys in dashed
+        for key in keys
+    ]
+    return inputs
+
+
+def _underscored(parser: configparser.RawConfigParser, section: str) -> list[str]:
+    """Put underscores for the dashes of a section's keys; the keys that had some."""
+    dashed = [key for key in parser.options(section) if "-" in key] if parser.has_section(section) else []
+    for key in dashed:
+        parser.set(section, key.replace("-", "_"), parser.get(section, key))
+    return dashed
 
 
 class _Config:
@@ -51,6 +69,8 @@ class _Config:
         inputs, parser = self._inputs, self._parser
         names = parser.options(_EXTRAS) if parser.has_section(_EXTRAS) else []
         own = parser.get("metadata", "name", fallback="").strip()
+        if not parser.has_option("options", "install_requires"):
+            _refuse_setup_py(self._path)
         known = Extras(own, names, lambda name: self._requirements(_EXTRAS, name), self._path)
         inputs.requirements += known.unfold(self._requirements("options", "install_requires"))
         inputs.requirements += known.of(extras, every=all_extras)
@@ -94,6 +114,18 @@ class _Config:
         return None
 
 
+def _refuse_setup_py(path: str) -> None:
+    """Refuse a file whose requirements stand in the setup.py beside it.
+
+    Raises:
+        InputError: they do.
+    """
+    script = beside(path, "setup.py")
+    if path != "-" and is_there(script) and "install_requires" in read_text(script):
+        hint = "setup.py is not run; give its requirements on the command line or in a file of their own"
+        raise InputError(f"has no install_requires, which {script} sets", path=path, hint=hint)
+
+
 def _values(text: str) -> Iterator[tuple[str, str, int, str]]:
     """Every line of a value: its section, its key, its number, its text."""
     section = key = ""
@@ -104,6 +136,7 @@ def _values(text: str) -> Iterator[tuple[str, str, int, str]]:
             section = header[1]
         elif assignment:
             key = assignment[1].lower()
+            key = key.replace("-", "_") if section in ("metadata", "options") else key
             yield section, key, number, assignment[2]
         elif not line.lstrip().startswith(("#", ";")):
             yield section, key, number, line
@@ -118,6 +151,8 @@ def _invalid(error: configparser.Error, path: str) -> InputError:
 
 
 _REASONS: dict[type[configparser.Error], str] = {
+    configparser.DuplicateSectionError: "this section stands here twice",
+    configparser.DuplicateOptionError: "this key stands here twice",
     configparser.MissingSectionHeaderError: "it has a line in front of its first [section]",
     configparser.ParsingError: "this line is neither a [section] nor key = value",
 }

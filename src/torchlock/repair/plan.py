@@ -12,7 +12,6 @@ from torchlock.check.scene import STACK, dependencies_of
 from torchlock.errors import TorchlockError
 from torchlock.lock import Conflict, Lock, Options, lock
 from torchlock.matrix import BUILD_CUDA, Matrix
-from torchlock.solve.problem import GaveUp
 from torchlock.sources import Sources
 from torchlock.stack import Stack
 from torchlock.target import PLATFORMS
@@ -201,7 +200,7 @@ def _solved(
     for candidates in (certain, published) if label and "torchcodec" in names else (published,):
         try:
             found = lock(inputs, target, Options(preferred=preferred), matrix, candidates, None, sources.at_hand)
-        except (TorchlockError, GaveUp):
+        except TorchlockError:
             continue
         if isinstance(found, Lock):
             break

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from torchlock.solve.problem import Need, Problem
 
 _FIRST_LIMIT = 32
-_MAX_CONFLICTS = 50_000
+# Seven pigeon holes take 17,424 conflicts to be proved too few; no real input that was tried took more than a few.
+MOST_CONFLICTS = 20_000
+# An identifier counts as contested that ran empty at least so often as a share of the most contested one's.
+_CONTESTED = 0.05
 
 
 class _Restart(Exception):
@@ -28,19 +31,25 @@ class _Restart(Exception):
 class _Run:
     """One search with what earlier runs learned: how often each identifier ran empty."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_CONFLICTS) -> None:
         self.weights: dict[str, int] = {}
         self.conflicts = 0
+        self._most = most
 
     def solve(self, domains: Domains) -> Domains | None:
         limit = _FIRST_LIMIT
         while True:
             try:
-                return self._descend(domains, self.conflicts + limit)
+                return self._descend(domains, min(self.conflicts + limit, self._most))
             except _Restart:
                 limit = limit * 3 // 2
-                if self.conflicts > _MAX_CONFLICTS:
-                    raise GaveUp from None
+                if self.conflicts > self._most:
+                    raise GaveUp(self.conflicts, self._contested()) from None
+
+    def _contested(self) -> list[str]:
+        least = max(self.weights.values()) * _CONTESTED
+        found = [name for name, weight in self.weights.items() if weight >= least]
+        return sorted(found, key=lambda name: -self.weights[name])
 
     def _descend(self, start: Domains, limit: int) -> Domains | None:
         """Iterative, since a chain of packages may be longer than Python's stack."""
@@ -86,17 +95,24 @@ class _Run:
         return chosen
 
 
+def _better(run: _Run, branch: Domains) -> Domains | None:
+    try:
+        return run.solve(branch)
+    except GaveUp:
+        return None
+
+
 def _solution(domains: Domains) -> Solution:
     return {identifier: best(domains.left[identifier]) for identifier in domains.must}
 
 
-def solvable(domains: Domains) -> Solution | None:
+def solvable(domains: Domains, most: int = MOST_CONFLICTS) -> Solution | None:
     """Some solution within these domains, or None if there is none.
 
     Raises:
-        GaveUp: too many conflicts.
+        GaveUp: more than ``most`` conflicts.
     """
-    found = _Run().solve(domains)
+    found = _Run(most).solve(domains)
     return None if found is None else _solution(found)
 
 
@@ -104,10 +120,10 @@ def newest_first(problem: Problem, roots: Sequence[Need], domains: Domains) -> S
     """The solution whose packages are each the best possible, taken in the order of ``problem.order``; or None.
 
     The first package gets the best candidate of any solution, the second the best of any solution with that,
-    and so on.
+    and so on. Where the search for a better one is given up, the one that was found stays.
 
     Raises:
-        GaveUp: too many conflicts.
+        GaveUp: too many conflicts, and no solution at all until then.
     """
     run = _Run()
     found = run.solve(domains)
@@ -117,7 +133,7 @@ def newest_first(problem: Problem, roots: Sequence[Need], domains: Domains) -> S
         solution = _solution(found)
         while identifier in solution and (choice := best(domains.left[identifier])) != solution[identifier]:
             branch = run.attempt(domains, identifier, 1 << choice)
-            better = None if branch is None else run.solve(branch)
+            better = None if branch is None else _better(run, branch)
             if better is not None:
                 found, solution = better, _solution(better)
             else:

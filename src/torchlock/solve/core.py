@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.matrix import is_virtual
-from torchlock.solve.complete import solvable
+from torchlock.solve.complete import MOST_CONFLICTS, solvable
+from torchlock.solve.problem import GaveUp
 from torchlock.solve.propagate import Domains, Wipeout, propagate
 from torchlock.words import FAMILY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from torchlock.solve.problem import Need, Problem
     from torchlock.solve.propagate import Loss
     from torchlock.solve.universe import Universe
     from torchlock.words import Written
+
+# So many conflicts a trial may meet once another one was given up.
+_SHORT = 500
 
 
 class Unit(NamedTuple):
@@ -43,26 +47,28 @@ def anchors(universe: Universe, units: Iterable[Unit]) -> Problem:
     return universe.anchored({*asked, *FAMILY, *universe.matrix.forbidden_beside(FAMILY)})
 
 
-def possible(problem: Universe, units: Sequence[Unit]) -> bool:
+def possible(problem: Universe, units: Sequence[Unit], most: int = MOST_CONFLICTS) -> bool:
     """Whether anything satisfies these lines.
 
     Raises:
-        GaveUp: the search reached its limit.
+        GaveUp: the search met more than ``most`` conflicts.
     """
     try:
         propagate(anchors(problem, units), *demands(units))
         domains = propagate(problem, *demands(units))
     except Wipeout:
         return False
-    return solvable(domains) is not None
+    return solvable(domains, most) is not None
 
 
 def guilty(problem: Universe, units: Sequence[Unit]) -> list[Unit]:
     """A smallest impossible set of an impossible list of lines: without any one of them the rest is possible.
 
-    QuickXplain (Junker 2004): as many trials as the set has lines, times the logarithm of the list.
+    QuickXplain (Junker 2004): as many trials as the set has lines, times the logarithm of the list. Lines of
+    which a trial cannot tell whether they are impossible are taken to be possible; the set is impossible all the
+    same, though perhaps not a smallest one.
     """
-    kept = {id(unit) for unit in _explain(problem, [], list(units), tested=True)}
+    kept = {id(unit) for unit in _Trials(problem).explain([], list(units), tested=True)}
     return [unit for unit in units if id(unit) in kept]
 
 
@@ -94,13 +100,50 @@ def relevant(losses: Sequence[Loss], identifier: str) -> list[Loss]:
     return chosen[::-1]
 
 
-def _explain(problem: Universe, ground: list[Unit], units: list[Unit], *, tested: bool) -> list[Unit]:
-    if not tested and not possible(problem, ground):
-        return []
-    if len(units) == 1:
-        return units
-    half = len(units) // 2
-    first, second = units[:half], units[half:]
-    late = _explain(problem, ground + first, second, tested=False)
-    early = _explain(problem, ground + late, first, tested=not late)
-    return early + late
+class _Trials:
+    """The trials of one search for guilty lines. After one that was given up the others are kept short."""
+
+    def __init__(self, problem: Universe) -> None:
+        self._problem = problem
+        self._most = MOST_CONFLICTS
+
+    def explain(self, ground: list[Unit], units: list[Unit], *, tested: bool) -> list[Unit]:
+        """The lines out of ``units`` that are impossible together with ``ground``."""
+        if not tested and self._impossible(ground):
+            return []
+        if len(units) == 1:
+            return units
+        half = len(units) // 2
+        first, second = units[:half], units[half:]
+        late = self.explain(ground + first, second, tested=False)
+        early = self.explain(ground + late, first, tested=not late)
+        return early + late
+
+    def _impossible(self, units: list[Unit]) -> bool:
+        try:
+            return not possible(self._problem, units, self._most)
+        except GaveUp:
+            self._most = _SHORT
+            return False
+
+
+def contested(problem: Universe, units: Sequence[Unit], names: Collection[str]) -> list[Unit]:
+    """The lines that lead to one of these identifiers, by themselves or by what they need."""
+    return [
+        unit
+        for unit in units
+        if any(name in names for name, _ in unit.limits) or not _reach(problem, unit.roots).isdisjoint(names)
+    ]
+
+
+def _reach(problem: Problem, roots: Iterable[Need]) -> set[str]:
+    """The identifiers that candidates of these roots can need, as far as is known."""
+    reached: set[str] = set()
+    waiting = [root.identifier for root in roots]
+    while waiting:
+        identifier = waiting.pop()
+        if identifier not in reached:
+            reached.add(identifier)
+            needs = (problem.needs(identifier, index) for index in range(problem.size(identifier)))
+            waiting += [need.identifier for each in needs for need in each]
+    return reached

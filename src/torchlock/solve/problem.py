@@ -42,7 +42,16 @@ class Unsolvable(Exception):
 
 
 class GaveUp(Exception):
-    """The search reached its limit without an answer."""
+    """The search reached its limit without an answer.
+
+    ``tries`` counts the choices that proved impossible, ``contested`` has the identifiers that most of them failed
+    on, most often first.
+    """
+
+    def __init__(self, tries: int = 0, contested: Sequence[str] = ()) -> None:
+        super().__init__(tries, contested)
+        self.tries = tries
+        self.contested = contested
 
 
 def bits(mask: int) -> Iterator[int]:

@@ -1,0 +1,55 @@
+"""What every option has in common: of two values one is never dropped in silence."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from torchlock.cli.main import main
+from torchlock.cli.parser import COMMANDS, parse, parser_of
+from torchlock.errors import InputError
+
+SINGLE = [
+    pytest.param(command, option, id=f"{command} {option.option_strings[-1]}")
+    for command in COMMANDS
+    for option in parser_of(command)[0]._actions
+    if option.option_strings and option.nargs is None and not isinstance(option.default, list)
+]
+
+
+def values(option: argparse.Action) -> tuple[str, str]:
+    if option.choices:
+        first, second, *_ = option.choices
+        return str(first), str(second)
+    return ("1", "2") if option.type is float else ("one", "another")
+
+
+def arguments(command: str) -> list[str]:
+    return [command, "torch"] if command in ("lock", "explain") else [command]
+
+
+@pytest.mark.parametrize(("command", "option"), SINGLE)
+def test_an_option_of_one_value_is_given_one(
+    command: str, option: argparse.Action, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = values(option)
+    for name in option.option_strings:
+        line = [*arguments(command), name, first, option.option_strings[-1], second]
+        assert main(line) == 2
+        assert "takes one value" in capsys.readouterr().err
+        parse([*arguments(command), name, first, option.option_strings[-1], first])
+
+
+def test_what_is_repeatable_stays_so() -> None:
+    line = ["lock", "torch", "-r", "a", "-r", "b", "--extra", "a", "--extra", "b", "--system-lib", "glibc=2.31"]
+    parsed = parse([*line, "--system-lib", "ffmpeg=6", "-P", "a", "-P", "b", "-c", "a", "-c", "b"])
+    assert parsed.files == ["a", "b"]
+    assert parsed.extras == ["a", "b"]
+    assert parsed.system_lib == ["glibc=2.31", "ffmpeg=6"]
+
+
+def test_equal_values_are_compared_as_read() -> None:
+    assert parse(["check", "--probe-seconds", "120", "--probe-seconds=120.0"]).probe_seconds == 120
+    with pytest.raises(InputError, match=r"--python 3\.11 and --python 3.12"):
+        parse(["lock", "torch", "--python", "3.11", "--python=3.12"])
