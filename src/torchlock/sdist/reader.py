@@ -1,0 +1,114 @@
+"""From a source distribution to the metadata that a wheel of it would have, as far as that is known.
+
+The answer is a METADATA text like any other, so that everybody behind reads one format. Two headers of our own
+stand in it: which file states the requirements, or why only a build would tell them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import IO, TYPE_CHECKING
+
+from torchlock.answers import Unknown
+from torchlock.index.archives import ArchiveError
+from torchlock.index.filenames import normalise, parse
+from torchlock.sdist.archive import unpacked
+from torchlock.sdist.statement import Stated, stated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torchlock.sdist.archive import Files
+
+_ORIGIN = "X-Torchlock-Requirements-From"
+_REASON = "X-Torchlock-Requirements-Unknown"
+
+
+class Reader:
+    """Reads source distributions; ``builder``, if given, asks the build backend where that is the only way.
+
+    It takes the content of an archive and its name, and gives the METADATA text of the wheel or why there is none.
+    """
+
+    def __init__(self, builder: Callable[[bytes, str], str | Unknown] | None = None) -> None:
+        self.builder = builder
+
+    @staticmethod
+    def read(content: IO[bytes], filename: str) -> str:
+        """The METADATA text, its Requires-Dist dynamic where only a build would tell.
+
+        Raises:
+            ArchiveError: this is no archive of a known kind, or that of another project or version.
+        """
+        files = unpacked(content, filename)
+        if not files:
+            raise ArchiveError("holds neither metadata nor a project")
+        name, version = _identity(files, filename)
+        return _text(name, version, stated(files))
+
+
+def metadata_of_tree(files: Files, name: str, version: str) -> str | Unknown:
+    """The METADATA text of a source tree in a folder, or why only a build would tell."""
+    found = stated(files, archived=False)
+    return found if isinstance(found, Unknown) else _text(name, version, found)
+
+
+def origin_of(text: str) -> str:
+    """The file that states the requirements, of a text that ``Reader.read`` gave; empty for one of an index."""
+    return _header(text, _ORIGIN)
+
+
+def reason_of(text: str) -> str:
+    """Why only a build would tell the requirements; empty where they are known."""
+    return _header(text, _REASON)
+
+
+def built_text(text: str, backend: str) -> str:
+    """A text that a build gave, marked as such."""
+    return f"{_ORIGIN}: {backend}\n{text.lstrip(chr(0xFEFF))}"
+
+
+def _header(text: str, name: str) -> str:
+    match = re.search(rf"^{name}: (.*)$", text.partition("\n\n")[0], re.MULTILINE)
+    return match[1] if match else ""
+
+
+def _identity(files: Files, filename: str) -> tuple[str, str]:
+    """Name and version, which the archive's PKG-INFO must not contradict (pip refuses such a file)."""
+    parsed = parse(filename)
+    if parsed is None:
+        return filename, "0"
+    name, version = parsed
+    head = files.get("PKG-INFO", b"").decode("utf-8", "replace").partition("\n\n")[0]
+    named = re.search(r"^Name:[ \t]*(\S+)", head, re.MULTILINE | re.IGNORECASE)
+    if named and normalise(named[1]) != name:
+        raise ArchiveError(f"is an archive of {named[1]}, not of {name}")
+    versioned = re.search(r"^Version:[ \t]*(\S+)", head, re.MULTILINE | re.IGNORECASE)
+    if versioned and not _same(versioned[1], str(version)):
+        raise ArchiveError(f"is an archive of {name} {versioned[1]}, not of {version}")
+    return name, str(version)
+
+
+def _same(one: str, other: str) -> bool:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(one) == Version(other)
+    except InvalidVersion:
+        return False
+
+
+def _text(name: str, version: str, found: Stated | Unknown) -> str:
+    lines = ["Metadata-Version: 2.2", f"Name: {name}", f"Version: {version}"]
+    if isinstance(found, Unknown):
+        lines += ["Dynamic: Requires-Dist", f"{_REASON}: {_one_line(found.because)}"]
+    else:
+        lines += [f"Requires-Python: {_one_line(found.python)}"] if found.python else []
+        lines += [f"Provides-Extra: {_one_line(extra)}" for extra in found.extras]
+        lines += [f"Requires-Dist: {_one_line(item)}" for item in found.requirements]
+        lines.append(f"{_ORIGIN}: {_one_line(found.origin)}")
+    return "\n".join([*lines, "", ""])
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
