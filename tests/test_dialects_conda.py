@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from torchlock.dialects.yaml_subset import Node
 from torchlock.dialects.yaml_subset import parse as parse_yaml
 from torchlock.document import Document, Entry
 from torchlock.errors import InputError
+from work import calls
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 
@@ -343,12 +343,10 @@ LINES = st.lists(
 @given(LINES, st.sampled_from(["\n", "\r\n", "\r"]))
 def test_any_text_is_read_without_a_crash(lines: list[str], newline: str) -> None:
     text = newline.join(lines)
-    started = time.perf_counter()
     try:
         document = conda.read(text, "environment.yml")
     except InputError:
         return
-    assert time.perf_counter() - started < 1
     for entry in document.entries:
         if entry.version is not None and entry.channel == "conda":
             assert 0 <= entry.version.start <= entry.version.end <= len(text)
@@ -374,7 +372,5 @@ def test_any_text_is_read_without_a_crash(lines: list[str], newline: str) -> Non
     ],
     ids=range(13),
 )
-def test_hostile_texts_are_read_fast(text: str) -> None:
-    started = time.perf_counter()
-    conda.read(text, "environment.yml")
-    assert time.perf_counter() - started < 2
+def test_hostile_texts_are_read_in_linear_work(text: str) -> None:
+    assert calls(lambda: conda.read(text, "environment.yml")) < 10 * len(text) + 2000

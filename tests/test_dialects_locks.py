@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from torchlock.dialects.lock_markers import placed, platforms, simplified, with_
 from torchlock.document import Document, Entry
 from torchlock.errors import InputError
 from torchlock.read.toml import parse_toml
+from work import calls
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 READERS = {"poetry.lock": poetry_lock, "uv.lock": uv_lock, "pdm.lock": pdm_lock, "pylock.toml": pylock}
@@ -473,12 +473,10 @@ LINES = st.lists(
 @given(LINES, st.sampled_from(sorted(READERS)), st.sampled_from(["\n", "\r\n", "\r"]))
 def test_any_text_is_read_without_a_crash(lines: list[str], name: str, newline: str) -> None:
     text = newline.join(lines)
-    started = time.perf_counter()
     try:
         document = READERS[name].read(text, name)
     except InputError:
         return
-    assert time.perf_counter() - started < 1
     count = text.count("\n") + 1
     assert all(0 <= entry.place.line <= count for entry in document.entries)
     assert all(0 <= problem.place.line <= count for problem in document.problems)
@@ -497,7 +495,5 @@ def test_any_text_is_read_without_a_crash(lines: list[str], name: str, newline: 
     ],
     ids=range(6),
 )
-def test_hostile_locks_are_read_fast(name: str, text: str) -> None:
-    started = time.perf_counter()
-    READERS[name].read(text, name)
-    assert time.perf_counter() - started < 1
+def test_hostile_locks_are_read_in_linear_work(name: str, text: str) -> None:
+    assert calls(lambda: READERS[name].read(text, name)) < 10 * len(text) + 2000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from torchlock.dialects import pipfile
 from torchlock.document import Document, Entry
 from torchlock.errors import InputError
+from work import calls
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 
@@ -235,12 +235,10 @@ LINES = st.lists(
 @given(LINES, st.booleans())
 def test_any_text_is_read_without_a_crash(lines: list[str], lock: bool) -> None:
     text = "\n".join(lines)
-    started = time.perf_counter()
     try:
         document = (pipfile.read_lock if lock else pipfile.read)(text, "Pipfile")
     except InputError:
         return
-    assert time.perf_counter() - started < 1
     for entry in document.entries:
         assert 0 <= entry.place.line <= len(text) + 1
         if entry.version is not None:
@@ -251,8 +249,6 @@ def test_any_text_is_read_without_a_crash(lines: list[str], lock: bool) -> None:
     "text",
     ['{"a":' * 20_000, '"' * 50_000, '{"a": {"' * 5_000, "{" * 50_000, '"a": {' + "\\" * 50_000, "9" * 50_000],
 )
-def test_hostile_texts_are_read_fast(text: str) -> None:
-    started = time.perf_counter()
-    pipfile.read_lock(text, "Pipfile.lock")
-    pipfile.read(text, "Pipfile")
-    assert time.perf_counter() - started < 2
+def test_hostile_texts_are_read_in_linear_work(text: str) -> None:
+    assert calls(lambda: pipfile.read_lock(text, "Pipfile.lock")) < 10 * len(text) + 2000
+    assert calls(lambda: pipfile.read(text, "Pipfile")) < 10 * len(text) + 2000

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import time
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from torchlock.dialects import read_document
 from torchlock.errors import InputError
+from work import calls
 
 if TYPE_CHECKING:
     from torchlock.document import Document, Entry, Problem
@@ -482,20 +482,17 @@ FRAGMENTS = st.sampled_from(
 TEXTS = st.one_of(st.text(), st.lists(FRAGMENTS, max_size=25).map("".join))
 
 
-def judged_in_time(raw: bytes, path: str) -> Document | None:
-    begun = time.process_time()
+def judged(raw: bytes, path: str) -> Document | None:
     try:
         return read_document(path, raw=raw)
     except InputError:
         return None
-    finally:
-        assert time.process_time() - begun < 1
 
 
 @settings(max_examples=400, deadline=None)
 @given(raw=st.one_of(st.binary(), TEXTS.map(lambda text: text.encode("utf-8", "surrogatepass"))))
 def test_any_bytes_are_read_and_come_back(raw: bytes) -> None:
-    document = judged_in_time(raw, "requirements.txt")
+    document = judged(raw, "requirements.txt")
     if document is not None:
         assert document.mark + document.text.encode(document.encoding) == raw
 
@@ -503,7 +500,7 @@ def test_any_bytes_are_read_and_come_back(raw: bytes) -> None:
 @settings(max_examples=600, deadline=None)
 @given(text=TEXTS)
 def test_every_stretch_lies_in_the_text_and_says_what_the_entry_says(text: str) -> None:
-    document = judged_in_time(text.encode("utf-8", "ignore"), "requirements.txt")
+    document = judged(text.encode("utf-8", "ignore"), "requirements.txt")
     if document is None:
         return
     wrong = {problem.place.line for problem in document.problems}
@@ -528,7 +525,7 @@ def same_specifier(one: str, other: str) -> bool:
 @settings(max_examples=400, deadline=None)
 @given(text=TEXTS)
 def test_edits_do_not_overlap_and_mends_come_to_an_end(text: str) -> None:
-    document = judged_in_time(text.encode("utf-8", "ignore"), "requirements.txt")
+    document = judged(text.encode("utf-8", "ignore"), "requirements.txt")
     for _ in range(8):
         if document is None:
             return
@@ -564,10 +561,12 @@ def test_real_files(record: dict[str, Any], tmp_path: Path) -> None:
     assert document.entries
 
 
-def test_a_thousand_files_take_about_a_second() -> None:
+def test_the_work_of_many_files_is_bounded() -> None:
     text = "# a comment\n" + "".join(f"package-{number}>={number}.1,<{number}.9  # why\n" for number in range(49))
     raws = [text.replace(">=", f">={number % 7}.").encode() for number in range(300)]
-    begun = time.process_time()
-    for number, raw in enumerate(raws):
-        read_document(f"nowhere-{number}/requirements.txt", raw=raw)
-    assert time.process_time() - begun < 3 * 1.2 * len(raws) / 1000
+
+    def read_all() -> None:
+        for number, raw in enumerate(raws):
+            read_document(f"nowhere-{number}/requirements.txt", raw=raw)
+
+    assert calls(read_all) < 100 * 50 * len(raws)  # a hundred for each line

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -106,13 +105,11 @@ def test_a_driver_whose_program_is_missing_is_told_by_the_kernel(smi: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "script", ["sleep 30", "sleep 30 & echo", "yes 580", "cat /dev/zero", "trap '' TERM; sleep 30"]
+    "script", ["sleep 3000", "sleep 3000 & echo", "yes 580", "cat /dev/zero", "trap '' TERM; sleep 3000"]
 )
-def test_a_program_that_does_not_end_costs_a_moment(smi: Path, script: str) -> None:
+def test_a_program_that_does_not_end_is_ended(smi: Path, script: str) -> None:
     says(smi, script)
-    began = time.monotonic()
     assert driver() is None
-    assert time.monotonic() - began < 5
 
 
 def test_what_is_no_version_is_not_believed(smi: Path) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 import tracemalloc
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,16 +24,9 @@ from torchlock.inspect.loading.root import Root
 from torchlock.inspect.machine import machine_of, suffix_of
 from torchlock.inspect.metadata import parse_headers
 from torchlock.inspect.modules import find_copies
+from work import calls
 
 posix = pytest.mark.skipif(os.name != "posix", reason="pipes, links and odd names")
-SECONDS = 10
-
-
-@pytest.fixture(autouse=True)
-def _in_time() -> Iterator[None]:
-    started = time.monotonic()
-    yield
-    assert time.monotonic() - started < SECONDS
 
 
 def look(path: Path, deep: bool = True) -> list[str]:
@@ -345,9 +336,7 @@ def test_a_version_of_five_thousand_digits(tmp_path: Path, capsys: pytest.Captur
 )
 def test_a_library_that_asks_for_too_much(tmp_path: Path, content: bytes) -> None:
     write(tmp_path / "a.so", content)
-    started = time.monotonic()
-    ElfProcess(Root(str(tmp_path)), None).load(str(tmp_path / "a.so"))
-    assert time.monotonic() - started < 20
+    assert calls(lambda: ElfProcess(Root(str(tmp_path)), None).load(str(tmp_path / "a.so"))) < 5_000_000
 
 
 def test_a_configuration_of_the_loader_that_includes_itself(tmp_path: Path) -> None:

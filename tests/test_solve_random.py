@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import random
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import Need, full, order, violations
 from torchlock.solve.propagate import Wipeout, propagate
+from work import calls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -124,6 +124,10 @@ def leaves(count: int, versions: int) -> dict[str, list[list[Need]]]:
     return {f"leaf{number}": [[] for _ in range(versions)] for number in range(count)}
 
 
+def none_left(problem: Universe, roots: list[Need]) -> None:
+    assert resolve(problem, roots, {}) is None
+
+
 def test_sixty_unrelated_leaves_do_not_multiply_an_impossible_input() -> None:
     """``app`` needs a low torch in every release, the user a high one; the leaves have nothing to do with it."""
     universe = leaves(60, 10)
@@ -131,9 +135,8 @@ def test_sixty_unrelated_leaves_do_not_multiply_an_impossible_input() -> None:
     universe["torch"] = [[] for _ in range(50)]
     universe["app"] = [[*needs, Need("torch", full(50) ^ full(25))] for _ in range(29)]
     problem = Universe(universe)
-    start = time.perf_counter()
-    assert resolve(problem, [Need("app", full(29)), Need("torch", full(25))], {}) is None
-    assert time.perf_counter() - start < 1  # a second, where the plain search runs for minutes
+    roots = [Need("app", full(29)), Need("torch", full(25))]
+    assert calls(lambda: none_left(problem, roots)) < 1_000_000  # the plain search makes billions
 
 
 def test_a_conflict_that_propagation_cannot_see_does_not_multiply_with_the_leaves() -> None:
@@ -145,9 +148,7 @@ def test_a_conflict_that_propagation_cannot_see_does_not_multiply_with_the_leave
     universe["z"] = [[], []]
     roots = [Need(name, full(10)) for name in universe if name.startswith("leaf")]
     roots += [Need(name, full(2)) for name in ("x", "y", "z")]
-    start = time.perf_counter()
-    assert resolve(Universe(universe), roots, {}) is None
-    assert time.perf_counter() - start < 1
+    assert calls(lambda: none_left(Universe(universe), roots)) < 1_000_000
 
 
 def test_a_chain_longer_than_the_stack_is_no_obstacle() -> None:
