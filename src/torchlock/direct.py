@@ -65,6 +65,9 @@ class DirectRelease:
     def dependencies(self, wheel: int) -> list[Dependency]:
         return self._dependencies
 
+    def origin(self, wheel: int) -> str:
+        return ""
+
     def files(self) -> list[File]:
         return [self._file]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from packaging.version import Version
 
 from torchlock import matrix as matrix_module
+from torchlock.answers import Unknown
 from torchlock.matrix import BUILD_CUDA, HOST_PREFIX, cuda_version, filled, specifier_set
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class Pinned(matrix_module.Pinned, Protocol):
     """A package at one version, with what its metadata declares."""
 
     @property
-    def dependencies(self) -> Sequence[Dependency]: ...
+    def dependencies(self) -> Sequence[Dependency] | Unknown: ...
 
 
 class Violation(NamedTuple):
@@ -110,7 +111,8 @@ class _Judge:
 
     def violations(self) -> Iterator[Violation]:
         for pinned in self._pins.values():
-            for dependency in pinned.dependencies:
+            declared = pinned.dependencies
+            for dependency in () if isinstance(declared, Unknown) else declared:  # what nobody knows is not broken
                 if dependency.name not in self._overridden and not self._kept(dependency):
                     yield Violation(pinned, None, dependency)
             for statement in self._matrix.speaking_of(pinned, self._target):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from torchlock.catalogue import Catalogue
+from torchlock.answers import Unknown
+from torchlock.catalogue import OF_WHEELS, Catalogue, are_various
 from torchlock.errors import NetworkError, UnknownPackage
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from torchlock.catalogue import CatalogueRelease
     from torchlock.index import Index, IndexRelease, IndexSettings
+    from torchlock.sdist import Reader
     from torchlock.solve.candidates import Release
     from torchlock.words import Dependency, File
 
@@ -28,7 +30,8 @@ class Sources:
     then the catalogue; then the index. An index named by the user (``index_url``) takes the catalogue's place,
     since it may serve something else under the same name. ``refresh`` asks the index for packages of the
     catalogue too. ``pinned`` are versions that the user names by project: a source that lacks such a one does not
-    have the last word on a project of the catalogue. ``report`` is told what is being asked.
+    have the last word on a project of the catalogue. With ``build`` the build backends of source distributions
+    run, where only they can tell what is required. ``report`` is told what is being asked.
     """
 
     def __init__(
@@ -42,9 +45,11 @@ class Sources:
         refresh: bool = False,
         pinned: Mapping[str, str] | None = None,
         cache_dir: str | None = None,
+        build: bool = False,
         report: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._catalogue = Catalogue()
+        self._catalogue = Catalogue(sdist=self._sdist)
+        self._build = build
         self._bundled = not (index_url or no_index or refresh)
         self._index_url = index_url
         self._extra_index_urls = list(extra_index_urls)
@@ -116,6 +121,16 @@ class Sources:
         return name in self._answers or (
             self._bundled and not self._extra_index_urls and self._catalogue.holds(name)
         )
+
+    def _sdist(self, name: str, version: str) -> Release | Unknown:
+        """A release of the catalogue as the index serves it today: the catalogue knows nothing of sdists."""
+        unknown = f"the catalogue does not know what the source distribution of {name} {version} requires"
+        try:
+            found = self._ask(name, self._index)
+        except UnknownPackage as error:
+            return Unknown(f"{unknown}, and {error.message}")
+        release = next((release for release in found if release.version == version), None)
+        return release or Unknown(f"{unknown}, and the index no longer has it")
 
     def metadata(self, file: File) -> str:
         """The METADATA text of a file that the user names by address.
@@ -244,7 +259,23 @@ class Sources:
         from torchlock.index import Index
 
         folder = Path(self._cache_dir) if self._cache_dir else None
-        return Index(settings, offline=self._offline, cache_dir=folder, refresh=self._refresh, report=self._report)
+        return Index(
+            settings,
+            offline=self._offline,
+            cache_dir=folder,
+            refresh=self._refresh,
+            report=self._report,
+            sdists=self._sdists(settings),
+        )
+
+    def _sdists(self, settings: IndexSettings) -> Reader:
+        from torchlock.sdist import Reader
+
+        if not self._build:
+            return Reader()
+        from torchlock.sdist.building import Builder
+
+        return Reader(Builder(settings))
 
 
 def _version(release: Release) -> Version:
@@ -289,7 +320,8 @@ class LiveRelease:
         return [rank(tags) for tags in self.tags]
 
     def requires_python(self, wheel: int) -> str:
-        return self._file(wheel).requires_python or ""
+        """As the page says; where it does not, as the file declares, once that was asked for."""
+        return self._release.requires_python(self._file(wheel))
 
     def build(self, wheel: int) -> str | None:
         label = self.version.partition("+")[2].partition(".")[0]
@@ -303,14 +335,27 @@ class LiveRelease:
                 return self._bundled.build(index)
         return None
 
-    def dependencies(self, wheel: int) -> list[Dependency] | None:
-        """Requires-Dist, asked for.
+    def dependencies(self, wheel: int) -> list[Dependency] | Unknown:
+        """Requires-Dist, asked for; of an sdist what its wheels for other targets declare, if all say the same.
 
         Raises:
             NeedsBuild: only building the sdist would tell.
+            BrokenFile: the file is damaged or gone.
             NetworkError: the metadata cannot be had.
         """
+        if wheel < 0 and self._alike:
+            return self._release.dependencies(self._release.wheels[0])
         return self._release.dependencies(self._file(wheel))
+
+    def origin(self, wheel: int) -> str:
+        return OF_WHEELS if wheel < 0 and self._alike else self._release.origin(self._file(wheel))
+
+    @property
+    def _alike(self) -> bool:
+        """Whether the wheels have one and the same metadata file, and were not all built on one machine."""
+        files = self._release.wheels
+        digests = {(file.metadata_hashes or {}).get("sha256") for file in files}
+        return len(digests) == 1 and None not in digests and are_various(self.tags)
 
     def files(self) -> list[File]:
         sdist = self._release.sdist

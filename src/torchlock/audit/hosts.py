@@ -96,7 +96,7 @@ def lower(known: Knowledge, platform: Platform) -> None:
     """Judge a platform by another floor of its libc or macOS than the usual one."""
     from torchlock.solve.candidates import Policy, Sieve
 
-    policy = Policy(all_pre=True, pinned=tuple(known.stack.packages), allow_sdist=True)
+    policy = Policy(all_pre=True, pinned=tuple(known.stack.packages))
 
     def usable(name: str, target: Target) -> Iterator[str]:
         releases = known.catalogue.releases(name) or []

@@ -118,7 +118,6 @@ def _options(arguments: argparse.Namespace) -> Options:
         raise InputError(f"--upgrade-package: {wrong[0]!r} is no name", hint="a version belongs into the input")
     return Options(
         pre=arguments.pre,
-        allow_sdist=arguments.allow_sdist,
         lowest=arguments.prefer == "lowest",
         exclude_newer=_moment(arguments.exclude_newer),
         preferred=_preferred(arguments, upgraded),

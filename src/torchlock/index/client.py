@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from torchlock.index.metadata import Sdists
     from torchlock.index.settings import IndexSettings
     from torchlock.index.transport import Transport
     from torchlock.words import File
@@ -42,6 +43,7 @@ class Index:
         cache_dir: Path | None = None,
         refresh: bool = False,
         report: Callable[[str], None] = lambda sentence: None,
+        sdists: Sdists | None = None,
     ) -> None:
         """Args:
         settings: where to ask and how.
@@ -49,13 +51,14 @@ class Index:
         cache_dir: instead of the usual folder of this system.
         refresh: ask whether a page has changed even if it is fresh.
         report: called with a short sentence before each wait.
+        sdists: reads source distributions; without it none of them is known.
         """
         self.notes: list[str] = list(settings.notes)
         self._settings = settings
         transport = None if offline else lambda: self._transport
         store = Cache(cache_dir or default_folder(), self._note)
         self._pages = PageReader(transport, store, refresh=refresh, report=report, note=self._note)
-        self._metadata = MetadataReader(transport, store, report)
+        self._metadata = MetadataReader(transport, store, report, sdists)
         self._listings: dict[str, list[Listing]] = {}
         self._texts: dict[str, str] = {}
         self._links: dict[str, list[File]] = {}
@@ -79,15 +82,20 @@ class Index:
         return self._listings[normal]
 
     def metadata(self, file: File) -> str:
-        """The text of a file's METADATA, or of an sdist's PKG-INFO, by the cheapest way that works.
+        """The text of a file's METADATA, by the cheapest way that works; of an sdist, that of its wheel.
 
         Raises:
-            NeedsBuild: it is an sdist whose dependencies only a build would tell.
+            NeedsBuild: it is an sdist whose requirements only a build would tell.
+            BrokenFile: the file is damaged or gone.
             NetworkError: it cannot be had; the message says why.
         """
         if file.url not in self._texts:
             self._texts[file.url] = self._metadata.read(file)
         return self._texts[file.url]
+
+    def origin(self, file: File) -> str:
+        """Which file of an sdist states its requirements; empty for any other file."""
+        return self._metadata.origin(self.metadata(file))
 
     @cached_property
     def _transport(self) -> Transport:

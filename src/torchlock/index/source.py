@@ -65,11 +65,13 @@ class IndexRelease:
         return self.declared(file).extras
 
     def requires_python(self, file: File) -> str:
-        """What the index says of the file, never asking further; empty where it says nothing.
+        """What the index says of the file, else what the file declares once that was asked for; or nothing."""
+        known = self._declared.get(file.url)
+        return file.requires_python or (known.requires_python if known else "")
 
-        An index of bare files says nothing at all: then ``declared(file).requires_python`` knows.
-        """
-        return file.requires_python or ""
+    def origin(self, file: File) -> str:
+        """Which file of an sdist states its requirements; empty before they were asked for."""
+        return self._asked.origin(file) if file.url in self._declared else ""
 
 
 def releases(index: Index, name: str) -> list[IndexRelease]:

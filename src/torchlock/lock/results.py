@@ -28,7 +28,6 @@ class Options:
     """
 
     pre: bool = False
-    allow_sdist: bool = False
     lowest: bool = False
     exclude_newer: str | None = None
     preferred: Mapping[str, str] = field(default_factory=dict)

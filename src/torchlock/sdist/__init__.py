@@ -7,7 +7,6 @@ allows that.
 
 from __future__ import annotations
 
-from torchlock.sdist.archive import ArchiveError
-from torchlock.sdist.reader import Reader, metadata_of_tree, origin_of, reason_of
+from torchlock.sdist.reader import Reader, metadata_of_tree
 
-__all__ = ["ArchiveError", "Reader", "metadata_of_tree", "origin_of", "reason_of"]
+__all__ = ["Reader", "metadata_of_tree"]

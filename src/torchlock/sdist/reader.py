@@ -16,8 +16,7 @@ from torchlock.sdist.archive import unpacked
 from torchlock.sdist.statement import Stated, stated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from torchlock.index.metadata import Builder
     from torchlock.sdist.archive import Files
 
 _ORIGIN = "X-Torchlock-Requirements-From"
@@ -25,12 +24,9 @@ _REASON = "X-Torchlock-Requirements-Unknown"
 
 
 class Reader:
-    """Reads source distributions; ``builder``, if given, asks the build backend where that is the only way.
+    """Reads source distributions (the seam ``index.metadata.Sdists``); ``builder`` asks build backends."""
 
-    It takes the content of an archive and its name, and gives the METADATA text of the wheel or why there is none.
-    """
-
-    def __init__(self, builder: Callable[[bytes, str], str | Unknown] | None = None) -> None:
+    def __init__(self, builder: Builder | None = None) -> None:
         self.builder = builder
 
     @staticmethod
@@ -46,21 +42,21 @@ class Reader:
         name, version = _identity(files, filename)
         return _text(name, version, stated(files))
 
+    @staticmethod
+    def reason(text: str) -> str:
+        """Why only a build would tell the requirements; empty where they are known."""
+        return _header(text, _REASON)
+
+    @staticmethod
+    def origin(text: str) -> str:
+        """The file that states the requirements; empty for a text that no source distribution gave."""
+        return _header(text, _ORIGIN)
+
 
 def metadata_of_tree(files: Files, name: str, version: str) -> str | Unknown:
     """The METADATA text of a source tree in a folder, or why only a build would tell."""
     found = stated(files, archived=False)
     return found if isinstance(found, Unknown) else _text(name, version, found)
-
-
-def origin_of(text: str) -> str:
-    """The file that states the requirements, of a text that ``Reader.read`` gave; empty for one of an index."""
-    return _header(text, _ORIGIN)
-
-
-def reason_of(text: str) -> str:
-    """Why only a build would tell the requirements; empty where they are known."""
-    return _header(text, _REASON)
 
 
 def built_text(text: str, backend: str) -> str:

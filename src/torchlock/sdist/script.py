@@ -19,19 +19,33 @@ if TYPE_CHECKING:
 _ARGUMENTS = ("install_requires", "extras_require", "python_requires")
 # What gives the same everywhere, for the same arguments and the same files.
 _MODULES = frozenset(
-    "__future__ ast codecs collections configparser copy datetime distutils enum fnmatch functools glob io itertools "
-    "json math operator os packaging pathlib pkg_resources posixpath re setuptools string sys textwrap tokenize "
-    "tomli tomllib typing warnings".split()
+    """__future__ ast codecs collections configparser copy datetime distutils enum fnmatch functools glob io
+    itertools json math operator os packaging pathlib pkg_resources posixpath re setuptools string sys textwrap
+    tokenize tomli tomllib typing warnings""".split()  # noqa: SIM905
 )
 # Of these modules only these parts do.
 _PARTS = {
-    "os": {"path", "getcwd", "chdir", "listdir", "walk", "scandir", "sep", "curdir", "pardir", "fspath", "linesep"},
+    "os": {
+        "path",
+        "getcwd",
+        "chdir",
+        "listdir",
+        "walk",
+        "scandir",
+        "sep",
+        "curdir",
+        "pardir",
+        "fspath",
+        "linesep",
+    },
     "sys": {"argv", "path", "exit", "stderr", "stdout"},
     "setuptools": {"setup", "find_packages", "find_namespace_packages", "Extension", "Command", "command"},
     "pkg_resources": {"parse_requirements", "Requirement", "safe_name", "parse_version", "safe_extra", "extern"},
     "packaging": {"requirements", "version", "specifiers", "markers"},
 }
-_UNSAFE = frozenset({"exec", "eval", "compile", "__import__", "globals", "locals", "vars", "getattr", "setattr", "input"})
+_UNSAFE = frozenset(
+    {"exec", "eval", "compile", "__import__", "globals", "locals", "vars", "getattr", "setattr", "input"}
+)
 _ABSOLUTE = re.compile(r"[/~]\w|[A-Za-z]:[/\\]")
 _SAFE_CALLS = frozenset({"print", "len", "isinstance", "warn", "exit"})
 # What the static reader, which was made to judge and not to copy, follows only roughly.
@@ -93,7 +107,15 @@ def _name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
-_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_SCOPES = (
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.Lambda,
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.GeneratorExp,
+)
 
 
 class _Slice:

@@ -186,7 +186,12 @@ def _project(tree: _Tree) -> Answer:
             return Unknown(f"its pyproject.toml says that {key} is dynamic")
     if tree.backend in _SETUPTOOLS and not _lets_project_rule(tree.requires):
         return Unknown("it is built by a setuptools that does not read [project]")
-    if tree.of_setuptools and "setup.py" in tree.files and _adds(tree.text("setup.py")) and not _newest(tree.requires):
+    if (
+        tree.of_setuptools
+        and "setup.py" in tree.files
+        and _adds(tree.text("setup.py"))
+        and not _newest(tree.requires)
+    ):
         return Unknown("both its pyproject.toml and its setup.py state requirements")
     optional = table.get("optional-dependencies", {})
     if not _strings(table.get("dependencies", [])) or not isinstance(optional, dict):
@@ -218,8 +223,12 @@ def _lets_project_rule(requires: Iterable[str]) -> bool:
             requirement = Requirement(text)
         except InvalidRequirement:
             return False
-        if requirement.name.lower() == "setuptools" and not requirement.specifier.contains("9999", prereleases=True):
-            capped = [clause for clause in requirement.specifier if clause.operator in ("<", "<=", "==", "~=", "===")]
+        if requirement.name.lower() == "setuptools" and not requirement.specifier.contains(
+            "9999", prereleases=True
+        ):
+            capped = [
+                clause for clause in requirement.specifier if clause.operator in ("<", "<=", "==", "~=", "===")
+            ]
             return all(clause.operator in ("<", "<=") and _at_least(clause.version) for clause in capped)
     return True
 
