@@ -49,6 +49,7 @@ SIDEWAYS = {
     ("direct", "index"),
     ("sdist", "dialects"),
     ("sdist", "index"),
+    ("sdist", "inspect"),
     ("sdist", "read"),
     ("direct", "sdist"),
     ("sources", "sdist"),

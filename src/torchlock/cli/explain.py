@@ -107,7 +107,11 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, voice: Voice) -
     from torchlock.words import Inputs, Origin
 
     target, _ = target_of(arguments)
-    sources = Sources(offline=True, report=voice.progress)
+    if arguments.build:
+        from torchlock.sdist.building import check_library
+
+        check_library()
+    sources = Sources(offline=True, build=arguments.build, report=voice.progress)
 
     def solved(texts: list[str]) -> Any:
         inputs = Inputs(requirements=[parse_requirement(text, Origin(None, None, text)) for text in texts])

@@ -169,6 +169,10 @@ def _preferred(arguments: argparse.Namespace, upgraded: Collection[str]) -> dict
 def _sources(arguments: argparse.Namespace, inputs: Inputs, voice: Voice) -> Sources:
     from torchlock.sources import Sources
 
+    if arguments.build:
+        from torchlock.sdist.building import check_library
+
+        check_library()
     return Sources(
         index_url=arguments.index_url or inputs.index_url,
         extra_index_urls=[*arguments.extra_index_urls, *inputs.extra_index_urls],
@@ -178,6 +182,7 @@ def _sources(arguments: argparse.Namespace, inputs: Inputs, voice: Voice) -> Sou
         refresh=arguments.refresh,
         pinned=_pinned(inputs),
         cache_dir=arguments.cache_dir,
+        build=arguments.build,
         report=voice.progress,
     )
 

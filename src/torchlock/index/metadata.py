@@ -165,7 +165,7 @@ class MetadataReader:
         self._report(f"building the metadata of {file.filename}")
         answer = builder(archive, file.filename)
         if isinstance(answer, Unknown):
-            raise NeedsBuild(f"{file.filename} cannot be built: {answer.because}")
+            raise BrokenFile(f"{file.filename} cannot be built: {answer.because}")
         self._store.keep_metadata(name, answer)
         return answer
 

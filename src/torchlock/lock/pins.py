@@ -58,6 +58,7 @@ def pins_of(
             markers.get(name, "") if all(_is_origin(who) for who in by[name]) and not rules[name] else "",
             written=direct.written.get(name),
             extras=tuple(sorted(extras[name])),
+            built=candidate.release.origin(candidate.wheel) if candidate.release and candidate.from_sdist else "",
         )
         for name, candidate in sorted(chosen.items())
     )
@@ -103,6 +104,13 @@ def _hashed(file: File) -> File:
         while block := content.read(1 << 20):
             digest.update(block)
     return file._replace(hashes={"sha256": digest.hexdigest()})
+
+
+def from_source(chosen: Mapping[str, Candidate]) -> Iterator[str]:
+    """A note on what an installer has to build, since nobody looked whether that works."""
+    names = [f"{name} {candidate.version}" for name, candidate in sorted(chosen.items()) if candidate.from_sdist]
+    if names:
+        yield f"built from source when installed, which was not tried: {', '.join(names)}"
 
 
 def host_notes(universe: Universe, chosen: Mapping[str, Candidate]) -> Iterator[HostNote]:

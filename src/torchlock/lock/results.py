@@ -40,7 +40,8 @@ class Pin:
 
     ``files`` are those an installer may use on the target; ``required_by`` names what asked for it (packages,
     files, the command line) and ``rules`` the rules that did, each as (package, rule). ``marker`` is kept from
-    the user's line. ``written`` is set for what is installed from an address rather than an index.
+    the user's line. ``written`` is set for what is installed from an address rather than an index. ``built`` is
+    set for what an installer has to build: where its requirements were read.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Pin:
     marker: str = ""
     written: Written | None = None
     extras: tuple[str, ...] = ()
+    built: str = ""
 
 
 @dataclass(frozen=True)

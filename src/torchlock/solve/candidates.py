@@ -24,8 +24,9 @@ class Release(Protocol):
     """A release as one index serves it: the seam between knowledge and solving.
 
     Wheels are counted as in ``tags``, the (compressed) tag part of each wheel's name; -1 is the sdist, of which
-    ``origin`` tells where its requirements were read. ``live`` releases have to be asked for their dependencies over the network; of ``unversioned`` ones (a
-    repository, say) nobody knows the version, so that every requirement on them counts as met.
+    ``origin`` tells where its requirements were read. ``live`` releases have to be asked for their dependencies
+    over the network; of ``unversioned`` ones (a repository, say) nobody knows the version, so that every
+    requirement on them counts as met.
     """
 
     live: bool

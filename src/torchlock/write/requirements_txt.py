@@ -49,6 +49,8 @@ def _entry(pin: Pin, *, hashes: bool, annotate: bool) -> Iterator[str]:
     yield from (f"{part} \\" for part in parts[:-1])
     yield parts[-1]
     if annotate:
+        if pin.built:
+            yield f"    # built from source; its requirements are those of {one_line(pin.built)}"
         yield from _via(pin)
 
 

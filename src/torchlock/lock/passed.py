@@ -1,0 +1,82 @@
+"""Newer releases that the lock does not take because nobody could read what they, or something below, require."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.solve.core import demands
+from torchlock.solve.problem import bits
+from torchlock.solve.unread import Unread, behind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from torchlock.solve.core import Unit
+    from torchlock.solve.problem import Solution
+    from torchlock.solve.reasons import Unreadable
+    from torchlock.solve.universe import Universe
+
+# How many newer releases of one package are looked at: the first that was passed over for this reason is told.
+_MOST = 8
+
+
+def passed_over(universe: Universe, units: Sequence[Unit], solution: Solution) -> Iterator[str]:
+    """One sentence for each package that the user asked for and would else have newer; one for all others."""
+    if not universe.unreadable:
+        return
+    roots, limits = demands(units)
+    asked = {root.identifier for root in roots if "[" not in root.identifier and root.identifier in solution}
+    told: set[tuple[str, str]] = set()
+    for name in sorted(asked):
+        mask = limits.get(name, -1)
+        for root in roots:
+            if root.identifier == name:
+                mask &= root.mask
+        for index in _newer(universe, name, solution[name], mask):
+            found = behind(universe, roots, limits, name, 1 << index)
+            if found:
+                told.add((found[0].release.name, found[0].release.version))
+                yield _sentence(name, str(universe.candidates(name)[index].version), found[0])
+                break
+    yield from _below(universe, solution, asked, told)
+
+
+def _newer(universe: Universe, name: str, chosen: int, mask: int) -> list[int]:
+    """The candidates of a package that are newer than the chosen one and that the user's lines admit."""
+    candidates = universe.candidates(name)
+    better = [index for index in bits(mask & ((1 << len(candidates)) - 1)) if index != chosen]
+    return [index for index in better if candidates[index].version > candidates[chosen].version][:_MOST]
+
+
+def _sentence(name: str, version: str, unread: Unread) -> str:
+    leaf = unread.release
+    between = unread.path[1:-1]
+    through = f" (through {', '.join(between)})" if between else ""
+    needs = "" if leaf.name == name else f"it needs {leaf.name}{through}, and "
+    return f"{name} {version} was passed over: {needs}{leaf.message}{_way_out(leaf)}"
+
+
+def _way_out(unreadable: Unreadable) -> str:
+    return "; --build takes it" if unreadable.build else ""
+
+
+def _below(
+    universe: Universe, solution: Mapping[str, int], asked: set[str], told: set[tuple[str, str]]
+) -> Iterator[str]:
+    """What is older than it could be although nobody asked for it by name."""
+    allowed: dict[str, int] = {}
+    for identifier, index in solution.items():
+        for need in universe.needs(identifier, index):
+            allowed[need.identifier] = allowed.get(need.identifier, -1) & need.mask
+    passed: list[Unreadable] = []
+    for name, index in sorted(solution.items()):
+        if "[" in name or name in asked:
+            continue
+        for newer in _newer(universe, name, index, allowed.get(name, -1)):
+            key = name, str(universe.candidates(name)[newer].version)
+            if key in universe.unreadable and key not in told:
+                passed.append(universe.unreadable[key])
+                break
+    if passed:
+        names = ", ".join(f"{item.name} {item.version}" for item in passed)
+        yield f"passed over as well: {names} ({passed[0].message}{_way_out(passed[0])})"
