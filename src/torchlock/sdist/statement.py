@@ -53,16 +53,17 @@ def stated(files: Files, *, archived: bool = True) -> Stated | Unknown:
         tree = _Tree(files)
     except (InputError, ValueError) as error:
         return Unknown(f"its pyproject.toml is no valid TOML ({getattr(error, 'message', error)})")
-    readers = (_pkg_info, _requires_txt) if archived else ()
-    late = (_project, _declared, _setup) if archived else (_project, _setup)
-    reasons: list[Unknown] = []
-    for reader in (*readers, *late):
+    readers = (_pkg_info, _requires_txt, _project, _declared, _setup) if archived else (_project, _setup)
+    reasons: dict[object, Unknown] = {}
+    for reader in readers:
+        if reader is _setup and _requires_txt in reasons:
+            continue  # setup.py was looked at, and is in doubt
         answer: Answer = reader(tree)
         if isinstance(answer, Stated):
             return answer
         if answer is not None:
-            reasons.append(answer)
-    return reasons[0] if reasons else Unknown("it holds no file that states them")
+            reasons[reader] = answer
+    return next(iter(reasons.values()), Unknown("it holds no file that states them"))
 
 
 class _Tree:
@@ -150,15 +151,15 @@ def _requires_txt(tree: _Tree) -> Answer:
         requirements, extras = requires_txt.parse(tree.text(origin)) if origin in tree.files else ([], [])
     except requires_txt.Malformed as error:
         return Unknown(f"its requires.txt cannot be read: {error}")
-    if isinstance(plain, Stated) and plain.requirements and _compared(plain) != _canonical(requirements):
+    if (
+        isinstance(plain, Stated)
+        and plain.requirements
+        and _canonical(plain.requirements) != _canonical(requirements)
+    ):
         return Unknown("its setup.py and its requires.txt state different ones")
     headers = tree.headers("PKG-INFO") or tree.headers(f"{folder}/PKG-INFO")
     python = " ".join(str(headers.get("Requires-Python", "")).split()) if headers is not None else ""
     return Stated(requirements, extras, python, origin if requirements else f"{folder}, which has no requires.txt")
-
-
-def _compared(plain: Stated) -> set[str]:
-    return _canonical(plain.requirements)
 
 
 def _canonical(requirements: Iterable[str]) -> set[str]:
@@ -186,13 +187,6 @@ def _project(tree: _Tree) -> Answer:
             return Unknown(f"its pyproject.toml says that {key} is dynamic")
     if tree.backend in _SETUPTOOLS and not _lets_project_rule(tree.requires):
         return Unknown("it is built by a setuptools that does not read [project]")
-    if (
-        tree.of_setuptools
-        and "setup.py" in tree.files
-        and _adds(tree.text("setup.py"))
-        and not _newest(tree.requires)
-    ):
-        return Unknown("both its pyproject.toml and its setup.py state requirements")
     optional = table.get("optional-dependencies", {})
     if not _strings(table.get("dependencies", [])) or not isinstance(optional, dict):
         return Unknown("its [project] table is not valid")
@@ -203,16 +197,6 @@ def _project(tree: _Tree) -> Answer:
         requires_txt.with_markers(item, extra=name) for name, items in optional.items() for item in items
     ]
     return Stated(requirements, list(optional), str(table.get("requires-python", "")), "pyproject.toml")
-
-
-def _adds(text: str) -> bool:
-    """Whether a setup.py mentions requirements at all."""
-    return bool(re.search(r"\b(install_requires|extras_require)\b", text))
-
-
-def _newest(requires: Iterable[str]) -> bool:
-    """Whether a build takes the newest setuptools, which lets [project] overrule setup.py."""
-    return _lets_project_rule(requires)
 
 
 def _lets_project_rule(requires: Iterable[str]) -> bool:
