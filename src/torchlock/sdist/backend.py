@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 
 from torchlock.words import FAMILY
@@ -13,14 +14,20 @@ def main() -> None:
     """Make the environment that the backend asks for, and have it prepare the metadata (PEP 517)."""
     source, target = sys.argv[1:3]
     pip = json.loads(sys.stdin.buffer.read() or b"{}")
-    from build import ProjectBuilder
+    from build import BuildBackendException, BuildException, FailedProcessError, ProjectBuilder
     from build.env import DefaultIsolatedEnv
 
-    with DefaultIsolatedEnv() as environment:
-        builder = ProjectBuilder.from_isolated_env(environment, source)
-        _install(environment, builder.build_system_requires, pip)
-        _install(environment, builder.get_requires_for_build("wheel"), pip)
-        builder.metadata_path(target)
+    try:
+        with DefaultIsolatedEnv() as environment:
+            builder = ProjectBuilder.from_isolated_env(environment, source)
+            _install(environment, builder.build_system_requires, pip)
+            _install(environment, builder.get_requires_for_build("wheel"), pip)
+            builder.metadata_path(target)
+    except subprocess.CalledProcessError as error:  # the installer, whose words are not printed yet
+        said = error.output or error.stderr or b""
+        raise SystemExit(said.decode("utf-8", "replace") if isinstance(said, bytes) else said) from None
+    except (BuildBackendException, BuildException, FailedProcessError):
+        raise SystemExit(1) from None  # the backend printed why
 
 
 def _install(environment: object, requirements: set[str], pip: dict[str, str]) -> None:
