@@ -117,6 +117,16 @@ def test_the_project_table_speaks_where_it_is_static() -> None:
     assert "dependencies is dynamic" in reason({"pyproject.toml": dynamic + backend})
 
 
+def test_a_list_that_the_project_table_names_is_in_the_archive() -> None:
+    table = (
+        "[project]\nname='demo'\nversion='1.0'\ndynamic=['dependencies', 'version']\n"
+        "[tool.setuptools.dynamic]\ndependencies={file=['requirements.txt']}\n"
+        "[build-system]\nrequires=['setuptools>=61', 'numpy']\n[dependency-groups]\ndev=['pytest']\n"
+    )
+    assert required({"pyproject.toml": table, "requirements.txt": "scipy\n"}) == ["scipy"]
+    assert "cannot be read" in reason({"pyproject.toml": table})
+
+
 def test_a_setuptools_from_before_the_project_table_is_not_asked_by_it() -> None:
     table = "[project]\nname='demo'\nversion='1.0'\ndependencies=['numpy']\n"
     assert reason({"pyproject.toml": f"{table}[build-system]\nrequires=['setuptools<60']\n"})

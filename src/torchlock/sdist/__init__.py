@@ -8,5 +8,6 @@ allows that.
 from __future__ import annotations
 
 from torchlock.sdist.reader import Reader, metadata_of_tree
+from torchlock.sdist.tree import project_of_tree, tree_files
 
-__all__ = ["Reader", "metadata_of_tree"]
+__all__ = ["Reader", "metadata_of_tree", "project_of_tree", "tree_files"]

@@ -60,8 +60,8 @@ def _gathered(members: Iterator[tuple[str, int, IO[bytes]]]) -> Files:
     found: Files = {}
     total = 0
     for path, size, content in members:
-        limit = _LONGEST_LIST if _is_list(path) else _LONGEST
-        if path in found or (size > limit and _is_list(path)):
+        limit = _LONGEST_LIST if is_list(path) else _LONGEST
+        if path in found or (size > limit and is_list(path)):
             continue
         with content:
             raw = content.read(limit + 1)
@@ -72,14 +72,20 @@ def _gathered(members: Iterator[tuple[str, int, IO[bytes]]]) -> Files:
     return found
 
 
-def _is_list(path: str) -> bool:
+def is_list(path: str) -> bool:
+    """Whether this may be a list of requirements that a project includes."""
     return ".egg-info/" not in path and path.endswith((".txt", ".in", ".pip"))
 
 
 def _speaking(name: str) -> str | None:
     """The path below the top folder, of a file that may state requirements."""
     _, separator, path = name.removeprefix("./").partition("/")
-    return path if separator and _SPEAKS.fullmatch(path) and ".." not in path.split("/") else None
+    return path if separator and speaks(path) else None
+
+
+def speaks(path: str) -> bool:
+    """Whether a file of a source tree may state requirements."""
+    return bool(_SPEAKS.fullmatch(path)) and ".." not in path.split("/")
 
 
 def _of_tar(content: IO[bytes]) -> Iterator[tuple[str, int, IO[bytes]]]:

@@ -181,12 +181,18 @@ def _project(tree: _Tree) -> Answer:
     table = tree.project.get("project")
     if not isinstance(table, dict) or "name" not in table:
         return None
-    dynamic = _items(table.get("dynamic"))
-    for key in ("dependencies", "optional-dependencies", "requires-python"):
-        if key in dynamic:
-            return Unknown(f"its pyproject.toml says that {key} is dynamic")
     if tree.backend in _SETUPTOOLS and not _lets_project_rule(tree.requires):
         return Unknown("it is built by a setuptools that does not read [project]")
+    stated_keys = {"dependencies", "optional-dependencies", "requires-python"}
+    dynamic = sorted(stated_keys.intersection(map(str, _items(table.get("dynamic")))))
+    if dynamic:
+        files = _table(_table(_table(tree.project, "tool"), "setuptools"), "dynamic")
+        from_files = tree.of_setuptools and all(key in files for key in dynamic)
+        if not from_files:
+            return Unknown(f"its pyproject.toml says that {dynamic[0]} is dynamic")
+        from torchlock.dialects import pyproject
+
+        return _of_document(tree, "pyproject.toml", pyproject)
     optional = table.get("optional-dependencies", {})
     if not _strings(table.get("dependencies", [])) or not isinstance(optional, dict):
         return Unknown("its [project] table is not valid")
@@ -276,7 +282,9 @@ def _of_document(tree: _Tree, name: str, dialect: Any) -> Stated | Unknown:
     wrong = [problem.message for problem in document.problems if problem.rule in ("TL501", "TL901")]
     if wrong or outside:
         return Unknown(f"its {name} cannot be read: {wrong[0]}" if wrong else f"its {name} includes another file")
-    entries = [entry for entry in document.entries if not entry.constraint]
+    entries = [
+        entry for entry in document.entries if not entry.constraint and not entry.scope.startswith("group:")
+    ]
     extras = {entry.scope.removeprefix("extra:"): None for entry in entries if entry.scope.startswith("extra:")}
     return Stated([_line(entry) for entry in entries], list(extras), document.python or "", name)
 
