@@ -77,6 +77,7 @@ def test_a_build_tells_what_nobody_could_read(
         output = capsys.readouterr()
         assert "\nbelow==1.0 " in output.out
         assert "# built from source; its requirements are those of a build on this machine (" in output.out
+        assert "demo 1.0: what is required was computed by a build on this machine" in output.err
     assert runs.read_text() == "x"
 
 

@@ -71,7 +71,7 @@ def lock(
         raise AssertionError(f"the judge rejects what the solver chose: {'; '.join(wrong)}")
     notes += given_way(options.preferred, chosen)
     notes += passed_over(universe, units, solution)
-    notes += from_source(chosen)
+    notes += from_source(chosen, target)
     pins = (*pins_of(universe, solution, chosen, units, direct), *direct.unnamed_pins())
     return Lock(target, pins, tuple(host_notes(universe, chosen)), tuple(notes), universe.visited)
 

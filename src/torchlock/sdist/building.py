@@ -21,7 +21,7 @@ from torchlock.answers import Unknown
 from torchlock.errors import InputError
 from torchlock.index.filenames import normalise, parse
 from torchlock.inspect.process import Tail, kill
-from torchlock.sdist.reader import built_text
+from torchlock.sdist.reader import COMPUTED_HERE, built_text
 
 if TYPE_CHECKING:
     from torchlock.index import IndexSettings
@@ -79,7 +79,7 @@ class Builder:
         parsed = parse(filename)
         if parsed and (named is None or normalise(named[1]) != parsed[0]):
             return Unknown(f"its build backend made metadata of {named[1] if named else 'no project'}")
-        return built_text(text, f"a build on this machine ({self.machine})")
+        return built_text(text, f"{COMPUTED_HERE} ({self.machine})")
 
     def _run(self, root: Path, source: Path) -> tuple[int | None, str]:
         """The exit code of the backend, None where time was up, and what it printed last."""

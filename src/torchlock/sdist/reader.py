@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from torchlock.sdist.archive import Files
 
 _ORIGIN = "X-Torchlock-Requirements-From"
+# How the origin begins where a build backend computed the requirements.
+COMPUTED_HERE = "a build on this machine"
 _REASON = "X-Torchlock-Requirements-Unknown"
 
 
