@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -277,6 +277,17 @@ def bomb() -> bytes:
     return stream.getvalue()
 
 
+def long_header() -> bytes:
+    """A header of pax that claims 900 MB."""
+    stream = io.BytesIO()
+    with gzip.GzipFile(fileobj=stream, mode="wb") as zipped:
+        member = tarfile.TarInfo("demo-1.0/x")
+        member.type, member.size = tarfile.XHDTYPE, 900 << 20
+        zipped.write(member.tobuf())
+        zipped.write(bytes(1 << 20))
+    return stream.getvalue()
+
+
 def long_metadata() -> bytes:
     return archive({"PKG-INFO": pkg_info(metadata="2.2") + "x" * (17 << 20)})
 
@@ -289,14 +300,46 @@ def long_metadata() -> bytes:
         pytest.param(archive(of_setuptools())[:90], "no readable source archive", id="cut off"),
         pytest.param(archive({"README": "x"}), "neither metadata nor a project", id="nothing in it"),
         pytest.param(bomb(), "larger than 1 GB", id="bomb"),
+        pytest.param(long_header(), "header of more than 32 MB", id="endless header"),
         pytest.param(long_metadata(), "more than 16 MB", id="endless metadata"),
         pytest.param(archive({"PKG-INFO": pkg_info(name="other")}), "archive of other", id="another project"),
-        pytest.param(archive({"PKG-INFO": pkg_info(version="2")}), "archive of demo 2", id="another version"),
+        pytest.param(
+            archive({"PKG-INFO": pkg_info(version="2", metadata="2.2")}), "archive of demo 2", id="another version"
+        ),
     ],
 )
 def test_a_damaged_archive(content: bytes, says: str) -> None:
     with pytest.raises(ArchiveError, match=says):
         Reader.read(io.BytesIO(content), "demo-1.0.tar.gz")
+
+
+def test_metadata_of_another_version_that_does_not_speak() -> None:
+    assert "version 2" in reason({**of_setuptools("numpy"), "PKG-INFO": pkg_info(version="2")})
+    assert required({**of_setuptools("numpy"), "PKG-INFO": pkg_info(name="UNKNOWN")}) == ["numpy"]
+
+
+def test_work_does_not_grow_with_the_square_of_a_script() -> None:
+    """Counted in nodes: a script twice as long is followed with twice the work."""
+    import ast
+
+    def steps(lines: int) -> int:
+        script = "from setuptools import setup\nneeds = []\ntry:\n" + "    needs += ['a']\n" * lines
+        script += "except IOError:\n    needs = []\nsetup(install_requires=needs)\n"
+        count = 0
+        walk = ast.walk
+
+        def counted(node: ast.AST) -> Iterator[ast.AST]:
+            nonlocal count
+            for found in walk(node):
+                count += 1
+                yield found
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ast, "walk", counted)
+            assert not judge_script(script).depends
+        return count
+
+    assert steps(400) < 2.5 * steps(200)
 
 
 def test_the_text_reads_like_the_metadata_of_a_wheel() -> None:

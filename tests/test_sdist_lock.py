@@ -105,7 +105,7 @@ def test_a_newer_release_that_is_passed_over_is_told(
     assert (code, pins) == (0, {"hydra": "0.11.3"})
     through = f" (through {', '.join(f'layer{number}' for number in range(1, depth))})" if depth > 1 else ""
     assert (
-        f"note: hydra 1.3.2 was passed over: it needs antlr{through}, and antlr-4.9.3.tar.gz would have to be"
+        f"note: hydra 1.3.2 was passed over: it needs antlr{through}, and the source distribution antlr-4.9.3"
         in notes
     )
     assert "asks for platform.machine" in notes or "imports platform" in notes
@@ -127,7 +127,7 @@ def test_the_newest_itself_is_passed_over(shelf: Shelf, lock: Callable[..., Lock
     shelf.sdist("demo", "2.0", computed("demo", "2.0"))
     code, pins, _, notes = lock("demo")
     assert (code, pins) == (0, {"demo": "1.0"})
-    assert "demo 2.0 was passed over: demo-2.0.tar.gz would have to be built" in notes
+    assert "demo 2.0 was passed over: the source distribution demo-2.0.tar.gz would have to be built" in notes
 
 
 def test_what_nobody_asked_for_is_told_too(shelf: Shelf, lock: Callable[..., Locked]) -> None:
@@ -151,7 +151,7 @@ def test_the_root_of_a_conflict_is_named(shelf: Shelf, lock: Callable[..., Locke
         shelf.sdist("docopt", version, computed("docopt", version))
     code, pins, _, message = lock("whisperx==3.2.1")
     assert (code, pins) == (1, {})
-    assert "docopt 0.6.4: docopt-0.6.4.tar.gz would have to be built" in message
+    assert "docopt 0.6.4: the source distribution docopt-0.6.4.tar.gz would have to be built" in message
     assert "another docopt" not in message
     ways = message.partition("what would work")[2].strip().splitlines()
     assert ways[0].startswith("- --build")
@@ -171,6 +171,7 @@ BROKEN: dict[str, tuple[bytes | Reply, dict[str, object], str]] = {
         "would have to be built",
     ),
     "html": (b"<!DOCTYPE html>", {}, "no readable source archive"),
+    "hidden": (Reply(b"<Error><Code>AccessDenied</Code></Error>", 403), {}, "is not there (status 403)"),
     "gone": (page_of(404), {}, "is not there (status 404)"),
     "another hash": (
         archive(of_setuptools(version="2.0")),
@@ -187,7 +188,7 @@ BROKEN: dict[str, tuple[bytes | Reply, dict[str, object], str]] = {
         {},
         "requires Python <3.9",
     ),
-    "too large": (archive(of_setuptools(version="2.0")), {"size": 900 << 20}, "has 944 MB"),
+    "too large": (archive(of_setuptools(version="2.0")), {"size": 900 << 20}, "demo-2.0.tar.gz has 944 MB"),
 }
 
 
@@ -268,7 +269,9 @@ def test_the_source_of_what_is_compiled_elsewhere_comes_last(shelf: Shelf, lock:
     for tags in MANY:
         shelf.wheel("demo", "2.0", tags=tags)
     shelf.sdist("demo", "2.0", of_setuptools(version="2.0"))
-    assert lock("demo")[:2] == (0, {"demo": "1.0"})
+    code, pins, _, notes = lock("demo")
+    assert (code, pins) == (0, {"demo": "1.0"})
+    assert "demo 2.0 was passed over: no wheel of it is for" in notes
     code, pins, _, notes = lock("demo>=2")
     assert (code, pins) == (0, {"demo": "2.0"})
     assert "no wheel for Python 3.11, manylinux_2_28_x86_64 of demo 2.0: compiled from source" in notes

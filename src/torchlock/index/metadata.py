@@ -97,7 +97,7 @@ class MetadataReader:
         """What an sdist states, else what a build gives; both are kept by the hash of the file."""
         sdists = self._sdists
         if sdists is None:
-            raise NeedsBuild(f"{file.filename} would have to be built to learn its requirements")
+            raise _needs_build(file, "")
         sha256 = file.hashes.get("sha256") if not addresses.is_local(file.url) else None
         origin = addresses.origin(file.url) if sha256 else ""
         name = cache.key(origin, file.filename, sha256, _SDIST_READER) if sha256 else None
@@ -293,7 +293,8 @@ def _not_cached(file: File) -> NotFetched:
 
 def _needs_build(file: File, why: str) -> NeedsBuild:
     return NeedsBuild(
-        f"{file.filename} would have to be built to learn its requirements" + (f" ({why})" if why else ""),
+        f"the source distribution {file.filename} would have to be built to learn its requirements"
+        + (f" ({why})" if why else ""),
         hint="--build does that: it runs the code of the package",
     )
 
@@ -309,7 +310,10 @@ def _content_range(answer: Answer) -> tuple[int, int, int]:
 def _succeeded(answer: Answer, url: str) -> None:
     from torchlock.index.transport import failure
 
-    if answer.status in (404, 410):
+    hidden = answer.status == 403 and not answer.authorised and b"<Code>AccessDenied</Code>" in answer.body
+    if (
+        answer.status in (404, 410) or hidden
+    ):  # so a storage bucket that may not be listed says that it lacks a file
         raise BrokenFile(f"{addresses.redact(url)} is not there (status {answer.status})")
     if answer.status not in (200, 206):
         raise failure(answer, url)
@@ -329,7 +333,8 @@ def _too_large(file: File, size: int | None, limit: int = WHOLE_LIMIT) -> Networ
     megabytes = f"{size / 1e6:.0f} MB" if size is not None else f"more than {limit / 1e6:.0f} MB"
     if not file.filename.endswith(".whl"):
         return NeedsBuild(
-            f"{file.filename} has {megabytes}, and at most {limit / 1e6:.0f} MB are fetched to read requirements",
+            f"the source distribution {file.filename} has {megabytes}, and at most {limit / 1e6:.0f} MB are fetched "
+            "to read requirements",
             hint="--build fetches up to 1 GB, and runs the code of the package where that is needed",
         )
     return NetworkError(

@@ -22,8 +22,6 @@ _MOST = 8
 
 def passed_over(universe: Universe, units: Sequence[Unit], solution: Solution) -> Iterator[str]:
     """One sentence for each package that the user asked for and would else have newer; one for all others."""
-    if not universe.unreadable:
-        return
     roots, limits = demands(units)
     asked = {root.identifier for root in roots if "[" not in root.identifier and root.identifier in solution}
     told: set[tuple[str, str]] = set()
@@ -32,20 +30,37 @@ def passed_over(universe: Universe, units: Sequence[Unit], solution: Solution) -
         for root in roots:
             if root.identifier == name:
                 mask &= root.mask
-        for index in _newer(universe, name, solution[name], mask):
+        newer = _newer(universe, name, solution[name], mask) if universe.unreadable else []
+        for index in newer:
             found = behind(universe, roots, limits, name, 1 << index)
             if found:
                 told.add((found[0].release.name, found[0].release.version))
                 yield _sentence(name, str(universe.candidates(name)[index].version), found[0])
                 break
-    yield from _below(universe, solution, asked, told)
+        yield from _compiled(universe, name, solution[name], mask)
+    if universe.unreadable:
+        yield from _below(universe, solution, asked, told)
 
 
 def _newer(universe: Universe, name: str, chosen: int, mask: int) -> list[int]:
     """The candidates of a package that are newer than the chosen one and that the user's lines admit."""
     candidates = universe.candidates(name)
-    better = [index for index in bits(mask & ((1 << len(candidates)) - 1)) if index != chosen]
+    better = bits(mask & ((1 << chosen) - 1))
     return [index for index in better if candidates[index].version > candidates[chosen].version][:_MOST]
+
+
+def _compiled(universe: Universe, name: str, chosen: int, mask: int) -> Iterator[str]:
+    """The newest release, where only its source is for the target although its publisher compiles it."""
+    candidates = universe.candidates(name)
+    behind_it = [candidates[index] for index in bits(mask & ((1 << len(candidates)) - 1)) if index > chosen]
+    mine = candidates[chosen]
+    newer = [item for item in behind_it if item.version > mine.version and not item.version.is_prerelease]
+    if newer and not mine.last_resort and all(item.last_resort for item in newer):
+        version = max(item.version for item in newer)
+        yield (
+            f"{name} {version} was passed over: no wheel of it is for {universe.target}, and its source would have "
+            f"to be compiled; {name}=={version} takes it"
+        )
 
 
 def _sentence(name: str, version: str, unread: Unread) -> str:

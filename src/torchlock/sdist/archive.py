@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import re
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from torchlock.index.archives import ArchiveError
 
@@ -20,6 +21,9 @@ _SPEAKS = re.compile(
 _LONGEST = 16 << 20
 # A list of requirements is shorter; what is longer is data.
 _LONGEST_LIST = 256 << 10
+_LONGEST_STATED = 1 << 20
+# How much is unpacked at once: headers of a tar file may claim any length.
+_PIECE = 32 << 20
 _ALL = 64 << 20
 # How far into an unpacked archive it is read: beyond this it is an attack, or no source code.
 _UNPACKED = 1 << 30
@@ -60,16 +64,31 @@ def _gathered(members: Iterator[tuple[str, int, IO[bytes]]]) -> Files:
     found: Files = {}
     total = 0
     for path, size, content in members:
-        limit = _LONGEST_LIST if is_list(path) else _LONGEST
-        if path in found or (size > limit and is_list(path)):
+        if path in found or (size > _LONGEST_LIST and is_list(path)):
             continue
         with content:
-            raw = content.read(limit + 1)
-        total += len(raw)
-        if len(raw) > limit or total > _ALL:
-            raise ArchiveError("holds metadata of more than 16 MB")
-        found[path] = raw
+            found[path] = b"" if path.endswith("/SOURCES.txt") else _bounded(path, content)
+        total += len(found[path])
+        if total > _ALL:
+            raise ArchiveError("holds metadata of more than 64 MB")
     return found
+
+
+def _bounded(path: str, content: IO[bytes]) -> bytes:
+    limit = _LONGEST_STATED if path.endswith("/requires.txt") else _LONGEST
+    raw = content.read(limit + 1)
+    if len(raw) > limit:
+        raise ArchiveError(f"holds metadata of more than {limit >> 20} MB")
+    return raw
+
+
+class _Bounded(gzip.GzipFile):
+    """A gzip file that never gives much at once."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is not None and size > _PIECE:
+            raise ArchiveError("claims a header of more than 32 MB")
+        return super().read(size)
 
 
 def is_list(path: str) -> bool:
@@ -91,7 +110,7 @@ def speaks(path: str) -> bool:
 def _of_tar(content: IO[bytes]) -> Iterator[tuple[str, int, IO[bytes]]]:
     import tarfile
 
-    with tarfile.open(fileobj=content, mode="r:gz") as archive:
+    with tarfile.open(fileobj=cast("IO[bytes]", _Bounded(fileobj=content)), mode="r:") as archive:
         for number, member in enumerate(archive):
             if number > _MOST_MEMBERS or member.offset_data + member.size > _UNPACKED:
                 raise ArchiveError("is larger than 1 GB once unpacked")

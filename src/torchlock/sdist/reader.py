@@ -41,8 +41,16 @@ class Reader:
         files = unpacked(content, filename)
         if not files:
             raise ArchiveError("holds neither metadata nor a project")
-        name, version = _identity(files, filename)
-        return _text(name, version, stated(files))
+        name, version = _identity(filename)
+        found = stated(files)
+        claimed = _claimed(files)
+        if claimed[0] and normalise(claimed[0]) not in (name, "unknown"):
+            raise ArchiveError(f"is an archive of {claimed[0]}, not of {name}")
+        if claimed[1] and not _same(claimed[1], version):
+            if isinstance(found, Stated) and found.origin == "PKG-INFO":
+                raise ArchiveError(f"is an archive of {name} {claimed[1]}, not of {version}")
+            found = Unknown(f"its PKG-INFO is that of version {claimed[1]}")
+        return _text(name, version, found)
 
     @staticmethod
     def reason(text: str) -> str:
@@ -71,20 +79,17 @@ def _header(text: str, name: str) -> str:
     return match[1] if match else ""
 
 
-def _identity(files: Files, filename: str) -> tuple[str, str]:
-    """Name and version, which the archive's PKG-INFO must not contradict (pip refuses such a file)."""
+def _identity(filename: str) -> tuple[str, str]:
     parsed = parse(filename)
-    if parsed is None:
-        return filename, "0"
-    name, version = parsed
+    return (filename, "0") if parsed is None else (parsed[0], str(parsed[1]))
+
+
+def _claimed(files: Files) -> tuple[str, str]:
+    """Name and version in PKG-INFO, empty where it does not say."""
     head = files.get("PKG-INFO", b"").decode("utf-8", "replace").partition("\n\n")[0]
-    named = re.search(r"^Name:[ \t]*(\S+)", head, re.MULTILINE | re.IGNORECASE)
-    if named and normalise(named[1]) != name:
-        raise ArchiveError(f"is an archive of {named[1]}, not of {name}")
-    versioned = re.search(r"^Version:[ \t]*(\S+)", head, re.MULTILINE | re.IGNORECASE)
-    if versioned and not _same(versioned[1], str(version)):
-        raise ArchiveError(f"is an archive of {name} {versioned[1]}, not of {version}")
-    return name, str(version)
+    found = [re.search(rf"^{key}:[ \t]*(\S+)", head, re.MULTILINE | re.IGNORECASE) for key in ("Name", "Version")]
+    name, version = (match[1] if match else "" for match in found)
+    return name, version
 
 
 def _same(one: str, other: str) -> bool:

@@ -50,6 +50,7 @@ _ABSOLUTE = re.compile(r"[/~]\w|[A-Za-z]:[/\\]")
 _SAFE_CALLS = frozenset({"print", "len", "isinstance", "warn", "exit"})
 # What the static reader, which was made to judge and not to copy, follows only roughly.
 _BRANCHES = (ast.If, ast.While, ast.For, ast.Try, ast.IfExp, ast.comprehension, ast.Lambda, ast.FunctionDef)
+_LONGEST = 256 << 10
 _PLUGINS = ("pbr", "d2to1")
 
 
@@ -70,6 +71,8 @@ class Verdict(NamedTuple):
 
 def judge_script(text: str) -> Verdict:
     """Whether the requirements that this setup.py passes to setup() are the same on every machine."""
+    if len(text) > _LONGEST:
+        return Verdict("it is too long to be followed")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -127,6 +130,8 @@ class _Slice:
         self._collect(tree)
         self._waiting: list[ast.AST] = []
         self._met: set[int] = set()
+        self._followed: set[tuple[int, str]] = set()
+        self._tried: set[int] = set()
         self.plain = True
         for call in calls:
             for keyword in call.keywords:
@@ -187,6 +192,10 @@ class _Slice:
 
     def _follow(self, name: ast.Name) -> str:
         """Take in what gives a name its value; what is wrong with that, if it can be told at once."""
+        key = id(self._scope(name)), name.id
+        if key in self._followed:
+            return ""
+        self._followed.add(key)
         writers = self._giving(name)
         if not writers and not hasattr(builtins, name.id) and name.id not in ("__file__", "__name__"):
             return f"{name.id} is not set in its text"
@@ -213,7 +222,8 @@ class _Slice:
                 yield parent.iter
             elif isinstance(parent, ast.With):
                 yield from (item.context_expr for item in parent.items)
-            elif isinstance(parent, ast.Try) and not _is_setup(node):
+            elif isinstance(parent, ast.Try) and not _is_setup(node) and id(parent) not in self._tried:
+                self._tried.add(id(parent))
                 yield from parent.body
                 if _imported(parent):
                     yield _Tried(parent)

@@ -51,7 +51,7 @@ def stated(files: Files, *, archived: bool = True) -> Stated | Unknown:
     """
     try:
         tree = _Tree(files)
-    except (InputError, ValueError) as error:
+    except (InputError, ValueError, RecursionError) as error:
         return Unknown(f"its pyproject.toml is no valid TOML ({getattr(error, 'message', error)})")
     readers = (_pkg_info, _requires_txt, _project, _declared, _setup) if archived else (_project, _setup)
     reasons: dict[object, Unknown] = {}
