@@ -13,7 +13,11 @@ import pytest
 
 from index_server import Reply, Server
 from sources_made import Shelf, archive, computed, of_setuptools, pkg_info
+from torchlock.answers import Unknown
 from torchlock.cli.main import main
+from torchlock.solve.candidates import Release
+from torchlock.sources import Sources
+from torchlock.words import Dependency
 
 Locked = tuple[int, dict[str, str], str, str]
 
@@ -302,3 +306,52 @@ def test_a_project_cannot_allow_that_code_runs(lock: Callable[..., Locked], tmp_
     code, _, _, message = lock("demo")
     assert code == 2
     assert "build is not for a project to say" in message
+
+
+# numba 0.34.0 has a source distribution alone; scipy 1.15.3 has many wheels, none of them for musl 1.1.
+OLD = "numba", "0.34.0"
+
+
+def sources(shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **words: bool) -> Sources:
+    for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", shelf.server.url)
+    return Sources(cache_dir=str(tmp_path / "cache"), **words)  # type: ignore[arg-type]
+
+
+def of_catalogue(found: Sources, name: str, version: str) -> Release:
+    return next(release for release in found.releases(name) if release.version == version)
+
+
+def test_the_index_is_asked_for_an_sdist_of_the_catalogue(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, version = OLD
+    shelf.sdist(name, version, of_setuptools("llvmlite", name=name, version=version))
+    release = of_catalogue(sources(shelf, tmp_path, monkeypatch), name, version)
+    assert release.has_sdist
+    assert shelf.server.requests == []
+    assert release.dependencies(-1) == [Dependency("llvmlite")]
+    assert release.origin(-1) == "numba.egg-info/requires.txt"
+
+
+def test_without_an_index_an_sdist_of_the_catalogue_is_unknown(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = of_catalogue(sources(shelf, tmp_path, monkeypatch, offline=True), *OLD)
+    found = release.dependencies(-1)
+    assert isinstance(found, Unknown)
+    assert "--offline forbids" in str(found)
+    assert isinstance(of_catalogue(sources(shelf, tmp_path, monkeypatch), *OLD).dependencies(-1), Unknown)
+
+
+def test_the_wheels_of_the_catalogue_tell_of_its_sdists(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = of_catalogue(sources(shelf, tmp_path, monkeypatch), "scipy", "1.15.3")
+    found = release.dependencies(-1)
+    assert not isinstance(found, Unknown)
+    assert "numpy" in {dependency.name for dependency in found}
+    assert "wheels" in release.origin(-1)
+    assert shelf.server.requests == []

@@ -148,6 +148,7 @@ class _Table:
     def __init__(self, path: Path, sdist: Callable[[str, str], Release | Unknown]) -> None:
         self._path = path
         self._ask_sdist = sdist
+        self._served: dict[str, Release | Unknown] = {}
         with path.open("rb") as file:
             try:
                 self._content = mmap(file.fileno(), 0, access=ACCESS_READ)
@@ -171,7 +172,9 @@ class _Table:
 
     def sdist(self, version: str) -> Release | Unknown:
         """The release as an index serves it, of whose sdist the catalogue knows nothing."""
-        return self._ask_sdist(self.name, version)
+        if version not in self._served:
+            self._served[version] = self._ask_sdist(self.name, version)
+        return self._served[version]
 
     def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
         """The rank of each of ``tags``, worked out once for each way of ranking."""

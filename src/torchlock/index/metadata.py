@@ -333,8 +333,8 @@ def _too_large(file: File, size: int | None, limit: int = WHOLE_LIMIT) -> Networ
     megabytes = f"{size / 1e6:.0f} MB" if size is not None else f"more than {limit / 1e6:.0f} MB"
     if not file.filename.endswith(".whl"):
         return NeedsBuild(
-            f"the source distribution {file.filename} has {megabytes}, and at most {limit / 1e6:.0f} MB are fetched "
-            "to read requirements",
+            f"the source distribution {file.filename} has {megabytes}, and at most {limit / 1e6:.0f} MB are "
+            "fetched to read requirements",
             hint="--build fetches up to 1 GB, and runs the code of the package where that is needed",
         )
     return NetworkError(

@@ -58,8 +58,8 @@ def _compiled(universe: Universe, name: str, chosen: int, mask: int) -> Iterator
     if newer and not mine.last_resort and all(item.last_resort for item in newer):
         version = max(item.version for item in newer)
         yield (
-            f"{name} {version} was passed over: no wheel of it is for {universe.target}, and its source would have "
-            f"to be compiled; {name}=={version} takes it"
+            f"{name} {version} was passed over: no wheel of it is for {universe.target}, and its source would "
+            f"have to be compiled; {name}=={version} asks for it"
         )
 
 
