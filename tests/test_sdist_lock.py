@@ -69,6 +69,16 @@ def test_an_sdist_is_a_candidate_like_any_other(shelf: Shelf, lock: Callable[...
     assert package["built_from_source"] == {"requirements_from": "encodec.egg-info/requires.txt"}
 
 
+def test_an_archive_of_distutils_without_metadata_is_read(shelf: Shelf, lock: Callable[..., Locked]) -> None:
+    """distance 0.1.3, below g2p-en: no PKG-INFO, and a setup.py that requires nothing."""
+    shelf.wheel("g2p", "2.1", "distance>=0.1.3")
+    script = "from distutils.core import setup\nsetup(name='distance', version='0.1.3', packages=['distance'])\n"
+    shelf.sdist("distance", "0.1.3", {"setup.py": script})
+    code, pins, text, _ = lock("g2p")
+    assert (code, pins) == (0, {"distance": "0.1.3", "g2p": "2.1"})
+    assert "those of setup.py" in text
+
+
 def test_of_a_release_the_wheel_and_of_releases_the_newest(shelf: Shelf, lock: Callable[..., Locked]) -> None:
     shelf.wheel("both", "1.0")
     shelf.sdist("both", "1.0", computed("both"))
