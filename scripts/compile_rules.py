@@ -44,8 +44,9 @@ _STATEMENT_KEYS = _GROUNDS | {
     "never",
     "bundles",
     "optional",
+    "refused",
 }
-_SAYS = ("needs", "forbids", "wants", "never", "bundles")
+_SAYS = ("needs", "forbids", "wants", "never", "bundles", "refused")
 _UNPARTNERED_KEYS = {"torch", "package", "because"}
 _SOURCE_KEYS = {"address", "kind", "date", "note"}
 _SYSTEM_KEYS = {
@@ -135,6 +136,15 @@ def _true(table: dict[str, Any], key: str) -> bool:
     return True
 
 
+def _refused(table: dict[str, Any]) -> str:
+    value = _text(table, "refused")
+    try:
+        Requirement(value)
+    except InvalidRequirement:
+        return value
+    raise TableError(f"{value!r} is a requirement that installers read", "refused")
+
+
 def requirement_row(text: str, *, braces: bool = False) -> list[Any]:
     """``[name, specifier, marker, [extras]]``, trailing empties left out.
 
@@ -204,6 +214,8 @@ def _statement(table: dict[str, Any], rule: str) -> tuple[str, dict[str, Any]]:
             row[key] = _true(table, key)
     if "optional" in table and not all(need[0].startswith("host-") for need in row.get("needs", [["?"]])):
         raise TableError("only goes with needs on host-… names", "optional")
+    if "refused" in table:
+        row["refused"] = _refused(table)
     if "bundles" in table:
         row["bundles"] = _texts(table, "bundles")
     if "because" in table:

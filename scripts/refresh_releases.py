@@ -28,8 +28,6 @@ run goes on where it stopped, and a later run asks only for new wheels.
 from __future__ import annotations
 
 import argparse
-import email.parser
-import email.policy
 import functools
 import io
 import itertools
@@ -50,11 +48,13 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from packaging.markers import Marker, UndefinedComparison
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+from torchlock.core_metadata import dependency_of
+from torchlock.headers import read_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -363,15 +363,13 @@ def read_metadata(web: Web, wheel: File) -> dict[str, list[str]]:
     """
     response = web.get(f"{wheel.url}.metadata")
     raw = response.content if response.status_code == 200 else _metadata_within(web, wheel)
-    message = email.parser.BytesHeaderParser(policy=email.policy.compat32).parsebytes(raw)
+    headers = read_headers(raw.decode("utf-8", "replace"))
+    if not headers.first("name") or not headers.first("version"):
+        raise Unreadable("its metadata names no project, or no version")
     return {
-        "requires": [_one_line(text) for text in message.get_all("Requires-Dist", [])],
-        "extras": [_one_line(text) for text in message.get_all("Provides-Extra", [])],
+        "requires": headers.fields.get("requires-dist", []),
+        "extras": headers.fields.get("provides-extra", []),
     }
-
-
-def _one_line(text: object) -> str:
-    return " ".join(str(text).split())
 
 
 def _metadata_within(web: Web, wheel: File) -> bytes:
@@ -524,15 +522,8 @@ def parse_row(text: str) -> Row | None:
 
     Requirements by address are among the latter: an index may not serve them.
     """
-    try:
-        requirement = Requirement(text)
-    except InvalidRequirement:
-        return None
-    if requirement.url:
-        return None
-    extras = tuple(sorted(canonicalize_name(extra) for extra in requirement.extras))
-    name = canonicalize_name(requirement.name)
-    return name, str(requirement.specifier), str(requirement.marker or ""), extras
+    row = dependency_of(text)
+    return None if row is None or row.address else (row[0], row[1], row[2], row[3])
 
 
 def compact_row(row: Row) -> list[Any]:

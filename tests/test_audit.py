@@ -259,3 +259,42 @@ def test_a_comment_at_the_end_of_a_continued_line(tmp_path: Path) -> None:
 def test_constraints_by_themselves(tmp_path: Path) -> None:
     text = "torch==2.5.1\ntorchaudio==2.5.0\n"
     assert summary(audit(tmp_path, text, "constraints.txt")) == [(2, "warning", "TL101")]
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("omegaconf==2.0.6", "PyYAML (>=5.1.*)"),
+        ("OmegaConf == 2.0.5 ; python_version < '3.10'", "PyYAML (>=5.1.*)"),
+        ("pandas==0.24.2", "pytz (>=2011k)"),
+        ("pytorch_lightning[extra]==1.6.5", "torch (>=1.8.*)"),
+    ],
+)
+def test_a_pin_of_a_release_that_pip_refuses(tmp_path: Path, line: str, value: str) -> None:
+    [finding] = audit(tmp_path, f"{line}\n")
+    assert (finding.rule, finding.severity) == ("TL511", "warning")
+    assert f"since 24.1: it declares {value!r}, which is no valid requirement" in finding.message
+
+
+@pytest.mark.parametrize(
+    "line", ["omegaconf==2.3.0", "omegaconf==2.0.0", "omegaconf>=2.0", "pytorch-lightning==1.8.4"]
+)
+def test_other_releases_are_left_alone(tmp_path: Path, line: str) -> None:
+    assert audit(tmp_path, f"{line}\n") == []
+
+
+def test_uv_has_its_own_way_with_such_a_release(tmp_path: Path) -> None:
+    text = 'version = 1\n\n[[package]]\nname = "omegaconf"\nversion = "2.0.6"\nsource = { registry = "x" }\n'
+    assert audit(tmp_path, text, "uv.lock") == []
+
+
+def test_the_rule_knows_what_the_catalogue_knows() -> None:
+    from torchlock.catalogue import Catalogue
+    from torchlock.matrix import Matrix, specifier_set
+
+    catalogue, matrix = Catalogue(), Matrix()
+    for name in catalogue.names():
+        for release in catalogue.releases(name) or ():
+            said = [each for each in matrix.about(name) if each.refused]
+            known = any(specifier_set(each.when.specifier).contains(release.version) for each in said)
+            assert known or not release.invalid, f"{name} {release.version}: {release.invalid}"

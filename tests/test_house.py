@@ -11,7 +11,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "torchlock"
 
 # What stands on a floor may use every floor below it, and its own package.
 FLOORS = [
-    {"errors", "answers", "words", "target", "document", "finding"},
+    {"errors", "answers", "words", "headers", "core_metadata", "target", "document", "finding"},
     {
         "data",
         "builds",
@@ -37,6 +37,9 @@ FLOORS = [
 SIDEWAYS = {
     ("target", "errors"),
     ("words", "errors"),
+    ("core_metadata", "answers"),
+    ("core_metadata", "headers"),
+    ("core_metadata", "words"),
     ("finding", "document"),
     ("builds", "data"),
     ("matrix", "data"),

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from index_server import Reply, Request, Server, file_at, index, metadata_text, ranges, sdist, sha256, wheel
-from torchlock.errors import NeedsBuild, NetworkError
+from torchlock.core_metadata import parse_metadata
+from torchlock.errors import MetadataError, NeedsBuild, NetworkError
 from torchlock.index import metadata
-from torchlock.index.core_metadata import parse_metadata
 from torchlock.words import Dependency, File
 
 NAME = "demo-1.0-py3-none-any.whl"
@@ -162,7 +162,7 @@ def test_a_whole_wheel_with_another_hash_is_refused(tmp_path, server):
 )
 def test_a_wheel_that_is_none(tmp_path, server, content, words):
     server.routes[PATH] = ranges(content)
-    with pytest.raises(NetworkError, match=words) as caught:
+    with pytest.raises(MetadataError, match=words) as caught:
         index(tmp_path, server).metadata(file_at(server, NAME))
     assert server.url in str(caught.value)
 
@@ -227,5 +227,5 @@ def test_an_sdist_that_would_have_to_be_built(tmp_path, server, text):
 @pytest.mark.parametrize("content", [b"no archive", sdist(STATIC)[:60]], ids=["no-archive", "cut-off"])
 def test_an_sdist_that_is_none(tmp_path, server, content):
     server.routes["/files/demo-1.0.tar.gz"] = Reply(content)
-    with pytest.raises(NetworkError, match="is no readable source archive"):
+    with pytest.raises(MetadataError, match="is no readable source archive"):
         index(tmp_path, server).metadata(file_at(server, "demo-1.0.tar.gz"))

@@ -196,3 +196,78 @@ def test_the_form_is_guessed_where_the_server_does_not_name_it():
 def test_what_is_no_page_is_refused_in_words(body, content_type, words):
     with pytest.raises(PageError, match=words):
         parse_page(body, content_type, URL)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[]",
+        "null",
+        "7",
+        '"files"',
+        "{}",
+        '{"files": null}',
+        '{"files": {}}',
+        '{"files": "x"}',
+        "{",
+        '{"files": [1, ',
+    ],
+)
+def test_json_of_another_shape_is_an_error(body):
+    with pytest.raises(PageError):
+        parse_page(body.encode(), "application/vnd.pypi.simple.v1+json", URL)
+
+
+@pytest.mark.parametrize("meta", [None, [], "1.0", {"api-version": None}, {"api-version": 1}])
+def test_an_odd_statement_of_the_version_is_none(meta):
+    assert read_json({"filename": "demo-1.tar.gz", "url": "x"}, meta=meta)
+
+
+ODD = [None, True, 7, -1, 1.5, "", "x", [], {}, {"sha256": None}, {"sha256": ["a"]}, "\ud800"]
+
+
+@pytest.mark.parametrize("value", ODD, ids=repr)
+@pytest.mark.parametrize(
+    "key", ["hashes", "size", "upload-time", "requires-python", "yanked", "core-metadata", "dist-info-metadata"]
+)
+def test_a_field_of_another_shape_says_nothing(key, value):
+    [file] = read_json({"filename": "demo-1.tar.gz", "url": "demo-1.tar.gz", key: value})
+    assert file.size in (None, 7)
+    assert file.hashes == {}
+    assert file.uploaded is None
+
+
+@pytest.mark.parametrize(
+    "time", ["0001-01-01T00:00:00+23:00", "9999-12-31T23:59:59-23:00", "2024-13-01T00:00:00Z"]
+)
+def test_a_time_out_of_range_is_no_time(time):
+    [file] = read_json({"filename": "demo-1.tar.gz", "url": "x", "upload-time": time})
+    assert file.uploaded is None
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.org/\ud800", "file:///x%00", "https://[", "https://a:99999/x", "x\x1b[31m", "data:,x"]
+)
+def test_an_address_that_leads_nowhere_costs_only_its_file(url):
+    assert read_json({"filename": "demo-1.tar.gz", "url": url}) == []
+
+
+@pytest.mark.parametrize("filename", ["demo-1\ud800.tar.gz", "demo-1\n.tar.gz", f"demo-{'9' * 300}.tar.gz"])
+def test_a_name_that_no_file_has_is_left_out(filename):
+    assert read_json({"filename": filename, "url": "demo-1.tar.gz"}) == []
+
+
+@pytest.mark.parametrize("digest", ["ab\n--index-url https://evil.example.org", "zz", "", "ab cd"])
+def test_a_digest_that_is_none(digest):
+    [file] = read_json({"filename": "demo-1.tar.gz", "url": "demo-1.tar.gz", "hashes": {"sha256": digest}})
+    assert file.hashes == {}
+
+
+@pytest.mark.parametrize(
+    "text", ["<![x[", "<![if x>y", "<!", "<a href='", "<a href=x <a href>", "<![CDATA[", "\x00"]
+)
+def test_html_that_makes_no_sense_is_an_error_or_no_file(text):
+    try:
+        assert read_html(text) == []
+    except PageError as error:
+        assert str(error) == "answered with damaged HTML"

@@ -14,7 +14,6 @@ from torchlock.inspect.distributions import Distribution, Installed, installed
 from torchlock.inspect.environment import Environment, of_interpreter
 from torchlock.inspect.files import Tree
 from torchlock.inspect.interpreter import Interpreter
-from torchlock.inspect.metadata import parse_headers
 from torchlock.inspect.modules import find_copies
 
 
@@ -122,8 +121,21 @@ def test_eggs_and_their_requirements(tmp_path: Path) -> None:
     )
 
 
-def test_headers_end_at_the_first_empty_line() -> None:
-    assert parse_headers("Name: a\r\nVersion: 1\r\nno header\r\n x\r\n") == {"name": ["a"], "version": ["1"]}
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("length", [1, 16_000, 200_000])
+def test_a_long_field_hides_nothing_that_follows(tmp_path: Path, length: int, end: str) -> None:
+    fold = "License: a\n" + "        \n    words\x0c\u2028 ü\n" * (length // 20)
+    text = f"Name: demo\nVersion: 1.0\n{fold}Requires-Dist: numpy\n  >=1\nProvides-Extra: x\n"
+    info = install(tmp_path, "demo", "1.0")
+    body = "\r\n" + "Requires-Dist: evil\n" * 100_000
+    (info / "METADATA").write_bytes((text.replace("\n", end) + body).encode())
+    found = one(tree(tmp_path)).metadata
+    assert (found.requires, found.extras, found.problem) == (("numpy >=1",), ("x",), "")
+
+
+def test_headers_without_end_are_told(tmp_path: Path) -> None:
+    write(install(tmp_path, "demo", "1.0") / "METADATA", "Name: demo\nVersion: 1.0\n" + "X: y\n" * 300_000)
+    assert one(tree(tmp_path)).metadata.problem == "more than 1 MB of headers"
 
 
 # What must be seen.
@@ -135,7 +147,7 @@ def test_headers_end_at_the_first_empty_line() -> None:
         (None, "missing"),
         ("", "empty"),
         ("\0" * 100, "names no project"),
-        ("\n\nName: x\nVersion: 1\n", "empty"),
+        ("\n\nName: x\nVersion: 1\n", "names no project"),
     ],
 )
 def test_metadata_that_cannot_be_read_is_told_from_the_folder(

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from skeleton import elf as library
 from staged import elf, install, site_of, tree, write
 from torchlock.cli.main import main
+from torchlock.headers import read_headers
 from torchlock.inspect import files
 from torchlock.inspect.build import parse_build
 from torchlock.inspect.distributions import installed
@@ -22,7 +23,6 @@ from torchlock.inspect.library import broken_library
 from torchlock.inspect.loading.elf_process import ElfProcess
 from torchlock.inspect.loading.root import Root
 from torchlock.inspect.machine import machine_of, suffix_of
-from torchlock.inspect.metadata import parse_headers
 from torchlock.inspect.modules import find_copies
 from work import calls
 
@@ -276,7 +276,7 @@ def test_headers_of_libraries_may_be_anything(
 @given(st.text(max_size=200))
 @settings(max_examples=150, deadline=None)
 def test_texts_may_be_anything(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
-    parse_headers(text)
+    read_headers(text)
     suffix_of(text)
     path = tmp_path_factory.getbasetemp() / "any.py"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))

@@ -146,7 +146,8 @@ def stack(index: Index) -> Index:
     linux, arm = "cp310-cp310-manylinux1_x86_64.whl", "cp310-cp310-manylinux2014_aarch64.whl"
     torch = f"torch-1.13.1-{linux}"
     index.add("torch", torch, wheel(torch, torch__version_dot_py="cuda: Optional[str] = '11.7'\nhip = None\n"))
-    index.beside[torch] = b"Metadata-Version: 2.1\nName: torch\nRequires-Dist: typing_extensions\n\n"
+    head = b"Metadata-Version: 2.1\nName: torch\nVersion: 1.13.1\n"
+    index.beside[torch] = head + b"Requires-Dist: typing_extensions\n\n"
     torch = f"torch-1.13.1-{arm}"
     index.add("torch", torch, wheel(torch, ("typing-extensions",), torch__version_dot_py="cuda = None\n"))
     audio = f"torchaudio-0.13.1-{linux}"
@@ -189,7 +190,7 @@ def test_wheels_of_the_family_keep_their_own_requirements_and_builds(stack: Inde
 def test_metadata_beside_the_wheel_saves_opening_it(stack: Index, tmp_path: Path) -> None:
     del stack.projects["torchaudio"]
     plain = stack.projects["typing-extensions"][0]
-    stack.beside[plain] = b"Metadata-Version: 2.1\nName: typing_extensions\n\n"
+    stack.beside[plain] = b"Metadata-Version: 2.1\nName: typing_extensions\nVersion: 4.0.0\n\n"
     refresh(stack, tmp_path)
     assert f"/packages/aa/{plain}.metadata" in stack.asked
     assert f"/packages/aa/{plain}" not in stack.asked

@@ -11,8 +11,8 @@ import pytest
 
 from index_server import metadata_text
 from sources_made import archive, of_setuptools, pkg_info
+from torchlock.core_metadata import parse_metadata
 from torchlock.index.archives import ArchiveError
-from torchlock.index.core_metadata import parse_metadata
 from torchlock.sdist import Reader
 from torchlock.sdist.script import judge_script
 

@@ -1,4 +1,4 @@
-"""The third answer. What knowledge, indexes, readers and inspection are asked is answered by a value or by this."""
+"""The third answer. Knowledge, indexes, readers and inspection answer with a value or with this."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from torchlock.answers import Unknown
-from torchlock.errors import InputError, TorchlockError
+from torchlock.errors import InputError, MetadataError, TorchlockError
 from torchlock.words import Dependency, File
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _hashes(address: str, written: Written) -> dict[str, str]:
 
 def _folder(name: str | None, path: Path, written: Written) -> DirectRelease | None:
     """A source tree: what its static metadata states."""
-    from torchlock.index.core_metadata import parse_metadata
+    from torchlock.core_metadata import parse_metadata
     from torchlock.sdist import metadata_of_tree, project_of_tree, tree_files
 
     files = tree_files(path)
@@ -134,6 +134,8 @@ def _folder(name: str | None, path: Path, written: Written) -> DirectRelease | N
         release.notes.append(f"{written.origin}: what {path} requires is not known without a build ({text})")
         return release
     declared = parse_metadata(text)
+    if isinstance(declared, Unknown):
+        raise AssertionError(declared.because)  # the text is our own
     if declared.invalid:
         raise _wrong(written, f"{path} declares what no installer can read: {declared.invalid[0]}")
     release.declare(declared.dependencies, declared.requires_python, _extras_of(written))
@@ -174,10 +176,12 @@ def _declare(release: DirectRelease, file: File, written: Written, metadata: Cal
     Raises:
         InputError: a wheel of this machine is damaged.
     """
-    from torchlock.index.core_metadata import parse_metadata
+    from torchlock.core_metadata import parse_metadata
 
     try:
         declared = parse_metadata(metadata(file))
+        if isinstance(declared, Unknown):
+            raise MetadataError(declared.because)
     except TorchlockError as error:
         if file.url.startswith("file:") and file.filename.endswith(".whl"):
             raise _wrong(written, f"{file.filename} is no wheel that can be read ({error.message})") from error

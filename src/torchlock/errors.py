@@ -53,7 +53,7 @@ class NetworkError(TorchlockError):
 
 
 class BrokenFile(NetworkError):
-    """One file of an index is damaged, gone, or not what it should be: others may do instead."""
+    """One file of an index is gone, or not what the index describes: others may do instead."""
 
 
 class NotFetched(NetworkError):
@@ -70,3 +70,10 @@ class UnknownPackage(TorchlockError):
     def __init__(self, name: str, message: str, *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.name = name
+
+
+class MetadataError(TorchlockError):
+    """What one file declares cannot be known, or no installer takes it: that file is no candidate.
+
+    ``message`` stands behind name, version and a colon: "it declares …", "its metadata has no Name".
+    """

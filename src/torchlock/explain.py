@@ -5,6 +5,7 @@ Nothing is worked out here: the solver's losses carry their reasons, and each re
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from packaging.version import Version
 
 from torchlock.lock import dependency_of
 from torchlock.matrix import BUILD_CUDA, EXCLUSION, HOST_PREFIX, cuda_version, is_virtual, specifier_set
+from torchlock.solve.candidates import withdrawal
 from torchlock.solve.core import Unit, demands, guilty
 from torchlock.solve.problem import bits, full
 from torchlock.solve.propagate import Domains, Loss, Wipeout
@@ -91,6 +93,7 @@ class _Teller:
         else:
             if not is_virtual(name):
                 yield from self._rejections(name, self._rejected(name, self._asked(name)))
+                yield from self._withdrawn(name, self._asked(name))
             yield f"so nothing is left for {_called(name)}"
 
     def _asked(self, name: str) -> str:
@@ -207,6 +210,9 @@ class _Teller:
         if rejected:
             return
         candidates = self._universe.candidates(name)
+        if withdrawn := list(self._withdrawn(name, specifier)):
+            yield from withdrawn
+            return
         label = next((clause.version for clause in SpecifierSet(specifier) if "+" in clause.version), None)
         if label:
             build = label.partition("+")[2]
@@ -219,6 +225,16 @@ class _Teller:
             yield f"there is no {name}{specifier}; the newest that installs on {self._universe.target} is {newest}"
         else:
             yield f"no release of {name} installs on {self._universe.target}"
+
+    def _withdrawn(self, name: str, specifier: str) -> Iterator[str]:
+        """What of a project would do, had it not been withdrawn (PEP 592)."""
+        admitted = specifier_set(specifier)
+        reasons: dict[str, list[str]] = {}
+        for candidate in reversed(self._universe.withdrawn(name)):
+            if admitted.contains(candidate.version):
+                reasons.setdefault(withdrawal(candidate), []).append(str(candidate.version))
+        for reason, versions in reasons.items():
+            yield f"{name} {_counted(versions)}: {reason}; only an exact pin takes it, like {name}=={versions[-1]}"
 
     def _rejections(self, name: str, rejected: Sequence[Rejected]) -> Iterator[str]:
         target = self._universe.target
@@ -246,25 +262,28 @@ class _Teller:
 
     def _wheels_of(self, name: str, version: str) -> str:
         """Which Pythons and platforms this release does have wheels for."""
-        tags = self._universe.tags_of(name, version)
         target = self._universe.target
-        here = [
-            tag for tag in tags if _place(tag) in (str(target.platform), "any") and _libc(tag, target.platform)
-        ]
+        tags = [tag for tag in self._universe.tags_of(name, version) if _libc(tag, target.platform)]
+        installing = {tag.rpartition("-")[2] for tag in target.tag_ranks}
+        here = [tag for tag in tags if _place(tag) == str(target.platform) or installing & {*_platforms(tag)}]
         if not here:
-            places = sorted({_place(tag) for tag in tags if _libc(tag, target.platform)})
+            places = sorted(set(map(_place, tags)))
             return f" ({version} has wheels for {', '.join(places)} only)" if places else ""
-        pythons = {_python(tag) for tag in here if tag.split("-")[-2].endswith("t") == target.python.free_threaded}
-        if str(target.python) in pythons:
-            platforms = sorted({tag.rpartition("-")[2].partition(".")[0] for tag in here})
+        serving = {tag.rpartition("-")[0] for tag in target.tag_ranks}
+        if any(pair in serving for tag in here for pair in _pairs(tag)):
+            platforms = sorted({_platforms(tag)[0] for tag in here})
             return f" ({version} has wheels for {', '.join(platforms)})"
-        return f" ({version} has wheels for Python {_versions(pythons)} there)" if pythons else ""
+        pairs = {pair for tag in here for pair in _pairs(tag)}
+        pythons = {_python(pair) for pair in pairs if pair.endswith("t") == target.python.free_threaded}
+        numbers = {python for python in pythons if python[:1].isdigit()}
+        # Other implementations, and tags that nobody knows, are words; who is on CPython needs them no further.
+        there = f"Python {_versions(numbers)}" if numbers else _listed(sorted(pythons))
+        return f" ({version} has wheels for {there} there)" if there else ""
 
 
 _WHY = {
-    "yanked": "withdrawn by its publisher",
     "newer": "uploaded on {detail}, after --exclude-newer",
-    "unreadable": "declares a requirement that no installer can read ({detail})",
+    "unreadable": "{detail}",
     "sdist": "only a source distribution, and the torch family is never built from source",
 }
 
@@ -315,20 +334,45 @@ def _counted(versions: Iterable[str]) -> str:
     return _versions(known) if len(known) <= 3 else f"{len(known)} releases from {_versions(known)}"
 
 
-def _python(tags: str) -> str:
-    interpreter, abi, _ = tags.split("-")[-3:]
-    digits = interpreter.partition(".")[0].lstrip("cpy")
-    return f"{digits[0]}.{digits[1:] or 0}" + ("t" if abi.endswith("t") else "")
+def _pairs(tags: str) -> list[str]:
+    """The single interpreter and ABI tags of a compressed set: ``cp311-abi3``."""
+    interpreters, abis, _ = _parts(tags)
+    return [f"{interpreter}-{abi}" for interpreter in interpreters.split(".") for abi in abis.split(".")]
+
+
+def _platforms(tags: str) -> list[str]:
+    return _parts(tags)[2].split(".")
+
+
+def _parts(tags: str) -> tuple[str, str, str]:
+    *_, interpreters, abis, platforms = ("", "", *tags.split("-"))
+    return interpreters, abis, platforms
+
+
+def _python(pair: str) -> str:
+    """``3.11`` or ``3.13t`` for a Python or CPython of that version; other tags are words, taken as they are."""
+    interpreter, _, abi = pair.partition("-")
+    match = re.fullmatch(r"(?:cp|py)([0-9])([0-9]{0,3})", interpreter)
+    if not match:
+        return interpreter
+    return ".".join(filter(None, match.groups())) + ("t" if abi.endswith("t") else "")
+
+
+_PLATFORM = re.compile(r"(?:(?:many|musl)?(linux)(?:[0-9]+|_[0-9]+_[0-9]+)?|(macos)x_[0-9]+_[0-9]+|(win))_?(\w+)")
 
 
 def _place(tags: str) -> str:
-    """The platform of a wheel, as --platform has it, or ``any``."""
-    platform = tags.rpartition("-")[2]
-    if platform == "any":
-        return "any"
-    system = "windows" if platform.startswith("win") else "macos" if platform.startswith("macosx") else "linux"
-    machine = next((name for name in ("x86_64", "aarch64", "arm64", "amd64") if platform.endswith(name)), "other")
-    return f"{system}-{machine}"
+    """The platform of a wheel, as --platform has it, or the tag's own word."""
+    platform = _platforms(tags)[0]
+    match = _PLATFORM.fullmatch(platform)
+    if not match:
+        return platform
+    system = match[1] or match[2] or "windows"
+    return f"{system}-{match[4]}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(words) if len(words) <= 3 else f"{', '.join(words[:3])} and others"
 
 
 def _libc(tags: str, platform: Platform) -> bool:

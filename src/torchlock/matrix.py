@@ -96,6 +96,7 @@ class Source:
 class Statement:
     """One sentence of a rule, with its own grounds or the rule's. The fields are those of the table.
 
+    ``refused`` is a requirement in the release's metadata that is none, for which pip refuses the release.
     ``effect`` is ``import`` where breaking it keeps the package from being imported, ``use`` where only some
     calls fail. ``refuse``: no set of versions may break it.
     """
@@ -114,6 +115,7 @@ class Statement:
     optional: bool = False
     wheel: str = ""
     build: str = ""
+    refused: str = ""
     effect: str = "import"
     refuse: bool = True
 
@@ -242,6 +244,7 @@ class Matrix:
             optional=bool(row.get("optional")),
             wheel=row.get("wheel", ""),
             build=row.get("build", ""),
+            refused=row.get("refused", ""),
             effect=rule.get("effect", "import"),
             refuse=self._refuses(row),
         )

@@ -140,6 +140,14 @@ class Sources:
         """
         return self._index.metadata(file)
 
+    def sha256(self, file: File) -> str | Unknown:
+        """The hash of a file, by fetching it where an index has it; unknown where that cannot be done.
+
+        Raises:
+            NetworkError: the file is not the one that the index describes.
+        """
+        return self._index.sha256(file)
+
     def address(self, name: str, file: File) -> str:
         """The absolute address of a project's file; the catalogue holds it relative to the index's file host.
 
@@ -340,7 +348,7 @@ class LiveRelease:
 
         Raises:
             NeedsBuild: only building the sdist would tell.
-            BrokenFile: the file is damaged or gone.
+            MetadataError: what the file declares is unknown, or refused by installers.
             NetworkError: the metadata cannot be had.
         """
         if wheel < 0 and self._alike:

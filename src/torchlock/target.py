@@ -48,6 +48,15 @@ class PythonVersion(NamedTuple):
     def full(self) -> str:
         return f"{self.major}.{self.minor}.{self.patch}"
 
+    def satisfies(self, requires_python: str) -> bool:
+        """Whether Requires-Python admits this Python; as for pip, what is no specifier limits nothing."""
+        from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+        try:
+            return SpecifierSet(requires_python).contains(self.full, prereleases=True)
+        except InvalidSpecifier:
+            return True
+
     @classmethod
     def parse(cls, text: str) -> PythonVersion:
         """Read ``3.11``, ``3.11.7`` or ``3.13t``; a bare minor stands for its newest patch release.

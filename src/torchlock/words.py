@@ -86,7 +86,7 @@ class Dependency(NamedTuple):
     """A PEP 508 requirement, taken apart so that the hot path need not parse it.
 
     ``name`` is normalised; ``specifier`` and ``marker`` are their texts ("" for none); ``extras`` are
-    normalised and sorted.
+    normalised and sorted. A requirement by address has ``===URL`` as its specifier, which no version satisfies.
     """
 
     name: str
@@ -114,7 +114,13 @@ class Dependency(NamedTuple):
 
     def __str__(self) -> str:
         extras = f"[{','.join(self.extras)}]" if self.extras else ""
-        return f"{self.name}{extras}{spelled(self.specifier)}" + (f" ; {self.marker}" if self.marker else "")
+        versions = f" @ {self.address}" if self.address else spelled(self.specifier)
+        return f"{self.name}{extras}{versions}" + (f" ; {self.marker}" if self.marker else "")
+
+    @property
+    def address(self) -> str:
+        """The URL of a requirement by address; empty for all others."""
+        return self.specifier[3:] if self.specifier.startswith("===") and ":" in self.specifier else ""
 
 
 def without_credentials(text: str) -> str:

@@ -146,6 +146,7 @@ class Auditor:
         for findings in by_scene:
             yield from findings
         yield from flavours.constrained(case)
+        yield from lines.refused(case)
 
     def _of_problem(self, problem: Problem, document: Document) -> Finding:
         remedy = None

@@ -48,6 +48,18 @@ class Demand(NamedTuple):
         return self.entry.name
 
 
+def pinned(specifier: str) -> Version | None:
+    """The version that a specifier set names exactly, if it names one."""
+    from packaging.version import InvalidVersion, Version
+
+    if not _EXACT.fullmatch(specifier.strip()):
+        return None
+    try:
+        return Version(specifier.strip().lstrip("= "))
+    except InvalidVersion:
+        return None
+
+
 def demand_of(entry: Entry, stack: Stack) -> Demand:
     """Read one entry against the table."""
     specifier = entry.specifier

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from torchlock.audit.demands import Demand, pinned
 from torchlock.audit.offers import offer_of
 from torchlock.audit.wording import asked, listed
 from torchlock.finding import Remedy
+from torchlock.matrix import specifier_set
 from torchlock.stack import bits
 from torchlock.words import FAMILY
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.audit.case import Case
-    from torchlock.audit.demands import Demand, Scene
+    from torchlock.audit.demands import Scene
     from torchlock.finding import Finding
 
 
@@ -79,6 +81,24 @@ def yanked(case: Case, scene: Scene) -> Iterator[Finding]:
                 reason = case.reason_yanked(name, package.texts[index])
                 message = f"{asked(demand)} was withdrawn{f': {reason}' if reason else ''}"
                 yield case.finding("TL508", "warning", message, [demand])
+
+
+# Locks that pip does not read.
+_WITHOUT_PIP = frozenset({"uv.lock", "poetry.lock", "pdm.lock"})
+
+
+def refused(case: Case) -> Iterator[Finding]:
+    """Pins of releases, of whatever package, that pip refuses for what their metadata holds."""
+    for entry in case.document.entries if case.document.kind not in _WITHOUT_PIP else ():
+        version = pinned(entry.specifier)
+        if version is None or entry.channel != "pip" or entry.url is not None:
+            continue
+        for statement in case.known.matrix.about(entry.name):
+            if statement.refused and specifier_set(statement.when.specifier).contains(version):
+                demand = Demand(entry, None, exact=True)
+                declares = f"it declares {statement.refused!r}, which is no valid requirement"
+                message = f"pip refuses {asked(demand)} since 24.1: {declares}"
+                yield case.statement(statement, "warning", message, [demand])
 
 
 def hashes(case: Case, scene: Scene) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
+from torchlock.core_metadata import dependency_of
 from torchlock.finding import Evidence, Finding, Remedy
 from torchlock.inspect.distributions import installed
 from torchlock.inspect.integrity import check_integrity
@@ -16,7 +17,7 @@ from torchlock.inspect.modules import find_copies
 from torchlock.judge import Bare
 from torchlock.matrix import Matrix
 from torchlock.target import LAST_PATCH, PYTHONS, PythonVersion, Target
-from torchlock.words import FAMILY, Dependency
+from torchlock.words import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.search_path import SearchPath
     from torchlock.inspect.modules import Copies, Copy
     from torchlock.target import Platform
+    from torchlock.words import Dependency
 
 # In the order in which a message names them.
 STACK = ("torch", "torchaudio", "torchvision", "torchtext", "torchcodec", "soundfile", "numpy")
@@ -268,14 +270,7 @@ def version_of(text: str) -> Version | None:
 
 
 def dependencies_of(distribution: Distribution) -> list[Dependency]:
-    """What the metadata declares; lines that are no requirement are left out."""
-    from packaging.requirements import Requirement
-
-    found = []
-    for line in distribution.metadata.requires:
-        try:
-            if len(line) < _LONGEST:
-                found.append(Dependency.from_requirement(Requirement(line)))
-        except (ValueError, RecursionError):  # InvalidRequirement, or brackets in brackets
-            continue
-    return found
+    """What the metadata declares; lines that are no requirement are left out, addresses are any version."""
+    lines = (line for line in distribution.metadata.requires if len(line) < _LONGEST)
+    found = [dependency for line in lines if (dependency := dependency_of(line))]
+    return [item._replace(specifier="") if item.address else item for item in found]

@@ -93,6 +93,8 @@ def _said(statement: Statement) -> str:
     ):
         if dependencies:
             parts.append(f"{verb} {', '.join(str(dependency) for dependency in dependencies)}")
+    if statement.refused:
+        parts.append(f"declares {statement.refused!r}")
     if statement.bundles:
         parts.append(f"brings {', '.join(statement.bundles)}")
     return "; ".join(parts)

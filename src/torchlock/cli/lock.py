@@ -54,6 +54,8 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     if isinstance(result, Conflict):
         _report(result, voice)
         return FOUND
+    result = _hashed(result, arguments, sources)
+    voice.clear()
     for note in [*result.notes, *sources.notes]:
         voice.say("note", note)
     if any(pin.written and pin.written.url != without_credentials(pin.written.url or "") for pin in result.pins):
@@ -226,6 +228,16 @@ def _write(
         count = "1 package" if len(result.pins) == 1 else f"{len(result.pins)} packages"
         voice.say("note", f"{count} locked in {arguments.output} for {result.target}")
     return OK
+
+
+def _hashed(result: Lock, arguments: argparse.Namespace, sources: Sources) -> Lock:
+    """With the hashes that installers take; files are fetched for them only where the lock is to hold hashes."""
+    from torchlock.answers import Unknown
+    from torchlock.lock import with_hashes
+
+    if arguments.no_hashes and not _is_pylock(arguments):
+        return with_hashes(result, lambda file: Unknown("--no-hashes"))
+    return with_hashes(result, sources.sha256)
 
 
 def _has_hash(pin: Pin) -> bool:

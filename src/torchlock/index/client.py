@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.errors import UnknownPackage
 from torchlock.index import addresses, filenames, local
 from torchlock.index.cache import Cache, default_folder
+from torchlock.index.digests import Hasher, local_sha256
 from torchlock.index.metadata import MetadataReader
 from torchlock.index.remote import NotCached, PageReader
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from torchlock.answers import Unknown
     from torchlock.index.metadata import Sdists
     from torchlock.index.settings import IndexSettings
     from torchlock.index.transport import Transport
@@ -59,6 +61,7 @@ class Index:
         store = Cache(cache_dir or default_folder(), self._note)
         self._pages = PageReader(transport, store, refresh=refresh, report=report, note=self._note)
         self._metadata = MetadataReader(transport, store, report, sdists)
+        self._hasher = Hasher(transport, store, report)
         self._listings: dict[str, list[Listing]] = {}
         self._texts: dict[str, str] = {}
         self._links: dict[str, list[File]] = {}
@@ -86,7 +89,8 @@ class Index:
 
         Raises:
             NeedsBuild: it is an sdist whose requirements only a build would tell.
-            BrokenFile: the file is damaged or gone.
+            MetadataError: the file is damaged.
+            BrokenFile: it is gone, or not what the index describes.
             NetworkError: it cannot be had; the message says why.
         """
         if file.url not in self._texts:
@@ -96,6 +100,14 @@ class Index:
     def origin(self, file: File) -> str:
         """Which file of an sdist states its requirements; empty for any other file."""
         return self._metadata.origin(self.metadata(file))
+
+    def sha256(self, file: File) -> str | Unknown:
+        """The hash of a file, by reading all of it; unknown where that is too much, or forbidden.
+
+        Raises:
+            NetworkError: the file is not the one that the index describes.
+        """
+        return local_sha256(file) if addresses.is_local(file.url) else self._hasher.sha256(file)
 
     @cached_property
     def _transport(self) -> Transport:

@@ -9,11 +9,13 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
 _SUFFIXES = (".whl", ".tar.gz", ".zip")
+# No file system holds a longer name; the tags in one would multiply without end.
+_LONGEST = 255
 
 
 def is_distribution(filename: str) -> bool:
     """Whether this looks like a wheel or an sdist; eggs, installers and signatures do not."""
-    return filename.endswith(_SUFFIXES)
+    return filename.endswith(_SUFFIXES) and len(filename) <= _LONGEST
 
 
 def normalise(name: str) -> str | None:
@@ -39,3 +41,13 @@ def parse(filename: str) -> tuple[str, Version] | None:
     except (InvalidWheelFilename, InvalidSdistFilename, ValueError):
         return None
     return name, version
+
+
+def same_version(one: str, other: str) -> bool:
+    """Whether two texts are the same version (PEP 440); what is none is only the same as itself."""
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(one) == Version(other)
+    except InvalidVersion:
+        return one == other

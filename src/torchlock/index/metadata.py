@@ -8,10 +8,10 @@ import re
 from typing import IO, TYPE_CHECKING, Protocol, cast
 
 from torchlock.answers import Unknown
-from torchlock.errors import BrokenFile, NeedsBuild, NetworkError, NotFetched
+from torchlock.core_metadata import parse_metadata
+from torchlock.errors import BrokenFile, MetadataError, NeedsBuild, NetworkError, NotFetched
 from torchlock.index import addresses, cache
 from torchlock.index.archives import ArchiveError, wheel_metadata
-from torchlock.index.core_metadata import parse_metadata
 from torchlock.index.remote_file import RemoteFile
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ class MetadataReader:
 
         Raises:
             NeedsBuild: it is an sdist whose requirements only a build would tell.
-            BrokenFile: the file is damaged or gone.
+            MetadataError: the file is damaged.
+            BrokenFile: it is gone, or not what the index describes.
             NetworkError: the metadata cannot be had; the message says why.
         """
         if not file.filename.endswith(".whl"):
@@ -112,10 +113,10 @@ class MetadataReader:
             except _NoRanges:
                 raise NetworkError(f"{addresses.redact(file.url)} changes while it is read") from None
             except ArchiveError as error:
-                raise BrokenFile(f"{file.filename} {error}") from error
+                raise MetadataError(f"{file.filename} {error}") from error
         if name:
             self._store.keep_metadata(name, text)
-        if parse_metadata(text).dependencies_are_static:
+        if _is_static(text):
             return text
         if sdists.builder is None:
             raise _needs_build(file, sdists.reason(text))
@@ -126,7 +127,7 @@ class MetadataReader:
         if file.metadata_hashes is None or addresses.is_local(file.url) or self._transport is None:
             return None
         text = self._beside(file, self._transport())
-        return text if text is not None and parse_metadata(text).dependencies_are_static else None
+        return text if text is not None and _is_static(text) else None
 
     def _content(self, file: File, limit: int = WHOLE_LIMIT) -> IO[bytes]:
         """An sdist to read from: parts of a zip on the server, else all of the file.
@@ -165,7 +166,7 @@ class MetadataReader:
         self._report(f"building the metadata of {file.filename}")
         answer = builder(archive, file.filename)
         if isinstance(answer, Unknown):
-            raise BrokenFile(f"{file.filename} cannot be built: {answer.because}")
+            raise MetadataError(f"{file.filename} cannot be built: {answer.because}")
         self._store.keep_metadata(name, answer)
         return answer
 
@@ -185,13 +186,13 @@ class MetadataReader:
         sha256 = file.hashes.get("sha256")
         name = cache.key(addresses.origin(file.url), file.filename, sha256) if sha256 else None
         text = self._store.metadata(name) if name else None
-        if text is not None:
+        if text is not None and not isinstance(parse_metadata(text), Unknown):
             return text
         if self._transport is None:
             raise _not_cached(file)
         self._report(f"asking {addresses.host(file.url)} for the metadata of {file.filename}")
         text = self._fetch(file, self._transport())
-        if name:
+        if name and not isinstance(parse_metadata(text), Unknown):
             self._store.keep_metadata(name, text)
         return text
 
@@ -211,7 +212,7 @@ class MetadataReader:
         if answer.status in (404, 410):
             return None
         _succeeded(answer, url)
-        _verify(answer.body, file.metadata_hashes, url)
+        verify(answer.body, file.metadata_hashes, url)
         return answer.body.decode("utf-8", errors="replace")
 
     def _by_ranges(self, file: File, transport: Transport) -> str | None:
@@ -237,7 +238,7 @@ class MetadataReader:
         answer = self._part(file, transport, wanted)
         if answer.status == 200:
             self._without_ranges.add(addresses.origin(file.url))
-            _verify(answer.body, file.hashes, file.url)
+            verify(answer.body, file.hashes, file.url)
             return io.BytesIO(answer.body)
         _, stop, size = _content_range(answer)
         if stop != size:
@@ -273,7 +274,7 @@ class MetadataReader:
         except TooLarge as error:
             raise _too_large(file, error.size, limit) from error
         _succeeded(answer, file.url)
-        _verify(answer.body, file.hashes, file.url)
+        verify(answer.body, file.hashes, file.url)
         return answer.body
 
 
@@ -281,7 +282,13 @@ def _extract(content: IO[bytes], file: File) -> str:
     try:
         return wheel_metadata(content, file.filename)
     except ArchiveError as error:
-        raise BrokenFile(f"{addresses.redact(file.url)} {error}") from error
+        raise MetadataError(f"{addresses.redact(file.url)} {error}") from error
+
+
+def _is_static(text: str) -> bool:
+    """Whether every wheel built from the sdist with this metadata has the dependencies that it names."""
+    found = parse_metadata(text)
+    return not isinstance(found, Unknown) and found.dependencies_are_static
 
 
 def _not_cached(file: File) -> NotFetched:
@@ -319,7 +326,7 @@ def _succeeded(answer: Answer, url: str) -> None:
         raise failure(answer, url)
 
 
-def _verify(body: bytes, hashes: dict[str, str], url: str) -> None:
+def verify(body: bytes, hashes: dict[str, str], url: str) -> None:
     """Compare with the strongest hash that is given; none given is nothing to compare with."""
     algorithm = next((name for name in _STRONG if name in hashes), None)
     if algorithm and hashlib.new(algorithm, body).hexdigest() != hashes[algorithm]:

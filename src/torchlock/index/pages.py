@@ -66,9 +66,9 @@ def _parse_json(body: bytes, url: str) -> list[File]:
 
 def _from_json(entry: dict[str, Any], page: str) -> File | None:
     filename, address = entry.get("filename"), entry.get("url")
-    if not isinstance(filename, str) or not isinstance(address, str) or not is_distribution(filename):
+    if not isinstance(filename, str) or not isinstance(address, str):
         return None
-    if (url := _absolute(page, address)) is None:
+    if not is_distribution(filename) or not _is_text(filename) or (url := _absolute(page, address)) is None:
         return None
     size, python, yanked = entry.get("size"), entry.get("requires-python"), entry.get("yanked")
     offered = next((entry[key] for key in _METADATA_KEYS if key in entry), None)
@@ -76,7 +76,7 @@ def _from_json(entry: dict[str, Any], page: str) -> File | None:
         filename,
         url,
         _hashes(entry.get("hashes")) or _hash_in(address),
-        size if isinstance(size, int) and size >= 0 else None,
+        size if isinstance(size, int) and not isinstance(size, bool) and size >= 0 else None,
         _utc(entry.get("upload-time")),
         python.strip() or None if isinstance(python, str) else None,
         yanked if isinstance(yanked, str) and yanked else "" if yanked is True else None,
@@ -86,8 +86,11 @@ def _from_json(entry: dict[str, Any], page: str) -> File | None:
 
 def _parse_html(text: str, url: str) -> list[File]:
     links = _Links()
-    links.feed(text)
-    links.close()
+    try:
+        links.feed(text)
+        links.close()
+    except AssertionError as error:  # how html.parser says that a marked section (<![…) makes no sense
+        raise PageError("answered with damaged HTML") from error
     _check_version(links.version)
     base = urljoin(url, links.base) if links.base else url
     files = [file for anchor in links.anchors if (file := _from_anchor(anchor, base, url))]
@@ -100,7 +103,7 @@ def _from_anchor(anchor: dict[str, str], base: str, page: str) -> File | None:
     address = anchor["href"].strip()
     url = _absolute(base, address, page)
     filename = unquote(urlsplit(url).path.rpartition("/")[2]) if url else ""
-    if not url or not is_distribution(filename):
+    if not url or not is_distribution(filename) or not _is_text(filename):
         return None
     offered = anchor.get("data-core-metadata", anchor.get("data-dist-info-metadata"))
     return File(
@@ -149,12 +152,21 @@ def _absolute(base: str, address: str, page: str | None = None) -> str | None:
         return None
     if addresses.unusable(url) or (addresses.is_local(url) and not addresses.is_local(page or base)):
         return None
-    return url
+    return url if _is_text(url) and "%00" not in url else None
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name or an address can be encoded, printed and handed to the system."""
+    return name.isprintable()
 
 
 def _hashes(value: Any) -> dict[str, str]:
     pairs = value.items() if isinstance(value, dict) else ()
-    return {name.lower(): digest.lower() for name, digest in pairs if isinstance(digest, str)}
+    return {
+        name.lower(): digest.lower()
+        for name, digest in pairs
+        if isinstance(digest, str) and _HASH.fullmatch(f"{name}={digest}")
+    }
 
 
 def _hash_in(text: str) -> dict[str, str]:
@@ -181,7 +193,10 @@ def _utc(value: Any) -> str | None:
     except ValueError:
         return None
     zoned = time if time.tzinfo else time.replace(tzinfo=timezone.utc)
-    return zoned.astimezone(timezone.utc).replace(tzinfo=None).isoformat() + "Z"
+    try:
+        return zoned.astimezone(timezone.utc).replace(tzinfo=None).isoformat() + "Z"
+    except OverflowError:
+        return None
 
 
 def _decoded(body: bytes, charset: str) -> str:

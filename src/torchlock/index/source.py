@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.errors import NetworkError
+from torchlock.answers import Unknown
+from torchlock.core_metadata import CoreMetadata, parse_metadata, refusal
+from torchlock.errors import MetadataError
 from torchlock.index import filenames
-from torchlock.index.core_metadata import CoreMetadata, parse_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,21 +44,34 @@ class IndexRelease:
 
         Raises:
             NeedsBuild: it is an sdist whose dependencies only a build would tell.
-            NetworkError: the metadata cannot be had.
+            MetadataError: it cannot be read, or is that of another release.
+            NetworkError: it cannot be had.
         """
         if file.url not in self._declared:
-            text = self._asked.metadata(file)
-            if "name:" not in text.lower():
-                raise NetworkError(f"the metadata that the index has of {file.filename} is damaged")
-            self._declared[file.url] = parse_metadata(text)
+            found = parse_metadata(self._asked.metadata(file))
+            if isinstance(found, Unknown):
+                raise MetadataError(found.because)
+            self._check_identity(found)
+            self._declared[file.url] = found
         return self._declared[file.url]
 
+    def _check_identity(self, found: CoreMetadata) -> None:
+        """Refuse the metadata of another project or version, as pip does."""
+        if filenames.normalise(found.name) != self.name or not filenames.same_version(found.version, self.version):
+            raise MetadataError(f"its metadata is that of {found.name} {found.version}")
+
     def dependencies(self, file: File) -> list[Dependency]:
-        """Requires-Dist of the file, in its order, without what is ``invalid``. Raises like ``declared``."""
+        """Requires-Dist of the file, in its order.
+
+        Raises:
+            MetadataError: one of them is ``invalid``, besides what ``declared`` raises.
+        """
+        if invalid := self.invalid(file):
+            raise MetadataError(refusal(invalid[0]))
         return self.declared(file).dependencies
 
     def invalid(self, file: File) -> list[str]:
-        """Requires-Dist lines that no installer can read. Raises like ``declared``."""
+        """Requires-Dist values that are no requirements. Raises like ``declared``."""
         return self.declared(file).invalid
 
     def extras(self, file: File) -> list[str]:

@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.headers import read_headers
 from torchlock.inspect import files
 from torchlock.inspect.interpreter import Interpreter
 from torchlock.inspect.machine import HEAD, machine_of, suffix_of
@@ -191,8 +192,8 @@ def _tags(site: str, tree: Tree) -> Iterator[str]:
     # Those of the stack first: they are what everything depends on, and never tagged "any".
     folders.sort(key=lambda name: (not name.startswith(_PACKAGES), name))
     for name in folders[:_ASKED]:
-        content = files.text(os.path.join(site, name, "WHEEL"), _SMALL) or ""
-        yield from re.findall(r"^Tag: *(\S+)", content, re.MULTILINE)
+        headers = read_headers(files.text(os.path.join(site, name, "WHEEL"), _SMALL) or "")
+        yield from map(str.strip, headers.fields.get("tag", ()))
 
 
 def _platform(site: str, tags: list[str], tree: Tree) -> tuple[str, str]:

@@ -10,8 +10,9 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from torchlock.headers import read_headers
 from torchlock.inspect import files
-from torchlock.inspect.metadata import Metadata, parse_headers, read_egg_requires, read_metadata
+from torchlock.inspect.metadata import Metadata, read_egg_requires, read_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -163,7 +164,8 @@ def _dist_info(entry: PathEntry, name: str, tree: Tree) -> Distribution:
 
 
 def _tags(path: str) -> tuple[str, ...]:
-    return tuple(parse_headers(files.text(os.path.join(path, "WHEEL"), _SMALL) or "").get("tag", ()))
+    headers = read_headers(files.text(os.path.join(path, "WHEEL"), _SMALL) or "")
+    return tuple(map(str.strip, headers.fields.get("tag", ())))
 
 
 def _source(path: str) -> Source | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from torchlock.headers import Headers, one_line, read_headers
 from torchlock.inspect import files
 
 # The headers stand before the description; a megabyte of them is no longer metadata.
@@ -32,53 +33,44 @@ class Metadata(NamedTuple):
 
 
 def read_metadata(path: str) -> Metadata:
-    """Read METADATA or PKG-INFO up to the first empty line. Nothing is an error."""
+    """Read the headers of METADATA or PKG-INFO. Nothing is an error."""
     try:
-        data, whole = _head(path)
+        headers, problem = _headers(path)
     except FileNotFoundError:
         return Metadata(problem="missing")
     except OSError as error:
         return Metadata(problem=error.strerror or str(error))
-    headers = parse_headers(data.decode("utf-8-sig", "replace"))
-    problem = "" if whole else f"more than {_HEADERS >> 20} MB of headers"
-    if not problem and not headers.get("name"):
-        problem = "empty" if not data.strip() else "names no project"
     return Metadata(
-        headers.get("name", [""])[0],
-        headers.get("version", [""])[0],
-        tuple(headers.get("requires-dist", ())[:_REQUIREMENTS]),
-        headers.get("requires-python", [""])[0],
-        tuple(headers.get("provides-extra", ())[:_REQUIREMENTS]),
+        headers.first("name"),
+        headers.first("version"),
+        _lines(headers, "requires-dist"),
+        headers.first("requires-python"),
+        _lines(headers, "provides-extra"),
         problem,
     )
 
 
-def _head(path: str) -> tuple[bytes, bool]:
-    """The file up to the end of its headers, and whether that is all of them."""
+def _headers(path: str) -> tuple[Headers, str]:
+    """The header block of a file, of which no more is read than that takes, and what is wrong with it."""
     limit = _FIRST
     while True:
         data = files.read(path, limit)
-        ends = [end for mark in (b"\n\n", b"\r\n\r\n") if (end := data.find(mark)) >= 0]
-        if ends:
-            return data[: min(ends)], True
-        if len(data) < limit or limit >= _HEADERS:
-            return data, len(data) < limit
+        text = data.decode("utf-8-sig", "replace")
+        headers = read_headers(text)
+        rest = text[headers.end :]
+        whole = len(data) < limit or "\n" in rest or "\r" in rest
+        if whole or limit >= _HEADERS:
+            break
         limit *= 8
+    if not whole:
+        return headers, f"more than {_HEADERS >> 20} MB of headers"
+    if not headers.first("name"):
+        return headers, "names no project" if headers.fields or text.strip("\r\n") else "empty"
+    return headers, ""
 
 
-def parse_headers(text: str) -> dict[str, list[str]]:
-    """The header block, names in lower case, folded lines joined; a line that is no header is passed over."""
-    found: dict[str, list[str]] = {}
-    values: list[str] = []
-    for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
-        if line[:1] in (" ", "\t"):
-            if values:
-                values[-1] += " " + line.strip()
-            continue
-        name, separator, value = line.partition(":")
-        values = found.setdefault(name.strip().lower(), []) if separator else []
-        values.append(value.strip())
-    return found
+def _lines(headers: Headers, name: str) -> tuple[str, ...]:
+    return tuple(map(one_line, headers.fields.get(name, ())[:_REQUIREMENTS]))
 
 
 def read_egg_requires(folder: str) -> tuple[str, ...]:

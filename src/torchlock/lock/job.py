@@ -8,7 +8,7 @@ from torchlock.errors import InputError, UnknownPackage
 from torchlock.judge import judge
 from torchlock.lock.keep import given_way, solve_keeping
 from torchlock.lock.lines import Direct, dependency_of, policy_of, units_of
-from torchlock.lock.passed import passed_over
+from torchlock.lock.passed_over import refused_notes, unread_notes, withdrawn_notes
 from torchlock.lock.pins import from_source, host_notes, pins_of
 from torchlock.lock.results import Conflict, Lock
 from torchlock.matrix import is_virtual
@@ -70,7 +70,9 @@ def lock(
     if wrong := judge(chosen, target, matrix, overrides):
         raise AssertionError(f"the judge rejects what the solver chose: {'; '.join(wrong)}")
     notes += given_way(options.preferred, chosen)
-    notes += passed_over(universe, units, solution)
+    notes += refused_notes(universe, chosen, units)
+    notes += unread_notes(universe, units, solution)
+    notes += withdrawn_notes(chosen)
     notes += from_source(chosen, target)
     pins = (*pins_of(universe, solution, chosen, units, direct), *direct.unnamed_pins())
     return Lock(target, pins, tuple(host_notes(universe, chosen)), tuple(notes), universe.visited)

@@ -85,27 +85,8 @@ def _usable_files(candidate: Candidate) -> tuple[File, ...]:
         return ()
     files = candidate.release.files()
     if candidate.wheel < 0:
-        return (_hashed(files[-1]),)
-    return tuple(_hashed(files[index]) for index in candidate.usable)
-
-
-def _hashed(file: File) -> File:
-    """A file of a folder, which no index has hashed, with its hash."""
-    if file.hashes or not file.url.startswith("file:"):
-        return file
-    import hashlib
-    from pathlib import Path
-    from urllib.parse import urlsplit
-    from urllib.request import url2pathname
-
-    path = Path(url2pathname(urlsplit(file.url).path))
-    if path.is_dir():
-        return file
-    with path.open("rb") as content:
-        digest = hashlib.sha256()
-        while block := content.read(1 << 20):
-            digest.update(block)
-    return file._replace(hashes={"sha256": digest.hexdigest()})
+        return (files[-1],)
+    return tuple(files[index] for index in candidate.usable)
 
 
 def from_source(chosen: Mapping[str, Candidate], target: Target) -> Iterator[str]:

@@ -9,9 +9,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from torchlock.answers import Unknown
+from torchlock.core_metadata import refusal
 from torchlock.direct import DirectRelease
-from torchlock.matrix import specifier_set
-from torchlock.words import FAMILY
+from torchlock.words import FAMILY, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -105,9 +105,9 @@ class Candidate(NamedTuple):
 class Rejected(NamedTuple):
     """A release that is no candidate: ``why`` is one of the words below, ``detail`` completes it.
 
-    wheel: no wheel for this target; python: Requires-Python; yanked; pre: a pre-release nobody asked for;
-    newer: uploaded after --exclude-newer; never: a rule says it loads with nothing; unreadable: requirements
-    that no installer can read; sdist: only a source distribution, of a package of the torch family.
+    wheel: no wheel for this target; python: Requires-Python;
+    newer: uploaded after --exclude-newer; never: a rule says it loads with nothing; unreadable: what it
+    declares is unknown or refused by installers; sdist: only a source distribution, of the torch family.
     """
 
     version: str
@@ -129,6 +129,12 @@ class Policy:
     pinned: Collection[str] = ()
     lowest: Collection[str] = ()
     exclude_newer: str | None = None
+
+
+def withdrawal(candidate: Candidate) -> str:
+    """How a withdrawn release is told of, behind its name and version."""
+    reason = one_line((candidate.release.yanked if candidate.release else None) or "")
+    return f"withdrawn by its publisher{f' ({reason})' if reason else ''}"
 
 
 def mentions_prerelease(specifier: str) -> bool:
@@ -205,7 +211,7 @@ class Sieve:
                 return Rejected(release.version, "python", release.requires_python(fitting[0]))
             return self._from_sdist(name, release)
         if release.invalid:
-            return Rejected(release.version, "unreadable", release.invalid[0])
+            return Rejected(release.version, "unreadable", refusal(release.invalid[0]))
         try:
             version = Version(release.version)
         except InvalidVersion:
@@ -240,8 +246,7 @@ class Sieve:
         """Whether a Requires-Python admits the target's Python."""
         known = self._pythons.get(requires_python)
         if known is None:
-            known = specifier_set(requires_python).contains(self._target.python.full)
-            self._pythons[requires_python] = known
+            known = self._pythons[requires_python] = self._target.python.satisfies(requires_python)
         return known
 
 

@@ -24,7 +24,7 @@ from torchlock.matrix import (
     specifier_set,
 )
 from torchlock.solve.candidates import Candidate, Rejected, Sieve, is_exact
-from torchlock.solve.problem import Need, full
+from torchlock.solve.problem import Need, bits, full
 from torchlock.solve.reasons import Built, Declared, Ruled, SameRelease, Unreadable
 
 if TYPE_CHECKING:
@@ -135,6 +135,11 @@ class Universe:
         """The releases of a project that are no candidates, oldest first."""
         self.candidates(name)
         return self._rejected.get(name, [])
+
+    def withdrawn(self, name: str) -> list[Candidate]:
+        """The candidates that only an exact pin brings in (PEP 592), newest first."""
+        candidates = self.candidates(name)
+        return [candidates[index] for index in bits(self._yanked.get(name, 0))]
 
     def tags_of(self, name: str, version: str) -> Sequence[str]:
         """The tags of all wheels of a release, for this target or any other."""
@@ -285,8 +290,9 @@ class Universe:
             self.unreadable[key] = Unreadable(*key, str(declared))
             yield None
             return
+        # A page need not say what the file's own metadata says of Python.
         python = candidate.release.requires_python(candidate.wheel) if candidate.release else ""
-        if not self._sieve.runs(python):  # known only now, where the page of the index does not say it
+        if not self._sieve.runs(python):
             message = f"it requires Python {python}, the target is {self.target.python.full}"
             self.unreadable[key] = Unreadable(*key, message)
             yield None

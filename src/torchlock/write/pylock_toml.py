@@ -19,7 +19,8 @@ def render(lock: Lock, *, address: Callable[[str, File], str], command: str, dat
     """The whole file. ``address`` gives the absolute URL of a project's file.
 
     Raises:
-        InputError: a pin that the format cannot hold: of a repository it wants the commit, which is not known.
+        InputError: a pin that the format cannot hold: it wants the commit of a repository and a hash of each
+            file, where these are not known.
     """
     target = lock.target
     lines = [
@@ -86,6 +87,11 @@ def _direct(pin: Pin) -> Iterator[str]:
 
 
 def _file(name: str, file: File, address: Callable[[str, File], str]) -> dict[str, Any]:
+    if not file.hashes:
+        raise InputError(
+            f"{name}: pylock.toml wants a hash of {file.filename}, and none can be given",
+            hint="use --format requirements",
+        )
     entry: dict[str, Any] = {"name": file.filename}
     if file.uploaded:
         entry["upload-time"] = _Literal(file.uploaded)

@@ -1,0 +1,114 @@
+"""Core metadata (METADATA, PKG-INFO): what one file declares, as pip would read it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.answers import Unknown
+from torchlock.headers import one_line, read_headers
+from torchlock.words import Dependency
+
+if TYPE_CHECKING:
+    from packaging.markers import Marker
+    from packaging.requirements import Requirement
+
+# Operators of versions, which some variables have not; variables of lock files alone; two strings.
+_DOUBTFUL = re.compile(r"~=|===|\bextras\b|\bdependency_groups\b|\"\s*(?:[<>=!]+|in|not in)\s*\"")
+
+
+class CoreMetadata(NamedTuple):
+    """What a file declares.
+
+    ``invalid`` holds the Requires-Dist values that are no PEP 508 requirements, as written: pip refuses the whole
+    release for one of them. ``metadata_version`` is (0,) where the file states none.
+    """
+
+    name: str
+    version: str
+    metadata_version: tuple[int, ...]
+    requires_python: str
+    extras: list[str]
+    dependencies: list[Dependency]
+    invalid: list[str]
+    dynamic: frozenset[str]
+
+    @property
+    def dependencies_are_static(self) -> bool:
+        """Whether every wheel built from this sdist has the same dependencies (PEP 643)."""
+        return self.metadata_version >= (2, 2) and not self.dynamic & {"requires-dist", "provides-extra"}
+
+
+def parse_metadata(text: str) -> CoreMetadata | Unknown:
+    """Read the headers; unknown is what a text declares that names no project, or breaks off in its headers."""
+    headers = read_headers(text)
+    missing = [field for field in ("Name", "Version") if not headers.first(field.lower())]
+    if missing:
+        return Unknown(f"its metadata has no {' and no '.join(missing)}")
+    rest = text[headers.end :]
+    if rest and "\n" not in rest and "\r" not in rest:
+        return Unknown("its metadata breaks off in the middle of a header")
+    values = headers.fields.get("requires-dist", ())
+    declared = {value: dependency_of(value) for value in values}
+    return CoreMetadata(
+        headers.first("name"),
+        headers.first("version"),
+        _numbers(headers.first("metadata-version")),
+        headers.first("requires-python"),
+        sorted({_normal(one_line(extra)) for extra in headers.fields.get("provides-extra", ())}),
+        [dependency for value in values if (dependency := declared[value])],
+        [value for value in values if declared[value] is None],
+        frozenset(one_line(value).lower() for value in headers.fields.get("dynamic", ())),
+    )
+
+
+def dependency_of(value: str) -> Dependency | None:
+    """A Requires-Dist value taken apart; None for one that pip refuses, which a folded one is."""
+    try:
+        requirement = _requirement(value)
+    except (ValueError, RecursionError):
+        return None
+    if not _has_value(requirement.marker):
+        return None
+    dependency = Dependency.from_requirement(requirement)
+    if not requirement.url:
+        return dependency
+    # What would end a specifier is spelled as URLs may spell it.
+    address = re.sub(r"[,;)]", lambda match: f"%{ord(match[0]):02X}", requirement.url)
+    return dependency._replace(specifier=f"==={address}")
+
+
+def refusal(value: str) -> str:
+    """Why a release that declares this is no candidate, behind its name and version."""
+    try:
+        _requirement(value)
+    except (ValueError, RecursionError):
+        return f"it declares {value!r}, which is no valid requirement (pip refuses this release since 24.1)"
+    return f"it declares {value!r}, whose marker compares what cannot be compared"
+
+
+def _requirement(value: str) -> Requirement:
+    from packaging.requirements import Requirement
+
+    return Requirement(value.strip())
+
+
+def _has_value(marker: Marker | None) -> bool:
+    """Whether a marker is true or false at all; only some comparisons may be neither, on whatever machine."""
+    if marker is None or not _DOUBTFUL.search(str(marker)):
+        return True
+    try:
+        marker.evaluate({"extra": ""})
+    except (ValueError, LookupError):  # UndefinedComparison, UndefinedEnvironmentName
+        return False
+    return True
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split("."))) if re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4})*", text) else (0,)
+
+
+def _normal(name: str) -> str:
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(name)

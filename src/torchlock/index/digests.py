@@ -1,0 +1,76 @@
+"""The SHA-256 of a file that no index tells it of, or none but in algorithms that no installer takes."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from torchlock.answers import Unknown
+from torchlock.errors import NetworkError
+from torchlock.index import addresses, cache
+from torchlock.index.filenames import is_distribution
+from torchlock.index.metadata import WHOLE_LIMIT, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torchlock.index.transport import Transport
+    from torchlock.words import File
+
+
+def local_sha256(file: File) -> str | Unknown:
+    """Hash a file of this machine; a folder has no hash."""
+    path = addresses.local_path(file.url)
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as content:
+            while block := content.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        return Unknown(f"{path} cannot be read ({error.strerror or error})")
+    return digest.hexdigest()
+
+
+class Hasher:
+    """Hashes files on servers. ``transport`` is called when the network is needed, or is None offline."""
+
+    def __init__(
+        self, transport: Callable[[], Transport] | None, store: cache.Cache, report: Callable[[str], None]
+    ) -> None:
+        self._transport = transport
+        self._store = store
+        self._report = report
+
+    def sha256(self, file: File) -> str | Unknown:
+        """Fetch a file of at most 64 MB, compare it with the hashes that the index has, and hash it.
+
+        Raises:
+            NetworkError: it is not the file that the index describes.
+        """
+        if not is_distribution(file.filename) or not file.url.startswith(("https://", "http://")):
+            return Unknown(f"{addresses.redact(file.url)} is no file to fetch")
+        # Weak as it is, the index's own hash tells one content from the next.
+        weak = sorted(f"{name}={digest}" for name, digest in file.hashes.items())
+        name = cache.key("sha256", addresses.origin(file.url), file.filename, *weak) if weak else None
+        known = self._store.metadata(name) if name else None
+        if known is not None:
+            return known
+        found = self._fetched(file)
+        if name and isinstance(found, str):
+            self._store.keep_metadata(name, found)
+        return found
+
+    def _fetched(self, file: File) -> str | Unknown:
+        if self._transport is None:
+            return Unknown("--offline forbids fetching the file")
+        if file.size is not None and file.size > WHOLE_LIMIT:
+            return Unknown(f"{file.filename} is too large to fetch for its hash")
+        self._report(f"fetching {file.filename} for its hash")
+        try:
+            answer = self._transport().get(file.url, {"Accept-Encoding": "identity"}, WHOLE_LIMIT)
+        except NetworkError as error:
+            return Unknown(error.message)
+        if answer.status != 200:
+            return Unknown(f"{addresses.redact(file.url)} answers with status {answer.status}")
+        verify(answer.body, file.hashes, file.url)
+        return hashlib.sha256(answer.body).hexdigest()
