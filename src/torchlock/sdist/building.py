@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
+from torchlock.headers import read_headers
 from torchlock.index.filenames import normalise, parse
 from torchlock.inspect.process import Tail, kill
 from torchlock.sdist.reader import COMPUTED_HERE, built_text
@@ -75,10 +75,9 @@ class Builder:
             if code or not found:
                 return Unknown(f"its build backend failed{_told(said)}")
             text = found[0].read_text(encoding="utf-8", errors="replace")
-        named = re.search(r"^Name:[ \t]*(\S+)", text, re.MULTILINE | re.IGNORECASE)
-        parsed = parse(filename)
-        if parsed and (named is None or normalise(named[1]) != parsed[0]):
-            return Unknown(f"its build backend made metadata of {named[1] if named else 'no project'}")
+        named, parsed = read_headers(text).first("name"), parse(filename)
+        if parsed and normalise(named) != parsed[0]:
+            return Unknown(f"its build backend made metadata of {named or 'no project'}")
         return built_text(text, f"{COMPUTED_HERE} ({self.machine})")
 
     def _run(self, root: Path, source: Path) -> tuple[int | None, str]:

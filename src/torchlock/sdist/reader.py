@@ -6,10 +6,10 @@ stand in it: which file states the requirements, or why only a build would tell 
 
 from __future__ import annotations
 
-import re
 from typing import IO, TYPE_CHECKING
 
 from torchlock.answers import Unknown
+from torchlock.headers import one_line, read_headers
 from torchlock.index.archives import ArchiveError
 from torchlock.index.filenames import normalise, parse
 from torchlock.sdist.archive import unpacked
@@ -75,8 +75,7 @@ def built_text(text: str, backend: str) -> str:
 
 
 def _header(text: str, name: str) -> str:
-    match = re.search(rf"^{name}: (.*)$", text.partition("\n\n")[0], re.MULTILINE)
-    return match[1] if match else ""
+    return read_headers(text).first(name.lower())
 
 
 def _identity(filename: str) -> tuple[str, str]:
@@ -86,10 +85,8 @@ def _identity(filename: str) -> tuple[str, str]:
 
 def _claimed(files: Files) -> tuple[str, str]:
     """Name and version in PKG-INFO, empty where it does not say."""
-    head = files.get("PKG-INFO", b"").decode("utf-8", "replace").partition("\n\n")[0]
-    found = [re.search(rf"^{key}:[ \t]*(\S+)", head, re.MULTILINE | re.IGNORECASE) for key in ("Name", "Version")]
-    name, version = (match[1] if match else "" for match in found)
-    return name, version
+    headers = read_headers(files.get("PKG-INFO", b"").decode("utf-8", "replace"))
+    return headers.first("name"), headers.first("version")
 
 
 def _same(one: str, other: str) -> bool:
@@ -104,14 +101,10 @@ def _same(one: str, other: str) -> bool:
 def _text(name: str, version: str, found: Stated | Unknown) -> str:
     lines = ["Metadata-Version: 2.2", f"Name: {name}", f"Version: {version}"]
     if isinstance(found, Unknown):
-        lines += ["Dynamic: Requires-Dist", f"{_REASON}: {_one_line(found.because)}"]
+        lines += ["Dynamic: Requires-Dist", f"{_REASON}: {one_line(found.because)}"]
     else:
-        lines += [f"Requires-Python: {_one_line(found.python)}"] if found.python else []
-        lines += [f"Provides-Extra: {_one_line(extra)}" for extra in found.extras]
-        lines += [f"Requires-Dist: {_one_line(item)}" for item in found.requirements]
-        lines.append(f"{_ORIGIN}: {_one_line(found.origin)}")
+        lines += [f"Requires-Python: {one_line(found.python)}"] if found.python else []
+        lines += [f"Provides-Extra: {one_line(extra)}" for extra in found.extras]
+        lines += [f"Requires-Dist: {one_line(item)}" for item in found.requirements]
+        lines.append(f"{_ORIGIN}: {one_line(found.origin)}")
     return "\n".join([*lines, "", ""])
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
+from torchlock.headers import Headers, one_line, read_headers
 from torchlock.sdist import requires_txt
 from torchlock.sdist.script import judge_script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from email.message import Message
 
     from torchlock.document import Document, Entry
     from torchlock.sdist.archive import Files
@@ -86,13 +86,9 @@ class _Tree:
     def text(self, path: str) -> str:
         return self.files[path].decode("utf-8", "replace")
 
-    def headers(self, path: str) -> Message | None:
+    def headers(self, path: str) -> Headers | None:
         """The headers of a metadata file; None where there is no such file."""
-        if path not in self.files:
-            return None
-        from email.parser import HeaderParser
-
-        return HeaderParser().parsestr(self.text(path).lstrip("\ufeff"))
+        return read_headers(self.text(path)) if path in self.files else None
 
     def egg_info(self) -> str | None:
         """The folder in which setuptools described the project when the archive was made."""
@@ -107,7 +103,7 @@ def _pkg_info(tree: _Tree) -> Answer:
     headers = tree.headers("PKG-INFO")
     if headers is None or _version(headers) < (2, 2):
         return None
-    dynamic = {str(value).strip().lower() for value in headers.get_all("Dynamic", [])}
+    dynamic = {one_line(value).lower() for value in headers.fields.get("dynamic", ())}
     if found := sorted(dynamic & {"requires-dist", "requires-python", "provides-extra"}):
         return Unknown(f"its PKG-INFO says that {found[0]} is dynamic")
     return _of_headers(headers, "PKG-INFO")
@@ -120,17 +116,16 @@ def _declared(tree: _Tree) -> Answer:
     return _of_headers(headers, "PKG-INFO") if known and headers is not None and _version(headers) else None
 
 
-def _of_headers(headers: Message, origin: str) -> Stated:
-    def all_of(name: str) -> list[str]:
-        return [" ".join(str(value).split()) for value in headers.get_all(name, [])]
-
+def _of_headers(headers: Headers, origin: str) -> Stated:
+    fields = headers.fields
+    extras = [one_line(extra) for extra in fields.get("provides-extra", ())]
     return Stated(
-        all_of("Requires-Dist"), all_of("Provides-Extra"), " ".join(all_of("Requires-Python")[:1]), origin
+        list(fields.get("requires-dist", ())), extras, one_line(headers.first("requires-python")), origin
     )
 
 
-def _version(headers: Message) -> tuple[int, ...]:
-    parts = str(headers.get("Metadata-Version", "")).strip().split(".")
+def _version(headers: Headers) -> tuple[int, ...]:
+    parts = headers.first("metadata-version").split(".")
     return tuple(map(int, parts)) if all(part.isascii() and part.isdecimal() for part in parts) else ()
 
 
@@ -158,7 +153,7 @@ def _requires_txt(tree: _Tree) -> Answer:
     ):
         return Unknown("its setup.py and its requires.txt state different ones")
     headers = tree.headers("PKG-INFO") or tree.headers(f"{folder}/PKG-INFO")
-    python = " ".join(str(headers.get("Requires-Python", "")).split()) if headers is not None else ""
+    python = one_line(headers.first("requires-python")) if headers is not None else ""
     return Stated(requirements, extras, python, origin if requirements else f"{folder}, which has no requires.txt")
 
 
