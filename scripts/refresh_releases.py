@@ -42,6 +42,7 @@ import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
@@ -929,6 +930,8 @@ def refresh(run: Refresh, output: Path, only: str | None, *, dry: bool) -> list[
             ):
                 changed.append(table.name)
         names = set() if only else run.missing()
+    if not only and not dry:
+        (output / "DATE").write_text(datetime.now(timezone.utc).strftime("%Y-%m-%d\n"), encoding="ascii")
     return changed
 
 

@@ -28,7 +28,7 @@ def test_the_wheel_is_small_and_whole(wheel: Path) -> None:
     assert "torchlock/compat_data/compiled/builds.json" in names
     assert "torchlock/compat_data/compiled/rules.json" in names
     assert "torchlock/compat_data/compiled/systems.json" in names
-    for path in (ROOT / "compat_data" / "releases").glob("*.json"):
+    for path in (ROOT / "compat_data" / "releases").iterdir():
         assert f"torchlock/compat_data/releases/{path.name}" in names
 
 
@@ -45,4 +45,4 @@ def test_the_unpacked_wheel_locks_from_its_own_data(wheel: Path, tmp_path: Path)
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
-    assert "torchaudio==2.11.0" in result.stdout
+    assert "\ntorchaudio==" in result.stdout

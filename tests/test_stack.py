@@ -35,7 +35,18 @@ def test_pairs_that_were_seen_to_work_stand(stack: Stack) -> None:
         release = audio.mask(f"=={audio_version}")
         assert stack.loads("torchaudio", release, linux) & torch.mask(f"=={torch_version}")
     assert not stack.loads("torchaudio", audio.mask("==2.11.0"), linux) & torch.mask("==2.15.0")
-    assert not stack.fits("torchaudio", audio.mask("==2.11.0")) & torch.mask("==2.10.0")
+    assert not stack.fits("torchaudio", audio.mask("==2.11.0")) & torch.mask("==2.9.1")
+
+
+def test_what_was_seen_to_work_on_one_platform_is_not_ruled_out_there(stack: Stack) -> None:
+    torch, audio, vision = (stack.packages[name] for name in ("torch", "torchaudio", "torchvision"))
+    linux, arm, mac = (stack.platforms.index(name) for name in ("linux-x86_64", "linux-aarch64", "macos-arm64"))
+    assert stack.loads("torchaudio", audio.mask("==2.11.0"), mac) & torch.mask("==2.10.0")
+    assert not stack.loads("torchaudio", audio.mask("==2.11.0"), linux) & torch.mask("==2.10.0")
+    for platform, stands in ((linux, False), (arm, True), (mac, True)):
+        for name, releases in (("torchaudio", audio.mask("==0.12.0")), ("torchvision", vision.mask("==0.13.0"))):
+            assert bool(stack.loads(name, releases, platform) & torch.mask("==1.12.1")) is stands
+            assert not stack.loads(name, releases, platform) & torch.mask("==1.13.0")
 
 
 def test_a_mask_is_what_the_specifier_says(stack: Stack) -> None:

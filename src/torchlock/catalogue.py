@@ -22,6 +22,8 @@ from torchlock.words import Dependency, File
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+# The file beside the projects' own that tells the day of the data.
+DATE = "DATE"
 _TAIL = b'\n"files": {'
 # Where the requirements of an sdist are known from, if its wheels for other targets all declare the same.
 OF_WHEELS = "its wheels for other targets, which all declare the same"
@@ -234,6 +236,19 @@ class Catalogue:
             self._tables[name] = _Table(self._root / f"{name}.json", self._sdist) if self.holds(name) else None
         table = self._tables[name]
         return None if table is None else table.releases
+
+    @cached_property
+    def date(self) -> str:
+        """The day on which the index was last asked for everything held here, YYYY-MM-DD.
+
+        Raises:
+            DataError: no file tells.
+        """
+        path = self._root / DATE
+        try:
+            return path.read_text(encoding="ascii").strip()
+        except (OSError, ValueError) as error:
+            raise DataError(f"cannot be read ({error})", path=str(path)) from error
 
     def holds(self, name: str) -> bool:
         """Whether the project is in the catalogue."""
