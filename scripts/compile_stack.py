@@ -58,7 +58,7 @@ class Cell(NamedTuple):
 
 def cells(catalogue: Catalogue) -> Iterator[Cell]:
     """Every cell: bit ``platform * len(PYTHONS) + python``."""
-    policy = Policy(all_pre=True, pinned=NAMES, allow_sdist=True)
+    policy = Policy(all_pre=True, pinned=NAMES)
     for platform, name in enumerate(PLATFORMS):
         for python, minor in enumerate(PYTHONS):
             target = Target(PythonVersion.parse(f"3.{minor}"), Platform.parse(name))
@@ -123,7 +123,7 @@ def _shared(masks: list[Any]) -> Any:
 
 def _judge(pair: Pair, partner: Candidate, cell: Cell, torches: Sequence[str], matrix: Matrix) -> None:
     known = cell.candidates["torch"]
-    pair.asks = pair.asks or any(dependency.name == "torch" for dependency in partner.dependencies)
+    pair.asks = pair.asks or any(dependency.name == "torch" for dependency in _declared(partner))
     for index, version in enumerate(torches):
         bit, torch = 1 << index, known.get(version)
         if torch is None:
@@ -156,8 +156,14 @@ def _violations(pins: Iterable[Pinned], cell: Cell, matrix: Matrix) -> list[Any]
     ]
 
 
+def _declared(candidate: Candidate) -> Sequence[Dependency]:
+    """What a candidate declares; nothing for a source distribution, which is judged by rules alone."""
+    declared = candidate.dependencies
+    return () if isinstance(declared, Unknown) else declared
+
+
 def _pinned(candidate: Candidate, *, build: str | Unknown | None, declares: bool = True) -> Pinned:
-    dependencies = candidate.dependencies if declares else ()
+    dependencies = _declared(candidate) if declares else ()
     return Pinned(candidate.name, candidate.version, candidate.tags, build, dependencies)
 
 

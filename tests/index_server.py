@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from torchlock.index.client import Index
 from torchlock.index.settings import IndexSettings
+from torchlock.sdist import Reader
 from torchlock.words import File
 
 JSON = "application/vnd.pypi.simple.v1+json"
@@ -176,4 +177,4 @@ def index(cache_dir: Path, *servers: Server | str, **options: Any) -> Index:
     *extra, last = [server if isinstance(server, str) else server.url for server in servers]
     find_links = tuple(options.pop("find_links", ()))
     settings = IndexSettings(last, tuple(extra), find_links, **options.pop("settings", {}))
-    return Index(settings, cache_dir=cache_dir, **options)
+    return Index(settings, cache_dir=cache_dir, **{"sdists": Reader(), **options})

@@ -57,6 +57,47 @@ def test_a_folder_brings_what_its_metadata_states(
     assert "kept as written" in notes
 
 
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        (
+            {"setup.py": "from setuptools import setup\nsetup(name='demo', install_requires=['torch==2.3.1'])\n"},
+            "",
+        ),
+        ({"setup.cfg": "[options]\ninstall-requires = torch==2.3.1\n"}, ""),
+        (
+            {
+                "pyproject.toml": "[project]\nname='demo'\ndynamic=['version', 'dependencies']\n"
+                "[tool.setuptools.dynamic]\ndependencies={file=['needs.txt']}\n",
+                "needs.txt": "torch==2.3.1\n",
+            },
+            "",
+        ),
+        (
+            {
+                "setup.py": "from setuptools import setup\nimport os\n"
+                "setup(install_requires=[os.environ['NEEDS']])\n",
+                "demo.egg-info/requires.txt": "torch==2.3.1\n",
+                "demo.egg-info/SOURCES.txt": "",
+            },
+            "its setup.py computes them: it asks for os.environ",
+        ),
+    ],
+    ids=["setup.py", "setup.cfg", "a list", "computed"],
+)
+def test_a_folder_is_read_like_an_archive(
+    files: dict[str, str], says: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """But what a tool left in it may be old."""
+    for path, text in files.items():
+        (folder / "demo" / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "demo" / path).write_text(text)
+    text, notes = locked(capsys, "demo @ " + (folder / "demo").as_uri(), "six")
+    assert ("\ntorch==2.3.1 " in text) is not bool(says)
+    assert says in notes
+    assert ("not known without a build" in notes) is bool(says)
+
+
 def test_a_wheel_brings_what_it_declares_with_its_hash(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = wheel(folder / "demo-1.2-py3-none-any.whl")
     text, _ = locked(capsys, str(path))

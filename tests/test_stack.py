@@ -60,7 +60,7 @@ def test_a_mask_is_what_the_specifier_says(stack: Stack) -> None:
 def test_cells_are_those_of_the_solver(stack: Stack) -> None:
     """Drawn at random: a release is said to install on a target where the solver's sieve lets it through."""
     catalogue, draw = Catalogue(), random.Random(7)
-    policy = Policy(all_pre=True, pinned=tuple(stack.packages), allow_sdist=True)
+    policy = Policy(all_pre=True, pinned=tuple(stack.packages))
     for cell in draw.sample(range(stack.everywhere.bit_length()), 12):
         name = draw.choice(list(stack.packages))
         found = Sieve(stack.target(cell), policy).sort(name, catalogue.releases(name) or [])[0]
@@ -72,7 +72,7 @@ def test_cells_are_those_of_the_solver(stack: Stack) -> None:
 def test_pairs_are_those_of_the_judge(stack: Stack) -> None:
     """Drawn at random: what loads together on a target is what the judge lets pass there."""
     catalogue, matrix, draw = Catalogue(), Matrix(), random.Random(11)
-    policy = Policy(all_pre=True, pinned=tuple(stack.packages), allow_sdist=True)
+    policy = Policy(all_pre=True, pinned=tuple(stack.packages))
     for cell in draw.sample(range(stack.everywhere.bit_length()), 16):
         target, platform = stack.target(cell), stack.coordinates(cell)[0]
         sieve = Sieve(target, policy)

@@ -55,6 +55,9 @@ class Made:
     def dependencies(self, wheel: int) -> list[Dependency]:
         return self._needs
 
+    def origin(self, wheel: int) -> str:
+        return ""
+
     def files(self) -> list[File]:
         names = [f"{self.name}-{self.version}-{tags}.whl" for tags in self.tags]
         names += [f"{self.name}-{self.version}.tar.gz"] if self.has_sdist else []
@@ -117,15 +120,20 @@ def test_requires_python_is_judged_for_the_target() -> None:
     assert solve(["abc"], [Made("abc", "1.0"), Made("abc", "2.0", python=">=3.12")]) == {"abc": "1.0"}
 
 
-def test_an_sdist_counts_only_when_allowed() -> None:
+def test_an_sdist_counts_like_any_release() -> None:
     source = Made("abc", "2.0", tags=(), sdist=True)
-    assert solve(["abc"], [Made("abc", "1.0"), source]) == {"abc": "1.0"}
-    assert solve(["abc"], [Made("abc", "1.0"), source], allow_sdist=True) == {"abc": "2.0"}
+    assert solve(["abc"], [Made("abc", "1.0"), source]) == {"abc": "2.0"}
+
+
+def test_the_source_of_what_is_compiled_elsewhere_is_a_last_resort() -> None:
+    elsewhere = Made("abc", "2.0", tags=("cp311-cp311-win_amd64",), sdist=True)
+    assert solve(["abc"], [Made("abc", "1.0"), elsewhere]) == {"abc": "1.0"}
+    assert solve(["abc>=2"], [Made("abc", "1.0"), elsewhere]) == {"abc": "2.0"}
 
 
 def test_no_sdist_of_the_torch_family_ever_counts() -> None:
     source = Made("torchcodec", "0.0.1", tags=(), sdist=True)
-    assert solve(["torchcodec"], [source], allow_sdist=True) is None
+    assert solve(["torchcodec"], [source]) is None
 
 
 def test_extras_bring_what_they_ask_for_and_share_the_release() -> None:

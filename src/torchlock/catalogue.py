@@ -8,12 +8,14 @@ torch and librosa that is a fifth of the bytes.
 from __future__ import annotations
 
 import json
+import re
 from functools import cached_property
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torchlock import data
+from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.words import Dependency, File
 
@@ -26,6 +28,18 @@ if TYPE_CHECKING:
 # The file beside the projects' own that tells the day of the data.
 DATE = "DATE"
 _TAIL = b'\n"files": {'
+# Where the requirements of an sdist are known from, if its wheels for other targets all declare the same.
+OF_WHEELS = "its wheels for other targets, which all declare the same"
+
+
+def are_various(tags: Sequence[str]) -> bool:
+    """Whether wheels with these tags were built for Python 3 on several kinds of machine.
+
+    What all of them declare does not depend on the machine, as far as anyone can see without a build.
+    """
+    parts = [tag.split("-") for tag in tags]
+    modern = {(part[0], part[-1]) for part in parts if re.search(r"(?:^|\.)(?:cp|py)3", part[0])}
+    return len({python for python, _ in modern}) > 1 or len({platform for _, platform in modern}) > 1
 
 
 class CatalogueRelease:
@@ -93,10 +107,35 @@ class CatalogueRelease:
         """Nothing: the rules say it."""
         return ()
 
-    def dependencies(self, wheel: int) -> list[Dependency] | None:
-        """Requires-Dist of that wheel; None where it is unknown (a release of which only an sdist exists)."""
-        index = self._per_wheel("requires", wheel)
-        return None if index is None else self._table.requirement_set(index)
+    def dependencies(self, wheel: int) -> list[Dependency] | Unknown:
+        """Requires-Dist of that wheel, or of the sdist (-1), for which an index may be asked.
+
+        Raises:
+            TorchlockError: what the index has is of no use, or it cannot be asked.
+        """
+        index = self._per_wheel("requires", wheel) if wheel >= 0 else self._of_wheels
+        if index is not None:
+            return self._table.requirement_set(index)
+        if wheel >= 0:
+            return Unknown("its metadata was not there when the catalogue was made")
+        served = self._table.sdist(self.version)
+        return served if isinstance(served, Unknown) else served.dependencies(-1)
+
+    def origin(self, wheel: int) -> str:
+        """Where the requirements of the sdist (-1) were read; empty for a wheel."""
+        if wheel >= 0:
+            return ""
+        if self._of_wheels is not None:
+            return OF_WHEELS
+        served = self._table.sdist(self.version)
+        return "" if isinstance(served, Unknown) else served.origin(-1)
+
+    @property
+    def _of_wheels(self) -> int | None:
+        """What all wheels of the release declare, if they were not all built on one kind of machine."""
+        requires = self._record.get("requires")
+        alike = requires if not isinstance(requires, list) else requires[0] if len(set(requires)) == 1 else None
+        return alike if isinstance(alike, int) and are_various(self.tags) else None
 
     def files(self) -> list[File]:
         """Every wheel, in the order of ``tags``, then the sdist if there is one."""
@@ -109,11 +148,20 @@ class CatalogueRelease:
         return value[wheel] if 0 <= wheel < len(value) else None
 
 
+class Release(Protocol):
+    """What an index knows of a source distribution (-1)."""
+
+    def dependencies(self, wheel: int) -> list[Dependency] | Unknown: ...
+    def origin(self, wheel: int) -> str: ...
+
+
 class _Table:
     """One file of ``compat_data/releases``. Its tail is mapped, not read: most of it is never looked at."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sdist: Callable[[str, str], Release | Unknown]) -> None:
         self._path = path
+        self._ask_sdist = sdist
+        self._served: dict[str, Release | Unknown] = {}
         with path.open("rb") as file:
             try:
                 self._content = mmap(file.fileno(), 0, access=ACCESS_READ)
@@ -134,6 +182,12 @@ class _Table:
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"damaged ({error})", path=str(path)) from error
         self.releases = [CatalogueRelease(self, version, record) for version, record in records.items()]
+
+    def sdist(self, version: str) -> Release | Unknown:
+        """The release as an index serves it, of whose sdist the catalogue knows nothing."""
+        if version not in self._served:
+            self._served[version] = self._ask_sdist(self.name, version)
+        return self._served[version]
 
     def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
         """The rank of each of ``tags``, worked out once for each way of ranking."""
@@ -165,10 +219,21 @@ class _Table:
         ]
 
 
-class Catalogue:
-    """All bundled releases, each project's file read when it is first asked for."""
+def _unasked(name: str, version: str) -> Unknown:
+    return Unknown(f"the catalogue does not know what the source distribution of {name} {version} requires")
 
-    def __init__(self, root: Path | None = None) -> None:
+
+class Catalogue:
+    """All bundled releases, each project's file read when it is first asked for.
+
+    ``sdist`` answers a name and a version with the release as an index serves it, whose source distribution can
+    be read.
+    """
+
+    def __init__(
+        self, root: Path | None = None, sdist: Callable[[str, str], Release | Unknown] = _unasked
+    ) -> None:
+        self._sdist = sdist
         self._root = root or data.ROOT / "releases"
         self._tables: dict[str, _Table | None] = {}
 
@@ -179,7 +244,7 @@ class Catalogue:
             DataError: the project's file is damaged.
         """
         if name not in self._tables:
-            self._tables[name] = _Table(self._root / f"{name}.json") if self.holds(name) else None
+            self._tables[name] = _Table(self._root / f"{name}.json", self._sdist) if self.holds(name) else None
         table = self._tables[name]
         return None if table is None else table.releases
 

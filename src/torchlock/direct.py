@@ -1,7 +1,7 @@
 """Requirements that name an address or a folder in place of an index: what can be known of them without a build.
 
 A wheel tells everything, an archive its name and version and perhaps its requirements, a folder what its
-pyproject.toml or setup.cfg states; a repository nothing. What is not known is said, never guessed.
+project files state; a repository nothing. What is not known is said, never guessed.
 """
 
 from __future__ import annotations
@@ -78,6 +78,9 @@ class DirectRelease:
     def dependencies(self, wheel: int) -> list[Dependency]:
         return self._dependencies
 
+    def origin(self, wheel: int) -> str:
+        return ""
+
     def files(self) -> list[File]:
         return [self._file]
 
@@ -129,37 +132,41 @@ def _hashes(address: str, written: Written) -> dict[str, str]:
 
 def _folder(name: str | None, path: Path, written: Written) -> DirectRelease | None:
     """A source tree: what its static metadata states."""
-    from torchlock import read
-    from torchlock.read.text import read_bytes
-    from torchlock.read.toml import parse_toml
+    from torchlock.core_metadata import parse_metadata
+    from torchlock.sdist import metadata_of_tree, project_of_tree, tree_files
 
-    version, dependencies, problem = "", [], ""
-    project = path / "pyproject.toml"
-    try:
-        if project.is_file():
-            table = parse_toml(read_bytes(str(project)), str(project)).get("project", {})
-            name = name or table.get("name")
-            version = "" if "version" in table.get("dynamic", ()) else str(table.get("version", ""))
-            source = project
-        else:
-            source = path / "setup.cfg"
-        extras = [*_extras_of(written), *(written.requirement.extras if written.requirement else ())]
-        stated = [item.requirement for item in read.read_file(str(source)).requirements]
-        dependencies = [Dependency.from_requirement(item) for item in stated if item is not None]
-        found = read.read_file(str(source), extras=extras).requirements
-        dependencies = [Dependency.from_requirement(item.requirement) for item in found if item.requirement]
-        sourced = [item.requirement.name for item in found if item.requirement and item.sources]
-        if sourced:
-            problem = f"{written.origin}: the sources that {path} names for {', '.join(sourced)} are passed over"
-    except InputError as error:
-        problem = f"{written.origin}: what {path} requires is not known without a build ({error.message})"
+    files = tree_files(path)
+    stated_name, version = project_of_tree(files)
+    name = name or stated_name
     if name is None:
         return None
-    release = DirectRelease(
-        _normal(name), File(path.name, path.resolve().as_uri(), {}), dependencies, version=version
-    )
-    release.notes += [problem] if problem else []
+    release = DirectRelease(_normal(name), File(path.name, path.resolve().as_uri(), {}), [], version=version)
+    text = metadata_of_tree(files, release.name, version or UNKNOWN_VERSION)
+    if isinstance(text, Unknown):
+        release.notes.append(f"{written.origin}: what {path} requires is not known without a build ({text})")
+        return release
+    declared = parse_metadata(text)
+    if isinstance(declared, Unknown):
+        raise AssertionError(declared.because)  # the text is our own
+    if declared.invalid:
+        raise _wrong(written, f"{path} declares what no installer can read: {declared.invalid[0]}")
+    release.declare(declared.dependencies, declared.requires_python, _extras_of(written))
+    release.notes += _passed_over(path, written)
     return release
+
+
+def _passed_over(path: Path, written: Written) -> list[str]:
+    """A note on the sources that a source tree names for its own requirements, which nobody follows here."""
+    from torchlock import read
+
+    project = path / "pyproject.toml"
+    try:
+        stated = read.read_file(str(project)).requirements if project.is_file() else []
+    except InputError:
+        return []
+    sourced = [item.requirement.name for item in stated if item.requirement and item.sources]
+    names = ", ".join(sourced)
+    return [f"{written.origin}: the sources that {path} names for {names} are passed over"] if sourced else []
 
 
 def _extras_of(written: Written) -> list[str]:
@@ -196,7 +203,6 @@ def _declare(release: DirectRelease, file: File, written: Written, metadata: Cal
     Raises:
         InputError: a wheel of this machine is damaged.
     """
-    from torchlock.answers import Unknown
     from torchlock.core_metadata import parse_metadata
 
     try:

@@ -52,6 +52,18 @@ class NetworkError(TorchlockError):
     """An index could not be asked, or what it answered makes no sense. Never carries credentials."""
 
 
+class BrokenFile(NetworkError):
+    """One file of an index is gone, or not what the index describes: others may do instead."""
+
+
+class NotFetched(NetworkError):
+    """A file is not in the cache, and the network may not be used."""
+
+
+class NeedsBuild(TorchlockError):
+    """Only a build would tell what this source distribution requires, and nothing is built."""
+
+
 class UnknownPackage(TorchlockError):
     """No source that may be asked holds a project of this name."""
 

@@ -20,17 +20,16 @@ from torchlock.solve.core import Unit, demands, guilty, involved, relevant
 from torchlock.solve.problem import bits, full
 from torchlock.solve.propagate import Domains, Loss, Wipeout
 from torchlock.solve.reasons import Asked, Built, Declared, Ruled, SameBuild, Unreadable
-from torchlock.words import FAMILY, Provenance, spelled
+from torchlock.words import FAMILY, Dependency, Provenance, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from torchlock.lock import Conflict
     from torchlock.matrix import Source, Statement
-    from torchlock.solve.candidates import Rejected
+    from torchlock.solve.candidates import Candidate, Rejected
     from torchlock.solve.universe import Universe
     from torchlock.target import Platform
-    from torchlock.words import Dependency
 
 
 @dataclass
@@ -96,6 +95,7 @@ class _Teller:
             domains.require(roots)
         except Wipeout as wipeout:
             for loss in _relevant(domains.losses or [], wipeout.identifier):
+                yield from self._without_any(loss)
                 yield from self._sentences(loss, domains)
             yield from self._nothing_left(wipeout.identifier, domains)
         else:
@@ -112,8 +112,6 @@ class _Teller:
         elif name in self._universe.unknown:
             yield self._universe.unknown[name].message
         elif not self._universe.candidates(name):
-            from torchlock.words import Dependency
-
             if name.startswith(HOST_PREFIX):
                 yield from self._who_needs(name, domains)
             yield from self._absent(Dependency(name))
@@ -153,12 +151,31 @@ class _Teller:
                     if need.identifier == loss.identifier and not need.mask & loss.mask:
                         yield from self._because(need.reason)
 
+    def _without_any(self, loss: Loss) -> Iterator[str]:
+        """Why there is no candidate at all of what was needed, which is the root of a loss."""
+        name = (loss.by or "").partition("[")[0]
+        if name and not is_virtual(name) and loss.by != loss.identifier and not self._universe.candidates(name):
+            yield from self._absent(Dependency(name))
+
+    def _unread(self, lost: Sequence[Candidate]) -> Iterator[str]:
+        """Releases of which nobody could read what they need: the newest with its reason, the others counted."""
+        found = [
+            reason
+            for candidate in lost
+            if (reason := self._universe.unreadable.get((candidate.name, str(candidate.version))))
+        ]
+        for reason in found[:1]:
+            others = "" if len(found) < 2 else f" (and so for {_counted(item.version for item in found[1:])})"
+            yield f"{reason.name} {reason.version}: {reason.message}{others}"
+
     def _unmeetable(self, loss: Loss) -> Iterator[str]:
         name = loss.identifier.partition("[")[0]
         lost = [self._universe.candidates(name)[index] for index in bits(loss.mask)]
         versions = _versions(str(candidate.version) for candidate in lost)
         reason = loss.cause.reason if loss.cause else None
-        if len(lost) == 1 or not isinstance(reason, (Ruled, Declared)) or reason.dependency is None:
+        if isinstance(reason, Unreadable):
+            yield from self._unread(lost)
+        elif len(lost) == 1 or not isinstance(reason, (Ruled, Declared)) or reason.dependency is None:
             yield from self._because(reason)
         elif isinstance(reason, Ruled):
             self.cited[reason.statement] = None
@@ -167,8 +184,21 @@ class _Teller:
                 f"{_called(name)} {versions}: each needs another {_called(reason.dependency.name)} "
                 f"({rule}: {self._universe.matrix.title(rule)})"
             )
+        elif len(asked := self._declared_by(loss, lost)) == 1:
+            yield f"{name} {versions}: each declares that it needs {asked.pop()}"
         else:
             yield f"{name} {versions}: each declares another {reason.dependency.name}"
+
+    def _declared_by(self, loss: Loss, lost: Sequence[Candidate]) -> set[str]:
+        """What these candidates declare of the package that they were lost for."""
+        candidates = self._universe.candidates(loss.identifier)
+        reasons = (
+            need.reason
+            for candidate in lost
+            for need in self._universe.needs(loss.identifier, candidates.index(candidate))
+            if need.identifier == loss.by
+        )
+        return {str(reason.dependency) for reason in reasons if isinstance(reason, Declared)}
 
     def _because(self, reason: object) -> Iterator[str]:
         if isinstance(reason, Declared):
@@ -312,7 +342,7 @@ class _Teller:
 _WHY = {
     "newer": "uploaded on {detail}, after --exclude-newer",
     "unreadable": "{detail}",
-    "sdist": "only a source distribution, which needs --allow-sdist",
+    "sdist": "only a source distribution, and the torch family is never built from source",
 }
 
 

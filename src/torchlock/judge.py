@@ -22,7 +22,7 @@ class Pinned(matrix_module.Pinned, Protocol):
     """A package at one version, with what its metadata declares."""
 
     @property
-    def dependencies(self) -> Sequence[Dependency]: ...
+    def dependencies(self) -> Sequence[Dependency] | Unknown: ...
 
 
 class Violation(NamedTuple):
@@ -125,7 +125,8 @@ class _Judge:
 
     def violations(self) -> Iterator[Violation]:
         for pinned in self._pins.values():
-            for dependency in pinned.dependencies:
+            declared = pinned.dependencies
+            for dependency in () if isinstance(declared, Unknown) else declared:  # what nobody knows is not broken
                 if dependency.name not in self._overridden and not self._kept(dependency):
                     yield Violation(pinned, None, dependency)
             for statement in self._matrix.speaking_of(pinned, self._target):

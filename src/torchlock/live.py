@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from torchlock import wheel_build
 from torchlock.answers import Unknown
-from torchlock.errors import NetworkError, TorchlockError
+from torchlock.catalogue import OF_WHEELS, are_various
+from torchlock.errors import TorchlockError
 from torchlock.matrix import BUILD_CUDA, Statement, cuda_version
 from torchlock.words import FAMILY, Dependency
 
@@ -99,7 +100,7 @@ class LiveRelease:
             return ()
         try:
             compared = wheel_build.compared(self.name, self._members(wheel))
-        except NetworkError:
+        except TorchlockError:
             return ()
         if compared is None:
             return ()
@@ -117,8 +118,10 @@ class LiveRelease:
             ),
         )
 
-    def dependencies(self, wheel: int) -> list[Dependency] | None:
+    def dependencies(self, wheel: int) -> list[Dependency] | Unknown:
         """Requires-Dist: as the catalogue has it of the very same file, else asked for.
+
+        Of an sdist it is what the wheels for other targets declare, if all say the same.
 
         Raises:
             NeedsBuild: only building the sdist would tell.
@@ -129,9 +132,21 @@ class LiveRelease:
         known = self._bundled_wheels.get(self._digest(wheel))
         if known is not None and self._bundled is not None:
             found = self._bundled.dependencies(known)
-            if found is not None:
+            if not isinstance(found, Unknown):
                 return found
+        if wheel < 0 and self._alike:
+            return self._release.dependencies(self._release.wheels[0])
         return self._release.dependencies(self._file(wheel))
+
+    def origin(self, wheel: int) -> str:
+        """Where the requirements of the sdist (-1) were read; empty for a wheel."""
+        return OF_WHEELS if wheel < 0 and self._alike else self._release.origin(self._file(wheel))
+
+    @property
+    def _alike(self) -> bool:
+        """Whether the wheels have one and the same metadata file, and were not all built on one machine."""
+        digests = {(file.metadata_hashes or {}).get("sha256") for file in self._release.wheels}
+        return len(digests) == 1 and None not in digests and are_various(self.tags)
 
     def files(self) -> list[File]:
         sdist = self._release.sdist

@@ -14,6 +14,7 @@ from torchlock.lock import Lock, dependency_of
 from torchlock.solve.core import Unit, anchors, demands
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import GaveUp
+from torchlock.solve.unread import behind
 from torchlock.target import PYTHONS, PythonVersion
 
 if TYPE_CHECKING:
@@ -32,17 +33,26 @@ def nearest(conflict: Conflict, guilty: Sequence[Unit]) -> list[str]:
     Where no single change is, all guilty lines are loosened together.
     """
     universe = conflict.universe
-    found: list[str] = []
+    found = list(_build(universe, guilty))
+    built = len(found)
     for unit in guilty:
         solution = _without(conflict, [unit])
         if solution is not None:
             found.append(_instead(universe, solution, [unit], guilty))
-    if not found and len(guilty) > 1:
+    if len(found) == built and len(guilty) > 1:
         solution = _without(conflict, guilty)
         if solution is not None:
             found.append(_instead(universe, solution, guilty, guilty))
     found += _other_python(conflict, guilty)
     return list(dict.fromkeys(found))
+
+
+def _build(universe: Universe, guilty: Sequence[Unit]) -> Iterator[str]:
+    """The option that reads what could not be read, where that is what the lines fail for."""
+    unread = [item.release for item in behind(universe, *demands(guilty)) if item.release.build]
+    if unread:
+        names = " and ".join(dict.fromkeys(f"{item.name} {item.version}" for item in unread))
+        yield f"--build, which runs the build backend of {names} to learn what it requires"
 
 
 def _other_python(conflict: Conflict, guilty: Sequence[Unit]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from torchlock.answers import Unknown
 from torchlock.catalogue import Catalogue
 from torchlock.errors import InputError, NetworkError, Unasked, UnknownPackage
 from torchlock.live import LiveRelease
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from torchlock.answers import Unknown
     from torchlock.index import Index, IndexSettings
+    from torchlock.sdist import Reader
     from torchlock.solve.candidates import Release
     from torchlock.words import File
 
@@ -43,7 +45,8 @@ class Sources:
     since it may serve something else under the same name. ``refresh`` asks the index for packages of the
     catalogue too. ``pinned`` are versions that the user names by project: a source that lacks such a one does not
     have the last word on a project of the catalogue. ``routes`` map names, or patterns of names, to the one index
-    that is asked for them. ``day`` tells today's date (YYYY-MM-DD). ``report`` is told what is being asked.
+    that is asked for them. With ``build`` the build backends of source distributions run, where only they can tell
+    what is required. ``day`` tells today's date (YYYY-MM-DD). ``report`` is told what is being asked.
     """
 
     def __init__(
@@ -59,9 +62,11 @@ class Sources:
         pinned: Mapping[str, str] | None = None,
         cache_dir: str | None = None,
         day: Callable[[], str] | None = None,
+        build: bool = False,
         report: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._catalogue = Catalogue()
+        self._catalogue = Catalogue(sdist=self._sdist)
+        self._build = build
         self._bundled = not (index_url or no_index or refresh)
         self._index_url = index_url
         self._extra_index_urls = list(extra_index_urls)
@@ -229,6 +234,16 @@ class Sources:
             and self._catalogue.holds(name)
         )
 
+    def _sdist(self, name: str, version: str) -> Release | Unknown:
+        """A release of the catalogue as the index serves it today: the catalogue knows nothing of sdists."""
+        unknown = f"the catalogue does not know what the source distribution of {name} {version} requires"
+        try:
+            found = self._ask(name, self._index)
+        except UnknownPackage as error:
+            return Unknown(f"{unknown}, and {error.message}")
+        release = next((release for release in found if release.version == version), None)
+        return release or Unknown(f"{unknown}, and the index no longer has it")
+
     def metadata(self, file: File) -> str:
         """The METADATA text of a file that the user names by address.
 
@@ -395,7 +410,17 @@ class Sources:
             refresh=self._refresh,
             hurried=hurried,
             report=self._report,
+            sdists=self._sdists(settings),
         )
+
+    def _sdists(self, settings: IndexSettings) -> Reader:
+        from torchlock.sdist import Reader
+
+        if not self._build:
+            return Reader()
+        from torchlock.sdist.building import Builder
+
+        return Reader(Builder(settings))
 
 
 def _outline(releases: Sequence[Release]) -> dict[str, tuple[bool, list[str]]]:

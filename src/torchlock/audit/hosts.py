@@ -119,7 +119,7 @@ def _usable(known: Knowledge) -> Callable[[str, Target], Iterator[str]]:
     """What of the catalogue installs on a target."""
     from torchlock.solve.candidates import Policy, Sieve
 
-    policy = Policy(all_pre=True, pinned=tuple(known.stack.packages), allow_sdist=True)
+    policy = Policy(all_pre=True, pinned=tuple(known.stack.packages))
 
     def usable(name: str, target: Target) -> Iterator[str]:
         releases = known.catalogue.releases(name) or []

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PROJECT = "pyproject.toml"
+# What lets code of packages run: the user says so, never the project that is locked.
+_NEVER_OF_A_PROJECT = frozenset({"build"})
 
 
 def defaults(
@@ -35,6 +37,9 @@ def defaults(
     found: dict[str, Any] = {}
     options = {name: action for name, action in options.items() if name not in named_only}
     for name, value in _configured().items():
+        if name in _NEVER_OF_A_PROJECT:
+            hint = f"give --{name} on the command line, or set TORCHLOCK_{name.upper()}=1"
+            raise InputError(f"[tool.torchlock]: {name} is not for a project to say", path=_PROJECT, hint=hint)
         if not _takes(options.get(name), value) and is_elsewhere(name, value):
             continue
         if name not in options:

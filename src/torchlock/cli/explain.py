@@ -111,11 +111,16 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, voice: Voice) -
     from torchlock.words import Inputs, Origin
 
     target, _ = target_of(arguments)
+    if arguments.build:
+        from torchlock.sdist.building import check_library
+
+        check_library()
     sources = Sources(
         index_url=arguments.index_url,
         extra_index_urls=arguments.extra_index_urls,
         offline=arguments.offline,
         refresh=arguments.refresh,
+        build=arguments.build,
         cache_dir=arguments.cache_dir,
         report=voice.progress,
     )

@@ -159,7 +159,6 @@ def _options(arguments: argparse.Namespace) -> Options:
     return Options(
         unproven=arguments.unproven,
         pre=arguments.pre,
-        allow_sdist=arguments.allow_sdist,
         lowest=arguments.prefer == "lowest",
         exclude_newer=_moment(arguments.exclude_newer),
         preferred=_preferred(arguments, upgraded),
@@ -214,6 +213,10 @@ def _sources(arguments: argparse.Namespace, inputs: Inputs, voice: Voice) -> Sou
     written = None if _is_public(inputs.index_url) else inputs.index_url
     if written and arguments.index_url not in (None, written):
         voice.say("note", f"--index-url counts, and {written} of the input is passed over")
+    if arguments.build:
+        from torchlock.sdist.building import check_library
+
+        check_library()
     return Sources(
         index_url=arguments.index_url or written,
         extra_index_urls=[*arguments.extra_index_urls, *inputs.extra_index_urls],
@@ -224,6 +227,7 @@ def _sources(arguments: argparse.Namespace, inputs: Inputs, voice: Voice) -> Sou
         refresh=arguments.refresh,
         pinned=_pinned(inputs),
         cache_dir=arguments.cache_dir,
+        build=arguments.build,
         report=voice.progress,
     )
 
@@ -232,7 +236,7 @@ def _is_public(url: str | None) -> bool:
     """Whether an address that an input names is the public index's, which the catalogue is of."""
     if not url:
         return False
-    from torchlock.index.settings import default_index
+    from torchlock.index.public import default_index
 
     return url.rstrip("/") == default_index().rstrip("/")
 

@@ -1,8 +1,7 @@
-"""The metadata file inside a wheel or an sdist."""
+"""The metadata file inside a wheel (the room ``sdist`` reads source archives)."""
 
 from __future__ import annotations
 
-import re
 from typing import IO, TYPE_CHECKING
 
 from torchlock.index.filenames import normalise
@@ -13,8 +12,6 @@ if TYPE_CHECKING:
 
 # METADATA holds the long description too; beyond this it is an attack.
 _LIMIT = 16 << 20
-# How far into an unpacked sdist PKG-INFO is looked for.
-_SDIST_LIMIT = 1 << 30
 
 
 class ArchiveError(Exception):
@@ -54,22 +51,6 @@ def wheel_members(file: IO[bytes], names: Sequence[str]) -> dict[str, str]:
         raise ArchiveError("is no readable wheel") from error
 
 
-def sdist_metadata(file: IO[bytes], filename: str) -> str:
-    """The text of ``<folder>/PKG-INFO``.
-
-    Raises:
-        ArchiveError: this is no archive of a known kind, or it holds no such member.
-    """
-    import tarfile
-    import zipfile
-    import zlib
-
-    try:
-        return _from_zip(file) if filename.endswith(".zip") else _from_tar(file)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError) as error:
-        raise ArchiveError("is no readable source archive") from error
-
-
 def _member(archive: zipfile.ZipFile, filename: str) -> str:
     """The METADATA whose folder bears the wheel's own name (PEP 427); vendored ones lie deeper."""
     project = normalise(filename.partition("-")[0])
@@ -78,28 +59,6 @@ def _member(archive: zipfile.ZipFile, filename: str) -> str:
         if rest == "METADATA" and folder.endswith(".dist-info") and normalise(folder.partition("-")[0]) == project:
             return name
     raise ArchiveError("holds no METADATA")
-
-
-def _from_tar(file: IO[bytes]) -> str:
-    import tarfile
-
-    with tarfile.open(fileobj=file, mode="r:gz") as archive:
-        for member in archive:
-            if re.fullmatch(r"(\./)?[^/]+/PKG-INFO", member.name) and (content := archive.extractfile(member)):
-                return _text(content)
-            if member.offset > _SDIST_LIMIT:
-                break
-    raise ArchiveError("holds no PKG-INFO")
-
-
-def _from_zip(file: IO[bytes]) -> str:
-    import zipfile
-
-    with zipfile.ZipFile(file) as archive:
-        for name in archive.namelist():
-            if re.fullmatch(r"[^/]+/PKG-INFO", name):
-                return _text(archive.open(name))
-    raise ArchiveError("holds no PKG-INFO")
 
 
 def _text(content: IO[bytes]) -> str:

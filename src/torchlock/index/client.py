@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torchlock.answers import Unknown
+    from torchlock.index.metadata import Sdists
     from torchlock.index.settings import IndexSettings
     from torchlock.index.transport import Transport
     from torchlock.words import File
@@ -45,6 +46,7 @@ class Index:
         refresh: bool = False,
         hurried: bool = False,
         report: Callable[[str], None] = lambda sentence: None,
+        sdists: Sdists | None = None,
     ) -> None:
         """Args:
         settings: where to ask and how.
@@ -53,6 +55,7 @@ class Index:
         refresh: ask whether a page has changed even if it is fresh.
         hurried: ask for a page once and wait for seconds only.
         report: called with a short sentence before each wait.
+        sdists: reads source distributions; without it none of them is known.
         """
         self.notes: list[str] = list(settings.notes)
         self._settings = settings
@@ -61,7 +64,7 @@ class Index:
         self._pages = PageReader(
             transport, store, refresh=refresh, report=report, note=self._note, hurried=hurried
         )
-        self._metadata = MetadataReader(transport, store, report)
+        self._metadata = MetadataReader(transport, store, report, sdists)
         self._hasher = Hasher(transport, store, report)
         self._listings: dict[str, list[Listing]] = {}
         self._texts: dict[str, str] = {}
@@ -91,15 +94,21 @@ class Index:
         return self._unasked.get(name)
 
     def metadata(self, file: File) -> str:
-        """The text of a file's METADATA, or of an sdist's PKG-INFO, by the cheapest way that works.
+        """The text of a file's METADATA, by the cheapest way that works; of an sdist, that of its wheel.
 
         Raises:
-            NeedsBuild: it is an sdist whose dependencies only a build would tell.
+            NeedsBuild: it is an sdist whose requirements only a build would tell.
+            MetadataError: the file is damaged.
+            BrokenFile: it is gone, or not what the index describes.
             NetworkError: it cannot be had; the message says why.
         """
         if file.url not in self._texts:
             self._texts[file.url] = self._metadata.read(file)
         return self._texts[file.url]
+
+    def origin(self, file: File) -> str:
+        """Which file of an sdist states its requirements; empty for any other file."""
+        return self._metadata.origin(self.metadata(file))
 
     def sha256(self, file: File) -> str | Unknown:
         """The hash of a file, by reading all of it; unknown where that is too much, or forbidden.

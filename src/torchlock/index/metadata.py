@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, Protocol, cast
 
 from torchlock.answers import Unknown
 from torchlock.core_metadata import parse_metadata
-from torchlock.errors import MetadataError, NetworkError, TorchlockError
+from torchlock.errors import BrokenFile, MetadataError, NeedsBuild, NetworkError, NotFetched
 from torchlock.index import addresses, cache
-from torchlock.index.archives import ArchiveError, sdist_metadata, wheel_members, wheel_metadata
+from torchlock.index.archives import ArchiveError, wheel_members, wheel_metadata
 from torchlock.index.remote_file import RemoteFile
 
 if TYPE_CHECKING:
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from torchlock.index.transport import Answer, Transport
     from torchlock.words import File
 
-# A file larger than this is never fetched whole.
+# A file larger than this is never fetched whole, but to be built.
 WHOLE_LIMIT = 64 << 20
+BUILD_LIMIT = 1 << 30
+# The answers of another version of the reader are of no use.
+_SDIST_READER = "sdist-1"
 # How much of a wheel's end is asked for at first: nearly always its directory and METADATA.
 _END = 128 << 10
 _METADATA_LIMIT = 16 << 20
@@ -29,8 +32,29 @@ _IDENTITY = {"Accept-Encoding": "identity", "Cache-Control": "no-cache"}
 _STRONG = ("sha256", "sha512", "sha384", "sha224", "blake2b", "sha1", "md5")
 
 
-class NeedsBuild(TorchlockError):
-    """Only a build would tell this sdist's dependencies, and nothing is built here."""
+class Sdists(Protocol):
+    """What reads source distributions (the room ``sdist``).
+
+    ``read`` gives the METADATA text of the wheel that an archive would become, its Requires-Dist dynamic where
+    only a build would tell, and raises ArchiveError; ``reason`` says of such a text why, ``origin`` of any other
+    which file states the requirements. ``builder``, where
+    building is allowed, takes the content and the name of an archive and gives the text that a build gave, or
+    why there is none; ``builder.machine`` names what its answer may depend on.
+    """
+
+    @property
+    def builder(self) -> Builder | None: ...
+    def read(self, content: IO[bytes], filename: str) -> str: ...
+    def reason(self, text: str) -> str: ...
+    def origin(self, text: str) -> str: ...
+
+
+class Builder(Protocol):
+    """Asks the build backend of a source distribution (see ``Sdists``)."""
+
+    @property
+    def machine(self) -> str: ...
+    def __call__(self, content: bytes, filename: str) -> str | Unknown: ...
 
 
 class _NoRanges(Exception):
@@ -45,27 +69,26 @@ class MetadataReader:
         transport: Callable[[], Transport] | None,
         store: cache.Cache,
         report: Callable[[str], None],
+        sdists: Sdists | None = None,
     ) -> None:
         self._transport = transport
         self._store = store
         self._report = report
+        self._sdists = sdists
         self._without_ranges: set[str] = set()
 
     def read(self, file: File) -> str:
-        """The text of the file's metadata.
+        """The text of the file's metadata; of an sdist, that of the wheel it would become.
 
         Raises:
-            NeedsBuild: it is an sdist whose dependencies are not static (PEP 643).
+            NeedsBuild: it is an sdist whose requirements only a build would tell.
             MetadataError: the file is damaged.
+            BrokenFile: it is gone, or not what the index describes.
             NetworkError: the metadata cannot be had; the message says why.
         """
-        text = self._local(file) if addresses.is_local(file.url) else self._remote(file)
-        if not file.filename.endswith(".whl") and not _is_static(text):
-            raise NeedsBuild(
-                f"{file.filename} would have to be built to learn its dependencies",
-                hint="choose a release that has a wheel",
-            )
-        return text
+        if not file.filename.endswith(".whl"):
+            return self._sdist(file)
+        return self._local(file) if addresses.is_local(file.url) else self._remote(file)
 
     def members(self, file: File, names: Sequence[str]) -> dict[str, str]:
         """The texts of those of these members that a wheel holds.
@@ -94,27 +117,106 @@ class MetadataReader:
     def _contents(self, file: File) -> IO[bytes]:
         """The wheel to read from: on this machine, in pieces on the server, or fetched whole."""
         if addresses.is_local(file.url):
-            path = addresses.local_path(file.url)
-            try:
-                return path.open("rb")
-            except OSError as error:
-                raise NetworkError(f"{path} cannot be read ({error.strerror or error})") from error
+            return self._opened(file)
         if self._transport is None:
-            raise NetworkError(f"{file.filename} is not in the cache, and --offline forbids reading it")
+            raise _not_cached(file)
         self._report(f"asking {addresses.host(file.url)} what {file.filename} was built for")
         transport = self._transport()
         try:
             return self._open(file, transport)
         except _NoRanges:
-            return io.BytesIO(self._fetched(file, transport))
+            return io.BytesIO(self._bytes(file, transport, WHOLE_LIMIT))
 
-    def _local(self, file: File) -> str:
+    def origin(self, text: str) -> str:
+        """Which file of an sdist states the requirements of a text that ``read`` gave; empty for wheels."""
+        return self._sdists.origin(text) if self._sdists else ""
+
+    def _sdist(self, file: File) -> str:
+        """What an sdist states, else what a build gives; both are kept by the hash of the file."""
+        sdists = self._sdists
+        if sdists is None:
+            raise _needs_build(file, "")
+        sha256 = file.hashes.get("sha256") if not addresses.is_local(file.url) else None
+        origin = addresses.origin(file.url) if sha256 else ""
+        name = cache.key(origin, file.filename, sha256, _SDIST_READER) if sha256 else None
+        text = self._store.metadata(name) if name else None
+        content: IO[bytes] | None = None
+        if text is None:
+            text = self._beside_static(file)
+        if text is None:
+            try:
+                content = self._content(file, WHOLE_LIMIT if sdists.builder is None else BUILD_LIMIT)
+                text = sdists.read(content, file.filename)
+            except _NoRanges:
+                raise NetworkError(f"{addresses.redact(file.url)} changes while it is read") from None
+            except ArchiveError as error:
+                raise MetadataError(f"{file.filename} {error}") from error
+        if name:
+            self._store.keep_metadata(name, text)
+        if _is_static(text):
+            return text
+        if sdists.builder is None:
+            raise _needs_build(file, sdists.reason(text))
+        return self._built(file, sdists.builder, content)
+
+    def _beside_static(self, file: File) -> str | None:
+        """The metadata file that the index offers beside an sdist, if nothing in it is dynamic."""
+        if file.metadata_hashes is None or addresses.is_local(file.url) or self._transport is None:
+            return None
+        text = self._beside(file, self._transport())
+        return text if text is not None and _is_static(text) else None
+
+    def _content(self, file: File, limit: int = WHOLE_LIMIT) -> IO[bytes]:
+        """An sdist to read from: parts of a zip on the server, else all of the file.
+
+        Raises:
+            NeedsBuild: it is too large to be fetched for a look.
+        """
+        if addresses.is_local(file.url):
+            return self._opened(file)
+        if self._transport is None:
+            raise _not_cached(file)
+        transport = self._transport()
+        self._report(f"asking {addresses.host(file.url)} for {file.filename}")
+        if file.filename.endswith(".zip") and addresses.origin(file.url) not in self._without_ranges:
+            try:
+                return self._open(file, transport)
+            except _NoRanges:
+                self._without_ranges.add(addresses.origin(file.url))
+        return io.BytesIO(self._bytes(file, transport, limit))
+
+    def _built(self, file: File, builder: Builder, content: IO[bytes] | None) -> str:
+        """The metadata that the build backend gives on this machine."""
+        if isinstance(content, io.BytesIO):
+            archive = content.getvalue()
+        elif addresses.is_local(file.url):
+            with self._opened(file) as opened:
+                archive = opened.read()
+        elif self._transport is None:
+            raise _not_cached(file)
+        else:
+            archive = self._bytes(file, self._transport(), BUILD_LIMIT)
+        name = cache.key("built", hashlib.sha256(archive).hexdigest(), builder.machine)
+        text = self._store.metadata(name)
+        if text is not None:
+            return text
+        self._report(f"building the metadata of {file.filename}")
+        answer = builder(archive, file.filename)
+        if isinstance(answer, Unknown):
+            raise MetadataError(f"{file.filename} cannot be built: {answer.because}")
+        self._store.keep_metadata(name, answer)
+        return answer
+
+    def _opened(self, file: File) -> IO[bytes]:
         path = addresses.local_path(file.url)
         try:
-            with path.open("rb") as content:
-                return _extract(content, file)
+            return path.open("rb")
         except OSError as error:
-            raise NetworkError(f"{path} cannot be read ({error.strerror or error})") from error
+            raise BrokenFile(f"{path} cannot be read ({error.strerror or error})") from error
+
+    def _local(self, file: File) -> str:
+        with self._opened(file) as content:
+            return _extract(content, file)
 
     def _remote(self, file: File) -> str:
         # What one host says about a hash is not believed of another: the host is part of the key.
@@ -124,10 +226,7 @@ class MetadataReader:
         if text is not None and not isinstance(parse_metadata(text), Unknown):
             return text
         if self._transport is None:
-            raise NetworkError(
-                f"the metadata of {file.filename} is not in the cache, and --offline forbids fetching it",
-                hint="run once without --offline",
-            )
+            raise _not_cached(file)
         self._report(f"asking {addresses.host(file.url)} for the metadata of {file.filename}")
         text = self._fetch(file, self._transport())
         if name and not isinstance(parse_metadata(text), Unknown):
@@ -136,7 +235,7 @@ class MetadataReader:
 
     def _fetch(self, file: File, transport: Transport) -> str:
         text = self._beside(file, transport)
-        if text is None and file.filename.endswith(".whl"):
+        if text is None:
             text = self._by_ranges(file, transport)
         return self._whole(file, transport) if text is None else text
 
@@ -199,34 +298,49 @@ class MetadataReader:
         return answer
 
     def _whole(self, file: File, transport: Transport) -> str:
-        return _extract(io.BytesIO(self._fetched(file, transport)), file)
+        return _extract(io.BytesIO(self._bytes(file, transport, WHOLE_LIMIT)), file)
 
-    def _fetched(self, file: File, transport: Transport) -> bytes:
+    def _bytes(self, file: File, transport: Transport, limit: int) -> bytes:
+        """All of a file, as the index describes it."""
         from torchlock.index.transport import TooLarge
 
         try:
-            if file.size is not None and file.size > WHOLE_LIMIT:
+            if file.size is not None and file.size > limit:
                 raise TooLarge(file.url, file.size)
-            answer = transport.get(file.url, _IDENTITY, WHOLE_LIMIT)
+            answer = transport.get(file.url, _IDENTITY, limit)
         except TooLarge as error:
-            raise _too_large(file, error.size) from error
+            raise _too_large(file, error.size, limit) from error
         _succeeded(answer, file.url)
         verify(answer.body, file.hashes, file.url)
         return answer.body
 
 
 def _extract(content: IO[bytes], file: File) -> str:
-    read = wheel_metadata if file.filename.endswith(".whl") else sdist_metadata
     try:
-        return read(content, file.filename)
+        return wheel_metadata(content, file.filename)
     except ArchiveError as error:
         raise MetadataError(f"{addresses.redact(file.url)} {error}") from error
 
 
 def _is_static(text: str) -> bool:
-    """Whether every wheel built from the sdist with this PKG-INFO has the dependencies that it names."""
+    """Whether every wheel built from the sdist with this metadata has the dependencies that it names."""
     found = parse_metadata(text)
     return not isinstance(found, Unknown) and found.dependencies_are_static
+
+
+def _not_cached(file: File) -> NotFetched:
+    return NotFetched(
+        f"the metadata of {file.filename} is not in the cache, and --offline forbids fetching it",
+        hint="run once without --offline",
+    )
+
+
+def _needs_build(file: File, why: str) -> NeedsBuild:
+    return NeedsBuild(
+        f"the source distribution {file.filename} would have to be built to learn its requirements"
+        + (f" ({why})" if why else ""),
+        hint="--build does that: it runs the code of the package",
+    )
 
 
 def _content_range(answer: Answer) -> tuple[int, int, int]:
@@ -240,6 +354,11 @@ def _content_range(answer: Answer) -> tuple[int, int, int]:
 def _succeeded(answer: Answer, url: str) -> None:
     from torchlock.index.transport import failure
 
+    hidden = answer.status == 403 and not answer.authorised and b"<Code>AccessDenied</Code>" in answer.body
+    if (
+        answer.status in (404, 410) or hidden
+    ):  # so a storage bucket that may not be listed says that it lacks a file
+        raise BrokenFile(f"{addresses.redact(url)} is not there (status {answer.status})")
     if answer.status not in (200, 206):
         raise failure(answer, url)
 
@@ -248,14 +367,20 @@ def verify(body: bytes, hashes: dict[str, str], url: str) -> None:
     """Compare with the strongest hash that is given; none given is nothing to compare with."""
     algorithm = next((name for name in _STRONG if name in hashes), None)
     if algorithm and hashlib.new(algorithm, body).hexdigest() != hashes[algorithm]:
-        raise NetworkError(
+        raise BrokenFile(
             f"{addresses.redact(url)} is not what the index describes: its {algorithm} differs",
             hint="the index or a proxy serves a damaged or foreign file; try --refresh",
         )
 
 
-def _too_large(file: File, size: int | None) -> NetworkError:
-    megabytes = f"{size / 1e6:.0f} MB" if size is not None else "more than 64 MB"
+def _too_large(file: File, size: int | None, limit: int = WHOLE_LIMIT) -> NetworkError | NeedsBuild:
+    megabytes = f"{size / 1e6:.0f} MB" if size is not None else f"more than {limit / 1e6:.0f} MB"
+    if not file.filename.endswith(".whl"):
+        return NeedsBuild(
+            f"the source distribution {file.filename} has {megabytes}, and at most {limit / 1e6:.0f} MB are "
+            "fetched to read requirements",
+            hint="--build fetches up to 1 GB, and runs the code of the package where that is needed",
+        )
     return NetworkError(
         f"the metadata of {file.filename} cannot be had without fetching {megabytes}: "
         f"{addresses.host(file.url)} serves neither it nor parts of the file",

@@ -87,6 +87,10 @@ class IndexRelease:
         known = self._declared.get(file.url)
         return file.requires_python or (known.requires_python if known else "")
 
+    def origin(self, file: File) -> str:
+        """Which file of an sdist states its requirements; empty before they were asked for."""
+        return self._asked.origin(file) if file.url in self._declared else ""
+
 
 def releases(index: Index, name: str) -> list[IndexRelease]:
     """Every release of a project, oldest first; files with names that installers refuse are left out.

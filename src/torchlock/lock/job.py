@@ -10,8 +10,8 @@ from torchlock.judge import judge
 from torchlock.lock.attempts import attempts, check_asked, unasked_notes
 from torchlock.lock.keep import given_way
 from torchlock.lock.lines import Direct, dependency_of, policy_of, units_of
-from torchlock.lock.passed_over import refused_notes, withdrawn_notes
-from torchlock.lock.pins import host_notes, idle_extras, pins_of, unproven_notes
+from torchlock.lock.passed_over import refused_notes, unread_notes, withdrawn_notes
+from torchlock.lock.pins import from_source, host_notes, idle_extras, pins_of, unproven_notes
 from torchlock.lock.results import Conflict, Lock
 from torchlock.matrix import is_virtual
 from torchlock.solve.candidates import Unproven
@@ -85,10 +85,12 @@ def lock(
         raise AssertionError(f"the judge rejects what the solver chose: {'; '.join(wrong)}")
     notes += given_way(options.preferred, chosen)
     notes += refused_notes(universe, chosen, units)
+    notes += unread_notes(universe, units, solution)
     notes += withdrawn_notes(chosen)
     notes += unproven_notes(universe, chosen, units)
     notes += unasked_notes(universe, chosen)
     notes += idle_extras(units, chosen)
+    notes += from_source(chosen, target)
     pins = (*pins_of(universe, solution, chosen, units, direct), *direct.unnamed_pins())
     return Lock(target, pins, tuple(host_notes(universe, chosen)), tuple(notes), universe.visited)
 

@@ -113,7 +113,6 @@ def policy_of(inputs: Inputs, options: Options) -> Policy:
         if written.requirement is not None
     ]
     return Policy(
-        allow_sdist=options.allow_sdist,
         all_pre=options.pre or inputs.pre,
         pre={item.name for item in stated if item.specifier and mentions_prerelease(item.specifier)},
         pinned={item.name for item in stated if item.specifier and is_exact(item.specifier)},

@@ -9,13 +9,21 @@ from packaging.version import Version
 from torchlock.lock.lines import dependency_of
 from torchlock.matrix import specifier_set
 from torchlock.solve.candidates import withdrawal
+from torchlock.solve.core import demands
+from torchlock.solve.problem import bits
+from torchlock.solve.unread import Unread, behind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from torchlock.solve.candidates import Candidate
     from torchlock.solve.core import Unit
+    from torchlock.solve.problem import Solution
+    from torchlock.solve.reasons import Unreadable
     from torchlock.solve.universe import Universe
+
+# How many newer releases of one package are looked at: the first that was passed over for this reason is told.
+_MOST = 8
 
 
 def refused_notes(universe: Universe, chosen: Mapping[str, Candidate], units: Sequence[Unit]) -> Iterator[str]:
@@ -37,16 +45,13 @@ def refused_notes(universe: Universe, chosen: Mapping[str, Candidate], units: Se
         ]
         if newer:
             version, why = max(newer)
-            yield f"{name} {taken} is taken, and not {version}: {why}"
+            yield f"{name} {version} was passed over: {why}"
 
 
 def _refused(universe: Universe, name: str) -> Iterator[tuple[Version, str]]:
     for item in universe.rejected(name):
         if item.why == "unreadable":
             yield Version(item.version), item.detail
-    for (other, version), why in universe.unreadable.items():
-        if other == name:
-            yield Version(version), why
 
 
 def withdrawn_notes(chosen: Mapping[str, Candidate]) -> Iterator[str]:
@@ -54,3 +59,80 @@ def withdrawn_notes(chosen: Mapping[str, Candidate]) -> Iterator[str]:
     for name, candidate in sorted(chosen.items()):
         if candidate.release is not None and candidate.release.yanked is not None:
             yield f"{name} {candidate.version} is {withdrawal(candidate)}"
+
+
+def unread_notes(universe: Universe, units: Sequence[Unit], solution: Solution) -> Iterator[str]:
+    """One sentence for each package that the user asked for and would else have newer; one for all others."""
+    roots, limits = demands(units)
+    asked = {root.identifier for root in roots if "[" not in root.identifier and root.identifier in solution}
+    told: set[tuple[str, str]] = set()
+    for name in sorted(asked):
+        mask = limits.get(name, -1)
+        for root in roots:
+            if root.identifier == name:
+                mask &= root.mask
+        newer = _newer(universe, name, solution[name], mask) if universe.unreadable else []
+        for index in newer:
+            found = behind(universe, roots, limits, name, 1 << index)
+            if found:
+                told.add((found[0].release.name, found[0].release.version))
+                yield _sentence(name, str(universe.candidates(name)[index].version), found[0])
+                break
+        yield from _compiled(universe, name, solution[name], mask)
+    if universe.unreadable:
+        yield from _below(universe, solution, asked, told)
+
+
+def _newer(universe: Universe, name: str, chosen: int, mask: int) -> list[int]:
+    """The candidates of a package that are newer than the chosen one and that the user's lines admit."""
+    candidates = universe.candidates(name)
+    better = bits(mask & ((1 << chosen) - 1))
+    return [index for index in better if candidates[index].version > candidates[chosen].version][:_MOST]
+
+
+def _compiled(universe: Universe, name: str, chosen: int, mask: int) -> Iterator[str]:
+    """The newest release, where only its source is for the target although its publisher compiles it."""
+    candidates = universe.candidates(name)
+    behind_it = [candidates[index] for index in bits(mask & ((1 << len(candidates)) - 1)) if index > chosen]
+    mine = candidates[chosen]
+    newer = [item for item in behind_it if item.version > mine.version and not item.version.is_prerelease]
+    if newer and not mine.last_resort and all(item.last_resort for item in newer):
+        version = max(item.version for item in newer)
+        yield (
+            f"{name} {version} was passed over: no wheel of it is for {universe.target}, and its source would "
+            f"have to be compiled; {name}=={version} asks for it"
+        )
+
+
+def _sentence(name: str, version: str, unread: Unread) -> str:
+    leaf = unread.release
+    between = unread.path[1:-1]
+    through = f" (through {', '.join(between)})" if between else ""
+    needs = "" if leaf.name == name else f"it needs {leaf.name}{through}, and "
+    return f"{name} {version} was passed over: {needs}{leaf.message}{_way_out(leaf)}"
+
+
+def _way_out(unreadable: Unreadable) -> str:
+    return "; --build takes it" if unreadable.build else ""
+
+
+def _below(
+    universe: Universe, solution: Mapping[str, int], asked: set[str], told: set[tuple[str, str]]
+) -> Iterator[str]:
+    """What is older than it could be although nobody asked for it by name."""
+    allowed: dict[str, int] = {}
+    for identifier, index in solution.items():
+        for need in universe.needs(identifier, index):
+            allowed[need.identifier] = allowed.get(need.identifier, -1) & need.mask
+    passed: list[Unreadable] = []
+    for name, index in sorted(solution.items()):
+        if "[" in name or name in asked:
+            continue
+        for newer in _newer(universe, name, index, allowed.get(name, -1)):
+            key = name, str(universe.candidates(name)[newer].version)
+            if key in universe.unreadable and key not in told:
+                passed.append(universe.unreadable[key])
+                break
+    if passed:
+        names = ", ".join(f"{item.name} {item.version}" for item in passed)
+        yield f"passed over as well: {names} ({passed[0].message}{_way_out(passed[0])})"

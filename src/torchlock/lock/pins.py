@@ -10,17 +10,19 @@ from torchlock.judge import unjudged
 from torchlock.lock.lines import asked_by, dependency_of
 from torchlock.lock.results import HostNote, Pin
 from torchlock.matrix import GIL, HOST_PREFIX, specifier_set
+from torchlock.sdist.reader import COMPUTED_HERE
 from torchlock.solve.reasons import Asked, Declared, Ruled
 from torchlock.words import spelled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from torchlock.lock.lines import Direct
     from torchlock.solve.candidates import Candidate
     from torchlock.solve.core import Unit
     from torchlock.solve.problem import Solution
     from torchlock.solve.universe import Universe
+    from torchlock.target import Target
     from torchlock.words import File
 
 
@@ -62,6 +64,7 @@ def pins_of(
             written=direct.written.get(name),
             extras=tuple(sorted(extras[name])),
             unproven=candidate.unproven,
+            built=_origin(candidate),
         )
         for name, candidate in sorted(chosen.items())
     )
@@ -111,6 +114,35 @@ def _normal(name: str) -> str:
     from packaging.utils import canonicalize_name
 
     return canonicalize_name(name)
+
+
+def from_source(chosen: Mapping[str, Candidate], target: Target) -> Iterator[str]:
+    """Notes on what an installer has to build, since nobody looked whether that works."""
+
+    def named(candidates: Iterable[Candidate]) -> str:
+        return ", ".join(sorted(f"{candidate.name} {candidate.version}" for candidate in candidates))
+
+    built = [candidate for candidate in chosen.values() if candidate.from_sdist]
+    compiled = [candidate for candidate in built if candidate.last_resort]
+    if compiled:
+        yield (
+            f"no wheel for {target} of {named(compiled)}: compiled from source when installed, which was not tried"
+        )
+    if len(compiled) < len(built):
+        names = named(candidate for candidate in built if candidate not in compiled)
+        yield f"built from source when installed, which was not tried: {names}"
+    here = [candidate for candidate in built if _origin(candidate).startswith(COMPUTED_HERE)]
+    if here:
+        yield (
+            f"{named(here)}: what is required was computed by {_origin(here[0])}; "
+            f"on {target} a build may compute something else"
+        )
+
+
+def _origin(candidate: Candidate) -> str:
+    """Where the requirements of a source distribution were read; empty for a wheel."""
+    known = candidate.release is not None and candidate.from_sdist
+    return candidate.release.origin(candidate.wheel) if known and candidate.release else ""
 
 
 def host_notes(universe: Universe, chosen: Mapping[str, Candidate]) -> Iterator[HostNote]:

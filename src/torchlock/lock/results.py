@@ -32,7 +32,6 @@ class Options:
 
     unproven: bool = False
     pre: bool = False
-    allow_sdist: bool = False
     lowest: bool = False
     exclude_newer: str | None = None
     preferred: Mapping[str, str] = field(default_factory=dict)
@@ -46,7 +45,8 @@ class Pin:
     ``files`` are those an installer may use on the target; ``required_by`` names what asked for it (packages,
     files, the command line) and ``rules`` the rules that did, each as (package, rule). ``marker`` is kept from
     the user's line. ``written`` is set for what is installed from an address rather than an index. ``unproven``
-    says why no data judge this release of the torch family.
+    says why no data judge this release of the torch family; ``built``, of what an installer has to build, where
+    its requirements were read.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Pin:
     written: Written | None = None
     extras: tuple[str, ...] = ()
     unproven: Unknown | None = None
+    built: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from torchlock.answers import Unknown
 from torchlock.core_metadata import refusal
 from torchlock.direct import DirectRelease
 from torchlock.words import FAMILY, one_line
@@ -27,9 +28,10 @@ class Release(Protocol):
 
     ``unproven`` tells why no data judge a wheel of the torch family, ``statements`` what was read in it.
 
-    Wheels are counted as in ``tags``, the (compressed) tag part of each wheel's name; -1 is the sdist.
-    ``live`` releases have to be asked for their dependencies over the network; of ``unversioned`` ones (a
-    repository, say) nobody knows the version, so that every requirement on them counts as met.
+    Wheels are counted as in ``tags``, the (compressed) tag part of each wheel's name; -1 is the sdist, of which
+    ``origin`` tells where its requirements were read. ``live`` releases have to be asked for their dependencies
+    over the network; of ``unversioned`` ones (a repository, say) nobody knows the version, so that every
+    requirement on them counts as met.
     """
 
     live: bool
@@ -52,7 +54,8 @@ class Release(Protocol):
     def build(self, wheel: int) -> str | Unknown | None: ...
     def unproven(self, wheel: int) -> Unknown | None: ...
     def statements(self, wheel: int) -> Sequence[Statement]: ...
-    def dependencies(self, wheel: int) -> list[Dependency] | None: ...
+    def dependencies(self, wheel: int) -> list[Dependency] | Unknown: ...
+    def origin(self, wheel: int) -> str: ...
     def files(self) -> list[File]: ...
 
 
@@ -82,9 +85,28 @@ class Candidate(NamedTuple):
         return None if self.release is None else self.release.unproven(self.wheel)
 
     @property
-    def dependencies(self) -> Sequence[Dependency]:
-        """Requires-Dist of the chosen wheel; nothing where it is unknown."""
-        return () if self.release is None else self.release.dependencies(self.wheel) or ()
+    def dependencies(self) -> Sequence[Dependency] | Unknown:
+        """Requires-Dist of the chosen file."""
+        return () if self.release is None else self.release.dependencies(self.wheel)
+
+    @property
+    def from_sdist(self) -> bool:
+        """Whether an installer has to build it from a source distribution of an index."""
+        return self.wheel < 0 and self.release is not None and not isinstance(self.release, DirectRelease)
+
+    @property
+    def live(self) -> bool:
+        """Whether an index may have to be asked for what it requires."""
+        return self.release is not None and (self.release.live or self.from_sdist)
+
+    @property
+    def last_resort(self) -> bool:
+        """Whether it is the source of what its publisher compiles, of which no wheel is for this target."""
+        return (
+            self.from_sdist
+            and self.release is not None
+            and any(not tags.endswith("-any") for tags in self.release.tags)
+        )
 
     @property
     def tags(self) -> str:
@@ -97,7 +119,7 @@ class Rejected(NamedTuple):
 
     wheel: no wheel for this target; python: Requires-Python;
     newer: uploaded after --exclude-newer; never: a rule says it loads with nothing; unreadable: what it
-    declares is unknown or refused by installers; sdist: only a source distribution.
+    declares is unknown or refused by installers; sdist: only a source distribution, of the torch family.
     """
 
     version: str
@@ -124,7 +146,6 @@ class Policy:
     are the pins of an existing lock.
     """
 
-    allow_sdist: bool = False
     all_pre: bool = False
     pre: Collection[str] = ()
     pinned: Collection[str] = ()
@@ -166,8 +187,9 @@ class Sieve:
     def sort(self, name: str, releases: Iterable[Release]) -> tuple[list[Candidate], list[Rejected]]:
         """Candidates, best first, and what was rejected, oldest first.
 
-        The order: final releases, newest (or lowest) first; then pre-releases that nobody asked for, so that
-        they are taken only where no final release satisfies all that is needed (PEP 440); then yanked ones.
+        The order: final releases, newest (or lowest) first; then those with compiled wheels of which none is for
+        this target, so that their source would have to be compiled; then pre-releases that nobody asked for, so
+        that they are taken only where no final release satisfies all that is needed (PEP 440); then yanked ones.
         """
         candidates: list[Candidate] = []
         rejected: list[Rejected] = []
@@ -180,7 +202,9 @@ class Sieve:
         if name not in self._policy.lowest:
             candidates.reverse()
         yanked, early = self.yanked(name, candidates), self._early(name, candidates)
-        candidates.sort(key=lambda candidate: (candidate.version in yanked, candidate.version in early))
+        candidates.sort(
+            key=lambda candidate: (candidate.version in yanked, candidate.version in early, candidate.last_resort)
+        )
         return candidates, rejected
 
     def yanked(self, name: str, candidates: Sequence[Candidate]) -> set[Version]:
@@ -222,15 +246,20 @@ class Sieve:
     def _from_sdist(self, name: str, release: Release) -> Candidate | Rejected:
         if isinstance(release, DirectRelease) and not release.tags:
             return Candidate(name, Version(release.version), release)  # the user asked for this very one
-        if not release.has_sdist or name in FAMILY:
+        if not release.has_sdist or (name in FAMILY and release.tags):
             return Rejected(release.version, "wheel")
-        if not self._policy.allow_sdist:
-            return Rejected(release.version, "sdist" if not release.tags else "wheel")
+        if name in FAMILY:
+            return Rejected(release.version, "sdist")
         if not self.runs(release.requires_python(-1)):
             return Rejected(release.version, "python", release.requires_python(-1))
         if self._policy.exclude_newer and not self._early_enough(release, [-1]):
             return Rejected(release.version, "newer", release.date)
-        return Candidate(name, Version(release.version), release)
+        if release.invalid:
+            return Rejected(release.version, "unreadable", release.invalid[0])
+        try:
+            return Candidate(name, Version(release.version), release)
+        except InvalidVersion:
+            return Rejected(release.version, "unreadable", f"its version {release.version} is none of PEP 440")
 
     def _early_enough(self, release: Release, usable: list[int]) -> list[int]:
         """Those uploaded before the limit; a file whose time nobody knows is not (it could be newer)."""
@@ -239,7 +268,7 @@ class Sieve:
         return [index for index in usable if (uploaded := files[index].uploaded) and uploaded < limit]
 
     def runs(self, requires_python: str) -> bool:
-        """Whether Requires-Python admits the target's Python."""
+        """Whether a Requires-Python admits the target's Python."""
         known = self._pythons.get(requires_python)
         if known is None:
             known = self._pythons[requires_python] = self._target.python.satisfies(requires_python)

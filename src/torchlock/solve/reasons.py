@@ -57,8 +57,12 @@ class SameRelease(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """Nobody can tell what this release needs: a broken requirement, or an sdist that has to be built."""
+    """Nobody can tell what this release needs: a broken requirement or file, or an sdist that has to be built.
+
+    ``build``: a build would tell.
+    """
 
     name: str
     version: str
     message: str
+    build: bool = False

@@ -14,7 +14,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from torchlock.answers import Unknown
-from torchlock.errors import NetworkError, TorchlockError, UnknownPackage
+from torchlock.errors import BrokenFile, NeedsBuild, NetworkError, NotFetched, TorchlockError, UnknownPackage
 from torchlock.matrix import (
     BUILD_CUDA,
     EXCLUSION,
@@ -72,7 +72,7 @@ class Universe:
         self.target = target
         self.matrix = matrix
         self.unknown: dict[str, UnknownPackage] = {}
-        self.unreadable: dict[tuple[str, str], str] = {}
+        self.unreadable: dict[tuple[str, str], Unreadable] = {}
         self._releases = releases
         self._policy = policy
         self._sieve = Sieve(target, policy)
@@ -225,8 +225,7 @@ class Universe:
         if identifier.startswith(EXCLUSION):
             return True
         candidate = self.candidates(identifier)[index]
-        live = candidate.release is not None and candidate.release.live
-        return not live or (candidate.name, candidate.version) in self._learned
+        return not candidate.live or (candidate.name, candidate.version) in self._learned
 
     def _meet(self, name: str) -> None:
         if is_virtual(name):
@@ -286,7 +285,7 @@ class Universe:
             yield Need(name, 1 << index, SameRelease(name, version))
         for dependency in self._declared(candidate):
             if dependency is None:
-                yield Need(name, 0, Unreadable(name, version, self.unreadable[name, version]))
+                yield Need(name, 0, self.unreadable[name, version])
                 return
             if names is not None and dependency.name not in names:
                 continue
@@ -302,23 +301,32 @@ class Universe:
             yield from self._needs_of_rules(candidate, version, names)
 
     def _declared(self, candidate: Candidate) -> Iterator[Dependency | None]:
-        """What a candidate declares; None where that cannot be told, with the reason in ``unreadable``."""
+        """What a candidate declares; None where that cannot be told, with the reason in ``unreadable``.
+
+        A fault of one file is no fault of the run: only where an index fails there is nothing to go on with.
+        """
+        key = candidate.name, str(candidate.version)
         try:
-            dependencies = candidate.dependencies
-        except NetworkError:
-            raise
+            declared = candidate.dependencies
         except TorchlockError as error:
-            self.unreadable[candidate.name, str(candidate.version)] = error.message
+            of_the_run = isinstance(error, NetworkError) and not isinstance(error, BrokenFile)
+            if of_the_run and not (candidate.from_sdist and isinstance(error, NotFetched)):
+                raise
+            self.unreadable[key] = Unreadable(*key, error.message, isinstance(error, NeedsBuild))
+            yield None
+            return
+        if isinstance(declared, Unknown):
+            self.unreadable[key] = Unreadable(*key, str(declared))
             yield None
             return
         # A page need not say what the file's own metadata says of Python.
         python = candidate.release.requires_python(candidate.wheel) if candidate.release else ""
         if not self._sieve.runs(python):
             message = f"it requires Python {python}, the target is {self.target.python.full}"
-            self.unreadable[candidate.name, str(candidate.version)] = message
+            self.unreadable[key] = Unreadable(*key, message)
             yield None
             return
-        yield from dependencies
+        yield from declared
 
     def _needs_of_rules(self, candidate: Candidate, version: str, names: frozenset[str] | None) -> Iterator[Need]:
         name = candidate.name

@@ -46,6 +46,8 @@ def _package(pin: Pin) -> dict[str, Any]:
         package["unproven"] = str(pin.unproven)
     if pin.extras:
         package["extras"] = list(pin.extras)
+    if pin.built:
+        package["built_from_source"] = {"requirements_from": pin.built}
     return {
         **package,
         "required_by": list(dict.fromkeys([*pin.required_by, *(package for package, _ in pin.rules)])),

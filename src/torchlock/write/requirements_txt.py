@@ -51,6 +51,8 @@ def _entry(pin: Pin, *, hashes: bool, annotate: bool) -> Iterator[str]:
     if pin.unproven is not None:
         yield f"    # unproven: {one_line(str(pin.unproven))}"
     if annotate:
+        if pin.built:
+            yield f"    # built from source; its requirements are those of {one_line(pin.built)}"
         yield from _via(pin)
 
 

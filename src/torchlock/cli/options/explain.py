@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.cli.options.shared import add_sources, add_target, add_unproven
+from torchlock.cli.options.shared import add_build, add_sources, add_target, add_unproven
 
 if TYPE_CHECKING:
     import argparse
@@ -32,6 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help='like "torch==2.7.1" torchaudio; or a rule, like TL101',
     )
     parser.add_argument("--json", action="store_true", help="as JSON")
+    add_build(parser)
     add_target(parser)
     add_unproven(parser.add_argument)
     add_sources(parser)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.cli.options.shared import add_sources, add_target, add_unproven
+from torchlock.cli.options.shared import add_build, add_sources, add_target, add_unproven
 
 if TYPE_CHECKING:
     import argparse
@@ -89,10 +89,12 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         help="lowest: the oldest of what the input names, the rest as new as that allows (default: highest)",
     )
     add("--exclude-newer", metavar="DATE", help="as if nothing had been uploaded from this day or time on (UTC)")
+    add_build(group)
     add(
         "--allow-sdist",
         action="store_true",
-        help="accept source distributions where there is no wheel (never for the torch family)",
+        help="the default by now: source distributions whose requirements can "
+        "be read without running them count where no wheel installs (never for the torch family)",
     )
 
 

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
+    Adder = argparse.ArgumentParser | argparse._ArgumentGroup
+
 
 def add_messages(parser: argparse.ArgumentParser) -> None:
     """How much is said, and in which colour."""
@@ -16,6 +18,17 @@ def add_messages(parser: argparse.ArgumentParser) -> None:
     volume.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
     volume.add_argument("-v", "--verbose", action="store_true", help="say every step")
     group.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
+
+
+def add_build(parser: Adder) -> None:
+    """Whether build backends may run."""
+    parser.add_argument(
+        "--build",
+        action="store_true",
+        help="run the build backend of a source distribution where only that tells its requirements: this runs "
+        "code of the package on this machine, with your rights, for ten minutes at most (never for the torch "
+        "family; needs torchlock[build])",
+    )
 
 
 def add_target(parser: argparse.ArgumentParser, *, of_files: bool = False) -> None:

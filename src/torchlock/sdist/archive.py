@@ -1,0 +1,129 @@
+"""The files of a source archive that may state requirements, unpacked within bounds."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from typing import IO, TYPE_CHECKING, cast
+
+from torchlock.index.archives import ArchiveError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# What may state requirements: metadata, the three files of a project, and lists that those may include.
+_SPEAKS = re.compile(
+    r"PKG-INFO|pyproject\.toml|setup\.cfg|setup\.py"
+    r"|(?:[^/]+/)?[^/]+\.egg-info/(?:PKG-INFO|requires\.txt|SOURCES\.txt)"
+    r"|(?:[^/]+/){0,2}[^/]+\.(?:txt|in|pip)"
+)
+# One such file may be this long: PKG-INFO holds the long description too.
+_LONGEST = 16 << 20
+# A list of requirements is shorter; what is longer is data.
+_LONGEST_LIST = 256 << 10
+_LONGEST_STATED = 1 << 20
+# How much is unpacked at once: headers of a tar file may claim any length.
+_PIECE = 32 << 20
+_ALL = 64 << 20
+# How far into an unpacked archive it is read: beyond this it is an attack, or no source code.
+_UNPACKED = 1 << 30
+_MOST_MEMBERS = 200_000
+
+# The files by their path below the archive's one top folder.
+Files = dict[str, bytes]
+
+
+def unpacked(content: IO[bytes], filename: str) -> Files:
+    """The files that may state requirements.
+
+    Raises:
+        ArchiveError: this is no archive of the kind that its name says, or it is too large once unpacked.
+    """
+    import tarfile
+    import zipfile
+    import zlib
+
+    members = _of_zip(content) if filename.endswith(".zip") else _of_tar(content)
+    try:
+        return _gathered(members)
+    except (
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        zlib.error,
+        OSError,
+        EOFError,
+        ValueError,
+        RuntimeError,
+        NotImplementedError,
+    ) as error:
+        raise ArchiveError("is no readable source archive") from error
+
+
+def _gathered(members: Iterator[tuple[str, int, IO[bytes]]]) -> Files:
+    """Every member's path, stated size and content, the first of each path kept."""
+    found: Files = {}
+    total = 0
+    for path, size, content in members:
+        if path in found or (size > _LONGEST_LIST and is_list(path)):
+            continue
+        with content:
+            found[path] = b"" if path.endswith("/SOURCES.txt") else _bounded(path, content)
+        total += len(found[path])
+        if total > _ALL:
+            raise ArchiveError("holds metadata of more than 64 MB")
+    return found
+
+
+def _bounded(path: str, content: IO[bytes]) -> bytes:
+    limit = _LONGEST_STATED if path.endswith("/requires.txt") else _LONGEST
+    raw = content.read(limit + 1)
+    if len(raw) > limit:
+        raise ArchiveError(f"holds metadata of more than {limit >> 20} MB")
+    return raw
+
+
+class _Bounded(gzip.GzipFile):
+    """A gzip file that never gives much at once."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is not None and size > _PIECE:
+            raise ArchiveError("claims a header of more than 32 MB")
+        return super().read(size)
+
+
+def is_list(path: str) -> bool:
+    """Whether this may be a list of requirements that a project includes."""
+    return ".egg-info/" not in path and path.endswith((".txt", ".in", ".pip"))
+
+
+def _speaking(name: str) -> str | None:
+    """The path below the top folder, of a file that may state requirements."""
+    _, separator, path = name.removeprefix("./").partition("/")
+    return path if separator and speaks(path) else None
+
+
+def speaks(path: str) -> bool:
+    """Whether a file of a source tree may state requirements."""
+    return bool(_SPEAKS.fullmatch(path)) and ".." not in path.split("/")
+
+
+def _of_tar(content: IO[bytes]) -> Iterator[tuple[str, int, IO[bytes]]]:
+    import tarfile
+
+    with tarfile.open(fileobj=cast("IO[bytes]", _Bounded(fileobj=content)), mode="r:") as archive:
+        for number, member in enumerate(archive):
+            if number > _MOST_MEMBERS or member.offset_data + member.size > _UNPACKED:
+                raise ArchiveError("is larger than 1 GB once unpacked")
+            path = _speaking(member.name)
+            if path and member.isfile() and (found := archive.extractfile(member)):
+                yield path, member.size, found
+
+
+def _of_zip(content: IO[bytes]) -> Iterator[tuple[str, int, IO[bytes]]]:
+    import zipfile
+
+    with zipfile.ZipFile(content) as archive:
+        for member in archive.infolist():
+            path = _speaking(member.filename)
+            if path:
+                yield path, member.file_size, archive.open(member)

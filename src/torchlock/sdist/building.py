@@ -1,0 +1,160 @@
+"""The build backend of a source distribution, asked for the metadata of its wheel: this runs the package's code.
+
+A process of its own unpacks nothing and knows nothing of the lock: it gets a folder, makes an environment with
+what the backend needs (PEP 517, by the library ``build``), and leaves the metadata. It has a time limit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torchlock.answers import Unknown
+from torchlock.errors import InputError
+from torchlock.headers import read_headers
+from torchlock.index.filenames import normalise, parse
+from torchlock.inspect.process import Tail, kill
+from torchlock.sdist.reader import COMPUTED_HERE, built_text
+
+if TYPE_CHECKING:
+    from torchlock.index import IndexSettings
+
+# A build may fetch compilers' worth of requirements; a hanging one ends here.
+SECONDS = 600.0
+_UNPACKED = 4 << 30
+_SAID = 1200
+
+
+def check_library() -> None:
+    """Make sure that the library that runs build backends is there.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    if find_spec("build") is None:
+        raise InputError(
+            "--build needs the library build, which is not installed",
+            hint="python -m pip install 'torchlock[build]'",
+        )
+
+
+class Builder:
+    """Runs build backends on this machine (the seam ``index.metadata.Builder``)."""
+
+    def __init__(self, settings: IndexSettings | None = None, seconds: float = SECONDS) -> None:
+        self._settings = settings
+        self._seconds = seconds
+
+    @property
+    def machine(self) -> str:
+        """What the metadata that a backend computes may depend on."""
+        import sysconfig
+
+        return f"{sys.implementation.cache_tag} {sysconfig.get_platform()}"
+
+    def __call__(self, content: bytes, filename: str) -> str | Unknown:
+        """The METADATA text that the build backend gives, or why it gives none."""
+        with tempfile.TemporaryDirectory(prefix="torchlock-", ignore_cleanup_errors=True) as place:
+            root = Path(place)
+            for name in ("source", "metadata", "empty"):
+                (root / name).mkdir()
+            source = _unpack(content, filename, root / "source")
+            if isinstance(source, Unknown):
+                return source
+            code, said = self._run(root, source)
+            if code is None:
+                return Unknown(f"its build backend did not end within {self._seconds:g} seconds{_told(said)}")
+            found = sorted((root / "metadata").rglob("METADATA"))
+            if code or not found:
+                return Unknown(f"its build backend failed{_told(said)}")
+            text = found[0].read_text(encoding="utf-8", errors="replace")
+        named, parsed = read_headers(text).first("name"), parse(filename)
+        if parsed and normalise(named) != parsed[0]:
+            return Unknown(f"its build backend made metadata of {named or 'no project'}")
+        return built_text(text, f"{COMPUTED_HERE} ({self.machine})")
+
+    def _run(self, root: Path, source: Path) -> tuple[int | None, str]:
+        """The exit code of the backend, None where time was up, and what it printed last."""
+        library = str(Path(__file__).parents[2])
+        start = f"import sys; sys.path.append({library!r}); from torchlock.sdist.backend import main; main()"
+        environ = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+        process = subprocess.Popen(
+            [sys.executable, "-c", start, str(source), str(root / "metadata")],
+            cwd=root / "empty",
+            env=environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        tail = Tail(process.stdout)
+        code: int | None = None
+        try:
+            process.stdin.write(json.dumps(self._pip()).encode())
+            process.stdin.close()
+            code = process.wait(self._seconds)
+        except subprocess.TimeoutExpired:
+            pass
+        except OSError:  # it ended before it listened
+            code = process.wait(5)
+        finally:
+            kill(process)
+            process.wait()
+        return code, tail.text()
+
+    def _pip(self) -> dict[str, str]:
+        """Where the backend's own requirements come from: the indexes of the lock. Only the installer is told."""
+        settings = self._settings
+        if settings is None:
+            return {}
+        *extra, last = settings.index_urls or [""]
+        told = {
+            "PIP_INDEX_URL": last,
+            "PIP_EXTRA_INDEX_URL": " ".join(extra),
+            "PIP_FIND_LINKS": " ".join(settings.find_links),
+            "PIP_NO_INDEX": "" if settings.index_urls else "1",
+        }
+        return {name: value for name, value in told.items() if value}
+
+
+def _unpack(content: bytes, filename: str, folder: Path) -> Path | Unknown:
+    """Unpack an archive into a folder; the project's own folder in it."""
+    import tarfile
+    import zipfile
+
+    try:
+        if filename.endswith(".zip"):
+            with zipfile.ZipFile(BytesIO(content)) as archive:
+                if sum(item.file_size for item in archive.infolist()) > _UNPACKED:
+                    return Unknown("it is larger than 4 GB once unpacked")
+                archive.extractall(folder)
+        else:
+            with tarfile.open(fileobj=BytesIO(content), mode="r:gz") as tar:
+                if not hasattr(tarfile, "data_filter"):
+                    return Unknown("this Python is too old to unpack it safely (3.10.12 can)")
+                size = 0
+                for member in tar:
+                    size += member.size
+                    if size > _UNPACKED:
+                        return Unknown("it is larger than 4 GB once unpacked")
+                    tar.extract(member, folder, filter="data")
+    except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
+        return Unknown(f"it cannot be unpacked ({error})")
+    tops = [path for path in folder.iterdir() if path.is_dir()]
+    return tops[0] if len(tops) == 1 else Unknown("it has no folder of its own to build in")
+
+
+def _told(said: str) -> str:
+    """The end of what a process printed, as the end of a sentence."""
+    lines = [line.rstrip() for line in said.splitlines() if line.strip()]
+    shown = " | ".join(lines[-8:])[-_SAID:]
+    return f"; it printed last: {shown}" if shown else ""

@@ -1,0 +1,110 @@
+"""From a source distribution to the metadata that a wheel of it would have, as far as that is known.
+
+The answer is a METADATA text like any other, so that everybody behind reads one format. Two headers of our own
+stand in it: which file states the requirements, or why only a build would tell them.
+"""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING
+
+from torchlock.answers import Unknown
+from torchlock.headers import one_line, read_headers
+from torchlock.index.archives import ArchiveError
+from torchlock.index.filenames import normalise, parse
+from torchlock.sdist.archive import unpacked
+from torchlock.sdist.statement import Stated, stated
+
+if TYPE_CHECKING:
+    from torchlock.index.metadata import Builder
+    from torchlock.sdist.archive import Files
+
+_ORIGIN = "X-Torchlock-Requirements-From"
+# How the origin begins where a build backend computed the requirements.
+COMPUTED_HERE = "a build on this machine"
+_REASON = "X-Torchlock-Requirements-Unknown"
+
+
+class Reader:
+    """Reads source distributions (the seam ``index.metadata.Sdists``); ``builder`` asks build backends."""
+
+    def __init__(self, builder: Builder | None = None) -> None:
+        self.builder = builder
+
+    @staticmethod
+    def read(content: IO[bytes], filename: str) -> str:
+        """The METADATA text, its Requires-Dist dynamic where only a build would tell.
+
+        Raises:
+            ArchiveError: this is no archive of a known kind, or that of another project or version.
+        """
+        files = unpacked(content, filename)
+        if not files:
+            raise ArchiveError("holds neither metadata nor a project")
+        name, version = _identity(filename)
+        found = stated(files)
+        claimed = _claimed(files)
+        if claimed[0] and normalise(claimed[0]) not in (name, "unknown"):
+            raise ArchiveError(f"is an archive of {claimed[0]}, not of {name}")
+        if claimed[1] and not _same(claimed[1], version):
+            if isinstance(found, Stated) and found.origin == "PKG-INFO":
+                raise ArchiveError(f"is an archive of {name} {claimed[1]}, not of {version}")
+            found = Unknown(f"its PKG-INFO is that of version {claimed[1]}")
+        return _text(name, version, found)
+
+    @staticmethod
+    def reason(text: str) -> str:
+        """Why only a build would tell the requirements; empty where they are known."""
+        return _header(text, _REASON)
+
+    @staticmethod
+    def origin(text: str) -> str:
+        """The file that states the requirements; empty for a text that no source distribution gave."""
+        return _header(text, _ORIGIN)
+
+
+def metadata_of_tree(files: Files, name: str, version: str) -> str | Unknown:
+    """The METADATA text of a source tree in a folder, or why only a build would tell."""
+    found = stated(files, archived=False)
+    return found if isinstance(found, Unknown) else _text(name, version, found)
+
+
+def built_text(text: str, backend: str) -> str:
+    """A text that a build gave, marked as such."""
+    return f"{_ORIGIN}: {backend}\n{text.lstrip(chr(0xFEFF))}"
+
+
+def _header(text: str, name: str) -> str:
+    return read_headers(text).first(name.lower())
+
+
+def _identity(filename: str) -> tuple[str, str]:
+    parsed = parse(filename)
+    return (filename, "0") if parsed is None else (parsed[0], str(parsed[1]))
+
+
+def _claimed(files: Files) -> tuple[str, str]:
+    """Name and version in PKG-INFO, empty where it does not say."""
+    headers = read_headers(files.get("PKG-INFO", b"").decode("utf-8", "replace"))
+    return headers.first("name"), headers.first("version")
+
+
+def _same(one: str, other: str) -> bool:
+    from packaging.version import InvalidVersion, Version
+
+    try:
+        return Version(one) == Version(other)
+    except InvalidVersion:
+        return False
+
+
+def _text(name: str, version: str, found: Stated | Unknown) -> str:
+    lines = ["Metadata-Version: 2.2", f"Name: {name}", f"Version: {version}"]
+    if isinstance(found, Unknown):
+        lines += ["Dynamic: Requires-Dist", f"{_REASON}: {one_line(found.because)}"]
+    else:
+        lines += [f"Requires-Python: {one_line(found.python)}"] if found.python else []
+        lines += [f"Provides-Extra: {one_line(extra)}" for extra in found.extras]
+        lines += [f"Requires-Dist: {one_line(item)}" for item in found.requirements]
+        lines.append(f"{_ORIGIN}: {one_line(found.origin)}")
+    return "\n".join([*lines, "", ""])
