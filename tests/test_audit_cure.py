@@ -87,8 +87,14 @@ def test_the_smallest_change(tmp_path: Path, before: str, after: str | None) -> 
     ("before", "after"),
     [
         pytest.param("torch==2.3.1\ntorchaudio\n", "torch==2.3.1\ntorchaudio<2.4\n", id="a bare companion"),
-        pytest.param("torch\ntorchaudio\n", "torch<2.15\ntorchaudio\n", id="the newest builds do not fit"),
-        pytest.param("torch>=2.0,<3\ntorchaudio\n", "torch>=2.0,<2.15\ntorchaudio\n", id="a lower upper end"),
+        pytest.param(
+            "torch\ntorchaudio==2.11.0\n", "torch<2.15\ntorchaudio==2.11.0\n", id="the newest builds do not fit"
+        ),
+        pytest.param(
+            "torch==2.3.1\ntorchaudio>=2.0,<3\n",
+            "torch==2.3.1\ntorchaudio>=2.0,<2.4\n",
+            id="a lower upper end",
+        ),
         pytest.param("torch==2.2.2\nnumpy\n", "torch==2.2.2\nnumpy<2\n", id="NumPy"),
     ],
 )

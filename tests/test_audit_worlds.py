@@ -245,7 +245,6 @@ def test_what_metadata_pins_is_what_pip_refuses(tmp_path: Path, text: str, error
 def test_wheels_that_ask_for_no_release_are_not_condemned(tmp_path: Path) -> None:
     findings = audit(tmp_path, "torch==1.12.1\ntorchaudio==0.12.0\n", platform="linux-aarch64")
     assert worse(findings) == []
-    assert unjudged(findings)
     other = audit(tmp_path, "torch==1.13.1\ntorchaudio==0.12.0\n", platform="linux-aarch64")
     assert worse(other) == [("error", "TL101")]
 
