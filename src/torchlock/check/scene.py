@@ -43,6 +43,8 @@ STACK = ("torch", "torchaudio", "torchvision", "torchtext", "torchcodec", "sound
 VITAL = ("torch", "torchaudio")
 # Libraries that only a build of torch for CUDA has.
 _OF_CUDA = re.compile(r"(lib)?(torch_cuda|c10_cuda|caffe2_gpu)(_cu|_cpp)?\.(so|dll)")
+# The label of a build of one's own, which says nothing of CUDA.
+_COMMIT = re.compile(r"(git)?[0-9a-f]{6,40}")
 # No line of any metadata is longer; a number of so many digits can be read.
 _LONGEST = 2000
 
@@ -206,7 +208,7 @@ class Scene:
     def _build(self, name: str) -> str | None:
         """The build in the words of the rules: for somebody's own label what the version file says besides."""
         label, build = self.label(name), self.build(name)
-        if label and kind_of(label) is None and build is not None and build.cuda:
+        if label and _COMMIT.fullmatch(label) and build is not None and build.cuda:
             return "cu" + "".join(build.cuda.split(".")[:2])
         return label or self._linked(name)
 

@@ -85,6 +85,9 @@ def unjudged(scene: Scene, name: str) -> Unknown | None:
     """Why nobody can say what an import that compares CUDA versions comes to; None where it was judged."""
     torch, mine = scene.pins.get("torch"), scene.pins[name]
     builds = {each: cuda_version(pin.build) for each, pin in (("torch", torch), (name, mine)) if pin is not None}
+    own = scene.build("torch")
+    if builds.get("torch") is None and own is not None and own.cuda == builds[name]:
+        return None  # A vendor's label, and a version file that tells.
     if name not in _COMPARING or torch is None or builds[name] == "0" or compares(scene, name) is False:
         return None
     if None not in builds.values() or (scene.target is not None and scene.target.platform.system == "macos"):
