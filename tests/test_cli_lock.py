@@ -469,12 +469,12 @@ def test_audit_judges_the_free_threaded_build_that_is_asked_for(capsys: pytest.C
     [
         (
             "torch==2.13.0+cpu",
-            "no index that was asked has torch 2.13.0+cpu: it is served by --index-url "
-            "https://download.pytorch.org/whl/cpu; here is torch 2.13.0 without a label, built for cu130",
+            ": it is served by --index-url "
+            "https://download.pytorch.org/whl/cpu; it has torch 2.13.0 without a label, built for cu130",
         ),
         ("torch==2.6.0+cu111", "which was never published for Python 3.11"),
-        ("numpy==1.26.4+mkl", "name the index that serves it with --index-url; here is numpy 1.26.4 without"),
-        ("torch==2.13.0+acme1", "no index that was asked has torch 2.13.0+acme1: name the index"),
+        ("numpy==1.26.4+mkl", "name the index that serves it with --index-url; it has numpy 1.26.4 without"),
+        ("torch==2.13.0+acme1", ": name the index that serves it with --index-url; it has torch 2.13.0"),
     ],
 )
 def test_a_label_is_a_build_of_its_own(asked: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from torchlock.answers import Unknown
 from torchlock.builds import Builds, kind_of, page_of
 from torchlock.lock import dependency_of
 from torchlock.matrix import BUILD_CUDA, EXCLUSION, GIL, HOST_PREFIX, cuda_version, is_virtual, specifier_set
@@ -278,7 +279,7 @@ class _Teller:
     def _labelled(self, name: str, version: str, build: str) -> str:
         """Where a build is served that none of the indexes asked has."""
         bare = next((each for each in self._universe.candidates(name) if str(each.version) == version), None)
-        built = f", built for {bare.build}" if bare is not None and bare.build else ""
+        built = f", built for {bare.build}" if bare is not None and isinstance(bare.build, str) else ""
         plain = f"; it has {name} {version} without a label{built}" if bare is not None else ""
         asked = self._universe.provenance(name)
         lacking = f"{asked.where or 'the public index'} has no {name} {version}+{build}{asked.dated}"
@@ -288,9 +289,9 @@ class _Teller:
         published = Builds().published(name, version, build, str(target.platform), str(target.python))
         if published is False:
             return f"{lacking}, which was never published for {target}{plain}"
-        served = (
-            "it is served by" if published else f"whether it was published is not known; builds of +{build} are at"
-        )
+        served = "it is served by"
+        if isinstance(published, Unknown):
+            served = f"whether it was published is not known; builds of +{build} are at"
         return f"{lacking}: {served} --index-url {page_of(build)}{plain}"
 
     def _rejections(self, name: str, rejected: Sequence[Rejected]) -> Iterator[str]:

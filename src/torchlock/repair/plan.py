@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.answers import Unknown
 from torchlock.builds import Builds, kind_of
 from torchlock.check.scene import STACK, dependencies_of
 from torchlock.errors import TorchlockError
@@ -239,7 +240,8 @@ def _is_certain(version: str, label: str, target: Target) -> bool:
 def _labelled(name: str, version: str, label: str, target: Target) -> str:
     if not label or name not in FAMILY or name in _PLAIN:
         return version
-    plain = _builds().published(name, version, label, str(target.platform)) is None and name == "torchcodec"
+    published = _builds().published(name, version, label, str(target.platform))
+    plain = isinstance(published, Unknown) and name == "torchcodec"
     return version if plain else f"{version}+{label}"
 
 
