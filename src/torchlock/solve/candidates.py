@@ -243,6 +243,13 @@ class Sieve:
             return None
         return Candidate(name, version, release, _preferred(release, usable, ranks), tuple(usable))
 
+    def narrowed(self, candidate: Candidate, usable: Sequence[int]) -> Candidate:
+        """The candidate with only these of its wheels, and the one among them that an installer takes."""
+        if candidate.release is None or tuple(usable) == candidate.usable:
+            return candidate
+        ranks = candidate.release.ranks(self._rank)
+        return candidate._replace(wheel=_preferred(candidate.release, usable, ranks), usable=tuple(usable))
+
     def _from_sdist(self, name: str, release: Release) -> Candidate | Rejected:
         if isinstance(release, DirectRelease) and not release.tags:
             return Candidate(name, Version(release.version), release)  # the user asked for this very one
