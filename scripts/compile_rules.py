@@ -154,7 +154,7 @@ def requirement_row(text: str, *, braces: bool = False) -> list[Any]:
     try:
         requirement = Requirement(sample)
     except InvalidRequirement as error:
-        raise TableError(f"{text!r} is no requirement: {error}") from error
+        raise TableError(f"{text!r} is not a requirement: {error}") from error
     if requirement.url:
         raise TableError(f"{text!r} names an address")
     specifier = str(requirement.specifier)

@@ -278,7 +278,7 @@ def test_what_is_said_of_today_has_its_date(tmp_path: Path, text: str) -> None:
         "never published",
         "newer than",
         "has no torch",
-        "; it was as",
+        "; it was published as",
     )
     for finding in audit(tmp_path, text):
         if any(words in finding.message for words in dated):

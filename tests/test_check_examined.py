@@ -245,7 +245,7 @@ def test_symbols_that_cannot_be_read(
 def test_a_machine_that_was_not_looked_at(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stage_audio(site, needed=("libtorch_cpu.so", "libopenblas.so.0", "libc.so.6"))
     report = run(capsys, "--path", site, code=0)
-    assert "libtorchaudio.so needs libopenblas.so.0: the machine was not looked at" in report["summary"]
+    assert "libtorchaudio.so needs libopenblas.so.0: the machine was not examined" in report["summary"]
     image(site)
     assert ("error", "TL610") in bad(run(capsys, "--path", site))
     image(site, "libopenblas.so.0")
@@ -328,7 +328,7 @@ def test_a_dll_that_windows_need_not_have(name: str, tmp_path: Path, capsys: pyt
     site = windows(tmp_path, fbgemm=[name])
     report = run(capsys, "--path", site, "--platform", "windows-amd64", code=0)
     assert " load" not in report["summary"]
-    assert f"fbgemm.dll needs {name.lower()}: the machine was not looked at" in report["summary"]
+    assert f"fbgemm.dll needs {name.lower()}: the machine was not examined" in report["summary"]
     # Beside the Python of the environment, as conda has them.
     write(site.parents[1] / name, pe({}, ["g"]))
     report = run(capsys, "--path", site, "--platform", "windows-amd64", code=0)
@@ -489,7 +489,7 @@ def test_builds_of_two_cuda_versions(
     early = torch != "2.8.0"
     assert bool(notes(report, "TL903")) == early
     if label == "cu128":
-        assert ("no rule tells whether these pre-releases go together" in report["summary"]) == early
+        assert ("no rule says whether these pre-releases go together" in report["summary"]) == early
 
 
 def test_a_torch_of_ones_own_says_its_cuda_in_its_version_file(

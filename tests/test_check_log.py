@@ -207,7 +207,7 @@ def test_a_log_of_another_environment_is_told() -> None:
     assert remarks(log, [Finding("TL302", "warning", "a")], told) == [told]
     log = read_log("Python 3.9.2 (main)\nOSError: libsox.so: cannot open shared object file")
     told = elsewhere(log, ["/v/lib/python3.11/site-packages"])
-    assert told == "the log is of another environment: it names Python 3.9, this is 3.11"
+    assert told == "the log is from another environment: it names Python 3.9, this is 3.11"
     assert elsewhere(log, ["/v/lib/python3.9/site-packages"]) == ""
 
 

@@ -32,7 +32,7 @@ def test_what_goes_together(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "torch", "torchaudio<2.11.1", *TARGET]) == 0
     out = capsys.readouterr().out
     assert "torch 2.14.1, torchaudio 2.11.0" in out
-    assert "torch 2.15.0 is newer, and cannot be taken" in out
+    assert "torch 2.15.0 is newer, but cannot be used" in out
     assert "TL201" in out
 
 
@@ -63,7 +63,7 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     [
         pytest.param(["TL000"], "no rule is called TL000", id="a rule that is none"),
         pytest.param(["TL101", "torch"], "one at a time", id="both"),
-        pytest.param(["torch="], "is no requirement", id="no requirement"),
+        pytest.param(["torch="], "is not a requirement", id="no requirement"),
     ],
 )
 def test_wrong_use(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -410,7 +410,7 @@ def test_explain_gives_up_as_lock_does(
 def test_an_empty_lock_is_told(name: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path(name).write_text(text)
     assert run("-r", name, *LINUX) == 0
-    assert f"no requirement is named in {name}, so the lock is empty" in capsys.readouterr().err
+    assert f"{name} has no requirements, so the lock is empty" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -513,7 +513,7 @@ def test_names_that_nothing_bears_are_told(capsys: pytest.CaptureFixture[str]) -
     assert run("soundfile", *options, *LINUX) == 0
     said = capsys.readouterr().err
     assert "--upgrade-package sound-file: the lock has no package of this name; did you mean soundfile?" in said
-    assert "over.txt:1: nothing asks for what nobody==1 overrides" in said
+    assert "over.txt:1: no requirement is on what nobody==1 overrides" in said
     assert "numpy" not in said
 
 

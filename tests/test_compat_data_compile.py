@@ -192,12 +192,12 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
         ),
         pytest.param(
             {"rules": RULE + STATEMENT.replace("==2.8.0", "=2.8.0")},
-            "rule[0].statement[0].when: 'torchaudio=2.8.0' is no requirement",
+            "rule[0].statement[0].when: 'torchaudio=2.8.0' is not a requirement",
             id="a when that nobody can read",
         ),
         pytest.param(
             {"rules": RULE + STATEMENT.replace("torch==2.8.0", "torch ==")},
-            "rule[0].statement[0].needs[0]: 'torch ==' is no requirement",
+            "rule[0].statement[0].needs[0]: 'torch ==' is not a requirement",
             id="a need that nobody can read",
         ),
         pytest.param(
@@ -225,7 +225,7 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
             id="half an exception",
         ),
         pytest.param({"sources": SOURCES + 'by = "x"'}, "sources.toml: s.by: unknown key", id="a key of a source"),
-        pytest.param({"sources": "s = 1"}, "sources.toml: s: must be a table", id="a source that is no table"),
+        pytest.param({"sources": "s = 1"}, "sources.toml: s: must be a table", id="a source that is not a table"),
         pytest.param(
             {"systems": SYSTEM.replace("glibc 2.36", "2.36")},
             "debian.toml: system[0].libc: must be like 'glibc 2.36'",

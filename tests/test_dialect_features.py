@@ -104,7 +104,7 @@ FEATURES = {
     ),
     "uv: no such member": Feature(SOURCES + "demo = { workspace = true }", error="no member of the workspace"),
     "uv: no such index": Feature(SOURCES + 'demo = { index = "page" }', error="no index is called 'page'"),
-    "uv: a source of an unknown kind": Feature(SOURCES + 'demo = { svn = "x" }', error="is no source"),
+    "uv: a source of an unknown kind": Feature(SOURCES + 'demo = { svn = "x" }', error="is not a source"),
     "uv: a source that nothing asks for": Feature(EXPLICIT + SOURCES + 'dmeo = { index = "page" }', "1.0", "dmeo"),
     "uv: flat index": Feature(
         UV_INDEX.replace("page", "links/demo") + 'format = "flat"', "4.0", audit="find-links"
@@ -234,7 +234,7 @@ def test_only_the_named_package_comes_from_its_index(capsys: pytest.CaptureFixtu
     lines = capsys.readouterr().out.splitlines()
     assert "demo==3.0+cu124" in lines
     assert "other==1.0" in lines
-    comment = lines.index("# from the index of this line alone: demo")
+    comment = lines.index("# only from this index: demo")
     assert lines[comment + 1] == f"--extra-index-url {address('page')}"
 
 
@@ -244,7 +244,7 @@ def test_offline_the_named_index_cannot_be_asked(capsys: pytest.CaptureFixture[s
     Path("pyproject.toml").write_text(text + SOURCES + 'torch = { index = "page" }\n')
     assert main(["lock", *TARGET, "--offline"]) == 2
     said = capsys.readouterr()
-    assert f"torch is to be taken from {page}" in said.err
+    assert f"torch comes from the index {page}" in said.err
     assert said.out == ""
 
 

@@ -80,7 +80,7 @@ def test_a_folder_brings_what_its_metadata_states(
                 "demo.egg-info/requires.txt": "torch==2.3.1\n",
                 "demo.egg-info/SOURCES.txt": "",
             },
-            "its setup.py computes them: it asks for os.environ",
+            "its setup.py computes them: it uses os.environ",
         ),
     ],
     ids=["setup.py", "setup.cfg", "a list", "computed"],

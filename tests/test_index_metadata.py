@@ -155,9 +155,9 @@ def test_a_whole_wheel_with_another_hash_is_refused(tmp_path, server):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        pytest.param(b"no zip at all", "is no readable wheel", id="no-zip"),
+        pytest.param(b"no zip at all", "is not a readable wheel", id="no-zip"),
         pytest.param(wheel(TEXT, name="other"), "holds no METADATA", id="foreign-wheel"),
-        pytest.param(wheel(TEXT)[:-40], "is no readable wheel", id="cut-off"),
+        pytest.param(wheel(TEXT)[:-40], "is not a readable wheel", id="cut-off"),
     ],
 )
 def test_a_wheel_that_is_none(tmp_path, server, content, words):
@@ -227,5 +227,5 @@ def test_an_sdist_that_would_have_to_be_built(tmp_path, server, text):
 @pytest.mark.parametrize("content", [b"no archive", sdist(STATIC)[:60]], ids=["no-archive", "cut-off"])
 def test_an_sdist_that_is_none(tmp_path, server, content):
     server.routes["/files/demo-1.0.tar.gz"] = Reply(content)
-    with pytest.raises(MetadataError, match="is no readable source archive"):
+    with pytest.raises(MetadataError, match="is not a readable source archive"):
         index(tmp_path, server).metadata(file_at(server, "demo-1.0.tar.gz"))

@@ -119,7 +119,7 @@ def test_merge() -> None:
     assert (len(both.constraints), len(both.overrides)) == (1, 1)
     assert both.index_url == "https://example.org/1"
     assert (both.extra_index_urls, both.find_links) == (["https://example.org/2"], ["links"])
-    passed_over = "of two index addresses, https://example.org/1 counts, and https://example.org/3 is passed over"
+    passed_over = "of two index addresses, https://example.org/1 is used, and https://example.org/3 is ignored"
     assert (both.no_index, both.pre, both.notes) == (True, True, ["one", "two", passed_over])
     assert both.requires_python == (SpecifierSet(">=3.10,<3.13"), Origin("b", 2, "<3.13"))
     assert first.notes == ["one"]

@@ -210,7 +210,7 @@ def test_a_setup_cfg_beside_it() -> None:
         ((), ("gone",), None, "no dependency group is called 'gone'", "Test_All, a, b, lint, lost, odd"),
         ((), ("lost",), 28, "no dependency group is called 'gone'", "Test_All"),
         ((), ("a",), 27, "include each other: a → b → a", ""),
-        ((), ("odd",), 29, "dependency-groups.odd: {'include': 'lint'} is no requirement", ""),
+        ((), ("odd",), 29, "dependency-groups.odd: {'include': 'lint'} is not a requirement", ""),
     ],
 )
 def test_extras_and_groups_that_are_not_there(
@@ -232,16 +232,16 @@ def test_extras_and_groups_that_are_not_there(
         ("x = " + "9" * 5000, None, "not valid TOML"),
         ("[project]\nname = 'x'\n\nname = 'y'", 4, "not valid TOML"),
         ("[project]\nname = '\x00'", 2, "NUL"),
-        ("project = 1", 1, "project: is no table"),
+        ("project = 1", 1, "project: is not a table"),
         ("[project]\ndependencies = 'torch'", 2, "project.dependencies: is no list"),
-        ("[project]\ndependencies = ['numpy',\n 'torch=1']", 3, "'torch=1' is no requirement"),
-        ("[project]\n\ndependencies = [1]", 3, "1 is no requirement"),
+        ("[project]\ndependencies = ['numpy',\n 'torch=1']", 3, "'torch=1' is not a requirement"),
+        ("[project]\n\ndependencies = [1]", 3, "1 is not a requirement"),
         ("[project]\n[project.dependencies]\ntorch = '1'", 2, "project.dependencies: is no list"),
-        ("[project]\noptional-dependencies = []", 2, "project.optional-dependencies: is no table"),
-        ("[project]\nrequires-python = '^3.8'", 2, "'^3.8' is no version specifier"),
-        ("[project]\nrequires-python = 3", 2, "3 is no version specifier"),
-        ("[tool]\nuv = 1\n[project]", 2, "tool.uv: is no table"),
-        ("[project]\nname='x'\n[tool.uv]\nconstraint-dependencies = ['?']", 4, "'?' is no requirement"),
+        ("[project]\noptional-dependencies = []", 2, "project.optional-dependencies: is not a table"),
+        ("[project]\nrequires-python = '^3.8'", 2, "'^3.8' is not a version specifier"),
+        ("[project]\nrequires-python = 3", 2, "3 is not a version specifier"),
+        ("[tool]\nuv = 1\n[project]", 2, "tool.uv: is not a table"),
+        ("[project]\nname='x'\n[tool.uv]\nconstraint-dependencies = ['?']", 4, "'?' is not a requirement"),
     ],
 )
 def test_refused(text: str, line: int | None, words: str) -> None:
@@ -289,12 +289,12 @@ def test_values_of_any_type_are_read_or_refused(first: str, key: str) -> None:
 @pytest.mark.parametrize(
     ("item", "words"),
     [
-        ("3", "3 is no requirement"),
-        ("{include-group = 3}", "is no requirement"),
-        ("{include-group = ['b']}", "is no requirement"),
-        ("{include-group = 'b', x = 1}", "is no requirement"),
-        ("{path = 'x'}", "is no requirement"),
-        ("'torch=1'", "'torch=1' is no requirement"),
+        ("3", "3 is not a requirement"),
+        ("{include-group = 3}", "is not a requirement"),
+        ("{include-group = ['b']}", "is not a requirement"),
+        ("{include-group = 'b', x = 1}", "is not a requirement"),
+        ("{path = 'x'}", "is not a requirement"),
+        ("'torch=1'", "'torch=1' is not a requirement"),
     ],
 )
 def test_items_of_groups(item: str, words: str) -> None:
@@ -310,7 +310,7 @@ def test_groups_nested_without_end() -> None:
 
 def test_two_groups_of_one_name() -> None:
     error = refused("[dependency-groups]\nx-y = []\nX_Y = []\n", groups=("x_y",))
-    assert (error.line, error.message) == (3, "dependency-groups.X_Y: x-y and X_Y are the same name")
+    assert (error.line, error.message) == (3, "dependency-groups.X_Y: x-y and X_Y are spellings of one name")
 
 
 @pytest.mark.parametrize(

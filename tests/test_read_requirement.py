@@ -229,7 +229,9 @@ def test_what_was_meant(text: str, hint: str) -> None:
 
 
 def test_the_text_at_which_reading_stopped() -> None:
-    with pytest.raises(InputError, match=r"^r\.txt:7: 'torch=1\.0' is no requirement: expected .*, at '=1\.0'$"):
+    with pytest.raises(
+        InputError, match=r"^r\.txt:7: 'torch=1\.0' is not a requirement: expected .*, at '=1\.0'$"
+    ):
         read("torch=1.0")
 
 
@@ -244,7 +246,7 @@ def test_a_line_of_no_end_is_quoted_in_part() -> None:
     "text", ["./x ; python < 3", "https://example.org/x.zip; python < 3", ". ; (", "./x ; os_name"]
 )
 def test_a_wrong_marker_behind_an_address(text: str) -> None:
-    with pytest.raises(InputError, match="is no requirement"):
+    with pytest.raises(InputError, match="is not a requirement"):
         read(text)
 
 

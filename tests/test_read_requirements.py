@@ -318,7 +318,7 @@ def test_files_that_include_others_without_end() -> None:
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        pytest.param("numpy\n\ntorch=1.0\n", 3, "'torch=1.0' is no requirement", id="requirement"),
+        pytest.param("numpy\n\ntorch=1.0\n", 3, "'torch=1.0' is not a requirement", id="requirement"),
         pytest.param("numpy\ntorch \\\n = \\\n 1.0\n", 2, "no requirement", id="first line of several"),
         pytest.param("\n-r gone.txt", 2, "gone.txt: there is no such file", id="missing file"),
         pytest.param("-r .", 1, "is a folder", id="folder"),

@@ -72,7 +72,7 @@ def test_scripts_that_ask_for_nothing(text: str, tmp_path: Path) -> None:
         pytest.param("\n# /// script\n# x = 1\n# y = \n# ///\n", 4, "not valid TOML", id="toml"),
         pytest.param("# /// script\n# dependencies = ['x=1']\n# ///\n", 2, "'x=1'", id="requirement"),
         pytest.param("# /// script\n#\n# dependencies = 'x'\n# ///\n", 3, "no list", id="no list"),
-        pytest.param("# /// script\n# dependencies = [1]\n# ///\n", 2, "1 is no requirement", id="no string"),
+        pytest.param("# /// script\n# dependencies = [1]\n# ///\n", 2, "1 is not a requirement", id="no string"),
         pytest.param("# /// script\n#\n# requires-python = '3'\n# ///\n", 3, "no version specifier", id="python"),
     ],
 )

@@ -79,7 +79,7 @@ def test_an_egg_info_without_requires_txt_requires_nothing() -> None:
 
 
 def test_a_metadata_file_alone_is_no_statement_of_having_none() -> None:
-    assert reason({"demo.egg-info/PKG-INFO": pkg_info()}) == "it holds no file that states them"
+    assert reason({"demo.egg-info/PKG-INFO": pkg_info()}) == "no file in it states them"
 
 
 def test_static_metadata_speaks_first() -> None:

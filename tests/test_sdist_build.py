@@ -77,7 +77,7 @@ def test_a_build_tells_what_nobody_could_read(
         output = capsys.readouterr()
         assert "\nbelow==1.0 " in output.out
         assert "# built from source; its requirements are those of a build on this machine (" in output.out
-        assert "demo 1.0: what is required was computed by a build on this machine" in output.err
+        assert "demo 1.0: the requirements were computed by a build on this machine" in output.err
     assert runs.read_text() == "x"
 
 
@@ -88,7 +88,7 @@ def test_what_the_backend_says_when_it_fails_is_told(shelf: Shelf, capsys: pytes
     assert lock(shelf, "other", "--build") == 0
     output = capsys.readouterr()
     assert "\nother==0.9 " in output.out
-    assert "other 1.0 was passed over: it needs demo, and demo-1.0.tar.gz cannot be built" in output.err
+    assert "other 1.0 was skipped: it needs demo, and demo-1.0.tar.gz cannot be built" in output.err
     assert "no compiler here" in output.err
     assert lock(shelf, "demo", "--build") == 1
     message = capsys.readouterr().err

@@ -63,7 +63,7 @@ def test_an_sdist_is_a_candidate_like_any_other(shelf: Shelf, lock: Callable[...
     assert (code, pins) == (0, {"encodec": "0.1.1", "numpy": "2.0"})
     assert f"--hash=sha256:{hashlib.sha256(content).hexdigest()}" in text
     assert "# built from source; its requirements are those of encodec.egg-info/requires.txt" in text
-    assert "built from source when installed, which was not tried: encodec 0.1.1" in notes
+    assert "built from source at installation, which was not tried: encodec 0.1.1" in notes
     assert lock("encodec", "--allow-sdist")[:2] == (code, pins)
     package = json.loads(lock("encodec", "--json")[2])["packages"][0]
     assert package["built_from_source"] == {"requirements_from": "encodec.egg-info/requires.txt"}
@@ -119,7 +119,7 @@ def test_a_newer_release_that_is_passed_over_is_told(
     assert (code, pins) == (0, {"hydra": "0.11.3"})
     through = f" (through {', '.join(f'layer{number}' for number in range(1, depth))})" if depth > 1 else ""
     assert (
-        f"note: hydra 1.3.2 was passed over: it needs antlr{through}, and the source distribution antlr-4.9.3"
+        f"note: hydra 1.3.2 was skipped: it needs antlr{through}, and the requirements of the source distribution antlr-4.9.3"
         in notes
     )
     assert "asks for platform.machine" in notes or "imports platform" in notes
@@ -141,7 +141,10 @@ def test_the_newest_itself_is_passed_over(shelf: Shelf, lock: Callable[..., Lock
     shelf.sdist("demo", "2.0", computed("demo", "2.0"))
     code, pins, _, notes = lock("demo")
     assert (code, pins) == (0, {"demo": "1.0"})
-    assert "demo 2.0 was passed over: the source distribution demo-2.0.tar.gz would have to be built" in notes
+    assert (
+        "demo 2.0 was skipped: the requirements of the source distribution demo-2.0.tar.gz cannot be read without a build"
+        in notes
+    )
 
 
 def test_what_nobody_asked_for_is_told_too(shelf: Shelf, lock: Callable[..., Locked]) -> None:
@@ -151,7 +154,7 @@ def test_what_nobody_asked_for_is_told_too(shelf: Shelf, lock: Callable[..., Loc
     shelf.sdist("below", "3.0", computed("below", "3.0"))
     code, pins, _, notes = lock("demo")
     assert (code, pins) == (0, {"demo": "1.0", "below": "1.0"})
-    assert "passed over as well: below 3.0" in notes
+    assert "also skipped: below 3.0" in notes
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 5])
@@ -165,7 +168,10 @@ def test_the_root_of_a_conflict_is_named(shelf: Shelf, lock: Callable[..., Locke
         shelf.sdist("docopt", version, computed("docopt", version))
     code, pins, _, message = lock("whisperx==3.2.1")
     assert (code, pins) == (1, {})
-    assert "docopt 0.6.4: the source distribution docopt-0.6.4.tar.gz would have to be built" in message
+    assert (
+        "docopt 0.6.4: the requirements of the source distribution docopt-0.6.4.tar.gz cannot be read without a build"
+        in message
+    )
     assert "another docopt" not in message
     ways = message.partition("what would work")[2].strip().splitlines()
     assert ways[0].startswith("- --build")
@@ -177,7 +183,7 @@ def page_of(status: int) -> Reply:
 
 
 BROKEN: dict[str, tuple[bytes | Reply, dict[str, object], str]] = {
-    "no metadata": (archive({"README": ""}, "demo", "2.0"), {}, "holds neither metadata nor a project"),
+    "no metadata": (archive({"README": ""}, "demo", "2.0"), {}, "has neither metadata nor project files"),
     "broken tar": (archive(of_setuptools(version="2.0"), "demo", "2.0")[:200], {}, "no readable source archive"),
     "no Metadata-Version": (
         archive({"PKG-INFO": "Name: demo\nVersion: 2.0\n"}, "demo", "2.0"),
@@ -185,8 +191,8 @@ BROKEN: dict[str, tuple[bytes | Reply, dict[str, object], str]] = {
         "would have to be built",
     ),
     "html": (b"<!DOCTYPE html>", {}, "no readable source archive"),
-    "hidden": (Reply(b"<Error><Code>AccessDenied</Code></Error>", 403), {}, "is not there (status 403)"),
-    "gone": (page_of(404), {}, "is not there (status 404)"),
+    "hidden": (Reply(b"<Error><Code>AccessDenied</Code></Error>", 403), {}, "was not found (status 403)"),
+    "gone": (page_of(404), {}, "was not found (status 404)"),
     "another hash": (
         archive(of_setuptools(version="2.0")),
         {"hashes": {"sha256": "0" * 64}},
@@ -227,7 +233,7 @@ def test_one_damaged_wheel_rejects_one_candidate(shelf: Shelf, lock: Callable[..
     code, pins, _, notes = lock("demo")
     assert (code, pins) == (0, {"demo": "1.0"})
     assert "demo 2.0 was passed over" in notes
-    assert "is no readable wheel" in notes
+    assert "is not a readable wheel" in notes
 
 
 @pytest.mark.parametrize("status", [401, 500, 503])
@@ -285,7 +291,7 @@ def test_the_source_of_what_is_compiled_elsewhere_comes_last(shelf: Shelf, lock:
     shelf.sdist("demo", "2.0", of_setuptools(version="2.0"))
     code, pins, _, notes = lock("demo")
     assert (code, pins) == (0, {"demo": "1.0"})
-    assert "demo 2.0 was passed over: no wheel of it is for" in notes
+    assert "demo 2.0 was skipped: it has no wheel for" in notes
     code, pins, _, notes = lock("demo>=2")
     assert (code, pins) == (0, {"demo": "2.0"})
     assert "no wheel for Python 3.11, manylinux_2_28_x86_64 of demo 2.0: compiled from source" in notes
@@ -315,7 +321,7 @@ def test_a_project_cannot_allow_that_code_runs(lock: Callable[..., Locked], tmp_
     (tmp_path / "pyproject.toml").write_text("[tool.torchlock]\nbuild = true\n")
     code, _, _, message = lock("demo")
     assert code == 2
-    assert "build is not for a project to say" in message
+    assert "a project may not set build" in message
 
 
 # numba 0.34.0 has a source distribution alone; scipy 1.15.3 has many wheels, none of them for musl 1.1.

@@ -142,7 +142,7 @@ class Builds:
             return True
         kind = kind_of(label)
         if kind is None:  # the plain version may come from the public index, a vendor's label from its own
-            return self._unknown(f"+{label} is no label of the PyTorch index" if label else "it has no label")
+            return self._unknown(f"+{label} is not a label of the PyTorch index" if label else "it has no label")
         if platform and platform.startswith("macos"):
             return False
         if there:  # for other Pythons than this one
@@ -216,10 +216,10 @@ class Builds:
         return Unknown(because, self.date)
 
     def _no_list(self, name: str, version: str) -> Unknown:
-        return self._unknown(f"the table of builds has nothing on {name} {version}")
+        return self._unknown(f"the table of builds does not cover {name} {version}")
 
     def _no_whole_list(self, name: str, version: str, what: str) -> Unknown:
-        return self._unknown(f"no list of the builds of {name} {version} tells about {what}")
+        return self._unknown(f"no list of the builds of {name} {version} covers {what}")
 
     def _whole(self, row: _Row, kind: str | None) -> bool:
         """Whether the source of this row lists every build of that kind."""

@@ -117,7 +117,7 @@ class CatalogueRelease:
         if index is not None:
             return self._table.requirement_set(index)
         if wheel >= 0:
-            return Unknown("its metadata was not there when the catalogue was made")
+            return Unknown("its metadata was not available when the catalogue was made")
         served = self._table.sdist(self.version)
         return served if isinstance(served, Unknown) else served.dependencies(-1)
 
@@ -220,7 +220,7 @@ class _Table:
 
 
 def _unasked(name: str, version: str) -> Unknown:
-    return Unknown(f"the catalogue does not know what the source distribution of {name} {version} requires")
+    return Unknown(f"the catalogue has no requirements of the source distribution of {name} {version}")
 
 
 class Catalogue:

@@ -47,7 +47,7 @@ def parse_metadata(text: str) -> CoreMetadata | Unknown:
         return Unknown(f"its metadata has no {' and no '.join(missing)}")
     rest = text[headers.end :]
     if rest and "\n" not in rest and "\r" not in rest:
-        return Unknown("its metadata breaks off in the middle of a header")
+        return Unknown("its metadata ends in the middle of a header")
     values = headers.fields.get("requires-dist", ())
     declared = {value: dependency_of(value) for value in values}
     return CoreMetadata(
@@ -83,8 +83,8 @@ def refusal(value: str) -> str:
     try:
         _requirement(value)
     except (ValueError, RecursionError):
-        return f"it declares {value!r}, which is no valid requirement (pip refuses this release since 24.1)"
-    return f"it declares {value!r}, whose marker compares what cannot be compared"
+        return f"it declares {value!r}, which is not a valid requirement (pip 24.1 and later refuse this release)"
+    return f"it declares {value!r}, whose marker compares values that cannot be compared"
 
 
 def _requirement(value: str) -> Requirement:

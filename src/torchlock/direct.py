@@ -68,7 +68,7 @@ class DirectRelease:
             return of_label(label)
         if self.name not in FAMILY or (self.tags and self.tags[0].endswith("-any")):
             return None
-        return Unknown("its address does not tell what it was built for")
+        return Unknown("its address does not say what it was built for")
 
     def unproven(self, wheel: int) -> Unknown | None:
         return None  # the user asked for this very one
@@ -150,7 +150,7 @@ def _folder(name: str | None, path: Path, written: Written) -> DirectRelease | N
     if isinstance(declared, Unknown):
         raise AssertionError(declared.because)  # the text is our own
     if declared.invalid:
-        raise _wrong(written, f"{path} declares what no installer can read: {declared.invalid[0]}")
+        raise _wrong(written, f"{path} declares an invalid requirement: {declared.invalid[0]}")
     release.declare(declared.dependencies, declared.requires_python, _extras_of(written))
     release.notes += _passed_over(path, written)
     return release
@@ -167,7 +167,7 @@ def _passed_over(path: Path, written: Written) -> list[str]:
         return []
     sourced = [item.requirement.name for item in stated if item.requirement and item.sources]
     names = ", ".join(sourced)
-    return [f"{written.origin}: the sources that {path} names for {names} are passed over"] if sourced else []
+    return [f"{written.origin}: the sources that {path} names for {names} are ignored"] if sourced else []
 
 
 def _extras_of(written: Written) -> list[str]:
@@ -215,7 +215,7 @@ def _declare(release: DirectRelease, file: File, written: Written, metadata: Cal
             raise _wrong(written, f"{file.filename} is no wheel that can be read ({error.message})") from error
         return error.message
     if declared.invalid:
-        raise _wrong(written, f"{file.filename} declares what no installer can read: {declared.invalid[0]}")
+        raise _wrong(written, f"{file.filename} declares an invalid requirement: {declared.invalid[0]}")
     release.declare(declared.dependencies, declared.requires_python, _extras_of(written))
     return ""
 

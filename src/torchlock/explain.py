@@ -166,7 +166,7 @@ class _Teller:
             if (reason := self._universe.unreadable.get((candidate.name, str(candidate.version))))
         ]
         for reason in found[:1]:
-            others = "" if len(found) < 2 else f" (and so for {_counted(item.version for item in found[1:])})"
+            others = "" if len(found) < 2 else f" (likewise {_counted(item.version for item in found[1:])})"
             yield f"{reason.name} {reason.version}: {reason.message}{others}"
 
     def _unmeetable(self, loss: Loss) -> Iterator[str]:

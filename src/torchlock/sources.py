@@ -118,8 +118,8 @@ class Sources:
 
         if self._offline:
             raise NetworkError(
-                f"{name} is to be taken from {redact(url)}, which --offline forbids to ask",
-                hint="run without --offline; the catalogue knows the public index's builds only",
+                f"{name} comes from the index {redact(url)}, which --offline forbids to ask",
+                hint="run without --offline; the catalogue has only the builds of the public index",
             )
         settings = replace(self._settings(), index_url=url, extra_index_urls=(), find_links=(), no_index=None)
         self._routed[name] = url
@@ -237,7 +237,7 @@ class Sources:
 
     def _sdist(self, name: str, version: str) -> Release | Unknown:
         """A release of the catalogue as the index serves it today: the catalogue knows nothing of sdists."""
-        unknown = f"the catalogue does not know what the source distribution of {name} {version} requires"
+        unknown = f"the catalogue has no requirements of the source distribution of {name} {version}"
         try:
             found = self._ask(name, self._index)
         except UnknownPackage as error:
@@ -315,7 +315,7 @@ class Sources:
         lines += [f"--find-links {redact(url)}" for url in self._find_links]
         for url in dict.fromkeys(self._routed.values()):
             names = ", ".join(sorted(name for name, route in self._routed.items() if route == url))
-            lines += [f"# from the index of this line alone: {names}", f"--extra-index-url {redact(url)}"]
+            lines += [f"# only from this index: {names}", f"--extra-index-url {redact(url)}"]
         return lines
 
     def _extra(self, name: str) -> Sequence[Release]:

@@ -40,7 +40,7 @@ class Compared(NamedTuple):
 def of_label(label: str) -> str | Unknown:
     """The build that a local version names: ``cu130`` of ``2.11.0+cu130``."""
     label = label.removesuffix(_SPLIT)
-    return label if kind_of(label) else Unknown(f"nothing is known of builds labelled +{label}")
+    return label if kind_of(label) else Unknown(f"unknown build label +{label}")
 
 
 def of_requirements(dependencies: Iterable[Dependency], tags: str) -> str | None:
@@ -68,17 +68,17 @@ def of_version_file(name: str, tags: str, members: Mapping[str, str]) -> str | U
     path = f"{name}/version.py"
     build = build_of_text(path, members.get(path, ""))
     if build is None:
-        return Unknown(f"it has no {path} that tells what it was built for")
+        return Unknown(f"it has no {path} that says what it was built for")
     if name == "torch":
         if build.cuda is None:
-            return Unknown(f"its {path} does not tell what it was built for")
+            return Unknown(f"its {path} does not say what it was built for")
         if build.hip or build.xpu:
             return "rocm" if build.hip else "xpu"
         return f"cu{build.cuda.replace('.', '')}" if build.cuda else "cpu"
     if "macosx" in tags:  # where there is no other
         return "cpu"
     if not build.label:
-        return Unknown(f"its {path} does not tell what it was built for")
+        return Unknown(f"its {path} does not say what it was built for")
     return of_label(build.label)
 
 

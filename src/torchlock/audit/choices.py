@@ -92,8 +92,8 @@ def _unseen(case: Case, demand: Demand) -> bool:
 def _not_seen(case: Case, scene: Scene, names: list[str]) -> Finding:
     demands = [scene.first(name) for name in names]
     texts = listed([asked(demand) for demand in demands])
-    where = "conda's channels have" if demands[0].entry.channel == "conda" else "the index named here has"
-    message = f"what {where} for {texts} is not known here: not judged"
+    where = "conda's channels" if demands[0].entry.channel == "conda" else "the index named here"
+    message = f"the releases for {texts} in {where} are not known: not judged"
     return case.finding("TL902", "note", message, demands)
 
 
@@ -199,7 +199,7 @@ def _answer(
     if name in chosen and all(answer is False for answer in answers):
         return False
     told = [answer for answer in answers if isinstance(answer, Unknown)]
-    return told[0] if told else Unknown("which releases the page named here has is not known", known.builds.date)
+    return told[0] if told else Unknown("the releases on the page named here are not known", known.builds.date)
 
 
 def _alternatives(
@@ -227,7 +227,7 @@ def _loads(
     stack = known.stack
     if not stack.fits(name, 1 << index) & 1 << torch:
         if name in FAMILY and near(stack, {"torch": 1 << torch, name: 1 << index}):
-            return Unknown("they are of one minor version of torch, but not of one patch release")
+            return Unknown("they differ only in the patch release of torch")
         return False
     platform = stack.coordinates(cell)[0]
     as_public = bool(stack.loads(name, 1 << index, platform) & 1 << torch)
@@ -285,7 +285,7 @@ def build_of(known: Knowledge, name: str, index: int, platform: int, world: Worl
         return world.label
     offer, text = world.offer, known.stack.packages[name].texts[index]
     if offer.unknown or offer.every:
-        return Unknown(f"which build of {name} {text} the index named here gives is not known")
+        return Unknown(f"the build of {name} {text} on the index named here is not known")
     served = []
     for label in sorted(offer.labels):
         answer = known.builds.serves(name, text, label, known.stack.platforms[platform])
@@ -297,7 +297,7 @@ def build_of(known: Knowledge, name: str, index: int, platform: int, world: Worl
     if len(served) == 1:
         return served[0]
     if served:
-        return Unknown(f"several of the pages named here have {name} {text}")
+        return Unknown(f"several pages named here have {name} {text}")
     if not offer.public:
         return Unknown(f"the page named here has no {name} {text}")
     own = known.stack.packages[name].build(index, platform)

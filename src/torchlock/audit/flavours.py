@@ -175,7 +175,7 @@ def _label(case: Case, scene: Scene, demand: Demand) -> Finding | None:
         return None
     there = builds.labels(demand.name, version)
     known = [] if isinstance(there, Unknown) else [f"+{label}" for label in sorted(there) if label]
-    which = f"; it was as {listed(known)} ({as_of(builds.date)})" if known else ""
+    which = f"; it was published as {listed(known)} ({as_of(builds.date)})" if known else ""
     severity = "error" if carried and _measured(case, demand.name, version, demand.label) else "warning"
     message = f"{demand.name} {version} was never published as +{demand.label}{which}"
     return case.finding("TL204", severity, message, [demand])
@@ -198,7 +198,7 @@ def pages(case: Case, scene: Scene) -> Iterator[Finding]:
             continue
         published = case.known.builds.labels(name, version)
         if isinstance(published, Unknown):
-            message = f"which build of {asked(demand)} the page named here gives is not judged: {published}"
+            message = f"which build of {asked(demand)} the page named here serves is not judged: {published}"
             yield case.finding("TL902", "note", message, [demand])
             continue
         rocm = [label for label in published if label.startswith("rocm")]

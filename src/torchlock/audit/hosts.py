@@ -79,7 +79,7 @@ def _finding(case: Case, scene: Scene, violation: Violation, target: Target) -> 
     severity = "error" if demand.exact else "warning"
     if violation.dependency.name == GIL:
         here = case.stack.on_platform(case.stack.platforms.index(str(target.platform)))
-        lock = f"needs the global interpreter lock, which Python {target.python} has not"
+        lock = f"needs the global interpreter lock, which Python {target.python} does not have"
         message = f"{what} on {platforms(case.stack, here)} {lock}"
         if scene.cells & ~here:
             severity = "warning" if case.document.platforms else "note"

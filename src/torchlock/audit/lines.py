@@ -34,14 +34,14 @@ def _unjudged(case: Case, demand: Demand) -> Finding | None:
     """What is asked for, and is none of the releases that the tables hold."""
     if demand.why == "image":
         image = (demand.entry.url or "").removeprefix("image:")
-        message = f"which {demand.name} {image} holds, if any, is not known here: what goes with it is not judged"
+        message = f"which {demand.name} {image} contains, if any, is not known: what goes with it is not judged"
         return case.finding("TL902", "note", message, [demand])
     package = case.stack.packages[demand.name]
     rule, why = {
         "newer": ("TL902", f"newer than the data ({package.texts[-1]}, {as_of(case.known.date)})"),
-        "vendor": ("TL903", "a build of somebody else's"),
-        "unfinished": ("TL903", "no final release"),
-        "url": ("TL903", "a file, a folder or a repository of its own"),
+        "vendor": ("TL903", "a third-party build"),
+        "unfinished": ("TL903", "not a final release"),
+        "url": ("TL903", "installed from a file, a folder or a repository"),
     }.get(demand.why, ("", ""))
     return case.finding(rule, "note", f"{asked(demand)} is {why}: not judged", [demand]) if rule else None
 
@@ -54,9 +54,7 @@ def _absent(case: Case, demand: Demand) -> Finding | None:
     date = as_of(case.known.date)
     if offer.unknown or demand.entry.channel != "pip":
         where = "the index named here" if demand.entry.channel == "pip" else "conda's channel"
-        message = (
-            f"the public index has no {asked(demand)} ({date}), and what {where} has is not known: not judged"
-        )
+        message = f"the public index has no {asked(demand)} ({date}), and the content of {where} is not known: not judged"
         return case.finding("TL902", "note", message, [demand])
     package = case.stack.packages[demand.name]
     near = _near(version, package.texts) if demand.exact else ""
@@ -112,8 +110,8 @@ def refused(case: Case) -> Iterator[Finding]:
         for statement in case.known.matrix.about(entry.name):
             if statement.refused and specifier_set(statement.when.specifier).contains(version):
                 demand = Demand(entry, None, exact=True)
-                declares = f"it declares {statement.refused!r}, which is no valid requirement"
-                message = f"pip refuses {asked(demand)} since 24.1: {declares}"
+                declares = f"it declares {statement.refused!r}, which is not a valid requirement"
+                message = f"pip 24.1 and later refuse {asked(demand)}: {declares}"
                 yield case.statement(statement, "warning", message, [demand])
 
 

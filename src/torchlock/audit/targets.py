@@ -86,9 +86,9 @@ def unknown(case: Case) -> Iterator[Finding]:
     document, stack = case.document, case.stack
     if case.cells or not any(entry.name in stack.packages for entry in document.entries):
         return
-    what = f"Python {document.python}" if document.python else "what this file is for"
+    what = f"Python {document.python}" if document.python else "the Python of this file"
     first, last = stack.pythons[0], stack.pythons[-1]
-    message = f"{what} is none of the Pythons known here (3.{first} to 3.{last}): not judged"
+    message = f"{what} is not among the known versions (3.{first} to 3.{last}): not judged"
     finding = case.finding("TL902", "note", message, ())
     finding.place = document.python_place
     yield finding

@@ -126,7 +126,7 @@ def _doubt(case: Case, scene: Scene, names: tuple[str, ...]) -> Finding:
     """A pair of one minor version whose metadata names no release: nobody has tried them."""
     demands = _demands(scene, names)
     texts = listed([asked(demand) for demand in demands])
-    message = f"whether {texts} load together is not judged: they differ in the patch release of torch alone"
+    message = f"whether {texts} load together is not judged: they differ only in the patch release of torch"
     return case.finding("TL902", "note", message, demands)
 
 

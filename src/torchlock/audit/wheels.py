@@ -101,12 +101,12 @@ def _somewhere(case: Case, scene: Scene, names: list[str], groups: list[int], *,
     domains = _domains(case, scene, names, lost)
     name = next((name for name, mask in domains.items() if not mask), None)
     target = where(case.stack, lost)
-    which = "which this file declares" if declared else "for which this file may be built as well"
+    which = "which this file declares" if declared else "for which this file may also be used"
     severity = "warning" if declared else "note"
     if name is None:
         demands = [scene.first(name) for name in names]
         texts = listed([asked(demand) for demand in demands])
-        message = f"{texts}: nothing that goes together has wheels for {target}, {which}"
+        message = f"{texts}: no compatible set of releases has wheels for {target}, {which}"
         return _declared(case, case.finding("TL403", severity, message, demands))
     package = case.stack.packages[name]
     there = releases(package, package.on(lost) & ~package.pre & package.alike)

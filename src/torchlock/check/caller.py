@@ -39,7 +39,7 @@ def of_callers(scene: Scene, log: Log) -> Finding | None:
     return scene.finding(
         "TL701" if is_import else "TL702",
         "warning",
-        f"{caller} uses {lost}, which {scene.named('torchaudio')} has not",
+        f"{caller} uses {lost}, which {scene.named('torchaudio')} does not have",
         "torchaudio",
         path=copy.path,
         because="the log shows that it was called, and the source of torchaudio does not define it",

@@ -42,7 +42,7 @@ def healthy(scene: Scene) -> str:
     unknown = unexamined(scene)
     fine = [scene.named(name) for name in names if name not in unknown and "torch" not in unknown]
     loads = f": {listed(fine)} {'loads' if len(fine) == 1 else 'load'}" if fine else ""
-    early = "; no rule tells whether these pre-releases go together" if fine and versions.unruled(scene) else ""
+    early = "; no rule says whether these pre-releases go together" if fine and versions.unruled(scene) else ""
     missing = early + ("" if "torchaudio" in names or "torch" not in names else "; torchaudio is not installed")
     if not unknown:
         return f"nothing is wrong{loads}{missing}"
@@ -62,7 +62,7 @@ def not_examined(scene: Scene) -> Iterator[Finding]:
         remedy = None
         if not scene.live and scene.root is None:
             remedy = Remedy(
-                "Run the check on the machine of this environment, or say with --system-lib what it has."
+                "Run the check on the machine of this environment, or name its libraries with --system-lib."
             )
         yield scene.finding(
             "TL907",
@@ -154,8 +154,8 @@ def _common(unseen: Unseen) -> bool:
 def _without_module(scene: Scene, name: str) -> str:
     record = next((each for each in scene.installed.distributions if each.name == name), None)
     if record is not None and record.kind == "egg" and not os.path.isdir(record.path):
-        return f"{os.path.basename(record.path)} is an archive, which was not looked into"
-    return f"no module {name} was found where its record lies"
+        return f"{os.path.basename(record.path)} is an archive, and its files were not examined"
+    return f"no module {name} was found beside its metadata"
 
 
 def _without_library(scene: Scene, name: str) -> Unknown | None:
@@ -189,7 +189,9 @@ def shown_by(log: Log, scene: Scene) -> Iterator[Finding]:
         if named and attempt.role == "import" and asked and "TL610" in first.rules:
             lost = min(asked, key=_common)
             missing = Missing(lost.name, lost.wanted_by)
-            because = "no package of this environment brings it, and the log shows that the machine has none"
+            because = (
+                "no package of this environment contains it, and the log shows that the machine does not have it"
+            )
             yield found_missing(scene, attempt, missing, because)
             return
     if first.rules[:1] == ("TL304",) and _needs_ffmpeg_unseen(scene):

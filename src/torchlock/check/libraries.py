@@ -192,7 +192,7 @@ _AFTER_240 = {"torch": "2.4.1", "torchaudio": "2.4.1", "torchvision": "0.19.1"}
 
 def _with_openmp(scene: Scene) -> Remedy:
     """A torch that brings the OpenMP that its DLLs need, of the same build as this one."""
-    summary = "Take torch 2.4.1, which brings it; no library from a site of DLL files."
+    summary = "Install torch 2.4.1, which contains it. Do not download the DLL from a website."
     if not scene.version("torch").startswith("2.4.0"):
         return Remedy(summary)
     label = scene.label("torch") or ""

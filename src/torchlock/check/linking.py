@@ -54,12 +54,14 @@ def ruling(scene: Scene, name: str, statement: Statement, wanted: Dependency | N
         return Ruling(strength, is_denied=True)
     if isinstance(links, Unknown):
         strength = strength if wanted is None or is_near else Strength.MEASURED
-        return Ruling(strength, f"this rests on the rule alone: {links.because}")
+        return Ruling(strength, f"only the rule says so: {links.because}")
     if not links:
         return Ruling(Strength.MEASURED)
     if is_near or uses_c_interface_only(scene, name) is True:
         return Ruling(strength, is_denied=True)
-    why = "its symbols are all there, but the C++ interface differs between minor releases, and such pairs crash"
+    why = (
+        "its symbols are all there, but the C++ interface differs between minor releases, and such pairs can crash"
+    )
     return Ruling(Strength.MEASURED, why)
 
 
@@ -70,7 +72,7 @@ def resolved(scene: Scene, name: str, *, whole: bool = False) -> bool | Unknown:
     """
     groups = _opened(scene, name)
     if not groups:
-        return Unknown(f"the libraries of {name} were not looked at")
+        return Unknown(f"the libraries of {name} were not examined")
     closed = next((each.path for group in groups for each in group if not os.access(each.path, os.R_OK)), None)
     if closed is not None:
         return Unknown(f"{closed} cannot be read")

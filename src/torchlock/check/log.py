@@ -297,7 +297,7 @@ def remarks(log: Log, findings: Sequence[Finding], elsewhere: str = "") -> list[
         places = dict(log.prefixes)
         told.append(f"the log has torch from {places['torch']} and torchaudio from {places['torchaudio']}")
     if log.first is None:
-        return [*told, "the log shows no failure that is known; it has no say in the order of findings"]
+        return [*told, "the log shows no known failure, so it does not change the order of the findings"]
     bad = [each for each in findings if each.severity != "note"]
     likely = set(candidates(log))
     shown = likely & {each.rule for finding in bad for each in (finding, *finding.consequences)}
@@ -328,7 +328,7 @@ def elsewhere(
     *,
     moved: bool = False,
 ) -> str:
-    """That the log is of another environment: it names other folders, another Python, other versions; else "".
+    """That the log is from another environment: it names other folders, another Python, other versions; else "".
 
     ``folders`` are those of this environment as its own processes name them, ``installed`` the version and the
     build of each package. ``moved``: it may lie elsewhere there; the name of its folder is the same.
@@ -341,18 +341,18 @@ def elsewhere(
     ]
     if folders and strange and not (log.split and len(strange) < len(log.prefixes)):
         name, prefix = strange[0]
-        return f"the log is of another environment: it has {name} in {prefix}, this is {own}"
+        return f"the log is from another environment: it has {name} in {prefix}, this is {own}"
     here = {_python(match) for folder in folders for match in _PYTHON.finditer(folder + "/")}
     if here and log.pythons and not here & set(log.pythons):
-        return f"the log is of another environment: it names Python {log.pythons[0]}, this is {min(here)}"
+        return f"the log is from another environment: it names Python {log.pythons[0]}, this is {min(here)}"
     for name, version in log.installed:
         mine, label = (installed or {}).get(name, ("", ""))
         if mine and not _is_same(version, mine, label):
-            return f"the log is of another environment: it has {name} {version}, this is {name} {mine}"
+            return f"the log is from another environment: it has {name} {version}, this is {name} {mine}"
     for name, cuda in log.cuda:
         mine, label = (installed or {}).get(name, ("", ""))
         if label.startswith("cu") and label != "cu" + cuda.replace(".", ""):
-            return f"the log is of another environment: its {name} is for CUDA {cuda}, this one is of {label}"
+            return f"the log is from another environment: its {name} is built for CUDA {cuda}, this one is {label}"
     return ""
 
 

@@ -48,11 +48,11 @@ def unlooked(scene: Scene) -> str:
         return ""
     python, there = scene.environment.interpreter, scene.copy("torch") or scene.copy("torchaudio")
     if scene.target is None and there and not (scene.platform or python.platform):
-        return "nothing in it tells its platform: versions, builds and libraries were not looked at"
+        return "its platform is not known: versions, builds and libraries were not examined"
     if scene.target is None and there and not python.version:
-        return "nothing in it tells its Python: versions, builds and libraries were not looked at"
+        return "its Python is not known: versions, builds and libraries were not examined"
     if needs_its_base(scene):
-        return f"it includes the packages of the Python in {python.base_prefix or 'its base'}, which is not here"
+        return f"it includes the packages of the Python in {python.base_prefix or 'its base'}, which was not found"
     return ""
 
 

@@ -38,7 +38,7 @@ def compared(scene: Scene, findings: Sequence[Finding], probe: Probe) -> list[Fi
         _weigh(name, found, probe)
     if probe.problem:
         severity = "warning" if probe.steps else "error"
-        message = f"the smoke test came to no end: {probe.problem}"
+        message = f"the smoke test did not finish: {probe.problem}"
         found.append(scene.finding("TL614", severity, message, "torch", strength=Strength.RAN))
     found += list(_imports(scene, found, probe))
     found += list(_calls(scene, found, probe))
@@ -62,7 +62,7 @@ def _weigh(name: str, findings: list[Finding], probe: Probe) -> None:
     if all(step.state == "ok" for step in (*steps, *_used(name, probe))):
         for finding in bare:
             finding.severity = "note"
-            finding.because = f"import {name} works in this interpreter, and what runs decides over a rule"
+            finding.because = f"import {name} works in this interpreter, and this outweighs the rule"
         return
     failed = next((step for step in steps if step.state == "failed"), None)
     likely = candidates(read_log(failed.text)) if failed else ()
@@ -123,7 +123,7 @@ def _wrong(scene: Scene, name: str, foretold: Sequence[Finding]) -> Iterator[Fin
     for finding in foretold:
         finding.severity = "warning"
     message = f"import {name} works in this interpreter, though the files speak against it ({foretold[0].rule})"
-    because = "what runs decides over what was read"
+    because = "what ran outweighs what was read"
     yield scene.finding("TL614", "warning", message, name, because=because, strength=Strength.RAN)
 
 

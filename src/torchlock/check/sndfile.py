@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # From this release on it looks into Homebrew's folder itself, last of all.
 _KNOWS_HOMEBREW = ">=0.11"
 # Systems that have no libsndfile but for who installs one, and whose wheels carry it.
-_NONE = {"macos": "macOS has none of its own", "windows": "Windows has none of its own"}
+_NONE = {"macos": "macOS does not include one", "windows": "Windows does not include one"}
 # The releases whose wheels carry it there, among all on the public index (2026-11-28).
 _CARRYING = {
     ("windows", "amd64"): ">=0.8",
@@ -68,7 +68,7 @@ def has_library(scene: Scene) -> bool | Unknown:
         return found
     if not scene.environment.conda and _brings(scene):
         return False
-    return Unknown("it carries no libsndfile, and the machine was not looked at")
+    return Unknown("it carries no libsndfile, and the machine was not examined")
 
 
 def _bundled(scene: Scene, copy: Copy) -> list[str]:
@@ -122,7 +122,7 @@ def _remedy(scene: Scene) -> Remedy:
         return install_library(scene, "libsndfile", ">=1.0.20", ", or install a soundfile wheel of this platform")
     version = scene.pins["soundfile"].version.public
     wanted = f"soundfile=={version}" if _brings(scene) else f'"soundfile{releases}"'
-    summary = "Install a wheel of soundfile that carries libsndfile in place of this one, which carries none."
+    summary = "Install a soundfile wheel that carries libsndfile in place of this one."
     options = f"--no-deps --only-binary soundfile {wanted}"
     return Remedy(
         summary,

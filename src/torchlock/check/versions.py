@@ -66,7 +66,7 @@ def prereleases(scene: Scene) -> Iterator[Finding]:
     if names := unruled(scene):
         told_ = [scene.named(name) for name in names]
         verb = "is a pre-release" if len(told_) == 1 else "are pre-releases"
-        message = f"{' and '.join(told_)} {verb}: no rule tells which releases go together with {_them(told_)}"
+        message = f"{' and '.join(told_)} {verb}: no rule says which releases go together with {_them(told_)}"
         yield scene.finding("TL903", "note", message, *names, path=path_of(scene, names[0]))
 
 
@@ -97,7 +97,7 @@ def unjudged(scene: Scene, name: str) -> Unknown | None:
     if builds[name] is None and not _links_cuda(scene, name):
         return None
     lost = name if builds[name] is None else "torch"
-    return Unknown(f"its import compares CUDA versions, and nothing tells that of {scene.named(lost)}")
+    return Unknown(f"its import compares CUDA versions, and the CUDA version of {scene.named(lost)} is not known")
 
 
 def _links_cuda(scene: Scene, name: str) -> bool:
@@ -269,7 +269,7 @@ def flavours(scene: Scene) -> Iterator[Finding]:
         if mine and torch and len(kinds) == 2 and None not in kinds and kinds != {"cpu", "cuda"}:
             if (links := resolved(scene, name)) is True:
                 continue
-            rest = f"this rests on their labels alone: {links.because}" if isinstance(links, Unknown) else ""
+            rest = f"only their labels say so: {links.because}" if isinstance(links, Unknown) else ""
             severity = "error" if name in _ERRORS else "warning"
             message = (
                 f"{scene.named(name)} was built for {told(mine)}, {scene.named('torch')} is for {told(torch)}"

@@ -64,8 +64,8 @@ def _other_label(scene: Scene, copy: Copy) -> Finding | None:
         return None
     truth = told(shown) or "for CUDA, by its libraries"
     version = scene.pins[copy.name].version.public
-    message = f"{copy.name} is called {version}+{called}, and its files are of another build: {truth}"
-    because = "a label is for installers; what a package holds decides how it loads"
+    message = f"{copy.name} is labelled {version}+{called}, but its files are from another build: {truth}"
+    because = "installers read the label; the files of a package decide how it loads"
     return scene.finding("TL605", "warning", message, copy.name, path=copy.path, because=because)
 
 
@@ -80,9 +80,9 @@ def _other_tag(scene: Scene, copy: Copy, record: Distribution) -> Finding | None
         return None
     theirs = f"{_SYSTEMS[machine.system]} ({', '.join(machine.machines)})"
     message = (
-        f"the wheel of {scene.named(copy.name)} is tagged {record.tags[0]}, and its libraries are for {theirs}"
+        f"the wheel of {scene.named(copy.name)} is tagged {record.tags[0]}, but its libraries are for {theirs}"
     )
-    because = "a tag is for installers; the header of a library decides where it is loaded"
+    because = "installers read the tag; the header of a library decides where it loads"
     return scene.finding("TL608", "note", message, copy.name, path=record.path, because=because)
 
 

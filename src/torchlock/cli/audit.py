@@ -78,7 +78,7 @@ def _options(arguments: argparse.Namespace) -> Options:
     asked_for = platforms[0] if platforms else None
     pythons = None if arguments.python is None else (python_of(arguments.python, asked_for),)
     if pythons and pythons[0].minor not in PYTHONS:
-        raise InputError(f"--python: nothing of this stack is known for Python {pythons[0]}")
+        raise InputError(f"--python: Python {pythons[0]} is not in the data of this stack")
     rules = [rule.strip().upper() for text in arguments.ignore for rule in text.split(",") if rule.strip()]
     return Options(pythons, platforms, _known(rules), libraries)
 
@@ -277,7 +277,7 @@ def _mend(arguments: argparse.Namespace, options: Options, files: Iterable[str],
                 write_bytes(path, after)
         left.append(auditor.report(name, before if after is None else after))
         if left[-1].guessed and path != "-" and left[-1].status != "ok":
-            voice.say("note", f"{path}: not changed, since nothing but its content tells its format")
+            voice.say("note", f"{path}: not changed, because its format was only guessed from its content")
         there.append(auditor.report(name, before) if arguments.diff and after is not None else left[-1])
     report = _report(left, options, arguments)
     code = _code(_report(there, options, arguments), strict=arguments.strict)

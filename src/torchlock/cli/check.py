@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
         add_remedies(scene, findings)
     fine = healthy(scene)
     if ignored:
-        fine = f"nothing else is wrong than what is ignored ({', '.join(ignored)}){untold(scene)}"
+        fine = f"nothing is wrong except what is ignored ({', '.join(ignored)}){untold(scene)}"
     result = verdict(findings, "; ".join([fine, *remarks]))
     report = _report(scene, result)
     if arguments.format == "json" and report.target is not None:
@@ -66,7 +66,7 @@ def _refuse_misuse(arguments: argparse.Namespace) -> None:
     if arguments.root is not None and arguments.path is None:
         raise InputError("--root is the machine that --path is of", hint="name the tree with --path")
     if arguments.root is not None and not files.is_folder(arguments.root):
-        raise InputError(f"--root: {arguments.root!r} is no folder")
+        raise InputError(f"--root: {arguments.root!r} is not a folder")
     if arguments.probe and arguments.path is not None:
         raise InputError("--probe runs an interpreter, and --path names none", hint="name it with --python")
     if not arguments.probe_seconds > 0:
@@ -127,7 +127,7 @@ def _by_log(
     said = remarks(log, findings, strange)
     for remark in said:
         voice.say("note", remark)
-    return findings, ["what the log shows is not explained by it"] if said else []
+    return findings, ["this does not explain the log"] if said else []
 
 
 def _folders(scene: Scene, arguments: argparse.Namespace) -> list[str]:

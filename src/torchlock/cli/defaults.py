@@ -39,7 +39,7 @@ def defaults(
     for name, value in _configured().items():
         if name in _NEVER_OF_A_PROJECT:
             hint = f"give --{name} on the command line, or set TORCHLOCK_{name.upper()}=1"
-            raise InputError(f"[tool.torchlock]: {name} is not for a project to say", path=_PROJECT, hint=hint)
+            raise InputError(f"[tool.torchlock]: a project may not set {name}", path=_PROJECT, hint=hint)
         if not _takes(options.get(name), value) and is_elsewhere(name, value):
             continue
         if name not in options:
@@ -73,7 +73,7 @@ def _configured() -> dict[str, Any]:
     tools = parse_toml(raw, _PROJECT).get("tool", {})
     table = tools.get("torchlock", {}) if isinstance(tools, dict) else {}
     if not isinstance(table, dict):
-        raise InputError("[tool.torchlock] is no table", path=_PROJECT)
+        raise InputError("[tool.torchlock] is not a table", path=_PROJECT)
     return {str(name).replace("_", "-"): value for name, value in table.items()}
 
 

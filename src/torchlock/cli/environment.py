@@ -65,7 +65,7 @@ def _environment(arguments: argparse.Namespace, voice: Voice) -> Environment:
 
     if arguments.path is not None:
         if not files.is_folder(arguments.path):
-            raise InputError(f"--path: {arguments.path!r} is no folder", hint="name a site-packages folder")
+            raise InputError(f"--path: {arguments.path!r} is not a folder", hint="name a site-packages folder")
         from torchlock.inspect.choice import root_of
         from torchlock.inspect.loading.root import Root
 
@@ -94,8 +94,8 @@ def _active(voice: Voice) -> str:
 
     found = active(os.environ)
     for name, folder in found.gone:
-        voice.say("note", f"{name} names {folder}, which is no environment; this looks at {found.python}")
-        voice.say("note", f"{found.python} was taken since {found.because}")
+        voice.say("note", f"{name} names {folder}, which is not an environment; {found.python} is checked instead")
+        voice.say("note", f"{found.python} was chosen because {found.because}")
     return found.python
 
 

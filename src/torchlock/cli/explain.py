@@ -158,7 +158,7 @@ def _conflict(conflict: Any) -> Story:
     explanation = explain(conflict)
     asked = " and ".join(unit.written.origin.text.strip() for unit in explanation.units)
     target = conflict.universe.target
-    story = Story(f"{asked}: no environment on {target} holds these{explanation.dated}", together=False)
+    story = Story(f"{asked}: no environment on {target} can have these{explanation.dated}", together=False)
     story.steps = [f"{step}." for step in explanation.steps]
     story.remedies = [str(suggestion) for suggestion in nearest(conflict, explanation.units)]
     story.sources = {source.id: source for source in explanation.sources}
@@ -205,7 +205,9 @@ def _together(texts: list[str], result: Any, matrix: Matrix, solved: Any, source
             continue  # the notes tell of it
         if unproven:
             which = " and ".join(f"{pin.name} {pin.version}" for pin in unproven)
-            story.steps.append(f"{name} {newer} is newer, and goes only with {which}, which no data judge.")
+            story.steps.append(
+                f"{name} {newer} is newer, but goes only with {which}, which the data do not cover."
+            )
             held = [pins[pin.name] for pin in unproven if pin.name in pins]
             beside = "".join(f" with {pin.name} {pin.version}" for pin in held)
             other = solved([*texts, newer_pin, *(f"{pin.name}=={pin.version}" for pin in held)])
@@ -213,7 +215,7 @@ def _together(texts: list[str], result: Any, matrix: Matrix, solved: Any, source
             told = _conflict(other)
             dated = sources.provenance(name).dated
             story.steps.append(
-                f"{name} {newer} is newer, and cannot be taken{beside}{dated}: {' '.join(told.steps)}"
+                f"{name} {newer} is newer, but cannot be used{beside}{dated}: {' '.join(told.steps)}"
             )
             story.sources.update(told.sources)
     return story

@@ -55,8 +55,11 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
         voice.say("note", note)
     if not inputs.requirements:
         files = ", ".join(arguments.files) or "pyproject.toml or requirements.in"
-        voice.say("warning", f"no requirement is named in {files}, so the lock is empty")
-        voice.say("hint", "of a project, --extra, --all-extras and --group add what its extras and groups name")
+        voice.say("warning", f"{files} has no requirements, so the lock is empty")
+        voice.say(
+            "hint",
+            "for a project, --extra, --all-extras and --group add the requirements of its extras and groups",
+        )
     matrix = Matrix()
     sources = _sources(arguments, inputs, voice)
     result = lock(
@@ -104,7 +107,7 @@ def _tell_idle(arguments: argparse.Namespace, inputs: Inputs, result: Lock, voic
     for written in inputs.overrides:
         if written.requirement is not None and canonicalize_name(written.requirement.name) not in names:
             line = written.origin.text.strip()
-            voice.say("note", f"{written.origin}: nothing asks for what {line} overrides")
+            voice.say("note", f"{written.origin}: no requirement is on what {line} overrides")
 
 
 def _inputs(arguments: argparse.Namespace) -> Inputs:
@@ -212,7 +215,7 @@ def _sources(arguments: argparse.Namespace, inputs: Inputs, voice: Voice) -> Sou
 
     written = None if _is_public(inputs.index_url) else inputs.index_url
     if written and arguments.index_url not in (None, written):
-        voice.say("note", f"--index-url counts, and {written} of the input is passed over")
+        voice.say("note", f"--index-url is used, and {written} of the input is ignored")
     if arguments.build:
         from torchlock.sdist.building import check_library
 

@@ -102,7 +102,7 @@ def _agreed(
         raise InputError(f"{said} contradicts {asked}, whose wheels need {family}")
     numbers = re.match(r"(\d+)(?:\.(\d+))?", version)
     if not numbers:
-        raise InputError(f"{said}: {version!r} is no version")
+        raise InputError(f"{said}: {version!r} is not a version")
     floor = int(numbers[1]), int(numbers[2] or 0)
     if not fixed:
         return platform._replace(floor=floor)
@@ -148,11 +148,9 @@ def _stated(options: Sequence[str]) -> dict[str, str | None]:
         try:
             found = None if version == "none" else str(Version(version))
         except InvalidVersion:
-            raise InputError(f"--system-lib {option}: {version!r} is no version") from None
+            raise InputError(f"--system-lib {option}: {version!r} is not a version") from None
         if stated.setdefault(name, found) != found:
-            raise InputError(
-                f"--system-lib says twice which {name} there is: {stated[name] or 'none'} and {version}"
-            )
+            raise InputError(f"--system-lib names {name} twice: {stated[name] or 'none'} and {version}")
     return stated
 
 

@@ -88,5 +88,5 @@ def _content(path: str) -> bytes:
     """
     opened = path == "-" or path.startswith(("/dev/fd/", "/dev/stdin", "/proc/"))
     if not opened and is_there(path) and not is_folder(path) and not Path(path).is_file():
-        raise InputError("is no regular file", path=path)
+        raise InputError("is not a regular file", path=path)
     return read_bytes(path)

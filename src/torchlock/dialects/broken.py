@@ -1,4 +1,4 @@
-"""What was meant by a line that is no requirement, where that is plain."""
+"""What was meant by a line that is not a requirement, where that is plain."""
 
 from __future__ import annotations
 

@@ -221,7 +221,7 @@ class _Environment:
         names = {SUBDIRS.get(node.text or "") for node in listed.items} if listed else set()
         for node in listed.items if listed else ():
             if node.text and node.text not in SUBDIRS and node.text != "noarch":
-                message = f"nothing is known of the platform {node.text}: not judged for it"
+                message = f"unknown platform {node.text}: not judged for it"
                 self._draft.problem("TL902", "note", message, node.start)
         if names - {None}:
             self._document.platforms = tuple(name for name in PLATFORMS if name in names)

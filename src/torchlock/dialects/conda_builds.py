@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _CUDA = re.compile(r"(?:^|[_*-]|\d)cu(?:da)?[_-]?(\d{1,2})\.?(\d)(?!\d)")
 _CPU = re.compile(r"(?:^|[_*-])cpu(?=$|[_*-])")
-_BOTH = "each of them lets one build of torch in only, so conda finds nothing that has both"
+_BOTH = "each of them allows only one build of torch, so conda finds no solution with both"
 
 
 def label_of(build: str) -> str:

@@ -119,7 +119,7 @@ class _Dockerfile:
         named = next((flag.partition("=")[2] for flag in flags if flag.startswith("--platform=")), "")
         if not named or "$" in named or named in _PLATFORMS:
             return _PLATFORMS.get(named, "")
-        self._draft.problem("TL902", "note", f"nothing is known of the platform {named}: not judged for it", at)
+        self._draft.problem("TL902", "note", f"unknown platform {named}: not judged for it", at)
         return ""
 
     def _image(self, stage: _Stage, name: str, at: int, *, known: bool) -> None:

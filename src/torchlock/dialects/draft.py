@@ -98,7 +98,7 @@ class Draft:
         except InputError as error:
             message, because = without_credentials(error.message), error.hint or ""
         else:
-            message, because = f"{without_credentials(written)!r} is no requirement: it has no name", ""
+            message, because = f"{without_credentials(written)!r} is not a requirement: it has no name", ""
         mended = meant_by(written)
         if mended is None:
             self.problem("TL501", "error", message, at, because=because)
@@ -125,7 +125,7 @@ class Draft:
             mended = specifier_of(value)
             remedy = f"Write {mended}" if mended else ""
             edits = (Edit(exact, mended),) if mended and exact else ()
-            message = f"{key}: {value!r} is no version specifier"
+            message = f"{key}: {value!r} is not a version specifier"
             self.problem("TL501", "error", message, at, remedy=remedy, edits=edits)
             self.python(mended or "", at)
 

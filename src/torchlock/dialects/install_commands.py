@@ -256,7 +256,7 @@ class Installer:
                 continue
             platform = platform_of(word.value)
             if platform is None:
-                message = f"nothing is known of the platform {word.value}: not judged for it"
+                message = f"unknown platform {word.value}: not judged for it"
                 self._draft.problem("TL902", "note", message, word.start)
             elif platform not in document.platforms:
                 document.platforms += (platform,)
@@ -343,7 +343,7 @@ class Installer:
         versions = "" if match["versions"] == "latest" else match["versions"]
         specifier = specifier_of(versions)
         if specifier is None:
-            message = f"{versions!r} is no version constraint that poetry knows"
+            message = f"{versions!r} is not a version constraint that poetry knows"
             self._draft.problem("TL501", "error", message, word.start)
             return
         start, end = match.span("versions")

@@ -126,25 +126,25 @@ class _Unread(NamedTuple):
 
 
 _UNREAD = (
-    _Unread(r"meta\.ya?ml", "a recipe of conda-build", True),
-    _Unread(r"recipe\.ya?ml", "a recipe of rattler-build", True),
-    _Unread(r"jenkinsfile.*|.*\.jenkinsfile", "a pipeline of Jenkins", True),
-    _Unread(r"vagrantfile", "a machine for Vagrant", True),
-    _Unread(r".*\.def|singularity(\..*)?", "a definition of an Apptainer image", True),
-    _Unread(r"buildout\.cfg", "a configuration of buildout", True),
-    _Unread(r"(build|workspace|module)(\.bazel)?|.*\.bzl", "a file of Bazel", True),
+    _Unread(r"meta\.ya?ml", "a conda-build recipe", True),
+    _Unread(r"recipe\.ya?ml", "a rattler-build recipe", True),
+    _Unread(r"jenkinsfile.*|.*\.jenkinsfile", "a Jenkins pipeline", True),
+    _Unread(r"vagrantfile", "a Vagrant machine", True),
+    _Unread(r".*\.def|singularity(\..*)?", "an Apptainer definition file", True),
+    _Unread(r"buildout\.cfg", "a buildout configuration", True),
+    _Unread(r"(build|workspace|module)(\.bazel)?|.*\.bzl", "a Bazel file", True),
     _Unread(r".*\.nix", "a Nix expression", True),
     _Unread(r"\.?devcontainer\.json", "a development container", True),
-    _Unread(r"tox\.toml", "a configuration of tox in TOML", True),
-    _Unread(r"\.pre-commit-config\.yaml", "a configuration of pre-commit"),
+    _Unread(r"tox\.toml", "a tox configuration in TOML", True),
+    _Unread(r"\.pre-commit-config\.yaml", "a pre-commit configuration"),
     _Unread(r"(docker-)?compose([._-].*)?\.ya?ml", "a Compose file, which names images"),
-    _Unread(r"(uv|poetry|pdm)\.toml|pip\.(conf|ini)|\.pypirc|\.condarc", "settings of an installer"),
-    _Unread(r"runtime\.txt|\.python-version|\.tool-versions", "a version of Python"),
+    _Unread(r"(uv|poetry|pdm)\.toml|pip\.(conf|ini)|\.pypirc|\.condarc", "installer settings"),
+    _Unread(r"runtime\.txt|\.python-version|\.tool-versions", "a Python version file"),
     _Unread(r"manifest\.in", "a list of files for a source distribution"),
-    _Unread(r"cmakelists\.txt|.*\.cmake", "a script of CMake"),
+    _Unread(r"cmakelists\.txt|.*\.cmake", "a CMake script"),
     _Unread(r".*\.(whl|gz|zip|egg|tar|bz2|xz|7z|conda|zst)", "an archive"),
     _Unread(r".*\.(pyc|pyo|so|dll|pyd|dylib|exe)", "compiled code"),
-    _Unread(r".*\.(md|markdown|rst|adoc)", "a text for people"),
+    _Unread(r".*\.(md|markdown|rst|adoc)", "a text document"),
     _Unread(r".*\.html?", "a web page"),
     _Unread(r".*\.(png|jpe?g|gif|svg|pdf|wav|mp3|flac|ogg|pt|pth|ckpt|onnx|safetensors|npz?|csv|tsv|log)", "data"),
 )
@@ -156,8 +156,11 @@ _VERSIONED = re.compile(r"^[ \t]*[\w.-]+(?:\[[^\]\n]*\])?[ \t]*(?:[=<>~!]=|[<>])
 _INSTEAD = (
     (r"\A\s*<(?:!doctype|html|\?xml)", "a web page"),
     (r"\A\s*(?:\{\s*[\"}]|\[\s*[\"{\]])", "JSON"),
-    (r"^Package\s+Version\b.*\r?\n-+[ ]+-+", "the table of pip list (pip freeze writes a list of requirements)"),
-    (r"^# packages in environment at ", "the table of conda list (conda list --export writes one that is read)"),
+    (r"^Package\s+Version\b.*\r?\n-+[ ]+-+", "the output of pip list (pip freeze writes requirements)"),
+    (
+        r"^# packages in environment at ",
+        "the output of conda list (conda list --export writes a format that is read)",
+    ),
     (
         r"^\s*(?:Collecting|Requirement already satisfied:|Successfully installed|Downloading) ",
         "the output of pip",
@@ -259,7 +262,7 @@ def _refuse_no_list(path: str, name: str, text: str, *, named: bool) -> None:
     if (instead or not named) and _is_no_list(text):
         what = "" if named and instead == "a license" else instead
         if what or not named:
-            reason = f"it looks like {what}" if what else "most of its lines are no requirements"
+            reason = f"it looks like {what}" if what else "most of its lines are not requirements"
             raise InputError(f"no reader for this kind of file: {reason}", path=path)
 
 

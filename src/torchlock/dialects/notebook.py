@@ -38,9 +38,9 @@ def read(text: str, path: str) -> Document:
         held = json.loads(text)
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None)
-        raise InputError("is no valid notebook: its JSON does not parse", path=path, line=line) from None
+        raise InputError("is not a valid notebook: its JSON cannot be parsed", path=path, line=line) from None
     if not isinstance(held, dict) or not isinstance(held.get("cells", held.get("worksheets")), list):
-        raise InputError("is no notebook: it has no cells", path=path)
+        raise InputError("is not a notebook: it has no cells", path=path)
     sources = _Sources(text)
     for cell in _cells(held):
         source = "".join(_lines(cell.get("source", cell.get("input"))))

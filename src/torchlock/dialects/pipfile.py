@@ -115,7 +115,7 @@ def _entry(
     span = sheet.tree.content(*path)
     at = sheet.tree.keys.get((category, name), sheet.tree.offset(category, name))
     if specifier is None:
-        message = f"{name}: {written[:200]!r} is no version specifier"
+        message = f"{name}: {written[:200]!r} is not a version specifier"
         sheet.problem("TL501", "error", message, at)
         return None
     url = next((f"{key}+{table[key]}" if key in ("git", "hg", "svn", "bzr") else str(table[key])
@@ -191,7 +191,7 @@ def _json(draft: Draft) -> dict[str, Any]:
     else:
         if isinstance(table, dict):
             return table
-        draft.problem("TL501", "error", "no Pipfile.lock: it is no table", 0)
+        draft.problem("TL501", "error", "no Pipfile.lock: it is not a table", 0)
     return {}
 
 

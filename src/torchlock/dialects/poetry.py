@@ -151,7 +151,10 @@ class _Poetry:
         if self._tree.error is None:
             value = self._tree.string(*path)
             self._sheet.problem(
-                "TL501", "error", f"{value!r} is no version constraint that poetry knows", self._tree.offset(*path)
+                "TL501",
+                "error",
+                f"{value!r} is not a version constraint that poetry knows",
+                self._tree.offset(*path),
             )
 
 

@@ -69,7 +69,7 @@ class _Project:
             self._shape(list, "list", *where)
             for number, item in enumerate(tree.array(*where)):
                 if not isinstance(item, str) and (where[0] == "project" or not isinstance(item, dict)):
-                    message = f"{'.'.join(where)}: {item!r} is no requirement"
+                    message = f"{'.'.join(where)}: {item!r} is not a requirement"
                     self._problem(message, tree.offset(*where, number) or tree.offset(*where))
 
     def _shape(self, kind: type, called: str, *where: str) -> None:
@@ -152,7 +152,7 @@ class _Project:
         if "include-group" in item:
             self._problem(f"no dependency group is called {item['include-group']!r}", at)
         else:
-            self._problem(f"{item!r} is no requirement", at)
+            self._problem(f"{item!r} is not a requirement", at)
 
     def _hatch(self) -> None:
         """The environments of hatch; their strings may hold fields that hatch fills in."""

@@ -204,7 +204,7 @@ class _Reader:
         match = _SECTION.fullmatch(line.text)
         name = match[1].strip() if match else ""
         self._scope = f"extra:{pep508.normalised(name)}" if name else ""
-        message = f"{line.text!r} is no requirement: a requirements file has no sections"
+        message = f"{line.text!r} is not a requirement: a requirements file has no sections"
         because = "sections with brackets are those of setup.cfg and of the requires.txt that setuptools writes"
         self._problem("TL501", "error", message, line, because=because)
 
@@ -410,7 +410,7 @@ class _Reader:
         elif option.name == "--pre" or option == ("--all-releases", ":all:"):
             self._document.pre = True
         elif option.name == "--hash":
-            self._problem("TL504", "warning", "there is no requirement in front of --hash", line)
+            self._problem("TL504", "warning", "there is not a requirement in front of --hash", line)
         else:
             self._index(option, line, line.at(0))
 

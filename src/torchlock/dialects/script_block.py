@@ -41,10 +41,12 @@ def read(draft: Draft) -> None:
     """Take up ``dependencies``, ``requires-python`` and ``[tool.uv]`` of the block of a script, if it has one."""
     blocks = list(_blocks(draft.text))
     if len(blocks) > 1:
-        draft.problem("TL501", "error", "a script has one block of metadata: this is the second", blocks[1][0])
+        draft.problem(
+            "TL501", "error", "a script may have only one metadata block: this is the second", blocks[1][0]
+        )
     for start, woven in blocks[:1]:
         if woven is None:
-            message = "this block of metadata is not closed by a line # ///, so tools refuse or ignore it"
+            message = "this metadata block is not closed by a line # ///, so tools refuse or ignore it"
             draft.problem("TL501", "error", message, start)
             continue
         block = _Block(draft, woven)

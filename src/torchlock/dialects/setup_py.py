@@ -124,4 +124,4 @@ class _Setup:
     def _unknown(self, key: str, node: ast.expr) -> None:
         message = f"{key} is put together when setup.py runs: what cannot be read from its text is not judged"
         at = self._draft.offset(node.lineno, node.col_offset)
-        self._draft.problem("TL901", "note", message, at, because="setup.py is read as a text and never run")
+        self._draft.problem("TL901", "note", message, at, because="setup.py is read as text and never run")

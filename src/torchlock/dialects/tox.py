@@ -189,7 +189,7 @@ def _dependency(draft: Draft, piece: _Piece) -> list[Entry]:
         if "{" not in name:
             return draft.include(name, piece.start, constraint="c" in file[1].lstrip("-")[:1])
     if "{" in text:
-        message = f"{text}: what tox puts in the place of the braces is not known here, so this is not judged"
+        message = f"{text}: the value that tox puts in place of the braces is not known: not judged"
         draft.problem("TL902", "note", message, piece.start)
         return []
     index = re.match(r"(?:-i|--index-url|--extra-index-url|-f|--find-links)[ =]\s*(\S+)", text)

@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
 _EXACT = re.compile(r"===?\s*[^\s,*]+")
 _BECAUSE = (
-    "it is built from another state of the source, for other libraries; a wheel of a public index is made for "
-    "another torch, and pip either replaces this one or leaves beside it what does not load"
+    "the vendor builds torch from another state of the source and for other libraries; a wheel of a public index "
+    "is built for another torch, so pip either replaces this torch or installs a package that does not load"
 )
 _REMEDY = (
     "Build {name} from source against the torch of the image (--no-build-isolation), or take it from the vendor; "
-    "with --no-deps pip at least leaves that torch alone"
+    "with --no-deps pip at least keeps that torch"
 )
 
 
 def replaces_torch(entries: Sequence[Entry], vendor: str, image: str, at: int, draft: Draft) -> bool:
     """Whether a command puts another torch in the place of the vendor's; notes what the image brings (TL903)."""
     replaced = any(entry.name == "torch" and _brings(entry) for entry in entries)
-    more = "a command here replaces it by another" if replaced else "what goes with it is not known here"
+    more = "a command here replaces it" if replaced else "what goes with it is not known"
     draft.problem("TL903", "note", f"{_brought(image, vendor)}; {more}", at)
     return replaced
 
@@ -43,7 +43,7 @@ def beside_vendor(entries: Sequence[Entry], vendor: str, image: str, at: int, dr
 
 
 def _brought(image: str, vendor: str) -> str:
-    return f"{image} brings torch as {vendor} builds it"
+    return f"{image} contains a torch that {vendor} built"
 
 
 def _brings(entry: Entry) -> bool:
@@ -55,7 +55,7 @@ def _brings(entry: Entry) -> bool:
 def _warn(entry: Entry, what: str, at: int, draft: Draft) -> None:
     place = entry.place if entry.path == draft.path else draft.place(at)
     text = f"{entry.name}{entry.specifier}"
-    message = f"{what}, and no {text} of an index is made for that torch"
+    message = f"{what}, and no {text} on an index is built for that torch"
     remedy = _REMEDY.format(name=entry.name)
     problem = Problem("TL203", "warning", message, place, because=_BECAUSE, remedy=remedy)
     if problem not in draft.document.problems:

@@ -61,7 +61,7 @@ def read(text: str, path: str) -> Document:
     draft = Draft(text, path, "workflow")
     root, wrong = parse(text)
     for start, message in wrong[:1]:
-        draft.problem("TL901", "note", f"behind this the file is not understood: {message}", start)
+        draft.problem("TL901", "note", f"the file cannot be read from here on: {message}", start)
     reader = _Reader(draft)
     reader.walk(root, "", "")
     draft.add(parted(reader.entries()))

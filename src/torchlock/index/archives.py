@@ -31,7 +31,7 @@ def wheel_metadata(file: IO[bytes], filename: str) -> str:
         with zipfile.ZipFile(file) as archive:
             return _text(archive.open(_member(archive, filename)))
     except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError, ValueError) as error:
-        raise ArchiveError("is no readable wheel") from error
+        raise ArchiveError("is not a readable wheel") from error
 
 
 def wheel_members(file: IO[bytes], names: Sequence[str]) -> dict[str, str]:
@@ -48,7 +48,7 @@ def wheel_members(file: IO[bytes], names: Sequence[str]) -> dict[str, str]:
             held = set(archive.namelist())
             return {name: _text(archive.open(name)) for name in names if name in held}
     except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError, ValueError) as error:
-        raise ArchiveError("is no readable wheel") from error
+        raise ArchiveError("is not a readable wheel") from error
 
 
 def _member(archive: zipfile.ZipFile, filename: str) -> str:

@@ -48,7 +48,7 @@ class Hasher:
             NetworkError: it is not the file that the index describes.
         """
         if not is_distribution(file.filename) or not file.url.startswith(("https://", "http://")):
-            return Unknown(f"{addresses.redact(file.url)} is no file to fetch")
+            return Unknown(f"{addresses.redact(file.url)} is not a file that can be fetched")
         # Weak as it is, the index's own hash tells one content from the next.
         weak = sorted(f"{name}={digest}" for name, digest in file.hashes.items())
         name = cache.key("sha256", addresses.origin(file.url), file.filename, *weak) if weak else None

@@ -109,7 +109,9 @@ class MetadataReader:
         except ArchiveError as error:
             raise NetworkError(f"{addresses.redact(file.url)} {error}") from error
         except _NoRanges as error:
-            raise NetworkError(f"{addresses.host(file.url)} serves no parts of {file.filename}") from error
+            raise NetworkError(
+                f"{addresses.host(file.url)} does not serve byte ranges of {file.filename}"
+            ) from error
         if name:
             self._store.keep_metadata(name, json.dumps(found))
         return found
@@ -337,9 +339,9 @@ def _not_cached(file: File) -> NotFetched:
 
 def _needs_build(file: File, why: str) -> NeedsBuild:
     return NeedsBuild(
-        f"the source distribution {file.filename} would have to be built to learn its requirements"
+        f"the requirements of the source distribution {file.filename} cannot be read without a build"
         + (f" ({why})" if why else ""),
-        hint="--build does that: it runs the code of the package",
+        hint="--build runs its build backend, which is code of the package",
     )
 
 
@@ -358,7 +360,7 @@ def _succeeded(answer: Answer, url: str) -> None:
     if (
         answer.status in (404, 410) or hidden
     ):  # so a storage bucket that may not be listed says that it lacks a file
-        raise BrokenFile(f"{addresses.redact(url)} is not there (status {answer.status})")
+        raise BrokenFile(f"{addresses.redact(url)} was not found (status {answer.status})")
     if answer.status not in (200, 206):
         raise failure(answer, url)
 
@@ -379,7 +381,7 @@ def _too_large(file: File, size: int | None, limit: int = WHOLE_LIMIT) -> Networ
         return NeedsBuild(
             f"the source distribution {file.filename} has {megabytes}, and at most {limit / 1e6:.0f} MB are "
             "fetched to read requirements",
-            hint="--build fetches up to 1 GB, and runs the code of the package where that is needed",
+            hint="--build fetches up to 1 GB, and runs code of the package where that is needed",
         )
     return NetworkError(
         f"the metadata of {file.filename} cannot be had without fetching {megabytes}: "

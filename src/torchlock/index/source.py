@@ -58,7 +58,7 @@ class IndexRelease:
     def _check_identity(self, found: CoreMetadata) -> None:
         """Refuse the metadata of another project or version, as pip does."""
         if filenames.normalise(found.name) != self.name or not filenames.same_version(found.version, self.version):
-            raise MetadataError(f"its metadata is that of {found.name} {found.version}")
+            raise MetadataError(f"its metadata is for {found.name} {found.version}")
 
     def dependencies(self, file: File) -> list[Dependency]:
         """Requires-Dist of the file, in its order.

@@ -42,7 +42,7 @@ def attempts(
     if found.solution is None and _holds_back(found.universe):
         found = _attempt(opened, Unproven.LAST, options, renew)
         if found.solution is not None:
-            found.notes.append("no set of proven releases satisfies these lines, so unproven ones count as well")
+            found.notes.append("no set of proven releases satisfies these lines, so unproven releases are used")
     return found
 
 
@@ -92,7 +92,7 @@ def check_asked(universe: Universe, units: Sequence[Unit]) -> None:
 def unasked_notes(universe: Universe, chosen: Collection[str]) -> Iterator[str]:
     """What is to be told of projects of which a source could not be asked."""
     for name, text in sorted(_unasked(universe).items()):
-        what = "what else was found is used" if name in chosen else "releases that need it were passed over"
+        what = "what other sources have is used" if name in chosen else "releases that need it were skipped"
         yield f"{text}; {what}"
 
 

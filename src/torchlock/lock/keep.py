@@ -59,7 +59,7 @@ def _undecided(gave_up: GaveUp, universe: Universe, units: Sequence[Unit]) -> Un
     ]
     return Undecided(
         f"gave up after {gave_up.tries:,} tries; these requirements were still in conflict: {', '.join(lines)}",
-        hint="narrow some of them, as with a pin, so that less has to be tried",
+        hint="narrow some of them, for example with a pin, so that there is less to try",
     )
 
 

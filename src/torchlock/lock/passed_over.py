@@ -45,7 +45,7 @@ def refused_notes(universe: Universe, chosen: Mapping[str, Candidate], units: Se
         ]
         if newer:
             version, why = max(newer)
-            yield f"{name} {version} was passed over: {why}"
+            yield f"{name} {version} was skipped: {why}"
 
 
 def _refused(universe: Universe, name: str) -> Iterator[tuple[Version, str]]:
@@ -99,8 +99,8 @@ def _compiled(universe: Universe, name: str, chosen: int, mask: int) -> Iterator
     if newer and not mine.last_resort and all(item.last_resort for item in newer):
         version = max(item.version for item in newer)
         yield (
-            f"{name} {version} was passed over: no wheel of it is for {universe.target}, and its source would "
-            f"have to be compiled; {name}=={version} asks for it"
+            f"{name} {version} was skipped: it has no wheel for {universe.target}, and its source would "
+            f"have to be compiled; a pin, {name}=={version}, takes it"
         )
 
 
@@ -109,7 +109,7 @@ def _sentence(name: str, version: str, unread: Unread) -> str:
     between = unread.path[1:-1]
     through = f" (through {', '.join(between)})" if between else ""
     needs = "" if leaf.name == name else f"it needs {leaf.name}{through}, and "
-    return f"{name} {version} was passed over: {needs}{leaf.message}{_way_out(leaf)}"
+    return f"{name} {version} was skipped: {needs}{leaf.message}{_way_out(leaf)}"
 
 
 def _way_out(unreadable: Unreadable) -> str:
@@ -135,4 +135,4 @@ def _below(
                 break
     if passed:
         names = ", ".join(f"{item.name} {item.version}" for item in passed)
-        yield f"passed over as well: {names} ({passed[0].message}{_way_out(passed[0])})"
+        yield f"also skipped: {names} ({passed[0].message}{_way_out(passed[0])})"

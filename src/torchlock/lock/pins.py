@@ -129,16 +129,16 @@ def from_source(chosen: Mapping[str, Candidate], target: Target) -> Iterator[str
     compiled = [candidate for candidate in built if candidate.last_resort]
     if compiled:
         yield (
-            f"no wheel for {target} of {named(compiled)}: compiled from source when installed, which was not tried"
+            f"no wheel for {target}: {named(compiled)}; compiled from source at installation, which was not tried"
         )
     if len(compiled) < len(built):
         names = named(candidate for candidate in built if candidate not in compiled)
-        yield f"built from source when installed, which was not tried: {names}"
+        yield f"built from source at installation, which was not tried: {names}"
     here = [candidate for candidate in built if _origin(candidate).startswith(COMPUTED_HERE)]
     if here:
         yield (
-            f"{named(here)}: what is required was computed by {_origin(here[0])}; "
-            f"on {target} a build may compute something else"
+            f"{named(here)}: the requirements were computed by {_origin(here[0])}; "
+            f"a build on {target} may compute others"
         )
 
 
@@ -176,11 +176,11 @@ def unproven_notes(universe: Universe, chosen: Mapping[str, Candidate], units: S
     for name, candidate in sorted(chosen.items()):
         why = candidate.unproven
         if why is not None:
-            yield f"{_named(candidate)} is unproven: {why}, so no rule was made for it"
+            yield f"{_named(candidate)} is unproven: {why}, so no rule covers it"
         newer = [item for item in universe.held.get(name, ()) if _counts(item, candidate, units)]
         if newer:
             best = max(newer, key=lambda item: item.version)
-            yield f"{_named(best)} was left out: {best.unproven}; --unproven takes it, and so does a pin"
+            yield f"{_named(best)} was left out: {best.unproven}; --unproven or a pin takes it"
     for said in unjudged(chosen, universe.target, universe.matrix):
         who = said.pinned if isinstance(said.pinned.build, Unknown) else chosen["torch"]
         subject = f"{said.pinned.name} {said.pinned.version}"

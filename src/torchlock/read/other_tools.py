@@ -34,11 +34,11 @@ def read_other_tools(table: Table, inputs: Inputs) -> None:
         ("[tool.pixi]", ("tool", "pixi", "dependencies")),
         ("[tool.pixi]", ("tool", "pixi", "pypi-dependencies")),
         ("[tool.pixi]", ("tool", "pixi", "pypi-options")),
-        ("the environments of hatch", ("tool", "hatch", "envs")),
+        ("[tool.hatch.envs]", ("tool", "hatch", "envs")),
         ("[tool.pdm.resolution] excludes", (*_PDM, "resolution", "excludes")),
     ):
         if table.has(*keys):
-            inputs.notes.append(f"{table.place(*keys)}: what {name} asks for is not read")
+            inputs.notes.append(f"{table.place(*keys)}: {name} is not followed")
 
 
 def _pdm_sources(table: Table, inputs: Inputs) -> None:
@@ -73,6 +73,6 @@ def _pdm_overrides(table: Table, inputs: Inputs) -> None:
         try:
             SpecifierSet(specifier)
         except InvalidSpecifier:
-            raise table.wrong(f"{value!r} is no version", *where, name) from None
+            raise table.wrong(f"{value!r} is not a version", *where, name) from None
         text = f"{name}{specifier}"
         inputs.overrides.append(parse_requirement(text, Origin(table.path, table.line(*where, name), text)))

@@ -35,7 +35,7 @@ def read_poetry(table: Table, inputs: Inputs) -> dict[str, list[Source]]:
     }
     if own and "project" in table.subtable() and not table.has("project", "dependencies"):
         raise table.wrong(
-            "only [project] is read here, and it names no dependencies",
+            "only [project] is read, and it has no dependencies",
             *_OWN,
             "dependencies",
             hint="move them to dependencies of [project], which poetry 2 knows too",

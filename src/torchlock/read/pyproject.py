@@ -62,7 +62,10 @@ def requires_python(value: object, path: str, line: int | None) -> tuple[Specifi
         return SpecifierSet(value), Origin(path, line, value)
     except InvalidSpecifier:
         raise InputError(
-            f"requires-python: {value!r} is no version specifier", path=path, line=line, hint="as in >=3.10,<3.13"
+            f"requires-python: {value!r} is not a version specifier",
+            path=path,
+            line=line,
+            hint="as in >=3.10,<3.13",
         ) from None
 
 
@@ -218,7 +221,9 @@ class _Project:
             raise InputError(message, path=table.path, line=line)
         doubles = [other for other in groups if canonicalize_name(other) == canonicalize_name(key)]
         if len(doubles) > 1:
-            raise table.wrong(f"{' and '.join(doubles)} are the same name", "dependency-groups", doubles[1])
+            raise table.wrong(
+                f"{' and '.join(doubles)} are spellings of one name", "dependency-groups", doubles[1]
+            )
         for item in table.array("dependency-groups", key):
             included = item.get("include-group") if isinstance(item, dict) and len(item) == 1 else None
             if isinstance(included, str):
@@ -243,7 +248,7 @@ class _Project:
         elif self._table.get("lock-version") is not None:
             hint = "this is a lock file, which says what was chosen, not what a project asks for"
         elif (Path(self._table.path).parent / "setup.cfg").is_file():
-            hint = f"perhaps its requirements stand in {Path(self._table.path).with_name('setup.cfg')}"
+            hint = f"perhaps its requirements are in {Path(self._table.path).with_name('setup.cfg')}"
         else:
             hint = "requirements are read from [project], and from [dependency-groups] with --group"
         return InputError("has no [project] table", path=self._table.path, hint=hint)

@@ -132,7 +132,7 @@ def _reason(error: Exception, text: str, origin: Origin) -> str:
 def _invalid(reason: str, origin: Origin, hint: str | None) -> InputError:
     """The error quotes what was written: environment variables put into it may be secrets."""
     text = origin.text if len(origin.text) <= _LONG else f"{origin.text[:_LONG]}…"
-    return InputError(f"{text!r} is no requirement: {reason}", path=origin.path, line=origin.line, hint=hint)
+    return InputError(f"{text!r} is not a requirement: {reason}", path=origin.path, line=origin.line, hint=hint)
 
 
 def _hint(text: str, origin: Origin) -> str | None:

@@ -60,7 +60,7 @@ def _route(inputs: Inputs, written: Written, source: Source) -> None:
     name = canonicalize_name(written.requirement.name) if written.requirement else ""
     if inputs.routes.setdefault(name, source.index_url) != source.index_url:
         path, line, _ = source.origin
-        raise InputError(f"{name} has another index than this one, too", path=path, line=line)
+        raise InputError(f"{name} has another index besides this one", path=path, line=line)
 
 
 def _by_address(written: Written, source: Source) -> Written:

@@ -43,7 +43,7 @@ def read_setup_cfg(path: str, *, extras: Collection[str] = (), all_extras: bool 
     dashed = [_underscored(parser, section) for section in ("metadata", "options")]
     inputs = _Config(parser, text, path).inputs(extras, all_extras)
     inputs.notes += [
-        f"{path}: {key} is written with dashes: newer releases of setuptools want {key.replace('-', '_')}"
+        f"{path}: {key} is written with dashes: newer releases of setuptools require {key.replace('-', '_')}"
         for keys in dashed
         for key in keys
     ]
@@ -151,8 +151,8 @@ def _invalid(error: configparser.Error, path: str) -> InputError:
 
 
 _REASONS: dict[type[configparser.Error], str] = {
-    configparser.DuplicateSectionError: "this section stands here twice",
-    configparser.DuplicateOptionError: "this key stands here twice",
+    configparser.DuplicateSectionError: "this section appears twice",
+    configparser.DuplicateOptionError: "this key appears twice",
     configparser.MissingSectionHeaderError: "it has a line in front of its first [section]",
     configparser.ParsingError: "this line is neither a [section] nor key = value",
 }

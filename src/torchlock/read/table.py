@@ -33,12 +33,12 @@ class Table:
         """What these keys lead to, else None.
 
         Raises:
-            InputError: one of them leads to what is no table.
+            InputError: one of them leads to what is not a table.
         """
         found: Any = self._table
         for depth, key in enumerate(keys):
             if not isinstance(found, dict):
-                raise self.wrong("is no table", *keys[:depth])
+                raise self.wrong("is not a table", *keys[:depth])
             found = found.get(key)
             if found is None:
                 return None
@@ -52,9 +52,9 @@ class Table:
         """The table there, an empty one for none.
 
         Raises:
-            InputError: it is no table.
+            InputError: it is not a table.
         """
-        return self._typed(dict, "is no table", *keys) or {}
+        return self._typed(dict, "is not a table", *keys) or {}
 
     def array(self, *keys: str) -> list[Any]:
         """The list there, an empty one for none.
@@ -62,7 +62,7 @@ class Table:
         Raises:
             InputError: it is no list.
         """
-        return self._typed(list, "is no list", *keys) or []
+        return self._typed(list, "is not a list", *keys) or []
 
     def tables(self, *keys: str) -> Iterator[dict[str, Any]]:
         """The tables in the list there.
@@ -72,7 +72,7 @@ class Table:
         """
         for item in self.array(*keys):
             if not isinstance(item, dict):
-                raise self.wrong("is no list of tables", *keys)
+                raise self.wrong("is not a list of tables", *keys)
             yield item
 
     def text(self, *keys: str) -> str | None:
@@ -81,7 +81,7 @@ class Table:
         Raises:
             InputError: it is no string.
         """
-        found: str | None = self._typed(str, "is no string", *keys)
+        found: str | None = self._typed(str, "is not a string", *keys)
         return found
 
     def texts(self, *keys: str) -> list[str]:
@@ -95,7 +95,7 @@ class Table:
             return [found]
         items = self.array(*keys)
         if not all(isinstance(item, str) for item in items):
-            raise self.wrong("is no list of strings", *keys)
+            raise self.wrong("is not a list of strings", *keys)
         return items
 
     def requirements(self, *keys: str) -> list[Written]:
@@ -113,7 +113,7 @@ class Table:
             InputError: it is none.
         """
         if not isinstance(item, str):
-            raise self.wrong(f"{item!r} is no requirement", *keys)
+            raise self.wrong(f"{item!r} is not a requirement", *keys)
         return parse_requirement(item, self.origin(item, *keys))
 
     def origin(self, text: str, *keys: str) -> Origin:

@@ -25,16 +25,16 @@ _KINDS = ("index", "git", "url", "path", "workspace")
 _REFERENCES = ("rev", "tag", "branch")
 # Keys that say which releases count, or where they come from, and are not followed; with what to do about it.
 _PASSED_OVER = {
-    "dependency-metadata": "the metadata of the releases count",
-    "exclude-dependencies": "give them to --override, with a marker that holds nowhere",
-    "exclude-newer": "give it as --exclude-newer",
-    "exclude-newer-package": "there is --exclude-newer for all packages",
-    "index-strategy": "the first index that has a package decides",
-    "no-binary": "wheels come before source distributions",
-    "no-binary-package": "wheels come before source distributions",
-    "no-build": "source distributions count where wheels are missing",
-    "no-build-package": "source distributions count where wheels are missing",
-    "no-sources": "the sources count",
+    "dependency-metadata": "the metadata of the releases is used",
+    "exclude-dependencies": "list them in an --override file, with a marker that is never true",
+    "exclude-newer": "use --exclude-newer",
+    "exclude-newer-package": "use --exclude-newer, for all packages",
+    "index-strategy": "a package is taken from the first index that has it",
+    "no-binary": "wheels are preferred to source distributions",
+    "no-binary-package": "wheels are preferred to source distributions",
+    "no-build": "source distributions are used where there are no wheels",
+    "no-build-package": "source distributions are used where there are no wheels",
+    "no-sources": "the sources are followed",
     "torch-backend": "name the index of the build, as in --index-url https://download.pytorch.org/whl/cpu",
 }
 
@@ -126,8 +126,8 @@ class _Uv:
         for item in items:
             kinds = [kind for kind in _KINDS if kind in item] if isinstance(item, dict) else []
             if len(kinds) != 1:
-                hint = f"a source has one of {', '.join(_KINDS)}"
-                raise self._table.wrong(f"{item!r} is no source", *_OWN, "sources", name, hint=hint)
+                hint = f"a source must have one of {', '.join(_KINDS)}"
+                raise self._table.wrong(f"{item!r} is not a source", *_OWN, "sources", name, hint=hint)
             yield self._source(name, kinds[0], item)
 
     def _source(self, name: str, kind: str, item: dict[str, Any]) -> Source:
@@ -135,10 +135,10 @@ class _Uv:
         if kind == "workspace":
             value = self._member(name) if value is True else None
         if not isinstance(value, str):
-            raise self._wrong(name, f"{kind} = {item[kind]!r} is no source")
+            raise self._wrong(name, f"{kind} = {item[kind]!r} is not a source")
         marker = item.get("marker", "")
         if not isinstance(marker, str) or not _is_marker(marker):
-            raise self._wrong(name, f"{marker!r} is no marker")
+            raise self._wrong(name, f"{marker!r} is not a marker")
         scope = next(
             (f"{key}:{canonicalize_name(str(item[key]))}" for key in ("extra", "group") if key in item), ""
         )
@@ -183,7 +183,7 @@ class _Uv:
         found = self._table.texts(*keys)
         for text in found:
             if not _is_marker(text):
-                raise self._table.wrong(f"{text!r} is no marker", *keys)
+                raise self._table.wrong(f"{text!r} is not a marker", *keys)
         return found
 
     def _refuse_conflicts(self, chosen: Collection[str]) -> None:
@@ -208,9 +208,9 @@ class _Uv:
             prerelease, resolution = table.text(*where, "prerelease"), table.text(*where, "resolution")
             inputs.pre = inputs.pre or prerelease == "allow"
             if prerelease not in (None, "allow", "if-necessary-or-explicit"):
-                self._note((*where, "prerelease"), "pre-releases count where a requirement names one")
+                self._note((*where, "prerelease"), "pre-releases are used where a requirement names one")
             if resolution not in (None, "highest"):
-                self._note((*where, "resolution"), "give --prefer lowest")
+                self._note((*where, "resolution"), "use --prefer lowest")
             for key, instead in _PASSED_OVER.items():
                 if table.has(*where, key):
                     self._note((*where, key), instead)

@@ -53,8 +53,8 @@ def _before_removal(scene: Scene, finding: Finding) -> Remedy:
     broken = next((each for each in mine if _is_broken(scene, each)), None)
     remedy = _earlier(scene, broken, name) if broken is not None else None
     if remedy is None:
-        return Remedy(f"Take the call out, or take an earlier {name} with the torch of its release.")
-    remedy.summary = f"{remedy.summary.rstrip('.')}; or take the call out."
+        return Remedy(f"Remove the call, or install an earlier {name} with the torch of its release.")
+    remedy.summary = f"{remedy.summary.rstrip('.')}; or remove the call."
     return remedy
 
 

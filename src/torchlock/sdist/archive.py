@@ -56,7 +56,7 @@ def unpacked(content: IO[bytes], filename: str) -> Files:
         RuntimeError,
         NotImplementedError,
     ) as error:
-        raise ArchiveError("is no readable source archive") from error
+        raise ArchiveError("is not a readable source archive") from error
 
 
 def _gathered(members: Iterator[tuple[str, int, IO[bytes]]]) -> Files:
@@ -70,7 +70,7 @@ def _gathered(members: Iterator[tuple[str, int, IO[bytes]]]) -> Files:
             found[path] = b"" if path.endswith("/SOURCES.txt") else _bounded(path, content)
         total += len(found[path])
         if total > _ALL:
-            raise ArchiveError("holds metadata of more than 64 MB")
+            raise ArchiveError("has metadata of more than 64 MB")
     return found
 
 
@@ -78,7 +78,7 @@ def _bounded(path: str, content: IO[bytes]) -> bytes:
     limit = _LONGEST_STATED if path.endswith("/requires.txt") else _LONGEST
     raw = content.read(limit + 1)
     if len(raw) > limit:
-        raise ArchiveError(f"holds metadata of more than {limit >> 20} MB")
+        raise ArchiveError(f"has metadata of more than {limit >> 20} MB")
     return raw
 
 
@@ -87,7 +87,7 @@ class _Bounded(gzip.GzipFile):
 
     def read(self, size: int | None = -1) -> bytes:
         if size is not None and size > _PIECE:
-            raise ArchiveError("claims a header of more than 32 MB")
+            raise ArchiveError("declares a header of more than 32 MB")
         return super().read(size)
 
 

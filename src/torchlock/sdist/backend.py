@@ -37,7 +37,7 @@ def _install(environment: object, requirements: set[str], pip: dict[str, str]) -
 
     family = sorted(text for text in requirements if canonicalize_name(Requirement(text).name) in FAMILY)
     if family:
-        raise SystemExit(f"its build needs {family[0]}, which is never installed to learn requirements")
+        raise SystemExit(f"its build needs {family[0]}, which is never installed to read requirements")
     before = {name: os.environ.get(name) for name in pip}
     os.environ.update(pip)
     try:

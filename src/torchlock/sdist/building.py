@@ -77,7 +77,7 @@ class Builder:
             text = found[0].read_text(encoding="utf-8", errors="replace")
         named, parsed = read_headers(text).first("name"), parse(filename)
         if parsed and normalise(named) != parsed[0]:
-            return Unknown(f"its build backend made metadata of {named or 'no project'}")
+            return Unknown(f"its build backend produced metadata for {named or 'no project'}")
         return built_text(text, f"{COMPUTED_HERE} ({self.machine})")
 
     def _run(self, root: Path, source: Path) -> tuple[int | None, str]:
@@ -150,7 +150,7 @@ def _unpack(content: bytes, filename: str, folder: Path) -> Path | Unknown:
     except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
         return Unknown(f"it cannot be unpacked ({error})")
     tops = [path for path in folder.iterdir() if path.is_dir()]
-    return tops[0] if len(tops) == 1 else Unknown("it has no folder of its own to build in")
+    return tops[0] if len(tops) == 1 else Unknown("it does not have a single top-level folder")
 
 
 def _told(said: str) -> str:

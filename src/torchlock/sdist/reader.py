@@ -40,7 +40,7 @@ class Reader:
         """
         files = unpacked(content, filename)
         if not files:
-            raise ArchiveError("holds neither metadata nor a project")
+            raise ArchiveError("has neither metadata nor project files")
         name, version = _identity(filename)
         found = stated(files)
         claimed = _claimed(files)
@@ -49,7 +49,7 @@ class Reader:
         if claimed[1] and not _same(claimed[1], version):
             if isinstance(found, Stated) and found.origin == "PKG-INFO":
                 raise ArchiveError(f"is an archive of {name} {claimed[1]}, not of {version}")
-            found = Unknown(f"its PKG-INFO is that of version {claimed[1]}")
+            found = Unknown(f"its PKG-INFO is for version {claimed[1]}")
         return _text(name, version, found)
 
     @staticmethod

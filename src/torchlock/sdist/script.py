@@ -333,7 +333,7 @@ def _imports(node: ast.AST, name: str) -> str:
             return f"it imports {module or 'a module of its own'}"
         parts = _PARTS.get(module)
         wrong = [alias.name for alias in node.names if parts is not None and alias.name not in parts]
-        return f"it asks for {module}.{wrong[0]}" if wrong else ""
+        return f"it uses {module}.{wrong[0]}" if wrong else ""
     if isinstance(node, ast.Import):
         wrong = [
             alias.name
@@ -357,9 +357,9 @@ def _asks(node: ast.AST) -> str:
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
         parts = _PARTS.get(node.value.id)
         if parts is not None and node.attr not in parts:
-            return f"it asks for {node.value.id}.{node.attr}"
+            return f"it uses {node.value.id}.{node.attr}"
     if isinstance(node, ast.Name) and node.id in _UNSAFE:
         return f"it calls {node.id}()"
     if isinstance(node, ast.Constant) and isinstance(node.value, str) and _ABSOLUTE.match(node.value):
-        return f"it looks at {node.value[:40]}" if "\n" not in node.value and " " not in node.value else ""
+        return f"it reads {node.value[:40]}" if "\n" not in node.value and " " not in node.value else ""
     return ""

@@ -52,7 +52,7 @@ def stated(files: Files, *, archived: bool = True) -> Stated | Unknown:
     try:
         tree = _Tree(files)
     except (InputError, ValueError, RecursionError) as error:
-        return Unknown(f"its pyproject.toml is no valid TOML ({getattr(error, 'message', error)})")
+        return Unknown(f"its pyproject.toml is not valid TOML ({getattr(error, 'message', error)})")
     readers = (_pkg_info, _requires_txt, _project, _declared, _setup) if archived else (_project, _setup)
     reasons: dict[object, Unknown] = {}
     for reader in readers:
@@ -63,7 +63,7 @@ def stated(files: Files, *, archived: bool = True) -> Stated | Unknown:
             return answer
         if answer is not None:
             reasons[reader] = answer
-    return next(iter(reasons.values()), Unknown("it holds no file that states them"))
+    return next(iter(reasons.values()), Unknown("no file in it states them"))
 
 
 class _Tree:

@@ -266,7 +266,7 @@ class Sieve:
         try:
             return Candidate(name, Version(release.version), release)
         except InvalidVersion:
-            return Rejected(release.version, "unreadable", f"its version {release.version} is none of PEP 440")
+            return Rejected(release.version, "unreadable", f"its version {release.version} is not valid (PEP 440)")
 
     def _early_enough(self, release: Release, usable: list[int]) -> list[int]:
         """Those uploaded before the limit; a file whose time nobody knows is not (it could be newer)."""

@@ -93,8 +93,8 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
     add(
         "--allow-sdist",
         action="store_true",
-        help="the default by now: source distributions whose requirements can "
-        "be read without running them count where no wheel installs (never for the torch family)",
+        help="this is the default now: where no wheel installs, use a source distribution whose "
+        "requirements can be read without running it (never for the torch family)",
     )
 
 

@@ -25,9 +25,9 @@ def add_build(parser: Adder) -> None:
     parser.add_argument(
         "--build",
         action="store_true",
-        help="run the build backend of a source distribution where only that tells its requirements: this runs "
-        "code of the package on this machine, with your rights, for ten minutes at most (never for the torch "
-        "family; needs torchlock[build])",
+        help="where the requirements of a source distribution cannot be read, run its build backend to get them. "
+        "This runs code of the package on this machine, with your rights, for at most ten minutes (never for "
+        "the torch family; needs torchlock[build])",
     )
 
 
@@ -80,16 +80,17 @@ def add_unproven(add: Callable[..., object]) -> None:
     add(
         "--unproven",
         action="store_true",
-        help="let releases of the torch family count that are newer than the compatibility data, or whose build "
-        "is unknown (default: only where the input asks for them, with a pin or a bound)",
+        help="use releases of the torch family even if they are newer than the compatibility data or their build is "
+        "unknown; the lock marks them (default: only if the input asks for them with a pin or a bound, or "
+        "nothing else satisfies it)",
     )
 
 
 def add_sources(parser: argparse.ArgumentParser) -> None:
     """Where releases are known from."""
     group = parser.add_argument_group(
-        "sources (default: the bundled catalogue, a snapshot of its date; the index for what it lacks, for the "
-        "torch family once the snapshot is older than a day, and before anything is refused)"
+        "sources (default: the bundled catalogue, a dated snapshot; the index is asked for other packages, for the "
+        "torch family if the snapshot is older than a day, and before a refusal)"
     )
     add = group.add_argument
     add("-i", "--index-url", metavar="URL", help="ask this index, in place of the bundled catalogue")
@@ -101,8 +102,8 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
         dest="extra_index_urls",
         help="a further index, for names that no earlier source has",
     )
-    add("--offline", action="store_true", help="never touch the network")
-    add("--refresh", action="store_true", help="ask the index for packages of the catalogue too")
+    add("--offline", action="store_true", help="never use the network: only the catalogue and the cache")
+    add("--refresh", action="store_true", help="ask the index for every package, those of the catalogue too")
     add("--cache-dir", metavar="DIR", help="where answers of indexes are kept")
 
 

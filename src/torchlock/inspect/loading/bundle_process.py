@@ -133,10 +133,12 @@ class BundleProcess:
                 elif not needed.weak and (is_of_torch(key) or self._lacks(key)):
                     yield Missing(key, binary.path)
                 elif not needed.weak and not self._is_systems(needed.name):
-                    unseen.append(Unseen(key, binary.path, Unknown("the machine was not looked at")))
+                    unseen.append(Unseen(key, binary.path, Unknown("the machine was not examined")))
         if queue:
             path = first.path
-            unseen.append(Unseen(os.path.basename(path), path, Unknown("it needs more than can be followed")))
+            unseen.append(
+                Unseen(os.path.basename(path), path, Unknown("it needs more libraries than can be followed"))
+            )
 
     def _is_systems(self, name: str) -> bool:
         """Whether every machine of this system has a library, or Python itself brings it."""

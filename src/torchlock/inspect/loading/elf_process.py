@@ -161,7 +161,7 @@ class ElfProcess:
         if queue or self._looks > _LOOKS:
             path = first.path
             found.unseen.append(
-                Unseen(os.path.basename(path), path, Unknown("it needs more than can be followed"))
+                Unseen(os.path.basename(path), path, Unknown("it needs more libraries than can be followed"))
             )
 
     def _open(self, name: str, library: _Library, found: _Found) -> _Library | None:
@@ -173,7 +173,7 @@ class ElfProcess:
             if (self._root is not None and not self._is_unknown(name)) or is_of_torch(name):
                 found.missing.append(Missing(name, library.path))
             elif not _OF_EVERY_MACHINE.match(name) and not name.startswith("libpython"):
-                found.unseen.append(Unseen(name, library.path, Unknown("the machine was not looked at")))
+                found.unseen.append(Unseen(name, library.path, Unknown("the machine was not examined")))
             return None
         binary = self._binary(path)
         if isinstance(binary, Binary):

@@ -86,7 +86,7 @@ def is_closed(path: str) -> bool:
 
 def closed(path: str, wanted_by: str) -> Unseen:
     """A library that lies at this path and may not be read."""
-    return Unseen(os.path.basename(path), wanted_by, Unknown("it may not be read"))
+    return Unseen(os.path.basename(path), wanted_by, Unknown("there is no permission to read it"))
 
 
 def without_symbols(binary: Binary, reason: Unreadable) -> Unseen:
