@@ -220,7 +220,7 @@ def test_an_sdist_that_binds_itself(tmp_path, server):
 )
 def test_an_sdist_that_would_have_to_be_built(tmp_path, server, text):
     server.routes["/files/demo-1.0.tar.gz"] = Reply(sdist(text))
-    with pytest.raises(NeedsBuild, match=r"demo-1\.0\.tar\.gz would have to be built"):
+    with pytest.raises(NeedsBuild, match=r"demo-1\.0\.tar\.gz must be built"):
         index(tmp_path, server).metadata(file_at(server, "demo-1.0.tar.gz"))
 
 

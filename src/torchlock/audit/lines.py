@@ -54,7 +54,9 @@ def _absent(case: Case, demand: Demand) -> Finding | None:
     date = as_of(case.known.date)
     if offer.unknown or demand.entry.channel != "pip":
         where = "the index named here" if demand.entry.channel == "pip" else "conda's channel"
-        message = f"the public index has no {asked(demand)} ({date}), and the content of {where} is not known: not judged"
+        message = (
+            f"the public index has no {asked(demand)} ({date}), and what {where} has is not known: not judged"
+        )
         return case.finding("TL902", "note", message, [demand])
     package = case.stack.packages[demand.name]
     near = _near(version, package.texts) if demand.exact else ""

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 _RULE = re.compile(r"TL\d{3}", re.IGNORECASE)
 _EXAMPLES = 12
 # Beside TL6xx, what only a check can find.
-_OF_MACHINES = frozenset({"TL208", "TL209"})
+# Rules of check whose numbers do not begin with TL6, and rules on files that no line speaks of.
+_OF_ENVIRONMENTS = frozenset({"TL208", "TL209", "TL907"})
+_OF_WHOLE_FILES = frozenset({"TL905", "TL906"})
 
 
 @dataclass
@@ -67,19 +69,22 @@ def _rule(rule: str, matrix: Matrix) -> Story:
     story = Story(f"{rule}: {matrix.title(rule)}")
     story.steps.append(f"Because {matrix.because(rule)}.")
     statements = matrix.statements_of(rule)
-    is_of_environments = rule.startswith("TL6") or rule in _OF_MACHINES
+    is_of_environments = rule.startswith("TL6") or rule in _OF_ENVIRONMENTS
     if statements:
-        story.steps.append(f"It makes {len(statements)} statements, such as:")
+        count = f"{len(statements)} statements, such as" if len(statements) > 1 else "One statement"
+        story.steps.append(f"{count}:")
         for statement in statements[-_EXAMPLES:]:
             story.steps[-1] += f"\n     {statement.when}: {_said(statement)}"
     elif not is_of_environments:
-        story.steps.append("The audit works it out from the file and the tables.")
+        story.steps.append("torchlock audit derives it from the file and the tables.")
     else:
-        story.steps.append("The check finds it out from the files of an environment and of its machine.")
+        story.steps.append("torchlock check finds it in the files of an environment and of its machine.")
     if is_of_environments:
-        story.steps.append(f"It is left out of a report with torchlock check --ignore {rule}.")
+        story.steps.append(f"To leave it out of a report: torchlock check --ignore {rule}")
+    elif rule in _OF_WHOLE_FILES:
+        story.steps.append(f"To leave it out of a report: torchlock audit --ignore {rule}")
     else:
-        story.steps.append(f"A line is left alone with a comment on it: # torchlock: ignore[{rule}] reason")
+        story.steps.append(f"To ignore it, add a comment to the line: # torchlock: ignore[{rule}] reason")
     cited = [*matrix.sources_of(rule), *(source for statement in statements for source in statement.sources)]
     story.sources = {source: matrix.source(source) for source in dict.fromkeys(cited)}
     return story

@@ -339,7 +339,7 @@ def _not_cached(file: File) -> NotFetched:
 
 def _needs_build(file: File, why: str) -> NeedsBuild:
     return NeedsBuild(
-        f"the requirements of the source distribution {file.filename} cannot be read without a build"
+        f"the source distribution {file.filename} must be built to get its requirements"
         + (f" ({why})" if why else ""),
         hint="--build runs its build backend, which is code of the package",
     )

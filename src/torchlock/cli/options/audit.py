@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Find what of requirements and lock files will not load, why, on which line, and
 the smallest change that mends it. Reads requirements and constraints files,
-pyproject.toml, setup.cfg, setup.py, Pipfile, environment.yml, the locks of
-poetry, uv, pdm and pipenv, pylock.toml, Dockerfiles and shell scripts.
+pyproject.toml, setup.cfg, setup.py, Pipfile, environment.yml, pixi.toml,
+tox.ini, cog.yaml, pylock.toml, the locks of poetry, uv, pdm, pipenv, pixi and
+conda, inline script metadata, and the install commands in Dockerfiles, scripts
+of any shell, Makefiles, notebooks, noxfiles and CI workflows. A file in another
+format is reported as not read.
 """
 # Set by the command line alone: a configured one is the lock's.
 NAMED_ONLY = frozenset({"output"})
@@ -25,7 +28,7 @@ examples:
   torchlock audit requirements.txt --diff          show the smallest change that mends it
   torchlock audit requirements.txt --fix           and make it
 
-A line is left alone with a comment on it: # torchlock: ignore[TL101] reason
+To ignore a finding, add a comment to its line: # torchlock: ignore[TL101] reason
 
 exit codes: 0 nothing of severity error (--strict: nor warning), 1 something, 2 a file that cannot be read
 """

@@ -80,8 +80,8 @@ def add_unproven(add: Callable[..., object]) -> None:
     add(
         "--unproven",
         action="store_true",
-        help="use releases of the torch family even if they are newer than the compatibility data or their build is "
-        "unknown; the lock marks them (default: only if the input asks for them with a pin or a bound, or "
+        help="use releases of the torch family even if they are newer than the compatibility data or their build "
+        "is unknown; the lock marks them (default: only if the input asks for them with a pin or a bound, or "
         "nothing else satisfies it)",
     )
 
@@ -89,8 +89,8 @@ def add_unproven(add: Callable[..., object]) -> None:
 def add_sources(parser: argparse.ArgumentParser) -> None:
     """Where releases are known from."""
     group = parser.add_argument_group(
-        "sources (default: the bundled catalogue, a dated snapshot; the index is asked for other packages, for the "
-        "torch family if the snapshot is older than a day, and before a refusal)"
+        "sources (default: the bundled catalogue, a dated snapshot; the index is asked for other packages, for "
+        "the torch family if the snapshot is older than a day, and before a refusal)"
     )
     add = group.add_argument
     add("-i", "--index-url", metavar="URL", help="ask this index, in place of the bundled catalogue")
