@@ -110,7 +110,7 @@ def test_an_import_that_uses_what_is_gone(
     dependent(site, text)
     torchaudio = "torchaudio 2.11.0 (CPU build)"
     assert told(site, capsys) == [
-        ("warning", "TL701", f"the import of singer 1.0 uses {name}, which {torchaudio} has not")
+        ("warning", "TL701", f"the import of singer 1.0 uses {name}, which {torchaudio} does not have")
     ]
 
 

@@ -80,7 +80,7 @@ def test_an_extension_for_a_torch_with_cuda(site: Path, capsys: pytest.CaptureFi
     flash_attention(site, needed=("libtorch_cuda.so", "libtorch_cpu.so"))
     report = run(capsys, "--path", site, code=0)
     assert bad(report) == [("warning", "TL610")]
-    assert "needs libtorch_cuda.so, which torch 2.8.0 (CPU build) has not" in first(report)["message"]
+    assert "needs libtorch_cuda.so, which torch 2.8.0 (CPU build) does not have" in first(report)["message"]
 
 
 def test_a_torchaudio_for_another_abi(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -126,5 +126,8 @@ def test_a_torch_of_conda_over_a_later_mkl(tmp_path: Path, capsys: pytest.Captur
     assert bad(run(capsys, "--path", folder, "--ignore", "TL604", code=0)) == []
     write(prefix / "lib" / library, elf(library))
     report = run(capsys, "--path", folder, "--ignore", "TL604", code=1)
-    assert first(report)["message"] == "libtorch_cpu.so of torch uses iJIT_NotifyEvent, which MKL 2024.1.0 has not"
+    assert (
+        first(report)["message"]
+        == "libtorch_cpu.so of torch uses iJIT_NotifyEvent, which MKL 2024.1.0 does not have"
+    )
     assert report["command"] == 'conda install "mkl<2024.1"'

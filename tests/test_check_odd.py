@@ -352,7 +352,7 @@ def test_a_label_that_its_files_belie(
     write(site / "torch" / "lib" / library, elf("libtorch_cuda.so"))
     report = run(capsys, "--path", site, code=0 if cuda == "None" else None)
     assert report["target"]["accelerator"] == (None if cuda == "None" else "cu128")
-    assert "is called 2.8.0+cpu, and its files are of another build" in str(report)
+    assert "is labelled 2.8.0+cpu, but its files are from another build" in str(report)
 
 
 @pytest.mark.parametrize("folder", ["lib/python3.13t", "lib/python3.13"])

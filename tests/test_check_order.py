@@ -243,7 +243,7 @@ def test_the_log_of_another_environment_accuses_nobody(
         log = write(tmp_path / "log", strange + text)
         assert bad(run(capsys, "--path", site, code=0)) == []
         assert main(["check", "--path", str(site), "--log", str(log)]) == 0
-        assert "the log is of another environment" in capsys.readouterr().err
+        assert "the log is from another environment" in capsys.readouterr().err
 
 
 def test_the_folder_of_the_machine_that_a_log_is_of(
@@ -330,4 +330,4 @@ def test_a_caller_outside_of_site_packages_is_known_from_the_log(
     assert bool(found) is bool(lost)
     if lost:
         assert first(report)["message"].startswith(f"app/loader.py uses {lost}, which torchaudio 2.9.1")
-        assert "or take the call out" in first(report)["remedy"]["summary"]
+        assert "or remove the call" in first(report)["remedy"]["summary"]

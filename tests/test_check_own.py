@@ -270,7 +270,7 @@ def test_a_python_that_answers_and_does_not_start(
     script.write_text(script.read_text().replace("exec", 'case "$*" in *"-I -S"*) ;; *) exit 3;; esac\nexec'))
     report = run(capsys, "--python", script, "--probe", code=1)
     assert ("error", "TL614") in bad(report)
-    assert "the smoke test came to no end" in report["summary"]
+    assert "the smoke test did not finish" in report["summary"]
 
 
 @posix

@@ -513,7 +513,7 @@ def test_names_that_nothing_bears_are_told(capsys: pytest.CaptureFixture[str]) -
     assert run("soundfile", *options, *LINUX) == 0
     said = capsys.readouterr().err
     assert "--upgrade-package sound-file: the lock has no package of this name; did you mean soundfile?" in said
-    assert "over.txt:1: no requirement is on what nobody==1 overrides" in said
+    assert "over.txt:1: the override nobody==1 has no effect: nothing requires the package" in said
     assert "numpy" not in said
 
 

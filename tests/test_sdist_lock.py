@@ -121,7 +121,7 @@ def test_a_newer_release_that_is_passed_over_is_told(
     assert (
         f"note: hydra 1.3.2 was skipped: it needs antlr{through}, and the source distribution antlr-4.9.3" in notes
     )
-    assert "asks for platform.machine" in notes or "imports platform" in notes
+    assert "uses platform.machine" in notes or "imports platform" in notes
     assert "--build takes it" in notes
 
 
@@ -131,8 +131,8 @@ def test_nothing_is_told_where_the_newest_is_taken_or_nobody_could_have_it(
     hydra(shelf, of_setuptools(name="antlr", version="4.9.3"))
     code, pins, _, notes = lock("hydra")
     assert (code, pins) == (0, {"hydra": "1.3.2", "antlr": "4.9.3"})
-    assert "passed over" not in notes
-    assert "passed over" not in lock("hydra<1")[3]
+    assert "skipped" not in notes
+    assert "skipped" not in lock("hydra<1")[3]
 
 
 def test_the_newest_itself_is_passed_over(shelf: Shelf, lock: Callable[..., Locked]) -> None:
@@ -216,7 +216,7 @@ def test_one_damaged_archive_rejects_one_candidate(
     shelf.sdist("demo", "1.0", of_setuptools())
     code, pins, _, notes = lock("demo", "--refresh")
     assert (code, pins) == (0, {"demo": "1.0"})
-    assert "demo 2.0 was passed over" in notes
+    assert "demo 2.0 was skipped" in notes
     assert says in notes
 
 
@@ -225,7 +225,7 @@ def test_one_damaged_wheel_rejects_one_candidate(shelf: Shelf, lock: Callable[..
     shelf.add("demo", "demo-2.0-py3-none-any.whl", b"no wheel")
     code, pins, _, notes = lock("demo")
     assert (code, pins) == (0, {"demo": "1.0"})
-    assert "demo 2.0 was passed over" in notes
+    assert "demo 2.0 was skipped" in notes
     assert "is not a readable wheel" in notes
 
 

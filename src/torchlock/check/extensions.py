@@ -37,12 +37,14 @@ def _judged(scene: Scene, attempt: Attempt) -> Iterator[Finding]:
     missing = [each.name for each in attempt.outcome.missing if is_of_torch(each.name) or _CUDA.match(each.name)]
     undefined = [each.symbol for each in attempt.outcome.undefined if is_torchs_symbol(each.symbol)]
     if missing:
-        message = f"{library} of {scene.named(name)} needs {missing[0]}, which {scene.named('torch')} has not"
+        message = (
+            f"{library} of {scene.named(name)} needs {missing[0]}, which {scene.named('torch')} does not have"
+        )
         says = not_found(scene, name, attempt.path, missing[0], attempt.path)
         yield scene.finding("TL610", severity, message, name, "torch", path=attempt.path, says=says)
     elif undefined:
         message = f"{library} of {scene.named(name)} uses {demangled(undefined[0])}"
-        message += f"{_and_more(undefined)}, which {scene.named('torch')} has not"
+        message += f"{_and_more(undefined)}, which {scene.named('torch')} does not have"
         because = other_abi(scene, undefined) or "it was built for another release of torch"
         says = no_symbol(scene, name, attempt.path, undefined[0], attempt.path)
         yield scene.finding(

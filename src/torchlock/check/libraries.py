@@ -210,7 +210,9 @@ def _undefined(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator
     first = min(found, key=_readable)
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     library = os.path.basename(first.wanted_by)
-    message = f"{library} of {name} uses {demangled(first.symbol)}{more}, which {scene.named('torch')} has not"
+    message = (
+        f"{library} of {name} uses {demangled(first.symbol)}{more}, which {scene.named('torch')} does not have"
+    )
     says = no_symbol(scene, name, by_attempt[0][0].path, found[0].symbol, found[0].wanted_by)
     if name == "torch" and first.symbol.startswith("iJIT_"):
         yield _without_jit(scene, first, says)
@@ -236,7 +238,7 @@ def _without_jit(scene: Scene, undefined: Undefined, says: str) -> Finding:
     return scene.finding(
         "TL611",
         "error",
-        f"libtorch_cpu.so of torch uses {undefined.symbol}, which MKL {version} has not".replace("  ", " "),
+        f"libtorch_cpu.so of torch uses {undefined.symbol}, which MKL {version} does not have".replace("  ", " "),
         "torch",
         path=undefined.wanted_by,
         because="MKL has not had it since 2024.1, and a torch from conda's channels takes it from there",

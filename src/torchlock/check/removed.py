@@ -69,7 +69,7 @@ def _told(scene: Scene, distribution: Distribution, uses: list[Use]) -> Finding:
     return scene.finding(
         "TL701" if at_import else "TL702",
         "warning" if at_import else "note",
-        f"{what}{scene.named(distribution.name)} {verb} {first.name}, which {torchaudio} has not",
+        f"{what}{scene.named(distribution.name)} {verb} {first.name}, which {torchaudio} does not have",
         distribution.name,
         "torchaudio",
         path=first.path,

@@ -107,7 +107,7 @@ def _tell_idle(arguments: argparse.Namespace, inputs: Inputs, result: Lock, voic
     for written in inputs.overrides:
         if written.requirement is not None and canonicalize_name(written.requirement.name) not in names:
             line = written.origin.text.strip()
-            voice.say("note", f"{written.origin}: no requirement is on what {line} overrides")
+            voice.say("note", f"{written.origin}: the override {line} has no effect: nothing requires the package")
 
 
 def _inputs(arguments: argparse.Namespace) -> Inputs:
