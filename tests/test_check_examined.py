@@ -215,7 +215,7 @@ def test_a_library_that_may_not_be_read(
     monkeypatch.setattr("os.access", lambda path, mode: not _is_closed(path) and access(path, mode))
     report = run(capsys, "--path", site, code=0)
     assert bad(report) == []
-    assert "libtorchaudio.so: it may not be read" in report["summary"]
+    assert "libtorchaudio.so: there is no permission to read it" in report["summary"]
     assert "torch 2.8.0 (CPU build) and soundfile 0.13.1 load" in report["summary"]
 
 

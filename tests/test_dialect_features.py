@@ -183,7 +183,7 @@ FEATURES = {
     ),
     "rye: sources": Feature('[[tool.rye.sources]]\nname = "page"\nurl = "INDEX:page"', "3.0+cu124"),
     "hatch: environments": Feature(
-        '[tool.hatch.envs.gpu]\ndependencies = ["demo<1"]', "1.0", "environments of hatch"
+        '[tool.hatch.envs.gpu]\ndependencies = ["demo<1"]', "1.0", "[tool.hatch.envs] is not followed"
     ),
     "pixi": Feature('[tool.pixi.pypi-dependencies]\ndemo = "<1"', "1.0", "[tool.pixi]"),
 }
@@ -286,7 +286,7 @@ def test_poetry_dependencies_alone_are_refused(capsys: pytest.CaptureFixture[str
     text = '[project]\nname = "own"\nversion = "1"\n[tool.poetry.dependencies]\npython = "^3.12"\ndemo = "*"\n'
     Path("pyproject.toml").write_text(text)
     assert main(["lock", *TARGET, "-i", address("common")]) == 2
-    assert "only [project] is read here" in capsys.readouterr().err
+    assert "only [project] is read" in capsys.readouterr().err
 
 
 def test_a_repository_is_written_as_pip_takes_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -211,7 +211,7 @@ def test_what_is_no_regular_file(tmp_path: Path) -> None:
         read_document(str(tmp_path / "loop.txt"))
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "requirements.txt")
-        with pytest.raises(InputError, match="no regular file"):
+        with pytest.raises(InputError, match="is not a regular file"):
             read_document(str(tmp_path / "requirements.txt"))
     found = search(str(tmp_path), recursive=True)
     assert found == ([], [])

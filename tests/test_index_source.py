@@ -117,7 +117,7 @@ def test_what_a_file_declares(tmp_path, server):
         (metadata_text().replace("demo", "other"), "its metadata is for other 1.0"),
         (metadata_text().replace("Version: 1.0", "Version: 1.1"), "its metadata is for demo 1.1"),
         ("<!DOCTYPE html>\n<html>Name: demo</html>\n", "its metadata has no Name and no Version"),
-        ("Metadata-Version: 2.1\nName: demo\nVersion: 1.0\nRequires-D", "its metadata breaks off"),
+        ("Metadata-Version: 2.1\nName: demo\nVersion: 1.0\nRequires-D", "its metadata ends in the middle"),
     ],
 )
 def test_a_file_whose_dependencies_cannot_be_known(tmp_path, server, text, words):

@@ -91,7 +91,7 @@ def test_a_variable_that_names_what_is_gone_is_told(
     assert [name for name, _ in found.gone] == ["VIRTUAL_ENV", "CONDA_PREFIX"]
     monkeypatch.setenv("VIRTUAL_ENV", str(gone))
     main(["check"])
-    assert f"VIRTUAL_ENV names {gone}, which is no environment" in capsys.readouterr().err
+    assert f"VIRTUAL_ENV names {gone}, which is not an environment" in capsys.readouterr().err
 
 
 def test_an_activated_environment_without_its_python_is_no_other(

@@ -86,7 +86,7 @@ def test_a_text_that_is_not_utf_8_is_read_all_the_same(index, locked):
 UNREADABLE = {
     "a web page": ({"metadata": "<html><body>Name: x</body></html>\n"}, "its metadata has no Name and no Version"),
     "no version": ({"metadata": "Name: demo\nRequires-Dist: plain\n"}, "its metadata has no Version"),
-    "broken off": ({"metadata": "Name: demo\nVersion: 2.0\nRequires-D"}, "breaks off in the middle of a header"),
+    "broken off": ({"metadata": "Name: demo\nVersion: 2.0\nRequires-D"}, "ends in the middle of a header"),
     "byte order mark": ({"metadata": "\ufeff" + headers("demo", "2.0", "plain")}, "its metadata has no Name"),
     "another project": ({"metadata": headers("evil", "2.0", "plain")}, "its metadata is for evil 2.0"),
     "another version": ({"metadata": headers("demo", "3.0", "plain")}, "its metadata is for demo 3.0"),
@@ -97,7 +97,10 @@ UNREADABLE = {
         "it requires Python >=3.13, the target is 3.12",
     ),
     "a requirement that is none": ({"requires": ["plain>=1.*"]}, "declares 'plain>=1.*'"),
-    "a marker without a value": ({"requires": ["plain; os_name ~= 'x'"]}, "compares what cannot be compared"),
+    "a marker without a value": (
+        {"requires": ["plain; os_name ~= 'x'"]},
+        "compares values that cannot be compared",
+    ),
 }
 
 

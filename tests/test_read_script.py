@@ -71,9 +71,11 @@ def test_scripts_that_ask_for_nothing(text: str, tmp_path: Path) -> None:
         pytest.param(f"{SCRIPT}\n\n{SCRIPT}", 18, "two script metadata blocks, the first in line 3", id="two"),
         pytest.param("\n# /// script\n# x = 1\n# y = \n# ///\n", 4, "not valid TOML", id="toml"),
         pytest.param("# /// script\n# dependencies = ['x=1']\n# ///\n", 2, "'x=1'", id="requirement"),
-        pytest.param("# /// script\n#\n# dependencies = 'x'\n# ///\n", 3, "no list", id="no list"),
+        pytest.param("# /// script\n#\n# dependencies = 'x'\n# ///\n", 3, "is not a list", id="no list"),
         pytest.param("# /// script\n# dependencies = [1]\n# ///\n", 2, "1 is not a requirement", id="no string"),
-        pytest.param("# /// script\n#\n# requires-python = '3'\n# ///\n", 3, "no version specifier", id="python"),
+        pytest.param(
+            "# /// script\n#\n# requires-python = '3'\n# ///\n", 3, "is not a version specifier", id="python"
+        ),
     ],
 )
 def test_refused(text: str, line: int | None, words: str, tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_files() -> None:
         ("[options]\ninstall_requires =\n  numpy\n  torch=1\n", 4, "'torch=1'"),
         ("[options]\ninstall_requires = torch; nump y\n", 2, "'nump y'"),
         ("[options]\ninstall_requires = file: gone.txt\n", 2, "gone.txt: there is no such file"),
-        ("[options]\npython_requires = 3\n", 2, "no version specifier"),
+        ("[options]\npython_requires = 3\n", 2, "is not a version specifier"),
     ],
 )
 def test_refused(text: str, line: int | None, words: str) -> None:

@@ -295,10 +295,10 @@ def long_metadata() -> bytes:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        pytest.param(b"<!DOCTYPE html><html></html>", "no readable source archive", id="html"),
-        pytest.param(b"", "no readable source archive", id="empty"),
-        pytest.param(archive(of_setuptools())[:90], "no readable source archive", id="cut off"),
-        pytest.param(archive({"README": "x"}), "neither metadata nor a project", id="nothing in it"),
+        pytest.param(b"<!DOCTYPE html><html></html>", "is not a readable source archive", id="html"),
+        pytest.param(b"", "is not a readable source archive", id="empty"),
+        pytest.param(archive(of_setuptools())[:90], "is not a readable source archive", id="cut off"),
+        pytest.param(archive({"README": "x"}), "neither metadata nor project files", id="nothing in it"),
         pytest.param(bomb(), "larger than 1 GB", id="bomb"),
         pytest.param(long_header(), "header of more than 32 MB", id="endless header"),
         pytest.param(long_metadata(), "more than 16 MB", id="endless metadata"),

@@ -107,7 +107,7 @@ def test_a_backend_that_does_not_end_is_ended() -> None:
 def test_metadata_of_another_project_is_refused(kind: str) -> None:
     found = built(project(name="other"), kind=kind)
     assert isinstance(found, Unknown)
-    assert "metadata of other" in found.because
+    assert "metadata for other" in found.because
 
 
 def test_nothing_is_written_outside_the_folder(tmp_path: Path) -> None:

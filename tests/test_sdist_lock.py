@@ -177,13 +177,17 @@ def page_of(status: int) -> Reply:
 
 BROKEN: dict[str, tuple[bytes | Reply, dict[str, object], str]] = {
     "no metadata": (archive({"README": ""}, "demo", "2.0"), {}, "has neither metadata nor project files"),
-    "broken tar": (archive(of_setuptools(version="2.0"), "demo", "2.0")[:200], {}, "no readable source archive"),
+    "broken tar": (
+        archive(of_setuptools(version="2.0"), "demo", "2.0")[:200],
+        {},
+        "is not a readable source archive",
+    ),
     "no Metadata-Version": (
         archive({"PKG-INFO": "Name: demo\nVersion: 2.0\n"}, "demo", "2.0"),
         {},
         "must be built",
     ),
-    "html": (b"<!DOCTYPE html>", {}, "no readable source archive"),
+    "html": (b"<!DOCTYPE html>", {}, "is not a readable source archive"),
     "hidden": (Reply(b"<Error><Code>AccessDenied</Code></Error>", 403), {}, "was not found (status 403)"),
     "gone": (page_of(404), {}, "was not found (status 404)"),
     "another hash": (
@@ -287,7 +291,7 @@ def test_the_source_of_what_is_compiled_elsewhere_comes_last(shelf: Shelf, lock:
     assert "demo 2.0 was skipped: it has no wheel for" in notes
     code, pins, _, notes = lock("demo>=2")
     assert (code, pins) == (0, {"demo": "2.0"})
-    assert "no wheel for Python 3.11, manylinux_2_28_x86_64 of demo 2.0: compiled from source" in notes
+    assert "no wheel for Python 3.11, manylinux_2_28_x86_64: demo 2.0; compiled from source" in notes
 
 
 def test_a_zip_is_read_in_parts(shelf: Shelf, lock: Callable[..., Locked]) -> None:

@@ -1,4 +1,4 @@
-"""The third answer: what knowledge, indexes, readers and inspection are asked is told by a value, or by this."""
+"""The third answer besides yes and no: functions on knowledge, indexes and files return a value or ``Unknown``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import NoReturn
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Nobody can tell.
+    """The answer is not known.
 
     ``because`` is half a sentence that says why ("its header could not be read"). ``as_of`` is the date
     (YYYY-MM-DD) of the knowledge that was asked, or "" where the answer does not age.
 
-    It is neither true nor false: whoever wants a yes or a no has to say which policy decides.
+    It is neither true nor false: code that needs a yes or a no has to apply a named policy.
     """
 
     because: str

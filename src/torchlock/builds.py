@@ -1,7 +1,7 @@
-"""The builds that the PyTorch wheel index holds of each release, and which of them an index address leads to.
+"""The builds of each release on the PyTorch wheel index, and the builds that an index address leads to.
 
 What a local version promises (``2.5.1+cu124``) is looked up in ``compat_data/builds.toml``. That table is
-whole for some releases and not for others; an answer is ``Unknown`` wherever it cannot tell.
+complete for some releases and not for others; an answer is ``Unknown`` where it does not cover a build.
 """
 
 from __future__ import annotations

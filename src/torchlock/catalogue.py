@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torchlock.answers import Unknown
     from torchlock.matrix import Statement
 
-# The file beside the projects' own that tells the day of the data.
+# The file with the date of the data.
 DATE = "DATE"
 _TAIL = b'\n"files": {'
 # Where the requirements of an sdist are known from, if its wheels for other targets all declare the same.
@@ -100,18 +100,18 @@ class CatalogueRelease:
         return None if build is None else str(build)
 
     def unproven(self, wheel: int) -> Unknown | None:
-        """Nothing: what the catalogue holds, the data judge."""
+        """None: the data cover every release of the catalogue."""
         return None
 
     def statements(self, wheel: int) -> Sequence[Statement]:
-        """Nothing: the rules say it."""
+        """None: the rules state it."""
         return ()
 
     def dependencies(self, wheel: int) -> list[Dependency] | Unknown:
         """Requires-Dist of that wheel, or of the sdist (-1), for which an index may be asked.
 
         Raises:
-            TorchlockError: what the index has is of no use, or it cannot be asked.
+            TorchlockError: the answer of the index is unusable, or it cannot be asked.
         """
         index = self._per_wheel("requires", wheel) if wheel >= 0 else self._of_wheels
         if index is not None:
@@ -122,7 +122,7 @@ class CatalogueRelease:
         return served if isinstance(served, Unknown) else served.dependencies(-1)
 
     def origin(self, wheel: int) -> str:
-        """Where the requirements of the sdist (-1) were read; empty for a wheel."""
+        """The file that the requirements of the sdist (-1) were read from; empty for a wheel."""
         if wheel >= 0:
             return ""
         if self._of_wheels is not None:
@@ -253,7 +253,7 @@ class Catalogue:
         """The day on which the index was last asked for everything held here, YYYY-MM-DD.
 
         Raises:
-            DataError: no file tells.
+            DataError: the file with the date is missing.
         """
         path = self._root / DATE
         try:

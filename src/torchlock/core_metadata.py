@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from packaging.markers import Marker
     from packaging.requirements import Requirement
 
-# Operators of versions, which some variables have not; variables of lock files alone; two strings.
+# Version operators that some variables do not have; variables of lock files only; two strings.
 _DOUBTFUL = re.compile(r"~=|===|\bextras\b|\bdependency_groups\b|\"\s*(?:[<>=!]+|in|not in)\s*\"")
 
 
 class CoreMetadata(NamedTuple):
     """What a file declares.
 
-    ``invalid`` holds the Requires-Dist values that are no PEP 508 requirements, as written: pip refuses the whole
-    release for one of them. ``metadata_version`` is (0,) where the file states none.
+    ``invalid`` are the Requires-Dist values that are not valid requirements (PEP 508), as written: pip refuses a
+    release with one of them. ``metadata_version`` is (0,) where the file states none.
     """
 
     name: str
@@ -40,7 +40,7 @@ class CoreMetadata(NamedTuple):
 
 
 def parse_metadata(text: str) -> CoreMetadata | Unknown:
-    """Read the headers; unknown is what a text declares that names no project, or breaks off in its headers."""
+    """Read the headers; ``Unknown`` if the text names no project, or ends within its headers."""
     headers = read_headers(text)
     missing = [field for field in ("Name", "Version") if not headers.first(field.lower())]
     if missing:
@@ -63,7 +63,7 @@ def parse_metadata(text: str) -> CoreMetadata | Unknown:
 
 
 def dependency_of(value: str) -> Dependency | None:
-    """A Requires-Dist value taken apart; None for one that pip refuses, which a folded one is."""
+    """A Requires-Dist value, parsed; None if pip refuses it, as it does a folded one."""
     try:
         requirement = _requirement(value)
     except (ValueError, RecursionError):
@@ -79,7 +79,7 @@ def dependency_of(value: str) -> Dependency | None:
 
 
 def refusal(value: str) -> str:
-    """Why a release that declares this is no candidate, behind its name and version."""
+    """Why a release that declares this is not a candidate; follows its name and version."""
     try:
         _requirement(value)
     except (ValueError, RecursionError):
@@ -94,7 +94,7 @@ def _requirement(value: str) -> Requirement:
 
 
 def _has_value(marker: Marker | None) -> bool:
-    """Whether a marker is true or false at all; only some comparisons may be neither, on whatever machine."""
+    """Whether a marker can be evaluated; some comparisons cannot, on any machine."""
     if marker is None or not _DOUBTFUL.search(str(marker)):
         return True
     try:

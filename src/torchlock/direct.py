@@ -1,7 +1,7 @@
 """Requirements that name an address or a folder in place of an index: what can be known of them without a build.
 
-A wheel tells everything, an archive its name and version and perhaps its requirements, a folder what its
-project files state; a repository nothing. What is not known is said, never guessed.
+A wheel states everything, an archive its name and version and perhaps its requirements, a folder what its
+project files state, a repository nothing. What is not known is reported, never guessed.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def _folder(name: str | None, path: Path, written: Written) -> DirectRelease | N
 
 
 def _passed_over(path: Path, written: Written) -> list[str]:
-    """A note on the sources that a source tree names for its own requirements, which nobody follows here."""
+    """A note on the sources that a source tree names for its own requirements, which are not followed."""
     from torchlock import read
 
     project = path / "pyproject.toml"

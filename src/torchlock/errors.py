@@ -53,7 +53,7 @@ class NetworkError(TorchlockError):
 
 
 class BrokenFile(NetworkError):
-    """One file of an index is gone, or not what the index describes: others may do instead."""
+    """One file of an index is missing, or not what the index describes: other files may be usable."""
 
 
 class NotFetched(NetworkError):
@@ -61,7 +61,7 @@ class NotFetched(NetworkError):
 
 
 class NeedsBuild(TorchlockError):
-    """Only a build would tell what this source distribution requires, and nothing is built."""
+    """The requirements of this source distribution are known only after a build, and nothing is built."""
 
 
 class UnknownPackage(TorchlockError):
@@ -73,15 +73,15 @@ class UnknownPackage(TorchlockError):
 
 
 class MetadataError(TorchlockError):
-    """What one file declares cannot be known, or no installer takes it: that file is no candidate.
+    """What one file declares is unknown, or installers refuse it: that file is not a candidate.
 
-    ``message`` stands behind name, version and a colon: "it declares …", "its metadata has no Name".
+    ``message`` follows name, version and a colon: "it declares …", "its metadata has no Name".
     """
 
 
 class Unasked(UnknownPackage):
-    """A source that comes first may not be asked (``--offline``), so nobody knows whether it holds the project."""
+    """A source that comes first may not be asked (``--offline``), so it is unknown whether it has the project."""
 
 
 class Undecided(TorchlockError):
-    """Whether there is a solution was not found out within the limit of the search; ends with exit code 1."""
+    """The search reached its limit without an answer; exit code 1."""

@@ -47,12 +47,12 @@ class Explanation:
 
     @property
     def dated(self) -> str:
-        """What to end a heading with that speaks of what there is."""
+        """The end of a heading about existing releases."""
         return Provenance(as_of=self.as_of).dated
 
     @property
     def advice(self) -> str:
-        """How to hear of later releases."""
+        """How to get later releases."""
         return f"releases are as of {self.as_of}: run without --offline, or with --refresh, to ask for later ones"
 
 
@@ -103,7 +103,7 @@ class _Teller:
             yield "every two of these can stand together, but no choice of versions satisfies all of them"
 
     def _dated(self, name: str) -> str:
-        """How old the knowledge is that a claim on the releases of a project rests on."""
+        """The date that a statement about the releases of a project carries."""
         return self._universe.provenance(name).dated
 
     def _nothing_left(self, identifier: str, domains: Domains) -> Iterator[str]:
@@ -159,7 +159,7 @@ class _Teller:
             yield from self._absent(Dependency(name))
 
     def _unread(self, lost: Sequence[Candidate]) -> Iterator[str]:
-        """Releases of which nobody could read what they need: the newest with its reason, the others counted."""
+        """Releases whose requirements could not be read: the newest with its reason, the others counted."""
         found = [
             reason
             for candidate in lost
@@ -267,7 +267,7 @@ class _Teller:
             yield f"no release of {name} installs on {self._universe.target}{self._dated(name)}"
 
     def _withdrawn(self, name: str, specifier: str) -> Iterator[str]:
-        """What of a project would do, had it not been withdrawn (PEP 592)."""
+        """Releases of a project that would fit if they were not withdrawn (PEP 592)."""
         admitted = specifier_set(specifier)
         reasons: dict[str, list[str]] = {}
         for candidate in reversed(self._universe.withdrawn(name)):
@@ -335,7 +335,7 @@ class _Teller:
         pairs = {pair for tag in here for pair in _pairs(tag)}
         pythons = {_python(pair) for pair in pairs if pair.endswith("t") == target.python.free_threaded}
         numbers = {python for python in pythons if python[:1].isdigit()}
-        # Other implementations, and tags that nobody knows, are words; who is on CPython needs them no further.
+        # Tags of other implementations and unknown tags are shown as they are.
         there = f"Python {_versions(numbers)}" if numbers else _listed(sorted(pythons))
         return f" ({version} has wheels for {there} there)" if there else ""
 

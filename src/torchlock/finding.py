@@ -16,10 +16,10 @@ SEVERITIES = ("error", "warning", "note")
 
 
 class Strength(IntEnum):
-    """What a finding rests on, from weak to strong. A weaker one neither overrules nor outranks a stronger one.
+    """The evidence for a finding, from weak to strong. Weaker evidence never overrules or outranks stronger.
 
     ``REPORTED``: somebody says so. ``DECLARED``: metadata or documentation says so. ``MEASURED``: a rule that was
-    tried or read from binaries. ``SHOWN``: the files of this very environment show it, as the loader reads them.
+    tried or read from binaries. ``SHOWN``: the files of this environment show it, as the loader reads them.
     ``RAN``: it was run.
     """
 
@@ -104,7 +104,7 @@ class FileReport:
     """One file with its findings, in the order of lines. ``status`` is the worst severity, or ``unreadable``.
 
     ``text`` is what was read, so that a report can show the line; ``error`` says why it could not be.
-    ``guessed``: only what stands in the file tells its format.
+    ``guessed``: the format was guessed from the content.
     """
 
     path: str

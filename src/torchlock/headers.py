@@ -17,7 +17,7 @@ _HEADER = re.compile(r"From |[!-9;-~]*:|[\t ]")
 class Headers(NamedTuple):
     """``fields`` maps each name, in lower case, to its values as written, folds included, in their order.
 
-    ``end`` is where in the text the block ends: at the first line that is no header and continues none.
+    ``end`` is the offset of the end: the first line that is neither a header nor continues one.
     """
 
     fields: dict[str, list[str]]
@@ -42,7 +42,7 @@ def read_headers(text: str) -> Headers:
             parts.append(line)
             continue
         _keep(fields, name, parts)
-        # A line without a name is passed over with what continues it; so is an envelope ("From …").
+        # A line without a name is skipped together with its continuation; so is an envelope ("From …").
         name, _, value = ("", "", "") if line.startswith("From ") else line.partition(":")
         parts = [value]
     _keep(fields, name, parts)
@@ -55,5 +55,5 @@ def _keep(fields: dict[str, list[str]], name: str, parts: list[str]) -> None:
 
 
 def one_line(value: str) -> str:
-    """A value with its folds undone (RFC 5322, section 2.2.3)."""
+    """An unfolded value (RFC 5322, section 2.2.3)."""
     return re.sub(r"[ \t]*[\r\n][ \t\r\n]*", " ", value).strip()

@@ -52,7 +52,7 @@ class Violation(NamedTuple):
 
 
 class Unjudged(NamedTuple):
-    """What a rule asks of a pin, where nobody can tell whether it is kept: ``because`` says what is unknown."""
+    """What a rule requires of a pin, if it is unknown whether it holds: ``because`` says what is unknown."""
 
     pinned: matrix_module.Pinned
     statement: Statement
@@ -126,7 +126,7 @@ class _Judge:
     def violations(self) -> Iterator[Violation]:
         for pinned in self._pins.values():
             declared = pinned.dependencies
-            for dependency in () if isinstance(declared, Unknown) else declared:  # what nobody knows is not broken
+            for dependency in () if isinstance(declared, Unknown) else declared:  # unknown is not broken
                 if dependency.name not in self._overridden and not self._kept(dependency):
                     yield Violation(pinned, None, dependency)
             for statement in self._matrix.speaking_of(pinned, self._target):

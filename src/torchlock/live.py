@@ -1,4 +1,4 @@
-"""A release as a live index serves it: what it was built for is read, and what cannot be read is unknown."""
+"""A release as a live index serves it: its build is read, or unknown if it cannot be read."""
 
 from __future__ import annotations
 
@@ -70,21 +70,21 @@ class LiveRelease:
         ]
 
     def requires_python(self, wheel: int) -> str:
-        """As the page says; where it does not, as the file declares, once that was asked for."""
+        """As the page says; if it does not, as the file declares, once that was read."""
         return self._release.requires_python(self._file(wheel))
 
     def build(self, wheel: int) -> str | Unknown | None:
-        """What the wheel was built for (``cpu``, ``cu130``, ``rocm6.4``, ``xpu``); None where that is no question.
+        """What the wheel was built for (``cpu``, ``cu130``, ``rocm6.4``, ``xpu``); None where none matters.
 
-        It is told by its label, by the same file in the catalogue, by its own requirements, else by
-        ``version.py`` within the wheel.
+        It is read from its label, the same file in the catalogue, its own requirements, else from
+        ``version.py`` in the wheel.
         """
         if wheel not in self._builds:
             self._builds[wheel] = self._told_build(wheel)
         return self._builds[wheel]
 
     def unproven(self, wheel: int) -> Unknown | None:
-        """Why no data judge this release of the torch family; None where they do."""
+        """Why the data do not cover this release of the torch family; None if they do."""
         if self.name not in FAMILY:
             return None
         if self._bundled is None:
@@ -94,7 +94,7 @@ class LiveRelease:
         return build if isinstance(build, Unknown) else None
 
     def statements(self, wheel: int) -> Sequence[Statement]:
-        """What the source within the wheel says of the torch that it loads with, where no data judge it."""
+        """What the source in the wheel says about the torch that it loads with, if the data do not cover it."""
         build = self.build(wheel)
         if self._bundled is not None or isinstance(build, Unknown) or cuda_version(build) in (None, "0"):
             return ()
@@ -124,9 +124,9 @@ class LiveRelease:
         Of an sdist it is what the wheels for other targets declare, if all say the same.
 
         Raises:
-            NeedsBuild: only building the sdist would tell.
+            NeedsBuild: they are known only after a build of the sdist.
             MetadataError: what the file declares is unknown, or refused by installers.
-            NetworkError: the metadata of a project that the catalogue lacks cannot be had.
+            NetworkError: the metadata of a project that the catalogue lacks cannot be fetched.
             TorchlockError: the same, of another project.
         """
         known = self._bundled_wheels.get(self._digest(wheel))
@@ -139,7 +139,7 @@ class LiveRelease:
         return self._release.dependencies(self._file(wheel))
 
     def origin(self, wheel: int) -> str:
-        """Where the requirements of the sdist (-1) were read; empty for a wheel."""
+        """The file that the requirements of the sdist (-1) were read from; empty for a wheel."""
         return OF_WHEELS if wheel < 0 and self._alike else self._release.origin(self._file(wheel))
 
     @property

@@ -48,7 +48,7 @@ def nearest(conflict: Conflict, guilty: Sequence[Unit]) -> list[str]:
 
 
 def _build(universe: Universe, guilty: Sequence[Unit]) -> Iterator[str]:
-    """The option that reads what could not be read, where that is what the lines fail for."""
+    """The option that reads what could not be read, if the lines fail because of that."""
     unread = [item.release for item in behind(universe, *demands(guilty)) if item.release.build]
     if unread:
         names = " and ".join(dict.fromkeys(f"{item.name} {item.version}" for item in unread))

@@ -107,7 +107,7 @@ class Auditor:
     def fixed(self, path: str, severities: Collection[str] = ("error",), raw: bytes | None = None) -> bytes | None:
         """The content of a file with the fewest lines changed so that nothing of these severities is found.
 
-        What is not mended for want of a way stays as it is, and so does a file whose format was only guessed.
+        What cannot be fixed stays as it is, and so does a file whose format was only guessed.
         None where there is nothing to change.
 
         Raises:

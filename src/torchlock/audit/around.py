@@ -31,7 +31,7 @@ _ELSEWHERE = frozenset({"TL105"})
 _LIBRARIES = {"libsox": "sox", "ffmpeg": "ffmpeg"}
 
 
-# What these install comes to what is there already: a hosted notebook has torch, a job its project.
+# Their commands add to what is there already: a hosted notebook has torch, a job has its project.
 _BESIDE = frozenset({"notebook", "workflow", "tox", "make"})
 
 
@@ -48,7 +48,7 @@ def without_torch(case: Case, scene: Scene) -> Iterator[Finding]:
         demand = scene.first(name)
         offer = offer_of(demand.entry, case.document)
         if demand.entry.channel == "conda" or (not demand.exact and offer.unknown and not offer.public):
-            continue  # conda's own package asks for torch; what another index has is not known.
+            continue  # conda's package requires torch; the packages of another index are not known.
         alone = case.document.locked or case.document.kind in ("dockerfile", "shell", "pipfile")
         beside = case.document.kind in _BESIDE or (case.document.kind == "python" and demand.entry.step > 0)
         others = {entry.name for entry in case.document.entries} - {*case.stack.packages, "librosa", "scipy"}

@@ -26,7 +26,7 @@ _MAINSTREAM = ("linux-x86_64", "windows-amd64", "macos-arm64")
 
 @dataclass(eq=False)
 class Knowledge:
-    """What every document is judged by; remembered answers hang on the object, so two are never equal."""
+    """The knowledge that every document is judged by. It caches answers, so two objects are never equal."""
 
     stack: Stack
     matrix: Matrix
@@ -35,7 +35,7 @@ class Knowledge:
 
     @property
     def date(self) -> str:
-        """The day that the releases of the public index are known from."""
+        """The date of the catalogue of the public index."""
         return self.matrix.source("catalogue").date or self.matrix.date
 
     def forbidding(self, name: str) -> list[Statement]:
@@ -93,7 +93,7 @@ class Case:
 
     @property
     def declares_platforms(self) -> bool:
-        """Whether the document itself says which platforms it is for."""
+        """Whether the document declares its platforms."""
         return bool(self.document.platforms) and not self.document.assumed
 
     @property

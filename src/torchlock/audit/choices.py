@@ -1,4 +1,4 @@
-"""What an installer that takes the newest ends up with, of the public index and of every page that is named."""
+"""What an installer that takes the newest releases chooses, from the public index and from the pages named."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 _PUBLIC = Offer(frozenset(), every=False, public=True, unknown=False)
 # What an installer takes, and whether it loads: a partner, its release and that of torch (as indices).
 _Pair = tuple[str, int, int]
-# So many combinations of what may be on a page as well are looked at.
+# The limit on combinations of releases that may also be on a page.
 _MOST = 64
 
 
 class World(NamedTuple):
     """What an installer can take of one package on one platform (as masks), and which build it gets.
 
-    ``there`` is known to be offered; of ``maybe`` nobody can tell. ``label`` is the build that the file pins,
+    ``there`` is known to be offered, ``maybe`` is unknown. ``label`` is the build that the file pins,
     "" for none; ``offer`` says what the indexes give otherwise.
     """
 
@@ -49,7 +49,7 @@ _Worlds = tuple[tuple[tuple[str, World], ...], ...]
 
 
 class _Outcome(NamedTuple):
-    """Cells by what an installer takes there: what does not load; and the partners nobody can tell of, and why."""
+    """Cells by what an installer takes there: what does not load; and the partners that are unknown, with why."""
 
     broken: dict[_Pair, int]
     unclear: dict[tuple[str, str], int]
@@ -82,7 +82,7 @@ def choices(case: Case, scene: Scene) -> Iterator[Finding]:
 
 
 def _unseen(case: Case, demand: Demand) -> bool:
-    """Whether it comes from where nobody here can look, so that the newest of it is not known."""
+    """Whether its index is not known, so that its newest release is not known."""
     if demand.name not in FAMILY or demand.exact:
         return False
     offer = offer_of(demand.entry, case.document)
@@ -118,7 +118,7 @@ def _worlds(case: Case, scene: Scene, name: str) -> list[World]:
 
 
 def _kept(case: Case, demand: Demand, mask: int, page: str, platform: int) -> int:
-    """A pinned release where the only page named has, or may have, it for a platform; else none."""
+    """The pinned releases that the only page named has, or may have, for a platform."""
     builds, place = case.known.builds, case.stack.platforms[platform]
     text = case.stack.packages[demand.name].texts[mask.bit_length() - 1]
     if demand.label:
@@ -129,7 +129,7 @@ def _kept(case: Case, demand: Demand, mask: int, page: str, platform: int) -> in
 
 
 def _for(address: str, case: Case, platform: int) -> int:
-    """All releases if a wheel installs on a platform, by its name; what is no wheel may; else none."""
+    """All releases if the name of a wheel fits a platform, or the file is not a wheel; else none."""
     name = unquote(address.partition("#")[0].partition("?")[0].rpartition("/")[2])
     cells, tags = case.stack.on_platform(platform), name.removesuffix(".whl")
     if not name.endswith(".whl") or any(case.stack.target(cell).rank(tags) is not None for cell in bits(cells)):
@@ -138,12 +138,12 @@ def _for(address: str, case: Case, platform: int) -> int:
 
 
 def _labels_from_elsewhere(scene: Scene) -> bool:
-    """Whether a build is pinned: then an index that carries it is in reach, though the file names none."""
+    """Whether a build is pinned: then some index has it, even if the file names none."""
     return any(demand.label for name in FAMILY for demand in scene.demands.get(name, ()))
 
 
 def _on_pages(case: Case, name: str, mask: int, offer: Offer, platform: int) -> tuple[int, int]:
-    """The releases that the pages named have for a platform, and those of which the table cannot tell."""
+    """The releases that the pages named have for a platform, and those that the table does not cover."""
     there = maybe = 0
     package, place = case.stack.packages[name], case.stack.platforms[platform]
     for index in bits(mask):
@@ -179,7 +179,7 @@ def _outcome(known: Knowledge, worlds: _Worlds, cells: int) -> _Outcome:
 
 
 def _chosen(stack: Stack, here: Mapping[str, World], cell: int) -> dict[str, int]:
-    """What an installer takes on a cell of all that is known to be there."""
+    """What an installer takes on a cell, of the releases known to be there."""
     domains = {
         name: world.there
         for name, world in here.items()
@@ -191,11 +191,11 @@ def _chosen(stack: Stack, here: Mapping[str, World], cell: int) -> dict[str, int
 def _answer(
     known: Knowledge, here: Mapping[str, World], chosen: Mapping[str, int], name: str, cell: int
 ) -> bool | Unknown:
-    """Whether what is taken of a partner loads; unknown where that hangs on what a page may have as well."""
+    """Whether the chosen partner loads; unknown if that depends on releases that a page may also have."""
     pairs = islice(_alternatives(known.stack, here, chosen, name, cell), _MOST)
     answers = [_loads(known, here, name, *pair, cell) for pair in pairs]
     if all(answer is True for answer in answers):
-        return True  # All of it loads, or there is nothing to install, of which other rules tell.
+        return True  # All of it loads, or there is nothing to install, which other rules report.
     if name in chosen and all(answer is False for answer in answers):
         return False
     told = [answer for answer in answers if isinstance(answer, Unknown)]
@@ -243,7 +243,7 @@ def _loads(
 
 
 def _own(world: World) -> bool:
-    """Whether it comes from the public index, in the one build that this has."""
+    """Whether it comes from the public index, which has one build of it."""
     return world.offer.only_public and not world.label
 
 
@@ -290,7 +290,7 @@ def build_of(known: Knowledge, name: str, index: int, platform: int, world: Worl
     for label in sorted(offer.labels):
         answer = known.builds.serves(name, text, label, known.stack.platforms[platform])
         if isinstance(answer, Unknown) and known.builds.published(name, text, label) is True:
-            answer = True  # It is there for another platform, and no list says that this one was left out.
+            answer = True  # It exists for another platform, and no list excludes this one.
         if isinstance(answer, Unknown):
             return answer
         served += [label] if answer else []
@@ -339,5 +339,5 @@ def _choice(case: Case, scene: Scene, pair: _Pair, cells: int, worlds: _Worlds, 
 
 
 def _from(offer: Offer) -> str:
-    """From which page something is taken, where that is certain."""
+    """The page that something is taken from, if that is certain."""
     return f" from the page of {offer.only_label} builds" if offer.only_label else ""

@@ -30,7 +30,7 @@ _UNFINISHED = re.compile(r"\d(?:a|b|rc|\.?dev)\d", re.IGNORECASE)
 
 
 class Demand(NamedTuple):
-    """What one entry asks for. ``releases`` is None where it speaks of releases that the table cannot hold.
+    """What one entry asks for. ``releases`` is None if the table cannot have the releases that it names.
 
     ``label`` is the build that it pins (``cu118``), "" for none. ``why`` says why ``releases`` is None:
     ``url``, ``image`` (what a base image holds), ``vendor``, ``unfinished`` (a nightly or other pre-release),

@@ -123,7 +123,7 @@ def _not_served(case: Case, scene: Scene) -> Iterator[Finding]:
 
 
 def _measured(case: Case, name: str, version: str, label: str) -> bool:
-    """Whether a whole list of the builds of a release was seen; a document may have left one out."""
+    """Whether a complete list of the builds of a release was seen; a document may be incomplete."""
     return any(source.kind != "declared" for source in case.known.builds.source_of(name, version, label))
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def absent(case: Case, scene: Scene) -> Iterator[Finding]:
-    """Versions that were never published, and those of which nothing is known."""
+    """Versions that were never published, and versions that are not known."""
     for demands in scene.demands.values():
         for demand in demands:
             if demand.releases is None and not demand.entry.constraint:
@@ -31,7 +31,7 @@ def absent(case: Case, scene: Scene) -> Iterator[Finding]:
 
 
 def _unjudged(case: Case, demand: Demand) -> Finding | None:
-    """What is asked for, and is none of the releases that the tables hold."""
+    """A note on a version that is not in the tables."""
     if demand.why == "image":
         image = (demand.entry.url or "").removeprefix("image:")
         message = f"which {demand.name} {image} contains, if any, is not known: what goes with it is not judged"
@@ -50,7 +50,7 @@ def _absent(case: Case, demand: Demand) -> Finding | None:
     offer = offer_of(demand.entry, case.document)
     version = demand.entry.specifier.partition("+")[0].lstrip("= ")
     if not isinstance(case.known.builds.labels(demand.name, version), Unknown):
-        return None  # The page of torch's own builds has it, though the public index has not.
+        return None  # The page of torch's own builds has it, though the public index does not.
     date = as_of(case.known.date)
     if offer.unknown or demand.entry.channel != "pip":
         where = "the index named here" if demand.entry.channel == "pip" else "conda's channel"
@@ -104,7 +104,7 @@ _WITHOUT_PIP = frozenset({"uv.lock", "poetry.lock", "pdm.lock"})
 
 
 def refused(case: Case) -> Iterator[Finding]:
-    """Pins of releases, of whatever package, that pip refuses for what their metadata holds."""
+    """Pins of releases of any package that pip refuses because of their metadata."""
     for entry in case.document.entries if case.document.kind not in _WITHOUT_PIP else ():
         version = pinned(entry.specifier)
         if version is None or entry.channel != "pip" or entry.url is not None:

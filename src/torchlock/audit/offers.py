@@ -31,7 +31,7 @@ class Offer(NamedTuple):
 
     @property
     def only_public(self) -> bool:
-        """Whether there is nothing but the public index."""
+        """Whether the public index is the only index."""
         return self.public and not self.named and not self.unknown
 
     @property

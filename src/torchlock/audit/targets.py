@@ -82,7 +82,7 @@ def judged_on(
 
 
 def unknown(case: Case) -> Iterator[Finding]:
-    """A document for a Python of which nothing is known: none of it is judged."""
+    """A note on a document for an unknown Python, which is not judged."""
     document, stack = case.document, case.stack
     if case.cells or not any(entry.name in stack.packages for entry in document.entries):
         return

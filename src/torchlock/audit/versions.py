@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LENIENT = frozenset({"numpy"})
 
 
-# A pin in metadata is made for installers; what is of one minor version may load with another patch release.
+# Installers follow a pin in metadata; a release may still load with another patch release of torch.
 _REFUSED = (
     "its metadata asks for that release alone, and an installer that reads metadata refuses every other; whether "
     "patch releases of one minor version load together is another matter"
@@ -47,7 +47,7 @@ def conflicts(case: Case, scene: Scene) -> Iterator[Finding]:
 
 
 def near(stack: Stack, domains: Mapping[str, int]) -> bool:
-    """Whether these are apart by patch releases of torch alone: each goes with one minor version of it."""
+    """Whether these differ only in the patch release of torch."""
     found: set[str] | None = None
     for name, mask in domains.items():
         series = _series(stack, mask if name == "torch" else stack.fits(name, mask))
@@ -63,7 +63,7 @@ def _series(stack: Stack, torches: int) -> set[str]:
 
 
 def _refusal(case: Case, scene: Scene, names: tuple[str, ...]) -> Finding | None:
-    """What an installer refuses for what metadata declares; None where it does not, or not where most are."""
+    """What an installer refuses because of metadata; None if it does not, or only on minor platforms."""
     stack, domains = case.stack, {name: scene.releases(name) or 0 for name in names}
     refused, there = _refused(stack, tuple(domains.items()), scene.cells)
     if not refused:
@@ -123,7 +123,7 @@ def _demands(scene: Scene, names: tuple[str, ...]) -> list[Demand]:
 
 
 def _doubt(case: Case, scene: Scene, names: tuple[str, ...]) -> Finding:
-    """A pair of one minor version whose metadata names no release: nobody has tried them."""
+    """A note on a pair that differs in the patch release of torch and whose metadata names no release."""
     demands = _demands(scene, names)
     texts = listed([asked(demand) for demand in demands])
     message = f"whether {texts} load together is not judged: they differ only in the patch release of torch"

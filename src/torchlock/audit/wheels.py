@@ -94,7 +94,7 @@ def _nowhere(case: Case, scene: Scene, names: list[str]) -> Finding:
 
 
 def _somewhere(case: Case, scene: Scene, names: list[str], groups: list[int], *, declared: bool = True) -> Finding:
-    """Some target that is declared, or that the file may be for, is left without a choice."""
+    """A finding on a target, declared or possible, on which there is no choice."""
     lost = 0
     for group in groups:
         lost |= group

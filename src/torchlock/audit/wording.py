@@ -29,7 +29,7 @@ def listed(words: Sequence[str], last: str = "and") -> str:
 
 
 def as_of(date: str) -> str:
-    """How a claim about what the world holds names the day that it is known from."""
+    """The date that a statement about existing releases carries."""
     return f"as of {date}"
 
 

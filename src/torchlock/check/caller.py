@@ -1,4 +1,4 @@
-"""TL701 and TL702 by a log alone: its caller lies outside site-packages, where no search of ours comes."""
+"""TL701 and TL702 from a log: the caller is outside site-packages, where check does not search."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torchlock.check.scene import Scene
     from torchlock.finding import Finding
 
-# What Python prints of a name that torchaudio has not; each with the module and the name in it.
+# What Python prints if torchaudio lacks a name; each with the module and the name.
 _LACKS = (
     re.compile(r"module '(?P<module>torchaudio[\w.]{0,100})' has no attribute '(?P<name>\w{1,100})'"),
     re.compile(r"cannot import name '(?P<name>\w{1,100})' from '(?P<module>torchaudio[\w.]{0,100})'"),

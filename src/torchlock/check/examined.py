@@ -1,4 +1,4 @@
-"""TL907: what an import opens and nobody examined, so that nobody says of it that it loads."""
+"""TL907: what an import opens and was not examined, so that it is not said to load."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 # Releases whose wheels have no library that the import opens: package → (system, "" for all; releases).
 _WITHOUT_LIBRARY = {"torchaudio": ("windows", "<0.9"), "torchvision": ("", "<0.3"), "torchtext": ("", "<0.9")}
-# Told last: the runtime of Visual C++ is on most machines.
+# Listed last: the runtime of Visual C++ is on most machines.
 _COMMON = ("msvcp140", "vcruntime140", "concrt140")
 
 
@@ -50,7 +50,7 @@ def healthy(scene: Scene) -> str:
 
 
 def untold(scene: Scene) -> str:
-    """What to add to a sentence for all that was not examined; "" where everything was."""
+    """Text to add to a sentence about what was not examined; "" if everything was."""
     groups = _grouped(unexamined(scene)).items()
     return "".join(f"; {_sentence(scene, names, why)}" for why, names in groups)
 
@@ -91,9 +91,9 @@ def listed(names: Sequence[str]) -> str:
 
 
 def unexamined(scene: Scene) -> dict[str, Unknown]:
-    """The packages of the stack of which nobody can say whether they load, each with the reason."""
+    """The packages of the stack that are not known to load, each with the reason."""
     if scene.target is None:
-        return {}  # TL403 tells
+        return {}  # reported by TL403
     found: dict[str, Unknown] = {}
     for name in STACK:
         if name not in scene.pins or name == "numpy" or name in scene.ran:
@@ -111,7 +111,7 @@ def _of_soundfile(scene: Scene) -> Unknown | None:
 
 
 def _of(scene: Scene, name: str) -> Unknown | None:
-    """Why nobody can say whether a package loads; None where all that its import opens was examined."""
+    """Why it is unknown whether a package loads; None if all that its import opens was examined."""
     copy = scene.copy(name)
     if copy is None or copy.kind == "namespace":
         return Unknown(_without_module(scene, name))
@@ -125,7 +125,7 @@ def _of(scene: Scene, name: str) -> Unknown | None:
 
 
 def _chosen(scene: Scene, mine: Iterable[Attempt]) -> list[Attempt]:
-    """Of libraries for one FFmpeg each those that come furthest: examined and fine, else not refuted."""
+    """Of libraries for one FFmpeg each, the best ones: examined and working, else not refuted."""
     groups = list(choices(mine).values())
     loading = [group for group in groups if all(attempt.outcome.loads for attempt in group)]
     whole = [group for group in loading if not any(_unseen(scene, attempt) for attempt in group)]
@@ -159,7 +159,7 @@ def _without_module(scene: Scene, name: str) -> str:
 
 
 def _without_library(scene: Scene, name: str) -> Unknown | None:
-    """Why no library was opened; None for what has none, or was not come to for a failure that is told of."""
+    """Why no library was opened; None if it has none, or an earlier failure is reported."""
     copy, record, target = scene.copy(name), scene.record(name), scene.target
     assert copy is not None and target is not None
     system, releases = _WITHOUT_LIBRARY.get(name, ("-", "<0"))
@@ -179,7 +179,7 @@ def _without_library(scene: Scene, name: str) -> Unknown | None:
 
 
 def shown_by(log: Log, scene: Scene) -> Iterator[Finding]:
-    """What a log shows to be missing on the machine of the environment, where nobody could look."""
+    """What a log shows to be missing on a machine that was not examined."""
     first = log.first
     named = first.library.lower() if first else ""
     if first is None:
@@ -201,7 +201,7 @@ def shown_by(log: Log, scene: Scene) -> Iterator[Finding]:
 
 
 def _needs_ffmpeg_unseen(scene: Scene) -> bool:
-    """Whether each library of torchcodec needs an FFmpeg of a machine that was not looked at."""
+    """Whether each library of torchcodec needs an FFmpeg of a machine that was not examined."""
     groups = choices(scene.attempts).values()
     lost = [any(is_ffmpeg(each.name) for item in group for each in item.outcome.unseen) for group in groups]
     return bool(lost) and all(lost) and not stated(scene, "ffmpeg")[0]

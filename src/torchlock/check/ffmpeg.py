@@ -98,7 +98,7 @@ def codec(scene: Scene) -> Iterator[Finding]:
 
 
 def lacking_ffmpeg(scene: Scene, there: str, more: str = "", *, any_there: bool = False) -> Finding:
-    """A torchcodec without an FFmpeg; ``there`` says what the machine has, ``more`` adds grounds."""
+    """The finding of a torchcodec without FFmpeg; ``there`` says what the machine has, ``more`` adds a reason."""
     cores, pin = cores_of(scene), scene.pins["torchcodec"]
     said = scene.matrix.speaking_of(pin, scene.target) if scene.target else ()
     spoken = [each.because for each in said if each.rule == "TL304"]

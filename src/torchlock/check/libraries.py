@@ -186,12 +186,12 @@ def _remedy(scene: Scene, missing: Missing) -> Remedy | None:
     return None
 
 
-# The release after torch 2.4.0, whose DLLs need an OpenMP that its wheels do not bring, and its companions'.
+# The DLLs of torch 2.4.0 need an OpenMP that its wheels do not contain: the next releases, which do.
 _AFTER_240 = {"torch": "2.4.1", "torchaudio": "2.4.1", "torchvision": "0.19.1"}
 
 
 def _with_openmp(scene: Scene) -> Remedy:
-    """A torch that brings the OpenMP that its DLLs need, of the same build as this one."""
+    """Install a torch of the same build that contains the OpenMP that its DLLs need."""
     summary = "Install torch 2.4.1, which contains it. Do not download the DLL from a website."
     if not scene.version("torch").startswith("2.4.0"):
         return Remedy(summary)

@@ -1,4 +1,4 @@
-"""What the loader shows of a companion and the torch beside it, and what that leaves of a rule about the two."""
+"""What the loader shows about a companion and torch, and how far a rule about the two still applies."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _STRENGTHS = {"measured": Strength.MEASURED, "declared": Strength.DECLARED, "rep
 
 
 class Ruling(NamedTuple):
-    """What is left of a rule: its strength, and what to add to its grounds. ``is_denied``: nothing is left."""
+    """How far a rule applies: its strength, and what to add to its reason. ``is_denied``: it does not apply."""
 
     strength: Strength
     because: str = ""
@@ -38,9 +38,9 @@ class Ruling(NamedTuple):
 
 
 def ruling(scene: Scene, name: str, statement: Statement, wanted: Dependency | None, *, own: bool) -> Ruling:
-    """What the loader leaves of a rule that a companion needs another torch, or loads with none.
+    """How far a rule applies that a companion needs another torch, or loads with none, by what the loader shows.
 
-    The pin of a wheel is for installers. A companion whose symbols are all there works with another patch release
+    Installers follow the pin of a wheel. A companion whose symbols are all there works with another patch release
     of the torch that it was built for, and with any torch if it uses nothing but its C interface. Where C++
     symbols cross minor releases, some pairs link and then crash: the rule stands. ``own`` says that somebody
     built one of the two himself, of whose versions the rule does not speak.
@@ -97,7 +97,7 @@ def uses_c_interface_only(scene: Scene, name: str) -> bool | Unknown:
 
 
 def without_ffmpeg(attempt: Attempt) -> Attempt:
-    """What comes of loading a library, the lack of FFmpeg's apart."""
+    """The outcome of loading a library, without missing libraries of FFmpeg."""
     missing = tuple(each for each in attempt.outcome.missing if not is_ffmpeg(each.name))
     unseen = tuple(each for each in attempt.outcome.unseen if not is_ffmpeg(each.name))
     return attempt._replace(outcome=attempt.outcome._replace(missing=missing, unseen=unseen))
@@ -116,7 +116,7 @@ def _opened(scene: Scene, name: str) -> list[list[Attempt]]:
 
 
 def _confirmed(scene: Scene, group: Sequence[Attempt]) -> bool | Unknown:
-    """That each symbol of torch's was really seen in a library of this torch, and none taken to be there."""
+    """Whether each symbol of torch was seen in a library of this torch, and none was assumed."""
     copy = scene.copy("torch")
     folder = os.path.join(copy.path, "lib") if copy else ""
     names = [name for name in scene.environment.tree.names(folder) if is_library(name) and _is_torchs(name)]

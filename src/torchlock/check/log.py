@@ -50,7 +50,7 @@ _SYMBOL = re.compile(
     r"(?:undefined symbol|symbol not found(?: in flat namespace)?)[: ]{1,3}['\"(]?(\w{1,400})", re.I
 )
 _MODULE = re.compile(r"(?:No module named|module) ['\"]?([A-Za-z_][\w.]{0,100})")
-# What a log says is installed where it was written: NAME, or what stands for it, and the version.
+# Packages that a log says are installed: NAME, or a name that stands for it, and the version.
 _INSTALLED = re.compile(
     r"The (PyTorch) version \((\d[\w.+]{0,60})\)|but you have ([\w.-]{1,60}) (\d[\w.+]{0,60}\w)"
     r"|(?:Got|run in) (NumPy) (\d{1,3}(?:\.\d{1,3}){1,2})"
@@ -291,7 +291,7 @@ def _may_be(finding: Finding, log: Log) -> bool:
 
 
 def remarks(log: Log, findings: Sequence[Finding], elsewhere: str = "") -> list[str]:
-    """What to say about the log: that it shows nothing known, or is of another environment (``elsewhere``)."""
+    """Remarks on the log: it shows no known failure, or is from another environment (``elsewhere``)."""
     told = [elsewhere] if elsewhere else []
     if log.split:
         places = dict(log.prefixes)
@@ -328,7 +328,7 @@ def elsewhere(
     *,
     moved: bool = False,
 ) -> str:
-    """That the log is from another environment: it names other folders, another Python, other versions; else "".
+    """Why the log is from another environment (other folders, another Python, other versions); else "".
 
     ``folders`` are those of this environment as its own processes name them, ``installed`` the version and the
     build of each package. ``moved``: it may lie elsewhere there; the name of its folder is the same.

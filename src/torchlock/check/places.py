@@ -43,7 +43,7 @@ def unknown(scene: Scene) -> Iterator[Finding]:
 
 
 def unlooked(scene: Scene) -> str:
-    """Why nothing can be said of a tree: it does not tell what it is for, or needs what is not here; else ""."""
+    """Why a tree cannot be judged: its platform or Python is unknown, or part of it is missing; else ""."""
     if scene.live:
         return ""
     python, there = scene.environment.interpreter, scene.copy("torch") or scene.copy("torchaudio")
@@ -57,7 +57,7 @@ def unlooked(scene: Scene) -> str:
 
 
 def needs_its_base(scene: Scene) -> bool:
-    """Whether a virtual environment may find torch in the Python that it was made of, which nobody looked into."""
+    """Whether a virtual environment may find torch in its base Python, which was not examined."""
     python = scene.environment.interpreter
     is_blind = not scene.live and python.virtual and python.system_site and not python.base_sites
     return is_blind and not (is_there(scene, "torch") and is_there(scene, "torchaudio"))

@@ -1,4 +1,4 @@
-"""TL614: what the smoke test met, beside what the files had shown and the rules say."""
+"""TL614: the results of the smoke test, compared with the files and the rules."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.inspect.probe import Probe, Step
 
-# Rules whose breach keeps a package from being imported.
+# Rules that keep a package from being imported if they are violated.
 _OF_IMPORTS = frozenset({"TL101", "TL102", "TL103", "TL104", "TL201", "TL202", "TL203", "TL609"})
 # About files that are loaded and saved, not about the import.
 _SOUND = frozenset({"TL301", "TL302", "TL303", "TL304", "TL305", "TL306", "TL102", "TL610", "TL611", "TL201"})
 
 
 def compared(scene: Scene, findings: Sequence[Finding], probe: Probe) -> list[Finding]:
-    """The findings with what the interpreter itself says; what ran decides over what was read.
+    """The findings, corrected by what the interpreter shows: what ran outweighs what was read.
 
     An import that works makes a note of each rule that foretold its failure. It makes a warning of what the files
     themselves showed, and the disagreement is a finding of its own; so is a failure that nothing foretold. What
@@ -46,7 +46,7 @@ def compared(scene: Scene, findings: Sequence[Finding], probe: Probe) -> list[Fi
 
 
 def _weigh(name: str, findings: list[Finding], probe: Probe) -> None:
-    """Rules that nothing else bears out: refuted by an import that works, proven by one that fails as they say."""
+    """Rules without other evidence: refuted by an import that works, confirmed by one that fails as they say."""
     steps = [each for each in probe.steps if each.name.removeprefix("import ").partition(".")[0] == name]
     steps = [each for each in steps if each.name.startswith("import ")]
     bare = [

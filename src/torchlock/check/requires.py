@@ -91,7 +91,7 @@ def _judged(scene: Scene, distribution: Distribution, dependency: Dependency) ->
 
 
 def _because(scene: Scene, name: str, other: str) -> str | None:
-    """That a pin does not keep a companion from working, where its symbols were looked up in this torch."""
+    """Why a pin does not keep a companion from working, if its symbols were found in this torch."""
     if other == "torch" and name in FAMILY and resolved(scene, name) is True:
         return f"installers follow this pin of its metadata; all symbols that {name} uses are in this torch"
     return None

@@ -43,7 +43,7 @@ STACK = ("torch", "torchaudio", "torchvision", "torchtext", "torchcodec", "sound
 VITAL = ("torch", "torchaudio")
 # Libraries that only a build of torch for CUDA has.
 _OF_CUDA = re.compile(r"(lib)?(torch_cuda|c10_cuda|caffe2_gpu)(_cu|_cpp)?\.(so|dll)")
-# The label of a build of one's own, which says nothing of CUDA.
+# A label of an own build, which says nothing about CUDA.
 _COMMIT = re.compile(r"(git)?[0-9a-f]{6,40}")
 # No line of any metadata is longer; a number of so many digits can be read.
 _LONGEST = 2000
@@ -223,9 +223,9 @@ class Scene:
         return "cu" + cuda.replace(".", "") if cuda else None
 
     def label(self, name: str) -> str | None:
-        """The build of a package: ``cpu``, ``cu130``, ``rocm6.4``, a vendor's own; None where nothing tells.
+        """The build of a package: ``cpu``, ``cu130``, ``rocm6.4``, a vendor's own; None if it is unknown.
 
-        A label is what somebody called it; what its files show goes before it.
+        A label is a claim; what the files show comes before it.
         """
         labelled, shown = self.labelled(name), self._shown(name)
         kind = kind_of(labelled) if labelled else "cpu"
@@ -271,7 +271,7 @@ class Scene:
     ) -> Finding:
         """A finding about these packages, with the grounds and the sources of its rule.
 
-        What is only declared or reported is no error, whatever severity it would have.
+        What is only declared or reported is never an error.
         """
         if severity == "error" and strength < Strength.MEASURED:
             severity = "warning"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # From this release on it looks into Homebrew's folder itself, last of all.
 _KNOWS_HOMEBREW = ">=0.11"
-# Systems that have no libsndfile but for who installs one, and whose wheels carry it.
+# Systems without a libsndfile of their own; soundfile's wheels for them carry it.
 _NONE = {"macos": "macOS does not include one", "windows": "Windows does not include one"}
 # The releases whose wheels carry it there, among all on the public index (2026-11-28).
 _CARRYING = {

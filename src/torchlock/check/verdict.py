@@ -1,7 +1,7 @@
 """From findings to a verdict: the root cause first, its consequences under it, one sentence and one command.
 
 Of two roots as bad as each other the one that rests on stronger evidence comes first. What bears out a weaker one,
-as an undefined symbol does the rule that foretold it, lends it its own strength.
+as an undefined symbol confirms a rule, gives the rule its own strength.
 """
 
 from __future__ import annotations

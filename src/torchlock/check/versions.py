@@ -82,18 +82,18 @@ def unruled(scene: Scene) -> list[str]:
 
 
 def unjudged(scene: Scene, name: str) -> Unknown | None:
-    """Why nobody can say what an import that compares CUDA versions comes to; None where it was judged."""
+    """Why the outcome of an import that compares CUDA versions is unknown; None if it was judged."""
     torch, mine = scene.pins.get("torch"), scene.pins[name]
     builds = {each: cuda_version(pin.build) for each, pin in (("torch", torch), (name, mine)) if pin is not None}
     own = scene.build("torch")
     if builds.get("torch") is None and own is not None and own.cuda == builds[name]:
-        return None  # A vendor's label, and a version file that tells.
+        return None  # A vendor's label, and a version file that states CUDA.
     if name not in _COMPARING or torch is None or builds[name] == "0" or compares(scene, name) is False:
         return None
     if None not in builds.values() or (scene.target is not None and scene.target.platform.system == "macos"):
         return None
     if any(kind_of(pin.build or "") in ("rocm", "xpu") for pin in (torch, mine)):
-        return None  # TL203 tells
+        return None  # reported by TL203
     if builds[name] is None and not _links_cuda(scene, name):
         return None
     lost = name if builds[name] is None else "torch"
@@ -151,7 +151,7 @@ def _told(scene: Scene, violation: Violation) -> Iterator[Finding]:
 
 
 def _ruling(scene: Scene, violation: Violation) -> Ruling:
-    """What the loader leaves of a rule, where it is one that the loader can judge."""
+    """How far a rule applies, if the loader can judge it."""
     statement, wanted, name = violation.statement, violation.dependency, violation.pinned.name
     assert statement is not None
     if violation.forbidden or (wanted is not None and wanted.name != "torch"):

@@ -1,7 +1,7 @@
 """TL608: extension modules of another Python, libraries of another machine; and what a wheel is called besides.
 
-The tag of a wheel and the label of a build are what somebody wrote. The files in it decide, and where the two
-differ it is told, since installers go by the name.
+The tag of a wheel and the label of a build are claims. The files in it decide. A difference is reported, because
+installers follow the name.
 """
 
 from __future__ import annotations

@@ -135,7 +135,7 @@ def _files(arguments: argparse.Namespace, voice: Voice) -> tuple[list[str], list
 
 
 def _unread(path: str) -> FileReport:
-    """What is told of a file that names packages in a format that is not read."""
+    """The report on a file that names packages in a format that is not read."""
     from torchlock.dialects.names import unread_by_name
 
     message = f"no reader for this kind of file: {unread_by_name(path)}, which names packages"

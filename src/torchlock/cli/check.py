@@ -80,10 +80,10 @@ def _refuse_misuse(arguments: argparse.Namespace) -> None:
 
 
 def _refuse_blindness(scene: Scene, found: list[Finding]) -> None:
-    """A tree of which little could be looked at is not called sound.
+    """Refuse to call a tree sound of which little was examined.
 
     Raises:
-        InputError: nothing in it tells what it is for, and nothing was found that is wrong in any case.
+        InputError: its platform or Python is unknown, and nothing is wrong in any case.
     """
     from torchlock.check.places import unlooked
 
@@ -100,7 +100,7 @@ def _by_log(
 ) -> tuple[list[Finding], list[str]]:
     """The findings in the order that a log suggests; and what a healthy verdict has to add for it.
 
-    A log of another environment has no say.
+    A log from another environment is ignored.
 
     Raises:
         InputError: the log cannot be read.
@@ -131,7 +131,7 @@ def _by_log(
 
 
 def _folders(scene: Scene, arguments: argparse.Namespace) -> list[str]:
-    """The folders of the path, as the machine that they are of names them."""
+    """The folders of the path, as their own machine names them."""
     from torchlock.inspect.choice import root_of
 
     folders = [entry.path for entry in scene.environment.path if entry.state == "folder"]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PROJECT = "pyproject.toml"
-# What lets code of packages run: the user says so, never the project that is locked.
+# Options that run code of packages: only the user sets them, never the project that is locked.
 _NEVER_OF_A_PROJECT = frozenset({"build"})
 
 

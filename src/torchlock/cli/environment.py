@@ -89,7 +89,7 @@ def _environment(arguments: argparse.Namespace, voice: Voice) -> Environment:
 
 
 def _active(voice: Voice) -> str:
-    """The interpreter of the active environment; says which it is where a variable names one that is gone."""
+    """The interpreter of the active environment; a note names it if a variable names a missing one."""
     from torchlock.inspect.choice import active
 
     found = active(os.environ)

@@ -207,7 +207,7 @@ def _together(texts: list[str], result: Any, matrix: Matrix, solved: Any, source
         other = solved([*texts, newer_pin])
         unproven = [] if isinstance(other, Conflict) else [pin for pin in other.pins if pin.unproven is not None]
         if any(pin.name == name for pin in unproven):
-            continue  # the notes tell of it
+            continue  # the notes say so
         if unproven:
             which = " and ".join(f"{pin.name} {pin.version}" for pin in unproven)
             story.steps.append(

@@ -93,7 +93,7 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
 
 
 def _tell_idle(arguments: argparse.Namespace, inputs: Inputs, result: Lock, voice: Voice) -> None:
-    """Tell of names that were given and that nothing of the lock bears."""
+    """Report names in the options that the lock does not have."""
     from difflib import get_close_matches
 
     from packaging.utils import canonicalize_name
@@ -236,7 +236,7 @@ def _sources(arguments: argparse.Namespace, inputs: Inputs, voice: Voice) -> Sou
 
 
 def _is_public(url: str | None) -> bool:
-    """Whether an address that an input names is the public index's, which the catalogue is of."""
+    """Whether an address that an input names is the public index, which the catalogue is a snapshot of."""
     if not url:
         return False
     from torchlock.index.public import default_index

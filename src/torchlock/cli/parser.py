@@ -33,9 +33,9 @@ torchlock COMMAND --help tells more.
 
 
 class _Once(argparse._StoreAction):
-    """An option of a single value: given twice, it must say the same twice.
+    """An option with a single value: if given twice, both values must be equal.
 
-    argparse takes the last of several in silence, and who writes two values wants both, or has made a mistake.
+    argparse silently takes the last one, and two values are a mistake or a wish for both.
     A parser, and so each of its actions, reads one command line only.
     """
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torchlock.systems import System
 
 LIBRARIES = ("ffmpeg", "libsox", "libsndfile", "glibc", "musl", "macos", "cuda-driver")
-# Those that set the floor of a platform, so that at most one of them is there.
+# Libraries that set the floor of a platform; a target has at most one of them.
 _FLOORS = ("glibc", "musl", "macos")
 
 _ASK = (
@@ -48,10 +48,10 @@ def place_of(
 ) -> tuple[Platform, dict[str, str | None], System | None]:
     """--platform, --system and --system-lib together: the platform with its floor, and its libraries.
 
-    Without a name ``own`` is the platform, that of an environment. A floor that nobody wrote is the system's.
+    Without a name, ``own`` (of an environment) is the platform. A floor that was not written is the system's.
 
     Raises:
-        InputError: an option does not say what it should, or two of them contradict each other.
+        InputError: an option is invalid, or two of them contradict each other.
     """
     platform = (
         own if name is None and own else Platform.of_host() if name == "host" else Platform.parse(name or "")
@@ -192,7 +192,7 @@ def _ask(path: str, platform: Platform | None) -> PythonVersion:
 
 
 def _refuse_elsewhere(path: str, version: PythonVersion, where: Sequence[str], platform: Platform) -> None:
-    """Refuse the interpreter of another platform: who names a path means that very interpreter."""
+    """Refuse an interpreter of another platform: a path names that very interpreter."""
     system, machine, suffix = where
     own = _SYSTEMS.get(system, system), machine.lower(), "musl" if "musl" in suffix else ""
     if own == (platform.system, platform.machine, platform.libc.replace("glibc", "")):

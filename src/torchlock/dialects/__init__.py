@@ -81,7 +81,7 @@ def read_document(path: str, *, raw: bytes | None = None, kind: str | None = Non
 
 
 def _content(path: str) -> bytes:
-    """The bytes of a file; a pipe is read only where the shell has made it.
+    """The bytes of a file; a pipe is read only if the shell made it.
 
     Raises:
         InputError: it cannot be read, or might never end.

@@ -1,4 +1,4 @@
-"""Commands that make an environment of its own: uv run --with, uvx, uv tool, pipx, pixi global."""
+"""Commands that create a separate environment: uv run --with, uvx, uv tool, pipx, pixi global."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def apart(name: str, words: list[Word], valued: set[str]) -> Apart | None:
 
 
 def _run(words: list[Word], valued: set[str], *, tool: bool) -> Apart:
-    """A command that lives as long as its environment; ``tool``: its first word names a package, too."""
+    """A command in a temporary environment; ``tool``: its first word names a package, too."""
     options, rest = _leading(words, valued)
     asked, other = _sorted(options)
     named = any(option in ("--from", "--spec") for option, _ in options)
@@ -61,7 +61,7 @@ def _run(words: list[Word], valued: set[str], *, tool: bool) -> Apart:
 
 
 def _kept(words: list[Word], valued: set[str]) -> Apart | None:
-    """An environment that stays, called by the package that it is made for."""
+    """A permanent environment, named after the package that it is made for."""
     options, plain = [], []  # type: list[tuple[str, Word]], list[Word]
     while words:
         more, words = _leading(words, valued)
@@ -120,7 +120,7 @@ def _cut(word: Word, start: int, end: int) -> Word:
 
 
 def _package(word: Word) -> Word:
-    """``uvx tool@1.2`` asks for a version of the tool; no edit changes how."""
+    """``uvx tool@1.2`` asks for a version of the tool; such text is never edited."""
     tool = re.fullmatch(r"([\w.-]+)@(\d[\w.]*|latest)", word.value)
     if not tool:
         return word

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def read(text: str, path: str) -> Document:
-    """Read what ``build`` says of Python and its packages, and its commands (``pre_install``, ``run``)."""
+    """Read Python, packages and commands (``pre_install``, ``run``) of ``build``."""
     draft, state = Draft(text, path, "cog"), Installed()
     root, wrong = parse(text)
     for start, message in wrong[:1]:

@@ -1,4 +1,4 @@
-"""Which build of torch conda is asked for: by build strings, and by the packages that select one."""
+"""The build of torch that conda is asked for, by build strings and by packages that select one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BOTH = "each of them allows only one build of torch, so conda finds no solution
 
 
 def label_of(build: str) -> str:
-    """The label that package indexes give such a build (``cpu``, ``cu121``); "" where its string does not tell."""
+    """The label of such a build on package indexes (``cpu``, ``cu121``); "" if its string does not say."""
     cuda = _CUDA.search(build)
     if cuda:
         return f"cu{cuda[1]}{cuda[2]}"
@@ -26,7 +26,7 @@ def label_of(build: str) -> str:
 
 
 def settle(document: Document) -> None:
-    """Give the packages of torch's family the build that others beside them select, and tell of two.
+    """Give packages of the torch family the build that others select, and report two that exclude each other.
 
     Beside each other is what one file lists, or one command installs: a later command may replace all of it.
     """

@@ -31,7 +31,7 @@ _PLATFORMS = {
     "linux/aarch64": "linux-aarch64",
     "arm64": "linux-aarch64",
 }
-# A file that asks which platform it is built for is built for several.
+# A file that reads the platform that it is built for is built for several.
 _TARGETS = re.compile(r"\bTARGET(?:ARCH|PLATFORM)\b")
 
 
@@ -115,7 +115,7 @@ class _Dockerfile:
         self._stages.append(stage)
 
     def _platform(self, flags: list[str], at: int) -> str:
-        """The platform that FROM names, "" for none; one of which nothing is known is noted."""
+        """The platform that FROM names, "" for none; an unknown one gets a note."""
         named = next((flag.partition("=")[2] for flag in flags if flag.startswith("--platform=")), "")
         if not named or "$" in named or named in _PLATFORMS:
             return _PLATFORMS.get(named, "")

@@ -16,7 +16,7 @@ _SKIPPED = {
 }
 _LIST = re.compile(r"(?:.*[_.-])?(?:requirements?|constraints?|reqs)(?:[_.-].*)?\.(?:txt|in|pip)", re.IGNORECASE)
 _ANY_LIST = (".txt", ".in", ".pip")
-# Kinds of files that are only looked at if one of their commands installs something.
+# Kinds of files that are read only if one of their commands installs something.
 _COMMANDS = {"shell", "batch", "powershell", "make", "workflow", "notebook"}
 _INSTALLS = re.compile(
     rb"\b(?:pip[\d.]*(?:\.exe)?\)? install|uv (?:add|pip|run|tool)|uvx|pipx|(?:pixi|poetry|pdm|rye) add"
@@ -24,7 +24,7 @@ _INSTALLS = re.compile(
 )
 _STACK = re.compile(rb"\b(?:torch|torchaudio|torchvision|torchcodec|pytorch)\b")
 _SCRIPTS = (".py", ".pyw")
-# The words by which a file says what it is.
+# Words in which a file states its format.
 _SAYS = re.compile(rb"^(?:# /// script[ \t]*|@EXPLICIT[ \t]*)\r?$", re.MULTILINE)
 # A text without any of these lists no requirements that there is something to say about.
 _PINS = re.compile(
@@ -37,7 +37,7 @@ _HERE = f".{os.sep}"
 
 
 class Found(NamedTuple):
-    """What a folder holds: files that list dependencies, and files that may and are in no format that is read."""
+    """The files of a folder: those that list dependencies, and those that may, in a format that is not read."""
 
     files: list[str]
     unread: list[str]

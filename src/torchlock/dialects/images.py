@@ -1,4 +1,4 @@
-"""What container images hold, by their names: Python, torch with its companions, a vendor's build of it.
+"""What container images contain, by their names: Python, torch with its companions, a vendor's build of it.
 
 ``pytorch/pytorch`` is made by the Dockerfile of the pytorch repository: conda installed torch, torchvision and
 torchtext until 1.12, torch, torchvision and torchaudio from then on; since 2.6 pip does, from the page of the
@@ -18,7 +18,7 @@ _PYTHON = re.compile(r"(?:^|/)(?:python:|uv:python|python-build[\w-]*:)(\d+\.\d+
 _PYTORCH = re.compile(r"(?:^|/)pytorch/pytorch(?:[:@]|$)")
 _PYTORCH_TAG = re.compile(r"pytorch/pytorch:v?(\d+\.\d+(?:\.\d+)?)-cuda(\d+)(?:\.(\d+))?")
 _PAGE = "https://download.pytorch.org/whl/cu"
-# Who builds torch anew for images of their own.
+# Vendors that build torch for their own images.
 _VENDORS = {
     "NVIDIA": r"(?:^|/)nvidia/(?:pytorch|nemo|tritonserver:\S*py)|l4t-(?:pytorch|ml)|^dustynv/|jetson",
     "AMD": r"(?:^|/)rocm/(?!dev-|rocm-terminal|composable)\S*(?:torch|vllm|sglang|megatron|jax|ai)",
@@ -31,7 +31,7 @@ _VENDORS = {
     "Graphcore": r"(?:^|/)graphcore/\S*pytorch",
 }
 _VENDOR = {vendor: re.compile(pattern, re.IGNORECASE) for vendor, pattern in _VENDORS.items()}
-# Images of systems, languages and tools, which hold no torch.
+# Images of systems, languages and tools, without torch.
 _BARE = re.compile(
     r"""(?:^|/)(?:
     ubuntu|debian|alpine|fedora|centos|rockylinux|almalinux|amazonlinux|archlinux|busybox|scratch|buildpack-deps
@@ -44,7 +44,7 @@ _BARE = re.compile(
 
 
 class Image(NamedTuple):
-    """What an image holds, as far as its name tells.
+    """What an image contains, by its name.
 
     ``python`` is a version; ``torch`` the release of torch that the makers of torch put there, ``channel``
     what with, ``page`` where from; ``held`` are its companions and their versions. ``vendor`` is who built
@@ -85,7 +85,7 @@ def _of_pytorch(name: str) -> Image:
 
 
 def _companions(major: int, minor: int, patch: int) -> dict[str, str]:
-    """The companions of one train: torchvision counts along with torch, and so does torchaudio up to 2.11."""
+    """The companions of one torch release: the versions of torchvision and torchaudio (up to 2.11) follow it."""
     if major < 2:
         held = {"torchvision": f"0.{minor + 1}.{patch}"}
         return held | ({"torchaudio": f"0.{minor}.{patch}"} if minor >= 13 else {})

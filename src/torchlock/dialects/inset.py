@@ -1,4 +1,4 @@
-"""Code that stands inside a file of another format, read as a text of its own with the places of that file."""
+"""Code inside a file of another format, read as its own text with the positions of that file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MEANT = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 
 class Woven:
-    """A text put together from stretches of another one. ``pieces`` say where each of them stands there."""
+    """A text made of parts of another text. ``pieces`` map each part to its position there."""
 
     def __init__(self) -> None:
         self.pieces: list[tuple[int, int]] = []
@@ -40,21 +40,21 @@ class Woven:
         return self._parts[0]
 
     def add(self, text: str, there: int) -> None:
-        """Put a stretch at the end."""
+        """Append a part."""
         if text:
             self.pieces.append((self._length, there))
             self._parts.append(text)
             self._length += len(text)
 
     def head(self, length: int) -> Woven:
-        """What it begins with."""
+        """Its beginning."""
         found = Woven()
         found.pieces = self.pieces[: bisect_left(self.pieces, (length, 0))]
         found._parts, found._length = [self.text[:length]], length
         return found
 
     def copy(self, start: int, end: int, into: Woven) -> None:
-        """Put a stretch of this at the end of another one, with the places that it has here."""
+        """Append a part of this text to another one, with its positions."""
         at = max(0, bisect_right(self.pieces, (start, 1 << 60)) - 1)
         while at < len(self.pieces) and self.pieces[at][0] < end:
             here, there = self.pieces[at]
@@ -64,7 +64,7 @@ class Woven:
             at += 1
 
     def add_json(self, raw: str, there: int) -> None:
-        """Put what stands between the quotes of a JSON string at the end, as what it stands for."""
+        """Append the decoded content of a JSON string."""
         for match in _ESCAPE.finditer(raw):
             written = match[0]
             if written[0] != "\\":
@@ -89,7 +89,7 @@ class Inset(Draft):
         self._exact = exact
 
     def there(self, offset: int) -> int:
-        """Where the character at an offset stands in the file."""
+        """The position in the file of the character at an offset."""
         near, start = self._pieces[max(0, bisect_right(self._pieces, (offset, 1 << 60)) - 1)]
         return start + offset - near
 
@@ -113,7 +113,7 @@ class Inset(Draft):
         super().problem(rule, severity, message, at, because=because, remedy=remedy, edits=moved if fits else ())
 
     def span(self, span: Span) -> Span | None:
-        """Where a stretch stands in the file; None where the file spells it otherwise."""
+        """The position of a part in the file; None if the file spells it differently."""
         if not self._exact:
             return None
         if span.start == span.end:

@@ -1,4 +1,4 @@
-"""What commands install: pip, uv, conda, pixi, poetry, pdm and their like, as their words say."""
+"""What commands of pip, uv, conda, pixi, poetry, pdm and others install."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from torchlock.dialects.draft import Draft
     from torchlock.dialects.shell_words import Word
 
-# A variable whose name says pip stands for it.
+# A variable that is named after pip stands for it.
 _PIP = re.compile(r"pip(?:3(?:\.\d+)?)?(?:\.exe)?|[$%(){}:]+\w*(?i:pip)\d?[)}%]*")
 _PYTHON = re.compile(r"(?:python|py|pypy)(?:3(?:\.\d+)?)?(?:\.exe)?")
-# What a template engine, a test runner or a notebook puts its own text in place of.
+# Placeholders of template engines, test runners and notebooks.
 _FIELD = re.compile(r"\{.*\}|\{\{|\{%|<%|\$\(")
 _CONDA = {"conda", "mamba", "micromamba"}
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
@@ -85,7 +85,7 @@ _DEEPEST = 20
 
 @dataclass(slots=True)
 class Installed:
-    """What commands have come to so far: entries, and the variables that they have set.
+    """The results of commands so far: entries, and the variables that they have set.
 
     ``steps`` counts the commands that install something; it goes on from one stage to the next. ``held`` are
     companions of torch in the base image, with their versions; ``keeps``: the command at hand leaves what is
@@ -249,7 +249,7 @@ class Installer:
         self._state.entries += made
 
     def _platforms(self, options: list[tuple[str, Word]]) -> None:
-        """The platforms that a command installs for, where it is not the one that it runs on."""
+        """The platforms that a command installs for, if not the one that it runs on."""
         document = self._draft.document
         for name, word in options:
             if name not in ("--platform", "--python-platform") or word.unknown:

@@ -1,4 +1,4 @@
-"""Python that is read and never run: its syntax tree, and where its strings stand in the text."""
+"""Python that is read and never run: its syntax tree, and the positions of its strings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torchlock.document import Span
 if TYPE_CHECKING:
     from torchlock.dialects.draft import Draft
 
-# What parsing may raise: nesting and numbers beyond Python's limits among them.
+# What parsing may raise, also for nesting and numbers beyond Python's limits.
 UNPARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
 _LITERAL = re.compile(r"[rRuU]?('''|\"\"\"|'|\")(.*)\1", re.DOTALL)
 

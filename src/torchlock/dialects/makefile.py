@@ -32,7 +32,7 @@ _OTHER_PROGRAM = re.compile(r"[ \t]*#!(?!.*\b(?:ba|z|da|k)?sh\b)")
 
 
 def read(text: str, path: str) -> Document:
-    """Read a Makefile, or a justfile by its name. Targets are apart, but for those that one needs."""
+    """Read a Makefile, or a justfile by its name. Each target is separate, with the targets that it needs."""
     draft = Draft(text, path, "make")
     just = "just" in path.replace("\\", "/").rpartition("/")[2].lower()
     _Reader(draft, just=just).read()
@@ -68,7 +68,7 @@ class _Reader:
         self._draft.add(parted(self._together()))
 
     def _condition(self, line: str) -> bool:
-        """``ifeq`` and the like, within which a value holds perhaps."""
+        """``ifeq`` and the like: a value inside may or may not apply."""
         self._conditions += bool(_CONDITION.match(line)) - line.lstrip().startswith("endif")
         return bool(_CONDITION.match(line)) or line.lstrip().startswith(("else", "endif"))
 
@@ -104,7 +104,7 @@ class _Reader:
         self._variables[name] = None if doubtful else whole
 
     def _recipe(self, at: int, line: str, targets: list[str]) -> None:
-        """One line of a recipe, which a shell of its own gets."""
+        """One line of a recipe, which runs in its own shell."""
         start = _SILENT.match(line).end()  # type: ignore[union-attr]
         woven = self._filled(line[start:], at + start)
         if not woven.text.strip():
@@ -116,7 +116,7 @@ class _Reader:
             self._entries.setdefault(target, []).extend(state.entries)
 
     def _filled(self, line: str, at: int) -> Woven:
-        """A line with what just puts in the place of ``{{name}}``, where that is known."""
+        """A line with the values of ``{{name}}`` of just, if they are known."""
         woven, done = Woven(), 0
         for match in _USED.finditer(line) if self._just else ():
             value = self._variables.get(match[2] or "")
@@ -131,7 +131,7 @@ class _Reader:
         return commands(text, start, end, variables, make=not self._just)
 
     def _together(self) -> dict[str, list[Entry]]:
-        """What each target comes to with those that it needs; targets that another one needs are left out."""
+        """Each target with those that it needs; targets that another one needs are left out."""
         every = {name: self._reach(name) for name in [*self._entries, *self._needs]}
         found: dict[frozenset[str], str] = {}
         for name, reach in every.items():

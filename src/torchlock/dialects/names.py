@@ -1,4 +1,4 @@
-"""Which dialect a file is in: by its name, else by what stands in it; and what is not read at all."""
+"""The format of a file, by its name, else by its content; and the formats that are not read."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _NOT_DOCKER = (*_LISTS, ".py", ".sh", ".yml", ".yaml", ".json", ".toml", ".md", 
 _PYLOCK = re.compile(r"pylock(\.[^.]+)?\.toml$")
 _CONDA = re.compile(r"environment|conda|(?:^|[_-])env\b")
 _YAML = (".yml", ".yaml")
-# Where hosts of repositories look for the files that say what their machines run.
+# Where code hosts look for CI workflows.
 _WORKFLOW = re.compile(
     r"(^|/)(\.(github|gitea|forgejo)/workflows/[^/]+|\.circleci/config|\.buildkite/[^/]+"
     r"|\.gitlab-ci|[^/]+\.gitlab-ci|\.travis|\.?appveyor|azure-pipelines[^/]*|bitbucket-pipelines|action|taskfile"
@@ -56,7 +56,7 @@ _COMMAND = re.compile(
     r"(?:\$ |! ?)?(?:sudo|pip[\d.]*|python[\d.]*|conda|mamba|uv|apt|apt-get|yum|brew|cd|git|source|export|wget"
     r"|curl|mkdir|bash|sh|echo|set)\s"
 )
-# What a file of such a name can be, where its name leaves it open.
+# The formats that a file with such a name can have.
 _AMONG = {
     **dict.fromkeys(_LISTS, ("conda", "dockerfile", "shell", "pixi.lock")),
     **dict.fromkeys(_YAML, ("conda", "workflow", "cog", "pixi.lock")),
@@ -70,9 +70,9 @@ _AMONG = {
 
 
 class _Content(NamedTuple):
-    """What stands in the files of a kind. ``says``: the file itself says what it is, so that nothing is guessed.
+    """Text in the files of a format. ``says``: the file itself states its format, so nothing is guessed.
 
-    ``too`` has to stand there as well.
+    ``too`` has to be there as well.
     """
 
     pattern: str
@@ -85,7 +85,7 @@ class _Content(NamedTuple):
         return all(re.search(pattern, text, re.MULTILINE) for pattern in (self.pattern, self.too) if pattern)
 
 
-# For names that say nothing; the first that is found counts.
+# For names that do not decide the format; the first match counts.
 _CONTENTS = (
     _Content(r'\A\s*\{\s*"(?:_meta|default|develop)"\s*:', "pipfile.lock"),
     _Content(r'\A\s*\{\s*"(?:cells|metadata|nbformat)"\s*:', "notebook"),
@@ -118,7 +118,7 @@ _CONTENTS = (
 
 
 class _Unread(NamedTuple):
-    """Files that no reader here takes. ``holds``: they may say what Python packages get installed."""
+    """Files without a reader. ``holds``: they may name Python packages to install."""
 
     pattern: str
     what: str
@@ -148,11 +148,11 @@ _UNREAD = (
     _Unread(r".*\.html?", "a web page"),
     _Unread(r".*\.(png|jpe?g|gif|svg|pdf|wav|mp3|flac|ogg|pt|pth|ckpt|onnx|safetensors|npz?|csv|tsv|log)", "data"),
 )
-# By its name a list of system packages, unless versions are in it as pip has them.
+# A list of system packages, by its name, unless it has versions as pip writes them.
 _DEBIAN = re.compile(r"(?:apt|packages|apt[_-].*|system[_-]packages)\.txt|aptfile")
 _VERSIONED = re.compile(r"^[ \t]*[\w.-]+(?:\[[^\]\n]*\])?[ \t]*(?:[=<>~!]=|[<>])[ \t]*\d", re.MULTILINE)
 
-# What a file that is no list is instead, where something in it tells.
+# What a file is that is not a list, if its content says so.
 _INSTEAD = (
     (r"\A\s*<(?:!doctype|html|\?xml)", "a web page"),
     (r"\A\s*(?:\{\s*[\"}]|\[\s*[\"{\]])", "JSON"),
@@ -173,7 +173,7 @@ _SNIFFED = 500  # lines
 
 
 class Told(NamedTuple):
-    """The dialect of a file. ``guessed``: neither its name nor its own words say so."""
+    """The format of a file. ``guessed``: neither its name nor a statement in it says so."""
 
     kind: str
     guessed: bool = False
@@ -191,7 +191,7 @@ def dialect_of(path: str, text: str) -> Told:
 
 
 def refuse_unread(path: str) -> None:
-    """Do not read what is something else by its name.
+    """Refuse a file that has another format by its name.
 
     Raises:
         InputError: there is no reader for this kind of file.
@@ -219,13 +219,13 @@ def kind_by_name(path: str) -> str | None:
 
 
 def unread_by_name(path: str) -> str:
-    """What a file is by its name that no reader takes; "" for all others."""
+    """What a file without a reader is, by its name; "" for all others."""
     name = PurePath(path).name.lower()
     return next((unread.what for unread in _UNREAD if re.fullmatch(unread.pattern, name)), "")
 
 
 def may_hold_requirements(path: str) -> bool:
-    """Whether a file that no reader takes may say what Python packages get installed."""
+    """Whether a file without a reader may name Python packages to install."""
     name = PurePath(path).name.lower()
     return any(unread.holds and re.fullmatch(unread.pattern, name) for unread in _UNREAD)
 
@@ -251,10 +251,10 @@ def _by_content(path: str, text: str) -> Told:
 
 
 def _refuse_no_list(path: str, name: str, text: str, *, named: bool) -> None:
-    """Do not take for a list of requirements what evidently is none.
+    """Refuse a file that is obviously not a list of requirements.
 
     Raises:
-        InputError: it is none.
+        InputError: it is not a list.
     """
     if _DEBIAN.fullmatch(name) and not _VERSIONED.search(text):
         raise InputError("no reader for this kind of file: a list of system packages", path=path)
@@ -267,7 +267,7 @@ def _refuse_no_list(path: str, name: str, text: str, *, named: bool) -> None:
 
 
 def _is_no_list(text: str) -> bool:
-    """Whether more lines than not could be no line of a requirements file."""
+    """Whether most lines cannot be lines of a requirements file."""
     from torchlock.dialects.pep508 import ask_anyhow
 
     fits = misfits = 0

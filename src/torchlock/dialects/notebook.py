@@ -23,7 +23,7 @@ _COMMAND = re.compile(
 )
 # Outputs and metadata have few keys of that name.
 _AHEAD = 200
-# IPython puts the value of an expression in its place; the interpreter is known all the same.
+# IPython replaces an expression by its value; the interpreter is known anyway.
 _INTERPRETER = re.compile(r"\{\s*sys\.executable\s*\}")
 
 
@@ -31,7 +31,7 @@ def read(text: str, path: str) -> Document:
     """Read a notebook (nbformat 3 and 4), cell by cell in the order of the file.
 
     Raises:
-        InputError: it is no notebook.
+        InputError: it is not a notebook.
     """
     draft, state = Draft(text, path, "notebook"), Installed()
     try:
@@ -62,7 +62,7 @@ class _Sources:
         self._next = 0
 
     def find(self, source: str) -> Woven | None:
-        """The next one that reads like this; None where there is none."""
+        """The next one with this text; None if there is none."""
         for number in range(self._next, min(self._next + _AHEAD, len(self._keys))):
             woven = self._woven(*self._keys[number])
             if woven.text == source:
@@ -103,7 +103,7 @@ def _commands(source: str, woven: Woven | None) -> Woven:
 
 
 def _kept(cell: Woven, *, whole: bool) -> Woven:
-    """Only the lines of a cell that are commands, without what marks them."""
+    """Only the lines of a cell that are commands, without their prefix."""
     kept, at, going = Woven(), 0, False
     for number, line in enumerate(cell.text.splitlines(keepends=True)):
         marked = _COMMAND.match(line) if not going and not whole else None

@@ -1,4 +1,4 @@
-"""The parts of a file that are installed apart from each other: jobs, sessions, targets."""
+"""The parts of a file that are installed separately: jobs, sessions, targets."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def parted(parts: Mapping[str, Sequence[Entry]]) -> Iterator[Entry]:
-    """The entries of all parts, each in the scope of its part; a part that is alone needs none.
+    """The entries of all parts, each in the scope of its part; a single part needs no scope.
 
-    What is in the part named "" goes with every other one.
+    The part named "" belongs to every other part.
     """
     held = {name: entries for name, entries in parts.items() if entries}
     alone = len(held.keys() - {""}) == 1

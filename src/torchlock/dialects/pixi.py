@@ -50,7 +50,7 @@ def read_manifest(text: str, path: str) -> Document:
 
 
 def read(sheet: Sheet) -> None:
-    """Take up what ``[tool.pixi]`` of a pyproject.toml says."""
+    """Read ``[tool.pixi]`` of a pyproject.toml."""
     if sheet.tree.items(*_TABLE):
         _manifest(sheet, _TABLE)
 

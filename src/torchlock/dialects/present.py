@@ -1,4 +1,4 @@
-"""What pip leaves as it is: a requirement that what is installed already satisfies."""
+"""Requirements that installed packages already satisfy, so that pip changes nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _EXACT = re.compile(r"===?\s*([^\s,*]+)")
 
 
 def installs_anew(options: Iterable[str]) -> bool:
-    """Whether ``pip install`` or ``uv pip install`` with these options passes over what is there."""
+    """Whether ``pip install`` or ``uv pip install`` with these options keeps what is installed."""
     names = {option.partition("=")[0] for option in options}
     short = any(re.fullmatch(r"-[a-zA-Z]*[UI][a-zA-Z]*", name) for name in names)
     return short or bool(names & _ANEW)

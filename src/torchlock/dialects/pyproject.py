@@ -58,7 +58,7 @@ class _Project:
         uv.read(sheet)
 
     def _shapes(self) -> None:
-        """Tell of values of the wrong type, which every installer refuses."""
+        """Report values of the wrong type, which every installer refuses."""
         tree = self._tree
         lists = [("project", "dependencies"), ("project", "dynamic")]
         for table in (("project",), ("project", "optional-dependencies"), ("dependency-groups",)):

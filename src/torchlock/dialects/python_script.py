@@ -41,12 +41,12 @@ _RUNNING = re.compile(
 _MAGIC = re.compile(r"get_ipython\(\)\.(?:system|getoutput|run_line_magic)")
 _KEYWORDS = {"index_url": "--index-url", "extra_index_url": "--extra-index-url", "find_links": "--find-links"}
 _INSTALL = re.compile(r"(?:python[\d.]* -m )?(?:uv )?pip[\d.]* install\b|install\s+\S")
-# A file without any of these words installs nothing that is looked for here.
+# A file without any of these words installs nothing that is looked for.
 _WORTH = re.compile(r"install|/// script|add_python_packages|TORCH_COMMAND")
 
 
 def read(text: str, path: str) -> Document:
-    """Read a script. What only running it would tell is noted (TL902), and so is a file that is not Python 3."""
+    """Read a script. What only a run would show gets a note (TL902), and so does a file that is not Python 3."""
     draft = Draft(text, path, "python")
     script_block.read(draft)
     if _WORTH.search(text):

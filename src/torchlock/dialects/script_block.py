@@ -26,7 +26,7 @@ class _Block(Inset, Sheet):
         Sheet.__init__(self, woven.text, host.path, host.document.kind)
 
     def take_over(self, host: Draft) -> None:
-        """Put what was read into the document of the script."""
+        """Add what was read to the document of the script."""
         found, into = self.document, host.document
         into.entries += map(self.entry, found.entries)
         into.indexes += found.indexes
@@ -38,7 +38,7 @@ class _Block(Inset, Sheet):
 
 
 def read(draft: Draft) -> None:
-    """Take up ``dependencies``, ``requires-python`` and ``[tool.uv]`` of the block of a script, if it has one."""
+    """Read ``dependencies``, ``requires-python`` and ``[tool.uv]`` of the block of a script, if it has one."""
     blocks = list(_blocks(draft.text))
     if len(blocks) > 1:
         draft.problem(
@@ -58,7 +58,7 @@ def read(draft: Draft) -> None:
 
 
 def _blocks(text: str) -> Iterator[tuple[int, Woven | None]]:
-    """Where each block begins, and its content; None where it is never closed."""
+    """Where each block begins, and its content; None if it is not closed."""
     at = 0
     while opening := _OPENING.search(text, at):
         at = opening.end() + 1

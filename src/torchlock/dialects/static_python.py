@@ -33,7 +33,7 @@ _SAME_METHODS = {
 _PATHS = {"join", "abspath", "resolve", "Path", "PurePath", "joinpath"}
 _GUARDS = re.compile(r"exists|isfile|is_file|__main__")
 _DEEPEST = 200
-# What is left to be filled in.
+# Placeholders in a text.
 _LEFT = {"%s": re.compile(r"%[(a-z]"), "{}": re.compile(r"\{[^}]*\}")}
 # No project asks for as much; what grows beyond is not looked at.
 _LONGEST = 10_000
@@ -101,7 +101,7 @@ class Values:
         self._run = self._module
 
     def enter(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
-        """Go on in a function, whose parameters nobody knows."""
+        """The names inside a function, whose parameters are unknown."""
         self._run = self._module.inner(function)
 
     def leave(self) -> None:
@@ -109,7 +109,7 @@ class Values:
         self._run = self._module
 
     def of(self, node: ast.expr) -> Value:
-        """What an expression stands for; None where that is unknown."""
+        """The value of an expression; None if it is unknown."""
         return self._run.value(node)
 
 
@@ -198,7 +198,7 @@ class _Run:
         return found
 
     def value(self, node: ast.expr) -> Value:
-        """What an expression stands for; None where that is unknown."""
+        """The value of an expression; None if it is unknown."""
         self._depth += 1
         try:
             return self._value(node) if self._depth < _DEEPEST else None
@@ -333,7 +333,7 @@ def _listed(values: Sequence[Value]) -> Items:
 
 
 def _added(left: Value, right: Value, certain: bool) -> Value:
-    """What + makes of two values. A text with something unknown at its side is no longer known."""
+    """The sum of two values. A text plus something unknown is unknown."""
     if isinstance(left, Text) and isinstance(right, Text) and certain:
         long = len(left.value) + len(right.value) > _LONGEST
         return None if long else Text(left.value + right.value)

@@ -28,7 +28,7 @@ _COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
 _FACTORS = re.compile(r"(!?[\w{}.-]+(?:\s*,\s*!?[\w{}.-]+)*)\s*:\s+")
 _REFERENCE = re.compile(r"\{\[([^\]]+)\](\w+)\}")
 _DEEPEST = 10
-# More environments than this bring nothing new.
+# Limit on the number of environments.
 _MANY = 100
 
 
@@ -41,7 +41,7 @@ class _Piece(NamedTuple):
 
 
 def read(text: str, path: str) -> Document:
-    """Read ``deps`` and the commands of every environment, all apart from each other."""
+    """Read ``deps`` and the commands of every environment, each separately."""
     draft = Draft(text, path, "tox")
     values = _values(text)
     for section, key in values:
@@ -102,7 +102,7 @@ def _met(condition: str, name: str) -> bool:
 
 
 def _pieces(values: dict[tuple[str, str], list[_Piece]], name: str) -> Iterator[tuple[str, _Piece]]:
-    """The lines that count in an environment, each with its key."""
+    """The lines that apply to an environment, each with its key."""
     section = f"testenv:{name}"
     if not any(known == section for known, _ in values):
         section = "testenv"

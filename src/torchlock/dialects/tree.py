@@ -84,7 +84,7 @@ class Tree:
         return found
 
     def items(self, *path: Key) -> list[tuple[str, Any]]:
-        """The keys and values of a table, none where there is not a table."""
+        """The keys and values of a table, none where there is no table."""
         found = self.get(*path)
         return list(found.items()) if isinstance(found, dict) else []
 

@@ -26,7 +26,7 @@ _REMEDY = (
 
 
 def replaces_torch(entries: Sequence[Entry], vendor: str, image: str, at: int, draft: Draft) -> bool:
-    """Whether a command puts another torch in the place of the vendor's; notes what the image brings (TL903)."""
+    """Whether a command replaces the vendor's torch; notes what the image contains (TL903)."""
     replaced = any(entry.name == "torch" and _brings(entry) for entry in entries)
     more = "a command here replaces it" if replaced else "what goes with it is not known"
     draft.problem("TL903", "note", f"{_brought(image, vendor)}; {more}", at)
@@ -34,7 +34,7 @@ def replaces_torch(entries: Sequence[Entry], vendor: str, image: str, at: int, d
 
 
 def beside_vendor(entries: Sequence[Entry], vendor: str, image: str, at: int, draft: Draft) -> Iterator[Entry]:
-    """The entries that can be judged; a warning (TL203) for each companion of a torch that nobody here knows."""
+    """The entries that can be judged; a warning (TL203) for each companion of an unknown torch."""
     for entry in entries:
         if entry.name not in FAMILY:
             yield entry

@@ -1,4 +1,4 @@
-"""Commands of Windows' two shells (cmd.exe and PowerShell) taken apart into words; nothing is run.
+"""Commands of the two Windows shells (cmd.exe and PowerShell) split into words; nothing is run.
 
 Quotes, escapes, continued lines, comments, variables with known values, and what runs under a condition are
 understood; what a command would put in the place of ``$(…)`` is unknown.
@@ -36,7 +36,7 @@ _PS_CONDITIONAL = {"if", "elseif", "else", "switch", "catch", "default"}
 
 
 class _Lexer:
-    """What the two shells have in common."""
+    """The common part of the two shells."""
 
     escape = ""
     separators = ""
@@ -57,7 +57,7 @@ class _Lexer:
                 yield command
 
     def _add(self, command: Command) -> None:
-        """The next word; the first one tells in which branch the command stands."""
+        """The next word; the first one decides in which branch the command is."""
         if not command.words and not command.branch:
             command.branch = next((branch for branch in reversed(self._branches) if branch), self._section)
         command.words.append(self._word())
@@ -76,7 +76,7 @@ class _Lexer:
         return pattern.match(self._text, self._at, self._end)
 
     def _blank(self) -> None:
-        """Pass over spaces and over line ends that are escaped."""
+        """Skip spaces and escaped line ends."""
         blank = re.compile(rf"(?:[ \t\f\v\xa0]|{re.escape(self.escape)}\r?\n)+").match(
             self._text, self._at, self._end
         )

@@ -1,4 +1,4 @@
-"""What machines of a host of repositories run: workflows of GitHub, GitLab, Azure, CircleCI and their like.
+"""CI workflows of GitHub, GitLab, Azure, CircleCI and others.
 
 Whatever the format, commands stand under a few keys (``run``, ``script``, …), and a job is what stands under the
 name of a job; nothing else of the formats is read. Task files and the setup of cloud jobs are of the same make.
@@ -48,7 +48,7 @@ _RUNNERS = (
 
 @dataclass(slots=True)
 class _Job:
-    """What the steps of a job have come to, and what they run on."""
+    """The results of the steps of a job, and what they run on."""
 
     state: Installed = field(default_factory=Installed)
     marker: str = ""
@@ -57,7 +57,7 @@ class _Job:
 
 
 def read(text: str, path: str) -> Document:
-    """Read the commands of all jobs, each of which has a machine of its own."""
+    """Read the commands of all jobs; each job has its own machine."""
     draft = Draft(text, path, "workflow")
     root, wrong = parse(text)
     for start, message in wrong[:1]:
@@ -137,7 +137,7 @@ class _Reader:
             self._run(node, f"{name}-line-{self._line(node)}", "", "run", {})
 
     def _set(self, node: Node) -> None:
-        """Variables that speak of indexes."""
+        """Variables that set indexes."""
         for key, value in node.pairs:
             kind = INDEX_VARIABLES.get(key.text or "")
             for address in (value.text or "").split() if kind else ():

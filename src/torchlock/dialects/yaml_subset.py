@@ -1,4 +1,4 @@
-"""YAML as environment files use it, with the place of every value; what is no YAML is told and passed over.
+"""YAML as environment files use it, with the place of every value; what is not YAML is reported and skipped.
 
 Block and flow collections, plain and quoted scalars, comments, anchors. Of block scalars only the place is told.
 Not read: tags, merge keys, more than one document. (YAML 1.2 is specified at yaml.org/spec/1.2.2.)

@@ -1,4 +1,4 @@
-"""The metadata file inside a wheel (the room ``sdist`` reads source archives)."""
+"""The metadata file inside a wheel (the package ``sdist`` reads source archives)."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def wheel_metadata(file: IO[bytes], filename: str) -> str:
 
 
 def wheel_members(file: IO[bytes], names: Sequence[str]) -> dict[str, str]:
-    """The texts of those of these members that a wheel holds.
+    """The texts of those of these members that a wheel has.
 
     Raises:
-        ArchiveError: this is no zip file, or a member is larger than any text of that kind.
+        ArchiveError: this is not a zip file, or a member is too large.
     """
     import zipfile
     import zlib

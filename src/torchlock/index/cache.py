@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# How long a page counts as fresh, unless the index says less: it is asked before anything is told of today.
+# How long a page counts as fresh, unless the index says less.
 DEFAULT_MAX_AGE = 600
 
 

@@ -90,24 +90,24 @@ class Index:
         return self._listings[normal]
 
     def unasked(self, name: str) -> UnknownPackage | None:
-        """What is to be said of a project, if one of its sources may not be asked though others answered."""
+        """A note on a project, if one of its sources may not be asked though others answered."""
         return self._unasked.get(name)
 
     def metadata(self, file: File) -> str:
         """The text of a file's METADATA, by the cheapest way that works; of an sdist, that of its wheel.
 
         Raises:
-            NeedsBuild: it is an sdist whose requirements only a build would tell.
+            NeedsBuild: it is an sdist whose requirements are known only after a build.
             MetadataError: the file is damaged.
-            BrokenFile: it is gone, or not what the index describes.
-            NetworkError: it cannot be had; the message says why.
+            BrokenFile: it is missing, or not what the index describes.
+            NetworkError: it cannot be fetched; the message says why.
         """
         if file.url not in self._texts:
             self._texts[file.url] = self._metadata.read(file)
         return self._texts[file.url]
 
     def origin(self, file: File) -> str:
-        """Which file of an sdist states its requirements; empty for any other file."""
+        """The file of an sdist that states its requirements; empty for any other file."""
         return self._metadata.origin(self.metadata(file))
 
     def sha256(self, file: File) -> str | Unknown:

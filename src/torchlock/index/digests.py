@@ -1,4 +1,4 @@
-"""The SHA-256 of a file that no index tells it of, or none but in algorithms that no installer takes."""
+"""The SHA-256 of a file for which an index gives no hash that installers accept."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Hasher:
         """
         if not is_distribution(file.filename) or not file.url.startswith(("https://", "http://")):
             return Unknown(f"{addresses.redact(file.url)} is not a file that can be fetched")
-        # Weak as it is, the index's own hash tells one content from the next.
+        # The hash of the index is weak, but identifies the content.
         weak = sorted(f"{name}={digest}" for name, digest in file.hashes.items())
         name = cache.key("sha256", addresses.origin(file.url), file.filename, *weak) if weak else None
         known = self._store.metadata(name) if name else None

@@ -44,7 +44,7 @@ def parse(filename: str) -> tuple[str, Version] | None:
 
 
 def same_version(one: str, other: str) -> bool:
-    """Whether two texts are the same version (PEP 440); what is none is only the same as itself."""
+    """Whether two texts are the same version (PEP 440); other texts must be equal."""
     from packaging.version import InvalidVersion, Version
 
     try:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from torchlock.index.transport import Answer, Transport
     from torchlock.words import File
 
-# A file larger than this is never fetched whole, but to be built.
+# A larger file is fetched whole only for a build.
 WHOLE_LIMIT = 64 << 20
 BUILD_LIMIT = 1 << 30
-# The answers of another version of the reader are of no use.
+# Cached answers of another version of the reader are not used.
 _SDIST_READER = "sdist-1"
 # How much of a wheel's end is asked for at first: nearly always its directory and METADATA.
 _END = 128 << 10
@@ -33,7 +33,7 @@ _STRONG = ("sha256", "sha512", "sha384", "sha224", "blake2b", "sha1", "md5")
 
 
 class Sdists(Protocol):
-    """What reads source distributions (the room ``sdist``).
+    """A reader of source distributions (see the package ``sdist``).
 
     ``read`` gives the METADATA text of the wheel that an archive would become, its Requires-Dist dynamic where
     only a build would tell, and raises ArchiveError; ``reason`` says of such a text why, ``origin`` of any other
@@ -130,11 +130,11 @@ class MetadataReader:
             return io.BytesIO(self._bytes(file, transport, WHOLE_LIMIT))
 
     def origin(self, text: str) -> str:
-        """Which file of an sdist states the requirements of a text that ``read`` gave; empty for wheels."""
+        """The file of an sdist that states the requirements of a text from ``read``; empty for wheels."""
         return self._sdists.origin(text) if self._sdists else ""
 
     def _sdist(self, file: File) -> str:
-        """What an sdist states, else what a build gives; both are kept by the hash of the file."""
+        """What an sdist states, else the result of a build; both are cached by the hash of the file."""
         sdists = self._sdists
         if sdists is None:
             raise _needs_build(file, "")
@@ -172,7 +172,7 @@ class MetadataReader:
         """An sdist to read from: parts of a zip on the server, else all of the file.
 
         Raises:
-            NeedsBuild: it is too large to be fetched for a look.
+            NeedsBuild: it is too large to be fetched for reading.
         """
         if addresses.is_local(file.url):
             return self._opened(file)

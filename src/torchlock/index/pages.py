@@ -89,7 +89,7 @@ def _parse_html(text: str, url: str) -> list[File]:
     try:
         links.feed(text)
         links.close()
-    except AssertionError as error:  # how html.parser says that a marked section (<![…) makes no sense
+    except AssertionError as error:  # html.parser raises this for an invalid marked section (<![…)
         raise PageError("answered with damaged HTML") from error
     _check_version(links.version)
     base = urljoin(url, links.base) if links.base else url

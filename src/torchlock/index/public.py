@@ -1,4 +1,4 @@
-"""Which index is the public one. Of what any other holds nothing is known."""
+"""Which index is the public one. The content of any other index is unknown."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def default_index() -> str:
 def is_public(address: str) -> bool:
     """Whether this is the public index: its address, the one that it had before, or the name tools have for it.
 
-    What any other index holds nobody knows, whatever its address looks like.
+    The content of any other index is unknown, whatever its address looks like.
     """
     if address.lower() in _NAMES:
         return True
@@ -45,7 +45,7 @@ def is_public(address: str) -> bool:
     former = f"{(default.hostname or '').partition('.')[0]}.python.org"
     try:
         asked = urlsplit(address)
-    except ValueError:  # brackets that are no IPv6 address
+    except ValueError:  # brackets that are not an IPv6 address
         return False
     hosts = (default.hostname, former, _PLACEHOLDER)
     return (

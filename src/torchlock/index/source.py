@@ -43,9 +43,9 @@ class IndexRelease:
         """What the file's own metadata says; the same for every later question about the file.
 
         Raises:
-            NeedsBuild: it is an sdist whose dependencies only a build would tell.
-            MetadataError: it cannot be read, or is that of another release.
-            NetworkError: it cannot be had.
+            NeedsBuild: it is an sdist whose dependencies are known only after a build.
+            MetadataError: it cannot be read, or is for another release.
+            NetworkError: it cannot be fetched.
         """
         if file.url not in self._declared:
             found = parse_metadata(self._asked.metadata(file))
@@ -71,7 +71,7 @@ class IndexRelease:
         return self.declared(file).dependencies
 
     def invalid(self, file: File) -> list[str]:
-        """Requires-Dist values that are no requirements. Raises like ``declared``."""
+        """Requires-Dist values that are not requirements. Raises like ``declared``."""
         return self.declared(file).invalid
 
     def extras(self, file: File) -> list[str]:
@@ -79,16 +79,16 @@ class IndexRelease:
         return self.declared(file).extras
 
     def members(self, file: File, names: Sequence[str]) -> dict[str, str]:
-        """The texts of those of these members that a wheel holds. Raises NetworkError."""
+        """The texts of those of these members that a wheel has. Raises NetworkError."""
         return self._asked.members(file, names)
 
     def requires_python(self, file: File) -> str:
-        """What the index says of the file, else what the file declares once that was asked for; or nothing."""
+        """What the index says about the file, else what the file declares if that was read; or nothing."""
         known = self._declared.get(file.url)
         return file.requires_python or (known.requires_python if known else "")
 
     def origin(self, file: File) -> str:
-        """Which file of an sdist states its requirements; empty before they were asked for."""
+        """The file of an sdist that states its requirements; empty before they were read."""
         return self._asked.origin(file) if file.url in self._declared else ""
 
 

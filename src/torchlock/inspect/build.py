@@ -61,7 +61,7 @@ def read_build(path: str, tree: Tree) -> Build | None:
 
 
 def linked_cuda(package: str, tree: Tree) -> str:
-    """The CUDA version (``10.1``) that the libraries of a package are linked with; "" where no name says it.
+    """The CUDA version (``10.1``) that the libraries of a package are linked with; "" if no name has it.
 
     From CUDA 11 on the name of its runtime library has the major release alone.
     """
@@ -80,7 +80,7 @@ def parse_build(path: str) -> Build | None:
 
 
 def build_of_text(path: str, content: str) -> Build | None:
-    """The same, of a text that is at hand."""
+    """The same, for a given text."""
     found: dict[str, str] = {}
     for name, constant, _, value in _ASSIGNED.findall(content):
         written = "" if constant == "None" else constant or value

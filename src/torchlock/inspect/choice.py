@@ -21,7 +21,7 @@ _OF_TOOLS = ("pipx_metadata.json", "uv-receipt.toml")
 class Active(NamedTuple):
     """The environment that is meant: its interpreter, and half a sentence that says why this one.
 
-    ``gone`` are the variables that name another, each with its folder, which is not there any more.
+    ``gone`` are variables that name another one, each with its folder, which does not exist.
     """
 
     python: str
@@ -54,7 +54,7 @@ def active(environ: Mapping[str, str]) -> Active:
 
 
 def _is_environment(folder: str) -> bool:
-    """Whether a folder is an environment, though its interpreter is not there."""
+    """Whether a folder is an environment without its interpreter."""
     marks = ("pyvenv.cfg", "conda-meta", os.path.join("Lib", "site-packages"))
     if any(os.path.lexists(os.path.join(folder, each)) for each in marks):
         return True

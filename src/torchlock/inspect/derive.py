@@ -95,7 +95,7 @@ def _by_number(name: str) -> list[int]:
 
 
 def derive(site: str, tree: Tree, root: Root | None = None) -> Interpreter:
-    """An interpreter as far as the tree around ``site`` tells it; nothing is run.
+    """An interpreter, as the tree around ``site`` describes it; nothing is run.
 
     ``root`` is the machine that the tree is of, whose links lead to places of its own.
     """
@@ -127,7 +127,7 @@ def derive(site: str, tree: Tree, root: Root | None = None) -> Interpreter:
 def base_sites_of(interpreter: Interpreter, tree: Tree, root: Root | None = None) -> list[str]:
     """The site folders of the Python that a virtual environment was made of, which it includes.
 
-    Of a machine that is not here, or an environment that was made in another place, nobody knows them.
+    They are unknown for another machine, or for an environment that was made in another place.
     """
     home = interpreter.base_prefix
     is_known = root is not None or is_made_here(interpreter.prefix, settings_of(interpreter.prefix, tree))

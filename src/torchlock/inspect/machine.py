@@ -39,7 +39,7 @@ def machine_of(head: bytes) -> Machine | None:
 
 
 def machine_in(path: str) -> Machine | None:
-    """The machine that a file was built for, by its header; None where it cannot be read or tells nothing."""
+    """The machine that a file was built for, by its header; None if it cannot be read or does not say."""
     try:
         return machine_of(files.read(path, HEAD))
     except (OSError, ValueError):

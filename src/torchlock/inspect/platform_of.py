@@ -1,6 +1,6 @@
-"""The platform of a tree that nobody can ask: by its interpreter, its libraries, and the tags of its wheels.
+"""The platform of a tree whose interpreter is not run: by interpreter, libraries, and tags of wheels.
 
-The header of a binary shows what it is for; the tag of a wheel is what somebody wrote. So the binaries decide.
+The header of a binary shows what it is for; the tag of a wheel is a claim. So the binaries decide.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from torchlock.inspect.files import Tree
     from torchlock.inspect.loading.root import Root
 
-# Packages whose libraries tell first.
+# Packages whose libraries are read first.
 STACK = ("torch", "torchaudio", "torchcodec", "torchvision", "numpy")
-# How many packages are asked for a library.
+# How many packages are searched for a library.
 _ASKED = 300
 _VOTES = 50
 _LIBRARIES = (".so", ".dylib", ".pyd", ".dll")
@@ -37,7 +37,7 @@ def platform_of(
     tree: Tree,
     root: Root | None = None,
 ) -> tuple[str, str]:
-    """The platform as ``sysconfig`` spells it, and what told it; both "" where nothing does.
+    """The platform as ``sysconfig`` spells it, and where it was found; both "" if it is unknown.
 
     ``prefix`` is the installation around ``site``, ``settings`` its ``pyvenv.cfg``, ``tags`` those of the wheels
     in it. Asked in turn: the interpreter, if it lies here or this environment was made here; the libraries, most

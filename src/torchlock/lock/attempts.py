@@ -1,4 +1,4 @@
-"""Solving, and solving again with what the index has to say today: nothing is refused by a snapshot alone."""
+"""Solve, and solve again with the releases of today: a snapshot alone never decides a refusal."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def attempts(
     """Solve without unproven releases, and where that fails with them (see ``solve.policy``).
 
     ``opened`` makes a universe, in which only what is proven and asked for counts, or more. ``renew`` asks the
-    index for projects that are known from a snapshot, and tells whether it has anything new.
+    index for projects that are known from a snapshot, and returns whether it has anything new.
     """
     found = _attempt(opened, Unproven.ANY if options.unproven else Unproven.ASKED, options, renew)
     if found.solution is None and _holds_back(found.universe):
@@ -71,7 +71,7 @@ def _holds_back(universe: Universe) -> bool:
 
 
 def _in_the_way(universe: Universe, units: Sequence[Unit]) -> set[str]:
-    """The projects that an impossible list of lines is impossible by."""
+    """The projects that make a list of lines impossible."""
     try:
         return involved(universe, guilty(universe, units))
     except GaveUp:
@@ -79,10 +79,10 @@ def _in_the_way(universe: Universe, units: Sequence[Unit]) -> set[str]:
 
 
 def check_asked(universe: Universe, units: Sequence[Unit]) -> None:
-    """What may not be asked for does not fail to exist: nobody knows whether there is a solution.
+    """Refuse to say that there is no solution if a source that matters was not asked.
 
     Raises:
-        Unasked: the lines are impossible by such a project.
+        Unasked: such a project makes the lines impossible.
     """
     unasked = _unasked(universe)
     for name in sorted(_in_the_way(universe, units) & unasked.keys()) if unasked else ():
@@ -90,7 +90,7 @@ def check_asked(universe: Universe, units: Sequence[Unit]) -> None:
 
 
 def unasked_notes(universe: Universe, chosen: Collection[str]) -> Iterator[str]:
-    """What is to be told of projects of which a source could not be asked."""
+    """Notes on projects of which a source could not be asked."""
     for name, text in sorted(_unasked(universe).items()):
         what = "what other sources have is used" if name in chosen else "releases that need it were skipped"
         yield f"{text}; {what}"

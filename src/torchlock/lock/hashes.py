@@ -1,4 +1,4 @@
-"""The hashes of a lock: those that installers take, and where an index has none of these, one of our own."""
+"""The hashes of a lock: those that installers accept, or our own if an index has none of these."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ACCEPTED = {"sha256": 64, "sha384": 96, "sha512": 128}
 def with_hashes(lock: Lock, sha256: Callable[[File], str | Unknown]) -> Lock:
     """The lock with hashes that installers take alone. ``sha256`` is asked for files that have none of them.
 
-    Files of which it does not know the hash either have none: whoever writes the lock has to say so.
+    Files whose hash it does not know either have none: the writer of the lock has to say so.
     """
     pins = (replace(pin, files=tuple(_hashed(file, sha256) for file in pin.files)) for pin in lock.pins)
     return replace(lock, pins=tuple(pins))

@@ -40,7 +40,7 @@ def _solve_keeping(universe: Universe, units: Sequence[Unit], options: Options) 
     while soft:
         try:
             solution = resolve(universe, *demands([*firm, *soft]), anchors(universe, units))
-        except GaveUp:  # the pins make it too hard to tell: it is told without them
+        except GaveUp:  # too hard with the pins: solve without them
             break
         if solution is not None:
             return solution
@@ -51,7 +51,7 @@ def _solve_keeping(universe: Universe, units: Sequence[Unit], options: Options) 
 
 
 def _undecided(gave_up: GaveUp, universe: Universe, units: Sequence[Unit]) -> Undecided:
-    """What is told in place of an answer: how much was tried, and the lines that it failed on."""
+    """The message in place of an answer: how much was tried, and the lines that it failed on."""
     lines = [
         f"{written.origin.text.strip()}" + ("" if written.origin.path is None else f" ({written.origin})")
         for unit in contested(universe, units, gave_up.contested) or units

@@ -1,4 +1,4 @@
-"""Notes on what a lock could not take, and on what it takes although it was withdrawn."""
+"""Notes on releases that a lock skips, and on withdrawn releases that it takes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torchlock.solve.reasons import Unreadable
     from torchlock.solve.universe import Universe
 
-# How many newer releases of one package are looked at: the first that was passed over for this reason is told.
+# How many newer releases of one package are examined: the first that was skipped for this reason is reported.
 _MOST = 8
 
 
@@ -55,14 +55,14 @@ def _refused(universe: Universe, name: str) -> Iterator[tuple[Version, str]]:
 
 
 def withdrawn_notes(chosen: Mapping[str, Candidate]) -> Iterator[str]:
-    """What is locked although its publisher withdrew it (PEP 592): an exact pin asks for it."""
+    """Locked releases that their publisher withdrew (PEP 592): an exact pin asks for them."""
     for name, candidate in sorted(chosen.items()):
         if candidate.release is not None and candidate.release.yanked is not None:
             yield f"{name} {candidate.version} is {withdrawal(candidate)}"
 
 
 def unread_notes(universe: Universe, units: Sequence[Unit], solution: Solution) -> Iterator[str]:
-    """One sentence for each package that the user asked for and would else have newer; one for all others."""
+    """A sentence for each package that the user asked for and that could be newer; one for all others."""
     roots, limits = demands(units)
     asked = {root.identifier for root in roots if "[" not in root.identifier and root.identifier in solution}
     told: set[tuple[str, str]] = set()
@@ -91,7 +91,7 @@ def _newer(universe: Universe, name: str, chosen: int, mask: int) -> list[int]:
 
 
 def _compiled(universe: Universe, name: str, chosen: int, mask: int) -> Iterator[str]:
-    """The newest release, where only its source is for the target although its publisher compiles it."""
+    """A note on the newest release, if it has compiled wheels but none for the target."""
     candidates = universe.candidates(name)
     behind_it = [candidates[index] for index in bits(mask & ((1 << len(candidates)) - 1)) if index > chosen]
     mine = candidates[chosen]
@@ -119,7 +119,7 @@ def _way_out(unreadable: Unreadable) -> str:
 def _below(
     universe: Universe, solution: Mapping[str, int], asked: set[str], told: set[tuple[str, str]]
 ) -> Iterator[str]:
-    """What is older than it could be although nobody asked for it by name."""
+    """A note on packages that could be newer and that the user did not name."""
     allowed: dict[str, int] = {}
     for identifier, index in solution.items():
         for need in universe.needs(identifier, index):

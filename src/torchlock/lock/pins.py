@@ -116,7 +116,7 @@ def _normal(name: str) -> str:
 
 
 def from_source(chosen: Mapping[str, Candidate], target: Target) -> Iterator[str]:
-    """Notes on what an installer has to build, since nobody looked whether that works."""
+    """Notes on what an installer has to build, because it was not tried."""
 
     def named(candidates: Iterable[Candidate]) -> str:
         return ", ".join(sorted(f"{candidate.name} {candidate.version}" for candidate in candidates))
@@ -143,7 +143,7 @@ def from_source(chosen: Mapping[str, Candidate], target: Target) -> Iterator[str
 
 
 def _origin(candidate: Candidate) -> str:
-    """Where the requirements of a source distribution were read; empty for a wheel."""
+    """The file that the requirements of a source distribution were read from; empty for a wheel."""
     known = candidate.release is not None and candidate.from_sdist
     return candidate.release.origin(candidate.wheel) if known and candidate.release else ""
 
@@ -172,7 +172,7 @@ def host_notes(universe: Universe, chosen: Mapping[str, Candidate]) -> Iterator[
 
 
 def unproven_notes(universe: Universe, chosen: Mapping[str, Candidate], units: Sequence[Unit]) -> Iterator[str]:
-    """What was taken although no data judge it, and what was left out for that reason though it is newer."""
+    """Notes on unproven releases that were taken, and on newer ones that were left out."""
     for name, candidate in sorted(chosen.items()):
         why = candidate.unproven
         if why is not None:

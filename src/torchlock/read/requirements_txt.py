@@ -163,7 +163,7 @@ class _File:
         elif name == "--pre" or option == ("--all-releases", ":all:"):
             inputs.pre = True
         elif name == "--hash":
-            self._note(line, "there is not a requirement in front of --hash")
+            self._note(line, "there is no requirement in front of --hash")
         else:
             self._note(line, f"{name} has no effect here")
 

@@ -33,7 +33,7 @@ class Table:
         """What these keys lead to, else None.
 
         Raises:
-            InputError: one of them leads to what is not a table.
+            InputError: one of them leads to something that is not a table.
         """
         found: Any = self._table
         for depth, key in enumerate(keys):

@@ -76,7 +76,7 @@ def add_target(parser: argparse.ArgumentParser, *, of_files: bool = False) -> No
 
 
 def add_unproven(add: Callable[..., object]) -> None:
-    """Whether releases count that no data judge."""
+    """Whether to use releases that the data do not cover."""
     add(
         "--unproven",
         action="store_true",
@@ -87,7 +87,7 @@ def add_unproven(add: Callable[..., object]) -> None:
 
 
 def add_sources(parser: argparse.ArgumentParser) -> None:
-    """Where releases are known from."""
+    """Where releases are looked up."""
     group = parser.add_argument_group(
         "sources (default: the bundled catalogue, a dated snapshot; the index is asked for other packages, for "
         "the torch family if the snapshot is older than a day, and before a refusal)"

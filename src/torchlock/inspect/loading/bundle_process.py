@@ -1,9 +1,9 @@
-"""A process on macOS or Windows, as far as the packages themselves tell.
+"""A process on macOS or Windows, as far as the packages show it.
 
-Both loaders look a library up by the name that the one that needs it has for it, and a symbol in exactly the
+Both loaders look a library up by the name that the importing library has for it, and a symbol in exactly the
 library that it was linked against: dyld(1), "Dynamic-link library search order" of the Windows documentation.
 Libraries of the system are not in the tree and taken to be there; those that only a torch package brings are not.
-What else is found nowhere may lie on that machine all the same: nobody looked, and the outcome says so.
+Any other library that is not found may be on that machine, which was not examined: the outcome says so.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ class BundleProcess:
         return self._in(list(self._beyond), self._key(name), any_case=self._system == "windows") is not None
 
     def _is_found(self, name: str) -> bool:
-        """Whether this very Windows was looked into, and has a library."""
+        """Whether this Windows was examined, and has a library."""
         return self._in(list(self._runtime), name, any_case=True) is not None
 
     def _found(self, name: str, binary: Binary) -> str | None:
@@ -165,7 +165,7 @@ class BundleProcess:
         return None
 
     def _lacks(self, name: str) -> bool:
-        """Whether Windows itself was looked into, and has not this library of a compiler's runtime."""
+        """Whether Windows itself was examined, and does not have this library of a compiler's runtime."""
         if not self._runtime or not name.startswith(("vcruntime", "msvcp", "vcomp", "libomp")):
             return False
         return not self._is_found(name)

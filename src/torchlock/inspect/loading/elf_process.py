@@ -323,7 +323,7 @@ class ElfProcess:
     def _scope(self, library: _Library) -> Iterator[_Library | None]:
         """The library and all below it, the program and what it was started with, then what was opened for all.
 
-        None stands for a library that nobody knows.
+        None stands for an unknown library.
         """
         for start in filter(None, (library, self._main, *self._shared)):
             seen, queue = {id(start)}, deque([start])
@@ -355,7 +355,7 @@ class _Found:
 
 
 def _is_defined(reference: Reference, scope: list[_Library], found: _Found) -> bool:
-    """Whether a library of the process has it; one whose symbols cannot be read may, and is told of as unseen."""
+    """Whether a library of the process has it; one with unreadable symbols may have it, and is in ``unseen``."""
     for library in scope:
         symbols = library.binary.symbols
         if isinstance(symbols, Unreadable):

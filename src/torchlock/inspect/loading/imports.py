@@ -57,7 +57,7 @@ _OPENED: Mapping[str, tuple[tuple[str, str, str], ...]] = {
         ("lib", r"(lib)?torchaudio" + _EXTENSION, "import"),
         ("lib", "_torchaudio" + _EXTENSION, "import"),
         ("", "_torchaudio" + _EXTENSION, "import"),
-        ("..", "_torch_sox" + _EXTENSION, "import"),  # 0.3 to 0.5: all that they load and save with
+        ("..", "_torch_sox" + _EXTENSION, "import"),  # 0.3 to 0.5: what they load and save with
         ("lib", r"(lib)?_?torchaudio_(sox|ffmpeg\d*)" + _EXTENSION, "optional"),
         ("lib", r"(lib)?(ctc_prefix_decoder|_?flashlight.*|pybind11_prefixctc)" + _EXTENSION, "optional"),
         ("_extension", r".*" + _EXTENSION, "optional"),

@@ -45,7 +45,7 @@ class Shadowed(NamedTuple):
 
 
 class Unseen(NamedTuple):
-    """A library that was not examined: its name, the path of the one that asks for it, and why nobody looked."""
+    """A library that was not examined: its name, the path of the one that needs it, and why."""
 
     name: str
     wanted_by: str
@@ -55,7 +55,7 @@ class Unseen(NamedTuple):
 class Outcome(NamedTuple):
     """What comes of loading one library, with all that it needs. ``unreadable`` is the library itself.
 
-    ``unseen`` are libraries of which nothing tells whether they are there, or whether they have what is used.
+    ``unseen`` are libraries that may be missing, or may lack what is used: it is unknown.
     """
 
     path: str
@@ -68,7 +68,7 @@ class Outcome(NamedTuple):
 
     @property
     def loads(self) -> bool:
-        """Whether nothing that was seen stands against it."""
+        """Whether nothing that was examined keeps it from loading."""
         return not (self.missing or self.undefined or self.versions or self.unreadable)
 
     @property
@@ -80,16 +80,16 @@ class Outcome(NamedTuple):
 
 
 def is_closed(path: str) -> bool:
-    """Whether a file is there that we may not read, though the owner of the environment may."""
+    """Whether a file exists that we have no permission to read, though the owner may have it."""
     return files.is_file(path) and not os.access(path, os.R_OK)
 
 
 def closed(path: str, wanted_by: str) -> Unseen:
-    """A library that lies at this path and may not be read."""
+    """A library at this path that we have no permission to read."""
     return Unseen(os.path.basename(path), wanted_by, Unknown("there is no permission to read it"))
 
 
 def without_symbols(binary: Binary, reason: Unreadable) -> Unseen:
-    """A library whose table of symbols cannot be read, so that nobody knows what it uses."""
+    """A library whose symbol table cannot be read, so that what it uses is unknown."""
     because = f"its symbols cannot be read ({reason.reason})"
     return Unseen(os.path.basename(binary.path), binary.path, Unknown(because))
