@@ -112,7 +112,7 @@ class Document:
     ``kind`` is ``requirements``, ``constraints``, ``pyproject``, ``setup.cfg``, ``setup.py``, ``pipfile``,
     ``pipfile.lock``, ``conda``, ``poetry.lock``, ``uv.lock``, ``pdm.lock``, ``pixi.lock``, ``pylock``, ``pixi``,
     ``tox``, ``python``, ``notebook``, ``workflow``, ``cog``, ``make``, ``batch``, ``powershell``, ``dockerfile``
-    or ``shell``; ``guessed``: the format was guessed from the content. ``text`` is decoded but otherwise
+    or ``shell``; ``guessed``: the kind was guessed from the content. ``text`` is decoded but otherwise
     untouched, line ends included; ``encoding`` and ``mark`` (its byte order mark) turn it back into the file's bytes.
 
     ``python`` is a specifier set on the versions of Python that the file declares, "" where it declares

@@ -1,7 +1,7 @@
 """Where releases come from: the bundled catalogue first, a live index for what it lacks.
 
 The catalogue is a snapshot of one day. It has the first word, since it costs nothing, but never the last one: the
-torch family is asked for again once the snapshot is older than a day, and every project before somebody is told
+torch family is asked for again once the snapshot is older than a day, and every project before a message says
 that something does not exist (``renew``).
 """
 
@@ -42,10 +42,10 @@ class Sources:
     Extra indexes that the user names are asked first, so that nobody can take a private name over in public;
     then the catalogue; then the index. An index named by the user (``index_url``) takes the catalogue's place,
     since it may serve something else under the same name. ``refresh`` asks the index for packages of the
-    catalogue too. ``pinned`` are versions that the user names by project: a source that lacks such a one does not
-    have the last word on a project of the catalogue. ``routes`` map names, or patterns of names, to the one index
-    that is asked for them. With ``build`` the build backends of source distributions run, where only they can tell
-    what is required. ``day`` tells today's date (YYYY-MM-DD). ``report`` is told what is being asked.
+    catalogue too. ``pinned`` are versions that the user names by project: if a source lacks one, the
+    next source is asked, too. ``routes`` map names, or patterns of names, to the one index
+    that is asked for them. With ``build`` the build backends of source distributions run, if the requirements
+    are known only after a build. ``day`` tells today's date (YYYY-MM-DD). ``report`` is told what is being asked.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class Sources:
         return next((url for pattern, url in self._routes.items() if fnmatchcase(name, pattern)), None)
 
     def _from_route(self, name: str, url: str) -> Sequence[Release]:
-        """What the one index has of a project that is taken from there and from nowhere else."""
+        """The releases of a project on the only index that it is taken from."""
         from dataclasses import replace
 
         from torchlock.index.addresses import redact
@@ -173,7 +173,7 @@ class Sources:
         return changed
 
     def provenance(self, name: str) -> Provenance:
-        """Where the releases of a project that was asked for are known from."""
+        """Where the releases of a project were looked up."""
         if name in self._snapshots:
             return Provenance(as_of=self._as_of)
         from torchlock.live import LiveRelease
@@ -188,9 +188,9 @@ class Sources:
         return Provenance(where, unasked=unasked.message if unasked else "")
 
     def _today(self, name: str) -> Sequence[Release]:
-        """What the index whose snapshot the catalogue is has of a project today; nothing where it cannot be asked.
+        """The releases of a project today on the index of the catalogue; none if it cannot be asked.
 
-        It is asked in a hurry, once, and after a failure for nothing else: the catalogue can go on alone.
+        It is asked once, with short timeouts, and not again after a failure: the catalogue is enough to go on.
         """
         if self._offline or self._silent or name in self._tried:
             return ()
@@ -236,7 +236,7 @@ class Sources:
         )
 
     def _sdist(self, name: str, version: str) -> Release | Unknown:
-        """A release of the catalogue as the index serves it today: the catalogue knows nothing of sdists."""
+        """A release of the catalogue as the index serves it today: the catalogue has no sdists."""
         unknown = f"the catalogue has no requirements of the source distribution of {name} {version}"
         try:
             found = self._ask(name, self._index)

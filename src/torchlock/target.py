@@ -49,7 +49,7 @@ class PythonVersion(NamedTuple):
         return f"{self.major}.{self.minor}.{self.patch}"
 
     def satisfies(self, requires_python: str) -> bool:
-        """Whether Requires-Python admits this Python; as for pip, what is no specifier limits nothing."""
+        """Whether Requires-Python admits this Python; as for pip, an invalid specifier limits nothing."""
         from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
         try:

@@ -31,7 +31,7 @@ _SPLIT = ".with.pypi.cudnn"
 
 
 class Compared(NamedTuple):
-    """What an import compares: the CUDA version with its minor part, or the major part alone; and who says so."""
+    """What an import compares: the CUDA version with its minor part, or only the major part; and the file."""
 
     minor: bool
     path: str
@@ -44,7 +44,7 @@ def of_label(label: str) -> str | Unknown:
 
 
 def of_requirements(dependencies: Iterable[Dependency], tags: str) -> str | None:
-    """The build that requirements on CUDA, ROCm or XPU packages tell; None where there are none such.
+    """The build, from requirements on CUDA, ROCm or XPU packages; None without such requirements.
 
     ``tags`` is the tag part of the wheel's name: its platform decides which markers hold.
     """
@@ -62,7 +62,7 @@ def of_requirements(dependencies: Iterable[Dependency], tags: str) -> str | None
 
 
 def of_version_file(name: str, tags: str, members: Mapping[str, str]) -> str | Unknown:
-    """The build that ``version.py`` within the wheel tells."""
+    """The build, from ``version.py`` in the wheel."""
     from torchlock.inspect.build import build_of_text
 
     path = f"{name}/version.py"
@@ -83,7 +83,7 @@ def of_version_file(name: str, tags: str, members: Mapping[str, str]) -> str | U
 
 
 def members_of(name: str) -> Sequence[str]:
-    """The members of a wheel that tell of its build and of what its import compares."""
+    """The members of a wheel that state its build and what its import compares."""
     return (f"{name}/version.py", *_CHECKS.get(name, ()))
 
 

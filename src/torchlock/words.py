@@ -28,7 +28,7 @@ class Origin(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Where a project's file says that one package comes from, in place of the common indexes.
+    """The source of one package in a project's file, in place of the common indexes.
 
     ``index_url`` is the address of the one index to ask; ``url`` an address or path of the package itself. Only
     one of them is set. ``marker`` says in which environments it holds, ``scope`` in which extra (``extra:NAME``)
@@ -86,7 +86,7 @@ class Inputs:
 
 
 class Provenance(NamedTuple):
-    """Where the releases of a project are known from.
+    """Where the releases of a project were looked up.
 
     ``where`` names the indexes that were asked, or is "" for the public one. ``as_of`` is the date of a snapshot
     of it (YYYY-MM-DD), or "" where it was asked just now. ``unasked`` says which source could not be asked, if
@@ -99,7 +99,7 @@ class Provenance(NamedTuple):
 
     @property
     def dated(self) -> str:
-        """`` as of DATE``, to end a claim on what there is with; nothing where it was asked just now."""
+        """`` as of DATE``, to end a statement about existing releases; empty if it was asked just now."""
         return f" as of {self.as_of}" if self.as_of else ""
 
 

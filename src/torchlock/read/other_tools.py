@@ -1,4 +1,4 @@
-"""The tables of PDM, Rye, Hatch and pixi in pyproject.toml: followed where they can be, else noted."""
+"""The tables of PDM, Rye, Hatch and pixi in pyproject.toml: followed if possible, else noted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RYE = ("tool", "rye")
 
 
 def read_other_tools(table: Table, inputs: Inputs) -> None:
-    """Take up sources and overrides of PDM and Rye, and note the tables that are not read.
+    """Read sources and overrides of PDM and Rye, and note the tables that are not read.
 
     Raises:
         InputError: a value of the wrong type.

@@ -20,10 +20,10 @@ _REFERENCES = ("rev", "tag", "branch")
 
 
 def read_poetry(table: Table, inputs: Inputs) -> dict[str, list[Source]]:
-    """Take up what ``[tool.poetry]`` says; the answer has the sources by package.
+    """Read ``[tool.poetry]``; the result has the sources by package.
 
     Raises:
-        InputError: the dependencies stand here alone, where they are not read; or a source is not known.
+        InputError: the dependencies are only here, where they are not read; or a source is unknown.
     """
     if not table.subtable(*_OWN):
         return {}

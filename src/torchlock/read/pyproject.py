@@ -132,7 +132,7 @@ class _Project:
             yield with_sources(written, self._sources.get(name, ()), scope)
 
     def _note_idle_sources(self) -> None:
-        """Tell of sources for packages that no requirement of the project names, as of a name written wrongly."""
+        """Report sources for packages that no requirement of the project names: the name may be wrong."""
         table = self._table
         lists = [
             table.get("project", "dependencies"),
@@ -178,7 +178,7 @@ class _Project:
         return self._table.array("project", "dynamic")
 
     def _from_files(self, *keys: str) -> list[Written]:
-        """Requirements that setuptools or a plugin of hatch reads from files; else only a build would tell."""
+        """Requirements that setuptools or a plugin of hatch reads from files; others need a build."""
         table = self._table
         where: tuple[str, ...] = ("tool", "setuptools", "dynamic", *keys)
         files = table.get(*where, "file")

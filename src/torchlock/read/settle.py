@@ -1,4 +1,4 @@
-"""What of a project's sources holds on the target: indexes for single packages, addresses in place of names."""
+"""The sources of a project that apply to the target: indexes for single packages, addresses for names."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _route(inputs: Inputs, written: Written, source: Source) -> None:
 
 
 def _by_address(written: Written, source: Source) -> Written:
-    """The requirement on what lies at the address, spelled as pip takes it."""
+    """The requirement by address, spelled as pip takes it."""
     from packaging.requirements import Requirement
 
     requirement = Requirement(str(written.requirement))

@@ -24,11 +24,11 @@ _EXTRAS = "options.extras_require"
 def read_setup_cfg(path: str, *, extras: Collection[str] = (), all_extras: bool = False) -> Inputs:
     """Read ``[options] install_requires`` and, of ``[options.extras_require]``, some extras.
 
-    As setuptools does: a section or key that stands there twice is refused, and a key of ``[metadata]`` or
+    As setuptools does: a section or key that appears twice is refused, and a key of ``[metadata]`` or
     ``[options]`` may be written with dashes.
 
     Raises:
-        InputError: it is no such file, or an extra is not there.
+        InputError: it is not such a file, or has no such extra.
     """
     text = re.sub(r"\r\n?", "\n", read_text(path))
     parser = configparser.RawConfigParser()

@@ -1,4 +1,4 @@
-"""A TOML document that is being read: values by their keys; what has the wrong type is refused with its place."""
+"""A TOML document: values by their keys; a value of the wrong type is refused with its position."""
 
 from __future__ import annotations
 

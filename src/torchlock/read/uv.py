@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _OWN = ("tool", "uv")
 _KINDS = ("index", "git", "url", "path", "workspace")
 _REFERENCES = ("rev", "tag", "branch")
-# Keys that say which releases count, or where they come from, and are not followed; with what to do about it.
+# Keys about releases and their origin that are not followed, with what to do instead.
 _PASSED_OVER = {
     "dependency-metadata": "the metadata of the releases is used",
     "exclude-dependencies": "list them in an --override file, with a marker that is never true",
@@ -40,7 +40,7 @@ _PASSED_OVER = {
 
 
 def read_uv(table: Table, inputs: Inputs, chosen: Collection[str]) -> dict[str, list[Source]]:
-    """Take up what ``[tool.uv]`` says; the answer has the sources by package.
+    """Read ``[tool.uv]``; the result has the sources by package.
 
     ``chosen`` are the extras and groups that were asked for, as ``extra:NAME`` and ``group:NAME``.
 
@@ -202,7 +202,7 @@ class _Uv:
                 raise self._table.wrong(f"{spelled} are declared to conflict", *_OWN, "conflicts")
 
     def _policy(self) -> None:
-        """What says which releases count: followed, or told that it is not."""
+        """Keys about which releases count: followed, or noted."""
         table, inputs = self._table, self._inputs
         for where in (_OWN, (*_OWN, "pip")):
             prerelease, resolution = table.text(*where, "prerelease"), table.text(*where, "resolution")
@@ -223,7 +223,7 @@ class _Uv:
 
 
 def _near(path: str, value: str) -> str:
-    """A path as seen from the current folder; an address as it is."""
+    """A path, relative to the current folder; an address as it is."""
     if "://" in value or Path(value).is_absolute():
         return value
     joined = os.path.normpath(beside(path, value))

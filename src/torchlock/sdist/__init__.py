@@ -1,8 +1,8 @@
 """Source distributions: what an archive or a source tree states of its requirements, read without running it.
 
-``archive`` takes the few files that matter out of an archive, ``statement`` decides which of them speaks,
-``script`` whether setup.py says the same on every machine. ``building`` asks the build backend, where the user
-allows that.
+``archive`` takes the few files that matter out of an archive, ``statement`` decides which of them is used,
+``script`` whether setup.py says the same on every machine. ``building`` runs the build backend, if the user
+allows it.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from torchlock.index.archives import ArchiveError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What may state requirements: metadata, the three files of a project, and lists that those may include.
+# Files that may state requirements: metadata, the three files of a project, and lists that those may include.
 _SPEAKS = re.compile(
     r"PKG-INFO|pyproject\.toml|setup\.cfg|setup\.py"
     r"|(?:[^/]+/)?[^/]+\.egg-info/(?:PKG-INFO|requires\.txt|SOURCES\.txt)"
@@ -22,10 +22,10 @@ _LONGEST = 16 << 20
 # A list of requirements is shorter; what is longer is data.
 _LONGEST_LIST = 256 << 10
 _LONGEST_STATED = 1 << 20
-# How much is unpacked at once: headers of a tar file may claim any length.
+# How much is unpacked at once: headers of a tar file may declare any length.
 _PIECE = 32 << 20
 _ALL = 64 << 20
-# How far into an unpacked archive it is read: beyond this it is an attack, or no source code.
+# How much of an unpacked archive is read: a larger one is an attack, or not source code.
 _UNPACKED = 1 << 30
 _MOST_MEMBERS = 200_000
 
@@ -37,7 +37,7 @@ def unpacked(content: IO[bytes], filename: str) -> Files:
     """The files that may state requirements.
 
     Raises:
-        ArchiveError: this is no archive of the kind that its name says, or it is too large once unpacked.
+        ArchiveError: it is not an archive of the kind that its name says, or too large once unpacked.
     """
     import tarfile
     import zipfile
@@ -83,7 +83,7 @@ def _bounded(path: str, content: IO[bytes]) -> bytes:
 
 
 class _Bounded(gzip.GzipFile):
-    """A gzip file that never gives much at once."""
+    """A gzip file that never returns much at once."""
 
     def read(self, size: int | None = -1) -> bytes:
         if size is not None and size > _PIECE:

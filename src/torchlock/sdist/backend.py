@@ -11,7 +11,7 @@ from torchlock.words import FAMILY
 
 
 def main() -> None:
-    """Make the environment that the backend asks for, and have it prepare the metadata (PEP 517)."""
+    """Create the environment that the backend needs, and let it prepare the metadata (PEP 517)."""
     source, target = sys.argv[1:3]
     pip = json.loads(sys.stdin.buffer.read() or b"{}")
     from build import BuildBackendException, BuildException, FailedProcessError, ProjectBuilder
@@ -23,7 +23,7 @@ def main() -> None:
             _install(environment, builder.build_system_requires, pip)
             _install(environment, builder.get_requires_for_build("wheel"), pip)
             builder.metadata_path(target)
-    except subprocess.CalledProcessError as error:  # the installer, whose words are not printed yet
+    except subprocess.CalledProcessError as error:  # the installer, whose output is not printed yet
         said = error.output or error.stderr or b""
         raise SystemExit(said.decode("utf-8", "replace") if isinstance(said, bytes) else said) from None
     except (BuildBackendException, BuildException, FailedProcessError):

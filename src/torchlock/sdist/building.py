@@ -1,7 +1,7 @@
-"""The build backend of a source distribution, asked for the metadata of its wheel: this runs the package's code.
+"""Run the build backend of a source distribution to get the metadata of its wheel: this runs the package's code.
 
-A process of its own unpacks nothing and knows nothing of the lock: it gets a folder, makes an environment with
-what the backend needs (PEP 517, by the library ``build``), and leaves the metadata. It has a time limit.
+A separate process unpacks nothing and knows nothing about the lock: it gets a folder, creates an environment with
+what the backend needs (PEP 517, by the library ``build``), and writes the metadata. It has a time limit.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from torchlock.sdist.reader import COMPUTED_HERE, built_text
 if TYPE_CHECKING:
     from torchlock.index import IndexSettings
 
-# A build may fetch compilers' worth of requirements; a hanging one ends here.
+# A build may fetch large requirements, such as compilers; one that hangs is stopped.
 SECONDS = 600.0
 _UNPACKED = 4 << 30
 _SAID = 1200
@@ -60,7 +60,7 @@ class Builder:
         return f"{sys.implementation.cache_tag} {sysconfig.get_platform()}"
 
     def __call__(self, content: bytes, filename: str) -> str | Unknown:
-        """The METADATA text that the build backend gives, or why it gives none."""
+        """The METADATA text of the build backend, or why there is none."""
         with tempfile.TemporaryDirectory(prefix="torchlock-", ignore_cleanup_errors=True) as place:
             root = Path(place)
             for name in ("source", "metadata", "empty"):
@@ -112,7 +112,7 @@ class Builder:
         return code, tail.text()
 
     def _pip(self) -> dict[str, str]:
-        """Where the backend's own requirements come from: the indexes of the lock. Only the installer is told."""
+        """Where the backend's own requirements come from: the indexes of the lock. Only the installer sees them."""
         settings = self._settings
         if settings is None:
             return {}

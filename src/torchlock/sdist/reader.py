@@ -1,7 +1,7 @@
-"""From a source distribution to the metadata that a wheel of it would have, as far as that is known.
+"""From a source distribution to the metadata that its wheel would have, as far as that is known.
 
-The answer is a METADATA text like any other, so that everybody behind reads one format. Two headers of our own
-stand in it: which file states the requirements, or why only a build would tell them.
+The result is a METADATA text like any other, so that all callers read one format. It has one of two headers of our
+own: the file that states the requirements, or why they are known only after a build.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torchlock.sdist.archive import Files
 
 _ORIGIN = "X-Torchlock-Requirements-From"
-# How the origin begins where a build backend computed the requirements.
+# How the origin begins if a build backend computed the requirements.
 COMPUTED_HERE = "a build on this machine"
 _REASON = "X-Torchlock-Requirements-Unknown"
 
@@ -33,10 +33,10 @@ class Reader:
 
     @staticmethod
     def read(content: IO[bytes], filename: str) -> str:
-        """The METADATA text, its Requires-Dist dynamic where only a build would tell.
+        """The METADATA text; its Requires-Dist is dynamic if only a build gives it.
 
         Raises:
-            ArchiveError: this is no archive of a known kind, or that of another project or version.
+            ArchiveError: it is not an archive of a known kind, or is for another project or version.
         """
         files = unpacked(content, filename)
         if not files:
@@ -54,7 +54,7 @@ class Reader:
 
     @staticmethod
     def reason(text: str) -> str:
-        """Why only a build would tell the requirements; empty where they are known."""
+        """Why the requirements are known only after a build; empty if they are known."""
         return _header(text, _REASON)
 
     @staticmethod
@@ -64,13 +64,13 @@ class Reader:
 
 
 def metadata_of_tree(files: Files, name: str, version: str) -> str | Unknown:
-    """The METADATA text of a source tree in a folder, or why only a build would tell."""
+    """The METADATA text of a source tree in a folder, or why it is known only after a build."""
     found = stated(files, archived=False)
     return found if isinstance(found, Unknown) else _text(name, version, found)
 
 
 def built_text(text: str, backend: str) -> str:
-    """A text that a build gave, marked as such."""
+    """A text from a build, marked as such."""
     return f"{_ORIGIN}: {backend}\n{text.lstrip(chr(0xFEFF))}"
 
 
@@ -84,7 +84,7 @@ def _identity(filename: str) -> tuple[str, str]:
 
 
 def _claimed(files: Files) -> tuple[str, str]:
-    """Name and version in PKG-INFO, empty where it does not say."""
+    """Name and version in PKG-INFO, empty if it has none."""
     headers = read_headers(files.get("PKG-INFO", b"").decode("utf-8", "replace"))
     return headers.first("name"), headers.first("version")
 

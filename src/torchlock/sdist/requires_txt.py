@@ -12,7 +12,7 @@ _SECTION = re.compile(r"\[([^\]:]*)(?::(.*))?\]")
 
 
 class Malformed(ValueError):
-    """A section that is none."""
+    """A line that opens a section and does not end it."""
 
 
 def parse(text: str) -> tuple[list[str], list[str]]:
@@ -46,7 +46,7 @@ def with_markers(requirement: str, marker: str = "", extra: str = "") -> str:
     try:
         own = str(Requirement(requirement).marker or "")
     except InvalidRequirement:
-        own = ""  # it stays as it is: the reader of the metadata says what is wrong with it
+        own = ""  # kept as it is: the reader of the metadata reports it
     bare = requirement if not own else re.sub(r"\s*;.*", "", requirement, flags=re.DOTALL)
     conditions = [condition for condition in (own, marker) if condition]
     if extra:
@@ -55,5 +55,5 @@ def with_markers(requirement: str, marker: str = "", extra: str = "") -> str:
         return bare
     if len(conditions) > 1:
         conditions = [f"({condition})" if " or " in condition else condition for condition in conditions]
-    # A blank before the semicolon: behind an address it would belong to that.
+    # A space before the semicolon, which would otherwise be part of an address.
     return f"{bare} ; {' and '.join(conditions)}"

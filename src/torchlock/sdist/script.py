@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _ARGUMENTS = ("install_requires", "extras_require", "python_requires")
-# What gives the same everywhere, for the same arguments and the same files.
+# Modules that give the same result everywhere, for the same arguments and files.
 _MODULES = frozenset(
     """__future__ ast codecs collections configparser copy datetime distutils enum fnmatch functools glob io
     itertools json math operator os packaging pathlib pkg_resources posixpath re setuptools string sys textwrap
     tokenize tomli tomllib typing warnings""".split()  # noqa: SIM905
 )
-# Of these modules only these parts do.
+# Modules of which only these parts do.
 _PARTS = {
     "os": {
         "path",
@@ -48,7 +48,7 @@ _UNSAFE = frozenset(
 )
 _ABSOLUTE = re.compile(r"[/~]\w|[A-Za-z]:[/\\]")
 _SAFE_CALLS = frozenset({"print", "len", "isinstance", "warn", "exit"})
-# What the static reader, which was made to judge and not to copy, follows only roughly.
+# Statements that the static reader follows only roughly: it was made for judging.
 _BRANCHES = (ast.If, ast.While, ast.For, ast.Try, ast.IfExp, ast.comprehension, ast.Lambda, ast.FunctionDef)
 _LONGEST = 256 << 10
 _PLUGINS = ("pbr", "d2to1")
@@ -140,7 +140,7 @@ class _Slice:
             self._meet(*self._around(call))
 
     def _collect(self, tree: ast.Module) -> None:
-        """Who gives a value to which name, by the scope in which the name stands."""
+        """The statements that give values to names, by the scope of the name."""
         modules = set(_modules(tree))
         shared = {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
         for node in ast.walk(tree):
@@ -167,7 +167,7 @@ class _Slice:
         return self._writers.get((None, name.id), [])
 
     def _given(self, keyword: ast.keyword) -> list[ast.AST]:
-        """What an argument comes from; of a dictionary behind ``**`` only what it says of requirements."""
+        """The sources of an argument; of a dictionary after ``**`` only those of requirements."""
         if keyword.arg is not None or not isinstance(keyword.value, ast.Name):
             return [keyword.value]
         found: list[ast.AST] = []
@@ -180,7 +180,7 @@ class _Slice:
         return found
 
     def verdict(self) -> str:
-        """What the slice asks of the machine."""
+        """What the slice needs from the machine."""
         while self._waiting:
             for node in ast.walk(self._waiting.pop()):
                 if reason := _asks(node):
@@ -191,7 +191,7 @@ class _Slice:
         return ""
 
     def _follow(self, name: ast.Name) -> str:
-        """Take in what gives a name its value; what is wrong with that, if it can be told at once."""
+        """Add the statements that give a name its value; what is wrong with them, if that is clear at once."""
         key = id(self._scope(name)), name.id
         if key in self._followed:
             return ""
@@ -235,7 +235,7 @@ def _is_setup(node: ast.AST) -> bool:
 
 
 def _of_dictionary(writer: ast.AST) -> list[ast.AST] | None:
-    """What a statement puts into a dictionary on requirements; None where that cannot be told."""
+    """What a statement puts into a dictionary of requirements; None if that is unknown."""
     if isinstance(writer, ast.Assign) and len(writer.targets) == 1:
         target, value = writer.targets[0], writer.value
         if isinstance(target, ast.Subscript):
@@ -326,7 +326,7 @@ def _bases(target: ast.AST) -> Iterator[str]:
 
 
 def _imports(node: ast.AST, name: str) -> str:
-    """Why an import makes a difference; empty for other statements and harmless modules."""
+    """Why an import matters; empty for other statements and harmless modules."""
     if isinstance(node, ast.ImportFrom):
         module = node.module or ""
         if node.level or not _harmless(module):
@@ -349,7 +349,7 @@ def _harmless(module: str) -> bool:
 
 
 def _asks(node: ast.AST) -> str:
-    """What an expression asks of the machine."""
+    """What an expression needs from the machine."""
     if isinstance(node, _Tried):
         return f"it tries to import {node.tried[0]}"
     if isinstance(node, ast.Import | ast.ImportFrom):

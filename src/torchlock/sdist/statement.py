@@ -1,4 +1,4 @@
-"""What a source tree states of its requirements, and which of its files is to be believed.
+"""The requirements that a source tree states, and the file that decides.
 
 In this order: PKG-INFO of core metadata 2.2 or later with nothing dynamic (PEP 643); ``requires.txt`` of
 setuptools, where setup.py says the same on every machine; ``[project]`` of pyproject.toml (PEP 621); PKG-INFO of a
@@ -44,10 +44,10 @@ Answer = Stated | Unknown | None
 
 
 def stated(files: Files, *, archived: bool = True) -> Stated | Unknown:
-    """What the files of a source tree state of its requirements.
+    """The requirements that the files of a source tree state.
 
     ``archived`` files were put together by the build backend; those of a folder may be stale where a tool wrote
-    them. Unknown: only a build would tell.
+    them. ``Unknown``: known only after a build.
     """
     try:
         tree = _Tree(files)
@@ -57,7 +57,7 @@ def stated(files: Files, *, archived: bool = True) -> Stated | Unknown:
     reasons: dict[object, Unknown] = {}
     for reader in readers:
         if reader is _setup and _requires_txt in reasons:
-            continue  # setup.py was looked at, and is in doubt
+            continue  # setup.py was read, and is uncertain
         answer: Answer = reader(tree)
         if isinstance(answer, Stated):
             return answer
@@ -67,7 +67,7 @@ def stated(files: Files, *, archived: bool = True) -> Stated | Unknown:
 
 
 class _Tree:
-    """The files of a source tree, taken apart as far as several readers need it."""
+    """The files of a source tree, parsed as far as several readers need it."""
 
     def __init__(self, files: Files) -> None:
         from torchlock.read.toml import parse_toml
@@ -249,7 +249,7 @@ def _setup(tree: _Tree) -> Answer:
     config = _of_document(tree, "setup.cfg", setup_cfg)
     if isinstance(config, Unknown):
         return config
-    # What setup() is given stands; setup.cfg says the rest.
+    # Arguments of setup() decide; setup.cfg states the rest.
     return Stated(
         script.requirements or config.requirements,
         script.extras or config.extras,

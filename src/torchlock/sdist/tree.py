@@ -1,4 +1,4 @@
-"""A source tree in a folder: the files that may state requirements, and whose project it is."""
+"""A source tree in a folder: the files that may state requirements, and the project's name."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Release(Protocol):
     """A release as one index serves it: the seam between knowledge and solving.
 
-    ``unproven`` tells why no data judge a wheel of the torch family, ``statements`` what was read in it.
+    ``unproven`` says why the data do not cover a wheel of the torch family, ``statements`` what was read in it.
 
     Wheels are counted as in ``tags``, the (compressed) tag part of each wheel's name; -1 is the sdist, of which
     ``origin`` tells where its requirements were read. ``live`` releases have to be asked for their dependencies
@@ -81,7 +81,7 @@ class Candidate(NamedTuple):
 
     @property
     def unproven(self) -> Unknown | None:
-        """Why no data judge the chosen wheel; None where they do."""
+        """Why the data do not cover the chosen wheel; None if they do."""
         return None if self.release is None else self.release.unproven(self.wheel)
 
     @property
@@ -101,7 +101,7 @@ class Candidate(NamedTuple):
 
     @property
     def last_resort(self) -> bool:
-        """Whether it is the source of what its publisher compiles, of which no wheel is for this target."""
+        """Whether it is a source distribution of a release with compiled wheels, none of them for this target."""
         return (
             self.from_sdist
             and self.release is not None
@@ -115,7 +115,7 @@ class Candidate(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """A release that is no candidate: ``why`` is one of the words below, ``detail`` completes it.
+    """A release that is not a candidate: ``why`` is one of the words below, ``detail`` completes it.
 
     wheel: no wheel for this target; python: Requires-Python;
     newer: uploaded after --exclude-newer; never: a rule says it loads with nothing; unreadable: what it
@@ -128,7 +128,7 @@ class Rejected(NamedTuple):
 
 
 class Unproven(Enum):
-    """How far releases of the torch family count that no data judge."""
+    """When releases of the torch family count that the data do not cover."""
 
     ASKED = "only those that the user's own lines ask for"
     LAST = "where nothing else is left"
@@ -157,7 +157,7 @@ class Policy:
 
 
 def withdrawal(candidate: Candidate) -> str:
-    """How a withdrawn release is told of, behind its name and version."""
+    """The message on a withdrawn release; follows its name and version."""
     reason = one_line((candidate.release.yanked if candidate.release else None) or "")
     return f"withdrawn by its publisher{f' ({reason})' if reason else ''}"
 

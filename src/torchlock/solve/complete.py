@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torchlock.solve.problem import Need, Problem
 
 _FIRST_LIMIT = 32
-# Seven pigeon holes take 17,424 conflicts to be proved too few; no real input that was tried took more than a few.
+# To prove that seven pigeon holes are too few takes 17,424 conflicts; no real input tried took more than a few.
 MOST_CONFLICTS = 20_000
 # An identifier counts as contested that ran empty at least so often as a share of the most contested one's.
 _CONTESTED = 0.05

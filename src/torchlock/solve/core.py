@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torchlock.solve.universe import Universe
     from torchlock.words import Written
 
-# So many conflicts a trial may meet once another one was given up.
+# The limit on conflicts of a trial after another one was given up.
 _SHORT = 500
 
 
@@ -73,7 +73,7 @@ def guilty(problem: Universe, units: Sequence[Unit]) -> list[Unit]:
 
 
 def involved(problem: Universe, blamed: Sequence[Unit]) -> set[str]:
-    """The projects that a guilty set of lines is impossible by, and perhaps some more."""
+    """The projects that make a guilty set of lines impossible, and perhaps some more."""
     roots, limits = demands(blamed)
     found = {need.identifier for need in roots} | set(limits)
     domains = Domains(problem, limits)

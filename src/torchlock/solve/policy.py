@@ -1,9 +1,9 @@
-"""What becomes of releases that no data judge: the one place where ``lock`` decides on the unknown.
+"""The policy for releases that the data do not cover: the one place where ``lock`` decides on the unknown.
 
 A release of the torch family is *unproven* if the catalogue lacks it (it is newer than the data, mostly) or if
-nobody can tell what it was built for. Such a release counts where the user's own lines ask for it: with an
+its build is unknown. Such a release counts if the user's own lines ask for it: with an
 exact pin, with a bound that only such releases meet, with a pin of the existing lock, or with ``--unproven``.
-Where the lines can be satisfied with no other, the unproven are taken last; all that are taken are marked.
+If nothing else satisfies the lines, unproven releases are added last; all that are taken are marked.
 """
 
 from __future__ import annotations

@@ -57,9 +57,9 @@ class SameRelease(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """Nobody can tell what this release needs: a broken requirement or file, or an sdist that has to be built.
+    """The requirements of this release are unknown: a broken requirement or file, or an sdist that must be built.
 
-    ``build``: a build would tell.
+    ``build``: a build would give them.
     """
 
     name: str

@@ -325,9 +325,9 @@ class Universe:
             yield from self._needs_of_rules(candidate, version, names)
 
     def _declared(self, candidate: Candidate) -> Iterator[Dependency | None]:
-        """What a candidate declares; None where that cannot be told, with the reason in ``unreadable``.
+        """What a candidate declares; None if that is unknown, with the reason in ``unreadable``.
 
-        A fault of one file is no fault of the run: only where an index fails there is nothing to go on with.
+        An error in one file does not end the run; only the failure of an index does.
         """
         key = candidate.name, str(candidate.version)
         try:
@@ -354,7 +354,7 @@ class Universe:
 
     def _needs_of_rules(self, candidate: Candidate, version: str, names: frozenset[str] | None) -> Iterator[Need]:
         name = candidate.name
-        # A torch whose build is unknown is unproven: where it counts all the same, nothing is asked of it.
+        # A torch whose build is unknown is unproven: if it counts anyway, rules on builds do not apply.
         cuda = cuda_version(candidate.build) if name == "torch" else None
         if cuda:
             yield Need(BUILD_CUDA, self.mask(BUILD_CUDA, f"=={cuda}"), Built(version, cuda, str(candidate.build)))

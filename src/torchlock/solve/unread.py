@@ -1,4 +1,4 @@
-"""What nobody could read, where that is why something cannot be had: the end of a chain of losses."""
+"""Releases that could not be read and that cause a conflict: the end of a chain of losses."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # A line longer than this is cut around what is wrong in it.
 _WIDTH = 100
 _WORD = re.compile(r"\S+")
-# Kinds of files in which commands install packages, so that quotes and blanks part the words.
+# Formats in which commands install packages, so that quotes and spaces separate the words.
 _COMMANDS = {"dockerfile", "shell", "batch", "powershell", "make", "notebook", "workflow"}
 _REQUIREMENT = re.compile(r"[^;#]*[^\s;#,]")
 

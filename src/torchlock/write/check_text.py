@@ -27,7 +27,7 @@ def text(
     file = report.files[0]
     findings = [finding for finding in file.findings if verbose or finding.severity != "note"]
     notes = sum(finding.severity == "note" for finding in file.findings)
-    # What was not examined is not fine.
+    # What was not examined is not called fine.
     unknown = file.status == "ok" and any(finding.rule == "TL907" for finding in file.findings)
     lines = [_first("note" if unknown else file.status, sentence, commands, paint), f"  in {_shown(file.path)}"]
     told: dict[str, None] = {}
