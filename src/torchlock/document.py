@@ -113,7 +113,7 @@ class Document:
     ``pipfile.lock``, ``conda``, ``poetry.lock``, ``uv.lock``, ``pdm.lock``, ``pixi.lock``, ``pylock``, ``pixi``,
     ``tox``, ``python``, ``notebook``, ``workflow``, ``cog``, ``make``, ``batch``, ``powershell``, ``dockerfile``
     or ``shell``; ``guessed``: the kind was guessed from the content. ``text`` is decoded but otherwise
-    untouched, line ends included; ``encoding`` and ``mark`` (its byte order mark) turn it back into the file's bytes.
+    untouched, line ends included; ``encoding`` and ``mark`` (its byte order mark) give the file's bytes.
 
     ``python`` is a specifier set on the versions of Python that the file declares, "" where it declares
     none; ``platforms`` the platforms it is for (names of ``target.PLATFORMS``), empty for any. It declares

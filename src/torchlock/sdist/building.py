@@ -112,7 +112,7 @@ class Builder:
         return code, tail.text()
 
     def _pip(self) -> dict[str, str]:
-        """Where the backend's own requirements come from: the indexes of the lock. Only the installer sees them."""
+        """Where the backend's own requirements come from: the indexes of the lock. Only pip sees them."""
         settings = self._settings
         if settings is None:
             return {}
