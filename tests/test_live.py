@@ -61,7 +61,7 @@ def test_a_label_of_the_pytorch_index_is_a_build(label: str) -> None:
 )
 def test_a_label_of_a_vendor_is_unknown(label: str) -> None:
     assert isinstance(wheel_build.of_label(label), Unknown)
-    assert cuda_version(wheel_build.of_label(label)) is None
+    assert isinstance(cuda_version(wheel_build.of_label(label)), Unknown)
 
 
 CUDA_13 = 'cuda-toolkit[cudart]==13.2.2 ; platform_system == "Linux"'
