@@ -87,7 +87,8 @@ def digest(catalogue: Catalogue, matrix: Matrix) -> dict[str, Any]:
         for name in NAMES:
             for version, candidate in cell.candidates[name].items():
                 available[name][version] |= 1 << cell.bit
-                builds[name][version][cell.platform] = candidate.build
+                known = candidate.build
+                builds[name][version][cell.platform] = None if isinstance(known, Unknown) else known
         for name in PARTNERS:
             for version, partner in cell.candidates[name].items():
                 _judge(pairs[name][version], partner, cell, order["torch"], matrix)

@@ -84,7 +84,8 @@ def serve(server: Server, lost: dict[str, list[str]], tags: str) -> None:
 def _wheel(release: CatalogueRelease, index: int) -> bytes:
     """A wheel with the metadata of the real one, and what its source tells of its build."""
     name, version = release.name, release.version
-    build = release.build(index) or "cpu"
+    known = release.build(index)
+    build = "cpu" if known is None else known
     cuda = cuda_version(build)
     requires = [f"Requires-Dist: {item}" for item in release.dependencies(index) or []]
     lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", *requires, "", "Text."]

@@ -161,7 +161,6 @@ def test_what_never_was_is_denied_with_its_source(
 
 
 def test_a_plain_version_was_a_build_too() -> None:
-    assert builds().plain("torch", "1.4.0", "linux-x86_64") == {"cu101"}
     assert builds().serves("torch", "1.4.0", "cu101") is True
     assert builds().serves("torch", "1.4.0", "cu92") is True
     assert builds().serves("torch", "1.4.0", "cu110") is False
@@ -172,17 +171,6 @@ def test_labels_of_a_release() -> None:
     assert builds().labels("torch", "2.1.0") == {"", "cpu", "cu118", "cu121", "rocm5.5", "rocm5.6"}
     assert builds().labels("torch", "2.1.0") == builds().labels("torch", "2.1")
     assert isinstance(builds().labels("torch", "99.0"), Unknown)
-
-
-def test_the_newest_release_of_a_flavour() -> None:
-    assert builds().newest_with("torchaudio", "cu118") == "2.7.1"
-    assert builds().newest_with("torch", "cu92") == "1.7.1"
-    assert builds().newest_with("torchaudio", "cu132") is None
-
-
-def test_the_long_term_release_lies_elsewhere() -> None:
-    assert builds().index_of("torch", "1.8.2") == "lts/1.8"
-    assert builds().index_of("torch", "1.8.1") == ""
 
 
 def test_an_ended_version_of_cuda_is_denied_and_one_that_came_back_is_not() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from staged import write
+from torchlock.answers import Unknown
 from torchlock.check.gpu import serves
 from torchlock.cli.main import main
 from torchlock.inspect.host import driver
@@ -88,4 +89,4 @@ def test_a_gpu_that_this_build_has_no_code_for(environment: Path, capsys: pytest
 def test_a_program_that_never_answers(environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torchlock.inspect.host._SECONDS", 0.3)
     smi(environment, "exec sleep 60")
-    assert driver() is None
+    assert isinstance(driver(), Unknown)

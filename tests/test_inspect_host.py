@@ -9,6 +9,7 @@ import pytest
 
 from skeleton import elf
 from staged import write
+from torchlock.answers import Unknown
 from torchlock.inspect import host
 from torchlock.inspect.host import Driver, driver, ffmpeg_lacks, ffmpeg_majors, libsndfile, libsox, release_of
 from torchlock.inspect.loading.root import Root
@@ -101,7 +102,7 @@ def test_a_driver_whose_program_is_missing_is_told_by_the_kernel(smi: Path) -> N
     write(Path(host._VERSION), line)
     says(smi, "exit 1")
     found = driver()
-    assert found is not None and found.version == "535.104.05"
+    assert isinstance(found, Driver) and found.version == "535.104.05"
 
 
 @pytest.mark.parametrize(
@@ -109,9 +110,9 @@ def test_a_driver_whose_program_is_missing_is_told_by_the_kernel(smi: Path) -> N
 )
 def test_a_program_that_does_not_end_is_ended(smi: Path, script: str) -> None:
     says(smi, script)
-    assert driver() is None
+    assert isinstance(driver(), Unknown)
 
 
 def test_what_is_no_version_is_not_believed(smi: Path) -> None:
     says(smi, r"printf '\033[31m, 8.6, NVIDIA\n'; printf 'latest, 8.6, NVIDIA\n'")
-    assert driver() is None
+    assert isinstance(driver(), Unknown)

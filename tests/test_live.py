@@ -61,7 +61,7 @@ def test_a_label_of_the_pytorch_index_is_a_build(label: str) -> None:
 )
 def test_a_label_of_a_vendor_is_unknown(label: str) -> None:
     assert isinstance(wheel_build.of_label(label), Unknown)
-    assert cuda_version(wheel_build.of_label(label)) is None
+    assert isinstance(cuda_version(wheel_build.of_label(label)), Unknown)
 
 
 CUDA_13 = 'cuda-toolkit[cudart]==13.2.2 ; platform_system == "Linux"'
@@ -134,7 +134,13 @@ def _check_cuda_version():
 )
 def test_the_source_tells_what_an_import_compares(source: str, minor: bool | None) -> None:
     found = wheel_build.compared("torchaudio", {"torchaudio/_extension/utils.py": source})
+    assert not isinstance(found, Unknown)
     assert (None if found is None else found.minor) is minor
+
+
+@pytest.mark.parametrize("name", ["torchaudio", "torchvision"])
+def test_a_source_that_is_not_there_compares_nobody_knows_what(name: str) -> None:
+    assert isinstance(wheel_build.compared(name, {f"{name}/version.py": ""}), Unknown)
 
 
 def test_what_has_no_check_compares_nothing() -> None:

@@ -112,10 +112,6 @@ class Builds:
                 name: {_key(version): torch for version, torch in pairs.items()}
                 for name, pairs in table["partners"].items()
             }
-            self._names = {
-                name: {_key(version): version for version in releases}
-                for name, releases in table["packages"].items()
-            }
             self._rows = {
                 (name, _key(version)): [_Row(row[0], *map(frozenset, row[1:])) for row in rows]
                 for name, releases in table["packages"].items()
@@ -165,29 +161,6 @@ class Builds:
             if plain and (not platform or platform in row.platforms) and (not python or python in row.pythons):
                 return True
         return self.published(name, version, flavour, platform, python)
-
-    def plain(self, name: str, version: str, platform: str | None = None) -> frozenset[str]:
-        """The builds that the index held without a label: ``{"cu101"}`` for torch 1.4.0 on Linux."""
-        return frozenset(
-            build.partition("=")[2]
-            for row in self._of(name, version)
-            for build in row.builds
-            if build.startswith("plain=") and (not platform or platform in row.platforms)
-        )
-
-    def index_of(self, name: str, version: str) -> str:
-        """The part of the index that this release is confined to (``lts/1.8``); "" for the index itself."""
-        found = {str(self._groups[row.group].get("index", "")) for row in self._of(name, version)}
-        return found.pop() if len(found) == 1 else ""
-
-    def newest_with(self, name: str, label: str) -> str | None:
-        """The newest release known to have this build; None where there is none."""
-        found = [
-            version
-            for version in self._names.get(name, {}).values()
-            if any(label in row.labels for row in self._of(name, version)) or label in self.plain(name, version)
-        ]
-        return max(found, key=Version, default=None)
 
     def source_of(self, name: str, version: str, label: str | None = None) -> tuple[Evidence, ...]:
         """What the answers about this release rest on; with a label, what decided about that one.

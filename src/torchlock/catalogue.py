@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from torchlock import data
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
-from torchlock.words import Dependency, File
+from torchlock.words import FAMILY, Dependency, File
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -94,14 +94,22 @@ class CatalogueRelease:
         """Requires-Python of the wheel with this index in ``tags`` (-1: the sdist), or an empty string."""
         return self._per_wheel("python", wheel) or ""
 
-    def build(self, wheel: int) -> str | None:
-        """What the wheel was built for (``cpu``, ``cu130``, …), or None where nobody recorded it."""
+    def build(self, wheel: int) -> str | Unknown | None:
+        """What the wheel was built for (``cpu``, ``cu130``, …); None where that is no question.
+
+        It is none of what has no compiled code, of an sdist (-1), and outside of the torch family.
+        """
         build = self._per_wheel("build", wheel)
-        return None if build is None else str(build)
+        if build is not None:
+            return str(build)
+        if self.name not in FAMILY or wheel < 0 or self.tags[wheel].endswith("-any"):
+            return None
+        return Unknown("what it was built for was not there when the catalogue was made")
 
     def unproven(self, wheel: int) -> Unknown | None:
-        """None: the data cover every release of the catalogue."""
-        return None
+        """Why the data do not cover this wheel: its build was not recorded. None if they do."""
+        build = self.build(wheel)
+        return build if isinstance(build, Unknown) else None
 
     def statements(self, wheel: int) -> Sequence[Statement]:
         """None: the rules state it."""

@@ -234,7 +234,7 @@ class _Teller:
             return
         for candidate in self._universe.candidates("torch")[:3]:
             cuda = cuda_version(candidate.build)
-            if cuda:
+            if isinstance(cuda, str):
                 yield from self._because(Built(str(candidate.version), cuda, str(candidate.build)))
 
     def _absent(self, dependency: Dependency) -> Iterator[str]:

@@ -121,7 +121,8 @@ class _Judge:
         self._used = used
         self._virtual = target.host()
         torch = pins.get("torch")
-        self._virtual[BUILD_CUDA] = None if torch is None else cuda_version(torch.build)
+        cuda = None if torch is None else cuda_version(torch.build)
+        self._virtual[BUILD_CUDA] = None if isinstance(cuda, Unknown) else cuda  # ``unjudged`` tells of it
 
     def violations(self) -> Iterator[Violation]:
         for pinned in self._pins.values():

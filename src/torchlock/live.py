@@ -94,22 +94,26 @@ class LiveRelease:
         return build if isinstance(build, Unknown) else None
 
     def statements(self, wheel: int) -> Sequence[Statement]:
-        """What the source in the wheel says about the torch that it loads with, if the data do not cover it."""
-        build = self.build(wheel)
-        if self._bundled is not None or isinstance(build, Unknown) or cuda_version(build) in (None, "0"):
+        """What the source in the wheel says about the torch that it loads with, if the data do not cover it.
+
+        If that source cannot be read, the import counts as comparing the whole CUDA version.
+        """
+        cuda = cuda_version(self.build(wheel))
+        if self._bundled is not None or isinstance(cuda, Unknown) or cuda == "0":
             return ()
-        try:
-            compared = wheel_build.compared(self.name, self._members(wheel))
-        except TorchlockError:
-            return ()
+        compared = self._compared(wheel)
         if compared is None:
             return ()
-        needed = "{cuda}" if compared.minor else "{cuda_major}.*"
+        if isinstance(compared, Unknown):
+            because = f"whether its import compares the CUDA version with that of torch is not known ({compared})"
+        else:
+            because = f"its import compares the CUDA version with that of torch ({compared.path} in the wheel)"
+        needed = "{cuda}" if isinstance(compared, Unknown) or compared.minor else "{cuda_major}.*"
         return (
             Statement(
                 rule="TL201",
                 when=Dependency(self.name, f"=={self.version}"),
-                because=f"its import compares the CUDA version with that of torch ({compared.path} in the wheel)",
+                because=because,
                 kind="measured",
                 sources=(),
                 checked=self._as_of,
@@ -117,6 +121,12 @@ class LiveRelease:
                 build="cuda",
             ),
         )
+
+    def _compared(self, wheel: int) -> wheel_build.Compared | Unknown | None:
+        try:
+            return wheel_build.compared(self.name, self._members(wheel))
+        except TorchlockError as error:
+            return Unknown(error.message)
 
     def dependencies(self, wheel: int) -> list[Dependency] | Unknown:
         """Requires-Dist: as the catalogue has it of the very same file, else asked for.

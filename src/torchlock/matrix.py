@@ -48,22 +48,29 @@ def specifier_set(text: str) -> SpecifierSet:
         return SpecifierSet("<0", prereleases=True)
 
 
-def cuda_version(build: str | Unknown | None) -> str | None:
-    """``cu130`` → 13.0; 0 for a build without CUDA (``cpu``, ``rocm…``, ``xpu``); None where it is unknown."""
-    if isinstance(build, Unknown) or not build:
-        return None
+def cuda_version(build: str | Unknown | None) -> str | Unknown:
+    """``cu130`` → 13.0; 0 for a build without CUDA (``cpu``, ``rocm…``, ``xpu``)."""
+    if isinstance(build, Unknown):
+        return build
+    if not build:
+        return Unknown("nothing tells what it was built for")
     if build in ("cpu", "xpu") or build.startswith("rocm"):
         return "0"
     if build.startswith("cu") and build[2:].isdigit():
         return f"{build[2:-1]}.{build[-1]}"
-    return None
+    return Unknown(f"nothing is known of builds labelled +{build}")
 
 
 def filled(dependency: Dependency, build: str | Unknown | None) -> Dependency:
-    """Put the CUDA version of the wheel that a statement speaks of in the place of its braces."""
+    """Put the CUDA version of the wheel that a statement speaks of in the place of its braces.
+
+    Where nobody knows that version, the braces stay, and no release satisfies them.
+    """
     if "{" not in dependency.specifier:
         return dependency
-    cuda = cuda_version(build) or ""
+    cuda = cuda_version(build)
+    if isinstance(cuda, Unknown):
+        return dependency
     text = dependency.specifier.replace("{cuda}", cuda).replace("{cuda_major}", cuda.partition(".")[0])
     return dependency._replace(specifier=text)
 

@@ -11,8 +11,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from torchlock import data
+from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.target import Platform, PythonVersion, Target
+from torchlock.words import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -93,10 +95,16 @@ class Package:
         allowed = SpecifierSet(specifier, prereleases=True)
         return sum(1 << index for index, version in enumerate(self.versions) if allowed.contains(version))
 
-    def build(self, index: int, platform: int) -> str | None:
-        """What the public index's own wheel of a release is built for there (``cpu``, ``cu130``), if known."""
-        build: str | list[str | None] | None = self._builds[index]
-        return build[platform] if isinstance(build, list) else build
+    def build(self, index: int, platform: int) -> str | Unknown | None:
+        """What the public index's own wheel of a release is built for there (``cpu``, ``cu130``).
+
+        None where that is no question: outside of the torch family, and of releases without compiled code.
+        """
+        row: str | list[str | None] | None = self._builds[index]
+        build = row[platform] if isinstance(row, list) else row
+        if build is not None or self.name not in FAMILY or not self.alike >> index & 1:
+            return build
+        return Unknown(f"the build of {self.name} {self.texts[index]} on the public index is not recorded")
 
     def on(self, cells: int) -> int:
         """The releases with a wheel (or a source distribution that may be built) on any of these cells."""

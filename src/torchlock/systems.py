@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from torchlock import data
+from torchlock.answers import Unknown
 from torchlock.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ def load(identifier: str, path: Path | None = None) -> System:
     return System(identifier, row["title"], row.get("libc", ""), row.get("install", ""), libraries, platforms)
 
 
-def of_host() -> str | None:
-    """The identifier of the running system, read from os-release; None where it is none that we know."""
+def of_host() -> str | Unknown:
+    """The identifier of the running system, read from os-release."""
     import re
     import sys
     from pathlib import Path
@@ -68,13 +69,13 @@ def of_host() -> str | None:
         return "windows"
     try:
         text = Path("/etc/os-release").read_text(encoding="utf-8")
-    except OSError:
-        return None
+    except (OSError, UnicodeDecodeError) as error:
+        return Unknown(f"/etc/os-release cannot be read ({getattr(error, 'strerror', '') or error})")
     return identified(dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', text, re.M)))
 
 
-def identified(release: Mapping[str, str]) -> str | None:
-    """The release that an os-release speaks of, or the one that it is made from; None for an unknown one."""
+def identified(release: Mapping[str, str]) -> str | Unknown:
+    """The release that an os-release speaks of, or the one that it is made from."""
     import re
 
     version = release.get("VERSION_ID", "")
@@ -82,7 +83,11 @@ def identified(release: Mapping[str, str]) -> str | None:
     if found := re.fullmatch(r"platform:el(\d+)", release.get("PLATFORM_ID", "")):
         likely.append({"ID": "rhel", "VERSION_ID": found[1]})
     likely += [{"ID": name, "VERSION_ID": version} for name in release.get("ID_LIKE", "").split()[:10]]
-    return next(filter(None, map(_named, likely)), None)
+    known = next(filter(None, map(_named, likely)), None)
+    if known is not None:
+        return known
+    said = f"{release.get('ID', '')} {version}".strip()
+    return Unknown(f"the table of systems has no {said}" if said else "no os-release names the system")
 
 
 def _named(release: Mapping[str, str]) -> str | None:

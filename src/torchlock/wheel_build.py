@@ -87,12 +87,15 @@ def members_of(name: str) -> Sequence[str]:
     return (f"{name}/version.py", *_CHECKS.get(name, ()))
 
 
-def compared(name: str, members: Mapping[str, str]) -> Compared | None:
+def compared(name: str, members: Mapping[str, str]) -> Compared | Unknown | None:
     """What the import of a package compares with the CUDA version of torch; None where it compares nothing.
 
     A comparison that cannot be understood counts as that of the whole version, which is the safe one.
     """
-    for path in _CHECKS.get(name, ()):
+    paths = _CHECKS.get(name, ())
+    if paths and not any(path in members for path in paths):
+        return Unknown(f"the wheel has none of {', '.join(paths)}")
+    for path in paths:
         try:
             tree = ast.parse(members.get(path, ""))
         except (SyntaxError, ValueError, RecursionError):

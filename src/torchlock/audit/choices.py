@@ -301,7 +301,7 @@ def build_of(known: Knowledge, name: str, index: int, platform: int, world: Worl
     if not offer.public:
         return Unknown(f"the page named here has no {name} {text}")
     own = known.stack.packages[name].build(index, platform)
-    return Unknown(f"the build of {name} {text} on the public index is not recorded") if own is None else own
+    return Unknown(f"{name} {text} has no build on the public index") if own is None else own
 
 
 def _choice(case: Case, scene: Scene, pair: _Pair, cells: int, worlds: _Worlds, *, everywhere: bool) -> Finding:

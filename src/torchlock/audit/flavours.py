@@ -176,7 +176,7 @@ def _label(case: Case, scene: Scene, demand: Demand) -> Finding | None:
     there = builds.labels(demand.name, version)
     known = [] if isinstance(there, Unknown) else [f"+{label}" for label in sorted(there) if label]
     which = f"; it was published as {listed(known)} ({as_of(builds.date)})" if known else ""
-    severity = "error" if carried and _measured(case, demand.name, version, demand.label) else "warning"
+    severity = "error" if carried is True and _measured(case, demand.name, version, demand.label) else "warning"
     message = f"{demand.name} {version} was never published as +{demand.label}{which}"
     return case.finding("TL204", severity, message, [demand])
 

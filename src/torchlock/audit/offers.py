@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.answers import Unknown
 from torchlock.builds import is_of_releases, label_of_index
 from torchlock.index.public import is_public
 
@@ -40,11 +41,11 @@ class Offer(NamedTuple):
         alone = len(self.labels) == 1 and not (self.public or self.unknown or self.every)
         return next(iter(self.labels)) if alone else None
 
-    def carries(self, label: str) -> bool | None:
-        """Whether one of them has this build; None where that cannot be known."""
-        if self.every or self.unknown:
-            return True if self.every else None
-        return label in self.labels
+    def carries(self, label: str) -> bool | Unknown:
+        """Whether one of them is a page for this build."""
+        if self.every or label in self.labels:
+            return True
+        return Unknown("what an index named here has is not known") if self.unknown else False
 
 
 def offer_of(entry: Entry, document: Document) -> Offer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from torchlock.answers import Unknown
 from torchlock.check.ffmpeg import ffmpeg_of
 from torchlock.check.host import install_library, stated
 from torchlock.inspect.host import libsox
@@ -46,7 +47,7 @@ def _bundled(scene: Scene) -> Iterator[Finding]:
         says = "RuntimeError: No audio I/O backend is available."
         yield scene.finding("TL306", "warning", message, "torchaudio", because=because, says=says)
     majors = ffmpeg_of(scene)
-    if _is_one_of(scene, ">=0.12") and majors is not None and _STREAMS not in majors:
+    if _is_one_of(scene, ">=0.12") and not isinstance(majors, Unknown) and _STREAMS not in majors:
         there = f"this machine has FFmpeg {majors[-1]}" if majors else "this machine has none"
         message = f"{scene.named('torchaudio')} opens streams through FFmpeg {_STREAMS} alone: {there}"
         remedy = install_library(scene, "ffmpeg", f">={_STREAMS}.1,<{_STREAMS + 1}")
@@ -59,11 +60,11 @@ def _dispatched(scene: Scene) -> Iterator[Finding]:
     if scene.target is None:
         return
     majors, has_sox = ffmpeg_of(scene), _has_sox(scene, scene.target.platform.system)
-    has_ffmpeg = any(4 <= major <= 6 for major in majors or ())
-    if scene.copy("soundfile") is None and not has_sox and not has_ffmpeg:
-        yield _nothing(scene, majors, known=majors is not None and has_sox is not None)
+    has_ffmpeg = not isinstance(majors, Unknown) and any(4 <= major <= 6 for major in majors)
+    if scene.copy("soundfile") is None and has_sox is not True and not has_ffmpeg:
+        yield _nothing(scene, majors, known=not isinstance(majors, Unknown) and not isinstance(has_sox, Unknown))
         return
-    if scene.target.platform.system == "macos" or majors is None or has_sox is None:
+    if scene.target.platform.system == "macos" or isinstance(majors, Unknown) or isinstance(has_sox, Unknown):
         return
     if not has_ffmpeg:
         message = f"{scene.named('torchaudio')} does not load through FFmpeg: {_which(majors)}"
@@ -77,17 +78,17 @@ def _dispatched(scene: Scene) -> Iterator[Finding]:
         )
 
 
-def _has_sox(scene: Scene, system: str) -> bool | None:
-    """Whether torchaudio finds libsox, which it takes on Linux and macOS; None where nobody knows."""
+def _has_sox(scene: Scene, system: str) -> bool | Unknown:
+    """Whether torchaudio finds libsox, which it takes on Linux and macOS."""
     told, version = stated(scene, "libsox")
     if told or system == "windows":
         return bool(version)
     if system == "macos":
         folders = scene.search_path.folders if scene.search_path else ()
         found = any("libsox.dylib" in scene.environment.tree.names(folder) for folder in folders)
-        return found if scene.search_path else None
+        return found if scene.search_path else Unknown("the machine was not looked at")
     if scene.root is None:
-        return None
+        return Unknown("the machine was not looked at")
     # An environment of conda finds libsox in its own prefix, which the extension that wants it tells.
     mine = [each for each in scene.attempts if each.package == "torchaudio"]
     opened = [each for each in mine if "sox" in os.path.basename(each.path)]
@@ -99,11 +100,11 @@ def _which(majors: list[int]) -> str:
     return f"FFmpeg {majors[-1]} is not one of 4 to 6" if majors else "this machine has none"
 
 
-def _nothing(scene: Scene, majors: list[int] | None, *, known: bool) -> Finding:
+def _nothing(scene: Scene, majors: list[int] | Unknown, *, known: bool) -> Finding:
     """No soundfile, and no library of the machine; a note where nobody knows what the machine has."""
     takes = "soundfile or FFmpeg 4 to 6" if _is_windows(scene) else "soundfile, FFmpeg 4 to 6 or libsox"
     because = [f"it loads and saves through {takes}, and brings none of them"]
-    because += [_which(majors)] if majors else []
+    because += [] if isinstance(majors, Unknown) or not majors else [_which(majors)]
     runtime = libsox(scene.root)[1] if scene.root is not None and not stated(scene, "libsox")[0] else None
     because += [f"{os.path.basename(runtime)} is there, but torchaudio opens libsox.so"] if runtime else []
     message = f"{scene.named('torchaudio')} finds nothing to load and save files with"

@@ -142,7 +142,7 @@ def _does_without_libraries(scene: Scene, name: str) -> bool:
     """
     copy = scene.copy(name)
     if name == "soundfile":
-        return bool(of_machine(scene))
+        return of_machine(scene) is True
     if name == "torchcodec":
         return any(all(each.outcome.loads for each in group) for group in choices(scene.attempts).values())
     if name != "torchaudio" or copy is None or copy.kind != "package":

@@ -7,6 +7,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING
 
+from torchlock.answers import Unknown
 from torchlock.check.host import ENOENT, install_library, shipped, stated
 from torchlock.check.linking import is_ffmpeg
 from torchlock.inspect.binaries import Binary, read_binary
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.imports import Attempt
 
 
-def ffmpeg_of(scene: Scene) -> list[int] | None:
-    """The majors of FFmpeg that torchaudio finds; None where nobody knows."""
+def ffmpeg_of(scene: Scene) -> list[int] | Unknown:
+    """The majors of FFmpeg that torchaudio finds."""
     told, version = stated(scene, "ffmpeg")
     if told:
         return [int(version.split(".")[0])] if version else []
@@ -40,10 +41,10 @@ def ffmpeg_of(scene: Scene) -> list[int] | None:
     return sorted(found)
 
 
-def _searched(scene: Scene) -> list[int] | None:
-    """The majors that macOS or Windows finds; None where nothing is known of the machine."""
+def _searched(scene: Scene) -> list[int] | Unknown:
+    """The majors that macOS or Windows finds."""
     if scene.search_path is None:
-        return None
+        return Unknown("the machine was not looked at")
     copy = scene.copy("torchcodec")
     folders = [*scene.search_path.folders, *([copy.path] if copy else [])]
     for attempt in scene.attempts:
@@ -76,7 +77,7 @@ def codec(scene: Scene) -> Iterator[Finding]:
         return
     cores = cores_of(scene)
     majors = majors_of(scene)
-    if not cores or majors is None or scene.target is None:
+    if not cores or isinstance(majors, Unknown) or scene.target is None:
         return
     by_major = choices(scene.attempts)
     mine = [attempt for group in by_major.values() for attempt in group]
@@ -128,8 +129,8 @@ def newest_to_come(scene: Scene) -> int:
     """The newest major of what is there and of what the package manager has; 0 where nobody knows."""
     _, known = shipped(scene, "ffmpeg")
     to_come = int(known.version.partition(".")[0]) if known and known.version else 0
-    there = majors_of(scene) or []
-    return max([to_come, *there])
+    there = majors_of(scene)
+    return max([to_come, *([] if isinstance(there, Unknown) else there)])
 
 
 def cores_of(scene: Scene) -> list[int]:
@@ -137,7 +138,7 @@ def cores_of(scene: Scene) -> list[int]:
     return sorted(_cores(scene))
 
 
-def majors_of(scene: Scene) -> list[int] | None:
+def majors_of(scene: Scene) -> list[int] | Unknown:
     """The majors of FFmpeg that begin to be there: their libavutil, or more."""
     told, _ = stated(scene, "ffmpeg")
     if told or scene.root is None:

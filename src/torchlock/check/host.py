@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock import systems
+from torchlock.answers import Unknown
 from torchlock.errors import InputError
 from torchlock.finding import Command, Remedy
 from torchlock.inspect import files
@@ -34,7 +35,8 @@ def system_of(scene: Scene) -> System | None:
     if name is None and scene.environment.conda:
         name = "conda-forge"
     if name is None and scene.root is not None:
-        name = systems.identified(release_of(scene.root))
+        known = systems.identified(release_of(scene.root))
+        name = None if isinstance(known, Unknown) else known
     if name is None and scene.target is not None:
         name = {"macos": "macos-homebrew", "windows": "windows"}.get(scene.target.platform.system)
     try:

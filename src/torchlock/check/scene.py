@@ -220,7 +220,7 @@ class Scene:
         if copy is None or name == "torch" or name not in FAMILY:
             return None
         cuda = linked_cuda(copy.path, self.environment.tree)
-        return "cu" + cuda.replace(".", "") if cuda else None
+        return None if isinstance(cuda, Unknown) else "cu" + cuda.replace(".", "")
 
     def label(self, name: str) -> str | None:
         """The build of a package: ``cpu``, ``cu130``, ``rocm6.4``, a vendor's own; None if it is unknown.

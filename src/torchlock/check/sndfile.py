@@ -64,11 +64,9 @@ def has_library(scene: Scene) -> bool | Unknown:
     if _bundled(scene, copy):
         return True
     found = of_machine(scene)
-    if found is not None:
-        return found
-    if not scene.environment.conda and _brings(scene):
+    if isinstance(found, Unknown) and not scene.environment.conda and _brings(scene):
         return False
-    return Unknown("it carries no libsndfile, and the machine was not examined")
+    return Unknown(f"it carries no libsndfile, and {found}") if isinstance(found, Unknown) else found
 
 
 def _bundled(scene: Scene, copy: Copy) -> list[str]:
@@ -94,15 +92,15 @@ def _with_library(scene: Scene) -> str:
     return _CARRYING.get((platform.system, platform.machine), "") if platform else ""
 
 
-def of_machine(scene: Scene) -> bool | None:
-    """Whether the machine has a libsndfile of its own; None where nothing is known of it."""
+def of_machine(scene: Scene) -> bool | Unknown:
+    """Whether the machine has a libsndfile of its own."""
     told, version = stated(scene, "libsndfile")
     if told:
         return bool(version)
     if scene.search_path is not None:
         return bool(_searched(scene))
     if scene.environment.conda or scene.root is None:
-        return None
+        return Unknown("the machine was not examined")
     return libsndfile(scene.root) is not None
 
 

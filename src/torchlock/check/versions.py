@@ -86,17 +86,19 @@ def unjudged(scene: Scene, name: str) -> Unknown | None:
     torch, mine = scene.pins.get("torch"), scene.pins[name]
     builds = {each: cuda_version(pin.build) for each, pin in (("torch", torch), (name, mine)) if pin is not None}
     own = scene.build("torch")
-    if builds.get("torch") is None and own is not None and own.cuda == builds[name]:
+    if isinstance(builds.get("torch"), Unknown) and own is not None and own.cuda == builds[name]:
         return None  # A vendor's label, and a version file that states CUDA.
     if name not in _COMPARING or torch is None or builds[name] == "0" or compares(scene, name) is False:
         return None
-    if None not in builds.values() or (scene.target is not None and scene.target.platform.system == "macos"):
+    if not any(isinstance(build, Unknown) for build in builds.values()):
         return None
-    if any(kind_of(pin.build or "") in ("rocm", "xpu") for pin in (torch, mine)):
+    if scene.target is not None and scene.target.platform.system == "macos":
+        return None
+    if any(isinstance(pin.build, str) and kind_of(pin.build) in ("rocm", "xpu") for pin in (torch, mine)):
         return None  # reported by TL203
-    if builds[name] is None and not _links_cuda(scene, name):
+    if isinstance(builds[name], Unknown) and not _links_cuda(scene, name):
         return None
-    lost = name if builds[name] is None else "torch"
+    lost = name if isinstance(builds[name], Unknown) else "torch"
     return Unknown(f"its import compares CUDA versions, and the CUDA version of {scene.named(lost)} is not known")
 
 

@@ -8,6 +8,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
+from torchlock.answers import Unknown
 from torchlock.check import Scene
 from torchlock.errors import InputError
 from torchlock.inspect import files
@@ -45,7 +46,10 @@ def scene_of(arguments: argparse.Namespace, voice: Voice) -> Scene:
     if scene.live and "cuda-driver" not in libraries and (scene.label("torch") or "").startswith("cu"):
         from torchlock.inspect.host import driver
 
-        if (found := driver()) is not None:
+        found = driver()
+        if isinstance(found, Unknown):
+            voice.say("note", f"whether the NVIDIA driver serves this torch is not known: {found}")
+        elif found is not None:
             libraries["cuda-driver"] = found.version
             scene.devices = found.devices
     if arguments.deep:

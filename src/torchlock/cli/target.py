@@ -6,6 +6,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from torchlock.answers import Unknown
 from torchlock.errors import InputError
 from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
 
@@ -130,8 +131,10 @@ def _system(name: str) -> System | None:
         return None
     if name == "host":
         found = systems.of_host()
-        if found is None:
-            raise InputError("--system host: this system is not known", hint="name one, or its --system-lib")
+        if isinstance(found, Unknown):
+            raise InputError(
+                f"--system host: this system is not known: {found}", hint="name one, or its --system-lib"
+            )
         name = found
     return systems.load(name)
 

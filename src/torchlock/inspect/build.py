@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.answers import Unknown
 from torchlock.inspect import files
 from torchlock.inspect.binaries import Binary, read_binary
 
@@ -60,18 +61,21 @@ def read_build(path: str, tree: Tree) -> Build | None:
     return None
 
 
-def linked_cuda(package: str, tree: Tree) -> str:
-    """The CUDA version (``10.1``) that the libraries of a package are linked with; "" if no name has it.
+def linked_cuda(package: str, tree: Tree) -> str | Unknown:
+    """The CUDA version (``10.1``) that the libraries of a package are linked with.
 
     From CUDA 11 on the name of its runtime library has the major release alone.
     """
+    unread = ""
     for folder in (package, os.path.join(package, "lib")):
         for name in sorted(tree.names(folder))[:_LISTED]:
             binary = read_binary(os.path.join(folder, name)) if name.endswith(".so") else None
+            if binary is not None and not isinstance(binary, Binary):
+                unread = unread or f"{binary.path} cannot be read ({binary.reason})"
             for needed in binary.needed if isinstance(binary, Binary) else ():
                 if found := _CUDART.fullmatch(needed.name):
                     return found[1]
-    return ""
+    return Unknown(unread or f"no library in {package} names the CUDA version that it is linked with")
 
 
 def parse_build(path: str) -> Build | None:

@@ -10,6 +10,7 @@ import sys
 from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.answers import Unknown
 from torchlock.inspect import files
 from torchlock.inspect.process import kill
 
@@ -35,6 +36,8 @@ _SECONDS = 3.0
 _SMALL = 64 << 10
 _VERSION = "/proc/driver/nvidia/version"
 _WSL = "/usr/lib/wsl/lib"
+# What nvidia-smi ends with where it finds no driver.
+_NOT_LOADED = Unknown("nvidia-smi ends with status 9")
 # What nvidia-smi would say, of NVIDIA's management library itself, in a process that may crash.
 _NVML = r"""
 import ctypes, sys
@@ -111,24 +114,32 @@ def libsndfile(root: Root) -> str | None:
     return root.search("libsndfile.so.1") or root.search("libsndfile.so")
 
 
-def driver() -> Driver | None:
-    """The driver of this machine; None where there is none.
+def driver() -> Driver | Unknown | None:
+    """The driver of this machine; None where there is none, unknown where what there is of it cannot be asked.
 
     Asks nvidia-smi, else NVIDIA's library in a process of its own, else reads what the kernel tells.
     """
-    told = _told()
+    told, silent = _told(), None
     program = shutil.which("nvidia-smi") or shutil.which("nvidia-smi", path=_WSL)
     if program is not None:
         query = [program, "--query-gpu=driver_version,compute_cap,name", "--format=csv,noheader"]
-        if found := _parsed(_heard(query)):
+        heard = _heard(query)
+        found = None if isinstance(heard, Unknown) else _parsed(heard)
+        if found is not None:
             return found
+        if heard != _NOT_LOADED:
+            silent = heard if isinstance(heard, Unknown) else Unknown("nvidia-smi tells no version")
     if told is not None or os.name == "nt" or files.is_folder(_WSL):
-        return _parsed(_heard([sys.executable, "-I", "-S", "-c", _NVML])) or told
-    return told
+        heard = _heard([sys.executable, "-I", "-S", "-c", _NVML])
+        found = None if isinstance(heard, Unknown) else _parsed(heard)
+        if found is not None:
+            return found
+    return told if isinstance(told, Driver) or silent is None else silent
 
 
-def _heard(command: Sequence[str]) -> str:
+def _heard(command: Sequence[str]) -> str | Unknown:
     """What a program says within the time and in few words; one that does neither is ended with its children."""
+    name = os.path.basename(command[0])
     try:
         process = subprocess.Popen(
             command,
@@ -137,8 +148,8 @@ def _heard(command: Sequence[str]) -> str:
             stderr=subprocess.DEVNULL,
             start_new_session=os.name == "posix",
         )
-    except (OSError, ValueError):
-        return ""
+    except (OSError, ValueError) as error:
+        return Unknown(f"{name} cannot be run ({error})")
     said: list[bytes] = []
     listener = Thread(target=_listen, args=(process, said), daemon=True)
     listener.start()
@@ -147,7 +158,11 @@ def _heard(command: Sequence[str]) -> str:
     listener.join(0.2)
     if process.stdout is not None and not listener.is_alive():
         process.stdout.close()
-    return said[0].decode("utf-8", "replace") if said and process.returncode == 0 else ""
+    if not said or process.returncode < 0:
+        return Unknown(f"{name} does not answer")
+    if process.returncode:
+        return Unknown(f"{name} ends with status {process.returncode}")
+    return said[0].decode("utf-8", "replace")
 
 
 def _listen(process: subprocess.Popen[bytes], said: list[bytes]) -> None:
@@ -175,7 +190,9 @@ def _parsed(text: str) -> Driver | None:
     return Driver(known[0][0], tuple(devices))
 
 
-def _told() -> Driver | None:
-    text = files.text(_VERSION, _SMALL) if os.path.exists(_VERSION) else ""
-    found = re.search(r"Kernel Module\s+(?:for \S+\s+)?(\d+(?:\.\d+)+)", text or "")
-    return Driver(found[1]) if found else None
+def _told() -> Driver | Unknown | None:
+    if not os.path.exists(_VERSION):
+        return None
+    text = files.text(_VERSION, _SMALL) or ""
+    found = re.search(r"Kernel Module\s+(?:for \S+\s+)?(\d+(?:\.\d+)+)", text)
+    return Driver(found[1]) if found else Unknown(f"{_VERSION} tells no version")

@@ -110,10 +110,12 @@ def _older(label: str) -> list[str]:
     kind = kind_of(label)
     if kind not in ("cuda", "rocm"):
         return []
+    told = (_builds().labels("torchaudio", version) for version in Stack().packages["torchaudio"].texts)
     known = {
         each
-        for version in Stack().packages["torchaudio"].texts
-        for each in _builds().labels("torchaudio", version) or ()
+        for labels in told
+        if not isinstance(labels, Unknown)
+        for each in labels
         if kind_of(each) == kind and _number(each) < _number(label)
     }
     return sorted(known, key=_number, reverse=True)[:2]
@@ -137,18 +139,21 @@ def builds_for_cuda(scene: Scene) -> list[str]:
     target = scene.target
     if target is None or target.platform.system == "macos" or "torch" not in scene.pins:
         return []
-    if (_public(scene, target) or "").startswith("cu"):
+    public = _public(scene, target)
+    if isinstance(public, str) and public.startswith("cu"):
         return ["pypi"]
-    known = _builds().labels("torch", scene.pins["torch"].version.public) or ()
+    known = _builds().labels("torch", scene.pins["torch"].version.public)
+    if isinstance(known, Unknown):
+        return []
     return sorted((each for each in known if kind_of(each) == "cuda"), key=_number, reverse=True)
 
 
-def _public(scene: Scene, target: Target) -> str | None:
+def _public(scene: Scene, target: Target) -> str | Unknown | None:
     """The build of the public index's own wheel of this torch."""
     package = Stack().packages["torch"]
     version = scene.pins["torch"].version.public if "torch" in scene.pins else ""
-    if version not in package.texts:
-        return None
+    if version not in package.texts or str(target.platform) not in PLATFORMS:
+        return Unknown(f"the data have no torch {version} for {target.platform}", scene.matrix.date)
     return package.build(package.texts.index(version), list(PLATFORMS).index(str(target.platform)))
 
 
@@ -257,7 +262,7 @@ def _is_other_build(scene: Scene, name: str, label: str, target: Target) -> bool
     if package is None or version not in package.texts or str(target.platform) not in PLATFORMS:
         return False
     public = package.build(package.texts.index(version), list(PLATFORMS).index(str(target.platform)))
-    return bool(public) and mine != public
+    return isinstance(public, str) and mine != public  # of an unknown build nobody says that it is another
 
 
 class _Unflavoured(Matrix):

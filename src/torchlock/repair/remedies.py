@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from torchlock.answers import Unknown
 from torchlock.check.ffmpeg import cores_of, earlier, majors_of, newest_to_come
 from torchlock.check.host import package_command, shipped
 from torchlock.check.scene import STACK
@@ -254,7 +255,9 @@ def _of_ffmpeg(scene: Scene) -> Remedy:
         return earlier(scene, cores_of(scene), major)
     remedy = _fitting(scene, plan)
     system, known = shipped(scene, "ffmpeg")
-    if major not in (majors_of(scene) or ()) and system is not None and known is not None:
+    there = majors_of(scene)
+    is_lacking = isinstance(there, Unknown) or major not in there
+    if is_lacking and system is not None and known is not None:
         more = "".join(each.line for each in package_command(scene, system, known))
         commands = tuple(each._replace(line=f"{each.line} && {more}") for each in remedy.commands)
         return Remedy(f"{remedy.summary.rstrip('.')}, and FFmpeg {major} of {system.title}.", commands=commands)

@@ -280,7 +280,7 @@ class Universe:
     def _virtual(self, name: str) -> Iterable[str]:
         if name == BUILD_CUDA:
             builds = {cuda_version(candidate.build) for candidate in self.candidates("torch")}
-            return sorted({"0", *(build for build in builds if build)}, key=Version, reverse=True)
+            return sorted({"0", *(build for build in builds if isinstance(build, str))}, key=Version, reverse=True)
         version = self._host.get(name)
         return () if version is None else (version,)
 
@@ -356,7 +356,7 @@ class Universe:
         name = candidate.name
         # A torch whose build is unknown is unproven: if it counts anyway, rules on builds do not apply.
         cuda = cuda_version(candidate.build) if name == "torch" else None
-        if cuda:
+        if isinstance(cuda, str):
             yield Need(BUILD_CUDA, self.mask(BUILD_CUDA, f"=={cuda}"), Built(version, cuda, str(candidate.build)))
         elif name in FAMILY and isinstance(candidate.build, str) and candidate.build.startswith(_OTHERS):
             yield Need("torch", self._of_build(candidate.build), SameBuild(name, version, candidate.build))

@@ -1,0 +1,573 @@
+"""Every function that answers with knowledge says "unknown" where it does not know; and nobody takes that for no.
+
+The register below names each function of the package whose return type has ``Unknown``, with ways to make it
+ignorant: a table without that row, an index that answers nothing, a file that cannot be read.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from packaging.version import Version
+
+import torchlock
+from index_server import Reply, Server, entry, page
+from staged import install, tree, write
+from torchlock import systems, wheel_build
+from torchlock.answers import Unknown
+from torchlock.audit import choices
+from torchlock.audit.case import Knowledge
+from torchlock.audit.offers import Offer
+from torchlock.builds import Builds
+from torchlock.catalogue import Catalogue, CatalogueRelease
+from torchlock.check import Scene, examined, ffmpeg, linking, sndfile, versions
+from torchlock.core_metadata import parse_metadata
+from torchlock.direct import DirectRelease
+from torchlock.errors import NetworkError, TorchlockError, UnknownPackage
+from torchlock.index import Index, digests, read_settings
+from torchlock.index.cache import Cache
+from torchlock.inspect import host
+from torchlock.inspect.binaries import read_binary
+from torchlock.inspect.build import linked_cuda
+from torchlock.inspect.files import Tree, Unreadable
+from torchlock.inspect.loading.outcome import Outcome, Unseen
+from torchlock.judge import Bare, judge, unjudged
+from torchlock.live import LiveRelease
+from torchlock.matrix import Matrix, cuda_version
+from torchlock.sdist import metadata_of_tree
+from torchlock.sdist.building import Builder
+from torchlock.sdist.statement import stated
+from torchlock.solve.candidates import Candidate
+from torchlock.sources import Sources
+from torchlock.stack import Package, Stack
+from torchlock.target import Platform, PythonVersion, Target
+from torchlock.words import File
+
+SOURCE = Path(torchlock.__file__).parent
+TAGS = "cp312-cp312-manylinux_2_28_x86_64"
+INSTALLED = "cp311-cp311-manylinux_2_28_x86_64"
+LINUX = Platform.parse("linux-x86_64")
+NOBODY = Unknown("nobody looked")
+
+# Functions whose type has ``Unknown``, and that never give it: what they do in its place.
+DECIDED = {
+    "direct:DirectRelease.unproven": "the user asks for this very file, so that the policy of lock is met",
+}
+
+
+class Ground(NamedTuple):
+    """Where a function is made ignorant: a folder, an index, and the means to change the machine."""
+
+    folder: Path
+    index: Server
+    change: pytest.MonkeyPatch
+
+
+@pytest.fixture
+def ground(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
+    for name in [name for name in os.environ if name.startswith(("TORCHLOCK_", "PIP_", "UV_"))]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("TORCHLOCK_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    with Server() as server:
+        monkeypatch.setenv("PIP_INDEX_URL", server.url)
+        yield Ground(tmp_path, server, monkeypatch)
+
+
+Ask = Callable[[Ground], object]
+REGISTER: list[tuple[str, str, Ask]] = []
+
+
+def row(name: str, how: str) -> Callable[[Ask], Ask]:
+    """Register a way to make a function ignorant; what is decorated returns its answer, or several of them."""
+
+    def register(ask: Ask) -> Ask:
+        REGISTER.append((name, how, ask))
+        return ask
+
+    return register
+
+
+# Tables without that row.
+
+
+def builds(ground: Ground) -> list[Builds]:
+    """The table as it is, which has no such release, and an empty one."""
+    empty = {"date": "2020-01-01", "groups": [], "sources": {}, "partners": {}, "packages": {}}
+    return [Builds(), Builds(write(ground.folder / "builds.json", json.dumps(empty)))]
+
+
+row("builds:Builds.labels", "no row")(lambda ground: [each.labels("torch", "99.0") for each in builds(ground)])
+row("builds:Builds.labels", "no version")(
+    lambda ground: [each.labels("torch", "latest") for each in builds(ground)]
+)
+row("builds:Builds.labels", "no package")(
+    lambda ground: [each.labels("lightning", "2.0") for each in builds(ground)]
+)
+row("builds:Builds.published", "no row")(
+    lambda ground: [each.published("torch", "99.0", "cpu", "linux-x86_64", "3.12") for each in builds(ground)]
+)
+row("builds:Builds.published", "a vendor's label")(lambda ground: Builds().published("torch", "2.1.0", "nv24.5"))
+row("builds:Builds.serves", "no row")(
+    lambda ground: [each.serves("torch", "99.0", "cu118", "linux-x86_64") for each in builds(ground)]
+)
+
+
+def release(ground: Ground) -> CatalogueRelease:
+    """A release of which the catalogue has neither the build nor the requirements."""
+    head = {"name": "torch", "tags": [TAGS], "requirements": [], "requires": []}
+    head["releases"] = {"1.0": {"wheels": [0], "sdist": True}}
+    text = json.dumps(head)[:-1] + ',\n"files": {\n"1.0": []}}\n'
+    (found,) = Catalogue(write(ground.folder / "torch.json", text).parent).releases("torch") or ()
+    return found
+
+
+row("catalogue:CatalogueRelease.build", "not recorded")(lambda ground: release(ground).build(0))
+row("catalogue:CatalogueRelease.unproven", "not recorded")(lambda ground: release(ground).unproven(0))
+row("catalogue:CatalogueRelease.dependencies", "no metadata")(lambda ground: release(ground).dependencies(0))
+row("catalogue:CatalogueRelease.dependencies", "an sdist")(lambda ground: release(ground).dependencies(-1))
+
+
+def candidate(ground: Ground) -> Candidate:
+    return Candidate("torch", Version("1.0"), release(ground), 0, (0,))
+
+
+row("solve.candidates:Candidate.build", "not recorded")(lambda ground: candidate(ground).build)
+row("solve.candidates:Candidate.unproven", "not recorded")(lambda ground: candidate(ground).unproven)
+row("solve.candidates:Candidate.dependencies", "no metadata")(lambda ground: candidate(ground).dependencies)
+
+
+@row("stack:Package.build", "not recorded")
+def _(ground: Ground) -> object:
+    table = {
+        "versions": ["1.0", "2.0"],
+        "cells": [1, 1],
+        "yanked": [],
+        "builds": [None, ["cpu", None]],
+        "date": "",
+    }
+    package = Package("torch", table)
+    return [package.build(0, 0), package.build(1, 1)]
+
+
+row("matrix:cuda_version", "no build, or a strange one")(
+    lambda ground: [cuda_version(build) for build in (None, "", "nv24.5", "cu", "mine", NOBODY)]
+)
+row("wheel_build:of_label", "a vendor's label")(lambda ground: wheel_build.of_label("nv24.5"))
+row("wheel_build:of_version_file", "no file")(
+    lambda ground: [wheel_build.of_version_file(name, TAGS, {}) for name in ("torch", "torchaudio")]
+)
+row("wheel_build:of_version_file", "a file that does not tell")(
+    lambda ground: [
+        wheel_build.of_version_file("torch", TAGS, {"torch/version.py": "__version__ = '9.0'\n"}),
+        wheel_build.of_version_file("torchaudio", TAGS, {"torchaudio/version.py": "\0\xff"}),
+    ]
+)
+row("wheel_build:compared", "no source")(
+    lambda ground: [wheel_build.compared(name, {}) for name in ("torchaudio", "torchvision")]
+)
+row("systems:identified", "a system that the table lacks")(
+    lambda ground: [systems.identified(told) for told in ({}, {"ID": "plan9"}, {"ID": "q", "VERSION_ID": "9"})]
+)
+
+
+@row("systems:of_host", "a file that cannot be read")
+def _(ground: Ground) -> object:
+    def refuse(*_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    ground.change.setattr("sys.platform", "linux")
+    ground.change.setattr(Path, "read_text", refuse)
+    return systems.of_host()
+
+
+@row("audit.choices:build_of", "no row, and an index that nobody knows")
+def _(ground: Ground) -> object:
+    known = Knowledge(Stack(), Matrix(), {})
+    offers = [
+        Offer(frozenset(), every=False, public=False, unknown=True),
+        Offer(frozenset(), every=True, public=False, unknown=False),
+        Offer(frozenset({"cu999"}), every=False, public=False, unknown=False),
+    ]
+    last = len(known.stack.packages["torch"].texts) - 1
+    return [choices.build_of(known, "torch", last, 0, choices.World(0, 0, "", offer)) for offer in offers]
+
+
+row("audit.offers:Offer.carries", "an index that nobody knows")(
+    lambda ground: Offer(frozenset({"cpu"}), every=False, public=False, unknown=True).carries("cu118")
+)
+
+
+# An index that answers nothing.
+
+FILE = f"torch-9.0-{TAGS}.whl"
+ANSWERS = [Reply(b"", 404), Reply(b"", 403), Reply(b"", 500), Reply(b"no zip at all")]
+
+
+def live(ground: Ground) -> Iterator[LiveRelease]:
+    """A release whose wheel the index has a line of, and nothing that can be read."""
+    for number, answer in enumerate(ANSWERS):
+        file = entry(FILE, hashes={"sha256": f"{number:064}"})
+        ground.index.routes["/torch/"], ground.index.routes[f"/torch/{FILE}"] = page(file), answer
+        cache = str(ground.folder / f"cache-{number}")
+        (found,) = Sources(index_url=ground.index.url, cache_dir=cache).releases("torch")
+        assert isinstance(found, LiveRelease)
+        yield found
+
+
+row("live:LiveRelease.build", "an index without the file")(lambda ground: [each.build(0) for each in live(ground)])
+row("live:LiveRelease.unproven", "not in the data")(lambda ground: [each.unproven(0) for each in live(ground)])
+
+
+@row("live:LiveRelease.dependencies", "an index without the file")
+def _(ground: Ground) -> object:
+    def asked(each: LiveRelease) -> object:
+        try:
+            return each.dependencies(0)
+        except TorchlockError as error:  # as documented
+            return Unknown(error.message)
+
+    return [asked(each) for each in live(ground)]
+
+
+def remote(ground: Ground) -> File:
+    return File("torch-9.0.tar.gz", f"{ground.index.url}/files/torch-9.0.tar.gz", {})
+
+
+def hashed(ground: Ground, file: File, *, offline: bool) -> object:
+    settings = read_settings(index_url=ground.index.url, extra_index_urls=(), find_links=(), no_index=None)
+    return Index(settings, offline=offline, cache_dir=ground.folder / "cache").sha256(file)
+
+
+row("index.client:Index.sha256", "offline")(lambda ground: hashed(ground, remote(ground), offline=True))
+row("index.client:Index.sha256", "an index without the file")(
+    lambda ground: hashed(ground, remote(ground), offline=False)
+)
+row("index.digests:Hasher.sha256", "offline")(
+    lambda ground: digests.Hasher(None, Cache(ground.folder, print), print).sha256(remote(ground))
+)
+row("sources:Sources.sha256", "offline")(lambda ground: Sources(offline=True).sha256(remote(ground)))
+
+
+# Files that cannot be read.
+
+
+def unreadable(folder: Path) -> list[Path]:
+    """What stands in the place of a file: nothing, a folder, a pipe, a link into itself."""
+    places = [folder / name for name in ("nothing", "folder", "pipe", "loop")]
+    places[1].mkdir()
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(places[2])
+    places[3].symlink_to(places[3])
+    return places
+
+
+def broken(folder: Path) -> list[Path]:
+    """Files that hold nothing, half of a head, and another thing."""
+    contents = {"empty": b"", "half": b"\x7fELF\x02\x01", "text": b"version https://git-lfs.github.com/spec/v1\n"}
+    return [write(folder / name, content) for name, content in contents.items()]
+
+
+row("index.digests:local_sha256", "a file that cannot be read")(
+    lambda ground: [
+        digests.local_sha256(File(path.name, path.as_uri(), {}))
+        for path in unreadable(ground.folder)
+        if path.name != "pipe"
+    ]
+)
+row("core_metadata:parse_metadata", "no metadata")(
+    lambda ground: [parse_metadata(text) for text in ("", "<html>", "Name: x\n", "Version: 1\n\n")]
+)
+row("core_metadata:parse_metadata", "a text that breaks off")(
+    lambda ground: parse_metadata("Metadata-Version: 2.1\nName: x\nVersion: 1\nRequires-Di")
+)
+row("sdist.reader:metadata_of_tree", "no file")(lambda ground: metadata_of_tree({}, "demo", "1.0"))
+row("sdist.statement:stated", "no file, or none that can be read")(
+    lambda ground: [
+        stated({}),
+        stated({"pyproject.toml": b"\xff\xfe["}),
+        stated({"setup.py": b"setup(install_requires=ask("}),
+        stated({"setup.py": b"from setuptools import setup\nsetup(install_requires=ask())\n"}),
+    ]
+)
+row("sdist.building:Builder.__call__", "no archive")(lambda ground: Builder()(b"no archive", "demo-1.0.tar.gz"))
+row("direct:DirectRelease.build", "an address that does not tell")(
+    lambda ground: [
+        DirectRelease("torch", File(name, f"https://example.org/{name}", {}), []).build(-1)
+        for name in ("torch.tar.gz", f"torch-1.0-{TAGS}.whl", "repository")
+    ]
+)
+
+
+@row("inspect.build:linked_cuda", "libraries that cannot be read")
+def _(ground: Ground) -> object:
+    package = ground.folder / "torchaudio"
+    write(package / "lib" / "_torchaudio.so", b"\x7fELF\x02\x01")
+    return [linked_cuda(str(package), Tree()), linked_cuda(str(ground.folder / "nothing"), Tree())]
+
+
+@row("inspect.host:driver", "a driver that cannot be asked")
+def _(ground: Ground) -> object:
+    ground.change.setattr(host.shutil, "which", lambda *_, **__: None)
+    ground.change.setattr(host, "_NVML", "raise SystemExit(1)")
+    ground.change.setattr(host, "_WSL", str(ground.folder / "wsl"))
+    places = [write(ground.folder / "version", "no version\n"), *unreadable(ground.folder)[1:3]]
+    found = []
+    for place in places:
+        ground.change.setattr(host, "_VERSION", str(place))
+        found.append(host.driver() if place.exists() else NOBODY)
+    return found
+
+
+row("inspect.loading.outcome:Outcome.answer", "a library that nobody saw")(
+    lambda ground: Outcome("a.so", unseen=(Unseen("b.so", "a.so", NOBODY),)).answer
+)
+
+
+def scene(ground: Ground, **packages: str) -> Scene:
+    """An environment of these packages, of another machine, which nobody can look at."""
+    site = ground.folder / "env" / "lib" / "python3.11" / "site-packages"
+    site.mkdir(parents=True)
+    for name, version in packages.items():
+        files: dict[str, bytes | str] = {f"{name}.py": ""}
+        if name != "soundfile":
+            told = f"__version__ = '{version}'\n"
+            files = {f"{name}/__init__.py": "", f"{name}/version.py": told}
+        install(site, name, version, files, tag=INSTALLED)
+    return Scene(tree(site), live=False, platform=LINUX)
+
+
+row("check.examined:unexamined", "a torch without its library")(
+    lambda ground: list(examined.unexamined(scene(ground, torch="2.8.0+cpu")).values())
+)
+row("check.ffmpeg:ffmpeg_of", "another machine")(lambda ground: ffmpeg.ffmpeg_of(scene(ground)))
+row("check.ffmpeg:majors_of", "another machine")(lambda ground: ffmpeg.majors_of(scene(ground)))
+row("check.sndfile:of_machine", "another machine")(lambda ground: sndfile.of_machine(scene(ground)))
+row("check.sndfile:has_library", "no module")(lambda ground: sndfile.has_library(scene(ground)))
+row("check.linking:resolved", "no library")(
+    lambda ground: linking.resolved(scene(ground, torch="2.8.0", torchaudio="2.8.0"), "torchaudio")
+)
+row("check.linking:uses_c_interface_only", "no library")(
+    lambda ground: linking.uses_c_interface_only(scene(ground, torch="2.8.0", torchaudio="2.8.0"), "torchaudio")
+)
+row("check.versions:compares", "no source")(
+    lambda ground: versions.compares(scene(ground, torchaudio="2.8.0"), "torchaudio")
+)
+row("check.versions:unjudged", "a torch that does not tell its build")(
+    lambda ground: versions.unjudged(scene(ground, torch="2.8.0", torchaudio="2.8.0+cu129"), "torchaudio")
+)
+
+
+@pytest.mark.parametrize(("name", "how", "ask"), REGISTER, ids=[f"{name}: {how}" for name, how, _ in REGISTER])
+def test_what_is_not_known_is_unknown(name: str, how: str, ask: Ask, ground: Ground) -> None:
+    answers = ask(ground)
+    answers = answers if isinstance(answers, list) else [answers]
+    assert answers
+    for answer in answers:
+        assert isinstance(answer, Unknown), f"{name}, {how}: {answer!r}"
+        assert answer.because
+        assert str(answer)
+
+
+# What has another answer of its own for "unknown".
+
+
+def test_an_unknown_build_breaks_no_rule_and_keeps_none() -> None:
+    target = Target(PythonVersion.parse("3.12"), LINUX)
+    pins = {
+        "torch": Bare("torch", Version("2.11.0"), tags=TAGS, build=NOBODY),
+        "torchaudio": Bare("torchaudio", Version("2.11.0"), tags=TAGS, build="cu130"),
+    }
+    assert judge(pins, target, Matrix()) == []
+    assert {each.because for each in unjudged(pins, target, Matrix())} == {NOBODY}
+
+
+def test_a_library_that_cannot_be_read_is_unreadable(tmp_path: Path) -> None:
+    for path in (*unreadable(tmp_path), *broken(tmp_path)):
+        assert isinstance(read_binary(str(path)), Unreadable), path
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [(Reply(b"", 404), UnknownPackage), (Reply(b"", 403), TorchlockError), (Reply(b"", 500), NetworkError)],
+)
+def test_an_index_that_answers_nothing_has_not_said_no(
+    answer: Reply, error: type[TorchlockError], ground: Ground
+) -> None:
+    ground.index.routes["/demo-of-nobody/"] = answer
+    with pytest.raises(error):
+        Sources(index_url=ground.index.url).releases("demo-of-nobody")
+
+
+# The register is whole, and no caller takes unknown for no.
+
+
+class Function(NamedTuple):
+    """A function of the package: its module and name, its node, and the parts of what it returns."""
+
+    name: str
+    node: ast.FunctionDef
+    told: bool
+    """Whether ``Unknown`` stands in its return type."""
+    either: bool
+    """Whether it may be the answer itself."""
+
+
+@cache
+def functions() -> list[Function]:
+    """All functions of modules and classes."""
+    found: list[Function] = []
+    for path in sorted(SOURCE.rglob("*.py")):
+        module = ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+        found += _functions(ast.parse(path.read_text(encoding="utf-8")).body, f"{module}:")
+    return found
+
+
+def _functions(body: list[ast.stmt], prefix: str) -> Iterator[Function]:
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            yield from _functions(node.body, f"{prefix}{node.name}.")
+        elif isinstance(node, ast.FunctionDef):
+            said = ast.unparse(node.returns) if node.returns else ""
+            told = re.search(r"\bUnknown\b", said) is not None
+            yield Function(prefix + node.name, node, told, "Unknown" in said.split(" | "))
+
+
+def _is_stub(node: ast.FunctionDef) -> bool:
+    last = node.body[-1]
+    return isinstance(last, ast.Expr) and isinstance(last.value, ast.Constant) and last.value.value is ...
+
+
+def _is_public(name: str) -> bool:
+    parts = name.replace(":", ".").split(".")
+    return not any(part.startswith("_") and not part.startswith("__") for part in parts)
+
+
+def test_every_function_that_may_not_know_is_registered() -> None:
+    """Whoever writes a new one adds a row here; what is private is reached through what is not."""
+    mine = [each for each in functions() if each.told and _is_public(each.name) and not _is_stub(each.node)]
+    answering = {each.name for each in mine}
+    registered = {name for name, _, _ in REGISTER} | set(DECIDED)
+    assert answering - registered == set(), "not registered"
+    assert registered - answering == set(), "registered, and not there"
+
+
+# Names that other functions have as well: who is asked there, if the answer may be unknown.
+ASKED = {
+    "labels": r"builds",
+    "build": r"\bpins?\b|pinned|candidate|bundled|package\b|packages\[",
+    "dependencies": r"pinned|candidate|release",
+    "unproven": r"candidate|release",
+}
+
+
+def test_nobody_takes_unknown_for_no() -> None:
+    """The truth of an ``Unknown`` is asked nowhere: neither of an answer, nor of a name that holds it."""
+    wrong = [
+        f"{each.name}, line {node.lineno}: {ast.unparse(node)}"
+        for each in functions()
+        for node in _asked_for_truth(each.node)
+        if _may_be_unknown(node, each.node)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("text", "is_wrong"),
+    [
+        ("return self.builds.labels(name, version) or ()", True),
+        ("return [each for each in builds().labels(name) or ()]", True),
+        ("kind_of(pin.build or '')", True),
+        ("return not cuda_version(build)", True),
+        ("cuda = cuda_version(build)\n if cuda:\n  pass", True),
+        ("if (cuda := cuda_version(build)):\n  pass", True),
+        ("cuda = cuda_version(build)\n if not isinstance(cuda, Unknown) and cuda:\n  pass", False),
+        ("if cuda_version(build) == '0':\n  pass", False),
+        ("return given or cuda_version(build)", False),
+    ],
+)
+def test_the_rule_itself(text: str, is_wrong: bool) -> None:
+    (function,) = ast.parse(f"def ask():\n {text}\n").body
+    assert isinstance(function, ast.FunctionDef)
+    assert any(_may_be_unknown(node, function) for node in _asked_for_truth(function)) is is_wrong
+
+
+@cache
+def _answering() -> frozenset[str]:
+    """The names that only functions have whose answer may be unknown."""
+    by_name: dict[str, set[bool]] = {}
+    for each in functions():
+        by_name.setdefault(each.node.name, set()).add(each.either)
+    return frozenset(name for name, either in by_name.items() if either == {True})
+
+
+def _asked_for_truth(function: ast.FunctionDef) -> Iterator[ast.expr]:
+    """The expressions of a function that Python takes for true or false."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.If | ast.IfExp | ast.While | ast.Assert):
+            yield from _parts(node.test)
+        elif isinstance(node, ast.comprehension):
+            yield from (part for test in node.ifs for part in _parts(test))
+        elif isinstance(node, ast.BoolOp):
+            yield from node.values[:-1]  # the last is only passed on
+        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            yield node.operand
+        elif isinstance(node, ast.Call) and _name_of(node.func) in ("bool", "any", "all"):
+            yield from node.args
+
+
+def _parts(test: ast.expr) -> list[ast.expr]:
+    return test.values if isinstance(test, ast.BoolOp) else [test]
+
+
+def _may_be_unknown(node: ast.expr, function: ast.FunctionDef) -> bool:
+    if isinstance(node, ast.NamedExpr):
+        node = node.value
+    if isinstance(node, ast.GeneratorExp | ast.ListComp):
+        node = node.elt
+    return _is_held(node, function) if isinstance(node, ast.Name) else _is_answer(node)
+
+
+def _is_answer(node: ast.expr) -> bool:
+    """Whether this asks a function, or a property, that may not know."""
+    asked = node.func if isinstance(node, ast.Call) else node
+    name = _name_of(asked) if isinstance(node, ast.Call) or isinstance(asked, ast.Attribute) else ""
+    if name in ASKED and isinstance(asked, ast.Attribute):
+        return re.search(ASKED[name], ast.unparse(asked.value)) is not None
+    return name in _answering() and isinstance(node, ast.Call) is not _is_property(name)
+
+
+@cache
+def _is_property(name: str) -> bool:
+    mine = [each.node for each in functions() if each.node.name == name]
+    return any("property" in ast.unparse(decorator) for node in mine for decorator in node.decorator_list)
+
+
+def _is_held(name: ast.Name, function: ast.FunctionDef) -> bool:
+    """Whether a name holds such an answer, and nobody has looked before which of them it is."""
+    nodes = list(ast.walk(function))
+    values = [each.value for each in nodes if isinstance(each, ast.Assign) and _names(each.targets, name.id)]
+    looked = [
+        each
+        for each in nodes
+        if isinstance(each, ast.Call) and _name_of(each.func) == "isinstance" and _names(each.args[:1], name.id)
+    ]
+    before = (name.lineno, name.col_offset)
+    return any(map(_is_answer, values)) and not any((each.lineno, each.col_offset) < before for each in looked)
+
+
+def _names(nodes: list[ast.expr], name: str) -> bool:
+    return any(isinstance(node, ast.Name) and node.id == name for node in nodes)
+
+
+def _name_of(asked: ast.expr) -> str:
+    return asked.id if isinstance(asked, ast.Name) else getattr(asked, "attr", "")
