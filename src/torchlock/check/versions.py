@@ -92,7 +92,7 @@ def unjudged(scene: Scene, name: str) -> Unknown | None:
         return None
     if None not in builds.values() or (scene.target is not None and scene.target.platform.system == "macos"):
         return None
-    if any(kind_of(pin.build or "") in ("rocm", "xpu") for pin in (torch, mine)):
+    if any(isinstance(pin.build, str) and kind_of(pin.build) in ("rocm", "xpu") for pin in (torch, mine)):
         return None  # TL203 tells
     if builds[name] is None and not _links_cuda(scene, name):
         return None

@@ -103,9 +103,11 @@ def idle_extras(units: Sequence[Unit], chosen: Mapping[str, Candidate]) -> Itera
         if candidate is None or candidate.release is None or not dependency.extras:
             continue
         declared = candidate.release.dependencies(candidate.wheel)
-        markers = " ".join(item.marker for item in declared or ())
+        if isinstance(declared, Unknown):
+            continue
+        markers = " ".join(item.marker for item in declared)
         known = {_normal(quoted) for quoted in re.findall(r"""["']([^"']+)["']""", markers)}
-        for extra in dependency.extras if declared is not None else ():
+        for extra in dependency.extras:
             if extra not in known:
                 yield f"{unit.written.origin}: {candidate.name} {candidate.version} requires nothing for [{extra}]"
 
