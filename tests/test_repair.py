@@ -42,12 +42,26 @@ def test_torch_stays_and_its_companions_follow(site: Path, capsys: pytest.Captur
     assert lines(site, capsys)["pip"] == "python -m pip install torchaudio==2.8.0"
 
 
-def test_torch_gives_way_where_no_companion_goes_with_it(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    stage_torch(site, "2.15.0+cu132", cuda="'13.2'", exports=("torch_library_impl",))
-    stage_audio(site, "2.11.0+cu130", uses=("torch_library_impl",))
+def test_torch_gives_way_where_no_companion_goes_with_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """torch 1.0.1 is older than the first torchaudio that had wheels."""
+    site = tmp_path / "env" / "lib" / "python3.7" / "site-packages"
+    site.mkdir(parents=True)
+    stage_torch(site, "1.0.1", cuda="'9.0'")
+    stage_audio(site, "0.3.0", uses=GONE)
     line = lines(site, capsys)["uv"]
-    assert "torch==2.1" in line
-    assert "2.15.0" not in line
+    assert "torch==1.2.0" in line
+    assert "torchaudio" not in line
+
+
+def test_a_torch_of_a_cuda_that_no_torchaudio_was_built_for(
+    site: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Older builds of the same release are looked for, among releases of which no list of builds is known too."""
+    stage_torch(site, "2.12.0+cu132", cuda="'13.2'", exports=("torch_library_impl",))
+    stage_audio(site, "2.11.0+cu130", uses=("torch_library_impl",))
+    assert "torch==2.12.0+cu130" in lines(site, capsys)["uv"]
 
 
 def test_what_others_ask_for_is_kept(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -110,15 +110,19 @@ def _older(label: str) -> list[str]:
     kind = kind_of(label)
     if kind not in ("cuda", "rocm"):
         return []
-    told = (_builds().labels("torchaudio", version) for version in Stack().packages["torchaudio"].texts)
     known = {
         each
-        for labels in told
-        if not isinstance(labels, Unknown)
-        for each in labels
+        for version in Stack().packages["torchaudio"].texts
+        for each in _known_labels("torchaudio", version)
         if kind_of(each) == kind and _number(each) < _number(label)
     }
     return sorted(known, key=_number, reverse=True)[:2]
+
+
+def _known_labels(name: str, version: str) -> Collection[str]:
+    """The builds that a command may name: those that are known, of a release without a list of them none."""
+    labels = _builds().labels(name, version)
+    return () if isinstance(labels, Unknown) else labels
 
 
 def _number(label: str) -> tuple[int, ...]:
@@ -142,9 +146,7 @@ def builds_for_cuda(scene: Scene) -> list[str]:
     public = _public(scene, target)
     if isinstance(public, str) and public.startswith("cu"):
         return ["pypi"]
-    known = _builds().labels("torch", scene.pins["torch"].version.public)
-    if isinstance(known, Unknown):
-        return []
+    known = _known_labels("torch", scene.pins["torch"].version.public)
     return sorted((each for each in known if kind_of(each) == "cuda"), key=_number, reverse=True)
 
 
