@@ -144,7 +144,8 @@ def test_an_image_without_torch(tmp_path: Path, image: str) -> None:
 def test_a_vendors_image(tmp_path: Path, image: str) -> None:
     assert image_of(image).vendor
     assert worse(audit(tmp_path, f"FROM {image}\nRUN pip install numpy\n")) == []
-    for asked in ("torchaudio", "torchaudio==2.4.0", "torch torchaudio", "'torch>=2.0' torchcodec"):
+    own = "torchaudio" if "torchaudio" not in image_of(image).held else "torchcodec"
+    for asked in (own, "torchaudio==2.4.0", f"torch {own}", "'torch>=2.0' torchcodec"):
         findings = audit(tmp_path, f"FROM {image}\nRUN pip install {asked}\n")
         assert worse(findings) == [(2, "warning", "TL203")], asked
         told = next(each for each in findings if each.rule == "TL203")
@@ -155,7 +156,7 @@ def test_a_vendors_image(tmp_path: Path, image: str) -> None:
     assert worse(audit(tmp_path, pair.replace("torchaudio==2.7.1", "torchaudio==2.5.1"))) == [
         (2, "error", "TL101")
     ]
-    assert worse(audit(tmp_path, f"FROM {image} AS base\nFROM base\nRUN pip install torchaudio\n")) == [
+    assert worse(audit(tmp_path, f"FROM {image} AS base\nFROM base\nRUN pip install {own}\n")) == [
         (3, "warning", "TL203")
     ]
 
@@ -198,3 +199,21 @@ def test_a_command_that_names_its_platform(tmp_path: Path, command: str, severit
     path.write_text(f"{command} torch==2.7.1 torchcodec==0.5\n", encoding="utf-8")
     found = [each.severity for each in auditor().report(str(path)).findings if each.rule == "TL403"]
     assert found == ([severity] if severity else [])
+
+
+@pytest.mark.parametrize("image", [image for image in VENDORS if image_of(image).held])
+def test_what_a_vendor_brings_is_installed_already(tmp_path: Path, image: str) -> None:
+    for name in image_of(image).held:
+        assert worse(audit(tmp_path, f"FROM {image}\nRUN pip install {name}\n")) == []
+        assert worse(audit(tmp_path, f"FROM {image}\nRUN pip install -U {name}\n")) == [(2, "warning", "TL203")]
+
+
+def test_what_an_image_holds_is_pinned_again(tmp_path: Path) -> None:
+    old = "FROM pytorch/pytorch:2.4.0-cuda12.4-cudnn9-devel\nRUN pip install "
+    assert audit(tmp_path, f"{old}torchaudio==2.4.0 torchvision==0.19.0\n") == []
+    assert worse(audit(tmp_path, f"{old}torch==2.4.0\n")) == [(2, "warning", "TL510")]
+
+
+@pytest.mark.parametrize("image", ["kaggle/python", "gcr.io/kaggle-gpu-images/python:latest"])
+def test_an_image_named_like_a_bare_one(image: str) -> None:
+    assert image_of(image).unknown

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from torchlock.audit import Auditor, Options
+from torchlock.builds import Builds
 from torchlock.index.public import default_index, is_public
 from torchlock.target import Platform
 
@@ -283,3 +284,121 @@ def test_what_is_said_of_today_has_its_date(tmp_path: Path, text: str) -> None:
     for finding in audit(tmp_path, text):
         if any(words in finding.message for words in dated):
             assert "as of 20" in finding.message, finding.message
+
+
+@pytest.mark.parametrize("page", ["nightly/cu128", "nightly", "test/cu130", "lts/1.8/cu102"])
+def test_a_page_of_other_than_releases(tmp_path: Path, page: str) -> None:
+    address = f"--index-url https://download.pytorch.org/whl/{page}\n"
+    findings = audit(tmp_path, f"{address}torch==2.7.0\ntorchaudio\ntorchcodec\n")
+    assert worse(findings) == []
+    assert unjudged(findings)
+
+
+def test_one_doubtful_companion_hides_no_other(tmp_path: Path) -> None:
+    page = "--index-url https://download.pytorch.org/whl/xpu\n"
+    findings = audit(tmp_path, f"{page}torch==2.7.0\ntorchaudio\ntorchvision\ntorchcodec\n")
+    assert worse(findings) == [("warning", "TL101")]
+    assert len(unjudged(findings)) == 2
+
+
+@pytest.mark.parametrize("page", ["cu130", "rocm6.4", "rocm7.1", "cu132", "cu102"])
+def test_a_remedy_is_known_to_be_on_the_page(tmp_path: Path, page: str) -> None:
+    address = f"https://download.pytorch.org/whl/{page}"
+    found = audit(tmp_path, f"--index-url {address}\ntorch==2.7.0\ntorchaudio\n")
+    assert ("error", "TL204") in worse(found)
+    for finding in found:
+        if finding.remedy is not None:
+            for change in finding.remedy.changes:
+                name, version = change.new.split("==")
+                assert Builds().serves(name, version, page) is True
+
+
+@pytest.mark.parametrize("address", ["https://pkg.example.org/whl/cu121", "https://10.0.0.1:8080/whl/cu121/"])
+def test_another_host_with_the_same_path(tmp_path: Path, address: str) -> None:
+    for asked in ("torch==2.7.0", "torch==2.7.0+cu121", "torch==2.3.99", "torch>=2.8"):
+        found = worse(audit(tmp_path, f"--index-url {address}\n{asked}\n"))
+        assert "error" not in dict(found), asked
+        assert not found or "+" in asked, "that the makers of torch never published it is known"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://download-r2.pytorch.org/whl/cu121",
+        "https://mirrors.example.com/pytorch-wheels/cu121/",
+        "https://repo.example.com/api/pypi/pytorch/whl/cu121",
+    ],
+)
+def test_a_mirror_has_what_the_page_has(tmp_path: Path, address: str) -> None:
+    assert worse(audit(tmp_path, f"--index-url {address}\ntorch==2.7.0\n")) == [("error", "TL204")]
+
+
+def test_a_file_of_ones_own_is_there(tmp_path: Path) -> None:
+    wheel = "torch-2.3.99-cp311-cp311-linux_x86_64.whl"
+    findings = audit(tmp_path, f"torch @ https://example.org/{wheel}\ntorchaudio==2.3.1\n")
+    assert worse(findings) == []
+    assert [each.rule for each in findings if each.place.line == 1] == ["TL903"]
+
+
+def test_a_release_of_another_index_on_one_platform(tmp_path: Path) -> None:
+    text = UV.format(torch="2.3.99", page="https://pkg.example.org/simple")
+    text = text.replace(
+        'torch = { index = "builds" }', "torch = [{ index = 'builds', marker = \"sys_platform == 'linux'\" }]"
+    )
+    findings = audit(tmp_path, text, "pyproject.toml")
+    assert worse(findings) == [("warning", "TL502")]
+    assert unjudged(findings)
+
+
+PAGE_CU126 = "https://download.pytorch.org/whl/cu126"
+LABELLED = "torch==2.7.0+cu126 torchaudio==2.7.0+cu126"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Makefile", "export PIP_EXTRA_INDEX_URL := {page}\nx:\n\tpip install {pins}\n"),
+        ("Makefile", "PIP_EXTRA_INDEX_URL = {page}\nexport PIP_EXTRA_INDEX_URL\nx:\n\tpip install {pins}\n"),
+        ("Makefile", "x: export PIP_EXTRA_INDEX_URL = {page}\nx:\n\tpip install {pins}\n"),
+        ("Makefile", "ARGS = --extra-index-url {page}\nx:\n\tpip install $(ARGS) {pins}\n"),
+        ("Makefile", "x:\n\tpip install $(ARGS) {pins}\n"),
+        ("justfile", 'export PIP_EXTRA_INDEX_URL := "{page}"\nx:\n    pip install {pins}\n'),
+        ("install.sh", 'ARGS="--extra-index-url {page}"\npip install $ARGS {pins}\n'),
+        ("install.sh", "pip install $PIP_ARGS {pins}\n"),
+        ("install.ps1", '$a = "--extra-index-url {page}"\npip install $a {pins}\n'),
+        ("Dockerfile", "FROM python:3.11\nARG PIP_EXTRA_INDEX_URL\nRUN pip install {pins}\n"),
+        ("Dockerfile", "FROM python:3.11\nCOPY pip.conf /etc/pip.conf\nRUN pip install {pins}\n"),
+        (
+            "Dockerfile",
+            "FROM python:3.11\nRUN --mount=type=secret,id=a,target=/root/.pip/pip.conf pip install {pins}\n",
+        ),
+        (
+            "tox.ini",
+            "[testenv]\ninstall_command = pip install -f {page} {{packages}}\ndeps =\n  torch==2.7.0+cu126\n",
+        ),
+        (
+            "n.ipynb",
+            '{{"cells": [{{"cell_type": "code", "source": ["%env PIP_EXTRA_INDEX_URL={page}\\n", '
+            '"!pip install {pins}"]}}]}}',
+        ),
+        (
+            "pyproject.toml",
+            '[project]\nname = "x"\nversion = "1"\ndependencies = ["torch==2.7.0+cu126"]\n'
+            '[[tool.rye.sources]]\nname = "p"\nurl = "{page}"\n',
+        ),
+    ],
+)
+def test_an_index_that_is_named_elsewhere(tmp_path: Path, name: str, text: str) -> None:
+    findings = audit(tmp_path, text.format(page=PAGE_CU126, pins=LABELLED), name)
+    assert worse(findings) == []
+    assert "TL905" not in [each.rule for each in findings]
+
+
+def test_a_settings_file_in_a_comment_is_none(tmp_path: Path) -> None:
+    text = f"# our pip.conf is not used here\nFROM python:3.11\nRUN pip install {LABELLED}\n"
+    assert worse(audit(tmp_path, text, "Dockerfile")) == [("warning", "TL507")]
+
+
+def test_several_requirements_in_one_variable(tmp_path: Path) -> None:
+    text = 'PACKAGES="torch==2.7.0 torchaudio==2.6.0"\npip install $PACKAGES\n'
+    assert worse(audit(tmp_path, text, "install.sh")) == [("error", "TL101")]

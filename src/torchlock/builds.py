@@ -83,6 +83,24 @@ def is_of_releases(address: str) -> bool:
     return not _APART.search(unquote(address).lower())
 
 
+# The hosts of the index, with the name that stands for them in files that are passed on (RFC 2606).
+_HOSTS = re.compile(r"(?:.+\.)?pytorch\.org|example\.org")
+
+
+@cache
+def is_of_torch(address: str) -> bool:
+    """Whether an address is of the PyTorch index or of a mirror of it, which says pytorch in its path.
+
+    What another host holds under the same path nobody knows: its owner may build releases of his own.
+    """
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+    except ValueError:  # brackets that are no IPv6 address
+        return False
+    return bool(_HOSTS.fullmatch(host)) or "pytorch" in unquote(parts.path).lower()
+
+
 @cache
 def label_of_index(address: str) -> str | None:
     """Read the flavour out of an index address or find-links page, by the shape of its path.

@@ -180,12 +180,19 @@ def _outcome(known: Knowledge, worlds: _Worlds, cells: int) -> _Outcome:
 
 def _chosen(stack: Stack, here: Mapping[str, World], cell: int) -> dict[str, int]:
     """What an installer takes on a cell, of the releases known to be there."""
+    platform = stack.coordinates(cell)[0]
     domains = {
         name: world.there
         for name, world in here.items()
         if name == "torch" or world.there & stack.packages[name].on(1 << cell) or not world.maybe
     }
-    return newest(stack, domains, 1 << cell, stack.coordinates(cell)[0])
+    # What may be there besides has to be taken where nothing that is known to be there goes with torch.
+    sure = {
+        name: there
+        for name, there in domains.items()
+        if not here[name].maybe or newest(stack, {name: there, "torch": domains["torch"]}, 1 << cell, platform)
+    }
+    return newest(stack, domains, 1 << cell, platform) or newest(stack, sure, 1 << cell, platform)
 
 
 def _answer(

@@ -150,7 +150,7 @@ class Curer:
         else:
             fitting = package.everything
         fitting = fitting & ~package.pre & ~package.yanked or fitting
-        fitting &= package.alike
+        fitting &= package.alike & self._served(entry, package, document)
         if not pin and not demand.exact:
             if demand.releases:
                 yield from _capped(entry, package, demand.releases, fitting)
@@ -158,6 +158,14 @@ class Curer:
         for index in islice(_nearest(fitting, _written(demand, package), package.texts), 3):
             for label in self._labels(entry, package.texts[index], fixed, document):
                 yield respelled(entry.specifier, package.texts[index], label)
+
+    def _served(self, entry: Entry, package: Package, document: Document) -> int:
+        """The releases that are known to be on the only page that an entry is taken from; all where it is none."""
+        page = offer_of(entry, document).only_label if entry.name in FAMILY else None
+        if page is None or entry.channel == "conda":
+            return package.everything
+        found = (self._known.builds.serves(entry.name, text, page) for text in package.texts)
+        return sum(1 << index for index, answer in enumerate(found) if answer is True)
 
     def _labels(self, entry: Entry, version: str, fixed: Sequence[Demand], document: Document) -> list[str]:
         """Builds to pin: as the lines that stay have it, as the index has it, as it was, none."""

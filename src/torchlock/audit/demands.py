@@ -69,7 +69,9 @@ def demand_of(entry: Entry, stack: Stack) -> Demand:
         specifier = _of_wheel(entry.url)
         if not specifier:
             return Demand(entry, None, why="url")
-    return Demand(entry, *_reading(entry.name, specifier, stack))
+    demand = Demand(entry, *_reading(entry.name, specifier, stack))
+    # A file of its own is there, whatever releases the indexes have.
+    return demand._replace(why="url") if entry.url is not None and demand.releases is None else demand
 
 
 @lru_cache(maxsize=8192)

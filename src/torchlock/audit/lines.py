@@ -25,7 +25,7 @@ def absent(case: Case, scene: Scene) -> Iterator[Finding]:
     for demands in scene.demands.values():
         for demand in demands:
             if demand.releases is None and not demand.entry.constraint:
-                found = _absent(case, demand) if demand.why == "absent" else _unjudged(case, demand)
+                found = _absent(case, scene, demand) if demand.why == "absent" else _unjudged(case, demand)
                 if found is not None:
                     yield found
 
@@ -46,7 +46,7 @@ def _unjudged(case: Case, demand: Demand) -> Finding | None:
     return case.finding(rule, "note", f"{asked(demand)} is {why}: not judged", [demand]) if rule else None
 
 
-def _absent(case: Case, demand: Demand) -> Finding | None:
+def _absent(case: Case, scene: Scene, demand: Demand) -> Finding | None:
     offer = offer_of(demand.entry, case.document)
     version = demand.entry.specifier.partition("+")[0].lstrip("= ")
     if not isinstance(case.known.builds.labels(demand.name, version), Unknown):
@@ -60,8 +60,17 @@ def _absent(case: Case, demand: Demand) -> Finding | None:
         return case.finding("TL902", "note", message, [demand])
     package = case.stack.packages[demand.name]
     near = _near(version, package.texts) if demand.exact else ""
-    severity = "error" if offer.public else "warning"
+    severity = "error" if offer.public and not _elsewhere(case, scene, demand) else "warning"
     return case.finding("TL502", severity, f"there is no {asked(demand)} ({date}){near}", [demand])
+
+
+def _elsewhere(case: Case, scene: Scene, demand: Demand) -> bool:
+    """Whether other targets take the same from an index that nobody here can see."""
+    others = [one for other in case.scenes if other is not scene for one in other.demands.get(demand.name, ())]
+    return any(
+        other.entry.specifier == demand.entry.specifier and offer_of(other.entry, case.document).unknown
+        for other in others
+    )
 
 
 def _near(version: str, texts: list[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
-from torchlock.builds import is_of_releases, label_of_index
+from torchlock.builds import is_of_releases, is_of_torch, label_of_index
 from torchlock.index.public import is_public
 
 if TYPE_CHECKING:
@@ -58,12 +58,10 @@ def offer_of(entry: Entry, document: Document) -> Offer:
     labels, every, unknown = set(), False, False
     for address in addresses:
         label = label_of_index(address)
-        if label is None:
+        if label is None or not is_of_torch(address) or not is_of_releases(address):
             known = is_public(address)
             public, unknown = public or known, unknown or not known
-            continue
-        unknown = unknown or (not is_of_releases(address) and bool(label))
-        if label:
+        elif label:
             labels.add(label)
         else:
             every = True

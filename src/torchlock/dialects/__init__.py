@@ -48,6 +48,11 @@ _READERS = {
     "shell": ("shell", "read"),
 }
 
+# Files of commands, which lean on settings that stand elsewhere.
+_WITH_COMMANDS = frozenset(
+    {"dockerfile", "shell", "workflow", "make", "batch", "powershell", "tox", "python", "notebook", "cog"}
+)
+
 
 def kind_of(path: str, head: str | None) -> str:
     """The dialect of a file, one of ``Document.kind``: by its name, else by the text it begins with.
@@ -73,6 +78,10 @@ def read_document(path: str, *, raw: bytes | None = None, kind: str | None = Non
     module, function = _READERS[told.kind]
     document: Document = getattr(import_module(f"torchlock.dialects.{module}"), function)(decoded.text, path)
     document.kind, document.guessed = told
+    if told.kind in _WITH_COMMANDS and document.entries:
+        from torchlock.dialects.settings import take_up
+
+        take_up(document)
     if any(entry.channel == "conda" for entry in document.entries):
         from torchlock.dialects.conda_builds import settle
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.dialects.images import Image, image_of
-from torchlock.dialects.install_commands import Installed, Installer
+from torchlock.dialects.install_commands import Installed, Installer, index_variable
 from torchlock.dialects.shell_words import Command, Word, commands
 from torchlock.dialects.vendors import beside_vendor, replaces_torch
 from torchlock.document import Entry, Span
@@ -128,6 +128,8 @@ class _Dockerfile:
         stage.name_of_image, stage.at = name, at
         if image.python:
             stage.python = (f"=={image.python}" + (".*" if image.python.count(".") == 1 else ""), at)
+        if image.vendor:
+            stage.state.held = image.held
         if image.torch:
             stage.state.held = {"torch": image.torch, **image.held}
             stage.state.entries.append(self._held(stage, f"=={image.torch}"))
@@ -174,6 +176,7 @@ class _Dockerfile:
             name, equals, value = word.value.partition("=")
             if word.unknown or not equals:
                 variables[name] = None if word.unknown else defaults.get(name, variables.get(name))
+                index_variable(self._draft, name, variables[name], word.start)
             else:
                 installer.variable(name, value, word.start)
 

@@ -20,7 +20,8 @@ _PYTORCH_TAG = re.compile(r"pytorch/pytorch:v?(\d+\.\d+(?:\.\d+)?)-cuda(\d+)(?:\
 _PAGE = "https://download.pytorch.org/whl/cu"
 # Vendors that build torch for their own images.
 _VENDORS = {
-    "NVIDIA": r"(?:^|/)nvidia/(?:pytorch|nemo|tritonserver:\S*py)|l4t-(?:pytorch|ml)|^dustynv/|jetson",
+    "NVIDIA": r"(?:^|/)nvidia/(?:pytorch|nemo|vllm|sglang|modulus|physicsnemo|tritonserver:\S*py)"
+    r"|l4t-(?:pytorch|ml)|^dustynv/|jetson",
     "AMD": r"(?:^|/)rocm/(?!dev-|rocm-terminal|composable)\S*(?:torch|vllm|sglang|megatron|jax|ai)",
     "Intel": r"(?:^|/)intel/\S*(?:torch|deep-learning|ipex|llm|vllm)|intel-(?:extension|optimized)",
     "Habana": r"habana|gaudi",
@@ -31,6 +32,18 @@ _VENDORS = {
     "Graphcore": r"(?:^|/)graphcore/\S*pytorch",
 }
 _VENDOR = {vendor: re.compile(pattern, re.IGNORECASE) for vendor, pattern in _VENDORS.items()}
+# Named like the image of a language, and with torch in it.
+_FULL = re.compile(r"(?:^|/)kaggle(?:-gpu)?(?:-images)?/python(?:[:@]|$)")
+# What the vendors put beside their torch, built for it: a bare name installs nothing.
+_BROUGHT = {
+    "NVIDIA": ("torchvision",),
+    "AMD": ("torchvision",),
+    "Intel": ("torchvision",),
+    "Habana": ("torchvision", "torchaudio"),
+    "Amazon": ("torchvision", "torchaudio"),
+    "Google": ("torchvision", "torchaudio"),
+    "Microsoft": ("torchvision",),
+}
 # Images of systems, languages and tools, without torch.
 _BARE = re.compile(
     r"""(?:^|/)(?:
@@ -47,8 +60,9 @@ class Image(NamedTuple):
     """What an image contains, by its name.
 
     ``python`` is a version; ``torch`` the release of torch that the makers of torch put there, ``channel``
-    what with, ``page`` where from; ``held`` are its companions and their versions. ``vendor`` is who built
-    the torch in it, "" for nobody else. ``unknown``: it may hold any torch, or none.
+    what with, ``page`` where from; ``held`` are its companions and their versions ("" for one that is
+    not known). ``vendor`` is who built the torch in it, "" for nobody else. ``unknown``: it may
+    hold any torch, or none.
     """
 
     python: str = ""
@@ -65,7 +79,10 @@ def image_of(name: str) -> Image:
     python = _PYTHON.search(name)
     for vendor, pattern in _VENDOR.items():
         if pattern.search(name):
-            return Image(python[1] if python else "", vendor=vendor)
+            held = dict.fromkeys(_BROUGHT.get(vendor, ()), "")
+            return Image(python[1] if python else "", vendor=vendor, held=held)
+    if _FULL.search(name):
+        return Image(unknown=True)
     if _PYTORCH.search(name):
         return _of_pytorch(name)
     return Image(python[1] if python else "", unknown=not (python or _BARE.search(name)))

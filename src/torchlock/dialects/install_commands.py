@@ -33,6 +33,8 @@ _PYTHON = re.compile(r"(?:python|py|pypy)(?:3(?:\.\d+)?)?(?:\.exe)?")
 # Placeholders of template engines, test runners and notebooks.
 _FIELD = re.compile(r"\{.*\}|\{\{|\{%|<%|\$\(")
 _CONDA = {"conda", "mamba", "micromamba"}
+# Several requirements or options in one, none of them a part of a requirement that is written with blanks.
+_WORDS = re.compile(r"\s*(?:-|\w+://|[^\W\d])[^\s;@]*(?:\s+(?:-|\w+://|[^\W\d])[^\s;@]*)+\s*")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 # Commands that run the one behind them, and their options that take a value.
 _RUNNERS = {"sudo", "env", "exec", "command", "nice", "nohup", "eval", "xvfb-run", "travis_retry", "retry", "call"}
@@ -81,6 +83,13 @@ INDEX_VARIABLES = {
 _LONGEST = 10_000
 # Nobody runs commands within commands as deep.
 _DEEPEST = 20
+
+
+def index_variable(draft: Draft, name: str, value: str | None, at: int) -> None:
+    """Record the indexes that a variable of pip or uv names; with None for its value one that nobody knows."""
+    if name in INDEX_VARIABLES:
+        for address in [f"${name}"] if value is None else value.split():
+            draft.index("extra" if value is None else INDEX_VARIABLES[name], address, at)
 
 
 @dataclass(slots=True)
@@ -174,9 +183,7 @@ class Installer:
     def variable(self, name: str, value: str | None, at: int) -> None:
         """Take up the value of a variable, which may speak of indexes."""
         self._state.variables[name] = None if value and len(value) > _LONGEST else value
-        if name in INDEX_VARIABLES and value:
-            for address in value.split():
-                self._draft.index(INDEX_VARIABLES[name], address, at)
+        index_variable(self._draft, name, value, at)
 
     def _assigned(self, words: list[Word], command: Command) -> list[Word]:
         """The words behind the assignments in front; assignments that stand alone last."""
@@ -239,6 +246,10 @@ class Installer:
             if name in ("-r", "--requirement", "--requirements", "-c", "--constraint", "--constraints"):
                 found += self._file(word, constraint="c" in name[:3])
         index = self._indexes(addresses)
+        for word in plain:
+            if word.unknown and not re.match(r"['\"]?\w", word.value):
+                # It may stand for options, an index among them.
+                self._draft.index("extra", word.value, word.start)
         scope = f"group:{command.branch}" if command.branch else ""
         made = [replace(entry, step=self._state.step, scope=scope, index=entry.index or index) for entry in found]
         backend = next((word.value for name, word in options if name == "--torch-backend"), None)
@@ -461,6 +472,9 @@ def _parted(words: list[Word], valued: set[str]) -> tuple[list[tuple[str, Word]]
     queue = list(reversed(words))
     while queue:
         word = queue.pop()
+        if word.content is None and _WORDS.fullmatch(word.value):  # The shell parts what a variable holds.
+            queue += [replace(word, value=value) for value in reversed(word.value.split())]
+            continue
         if not word.value.startswith("-") or word.value == "-":
             plain.append(word)
             continue

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.dialects.draft import Draft
 from torchlock.dialects.inset import Inset, Woven
-from torchlock.dialects.install_commands import Installed
+from torchlock.dialects.install_commands import Installed, index_variable
 from torchlock.dialects.parts import parted
 from torchlock.dialects.shell_words import commands
 
@@ -21,6 +21,7 @@ _LINE = re.compile(r"(?:[^\r\n\\]|\\\r?\n|\\.?)*(?:\r\n|\n|\r|\Z)")
 _VARIABLE = re.compile(
     r"(?:export[ \t]+)?(\w[\w.-]*)[ \t]*(?::{1,3}|\?|\+|!)?=[ \t]*((?:[^\r\n#\\]|\\.)*)", re.DOTALL
 )
+_OWN_VARIABLE = re.compile(rf"[^\s:=#][^:=#\r\n]*:[ \t]*{_VARIABLE.pattern}", re.DOTALL)
 _TARGET = re.compile(
     r"@?(?P<names>[^\s:=#][^:=#\r\n]*?)[ \t]*::?(?!=)(?P<needs>[^=;#\r\n]*)(?:;(?P<recipe>[^\r\n]*))?"
 )
@@ -76,7 +77,11 @@ class _Reader:
         """The targets that a line begins; a variable that it sets is remembered."""
         variable = _VARIABLE.match(line)
         if variable:
-            self._set(variable)
+            self._set(variable, at + variable.start(1))
+            return []
+        own = _OWN_VARIABLE.match(line)
+        if own:  # It is set for one target, and is taken for the whole file.
+            self._set(own, at + own.start(1))
             return []
         target = (_JUST_TARGET if self._just else _TARGET).match(line)
         if target is None or _CONDITION.match(line):
@@ -89,7 +94,7 @@ class _Reader:
             self._recipe(at + target.start("recipe"), recipe, names)
         return names
 
-    def _set(self, match: re.Match[str]) -> None:
+    def _set(self, match: re.Match[str], at: int) -> None:
         name, value = match[1], match[2].strip()
         unknown = False
 
@@ -102,6 +107,7 @@ class _Reader:
         whole = _USED.sub(known, value.strip("\"'") if self._just else value)
         doubtful = unknown or "$" in whole or (self._conditions > 0 and name in self._variables)
         self._variables[name] = None if doubtful else whole
+        index_variable(self._draft, name, self._variables[name], at)
 
     def _recipe(self, at: int, line: str, targets: list[str]) -> None:
         """One line of a recipe, which runs in its own shell."""

@@ -37,13 +37,18 @@ def still_wanted(asked: Sequence[Entry], there: Sequence[Entry], held: Mapping[s
     """The requirements of one command without those that are satisfied by what is there.
 
     ``there`` are the entries of earlier commands; ``held`` maps torch and its companions in the base image to
-    their versions, which stay where torch does. Exact pins are always yielded: they say what the result is.
+    their versions ("": not known), which stay where torch does. Exact pins of
+    torch, and those beside earlier commands, are always yielded: they say what the result is.
     """
     torches = [_EXACT.fullmatch(entry.specifier.strip()) for entry in (*there, *asked) if entry.name == "torch"]
     stays = all(pin is None or pin[1] == held.get("torch") for pin in torches)
     for entry in asked:
-        pinned = entry.constraint or entry.url is not None or _EXACT.fullmatch(entry.specifier.strip())
-        if pinned or not (_is_there(entry, there) or (stays and _meets(held.get(entry.name), entry.specifier))):
+        apart = entry.constraint or entry.url is not None
+        exact = _EXACT.fullmatch(entry.specifier.strip()) is not None
+        kept = stays and not apart and not (exact and entry.name == "torch")
+        if kept and _meets(held.get(entry.name), entry.specifier):
+            continue
+        if apart or exact or not _is_there(entry, there):
             yield entry
 
 
@@ -60,8 +65,8 @@ def _is_there(entry: Entry, there: Sequence[Entry]) -> bool:
 
 
 def _meets(version: str | None, specifier: str) -> bool:
-    if version is None:
-        return False
+    if not version:
+        return version is not None and not specifier
     try:
         return SpecifierSet(specifier, prereleases=True).contains(version)
     except InvalidSpecifier:

@@ -50,6 +50,10 @@ class _Project:
             sheet.add(own.unfold(self._group(group, set(), ()), f"group:{group}"))
         sheet.add(sheet.listed("tool", "flit", "metadata", "requires"))
         sheet.add(sheet.listed("tool", "rye", "dev-dependencies", scope="group:dev"))
+        for number, item in enumerate(sheet.tree.array("tool", "rye", "sources")):
+            if isinstance(item, dict) and isinstance(item.get("url"), str):
+                kind = "index" if item.get("name") == "default" else "extra"
+                sheet.index(kind, item["url"], sheet.tree.offset("tool", "rye", "sources", number, "url"))
         poetry.read(sheet)
         pixi.read(sheet)
         self._hatch()

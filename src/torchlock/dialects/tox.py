@@ -40,6 +40,9 @@ class _Piece(NamedTuple):
     factors: str = ""
 
 
+_INDEX_OPTION = re.compile(r"(?:-[if]|--(?:extra-)?index-url|--index|--find-links)[ \t=]+([^\s\"']+)")
+
+
 def read(text: str, path: str) -> Document:
     """Read ``deps`` and the commands of every environment, each separately."""
     draft = Draft(text, path, "tox")
@@ -48,6 +51,10 @@ def read(text: str, path: str) -> Document:
         if key in ("setenv", "set_env") and section.startswith("testenv"):
             for piece in values[section, key]:
                 _variable(draft, piece)
+        elif key == "install_command" and section.startswith("testenv"):
+            for piece in values[section, key]:
+                for option in _INDEX_OPTION.finditer(piece.text):
+                    draft.index("extra", option[1], piece.start)
     parts: dict[str, list[Entry]] = {}
     done = set()
     for name in _names(values):
