@@ -87,6 +87,14 @@ UNREADABLE = {
     "a web page": ({"metadata": "<html><body>Name: x</body></html>\n"}, "its metadata has no Name and no Version"),
     "no version": ({"metadata": "Name: demo\nRequires-Dist: plain\n"}, "its metadata has no Version"),
     "broken off": ({"metadata": "Name: demo\nVersion: 2.0\nRequires-D"}, "breaks off in the middle of a header"),
+    "a line that is no header": (
+        {"metadata": headers("demo", "2.0", "plain", more="no header at all\n")},
+        "its metadata has a line that is no header ('no header at all') before Requires-Dist",
+    ),
+    "a blank before the colon": (
+        {"metadata": "Name: demo\nVersion: 2.0\nRequires-Dist : plain\n\n"},
+        "its metadata has a line that is no header ('Requires-Dist : plain') before Requires-Dist",
+    ),
     "byte order mark": ({"metadata": "\ufeff" + headers("demo", "2.0", "plain")}, "its metadata has no Name"),
     "another project": ({"metadata": headers("evil", "2.0", "plain")}, "its metadata is that of evil 2.0"),
     "another version": ({"metadata": headers("demo", "3.0", "plain")}, "its metadata is that of demo 3.0"),
