@@ -80,7 +80,9 @@ def test_an_archive_of_distutils_without_metadata_is_read(shelf: Shelf, lock: Ca
 
 
 @pytest.mark.parametrize("kind", ["tgz", "zip", "tar", "tar.bz2", "tbz", "tar.xz", "txz"])
-def test_every_kind_of_archive_that_pip_takes_is_read(shelf: Shelf, lock: Callable[..., Locked], kind: str) -> None:
+def test_every_kind_of_archive_that_pip_takes_is_read(
+    shelf: Shelf, lock: Callable[..., Locked], kind: str
+) -> None:
     shelf.wheel("leaf", "1.0")
     shelf.wheel("top", "1.0")
     files = {"PKG-INFO": pkg_info("Requires-Dist: leaf", name="top", version="2.0", metadata="2.2")}

@@ -83,7 +83,7 @@ def lock(
     }
     if wrong := judge(chosen, target, matrix, overrides):
         raise AssertionError(f"the judge rejects what the solver chose: {'; '.join(wrong)}")
-    notes += given_way(options.preferred, chosen)
+    notes += given_way(universe, options.preferred, chosen)
     notes += refused_notes(universe, chosen, units)
     notes += unread_notes(universe, units, solution)
     notes += withdrawn_notes(chosen)

@@ -113,10 +113,16 @@ def _older(label: str) -> list[str]:
     known = {
         each
         for version in Stack().packages["torchaudio"].texts
-        for each in _builds().labels("torchaudio", version) or ()
+        for each in _published_labels("torchaudio", version)
         if kind_of(each) == kind and _number(each) < _number(label)
     }
     return sorted(known, key=_number, reverse=True)[:2]
+
+
+def _published_labels(name: str, version: str) -> Collection[str]:
+    """The builds to choose from: those known to be published, whatever others there may be."""
+    labels = _builds().labels(name, version)
+    return () if isinstance(labels, Unknown) else labels
 
 
 def _number(label: str) -> tuple[int, ...]:
@@ -139,7 +145,7 @@ def builds_for_cuda(scene: Scene) -> list[str]:
         return []
     if (_public(scene, target) or "").startswith("cu"):
         return ["pypi"]
-    known = _builds().labels("torch", scene.pins["torch"].version.public) or ()
+    known = _published_labels("torch", scene.pins["torch"].version.public)
     return sorted((each for each in known if kind_of(each) == "cuda"), key=_number, reverse=True)
 
 
