@@ -28,7 +28,8 @@ def archive(
             for path, content in raw.items():
                 zipped.writestr(path, content)
         return stream.getvalue()
-    with tarfile.open(fileobj=stream, mode="w:gz") as tar:
+    mode = {"tar": "w:", "tar.bz2": "w:bz2", "tbz": "w:bz2", "tar.xz": "w:xz", "txz": "w:xz"}.get(kind, "w:gz")
+    with tarfile.open(fileobj=stream, mode=mode) as tar:  # type: ignore[call-overload]
         for path, content in raw.items():
             member = tarfile.TarInfo(path)
             member.size = len(content)

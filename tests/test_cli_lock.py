@@ -69,6 +69,79 @@ def test_pins_of_the_existing_lock_are_kept(tmp_path: Path) -> None:
     assert "filelock==3.13.1 " not in lock.read_text()
 
 
+def test_a_pin_is_set_to_a_version(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lock = tmp_path / "requirements.txt"
+    lock.write_text("filelock==3.13.1\njinja2==3.1.3\ntorch==2.3.0\n")
+    command = ["torch<2.4", *LINUX, "-o", "requirements.txt"]
+    assert run(*command, "-P", "Torch==2.2.2", "-P", "jinja2") == 0
+    text = lock.read_text()
+    assert "torch==2.2.2 " in text
+    assert "filelock==3.13.1 " in text
+    assert "jinja2==3.1.3 " not in text
+    assert "-P" not in text.splitlines()[1]
+    assert run(*command) == 0
+    assert "torch==2.2.2 " in lock.read_text()
+    capsys.readouterr()
+    assert run(*command, "-P", "torch==2.4.0") == 1
+    assert "command line: --upgrade-package torch==2.4.0" in capsys.readouterr().err
+    assert "torch==2.2.2 " in lock.read_text()
+
+
+@pytest.mark.parametrize("value", ["", "torch[x]", "torch>=2", "./torch", "torch==", "torch==2.*.1", "torch @ x"])
+def test_what_is_no_pin_is_no_upgrade(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("torch", *LINUX, "-P", value) == 2
+    assert "--upgrade-package" in capsys.readouterr().err
+
+
+def test_a_pin_that_the_snapshot_does_not_know_is_told_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "requirements.txt").write_text("filelock==99.0\n")
+    assert run("filelock", *LINUX, "-o", "requirements.txt") == 0
+    err = capsys.readouterr().err
+    assert "filelock==99.0 of the existing lock is not known as of 20" in err
+    assert "gave way" not in err
+
+
+def test_a_pin_in_another_spelling_did_not_give_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "requirements.txt").write_text("filelock==3.13.1.0\n")
+    assert run("filelock", *LINUX, "-o", "requirements.txt") == 0
+    assert "gave way" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["-c", "--override"])
+def test_an_address_is_no_constraint(option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "c.txt").write_text("torch<3\nfilelock @ https://example.org/filelock-3.13.1-py3-none-any.whl\n")
+    assert run("filelock", *LINUX, option, "c.txt") == 2
+    assert "c.txt:2: filelock @ https://example.org/" in capsys.readouterr().err
+
+
+def test_a_variable_that_is_no_option_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("TORCHLOCK_PYTHN", "TORCHLOCK_HOUSE", "TORCHLOCK_IGNORE", "TORCHLOCK_CACHE_DIR"):
+        monkeypatch.setenv(name, "3.11")
+    assert run("filelock", *LINUX) == 0
+    err = capsys.readouterr().err
+    said = "in the environment is no option of torchlock"
+    assert f"warning: TORCHLOCK_PYTHN {said}; did you mean TORCHLOCK_PYTHON?\n" in err
+    assert "warning: TORCHLOCK_HOUSE in the environment is no option of torchlock\n" in err
+    assert "TORCHLOCK_IGNORE" not in err
+    assert "TORCHLOCK_CACHE_DIR" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--platform", "macosx_10_9_arm64"], "the first macOS for arm64 is 11.0"),
+        (["--platform", "musllinux_1_2_x86_64", "--system", "conda-forge"], "its packages are for glibc"),
+    ],
+)
+def test_a_machine_that_there_is_not(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("filelock", "--python", "3.11", "--offline", *arguments) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_a_pin_that_no_longer_works_gives_way(tmp_path: Path) -> None:
     lock = tmp_path / "requirements.txt"
     lock.write_text("numpy==2.1.0\ntorch==2.3.1\n")

@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 
 from folder_index import FolderIndex, headers
 from index_server import Reply, Server, entry, page, wheel
+from sources_made import archive, pkg_info
 from torchlock.answers import Unknown
 from torchlock.cli.main import main
 from torchlock.index import Index, IndexSettings
@@ -87,6 +88,14 @@ UNREADABLE = {
     "a web page": ({"metadata": "<html><body>Name: x</body></html>\n"}, "its metadata has no Name and no Version"),
     "no version": ({"metadata": "Name: demo\nRequires-Dist: plain\n"}, "its metadata has no Version"),
     "broken off": ({"metadata": "Name: demo\nVersion: 2.0\nRequires-D"}, "ends in the middle of a header"),
+    "a line that is no header": (
+        {"metadata": headers("demo", "2.0", "plain", more="no header at all\n")},
+        "its metadata has a line that is no header ('no header at all') before Requires-Dist",
+    ),
+    "a blank before the colon": (
+        {"metadata": "Name: demo\nVersion: 2.0\nRequires-Dist : plain\n\n"},
+        "its metadata has a line that is no header ('Requires-Dist : plain') before Requires-Dist",
+    ),
     "byte order mark": ({"metadata": "\ufeff" + headers("demo", "2.0", "plain")}, "its metadata has no Name"),
     "another project": ({"metadata": headers("evil", "2.0", "plain")}, "its metadata is for evil 2.0"),
     "another version": ({"metadata": headers("demo", "3.0", "plain")}, "its metadata is for demo 3.0"),
@@ -200,6 +209,7 @@ def test_a_hash_that_pip_takes_is_passed_on(capsys, index, algorithm):
 CONTENT = wheel(headers("demo", "1.0"))
 NAME = "demo-1.0-py3-none-any.whl"
 MD5 = "0" * 32
+PKG_INFO = pkg_info(metadata="2.2")
 
 
 def serve(server: Server, digest: str, algorithm: str = "md5") -> None:
@@ -221,6 +231,24 @@ def test_a_file_of_an_index_is_fetched_for_its_hash_once(capsys):
         assert again.out == first.out
         assert "warning" not in first.err
         assert server.asked(f"/demo/{NAME}") == 1
+
+
+@pytest.mark.parametrize("algorithm", ["md5", "sha1", "sha256", "sha512", "blake2b", ""])
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+def test_what_was_asked_once_is_known_offline_whatever_the_hash(capsys, algorithm, kind):
+    content, name = (CONTENT, NAME) if kind == "wheel" else (archive({"PKG-INFO": PKG_INFO}), "demo-1.0.tar.gz")
+    hashes = {algorithm: hashlib.new(algorithm, content).hexdigest()} if algorithm else {}
+    with Server() as server:
+        server.routes["/demo/"] = page(entry(name, hashes=hashes))
+        server.routes[f"/demo/{name}"] = Reply(content)
+        first = Run(capsys, server.url, "demo")
+        asked = len(server.requests)
+        again = Run(capsys, server.url, "demo", "--offline")
+        pins = [line for line in again.out.splitlines() if line[:1] not in ("#", "")]
+        assert (first.code, again.code) == (0, 0)
+        assert pins == [line for line in first.out.splitlines() if line[:1] not in ("#", "")]
+        assert "--hash=" in again.out
+        assert len(server.requests) == asked
 
 
 def test_nothing_is_fetched_for_a_lock_without_hashes(capsys):

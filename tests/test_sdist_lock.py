@@ -79,6 +79,29 @@ def test_an_archive_of_distutils_without_metadata_is_read(shelf: Shelf, lock: Ca
     assert "those of setup.py" in text
 
 
+@pytest.mark.parametrize("kind", ["tgz", "zip", "tar", "tar.bz2", "tbz", "tar.xz", "txz"])
+def test_every_kind_of_archive_that_pip_takes_is_read(
+    shelf: Shelf, lock: Callable[..., Locked], kind: str
+) -> None:
+    shelf.wheel("leaf", "1.0")
+    shelf.wheel("top", "1.0")
+    files = {"PKG-INFO": pkg_info("Requires-Dist: leaf", name="top", version="2.0", metadata="2.2")}
+    shelf.sdist("top", "2.0", files, kind=kind)
+    code, pins, _, _ = lock("top", "--no-hashes")
+    assert (code, pins) == (0, {"leaf": "1.0", "top": "2.0"})
+
+
+@pytest.mark.parametrize("start", [b"BZh9", b"\xfd7zXZ\0", b"\x1f\x8b", b"ustar"])
+def test_a_damaged_archive_of_any_kind_rejects_one_candidate(
+    shelf: Shelf, lock: Callable[..., Locked], start: bytes
+) -> None:
+    shelf.wheel("top", "1.0")
+    shelf.add("top", "top-2.0.tar.gz", start + b"damaged" * 100)
+    code, pins, _, err = lock("top", "--no-hashes")
+    assert (code, pins) == (0, {"top": "1.0"})
+    assert "top 2.0 was passed over: top-2.0.tar.gz is no readable source archive" in err
+
+
 def test_of_a_release_the_wheel_and_of_releases_the_newest(shelf: Shelf, lock: Callable[..., Locked]) -> None:
     shelf.wheel("both", "1.0")
     shelf.sdist("both", "1.0", computed("both"))

@@ -25,6 +25,8 @@ def expected(system: systems.System, name: str) -> Platform | None:
     family, _, version = system.libc.partition(" ")
     if platform.system not in system.platforms:
         return None
+    if system.id == "conda-forge" and platform.libc == "musl":  # its packages are for glibc
+        return None
     if not version or platform.system != "linux":
         return platform
     floor = tuple(map(int, version.split(".")))

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 _DOUBTFUL = re.compile(r"~=|===|\bextras\b|\bdependency_groups\b|\"\s*(?:[<>=!]+|in|not in)\s*\"")
 
 
+# Lines that are no headers, and one of them a requirement, where only a blank line ends the headers.
+_BEHIND = re.compile(r"(?:[^\r\n]+(?:\r\n|\r|\n))*?[ \t]*Requires-Dist[ \t]*:", re.IGNORECASE)
+
+
 class CoreMetadata(NamedTuple):
     """What a file declares.
 
@@ -48,6 +52,9 @@ def parse_metadata(text: str) -> CoreMetadata | Unknown:
     rest = text[headers.end :]
     if rest and "\n" not in rest and "\r" not in rest:
         return Unknown("its metadata ends in the middle of a header")
+    if _BEHIND.match(rest):
+        line = one_line(re.split(r"[\r\n]", rest, maxsplit=1)[0])[:40]
+        return Unknown(f"its metadata has a line that is no header ({line!r}) before Requires-Dist")
     values = headers.fields.get("requires-dist", ())
     declared = {value: dependency_of(value) for value in values}
     return CoreMetadata(

@@ -88,7 +88,7 @@ class LiveRelease:
         if self.name not in FAMILY:
             return None
         if self._bundled is None:
-            late = self.date > self._as_of if self.date else True
+            late = self.date > self._as_of
             return Unknown("it is newer than the data" if late else "it is not in the data", self._as_of)
         build = self.build(wheel)
         return build if isinstance(build, Unknown) else None

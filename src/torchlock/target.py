@@ -119,6 +119,9 @@ class Platform(NamedTuple):
         if match:
             family, machine = match[1], match[4]
             system = "macos" if family == "macosx" else "linux"
+            if family == "macosx" and machine == "arm64" and int(match[2]) < 11:
+                hint = "like --platform macosx_11_0_arm64"
+                raise InputError(f"--platform {text}: the first macOS for arm64 is 11.0", hint=hint)
             if f"{system}-{machine}" in PLATFORMS:
                 libc = {"manylinux": "glibc", "musllinux": "musl"}.get(family, "")
                 return cls(system, machine, libc, (int(match[2]), int(match[3])))

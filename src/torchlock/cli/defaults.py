@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from torchlock.errors import InputError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 _PROJECT = "pyproject.toml"
 # Options that run code of packages: only the user sets them, never the project that is locked.
@@ -49,11 +50,38 @@ def defaults(
             )
         found[options[name].dest] = _value(options[name], value, f"{_PROJECT}: [tool.torchlock] {name}")
     for name, action in options.items():
-        variable = "TORCHLOCK_" + name.upper().replace("-", "_")
+        variable = _PREFIX + name.upper().replace("-", "_")
         value = os.environ.get(variable)
         if value and (_takes(action, value) or not is_elsewhere(name, value)):
             found[action.dest] = _value(action, value, variable)
     return found
+
+
+_PREFIX = "TORCHLOCK_"
+# Those of the tests apart.
+_VARIABLE = re.compile(_PREFIX + r"(?!TEST_)\w+")
+
+
+def idle_variables(commands: Callable[[], Iterable[argparse.ArgumentParser]]) -> dict[str, str]:
+    """The ``TORCHLOCK_*`` variables that are no option of any command, each with the one that was likely meant.
+
+    ``commands`` makes the parsers of all commands; it is called only where there is a variable to look up.
+    """
+    names = {name for name, value in os.environ.items() if value and _VARIABLE.fullmatch(name)}
+    if not names:
+        return {}
+    from difflib import get_close_matches
+
+    known = {
+        option[2:].upper().replace("-", "_")
+        for parser in commands()
+        for action in parser._actions
+        for option in action.option_strings
+        if option.startswith("--") and action.dest != "help"
+    }
+    idle = sorted({name.removeprefix(_PREFIX) for name in names} - known - {"CACHE_DIR"})
+    near = {name: next(iter(get_close_matches(name, known, 1)), "") for name in idle}
+    return {_PREFIX + name: meant and _PREFIX + meant for name, meant in near.items()}
 
 
 def _takes(action: argparse.Action | None, value: object) -> bool:

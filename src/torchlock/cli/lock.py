@@ -16,7 +16,7 @@ from torchlock.errors import InputError
 from torchlock.lock import Conflict, Lock, Options, Pin, lock
 from torchlock.matrix import Matrix
 from torchlock.read.settle import settled
-from torchlock.words import Inputs, Origin, one_line, without_credentials
+from torchlock.words import Inputs, Origin, Written, one_line, without_credentials
 
 if TYPE_CHECKING:
     import argparse
@@ -99,9 +99,9 @@ def _tell_idle(arguments: argparse.Namespace, inputs: Inputs, result: Lock, voic
     from packaging.utils import canonicalize_name
 
     names = {canonicalize_name(pin.name) for pin in result.pins if pin.version}
-    for name in arguments.upgrade_packages:
-        if canonicalize_name(name) not in names:
-            near = get_close_matches(canonicalize_name(name), names, n=1)
+    for name in _upgraded(arguments):
+        if name not in names:
+            near = get_close_matches(name, names, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             voice.say("warning", f"--upgrade-package {name}: the lock has no package of this name{hint}")
     for written in inputs.overrides:
@@ -131,6 +131,7 @@ def _inputs(arguments: argparse.Namespace) -> Inputs:
         requirements=[read.parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements]
     )
     parts += [read.read_constraints(file) for file in arguments.constraints]
+    parts.append(Inputs(constraints=[written for written in _upgraded(arguments).values() if written]))
     parts += [read.read_overrides(file) for file in arguments.overrides]
     return read.merge(asked, *parts)
 
@@ -154,11 +155,7 @@ def _spare_inputs(arguments: argparse.Namespace, inputs: Inputs) -> None:
 
 
 def _options(arguments: argparse.Namespace) -> Options:
-    from packaging.utils import canonicalize_name
-
-    upgraded = {canonicalize_name(name) for name in arguments.upgrade_packages}
-    if wrong := [name for name in arguments.upgrade_packages if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name)]:
-        raise InputError(f"--upgrade-package: {wrong[0]!r} is no name", hint="a version belongs into the input")
+    upgraded = _upgraded(arguments).keys()
     return Options(
         unproven=arguments.unproven,
         pre=arguments.pre,
@@ -167,6 +164,29 @@ def _options(arguments: argparse.Namespace) -> Options:
         preferred=_preferred(arguments, upgraded),
         upgraded=upgraded,
     )
+
+
+def _upgraded(arguments: argparse.Namespace) -> dict[str, Written | None]:
+    """What ``--upgrade-package`` names, each with the version that it is to have, as a constraint.
+
+    Raises:
+        InputError: it is neither NAME nor NAME==VERSION.
+    """
+    from packaging.utils import canonicalize_name
+
+    from torchlock import read
+
+    found: dict[str, Written | None] = {}
+    for text in arguments.upgrade_packages:
+        match = re.fullmatch(r"([A-Za-z0-9][\w.-]*)\s*(==.+)?", text)
+        if not match:
+            raise InputError(f"--upgrade-package: {text!r} is neither NAME nor NAME==VERSION")
+        origin = Origin(None, None, f"--upgrade-package {text}")
+        written = read.parse_requirement(text, origin) if match[2] else None
+        name = canonicalize_name(match[1])
+        if found.setdefault(name, written) != written:
+            raise InputError(f"--upgrade-package names {name} twice", hint="leave one of them out")
+    return found
 
 
 def _moment(text: str | None) -> str | None:

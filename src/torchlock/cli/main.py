@@ -36,6 +36,9 @@ def main(argv: Sequence[str]) -> int:
             return OK
         arguments = parse(argv)
         voice = Voice(color=arguments.color, quiet=arguments.quiet, verbose=arguments.verbose)
+        for name, near in arguments.idle_variables.items():
+            meant = f"; did you mean {near}?" if near else ""
+            voice.say("warning", f"{name} in the environment is no option of torchlock{meant}")
         code: int = arguments.run(arguments, voice)
         sys.stdout.flush()
     except TorchlockError as error:

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from torchlock import __version__
-from torchlock.cli.defaults import defaults
+from torchlock.cli.defaults import defaults, idle_variables
 from torchlock.cli.options.shared import add_messages
 from torchlock.errors import InputError
 
@@ -102,6 +102,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     arguments = parser.parse_intermixed_args([*argv[:position], *argv[position + 1 :]])
     arguments.run = partial(_run, command)
     arguments.argv = list(argv)
+    arguments.idle_variables = idle_variables(lambda: (parser_of(each)[0] for each in COMMANDS))
     return arguments
 
 

@@ -65,6 +65,11 @@ def place_of(
         libraries.update((key, library.version) for key, library in system.libraries.items() if library.version)
         if system.platforms and platform.system not in system.platforms:
             raise InputError(f"--system {system.id}: {system.title} does not run on {platform}")
+        if system.id == "conda-forge" and platform.libc == "musl":
+            raise InputError(
+                f"--system {system.id}: its packages are for glibc, and {platform.spelled} is for musl",
+                hint=f"one that fits is {_fitting('glibc')}",
+            )
         family, _, version = system.libc.partition(" ")
         if family in ("glibc", "musl") and version and (name, system_name) != ("host", "host"):
             if not written and own is None:

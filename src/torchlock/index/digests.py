@@ -51,12 +51,14 @@ class Hasher:
             return Unknown(f"{addresses.redact(file.url)} is not a file that can be fetched")
         # The hash of the index is weak, but identifies the content.
         weak = sorted(f"{name}={digest}" for name, digest in file.hashes.items())
-        name = cache.key("sha256", addresses.origin(file.url), file.filename, *weak) if weak else None
-        known = self._store.metadata(name) if name else None
+        # Without any, the address stands for it, for --offline alone: tomorrow it may have other content.
+        told = weak or ["address", file.url]
+        name = cache.key("sha256", addresses.origin(file.url), file.filename, *told)
+        known = self._store.metadata(name) if weak or self._transport is None else None
         if known is not None:
             return known
         found = self._fetched(file)
-        if name and isinstance(found, str):
+        if isinstance(found, str):
             self._store.keep_metadata(name, found)
         return found
 

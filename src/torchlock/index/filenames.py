@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from packaging.version import Version
 
-_SUFFIXES = (".whl", ".tar.gz", ".zip")
+# The archives that pip takes for source distributions; the first is the one of PEP 625.
+ARCHIVES = (".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar")
+_SUFFIXES = (".whl", *ARCHIVES)
 # No file system holds a longer name; the tags in one would multiply without end.
 _LONGEST = 255
 
@@ -37,7 +39,8 @@ def parse(filename: str) -> tuple[str, Version] | None:
         if filename.endswith(".whl"):
             name, version, _, _ = parse_wheel_filename(filename)
         else:
-            name, version = parse_sdist_filename(filename)
+            suffix = next((each for each in ARCHIVES if filename.endswith(each)), "")
+            name, version = parse_sdist_filename(filename.removesuffix(suffix) + ".tar.gz")
     except (InvalidWheelFilename, InvalidSdistFilename, ValueError):
         return None
     return name, version

@@ -98,9 +98,8 @@ class MetadataReader:
         """
         import json
 
-        sha256 = file.hashes.get("sha256")
-        name = cache.key(addresses.origin(file.url), sha256, *names) if sha256 else None
-        known = self._store.metadata(name) if name else None
+        name = _key(file, *names)
+        known = self._kept(file, name)
         if known is not None:
             return dict(json.loads(known))
         try:
@@ -112,8 +111,7 @@ class MetadataReader:
             raise NetworkError(
                 f"{addresses.host(file.url)} does not serve byte ranges of {file.filename}"
             ) from error
-        if name:
-            self._store.keep_metadata(name, json.dumps(found))
+        self._store.keep_metadata(name, json.dumps(found))
         return found
 
     def _contents(self, file: File) -> IO[bytes]:
@@ -129,6 +127,11 @@ class MetadataReader:
         except _NoRanges:
             return io.BytesIO(self._bytes(file, transport, WHOLE_LIMIT))
 
+    def _kept(self, file: File, name: str) -> str | None:
+        """What is kept of a file by this name (``_key``); of one without a hash it serves --offline alone."""
+        hashed = any(algorithm in file.hashes for algorithm in _STRONG)
+        return self._store.metadata(name) if hashed or self._transport is None else None
+
     def origin(self, text: str) -> str:
         """The file of an sdist that states the requirements of a text from ``read``; empty for wheels."""
         return self._sdists.origin(text) if self._sdists else ""
@@ -138,10 +141,8 @@ class MetadataReader:
         sdists = self._sdists
         if sdists is None:
             raise _needs_build(file, "")
-        sha256 = file.hashes.get("sha256") if not addresses.is_local(file.url) else None
-        origin = addresses.origin(file.url) if sha256 else ""
-        name = cache.key(origin, file.filename, sha256, _SDIST_READER) if sha256 else None
-        text = self._store.metadata(name) if name else None
+        name = _key(file, _SDIST_READER) if not addresses.is_local(file.url) else None
+        text = self._kept(file, name) if name else None
         content: IO[bytes] | None = None
         if text is None:
             text = self._beside_static(file)
@@ -221,17 +222,15 @@ class MetadataReader:
             return _extract(content, file)
 
     def _remote(self, file: File) -> str:
-        # What one host says about a hash is not believed of another: the host is part of the key.
-        sha256 = file.hashes.get("sha256")
-        name = cache.key(addresses.origin(file.url), file.filename, sha256) if sha256 else None
-        text = self._store.metadata(name) if name else None
+        name = _key(file)
+        text = self._kept(file, name)
         if text is not None and not isinstance(parse_metadata(text), Unknown):
             return text
         if self._transport is None:
             raise _not_cached(file)
         self._report(f"asking {addresses.host(file.url)} for the metadata of {file.filename}")
         text = self._fetch(file, self._transport())
-        if name and not isinstance(parse_metadata(text), Unknown):
+        if not isinstance(parse_metadata(text), Unknown):
             self._store.keep_metadata(name, text)
         return text
 
@@ -315,6 +314,21 @@ class MetadataReader:
         _succeeded(answer, file.url)
         verify(answer.body, file.hashes, file.url)
         return answer.body
+
+
+def _key(file: File, *more: str) -> str:
+    """The name that the metadata of a file of an index are kept by.
+
+    What one host says about a hash is not believed of another: the host is part of it. The strongest hash tells
+    one content from the next, weak as it may be. Without any, the address stands for it, which may have other
+    content tomorrow: what is kept so serves --offline alone.
+    """
+    origin = addresses.origin(file.url)
+    algorithm = next((each for each in _STRONG if each in file.hashes), None)
+    if algorithm is None:
+        return cache.key(origin, file.filename, "address", file.url, *more)
+    digest = file.hashes[algorithm]
+    return cache.key(origin, file.filename, digest if algorithm == "sha256" else f"{algorithm}={digest}", *more)
 
 
 def _extract(content: IO[bytes], file: File) -> str:

@@ -29,9 +29,9 @@ class IndexRelease:
         self.name = name
         self.version = version
         self.wheels = [file for file in files if file.filename.endswith(".whl")]
-        # Of two archives the gzipped one is the standard's (PEP 625); ".tar.gz" sorts before ".zip".
+        # Of two archives the gzipped one is the standard's (PEP 625).
         sdists = [file for file in files if not file.filename.endswith(".whl")]
-        self.sdist = min(sdists, key=lambda file: file.filename.endswith(".zip"), default=None)
+        self.sdist = min(sdists, key=lambda file: not file.filename.endswith(".tar.gz"), default=None)
         self.yanked = _yanked(files)
         self.date = min((file.uploaded[:10] for file in files if file.uploaded), default="")
         self.index = index

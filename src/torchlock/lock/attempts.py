@@ -55,7 +55,7 @@ def _attempt(
     while True:
         universe, units, notes = opened(unproven)
         solution = solve_keeping(universe, units, options)
-        if not renew(_asked_again(universe, units, solution)):
+        if not renew([*options.upgraded, *_asked_again(universe, units, solution)]):
             return Attempt(universe, units, notes, solution)
 
 

@@ -9,7 +9,7 @@ from torchlock.errors import InputError
 from torchlock.judge import judge
 from torchlock.lock.attempts import attempts, check_asked, unasked_notes
 from torchlock.lock.keep import given_way
-from torchlock.lock.lines import Direct, dependency_of, policy_of, units_of
+from torchlock.lock.lines import Direct, limit_of, policy_of, units_of
 from torchlock.lock.passed_over import refused_notes, unread_notes, withdrawn_notes
 from torchlock.lock.pins import from_source, host_notes, idle_extras, pins_of, unproven_notes
 from torchlock.lock.results import Conflict, Lock
@@ -83,7 +83,7 @@ def lock(
     }
     if wrong := judge(chosen, target, matrix, overrides):
         raise AssertionError(f"the judge rejects what the solver chose: {'; '.join(wrong)}")
-    notes += given_way(options.preferred, chosen)
+    notes += given_way(universe, options.preferred, chosen)
     notes += refused_notes(universe, chosen, units)
     notes += unread_notes(universe, units, solution)
     notes += withdrawn_notes(chosen)
@@ -111,7 +111,7 @@ def _check_python(inputs: Inputs, target: Target) -> None:
 def _overrides(inputs: Inputs) -> dict[str, list[Dependency]]:
     overrides: dict[str, list[Dependency]] = {}
     for written in inputs.overrides:
-        dependency = dependency_of(written)
+        dependency = limit_of(written)
         overrides.setdefault(dependency.name, []).append(dependency)
     return overrides
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.errors import TorchlockError, Undecided
+from torchlock.index.filenames import same_version
 from torchlock.solve.core import Unit, anchors, contested, demands, guilty
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import GaveUp
@@ -81,8 +82,21 @@ def _pinned(universe: Universe, name: str, version: str) -> Unit | None:
     return Unit(Written(None, Origin(None, None, name)), limits=((name, mask),)) if mask else None
 
 
-def given_way(preferred: Mapping[str, str], chosen: Mapping[str, Candidate]) -> Iterator[str]:
-    """Notes on the pins that did not hold."""
+def given_way(universe: Universe, preferred: Mapping[str, str], chosen: Mapping[str, Candidate]) -> Iterator[str]:
+    """Notes on the pins that did not hold, those that a snapshot does not know told apart: they may be good."""
     for name, version in preferred.items():
-        if name in chosen and str(chosen[name].version) != version:
+        if name not in chosen or same_version(str(chosen[name].version), version):
+            continue
+        as_of = universe.provenance(name).as_of
+        if as_of and not any(same_version(each, version) for each in _known(universe, name)):
+            lost = f"{name}=={version} of the existing lock is not known as of {as_of}"
+            yield f"{lost}, and the index was not asked; now {chosen[name].version}"
+        else:
             yield f"{name}=={version} of the existing lock gave way; now {chosen[name].version}"
+
+
+def _known(universe: Universe, name: str) -> Iterator[str]:
+    """Every version of a project that there is, as far as its source tells."""
+    for candidate in (*universe.candidates(name), *universe.held.get(name, ())):
+        yield str(candidate.version)
+    yield from (item.version for item in universe.rejected(name))

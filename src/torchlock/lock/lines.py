@@ -35,6 +35,23 @@ def dependency_of(written: Written) -> Dependency:
     return Dependency.from_requirement(requirement)
 
 
+def limit_of(written: Written) -> Dependency:
+    """What a constraint or an override says of a version, taken apart.
+
+    Raises:
+        InputError: it names an address, which is followed in requirements alone.
+    """
+    if written.url is not None:
+        path, line, text = written.origin
+        raise InputError(
+            f"{text.strip()}: an address is followed in a requirement only, not in a constraint or an override",
+            path=path,
+            line=line,
+            hint="write this line among the requirements",
+        )
+    return dependency_of(written)
+
+
 class Direct:
     """The requirements that name an address, read as far as that goes without a build.
 
@@ -151,7 +168,7 @@ def units_of(
         reason = Asked(written)
         units.append(Unit(written, tuple(need for item in replaced for need in universe.require(item, reason))))
     for written in inputs.constraints:
-        dependency = dependency_of(written)
+        dependency = limit_of(written)
         if universe.target.holds(dependency.marker) and dependency.name not in overrides:
             mask = universe.mask(dependency.name, dependency.specifier)
             units.append(Unit(written, limits=((dependency.name, mask),)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 from typing import IO, TYPE_CHECKING, cast
 
@@ -39,6 +38,7 @@ def unpacked(content: IO[bytes], filename: str) -> Files:
     Raises:
         ArchiveError: it is not an archive of the kind that its name says, or too large once unpacked.
     """
+    import lzma
     import tarfile
     import zipfile
     import zlib
@@ -50,6 +50,7 @@ def unpacked(content: IO[bytes], filename: str) -> Files:
         tarfile.TarError,
         zipfile.BadZipFile,
         zlib.error,
+        lzma.LZMAError,
         OSError,
         EOFError,
         ValueError,
@@ -82,13 +83,37 @@ def _bounded(path: str, content: IO[bytes]) -> bytes:
     return raw
 
 
-class _Bounded(gzip.GzipFile):
-    """A gzip file that never returns much at once."""
+class _Bounded:
+    """An unpacked stream that never returns much at once."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.seek = stream.seek
+        self.tell = stream.tell
 
     def read(self, size: int | None = -1) -> bytes:
         if size is not None and size > _PIECE:
             raise ArchiveError("declares a header of more than 32 MB")
-        return super().read(size)
+        return self._stream.read(-1 if size is None else size)
+
+
+def _decompressed(content: IO[bytes]) -> IO[bytes]:
+    """The tar file within, by the bytes that the content begins with: pip looks at the name, which may err."""
+    start = content.read(6)
+    content.seek(0)
+    if start.startswith(b"\x1f\x8b"):
+        import gzip
+
+        return cast("IO[bytes]", gzip.GzipFile(fileobj=content))
+    if start.startswith(b"BZh"):
+        import bz2
+
+        return cast("IO[bytes]", bz2.BZ2File(content))
+    if start == b"\xfd7zXZ\0":
+        import lzma
+
+        return cast("IO[bytes]", lzma.LZMAFile(content))
+    return content
 
 
 def is_list(path: str) -> bool:
@@ -110,7 +135,7 @@ def speaks(path: str) -> bool:
 def _of_tar(content: IO[bytes]) -> Iterator[tuple[str, int, IO[bytes]]]:
     import tarfile
 
-    with tarfile.open(fileobj=cast("IO[bytes]", _Bounded(fileobj=content)), mode="r:") as archive:
+    with tarfile.open(fileobj=cast("IO[bytes]", _Bounded(_decompressed(content))), mode="r:") as archive:
         for number, member in enumerate(archive):
             if number > _MOST_MEMBERS or member.offset_data + member.size > _UNPACKED:
                 raise ArchiveError("is larger than 1 GB once unpacked")

@@ -128,6 +128,7 @@ class Builder:
 
 def _unpack(content: bytes, filename: str, folder: Path) -> Path | Unknown:
     """Unpack an archive into a folder; the project's own folder in it."""
+    import lzma
     import tarfile
     import zipfile
 
@@ -138,7 +139,7 @@ def _unpack(content: bytes, filename: str, folder: Path) -> Path | Unknown:
                     return Unknown("it is larger than 4 GB once unpacked")
                 archive.extractall(folder)
         else:
-            with tarfile.open(fileobj=BytesIO(content), mode="r:gz") as tar:
+            with tarfile.open(fileobj=BytesIO(content), mode="r:*") as tar:
                 if not hasattr(tarfile, "data_filter"):
                     return Unknown("this Python is too old to unpack it safely (3.10.12 can)")
                 size = 0
@@ -147,7 +148,7 @@ def _unpack(content: bytes, filename: str, folder: Path) -> Path | Unknown:
                     if size > _UNPACKED:
                         return Unknown("it is larger than 4 GB once unpacked")
                     tar.extract(member, folder, filter="data")
-    except (tarfile.TarError, zipfile.BadZipFile, OSError, EOFError, ValueError) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, OSError, EOFError, ValueError) as error:
         return Unknown(f"it cannot be unpacked ({error})")
     tops = [path for path in folder.iterdir() if path.is_dir()]
     return tops[0] if len(tops) == 1 else Unknown("it does not have a single top-level folder")

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import InputError
+from torchlock.index.filenames import is_distribution
 from torchlock.words import one_line
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _direct(pin: Pin) -> Iterator[str]:
     (file,) = pin.files
     if file.hashes:
         yield f"archive = {_inline({'url': file.url, 'hashes': dict(sorted(file.hashes.items()))})}"
-    elif file.url.startswith("file:") and not file.filename.endswith((".whl", ".gz", ".zip")):
+    elif file.url.startswith("file:") and not is_distribution(file.filename):
         yield f"directory = {_inline({'path': written.url, 'editable': written.editable})}"
     else:
         raise InputError(

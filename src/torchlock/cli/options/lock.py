@@ -76,9 +76,9 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         "--upgrade-package",
         action="append",
         default=[],
-        metavar="NAME",
+        metavar="NAME[==VERSION]",
         dest="upgrade_packages",
-        help="forget this pin of the existing output file",
+        help="forget this pin of the existing output file, or set it to a version",
     )
     add("--pre", action="store_true", help="let pre-releases count")
     add_unproven(add)
