@@ -25,6 +25,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
@@ -56,6 +57,13 @@ INPUTS = (
 )
 
 
+def environment() -> dict[str, str]:
+    """This environment without pip's settings, which uv does not read; uv's own count for both."""
+    ours = {"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX"}
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    return {**kept, "PIP_CONFIG_FILE": os.devnull, "UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"}
+
+
 def pins_of(text: str) -> dict[str, str]:
     """The pins of a requirements file: normalised name to version (or address)."""
     found: dict[str, str] = {}
@@ -72,7 +80,9 @@ def lock(asked: str, python: str, *options: str) -> subprocess.CompletedProcess[
     """Run our own command on one input."""
     target = ["--python", python, "--platform", "linux-x86_64"]
     command = ["torchlock", "lock", *asked.split(), *target, "--no-hashes", "--no-annotate", *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=SECONDS, check=False, env=environment()
+    )
 
 
 def compile_with_uv(asked: str, python: str, constraints: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -84,18 +94,27 @@ def compile_with_uv(asked: str, python: str, constraints: dict[str, str]) -> sub
         command = ["uv", "pip", "compile", "-", *target, "--no-header", "--no-annotate", "-c", str(given), "-q"]
         lines = "\n".join(asked.split())
         return subprocess.run(
-            command, input=lines, capture_output=True, text=True, timeout=SECONDS, check=False, cwd=folder
+            command,
+            input=lines,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+            cwd=folder,
+            env=environment(),
         )
 
 
 def compare(asked: str, python: str) -> dict[str, Any]:
     """Answer the three questions of one input."""
     row: dict[str, Any] = {"input": asked, "python": python, "date": datetime.now(timezone.utc).isoformat()[:10]}
+    begun = time.monotonic()
     ours = lock(asked, python)
     if ours.returncode == 1 and "--build" in ours.stderr:
         row["refused"] = ours.stderr.strip()
         ours = lock(asked, python, "--build")
         row["built"] = True
+    row["seconds"] = round(time.monotonic() - begun, 1)
     row["code"], row["notes"] = ours.returncode, ours.stderr.strip()
     mine = pins_of(ours.stdout) if ours.returncode == 0 else {}
     row["pins"] = mine
@@ -212,5 +231,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("UV_NO_PROGRESS", "1")
     sys.exit(main())
