@@ -25,6 +25,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
@@ -55,6 +56,45 @@ INPUTS = (
     *("fastapi uvicorn[standard]", "flask celery[redis]", "django", "pandas scikit-learn matplotlib"),
 )
 
+# The cause of each difference of the last run, for the page. Whoever repeats the run looks again.
+WHY = {}
+
+HEAD = """\
+# Live locks beside uv
+
+What `torchlock lock` writes for inputs as audio, machine learning and web projects have them, from the public
+index, and what `uv pip compile` writes for the same input on the same day. Date: {dates}. uv {uv}, Python {pythons},
+platform `linux-x86_64` (for uv: `x86_64-manylinux_2_28`). Repeat it with `python scripts/live_locks.py --write`.
+`python scripts/compare_headers.py` then compares our reader of core metadata with the standard library's `email`,
+on every text that these locks left in the cache.
+
+Of each lock three things are asked:
+
+1. *Is it whole?* uv resolves the same input with every pin of the lock as a constraint. A package that only uv
+   then names is one that the lock lacks: the lock is incomplete.
+2. *Does it have as many packages outside the torch family as uv has?* For this uv is given the pins of the family
+   alone (torch, torchaudio, torchvision, torchcodec, torchtext), since rules decide these here.
+3. *Which of them have another version?*
+
+The numbers are those of one day: tomorrow's releases change them.
+
+## Result
+
+{summary}
+## What differs, and why
+
+{explanations}
+## All locks
+
+{table}"""
+
+
+def environment() -> dict[str, str]:
+    """This environment without pip's settings, which uv does not read; uv's own count for both."""
+    ours = {"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX"}
+    kept = {name: value for name, value in os.environ.items() if name not in ours}
+    return {**kept, "PIP_CONFIG_FILE": os.devnull, "UV_NO_PROGRESS": "1", "UV_PYTHON_DOWNLOADS": "never"}
+
 
 def pins_of(text: str) -> dict[str, str]:
     """The pins of a requirements file: normalised name to version (or address)."""
@@ -72,7 +112,7 @@ def lock(asked: str, python: str, *options: str) -> subprocess.CompletedProcess[
     """Run our own command on one input."""
     target = ["--python", python, "--platform", "linux-x86_64"]
     command = ["torchlock", "lock", *asked.split(), *target, "--no-hashes", "--no-annotate", *options]
-    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False, env=environment())
 
 
 def compile_with_uv(asked: str, python: str, constraints: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -84,18 +124,27 @@ def compile_with_uv(asked: str, python: str, constraints: dict[str, str]) -> sub
         command = ["uv", "pip", "compile", "-", *target, "--no-header", "--no-annotate", "-c", str(given), "-q"]
         lines = "\n".join(asked.split())
         return subprocess.run(
-            command, input=lines, capture_output=True, text=True, timeout=SECONDS, check=False, cwd=folder
+            command,
+            input=lines,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+            cwd=folder,
+            env=environment(),
         )
 
 
 def compare(asked: str, python: str) -> dict[str, Any]:
     """Answer the three questions of one input."""
     row: dict[str, Any] = {"input": asked, "python": python, "date": datetime.now(timezone.utc).isoformat()[:10]}
+    begun = time.monotonic()
     ours = lock(asked, python)
     if ours.returncode == 1 and "--build" in ours.stderr:
         row["refused"] = ours.stderr.strip()
         ours = lock(asked, python, "--build")
         row["built"] = True
+    row["seconds"] = round(time.monotonic() - begun, 1)
     row["code"], row["notes"] = ours.returncode, ours.stderr.strip()
     mine = pins_of(ours.stdout) if ours.returncode == 0 else {}
     row["pins"] = mine
@@ -123,7 +172,7 @@ def verdict(row: dict[str, Any]) -> str:
     if row["code"] == 1:
         return "refused by both" if row["uv_code"] else "**refused**"
     if row.get("held_code"):
-        return "not held against uv: " + _last_line(row["held_notes"])
+        return "not held against uv: " + failure(row["held_notes"])
     if row["missing"]:
         return "**incomplete**: " + ", ".join(row["missing"])
     if row["superfluous"]:
@@ -131,14 +180,17 @@ def verdict(row: dict[str, Any]) -> str:
     return "whole"
 
 
-def _last_line(text: str) -> str:
-    return text.splitlines()[-1].strip() if text else ""
+def failure(text: str) -> str:
+    """Why uv failed, in few words."""
+    if built := re.search(r"Failed to build `([^`]+)`", text):
+        return f"uv cannot build {built[1]}"
+    return text.splitlines()[-1].strip()[:120] if text else "no reason given"
 
 
 def differences(row: dict[str, Any]) -> str:
     """What uv, left to itself, has other than we: names that only one has, and the number of other versions."""
     if not row["pins"] or not row["uv_pins"]:
-        return _last_line(row["uv_notes"])[:120] if row["uv_code"] else ""
+        return failure(row["uv_notes"]) if row["uv_code"] else ""
     mine, theirs = outside(row["pins"]), outside(row["uv_pins"])
     parts = []
     if theirs.keys() - mine.keys():
@@ -154,27 +206,64 @@ def differences(row: dict[str, Any]) -> str:
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """The page for docs/: what was asked, the counts, and each difference."""
+    """One line for each lock."""
     lines = ["| input | Python | pins outside the family | uv | lock | differences |", "|---|---|---|---|---|---|"]
     for row in rows:
         mine = len(outside(row["pins"])) if row["code"] == 0 else "-"
         theirs = len(outside(row["uv_pins"])) if row["uv_code"] == 0 else "-"
         built = " (--build)" if row.get("built") and row["code"] == 0 else ""
-        cells = (row["input"], row["python"], mine, theirs, verdict(row) + built, differences(row))
+        cells = (f"`{row['input']}`", row["python"], mine, theirs, verdict(row) + built, differences(row))
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines) + "\n"
+
+
+def explanations(rows: list[dict[str, Any]]) -> str:
+    """The cause of each difference, as far as somebody has looked (``WHY``)."""
+    found: dict[str, None] = {}
+    for row in rows:
+        if differences(row) or verdict(row) != "whole":
+            pythons = [other["python"] for other in rows if other["input"] == row["input"] and differs(other)]
+            why = WHY.get(row["input"], "**not explained yet**")
+            found[f"- `{row['input']}` (Python {', '.join(pythons)}): {why}"] = None
+    return "\n".join(found) + "\n"
+
+
+def differs(row: dict[str, Any]) -> bool:
+    """Whether there is anything to explain."""
+    return bool(differences(row)) or verdict(row) != "whole"
 
 
 def summary(rows: list[dict[str, Any]]) -> str:
     """The counts that matter, in a sentence each."""
     locked = [row for row in rows if row["code"] == 0]
-    whole = [row for row in locked if not row.get("held_code") and not row["missing"]]
-    same = [
-        row for row in locked if row["uv_pins"] and outside(row["uv_pins"]).keys() == outside(row["pins"]).keys()
-    ]
+    held = [row for row in locked if not row.get("held_code")]
+    whole = [row for row in held if not row["missing"]]
+    free = [row for row in locked if row["uv_pins"]]
+    same = [row for row in free if outside(row["uv_pins"]).keys() == outside(row["pins"]).keys()]
+    equal = [row for row in same if outside(row["uv_pins"]) == outside(row["pins"])]
+    refused = [row for row in rows if row["code"] == 1]
     return (
-        f"{len(rows)} locks asked for, {len(locked)} written, {len(whole)} of these resolved by uv to no further "
-        f"package when it is given their pins; {len(same)} have the same packages as uv left to itself.\n"
+        f"{len({row['input'] for row in rows})} inputs, {len(rows)} locks asked for: {len(locked)} written, "
+        f"{len(refused)} refused ({sum(1 for row in refused if row['uv_code'])} of these by uv too), "
+        f"{len(rows) - len(locked) - len(refused)} failed.\n\n"
+        f"- Given all pins of the lock, uv resolves {len(held)} of the {len(locked)}, {len(whole)} of them to no\n"
+        f"  further package: {len(held) - len(whole)} locks are incomplete.\n"
+        f"- Left to itself, uv resolves {len(free)}: {len(same)} to the same packages, {len(equal)} of these in\n"
+        f"  the same versions.\n"
+    )
+
+
+def page(rows: list[dict[str, Any]]) -> str:
+    """The whole of docs/live-locks.md."""
+    uv = subprocess.run(["uv", "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+    dates = sorted({row["date"] for row in rows})
+    return HEAD.format(
+        dates=" to ".join(dict.fromkeys((dates[0], dates[-1]))),
+        uv=uv,
+        summary=summary(rows),
+        table=table(rows),
+        explanations=explanations(rows),
+        pythons=" and ".join(sorted({row["python"] for row in rows})),
     )
 
 
@@ -202,15 +291,12 @@ def main() -> int:
 
     with ThreadPoolExecutor(options.jobs) as pool:
         rows = list(pool.map(answer, asked))
-    text = summary(rows) + "\n" + table(rows)
-    print(text)
+    print(summary(rows) + "\n" + table(rows) + "\n" + explanations(rows))
     if options.write:
-        head = TABLE.read_text(encoding="utf-8").partition("<!-- table -->")[0] if TABLE.exists() else ""
-        TABLE.write_text(head + "<!-- table -->\n" + text, encoding="utf-8")
+        TABLE.write_text(page(rows), encoding="utf-8")
     failed = [row for row in rows if row["code"] not in (0, 1) or row.get("missing")]
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("UV_NO_PROGRESS", "1")
     sys.exit(main())
