@@ -105,6 +105,12 @@ def _labels(scene: Scene, target: Target) -> Iterator[str]:
         yield ""
 
 
+def _labels_of(name: str, version: str) -> Collection[str]:
+    """The labels known to be published; an offer needs a known build, so an unknown list offers none."""
+    labels = _builds().labels(name, version)
+    return () if isinstance(labels, Unknown) else labels
+
+
 def _older(label: str) -> list[str]:
     """The builds of the same kind that come right before one, as far as torchaudio has any."""
     kind = kind_of(label)
@@ -113,7 +119,7 @@ def _older(label: str) -> list[str]:
     known = {
         each
         for version in Stack().packages["torchaudio"].texts
-        for each in _builds().labels("torchaudio", version) or ()
+        for each in _labels_of("torchaudio", version)
         if kind_of(each) == kind and _number(each) < _number(label)
     }
     return sorted(known, key=_number, reverse=True)[:2]
@@ -139,7 +145,7 @@ def builds_for_cuda(scene: Scene) -> list[str]:
         return []
     if (_public(scene, target) or "").startswith("cu"):
         return ["pypi"]
-    known = _builds().labels("torch", scene.pins["torch"].version.public) or ()
+    known = _labels_of("torch", scene.pins["torch"].version.public)
     return sorted((each for each in known if kind_of(each) == "cuda"), key=_number, reverse=True)
 
 
