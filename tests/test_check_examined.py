@@ -507,7 +507,7 @@ def test_a_build_that_nobody_tells_passes_no_rule(site: Path, capsys: pytest.Cap
     image(site, "libcudart.so.12")
     report = run(capsys, "--path", site, code=0)
     (note,) = notes(report)
-    assert "nothing tells that of torchaudio 2.8.0a0" in note
+    assert "the CUDA version of torchaudio 2.8.0a0" in note
     assert "torchaudio 2.8.0a0 (build abc1234) can be imported was not examined" in report["summary"]
 
 
