@@ -396,6 +396,23 @@ def test_a_library_that_cannot_be_read_is_unreadable(tmp_path: Path) -> None:
         assert isinstance(read_binary(str(path)), Unreadable), path
 
 
+def test_a_path_file_that_cannot_be_read_is_not_an_empty_one(ground: Ground) -> None:
+    """It may add the folder in which all else lies."""
+    scene(ground)
+    site = ground.folder / "env" / "lib" / "python3.11" / "site-packages"
+    path = write(site / "more.pth", "/somewhere\n")
+    real = os.open
+
+    def refuse(file: str, *rest: int) -> int:
+        if str(file) == str(path):
+            raise PermissionError(13, "Permission denied", str(file))
+        return real(file, *rest)
+
+    ground.change.setattr(os, "open", refuse)
+    found = Scene(tree(site), live=False, platform=LINUX)
+    assert found.environment.unreadable == (Unreadable(str(path), "Permission denied"),)
+
+
 @pytest.mark.parametrize(
     ("answer", "error"),
     [(Reply(b"", 404), UnknownPackage), (Reply(b"", 403), TorchlockError), (Reply(b"", 500), NetworkError)],
