@@ -391,6 +391,13 @@ def test_an_unknown_build_breaks_no_rule_and_keeps_none() -> None:
     assert {each.because for each in unjudged(pins, target, Matrix())} == {NOBODY}
 
 
+def test_a_build_that_nothing_installed_tells_is_unknown(ground: Ground) -> None:
+    pins = scene(ground, torch="2.8.0", torchaudio="2.8.0", soundfile="0.13.1").pins
+    assert isinstance(pins["torch"].build, Unknown)
+    assert isinstance(pins["torchaudio"].build, Unknown)
+    assert pins["soundfile"].build is None, "it has no builds"
+
+
 def test_a_library_that_cannot_be_read_is_unreadable(tmp_path: Path) -> None:
     for path in (*unreadable(tmp_path), *broken(tmp_path)):
         assert isinstance(read_binary(str(path)), Unreadable), path
