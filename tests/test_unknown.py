@@ -391,9 +391,33 @@ def test_an_unknown_build_breaks_no_rule_and_keeps_none() -> None:
     assert {each.because for each in unjudged(pins, target, Matrix())} == {NOBODY}
 
 
+def test_a_build_that_nothing_installed_tells_is_unknown(ground: Ground) -> None:
+    pins = scene(ground, torch="2.8.0", torchaudio="2.8.0", soundfile="0.13.1").pins
+    assert isinstance(pins["torch"].build, Unknown)
+    assert isinstance(pins["torchaudio"].build, Unknown)
+    assert pins["soundfile"].build is None, "it has no builds"
+
+
 def test_a_library_that_cannot_be_read_is_unreadable(tmp_path: Path) -> None:
     for path in (*unreadable(tmp_path), *broken(tmp_path)):
         assert isinstance(read_binary(str(path)), Unreadable), path
+
+
+def test_a_path_file_that_cannot_be_read_is_not_an_empty_one(ground: Ground) -> None:
+    """It may add the folder in which all else lies."""
+    scene(ground)
+    site = ground.folder / "env" / "lib" / "python3.11" / "site-packages"
+    path = write(site / "more.pth", "/somewhere\n")
+    real = os.open
+
+    def refuse(file: str, *rest: int) -> int:
+        if str(file) == str(path):
+            raise PermissionError(13, "Permission denied", str(file))
+        return real(file, *rest)
+
+    ground.change.setattr(os, "open", refuse)
+    found = Scene(tree(site), live=False, platform=LINUX)
+    assert found.environment.unreadable == (Unreadable(str(path), "Permission denied"),)
 
 
 @pytest.mark.parametrize(

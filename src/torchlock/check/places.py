@@ -25,7 +25,8 @@ _HOOK = re.compile(r"__editable__|_virtualenv|distutils|coverage|nspkg|import sy
 def unseen(scene: Scene) -> Iterator[Finding]:
     """Folders that nobody let us list: what is in them is not known."""
     for unreadable in scene.environment.unreadable[:5]:
-        message = f"{unreadable.path} cannot be listed ({unreadable.reason}): what it holds is not known"
+        verb = "listed" if os.path.isdir(unreadable.path) else "read"
+        message = f"{unreadable.path} cannot be {verb} ({unreadable.reason}): what it holds is not known"
         yield scene.finding("TL901", "warning", message, path=unreadable.path)
 
 

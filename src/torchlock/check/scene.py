@@ -205,22 +205,25 @@ class Scene:
             return next((each for each in beside if version and version_of(each.version) == version), beside[0])
         return mine[0] if mine and (copy is None or copy.entry is None) else None
 
-    def _build(self, name: str) -> str | None:
-        """The build in the words of the rules: for somebody's own label what the version file says besides."""
+    def _build(self, name: str) -> str | Unknown | None:
+        """The build in the words of the rules: for somebody's own label what the version file says besides.
+
+        None of what has no builds.
+        """
         label, build = self.label(name), self.build(name)
         if label and _COMMIT.fullmatch(label) and build is not None and build.cuda:
             return "cu" + "".join(build.cuda.split(".")[:2])
-        return label or self._linked(name)
+        return label or (self._linked(name) if name in FAMILY else None)
 
-    def _linked(self, name: str) -> str | None:
+    def _linked(self, name: str) -> str | Unknown:
         """The build by the name of the CUDA runtime that it links, which has the minor release up to CUDA 10."""
         from torchlock.inspect.build import linked_cuda
 
         copy = self.copy(name)
-        if copy is None or name == "torch" or name not in FAMILY:
-            return None
+        if copy is None or name == "torch":
+            return Unknown("nothing in it tells what it was built for")
         cuda = linked_cuda(copy.path, self.environment.tree)
-        return None if isinstance(cuda, Unknown) else "cu" + cuda.replace(".", "")
+        return cuda if isinstance(cuda, Unknown) else "cu" + cuda.replace(".", "")
 
     def label(self, name: str) -> str | None:
         """The build of a package: ``cpu``, ``cu130``, ``rocm6.4``, a vendor's own; None if it is unknown.

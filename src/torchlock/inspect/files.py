@@ -100,7 +100,8 @@ def is_folder(path: str) -> bool:
 class Tree:
     """Folders listed at most once each, so that every reader of one check sees the same.
 
-    ``unreadable`` collects the folders that exist but could not be listed, or not to their end.
+    ``unreadable`` collects the folders that exist but could not be listed, or not to their end, and the files
+    that were asked for here and could not be read.
     """
 
     def __init__(self) -> None:
@@ -113,6 +114,16 @@ class Tree:
         if found is None:
             found = self._listed[folder] = self._list(folder)
         return found
+
+    def text(self, path: str, limit: int, errors: str = "replace") -> str:
+        """The start of a file that ``names`` told of, as ``text`` reads it; one that cannot be read is noted."""
+        try:
+            return read(path, limit).decode("utf-8-sig", errors)
+        except OSError as error:
+            found = Unreadable(path, error.strerror or str(error))
+            if found not in self.unreadable:
+                self.unreadable.append(found)
+            return ""
 
     def _list(self, folder: str) -> dict[str, Kind]:
         found: dict[str, Kind] = {}

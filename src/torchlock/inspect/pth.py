@@ -53,7 +53,7 @@ def lines_of(site: str, tree: Tree) -> Iterator[PthLine]:
     # Hidden ones are passed over since 3.12.4 and 3.11.10; no tool makes them.
     for name in sorted(name for name in names if name.endswith(".pth") and not name.startswith(".")):
         path = os.path.join(site, name)
-        content = files.text(path, _LIMIT, "surrogateescape") or ""
+        content = tree.text(path, _LIMIT, "surrogateescape") if names[name] == "file" else ""
         for number, line in enumerate(re.split(r"\r\n|\r|\n", content), 1):
             if line.startswith("#") or not line.strip() or "\0" in line:
                 continue
