@@ -72,7 +72,9 @@ def _environment(arguments: argparse.Namespace, voice: Voice) -> Environment:
 
         folder = arguments.root or root_of(arguments.path)
         environment = of_tree(arguments.path, root=Root(folder) if folder else None)
-        if not any(is_site(entry.path, environment.tree) for entry in environment.sites if entry.state == "folder"):
+        if not any(
+            is_site(entry.path, environment.tree) for entry in environment.sites if entry.state == "folder"
+        ):
             raise InputError(
                 f"--path: {arguments.path!r} holds no packages of Python, and no environment",
                 hint="name a site-packages folder, or the environment or the image that it is in",

@@ -13,7 +13,7 @@ from torchlock.inspect.machine import suffix_of
 from torchlock.inspect.platform_of import STACK, extensions, is_made_here, platform_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from torchlock.inspect.files import Tree
     from torchlock.inspect.loading.root import Root
