@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -358,6 +359,17 @@ def test_a_log_that_names_a_dll_shows_what_it_lacks(
     assert command in report["command"]
 
 
+def test_a_log_that_names_a_module_shows_what_its_import_lacks(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Windows says which module it cannot load, and not for want of which DLL."""
+    words = ["--path", windows(tmp_path, fbgemm=["MSVCP140.dll"]), "--platform", "windows-amd64"]
+    for module, rules in (("_C", [("error", "TL610")]), ("_imaging", [])):
+        said = f"ImportError: DLL load failed while importing {module}: The specified module could not be found.\n"
+        log = write(tmp_path / "log", said)
+        assert bad(run(capsys, *words, "--log", log)) == rules
+
+
 def test_a_log_that_names_a_dll_which_lacks_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     site = windows(tmp_path, fbgemm=["libomp140.x86_64.dll"], asmjit=[])
     log = write(tmp_path / "log", f'{LOG}\\torch\\lib\\asmjit.dll" or one of its dependencies.\n')
@@ -409,6 +421,26 @@ def test_a_soundfile_that_has_the_library_of_a_machine_perhaps(
     assert bad(run(capsys, *words, code=0)) == []
     log = write(tmp_path / "log", "OSError: sndfile library not found\n")
     assert bad(run(capsys, *words, "--log", str(log), code=0)) == [("warning", "TL301")]
+
+
+def test_a_libsndfile_that_is_none(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Encrypted, or a text: whether it can be loaded nobody knows, and a check does not say so."""
+    image(site)
+    (site / "_soundfile_data" / "libsndfile_x86_64.so").write_bytes(b"no library" * 400)
+    report = run(capsys, "--path", site)
+    assert "soundfile 0.13.1 can be imported was not examined" in report["summary"]
+
+
+def test_a_record_whose_module_is_elsewhere(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An editable install whose checkout is not in this image: nothing is said of how it loads files."""
+    info = install(site, "torchaudio", "2.8.0", {})
+    write(info / "RECORD", "")
+    shutil.rmtree(site / "soundfile-0.13.1.dist-info")
+    (site / "soundfile.py").unlink()
+    image(site)
+    report = run(capsys, "--path", site)
+    assert "TL306" not in all_rules(report)
+    assert "torchaudio 2.8.0 can be imported was not examined" in report["summary"]
 
 
 # Rules, and a loader that was asked.
@@ -496,7 +528,9 @@ def test_a_torch_of_ones_own_says_its_cuda_in_its_version_file(
     site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stage_pair(site, "2.8.0a0+gitabc1234", "2.8.0+cu126", cuda="'12.8'")
-    assert ("error", "TL201") in bad(run(capsys, "--path", site))
+    report = run(capsys, "--path", site)
+    assert ("error", "TL201") in bad(report)
+    assert "this torch (2.8.0a0+gitabc1234) is for CUDA 12.8" in report["summary"]
 
 
 def test_a_build_that_nobody_tells_passes_no_rule(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

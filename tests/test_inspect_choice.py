@@ -276,3 +276,19 @@ def test_the_interpreter_in_a_tree_tells_its_platform(
         assert report["target"]["platform"].startswith(platform.partition("_")[0])
         assert report["target"]["platform"].endswith(platform.rpartition("_")[2])
         assert bad(report)[0] == ("error", "TL101")
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not MACHINE, reason="libraries of Linux")
+def test_a_part_of_an_environment_means_it_and_what_is_none_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    env = tmp_path / "env"
+    site = env / "lib" / "python3.11" / "site-packages"
+    a_stack_that_lost_a_file(site)
+    write(env / "bin" / "python3.11", elf("", machine=MACHINE))
+    for part in ("", "bin", "lib", "lib/python3.11", "lib/python3.11/site-packages"):
+        assert bad(run(capsys, "--path", env / part, code=1))[0] == ("error", "TL601")
+    write(tmp_path / "elsewhere" / "notes.txt")
+    for folder in (site / "torch", site / "torch-2.8.0+cpu.dist-info", tmp_path / "elsewhere"):
+        assert main(["check", "--path", str(folder)]) == 2
+        assert "holds no packages of Python, and no environment" in capsys.readouterr().err

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from torchlock.answers import Unknown
 from torchlock.check.ffmpeg import ffmpeg_of
 from torchlock.check.host import install_library, stated
+from torchlock.check.places import is_there
 from torchlock.inspect.host import libsox
 from torchlock.matrix import specifier_set
 
@@ -24,6 +25,8 @@ _STREAMS = 4
 
 def backends(scene: Scene) -> Iterator[Finding]:
     """What the torchaudio that is there lacks to load and save files."""
+    if not is_there(scene, "torchaudio"):
+        return  # a record alone, of a module that is elsewhere
     if _is_one_of(scene, "<2.1"):
         yield from _bundled(scene)
     elif _is_one_of(scene, ">=2.1,<2.9"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
@@ -22,7 +23,7 @@ from torchlock.words import FAMILY
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from torchlock.check.log import Log
+    from torchlock.check.log import Log, Signature
     from torchlock.check.scene import Scene
     from torchlock.finding import Finding
     from torchlock.inspect.loading.imports import Attempt
@@ -181,12 +182,11 @@ def _without_library(scene: Scene, name: str) -> Unknown | None:
 def shown_by(log: Log, scene: Scene) -> Iterator[Finding]:
     """What a log shows to be missing on a machine that was not examined."""
     first = log.first
-    named = first.library.lower() if first else ""
     if first is None:
         return
     for attempt in scene.attempts:
-        asked = [each for each in attempt.outcome.unseen if _is_named(each, named)]
-        if named and attempt.role == "import" and asked and "TL610" in first.rules:
+        asked = [each for each in attempt.outcome.unseen if _is_named(each, attempt, first)]
+        if attempt.role == "import" and asked and "TL610" in first.rules:
             lost = min(asked, key=_common)
             missing = Missing(lost.name, lost.wanted_by)
             because = (
@@ -207,5 +207,13 @@ def _needs_ffmpeg_unseen(scene: Scene) -> bool:
     return bool(lost) and all(lost) and not stated(scene, "ffmpeg")[0]
 
 
-def _is_named(unseen: Unseen, library: str) -> bool:
-    return library in (unseen.name.lower(), os.path.basename(unseen.wanted_by).lower())
+def _is_named(unseen: Unseen, attempt: Attempt, signature: Signature) -> bool:
+    """Whether a line names a library that was not seen, the one that asks for it, or the one that is opened.
+
+    Windows names the last of them alone: as a file, or as the module that is imported.
+    """
+    library, opened = signature.library.lower(), os.path.basename(attempt.path).lower()
+    if library:
+        return library in (unseen.name.lower(), os.path.basename(unseen.wanted_by).lower(), opened)
+    module = re.search(r"DLL load failed while importing (\w{1,100})", signature.text)
+    return module is not None and opened.partition(".")[0] == module[1].lower()

@@ -61,8 +61,10 @@ def has_library(scene: Scene) -> bool | Unknown:
     copy = scene.copy("soundfile")
     if copy is None or copy.kind != "module":
         return Unknown("no module soundfile.py was found")
-    if _bundled(scene, copy):
-        return True
+    if bundled := _bundled(scene, copy):
+        if any(machine_of(_head(path)) for path in bundled):
+            return True  # TL608 tells of one that is for another machine
+        return Unknown(f"{os.path.basename(bundled[0])} cannot be read as a library")
     found = of_machine(scene)
     if isinstance(found, Unknown) and not scene.environment.conda and _brings(scene):
         return False

@@ -207,13 +207,19 @@ def is_vendors(scene: Scene, name: str) -> bool:
 
 def _builds(scene: Scene, name: str) -> str:
     """The headline of a mixed stack, as its reader would say it."""
-    mine, torch = told(scene.label(name)), told(scene.label("torch"))
+    mine, torch = _build_of(scene, name), _build_of(scene, "torch")
     other = f"this torch ({scene.version('torch')}) is " + (
         f"the {torch}" if torch == "CPU build" else f"for {torch}"
     )
     if mine == "CPU build":
         return f"{name} {scene.pins[name].version.public} is the CPU build, {other}"
     return f"{name} {scene.pins[name].version.public} was built for {mine}, {other}"
+
+
+def _build_of(scene: Scene, name: str) -> str:
+    """The build in words: for somebody's own label the CUDA version that its version file says besides."""
+    build = scene.pins[name].build
+    return told(build if isinstance(build, str) else scene.label(name))
 
 
 def _is_settled(scene: Scene, name: str) -> bool:

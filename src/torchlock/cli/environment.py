@@ -71,10 +71,19 @@ def _environment(arguments: argparse.Namespace, voice: Voice) -> Environment:
         if not files.is_folder(arguments.path):
             raise InputError(f"--path: {arguments.path!r} is not a folder", hint="name a site-packages folder")
         from torchlock.inspect.choice import root_of
+        from torchlock.inspect.derive import is_site
         from torchlock.inspect.loading.root import Root
 
         folder = arguments.root or root_of(arguments.path)
-        return of_tree(arguments.path, root=Root(folder) if folder else None)
+        environment = of_tree(arguments.path, root=Root(folder) if folder else None)
+        if not any(
+            is_site(entry.path, environment.tree) for entry in environment.sites if entry.state == "folder"
+        ):
+            raise InputError(
+                f"--path: {arguments.path!r} holds no packages of Python, and no environment",
+                hint="name a site-packages folder, or the environment or the image that it is in",
+            )
+        return environment
     from torchlock.inspect.interpreter import NoAnswer, ask
 
     cwd = current_folder()

@@ -13,7 +13,7 @@ from torchlock.inspect.machine import suffix_of
 from torchlock.inspect.platform_of import STACK, extensions, is_made_here, platform_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from torchlock.inspect.files import Tree
     from torchlock.inspect.loading.root import Root
@@ -23,16 +23,19 @@ _SMALL = 64 << 10
 _ASKED = 300
 _SITES = ("site-packages", "dist-packages")
 _PACKAGES = STACK
+_PYTHON = re.compile(r"(?:python|pypy)\d(?:\.\d+)?t?")
 
 
 def find_sites(path: str, tree: Tree) -> list[str]:
     """The site-packages folders that a path means: itself, or those of the environment or image it holds.
 
-    Where there are several Pythons, the one that has torch is meant, else the first.
+    Where there are several Pythons, the one that has torch is meant, else the first. ``bin``, ``lib`` and
+    ``lib/python3.11`` of an environment mean that environment.
     """
     path = os.path.abspath(path)
-    if os.path.basename(path) in _SITES or _is_site(tree.names(path)):
+    if is_site(path, tree):
         return [path]
+    path = _around(path, tree) or path
     found = [sites for prefix in _prefixes(path, tree) if (sites := list(_sites_of(prefix, tree)))]
     for sites in found:
         with_torch = next((site for site in sites if "torch" in tree.names(site)), None)
@@ -50,8 +53,21 @@ def _same_version(chosen: str, sites: list[str]) -> list[str]:
     return list({os.path.realpath(site): site for site in reversed(alike)}.values())[::-1]
 
 
-def _is_site(names: Iterable[str]) -> bool:
-    return any(name.endswith((".dist-info", ".egg-info")) or name in _PACKAGES for name in names)
+def is_site(path: str, tree: Tree) -> bool:
+    """Whether a folder is one that packages are installed into, by its name or by what lies in it."""
+    names = tree.names(path)
+    return os.path.basename(path) in _SITES or any(
+        name.endswith((".dist-info", ".egg-info")) or name in _PACKAGES for name in names
+    )
+
+
+def _around(path: str, tree: Tree) -> str:
+    """The environment that a folder of programs or of libraries belongs to; "" where it is none such."""
+    above, name = os.path.split(path)
+    if _PYTHON.fullmatch(name):
+        above, name = os.path.split(above)
+    is_part = name in ("bin", "Scripts", "lib", "lib64", "Lib")
+    return above if is_part and any(_sites_of(above, tree)) else ""
 
 
 def _prefixes(path: str, tree: Tree) -> Iterator[str]:
@@ -85,7 +101,7 @@ def _sites_of(prefix: str, tree: Tree) -> Iterator[str]:
         for name in sorted(names, key=_by_number, reverse=True):
             if name in _SITES:
                 yield os.path.join(place, name)
-            elif re.fullmatch(r"(?:python|pypy)\d(?:\.\d+)?t?", name):
+            elif _PYTHON.fullmatch(name):
                 inside = tree.names(os.path.join(place, name))
                 yield from (os.path.join(place, name, site) for site in _SITES if inside.get(site) == "folder")
 
@@ -146,7 +162,7 @@ def prefix_of(site: str) -> str:
         return ""
     if parts[-2:-1] == ["Lib"]:
         return os.sep.join(parts[:-2])
-    if re.fullmatch(r"(?:python|pypy)\d(?:\.\d+)?t?", parts[-2]) and parts[-3:-2] in (["lib"], ["lib64"]):
+    if _PYTHON.fullmatch(parts[-2]) and parts[-3:-2] in (["lib"], ["lib64"]):
         kept = parts[:-3]
         return (
             os.sep.join(kept[:-1] if kept[-1:] == ["local"] and parts[-1] == "dist-packages" else kept) or os.sep

@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from torchlock.inspect import files
 from torchlock.inspect.machine import Machine, machine_in, suffix_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from torchlock.inspect.files import Tree
     from torchlock.inspect.loading.root import Root
@@ -24,6 +25,8 @@ STACK = ("torch", "torchaudio", "torchcodec", "torchvision", "numpy")
 # How many packages are searched for a library.
 _ASKED = 300
 _VOTES = 50
+# How many libraries of one package are.
+_OF_ONE = 12
 _LIBRARIES = (".so", ".dylib", ".pyd", ".dll")
 _SCRIPT = 64 << 10
 _PYTHONS = ("bin/python", "bin/python3", "Scripts/python.exe", "python.exe", "bin/pypy3")
@@ -109,20 +112,33 @@ def _interpreter(
 
 
 def _by_libraries(site: str, tags: Sequence[str], tree: Tree) -> tuple[str, str]:
-    """What the first library of most packages is for; of equally many, what that of the first package is."""
+    """What most packages are for; of equally many, what the first package is."""
     votes: dict[str, tuple[Machine, str]] = {}
     for folder in _packages(site, tree):
-        for name, path in _libraries(site, folder, tree):
-            machine = machine_in(path) or _by_suffix(name)
-            if machine is not None and len(machine.machines) == 1:
-                votes[folder or name] = machine, path
-                break
+        if (vote := _vote(_libraries(site, folder, tree))) is not None:
+            votes[folder] = vote
         if len(votes) >= _VOTES:
             break
     if not votes:
         return "", ""
     ((most, _),) = Counter(machine for machine, _ in votes.values()).most_common(1)
     return _spelled(most, tags), next(path for machine, path in votes.values() if machine == most)
+
+
+def _vote(libraries: Iterable[tuple[str, str]]) -> tuple[Machine, str] | None:
+    """What most libraries of a package are for, and the first of them; those for several machines do not tell.
+
+    A package may bring one of another machine, which nothing opens, as torch 1.10 for macOS does.
+    """
+    found: dict[str, Machine] = {}
+    for name, path in islice(libraries, _OF_ONE):
+        machine = machine_in(path) or _by_suffix(name)
+        if machine is not None and len(machine.machines) == 1:
+            found[path] = machine
+    if not found:
+        return None
+    ((most, _),) = Counter(found.values()).most_common(1)
+    return most, next(path for path, machine in found.items() if machine == most)
 
 
 def _spelled(machine: Machine, tags: Sequence[str]) -> str:
