@@ -123,7 +123,10 @@ class Auditor:
             text = self._mender.mended(document, frozenset(severities))
             if text == document.text:
                 break
-            document = read_document(path, raw=encoded(document, text), kind=document.kind)
+            mended = read_document(path, raw=encoded(document, text), kind=document.kind)
+            if _errors(self.judge(mended)) > _errors(self.judge(document)):
+                break  # The file means something else than its reader thought: leave it.
+            document = mended
         now = encoded(document, document.text)
         return None if now == whole else now
 
@@ -167,6 +170,10 @@ class Auditor:
         return Finding(
             problem.rule, problem.severity, problem.message, problem.place, because=because, remedy=remedy
         )
+
+
+def _errors(findings: list[Finding]) -> int:
+    return sum(finding.severity == "error" for finding in findings)
 
 
 def _soften(by_scene: list[list[Finding]]) -> None:
