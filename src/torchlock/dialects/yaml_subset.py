@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 _BREAK = re.compile(r"\r\n|\n|\r|\x85|\u2028|\u2029")
 _MERGE = re.compile(r"(<{7}|={7}|>{7}|\|{7})(\s|$)")
-_QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'"
+_QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'(?!')"
 _WHOLE_QUOTED = re.compile(_QUOTED, re.DOTALL)
 _KEY = re.compile(
     rf"((?:{_QUOTED})[ \t]*|[^\s\"'#\[\]{{}},&*!|>%@`-][^\n]*?|-[^\s][^\n]*?):(?=[ \t]|$)", re.DOTALL
