@@ -252,3 +252,44 @@ def _one_line(lines: dict[str, str]) -> bool:
 )
 def test_spelling(written: str, new: str, style: str, expected: str) -> None:
     assert rewritten(written, new, style) == expected
+
+
+COMMANDS = {
+    "Makefile": ("x:\n\tpip install {}\n", '"'),
+    "justfile": ("x:\n    pip install {}\n", '"'),
+    ".github/workflows/a.yml": ("jobs:\n  a:\n    steps:\n      - run: pip install {}\n", '"'),
+    "install.bat": ("pip install {}\r\n", '"'),
+    "install.ps1": ("pip install {}\r\n", '"'),
+    "a.ipynb": ('{{"cells": [{{"cell_type": "code", "source": ["!pip install {}\\n"]}}]}}', "'"),
+    "tox.ini": ("[testenv]\ncommands = pip install {}\n", '"'),
+    "cog.yaml": ("build:\n  run:\n    - pip install {}\n", '"'),
+    "run.py": ('import os\nos.system("pip install {}")\n', "'"),
+    "install.sh": ('bash -c "pip install {}"\n', "'"),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_range_in_a_command_is_quoted(tmp_path: Path, name: str) -> None:
+    template, mark = COMMANDS[name]
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    path = tmp_path / name
+    path.write_bytes(template.format("torch==2.7.0 torchaudio").encode())
+    fixed = auditor().fixed(str(path), ("error", "warning"))
+    assert fixed is not None
+    assert fixed.decode() == template.format(f"torch==2.7.0 {mark}torchaudio<2.7.1{mark}")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "new"),
+    [
+        ("tox.ini", "[testenv]\ndeps =\n  torch==2.7.0\n  {}\n", "torchaudio<2.7.1"),
+        ("cog.yaml", "build:\n  python_packages:\n    - torch==2.7.0\n    - {}\n", "torchaudio<2.7.1"),
+        ("Dockerfile", 'FROM python:3.11\nRUN ["pip", "install", "torch==2.7.0", "{}"]\n', "torchaudio<2.7.1"),
+        ("install.bat", 'cmd /c "pip install torch==2.7.0 {}"\r\n', "torchaudio"),
+    ],
+)
+def test_a_range_in_a_list_is_not(tmp_path: Path, name: str, text: str, new: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(text.format("torchaudio").encode())
+    fixed = auditor().fixed(str(path), ("error", "warning")) or path.read_bytes()
+    assert fixed.decode() == text.format(new)

@@ -402,3 +402,24 @@ def test_a_settings_file_in_a_comment_is_none(tmp_path: Path) -> None:
 def test_several_requirements_in_one_variable(tmp_path: Path) -> None:
     text = 'PACKAGES="torch==2.7.0 torchaudio==2.6.0"\npip install $PACKAGES\n'
     assert worse(audit(tmp_path, text, "install.sh")) == [("error", "TL101")]
+
+
+@pytest.mark.parametrize("name", ["vocab.txt", "classes.txt", "labels.txt"])
+def test_a_list_of_words_may_be_no_list_of_requirements(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text("the\ntorch\ntorchaudio\n", encoding="utf-8")
+    report = auditor().report(str(path))
+    assert report.guessed
+    assert [each.rule for each in report.findings if each.rule.startswith("TL9")] == ["TL905"]
+
+
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "deps.txt", "requirements/base.txt", "packages.in", "gpu.txt"]
+)
+def test_bare_names_in_a_list_are_requirements(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("torch\ntorchaudio\n", encoding="utf-8")
+    report = auditor().report(str(path))
+    assert not report.guessed
+    assert "TL905" not in [each.rule for each in report.findings]

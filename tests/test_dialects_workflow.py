@@ -150,3 +150,18 @@ def test_circleci() -> None:
 def test_broken_yaml_is_told(text: str) -> None:
     document = read(GITHUB, text)
     assert all(rule == "TL901" for rule, _, _ in rules(document))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '"pip install torch==2.0.1 \\\n        numpy==1.26.4\\n"',
+        '"pip install torch==2.0.1\n        numpy==1.26.4"',
+        "'pip install ''torch==2.0.1''\n        numpy==1.26.4'",
+        '"pip install \\"torch==2.0.1\\"\n        numpy==1.26.4"',
+    ],
+)
+def test_a_quoted_command_over_several_lines(written: str) -> None:
+    document = read(GITHUB, job(f"- run: {written}"))
+    assert asked(document) == [("torch", "==2.0.1"), ("numpy", "==1.26.4")]
+    assert not document.problems

@@ -40,7 +40,8 @@ class Entry:
 
     ``version`` is the stretch that holds the versions (``==2.0.1+cu118``, ``"^2.1"`` without its quotes,
     ``=1.7.1``), empty behind the name where there are none; None where no edit of this line can help (a
-    lock's hashes would no longer fit). ``style`` says how versions are spelled there.
+    lock's hashes would no longer fit). ``style`` says how versions are spelled there; ``shell``: it is
+    a word of a command that a shell reads first.
 
     ``scope`` names what is installed with the rest only if asked for: "" always, else ``extra:NAME`` or
     ``group:NAME``; ``alone:NAME`` is an environment of its own, without the rest. ``step`` counts the commands
@@ -63,6 +64,7 @@ class Entry:
     extras: tuple[str, ...] = ()
     version: Span | None = None
     style: str = "pep440"  # pep440 | poetry | conda | lock
+    shell: bool = False
     scope: str = ""
     step: int = 0
     channel: str = "pip"

@@ -31,6 +31,7 @@ __all__ = ["Auditor", "Options"]
 # Mending the lines that nobody reads may bring out others; more rounds than this bring nothing.
 _ROUNDS = 4
 _NOTHING = "no requirement was found here, so nothing was judged"
+_WORDS = "whether this is a list of requirements is not known: neither its name nor a version in it says so"
 
 # In this order, since of two findings on the same lines the first tells more.
 _RULES: tuple[Callable[[Case, Scene], Iterator[Finding]], ...] = (
@@ -100,6 +101,8 @@ class Auditor:
             return FileReport(path, kind or "", error=f"{error.message}{hint}")
         if not document.entries and not document.problems:
             document.problems.append(Problem("TL905", "note", _NOTHING, NOWHERE))
+        if document.guessed and document.kind == "requirements":
+            document.problems.append(Problem("TL905", "note", _WORDS, NOWHERE))
         findings = self.judge(document)
         self._mender.add_remedies(document, findings)
         return FileReport(path, document.kind, findings, document.text, guessed=document.guessed)
@@ -123,7 +126,10 @@ class Auditor:
             text = self._mender.mended(document, frozenset(severities))
             if text == document.text:
                 break
-            document = read_document(path, raw=encoded(document, text), kind=document.kind)
+            mended = read_document(path, raw=encoded(document, text), kind=document.kind)
+            if _errors(self.judge(mended)) > _errors(self.judge(document)):
+                break  # The file means something else than its reader thought: leave it.
+            document = mended
         now = encoded(document, document.text)
         return None if now == whole else now
 
@@ -167,6 +173,10 @@ class Auditor:
         return Finding(
             problem.rule, problem.severity, problem.message, problem.place, because=because, remedy=remedy
         )
+
+
+def _errors(findings: list[Finding]) -> int:
+    return sum(finding.severity == "error" for finding in findings)
 
 
 def _soften(by_scene: list[list[Finding]]) -> None:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from torchlock.document import Document, Entry
     from torchlock.finding import Finding
 
-# Kinds of documents whose words a shell reads first.
-_SHELLS = ("dockerfile", "shell")
+# What makes a command go on in the next line: of a shell, of cmd, of PowerShell.
+_CONTINUED = re.compile(r"[\\^`][ \t]*\Z")
+_QUOTES = re.compile(r"\\.|(?P<quote>[\"'])", re.DOTALL)
 
 
 def remedy_of(document: Document, changes: Mapping[int, str]) -> Remedy:
@@ -40,16 +41,41 @@ def edits_of(document: Document, changes: Mapping[int, str]) -> tuple[Edit, ...]
         if span is None or document.entries[index].hashes:
             continue  # Hashes would be of another release.
         written = rewritten(document.text[span.start : span.end], new, document.entries[index].style)
-        edits += _quoted(document.text, span, written) if document.kind in _SHELLS else [Edit(span, written)]
+        shell = document.entries[index].shell
+        edits += _quoted(document.text, span, written, document.kind) if shell else [Edit(span, written)]
     return tuple(edits)
 
 
-def _quoted(text: str, span: Span, written: str) -> list[Edit]:
-    """In a shell a range needs quotes around its whole word, else it names a file."""
+def _quoted(text: str, span: Span, written: str, kind: str) -> list[Edit]:
+    """In a shell a range needs quotes around its whole word, else it names a file; none where no quotes fit."""
     start = max(text.rfind(blank, 0, span.start) for blank in " \t\n\r") + 1
     if not re.search(r"[<>!*;]", written) or re.search(r"[\"']", text[start : span.start]):
         return [Edit(span, written)]
-    return [Edit(Span(start, start), '"'), Edit(span, f'{written}"')]
+    opened = _open_quotes(text, _command_start(text, start), start)
+    mark = "'" if '"' in opened else '"'
+    if mark in opened or (mark == "'" and kind == "batch"):
+        return []
+    return [Edit(Span(start, start), mark), Edit(span, f"{written}{mark}")]
+
+
+def _command_start(text: str, at: int) -> int:
+    """Where the line of a place begins, with the lines that go on in it."""
+    start = max(text.rfind("\n", 0, at), text.rfind("\r", 0, at)) + 1
+    while start:
+        before = max(text.rfind("\n", 0, start - 1), text.rfind("\r", 0, start - 1)) + 1
+        if not _CONTINUED.search(text[before:start].rstrip("\r\n")):
+            break
+        start = before
+    return start
+
+
+def _open_quotes(text: str, start: int, end: int) -> set[str]:
+    """The quotes that stand open at the end of a stretch."""
+    counts = {'"': 0, "'": 0}
+    for match in _QUOTES.finditer(text, start, end):
+        if match["quote"]:
+            counts[match["quote"]] += 1
+    return {mark for mark, count in counts.items() if count % 2}
 
 
 def relevant(finding: Finding, document: Document, changes: Mapping[int, str]) -> dict[int, str]:

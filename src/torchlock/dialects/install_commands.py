@@ -251,7 +251,10 @@ class Installer:
                 # It may stand for options, an index among them.
                 self._draft.index("extra", word.value, word.start)
         scope = f"group:{command.branch}" if command.branch else ""
-        made = [replace(entry, step=self._state.step, scope=scope, index=entry.index or index) for entry in found]
+        made = [
+            replace(entry, step=self._state.step, scope=scope, index=entry.index or index, shell=True)
+            for entry in found
+        ]
         backend = next((word.value for name, word in options if name == "--torch-backend"), None)
         if backend:
             made = [replace(entry, index=entry.index or _page(entry.name, backend)) for entry in made]
@@ -382,7 +385,7 @@ class Installer:
             scope = f"group:{command.branch}" if command.branch else ""
             for word in plain[1:]:
                 for entry in self._spec(word):
-                    self._state.entries.append(replace(entry, step=self._state.step, scope=scope))
+                    self._state.entries.append(replace(entry, step=self._state.step, scope=scope, shell=True))
 
     def _spec(self, word: Word) -> Iterator[Entry]:
         """A package as conda takes it: ``channel::name=version=build``."""

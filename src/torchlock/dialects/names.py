@@ -52,6 +52,11 @@ _WORKFLOW = re.compile(
 )
 # Names of lists for pip, whatever their ending is.
 _LIST_NAME = re.compile(r"(?:.*[_.-])?(?:requirements?|constraints?|reqs)(?:[_.-].*)?")
+# What else lists of packages are called, and the folders that they lie in.
+_NEAR_LIST = re.compile(
+    r"req|deps|depend|constrain|packages|pip|python|install|modules|\.(?:pip|requirements|constraints|in)$"
+    r"|(?:^|/)(?:base|common|dev|docs?|test|tests|prod|production|extras?|optional|gpu|cpu|cuda|torch\w*)[.\w-]*$"
+)
 _COMMAND = re.compile(
     r"(?:\$ |! ?)?(?:sudo|pip[\d.]*|python[\d.]*|conda|mamba|uv|apt|apt-get|yum|brew|cd|git|source|export|wget"
     r"|curl|mkdir|bash|sh|echo|set)\s"
@@ -247,7 +252,16 @@ def _by_content(path: str, text: str) -> Told:
         raise InputError("no reader for this kind of file", path=path)
     if not anything:
         _refuse_no_list(path, name, text, named=named)
-    return Told("constraints" if "constraint" in name else "requirements")
+    folder = PurePath(path).parent.name.lower()
+    guessed = not anything and not named and not _NEAR_LIST.search(f"{folder}/{name}") and _is_of_words(text)
+    return Told("constraints" if "constraint" in name else "requirements", guessed)
+
+
+def _is_of_words(text: str) -> bool:
+    """Whether a text is bare words alone, as vocabularies and lists of labels are: no version, no option."""
+    lines = [line.strip() for line in text.splitlines()]
+    words = [line for line in lines if line and not line.startswith("#")]
+    return bool(words) and all(re.fullmatch(r"[\w.'-]+", word) for word in words)
 
 
 def _refuse_no_list(path: str, name: str, text: str, *, named: bool) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 _BREAK = re.compile(r"\r\n|\n|\r|\x85|\u2028|\u2029")
 _MERGE = re.compile(r"(<{7}|={7}|>{7}|\|{7})(\s|$)")
-_QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'"
+_QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'(?!')"
 _WHOLE_QUOTED = re.compile(_QUOTED, re.DOTALL)
 _KEY = re.compile(
     rf"((?:{_QUOTED})[ \t]*|[^\s\"'#\[\]{{}},&*!|>%@`-][^\n]*?|-[^\s][^\n]*?):(?=[ \t]|$)", re.DOTALL
@@ -313,7 +313,11 @@ class _Parser:
             self.at = row + 1
             self.wrong.append(Wrong(start, "a quote is opened and not closed"))
             return Node(start, "", exact=False)
-        return Node(start + 1, " ".join(match[0][1:-1].split()), exact=False)
+        inner = match[0][1:-1]
+        if match[0][0] == "'":
+            return Node(start + 1, " ".join(inner.replace("''", "'").split()), exact=False)
+        joined = re.sub(r"(?<!\\)((?:\\\\)*)\\\r?\n[ \t]*", r"\1", inner)
+        return Node(start + 1, _unescaped(" ".join(re.split(r"[ \t]*[\r\n]+[ \t]*", joined)).strip()), exact=False)
 
     def scalar(self, text: str, start: int) -> Node:
         """A plain, quoted or aliased scalar that is all in one row."""
