@@ -521,6 +521,16 @@ def test_a_wheel_for_the_other_build_of_python_is_not_locked(capsys: pytest.Capt
     assert run("torch==2.7.0", "--python", "3.13t", "--platform", "linux-x86_64", "--offline") == 0
 
 
+def test_wheels_that_do_not_load_are_no_files_of_the_lock(capsys: pytest.CaptureFixture[str]) -> None:
+    target = ["--platform", "macos-arm64", "--offline", "--json", "--python"]
+    for python, names in (("3.13t", ["cp313t"]), ("3.13", ["none"])):
+        assert run("torch==2.7.0", *target, python) == 0
+        files = next(each for each in json.loads(capsys.readouterr().out)["packages"] if each["name"] == "torch")[
+            "files"
+        ]
+        assert [file["filename"].split("-")[3] for file in files] == names
+
+
 def test_audit_judges_the_free_threaded_build_that_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     Path("requirements.txt").write_text("torch==2.6.0\n")
     audit = ["audit", "requirements.txt", "--platform", "macos-arm64", "--python"]

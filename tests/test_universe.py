@@ -131,6 +131,12 @@ def test_the_source_of_what_is_compiled_elsewhere_is_a_last_resort() -> None:
     assert solve(["abc>=2"], [Made("abc", "1.0"), elsewhere]) == {"abc": "2.0"}
 
 
+def test_of_a_compiled_project_the_newest_source_is_taken_and_not_one_from_before_its_wheels() -> None:
+    ancient = Made("abc", "0.1", tags=(), sdist=True)
+    elsewhere = Made("abc", "2.0", tags=("cp311-cp311-win_amd64",), sdist=True)
+    assert solve(["abc"], [ancient, elsewhere]) == {"abc": "2.0"}
+
+
 def test_no_sdist_of_the_torch_family_ever_counts() -> None:
     source = Made("torchcodec", "0.0.1", tags=(), sdist=True)
     assert solve(["torchcodec"], [source]) is None

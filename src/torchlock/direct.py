@@ -13,7 +13,6 @@ from urllib.parse import unquote, urlsplit
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, MetadataError, TorchlockError
-from torchlock.wheel_build import of_label
 from torchlock.words import FAMILY, Dependency, File
 
 if TYPE_CHECKING:
@@ -64,6 +63,8 @@ class DirectRelease:
     def build(self, wheel: int) -> str | Unknown | None:
         label = self.version.partition("+")[2]
         if label:
+            from torchlock.wheel_build import of_label
+
             return of_label(label)
         if self.name not in FAMILY or (self.tags and self.tags[0].endswith("-any")):
             return None

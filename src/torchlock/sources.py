@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from torchlock.answers import Unknown
 from torchlock.catalogue import Catalogue
 from torchlock.errors import InputError, NetworkError, Unasked, UnknownPackage
-from torchlock.live import LiveRelease
 from torchlock.words import FAMILY, Provenance
 
 if TYPE_CHECKING:
@@ -177,6 +176,8 @@ class Sources:
         """Where the releases of a project that was asked for are known from."""
         if name in self._snapshots:
             return Provenance(as_of=self._as_of)
+        from torchlock.live import LiveRelease
+
         asked = dict.fromkeys(each.index for each in self._answers.get(name, ()) if isinstance(each, LiveRelease))
         if not asked:
             return Provenance()
@@ -349,6 +350,7 @@ class Sources:
 
     def _ask(self, name: str, index: Index) -> Sequence[Release]:
         from torchlock.index import releases
+        from torchlock.live import LiveRelease
 
         found = releases(index, name)
         if not found:

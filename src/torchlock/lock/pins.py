@@ -10,7 +10,6 @@ from torchlock.judge import unjudged
 from torchlock.lock.lines import asked_by, dependency_of
 from torchlock.lock.results import HostNote, Pin
 from torchlock.matrix import GIL, HOST_PREFIX, specifier_set
-from torchlock.sdist.reader import COMPUTED_HERE
 from torchlock.solve.reasons import Asked, Declared, Ruled
 from torchlock.words import spelled
 
@@ -123,6 +122,10 @@ def from_source(chosen: Mapping[str, Candidate], target: Target) -> Iterator[str
         return ", ".join(sorted(f"{candidate.name} {candidate.version}" for candidate in candidates))
 
     built = [candidate for candidate in chosen.values() if candidate.from_sdist]
+    if not built:
+        return
+    from torchlock.sdist.reader import COMPUTED_HERE
+
     compiled = [candidate for candidate in built if candidate.last_resort]
     if compiled:
         yield (

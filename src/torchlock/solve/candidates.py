@@ -62,7 +62,8 @@ class Release(Protocol):
 class Candidate(NamedTuple):
     """A release as it would be installed on the target: ``wheel`` is the one an installer chooses.
 
-    ``usable`` are all wheels that install there. ``release`` is None for a virtual package.
+    ``usable`` are all wheels that install there. ``release`` is None for a virtual package. ``compiled``: the
+    project publishes compiled wheels, of this release or of another.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Candidate(NamedTuple):
     release: Release | None = None
     wheel: int = -1
     usable: tuple[int, ...] = ()
+    compiled: bool = False
 
     @property
     def unversioned(self) -> bool:
@@ -102,11 +104,7 @@ class Candidate(NamedTuple):
     @property
     def last_resort(self) -> bool:
         """Whether it is the source of what its publisher compiles, of which no wheel is for this target."""
-        return (
-            self.from_sdist
-            and self.release is not None
-            and any(not tags.endswith("-any") for tags in self.release.tags)
-        )
+        return self.from_sdist and self.compiled
 
     @property
     def tags(self) -> str:
@@ -187,16 +185,19 @@ class Sieve:
     def sort(self, name: str, releases: Iterable[Release]) -> tuple[list[Candidate], list[Rejected]]:
         """Candidates, best first, and what was rejected, oldest first.
 
-        The order: final releases, newest (or lowest) first; then those with compiled wheels of which none is for
-        this target, so that their source would have to be compiled; then pre-releases that nobody asked for, so
-        that they are taken only where no final release satisfies all that is needed (PEP 440); then yanked ones.
+        The order: final releases, newest (or lowest) first; then, of a project with compiled wheels, releases
+        without a wheel for this target, whose source would have to be compiled; then pre-releases that nobody
+        asked for, so that they are taken only where no final release satisfies all that is needed (PEP 440); then
+        yanked ones.
         """
         candidates: list[Candidate] = []
         rejected: list[Rejected] = []
+        releases = list(releases)
+        compiled = any(not tags.endswith("-any") for release in releases for tags in release.tags)
         for release in releases:
             found = self._candidate(name, release)
             if isinstance(found, Candidate):
-                candidates.append(found)
+                candidates.append(found._replace(compiled=compiled))
             elif found is not None:
                 rejected.append(found)
         if name not in self._policy.lowest:
@@ -242,6 +243,13 @@ class Sieve:
         except InvalidVersion:
             return None
         return Candidate(name, version, release, _preferred(release, usable, ranks), tuple(usable))
+
+    def narrowed(self, candidate: Candidate, usable: Sequence[int]) -> Candidate:
+        """The candidate with only these of its wheels, and the one among them that an installer takes."""
+        if candidate.release is None or tuple(usable) == candidate.usable:
+            return candidate
+        ranks = candidate.release.ranks(self._rank)
+        return candidate._replace(wheel=_preferred(candidate.release, usable, ranks), usable=tuple(usable))
 
     def _from_sdist(self, name: str, release: Release) -> Candidate | Rejected:
         if isinstance(release, DirectRelease) and not release.tags:

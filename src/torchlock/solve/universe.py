@@ -237,6 +237,8 @@ class Universe:
             self.unknown[name] = error
             releases = ()
         candidates, rejected = self._sieve.sort(name, releases)
+        if any(item.wheel for item in self.matrix.about(name)):
+            candidates = [self._by_wheel(candidate) for candidate in candidates]
         candidates, held = counted(name, candidates, self._policy)
         self.held[name] = held
         self._latest[name] = max((_version(release) for release in releases), default=Version("0"))
@@ -252,6 +254,28 @@ class Universe:
         self._rejected[name] = rejected
         yanked = self._sieve.yanked(name, kept)
         self._yanked[name] = sum(1 << index for index, item in enumerate(kept) if item.version in yanked)
+
+    def _by_wheel(self, candidate: Candidate) -> Candidate:
+        """The candidate without the wheels that do not load on this machine, where another of its wheels does."""
+        if len(candidate.usable) < 2:
+            return candidate
+        fitting = [index for index in candidate.usable if self._fits_host(candidate._replace(wheel=index))]
+        return self._sieve.narrowed(candidate, fitting) if fitting else candidate
+
+    def _fits_host(self, candidate: Candidate) -> bool:
+        """Whether the machine has what rules on this very wheel need of it, as far as the target tells."""
+        needed = (
+            (statement, dependency)
+            for statement in self.statements(candidate)
+            if statement.wheel
+            for dependency in statement.needs
+            if dependency.name in self._host
+        )
+        return all(
+            bool(self.mask(dependency.name, dependency.specifier))
+            or (statement.optional and self._host[dependency.name] is None)
+            for statement, dependency in needed
+        )
 
     def _virtual(self, name: str) -> Iterable[str]:
         if name == BUILD_CUDA:
