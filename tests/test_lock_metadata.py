@@ -172,7 +172,35 @@ def test_a_requirement_by_address_matters_where_it_holds(index, locked):
     assert locked("demo").pins == ["demo==2.0"]
     run = locked("demo[x]")
     assert run.code == 1
-    assert "demo 2.0 declares that it needs plain @ https://example.org/plain-1.0-py3-none-any.whl" in run.err
+    said = "it declares that it needs plain @ https://example.org/plain-1.0-py3-none-any.whl"
+    assert f'demo 2.0: {said} ; extra == "x"; an address is followed only among your own lines' in run.err
+
+
+@pytest.mark.parametrize("address", ["git+https://example.org/p.git", "https://example.org/plain-1.0.tar.gz"])
+def test_a_release_that_needs_an_address_is_told(index, locked, address):
+    index.add("demo", "2.0", [f"plain @ {address}"])
+    index.add("demo", "1.0", ["plain"])
+    run = locked("demo")
+    assert run.pins == ["demo==1.0", "plain==2.0"]
+    assert f"note: demo 2.0 was passed over: it declares that it needs plain @ {address}" in run.err
+
+
+def test_the_hashes_of_a_line_are_obeyed(index, locked, tmp_path):
+    other = headers("demo", "1.0", more="Summary: compiled\n")
+    index.add("demo", "1.0", tag="cp312-cp312-manylinux_2_17_x86_64", metadata=other)
+    pure = index.add("demo", "1.0")
+    ours = hashlib.sha256(pure.read_bytes()).hexdigest()
+    lines = tmp_path / "lines.txt"
+    lines.write_text(f"demo==1.0 --hash=sha256:{ours.upper()}\n")
+    found = locked("-r", "lines.txt", "--json")
+    assert found.out.count('"filename"') == 1
+    assert ours in found.out
+    lines.write_text(f"# one line before\ndemo==1.0 --hash=sha256:{'0' * 64}\n")
+    run = locked("-r", "lines.txt")
+    assert (run.code, run.pins) == (2, [])
+    assert "lines.txt:2: no file of demo 1.0 for this target has a hash of this line" in run.err
+    lines.write_text(f"demo==1.0 --hash=sha512:{'0' * 128}\n")
+    assert locked("-r", "lines.txt").code == 0
 
 
 # --- Requires-Python -----------------------------------------------------------------------------------------

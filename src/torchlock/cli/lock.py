@@ -13,7 +13,7 @@ from torchlock import __version__
 from torchlock.cli.codes import FOUND, OK
 from torchlock.cli.target import target_of
 from torchlock.errors import InputError
-from torchlock.lock import Conflict, Lock, Options, Pin, lock
+from torchlock.lock import Conflict, Lock, Options, Pin, allowed, lock
 from torchlock.matrix import Matrix
 from torchlock.read.settle import settled
 from torchlock.words import Inputs, Origin, Written, one_line, without_credentials
@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
             voice.say("note", note)
         _report(result, voice)
         return FOUND
-    result = _hashed(result, arguments, sources)
+    result = allowed(_hashed(result, arguments, sources), inputs)
     voice.clear()
     for note in [*result.notes, *sources.notes]:
         voice.say("note", note)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from packaging.utils import canonicalize_name
+
 from torchlock.answers import Unknown
+from torchlock.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from torchlock.lock.results import Lock
-    from torchlock.words import File
+    from torchlock.lock.results import Lock, Pin
+    from torchlock.words import File, Inputs, Written
 
 # What pip's --hash knows, with the number of digits; it refuses a file of requirements that names another.
 ACCEPTED = {"sha256": 64, "sha384": 96, "sha512": 128}
@@ -24,6 +27,47 @@ def with_hashes(lock: Lock, sha256: Callable[[File], str | Unknown]) -> Lock:
     """
     pins = (replace(pin, files=tuple(_hashed(file, sha256) for file in pin.files)) for pin in lock.pins)
     return replace(lock, pins=tuple(pins))
+
+
+def allowed(lock: Lock, inputs: Inputs) -> Lock:
+    """The lock with those files alone whose hashes the user's own lines name, where a line names any.
+
+    A file of which no hash of the same algorithm is known stays.
+
+    Raises:
+        InputError: no file of a package has a hash that its line names; an installer would refuse all of them.
+    """
+    lines = {
+        canonicalize_name(written.requirement.name): written
+        for written in (*inputs.constraints, *inputs.requirements)
+        if written.hashes
+        and written.requirement is not None
+        and written.url is None
+        and lock.target.holds(str(written.requirement.marker or ""))
+    }
+    return replace(lock, pins=tuple(_allowed(pin, lines.get(canonicalize_name(pin.name))) for pin in lock.pins))
+
+
+def _allowed(pin: Pin, line: Written | None) -> Pin:
+    if line is None or pin.written is not None:
+        return pin
+    hashes = {value.lower() for value in line.hashes}
+    named = {value.partition(":")[0] for value in hashes}
+    kept = tuple(
+        file
+        for file in pin.files
+        if named.isdisjoint(file.hashes)
+        or any(f"{name}:{digest}".lower() in hashes for name, digest in file.hashes.items())
+    )
+    if pin.files and not kept:
+        path, number, _ = line.origin
+        raise InputError(
+            f"no file of {pin.name} {pin.version} for this target has a hash of this line",
+            path=path,
+            line=number,
+            hint="leave the hashes out, or pin the version that they are of",
+        )
+    return replace(pin, files=kept)
 
 
 def _hashed(file: File, sha256: Callable[[File], str | Unknown]) -> File:

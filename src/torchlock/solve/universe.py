@@ -320,9 +320,18 @@ class Universe:
                 extra and self.target.holds(dependency.marker)
             ):
                 for replaced in self._overrides.get(dependency.name, (dependency,)):
+                    if replaced.address and not self.mask(replaced.name, replaced.specifier):
+                        yield Need(name, 0, self._unfollowed(name, version, replaced))
+                        continue
                     yield from self.require(replaced, Declared(name, version, dependency))
         if not extra:
             yield from self._needs_of_rules(candidate, version, names)
+
+    def _unfollowed(self, name: str, version: str, dependency: Dependency) -> Unreadable:
+        """Why a release that needs an address is no candidate: it is read only if the user's lines name it."""
+        message = f"it declares that it needs {dependency}; an address is followed only among your own lines"
+        found = self.unreadable[name, version] = Unreadable(name, version, message)
+        return found
 
     def _declared(self, candidate: Candidate) -> Iterator[Dependency | None]:
         """What a candidate declares; None if that is unknown, with the reason in ``unreadable``.
