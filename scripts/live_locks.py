@@ -57,15 +57,16 @@ INPUTS = (
 )
 
 # The cause of each difference of the last run, for the page. Whoever repeats the run looks again.
-WHY = {}
+WHY: dict[str, str] = {}
 
 HEAD = """\
 # Live locks beside uv
 
 What `torchlock lock` writes for inputs as audio, machine learning and web projects have them, from the public
-index, and what `uv pip compile` writes for the same input on the same day. Date: {dates}. uv {uv}, Python {pythons},
-platform `linux-x86_64` (for uv: `x86_64-manylinux_2_28`). Repeat it with `python scripts/live_locks.py --write`.
-`python scripts/compare_headers.py` then compares our reader of core metadata with the standard library's `email`,
+index, and what `uv pip compile` writes for the same input on the same day. Date: {dates}. uv {uv},
+Python {pythons}, platform `linux-x86_64` (for uv: `x86_64-manylinux_2_28`). Repeat it with
+`python scripts/live_locks.py --write`. Then
+`python scripts/compare_headers.py` compares our reader of core metadata with the standard library's `email`,
 on every text that these locks left in the cache.
 
 Of each lock three things are asked:
