@@ -57,16 +57,45 @@ INPUTS = (
 )
 
 # The cause of each difference of the last run, for the page. Whoever repeats the run looks again.
-WHY = {}
+WHY: dict[str, str] = {
+    "TTS==0.22.0": (
+        "on Python 3.10 setuptools 81.0.0 by our rule: librosa 0.10.0 imports pkg_resources, which setuptools "
+        "82 removed. On Python 3.12 the lock is refused: TTS 0.22.0 requires Python below 3.12. uv reads no "
+        "upper bound of Requires-Python; pip does, and would refuse what uv wrote."
+    ),
+    "audiocraft": (
+        "on Python 3.10 uv fails: it builds av 11.0.0 for its metadata, which needs the headers of FFmpeg. We "
+        "read what the source distribution declares. On Python 3.12 both answers are right. librosa 1.0.0 "
+        "needs numpy 2.1 and gradio 3.50.2 needs numpy 1: we take the newest librosa and with it gradio "
+        "3.36.1, uv the newest gradio and with it librosa 0.11.0. All other differences follow from these "
+        "two."
+    ),
+    "basic-pitch": (
+        "on Python 3.10 setuptools is there by our rule: resampy 0.4.2 imports pkg_resources and does not ask "
+        "for setuptools. Where an environment has none, what uv wrote fails at import. On Python 3.12 both "
+        "refuse: no tensorflow fits."
+    ),
+    "langchain==1.5.2": "both refuse Python 3.10: it requires 3.11.",
+    "resemble-enhance": (
+        "on Python 3.10 deepspeed 0.12.4 has to be built to learn what it requires: uv does so always, we "
+        "with --build. setuptools is there by our rule: librosa 0.10.1 and resampy 0.4.2 import pkg_resources "
+        "and do not ask for setuptools. On Python 3.12 both refuse: it needs torch 2.1.1, which has no wheel "
+        "for it."
+    ),
+    "resemblyzer": (
+        "typing 3.10.0.0 requires Python below 3.5. uv reads no upper bound of Requires-Python; pip does, and "
+        "would refuse what uv wrote."
+    ),
+}
 
 HEAD = """\
 # Live locks beside uv
 
 What `torchlock lock` writes for inputs as audio, machine learning and web projects have them, from the public
-index, and what `uv pip compile` writes for the same input on the same day. Date: {dates}. uv {uv}, Python {pythons},
-platform `linux-x86_64` (for uv: `x86_64-manylinux_2_28`). Repeat it with `python scripts/live_locks.py --write`.
-`python scripts/compare_headers.py` then compares our reader of core metadata with the standard library's `email`,
-on every text that these locks left in the cache.
+index, and what `uv pip compile` writes for the same input on the same day. Date: {dates}. uv {uv},
+Python {pythons}, platform `linux-x86_64` (for uv: `x86_64-manylinux_2_28`). Repeat it with
+`python scripts/live_locks.py --write`; then `python scripts/compare_headers.py` compares our reader of core
+metadata with the standard library's `email`, on every text that these locks left in the cache.
 
 Of each lock three things are asked:
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -271,3 +272,29 @@ def test_html_that_makes_no_sense_is_an_error_or_no_file(text):
         assert read_html(text) == []
     except PageError as error:
         assert str(error) == "answered with damaged HTML"
+
+
+PLAIN = (
+    "https://files.example.org/packages/ab/demo-1.0-py3-none-any.whl",
+    "http://files.example.org/demo-1.0%2Bcpu-py3-none-any.whl#sha256=" + "a" * 64,
+    "https://files.example.org/a/../b/./demo-1.0.tar.gz#sha256=" + "b" * 64,
+    "https://files.example.org//demo-1.0+cpu.zip",
+)
+
+
+@pytest.mark.parametrize("url", PLAIN)
+def test_a_plain_address_reads_the_same_by_the_short_way(url, monkeypatch):
+    file = {"filename": "demo-1.0.tar.gz", "url": url}
+    short = read_json(file)
+    monkeypatch.setattr("torchlock.index.pages._PLAIN", re.compile("(?!)"))
+    assert len(short) == 1
+    assert short == read_json(file)
+
+
+def test_the_plain_addresses_of_a_long_page_are_not_taken_apart(monkeypatch):
+    taken = []
+    monkeypatch.setattr("torchlock.index.pages.urljoin", lambda base, address: taken.append(address) or address)
+    names = [f"demo-1.{minor}.tar.gz" for minor in range(1000)]
+    files = read_json(*({"filename": name, "url": f"https://files.example.org/p/{name}"} for name in names))
+    assert [file.filename for file in files] == names
+    assert taken == []

@@ -22,6 +22,8 @@ ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+ht
 _JSON = re.compile(r"application/(vnd\.pypi\.simple\.v\w+\+)?json")
 _HTML = re.compile(r"text/html|application/(vnd\.pypi\.simple\.v\w+\+html|xhtml\+xml)")
 _HASH = re.compile(r"(md5|sha1|sha224|sha256|sha384|sha512|blake2b)=([0-9a-f]+)", re.IGNORECASE)
+# An address that stays as it is but for its fragment. Pages have thousands of them, and taking each apart is dear.
+_PLAIN = re.compile(r"(https?://[a-z0-9.-]+/[\w./~+-]*)(?:#.*)?", re.ASCII)
 # PEP 714: the first name wins; the others are what servers wrote before it.
 _METADATA_KEYS = ("core-metadata", "dist-info-metadata", "data-dist-info-metadata")
 
@@ -146,6 +148,8 @@ def _check_version(version: Any) -> None:
 
 def _absolute(base: str, address: str, page: str | None = None) -> str | None:
     """Where an address on a page leads, or None if that is nowhere; a remote page may not name local files."""
+    if plain := _PLAIN.fullmatch(address):
+        return plain[1]
     try:
         url = addresses.bare(urljoin(base, address))
     except ValueError:
