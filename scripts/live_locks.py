@@ -71,9 +71,10 @@ WHY: dict[str, str] = {
         "two."
     ),
     "basic-pitch": (
-        "on Python 3.10 setuptools is there by our rule: resampy 0.4.2 imports pkg_resources and does not ask "
-        "for setuptools. Where an environment has none, what uv wrote fails at import. On Python 3.12 both "
-        "refuse: no tensorflow fits."
+        "on Python 3.10 setuptools is there by our rule: resampy 0.4.2 imports pkg_resources and does not "
+        "ask for setuptools. Where an environment has none, what uv wrote fails at import. On Python 3.12 "
+        "both refuse: each release needs a tensorflow that has no wheel for it, or a numpy that no other "
+        "tensorflow admits."
     ),
     "langchain==1.5.2": "both refuse Python 3.10: it requires 3.11.",
     "resemble-enhance": (
@@ -94,8 +95,7 @@ HEAD = """\
 What `torchlock lock` writes for inputs as audio, machine learning and web projects have them, from the public
 index, and what `uv pip compile` writes for the same input on the same day. Date: {dates}. uv {uv},
 Python {pythons}, platform `linux-x86_64` (for uv: `x86_64-manylinux_2_28`). Repeat it with
-`python scripts/live_locks.py --write`; then `python scripts/compare_headers.py` compares our reader of core
-metadata with the standard library's `email`, on every text that these locks left in the cache.
+`python scripts/live_locks.py --write`.
 
 Of each lock three things are asked:
 
@@ -110,6 +110,9 @@ The numbers are those of one day: tomorrow's releases change them.
 ## Result
 
 {summary}
+`python scripts/compare_headers.py` compares our reader of core metadata with the standard library's `email`, on
+every metadata text that the cache held after these locks: {headers}.
+
 ## What differs, and why
 
 {explanations}
@@ -219,7 +222,7 @@ def failure(text: str) -> str:
 def differences(row: dict[str, Any]) -> str:
     """What uv, left to itself, has other than we: names that only one has, and the number of other versions."""
     if not row["pins"] or not row["uv_pins"]:
-        return failure(row["uv_notes"]) if row["uv_code"] else ""
+        return failure(row["uv_notes"]) if row["uv_code"] and row["pins"] else ""
     mine, theirs = outside(row["pins"]), outside(row["uv_pins"])
     parts = []
     if theirs.keys() - mine.keys():
@@ -250,7 +253,7 @@ def explanations(rows: list[dict[str, Any]]) -> str:
     """The cause of each difference, as far as somebody has looked (``WHY``)."""
     found: dict[str, None] = {}
     for row in rows:
-        if differences(row) or verdict(row) != "whole":
+        if differs(row):
             pythons = [other["python"] for other in rows if other["input"] == row["input"] and differs(other)]
             why = WHY.get(row["input"], "**not explained yet**")
             found[f"- `{row['input']}` (Python {', '.join(pythons)}): {why}"] = None
@@ -284,16 +287,21 @@ def summary(rows: list[dict[str, Any]]) -> str:
 
 def page(rows: list[dict[str, Any]]) -> str:
     """The whole of docs/live-locks.md."""
-    uv = subprocess.run(["uv", "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
     dates = sorted({row["date"] for row in rows})
     return HEAD.format(
         dates=" to ".join(dict.fromkeys((dates[0], dates[-1]))),
-        uv=uv,
-        summary=summary(rows),
-        table=table(rows),
-        explanations=explanations(rows),
+        uv=said("uv", "--version").split()[1],
         pythons=" and ".join(sorted({row["python"] for row in rows})),
+        summary=summary(rows),
+        headers=said(sys.executable, str(ROOT / "scripts" / "compare_headers.py")).splitlines()[-1],
+        explanations=explanations(rows),
+        table=table(rows),
     )
+
+
+def said(*command: str) -> str:
+    """What a command prints."""
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def main() -> int:
