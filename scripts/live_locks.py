@@ -56,6 +56,14 @@ INPUTS = (
     *("fastapi uvicorn[standard]", "flask celery[redis]", "django", "pandas scikit-learn matplotlib"),
 )
 
+# What uv is told, since it would build for it: av's build looks for FFmpeg's headers. It declares no requirements.
+UV_TOML = """\
+[[dependency-metadata]]
+name = "av"
+version = "11.0.0"
+requires-dist = []
+"""
+
 # The cause of each difference of the last run, for the page. Whoever repeats the run looks again.
 WHY: dict[str, str] = {
     "TTS==0.22.0": (
@@ -64,11 +72,11 @@ WHY: dict[str, str] = {
         "upper bound of Requires-Python; pip does, and would refuse what uv wrote."
     ),
     "audiocraft": (
-        "on Python 3.10 uv fails: it builds av 11.0.0 for its metadata, which needs the headers of FFmpeg. We "
-        "read what the source distribution declares. On Python 3.12 both answers are right. librosa 1.0.0 "
-        "needs numpy 2.1 and gradio 3.50.2 needs numpy 1: we take the newest librosa and with it gradio "
-        "3.36.1, uv the newest gradio and with it librosa 0.11.0. All other differences follow from these "
-        "two."
+        "uv is told that av 11.0.0 declares no requirements, as we read in its source distribution; it would "
+        "build it otherwise, which needs the headers of FFmpeg. On Python 3.10 numpy is below 2 by our rule: "
+        "torch 2.1.0, which it pins, was built for numpy 1. On Python 3.12 both answers are right. librosa 1.0.0 "
+        "needs numpy 2.1 and gradio 3.50.2 needs numpy 1: we take the newest librosa and with it gradio 3.36.1, "
+        "uv the newest gradio and with it librosa 0.11.0. All other differences follow from these two."
     ),
     "basic-pitch": (
         "on Python 3.10 setuptools is there by our rule: resampy 0.4.2 imports pkg_resources and does not "
@@ -150,6 +158,7 @@ def lock(asked: str, python: str, *options: str) -> subprocess.CompletedProcess[
 def compile_with_uv(asked: str, python: str, constraints: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run ``uv pip compile`` on the same input and target, with these pins as constraints."""
     with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "uv.toml").write_text(UV_TOML)
         given = Path(folder) / "constraints.txt"
         given.write_text("".join(f"{name}=={version}\n" for name, version in constraints.items()))
         target = ["--python-version", python, "--python-platform", "x86_64-manylinux_2_28"]
