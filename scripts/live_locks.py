@@ -56,6 +56,14 @@ INPUTS = (
     *("fastapi uvicorn[standard]", "flask celery[redis]", "django", "pandas scikit-learn matplotlib"),
 )
 
+# What uv is told, since it would build for it: av's build looks for FFmpeg's headers. It declares no requirements.
+UV_TOML = """\
+[[dependency-metadata]]
+name = "av"
+version = "11.0.0"
+requires-dist = []
+"""
+
 # The cause of each difference of the last run, for the page. Whoever repeats the run looks again.
 WHY: dict[str, str] = {
     "TTS==0.22.0": (
@@ -64,16 +72,17 @@ WHY: dict[str, str] = {
         "upper bound of Requires-Python; pip does, and would refuse what uv wrote."
     ),
     "audiocraft": (
-        "on Python 3.10 uv fails: it builds av 11.0.0 for its metadata, which needs the headers of FFmpeg. We "
-        "read what the source distribution declares. On Python 3.12 both answers are right. librosa 1.0.0 "
-        "needs numpy 2.1 and gradio 3.50.2 needs numpy 1: we take the newest librosa and with it gradio "
-        "3.36.1, uv the newest gradio and with it librosa 0.11.0. All other differences follow from these "
-        "two."
+        "uv is told that av 11.0.0 declares no requirements, as we read in its source distribution; it would "
+        "build it otherwise, which needs the headers of FFmpeg. On Python 3.10 numpy is below 2 by our rule: "
+        "torch 2.1.0, which it pins, was built for numpy 1. On Python 3.12 both answers are right. librosa 1.0.0 "
+        "needs numpy 2.1 and gradio 3.50.2 needs numpy 1: we take the newest librosa and with it gradio 3.36.1, "
+        "uv the newest gradio and with it librosa 0.11.0. All other differences follow from these two."
     ),
     "basic-pitch": (
-        "on Python 3.10 setuptools is there by our rule: resampy 0.4.2 imports pkg_resources and does not ask "
-        "for setuptools. Where an environment has none, what uv wrote fails at import. On Python 3.12 both "
-        "refuse: no tensorflow fits."
+        "on Python 3.10 setuptools is there by our rule: resampy 0.4.2 imports pkg_resources and does not "
+        "ask for setuptools. Where an environment has none, what uv wrote fails at import. On Python 3.12 "
+        "both refuse: each release needs a tensorflow that has no wheel for it, or a numpy that no other "
+        "tensorflow admits."
     ),
     "langchain==1.5.2": "both refuse Python 3.10: it requires 3.11.",
     "resemble-enhance": (
@@ -94,8 +103,7 @@ HEAD = """\
 What `torchlock lock` writes for inputs as audio, machine learning and web projects have them, from the public
 index, and what `uv pip compile` writes for the same input on the same day. Date: {dates}. uv {uv},
 Python {pythons}, platform `linux-x86_64` (for uv: `x86_64-manylinux_2_28`). Repeat it with
-`python scripts/live_locks.py --write`; then `python scripts/compare_headers.py` compares our reader of core
-metadata with the standard library's `email`, on every text that these locks left in the cache.
+`python scripts/live_locks.py --write`.
 
 Of each lock three things are asked:
 
@@ -110,6 +118,9 @@ The numbers are those of one day: tomorrow's releases change them.
 ## Result
 
 {summary}
+`python scripts/compare_headers.py` compares our reader of core metadata with the standard library's `email`, on
+every metadata text that the cache held after these locks: {headers}.
+
 ## What differs, and why
 
 {explanations}
@@ -147,6 +158,7 @@ def lock(asked: str, python: str, *options: str) -> subprocess.CompletedProcess[
 def compile_with_uv(asked: str, python: str, constraints: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run ``uv pip compile`` on the same input and target, with these pins as constraints."""
     with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "uv.toml").write_text(UV_TOML)
         given = Path(folder) / "constraints.txt"
         given.write_text("".join(f"{name}=={version}\n" for name, version in constraints.items()))
         target = ["--python-version", python, "--python-platform", "x86_64-manylinux_2_28"]
@@ -219,7 +231,7 @@ def failure(text: str) -> str:
 def differences(row: dict[str, Any]) -> str:
     """What uv, left to itself, has other than we: names that only one has, and the number of other versions."""
     if not row["pins"] or not row["uv_pins"]:
-        return failure(row["uv_notes"]) if row["uv_code"] else ""
+        return failure(row["uv_notes"]) if row["uv_code"] and row["pins"] else ""
     mine, theirs = outside(row["pins"]), outside(row["uv_pins"])
     parts = []
     if theirs.keys() - mine.keys():
@@ -250,7 +262,7 @@ def explanations(rows: list[dict[str, Any]]) -> str:
     """The cause of each difference, as far as somebody has looked (``WHY``)."""
     found: dict[str, None] = {}
     for row in rows:
-        if differences(row) or verdict(row) != "whole":
+        if differs(row):
             pythons = [other["python"] for other in rows if other["input"] == row["input"] and differs(other)]
             why = WHY.get(row["input"], "**not explained yet**")
             found[f"- `{row['input']}` (Python {', '.join(pythons)}): {why}"] = None
@@ -284,16 +296,21 @@ def summary(rows: list[dict[str, Any]]) -> str:
 
 def page(rows: list[dict[str, Any]]) -> str:
     """The whole of docs/live-locks.md."""
-    uv = subprocess.run(["uv", "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
     dates = sorted({row["date"] for row in rows})
     return HEAD.format(
         dates=" to ".join(dict.fromkeys((dates[0], dates[-1]))),
-        uv=uv,
-        summary=summary(rows),
-        table=table(rows),
-        explanations=explanations(rows),
+        uv=said("uv", "--version").split()[1],
         pythons=" and ".join(sorted({row["python"] for row in rows})),
+        summary=summary(rows),
+        headers=said(sys.executable, str(ROOT / "scripts" / "compare_headers.py")).splitlines()[-1],
+        explanations=explanations(rows),
+        table=table(rows),
     )
+
+
+def said(*command: str) -> str:
+    """What a command prints."""
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
 
 
 def main() -> int:
