@@ -118,6 +118,7 @@ def _not_served(case: Case, scene: Scene) -> Iterator[Finding]:
             yield case.finding("TL902", "note", message, [demand])
         elif not served and version and label:
             message = f"{asked(demand)}: the page of {label} builds, the only index named here, never had it"
+            message += f" ({as_of(case.known.builds.date)})"
             severity = "error" if _measured(case, name, version, label) else "warning"
             yield case.finding("TL204", severity, message, [demand])
 
