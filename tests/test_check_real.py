@@ -152,14 +152,16 @@ HEALTHY: list[Callable[[Path, Wheels], None]] = [
 def test_what_imports_is_called_fine(
     change: Callable[[Path, Wheels], None], copy: Path, wheels: Wheels, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Whether torchcodec is, depends on the FFmpeg of the machine that runs the test."""
     change(copy, wheels)
     assert imports(copy, folder=copy.parent)
-    code, report = check(copy, capsys)
-    assert [each["message"] for each in report["files"][0]["findings"] if each["severity"] != "note"] == []
-    assert code == 0
-    code, report = check(copy, capsys, "--probe")
-    assert [each["message"] for each in report["files"][0]["findings"] if each["severity"] != "note"] == []
-    assert code == 0
+    has_codec = (site_of(copy) / "torchcodec").is_dir()
+    expected = ["TL304"] if has_codec and not imports(copy, "torchcodec") else []
+    for words in ([], ["--probe"]):
+        code, report = check(copy, capsys, *words)
+        found = report["files"][0]["findings"]
+        assert [each["rule"] for each in found if each["severity"] != "note"] == expected
+        assert code == 0
 
 
 def with_the_public_torchaudio(env: Path, wheels: Wheels) -> None:
