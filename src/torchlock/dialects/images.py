@@ -34,14 +34,14 @@ _VENDORS = {
 _VENDOR = {vendor: re.compile(pattern, re.IGNORECASE) for vendor, pattern in _VENDORS.items()}
 # Named like the image of a language, and with torch in it.
 _FULL = re.compile(r"(?:^|/)kaggle(?:-gpu)?(?:-images)?/python(?:[:@]|$)")
-# What the vendors put beside their torch, built for it: a bare name installs nothing.
+# What the vendors put beside their torch, built for it: a bare name installs nothing. Habana: the list of packages
+# in its documentation; Amazon: the release notes of its containers; of Google's nothing was found.
 _BROUGHT = {
     "NVIDIA": ("torchvision",),
     "AMD": ("torchvision",),
     "Intel": ("torchvision",),
     "Habana": ("torchvision", "torchaudio"),
     "Amazon": ("torchvision", "torchaudio"),
-    "Google": ("torchvision", "torchaudio"),
     "Microsoft": ("torchvision",),
 }
 # Images of systems, languages and tools, without torch.
