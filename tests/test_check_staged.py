@@ -159,7 +159,7 @@ BROKEN = {
         Stage("2.15.0+cu132", "13.2", ["torchaudio==2.11.0"]),
         "TL201",
         ["torchaudio 2.11.0 was built for CUDA 13.0", "2.15.0+cu132"],
-        ["torch==2.14.1"],
+        ["pip install torch"],
     ),
     "torchaudio for CUDA 12.8 on torch for 12.6": Broken(
         Stage("2.8.0+cu126", "12.6", ["torchaudio==2.8.0"]),
