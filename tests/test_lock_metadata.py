@@ -182,7 +182,7 @@ def test_a_release_that_needs_an_address_is_told(index, locked, address):
     index.add("demo", "1.0", ["plain"])
     run = locked("demo")
     assert run.pins == ["demo==1.0", "plain==2.0"]
-    assert f"note: demo 2.0 was passed over: it declares that it needs plain @ {address}" in run.err
+    assert f"note: demo 2.0 was skipped: it declares that it needs plain @ {address}" in run.err
 
 
 def test_the_hashes_of_a_line_are_obeyed(index, locked, tmp_path):

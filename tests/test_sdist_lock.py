@@ -99,7 +99,7 @@ def test_a_damaged_archive_of_any_kind_rejects_one_candidate(
     shelf.add("top", "top-2.0.tar.gz", start + b"damaged" * 100)
     code, pins, _, err = lock("top", "--no-hashes")
     assert (code, pins) == (0, {"top": "1.0"})
-    assert "top 2.0 was passed over: top-2.0.tar.gz is no readable source archive" in err
+    assert "top 2.0 was skipped: top-2.0.tar.gz is not a readable source archive" in err
 
 
 def test_of_a_release_the_wheel_and_of_releases_the_newest(shelf: Shelf, lock: Callable[..., Locked]) -> None:
