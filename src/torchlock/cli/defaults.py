@@ -63,7 +63,9 @@ _VARIABLE = re.compile(_PREFIX + r"(?!TEST_)\w+")
 
 
 def idle_variables(commands: Callable[[], Iterable[argparse.ArgumentParser]]) -> dict[str, str]:
-    """The ``TORCHLOCK_*`` variables that are no option of any command, each with the one that was likely meant.
+    """The ``TORCHLOCK_*`` variables that name no option, each with the one that was likely meant.
+
+    One that resembles no option ("") is most likely somebody's own.
 
     ``commands`` makes the parsers of all commands; it is called only where there is a variable to look up.
     """
@@ -80,7 +82,7 @@ def idle_variables(commands: Callable[[], Iterable[argparse.ArgumentParser]]) ->
         if option.startswith("--") and action.dest != "help"
     }
     idle = sorted({name.removeprefix(_PREFIX) for name in names} - known - {"CACHE_DIR"})
-    near = {name: next(iter(get_close_matches(name, known, 1)), "") for name in idle}
+    near = {name: next(iter(get_close_matches(name, known, 1, 0.8)), "") for name in idle}
     return {_PREFIX + name: meant and _PREFIX + meant for name, meant in near.items()}
 
 

@@ -37,8 +37,12 @@ def main(argv: Sequence[str]) -> int:
         arguments = parse(argv)
         voice = Voice(color=arguments.color, quiet=arguments.quiet, verbose=arguments.verbose)
         for name, near in arguments.idle_variables.items():
-            meant = f"; did you mean {near}?" if near else ""
-            voice.say("warning", f"{name} in the environment is no option of torchlock{meant}")
+            if near:
+                voice.say(
+                    "warning", f"{name} in the environment is not an option of torchlock; did you mean {near}?"
+                )
+            elif arguments.verbose:
+                voice.say("note", f"{name} in the environment is not an option of torchlock")
         code: int = arguments.run(arguments, voice)
         sys.stdout.flush()
     except TorchlockError as error:
