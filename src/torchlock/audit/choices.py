@@ -264,7 +264,7 @@ def _agree(
     torch_build: str | Unknown,
     platform: int,
 ) -> bool | Unknown:
-    """Whether the rules on builds let these stand together; unknown where one of the builds is."""
+    """Whether the rules on builds allow these together; unknown if one of the builds is unknown."""
     stack = known.stack
     version = stack.packages[name].versions[index]
     rules = [

@@ -34,8 +34,9 @@ _VENDORS = {
 _VENDOR = {vendor: re.compile(pattern, re.IGNORECASE) for vendor, pattern in _VENDORS.items()}
 # Named like the image of a language, and with torch in it.
 _FULL = re.compile(r"(?:^|/)kaggle(?:-gpu)?(?:-images)?/python(?:[:@]|$)")
-# What the vendors put beside their torch, built for it: a bare name installs nothing. Habana: the list of packages
-# in its documentation; Amazon: the release notes of its containers; of Google's nothing was found.
+# Companions that may be beside the vendor's torch, so that a bare name may install nothing: TL203 is not raised
+# for them, and TL903 says that what goes with this torch is not known. Documented for Habana (its list of
+# packages) and Amazon (release notes of its containers); for torchvision of the others no document was found.
 _BROUGHT = {
     "NVIDIA": ("torchvision",),
     "AMD": ("torchvision",),
