@@ -370,7 +370,7 @@ LABELLED = "torch==2.7.0+cu126 torchaudio==2.7.0+cu126"
         ("Dockerfile", "FROM python:3.11\nCOPY pip.conf /etc/pip.conf\nRUN pip install {pins}\n"),
         (
             "Dockerfile",
-            "FROM python:3.11\nRUN --mount=type=secret,id=a,target=/root/.pip/pip.conf pip install {pins}\n",
+            "FROM python:3.11\nRUN --mount=type=secret,id=a,target=/etc/pip.conf pip install {pins}\n",
         ),
         (
             "tox.ini",

@@ -37,8 +37,8 @@ def site(tmp_path: Path) -> Path:
 def dependent(site: Path, text: str, name: str = "singer", version: str = "1.0") -> None:
     """A package whose import reads this text, and which no rule speaks of."""
     files: dict[str, bytes | str] = {
-        f"{name}/__init__.py": "from . import work\n",
-        f"{name}/work.py": dedent(text),
+        f"{name}/__init__.py": "from . import tracks\n",
+        f"{name}/tracks.py": dedent(text),
     }
     install(site, name, version, files, headers="Requires-Dist: torchaudio\n")
 

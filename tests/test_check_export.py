@@ -98,7 +98,7 @@ def test_names_and_versions_that_are_none_are_comments(site: Path, name: str, ve
 def test_where_a_package_was_built_by_conda_is_no_address(site: Path) -> None:
     for name in ("numpy", "menuinst"):
         info = install(site, name, "1.26.4", installer="conda")
-        write(info / "direct_url.json", json.dumps({"url": f"file:///croot/{name}/work/dist/{name}.whl"}))
+        write(info / "direct_url.json", json.dumps({"url": f"file:///croot/{name}/dist/{name}.whl"}))
     assert read(site) == ["numpy==1.26.4"]
     assert "# from conda: menuinst 1.26.4" in exported(site).splitlines()
     assert "croot" not in exported(site)

@@ -279,7 +279,7 @@ ARG PY=3.11
 FROM python:${PY}-slim AS base
 ARG TORCH_VERSION=2.1.0
 ENV CUDA=cu118 A=b
-run --mount=type=cache,target=/root/.cache \\
+run --mount=type=cache,target=/var/cache/apt \\
     apt-get update && apt-get install -y ffmpeg \\
     # a comment
     && pip install "torch==${TORCH_VERSION}+$CUDA" torchaudio==2.1.1 \\

@@ -138,7 +138,7 @@ def _folders(scene: Scene, arguments: argparse.Namespace) -> list[str]:
     root = None if arguments.path is None else arguments.root or root_of(arguments.path)
     if root is None:
         return folders
-    bases = {os.path.abspath(root), os.path.realpath(root)}  # noqa: PTH100
+    bases = {os.path.abspath(root), os.path.realpath(root)}  # noqa: PTH100 (pathlib keeps "..")
     return [
         f"/{os.path.relpath(folder, base)}" if f"{folder}/".startswith(f"{base.rstrip('/')}/") else folder
         for folder in folders

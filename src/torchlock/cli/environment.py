@@ -119,7 +119,7 @@ def current_folder() -> str:
         InputError: it was deleted since.
     """
     try:
-        return os.getcwd()  # noqa: PTH109
+        return os.getcwd()  # noqa: PTH109 (a text: paths here are compared by os.path)
     except OSError:
         raise InputError("the current folder is gone", hint="change to one that is there") from None
 

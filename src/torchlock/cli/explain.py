@@ -16,13 +16,15 @@ from torchlock.write.plain_json import dumped
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Mapping
 
     from torchlock.cli.streams import Voice
+    from torchlock.lock.results import Pin
     from torchlock.matrix import Source, Statement
+    from torchlock.target import Target
 
 _RULE = re.compile(r"TL\d{3}", re.IGNORECASE)
 _EXAMPLES = 12
-# Beside TL6xx, what only a check can find.
 # Rules of check whose numbers do not begin with TL6, and rules on files that no line speaks of.
 _OF_ENVIRONMENTS = frozenset({"TL208", "TL209", "TL907"})
 _OF_WHOLE_FILES = frozenset({"TL905", "TL906"})
@@ -175,10 +177,6 @@ def _conflict(conflict: Any) -> Story:
 
 def _together(texts: list[str], result: Any, matrix: Matrix, solved: Any, sources: Any) -> Story:
     """The pins of what was asked for, the facts that bind them, and what keeps newer ones out."""
-    from packaging.version import Version
-
-    from torchlock.judge import Bare
-    from torchlock.lock import Conflict
 
     named = {_name(text) for text in texts}
     pins = {pin.name: pin for pin in result.pins}
@@ -188,9 +186,20 @@ def _together(texts: list[str], result: Any, matrix: Matrix, solved: Any, source
     )
     chosen = ", ".join(f"{name} {version}" for name, version in story.packages.items())
     story.headline = f"they go together on {result.target}: {chosen}"
+    _add_facts(story, pins, result.target, matrix)
+    _add_newer(story, texts, named, pins, solved, sources)
+    return story
+
+
+def _add_facts(story: Story, pins: Mapping[str, Pin], target: Target, matrix: Matrix) -> None:
+    """Add the rules by which the packages of a story need each other."""
+    from packaging.version import Version
+
+    from torchlock.judge import Bare
+
     for name in story.packages:
         pin = pins[name]
-        for statement in matrix.speaking_of(Bare(name, Version(pin.version)), result.target):
+        for statement in matrix.speaking_of(Bare(name, Version(pin.version)), target):
             said = [dependency for dependency in statement.needs if dependency.name in story.packages]
             if said:
                 story.steps.append(
@@ -198,6 +207,14 @@ def _together(texts: list[str], result: Any, matrix: Matrix, solved: Any, source
                     f"({statement.rule}, {statement.kind})."
                 )
                 story.sources.update((source, matrix.source(source)) for source in statement.sources)
+
+
+def _add_newer(
+    story: Story, texts: list[str], named: set[str], pins: Mapping[str, Pin], solved: Any, sources: Any
+) -> None:
+    """Add what keeps newer releases of the packages that were asked for out."""
+    from torchlock.lock import Conflict
+
     pinned = {_name(text) for text in texts if "==" in text}
     for name in sorted((named - pinned) & set(pins)):
         newer = _newest(pins[name].version, sources.releases(name))
@@ -223,7 +240,6 @@ def _together(texts: list[str], result: Any, matrix: Matrix, solved: Any, source
                 f"{name} {newer} is newer, but cannot be used{beside}{dated}: {' '.join(told.steps)}"
             )
             story.sources.update(told.sources)
-    return story
 
 
 def _newest(version: str, releases: Any) -> str | None:

@@ -37,16 +37,7 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     Raises:
         TorchlockError: input that cannot be used, or an index that fails.
     """
-    if arguments.output == "-":
-        arguments.output = None
-    if arguments.output and Path(arguments.output).is_dir():
-        raise InputError("is a folder, not a file", path=arguments.output)
-    if arguments.check and not arguments.output:
-        raise InputError("--check compares with a file", hint="name it with -o FILE")
-    if arguments.offline and arguments.refresh:
-        raise InputError("--refresh asks the index, which --offline forbids", hint="leave one of them out")
-    if _is_pylock(arguments) and (arguments.no_hashes or arguments.no_annotate):
-        voice.say("note", "--no-hashes and --no-annotate have no effect on pylock.toml")
+    _check_usage(arguments, voice)
     target, system = target_of(arguments)
     inputs = _inputs(arguments)
     _spare_inputs(arguments, inputs)
@@ -84,12 +75,35 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     for note in [*result.notes, *sources.notes]:
         voice.say("note", note)
     _tell_idle(arguments, inputs, result, voice)
+    _warn(arguments, result, voice)
+    return _write(result, arguments, inputs, sources, system, matrix.date, voice)
+
+
+def _check_usage(arguments: argparse.Namespace, voice: Voice) -> None:
+    """Refuse options that contradict each other.
+
+    Raises:
+        InputError: they do, or the output is a folder.
+    """
+    if arguments.output == "-":
+        arguments.output = None
+    if arguments.output and Path(arguments.output).is_dir():
+        raise InputError("is a folder, not a file", path=arguments.output)
+    if arguments.check and not arguments.output:
+        raise InputError("--check compares with a file", hint="name it with -o FILE")
+    if arguments.offline and arguments.refresh:
+        raise InputError("--refresh asks the index, which --offline forbids", hint="leave one of them out")
+    if _is_pylock(arguments) and (arguments.no_hashes or arguments.no_annotate):
+        voice.say("note", "--no-hashes and --no-annotate have no effect on pylock.toml")
+
+
+def _warn(arguments: argparse.Namespace, result: Lock, voice: Voice) -> None:
+    """Warn of what the lock holds, or lacks."""
     if any(pin.written and pin.written.url != without_credentials(pin.written.url or "") for pin in result.pins):
         voice.say("warning", "the lock holds the credentials of an address, as its line was written")
     if not arguments.no_hashes and (bare := [pin.name for pin in result.pins if not _has_hash(pin)]):
         voice.say("warning", f"{', '.join(bare)}: no hash can be given, so pip refuses the file in its hash mode")
         voice.say("hint", "lock with --no-hashes, or name a wheel or an archive")
-    return _write(result, arguments, inputs, sources, system, matrix.date, voice)
 
 
 def _tell_idle(arguments: argparse.Namespace, inputs: Inputs, result: Lock, voice: Voice) -> None:

@@ -111,7 +111,8 @@ class _Reader:
 
     def _recipe(self, at: int, line: str, targets: list[str]) -> None:
         """One line of a recipe, which runs in its own shell."""
-        start = _SILENT.match(line).end()  # type: ignore[union-attr]
+        silent = _SILENT.match(line)
+        start = silent.end() if silent else 0
         woven = self._filled(line[start:], at + start)
         if not woven.text.strip():
             return

@@ -7,6 +7,7 @@ understood; what a command would put in the place of ``$(…)`` is unknown.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from torchlock.dialects.shell_words import Command, Redirect, Word
@@ -35,7 +36,7 @@ _PS_SET = re.compile(r"\$(?:env:|script:|global:)?([A-Za-z_]\w*)[ \t]*=[ \t]*", 
 _PS_CONDITIONAL = {"if", "elseif", "else", "switch", "catch", "default"}
 
 
-class _Lexer:
+class _Lexer(ABC):
     """The common part of the two shells."""
 
     escape = ""
@@ -62,12 +63,13 @@ class _Lexer:
             command.branch = next((branch for branch in reversed(self._branches) if branch), self._section)
         command.words.append(self._word())
 
+    @abstractmethod
     def _command(self) -> Command:
-        raise NotImplementedError
+        """The next command, without a word where only blanks or a comment are left."""
 
+    @abstractmethod
     def _expand(self, parts: list[str], unknown: list[str]) -> bool:
         """Take a variable at the current place; False where there is none."""
-        raise NotImplementedError
 
     def _line(self, at: int) -> str:
         return f"line-{self._text.count(chr(10), 0, at) + 1}"
@@ -129,8 +131,9 @@ class _Lexer:
         content = Span(start, self._at) if raw == value else Span(start + 1, self._at - 1) if quoted else None
         return Word(value, start, self._at, content, tuple(unknown))
 
+    @abstractmethod
     def _quoted(self, character: str, parts: list[str], unknown: list[str]) -> bool:
-        raise NotImplementedError
+        """Take what is quoted at the current place; False where nothing is."""
 
 
 class _Batch(_Lexer):

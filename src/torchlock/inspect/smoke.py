@@ -12,7 +12,7 @@ import tempfile
 import traceback
 import wave
 
-out = open(sys.argv[1], "a")  # noqa: SIM115
+out = open(sys.argv[1], "a")
 left_out = set(sys.argv[2:])
 RATE = 16000
 
@@ -43,12 +43,12 @@ def step(name, work):
 
 def told(error):
     """The error, and the one at its root."""
-    text = "%s: %s" % (type(error).__name__, str(error)[:2000])  # noqa: UP031
+    text = "%s: %s" % (type(error).__name__, str(error)[:2000])
     root, depth = error, 0
     while (root.__cause__ or root.__context__) and depth < 20:
         root, depth = root.__cause__ or root.__context__, depth + 1
     if root is not error and str(root) not in text:
-        text += " (from %s: %s)" % (type(root).__name__, str(root)[:2000])  # noqa: UP031
+        text += " (from %s: %s)" % (type(root).__name__, str(root)[:2000])
     return text
 
 
@@ -70,7 +70,7 @@ def codec():
         words = list(loader_words("torchcodec"))
         if "Could not load libtorchcodec" not in str(error) or not words:
             raise
-    raise RuntimeError("\n".join(["Could not load libtorchcodec"] + words))  # noqa: RUF005
+    raise RuntimeError("\n".join(["Could not load libtorchcodec"] + words))
 
 
 def loader_words(package):
@@ -83,7 +83,7 @@ def loader_words(package):
                 try:
                     ctypes.CDLL(os.path.join(folder, name))
                 except OSError as error:
-                    yield "%s: %s" % (name, str(error)[:300])  # noqa: UP031
+                    yield "%s: %s" % (name, str(error)[:300])
 
 
 def build():
@@ -91,8 +91,8 @@ def build():
 
     version = getattr(torch, "version", None)
     if getattr(version, "hip", None):
-        return "ROCm %s" % version.hip  # noqa: UP031
-    return "CUDA %s" % version.cuda if getattr(version, "cuda", None) else "CPU"  # noqa: UP031
+        return "ROCm %s" % version.hip
+    return "CUDA %s" % version.cuda if getattr(version, "cuda", None) else "CPU"
 
 
 def is_there(name):
@@ -111,8 +111,8 @@ def resample():
     noise = torch.randn(1, RATE)
     length = torchaudio.transforms.Resample(RATE, RATE // 2)(noise).shape[-1]
     if length != RATE // 2:
-        raise AssertionError("%d samples in place of %d" % (length, RATE // 2))  # noqa: UP031
-    return "%d samples" % length  # noqa: UP031
+        raise AssertionError("%d samples in place of %d" % (length, RATE // 2))
+    return "%d samples" % length
 
 
 def bridge():
@@ -148,7 +148,7 @@ def load_and_save(folder, backend):
         chosen = {"backend": backend} if backend else {}
         wave_form, rate = torchaudio.load(path, **chosen)
         if rate != RATE or tuple(wave_form.shape) != (1, RATE):
-            raise AssertionError("loaded %r at %r" % (tuple(wave_form.shape), rate))  # noqa: UP031
+            raise AssertionError("loaded %r at %r" % (tuple(wave_form.shape), rate))
         torchaudio.save(os.path.join(folder, "out.wav"), torch.zeros(1, RATE), RATE, **chosen)
 
     return work

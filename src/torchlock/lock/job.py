@@ -19,12 +19,13 @@ from torchlock.solve.universe import Universe
 from torchlock.words import Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from torchlock.lock.results import Options
     from torchlock.matrix import Matrix
-    from torchlock.solve.candidates import Release
+    from torchlock.solve.candidates import Candidate, Release
     from torchlock.solve.core import Unit
+    from torchlock.solve.problem import Solution
     from torchlock.target import Target
     from torchlock.words import Dependency, File, Inputs
 
@@ -76,23 +77,35 @@ def lock(
             return lock(inputs, other, options, matrix, releases, metadata, at_hand, renew, provenance)
 
         return Conflict(universe, tuple(units), elsewhere, tuple(inputs.overrides))
-    chosen = {
+    chosen = _chosen(universe, solution)
+    if wrong := judge(chosen, target, matrix, overrides):
+        raise AssertionError(f"the judge rejects what the solver chose: {'; '.join(wrong)}")
+    notes += given_way(universe, options.preferred, chosen)
+    notes += _notes(universe, units, solution, chosen)
+    pins = (*pins_of(universe, solution, chosen, units, direct), *direct.unnamed_pins())
+    return Lock(target, pins, tuple(host_notes(universe, chosen)), tuple(notes), universe.visited)
+
+
+def _chosen(universe: Universe, solution: Solution) -> dict[str, Candidate]:
+    """The candidate of each project in a solution."""
+    return {
         name: universe.candidates(name)[index]
         for name, index in solution.items()
         if "[" not in name and not is_virtual(name)
     }
-    if wrong := judge(chosen, target, matrix, overrides):
-        raise AssertionError(f"the judge rejects what the solver chose: {'; '.join(wrong)}")
-    notes += given_way(universe, options.preferred, chosen)
-    notes += refused_notes(universe, chosen, units)
-    notes += unread_notes(universe, units, solution)
-    notes += withdrawn_notes(chosen)
-    notes += unproven_notes(universe, chosen, units)
-    notes += unasked_notes(universe, chosen)
-    notes += idle_extras(units, chosen)
-    notes += from_source(chosen, target)
-    pins = (*pins_of(universe, solution, chosen, units, direct), *direct.unnamed_pins())
-    return Lock(target, pins, tuple(host_notes(universe, chosen)), tuple(notes), universe.visited)
+
+
+def _notes(
+    universe: Universe, units: Sequence[Unit], solution: Solution, chosen: Mapping[str, Candidate]
+) -> Iterator[str]:
+    """What the user should know of the releases that were chosen, and of those that were not."""
+    yield from refused_notes(universe, chosen, units)
+    yield from unread_notes(universe, units, solution)
+    yield from withdrawn_notes(chosen)
+    yield from unproven_notes(universe, chosen, units)
+    yield from unasked_notes(universe, chosen)
+    yield from idle_extras(units, chosen)
+    yield from from_source(chosen, universe.target)
 
 
 def _check_python(inputs: Inputs, target: Target) -> None:
