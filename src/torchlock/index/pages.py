@@ -94,7 +94,9 @@ def _parse_html(text: str, url: str) -> list[File]:
     except AssertionError as error:  # html.parser raises this for an invalid marked section (<![…)
         raise PageError("answered with damaged HTML") from error
     _check_version(links.version)
-    base = urljoin(url, links.base) if links.base else url
+    base = url if links.base is None else _absolute(url, links.base)
+    if base is None:
+        raise PageError("answered with a page whose base is not an address")
     files = [file for anchor in links.anchors if (file := _from_anchor(anchor, base, url))]
     if not files and links.interactive:
         raise PageError("answered with a web page (a login?), not with a list of files")

@@ -225,7 +225,7 @@ def _reason(error: BaseException) -> str:
 
 def _backoff(attempt: int) -> float:
     """About half a second, then a second, never the same twice, so that many clients do not return together."""
-    return float(0.5 * 2 ** (attempt - 1) * random.uniform(0.8, 1.2))
+    return float(0.5 * 2 ** (attempt - 1) * random.uniform(0.8, 1.2))  # noqa: S311 - no secret
 
 
 def _retry_after(text: str) -> float:
