@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 # How long a page counts as fresh, unless the index says less.
 DEFAULT_MAX_AGE = 600
-# No entry is longer: a page may have 128 MB.
-_LONGEST = 160 << 20
+# No entry is longer: a page may have 64 MB.
+_LONGEST = 80 << 20
 
 
 class Page(NamedTuple):

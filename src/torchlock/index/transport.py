@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TRIES = 3
 TIMEOUT = (10, 30)
 HURRIED_TIMEOUT = (3, 10)
-PAGE_LIMIT = 128 << 20
+PAGE_LIMIT = 64 << 20
 # How long the answers of one index may take in all, in seconds; then it is given up.
 PATIENCE = 1800.0
 _LONGEST_WAIT = 30.0
