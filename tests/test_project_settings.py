@@ -44,6 +44,12 @@ def test_every_option_of_every_command_is_classified() -> None:
     assert options == set(OPTIONS)
 
 
+def test_the_documentation_names_each_that_is_refused_or_bounded() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "settings.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| `")]
+    assert not [name for name, row in OPTIONS.items() if row and not any(f"`{name}`" in line for line in rows)]
+
+
 @pytest.mark.parametrize("name", sorted(name for name, row in OPTIONS.items() if isinstance(row, Refused)))
 @pytest.mark.parametrize(
     "command", [["audit", "pyproject.toml"], ["lock"], ["explain", "six"], ["check", "--path", "."]]
