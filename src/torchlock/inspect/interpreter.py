@@ -171,7 +171,7 @@ def ask(path: str, seconds: float = SECONDS, virtual: str = "") -> Interpreter |
         return said
     try:
         return _interpreter(said)
-    except (KeyError, TypeError, ValueError, RecursionError):
+    except (KeyError, TypeError, ValueError, ArithmeticError, RecursionError):
         return NoAnswer(executable, "garbled", said[-500:])
 
 
@@ -284,7 +284,7 @@ def _interpreter(said: str) -> Interpreter:
     """The answer, every part of the type that it must have.
 
     Raises:
-        KeyError, TypeError, ValueError: it is not.
+        KeyError, TypeError, ValueError, ArithmeticError: it is not.
     """
     import json
 
@@ -332,7 +332,5 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _two(version: str) -> tuple[int, int] | None:
-    match = re.match(r"(\d+)\.(\d+)", version)
-    if match:
-        return int(match[1]), int(match[2])
-    return (int(version), 0) if version.isdecimal() else None
+    match = re.match(r"([0-9]{1,4})(?:\.([0-9]{1,4}))?(?![0-9])", version)
+    return (int(match[1]), int(match[2] or 0)) if match else None
