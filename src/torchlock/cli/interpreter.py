@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
-from torchlock.inspect.interpreter import NoAnswer, ask
 
 if TYPE_CHECKING:
     from torchlock.inspect.interpreter import Interpreter
@@ -17,7 +16,9 @@ def answer_of(path: str, named: str, hint: str, virtual: str = "") -> Interprete
     Raises:
         InputError: it does not answer; ``hint`` says what to do.
     """
-    answer = ask(path, virtual=virtual)
+    from torchlock.inspect.interpreter import NoAnswer, ask
+
+    answer = ask(path, virtual=virtual) if virtual else ask(path)
     if isinstance(answer, NoAnswer):
         detail = f": {' '.join(answer.detail.split())}" if answer.detail else ""
         raise InputError(f"{named} does not answer as a Python interpreter ({answer.reason}{detail})", hint=hint)
