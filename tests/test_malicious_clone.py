@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from staged import install
+from torchlock.cli.safe_path import can_share
 from torchlock.inspect.choice import base_of
 from torchlock.inspect.interpreter import NoAnswer, ask, find_executable
 from torchlock.inspect.programs import program
@@ -317,6 +318,16 @@ def test_worker_processes_import_nothing_of_it_either(method: str, clone: Clone)
     assert process.returncode == 0, process.stderr
     assert "100 files" in process.stdout
     assert not clone.ran.exists(), clone.ran.read_text()
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_workers_that_cannot_be_kept_from_it_are_not_started(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.10 cannot be told to leave the current folder out."""
+    monkeypatch.setattr("multiprocessing.get_start_method", lambda: method)
+    monkeypatch.setattr(sys, "version_info", (3, 10, 14))
+    assert can_share() is (method == "fork")
+    monkeypatch.setattr(sys, "version_info", (3, 11, 0))
+    assert can_share()
 
 
 def test_the_environment_of_a_clone_is_read_where_nobody_names_it(clone: Clone) -> None:
