@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.audit import Auditor, Options
 from torchlock.cli.codes import FOUND, OK, UNUSABLE
+from torchlock.cli.safe_path import can_share, safe_path
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Finding, Report
 from torchlock.inspect.files import is_folder
@@ -151,7 +152,7 @@ def _judged(
 ) -> list[FileReport]:
     """One report a file, in their order; many files are shared out to as many processes as there are cores."""
     cores = os.cpu_count() or 1
-    if len(files) < _MANY or cores < 2 or "-" in files:
+    if len(files) < _MANY or cores < 2 or "-" in files or not can_share():
         auditor, reports = Auditor(options), []
         for number, path in enumerate(files, 1):
             if len(files) > 1:
@@ -161,7 +162,7 @@ def _judged(
         return reports
     from concurrent.futures import ProcessPoolExecutor
 
-    with ProcessPoolExecutor(cores, initializer=_start, initargs=(options,)) as pool:
+    with safe_path(), ProcessPoolExecutor(cores, initializer=_start, initargs=(options,)) as pool:
         reports = []
         for report in pool.map(_in_process, files, chunksize=max(1, min(50, len(files) // (cores * 4)))):
             voice.progress(f"audit {len(reports)} of {len(files)}: {report.path}")
