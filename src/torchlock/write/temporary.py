@@ -112,7 +112,7 @@ def _remove_stray(path: str, *, here: bool) -> None:
     try:
         found = os.fstat(descriptor)
         free = _lock(descriptor)
-        dead = free is True if here else free is not False and _is_old(found)
+        dead = (here and free is True) or (free is not False and _is_old(found))
         same = os.path.samestat(found, os.lstat(path))
         if dead and same and stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
             os.unlink(path)
