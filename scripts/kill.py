@@ -1,7 +1,7 @@
 """Kill torchlock while it replaces a file, and look at what is left.
 
-``python scripts/kill.py --kills 1000`` runs ``lock -o`` and ``audit --fix`` and ends them with SIGKILL: before and
-after each system call of the writer, at random moments of the whole run, and at random moments of the writing.
+``python scripts/kill.py --kills 1000`` runs ``lock -o`` and ``audit --fix`` and ends them with SIGKILL: before
+each system call of the writer, at random moments of the whole run, and at random moments of the writing.
 Each time the file has to hold the old content or the new one, with its owner, mode and attributes; the next run
 has to leave the new content and nothing else. POSIX systems only.
 """
@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-# What a writer does to files; killed before and after each.
+# What a writer does to files; killed before each, and so after the one before it.
 _CALLS = ("open", "write", "fsync", "fchmod", "fchown", "setxattr", "removexattr", "replace", "unlink", "close")
 _STRAY = re.compile(r"\.torchlock-.*\.tmp")
 _TARGET = ["--python", "3.11", "--platform", "linux-x86_64"]
@@ -78,7 +78,7 @@ class Trial:
         assert self.new != scenario.old, "the command changed nothing"
 
     def kill_at(self, step: int) -> bool:
-        """Kill before (even) or after (odd) one of the writer's calls; False if there are not so many."""
+        """Kill before one of the writer's calls; False if there are not so many."""
         self._prepare()
         killed = self._finish(
             self._start(lambda seen: os.kill(os.getpid(), signal.SIGKILL) if seen == step else None)
@@ -127,7 +127,7 @@ class Trial:
             os.chown(self.path, 1234, 1234)
 
     def _start(self, on_step: Callable[[int], Any] | None) -> int:
-        """A process of its own that runs the command; ``on_step`` is called around each call of the writer."""
+        """A process of its own that runs the command; ``on_step`` is called before each call of the writer."""
         child = os.fork()
         if child:
             return child
@@ -172,7 +172,7 @@ class Trial:
 
 
 def _watch(on_step: Callable[[int], Any]) -> None:
-    """Have a function called before and after each call of the writer, from the making of its file on."""
+    """Have a function called before each call of the writer, from the making of its file on."""
     import fcntl
 
     seen = -1
@@ -184,10 +184,7 @@ def _watch(on_step: Callable[[int], Any]) -> None:
                 return function(*arguments, **named)
             seen += 1
             on_step(seen)
-            result = function(*arguments, **named)
-            seen += 1
-            on_step(seen)
-            return result
+            return function(*arguments, **named)
 
         return call
 
