@@ -11,7 +11,7 @@ from torchlock.errors import InputError
 from torchlock.inspect.files import is_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from torchlock.cli.streams import Voice
 
@@ -22,16 +22,12 @@ def guard_lock(path: str, inputs: Iterable[str], *, pylock: bool) -> None:
     Raises:
         InputError: the output is a folder, an input, or a file of another kind.
     """
-    hint = _hint(path, *(("pylock.toml", "pylock.new.toml") if pylock else ("requirements.txt", "locked.txt")))
-    if not _will_replace(path, inputs, hint):
-        return
-    if not (pylock and _is_named_pylock(path)):
-        is_input = not pylock and path.lower().endswith(".in")
-        _refuse_owned(path, "a lock", "what a lock is made from" if is_input else _owner(path), hint)
-    text = _existing(path, hint)
-    reason = (_no_pylock(text) if pylock else _no_list(path, text)) if text else ""
-    if reason:
-        raise InputError(f"is not replaced by a lock, because {reason}", path=path, hint=hint)
+    if pylock:
+        hint = _hint(path, "pylock.toml", "pylock.new.toml")
+        _guard(path, inputs, "a lock", _no_pylock, _owner_of_pylock, hint)
+    else:
+        hint = _hint(path, "requirements.txt", "locked.txt")
+        _guard(path, inputs, "a lock", lambda text: _no_list(path, text), _owner_of_list, hint)
 
 
 def guard_report(path: str | None, inputs: Iterable[str]) -> None:
@@ -40,15 +36,9 @@ def guard_report(path: str | None, inputs: Iterable[str]) -> None:
     Raises:
         InputError: the output is a folder, an input, or a file of another kind.
     """
-    from torchlock.write.recognise import is_report
-
-    hint = "name another file with -o, like torchlock-report.txt"
-    if path in (None, "-") or not _will_replace(path, inputs, hint):
-        return
-    _refuse_owned(path, "a report", _owner(path), hint)
-    text = _existing(path, hint)
-    if text and not is_report(text):
-        raise InputError("is not replaced, because it is no report of torchlock", path=path, hint=hint)
+    if path is not None and path != "-":
+        hint = "name another file with -o, like torchlock-report.txt"
+        _guard(path, inputs, "a report", _no_report, _owner, hint)
 
 
 def guard_export(path: str | None) -> None:
@@ -57,15 +47,9 @@ def guard_export(path: str | None) -> None:
     Raises:
         InputError: the output is a folder, or a file of another kind.
     """
-    from torchlock.write.recognise import is_export
-
-    hint = "name another file with -o, like environment.in"
-    if path in (None, "-") or not _will_replace(path, (), hint):
-        return
-    _refuse_owned(path, "a list of requirements", _owner(path), hint)
-    text = _existing(path, hint)
-    if text and not is_export(text):
-        raise InputError("is not replaced, because it is no exported environment", path=path, hint=hint)
+    if path is not None and path != "-":
+        hint = "name another file with -o, like environment.in"
+        _guard(path, (), "an exported environment", _no_export, _owner, hint)
 
 
 def put(text: str, path: str | None, voice: Voice) -> None:
@@ -93,23 +77,36 @@ def _hint(path: str, name: str, other: str) -> str:
     return f"name another file with -o, like {other if Path(path).name.lower() == name else name}"
 
 
-def _will_replace(path: str, inputs: Iterable[str], hint: str) -> bool:
-    """Whether a file would be made or replaced: a device or a pipe has nothing to lose.
+def _guard(
+    path: str,
+    inputs: Iterable[str],
+    what: str,
+    why_not: Callable[[str], str],
+    owner_of: Callable[[str], str],
+    hint: str,
+) -> None:
+    """Refuse an output that is not ours. A device or a pipe has nothing to lose, so that it is never refused.
 
-    Raises:
-        InputError: it is a folder or an input, or there is no folder to make it in.
+    ``owner_of`` says what a file is by its name, "" if that says nothing; ``why_not`` says of the text of an
+    existing file why it is nothing that ``what`` may replace, "" if it may.
     """
     if not path:
         raise InputError("-o names no file", hint=hint)
     if is_folder(path):
         raise InputError("is a folder, not a file", path=path, hint=hint)
     if not _is_file(path):
-        return False
+        return
     if any(_is_same(path, each) for each in inputs):
         raise InputError("is an input as well", path=path, hint=hint)
     if not is_folder(str(Path(os.path.realpath(path)).parent)):
         raise InputError("cannot be written: there is no such folder", path=path)
-    return True
+    owner = owner_of(path)
+    if owner:
+        raise InputError(f"is no place for {what}: by its name it is {owner}", path=path, hint=hint)
+    text = _existing(path, hint)
+    reason = why_not(text) if text else ""
+    if reason:
+        raise InputError(f"is not replaced by {what}, because {reason}", path=path, hint=hint)
 
 
 def _is_file(path: str) -> bool:
@@ -139,15 +136,14 @@ def _owner(path: str) -> str:
     return belongs_to(path) or belongs_to(os.path.realpath(path))
 
 
-def _is_named_pylock(path: str) -> bool:
+def _owner_of_list(path: str) -> str:
+    return "what a lock is made from" if path.lower().endswith(".in") else _owner(path)
+
+
+def _owner_of_pylock(path: str) -> str:
     from torchlock.dialects.names import kind_by_name
 
-    return kind_by_name(path) == "pylock"
-
-
-def _refuse_owned(path: str, what: str, owner: str, hint: str) -> None:
-    if owner:
-        raise InputError(f"is no place for {what}: by its name it is {owner}", path=path, hint=hint)
+    return "" if kind_by_name(os.path.realpath(path)) == "pylock" else _owner(path)
 
 
 def _existing(path: str, hint: str) -> str:
@@ -165,6 +161,18 @@ def _existing(path: str, hint: str) -> str:
     except InputError as error:
         raise InputError(f"is not replaced, because it {error.message}", path=path, hint=hint) from error
     return text if text.strip() else ""
+
+
+def _no_report(text: str) -> str:
+    from torchlock.write.recognise import is_report
+
+    return "" if is_report(text) else "it is no report of torchlock"
+
+
+def _no_export(text: str) -> str:
+    from torchlock.write.recognise import is_export
+
+    return "" if is_export(text) else "it is no exported environment"
 
 
 def _no_pylock(text: str) -> str:
@@ -185,19 +193,18 @@ def _no_list(path: str, text: str) -> str:
     if is_lock(text):
         return ""
     try:
-        told = dialect_of(path, text)
-    except InputError:
-        told = None
-    if told is not None and told.kind not in ("requirements", "constraints"):
-        return f"its content is {told.kind}"
-    try:
         listed = read_requirements(path)
     except InputError as error:
         return f"it cannot be read as a list of requirements: {error}"
     except RecursionError:
         return "what it includes is nested too deeply"
     requirements = [written.requirement for written in listed.requirements]
-    pinned = any(each is not None and "==" in str(each.specifier) for each in requirements)
-    if pinned or (told is not None and not told.guessed):
+    if any(each is not None and "==" in str(each.specifier) for each in requirements):
+        return ""
+    try:
+        kind, guessed = dialect_of(path, text)
+    except InputError:
+        kind, guessed = "", True
+    if kind in ("requirements", "constraints") and not guessed:
         return ""
     return "it is not known to be a list of requirements"
