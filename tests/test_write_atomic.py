@@ -485,12 +485,22 @@ def test_a_folder_without_permission_to_write() -> None:
 
 
 @posix
-def test_a_file_without_permission_to_write_is_not_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [errno.EACCES, errno.EROFS])
+def test_a_file_without_permission_to_write_is_not_replaced(error: int, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("out.txt").write_text("old\n")
+    plain = os.open
+
+    def refused(path: str, flags: int, mode: int = 0o777) -> int:
+        if path.endswith("out.txt") and flags & os.O_WRONLY:
+            raise OSError(error, os.strerror(error))
+        return plain(path, flags, mode)
+
     monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
-    with pytest.raises(InputError, match=r"out\.txt: cannot be written \(Permission denied\)"):
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(InputError, match=re.escape(f"out.txt: cannot be written ({os.strerror(error)})")):
         write_text("out.txt", "new\n")
     assert Path("out.txt").read_text() == "old\n"
+    assert names() == ["out.txt"]
 
 
 # What another program does meanwhile.

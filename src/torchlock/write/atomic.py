@@ -102,7 +102,7 @@ def _replace(target: str, old: os.stat_result | None, content: bytes, expected: 
         InputError, OSError: as ``write_bytes``.
     """
     if old is not None and not os.access(target, os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        os.close(os.open(target, os.O_WRONLY | _FLAGS))  # which says why; the folder would allow to replace it
     folder = os.path.dirname(target)
     sweep(folder)
     try:
