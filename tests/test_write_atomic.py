@@ -177,6 +177,65 @@ def test_an_owner_that_cannot_be_kept_is_not_lost(monkeypatch: pytest.MonkeyPatc
     assert names() == ["out.txt"]
 
 
+# Other systems, as far as they can be played here.
+
+
+@posix
+@pytest.mark.parametrize("works", [True, False])
+def test_macos_copies_attributes_by_a_call_of_its_own(works: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    import posix
+
+    Path("out.txt").write_text("old\n")
+    copied = []
+
+    def copy(source: int, descriptor: int, flags: int) -> None:
+        copied.append((os.fstat(source).st_ino, flags))
+        if not works:
+            raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP))
+
+    inode = Path("out.txt").stat().st_ino
+    monkeypatch.delattr(os, "listxattr", raising=False)
+    monkeypatch.setattr(posix, "_fcopyfile", copy, raising=False)
+    assert bool(write_text("out.txt", "new\n").remark) == (not works)
+    assert copied == [(inode, 5)]
+    assert Path("out.txt").read_text() == "new\n"
+
+
+@posix
+def test_windows_moves_no_open_file_and_has_no_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    young, old = stray(temporary._machine()), stray("00000000", age=DAY * 2)
+    moved: list[str] = []
+    replace, opened, close = os.replace, os.open, os.close
+    still_open: dict[int, str] = {}
+
+    def noted(path: str, *arguments: int) -> int:
+        descriptor = opened(path, *arguments)
+        still_open[descriptor] = path
+        return descriptor
+
+    def closed(descriptor: int) -> None:
+        still_open.pop(descriptor, None)
+        close(descriptor)
+
+    def move(source: str, target: str) -> None:
+        assert source not in still_open.values()
+        moved.append(target)
+        replace(source, target)
+
+    with monkeypatch.context() as patched:
+        for name, function in (("name", "nt"), ("replace", move), ("open", noted), ("close", closed)):
+            patched.setattr(os, name, function)
+        patched.setitem(sys.modules, "fcntl", None)
+        for missing in ("fchmod", "fchown", "listxattr", "getxattr", "setxattr", "O_NOFOLLOW", "O_NONBLOCK"):
+            patched.delattr(os, missing, raising=False)
+        for text in ("first\n", "second\n"):
+            assert write_text("out.txt", text).remark == ""
+    assert len(moved) == 2
+    assert Path("out.txt").read_text() == "second\n"
+    assert young.exists()
+    assert not old.exists()
+
+
 # Names.
 
 

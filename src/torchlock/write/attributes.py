@@ -50,7 +50,8 @@ def _set_mode(descriptor: int, mode: int) -> None:
 def _give_attributes(descriptor: int, source: str) -> None:
     """Make the extended attributes those of the source: on Linux access control lists are among them."""
     if not hasattr(os, "listxattr"):
-        _copy_on_macos(descriptor, source)
+        if os.name == "posix":
+            _copy_on_macos(descriptor, source)
         return
     wanted, had = _attributes(source), _attributes(descriptor)
     for name in had.keys() - wanted.keys():
