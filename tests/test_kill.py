@@ -23,7 +23,8 @@ _SPEC.loader.exec_module(kill)
 
 
 @pytest.fixture(params=sorted(kill.SCENARIOS))
-def trial(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+def trial(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # a killed process loses no page of the system's
     return kill.Trial(kill.SCENARIOS[request.param], tmp_path)
 
 
