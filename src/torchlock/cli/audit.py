@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.audit import Auditor, Options
 from torchlock.cli.codes import FOUND, OK, UNUSABLE
+from torchlock.cli.output import guard_report, put
 from torchlock.cli.safe_path import can_share, safe_path
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Finding, Report
@@ -34,6 +35,7 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     _refuse_misuse(arguments)
     options = _options(arguments)
     files, unread = _files(arguments, voice)
+    guard_report(arguments.output, [*files, *unread])
     if arguments.fix or arguments.diff:
         return _mend(arguments, options, files, voice)
     passed = [_unread(path) for path in unread if "TL906" not in options.ignore]
@@ -42,7 +44,7 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     for file in report.files:
         if file.error is not None:
             voice.say("error", f"{file.path}: {file.error}")
-    _write(_rendered(report, code, arguments, voice), arguments.output)
+    put(_rendered(report, code, arguments, voice), arguments.output, voice)
     return code
 
 
@@ -246,15 +248,6 @@ def _unpainted(style: str, words: str) -> str:
     return words
 
 
-def _write(text: str, output: str | None) -> None:
-    if output is None or output == "-":
-        sys.stdout.write(text)
-        return
-    from torchlock.write.atomic import write_text
-
-    write_text(output, text)
-
-
 def _mend(arguments: argparse.Namespace, options: Options, files: Iterable[str], voice: Voice) -> int:
     """Show or make the smallest changes; the exit code is that of what is left."""
     auditor = Auditor(options)
@@ -275,7 +268,9 @@ def _mend(arguments: argparse.Namespace, options: Options, files: Iterable[str],
             if arguments.fix:
                 from torchlock.write.atomic import write_bytes
 
-                write_bytes(path, after)
+                remark = write_bytes(path, after, expected=before).remark
+                if remark:
+                    voice.say("note", remark)
         left.append(auditor.report(name, before if after is None else after))
         if left[-1].guessed and path != "-" and left[-1].status != "ok":
             voice.say("note", f"{path}: not changed, because its format was only guessed from its content")

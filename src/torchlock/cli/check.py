@@ -10,6 +10,7 @@ from torchlock.check import examine, healthy, ranked, untold, verdict
 from torchlock.check.host import libraries_of
 from torchlock.cli.codes import FOUND, OK
 from torchlock.cli.environment import current_folder, scene_of
+from torchlock.cli.output import guard_export, guard_report, put
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Report
 from torchlock.inspect import files
@@ -32,9 +33,13 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     """
     _refuse_misuse(arguments)
     ignore = _ignored(arguments.ignore)
+    if arguments.export:
+        guard_export(arguments.output)
+    else:
+        guard_report(arguments.output, [] if arguments.log is None else [arguments.log])
     scene = scene_of(arguments, voice)
     if arguments.export:
-        return _export(scene, arguments)
+        return _export(scene, arguments, voice)
     found = examine(scene)
     _refuse_blindness(scene, found)
     ignored = sorted({each.rule for each in found if each.rule in ignore and each.severity == "error"})
@@ -58,7 +63,7 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     if arguments.format == "json" and report.target is not None:
         report.target["libraries"] = libraries_of(scene)
     code = _code(report, strict=arguments.strict)
-    _write(_rendered(report, result, code, arguments, voice), arguments.output)
+    put(_rendered(report, result, code, arguments, voice), arguments.output, voice)
     return code
 
 
@@ -222,17 +227,8 @@ def _unpainted(style: str, words: str) -> str:
     return words
 
 
-def _export(scene: Scene, arguments: argparse.Namespace) -> int:
+def _export(scene: Scene, arguments: argparse.Namespace, voice: Voice) -> int:
     from torchlock.check.export import export
 
-    _write(export(scene), arguments.output)
+    put(export(scene), arguments.output, voice)
     return OK
-
-
-def _write(text: str, output: str | None) -> None:
-    if output is None or output == "-":
-        sys.stdout.write(text)
-        return
-    from torchlock.write.atomic import write_text
-
-    write_text(output, text)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from torchlock import __version__
 from torchlock.words import one_line
+from torchlock.write.recognise import LOCK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +27,7 @@ def render(
 ) -> str:
     """The whole file. ``command`` is what made it, ``options`` are index lines that pip needs to repeat it."""
     lines = [
-        f"# This file was made by torchlock {__version__} with the command",
+        f"{LOCK} {__version__} with the command",
         f"#     {command}",
         f"# for {lock.target}, from compatibility data of {data_date}.",
         "",
