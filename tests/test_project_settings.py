@@ -143,7 +143,7 @@ def test_a_project_is_written_to_inside_its_folder_alone(
 
 
 @pytest.mark.parametrize(
-    "output", ["requirements.txt", "./sub/torch.lock", "sub/pylock.cpu.toml", "HERE/lock.txt"]
+    "output", ["requirements.txt", "./sub/torch.lock", "sub/cpu.txt", "HERE/lock.txt"]
 )
 def test_a_project_says_where_its_lock_lies(
     output: str, clone: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
