@@ -17,7 +17,7 @@ from torchlock.document import NOWHERE, Document, Edit, Entry, IndexLine, Place,
 from torchlock.errors import InputError
 from torchlock.read.requirement import parse_requirement
 from torchlock.read.text import beside, is_there, read_text
-from torchlock.words import Origin, without_credentials
+from torchlock.words import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,9 +96,9 @@ class Draft:
         try:
             parse_requirement(written, Origin(self.path, None, written))
         except InputError as error:
-            message, because = without_credentials(error.message), error.hint or ""
+            message, because = error.message, error.hint or ""
         else:
-            message, because = f"{without_credentials(written)!r} is not a requirement: it has no name", ""
+            message, because = f"{written!r} is not a requirement: it has no name", ""
         mended = meant_by(written)
         if mended is None:
             self.problem("TL501", "error", message, at, because=because)

@@ -1,0 +1,510 @@
+"""What may be shown: passwords, tokens and signatures become stars, and nothing speaks to a terminal.
+
+Masks fail closed: where an address can be read in two ways, the longer stretch is hidden. What is found in a text
+that was read (``learn``) is hidden in every later text as well, since a message may quote a part of a line where
+nothing shows that it is a secret. Nothing here changes what is written into files of requirements.
+
+Every pattern here has one way to match, and every line is looked at a bounded number of times.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+MASK = "***"
+
+# A line without any of these has no secret. All are lower case.
+_HINTS = (
+    *("@", "?", "://", "token", "secret", "pass", "pwd", "sig", "auth", "key", "cred", "jwt", "bearer", "cookie"),
+    *("_pat", "-u", "--user", "login", "upload", "/t/", "gh", "gl", "hf_", "pypi-", "akia", "asia", "xox", "sk-"),
+    *("eyj", "aiza", "npm_", "dckr", "http-basic", "cloudsmith", "fury", "/priv/"),
+)
+_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+
+# Addresses. A host as it is mostly written: with a dot, an IP address, or localhost.
+_HOST = (
+    r"(?:localhost|\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.%]{2,60}\]"
+    r"|[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,8}\.[A-Za-z]{2,24})"
+)
+_END = r"(?=$|[/?#\s\\\"'`<>,;)\]}|*])"
+_AUTHORITY = re.compile(rf"{_HOST}(?::\d{{1,5}})?\.?{_END}")
+_SINGLE = re.compile(rf"[A-Za-z0-9_-]{{1,63}}{_END}")
+_AT_HOST = re.compile(rf"@{_HOST}(?![A-Za-z0-9_.-])")
+_AT_ADDRESS = re.compile(rf"@{_HOST}(?::\d{{1,5}})?/|@{_HOST}:")
+_SIMPLE = re.compile(rf"[\w.~%!$&()*+,;=:{{}}-]+@{_HOST}(?::\d{{1,5}})?{_END}")
+_PORT_LIKE = re.compile(r"[A-Za-z0-9_.-]+:(?:\d{1,5}(?!\w)|[$%{<])")
+_STOP = re.compile(r"[\s\"'`<>]")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}\Z")
+_OPEN = re.compile(r"[^\s/@:]+:(?!\d+\Z)[^@]*\Z")
+_CARRIES_USERS = re.compile(r"(?:https?|ftps?|ssh|sftp|git|hg|svn|bzr)(?:\+|\Z)", re.IGNORECASE)
+_SCP = re.compile(rf"(?<![\w./:@+-])[\w.+-]{{1,60}}:[^\s\"'@:/][^\s\"'@]{{0,200}}@{_HOST}[:/]")
+# What path tokens stand behind: conda channels, and registries that put them into the path.
+_PATH_TOKEN = re.compile(
+    r"(?:/t/|/priv/|cloudsmith\.io/(?:basic/)?|fury\.io/)(?!public/|basic/)([\w.-]{6,200})(?=/)", re.IGNORECASE
+)
+
+_SHAPES = re.compile(
+    r"(?<![A-Za-z0-9])(?:"
+    r"gh[opsru]_[A-Za-z0-9]{10,}|github_pat_\w{10,}"
+    r"|gl(?:pat|dt|rt|cbt|ptt|ft|soat|agent|oas|imt)-[\w.-]{8,}"
+    r"|hf_(?=[A-Za-z]*\d)[A-Za-z0-9]{8,}|hf_[A-Za-z]{16,}"
+    r"|pypi-(?:Ag[\w-]{8,}|[\w-]{40,})"
+    r"|(?:AKIA|ASIA)[A-Z0-9]{12,}"
+    r"|xox[a-z]-[\w-]{8,}|sk-(?=[A-Za-z_-]{0,100}\d)[\w-]{20,}"
+    r"|npm_[A-Za-z0-9]{20,}|dckr_pat_[\w-]{10,}|AIza[\w-]{30,}"
+    r"|(?<![\w-])eyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*)?"
+    r")"
+)
+_BEARER = re.compile(
+    r"\bbearer[ \t]{1,8}([^\s\"'`]{6,})|\bbasic[ \t]{1,8}(?=[A-Za-z]*[\d+/=])([\w+/=-]{8,})", re.IGNORECASE
+)
+_USER = re.compile(
+    r"(?<!\S)(?:-u|--user|--proxy-user)[ \t=]{0,4}"
+    r"(?:\"([^\s\":]+:[^\"\n]+)|'([^\s':]+:[^'\n]+)|(?!\d+:\d+(?!\S))([^\s\"':]+:[^\s/]\S*))"
+)
+_SHORT_OPTION = re.compile(r"(?<!\S)-p[ \t=]{0,4}([^\s-]\S*)")
+_LOGIN = re.compile(r"\b(?:login|upload)\b", re.IGNORECASE)
+
+# Names and what they are given.
+_NAME = re.compile(r"[A-Za-z_][\w.-]*")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_SEGMENTS = re.compile(r"[_.-]+")
+_SECRET_WORD = re.compile(
+    "token|secret|password|passwd|passphrase|passcode|pwd|pass|credentials?|auth|authorization|jwt|bearer|apikey"
+    "|signature|sig|pat|cookie|accesskey|secretkey|privatekey"
+)
+_SECRET_ENDS = ("token", "password", "passwd", "passphrase", "secret", "apikey", "accesskey", "secretkey")
+_KEY_OF = re.compile("api|access|private|secret|account|storage|ssh|signing|encryption|master|service|deploy")
+# Of these a name is a secret's only where a query or fragment gives it a value.
+_QUERY_WORD = re.compile("key|code|session|sid|sv|user|username")
+_STRONG = re.compile(r"(?:token|passw|passphrase|secret|pwd|api.?key|\bpass\Z)", re.IGNORECASE)
+_GIVEN = re.compile(r"[\"'\])]{0,3}[ \t]{0,8}(?P<sign>=(?!=)|:(?![:/=]/?)|:=)(?P<room>[ \t]*)")
+_VERSION = r"[\^~<>=!]{0,2} ?v?\d+(?:\.(?:\d+|\*))+(?:(?:[abc]|rc|\.?post|\.?dev)\d+)?(?:=\w+)?"
+_ORDINARY = re.compile(
+    rf"{_VERSION}(?:, ?{_VERSION}){{0,3}}"
+    r"|[*]|true|false|yes|no|none|null|write|read|inherit|required|optional|disabled|enabled|auto|subprocess|import"
+    r"|str|int|bool|\$\{\{[^{}]*\}\}|\$\{\w+\}|\$\(\w+\)|-|\||>",
+    re.IGNORECASE,
+)
+_QUERY_VALUE = re.compile(r"(?:[^&\s\"'`<>#;]|[#;](?![\w-]+=))+")
+_ROOM = re.compile(r"(?:[ \t]|[\\^`]\r?\n)*")
+_WORD = re.compile(r"(?:\\.|[^\s\\])+")
+_IN_QUOTES = {quote: re.compile(rf"(?:\\.|[^{quote}\\\n])*") for quote in "\"'`"}
+_HASH = re.compile("sha256|sha384|sha512|sha224|sha1|md5|blake2b|egg|subdirectory|hash|rev|commit")
+_OPAQUE = re.compile(r"(?=[\w.%~+/-]*\d)(?=[\w.%~+/-]*[A-Za-z])[\w.%~+/=-]{16,}\Z")
+_CONTINUED = ("\\", "^", "`")
+_LINE = re.compile(r"[^\r\n]+")
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_SPLIT = re.compile(r"[\s\"'`@/#;,\\]+")
+_JOINED = re.compile(r"[\\^`]\r?\n[ \t]*")
+_VARIABLE = re.compile(r"\$|%[A-Za-z_]+%|\{\{")
+
+
+class Span(NamedTuple):
+    """A stretch of a text that is not shown."""
+
+    start: int
+    end: int
+
+
+# What was learned, by its first characters: the stretches by their length.
+_PREFIX = 4
+_LEAST, _LEAST_PART, _FREE = 4, 6, 10
+# So many texts wait at most until somebody wants to know.
+_WAITING = 200
+_unread: list[str] = []
+_read: set[int] = set()
+_known: dict[str, dict[int, set[str]]] = {}
+
+
+def learn(*texts: str) -> None:
+    """Hide from now on what is a secret in these texts, wherever it stands. They are read only when needed."""
+    _unread.extend(text for text in texts if text)
+    if len(_unread) > _WAITING:
+        _read_up()
+
+
+def forget() -> None:
+    """Forget what was learned: a new run begins."""
+    _unread.clear()
+    _read.clear()
+    _known.clear()
+
+
+def masked(text: str) -> str:
+    """The text with stars in place of its secrets, and of those that were learned."""
+    return cut(text, secrets_in(text), 0, len(text))
+
+
+def masked_values(value: Any) -> Any:
+    """A table of JSON with every text in it masked, keys left alone."""
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, dict):
+        return {key: masked_values(item) for key, item in value.items()}
+    return [masked_values(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def cut(text: str, secrets: Iterable[Span], start: int, end: int) -> str:
+    """``text[start:end]`` with stars in place of each secret; of one that is cut nothing is shown either."""
+    parts, at = [], start
+    for secret in secrets:
+        if secret.end > at and secret.start < end:
+            inside = text[max(secret.start, at) : min(secret.end, end)]
+            parts += [text[at : max(secret.start, at)], _LINE.sub(MASK, inside)]
+            at = min(secret.end, end)
+    return "".join([*parts, text[at:end]])
+
+
+class Line(NamedTuple):
+    """A line of a text, as it is, with its secrets."""
+
+    text: str
+    secrets: Sequence[Span] = ()
+
+    def cut(self, start: int, end: int) -> str:
+        """A stretch of the line with its secrets masked."""
+        return cut(self.text, self.secrets, start, end)
+
+    @property
+    def masked(self) -> str:
+        return self.cut(0, len(self.text))
+
+
+def lines_of(text: str) -> list[Line]:
+    """The lines of a text without their ends; secrets are looked for in the whole, since one may be continued."""
+    secrets, lines, first, start = secrets_in(text), [], 0, 0
+    for end, following in [*(match.span() for match in _LINE_END.finditer(text)), (len(text), len(text))]:
+        while first < len(secrets) and secrets[first].end <= start:
+            first += 1
+        here, last = [], first
+        while last < len(secrets) and secrets[last].start < end:
+            here.append(Span(max(secrets[last].start, start) - start, min(secrets[last].end, end) - start))
+            last += 1
+        lines.append(Line(text[start:end], here))
+        start = following
+    return lines
+
+
+def one_line(text: str) -> str:
+    """The text without anything that could end its line or speak to a terminal."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
+def redact(url: str) -> str:
+    """An address without user, password, query and fragment, so that it may be shown or written."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme == "file":
+        return masked(re.sub(r"[^/\\:]*:[^/\\]*@", "", url, count=1))  # an address whose scheme was forgotten
+    start = len(scheme) + 3
+    end = _end_of_user(url, start, len(url))
+    rest = re.split(r"[?#]", url[start if end is None else end :], maxsplit=1)[0]
+    if end is None and not (_AUTHORITY.match(rest) or re.match(r"[^/@:]*(:\d*)?(/|\Z)", rest)):
+        return f"{scheme}://…"  # an unescaped character of a password may have ended the authority
+    return masked(f"{scheme}://{rest}")
+
+
+def secrets_in(text: str) -> list[Span]:
+    """The secrets of a text in their order, none within another: by their form, and those that were learned."""
+    _read_up()
+    found = [*_by_form(text), *_by_memory(text)]
+    return _merged(found) if found else found
+
+
+def _merged(found: list[Span]) -> list[Span]:
+    found.sort()
+    merged = [found[0]]
+    for span in found[1:]:
+        last = merged[-1]
+        if span.start <= last.end:
+            merged[-1] = Span(last.start, max(last.end, span.end))
+        else:
+            merged.append(span)
+    return merged
+
+
+# By form.
+
+
+def _by_form(text: str) -> list[Span]:
+    found: list[tuple[int, int]] = []
+    for start, end in _lines_with_hints(text):
+        found += _addresses(text, start, end)
+        found += _shapes(text, start, end)
+        found += _values(text, start, end)
+    return [Span(start, end) for start, end in found if start < end and text[start:end] != MASK]
+
+
+def _lines_with_hints(text: str) -> list[tuple[int, int]]:
+    """The logical lines (continued ones are one) that may have a secret."""
+    lower = text.lower() if text.isascii() else text.translate(_LOWER)
+    starts: dict[int, int] = {}
+    for hint in _HINTS:
+        at = lower.find(hint)
+        while at >= 0:
+            end = text.find("\n", at)
+            end = len(text) if end < 0 else end
+            starts[text.rfind("\n", 0, at) + 1] = end
+            at = lower.find(hint, end)
+    found: list[tuple[int, int]] = []
+    for start in sorted(starts):
+        if found and start < found[-1][1]:
+            continue
+        begin, end = _begin(text, start), _finish(text, starts[start])
+        while found and begin < found[-1][1]:
+            begin = min(begin, found.pop()[0])
+        found.append((begin, end))
+    return found
+
+
+def _begin(text: str, start: int) -> int:
+    """Where the logical line begins; the line in front belongs to it if it ends within an address's password."""
+    is_first = True
+    while start > 0:
+        before = text.rfind("\n", 0, start - 1) + 1
+        line = text[before : start - 1].rstrip("\r")
+        _, scheme, rest = line.rpartition("://")
+        if not (line.endswith(_CONTINUED) or (is_first and scheme and _OPEN.match(rest))):
+            break
+        start, is_first = before, False
+    return start
+
+
+def _finish(text: str, end: int) -> int:
+    while end < len(text) and text[end - 2 if text[end - 1 : end] == "\r" else end - 1] in _CONTINUED:
+        end = text.find("\n", end + 1)
+        end = len(text) if end < 0 else end
+    return end
+
+
+def _addresses(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """User and password of each address, and what its path gives away."""
+    at = text.find("://", start, end)
+    while at >= 0:
+        begin = at + 3
+        following = text.find("://", begin, end)
+        stop = end if following < 0 else following
+        behind = _end_of_user(text, begin, stop)
+        if behind is not None:
+            if text[begin:behind] != "git@":
+                yield begin, behind - (text[behind - 1 : behind] == "@")
+        elif _is_cut_off(text, at, begin, stop):
+            word = _STOP.search(text, begin, stop)
+            yield begin, word.start() if word else stop
+        at = following
+    yield from (match.span(1) for match in _PATH_TOKEN.finditer(text, start, end))
+    for match in _SCP.finditer(text, start, end):
+        yield match.start(), text.rfind("@", match.start(), match.end())
+
+
+def _end_of_user(text: str, start: int, stop: int) -> int | None:
+    """Where the host of an address begins that has a user or password; None for one that has neither.
+
+    What stands between may hold anything, if only the author did not escape it.
+    """
+    if text.startswith("/", start):
+        return None  # the path of a file
+    word = _STOP.search(text, start, stop)
+    word_end = word.start() if word else stop
+    simple = _SIMPLE.match(text, start, stop)
+    if simple or _AUTHORITY.match(text, start, stop):
+        within = _last(_AT_HOST, text, start, word_end)
+        beyond = _last(_AT_ADDRESS, text, word_end, stop) if simple else None
+        return beyond or within
+    single = _SINGLE.match(text, start, stop)
+    if single is None and _PORT_LIKE.match(text, start, stop) is None:
+        beyond = _last(_AT_HOST, text, start, stop)
+        at = text.rfind("@", start, stop) if beyond is None else -1
+        if at >= 0 and text[at + 1 : at + 2].strip():
+            return at + 1
+        at = text.rfind("@", start, word_end)
+        return beyond or (at + 1 if at >= 0 else None)
+    is_repository = "+" in text[max(0, start - 12) : start - 3].rpartition(" ")[2]
+    at = -1 if is_repository and single else text.rfind("@", start, word_end)
+    return _last(_AT_HOST, text, start, stop) or (at + 1 if at >= 0 else None)
+
+
+def _last(pattern: re.Pattern[str], text: str, start: int, stop: int) -> int | None:
+    """Behind the @ of the last match."""
+    found = None
+    for match in pattern.finditer(text, start, stop):
+        found = match.start() + 1
+    return found
+
+
+def _is_cut_off(text: str, at: int, begin: int, stop: int) -> bool:
+    """Whether an address ends within its password: a name, a colon, and what is no port."""
+    scheme = _SCHEME.search(text, max(0, at - 30), at)
+    if scheme is None or not _CARRIES_USERS.match(scheme[0]):
+        return False
+    word = re.match(r"[^\s/@:?#\[\]]+:(?![\d$%{<:/]|\Z)[^\s]", text[begin : min(stop, begin + 300)])
+    return word is not None
+
+
+def _shapes(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Tokens that their own form gives away, and what commands take as a user with a password."""
+    yield from (match.span() for match in _SHAPES.finditer(text, start, end))
+    for pattern in (_BEARER, _USER):
+        for match in pattern.finditer(text, start, end):
+            yield match.span(match.lastindex or 0)
+    if _LOGIN.search(text, start, end):
+        yield from (match.span(1) for match in _SHORT_OPTION.finditer(text, start, end))
+
+
+def _values(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """What names of secrets are given: in addresses, commands, tables and lines of netrc."""
+    at, netrc = start, ""
+    while name := _NAME.search(text, at, end):
+        at = name.end()
+        before = text[name.start() - 1 : name.start()] if name.start() > start else ""
+        if before and before in "?&;#":
+            found = _of_query(name, end)
+        else:
+            found = _of_name(name, start, end, netrc)
+            if name[0] in ("machine", "login", "default"):
+                netrc = name[0]
+        if found is not None:
+            yield found
+            at = max(at, found[1])
+
+
+def _of_query(name: re.Match[str], end: int) -> tuple[int, int] | None:
+    text, behind = name.string, name.end()
+    if not text.startswith("=", behind) or text.startswith("==", behind):
+        return None
+    value = _QUERY_VALUE.match(text, behind + 1, end)
+    if value is None:
+        return None
+    key = name[0].lower()
+    secret = _is_secret(name[0]) or _QUERY_WORD.fullmatch(key)
+    opaque = not _HASH.fullmatch(key) and _OPAQUE.match(value[0][:2000])
+    return value.span() if secret or opaque else None
+
+
+def _of_name(name: re.Match[str], start: int, end: int, netrc: str) -> tuple[int, int] | None:
+    text, behind = name.string, name.end()
+    if name[0].startswith(("http-basic.", "pypi-token.")) and text.startswith((" ", "\t"), behind):
+        return behind + 1, end
+    if netrc and name[0] in ("login", "account"):
+        return _word_after(text, behind, end)
+    if netrc and name[0] == "password":
+        return behind + 1, end
+    if not _is_secret(name[0]):
+        return None
+    given = _GIVEN.match(text, behind, end)
+    if given is not None and given["sign"] == ":" and text.endswith("://", start, name.start()):
+        return None  # the user of an address
+    if given is not None:
+        return _value(name, given, start, end)
+    if not text.startswith((" ", "\t", "\\"), behind):
+        return None
+    option = text[max(start, name.start() - 2) : name.start()] == "--" and _STRONG.search(name[0])
+    near = max(start, name.start() - 12)
+    lead = text[max(near, text.rfind("\n", near, name.start()) + 1) : name.start()].split()
+    behind_it = text[behind : min(end, behind + 300)]
+    alone = name[0] == "password" and not lead and len(behind_it) < 300 and len(behind_it.split()) == 1
+    return _word_after(text, behind, end) if option or lead in (["ENV"], ["setx"], ["setenv"]) or alone else None
+
+
+def _word_after(text: str, behind: int, end: int) -> tuple[int, int] | None:
+    room = _ROOM.match(text, behind, end)
+    at = room.end() if room else behind
+    if at == behind or text.startswith("-", at):
+        return None
+    return _quoted(text, at, end) or _whole(_WORD.match(text, at, end))
+
+
+def _value(name: re.Match[str], given: re.Match[str], start: int, end: int) -> tuple[int, int] | None:
+    """What stands behind the sign: a text in quotes, a word behind a tight sign, else the rest of the line."""
+    text, at = name.string, given.end()
+    if text[at : at + 1] in ("[", "(", "{"):
+        return None
+    found = _quoted(text, at, end)
+    if found is None and given["sign"] == "=" and given.end() - name.end() == 1:
+        found = _whole(_WORD.match(text, at, end))
+    if found is None:
+        line = text.find("\n", at, end)
+        last = end if line < 0 else line
+        quote = text[name.start() - 1 : name.start()] if name.start() > start else ""
+        closing = text.find(quote, at, last) if quote in ("'", '"') else -1
+        found = at, last if closing < 0 else closing
+    value = text[found[0] : min(found[1], found[0] + 300)].strip(" \t\r,\"'")
+    if not value or _ORDINARY.fullmatch(value):
+        return None
+    return found
+
+
+def _quoted(text: str, at: int, end: int) -> tuple[int, int] | None:
+    """A text in quotes, perhaps with a letter in front of them, without the quotes."""
+    while text[at : at + 1] in ("f", "b", "r", "u", "$") and text[at + 1 : at + 2] in ("'", '"'):
+        at += 1
+    pattern = _IN_QUOTES.get(text[at : at + 1])
+    return None if pattern is None else _whole(pattern.match(text, at + 1, end))
+
+
+def _whole(match: re.Match[str] | None) -> tuple[int, int] | None:
+    return None if match is None else match.span()
+
+
+def _is_secret(name: str) -> bool:
+    """Whether a name is one of a secret: ``HF_TOKEN``, ``apiKey``, ``index-password``, ``X-Amz-Signature``."""
+    if len(name) > 100:
+        return True
+    parts = [part.lower() for part in _SEGMENTS.split(_CAMEL.sub("_", name)) if part]
+    if any(_SECRET_WORD.fullmatch(part) or part.endswith(_SECRET_ENDS) for part in parts):
+        return True
+    if parts[-1:] == ["key"] and len(parts) > 1 and (name.isupper() or _KEY_OF.fullmatch(parts[-2])):
+        return True
+    return any(pair in (("access", "key"), ("art", "api")) for pair in pairwise(parts))
+
+
+# By memory.
+
+
+def _read_up() -> None:
+    """Take the secrets out of the texts that were learned and not yet looked at."""
+    while _unread:
+        text = _unread.pop()
+        if hash(text) in _read:
+            continue
+        _read.add(hash(text))
+        for span in _by_form(text):
+            for secret in _forms(text[span.start : span.end]):
+                _known.setdefault(secret[:_PREFIX], {}).setdefault(len(secret), set()).add(secret)
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """A secret as messages may have it: whole, without its user, unescaped, escaped, and its longer parts."""
+    from urllib.parse import unquote
+
+    if _VARIABLE.search(secret):
+        return
+    whole = {secret, secret.partition(":")[2], _JOINED.sub("", secret)}
+    whole |= {unquote(text) for text in whole if "%" in text}
+    whole |= {repr(text)[1:-1] for text in whole}
+    yield from (text for text in whole if len(text) >= _LEAST)
+    yield from (part for part in _SPLIT.split(secret.partition(":")[2] or secret) if len(part) >= _LEAST_PART)
+
+
+def _by_memory(text: str) -> Iterator[Span]:
+    if not _known:
+        return
+    for at in range(len(text) - _PREFIX + 1):
+        by_length = _known.get(text[at : at + _PREFIX])
+        if by_length:
+            for length, secrets in by_length.items():
+                if text[at : at + length] in secrets and (length >= _FREE or _stands_alone(text, at, at + length)):
+                    yield Span(at, at + length)
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    """Whether no word goes on at either end: ``pass`` is a password, ``pass`` in ``passive`` is none."""
+    before, after = text[start - 1 : start] if start else "", text[end : end + 1]
+    return not (before.isalnum() and text[start].isalnum()) and not (after.isalnum() and text[end - 1].isalnum())
