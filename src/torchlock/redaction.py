@@ -91,6 +91,7 @@ _ORDINARY = re.compile(
     r"|str|int|bool|\$\{\{[^{}]*\}\}|\$\{\w+\}|\$\(\w+\)|-|\||>",
     re.IGNORECASE,
 )
+_LINE_NUMBER = re.compile(r"\d{1,6}(?::\d{1,5})?:(?=\s|$)")
 _QUERY_VALUE = re.compile(r"(?:[^&\s\"'`<>#;]|[#;](?![\w-]+=))+")
 _ROOM = re.compile(r"(?:[ \t]|[\\^`]\r?\n)*")
 _WORD = re.compile(r"(?:\\.|[^\s\\])+")
@@ -399,8 +400,8 @@ def _of_name(name: re.Match[str], start: int, end: int, netrc: str) -> tuple[int
     if not _is_secret(name[0]):
         return None
     given = _GIVEN.match(text, behind, end)
-    if given is not None and given["sign"] == ":" and text.endswith("://", start, name.start()):
-        return None  # the user of an address
+    if given is not None and given["sign"] == ":" and _is_place(name, given):
+        return None
     if given is not None:
         return _value(name, given, start, end)
     if not text.startswith((" ", "\t", "\\"), behind):
@@ -411,6 +412,14 @@ def _of_name(name: re.Match[str], start: int, end: int, netrc: str) -> tuple[int
     behind_it = text[behind : min(end, behind + 300)]
     alone = name[0] == "password" and not lead and len(behind_it) < 300 and len(behind_it.split()) == 1
     return _word_after(text, behind, end) if option or lead in (["ENV"], ["setx"], ["setenv"]) or alone else None
+
+
+def _is_place(name: re.Match[str], given: re.Match[str]) -> bool:
+    """Whether a colon stands behind the user of an address, or between a path and a line: ``passwd:1:``."""
+    text, start = name.string, name.start()
+    return text.endswith("://", 0, start) or (
+        not given["room"] and _LINE_NUMBER.match(text, given.end()) is not None
+    )
 
 
 def _word_after(text: str, behind: int, end: int) -> tuple[int, int] | None:

@@ -18,7 +18,9 @@ from torchlock.dialects.lines import ENDS, Line, join, pieces
 from torchlock.document import NOWHERE, Document, Edit, Entry, IndexLine, Place, Problem, Span
 from torchlock.errors import InputError
 from torchlock.read.options import HASH, Option, parse_options, parted
+from torchlock.read.project import NOT_QUOTED, is_outside
 from torchlock.read.text import beside
+from torchlock.redaction import masked
 from torchlock.words import FAMILY, Origin
 
 if TYPE_CHECKING:
@@ -106,6 +108,7 @@ class _Reader:
         self._chain = {**chain, _key(document.path): document.path}
         self._scope = ""
         self._done = set() if done is None else done
+        self._outside = bool(chain) and is_outside(document.path, next(iter(chain.values())))
 
     def read(self) -> None:
         """Ordinary lines at once, all others by way of logical lines."""
@@ -492,7 +495,11 @@ class _Reader:
         for problem in found.problems:
             where = f"{name}:{problem.place.line}" if problem.place.line else name
             self._problem(
-                problem.rule, problem.severity, f"{where}: {problem.message}", line, because=problem.because
+                problem.rule,
+                problem.severity,
+                masked(f"{where}: {problem.message}"),
+                line,
+                because=problem.because,
             )
 
     # Places.
@@ -519,6 +526,8 @@ class _Reader:
         edits: tuple[Edit, ...] = (),
     ) -> None:
         place = self._place(line.at(0))
+        if self._outside:
+            message, because, remedy, edits = NOT_QUOTED, "", "", ()
         self._document.problems.append(Problem(rule, severity, message, place, because, remedy, edits))
 
     @cached_property

@@ -94,7 +94,7 @@ def _finding(
     place = ":".join(str(number) for number in (file.path, *finding.place) if number)
     severity = paint(finding.severity, finding.severity)
     yield f"  {_shown(place)}: {severity} {finding.rule} {_shown(finding.message)}"
-    if 0 < finding.place.line <= len(lines):
+    if file.text and 0 < finding.place.line <= len(lines):
         words = _WORD if file.kind in _COMMANDS else _REQUIREMENT
         yield from _quoted(lines[finding.place.line - 1], finding.place, words, paint)
     if finding.because and finding.because not in told:

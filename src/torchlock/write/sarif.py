@@ -88,7 +88,7 @@ def _markdown(because: str, sources: list[Evidence]) -> str:
 
 def _results(file: FileReport, index: dict[str, int]) -> Iterator[dict[str, Any]]:
     learn(file.text)
-    lines = lines_of(file.text) if file.findings else []
+    lines = lines_of(file.text) if file.findings and file.text else []
     yield from (_result(file, finding, index, lines) for finding in file.findings)
 
 
