@@ -10,6 +10,7 @@ Every pattern here has one way to match, and every line is looked at a bounded n
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,10 +21,40 @@ MASK = "***"
 
 # A line without any of these has no secret. All are lower case.
 _HINTS = (
-    *("@", "?", "://", "token", "secret", "pass", "pwd", "sig", "auth", "key", "cred", "jwt", "bearer", "cookie"),
-    *("_pat", "-u", "--user", "login", "upload", "/t/", "gh", "gl", "hf_", "pypi-", "akia", "asia", "xox", "sk-"),
-    *("eyj", "aiza", "npm_", "dckr", "http-basic", "cloudsmith", "fury", "/priv/"),
+    *(
+        "@",
+        "?",
+        "token",
+        "secret",
+        "pass",
+        "pwd",
+        "sig",
+        "auth",
+        "key",
+        "cred",
+        "jwt",
+        "bearer",
+        "cookie",
+        "basic ",
+    ),
+    *(
+        "_pat",
+        " -u",
+        "--user",
+        "login ",
+        "upload ",
+        "/t/",
+        "/priv/",
+        "cloudsmith",
+        "fury.io",
+        "http-basic",
+        "pypi-",
+    ),
+    *("ghp_", "gho_", "ghs_", "ghu_", "ghr_", "gldt-", "glrt-", "glcbt-", "glptt-", "glft-", "glsoat-", "glpat-"),
+    *("glagent-", "gloas-", "glimt-", "pypi-", "hf_", "akia", "asia", "xox", "sk-", "npm_", "aiza", "eyj"),
 )
+# And an address that ends within its password.
+_USER_AND_MORE = re.compile(r"://[^\s/@:]{1,200}:")
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
 # Addresses. A host as it is mostly written: with a dot, an IP address, or localhost.
@@ -38,6 +69,8 @@ _AT_HOST = re.compile(rf"@{_HOST}(?![A-Za-z0-9_.-])")
 _AT_ADDRESS = re.compile(rf"@{_HOST}(?::\d{{1,5}})?/|@{_HOST}:")
 _SIMPLE = re.compile(rf"[\w.~%!$&()*+,;=:{{}}-]+@{_HOST}(?::\d{{1,5}})?{_END}")
 _PORT_LIKE = re.compile(r"[A-Za-z0-9_.-]+:(?:\d{1,5}(?!\w)|[$%{<])")
+# git's own name, and what our hints say: they are nobody's.
+_NOBODY = re.compile(r"git@|user:password@host/", re.IGNORECASE)
 _STOP = re.compile(r"[\s\"'`<>]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}\Z")
 _OPEN = re.compile(r"[^\s/@:]+:(?!\d+\Z)[^@]*\Z")
@@ -68,7 +101,7 @@ _USER = re.compile(
     r"(?:\"([^\s\":]+:[^\"\n]+)|'([^\s':]+:[^'\n]+)|(?!\d+:\d+(?!\S))([^\s\"':]+:[^\s/]\S*))"
 )
 _SHORT_OPTION = re.compile(r"(?<!\S)-p[ \t=]{0,4}([^\s-]\S*)")
-_LOGIN = re.compile(r"\b(?:login|upload)\b", re.IGNORECASE)
+_LOGIN = re.compile(r"\b(?:login|upload)[ \t]", re.IGNORECASE)
 
 # Names and what they are given.
 _NAME = re.compile(r"[A-Za-z_][\w.-]*")
@@ -79,12 +112,15 @@ _SECRET_WORD = re.compile(
     "|signature|sig|pat|cookie|accesskey|secretkey|privatekey"
 )
 _SECRET_ENDS = ("token", "password", "passwd", "passphrase", "secret", "apikey", "accesskey", "secretkey")
+_LIKELY = re.compile("token|secret|pass|pwd|cred|auth|jwt|bearer|key|sig|pat|cookie|api", re.IGNORECASE)
 _KEY_OF = re.compile("api|access|private|secret|account|storage|ssh|signing|encryption|master|service|deploy")
 # Of these a name is a secret's only where a query or fragment gives it a value.
 _QUERY_WORD = re.compile("key|code|session|sid|sv|user|username")
 _STRONG = re.compile(r"(?:token|passw|passphrase|secret|pwd|api.?key|\bpass\Z)", re.IGNORECASE)
 _GIVEN = re.compile(r"[\"'\])]{0,3}[ \t]{0,8}(?P<sign>=(?!=)|:(?![:/=]/?)|:=)(?P<room>[ \t]*)")
-_VERSION = r"[\^~<>=!]{0,2} ?v?\d+(?:\.(?:\d+|\*))+(?:(?:[abc]|rc|\.?post|\.?dev)\d+)?(?:=\w+)?"
+_VERSION = (
+    r"(?:[\^~<>=!]{1,2} ?\d+|v?\d+\.(?:\d+|\*))(?:\.(?:\d+|\*))*(?:(?:[abc]|rc|\.?post|\.?dev)\d+)?(?:=\w+)?"
+)
 _ORDINARY = re.compile(
     rf"{_VERSION}(?:, ?{_VERSION}){{0,3}}"
     r"|[*]|true|false|yes|no|none|null|write|read|inherit|required|optional|disabled|enabled|auto|subprocess|import"
@@ -98,6 +134,8 @@ _WORD = re.compile(r"(?:\\.|[^\s\\])+")
 _IN_QUOTES = {quote: re.compile(rf"(?:\\.|[^{quote}\\\n])*") for quote in "\"'`"}
 _HASH = re.compile("sha256|sha384|sha512|sha224|sha1|md5|blake2b|egg|subdirectory|hash|rev|commit")
 _OPAQUE = re.compile(r"(?=[\w.%~+/-]*\d)(?=[\w.%~+/-]*[A-Za-z])[\w.%~+/=-]{16,}\Z")
+# Of a value under a name that says nothing, so many characters are looked at.
+_OPAQUE_MOST = 300
 _CONTINUED = ("\\", "^", "`")
 _LINE = re.compile(r"[^\r\n]+")
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -254,6 +292,9 @@ def _lines_with_hints(text: str) -> list[tuple[int, int]]:
             end = len(text) if end < 0 else end
             starts[text.rfind("\n", 0, at) + 1] = end
             at = lower.find(hint, end)
+    for match in _USER_AND_MORE.finditer(text):
+        end = text.find("\n", match.end())
+        starts[text.rfind("\n", 0, match.start()) + 1] = len(text) if end < 0 else end
     found: list[tuple[int, int]] = []
     for start in sorted(starts):
         if found and start < found[-1][1]:
@@ -294,7 +335,7 @@ def _addresses(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         stop = end if following < 0 else following
         behind = _end_of_user(text, begin, stop)
         if behind is not None:
-            if text[begin:behind] != "git@":
+            if not _NOBODY.match(text, begin):
                 yield begin, behind - (text[behind - 1 : behind] == "@")
         elif _is_cut_off(text, at, begin, stop):
             word = _STOP.search(text, begin, stop)
@@ -380,13 +421,11 @@ def _of_query(name: re.Match[str], end: int) -> tuple[int, int] | None:
     text, behind = name.string, name.end()
     if not text.startswith("=", behind) or text.startswith("==", behind):
         return None
-    value = _QUERY_VALUE.match(text, behind + 1, end)
-    if value is None:
-        return None
     key = name[0].lower()
-    secret = _is_secret(name[0]) or _QUERY_WORD.fullmatch(key)
-    opaque = not _HASH.fullmatch(key) and _OPAQUE.match(value[0][:2000])
-    return value.span() if secret or opaque else None
+    if _is_secret(name[0]) or _QUERY_WORD.fullmatch(key):
+        return _whole(_QUERY_VALUE.match(text, behind + 1, end))
+    value = _QUERY_VALUE.match(text, behind + 1, min(end, behind + _OPAQUE_MOST))
+    return value.span() if value and not _HASH.fullmatch(key) and _OPAQUE.match(value[0]) else None
 
 
 def _of_name(name: re.Match[str], start: int, end: int, netrc: str) -> tuple[int, int] | None:
@@ -445,7 +484,7 @@ def _value(name: re.Match[str], given: re.Match[str], start: int, end: int) -> t
         closing = text.find(quote, at, last) if quote in ("'", '"') else -1
         found = at, last if closing < 0 else closing
     value = text[found[0] : min(found[1], found[0] + 300)].strip(" \t\r,\"'")
-    if not value or _ORDINARY.fullmatch(value):
+    if not value or _ORDINARY.fullmatch(value) or _ORDINARY.fullmatch(value.rstrip("}]) ")):
         return None
     return found
 
@@ -462,10 +501,15 @@ def _whole(match: re.Match[str] | None) -> tuple[int, int] | None:
     return None if match is None else match.span()
 
 
+@lru_cache(4096)
 def _is_secret(name: str) -> bool:
     """Whether a name is one of a secret: ``HF_TOKEN``, ``apiKey``, ``index-password``, ``X-Amz-Signature``."""
     if len(name) > 100:
         return True
+    if name in ("PWD", "OLDPWD"):  # where a shell is
+        return False
+    if _LIKELY.search(name) is None:
+        return False
     parts = [part.lower() for part in _SEGMENTS.split(_CAMEL.sub("_", name)) if part]
     if any(_SECRET_WORD.fullmatch(part) or part.endswith(_SECRET_ENDS) for part in parts):
         return True

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from torchlock.cli.streams import Voice
 
 
+# Variables that this program and its libraries read.
+_READ = ("TORCHLOCK_", "PIP_", "UV_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
 def main(argv: Sequence[str]) -> int:
     """Run one command and return the exit code of the contract.
 
@@ -30,7 +34,7 @@ def main(argv: Sequence[str]) -> int:
 
     voice = Voice()
     forget()
-    learn(*argv, "\n".join(f"{name}={value}" for name, value in os.environ.items()))
+    learn(*argv, *(value for name, value in os.environ.items() if name.upper().startswith(_READ)))
     try:
         if list(argv) in (["--version"], ["-V"]):
             from torchlock import __version__
