@@ -66,9 +66,10 @@ _END = r"(?=$|[/?#\s\\\"'`<>,;)\]}|*])"
 _AUTHORITY = re.compile(rf"{_HOST}(?::\d{{1,5}})?\.?{_END}")
 _SINGLE = re.compile(rf"[A-Za-z0-9_-]{{1,63}}{_END}")
 _AT_HOST = re.compile(rf"@{_HOST}(?![A-Za-z0-9_.-])")
-_AT_ADDRESS = re.compile(rf"@{_HOST}(?::\d{{1,5}})?/|@{_HOST}:")
+_AT_ADDRESS = re.compile(rf"@{_HOST}:|@[A-Za-z0-9_.-]{{1,200}}(?::\d{{1,5}})?/")
 _SIMPLE = re.compile(rf"[\w.~%!$&()*+,;=:{{}}-]+@{_HOST}(?::\d{{1,5}})?{_END}")
-_PORT_LIKE = re.compile(r"[A-Za-z0-9_.-]+:(?:\d{1,5}(?!\w)|[$%{<])")
+_VALUE_OF = r"\$\w{1,60}|\$?\{{1,2} ?[\w.]{1,60} ?\}{1,2}|%\w{1,60}%|<\w{1,60}>"
+_PORT_LIKE = re.compile(rf"[A-Za-z0-9_.-]+:(?:\d{{1,5}}|{_VALUE_OF}){_END}")
 # git's own name, and what our hints say: they are nobody's.
 _NOBODY = re.compile(r"git@|user:password@host/", re.IGNORECASE)
 _STOP = re.compile(r"[\s\"'`<>]")
@@ -360,17 +361,18 @@ def _end_of_user(text: str, start: int, stop: int) -> int | None:
         within = _last(_AT_HOST, text, start, word_end)
         beyond = _last(_AT_ADDRESS, text, word_end, stop) if simple else None
         return beyond or within
-    single = _SINGLE.match(text, start, stop)
-    if single is None and _PORT_LIKE.match(text, start, stop) is None:
-        beyond = _last(_AT_HOST, text, start, stop)
-        at = text.rfind("@", start, stop) if beyond is None else -1
-        if at >= 0 and text[at + 1 : at + 2].strip():
-            return at + 1
-        at = text.rfind("@", start, word_end)
-        return beyond or (at + 1 if at >= 0 else None)
+    by_host = _last(_AT_HOST, text, start, stop)
+    if by_host is not None:
+        return by_host
+    single, port = _SINGLE.match(text, start, stop), _PORT_LIKE.match(text, start, stop)
+    if port:
+        by_host = _last(_AT_ADDRESS, text, start, stop)
+    elif not single:
+        at = text.rfind("@", start, stop)
+        by_host = at + 1 if at >= 0 and text[at + 1 : at + 2].strip() else None
     is_repository = "+" in text[max(0, start - 12) : start - 3].rpartition(" ")[2]
     at = -1 if is_repository and single else text.rfind("@", start, word_end)
-    return _last(_AT_HOST, text, start, stop) or (at + 1 if at >= 0 else None)
+    return by_host or (at + 1 if at >= 0 else None)
 
 
 def _last(pattern: re.Pattern[str], text: str, start: int, stop: int) -> int | None:
