@@ -11,7 +11,18 @@ SOURCE = Path(__file__).parents[1] / "src" / "torchlock"
 
 # What stands on a floor may use every floor below it, and its own package.
 FLOORS = [
-    {"errors", "answers", "words", "headers", "core_metadata", "target", "document", "finding"},
+    {
+        "errors",
+        "answers",
+        "redaction",
+        "secret_forms",
+        "words",
+        "headers",
+        "core_metadata",
+        "target",
+        "document",
+        "finding",
+    },
     {
         "data",
         "builds",
@@ -38,6 +49,7 @@ FLOORS = [
 # Within a floor, who may use whom.
 SIDEWAYS = {
     ("target", "errors"),
+    ("redaction", "secret_forms"),
     ("words", "errors"),
     ("core_metadata", "answers"),
     ("core_metadata", "headers"),

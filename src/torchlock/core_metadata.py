@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
-from torchlock.headers import one_line, read_headers
+from torchlock.headers import read_headers, unfolded
 from torchlock.words import Dependency
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def parse_metadata(text: str) -> CoreMetadata | Unknown:
     if rest and "\n" not in rest and "\r" not in rest:
         return Unknown("its metadata ends in the middle of a header")
     if _BEHIND.match(rest):
-        line = one_line(re.split(r"[\r\n]", rest, maxsplit=1)[0])[:40]
+        line = unfolded(re.split(r"[\r\n]", rest, maxsplit=1)[0])[:40]
         return Unknown(f"its metadata has a line that is no header ({line!r}) before Requires-Dist")
     values = headers.fields.get("requires-dist", ())
     declared = {value: dependency_of(value) for value in values}
@@ -62,10 +62,10 @@ def parse_metadata(text: str) -> CoreMetadata | Unknown:
         headers.first("version"),
         _numbers(headers.first("metadata-version")),
         headers.first("requires-python"),
-        sorted({_normal(one_line(extra)) for extra in headers.fields.get("provides-extra", ())}),
+        sorted({_normal(unfolded(extra)) for extra in headers.fields.get("provides-extra", ())}),
         [dependency for value in values if (dependency := declared[value])],
         [value for value in values if declared[value] is None],
-        frozenset(one_line(value).lower() for value in headers.fields.get("dynamic", ())),
+        frozenset(unfolded(value).lower() for value in headers.fields.get("dynamic", ())),
     )
 
 

@@ -17,6 +17,7 @@ from torchlock.document import NOWHERE, Problem
 from torchlock.errors import InputError
 from torchlock.finding import SEVERITIES, FileReport, Finding, Remedy
 from torchlock.matrix import Matrix
+from torchlock.read.project import NOT_QUOTED, is_outside
 from torchlock.stack import Stack
 
 if TYPE_CHECKING:
@@ -103,9 +104,17 @@ class Auditor:
             document.problems.append(Problem("TL905", "note", _NOTHING, NOWHERE))
         if document.guessed and document.kind == "requirements":
             document.problems.append(Problem("TL905", "note", _WORDS, NOWHERE))
+        outside = is_outside(path, path)
+        if outside:
+            first = {(problem.rule, problem.severity): problem for problem in reversed(document.problems)}
+            document.problems = [_unquoted(problem) for problem in first.values()]
         findings = self.judge(document)
         self._mender.add_remedies(document, findings)
-        return FileReport(path, document.kind, findings, document.text, guessed=document.guessed)
+        for finding in findings if outside else ():
+            if finding.remedy is not None:
+                finding.remedy = Remedy(finding.remedy.summary)
+        text = "" if outside else document.text
+        return FileReport(path, document.kind, findings, text, guessed=document.guessed)
 
     def fixed(self, path: str, severities: Collection[str] = ("error",), raw: bytes | None = None) -> bytes | None:
         """The content of a file with the fewest lines changed so that nothing of these severities is found.
@@ -114,10 +123,13 @@ class Auditor:
         None where there is nothing to change.
 
         Raises:
-            InputError: the file cannot be read.
+            InputError: the file cannot be read, or is a link out of the project.
         """
         from torchlock.dialects import read_document
 
+        if is_outside(path, path):
+            reason = "is a link to a file outside of the project, whose lines are neither shown nor changed"
+            raise InputError(reason, path=path, hint="name that file itself")
         document = read_document(path, raw=raw)
         if document.guessed and path != "-":
             return None
@@ -173,6 +185,11 @@ class Auditor:
         return Finding(
             problem.rule, problem.severity, problem.message, problem.place, because=because, remedy=remedy
         )
+
+
+def _unquoted(problem: Problem) -> Problem:
+    """What is known of a line that must not be quoted; our own words on whole files stay."""
+    return Problem(problem.rule, problem.severity, NOT_QUOTED, problem.place) if problem.place.line else problem
 
 
 def _errors(findings: list[Finding]) -> int:

@@ -264,7 +264,9 @@ def _mend(arguments: argparse.Namespace, options: Options, files: Iterable[str],
             there.append(left[-1])
             continue
         if after is not None:
-            _show(path, before, after)
+            hidden = _show(path, before, after)
+            if hidden and arguments.diff:
+                voice.say("note", f"{path}: this diff masks secrets, so patch cannot apply it; --fix can")
             if arguments.fix:
                 from torchlock.write.atomic import write_bytes
 
@@ -292,13 +294,20 @@ def _content(path: str) -> bytes:
     return read_bytes(path)
 
 
-def _show(path: str, before: bytes, after: bytes) -> None:
-    """The difference, as patch takes it."""
+def _show(path: str, before: bytes, after: bytes) -> bool:
+    """Print the difference, as patch takes it if nothing in it is masked; whether something is."""
     from difflib import unified_diff
 
     from torchlock.dialects.decoding import decode
-    from torchlock.words import one_line, without_credentials
+    from torchlock.redaction import lines_of, masked, one_line
 
-    old, new = (decode(content, path).text.splitlines() for content in (before, after))
-    for line in unified_diff(old, new, f"a/{path}", f"b/{path}", lineterm=""):
-        sys.stdout.write(one_line(without_credentials(line.replace("\t", "    "))) + "\n")
+    old, new = (lines_of(decode(content, path).text.rstrip("\r\n")) for content in (before, after))
+    names = f"a/{path}", f"b/{path}"
+    lines = list(unified_diff([line.text for line in old], [line.text for line in new], *names, lineterm=""))
+    hidden = False
+    if any(line.secrets for line in (*old, *new)):
+        shown = unified_diff([line.masked for line in old], [line.masked for line in new], *names, lineterm="")
+        hidden = lines != (lines := list(shown))
+    for line in lines:
+        sys.stdout.write(one_line(masked(line).replace("\t", "    ")) + "\n")
+    return hidden

@@ -15,7 +15,8 @@ from torchlock.errors import InputError
 from torchlock.lock import Conflict, Lock, Options, Pin, allowed, lock
 from torchlock.matrix import Matrix
 from torchlock.read.settle import settled
-from torchlock.words import Inputs, Origin, Written, one_line, without_credentials
+from torchlock.redaction import MASK, masked, one_line
+from torchlock.words import Inputs, Origin, Written
 
 if TYPE_CHECKING:
     import argparse
@@ -96,7 +97,7 @@ def _check_usage(arguments: argparse.Namespace, voice: Voice) -> None:
 
 def _warn(arguments: argparse.Namespace, result: Lock, voice: Voice) -> None:
     """Warn of what the lock holds, or lacks."""
-    if any(pin.written and pin.written.url != without_credentials(pin.written.url or "") for pin in result.pins):
+    if any(pin.written and pin.written.url and pin.written.url != masked(pin.written.url) for pin in result.pins):
         voice.say("warning", "the lock holds the credentials of an address, as its line was written")
     if not arguments.no_hashes and (bare := [pin.name for pin in result.pins if not _has_hash(pin)]):
         voice.say("warning", f"{', '.join(bare)}: no hash can be given, so pip refuses the file in its hash mode")
@@ -372,7 +373,7 @@ def _check(text: str, output: str, voice: Voice) -> int:
         output,
         f"{output} (new)",
     )
-    sys.stdout.writelines(lines)
+    sys.stdout.writelines(map(masked, lines))
     voice.say("error", f"{output} is not up to date with its input")
     voice.say("hint", "run the same command without --check")
     return FOUND
@@ -394,7 +395,7 @@ def _command(argv: list[str]) -> str:
         elif name in _TRANSIENT_WITH_VALUE:
             skip = "=" not in word
         elif word not in _TRANSIENT:
-            kept.append(re.sub(r"(https?://)[^/@\s]*@", r"\1", word))
+            kept.append(masked(word).replace(f"://{MASK}@", "://"))
     return one_line(shlex.join(["torchlock", *kept]))
 
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from torchlock.cli.streams import Voice
 
 
+# Variables that this program and its libraries read.
+_READ = ("TORCHLOCK_", "PIP_", "UV_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
 def main(argv: Sequence[str]) -> int:
     """Run one command and return the exit code of the contract.
 
@@ -26,8 +30,11 @@ def main(argv: Sequence[str]) -> int:
     from torchlock.cli.parser import parse
     from torchlock.cli.streams import Voice
     from torchlock.errors import TorchlockError
+    from torchlock.redaction import forget, learn
 
     voice = Voice()
+    forget()
+    learn(*argv, *(value for name, value in os.environ.items() if name.upper().startswith(_READ)))
     try:
         if list(argv) in (["--version"], ["-V"]):
             from torchlock import __version__
@@ -87,6 +94,7 @@ def _bug(argv: Sequence[str], voice: Voice) -> int:
     import traceback
 
     from torchlock import __version__
+    from torchlock.redaction import masked
 
     text = (
         f"torchlock {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
@@ -95,7 +103,7 @@ def _bug(argv: Sequence[str], voice: Voice) -> int:
     with tempfile.NamedTemporaryFile(
         "w", prefix="torchlock-", suffix=".log", delete=False, encoding="utf-8"
     ) as file:
-        file.write(text)
+        file.write(masked(text))
     voice.say("error", "this is a bug of torchlock; sorry. Nothing was written")
     voice.say("hint", f"please report it with {file.name} (read it first: it holds your arguments)")
     return BUG

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from torchlock.words import one_line, without_credentials
+from torchlock.redaction import masked, one_line
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -77,5 +77,5 @@ def _plain() -> bool:
 
 
 def _neutral(text: str) -> str:
-    """Without credentials, and without control characters: no file name or index can speak to the terminal."""
-    return "\n".join(one_line(line.replace("\t", " ")) for line in without_credentials(text).split("\n"))
+    """Without secrets, and without control characters: no file name or index can speak to the terminal."""
+    return "\n".join(one_line(line.replace("\t", " ")) for line in masked(text).split("\n"))

@@ -15,9 +15,11 @@ from torchlock.dialects.pep508 import ask
 from torchlock.dialects.poetry_versions import specifier_of
 from torchlock.document import NOWHERE, Document, Edit, Entry, IndexLine, Place, Problem, Span
 from torchlock.errors import InputError
+from torchlock.read.project import NOT_QUOTED, is_outside
 from torchlock.read.requirement import parse_requirement
 from torchlock.read.text import beside, is_there, read_text
-from torchlock.words import Origin, without_credentials
+from torchlock.redaction import masked
+from torchlock.words import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,9 +98,9 @@ class Draft:
         try:
             parse_requirement(written, Origin(self.path, None, written))
         except InputError as error:
-            message, because = without_credentials(error.message), error.hint or ""
+            message, because = error.message, error.hint or ""
         else:
-            message, because = f"{without_credentials(written)!r} is not a requirement: it has no name", ""
+            message, because = f"{written!r} is not a requirement: it has no name", ""
         mended = meant_by(written)
         if mended is None:
             self.problem("TL501", "error", message, at, because=because)
@@ -155,11 +157,11 @@ class Draft:
         ]
         self.document.indexes += found.indexes
         self.document.pre = self.document.pre or found.pre
+        outside = bool(found.problems) and is_outside(found.path, self.path)
         for problem in found.problems:
             where = f"{name}:{problem.place.line}" if problem.place.line else name
-            self.problem(
-                problem.rule, problem.severity, f"{where}: {problem.message}", at, because=problem.because
-            )
+            message, because = (NOT_QUOTED, "") if outside else (problem.message, problem.because)
+            self.problem(problem.rule, problem.severity, masked(f"{where}: {message}"), at, because=because)
 
     def add(self, entries: Iterable[Entry | None]) -> None:
         """Take up entries, passing over what could not be read."""

@@ -79,7 +79,7 @@ def from_files(names: Sequence[str], origin: Origin) -> Inputs:
     for name in names:
         path = beside(origin.path or "", name)
         try:
-            found = read_requirements(path)
+            found = read_requirements(path, of=origin.path)
         except InputError as error:
             if error.path == path and error.line is None:
                 error = InputError(f"{path}: {error.message}", path=origin.path, line=origin.line, hint=error.hint)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from torchlock.errors import InputError
+from torchlock.redaction import learn
 
 # No file of requirements is this large; some devices have no end.
 _LIMIT = 128 << 20
@@ -140,6 +141,7 @@ def _text(raw: bytes, encoding: str, path: str) -> str:
             line=text.count("\n", 0, text.index("\0")) + 1,
             hint="save it as UTF-8; this looks like UTF-16" if raw.count(b"\0") * 3 > len(raw) else None,
         )
+    learn(text)
     return text
 
 

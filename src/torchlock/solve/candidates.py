@@ -12,7 +12,8 @@ from packaging.version import InvalidVersion, Version
 from torchlock.answers import Unknown
 from torchlock.core_metadata import refusal
 from torchlock.direct import DirectRelease
-from torchlock.words import FAMILY, one_line
+from torchlock.redaction import one_line
+from torchlock.words import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
