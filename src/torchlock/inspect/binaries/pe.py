@@ -43,11 +43,28 @@ def read_pe(path: str, raw: Raw, head: bytes) -> Binary:
         Broken: the headers cannot be followed.
     """
     image = _Image(raw, head)
+    _count_imports(image)
     needed = [Needed(entry.library) for entry in _imports(image)]
     needed += [Needed(library, delayed=True) for library in _delayed(image)]
     machine = machine_of(head)
     name = machine.machines[0] if machine else f"machine {image.machine:#x}"
     return Binary(path, "pe", name, image.bits, (name,), tuple(needed), read_symbols=partial(_read_symbols, path))
+
+
+def _count_imports(image: _Image) -> None:
+    """See to it that no list of names is shared by so many libraries that even a loader would take hours.
+
+    Raises:
+        Spent: all lists together are longer than the file.
+    """
+    try:
+        for entry in _imports(image):
+            for _ in _thunks(image, entry.names):
+                pass
+    except Spent:
+        raise
+    except Broken:
+        pass  # of these names; whoever reads the symbols is told
 
 
 class _Section(NamedTuple):

@@ -131,7 +131,7 @@ class BundleProcess:
                     queue.append(found)
                 elif found is not None:
                     if unknown := unknown_file(found, found.path, binary.path):
-                        unseen.append(unknown)
+                        unseen.insert(0, unknown)
                     else:
                         broken.append(found)
                 elif not needed.weak and (is_of_torch(key) or self._lacks(key)):
@@ -200,11 +200,11 @@ class BundleProcess:
         """Symbols that the very library lacks which they were linked against, as far as that one is here."""
         symbols = binary.symbols
         if isinstance(symbols, Unreadable):
-            unseen.append(without_symbols(binary, symbols))
+            unseen.insert(0, without_symbols(binary, symbols))
             return
         used = symbols.undefined
         if isinstance(used, Unreadable):
-            unseen.append(without_symbols(binary, used))
+            unseen.insert(0, without_symbols(binary, used))
             return
         for reference in used:
             provider = self._loaded.get(self._key(reference.library)) if reference.library else None
@@ -213,7 +213,7 @@ class BundleProcess:
             answer = self._offers(provider, reference.name)
             if isinstance(answer, Unreadable):
                 unknown = without_symbols(provider, answer)
-                unseen += [] if unknown in unseen else [unknown]
+                unseen[:0] = [] if unknown in unseen else [unknown]
             elif not answer:
                 yield Undefined(reference.name, binary.path)
 

@@ -181,7 +181,7 @@ class ElfProcess:
         if isinstance(binary, Binary):
             return _Library(path, binary, library, [])
         if unseen := unknown_file(binary, self._real(path), library.path):
-            found.unseen.append(unseen)
+            found.unseen.insert(0, unseen)
         else:
             found.broken.append(Unreadable(path, binary.reason))
         return None
@@ -290,7 +290,7 @@ class ElfProcess:
     def _undefined(self, library: _Library, incomplete: bool, found: _Found) -> Iterator[Undefined]:
         symbols = library.binary.symbols
         if isinstance(symbols, Unreadable):
-            found.unseen.append(without_symbols(library.binary, symbols))
+            found.unseen.insert(0, without_symbols(library.binary, symbols))
             return
         scope = list(self._scope(library))
         if self._root is None or self._root.is_partial:
@@ -298,7 +298,7 @@ class ElfProcess:
         known = [each for each in scope if each is not None]
         used = symbols.undefined
         if isinstance(used, Unreadable):
-            found.unseen.append(without_symbols(library.binary, used))
+            found.unseen.insert(0, without_symbols(library.binary, used))
             return
         for reference in used:
             if self._must_be_defined(reference, incomplete) and not self._is_defined(reference, known, found):
@@ -333,7 +333,7 @@ class ElfProcess:
             answer = self._lookups.defines(library.binary.symbols, reference.name, reference.version)
             if isinstance(answer, Unreadable):
                 unseen = without_symbols(library.binary, answer)
-                found.unseen += [] if unseen in found.unseen else [unseen]
+                found.unseen[:0] = [] if unseen in found.unseen else [unseen]
                 return True
             if answer:
                 return True
