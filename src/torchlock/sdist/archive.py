@@ -117,7 +117,9 @@ def _of_tar(content: IO[bytes]) -> Iterator[tuple[str, int, IO[bytes]]]:
         while (member := archive.next()) is not None:
             archive.members.clear()  # type: ignore[attr-defined]  # else all are kept in memory
             number += 1
-            if number > _MOST_MEMBERS or member.offset_data + member.size > _UNPACKED:
+            if number > _MOST_MEMBERS:
+                raise ArchiveError(f"has more than {_MOST_MEMBERS} members")
+            if member.offset_data + member.size > _UNPACKED:
                 raise ArchiveError("is larger than 1 GB once unpacked")
             path = _speaking(member.name)
             if path and member.isfile() and (found := archive.extractfile(member)):

@@ -134,6 +134,8 @@ class BundleProcess:
                         unseen.insert(0, unknown)
                     else:
                         broken.append(found)
+                elif self._looks > _LOOKS:
+                    break  # not looked for everywhere
                 elif not needed.weak and (is_of_torch(key) or self._lacks(key)):
                     yield Missing(key, binary.path)
                 elif not needed.weak and not self._is_systems(needed.name):

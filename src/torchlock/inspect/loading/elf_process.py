@@ -171,6 +171,8 @@ class ElfProcess:
         path = self._found(name, library, found)
         if path is None and found.elsewhere is not None:
             path = found.elsewhere(name)
+        if path is None and self._looks > _LOOKS:
+            return None  # not looked for everywhere; whoever loads it says so
         if path is None:
             if (self._root is not None and not self._is_unknown(name)) or is_of_torch(name):
                 found.missing.append(Missing(name, library.path))
