@@ -142,9 +142,7 @@ def test_a_project_is_written_to_inside_its_folder_alone(
     assert sorted(clone.parent.rglob("*")) == sorted([*before, clone / "pyproject.toml"])
 
 
-@pytest.mark.parametrize(
-    "output", ["requirements.txt", "./sub/torch.lock", "sub/cpu.txt", "HERE/lock.txt"]
-)
+@pytest.mark.parametrize("output", ["requirements.txt", "./sub/torch.lock", "sub/cpu.txt", "HERE/lock.txt"])
 def test_a_project_says_where_its_lock_lies(
     output: str, clone: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,12 +12,16 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from fuzzing import binaries
 from fuzzing.budget import OverBudget, within
 from fuzzing.corpus import Sample
 from fuzzing.mutation import mutated, renumbered
 from torchlock.audit import Auditor
 from torchlock.errors import TorchlockError
 from torchlock.finding import FileReport, Report
+
+# One library in some is followed by holes of so many bytes.
+_HOLES = {7: 1 << 20, 17: 1 << 28, 27: 1 << 40}
 
 Tries = Callable[[str, bytes], str | None]
 Mutates = Callable[[random.Random, bytes, bytes], bytes]
@@ -161,15 +165,8 @@ def _source_tree(path: str, content: bytes) -> None:
 
 
 def _binary(path: str, content: bytes) -> None:
-    from torchlock.inspect.binaries import Binary, read_binary
-    from torchlock.inspect.files import Unreadable
-
-    with _folder({path: content}) as folder:
-        found = read_binary(str(folder / path))
-        symbols = found.symbols if isinstance(found, Binary) else None
-        if symbols is not None and not isinstance(symbols, Unreadable):
-            symbols.defines("torch_library_impl")
-            len(symbols.undefined)
+    with _folder({}) as folder:
+        binaries.read(str(folder), content, _HOLES.get(len(content) % 50, 0))
 
 
 @contextmanager
@@ -184,7 +181,7 @@ def _folder(contents: dict[str, bytes]) -> Iterator[Path]:
 
 READERS = {
     "audit": Reader(_audit),
-    "binary": Reader(_binary, renumbered),
+    "binary": Reader(_binary, binaries.mutate),
     "installed": Reader(_installed),
     "lock": Reader(_lock),
     "log": Reader(_log),

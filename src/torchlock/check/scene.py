@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -328,6 +328,7 @@ def told(label: str | Unknown | None) -> str:
     return f"build {label}"
 
 
+@lru_cache(maxsize=1 << 12)
 def version_of(text: str) -> Version | None:
     """The version, None for a text that is none."""
     try:

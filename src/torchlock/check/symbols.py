@@ -61,4 +61,6 @@ def _torch_is_new(scene: Scene) -> bool | None:
     if symbols is None or isinstance(symbols, Unreadable):
         return None
     new, old = symbols.defines(_ERROR + _NEW_STRING), symbols.defines(_ERROR + "Ss")
+    if isinstance(new, Unreadable) or isinstance(old, Unreadable):
+        return None
     return new if new != old else None

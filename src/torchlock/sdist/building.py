@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
 from torchlock.headers import read_headers
+from torchlock.index.archives import ArchiveError, damages
 from torchlock.index.filenames import normalise, parse
 from torchlock.inspect.process import Tail, kill
+from torchlock.sdist.compressed import decompressed
 from torchlock.sdist.reader import COMPUTED_HERE, built_text
 
 if TYPE_CHECKING:
@@ -128,7 +130,6 @@ class Builder:
 
 def _unpack(content: bytes, filename: str, folder: Path) -> Path | Unknown:
     """Unpack an archive into a folder; the project's own folder in it."""
-    import lzma
     import tarfile
     import zipfile
 
@@ -139,7 +140,7 @@ def _unpack(content: bytes, filename: str, folder: Path) -> Path | Unknown:
                     return Unknown("it is larger than 4 GB once unpacked")
                 archive.extractall(folder)  # noqa: S202 - bounded; zipfile keeps members in the folder
         else:
-            with tarfile.open(fileobj=BytesIO(content), mode="r:*") as tar:
+            with tarfile.open(fileobj=decompressed(BytesIO(content)), mode="r:") as tar:
                 if not hasattr(tarfile, "data_filter"):
                     return Unknown("this Python is too old to unpack it safely (3.10.12 can)")
                 size = 0
@@ -148,7 +149,9 @@ def _unpack(content: bytes, filename: str, folder: Path) -> Path | Unknown:
                     if size > _UNPACKED:
                         return Unknown("it is larger than 4 GB once unpacked")
                     tar.extract(member, folder, filter="data")
-    except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, OSError, EOFError, ValueError) as error:
+    except ArchiveError as error:
+        return Unknown(f"it {error}")
+    except damages() as error:
         return Unknown(f"it cannot be unpacked ({error})")
     tops = [path for path in folder.iterdir() if path.is_dir()]
     return tops[0] if len(tops) == 1 else Unknown("it does not have a single top-level folder")
