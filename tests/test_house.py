@@ -11,7 +11,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "torchlock"
 
 # What stands on a floor may use every floor below it, and its own package.
 FLOORS = [
-    {"errors", "answers", "words", "headers", "core_metadata", "target", "document", "finding"},
+    {"errors", "interrupts", "answers", "words", "headers", "core_metadata", "target", "document", "finding"},
     {
         "data",
         "builds",
