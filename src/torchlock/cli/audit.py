@@ -16,7 +16,7 @@ from torchlock.inspect.files import is_folder
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from torchlock.cli.streams import Voice
     from torchlock.target import Platform
@@ -161,28 +161,14 @@ def _judged(
             reports.append(_one(auditor, path, arguments.stdin_name))
         voice.clear()
         return reports
-    from concurrent.futures import ProcessPoolExecutor
+    from torchlock.cli.workers import judged
 
-    with ProcessPoolExecutor(cores, initializer=_start, initargs=(options,)) as pool:
-        reports = []
-        for report in pool.map(_in_process, files, chunksize=max(1, min(50, len(files) // (cores * 4)))):
-            voice.progress(f"audit {len(reports)} of {len(files)}: {report.path}")
-            reports.append(report)
+    def tell(number: int, path: str) -> None:
+        voice.progress(f"audit {number} of {len(files)}: {path}")
+
+    reports = judged(files, options, cores, tell)
     voice.clear()
     return reports
-
-
-_auditor: Auditor | None = None
-
-
-def _start(options: Options) -> None:
-    global _auditor
-    _auditor = Auditor(options)
-
-
-def _in_process(path: str) -> FileReport:
-    assert _auditor is not None
-    return _auditor.report(path)
 
 
 def _one(auditor: Auditor, path: str, name: str) -> FileReport:
@@ -247,40 +233,60 @@ def _unpainted(style: str, words: str) -> str:
     return words
 
 
-def _mend(arguments: argparse.Namespace, options: Options, files: Iterable[str], voice: Voice) -> int:
-    """Show or make the smallest changes; the exit code is that of what is left."""
+def _mend(arguments: argparse.Namespace, options: Options, files: Sequence[str], voice: Voice) -> int:
+    """Show or make the smallest changes; the exit code is that of what is left.
+
+    A file that cannot be read or written is an error (exit code 2), and the others are mended all the same.
+    """
+    from torchlock.write.ledger import current
+
+    current().of = len(files) if arguments.fix else 0
     auditor = Auditor(options)
-    severities = ("error", "warning") if arguments.strict else ("error",)
-    left, there = [], []
+    left, there, failed = [], [], False
     for path in files:
-        before = _content(path)
         name = arguments.stdin_name if path == "-" else path
         try:
-            after = auditor.fixed(name, severities, before)
+            before = now = _content(path)
         except InputError as error:
-            voice.say("error", str(error))
-            left.append(auditor.report(name, before))
+            left.append(FileReport(path, "", error=error.message))
             there.append(left[-1])
             continue
-        if after is not None:
-            _show(path, before, after)
-            if arguments.fix:
-                from torchlock.write.atomic import write_bytes
-
-                remark = write_bytes(path, after, expected=before).remark
-                if remark:
-                    voice.say("note", remark)
-        left.append(auditor.report(name, before if after is None else after))
+        try:
+            now = _mended(auditor, path, before, arguments, voice)
+        except InputError as error:
+            voice.say("error", str(error))
+            failed = True
+        left.append(auditor.report(name, now))
         if left[-1].guessed and path != "-" and left[-1].status != "ok":
             voice.say("note", f"{path}: not changed, because its format was only guessed from its content")
-        there.append(auditor.report(name, before) if arguments.diff and after is not None else left[-1])
+        there.append(auditor.report(name, before) if arguments.diff and now != before else left[-1])
     report = _report(left, options, arguments)
     code = _code(_report(there, options, arguments), strict=arguments.strict)
     if _code(report, strict=arguments.strict) != OK:
         from torchlock.write.audit_text import text
 
         voice.line(text(report, voice.paint, verbose=False).rstrip("\n"))
-    return code
+    return UNUSABLE if failed else code
+
+
+def _mended(auditor: Auditor, path: str, before: bytes, arguments: argparse.Namespace, voice: Voice) -> bytes:
+    """Mend one file and show what is changed; its content now.
+
+    Raises:
+        InputError: it cannot be read or written.
+    """
+    severities = ("error", "warning") if arguments.strict else ("error",)
+    after = auditor.fixed(arguments.stdin_name if path == "-" else path, severities, before)
+    if after is None:
+        return before
+    if arguments.fix:
+        from torchlock.write.atomic import write_bytes
+
+        remark = write_bytes(path, after, expected=before).remark
+        if remark:
+            voice.say("note", remark)
+    _show(path, before, after)
+    return after
 
 
 def _content(path: str) -> bytes:

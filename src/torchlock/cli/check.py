@@ -230,5 +230,5 @@ def _unpainted(style: str, words: str) -> str:
 def _export(scene: Scene, arguments: argparse.Namespace, voice: Voice) -> int:
     from torchlock.check.export import export
 
-    put(export(scene), arguments.output, voice)
+    put(export(scene), arguments.output, voice, whole=True)
     return OK
