@@ -13,6 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "torchlock"
 FLOORS = [
     {
         "errors",
+        "fence",
         "answers",
         "words",
         "headers",

@@ -57,8 +57,8 @@ def main(argv: Sequence[str]) -> int:
     except OSError as error:
         voice.say("error", f"{error.filename or 'standard output'}: {error.strerror or error}")
         return UNUSABLE
-    except Exception:
-        return _bug(argv, voice)
+    except Exception as error:
+        return _bug(error, voice)
     return code
 
 
@@ -80,22 +80,12 @@ def _unusable(error: Exception, voice: Voice) -> int:
     return FOUND if isinstance(error, Undecided) else UNUSABLE
 
 
-def _bug(argv: Sequence[str], voice: Voice) -> int:
+def _bug(error: Exception, voice: Voice) -> int:
     """Apologise, and keep the traceback where it can be sent from."""
-    import platform
-    import tempfile
-    import traceback
+    from torchlock.cli import crash
+    from torchlock.fence import breakage
 
-    from torchlock import __version__
-
-    text = (
-        f"torchlock {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
-        f"arguments: {list(argv)}\n\n{traceback.format_exc()}"
-    )
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="torchlock-", suffix=".log", delete=False, encoding="utf-8"
-    ) as file:
-        file.write(text)
+    path = crash.kept([breakage(error)])
     voice.say("error", "this is a bug of torchlock; sorry. Nothing was written")
-    voice.say("hint", f"please report it with {file.name} (read it first: it holds your arguments)")
+    voice.say("hint", crash.request(path))
     return BUG
