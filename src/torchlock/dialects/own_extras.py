@@ -15,26 +15,37 @@ if TYPE_CHECKING:
     from torchlock.document import Entry
 
 
+# Deeper than any project's extras and groups include each other.
+DEEPEST = 100
+
+
 class OwnExtras:
-    """The extras of one project, by their normalised names."""
+    """The extras of one project, by their normalised names.
+
+    ``too_deep`` is an entry behind which nothing was followed, because too many led there.
+    """
 
     def __init__(self, own: str, extras: Mapping[str, Sequence[Entry]]) -> None:
         self._own = canonicalize_name(own)
         self._extras = extras
+        self.too_deep: Entry | None = None
 
     def unfold(self, entries: Sequence[Entry], scope: str) -> list[Entry]:
         """The entries in a scope, those of the project's own extras in place of the requirement on these."""
-        return list(self._unfold(entries, scope, "", set()))
+        return list(self._unfold(entries, scope, "", set(), 0))
 
     def _unfold(
-        self, entries: Sequence[Entry], scope: str, marker: str, done: set[tuple[str, str]]
+        self, entries: Sequence[Entry], scope: str, marker: str, done: set[tuple[str, str]], depth: int
     ) -> Iterator[Entry]:
         for entry in entries:
             if not self._own or entry.name != self._own:
                 yield replace(entry, scope=scope, marker=both(marker, entry.marker))
                 continue
+            if depth == DEEPEST:
+                self.too_deep = entry
+                continue
             within = both(marker, entry.marker)
             for extra in entry.extras:
                 if (extra, within) not in done and (extra, "") not in done and len(done) < 1000:
                     done.add((extra, within))
-                    yield from self._unfold(self._extras.get(extra, ()), scope, within, done)
+                    yield from self._unfold(self._extras.get(extra, ()), scope, within, done, depth + 1)
