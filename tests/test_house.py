@@ -68,6 +68,7 @@ SIDEWAYS = {
     ("systems", "data"),
     ("stack", "data"),
     ("direct", "read"),
+    ("index", "read"),
     ("dialects", "index"),
     ("dialects", "read"),
     ("direct", "index"),

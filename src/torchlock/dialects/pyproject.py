@@ -53,7 +53,8 @@ class _Project:
             sheet.add(own.unfold(self._group(group), f"group:{group}"))
         if own.too_deep is not None:
             message = f"the extras include each other more than {DEEPEST} deep, up to {own.too_deep.text!r}"
-            self._problem(message, sheet.offset(*own.too_deep.place))
+            line, column = own.too_deep.place
+            self._problem(message, sheet.offset(line, max(column - 1, 0)))
         sheet.add(sheet.listed("tool", "flit", "metadata", "requires"))
         sheet.add(sheet.listed("tool", "rye", "dev-dependencies", scope="group:dev"))
         for number, item in enumerate(sheet.tree.array("tool", "rye", "sources")):

@@ -263,6 +263,8 @@ class _Scan:
 
     def _opened(self, keys: tuple[str, ...]) -> Path:
         """The path of a table, with the indexes of the arrays of tables that it lies in."""
+        if len(keys) > _DEEPEST:
+            return keys
         path: Path = ()
         for position, key in enumerate(keys, 1):
             path = (*path, key)
