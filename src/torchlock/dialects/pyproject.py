@@ -51,10 +51,7 @@ class _Project:
                 self._problem(message, self._tree.offset("dependency-groups", key))
         for group in self._groups:
             sheet.add(own.unfold(self._group(group), f"group:{group}"))
-        if own.too_deep is not None:
-            message = f"the extras include each other more than {DEEPEST} deep, up to {own.too_deep.text!r}"
-            line, column = own.too_deep.place
-            self._problem(message, sheet.offset(line, max(column - 1, 0)))
+        sheet.document.problems += own.problems
         sheet.add(sheet.listed("tool", "flit", "metadata", "requires"))
         sheet.add(sheet.listed("tool", "rye", "dev-dependencies", scope="group:dev"))
         for number, item in enumerate(sheet.tree.array("tool", "rye", "sources")):
