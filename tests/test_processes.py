@@ -19,6 +19,7 @@ from staged import write
 from torchlock.audit import Auditor, Options
 from torchlock.cli.main import main
 from torchlock.cli.workers import judged
+from torchlock.errors import DataError
 from torchlock.finding import FileReport
 from torchlock.inspect.process import child, heard, workplace
 from torchlock.interrupts import Interrupted, handled, held
@@ -389,8 +390,7 @@ def mended(names: list[str]) -> int:
     [
         pytest.param(KeyboardInterrupt, 130, id="Ctrl-C"),
         pytest.param(lambda: Interrupted(15), 143, id="SIGTERM"),
-        pytest.param(lambda: KeyError("bug"), 3, id="a bug"),
-        pytest.param(lambda: OSError(5, "no disk"), 2, id="an error"),
+        pytest.param(lambda: DataError("no table", path="a.json"), 2, id="an error of the run"),
     ],
 )
 def test_an_end_between_two_files_is_counted(
@@ -411,6 +411,22 @@ def test_an_end_between_two_files_is_counted(
     assert main(["audit", "--fix", *sixty]) == code
     assert mended(sixty) == 22
     assert "22 of 60 files were changed, none is half-written" in capsys.readouterr().err
+
+
+def test_a_bug_in_one_file_keeps_no_other_from_being_mended(
+    sixty: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real = Auditor.fixed
+
+    def fixed(self: Auditor, path: str, *arguments: object) -> bytes | None:
+        if path.startswith("22-"):
+            raise KeyError("bug")
+        return real(self, path, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Auditor, "fixed", fixed)
+    assert main(["audit", "--fix", *sixty]) == 3
+    assert mended(sixty) == 59
+    assert "59 of 60 files were changed, none is half-written" in capsys.readouterr().err
 
 
 @posix

@@ -167,6 +167,12 @@ def without_credentials(text: str) -> str:
     return re.sub(r"(\w://)(?!git@)[^/\s@]+@", r"\1***@", text)
 
 
+def shortened(text: str, longest: int = 500) -> str:
+    """The text for a message: without credentials, and cut where it is longer than a person reads."""
+    masked = without_credentials(text)
+    return masked if len(masked) <= longest else f"{masked[:longest]}…"
+
+
 def one_line(text: str) -> str:
     """The text without anything that could end its line or speak to a terminal."""
     return "".join(

@@ -261,7 +261,7 @@ def _versions(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[
     found = [unmet for attempt in attempts for unmet in attempt.outcome.versions]
     if not found:
         return
-    first = max(found, key=lambda unmet: [int(part) for part in re.findall(r"\d+", unmet.version)])
+    first = max(found, key=lambda unmet: [int(part) for part in re.findall(r"[0-9]{1,9}", unmet.version)])
     library = os.path.basename(first.wanted_by)
     there = f", {first.provider} has {first.newest} at most" if first.newest else ""
     message = f"{library}, which {name} loads, needs {first.version}{there}"

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.audit import Auditor, Options
-from torchlock.cli.codes import FOUND, OK, UNUSABLE
+from torchlock.cli.codes import BUG, FOUND, OK, UNUSABLE
 from torchlock.cli.output import guard_report, put
-from torchlock.errors import InputError
+from torchlock.errors import InputError, TorchlockError
 from torchlock.finding import FileReport, Finding, Report
 from torchlock.inspect.files import is_folder
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from torchlock.cli.streams import Voice
     from torchlock.target import Platform
@@ -38,7 +38,9 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     if arguments.fix or arguments.diff:
         return _mend(arguments, options, files, voice)
     passed = [_unread(path) for path in unread if "TL906" not in options.ignore]
-    report = _report([*_judged(files, options, arguments, voice), *passed], options, arguments)
+    judged = _judged(files, options, arguments, voice)
+    _keep_crashes(judged)
+    report = _report([*judged, *passed], options, arguments)
     code = _code(report, strict=arguments.strict)
     for file in report.files:
         if file.error is not None:
@@ -200,8 +202,21 @@ def _report(files: list[FileReport], options: Options, arguments: argparse.Names
     )
 
 
+def _keep_crashes(files: Iterable[FileReport]) -> None:
+    """One report on disk for all bugs that were met; each file they were met in says where it is."""
+    broken = [file for file in files if file.broken]
+    if broken:
+        from torchlock.cli import crash
+
+        remedy = crash.remedy(crash.kept(file.broken for file in broken if file.broken))
+        for finding in (finding for file in broken for finding in file.findings):
+            finding.remedy = remedy
+
+
 def _code(report: Report, *, strict: bool) -> int:
-    """2 if a file could not be read, else 1 if something counts as an error."""
+    """3 if a bug kept a file from being judged; else 2 if one could not be read, else 1 for an error."""
+    if any(file.broken for file in report.files):
+        return BUG
     statuses = {file.status for file in report.files}
     if "unreadable" in statuses:
         return UNUSABLE
@@ -256,17 +271,24 @@ def _mend(arguments: argparse.Namespace, options: Options, files: Sequence[str],
         except InputError as error:
             voice.say("error", str(error))
             failed = True
+        except TorchlockError:
+            raise
+        except Exception as error:
+            left.append(auditor.broken(path, error))
+            there.append(left[-1])
+            continue
         left.append(auditor.report(name, now))
         if left[-1].guessed and path != "-" and left[-1].status != "ok":
             voice.say("note", f"{path}: not changed, because its format was only guessed from its content")
         there.append(auditor.report(name, before) if arguments.diff and now != before else left[-1])
+    _keep_crashes({id(file): file for file in (*left, *there)}.values())
     report = _report(left, options, arguments)
     code = _code(_report(there, options, arguments), strict=arguments.strict)
     if _code(report, strict=arguments.strict) != OK:
         from torchlock.write.audit_text import text
 
         voice.line(text(report, voice.paint, verbose=False).rstrip("\n"))
-    return UNUSABLE if failed else code
+    return UNUSABLE if failed and code != BUG else code
 
 
 def _mended(auditor: Auditor, path: str, before: bytes, arguments: argparse.Namespace, voice: Voice) -> bytes:

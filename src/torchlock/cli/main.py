@@ -53,8 +53,8 @@ def main(argv: Sequence[str]) -> int:
         except OSError as error:
             voice.say("error", ": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
             code = UNUSABLE
-        except Exception:
-            return _bug(argv, voice, written)
+        except Exception as error:
+            return _bug(error, voice, written)
         return _delivered(code, output, voice, written)
 
 
@@ -64,7 +64,7 @@ def _delivered(code: int, output: Lasting, voice: Voice, written: Ledger) -> int
     if code in (OK, FOUND) and output.fault is not None and not output.left:
         voice.say("error", f"standard output: {output.fault.strerror or output.fault}")
         code = UNUSABLE
-    if code == UNUSABLE and (written.written or written.unfinished):
+    if code not in (OK, FOUND) and (written.written or written.unfinished):
         voice.say("error", written.sentence())
     return code
 
@@ -86,22 +86,12 @@ def _unusable(error: Exception, voice: Voice) -> int:
     return FOUND if isinstance(error, Undecided) else UNUSABLE
 
 
-def _bug(argv: Sequence[str], voice: Voice, written: Ledger) -> int:
+def _bug(error: Exception, voice: Voice, written: Ledger) -> int:
     """Apologise, and keep the traceback where it can be sent from."""
-    import platform
-    import tempfile
-    import traceback
+    from torchlock.cli import crash
+    from torchlock.fence import breakage
 
-    from torchlock import __version__
-
-    text = (
-        f"torchlock {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
-        f"arguments: {list(argv)}\n\n{traceback.format_exc()}"
-    )
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="torchlock-", suffix=".log", delete=False, encoding="utf-8"
-    ) as file:
-        file.write(text)
+    path = crash.kept([breakage(error)])
     voice.say("error", f"this is a bug of torchlock; sorry; {written.sentence()}")
-    voice.say("hint", f"please report it with {file.name} (read it first: it holds your arguments)")
+    voice.say("hint", crash.request(path))
     return BUG

@@ -7,6 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from torchlock.audit import Auditor, Options
+from torchlock.errors import TorchlockError
 from torchlock.finding import FileReport
 from torchlock.inspect.guarding import ready, watched
 from torchlock.interrupts import blocked, unblocked
@@ -29,7 +30,7 @@ def judged(
 
     Raises:
         OSError: no process can be started.
-        RuntimeError: a process met a bug; the message is its traceback.
+        TorchlockError: what a process met that is no matter of one file.
     """
     from multiprocessing.connection import wait
 
@@ -44,7 +45,7 @@ def judged(
             for pipe in wait(workers.busy()):
                 worker = workers.by_pipe[pipe]  # type: ignore[index]
                 number = worker.batch.popleft()
-                report = worker.report(paths[number])
+                report = worker.report()
                 if report is None:
                     waiting.extendleft(reversed(worker.batch))
                     report = workers.replace(worker, paths[number])
@@ -71,20 +72,20 @@ class _Worker:
             with contextlib.suppress(OSError):  # if it is dead: its pipe says so where reports are awaited
                 self.pipe.send([paths[number] for number in self.batch])
 
-    def report(self, path: str) -> FileReport | None:
+    def report(self) -> FileReport | None:
         """The next report; None if the process is dead.
 
         Raises:
-            RuntimeError: the process met a bug.
+            TorchlockError: the process met one.
         """
         try:
             answer = self.pipe.recv()
         except (EOFError, OSError):
             return None
-        if isinstance(answer, str):
-            raise RuntimeError(f"{path}\n{answer}")
-        assert isinstance(answer, FileReport)
-        return answer
+        if isinstance(answer, FileReport):
+            return answer
+        message, hint = answer
+        raise TorchlockError(message, hint=hint)
 
     def end(self) -> int | None:
         """Its exit status; it is killed, for it holds nothing that could be lost."""
@@ -154,10 +155,8 @@ def _work(options: Options, pipe: Connection) -> None:
                 pipe.send(_answer(auditor, path))
 
 
-def _answer(auditor: Auditor, path: str) -> FileReport | str:
+def _answer(auditor: Auditor, path: str) -> FileReport | tuple[str, str | None]:
     try:
         return auditor.report(path)
-    except Exception:
-        from traceback import format_exc
-
-        return format_exc()
+    except TorchlockError as error:
+        return str(error), error.hint

@@ -78,7 +78,7 @@ def _from_json(entry: dict[str, Any], page: str) -> File | None:
         filename,
         url,
         _hashes(entry.get("hashes")) or _hash_in(address),
-        size if isinstance(size, int) and not isinstance(size, bool) and size >= 0 else None,
+        size if isinstance(size, int) and not isinstance(size, bool) and 0 <= size < 1 << 62 else None,
         _utc(entry.get("upload-time")),
         python.strip() or None if isinstance(python, str) else None,
         yanked if isinstance(yanked, str) and yanked else "" if yanked is True else None,
@@ -94,11 +94,19 @@ def _parse_html(text: str, url: str) -> list[File]:
     except AssertionError as error:  # html.parser raises this for an invalid marked section (<![…)
         raise PageError("answered with damaged HTML") from error
     _check_version(links.version)
-    base = urljoin(url, links.base) if links.base else url
+    base = _base(url, links.base)
     files = [file for anchor in links.anchors if (file := _from_anchor(anchor, base, url))]
     if not files and links.interactive:
         raise PageError("answered with a web page (a login?), not with a list of files")
     return files
+
+
+def _base(url: str, stated: str | None) -> str:
+    """Where relative addresses start: as the page states it, if that is an address."""
+    try:
+        return urljoin(url, stated) if stated else url
+    except ValueError:  # brackets that are no IPv6 address
+        return url
 
 
 def _from_anchor(anchor: dict[str, str], base: str, page: str) -> File | None:
@@ -206,5 +214,5 @@ def _utc(value: Any) -> str | None:
 def _decoded(body: bytes, charset: str) -> str:
     try:
         return body.decode(charset, errors="replace")
-    except LookupError:
+    except (LookupError, UnicodeError):
         return body.decode("utf-8", errors="replace")

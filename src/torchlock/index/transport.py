@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -169,7 +170,7 @@ def _by_origin(urls: Iterable[str]) -> dict[str, tuple[str, str]]:
 def _body(response: requests.Response, limit: int) -> bytes:
     """All of the body, known to be complete."""
     stated = response.headers.get("Content-Length", "")
-    length = int(stated) if stated.isdecimal() else None
+    length = int(stated) if re.fullmatch(r"[0-9]{1,18}", stated) else None
     wanted = response.status_code in (200, 206)
     if wanted and length is not None and length > limit:
         raise TooLarge(response.url, length)
@@ -232,7 +233,7 @@ def _retry_after(text: str) -> float:
     """The seconds that Retry-After asks for (as a number or a date), within bounds; 0 if it does not say."""
     from email.utils import parsedate_to_datetime
 
-    if text.strip().isdecimal():
+    if re.fullmatch(r"[0-9]+", text.strip()):
         return min(float(text), _LONGEST_WAIT)
     try:
         wait = parsedate_to_datetime(text).timestamp() - time.time()

@@ -272,7 +272,7 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _two(version: str) -> tuple[int, int] | None:
-    match = re.match(r"(\d+)\.(\d+)", version)
+    match = re.match(r"([0-9]{1,4})\.([0-9]{1,4})(?![0-9])", version)
     if match:
         return int(match[1]), int(match[2])
-    return (int(version), 0) if version.isdecimal() else None
+    return (int(version), 0) if re.fullmatch(r"[0-9]{1,4}", version) else None

@@ -381,4 +381,4 @@ def is_torchs_symbol(name: str) -> bool:
 
 
 def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.partition("_")[2].split(".") if part.isdigit())
+    return tuple(map(int, re.findall(r"[0-9]{1,9}", version.partition("_")[2])))
