@@ -623,7 +623,7 @@ def test_what_a_project_locks_to_is_not_overwritten(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TORCHLOCK_OUTPUT", "requirements.txt")
     write(tmp_path / "requirements.txt", "torch==2.8.0\n")
-    table = '[tool.torchlock]\noutput = "requirements.txt"\nformat = "pylock"\nprobe = true\n'
+    table = '[tool.torchlock]\noutput = "requirements.txt"\nformat = "pylock"\n'
     write(tmp_path / "pyproject.toml", table)
     assert main(["check", "--path", str(site)]) == 0
     assert capsys.readouterr().out.startswith("ok: nothing is wrong")

@@ -332,7 +332,7 @@ def _(ground: Ground) -> object:
 
 @row("inspect.host:driver", "a driver that cannot be asked")
 def _(ground: Ground) -> object:
-    ground.change.setattr(host.shutil, "which", lambda *_, **__: None)
+    ground.change.setattr(host, "program", lambda *_, **__: None)
     ground.change.setattr(host, "_NVML", "raise SystemExit(1)")
     ground.change.setattr(host, "_WSL", str(ground.folder / "wsl"))
     places = [write(ground.folder / "version", "no version\n"), *unreadable(ground.folder)[1:3]]

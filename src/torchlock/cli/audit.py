@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from torchlock.audit import Auditor, Options
 from torchlock.cli.codes import BUG, FOUND, OK, UNUSABLE
 from torchlock.cli.output import guard_report, put
+from torchlock.cli.safe_path import can_share, safe_path
 from torchlock.errors import InputError, TorchlockError
 from torchlock.finding import FileReport, Finding, Report
 from torchlock.inspect.files import is_folder
@@ -155,7 +156,7 @@ def _judged(
 ) -> list[FileReport]:
     """One report a file, in their order; many files are shared out to as many processes as there are cores."""
     cores = os.cpu_count() or 1
-    if len(files) < _MANY or cores < 2 or "-" in files:
+    if len(files) < _MANY or cores < 2 or "-" in files or not can_share():
         auditor, reports = Auditor(options), []
         for number, path in enumerate(files, 1):
             if len(files) > 1:
@@ -168,7 +169,8 @@ def _judged(
     def tell(number: int, path: str) -> None:
         voice.progress(f"audit {number} of {len(files)}: {path}")
 
-    reports = judged(files, options, cores, tell)
+    with safe_path():
+        reports = judged(files, options, cores, tell)
     voice.clear()
     return reports
 

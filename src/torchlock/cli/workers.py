@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # So many files at a time are given to a process, which so never waits for the next.
 _BATCH = 8
+# Our ends of the pipes. A forked process inherits them, and its own pipe ends with us only if it closes them.
+_ours: list[Connection] = []
 
 
 def judged(
@@ -62,6 +64,7 @@ class _Worker:
 
         self.batch: deque[int] = deque()
         self.pipe, theirs = Pipe()
+        _ours.append(self.pipe)
         self.process = Process(target=_work, args=(options, theirs), daemon=True)
         self.process.start()
         theirs.close()
@@ -87,12 +90,12 @@ class _Worker:
         message, hint = answer
         raise TorchlockError(message, hint=hint)
 
-    def end(self) -> int | None:
-        """Its exit status; it is killed, for it holds nothing that could be lost."""
+    def end(self) -> None:
+        """Kill it, for it holds nothing that could be lost."""
         self.process.kill()
         self.process.join(5)
         self.pipe.close()
-        return self.process.exitcode
+        _ours.remove(self.pipe)
 
 
 class _Workers:
@@ -148,6 +151,8 @@ def _start_tracker() -> None:
 def _work(options: Options, pipe: Connection) -> None:
     """In a process of its own: judge what comes, until the pipe ends."""
     unblocked()
+    for inherited in _ours:
+        inherited.close()
     auditor = Auditor(options)
     with contextlib.suppress(EOFError, OSError):
         while True:

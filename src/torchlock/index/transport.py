@@ -15,6 +15,7 @@ from requests.structures import CaseInsensitiveDict
 from torchlock import __version__
 from torchlock.errors import NetworkError
 from torchlock.index import addresses
+from torchlock.index.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -55,7 +56,7 @@ class Transport:
     """GET with retries, credentials that stay with their origin, and errors that are sentences."""
 
     def __init__(self, settings: IndexSettings) -> None:
-        self._session = requests.Session()
+        self._session = Session()
         self._session.max_redirects = 10
         self._session.headers["User-Agent"] = f"torchlock/{__version__}"
         adapter = _Adapter(settings)

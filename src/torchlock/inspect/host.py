@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.answers import Unknown
 from torchlock.inspect import files
 from torchlock.inspect.process import heard
+from torchlock.inspect.programs import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -119,9 +119,9 @@ def driver() -> Driver | Unknown | None:
     Asks nvidia-smi, else NVIDIA's library in a process of its own, else reads what the kernel tells.
     """
     told, silent = _told(), None
-    program = shutil.which("nvidia-smi") or shutil.which("nvidia-smi", path=_WSL)
-    if program is not None:
-        query = [program, "--query-gpu=driver_version,compute_cap,name", "--format=csv,noheader"]
+    smi = program("nvidia-smi") or program("nvidia-smi", _WSL)
+    if smi is not None:
+        query = [smi, "--query-gpu=driver_version,compute_cap,name", "--format=csv,noheader"]
         heard = _heard(query)
         found = None if isinstance(heard, Unknown) else _parsed(heard)
         if found is not None:
@@ -129,7 +129,7 @@ def driver() -> Driver | Unknown | None:
         if heard != _NOT_LOADED:
             silent = heard if isinstance(heard, Unknown) else Unknown("nvidia-smi tells no version")
     if told is not None or os.name == "nt" or files.is_folder(_WSL):
-        heard = _heard([sys.executable, "-I", "-S", "-c", _NVML])
+        heard = _heard([sys.executable, "-I", "-S", "-B", "-c", _NVML])
         found = None if isinstance(heard, Unknown) else _parsed(heard)
         if found is not None:
             return found

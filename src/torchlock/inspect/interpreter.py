@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.errors import InputError
 from torchlock.inspect import files
 from torchlock.inspect.process import heard
+from torchlock.inspect.programs import program
 from torchlock.target import Platform, PythonVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # How long an interpreter may take to say who it is, and how much it may say.
 SECONDS = 10.0
 _ANSWER = 1 << 20
 _MARK = "torchlock:"
+# As many as Linux follows.
+_LINKS = 40
 
 # Runs under `-I -S -B`, on Python 3.6 too. `site` only defines functions when it is imported under -S; it is asked
 # because distributors patch it. Before 3.14 it is also what tells a virtual environment from its base.
@@ -24,9 +30,9 @@ from importlib.machinery import EXTENSION_SUFFIXES
 path, base, exec_base = list(sys.path), sys.base_prefix, sys.base_exec_prefix
 folder = os.path.dirname(os.path.abspath(sys.executable or ""))
 virtual, system = "", True
-for place in (folder, os.path.dirname(folder)):
+for place in sys.argv[1:] or (folder, os.path.dirname(folder)):
     if os.path.isfile(os.path.join(place, "pyvenv.cfg")):
-        virtual = os.path.dirname(folder)
+        virtual = (sys.argv[1:] or [os.path.dirname(folder)])[0]
         with open(os.path.join(place, "pyvenv.cfg"), encoding="utf-8", errors="replace") as file:
             for line in file:
                 key, _, value = line.partition("=")
@@ -148,32 +154,35 @@ class NoAnswer(NamedTuple):
     detail: str = ""
 
 
-def ask(path: str, seconds: float = SECONDS) -> Interpreter | NoAnswer:
-    """Run an interpreter with ``-I -S`` and read what it says of itself; none of its site is imported.
+def ask(path: str, seconds: float = SECONDS, virtual: str = "") -> Interpreter | NoAnswer:
+    """Run an interpreter with ``-I -S -B`` and read what it says of itself; none of its site is imported.
 
-    ``path`` may also be the folder of an environment, or a name on the PATH.
+    ``path`` may also be the folder of an environment, or a name on the PATH. ``virtual`` is a virtual environment
+    that was made of this interpreter: the answer is then that of the environment, and nothing in it is run.
     """
     executable = find_executable(path)
-    if executable is None and os.path.basename(path) == path:
-        import shutil
-
-        executable = shutil.which(path)
     if executable is None:
         return NoAnswer(path, "missing", _why_missing(path))
     if startup_path(executable):
         return NoAnswer(executable, "unsafe", "a ._pth file decides what it imports at its start")
-    said = _run(executable, seconds)
+    said = _run(executable, seconds, virtual)
     if isinstance(said, NoAnswer):
         return said
     try:
         return _interpreter(said)
-    except (KeyError, TypeError, ValueError, RecursionError):
+    except (KeyError, TypeError, ValueError, ArithmeticError, RecursionError):
         return NoAnswer(executable, "garbled", said[-500:])
 
 
 def find_executable(path: str) -> str | None:
-    """The interpreter that a path names: the file itself, or the one in the folder of an environment."""
-    if files.is_file(path):
+    """The interpreter that a path names: the file itself, or the one in the folder of an environment.
+
+    A bare name is looked up on the PATH, as a shell does it, or is a folder. It is no file of the current folder.
+    """
+    bare = os.path.basename(path) == path
+    if bare and (found := program(path)):
+        return found
+    if not bare and files.is_file(path):
         return path
     for name in ("bin/python", "bin/python3", "Scripts/python.exe", "python.exe", "bin/pypy3"):
         if files.is_file(os.path.join(path, name)):
@@ -182,12 +191,28 @@ def find_executable(path: str) -> str | None:
 
 
 def startup_path(executable: str) -> str | None:
-    """The ``python311._pth`` that overrides both ``-I`` and ``-S`` of the interpreter next to it."""
-    for place in {os.path.dirname(os.path.abspath(executable)), os.path.dirname(os.path.realpath(executable))}:
+    """The ``python311._pth`` that overrides both ``-I`` and ``-S`` of the interpreter next to it.
+
+    CPython (``Modules/getpath.py``) looks for one beside the executable, in the name of which ``._pth`` replaces
+    the ending or, on POSIX, is appended to it, and beside its library. Its lines are ``sys.path``, from which the
+    codecs and all else are imported. Every file of that kind beside any link on the way counts here.
+    """
+    places = dict.fromkeys(map(os.path.dirname, _links(os.path.abspath(executable))))
+    for place in (*places, os.path.dirname(os.path.realpath(executable))):
         for name in files.Tree().names(place):
-            if name.lower().startswith("python") and name.lower().endswith("._pth"):
+            if name.lower().endswith("._pth"):
                 return os.path.join(place, name)
     return None
+
+
+def _links(path: str) -> Iterator[str]:
+    """A path, and each that it links to in turn."""
+    for _ in range(_LINKS):
+        yield path
+        try:
+            path = os.path.join(os.path.dirname(path), os.readlink(path))
+        except (OSError, ValueError):
+            return
 
 
 def _why_missing(path: str) -> str:
@@ -200,11 +225,11 @@ def _why_missing(path: str) -> str:
     return ""
 
 
-def _run(executable: str, seconds: float) -> str | NoAnswer:
+def _run(executable: str, seconds: float, virtual: str) -> str | NoAnswer:
     """What it prints, from the mark on."""
     import subprocess
 
-    command = [executable, "-I", "-S", "-B", "-c", _QUESTION]
+    command = [executable, "-I", "-S", "-B", "-c", _QUESTION, *filter(None, (virtual,))]
     try:
         answer = heard(command, seconds, _ANSWER, stderr=subprocess.STDOUT)
     except (OSError, ValueError) as error:
@@ -224,7 +249,7 @@ def _interpreter(said: str) -> Interpreter:
     """The answer, every part of the type that it must have.
 
     Raises:
-        KeyError, TypeError, ValueError: it is not.
+        KeyError, TypeError, ValueError, ArithmeticError: it is not.
     """
     import json
 
@@ -272,7 +297,5 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _two(version: str) -> tuple[int, int] | None:
-    match = re.match(r"([0-9]{1,4})\.([0-9]{1,4})(?![0-9])", version)
-    if match:
-        return int(match[1]), int(match[2])
-    return (int(version), 0) if re.fullmatch(r"[0-9]{1,4}", version) else None
+    match = re.match(r"([0-9]{1,4})(?:\.([0-9]{1,4}))?(?![0-9])", version)
+    return (int(match[1]), int(match[2] or 0)) if match else None
