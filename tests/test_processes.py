@@ -150,6 +150,17 @@ def test_workers_that_start_afresh_end_too(method: str, tmp_path: Path, start: C
 
 
 @posix
+def test_workers_leave_by_themselves_where_no_guard_can_be_had(tmp_path: Path, start: Callable[..., Run]) -> None:
+    forked = (
+        "import sys, multiprocessing; multiprocessing.set_start_method('fork'); sys.executable = '/there/is/none'"
+    )
+    run = start(f"{forked}; {CLI}", "audit", many(tmp_path))
+    until(lambda: run.alive()[1:])
+    run.send(signal.SIGKILL)
+    assert run.ended() == (-signal.SIGKILL, "")
+
+
+@posix
 def test_a_signal_that_comes_twice_is_obeyed_once(tmp_path: Path, start: Callable[..., Run]) -> None:
     run = start(CLI, "audit", many(tmp_path))
     until(lambda: workers_of(run))
