@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from torchlock import data
 from torchlock.answers import Unknown
@@ -54,7 +54,7 @@ def _key(version: str) -> str | None:
     """One spelling for one release (2.0 and 2.0.0), its label apart; None for what is no release."""
     try:
         parsed = Version(version)
-    except InvalidVersion:
+    except ValueError:
         return None
     if parsed.is_prerelease:
         return None

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.headers import read_headers, unfolded
+from torchlock.markers import fault_of
+from torchlock.redaction import shortened
+from torchlock.versions import fault_of_specifier
 from torchlock.words import Dependency
 
 if TYPE_CHECKING:
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 # Version operators that some variables do not have; variables of lock files only; two strings.
-_DOUBTFUL = re.compile(r"~=|===|\bextras\b|\bdependency_groups\b|\"\s*(?:[<>=!]+|in|not in)\s*\"")
+_DOUBTFUL = re.compile(r"~=|===|[0-9]{100}|\bextras\b|\bdependency_groups\b|\"\s*(?:[<>=!]+|in|not in)\s*\"")
 
 
 # Lines that are no headers, and one of them a requirement, where only a blank line ends the headers.
@@ -90,25 +93,25 @@ def refusal(value: str) -> str:
     try:
         _requirement(value)
     except (ValueError, RecursionError):
-        return f"it declares {value!r}, which is not a valid requirement (pip 24.1 and later refuse this release)"
-    return f"it declares {value!r}, whose marker compares values that cannot be compared"
+        shown = shortened(value)
+        return f"it declares {shown!r}, which is not a valid requirement (pip 24.1 and later refuse this release)"
+    return f"it declares {shortened(value)!r}, whose marker compares values that cannot be compared"
 
 
 def _requirement(value: str) -> Requirement:
     from packaging.requirements import Requirement
 
-    return Requirement(value.strip())
+    requirement = Requirement(value.strip())
+    if fault := fault_of_specifier(str(requirement.specifier)):
+        raise ValueError(fault)
+    return requirement
 
 
 def _has_value(marker: Marker | None) -> bool:
     """Whether a marker can be evaluated; some comparisons cannot, on any machine."""
     if marker is None or not _DOUBTFUL.search(str(marker)):
         return True
-    try:
-        marker.evaluate({"extra": ""})
-    except (ValueError, LookupError):  # UndefinedComparison, UndefinedEnvironmentName
-        return False
-    return True
+    return not fault_of(str(marker))
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -73,6 +73,12 @@ def masked(text: str) -> str:
     return cut(text, secrets_in(text), 0, len(text))
 
 
+def shortened(text: str, longest: int = 500) -> str:
+    """The text for a message: masked, and cut where it is longer than a person reads."""
+    shown = masked(text)
+    return shown if len(shown) <= longest else f"{shown[:longest]}…"
+
+
 def masked_values(value: Any) -> Any:
     """A table of JSON with every text in it masked, keys left alone."""
     if isinstance(value, str):

@@ -246,7 +246,7 @@ def _of_name(name: re.Match[str], start: int, end: int, netrc: str) -> tuple[int
 
 
 def _is_place(name: re.Match[str], given: re.Match[str]) -> bool:
-    """Whether a colon stands behind the user of an address, or behind a path: ``/etc/passwd: …``, ``passwd:1:``."""
+    """Whether a colon stands behind the user of an address, or behind a path (``/etc/passwd: …``)."""
     text, start = name.string, name.start()
     return text.endswith(("://", "/", "\\"), 0, start) or (
         not given["room"] and _LINE_NUMBER.match(text, given.end()) is not None

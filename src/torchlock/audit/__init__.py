@@ -14,7 +14,8 @@ from torchlock.audit.ignores import without_ignored
 from torchlock.audit.mender import Mender
 from torchlock.audit.targets import judged_on
 from torchlock.document import NOWHERE, Problem
-from torchlock.errors import InputError
+from torchlock.errors import InputError, TorchlockError
+from torchlock.fence import breakage
 from torchlock.finding import SEVERITIES, FileReport, Finding, Remedy
 from torchlock.matrix import Matrix
 from torchlock.read.project import NOT_QUOTED, is_outside
@@ -32,6 +33,7 @@ __all__ = ["Auditor", "Options"]
 # Mending the lines that nobody reads may bring out others; more rounds than this bring nothing.
 _ROUNDS = 4
 _NOTHING = "no requirement was found here, so nothing was judged"
+_BUG = "this is a bug of torchlock, whatever the file holds"
 _WORDS = "whether this is a list of requirements is not known: neither its name nor a version in it says so"
 
 # In this order, since of two findings on the same lines the first tells more.
@@ -91,15 +93,33 @@ class Auditor:
     def report(self, path: str, raw: bytes | None = None, kind: str | None = None) -> FileReport:
         """Read and judge one file (``-``: standard input); ``raw`` is its content, where it was read already.
 
-        A file that cannot be read is a report of its own, with the reason.
-        """
-        from torchlock.dialects import read_document
+        A file that cannot be read is a report of its own, with the reason; and so is one that meets a bug.
 
+        Raises:
+            DataError: the bundled knowledge is damaged.
+        """
         try:
-            document = read_document(path, raw=raw, kind=kind)
+            return self._report(path, raw, kind)
         except InputError as error:
             hint = f" ({error.hint})" if error.hint else ""
             return FileReport(path, kind or "", error=f"{error.message}{hint}")
+        except TorchlockError:
+            raise
+        except OSError as error:
+            return FileReport(path, kind or "", error=error.strerror or str(error))
+        except Exception as error:
+            return self.broken(path, error)
+
+    def broken(self, path: str, error: Exception) -> FileReport:
+        """The report on a file that a bug kept from being judged."""
+        found = breakage(error)
+        message = f"torchlock failed here, so nothing of this file was judged: {found}"
+        return FileReport(path, "", [Finding("TL908", "error", message, because=_BUG)], broken=found)
+
+    def _report(self, path: str, raw: bytes | None, kind: str | None) -> FileReport:
+        from torchlock.dialects import read_document
+
+        document = read_document(path, raw=raw, kind=kind)
         if not document.entries and not document.problems:
             document.problems.append(Problem("TL905", "note", _NOTHING, NOWHERE))
         if document.guessed and document.kind == "requirements":

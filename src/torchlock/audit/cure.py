@@ -11,8 +11,6 @@ from dataclasses import replace
 from itertools import combinations, groupby, islice, product
 from typing import TYPE_CHECKING
 
-from packaging.specifiers import InvalidSpecifier
-
 from torchlock.answers import Unknown
 from torchlock.audit.demands import cells_where, demand_of
 from torchlock.audit.offers import offer_of
@@ -230,7 +228,7 @@ def _written(demand: Demand, package: Package) -> int | None:
     version = demand.entry.specifier.lstrip("= ").partition("+")[0]
     try:
         return package.mask(f"<={version}") or None
-    except InvalidSpecifier:
+    except ValueError:
         return None
 
 

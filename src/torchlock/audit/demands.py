@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from packaging.specifiers import InvalidSpecifier
+from torchlock.errors import InputError
+from torchlock.versions import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -50,14 +51,7 @@ class Demand(NamedTuple):
 
 def pinned(specifier: str) -> Version | None:
     """The version that a specifier set names exactly, if it names one."""
-    from packaging.version import InvalidVersion, Version
-
-    if not _EXACT.fullmatch(specifier.strip()):
-        return None
-    try:
-        return Version(specifier.strip().lstrip("= "))
-    except InvalidVersion:
-        return None
+    return version_of(specifier.strip().lstrip("= ")) if _EXACT.fullmatch(specifier.strip()) else None
 
 
 def demand_of(entry: Entry, stack: Stack) -> Demand:
@@ -86,7 +80,7 @@ def _reading(name: str, specifier: str, stack: Stack) -> tuple[int | None, str, 
         return None, label, exact, "vendor"
     try:
         releases = package.mask(specifier)
-    except InvalidSpecifier:
+    except ValueError:
         return None, label, exact, "unreadable"
     if releases:
         return releases, label, exact, ""
@@ -103,7 +97,7 @@ def _of_wheel(url: str) -> str:
 
 def _absence(specifier: str, exact: bool, newest: str) -> str:
     from packaging.specifiers import SpecifierSet
-    from packaging.version import InvalidVersion, Version
+    from packaging.version import Version
 
     if _UNFINISHED.search(specifier):
         return "unfinished"
@@ -114,7 +108,7 @@ def _absence(specifier: str, exact: bool, newest: str) -> str:
             return "newer" if version > Version(newest) else "absent"
         # A version that no release will ever reach stands for all that are still to come.
         return "newer" if _open(allowed, Version(newest)) else "absent"
-    except InvalidVersion:  # ``===`` takes any text
+    except ValueError:  # ``===`` takes any text
         return "absent"
 
 
@@ -263,7 +257,7 @@ def cells_where(entry: Entry, stack: Stack) -> int:
         cells = range(stack.everywhere.bit_length())
         try:
             known = sum(1 << cell for cell in cells if stack.target(cell).holds(marker, extra))
-        except ValueError:  # no marker, or one that compares what cannot be compared
+        except InputError:  # no marker, or one without a value
             known = stack.everywhere
         stack.markers[marker, extra] = known
     return known

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from torchlock.check.scene import Scene
 
-_NAME = re.compile(r"(\d+)")
+_NAME = re.compile(r"([0-9]{1,6})")
 _OLD, _NEW = re.compile(r"RKSs|ESs|Ss$"), re.compile(r"cxx11")
 # c10::Error(SourceLocation, std::string), which every libc10 has, in one of the two spellings.
 _ERROR = "_ZN3c105ErrorC2ENS_14SourceLocationE"

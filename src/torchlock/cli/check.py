@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from torchlock.check import examine, healthy, ranked, untold, verdict
 from torchlock.check.host import libraries_of
-from torchlock.cli.codes import FOUND, OK
+from torchlock.cli.codes import BUG, FOUND, OK
 from torchlock.cli.environment import current_folder, scene_of
 from torchlock.cli.output import guard_export, guard_report, put
-from torchlock.errors import InputError
-from torchlock.finding import FileReport, Report
+from torchlock.errors import InputError, TorchlockError
+from torchlock.fence import breakage
+from torchlock.finding import FileReport, Finding, Report, Strength
 from torchlock.inspect import files
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from torchlock.check import Scene
     from torchlock.check.verdict import Verdict
     from torchlock.cli.streams import Voice
-    from torchlock.finding import Finding
     from torchlock.inspect.probe import Step
 
 
@@ -52,19 +52,38 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     if arguments.log is not None:
         findings, remarks = _by_log(scene, findings, arguments, voice)
     if any(finding.severity != "note" for finding in findings):
-        from torchlock.repair import add_remedies
-
-        add_remedies(scene, findings)
-    fine = healthy(scene)
-    if ignored:
+        _add_remedies(scene, findings)
+    fine = "not everything was examined" if scene.broken else healthy(scene)
+    if ignored and not scene.broken:
         fine = f"nothing is wrong except what is ignored ({', '.join(ignored)}){untold(scene)}"
     result = verdict(findings, "; ".join([fine, *remarks]))
     report = _report(scene, result)
     if arguments.format == "json" and report.target is not None:
         report.target["libraries"] = libraries_of(scene)
-    code = _code(report, strict=arguments.strict)
+    code = BUG if scene.broken else _code(report, strict=arguments.strict)
     put(_rendered(report, result, code, arguments, voice), arguments.output, voice)
     return code
+
+
+def _add_remedies(scene: Scene, findings: list[Finding]) -> None:
+    """Give each root cause its remedy, and each bug the report to send; a bug of the remedies leaves them out."""
+    from torchlock.repair import add_remedies
+
+    try:
+        add_remedies(scene, [finding for finding in findings if finding.rule != "TL908"])
+    except TorchlockError:
+        raise
+    except Exception as error:
+        scene.broken.append(breakage(error))
+        message = f"torchlock failed while it looked for a remedy: {scene.broken[-1]}"
+        findings.append(Finding("TL908", "error", message, strength=Strength.REPORTED))
+    if scene.broken:
+        from torchlock.cli import crash
+
+        remedy = crash.remedy(crash.kept(scene.broken))
+        for finding in findings:
+            if finding.rule == "TL908":
+                finding.remedy = remedy
 
 
 def _refuse_misuse(arguments: argparse.Namespace) -> None:
@@ -230,5 +249,5 @@ def _unpainted(style: str, words: str) -> str:
 def _export(scene: Scene, arguments: argparse.Namespace, voice: Voice) -> int:
     from torchlock.check.export import export
 
-    put(export(scene), arguments.output, voice)
+    put(export(scene), arguments.output, voice, whole=True)
     return OK

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from torchlock import __version__
 from torchlock.cli.codes import FOUND, OK
+from torchlock.cli.streams import deliver
 from torchlock.cli.target import target_of
 from torchlock.errors import InputError
 from torchlock.lock import Conflict, Lock, Options, Pin, allowed, lock
@@ -306,14 +307,14 @@ def _write(
         from torchlock.cli.output import put
 
         _spare_inputs(arguments, inputs)  # once more: another program may have put a file there meanwhile
-        put(text, arguments.output, voice)
+        put(text, arguments.output, voice, whole=True)
     if arguments.json:
         notes = [*result.notes, *sources.notes]
         text = lock_json.render(
             result, indexes=sources.indexes, notes=notes, data_date=data_date, version=__version__
         )
     if arguments.json or arguments.dry_run or not arguments.output:
-        sys.stdout.write(text)
+        deliver(text)
     if arguments.output and not arguments.dry_run:
         count = "1 package" if len(result.pins) == 1 else f"{len(result.pins)} packages"
         voice.say("note", f"{count} locked in {arguments.output} for {result.target}")

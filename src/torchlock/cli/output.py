@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torchlock.cli.streams import deliver
 from torchlock.errors import InputError
 from torchlock.inspect.files import is_folder
 
@@ -52,20 +53,27 @@ def guard_export(path: str | None) -> None:
         _guard(path, (), "an exported environment", _no_export, _owner, hint)
 
 
-def put(text: str, path: str | None, voice: Voice) -> None:
+def put(text: str, path: str | None, voice: Voice, *, whole: bool = False) -> None:
     """Write a result to a file, or to standard output for None and ``-``.
 
+    ``whole``: it is worth nothing in part, so that a reader who leaves makes it an error.
+
     Raises:
-        InputError: the file cannot be written.
+        InputError: the file cannot be written; or not all of what must be whole.
     """
     if path is None or path == "-":
-        sys.stdout.write(text)
+        if whole:
+            deliver(text)
+        else:
+            sys.stdout.write(text)
         return
     from torchlock.write.atomic import write_text
 
-    remark = write_text(path, text).remark
-    if remark:
-        voice.say("note", remark)
+    written = write_text(path, text)
+    if whole and not written.whole:
+        raise InputError(written.remark)
+    if written.remark:
+        voice.say("note", written.remark)
 
 
 def is_kept(path: str | None) -> bool:

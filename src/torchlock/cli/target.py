@@ -100,7 +100,7 @@ def _agreed(
         raise InputError(f"{said} contradicts {asked}, which {what}", hint=f"one that fits is {_fitting(family)}")
     if version is None:
         raise InputError(f"{said} contradicts {asked}, whose wheels need {family}")
-    numbers = re.match(r"(\d+)(?:\.(\d+))?", version)
+    numbers = re.match(r"([0-9]{1,3})(?:\.([0-9]{1,3}))?(?![0-9])", version)
     if not numbers:
         raise InputError(f"{said}: {version!r} is not a version")
     floor = int(numbers[1]), int(numbers[2] or 0)
@@ -139,7 +139,7 @@ def _system(name: str) -> System | None:
 
 
 def _stated(options: Sequence[str]) -> dict[str, str | None]:
-    from packaging.version import InvalidVersion, Version
+    from packaging.version import Version
 
     stated: dict[str, str | None] = {}
     for option in options:
@@ -149,7 +149,7 @@ def _stated(options: Sequence[str]) -> dict[str, str | None]:
             raise InputError(f"--system-lib: {option!r} is not understood", hint=hint)
         try:
             found = None if version == "none" else str(Version(version))
-        except InvalidVersion:
+        except ValueError:
             raise InputError(f"--system-lib {option}: {version!r} is not a version") from None
         if stated.setdefault(name, found) != found:
             raise InputError(f"--system-lib names {name} twice: {stated[name] or 'none'} and {version}")

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 
 from torchlock.dialects.broken import meant_by
 from torchlock.dialects.pep508 import ask
@@ -18,7 +18,8 @@ from torchlock.errors import InputError
 from torchlock.read.project import NOT_QUOTED, is_outside
 from torchlock.read.requirement import parse_requirement
 from torchlock.read.text import beside, is_there, read_text
-from torchlock.redaction import masked
+from torchlock.redaction import masked, shortened
+from torchlock.versions import fault_of_specifier
 from torchlock.words import Origin
 
 if TYPE_CHECKING:
@@ -121,13 +122,13 @@ class Draft:
 
     def python_requires(self, key: str, value: str, at: int | None, exact: Span | None) -> None:
         """Record what a key says of Python; a problem (TL501) if it is no specifier set."""
-        try:
+        if not fault_of_specifier(value):
             self.python(str(SpecifierSet(value)), at)
-        except InvalidSpecifier:
+        else:
             mended = specifier_of(value)
             remedy = f"Write {mended}" if mended else ""
             edits = (Edit(exact, mended),) if mended and exact else ()
-            message = f"{key}: {value!r} is not a version specifier"
+            message = f"{key}: {shortened(value)!r} is not a version specifier"
             self.problem("TL501", "error", message, at, remedy=remedy, edits=edits)
             self.python(mended or "", at)
 

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_PYTHON = re.compile(r"(?:^|/)(?:python:|uv:python|python-build[\w-]*:)(\d+\.\d+(?:\.\d+)?)(?![\d])")
+_PYTHON = re.compile(
+    r"(?:^|/)(?:python:|uv:python|python-build[\w-]*:)(\d{1,4}\.\d{1,4}(?:\.\d{1,4})?)(?!\d)", re.A
+)
 _PYTORCH = re.compile(r"(?:^|/)pytorch/pytorch(?:[:@]|$)")
-_PYTORCH_TAG = re.compile(r"pytorch/pytorch:v?(\d+\.\d+(?:\.\d+)?)-cuda(\d+)(?:\.(\d+))?")
+_PYTORCH_TAG = re.compile(r"pytorch/pytorch:v?(\d{1,4}(?:\.\d{1,4}){1,2})-cuda(\d{1,4})(?:\.(\d{1,4}))?", re.A)
 _PAGE = "https://download.pytorch.org/whl/cu"
 # Vendors that build torch for their own images.
 _VENDORS = {

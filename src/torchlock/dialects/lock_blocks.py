@@ -6,14 +6,13 @@ Measured on a uv.lock of 1.9 MB with 660 packages: tomllib takes 170 ms, the cut
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from torchlock.document import Entry, Place, Problem
 from torchlock.errors import InputError
-from torchlock.read.toml import parse_toml
+from torchlock.read.toml import loads, parse_toml
 
 # What the rules speak of; of other packages only name, version and scope are read.
 _OF_INTEREST = re.compile(r"torch|^nvidia[-_]|^(numpy|soundfile|librosa|triton)$", re.IGNORECASE)
@@ -199,11 +198,7 @@ def _block(text: str, first: int, kind: str) -> Block:
 
 
 def _loads(text: str) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError):
+        return loads(text)
+    except ValueError:
         return {}

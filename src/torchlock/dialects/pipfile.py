@@ -6,12 +6,15 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from torchlock.answers import Unknown
 from torchlock.dialects.draft import Draft
 from torchlock.dialects.lock_blocks import locked_entry, merge_conflict, strings, tables
 from torchlock.dialects.lock_markers import both
 from torchlock.dialects.sheet import Sheet
 from torchlock.document import Entry, Span
 from torchlock.index.public import is_public
+from torchlock.markers import parsed
+from torchlock.versions import fault_of_specifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,31 +149,21 @@ def _index(sheet: Sheet, name: object, addresses: dict[str, str]) -> str | None:
 
 def _specifier(written: str) -> str | None:
     """A version of a Pipfile in PEP 440; a bare one is exact."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
     written = written.strip()
     if written in ("*", ""):
         return ""
     found = written if _OPERATOR.match(written) else f"=={written}"
-    try:
-        SpecifierSet(found)
-    except InvalidSpecifier:
-        return None
-    return found
+    return None if fault_of_specifier(found) else found
 
 
 def _marker(table: dict[str, Any]) -> str:
     """``markers`` and what stands under the markers' own names, which hold together."""
-    from packaging.markers import InvalidMarker, Marker
-
     parts = [table["markers"]] if isinstance(table.get("markers"), str) else []
     parts += [f"{key} {table[key]}" for key in _MARKERS if isinstance(table.get(key), str)]
     found = ""
     for part in parts:
-        try:
-            found = both(found, str(Marker(part)))
-        except (InvalidMarker, RecursionError):
-            continue
+        marker = parsed(part)
+        found = both(found, "" if isinstance(marker, Unknown) else str(marker))
     return found
 
 

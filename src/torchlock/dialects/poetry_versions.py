@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
+
+from torchlock.versions import fault_of_specifier, version_of
 
 # As poetry-core splits them: commas, or spaces between clauses.
 _BETWEEN = re.compile(r"(?<!^)(?<![\^~=><!, ])\s*(?:,|\s)\s*(?![,\s]|$|-)")
@@ -68,9 +69,8 @@ def _clauses(text: str) -> list[str] | None:
     if not match or len(text) > _LONGEST:
         return None
     operator, number, wildcard = match.groups()
-    try:
-        version = Version(number)
-    except InvalidVersion:
+    version = version_of(number)
+    if version is None:
         return None
     if operator == "^":
         clauses = [f">={version.public}", f"<{_bumped(version, _caret(version))}"]
@@ -84,11 +84,7 @@ def _clauses(text: str) -> list[str] | None:
         clauses = [f"!={number}{'.*' if wildcard else ''}"]
     else:
         clauses = [f"{operator}{version.public}"]
-    try:
-        SpecifierSet(",".join(clauses))
-    except InvalidSpecifier:
-        return None
-    return clauses
+    return None if fault_of_specifier(",".join(clauses)) else clauses
 
 
 def _caret(version: Version) -> int:

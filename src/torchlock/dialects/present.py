@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -69,5 +69,5 @@ def _meets(version: str | None, specifier: str) -> bool:
         return version is not None and not specifier
     try:
         return SpecifierSet(specifier, prereleases=True).contains(version)
-    except InvalidSpecifier:
+    except ValueError:
         return False

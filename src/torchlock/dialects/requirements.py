@@ -467,7 +467,11 @@ class _Reader:
         path = re.sub(r"^/+(?=[A-Za-z]:)", "", re.sub(r"^file:(//(localhost)?(?=/))?", "", name))
         path = beside(self._path, path)
         key, constraint = _key(path), self._constraint or option.name == "--constraint"
-        if key in self._chain or len(self._chain) > _DEEP:
+        if len(self._chain) > _DEEP and key not in self._chain:
+            message = f"{name} is not judged: files include each other more than {_DEEP} deep"
+            self._problem("TL901", "note", message, line)
+            return
+        if key in self._chain:
             message = f"{name} is being read already: these files include each other"
             self._problem("TL504", "warning", message, line)
             return

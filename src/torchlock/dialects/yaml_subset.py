@@ -26,6 +26,8 @@ _PLAIN_IN_FLOW = re.compile(
 _SPACE_IN_FLOW = re.compile(r"(?:\s|(?<=\s)#[^\r\n]*)*")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "e": "\x1b", "\n": "", "N": "\x85", "_": "\xa0"}
 _DEEPEST = 40
+# So many values stand behind no alias of a file that people write.
+_HEAVIEST = 10_000
 
 
 class Block(NamedTuple):
@@ -100,6 +102,7 @@ class _Parser:
         self.text = text
         self.wrong: list[Wrong] = []
         self.anchors: dict[str, Node] = {}
+        self._weights: dict[int, int] = {}
         self.at = 0
         self.depth = 0
         self._commented = False
@@ -326,12 +329,26 @@ class _Parser:
             if known is None:
                 self.wrong.append(Wrong(start, f"nothing above is called {text.removeprefix('*')}"))
                 return Node(start, "", exact=False)
-            return replace(known, exact=False)
+            weight = self.weight(known)
+            if weight > _HEAVIEST:
+                self.wrong.append(Wrong(start, f"aliases make more than {_HEAVIEST} values of this"))
+                return Node(start, "", exact=False)
+            node = replace(known, exact=False)
+            self._weights[id(node)] = weight
+            return node
         if text[0] in "\"'" and len(text) > 1 and text[-1] == text[0]:
             inner = text[1:-1]
             value = inner.replace("''", "'") if text[0] == "'" else _unescaped(inner)
             return Node(start + 1, value, exact=value == inner)
         return Node(start, "" if text in ("null", "~", "Null", "NULL") else text)
+
+    def weight(self, node: Node) -> int:
+        """How many values a node comes to, those of aliases counted wherever they stand."""
+        known = self._weights.get(id(node))
+        if known is not None:
+            return known
+        values = [*node.items, *(value for _, value in node.pairs)]
+        return 1 + sum(map(self.weight, values))
 
     def flow(self, start: int) -> Node:
         """A flow collection; afterwards the current row is the one behind it."""

@@ -362,9 +362,8 @@ def _needs_build(file: File, why: str) -> NeedsBuild:
 
 def _content_range(answer: Answer) -> tuple[int, int, int]:
     """Start, stop (not included) and size of the whole, if the body is that part of it."""
-    match = re.fullmatch(
-        r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", answer.headers.get("Content-Range", "").strip()
-    )
+    stated = answer.headers.get("Content-Range", "").strip()
+    match = re.fullmatch(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", stated)
     if not match or int(match[2]) + 1 - int(match[1]) != len(answer.body):
         raise _NoRanges
     return int(match[1]), int(match[2]) + 1, int(match[3])

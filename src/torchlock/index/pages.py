@@ -83,7 +83,7 @@ def _from_json(entry: dict[str, Any], page: str) -> File | None:
         filename,
         url,
         _hashes(entry.get("hashes")) or _hash_in(address),
-        size if isinstance(size, int) and not isinstance(size, bool) and size >= 0 else None,
+        size if isinstance(size, int) and not isinstance(size, bool) and 0 <= size < 1 << 62 else None,
         _utc(entry.get("upload-time")),
         python.strip() or None if isinstance(python, str) else None,
         yanked if isinstance(yanked, str) and yanked else "" if yanked is True else None,
@@ -227,5 +227,5 @@ def _utc(value: Any) -> str | None:
 def _decoded(body: bytes, charset: str) -> str:
     try:
         return body.decode(charset, errors="replace")
-    except LookupError:
+    except (LookupError, UnicodeError):
         return body.decode("utf-8", errors="replace")

@@ -263,7 +263,7 @@ def _retry_after(text: str) -> float:
     """The seconds that Retry-After asks for (as a number or a date), within bounds; 0 if it does not say."""
     from email.utils import parsedate_to_datetime
 
-    if text.strip().isdecimal():
+    if re.fullmatch(r"[0-9]+", text.strip()):
         return min(float(text), _LONGEST_WAIT)
     try:
         wait = parsedate_to_datetime(text).timestamp() - time.time()

@@ -59,14 +59,14 @@ def _user_files(environ: Mapping[str, str]) -> Iterator[Path]:
 
 def _read(path: Path) -> dict[str, Any] | None:
     """The table that configures uv, or None where a pyproject.toml has none."""
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
+    from torchlock.read.toml import TooDeep, loads
+
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(error.strerror or str(error), path=str(path)) from error
+    except TooDeep as error:
+        raise InputError("is no valid TOML: nested too deeply", path=str(path), line=error.line) from error
     except ValueError as error:
         line = re.search(r"at line (\d+)", str(error))
         raise InputError("is no valid TOML", path=str(path), line=int(line[1]) if line else None) from error

@@ -6,12 +6,11 @@ import os
 import re
 import subprocess
 import sys
-from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.inspect import files
-from torchlock.inspect.process import kill
+from torchlock.inspect.process import heard
 from torchlock.inspect.programs import program
 
 if TYPE_CHECKING:
@@ -141,44 +140,14 @@ def _heard(command: Sequence[str]) -> str | Unknown:
     """What a program says within the time and in few words; one that does neither is ended with its children."""
     name = os.path.basename(command[0])
     try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=os.name == "posix",
-        )
+        answer = heard(command, _SECONDS, _SMALL, stderr=subprocess.DEVNULL)
     except (OSError, ValueError) as error:
         return Unknown(f"{name} cannot be run ({error})")
-    said: list[bytes] = []
-    listener = Thread(target=_listen, args=(process, said), daemon=True)
-    listener.start()
-    listener.join(_SECONDS)
-    _end(process)
-    listener.join(0.2)
-    if process.stdout is not None and not listener.is_alive():
-        process.stdout.close()
-    if not said or process.returncode < 0:
+    if answer.slow or answer.code is None or answer.code < 0:
         return Unknown(f"{name} does not answer")
-    if process.returncode:
-        return Unknown(f"{name} ends with status {process.returncode}")
-    return said[0].decode("utf-8", "replace")
-
-
-def _listen(process: subprocess.Popen[bytes], said: list[bytes]) -> None:
-    assert process.stdout is not None
-    said.append(process.stdout.read(_SMALL))
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Give it a moment to leave by itself, then end it and all that it started."""
-    try:
-        process.wait(0.2)
-        return
-    except subprocess.TimeoutExpired:
-        pass
-    kill(process)
-    process.wait()
+    if answer.code:
+        return Unknown(f"{name} ends with status {answer.code}")
+    return answer.said.decode("utf-8", "replace")
 
 
 def _parsed(text: str) -> Driver | None:

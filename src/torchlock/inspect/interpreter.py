@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.errors import InputError
 from torchlock.inspect import files
-from torchlock.inspect.process import kill
+from torchlock.inspect.process import heard
 from torchlock.inspect.programs import program
 from torchlock.target import Platform, PythonVersion
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterator
 
 # How long an interpreter may take to say who it is, and how much it may say.
@@ -229,55 +228,21 @@ def _why_missing(path: str) -> str:
 def _run(executable: str, seconds: float, virtual: str) -> str | NoAnswer:
     """What it prints, from the mark on."""
     import subprocess
-    from threading import Thread
 
+    command = [executable, "-I", "-S", "-B", "-c", _QUESTION, *filter(None, (virtual,))]
     try:
-        process = subprocess.Popen(
-            [executable, "-I", "-S", "-B", "-c", _QUESTION, *filter(None, (virtual,))],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        answer = heard(command, seconds, _ANSWER, stderr=subprocess.STDOUT)
     except (OSError, ValueError) as error:
         return NoAnswer(executable, "refused", getattr(error, "strerror", None) or str(error))
-    said: list[bytes] = []
-    listener = Thread(target=_listen, args=(process, said), daemon=True)
-    listener.start()
-    listener.join(seconds)
-    slow = listener.is_alive()
-    left = _end(process)
-    text = b"".join(said).decode("utf-8", "replace")
-    if slow:
+    if answer.slow:
         return NoAnswer(executable, "slow", f"no answer within {seconds:g} seconds")
+    text = answer.said.decode("utf-8", "replace")
     mark = text.rfind(_MARK)
     if mark >= 0:
         return text[mark + len(_MARK) :]
-    status = process.returncode
-    reason = "failed" if status and left else "garbled"
-    return NoAnswer(executable, reason, text.strip()[-500:] or f"exit status {status}")
-
-
-def _listen(process: subprocess.Popen[bytes], said: list[bytes]) -> None:
-    """Read until it is silent or has said too much. A child that outlives it may hold the pipe: see ``_run``."""
-    assert process.stdout is not None
-    left = _ANSWER
-    while left > 0 and (heard := os.read(process.stdout.fileno(), left)):
-        said.append(heard)
-        left -= len(heard)
-
-
-def _end(process: subprocess.Popen[bytes]) -> bool:
-    """Give it a moment to leave by itself, else end it with all that it started; whether it left."""
-    import subprocess
-
-    try:
-        process.wait(0.2)
-    except subprocess.TimeoutExpired:
-        kill(process)
-        process.wait()
-        return False
-    return True
+    reason = "failed" if answer.code else "garbled"
+    ending = "it does not end" if answer.code is None else f"exit status {answer.code}"
+    return NoAnswer(executable, reason, text.strip()[-500:] or ending)
 
 
 def _interpreter(said: str) -> Interpreter:

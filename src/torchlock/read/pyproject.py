@@ -19,6 +19,8 @@ from torchlock.read.table import Table
 from torchlock.read.text import beside, decode_utf8, read_bytes
 from torchlock.read.toml import parse_toml
 from torchlock.read.uv import read_uv
+from torchlock.redaction import shortened
+from torchlock.versions import fault_of_specifier
 from torchlock.words import Inputs, Origin
 
 if TYPE_CHECKING:
@@ -54,19 +56,12 @@ def requires_python(value: object, path: str, line: int | None) -> tuple[Specifi
     Raises:
         InputError: it is no specifier set.
     """
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.specifiers import SpecifierSet
 
-    try:
-        if not isinstance(value, str):
-            raise InvalidSpecifier
+    if isinstance(value, str) and not fault_of_specifier(value):
         return SpecifierSet(value), Origin(path, line, value)
-    except InvalidSpecifier:
-        raise InputError(
-            f"requires-python: {value!r} is not a version specifier",
-            path=path,
-            line=line,
-            hint="as in >=3.10,<3.13",
-        ) from None
+    message = f"requires-python: {shortened(repr(value))} is not a version specifier"
+    raise InputError(message, path=path, line=line, hint="as in >=3.10,<3.13")
 
 
 def from_files(names: Sequence[str], origin: Origin) -> Inputs:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
+from torchlock.markers import fault_of
 from torchlock.read.text import is_folder, is_there
+from torchlock.versions import fault_of_specifier
 from torchlock.words import Written
 
 if TYPE_CHECKING:
@@ -91,8 +93,10 @@ def _is_location(text: str) -> bool:
 def _parsed(text: str, origin: Origin) -> Requirement:
     """A requirement whose address, if it has one, can be one: PEP 508 lets any text through."""
     requirement = _pep_508(text, origin)
-    if re.search(r"\d{500}", str(requirement.specifier)):
-        raise _invalid("no version has a number this long", origin, hint=None)
+    if fault := fault_of_specifier(str(requirement.specifier)):
+        raise _invalid(fault, origin, hint=None)
+    if fault := fault_of(str(requirement.marker or "")):
+        raise _invalid(f"its marker has no value: {fault}", origin, hint=None)
     url = requirement.url or ""
     if re.fullmatch(r"v?\d+(\.\w+)*", url):
         hint = f"a pin takes two equals signs: {requirement.name}=={url.removeprefix('v')}"

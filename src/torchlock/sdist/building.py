@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -21,7 +20,7 @@ from torchlock.errors import InputError
 from torchlock.headers import read_headers
 from torchlock.index.archives import ArchiveError, damages
 from torchlock.index.filenames import normalise, parse
-from torchlock.inspect.process import Tail, kill
+from torchlock.inspect.process import Tail, child, workplace
 from torchlock.sdist.compressed import decompressed
 from torchlock.sdist.reader import COMPUTED_HERE, built_text
 
@@ -63,9 +62,9 @@ class Builder:
 
     def __call__(self, content: bytes, filename: str) -> str | Unknown:
         """The METADATA text of the build backend, or why there is none."""
-        with tempfile.TemporaryDirectory(prefix="torchlock-", ignore_cleanup_errors=True) as place:
+        with workplace() as place:
             root = Path(place)
-            for name in ("source", "metadata", "empty"):
+            for name in ("source", "metadata", "empty", "temporary"):
                 (root / name).mkdir()
             source = _unpack(content, filename, root / "source")
             if isinstance(source, Unknown):
@@ -87,30 +86,28 @@ class Builder:
         library = str(Path(__file__).parents[2])
         start = f"import sys; sys.path.append({library!r}); from torchlock.sdist.backend import main; main()"
         environ = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-        process = subprocess.Popen(
+        # The backend's own environment as well is made where it goes with the rest.
+        environ |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(root / "temporary"))
+        code: int | None = None
+        with child(
             [sys.executable, "-c", start, str(source), str(root / "metadata")],
             cwd=root / "empty",
             env=environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        tail = Tail(process.stdout)
-        code: int | None = None
-        try:
-            process.stdin.write(json.dumps(self._pip()).encode())
-            process.stdin.close()
-            code = process.wait(self._seconds)
-        except subprocess.TimeoutExpired:
-            pass
-        except OSError:  # it ended before it listened
-            code = process.wait(5)
-        finally:
-            kill(process)
-            process.wait()
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            tail = Tail(process.stdout)
+            try:
+                process.stdin.write(json.dumps(self._pip()).encode())
+                process.stdin.close()
+                code = process.wait(self._seconds)
+            except subprocess.TimeoutExpired:
+                pass
+            except OSError:  # it ended before it listened
+                code = process.wait(5)
         return code, tail.text()
 
     def _pip(self) -> dict[str, str]:

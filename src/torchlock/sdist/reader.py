@@ -90,11 +90,11 @@ def _claimed(files: Files) -> tuple[str, str]:
 
 
 def _same(one: str, other: str) -> bool:
-    from packaging.version import InvalidVersion, Version
+    from packaging.version import Version
 
     try:
         return Version(one) == Version(other)
-    except InvalidVersion:
+    except ValueError:
         return False
 
 

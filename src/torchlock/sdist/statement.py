@@ -219,11 +219,11 @@ def _lets_project_rule(requires: Iterable[str]) -> bool:
 
 
 def _at_least(version: str) -> bool:
-    from packaging.version import InvalidVersion, Version
+    from packaging.version import Version
 
     try:
         return Version(version) > Version(_PROJECT_RULES)
-    except InvalidVersion:
+    except ValueError:
         return False
 
 

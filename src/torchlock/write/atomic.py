@@ -15,8 +15,10 @@ import sys
 from typing import NamedTuple
 
 from torchlock.errors import InputError
+from torchlock.interrupts import held
 from torchlock.write import attributes
 from torchlock.write.attributes import Unkept
+from torchlock.write.ledger import current
 from torchlock.write.temporary import Temporary, sweep
 
 _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0)
@@ -30,9 +32,13 @@ _NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
 
 
 class Written(NamedTuple):
-    """How a file was written: ``remark`` is a sentence for the user where it was not replaced, else ""."""
+    """How a file was written: ``remark`` is a sentence for the user where it was not replaced, else "".
+
+    ``whole`` is False where the reader of a pipe left before the end.
+    """
 
     remark: str = ""
+    whole: bool = True
 
 
 def write_text(path: str, text: str) -> Written:
@@ -80,10 +86,10 @@ def _written(path: str, content: bytes, expected: bytes | None) -> Written:
     try:
         if old is not None and old.st_nlink > 1:
             raise Unkept("has other hard links")
-        _replace(target, old, content, expected)
+        _replace(path, target, old, content, expected)
         return Written()
     except Unkept as reason:
-        _overwrite(target, content, expected)
+        _overwrite(path, target, content, expected)
         return Written(f"{path} {reason}, so it was written in place, not replaced")
 
 
@@ -94,7 +100,7 @@ def _found(path: str) -> os.stat_result | None:
         return None
 
 
-def _replace(target: str, old: os.stat_result | None, content: bytes, expected: bytes | None) -> None:
+def _replace(path: str, target: str, old: os.stat_result | None, content: bytes, expected: bytes | None) -> None:
     """Write a new file and move it to the target.
 
     Raises:
@@ -121,7 +127,9 @@ def _replace(target: str, old: os.stat_result | None, content: bytes, expected: 
         if expected is not None:
             _compare(target, _content(target), expected)
         try:
-            temporary.take_place_of(target)
+            with held():  # what is done is noted, whatever comes between
+                temporary.take_place_of(target)
+                current().note(path)
         except OSError as error:
             if old is None or error.errno not in _REFUSED_IN_PLACE:
                 raise
@@ -129,19 +137,22 @@ def _replace(target: str, old: os.stat_result | None, content: bytes, expected: 
     _sync_folder(folder)
 
 
-def _overwrite(target: str, content: bytes, expected: bytes | None) -> None:
+def _overwrite(path: str, target: str, content: bytes, expected: bytes | None) -> None:
     """Write a file in place; on a failure the old content is written back."""
     descriptor = os.open(target, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | _FLAGS)
     try:
         old = _read(descriptor)
         if expected is not None:
             _compare(target, old, expected)
+        current().begin(path)
         try:
             _lay(descriptor, content, len(old))
             _sync(descriptor)
+            current().note(path)
         except BaseException:
             with contextlib.suppress(OSError):
                 _lay(descriptor, old, len(old))
+                current().undo(path)
             raise
     finally:
         os.close(descriptor)
@@ -173,7 +184,7 @@ def _written_through(path: str, number: int | None, old: os.stat_result | None, 
     try:
         _write(descriptor, content)
     except BrokenPipeError:
-        return Written(f"{path} was closed by its reader before all was written")
+        return Written(f"{path} was closed by its reader before all was written", whole=False)
     finally:
         os.close(descriptor)
     what = "is open already" if number is not None else "is not a regular file"

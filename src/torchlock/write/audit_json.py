@@ -26,8 +26,9 @@ def audit_json(report: Report) -> str:
 def _file(file: FileReport) -> dict[str, Any]:
     learn(file.text)
     row: dict[str, Any] = {"path": file.path, "kind": file.kind, "status": file.status}
-    if file.error is not None:
-        row["error"] = file.error
+    error = file.error if file.broken is None else file.findings[0].message
+    if error is not None:
+        row["error"] = error
     row["findings"] = [finding_row(finding) for finding in file.findings]
     return row
 

@@ -38,11 +38,14 @@ def summary(report: Report, *, verbose: bool = False) -> str:
     """``3 files: 2 errors, 1 warning; 2 things could not be judged; 1 note (-v shows them)``."""
     found = [finding for file in report.files for finding in file.findings]
     files = _counted(len(report.files), "file")
-    severities = [finding.severity for finding in found]
+    severities = [finding.severity for finding in found if finding.rule != "TL908"]
     bad = [_counted(severities.count(each), each) for each in ("error", "warning") if severities.count(each)]
     unreadable = sum(file.error is not None for file in report.files)
     if unreadable:
         bad.append(f"{unreadable} unreadable")
+    broken = sum(file.broken is not None for file in report.files)
+    if broken:
+        bad.append(f"{broken} not judged because of a bug")
     notes = [finding for finding in found if finding.severity == "note"]
     unjudged = sum(finding.rule in _UNJUDGED for finding in notes)
     empty, unread = (sum(file_has(file, rule) for file in report.files) for rule in ("TL905", "TL906"))

@@ -28,11 +28,11 @@ def sarif(report: Report, *, exit_code: int = 0) -> str:
     unreadable = [
         {
             "level": "error",
-            "message": {"text": file.error},
+            "message": {"text": file.error or str(file.broken)},
             "locations": [_location(file.path)],
         }
         for file in report.files
-        if file.error is not None
+        if file.status == "unreadable"
     ]
     invocation: dict[str, Any] = {"executionSuccessful": not unreadable, "exitCode": exit_code}
     if unreadable:
