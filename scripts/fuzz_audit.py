@@ -56,6 +56,21 @@ WORDS = (
     b"python_version sys_platform == 'linux' and or not in extra \xff \x00 \xef\xbb\xbf \xe2\x80\xa8 \x0c \x1b[31m && || "
     b"[[package]] [tool.uv] dependencies - pip: null true 1e999 99999999999999999999"
 ).split(b" ")
+HOSTILE = (
+    *("; 'a' == 'b'", "; os_name ~= 'x'", "'a' in extras", "\uff11.\uff10", "\u0662", "\u00b2"),
+    *(
+        "9" * 5000,
+        "[" * 500,
+        "{" * 500,
+        "(" * 500,
+        "a." * 300,
+        "\n-r requirements.txt\n",
+        "&a [*a]",
+        "$(",
+        "${{ x }}",
+    ),
+)
+WORDS += [word.encode() for word in HOSTILE]
 
 
 class Failure(NamedTuple):
@@ -91,6 +106,8 @@ def tried(auditor: Auditor, name: str, content: bytes) -> str | None:
     try:
         report = auditor.report(name, raw=content)
         audited = time.perf_counter()
+        if report.broken is not None:
+            return report.broken.trace
         fixed = auditor.fixed(name, raw=content) if report.error is None else None
     except InputError:
         return None
