@@ -18,6 +18,13 @@ class Breakage(NamedTuple):
     place: str
     trace: str
 
+    @property
+    def because(self) -> str:
+        """Whose fault it is, as half a sentence."""
+        if self.kind == "MemoryError":
+            return "it needs more memory than there was"
+        return "this is a bug of torchlock, whatever was read"
+
     def __str__(self) -> str:
         return f"{self.kind} in {self.place}" if self.place else self.kind
 

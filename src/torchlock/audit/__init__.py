@@ -33,7 +33,6 @@ __all__ = ["Auditor", "Options"]
 # Mending the lines that nobody reads may bring out others; more rounds than this bring nothing.
 _ROUNDS = 4
 _NOTHING = "no requirement was found here, so nothing was judged"
-_BUG = "this is a bug of torchlock, whatever the file holds"
 _WORDS = "whether this is a list of requirements is not known: neither its name nor a version in it says so"
 
 # In this order, since of two findings on the same lines the first tells more.
@@ -114,7 +113,7 @@ class Auditor:
         """The report on a file that a bug kept from being judged."""
         found = breakage(error)
         message = f"torchlock failed here, so nothing of this file was judged: {found}"
-        return FileReport(path, "", [Finding("TL908", "error", message, because=_BUG)], broken=found)
+        return FileReport(path, "", [Finding("TL908", "error", message, because=found.because)], broken=found)
 
     def _report(self, path: str, raw: bytes | None, kind: str | None) -> FileReport:
         from torchlock.dialects import read_document

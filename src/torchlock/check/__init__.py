@@ -95,5 +95,4 @@ def _fenced(rule: Callable[[Scene], Iterator[Finding]], scene: Scene) -> list[Fi
 
 def _of_bug(rule: str, met: Breakage) -> Finding:
     message = f"torchlock failed in its rule {rule}, so what this rule tells was not examined: {met}"
-    because = "this is a bug of torchlock, whatever the environment holds"
-    return Finding("TL908", "error", message, because=because, strength=Strength.REPORTED)
+    return Finding("TL908", "error", message, because=met.because, strength=Strength.REPORTED)

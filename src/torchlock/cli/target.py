@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
 from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
+from torchlock.words import shortened
 
 if TYPE_CHECKING:
     import argparse
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 LIBRARIES = ("ffmpeg", "libsox", "libsndfile", "glibc", "musl", "macos", "cuda-driver")
 # Libraries that set the floor of a platform; a target has at most one of them.
 _FLOORS = ("glibc", "musl", "macos")
+# The text of a version whose two numbers are those of a C library or of macOS.
+_LONGEST = 7
 
 
 def target_of(arguments: argparse.Namespace) -> tuple[Target, System | None]:
@@ -100,9 +103,9 @@ def _agreed(
         raise InputError(f"{said} contradicts {asked}, which {what}", hint=f"one that fits is {_fitting(family)}")
     if version is None:
         raise InputError(f"{said} contradicts {asked}, whose wheels need {family}")
-    numbers = re.match(r"([0-9]{1,3})(?:\.([0-9]{1,3}))?(?![0-9])", version)
-    if not numbers:
-        raise InputError(f"{said}: {version!r} is not a version")
+    numbers = re.match(r"([0-9]+)(?:\.([0-9]+))?", version)
+    if not numbers or len(numbers[0]) > _LONGEST:
+        raise InputError(f"{shortened(said)}: {shortened(version)!r} is not a version")
     floor = int(numbers[1]), int(numbers[2] or 0)
     if not fixed:
         return platform._replace(floor=floor)

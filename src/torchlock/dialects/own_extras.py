@@ -9,16 +9,13 @@ from packaging.utils import canonicalize_name
 
 from torchlock.dialects.markers import both
 from torchlock.document import Problem
+from torchlock.read.extras import DEEPEST
 from torchlock.redaction import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from torchlock.document import Entry
-
-
-# Deeper than any project's extras and groups include each other.
-DEEPEST = 100
 
 
 class OwnExtras:

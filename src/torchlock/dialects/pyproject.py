@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from torchlock.dialects import pdm, pixi, poetry, uv
-from torchlock.dialects.own_extras import DEEPEST, OwnExtras
+from torchlock.dialects.own_extras import OwnExtras
 from torchlock.dialects.sheet import Sheet
+from torchlock.read.extras import DEEPEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

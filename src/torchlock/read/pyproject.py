@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from torchlock.errors import InputError
-from torchlock.read.extras import Extras, known_name
+from torchlock.read.extras import DEEPEST, Extras, known_name
 from torchlock.read.other_tools import read_other_tools
 from torchlock.read.poetry import read_poetry
 from torchlock.read.requirements_txt import read_requirements
@@ -210,6 +210,9 @@ class _Project:
                 return
         line = table.line("dependency-groups", chain[-1]) if chain else None
         key = known_name("dependency group", name, groups, table.path, line)
+        if len(chain) > DEEPEST:
+            message = f"the dependency groups include each other more than {DEEPEST} deep"
+            raise InputError(message, path=table.path, line=line)
         if key in chain:
             cycle = " → ".join([*chain[chain.index(key) :], key])
             message = f"these dependency groups include each other: {cycle}"

@@ -45,7 +45,7 @@ def summary(report: Report, *, verbose: bool = False) -> str:
         bad.append(f"{unreadable} unreadable")
     broken = sum(file.broken is not None for file in report.files)
     if broken:
-        bad.append(f"{broken} not judged because of a bug")
+        bad.append(f"{broken} not judged because torchlock failed")
     notes = [finding for finding in found if finding.severity == "note"]
     unjudged = sum(finding.rule in _UNJUDGED for finding in notes)
     empty, unread = (sum(file_has(file, rule) for file in report.files) for rule in ("TL905", "TL906"))
