@@ -1,0 +1,46 @@
+"""Patterns whose steps grow faster than the text: what the automaton suspects, counted on the text that shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from regex_paths import Witness, witnesses
+from regex_steps import Matcher, counted
+from regex_tree import Pattern, parsed
+
+_BUDGET = 200_000
+_ROUNDS = 16
+
+
+@dataclass
+class Slow:
+    """A text on which a pattern takes too many steps, and those at one, two and three times its length."""
+
+    before: str
+    word: str
+    after: str
+    steps: tuple[int, int, int]
+
+    def __str__(self) -> str:
+        return f"{self.before!r} + {self.word!r} * n + {self.after!r}: {self.steps}"
+
+
+def slow(pattern: str | bytes, flags: int = 0, how: str = "all") -> Slow | None:
+    """The text on which a pattern is slowest, if its steps grow faster than the text does."""
+    tree = parsed(pattern, flags)
+    found = [_grown(tree, witness, how) for witness in witnesses(tree, how == "all")]
+    return max((each for each in found if each), key=lambda each: each.steps[2], default=None)
+
+
+def _grown(tree: Pattern, witness: Witness, how: str) -> Slow | None:
+    """The steps on a witness, with the end that costs most; nothing where they grow as the text does."""
+    matcher = Matcher(tree, _BUDGET)
+    worst: Slow | None = None
+    for after in ["", *tree.letters, *(letter + "\n" for letter in tree.letters if letter != "\n")]:
+        counts = [
+            counted(matcher, witness.before + witness.word * (_ROUNDS * times) + after, how) for times in (1, 2, 3)
+        ]
+        bend = counts[2] - 2 * counts[1] + counts[0]  # nothing for a straight line
+        if (bend > _ROUNDS or counts[2] >= _BUDGET) and (worst is None or counts[2] > worst.steps[2]):
+            worst = Slow(witness.before, witness.word, after, (counts[0], counts[1], counts[2]))
+    return worst
