@@ -60,8 +60,9 @@ def uses(given: Given) -> tuple[list[Use], list[str]]:
     found: dict[tuple[str | bytes, int, str], Use] = {}
     unknown: list[str] = []
     everything = list(modules())
-    ways = _ways(tree for _, _, tree in everything)
+    public = _ways(tree for _, _, tree in everything)
     for path, module, tree in everything:
+        ways = _ways([tree]) | {name: way for name, way in public.items() if name[0] != "_"}
         for use in [*_called(path, module, tree, given, ways, unknown), *_held(path, module, ways)]:
             found.setdefault((use.pattern, use.flags & ~re.DEBUG, use.how), use)
     return list(found.values()), unknown
@@ -96,8 +97,12 @@ def _ways(trees: Iterable[ast.Module]) -> dict[str, str]:
                     alone = node.func.attr in ("match", "fullmatch") and len(node.args) == 1
                     ways.setdefault(name, set()).add(node.func.attr if alone else "all")
                     called.add(id(held))
-            elif isinstance(node, ast.Attribute) and node.attr == "pattern":
-                called.add(id(node.value))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and id(node.value) not in called and isinstance(node.value, ast.Name):
+                if node.attr in ("match", "fullmatch"):  # handed on, as to map
+                    ways.setdefault(node.value.id, set()).add(node.attr)
+                if node.attr in ("match", "fullmatch", "pattern"):
+                    called.add(id(node.value))
         for node in ast.walk(tree):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and id(node) not in called:
                 ways.setdefault(node.id, set()).add("all")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from regex_paths import Witness, witnesses
+from regex_paths import witnesses
 from regex_steps import Matcher, counted
 from regex_tree import Pattern, parsed
 
@@ -28,19 +28,19 @@ class Slow:
 def slow(pattern: str | bytes, flags: int = 0, how: str = "all") -> Slow | None:
     """The text on which a pattern is slowest, if its steps grow faster than the text does."""
     tree = parsed(pattern, flags)
-    found = [_grown(tree, witness, how) for witness in witnesses(tree, how == "all")]
-    return max((each for each in found if each), key=lambda each: each.steps[2], default=None)
+    suspected = dict.fromkeys((each.before, each.word) for each in witnesses(tree, how == "all"))
+    grown = (_grown(tree, before, word, how) for before, word in suspected)
+    return next((each for each in grown if each), None)
 
 
-def _grown(tree: Pattern, witness: Witness, how: str) -> Slow | None:
-    """The steps on a witness, with the end that costs most; nothing where they grow as the text does."""
+def _grown(tree: Pattern, before: str, word: str, how: str) -> Slow | None:
+    """The steps on a witness, with the first end that costs too many; nothing where they grow as the text does."""
     matcher = Matcher(tree, _BUDGET)
-    worst: Slow | None = None
     for after in ["", *tree.letters, *(letter + "\n" for letter in tree.letters if letter != "\n")]:
         counts = [
-            counted(matcher, witness.before + witness.word * (_ROUNDS * times) + after, how) for times in (1, 2, 3)
+            counted(matcher, before + word * (_ROUNDS * times) + after, how) for times in (1, 2, 3)
         ]
         bend = counts[2] - 2 * counts[1] + counts[0]  # nothing for a straight line
-        if (bend > _ROUNDS or counts[2] >= _BUDGET) and (worst is None or counts[2] > worst.steps[2]):
-            worst = Slow(witness.before, witness.word, after, (counts[0], counts[1], counts[2]))
-    return worst
+        if bend > _ROUNDS or counts[2] >= _BUDGET:
+            return Slow(before, word, after, (counts[0], counts[1], counts[2]))
+    return None

@@ -11,12 +11,14 @@ automata", 1991.)
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from regex_tree import (
     FOREVER,
+    Anchor,
     Atomic,
     Branch,
     Char,
@@ -28,8 +30,10 @@ from regex_tree import (
     Reference,
     Repeat,
     Sequence,
+    in_category,
 )
 
+_TRIED = 12  # texts that are made of one loop, or of a pair of them
 _COPIES = 200  # so many states at most, one counted repeat is written out to
 
 
@@ -49,11 +53,8 @@ class _Automaton:
     letters: list[frozenset[str]] = field(default_factory=list)
     next: list[dict[int, int]] = field(default_factory=list)  # which states follow, and in how many ways
 
-    def on(self, state: int, letter: str) -> Iterator[int]:
-        return (other for other in self.next[state] if letter in self.letters[other])
 
-
-def witnesses(pattern: Pattern, searched: bool, endless: int = 1000) -> list[Witness]:
+def witnesses(pattern: Pattern, searched: bool, endless: int = 1000) -> Iterator[Witness]:
     """Texts that show each pair of loops with two ways through them.
 
     Args:
@@ -61,48 +62,53 @@ def witnesses(pattern: Pattern, searched: bool, endless: int = 1000) -> list[Wit
         endless: From how many rounds on a bounded repeat counts as one without bound.
     """
     automaton = _Builder(pattern, endless).automaton(searched)
-    found: list[Witness] = []
-    for before, word, kind in _doubtful(automaton):
-        found.append(Witness(before, word, kind))
-    return found
+    for found in _doubtful(automaton):
+        yield found
+        if searched and len(found.before) < 2:
+            yield Witness("", found.word, found.kind)
 
 
 class _Builder:
     def __init__(self, pattern: Pattern, endless: int) -> None:
         self._pattern = pattern
         self._endless = endless
-        self._free: list[list[int]] = []  # the moves without a character
+        self._free: list[list[tuple[int, Node | None]]] = []  # the moves without a character, and their condition
         self._chars: list[tuple[int, frozenset[str], int]] = []
         self._groups: dict[int, Node] = {}
+        self._classes = _classes(pattern)
 
     def automaton(self, searched: bool) -> _Automaton:
         start = self._point()
         self._add(self._pattern.root, start)
-        made = _Automaton([frozenset()], [{}])
-        every = frozenset(self._pattern.letters)
+        before = [frozenset[str](), *(self._classes if searched else [])]  # the states before the pattern
+        made = _Automaton(before[:], [{} for _ in before])
         by_source: dict[int, list[int]] = {}
-        for number, (source, letters, _) in enumerate(self._chars, 1):
+        for number, (source, letters, _) in enumerate(self._chars, len(before)):
             by_source.setdefault(source, []).append(number)
             made.letters.append(letters)
             made.next.append({})
-        ends = [start, *(end for _, _, end in self._chars)]
+        ends = [*(start for _ in before), *(end for _, _, end in self._chars)]
         for number, end in enumerate(ends):
-            made.next[number] = self._followers(end, by_source)
-        if searched:
-            made.letters[0] = every
-            made.next[0][0] = 1
+            made.next[number] = self._followers(made, number, end, by_source)
+        for number in range(len(before)):
+            made.next[number] |= dict.fromkeys(range(1, len(before)), 1)
         return made
 
-    def _followers(self, point: int, by_source: dict[int, list[int]]) -> dict[int, int]:
+    def _followers(self, made: _Automaton, state: int, point: int, by_source: dict[int, list[int]]) -> dict[int, int]:
         found: dict[int, int] = {}
-        stack: list[tuple[int, frozenset[int]]] = [(point, frozenset([point]))]
+        last = next(iter(made.letters[state]), None)  # all letters of a state are alike for conditions
+        stack: list[tuple[int, frozenset[int], tuple[Node, ...]]] = [(point, frozenset([point]), ())]
         budget = 20_000
         while stack and budget:
             budget -= 1
-            here, behind = stack.pop()
+            here, behind, conditions = stack.pop()
             for number in by_source.get(here, ()):
-                found[number] = found.get(number, 0) + 1
-            stack += [(other, behind | {other}) for other in self._free[here] if other not in behind]
+                letter = next(iter(made.letters[number]))
+                if all(_holds(condition, last, letter) for condition in conditions):
+                    found[number] = found.get(number, 0) + 1
+            for other, condition in self._free[here]:
+                if other not in behind:
+                    stack.append((other, behind | {other}, (*conditions, condition) if condition else conditions))
         return found
 
     def _point(self) -> int:
@@ -113,8 +119,9 @@ class _Builder:
         """Add the states of a node behind a point; the point at its end."""
         if isinstance(node, Char):
             end = self._point()
-            if node.letters:
-                self._chars.append((start, node.letters, end))
+            for letters in self._classes:
+                if node.letters & letters:
+                    self._chars.append((start, node.letters & letters, end))
             return end
         if isinstance(node, Sequence):
             for part in node.parts:
@@ -134,7 +141,9 @@ class _Builder:
         if isinstance(node, Look):
             if node.ahead:
                 self._add(node.body, self._beyond(start))
-            return start
+            return self._beyond(start, node if isinstance(node.body, Char) else None)
+        if isinstance(node, Anchor):
+            return self._beyond(start, node)
         return self._repeat(node, start) if isinstance(node, Repeat) else start
 
     def _repeat(self, node: Repeat, start: int) -> int:
@@ -144,9 +153,10 @@ class _Builder:
         for _ in range(least - 1 if endless else least):
             start = self._add(node.body, start)
         if endless:
-            end = self._add(node.body, self._beyond(start))
+            entry = self._beyond(start)
+            end = self._add(node.body, entry)
             again = self._beyond(end)
-            self._free[again] += self._entry(start)
+            self._free[again].append((entry, None))
             return self._joined([again] if node.least else [again, start])
         ends = [start]
         for _ in range(min(node.most - node.least, max(1, _COPIES // size // 4), 3)):
@@ -154,20 +164,58 @@ class _Builder:
             ends.append(start)
         return self._joined(ends)
 
-    def _entry(self, start: int) -> list[int]:
-        """The point at which the body of a loop begins that was added last behind ``start``."""
-        return [self._free[start][-1]]
-
-    def _beyond(self, point: int) -> int:
+    def _beyond(self, point: int, condition: Node | None = None) -> int:
         new = self._point()
-        self._free[point].append(new)
+        self._free[point].append((new, condition))
         return new
 
     def _joined(self, ends: list[int]) -> int:
         new = self._point()
         for end in ends:
-            self._free[end].append(new)
+            self._free[end].append((new, None))
         return new
+
+
+def _classes(pattern: Pattern) -> list[frozenset[str]]:
+    """The letters, in classes that no condition of the pattern tells apart."""
+    conditions = [node for node in _nodes(pattern.root) if isinstance(node, (Anchor, Look))]
+    known: dict[tuple[bool, ...], set[str]] = {}
+    for letter in pattern.letters:
+        row = [letter in node.body.letters for node in conditions if isinstance(node, Look) and isinstance(node.body, Char)]
+        if any(isinstance(node, Anchor) for node in conditions):
+            row += [letter == "\n", in_category("WORD", 0, letter)]
+        known.setdefault(tuple(row), set()).add(letter)
+    return [frozenset(letters) for letters in known.values()]
+
+
+def _nodes(node: Node) -> Iterator[Node]:
+    yield node
+    for part in _parts(node):
+        yield from _nodes(part)
+
+
+def _parts(node: Node) -> list[Node]:
+    if isinstance(node, (Sequence, Branch)):
+        return node.parts
+    if isinstance(node, Condition):
+        return [node.yes, node.no]
+    return [node.body] if isinstance(node, (Repeat, Group, Atomic, Look)) else []
+
+
+def _holds(condition: Node, last: str | None, letter: str) -> bool:
+    """Whether a condition holds between two letters; before the first one stands none."""
+    if isinstance(condition, Look):
+        assert isinstance(condition.body, Char)
+        there = letter if condition.ahead else last
+        return (there is not None and there in condition.body.letters) != condition.negative
+    assert isinstance(condition, Anchor)
+    lines = bool(condition.flags & re.MULTILINE)
+    if condition.kind.startswith("BEGINNING"):
+        return last is None or (lines and last == "\n" and condition.kind != "BEGINNING_STRING")
+    if condition.kind.startswith("END"):
+        return lines and letter == "\n" and condition.kind == "END"
+    of_words = [place is not None and in_category("WORD", condition.flags, place) for place in (last, letter)]
+    return (of_words[0] != of_words[1]) == (condition.kind == "BOUNDARY")
 
 
 def _size(node: Node) -> int:
@@ -182,40 +230,46 @@ def _size(node: Node) -> int:
     return 1
 
 
-def _doubtful(automaton: _Automaton) -> Iterator[tuple[str, str, str]]:
-    component, loops = _components(automaton)
-    before = _words_to(automaton)
-    for inside in loops:
-        for state, word in _twice(automaton, inside):
-            if state in before:
-                yield before[state], word, "exponential"
-                break
+def _doubtful(automaton: _Automaton) -> Iterator[Witness]:
+    loops = _loops(automaton)
+    before = _ways_to(automaton)
     reach = _reach(automaton)
+    for inside in loops:
+        for state, way in _twice(automaton, inside):
+            yield from _told(automaton, before[state], way, "exponential")
     for first in loops:
         for second in loops:
-            if first is second:
+            if first is second or not second & reach[next(iter(first))]:
                 continue
-            if not any(other in reach[state] for state in [next(iter(first))] for other in second):
-                continue
-            between = {s for s in reach[next(iter(first))] if reach[s] & second} | first
-            for state, word in _both(automaton, first, between, second):
-                if state in before:
-                    yield before[state], word, "polynomial"
+            between = {state for state in reach[next(iter(first))] if reach[state] & second} | first
+            for state, way in _both(automaton, first, between, second):
+                yield from _told(automaton, before[state], way, "polynomial")
 
 
-def _components(automaton: _Automaton) -> tuple[dict[int, int], list[set[int]]]:
+_Way = list[frozenset[str]]  # what each letter of a word may be
+
+
+def _told(automaton: _Automaton, before: _Way, word: _Way, kind: str) -> Iterator[Witness]:
+    """Some of the words that a way allows."""
+    for place in (0.0, 0.5, 1.0):
+        yield Witness(*("".join(_chosen(letters, place) for letters in way) for way in (before, word)), kind)
+
+
+def _chosen(letters: frozenset[str], place: float) -> str:
+    inside = sorted(letters)
+    return inside[round(place * (len(inside) - 1))]
+
+
+def _loops(automaton: _Automaton) -> list[set[int]]:
     """The strongly connected parts that are loops."""
     reach = _reach(automaton)
-    component: dict[int, int] = {}
+    known: set[int] = set()
     loops: list[set[int]] = []
-    for state in range(len(automaton.next)):
-        if state in component or state not in reach[state]:
-            continue
-        inside = {other for other in reach[state] if state in reach[other]}
-        for other in inside:
-            component[other] = len(loops)
-        loops.append(inside)
-    return component, loops
+    for state in sorted({0}.union(*(reach[:1]))):
+        if state not in known and state in reach[state]:
+            loops.append({other for other in reach[state] if state in reach[other]})
+            known |= loops[-1]
+    return loops
 
 
 def _reach(automaton: _Automaton) -> list[set[int]]:
@@ -233,112 +287,113 @@ def _reach(automaton: _Automaton) -> list[set[int]]:
     return known
 
 
-def _words_to(automaton: _Automaton) -> dict[int, str]:
-    """A shortest text to each state."""
-    words = {0: ""}
+def _ways_to(automaton: _Automaton) -> dict[int, _Way]:
+    """A shortest way to each state."""
+    ways: dict[int, _Way] = {0: []}
     queue = deque([0])
     while queue:
         here = queue.popleft()
         for other in automaton.next[here]:
-            if other not in words and automaton.letters[other]:
-                words[other] = words[here] + min(automaton.letters[other])
+            if other not in ways:
+                ways[other] = [*ways[here], automaton.letters[other]]
                 queue.append(other)
-    return words
+    return ways
 
 
-def _twice(automaton: _Automaton, inside: set[int]) -> Iterator[tuple[int, str]]:
-    """States of a loop from which one word leads back in two ways."""
-    for state in inside:
-        for other, ways in automaton.next[state].items():
-            if ways > 1 and other in inside:
-                back = _path(automaton, other, state, inside)
-                yield state, min(automaton.letters[other]) + back
-    start = {(state, state) for state in inside}
-    words: dict[tuple[int, int], tuple[int, str]] = {pair: (pair[0], "") for pair in start}
-    queue = deque(start)
+def _twice(automaton: _Automaton, inside: set[int]) -> Iterator[tuple[int, _Way]]:
+    """States of a loop from which one word leads back in two ways: for each, a shortest word."""
+    for state in sorted(inside):
+        for other, count in automaton.next[state].items():
+            if count > 1 and other in inside:
+                yield state, [automaton.letters[other], *_back(automaton, other, state, inside)]
+    if _parting(automaton, inside, inside):
+        for state in sorted(inside)[:_TRIED]:
+            found = _parting(automaton, {state}, inside)
+            if found:
+                yield found
+
+
+def _parting(automaton: _Automaton, starts: set[int], inside: set[int]) -> tuple[int, _Way] | None:
+    """A word on which two ways part from a start, and come together again in it."""
+    ways: dict[tuple[int, int], tuple[int, _Way]] = {(state, state): (state, []) for state in sorted(starts)}
+    queue = deque(ways)
     while queue:
         pair = queue.popleft()
-        origin, word = words[pair]
-        for letter in _common(automaton, pair, inside):
-            for one in automaton.on(pair[0], letter):
-                for two in automaton.on(pair[1], letter):
-                    if one not in inside or two not in inside:
-                        continue
-                    if one == two and pair[0] != pair[1]:
-                        yield origin, word + letter + _path(automaton, one, origin, inside)
-                    if (one, two) not in words:
-                        words[one, two] = (origin, word + letter)
-                        queue.append((one, two))
+        origin, way = ways[pair]
+        for one in automaton.next[pair[0]].keys() & inside:
+            for two in automaton.next[pair[1]].keys() & inside:
+                letters = automaton.letters[one] & automaton.letters[two]
+                if letters and one == two and pair[0] != pair[1]:
+                    return origin, [*way, letters, *_back(automaton, one, origin, inside)]
+                if letters and (one, two) not in ways:
+                    ways[one, two] = (origin, [*way, letters])
+                    queue.append((one, two))
+    return None
 
 
-def _common(automaton: _Automaton, states: tuple[int, ...], inside: set[int]) -> list[str]:
-    sets = [
-        frozenset().union(*(automaton.letters[other] for other in automaton.next[state] if other in inside))
-        for state in states
-    ]
-    return sorted(frozenset.intersection(*sets))
-
-
-def _path(automaton: _Automaton, start: int, end: int, inside: set[int]) -> str:
-    words = {start: ""}
+def _back(automaton: _Automaton, start: int, end: int, inside: set[int]) -> _Way:
+    ways: dict[int, _Way] = {start: []}
     queue = deque([start])
-    while queue and end not in words:
+    while queue and end not in ways:
         here = queue.popleft()
-        for other in automaton.next[here]:
-            if other in inside and other not in words:
-                words[other] = words[here] + min(automaton.letters[other])
+        for other in automaton.next[here].keys() & inside:
+            if other not in ways:
+                ways[other] = [*ways[here], automaton.letters[other]]
                 queue.append(other)
-    return words.get(end, "")
+    return ways.get(end, [])
 
 
 def _both(
     automaton: _Automaton, first: set[int], between: set[int], second: set[int]
-) -> Iterator[tuple[int, str]]:
+) -> Iterator[tuple[int, _Way]]:
     """States of a first loop that one word leads back to, and to a state of a second loop, and round that."""
-    for state in first:
-        for other in second:
-            words = _letters(automaton, state, other, first, second)
-            words = words or _triple(automaton, state, other, first, between, second)
-            if words:
-                yield from ((state, word) for word in words)
-                return
+    threes = _Threes(automaton, first, between, second)
+    reached = threes.ways([(state, state, other) for state in sorted(first) for other in sorted(second)])
+    ends = [three for three in reached if three[1] == three[2] and three[0] in first and three[2] in second]
+    tried = 0
+    for state, _, other in ends:
+        way = threes.ways([(state, state, other)], (state, other, other)).get((state, other, other))
+        if way:
+            yield state, way
+            tried += 1
+        if tried == _TRIED:
+            return
 
 
-def _triple(
-    automaton: _Automaton, state: int, other: int, first: set[int], between: set[int], second: set[int]
-) -> list[str]:
-    """A word of any length for the two loops."""
-    start, end = (state, state, other), (state, other, other)
-    words = {start: ""}
-    queue = deque([start])
-    while queue:
-        here = queue.popleft()
-        letters: dict[str, None] = {}
-        for third in automaton.next[here[2]]:
-            if third in second:
-                letters |= dict.fromkeys(sorted(automaton.letters[third]))
-        for letter in letters:
-            ones = [one for one in automaton.on(here[0], letter) if one in first]
-            if not ones:
-                continue
-            twos = [two for two in automaton.on(here[1], letter) if two in between]
-            if not twos:
-                continue
-            threes = [three for three in automaton.on(here[2], letter) if three in second]
-            for one in ones:
-                for two in twos:
-                    for three in threes:
-                        there = (one, two, three)
-                        if there not in words:
-                            words[there] = words[here] + letter
+@dataclass
+class _Threes:
+    """Three states that go on with the same letters: the first in one loop, the last in another."""
+
+    automaton: _Automaton
+    first: set[int]
+    between: set[int]
+    second: set[int]
+
+    def ways(
+        self, starts: list[tuple[int, int, int]], end: tuple[int, int, int] | None = None
+    ) -> dict[tuple[int, int, int], _Way]:
+        """The ways that lead from a start to each other three, up to an end."""
+        letters = self.automaton.letters
+        ways: dict[tuple[int, int, int], _Way] = {}
+        queue: deque[tuple[tuple[int, int, int], _Way]] = deque((start, []) for start in starts)
+        while queue:
+            here, way = queue.popleft()
+            for one in self._next(here[0], self.first):
+                for last in self._next(here[2], self.second):
+                    shared = letters[one] & letters[last]
+                    for two in self._next(here[1], self.between) if shared else ():
+                        there = (one, two, last)
+                        if there not in ways and shared & letters[two]:
+                            ways[there] = [*way, shared & letters[two]]
                             if there == end:
-                                return [words[there]]
-                            queue.append(there)
-    return []
+                                return ways
+                            queue.append((there, ways[there]))
+        return ways
 
+    def _next(self, state: int, inside: set[int]) -> list[int]:
+        known = self._known.setdefault(id(inside), {})
+        if state not in known:
+            known[state] = [other for other in self.automaton.next[state] if other in inside]
+        return known[state]
 
-def _letters(automaton: _Automaton, state: int, other: int, first: set[int], second: set[int]) -> list[str]:
-    """The words of one letter for the two loops."""
-    if state not in automaton.next[state] or not automaton.next[other].keys() & {other} or other not in automaton.next[state]:
-        return []
-    return sorted(automaton.letters[state] & automaton.letters[other])
+    _known: dict[int, dict[int, list[int]]] = field(default_factory=dict)

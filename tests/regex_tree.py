@@ -20,6 +20,7 @@ else:
 
 _USUAL = "aZ0_ x-./\\\"'#=!:,@$()[]{}<>\t\n\r~%&*+;^`|\u00e9\u2028\x00"
 FOREVER = 1 << 30
+_IGNORECASE, _DOTALL, _ASCII, _UNICODE = map(int, (re.IGNORECASE, re.DOTALL, re.ASCII, re.UNICODE))
 
 
 @dataclass(eq=False)
@@ -103,7 +104,7 @@ def parsed(pattern: str | bytes, flags: int = 0) -> Pattern:
     """The tree of a pattern; a pattern of bytes is one of characters below 256."""
     tree = parser.parse(pattern, flags)  # type: ignore[arg-type]
     reader = _Reader(isinstance(pattern, bytes))
-    root = reader.sequence(tree, tree.state.flags)
+    root = reader.sequence(tree, int(tree.state.flags))
     return Pattern(root, reader.settle(), tree.state.groups)
 
 
@@ -153,7 +154,7 @@ class _Reader:
         if name == "ATOMIC_GROUP":
             return Atomic(self.sequence(value, flags))
         if name == "GROUPREF":
-            return Reference(value, bool(flags & re.IGNORECASE))
+            return Reference(value, bool(flags & _IGNORECASE))
         if name == "GROUPREF_EXISTS":
             number, yes, no = value
             return Condition(number, self.sequence(yes, flags), self.sequence(no or [], flags))
@@ -179,8 +180,8 @@ def _codes(operator: str, value: Any) -> Iterator[int]:
 
 def _takes(operator: str, value: Any, flags: int, letter: str) -> bool:
     if operator == "ANY":
-        return letter != "\n" or bool(flags & re.DOTALL)
-    ways = {letter, letter.lower(), letter.upper()} if flags & re.IGNORECASE else {letter}
+        return letter != "\n" or bool(flags & _DOTALL)
+    ways = {letter, letter.lower(), letter.upper()} if flags & _IGNORECASE else {letter}
     ways = {way for way in ways if len(way) == 1}
     if operator == "LITERAL":
         return chr(value) in ways
@@ -203,7 +204,7 @@ def _in_class(operator: str, value: Any, flags: int, letter: str) -> bool:
 
 def in_category(category: str, flags: int, letter: str) -> bool:
     """Whether a letter is a digit, a space or of a word."""
-    plain = bool(flags & re.ASCII) or not flags & re.UNICODE
+    plain = bool(flags & _ASCII) or not flags & _UNICODE
     name = category.removeprefix("CATEGORY_")
     if name.startswith("NOT_"):
         return not in_category(name.removeprefix("NOT_"), flags, letter)
