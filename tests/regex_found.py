@@ -122,7 +122,7 @@ def _called(
         if not how:
             continue
         assert isinstance(node, ast.Call)
-        where = f"{path}:{node.lineno}"
+        where = f"{path}: {function or names.get(id(node), f'line {node.lineno}')}"
         if isinstance(node.func, ast.Attribute) and node.func.attr == "compile":
             how = ways.get(names.get(id(node), ""), "all")
         flags = _flags(node, flags_at, module)
@@ -132,7 +132,7 @@ def _called(
             if key in given:
                 patterns = list(given[key](module))
             elif function:
-                unknown.append(f"{where} {key[1]}")
+                unknown.append(f"{path}: {key[1]}")
         for pattern in patterns:
             if isinstance(pattern, (str, bytes)):
                 yield Use(pattern, flags, how, where)

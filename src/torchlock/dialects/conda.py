@@ -115,11 +115,11 @@ class _Environment:
         self._only_on: dict[str, None] = {}
 
     def read(self) -> None:
-        template = re.search(r"\{\{.*?\}\}|\{%", self._draft.text)
+        template = re.search(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%", self._draft.text)
         if template:
             message = "a template, of which only what is not between braces is judged"
             self._draft.problem("TL901", "note", message, template.start())
-            root, wrong = parse_yaml(re.sub(r"\{\{.*?\}\}|\{%.*?%\}", _blank, self._draft.text))
+            root, wrong = parse_yaml(re.sub(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%(?:(?!\{%|%\}).)*%\}", _blank, self._draft.text))
         else:
             root, wrong = parse_yaml(self._draft.text)
             for start, message in wrong[:1]:

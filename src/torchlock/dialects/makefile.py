@@ -23,7 +23,7 @@ _VARIABLE = re.compile(
 )
 _OWN_VARIABLE = re.compile(rf"[^\s:=#][^:=#\r\n]*:[ \t]*{_VARIABLE.pattern}", re.DOTALL)
 _TARGET = re.compile(
-    r"@?(?P<names>[^\s:=#][^:=#\r\n]*?)[ \t]*::?(?!=)(?P<needs>[^=;#\r\n]*)(?:;(?P<recipe>[^\r\n]*))?"
+    r"@?(?P<names>[^\s:=#](?:[^:=#\r\n]*[^\s:=#])?)[ \t]*::?(?!=)(?P<needs>[^=;#\r\n]*)(?:;(?P<recipe>[^\r\n]*))?"
 )
 _JUST_TARGET = re.compile(r"@?(?P<names>[\w-]+)(?:[ \t][^:\r\n]*)?:(?!=)(?P<needs>[^#\r\n]*)")
 _USED = re.compile(r"\$[({](\w[\w.-]*)[)}]|\{\{[ \t]*(\w[\w-]*)[ \t]*\}\}")

@@ -21,7 +21,7 @@ _WILD = re.compile(r"[a-z][0-9]*\.\*")
 _EXTRA = rf"[ ]*{NAME}[ ]*"
 ORDINARY = (
     rf"(?P<name>{NAME})(?:\[(?P<extras>{_EXTRA}(?:,{_EXTRA})*)\])?"
-    rf"[ ]*(?P<versions>{_CLAUSE}(?:[ ]*,[ ]*{_CLAUSE})*)?"
+    rf"(?:[ ]*(?P<versions>{_CLAUSE}(?:[ ]*,[ ]*{_CLAUSE})*))?"
 )
 """A requirement without marker: its name, its extras, and its version specifiers, as groups."""
 # (packaging lets a name end with an underscore.)

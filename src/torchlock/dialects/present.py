@@ -29,7 +29,7 @@ _EXACT = re.compile(r"===?\s*([^\s,*]+)")
 def installs_anew(options: Iterable[str]) -> bool:
     """Whether ``pip install`` or ``uv pip install`` with these options keeps what is installed."""
     names = {option.partition("=")[0] for option in options}
-    short = any(re.fullmatch(r"-[a-zA-Z]*[UI][a-zA-Z]*", name) for name in names)
+    short = any(re.fullmatch(r"-[a-zA-HJ-TV-Z]*[UI][a-zA-Z]*", name) for name in names)
     return short or bool(names & _ANEW)
 
 

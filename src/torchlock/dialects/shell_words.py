@@ -19,11 +19,11 @@ _PLAIN = re.compile(r"[^\s\\'\"$`;&|()<>]+")
 _IN_QUOTES = re.compile(r"[^\"\\$`]+")
 _BLANK = re.compile(r"(?:[ \t\f\v]|\\\r?\n)+")
 # Behind a continued line of a Dockerfile comments and empty lines do not count.
-_SKIPPED = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*")
+_SKIPPED = re.compile(r"(?:[ \t]*(?:#[^\n]*\n|\r?\n))*")
 _OPERATOR = re.compile(r"&&|\|\||;;&?|;&|[;&|()]|\r?\n|\r")
 _REDIRECT = re.compile(r"(?:&>>?|<<<|<<-?|[<>]{1,2}[&|]?)")
 _BRACED = re.compile(r"\{(\w+)(?::?[-=]([^{}$`\\\"']*))?\}")
-_MAKE = re.compile(r"[({](\w[\w.-]*)(?::?[-=]([^{}()$`\\\"']*))?[)}]")
+_MAKE = re.compile(r"[({](\w[\w.]*(?:-[\w.-]*(?=[)}:=]))?)(?::?[-=]([^{}()$`\\\"']*))?[)}]")
 _NAME = re.compile(r"[A-Za-z_]\w*|[0-9@*#?!$-]")
 _OPENING = {"if", "case"}
 _CLOSING = {"fi", "esac"}

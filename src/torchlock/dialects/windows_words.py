@@ -29,10 +29,13 @@ _CMD_SET = re.compile(
 )
 _CMD_SKIPPED = re.compile(r"(?:rem\b|::)[^\r\n]*", re.IGNORECASE)
 _CMD_LABEL = re.compile(r":(\w[\w.-]*)[^\r\n]*")
-_CMD_FOR = re.compile(r"for\b[^\r\n]*?\bdo\b", re.IGNORECASE)
+_CMD_FOR = re.compile(r"for\b[^\r\n]{0,500}?\bdo\b", re.IGNORECASE)
 
 _PS_VARIABLE = re.compile(r"\$(?:\{(?:env:)?(\w+)\}|(?:env:|script:|global:)?([A-Za-z_]\w*))", re.IGNORECASE)
 _PS_SET = re.compile(r"\$(?:env:|script:|global:)?([A-Za-z_]\w*)[ \t]*=[ \t]*", re.IGNORECASE)
+# What a variable is set to that is no command, as a bare word is; what may stand behind it.
+_PS_VALUE = re.compile(r"[\"'$]|\d+(?:\.\d+)?[ \t]*[\r\n;]")
+_PS_REST = re.compile(r"[ \t]*(?:#[^\r\n]*)?(?=[\r\n;}]|\Z)")
 _PS_CONDITIONAL = {"if", "elseif", "else", "switch", "catch", "default"}
 
 
@@ -287,11 +290,9 @@ class _PowerShell(_Lexer):
         """``$name = "value"``; what is computed is unknown."""
         self._at = match.end()
         name = match[1].lower()
-        value = re.compile(r"[\"'$]|\d+(?:\.\d+)?[ \t]*[\r\n;]").match(
-            self._text, self._at
-        )  # A bare word is a command.
+        value = _PS_VALUE.match(self._text, self._at)
         word = self._word() if value else None
-        rest = re.compile(r"[ \t]*(?:#[^\r\n]*)?(?=[\r\n;}]|\Z)").match(self._text, self._at)
+        rest = _PS_REST.match(self._text, self._at)
         known = word is not None and not word.unknown and rest is not None
         under = any(self._branches) and name in self._variables
         self._variables[name] = word.value if known and word is not None and not under else None

@@ -13,7 +13,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 def redact(url: str) -> str:
     """The address as it may be shown: without credentials, query (signatures live there) and fragment."""
     if is_local(url):
-        return re.sub(r"[^/\\:]*:[^/\\]*@", "", url)  # an address whose scheme was forgotten
+        return re.sub(r"(?<![^/\\])[^/\\:]*:[^/\\]*@", "", url)  # an address whose scheme was forgotten
     scheme, _, rest = url.partition("://")
     authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
     host = authority.rpartition("@")[2]
