@@ -82,10 +82,11 @@ def read(text: str, path: str) -> Document:
 
 def _locked(draft: Draft, packages: Iterable[re.Match[str]]) -> None:
     """What was resolved, one match for each package and platform."""
-    from torchlock.dialects.lock_blocks import locked_entry
+    from torchlock.dialects.lock_blocks import conflicts, locked_entry
 
     document = draft.document
     document.locked = True
+    document.problems += conflicts(draft.text)
     subdirs: dict[str, None] = {}
     for match in packages:
         found = match.groupdict()

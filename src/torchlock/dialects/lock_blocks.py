@@ -139,12 +139,20 @@ def merge_conflict(text: str) -> int | None:
     return found.start() if found else None
 
 
+def conflicts(text: str) -> list[Problem]:
+    """The first mark of a merge conflict as a problem, if there is one."""
+    merge = merge_conflict(text)
+    if merge is None:
+        return []
+    line = text.count("\n", 0, merge) + 1
+    return [Problem("TL501", "error", "a merge conflict was left in the file", Place(line))]
+
+
 def invalid(text: str, path: str) -> list[Problem]:
     """Why a text is not valid TOML, if it is not."""
-    merge = merge_conflict(text)
-    if merge is not None:
-        line = text.count("\n", 0, merge) + 1
-        return [Problem("TL501", "error", "a merge conflict was left in the file", Place(line))]
+    found = conflicts(text)
+    if found:
+        return found
     try:
         parse_toml(text.encode("utf-8", "surrogatepass"), path)
     except InputError as error:

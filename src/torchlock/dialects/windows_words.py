@@ -10,7 +10,7 @@ import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from torchlock.dialects.shell_words import Command, Redirect, Word
+from torchlock.dialects.shell_words import ROOM, Command, Redirect, Word, line_of
 from torchlock.document import Span
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class _Lexer(ABC):
         self._at = start
         self._end = end
         self._variables = variables
+        self._room = ROOM
         self._branches: list[str | None] = []  # Of the blocks around the current place; None for a plain one.
         self._section = ""
 
@@ -75,7 +76,7 @@ class _Lexer(ABC):
         """Take a variable at the current place; False where there is none."""
 
     def _line(self, at: int) -> str:
-        return f"line-{self._text.count(chr(10), 0, at) + 1}"
+        return f"line-{line_of(self._text, at)}"
 
     def _match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         return pattern.match(self._text, self._at, self._end)
@@ -90,6 +91,9 @@ class _Lexer(ABC):
 
     def _put(self, variable: str, written: str, parts: list[str], unknown: list[str]) -> None:
         value = self._variables.get(variable.lower())
+        if value is not None and len(value) > self._room:
+            value = None
+        self._room -= len(value or "")
         parts.append(written if value is None else value)
         if value is None:
             unknown.append(written)
