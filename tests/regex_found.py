@@ -1,7 +1,7 @@
 """Every regular expression of the package and of its scripts, and how it is used.
 
-Two ways find them: the calls of `re` in the source, evaluated where they are constant, and the compiled objects that
-the modules hold. A call whose pattern is made at run time has its instances in a table of the test.
+Two ways find them: the calls of `re` in the source, evaluated where they are constant, and the compiled objects
+that the modules hold. A call whose pattern is made at run time has its instances in a table of the test.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def modules() -> Iterator[tuple[str, ModuleType, ast.Module]]:
     for path in sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "scripts").glob("*.py")]):
         name = path.relative_to(ROOT).as_posix()
         text = path.read_text(encoding="utf-8")
-        if "re" not in {word for line in text.splitlines() if "import" in line for word in re.findall(r"\w+", line)}:
+        if "re" not in {
+            word for line in text.splitlines() if "import" in line for word in re.findall(r"\w+", line)
+        }:
             continue
         yield name, _module(path), ast.parse(text)
 
@@ -85,20 +87,26 @@ def _module(path: Path) -> ModuleType:
 
 
 def _ways(trees: Iterable[ast.Module]) -> dict[str, str]:
-    """How each name of a compiled pattern is used, the widest way; a name that is handed on may be used in all ways."""
+    """How each name of a compiled pattern is used, the widest way; one that is handed on may be used in all."""
     ways: dict[str, set[str]] = {}
     for tree in trees:
         called = set()
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 held = node.func.value
-                name = held.id if isinstance(held, ast.Name) else held.attr if isinstance(held, ast.Attribute) else ""
+                name = (
+                    held.id if isinstance(held, ast.Name) else held.attr if isinstance(held, ast.Attribute) else ""
+                )
                 if name and node.func.attr in _CALLS:
                     alone = node.func.attr in ("match", "fullmatch") and len(node.args) == 1
                     ways.setdefault(name, set()).add(node.func.attr if alone else "all")
                     called.add(id(held))
         for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and id(node.value) not in called and isinstance(node.value, ast.Name):
+            if (
+                isinstance(node, ast.Attribute)
+                and id(node.value) not in called
+                and isinstance(node.value, ast.Name)
+            ):
                 if node.attr in ("match", "fullmatch"):  # handed on, as to map
                     ways.setdefault(node.value.id, set()).add(node.attr)
                 if node.attr in ("match", "fullmatch", "pattern"):
@@ -151,10 +159,10 @@ def _walk(node: ast.AST, function: str) -> Iterator[tuple[ast.AST, str]]:
 
 
 def _called_how(node: ast.AST) -> tuple[str, int]:
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
-        if isinstance(node.func.value, ast.Name) and node.func.value.id == "re":
-            return _CALLS.get(node.func.attr, ("", 0))
-    return "", 0
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or not node.args:
+        return "", 0
+    of_re = isinstance(node.func.value, ast.Name) and node.func.value.id == "re"
+    return _CALLS.get(node.func.attr, ("", 0)) if of_re else ("", 0)
 
 
 def _flags(node: ast.Call, at: int, module: ModuleType) -> int:

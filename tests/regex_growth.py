@@ -1,4 +1,4 @@
-"""Patterns whose steps grow faster than the text: what the automaton suspects, counted on the text that shows it."""
+"""Patterns whose steps grow faster than the text: what the automaton suspects is counted on a text."""
 
 from __future__ import annotations
 
@@ -37,9 +37,7 @@ def _grown(tree: Pattern, before: str, word: str, how: str) -> Slow | None:
     """The steps on a witness, with the first end that costs too many; nothing where they grow as the text does."""
     matcher = Matcher(tree, _BUDGET)
     for after in ["", *tree.letters, *(letter + "\n" for letter in tree.letters if letter != "\n")]:
-        counts = [
-            counted(matcher, before + word * (_ROUNDS * times) + after, how) for times in (1, 2, 3)
-        ]
+        counts = [counted(matcher, before + word * (_ROUNDS * times) + after, how) for times in (1, 2, 3)]
         bend = counts[2] - 2 * counts[1] + counts[0]  # nothing for a straight line
         if bend > _ROUNDS or counts[2] >= _BUDGET:
             return Slow(before, word, after, (counts[0], counts[1], counts[2]))

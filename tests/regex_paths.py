@@ -94,7 +94,9 @@ class _Builder:
             made.next[number] |= dict.fromkeys(range(1, len(before)), 1)
         return made
 
-    def _followers(self, made: _Automaton, state: int, point: int, by_source: dict[int, list[int]]) -> dict[int, int]:
+    def _followers(
+        self, made: _Automaton, state: int, point: int, by_source: dict[int, list[int]]
+    ) -> dict[int, int]:
         found: dict[int, int] = {}
         last = next(iter(made.letters[state]), None)  # all letters of a state are alike for conditions
         stack: list[tuple[int, frozenset[int], tuple[Node, ...]]] = [(point, frozenset([point]), ())]
@@ -181,7 +183,11 @@ def _classes(pattern: Pattern) -> list[frozenset[str]]:
     conditions = [node for node in _nodes(pattern.root) if isinstance(node, (Anchor, Look))]
     known: dict[tuple[bool, ...], set[str]] = {}
     for letter in pattern.letters:
-        row = [letter in node.body.letters for node in conditions if isinstance(node, Look) and isinstance(node.body, Char)]
+        row = [
+            letter in node.body.letters
+            for node in conditions
+            if isinstance(node, Look) and isinstance(node.body, Char)
+        ]
         if any(isinstance(node, Anchor) for node in conditions):
             row += [letter == "\n", in_category("WORD", 0, letter)]
         known.setdefault(tuple(row), set()).add(letter)

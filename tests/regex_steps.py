@@ -307,7 +307,9 @@ class Matcher:
                 return True
             lines = node.flags & re.MULTILINE
             return kind == "END" and text[at] == "\n" and bool(lines or at == len(text) - 1)
-        around = [0 <= place < len(text) and in_category("WORD", node.flags, text[place]) for place in (at - 1, at)]
+        around = [
+            0 <= place < len(text) and in_category("WORD", node.flags, text[place]) for place in (at - 1, at)
+        ]
         return (around[0] != around[1]) == (kind == "BOUNDARY")
 
 

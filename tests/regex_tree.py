@@ -1,4 +1,4 @@
-"""A regular expression as a small tree, made of what Python's own parser says, over a few letters that stand for all.
+"""A regular expression as a small tree, of what Python's own parser says, over a few letters that stand for all.
 
 Two characters that no part of the pattern tells apart are one: a letter stands for each such class.
 """

@@ -172,7 +172,15 @@ def test_a_conflict_in_a_long_list_of_files_is_told_at_once(path: str, text: str
     """Each further line of a list once doubled the time."""
     lines = [line for line in text.splitlines() for _ in range(40 if line.startswith("    {") else 1)]
     middle = len(lines) // 2
-    damaged = [*lines[:middle], "<<<<<<< HEAD", lines[middle], "=======", lines[middle], ">>>>>>> x", *lines[middle:]]
+    damaged = [
+        *lines[:middle],
+        "<<<<<<< HEAD",
+        lines[middle],
+        "=======",
+        lines[middle],
+        ">>>>>>> x",
+        *lines[middle:],
+    ]
     assert [problem for problem in read(path, "\n".join(damaged)).problems if problem.rule == "TL501"]
 
 

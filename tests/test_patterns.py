@@ -37,7 +37,7 @@ GIVEN = {
     ],
 }
 
-# How a pattern is tried, where the source does not show it: once, at one place, or at places that a text has few of.
+# How a pattern is tried, where the source does not show it: once, or at places that a text has few of.
 HOW = {
     "src/torchlock/dialects/broken.py: _INSIDE": ("fullmatch", "on a whole line"),
     "src/torchlock/dialects/broken.py: HEAD": ("match", "at the beginning of a line"),
@@ -49,13 +49,19 @@ HOW = {
     "src/torchlock/dialects/makefile.py: _TARGET": ("match", "at the beginning of a line"),
     "src/torchlock/dialects/notebook.py: _STRING": ("match", "the first that does not match ends the reading"),
     "src/torchlock/dialects/places.py: _PATTERNS": ("fullmatch", "on the value of an option"),
-    "src/torchlock/dialects/shell_words.py: _SKIPPED": ("match", "always matches, and the reading goes on behind it"),
+    "src/torchlock/dialects/shell_words.py: _SKIPPED": (
+        "match",
+        "always matches, and the reading goes on behind it",
+    ),
     "src/torchlock/dialects/tree.py: _HEADER": ("match", "at the beginning of a line"),
     "src/torchlock/dialects/windows_words.py: _CMD_CONDITION": ("match", "once an if"),
     "src/torchlock/dialects/windows_words.py: _PS_REST": ("match", "behind a value"),
     "src/torchlock/dialects/windows_words.py: _PS_VALUE": ("match", "behind an equals sign"),
     "src/torchlock/dialects/yaml_subset.py: _PLAIN_IN_FLOW": ("match", "the reading goes on behind it, or ends"),
-    "src/torchlock/dialects/yaml_subset.py: _WHOLE_QUOTED": ("match", "a quote that nothing closes ends the reading"),
+    "src/torchlock/dialects/yaml_subset.py: _WHOLE_QUOTED": (
+        "match",
+        "a quote that nothing closes ends the reading",
+    ),
     "src/torchlock/write/audit_text.py: _REQUIREMENT": ("match", "once a finding, on its line"),
 }
 # Patterns whose steps may grow faster than the text, for the text is bounded.
@@ -151,11 +157,20 @@ def test_the_matcher_that_counts_finds_what_re_finds() -> None:
 
 def _pattern(chance: random.Random, depth: int) -> str:
     if depth == 0 or chance.random() < 0.3:
-        return chance.choice([*"ab.-^$A", "[ab]", "[^a]", r"\d", r"\s", r"\w", r"\b", "(?<=a)", "(?<!b)", r"(a|b)\N"])
+        return chance.choice(
+            [*"ab.-^$A", "[ab]", "[^a]", r"\d", r"\s", r"\w", r"\b", "(?<=a)", "(?<!b)", r"(a|b)\N"]
+        )
     inner = _pattern(chance, depth - 1)
     other = _pattern(chance, depth - 1)
     repeat = chance.choice(["*", "+", "?", "*?", "+?", "??", "{2}", "{1,3}", "{0,2}?"])
-    forms = [f"{inner}{other}", f"(?:{inner}|{other})", f"({inner})", f"(?:{inner}){repeat}", f"(?={inner})", f"(?!{inner})"]
+    forms = [
+        f"{inner}{other}",
+        f"(?:{inner}|{other})",
+        f"({inner})",
+        f"(?:{inner}){repeat}",
+        f"(?={inner})",
+        f"(?!{inner})",
+    ]
     return chance.choice(forms)
 
 

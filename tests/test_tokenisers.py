@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import pytest
 
@@ -72,10 +73,8 @@ def test_work_grows_as_the_text_does(path: str, before: str, again: str, after: 
 
 def _work(path: str, text: str) -> int:
     def reading() -> None:
-        try:
+        with suppress(InputError):
             read(path, text)
-        except InputError:
-            pass
 
     reading()  # what is compiled and imported once
     return calls(reading)
@@ -84,7 +83,9 @@ def _work(path: str, text: str) -> int:
 def test_work_on_a_notebook_grows_as_its_cells_do() -> None:
     def cells(count: int) -> str:
         some = [{"cell_type": "code", "source": [f"!pip install six=={number}\n"]} for number in range(count)]
-        return json.dumps({"cells": [{"cell_type": "raw", "metadata": {"source": "a" * 1000}, "source": []}, *some]})
+        return json.dumps(
+            {"cells": [{"cell_type": "raw", "metadata": {"source": "a" * 1000}, "source": []}, *some]}
+        )
 
     few, more, most = (_work("a.ipynb", cells(60 * times)) for times in (1, 2, 3))
     assert most - 2 * more + few < 0.2 * more, (few, more, most)
@@ -97,12 +98,22 @@ def test_work_on_a_notebook_grows_as_its_cells_do() -> None:
         ("a.bat", "set A0=aaaaaaaaaa\n", "set A{1}=%A{0}%%A{0}%\n", "pip install %A{1}%\n"),
         ("a.ps1", '$A0 = "aaaaaaaaaa"\n', '$A{1} = "$A{0}$A{0}"\n', "pip install $A{1}\n"),
         ("Makefile", "A0 = aaaaaaaaaa\n", "A{1} = $(A{0})$(A{0})\n", "a:\n\tpip install $(A{1})\n"),
-        ("justfile", 'A0 := "aaaaaaaaaa"\n', 'A{1} := "{{{{A{0}}}}}{{{{A{0}}}}}"\n', "a:\n  pip install {{{{A{1}}}}}\n"),
+        (
+            "justfile",
+            'A0 := "aaaaaaaaaa"\n',
+            'A{1} := "{{{{A{0}}}}}{{{{A{0}}}}}"\n',
+            "a:\n  pip install {{{{A{1}}}}}\n",
+        ),
         ("Dockerfile", "FROM a\nENV A0=aaaaaaaaaa\n", "ENV A{1}=$A{0}$A{0}\n", "RUN pip install $A{1}\n"),
         ("a.py", "a0 = 'aaaaaaaaaa'\n", "a{1} = a{0} + a{0}\n", "import os\nos.system('pip install ' + a{1})\n"),
-        ("tox.ini", "[a0]\ndeps =\n    six\n", "[a{1}]\ndeps =\n    {{[a{0}]deps}}\n    {{[a{0}]deps}}\n", "[testenv]\ndeps = {{[a{1}]deps}}\n"),
+        (
+            "tox.ini",
+            "[a0]\ndeps =\n    six\n",
+            "[a{1}]\ndeps =\n    {{[a{0}]deps}}\n    {{[a{0}]deps}}\n",
+            "[testenv]\ndeps = {{[a{1}]deps}}\n",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_doubles_with_each_line_has_an_end(path: str, first: str, again: str, last: str) -> None:
     lines = [again.format(number, number + 1) for number in range(40)]
     document = read(path, first + "".join(lines) + last.format(0, 40))

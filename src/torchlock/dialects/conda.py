@@ -120,7 +120,9 @@ class _Environment:
         if template:
             message = "a template, of which only what is not between braces is judged"
             self._draft.problem("TL901", "note", message, template.start())
-            root, wrong = parse_yaml(re.sub(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%(?:(?!\{%|%\}).)*%\}", _blank, self._draft.text))
+            root, wrong = parse_yaml(
+                re.sub(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%(?:(?!\{%|%\}).)*%\}", _blank, self._draft.text)
+            )
         else:
             root, wrong = parse_yaml(self._draft.text)
             for start, message in wrong[:1]:
