@@ -15,7 +15,8 @@ _WORDS = (
     b"python_version sys_platform == 'linux' and or not in extra [[package]] [tool.uv] "
     b"\xff \x00 \xef\xbb\xbf \xe2\x80\xa8 \xef\xbc\x90 \xd9\xa3 \x1b[31m "
     b"null true NaN 1e999 99999999999999999999 a.a.a.a.a.a [[[[[[[[ (((((((((".split(),
-    b"9" * 5000,
+    *(b"; 'a' == 'b'", b"; os_name ~= 'x'", b"'a' in extras", b"\xc2\xb2", b"\n-r requirements.txt\n", b"&a [*a]"),
+    *(b"9" * 5000, b"[" * 500, b"{" * 500, b"(" * 500, b"a." * 300, b"$(", b"${{ x }}"),
     b"\n    ",
     b"\n- ",
     b"\t",

@@ -65,7 +65,7 @@ def _audit(path: str, content: bytes) -> str | None:
 
 
 def _broken(report: FileReport) -> str | None:
-    return None
+    return None if report.broken is None else report.broken.trace
 
 
 def _reported(report: FileReport) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torchlock.words import Written
 
 UNKNOWN_VERSION = "0"
-_EXTRAS = re.compile(r"\[([^\]]*)\]$")
+_EXTRAS = re.compile(r"\[([^\[\]]*)\]$")
 
 
 class DirectRelease:

@@ -56,4 +56,4 @@ def _keep(fields: dict[str, list[str]], name: str, parts: list[str]) -> None:
 
 def unfolded(value: str) -> str:
     """An unfolded value (RFC 5322, section 2.2.3)."""
-    return re.sub(r"[ \t]*[\r\n][ \t\r\n]*", " ", value).strip()
+    return re.sub(r"(?<![ \t])[ \t]*[\r\n][ \t\r\n]*", " ", value).strip()

@@ -191,7 +191,7 @@ def _weighed(findings: Iterable[Finding]) -> tuple[int, int]:
 
 def _weight(entry: Entry, spoken: set[str]) -> int:
     """How deliberate a line is: the cost of changing it. torch without an upper end is meant to move."""
-    if re.match(r"===?\s*[^*,]+$", entry.specifier):
+    if re.match(r"===?[^*,]+$", entry.specifier):
         cost = 8
     elif re.search(r"<|==|~=", entry.specifier):
         cost = 6
@@ -259,7 +259,7 @@ def _capped(entry: Entry, package: Package, allowed: int, good: int) -> Iterator
     if not kept or not above:
         return
     clauses = [clause.strip() for clause in entry.specifier.split(",") if not re.match(r"\s*<", clause)]
-    bound = re.sub(r"(\.0)+$", "", package.texts[above[0]])
+    bound = re.sub(r"(?<!\.0)(?:\.0)+$", "", package.texts[above[0]])
     yield ",".join([*filter(None, clauses), f"<{bound}"])
 
 

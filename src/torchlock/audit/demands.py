@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 LABEL = re.compile(r"cpu|cu\d{2,3}|rocm\d+\.\d+|rocm(?:4\.0\.1|4\.3\.1|4\.5\.2|5\.1\.1|5\.4\.2|6\.2\.4)|xpu")
 # What is installed in an environment of its own, not with the project.
 _ALONE = ("group:build-system", "alone:")
-_LOCAL = re.compile(r"(===?|!=)\s*([^\s,+]+)\+([\w.\-]+)")
+_LOCAL = re.compile(r"(===?|!=)\s*([^\s,+=]+)\+([\w.\-]+)")
 _EXACT = re.compile(r"===?\s*[^\s,*]+")
-_WHEEL = re.compile(r"[\w.]+-([^-/]+(?:\+[^-/]+)?)-[^/]*\.whl$")
+_WHEEL = re.compile(r"(?<![\w.])[\w.]+-([^-]+)-")
 _UNFINISHED = re.compile(r"\d(?:a|b|rc|\.?dev)\d", re.IGNORECASE)
 
 
@@ -91,7 +91,8 @@ def _of_wheel(url: str) -> str:
     """The pin that the address of a wheel comes to, or nothing."""
     from urllib.parse import unquote
 
-    wheel = _WHEEL.search(unquote(url.partition("#")[0].partition("?")[0]).rpartition("/")[2])
+    name = unquote(url.partition("#")[0].partition("?")[0]).rpartition("/")[2]
+    wheel = _WHEEL.search(name) if name.endswith(".whl") else None
     return f"=={wheel[1]}" if wheel else ""
 
 

@@ -11,7 +11,7 @@ from torchlock.finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_IGNORE = re.compile(r"#\s*torchlock:\s*ignore\[([^\]\n]*)\]([^\n\r]*)")
+_IGNORE = re.compile(r"#\s*torchlock:\s*ignore\[([^\[\]\n]*)\]([^\n\r]*)")
 
 
 class Ignore(NamedTuple):

@@ -164,7 +164,7 @@ def _is_torchs(name: str) -> bool:
 
 def _is_same_minor(scene: Scene, specifier: str) -> bool:
     """Whether this torch is of the minor release that a rule speaks of, so that only the patch release differs."""
-    pin, wanted = scene.pins.get("torch"), re.search(r"([0-9]{1,9})\.([0-9]{1,9})", specifier)
+    pin, wanted = scene.pins.get("torch"), re.search(r"(?<![0-9])([0-9]{1,9})\.([0-9]{1,9})", specifier)
     if pin is None or pin.unversioned or wanted is None:
         return False
     return pin.version.release[:2] == (int(wanted[1]), int(wanted[2]))

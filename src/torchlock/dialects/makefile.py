@@ -9,7 +9,7 @@ from torchlock.dialects.draft import Draft
 from torchlock.dialects.inset import Inset, Woven
 from torchlock.dialects.install_commands import Installed, index_variable
 from torchlock.dialects.parts import parted
-from torchlock.dialects.shell_words import commands
+from torchlock.dialects.shell_words import ROOM, commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ _VARIABLE = re.compile(
 )
 _OWN_VARIABLE = re.compile(rf"[^\s:=#][^:=#\r\n]*:[ \t]*{_VARIABLE.pattern}", re.DOTALL)
 _TARGET = re.compile(
-    r"@?(?P<names>[^\s:=#][^:=#\r\n]*?)[ \t]*::?(?!=)(?P<needs>[^=;#\r\n]*)(?:;(?P<recipe>[^\r\n]*))?"
+    r"@?(?P<names>[^\s:=#](?:[^:=#\r\n]*[^\s:=#])?)[ \t]*::?(?!=)(?P<needs>[^=;#\r\n]*)(?:;(?P<recipe>[^\r\n]*))?"
 )
 _JUST_TARGET = re.compile(r"@?(?P<names>[\w-]+)(?:[ \t][^:\r\n]*)?:(?!=)(?P<needs>[^#\r\n]*)")
 _USED = re.compile(r"\$[({](\w[\w.-]*)[)}]|\{\{[ \t]*(\w[\w-]*)[ \t]*\}\}")
@@ -49,6 +49,7 @@ class _Reader:
         self._needs: dict[str, set[str]] = {}
         self._step = 0
         self._conditions = 0
+        self._room = 10 * ROOM  # for the whole file
 
     def read(self) -> None:
         targets: list[str] = []
@@ -101,6 +102,8 @@ class _Reader:
         def known(used: re.Match[str]) -> str:
             nonlocal unknown
             found = self._variables.get(used[1] or used[2])
+            self._room -= len(found or "")
+            found = found if self._room >= 0 else None
             unknown = unknown or found is None
             return found or ""
 
@@ -127,7 +130,8 @@ class _Reader:
         woven, done = Woven(), 0
         for match in _USED.finditer(line) if self._just else ():
             value = self._variables.get(match[2] or "")
-            if value is not None:
+            self._room -= len(value or "")
+            if value is not None and self._room >= 0:
                 woven.add(line[done : match.start()], at + done)
                 woven.add(value, at + match.start())
                 done = match.end()

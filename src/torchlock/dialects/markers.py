@@ -45,7 +45,7 @@ def negated(marker: str) -> str | None:
 
 def part_extra(marker: str) -> tuple[str, str]:
     """A marker of the form ``… and extra == 'name'`` as the extra and the rest; no extra otherwise."""
-    clauses = re.split(r"\s+and\s+", marker) if " or " not in marker and "(" not in marker else [marker]
+    clauses = re.split(r"(?<!\s)\s+and\s+", marker) if " or " not in marker and "(" not in marker else [marker]
     found = [match for clause in clauses if (match := _EXTRA.fullmatch(clause.strip()))]
     if len(found) != 1:
         return "", marker

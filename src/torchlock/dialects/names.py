@@ -54,11 +54,11 @@ _WORKFLOW = re.compile(
     r"|\.woodpecker|\.drone|\.cirrus)\.ya?ml$"
 )
 # Names of lists for pip, whatever their ending is.
-_LIST_NAME = re.compile(r"(?:.*[_.-])?(?:requirements?|constraints?|reqs)(?:[_.-].*)?")
+_LIST_NAME = re.compile(r"(?:\A|[_.-])(?:requirements?|constraints?|reqs)(?:[_.-]|\Z)")
 # What else lists of packages are called, and the folders that they lie in.
 _NEAR_LIST = re.compile(
     r"req|deps|depend|constrain|packages|pip|python|install|modules|\.(?:pip|requirements|constraints|in)$"
-    r"|(?:^|/)(?:base|common|dev|docs?|test|tests|prod|production|extras?|optional|gpu|cpu|cuda|torch\w*)[.\w-]*$"
+    r"|(?:^|/)(?:base|common|dev|docs?|test|tests|prod|production|extras?|optional|gpu|cpu|cuda|torch)[.\w-]*$"
 )
 _COMMAND = re.compile(
     r"(?:\$ |! ?)?(?:sudo|pip[\d.]*|python[\d.]*|conda|mamba|uv|apt|apt-get|yum|brew|cd|git|source|export|wget"
@@ -175,7 +175,7 @@ _INSTEAD = (
         "the output of conda list (conda list --export writes a format that is read)",
     ),
     (
-        r"^\s*(?:Collecting|Requirement already satisfied:|Successfully installed|Downloading) ",
+        r"^[ \t]*(?:Collecting|Requirement already satisfied:|Successfully installed|Downloading) ",
         "the output of pip",
     ),
     (r"^Metadata-Version: ", "the metadata of a package"),
@@ -264,7 +264,7 @@ def _by_content(path: str, text: str) -> Told:
     name = PurePath(path).name.lower()
     suffix = PurePath(name).suffix
     anything = path == "-" or path.startswith(("/dev/", "/proc/"))
-    named = bool(_LIST_NAME.fullmatch(name)) and suffix not in (*_YAML, ".json", ".toml", ".py")
+    named = bool(_LIST_NAME.search(name)) and suffix not in (*_YAML, ".json", ".toml", ".py")
     among = None if anything or named else _AMONG.get(suffix, ())
     for content in _CONTENTS:
         if (among is None or content.kind in among) and content.fits(text):

@@ -15,7 +15,7 @@ NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _EXTRA = rf"[ ]*{NAME}[ ]*"
 ORDINARY = (
     rf"(?P<name>{NAME})(?:\[(?P<extras>{_EXTRA}(?:,{_EXTRA})*)\])?"
-    rf"[ ]*(?P<versions>{CLAUSE}(?:[ ]*,[ ]*{CLAUSE})*)?"
+    rf"(?:[ ]*(?P<versions>{CLAUSE}(?:[ ]*,[ ]*{CLAUSE})*))?"
 )
 """A requirement without marker: its name, its extras, and its version specifiers, as groups."""
 # (packaging lets a name end with an underscore.)

@@ -24,12 +24,14 @@ _ANEW = {
     "--root",
 }
 _EXACT = re.compile(r"===?\s*([^\s,*]+)")
+# No file installs as much.
+_LOOKED_AT = 300
 
 
 def installs_anew(options: Iterable[str]) -> bool:
     """Whether ``pip install`` or ``uv pip install`` with these options keeps what is installed."""
     names = {option.partition("=")[0] for option in options}
-    short = any(re.fullmatch(r"-[a-zA-Z]*[UI][a-zA-Z]*", name) for name in names)
+    short = any(re.fullmatch(r"-[a-zA-HJ-TV-Z]*[UI][a-zA-Z]*", name) for name in names)
     return short or bool(names & _ANEW)
 
 
@@ -38,10 +40,12 @@ def still_wanted(asked: Sequence[Entry], there: Sequence[Entry], held: Mapping[s
 
     ``there`` are the entries of earlier commands; ``held`` maps torch and its companions in the base image to
     their versions ("": not known), which stay where torch does. Exact pins of
-    torch, and those beside earlier commands, are always yielded: they say what the result is.
+    torch, and those beside earlier commands, are always yielded: they say what the result is. Of very many
+    earlier entries the last ones are looked at.
     """
+    all_seen, there = len(there) <= _LOOKED_AT, there[-_LOOKED_AT:]
     torches = [_EXACT.fullmatch(entry.specifier.strip()) for entry in (*there, *asked) if entry.name == "torch"]
-    stays = all(pin is None or pin[1] == held.get("torch") for pin in torches)
+    stays = all_seen and all(pin is None or pin[1] == held.get("torch") for pin in torches)
     for entry in asked:
         apart = entry.constraint or entry.url is not None
         exact = _EXACT.fullmatch(entry.specifier.strip()) is not None

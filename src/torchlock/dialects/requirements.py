@@ -38,10 +38,12 @@ _ORDINARY = re.compile(
 _HASHES = re.compile(r"(?:--hash[= ](?:sha256|sha384|sha512):[0-9a-fA-F]+(?: +|\Z))+")
 _VARIABLE = re.compile(r"\$\{\w+\}|\$[A-Za-z_]\w*|(?<![\w%])%[A-Z_]+%")
 _USERINFO = re.compile(r"//[^/@]*@")
-_TEMPLATE = re.compile(r"\{\{.*\}\}|\{%.*%\}")
+_TEMPLATE = re.compile(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%(?:(?!\{%|%\}).)*%\}")
 _CONFLICT = re.compile(r"(<{7}|={7}|>{7}|\|{7})(\s|$)")
 _SECTION = re.compile(r"\[([^\]:]*)(:.*)?\]$")
-_COMMAND = re.compile(r"[!%$>]*\s*(?:sudo\s+)?(?:\S*python[\d.]*\s+-m\s+)?(?:uv\s+)?pip[\d.]*\s+install\s+")
+_COMMAND = re.compile(
+    r"[!%$>]*(?![!%$>])\s*(?:sudo\s+)?(?:\S*python[\d.]*\s+-m\s+)?(?:uv\s+)?pip[\d.]*\s+install\s+"
+)
 # Where a list for pip stands in a file of conda's, it is pip's all the same.
 _YAML = (".yml", ".yaml")
 _SINGLE_EQUALS = re.compile(r"^[^#=\n]*[^#=\n<>!~]=[^=\n]", re.MULTILINE)

@@ -114,7 +114,7 @@ def _pieces(values: dict[tuple[str, str], list[_Piece]], name: str) -> Iterator[
     if not any(known == section for known, _ in values):
         section = "testenv"
     for key in ("deps", "commands_pre", "commands"):
-        for piece in _resolved(values, section, key, _DEEPEST):
+        for piece in _resolved(values, section, key, _DEEPEST, set()):
             if _met(piece.factors, name):
                 yield key, piece
 
@@ -151,19 +151,28 @@ def _variable(draft: Draft, piece: _Piece) -> None:
         draft.index(kind or "", address, piece.start)
 
 
-def _resolved(values: dict[tuple[str, str], list[_Piece]], section: str, key: str, depth: int) -> list[_Piece]:
-    """The lines of a value, that of ``[testenv]`` where there is none, with those that it refers to."""
+def _resolved(
+    values: dict[tuple[str, str], list[_Piece]],
+    section: str,
+    key: str,
+    depth: int,
+    done: set[tuple[str, str, str]],
+    factors: str = "",
+) -> list[_Piece]:
+    """The lines of a value, that of ``[testenv]`` where there is none, with those that it refers to.
+
+    ``factors`` are those of the reference that led here; ``done``, the references that were followed.
+    """
     pieces = values.get((section, key), values.get(("testenv", key), []) if section.startswith("testenv:") else [])
     found: list[_Piece] = []
     for piece in pieces:
         reference = _REFERENCE.fullmatch(piece.text)
-        if reference and depth:
-            found += [
-                one._replace(factors=one.factors or piece.factors)
-                for one in _resolved(values, reference[1], reference[2], depth - 1)
-            ]
-        else:
+        piece = piece._replace(factors=piece.factors or factors)
+        if not reference or not depth:
             found.append(piece)
+        elif (step := (reference[1], reference[2], piece.factors)) not in done:
+            done.add(step)
+            found += _resolved(values, reference[1], reference[2], depth - 1, done, piece.factors)
     return found
 
 

@@ -22,7 +22,7 @@ _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://|file:|(?:git|hg|svn|bzr)\+[a-z]+
 _PATH = re.compile(r"\.{1,2}(?:[/\\\[;\s]|$)|/(?!/)|~/|[A-Za-z]:[/\\]|\\\\")
 # pip's list.
 _ARCHIVE = re.compile(r"\.(?:whl|zip|tar|tgz|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lz|lzma))$", re.IGNORECASE)
-_EXTRAS = re.compile(r"\[[^\]]*\]$")
+_EXTRAS = re.compile(r"\[[^\[\]]*\]$")
 _EGG = re.compile(r"[#&]egg=([^&]*)")
 # "requirements.txt" is a valid name of a project, but nobody means it.
 _FILE = re.compile(r"requirements?[\w.-]*\.(?:txt|in)$", re.IGNORECASE)
@@ -44,7 +44,7 @@ _MISTAKES = (
     (r"\\$", "something stands behind the backslash, so the line does not go on"),
     (r"^([\"'])(.+)\1,?$", r"without the quotes: \2"),
     (r"^[\w.-]+::", "this is conda's way to name a channel; write the project only"),
-    (r"^pytorch(?=\s*=?\s*\d|=)\s*=?\s*([\w.]+)", r"the project is called torch: torch==\1"),
+    (r"^pytorch(?=\s*(?:=\s*)?\d|=)\s*(?:=\s*)?([\w.]+)", r"the project is called torch: torch==\1"),
     (r"^([\w.-]+)=([\d.]+)=\w+$", r"this is conda's name=version=build; a pin is \1==\2"),
     (r"^([\w.-]+(?:\[[^\]]*\])?)\s*=\s*([\w.*+!]+)\s*(?:;.*)?$", r"a pin takes two equals signs: \1==\2"),
     (r"^([\w.-]+(?:\[[^\]]*\])?)\s*=([<>])\s*(\d[\w.]*)", r"the equals sign comes last: \1\2=\3"),
