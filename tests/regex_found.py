@@ -193,7 +193,7 @@ def _values(node: ast.expr, module: ModuleType) -> list[Any]:
 
 
 def _value(node: ast.expr, module: ModuleType) -> Any:
-    return eval(compile(ast.Expression(node), "<pattern>", "eval"), {"re": re, **vars(module)})
+    return eval(compile(ast.Expression(node), "<pattern>", "eval"), {"re": re, **vars(module)})  # noqa: S307 - our own source
 
 
 def _held(path: str, module: ModuleType, ways: dict[str, str]) -> Iterator[Use]:

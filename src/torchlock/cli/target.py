@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
+from torchlock.redaction import shortened
 from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
-from torchlock.words import shortened
 
 if TYPE_CHECKING:
     import argparse
