@@ -20,6 +20,7 @@ FLOORS = [
         "secret_forms",
         "words",
         "headers",
+        "urls",
         "versions",
         "markers",
         "core_metadata",

@@ -9,7 +9,7 @@ from torchlock.answers import Unknown
 from torchlock.headers import read_headers, unfolded
 from torchlock.markers import fault_of
 from torchlock.redaction import shortened
-from torchlock.versions import fault_of_specifier
+from torchlock.versions import fault_of_versions
 from torchlock.words import Dependency
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _requirement(value: str) -> Requirement:
     from packaging.requirements import Requirement
 
     requirement = Requirement(value.strip())
-    if fault := fault_of_specifier(str(requirement.specifier)):
+    if fault := fault_of_versions(requirement):
         raise ValueError(fault)
     return requirement
 

@@ -11,10 +11,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from packaging.requirements import Requirement
     from packaging.version import Version
 
 # No part of a published version has this many digits.
 LONGEST_NUMBER = 100
+_TOO_LONG = f"no published version has a number of more than {LONGEST_NUMBER} digits"
 _LONG = re.compile(rf"[0-9]{{{LONGEST_NUMBER + 1}}}")
 _NUMBER = r"[0-9]{1,20}"
 _FINAL = rf"{_NUMBER}(?:\.{_NUMBER}){{0,8}}(?:(?:a|b|rc){_NUMBER})?(?:\.post{_NUMBER})?(?:\.dev{_NUMBER})?"
@@ -47,7 +49,7 @@ def version_of(text: str) -> Version | None:
 def fault_of_specifier(text: str) -> str:
     """Why a text is no specifier set that installers can compare with, as half a sentence; "" where it is one."""
     if has_long_number(text):
-        return f"no published version has a number of more than {LONGEST_NUMBER} digits"
+        return _TOO_LONG
     if not text or (_ORDINARY.fullmatch(text) and not WILD.search(text)):
         return ""
     from packaging.specifiers import SpecifierSet
@@ -57,3 +59,12 @@ def fault_of_specifier(text: str) -> str:
     except ValueError:
         return "it is not a version specifier" if text.isascii() else "a version consists of ASCII characters"
     return ""
+
+
+def fault_of_versions(requirement: Requirement) -> str:
+    """As ``fault_of_specifier``, of a requirement that was parsed: not every one of those has a text."""
+    try:
+        text = str(requirement.specifier)
+    except ValueError:
+        return _TOO_LONG
+    return fault_of_specifier(text)

@@ -179,13 +179,14 @@ def _together(texts: list[str], result: Any, matrix: Matrix, solved: Any, source
     """The pins of what was asked for, the facts that bind them, and what keeps newer ones out."""
 
     named = {_name(text) for text in texts}
-    pins = {pin.name: pin for pin in result.pins}
+    pins = {pin.name: pin for pin in result.pins if pin.version}  # the notes tell of the others
     bound = named | {name for pin in result.pins for name, _ in pin.rules}
     story = Story(
         "", hints=list(result.notes), packages={name: pins[name].version for name in pins if name in bound}
     )
     chosen = ", ".join(f"{name} {version}" for name, version in story.packages.items())
-    story.headline = f"they go together on {result.target}: {chosen}"
+    found = f"they go together on {result.target}: {chosen}"
+    story.headline = found if chosen else f"no version is known of what is asked for on {result.target}"
     _add_facts(story, pins, result.target, matrix)
     _add_newer(story, texts, named, pins, solved, sources)
     return story
@@ -256,10 +257,13 @@ def _newest(version: str, releases: Any) -> str | None:
 
 
 def _name(text: str) -> str:
-    from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 
-    return canonicalize_name(Requirement(text).name)
+    from torchlock.read import parse_requirement
+    from torchlock.words import Origin
+
+    requirement = parse_requirement(text, Origin(None, None, text)).requirement
+    return canonicalize_name(requirement.name) if requirement is not None else text
 
 
 def _text(story: Story) -> str:

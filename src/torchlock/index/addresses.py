@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from torchlock.redaction import redact as redact
+from torchlock.urls import NO_URL, is_url
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -62,11 +63,9 @@ def unusable(url: str) -> str | None:
     """Why an address can not be used, in words that do not repeat it; None if it can."""
     if is_local(url):
         return None
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return "cannot be read as a URL (percent-encode special characters of a password)"
+    if not is_url(url):
+        return NO_URL
+    parts = urlsplit(url)
     if parts.scheme not in _DEFAULT_PORTS:
         return f"has the scheme {parts.scheme}, which is none of http, https and file"
     return None if parts.hostname else "names no host"

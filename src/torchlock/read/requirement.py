@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from torchlock.errors import InputError
 from torchlock.markers import fault_of
 from torchlock.read.text import is_folder, is_there
-from torchlock.versions import fault_of_specifier
+from torchlock.versions import fault_of_versions
 from torchlock.words import Written
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from torchlock.words import Origin
 
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://|file:|(?:git|hg|svn|bzr)\+[a-z]+:)", re.IGNORECASE)
+# What is no address of a version control system, which has forms of its own (``git@host:path``).
+_FETCHED = re.compile(r"(?:[a-z][a-z0-9.-]*://|file:)", re.IGNORECASE)
 _PATH = re.compile(r"\.{1,2}(?:[/\\\[;\s]|$)|/(?!/)|~/|[A-Za-z]:[/\\]|\\\\")
 # pip's list.
 _ARCHIVE = re.compile(r"\.(?:whl|zip|tar|tgz|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lz|lzma))$", re.IGNORECASE)
@@ -73,11 +75,22 @@ def parse_requirement(
     """
     text = text.strip()
     if editable or _is_location(text):
-        return _located(text, origin, hashes, editable)
-    requirement = _parsed(text, origin)
-    if _FILE.match(text) or (origin.path is None and _names_a_file(text)):
-        raise _invalid("this is the name of a file", origin, hint=f"did you mean -r {text}?")
-    return Written(requirement, origin, url=requirement.url, hashes=hashes)
+        written = _located(text, origin, hashes, editable)
+    else:
+        requirement = _parsed(text, origin)
+        if _FILE.match(text) or (origin.path is None and _names_a_file(text)):
+            raise _invalid("this is the name of a file", origin, hint=f"did you mean -r {text}?")
+        written = Written(requirement, origin, url=requirement.url, hashes=hashes)
+    if written.url is not None and _FETCHED.match(written.url):
+        _check_address(written.url, origin)
+    return written
+
+
+def _check_address(url: str, origin: Origin) -> None:
+    from torchlock.urls import NO_URL, is_url
+
+    if not is_url(url):
+        raise _invalid(f"its address {NO_URL}", origin, hint=None)
 
 
 def _is_location(text: str) -> bool:
@@ -93,7 +106,7 @@ def _is_location(text: str) -> bool:
 def _parsed(text: str, origin: Origin) -> Requirement:
     """A requirement whose address, if it has one, can be one: PEP 508 lets any text through."""
     requirement = _pep_508(text, origin)
-    if fault := fault_of_specifier(str(requirement.specifier)):
+    if fault := fault_of_versions(requirement):
         raise _invalid(fault, origin, hint=None)
     if fault := fault_of(str(requirement.marker or "")):
         raise _invalid(f"its marker has no value: {fault}", origin, hint=None)
