@@ -381,6 +381,17 @@ def test_standard_output_by_its_name_keeps_what_it_has(command: str, name: str) 
     assert text != "six==1.15.0\n"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="no such names here")
+def test_an_input_is_not_replaced_by_its_descriptor(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("requirements.in").write_text("six\n")
+    with Path("requirements.in").open("r+") as file:
+        for name in (f"/dev/fd/{file.fileno()}", f"/proc/self/fd/{file.fileno()}"):
+            if Path(name).exists():
+                command = ["lock", "-r", "requirements.in", "--offline"]
+                assert "is an input as well" in refused(command, name, capsys)
+    assert Path("requirements.in").read_text() == "six\n"
+
+
 @pytest.mark.skipif(os.name != "posix" or not Path("/bin/bash").exists(), reason="no bash here")
 def test_a_process_substitution_is_written_to() -> None:
     environ = {**os.environ, "PYTHONPATH": str(ROOT / "src")}

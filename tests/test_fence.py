@@ -319,7 +319,7 @@ def test_metadata_that_cannot_be_compared_is_refused(value: str) -> None:
 @pytest.mark.parametrize(
     ("body", "media"),
     [
-        (b'<base href="http://["><a href="six-1-py3-none-any.whl">x</a>', "text/html"),
+        (b'<a href="http://[">y</a><a href="six-1-py3-none-any.whl">x</a>', "text/html"),
         (b'<a href="six-1-py3-none-any.whl">x</a>', "text/html; charset=undefined"),
         (
             b'{"files": [{"filename": "six-1-py3-none-any.whl", "url": "x", "size": %s}]}' % (b"9" * 99),
@@ -329,6 +329,53 @@ def test_metadata_that_cannot_be_compared_is_refused(value: str) -> None:
 )
 def test_odd_pages(body: bytes, media: str) -> None:
     assert [file.size for file in parse_page(body, media, "https://example.org/six/")] == [None]
+
+
+ADDRESSES = (
+    "https://example.org:99999/a",
+    "https://example.org:x/a",
+    "https://[::1/a",
+    "file://[/a",
+    "http://\uff11[/",
+)
+VCS = ("git+https://example.org:99999/a", "git+ssh://git@example.org:someone/a.git", "git+https://[::1/a")
+
+
+@pytest.mark.parametrize(
+    "line", ["demo @ {}/demo-1.0-py3-none-any.whl", "{}/demo-1.0-py3-none-any.whl", "-e {}#egg=demo"]
+)
+def test_no_address_is_a_bug(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for address in (*ADDRESSES, *VCS):
+        Path("a.txt").write_text(f"six\n{line.format(address)}\n", encoding="utf-8")
+        for command in ("lock", "audit"):
+            files = ["-r", "a.txt", *TARGET] if command == "lock" else ["a.txt"]
+            assert main([command, *files]) < 3, address
+        if address in ADDRESSES:
+            assert "a.txt:2: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "requirements",
+    [
+        ["demo @ https://example.org/demo-1.0-py3-none-any.whl;'' <= implementation_version"],
+        ["git+https://example.org/a"],
+        ["."],
+        ["six; python_version < '3'"],
+        [f"six>={LONG},<3"],
+        ["https://example.org:99999/demo-1.0-py3-none-any.whl"],
+    ],
+)
+def test_no_requirement_to_explain_is_a_bug(requirements: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    Path("pyproject.toml").write_text("[project]\nname = 'demo'\nversion = '1'\n")
+    assert main(["explain", *TARGET, "--", *requirements]) < 3
+    assert "go together on Python 3.11, manylinux_2_28_x86_64: \n" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "moment", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-10:00", "\uff12024-01-01", ""]
+)
+def test_no_moment_is_a_bug(moment: str) -> None:
+    assert main(["lock", "six", *TARGET, "--exclude-newer", moment]) == 2
 
 
 # A bug of ours.
@@ -426,6 +473,59 @@ def test_a_bug_of_a_rule_does_not_end_the_diagnosis(
     assert rules == {"TL908"} | {finding["rule"] for finding in without[1]["files"][0]["findings"]}
     assert "TL908" in rules
     assert len(reports(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "torchlock.check.places.blamed",
+        "torchlock.check.log.read_log",
+        "torchlock.check.log.promote",
+        "torchlock.check.log.remarks",
+    ],
+)
+@pytest.mark.parametrize("error", [KeyError("x"), MemoryError(), RecursionError()])
+def test_a_bug_behind_the_rules_does_not_end_the_diagnosis(
+    place: str,
+    error: Exception,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def broken(*_: object) -> None:
+        raise error
+
+    site = site_of(tmp_path / "env")
+    install(site, "torch", "2.0.0", headers="Requires-Dist: absent")
+    Path("log").write_text("OSError: libtorch.so: cannot open shared object file\n")
+    arguments = ["check", "--path", str(site), "--platform", "linux-x86_64", "--log", "log", "--format", "json"]
+    main(arguments)
+    without = json.loads(capsys.readouterr().out)
+    monkeypatch.setattr(place, broken)
+    assert main(arguments) == 3
+    found = json.loads(capsys.readouterr().out)
+    rules = {finding["rule"] for finding in found["files"][0]["findings"]}
+    assert rules == {"TL908"} | {finding["rule"] for finding in without["files"][0]["findings"]}
+    assert len(reports(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "place", ["torchlock.cli.streams.masked", "torchlock.cli.streams.one_line", "torchlock.cli.main.os"]
+)
+def test_a_bug_of_what_tells_bugs_is_one_too(
+    place: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(place, None)
+    assert main(["audit", "missing.txt"]) == 3
+    assert "this is a bug of torchlock" in capsys.readouterr().err
+
+
+def test_what_breaks_before_the_run_is_no_finding() -> None:
+    code = "import sys; sys.modules['torchlock.cli.main'] = None; from torchlock.cli import entry; entry()"
+    environ = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environ, check=False)
+    assert process.returncode == 3
+    assert b"Error" in process.stderr
 
 
 def test_a_bug_passes_over_one_candidate(monkeypatch: pytest.MonkeyPatch) -> None:

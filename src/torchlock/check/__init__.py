@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from torchlock.check import (
@@ -33,9 +34,7 @@ from torchlock.finding import Finding, Strength
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-    from torchlock.fence import Breakage
-
-__all__ = ["Scene", "Verdict", "examine", "healthy", "ranked", "untold", "verdict"]
+__all__ = ["Scene", "Verdict", "examine", "fenced", "healthy", "ranked", "untold", "verdict"]
 
 _RULES: tuple[Callable[[Scene], Iterator[Finding]], ...] = (
     places.unseen,
@@ -75,24 +74,29 @@ def examine(scene: Scene, ignore: Collection[str] = ()) -> list[Finding]:
 
     A rule that meets a bug is a finding of its own (TL908), and the others are asked all the same.
     """
-    found = places.blamed(scene, [finding for rule in _RULES for finding in _fenced(rule, scene)])
+    found: list[Finding] = []
+    for rule in _RULES:
+        name = f"{rule.__module__.rpartition('.')[2]}.{rule.__name__}"
+        with fenced(scene, found, f"in its rule {name}, so what this rule tells was not examined"):
+            found.extend(rule(scene))
+    with fenced(scene, found, "while it looked for root causes"):
+        found = places.blamed(scene, found)
     return [finding for finding in found if finding.rule not in ignore]
 
 
-def _fenced(rule: Callable[[Scene], Iterator[Finding]], scene: Scene) -> list[Finding]:
-    found: list[Finding] = []
+@contextlib.contextmanager
+def fenced(scene: Scene, found: list[Finding], where: str) -> Iterator[None]:
+    """A block that costs only itself if it meets a bug: this is noted in the scene, and becomes a finding (TL908).
+
+    ``where`` goes on after "torchlock failed".
+    """
     try:
-        found.extend(rule(scene))
+        yield
     except TorchlockError:
         raise
     except Exception as error:
         met = breakage(error)
         if met.place not in [each.place for each in scene.broken]:
             scene.broken.append(met)
-            found.append(_of_bug(f"{rule.__module__.rpartition('.')[2]}.{rule.__name__}", met))
-    return found
-
-
-def _of_bug(rule: str, met: Breakage) -> Finding:
-    message = f"torchlock failed in its rule {rule}, so what this rule tells was not examined: {met}"
-    return Finding("TL908", "error", message, because=met.because, strength=Strength.REPORTED)
+            message = f"torchlock failed {where}: {met}"
+            found.append(Finding("TL908", "error", message, because=met.because, strength=Strength.REPORTED))

@@ -6,14 +6,13 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from torchlock.check import examine, healthy, ranked, untold, verdict
+from torchlock.check import examine, fenced, healthy, ranked, untold, verdict
 from torchlock.check.host import libraries_of
 from torchlock.cli.codes import BUG, FOUND, OK
 from torchlock.cli.environment import current_folder, scene_of
 from torchlock.cli.output import guard_export, guard_report, put
-from torchlock.errors import InputError, TorchlockError
-from torchlock.fence import breakage
-from torchlock.finding import FileReport, Finding, Report, Strength
+from torchlock.errors import InputError
+from torchlock.finding import FileReport, Finding, Report
 from torchlock.inspect import files
 
 if TYPE_CHECKING:
@@ -45,12 +44,14 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     ignored = sorted({each.rule for each in found if each.rule in ignore and each.severity == "error"})
     found = [each for each in found if each.rule not in ignore]
     if arguments.probe:
-        found = _probed(scene, found, arguments, voice)
+        with fenced(scene, found, "in the smoke test, so what it tells is left out"):
+            found = _probed(scene, found, arguments, voice)
     voice.clear()
     findings = ranked(found)
     remarks: list[str] = []
     if arguments.log is not None:
-        findings, remarks = _by_log(scene, findings, arguments, voice)
+        with fenced(scene, findings, "in the log, so what it tells is left out"):
+            findings, remarks = _by_log(scene, findings, arguments, voice)
     if any(finding.severity != "note" for finding in findings):
         _add_remedies(scene, findings)
     fine = "not everything was examined" if scene.broken else healthy(scene)
@@ -69,14 +70,8 @@ def _add_remedies(scene: Scene, findings: list[Finding]) -> None:
     """Give each root cause its remedy, and each bug the report to send; a bug of the remedies leaves them out."""
     from torchlock.repair import add_remedies
 
-    try:
+    with fenced(scene, findings, "while it looked for a remedy"):
         add_remedies(scene, [finding for finding in findings if finding.rule != "TL908"])
-    except TorchlockError:
-        raise
-    except Exception as error:
-        scene.broken.append(breakage(error))
-        message = f"torchlock failed while it looked for a remedy: {scene.broken[-1]}"
-        findings.append(Finding("TL908", "error", message, strength=Strength.REPORTED))
     if scene.broken:
         from torchlock.cli import crash
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from torchlock.cli.codes import BUG, FOUND, INTERRUPTED, OK, UNUSABLE
@@ -28,42 +29,50 @@ def main(argv: Sequence[str]) -> int:
     reads standard output to its end; where it fails otherwise (a full disk) it is 2.
     """
     from torchlock.cli.streams import Voice, lasting
-    from torchlock.errors import TorchlockError
     from torchlock.interrupts import handled
-    from torchlock.redaction import forget, learn
     from torchlock.write.ledger import opened
+
+    with lasting() as output, handled():
+        written, voices = opened(), [Voice()]
+        try:
+            return _delivered(_result(argv, voices), output, voices[-1], written)
+        except KeyboardInterrupt as stop:
+            voices[-1].clear()
+            voices[-1].say("error", f"interrupted; {written.sentence()}")
+            return getattr(stop, "code", INTERRUPTED)
+        except Exception as error:
+            return _bug(error, voices[-1], written)
+
+
+def _result(argv: Sequence[str], voices: list[Voice]) -> int:
+    """The exit code of the command, before all is delivered; the voice that its options ask for is added."""
+    from torchlock.cli.streams import Voice
+    from torchlock.errors import TorchlockError
+    from torchlock.redaction import forget, learn
 
     forget()
     learn(*argv, *(value for name, value in os.environ.items() if name.upper().startswith(_READ)))
-    with lasting() as output, handled():
-        written = opened()
-        voice = Voice()
-        try:
-            if list(argv) in (["--version"], ["-V"]):
-                from torchlock import __version__
+    try:
+        if list(argv) in (["--version"], ["-V"]):
+            from torchlock import __version__
 
-                print(f"torchlock {__version__}")
-                return _delivered(OK, output, voice, written)
-            from torchlock.cli.parser import parse
+            print(f"torchlock {__version__}")
+            return OK
+        from torchlock.cli.parser import parse
 
-            arguments = parse(argv)
-            voice = Voice(color=arguments.color, quiet=arguments.quiet, verbose=arguments.verbose)
-            _tell_idle(arguments, voice)
-            code: int = arguments.run(arguments, voice)
-        except SystemExit as leave:  # --help
-            code = leave.code if isinstance(leave.code, int) else OK
-        except TorchlockError as error:
-            code = _unusable(error, voice)
-        except KeyboardInterrupt as stop:
-            voice.clear()
-            voice.say("error", f"interrupted; {written.sentence()}")
-            return getattr(stop, "code", INTERRUPTED)
-        except OSError as error:
-            voice.say("error", ": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
-            code = UNUSABLE
-        except Exception as error:
-            return _bug(error, voice, written)
-        return _delivered(code, output, voice, written)
+        arguments = parse(argv)
+        voices.append(Voice(color=arguments.color, quiet=arguments.quiet, verbose=arguments.verbose))
+        _tell_idle(arguments, voices[-1])
+        code: int = arguments.run(arguments, voices[-1])
+        return code
+    except SystemExit as leave:  # --help
+        return leave.code if isinstance(leave.code, int) else OK
+    except TorchlockError as error:
+        return _unusable(error, voices[-1])
+    except OSError as error:
+        told = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+        voices[-1].say("error", told)
+        return UNUSABLE
 
 
 def _delivered(code: int, output: Lasting, voice: Voice, written: Ledger) -> int:
@@ -100,6 +109,9 @@ def _bug(error: Exception, voice: Voice, written: Ledger) -> int:
     from torchlock.fence import breakage
 
     path = crash.kept([breakage(error)])
-    voice.say("error", f"this is a bug of torchlock; sorry; {written.sentence()}")
-    voice.say("hint", crash.request(path))
+    try:
+        voice.say("error", f"this is a bug of torchlock; sorry; {written.sentence()}")
+        voice.say("hint", crash.request(path))
+    except Exception:  # of what every message passes through
+        sys.stderr.write("error: this is a bug of torchlock, which cannot even describe it; sorry\n")
     return BUG

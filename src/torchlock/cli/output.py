@@ -95,6 +95,8 @@ def _guard(
 ) -> None:
     """Refuse an output that is not ours. A device or a pipe has nothing to lose, so that it is never refused.
 
+    What is open already (``/dev/fd/3``) is refused only where it is an input.
+
     ``owner_of`` says what a file is by its name, "" if that says nothing; ``why_not`` says of the text of an
     existing file why it is nothing that ``what`` may replace, "" if it may.
     """
@@ -102,10 +104,11 @@ def _guard(
         raise InputError("-o names no file", hint=hint)
     if is_folder(path):
         raise InputError("is a folder, not a file", path=path, hint=hint)
-    if not _is_file(path):
-        return
-    if any(_is_same(path, each) for each in inputs):
+    replaced = _is_file(path)
+    if (replaced or Path(path).is_file()) and any(_is_same(path, each) for each in inputs):
         raise InputError("is an input as well", path=path, hint=hint)
+    if not replaced:
+        return
     if not is_folder(str(Path(os.path.realpath(path)).parent)):
         raise InputError("cannot be written: there is no such folder", path=path)
     owner = owner_of(path)
