@@ -378,6 +378,28 @@ def test_no_moment_is_a_bug(moment: str) -> None:
     assert main(["lock", "six", *TARGET, "--exclude-newer", moment]) == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [
+        ("six", "six>=1"),
+        ("six", LONG),
+        ("six", ""),
+        ("six", "1.*"),
+        ("../six", "1.0"),
+        ("", "1.0"),
+        ("six", "\uff11"),
+    ],
+)
+def test_no_pin_of_an_old_pylock_is_a_bug(name: str, version: str, capsys: pytest.CaptureFixture[str]) -> None:
+    package = f"[[packages]]\nname = '{name}'\nversion = '{version}'\n"
+    Path("pylock.toml").write_text(f"lock-version = '1.0'\ncreated-by = 'x'\n{package}", encoding="utf-8")
+    assert main(["lock", "six", *TARGET, "-o", "pylock.toml"]) == 2
+    said = capsys.readouterr().err
+    assert "error: pylock.toml: " in said
+    assert "hint: --upgrade makes a new lock" in said
+    assert len(said) < 500
+
+
 # A bug of ours.
 
 

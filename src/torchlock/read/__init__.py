@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.read.requirement import parse_requirement
+from torchlock.redaction import shortened
 from torchlock.words import Inputs
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
 __all__ = ["merge", "parse_requirement", "read_constraints", "read_file", "read_overrides", "read_pylock_pins"]
+
+# Of a name or a version that is none, so much is quoted.
+_SHOWN = 100
 
 # Dialects of other tools, which would only give puzzling errors in pip's.
 _FOREIGN = {
@@ -110,16 +114,32 @@ def read_pylock_pins(path: str) -> list[tuple[str, str]]:
     """The names and versions of a pylock.toml (PEP 751); packages without a version left out.
 
     Raises:
-        InputError: it is no such file.
+        InputError: it is no such file, or names what is no project or no version.
     """
     from torchlock.read.text import read_bytes
     from torchlock.read.toml import parse_toml
 
     packages = parse_toml(read_bytes(path), path).get("packages", [])
     try:
-        return [(str(item["name"]), str(item["version"])) for item in packages if "version" in item]
+        pins = [(item["name"], item["version"]) for item in packages if "version" in item]
     except (TypeError, KeyError):
         raise InputError("packages is not the list of tables that PEP 751 says", path=path) from None
+    return [_pylock_pin(name, version, path) for name, version in pins]
+
+
+def _pylock_pin(name: object, version: object, path: str) -> tuple[str, str]:
+    from packaging.utils import InvalidName, canonicalize_name
+
+    from torchlock.versions import version_of
+
+    try:
+        normalized = canonicalize_name(str(name), validate=True)
+    except InvalidName:
+        raise InputError(f"{shortened(repr(name), _SHOWN)} is not the name of a project", path=path) from None
+    if version_of(str(version)) is None:
+        told = f"{normalized} has the version {shortened(repr(version), _SHOWN)}"
+        raise InputError(f"{told}, which is not a version", path=path)
+    return normalized, str(version)
 
 
 def merge(*parts: Inputs) -> Inputs:
