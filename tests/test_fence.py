@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import multiprocessing
 import os
@@ -26,6 +27,7 @@ from torchlock.cli import crash
 from torchlock.cli.main import main
 from torchlock.errors import InputError
 from torchlock.fence import Breakage, breakage
+from torchlock.finding import FileReport
 from torchlock.index import source
 from torchlock.index.pages import parse_page
 from torchlock.markers import fault_of
@@ -458,6 +460,52 @@ def test_every_format_tells_a_bug(
         assert invocation["executionSuccessful"] is False
         assert invocation["exitCode"] == 3
         assert invocation["toolExecutionNotifications"]
+
+
+@pytest.mark.parametrize(
+    ("style", "writer"),
+    [
+        ("text", "audit_text._file"),
+        ("json", "audit_json._file"),
+        ("sarif", "sarif._results"),
+        ("github", "github._file"),
+    ],
+)
+def test_a_bug_of_the_writer_costs_its_own_file(
+    style: str, writer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module, _, name = writer.partition(".")
+    wrapped = getattr(importlib.import_module(f"torchlock.write.{module}"), name)
+
+    def broken(file: FileReport, *arguments: Any, **further: Any) -> Any:
+        if any("2.5.1" in finding.message for finding in file.findings):
+            raise ValueError("x")
+        return wrapped(file, *arguments, **further)
+
+    monkeypatch.setattr(f"torchlock.write.{writer}", broken)
+    Path("a.txt").write_text(PAIR)
+    Path("b.txt").write_text("torch==2.4.1\ntorchaudio==2.5.1\n")
+    assert main(["audit", "a.txt", "b.txt", "--format", style]) == 3
+    out = capsys.readouterr().out
+    assert "TL908" in out
+    assert "TL101" in out
+    assert "2.5.1" not in out
+    if style in ("json", "sarif"):
+        json.loads(out)
+    assert len(reports(tmp_path)) == 1
+
+
+def test_a_bug_of_the_explanation_keeps_the_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("x")
+
+    monkeypatch.setattr("torchlock.explain.explain", broken)
+    assert main(["lock", "torch==2.0.0", "torchaudio==2.1.0", *TARGET]) == 3
+    said = capsys.readouterr().err
+    assert "error: no solution for Python 3.11" in said
+    assert "this is a bug of torchlock" in said
 
 
 def test_a_bug_counts_more_than_what_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from torchlock.document import Document
     from torchlock.target import Platform, PythonVersion
 
-__all__ = ["Auditor", "Options"]
+__all__ = ["Auditor", "Options", "broken"]
 
 # Mending the lines that nobody reads may bring out others; more rounds than this bring nothing.
 _ROUNDS = 4
@@ -107,13 +107,7 @@ class Auditor:
         except OSError as error:
             return FileReport(path, kind or "", error=error.strerror or str(error))
         except Exception as error:
-            return self.broken(path, error)
-
-    def broken(self, path: str, error: Exception) -> FileReport:
-        """The report on a file that a bug kept from being judged."""
-        found = breakage(error)
-        message = f"torchlock failed here, so nothing of this file was judged: {found}"
-        return FileReport(path, "", [Finding("TL908", "error", message, because=found.because)], broken=found)
+            return broken(path, error)
 
     def _report(self, path: str, raw: bytes | None, kind: str | None) -> FileReport:
         from torchlock.dialects import read_document
@@ -204,6 +198,13 @@ class Auditor:
         return Finding(
             problem.rule, problem.severity, problem.message, problem.place, because=because, remedy=remedy
         )
+
+
+def broken(path: str, error: Exception, where: str = "here, so nothing of this file was judged") -> FileReport:
+    """The report on a file that met a bug; ``where`` goes on after "torchlock failed"."""
+    found = breakage(error)
+    message = f"torchlock failed {where}: {found}"
+    return FileReport(path, "", [Finding("TL908", "error", message, because=found.because)], broken=found)
 
 
 def _unquoted(problem: Problem) -> Problem:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchlock.audit import Auditor, Options
+from torchlock.audit import Auditor, Options, broken
 from torchlock.cli.codes import BUG, FOUND, OK, UNUSABLE
 from torchlock.cli.output import guard_report, put
 from torchlock.cli.safe_path import can_share, safe_path
@@ -46,8 +46,26 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     for file in report.files:
         if file.error is not None:
             voice.say("error", f"{file.path}: {file.error}")
-    put(_rendered(report, code, arguments, voice), arguments.output, voice)
+    try:
+        rendered = _rendered(report, code, arguments, voice)
+    except Exception:
+        told = [_if_writable(file, options, arguments, voice) for file in report.files]
+        if not any(file.broken for file in told):
+            raise
+        _keep_crashes(told)
+        report, code = _report(told, options, arguments), BUG
+        rendered = _rendered(report, code, arguments, voice)
+    put(rendered, arguments.output, voice)
     return code
+
+
+def _if_writable(file: FileReport, options: Options, arguments: argparse.Namespace, voice: Voice) -> FileReport:
+    """The report on a file, or on the bug that the writer of reports meets there."""
+    try:
+        _rendered(_report([file], options, arguments), BUG, arguments, voice)
+    except Exception as error:
+        return broken(file.path, error, "while it wrote this report, so what was found here is left out")
+    return file
 
 
 def _refuse_misuse(arguments: argparse.Namespace) -> None:
@@ -276,7 +294,7 @@ def _mend(arguments: argparse.Namespace, options: Options, files: Sequence[str],
         except TorchlockError:
             raise
         except Exception as error:
-            left.append(auditor.broken(path, error))
+            left.append(broken(path, error))
             there.append(left[-1])
             continue
         left.append(auditor.report(name, now))

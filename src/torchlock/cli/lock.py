@@ -407,8 +407,12 @@ def _report(conflict: Conflict, voice: Voice) -> None:
     from torchlock.mend import nearest
 
     voice.progress("finding out why")
-    explanation = explain(conflict)
     target = conflict.universe.target
+    try:
+        explanation = explain(conflict)
+    except Exception:  # a bug, which is told behind what is known
+        voice.say("error", f"no solution for {target}")
+        raise
     units = explanation.units
     headline = f"no solution for {target}{explanation.dated}"
     voice.say("error", f"{headline}: these cannot stand together" if len(units) > 1 else f"{headline}")
