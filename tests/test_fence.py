@@ -495,6 +495,19 @@ def test_a_bug_of_the_writer_costs_its_own_file(
     assert len(reports(tmp_path)) == 1
 
 
+def test_too_little_memory_is_not_called_a_bug(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("torchlock.cli.parser.parse", broken)
+    assert main(["audit", "a.txt"]) == 3
+    said = capsys.readouterr().err
+    assert "needs more memory than there was; sorry; nothing was changed" in said
+    assert "this is a bug" not in said
+
+
 def test_a_bug_of_the_explanation_keeps_the_answer(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -109,8 +109,10 @@ def _bug(error: Exception, voice: Voice, written: Ledger) -> int:
     from torchlock.fence import breakage
 
     path = crash.kept([breakage(error)])
+    is_memory = isinstance(error, MemoryError)
+    what = "torchlock needs more memory than there was" if is_memory else "this is a bug of torchlock"
     try:
-        voice.say("error", f"this is a bug of torchlock; sorry; {written.sentence()}")
+        voice.say("error", f"{what}; sorry; {written.sentence()}")
         voice.say("hint", crash.request(path))
     except Exception:  # of what every message passes through
         sys.stderr.write("error: this is a bug of torchlock, which cannot even describe it; sorry\n")
