@@ -15,6 +15,7 @@ from staged import install, write
 from test_check import CXX, audio_files, bad, first, remove, run, stage_audio, stage_torch
 from test_check import site as site
 from test_probe import TORCH
+from torchlock.cli.main import main
 from torchlock.inspect.derive import find_sites
 from torchlock.inspect.files import Tree
 
@@ -370,3 +371,13 @@ def test_a_wheel_for_any_abi_whose_modules_are_for_one(
     install(site, "torch", "2.6.0", files, tag="cp313-none-macosx_11_0_arm64")
     report = run(capsys, "--path", site)
     assert ("TL608" in [rule for _, rule in bad(report)]) is folder.endswith("t")
+
+
+def test_records_alone_do_not_load(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A tree of an unknown Python that holds records and no modules is not called sound."""
+    for name in ("torch", "torchaudio"):
+        record = tmp_path / f"{name}-2.8.0.dist-info"
+        record.mkdir()
+        (record / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 2.8.0\n")
+    assert main(["check", "--path", str(tmp_path), "--platform", "linux-x86_64"]) == 2
+    assert "its Python is not known" in capsys.readouterr().err

@@ -47,7 +47,8 @@ def unlooked(scene: Scene) -> str:
     """Why a tree cannot be judged: its platform or Python is unknown, or part of it is missing; else ""."""
     if scene.live:
         return ""
-    python, there = scene.environment.interpreter, scene.copy("torch") or scene.copy("torchaudio")
+    python = scene.environment.interpreter
+    there = any(scene.copy(name) or name in scene.pins for name in ("torch", "torchaudio"))
     if scene.target is None and there and not (scene.platform or python.platform):
         return "its platform is not known: versions, builds and libraries were not examined"
     if scene.target is None and there and not python.version:
