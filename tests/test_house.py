@@ -55,6 +55,7 @@ SIDEWAYS = {
     ("core_metadata", "redaction"),
     ("target", "redaction"),
     ("redaction", "secret_forms"),
+    ("fence", "redaction"),
     ("markers", "answers"),
     ("markers", "versions"),
     ("target", "answers"),

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from torchlock import redaction
 from torchlock.audit import Auditor
 from torchlock.cli.main import main
+from torchlock.fence import breakage
 from torchlock.finding import Report
-from torchlock.redaction import lines_of, masked
+from torchlock.redaction import learn, lines_of, masked
 from torchlock.write.audit_json import audit_json
 from torchlock.write.audit_text import text as audit_text
 from torchlock.write.github import github
@@ -355,9 +356,18 @@ def test_a_crash_report_shows_no_token(
     (folder / "requirements.txt").write_text(f"--extra-index-url https://u:{TOKEN}@b.org/\n")
     assert main(["audit", "requirements.txt"]) == 3
     told = capsys.readouterr()
-    report = re.search(r"(/\S+\.log)", told.err)
+    report = re.search(r"(/\S+\.log)", told.out)
     assert report is not None
     assert TOKEN not in told.out + told.err + Path(report[1]).read_text()
+
+
+def test_a_secret_at_the_end_of_a_cut_message_is_masked() -> None:
+    learn(f"https://u:{TOKEN}@b.org/")
+    for length in range(270, 300):
+        try:
+            raise ValueError(f"{'x' * length} {TOKEN}")
+        except ValueError as error:
+            assert TOKEN[:6] not in breakage(error).trace
 
 
 # Files outside of the project.
