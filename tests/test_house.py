@@ -26,6 +26,7 @@ FLOORS = [
         "target",
         "document",
         "finding",
+        "temporary",
     },
     {
         "data",

@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
+from torchlock import temporary
 from torchlock.errors import InputError
-from torchlock.write import temporary
+from torchlock.temporary import Temporary
 from torchlock.write.atomic import write_bytes, write_text
-from torchlock.write.temporary import Temporary
 
 posix = pytest.mark.skipif(os.name != "posix", reason="a POSIX system's files")
 root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")

@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 from torchlock.errors import InputError
 from torchlock.interrupts import held
+from torchlock.temporary import Temporary, sweep
 from torchlock.write import attributes
 from torchlock.write.attributes import Unkept
 from torchlock.write.ledger import current
-from torchlock.write.temporary import Temporary, sweep
 
 _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0)
 # The names of the files that a process has open (/proc/self is the process that asks).
