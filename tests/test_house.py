@@ -77,6 +77,7 @@ SIDEWAYS = {
     ("stack", "data"),
     ("direct", "read"),
     ("index", "read"),
+    ("inspect", "read"),
     ("dialects", "index"),
     ("dialects", "read"),
     ("direct", "index"),
