@@ -16,6 +16,7 @@ import pytest
 
 from sources_made import archive
 from staged import write
+from torchlock import temporary
 from torchlock.audit import Auditor, Options
 from torchlock.cli.main import main
 from torchlock.cli.workers import judged
@@ -23,7 +24,6 @@ from torchlock.errors import DataError
 from torchlock.finding import FileReport
 from torchlock.inspect.process import child, heard, workplace
 from torchlock.interrupts import Interrupted, handled, held
-from torchlock.write import temporary
 
 ROOT = Path(__file__).parents[1]
 BROKEN = "torch==2.7.1\ntorchaudio==2.5.1\n"
