@@ -116,7 +116,7 @@ def _replace(path: str, target: str, old: os.stat_result | None, content: bytes,
     except OSError as error:
         if old is None or error.errno not in _REFUSED_BY_FOLDER:
             raise
-        raise Unkept("lies in a folder that takes no new file") from error
+        raise Unkept("lies in a folder where no file can be made") from error
     with temporary:
         if old is None:
             attributes.give_default(temporary.descriptor)
@@ -133,7 +133,7 @@ def _replace(path: str, target: str, old: os.stat_result | None, content: bytes,
         except OSError as error:
             if old is None or error.errno not in _REFUSED_IN_PLACE:
                 raise
-            raise Unkept("is held in its place by the system") from error
+            raise Unkept(f"cannot be replaced here ({error.strerror})") from error
     _sync_folder(folder)
 
 
