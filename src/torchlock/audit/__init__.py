@@ -142,13 +142,10 @@ class Auditor:
         None where there is nothing to change.
 
         Raises:
-            InputError: the file cannot be read, or is a link out of the project.
+            InputError: the file cannot be read, or is a link out of the project that would have to be changed.
         """
         from torchlock.dialects import read_document
 
-        if is_outside(path, path):
-            reason = "is a link to a file outside of the project, whose lines are neither shown nor changed"
-            raise InputError(reason, path=path, hint="name that file itself")
         document = read_document(path, raw=raw)
         if document.guessed and path != "-":
             return None
@@ -162,7 +159,12 @@ class Auditor:
                 break  # The file means something else than its reader thought: leave it.
             document = mended
         now = encoded(document, document.text)
-        return None if now == whole else now
+        if now == whole:
+            return None
+        if is_outside(path, path):
+            reason = "is a link to a file outside of the project, whose lines are neither shown nor changed"
+            raise InputError(reason, path=path, hint="name that file itself")
+        return now
 
     def judge(self, document: Document) -> list[Finding]:
         """What is wrong with a document, in the order of its lines."""
