@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import venv
 from collections.abc import Callable, Iterator
@@ -116,6 +117,16 @@ def many(folder: Path, count: int = 400) -> str:
     return str(folder / "many")
 
 
+@pytest.fixture
+def endless(tmp_path: Path) -> Iterator[list[str]]:
+    """Many files, and on Linux one whose reader waits for ever: such an audit ends by a signal only."""
+    read, written = os.pipe()
+    pipe = Path(f"/proc/{os.getpid()}/fd/{read}")
+    yield [many(tmp_path), *([str(pipe)] if pipe.exists() else [])]
+    os.close(read)
+    os.close(written)
+
+
 # Workers of the audit.
 
 
@@ -129,9 +140,9 @@ def workers_of(run: Run) -> list[str]:
 @pytest.mark.parametrize("group", [False, True], ids=["leader", "group"])
 @pytest.mark.parametrize("number", [signal.SIGINT, *ENDING])
 def test_the_workers_of_an_audit_end_with_it(
-    number: signal.Signals, group: bool, tmp_path: Path, start: Callable[..., Run]
+    number: signal.Signals, group: bool, endless: list[str], start: Callable[..., Run]
 ) -> None:
-    run = start(CLI, "audit", many(tmp_path))
+    run = start(CLI, "audit", *endless)
     until(lambda: workers_of(run))
     run.send(number, group=group)
     code, said = run.ended()
@@ -141,9 +152,9 @@ def test_the_workers_of_an_audit_end_with_it(
 
 @posix
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
-def test_workers_that_start_afresh_end_too(method: str, tmp_path: Path, start: Callable[..., Run]) -> None:
+def test_workers_that_start_afresh_end_too(method: str, endless: list[str], start: Callable[..., Run]) -> None:
     chosen = f"import multiprocessing; multiprocessing.set_start_method({method!r}); {CLI}"
-    run = start(chosen, "audit", many(tmp_path))
+    run = start(chosen, "audit", *endless)
     until(lambda: workers_of(run))
     run.send(signal.SIGINT, group=True)
     assert run.ended() == (130, "error: interrupted; nothing was changed\n")
@@ -161,8 +172,8 @@ def test_workers_leave_by_themselves_where_no_guard_can_be_had(tmp_path: Path, s
 
 
 @posix
-def test_a_signal_that_comes_twice_is_obeyed_once(tmp_path: Path, start: Callable[..., Run]) -> None:
-    run = start(CLI, "audit", many(tmp_path))
+def test_a_signal_that_comes_twice_is_obeyed_once(endless: list[str], start: Callable[..., Run]) -> None:
+    run = start(CLI, "audit", *endless)
     until(lambda: workers_of(run))
     run.send(signal.SIGTERM)
     run.send(signal.SIGTERM, group=True)
@@ -425,8 +436,9 @@ def test_an_end_between_two_files_is_counted(
 
 
 def test_a_bug_in_one_file_keeps_no_other_from_being_mended(
-    sixty: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    sixty: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     real = Auditor.fixed
 
     def fixed(self: Auditor, path: str, *arguments: object) -> bytes | None:
