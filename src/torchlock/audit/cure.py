@@ -28,8 +28,12 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.stack import Package, Stack
 
-# So many lines are looked at; so many answers tried for one set of them, for one cure, for one document.
-_LINES, _TRIALS_EACH, _TRIALS, _TRIALS_IN_ALL = 6, 16, 160, 240
+# So many lines are looked at; so many answers tried for one set of them, and for one cure.
+_LINES, _TRIALS_EACH, _TRIALS = 6, 16, 160
+# The budget of all cures of a document, and what a trial, a check and a set of lines take from it: so much in a
+# document of usual size, and in a larger one more in proportion.
+_BUDGET, _TRIAL, _CHECK, _SET = 3000, 8, 4, 1
+_USUAL = 400
 
 
 class Curer:
@@ -38,11 +42,27 @@ class Curer:
     def __init__(self, known: Knowledge, judge: Callable[[Document], list[Finding]]) -> None:
         self._known = known
         self._judge = judge
-        self._left = _TRIALS_IN_ALL
+        self.begin()
 
-    def begin(self) -> None:
-        """Start on a document: so many trials are made for all of its cures together."""
-        self._left = _TRIALS_IN_ALL
+    def begin(self, size: int = 0) -> None:
+        """Start on a document, with the budget for all of its cures; ``size`` is what one trial has to judge."""
+        self._left = float(_BUDGET)
+        self._cost = max(1.0, size / _USUAL)
+        self.trials = 0
+
+    @property
+    def spent(self) -> bool:
+        """Whether the budget is spent, so that a change may exist that was not found."""
+        return self._left <= 0
+
+    def _take(self, share: int) -> None:
+        self._left -= share * self._cost
+
+    def _tried(self, document: Document, changes: dict[int, str], share: int) -> list[Finding]:
+        """What is found after some changes, for so much of the budget."""
+        self._take(share)
+        self.trials += 1
+        return self._judge(_changed(document, changes))
 
     def cure(
         self, document: Document, findings: Sequence[Finding], wanted: Callable[[Finding], bool]
@@ -52,19 +72,19 @@ class Curer:
         ``findings`` are those of the document. Entries (by index in the document) → their new specifiers;
         nothing where there is nothing to cure, None where no change was found.
         """
-        ill = [finding for finding in findings if wanted(finding)]
+        ill = [finding for finding in findings if wanted(finding)] if not self.spent else []
         if not ill:
-            return {}
+            return None if self.spent else {}
         before, trials = _weighed(findings), 0
         for units, pin in self._tries(document, ill):
             subset = tuple(unit[0] for unit in units)
+            self._take(_SET)
             for specifiers in islice(self._assignments(document, subset, pin), _TRIALS_EACH):
                 trials += 1
-                if trials > _TRIALS or not self._left:
+                if trials > _TRIALS or self.spent:
                     return None
-                self._left -= 1
                 changes = {index: new for unit, new in zip(units, specifiers, strict=True) for index in unit}
-                left = self._judge(_changed(document, changes))
+                left = self._tried(document, changes, _TRIAL)
                 if not any(map(wanted, left)) and _weighed(left) < before:
                     return {i: new for i, new in changes.items() if new != document.entries[i].specifier}
         return None
@@ -72,8 +92,10 @@ class Curer:
     def cures(
         self, document: Document, findings: Sequence[Finding], changes: dict[int, str], finding: Finding
     ) -> bool:
-        """Whether these changes take one finding away, and bring nothing else."""
-        left = self._judge(_changed(document, changes))
+        """Whether these changes take one finding away, and bring nothing else; not so if it cannot be tried."""
+        if self.spent:
+            return False
+        left = self._tried(document, changes, _CHECK)
         gone = all((each.rule, each.place) != (finding.rule, finding.place) for each in left)
         return gone and _weighed(left) < _weighed(findings)
 

@@ -29,15 +29,13 @@ def ignores_in(text: str) -> list[Ignore]:
     if "torchlock:" not in text:
         return []
     found: list[Ignore] = []
-    lines = text.split("\n")
-    for match in _IGNORE.finditer(text):
-        rules = frozenset(rule.strip().upper() for rule in match[1].split(",") if rule.strip())
-        start = text.rfind("\n", 0, match.start()) + 1
-        place = Place(text.count("\n", 0, match.start()) + 1, match.start() - start + 1)
-        first = place.line
-        while first > 1 and lines[first - 2].rstrip("\r").endswith("\\"):
-            first -= 1
-        found.append(Ignore(rules, place, match[2].strip(" -:"), first))
+    first = 1
+    for number, line in enumerate(text.split("\n"), 1):
+        for match in _IGNORE.finditer(line):
+            rules = frozenset(rule.strip().upper() for rule in match[1].split(",") if rule.strip())
+            found.append(Ignore(rules, Place(number, match.start() + 1), match[2].strip(" -:"), first))
+        if not line.rstrip("\r").endswith("\\"):
+            first = number + 1
     return found
 
 
@@ -47,15 +45,16 @@ def without_ignored(findings: Iterable[Finding], text: str, rules: Iterable[str]
     ``rules`` are ignored everywhere. A comment counts for every line that a finding is about.
     """
     everywhere, comments = frozenset(rules), ignores_in(text)
+    by_line: dict[tuple[str, int], list[Ignore]] = {}
+    for comment in comments:
+        for line in range(comment.first, comment.place.line + 1):
+            for rule in comment.rules:
+                by_line.setdefault((rule, line), []).append(comment)
     used: set[Ignore] = set()
     kept = []
     for finding in findings:
         lines = {finding.place.line, *(place.line for place in finding.related)}
-        hit = [
-            each
-            for each in comments
-            if finding.rule in each.rules and lines & set(range(each.first, each.place.line + 1))
-        ]
+        hit = [each for line in lines for each in by_line.get((finding.rule, line), ())]
         used.update(hit)
         if not hit and finding.rule not in everywhere:
             kept.append(finding)
