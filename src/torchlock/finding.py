@@ -11,6 +11,8 @@ from torchlock.document import NOWHERE, Place
 if TYPE_CHECKING:
     from torchlock.document import Edit
 
+# A longer line is not quoted whole: many findings on one line would repeat it once for each.
+LONGEST_LINE = 2000
 # From bad to harmless; a report is as bad as its worst finding.
 SEVERITIES = ("error", "warning", "note")
 

@@ -30,8 +30,8 @@ __all__ = ["Auditor", "Options"]
 
 # Mending the lines that nobody reads may bring out others; more rounds than this bring nothing.
 _ROUNDS = 4
-# The work on a scene without demands, in demands.
-_SCENE = 8
+# The work on a scene without demands, in demands; and so many characters are as much work as one demand.
+_SCENE, _CHARACTERS = 8, 20_000
 _NOTHING = "no requirement was found here, so nothing was judged"
 _WORDS = "whether this is a list of requirements is not known: neither its name nor a version in it says so"
 
@@ -155,7 +155,8 @@ class Auditor:
 
     def _size(self, document: Document) -> int:
         """How much there is to judge: the lines, and the demands of every scene."""
-        return len(document.entries) + sum(_SCENE + scene.size for scene in self.case(document).scenes)
+        beside = len(document.text) // _CHARACTERS + document.text.count("torchlock:")
+        return len(document.entries) + beside + sum(_SCENE + scene.size for scene in self.case(document).scenes)
 
     def _found(self, document: Document) -> Iterator[Finding]:
         case = self.case(document)

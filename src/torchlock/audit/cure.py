@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import InvalidSpecifier
 
 from torchlock.answers import Unknown
-from torchlock.audit.demands import cells_where, demand_of
+from torchlock.audit.demands import cells_where, demand_of, once
 from torchlock.audit.offers import offer_of
 from torchlock.stack import bits
 from torchlock.words import FAMILY
@@ -33,7 +33,7 @@ _LINES, _TRIALS_EACH, _TRIALS = 6, 16, 160
 # The budget of all cures of a document, and what a trial, a check and a set of lines take from it: so much in a
 # document of usual size, and in a larger one more in proportion.
 _BUDGET, _TRIAL, _CHECK, _SET = 3000, 8, 4, 1
-_USUAL = 400
+_USUAL = 200
 
 
 class Curer:
@@ -135,11 +135,12 @@ class Curer:
         stack = self._known.stack
         entries = [document.entries[index] for index in subset]
         lines = {(entry.place, entry.version) for entry in entries}
-        fixed = [
-            demand_of(entry, stack)
+        stays = [
+            entry
             for entry in document.entries
             if entry.name in stack.packages and (entry.place, entry.version) not in lines
         ]
+        fixed = [demand_of(entry, stack) for entry in once(stays)]
         for torch in self._torches(entries, fixed, document):
             options = [list(self._options(entry, torch, fixed, document, pin)) for entry in entries]
             yield from islice(product(*options), 12)

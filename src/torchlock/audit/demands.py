@@ -182,7 +182,7 @@ class Scene:
         return {demand.entry.step for name in names for demand in self.demands.get(name, ())}
 
 
-def _once(entries: Sequence[Entry]) -> list[Entry]:
+def once(entries: Sequence[Entry]) -> list[Entry]:
     """Without what says the very same once more."""
     seen: dict[tuple[object, ...], Entry] = {}
     for entry in entries:
@@ -223,7 +223,7 @@ def scenes_of(document: Document, stack: Stack, cells: int) -> Scenes:
     package is asked for. All sets together have a bounded size: many extras, each beside many common
     requirements, come to the product of both.
     """
-    demands = [demand_of(entry, stack) for entry in _once(document.entries) if entry.name in stack.packages]
+    demands = [demand_of(entry, stack) for entry in once(document.entries) if entry.name in stack.packages]
     everywhere = {id(demand.entry): cells_where(demand.entry, stack) & cells for demand in demands}
     order = {id(demand.entry): number for number, demand in enumerate(demands)}
     by_scope: dict[str, list[Demand]] = {"": []}

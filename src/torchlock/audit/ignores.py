@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.document import Place
@@ -11,6 +12,8 @@ from torchlock.finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# No logical line goes on over more lines than this.
+_LONGEST = 300
 _IGNORE = re.compile(r"#\s*torchlock:\s*ignore\[([^\]\n]*)\]([^\n\r]*)")
 
 
@@ -24,6 +27,7 @@ class Ignore(NamedTuple):
     """The first line of the logical one: a comment stands at the end of what backslashes continue."""
 
 
+@lru_cache(maxsize=2)
 def ignores_in(text: str) -> list[Ignore]:
     """Every such comment of a file."""
     if "torchlock:" not in text:
@@ -33,7 +37,8 @@ def ignores_in(text: str) -> list[Ignore]:
     for number, line in enumerate(text.split("\n"), 1):
         for match in _IGNORE.finditer(line):
             rules = frozenset(rule.strip().upper() for rule in match[1].split(",") if rule.strip())
-            found.append(Ignore(rules, Place(number, match.start() + 1), match[2].strip(" -:"), first))
+            begin = max(first, number - _LONGEST)
+            found.append(Ignore(rules, Place(number, match.start() + 1), match[2].strip(" -:"), begin))
         if not line.rstrip("\r").endswith("\\"):
             first = number + 1
     return found
