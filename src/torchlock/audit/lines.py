@@ -114,8 +114,8 @@ def left_out(case: Case) -> Iterator[Finding]:
         first = case.left_out[0].partition(":")[2] or case.left_out[0]
         count, sets = len(case.left_out), "set" if len(case.left_out) == 1 else "sets"
         message = (
-            f"this file names too many requirements together: {count} {sets} of them (extras, groups, environments), "
-            f"from {first!r} on, {'was' if count == 1 else 'were'} not judged"
+            f"this file names too many requirements together: {count} {sets} of them (extras, groups, "
+            f"environments), from {first!r} on, {'was' if count == 1 else 'were'} not judged"
         )
         mine = [entry for entry in case.document.entries if entry.scope == case.left_out[0]]
         yield case.finding("TL902", "note", message, [Demand(entry, None) for entry in mine[:1]])

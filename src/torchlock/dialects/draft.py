@@ -30,7 +30,7 @@ _MOST = 50_000
 
 @dataclass(slots=True)
 class Done:
-    """What was done for a document: what was told, the files that were included, and how many entries they gave."""
+    """What was done for a document: what was told, the files that it includes, and how many entries it has."""
 
     told: set[tuple[object, ...]] = field(default_factory=set)
     files: dict[str, Document] = field(default_factory=dict)

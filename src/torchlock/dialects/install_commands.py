@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from torchlock.dialects import match_spec
 from torchlock.dialects.apart import apart
 from torchlock.dialects.conda_builds import label_of
+from torchlock.dialects.expansion import bounded
 from torchlock.dialects.pep508 import NAME, wheel_of
 from torchlock.dialects.places import platform_of
 from torchlock.dialects.poetry_versions import specifier_of
@@ -79,8 +80,6 @@ INDEX_VARIABLES = {
     "UV_INDEX": "extra",
     "UV_FIND_LINKS": "find-links",
 }
-# No value of use is as long.
-_LONGEST = 10_000
 # Nobody runs commands within commands as deep.
 _DEEPEST = 20
 
@@ -182,7 +181,7 @@ class Installer:
 
     def variable(self, name: str, value: str | None, at: int) -> None:
         """Take up the value of a variable, which may speak of indexes."""
-        self._state.variables[name] = None if value and len(value) > _LONGEST else value
+        self._state.variables[name] = bounded(value)
         index_variable(self._draft, name, value, at)
 
     def _assigned(self, words: list[Word], command: Command) -> list[Word]:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.dialects.draft import Draft
+from torchlock.dialects.expansion import Expansion, bounded
 from torchlock.dialects.inset import Inset, Woven
 from torchlock.dialects.install_commands import Installed, index_variable
 from torchlock.dialects.parts import parted
@@ -96,17 +97,17 @@ class _Reader:
 
     def _set(self, match: re.Match[str], at: int) -> None:
         name, value = match[1], match[2].strip()
-        unknown = False
+        unknown, values = False, Expansion()
 
         def known(used: re.Match[str]) -> str:
             nonlocal unknown
-            found = self._variables.get(used[1] or used[2])
+            found = values.take(self._variables.get(used[1] or used[2]))
             unknown = unknown or found is None
             return found or ""
 
         whole = _USED.sub(known, value.strip("\"'") if self._just else value)
         doubtful = unknown or "$" in whole or (self._conditions > 0 and name in self._variables)
-        self._variables[name] = None if doubtful else whole
+        self._variables[name] = None if doubtful else bounded(whole)
         index_variable(self._draft, name, self._variables[name], at)
 
     def _recipe(self, at: int, line: str, targets: list[str]) -> None:

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from torchlock.dialects.expansion import Expansion
 from torchlock.document import Span
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ class _Lexer:
         self._branches: list[int] = []
         self._heredocs: list[str] = []
         self._named: dict[str, int] = {}
+        self._values = Expansion()
 
     def run(self) -> Iterator[Command]:
         before = ""
@@ -264,6 +266,7 @@ class _Lexer:
                 value = self._variables.get(name)
                 if not value and braced and braced[2] is not None and (name not in self._variables or value == ""):
                     value = braced[2]
+                value = self._values.take(value)
                 if value is not None:
                     parts.append(value)
                     return
