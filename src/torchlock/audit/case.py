@@ -111,7 +111,11 @@ class Case:
         for scene in self.scenes:
             for demand in (one for demands in scene.demands.values() for one in demands):
                 there = found.setdefault((demand.name, demand.entry.specifier), [])
-                if len(there) < 2 and scene is not (there or [None])[0] and self.offer(demand.entry).unknown:
+                if (
+                    len(there) < 2
+                    and not any(scene is other for other in there)
+                    and self.offer(demand.entry).unknown
+                ):
                     there.append(scene)
         return found
 

@@ -16,7 +16,7 @@ from torchlock.dialects.expansion import bounded
 from torchlock.dialects.pep508 import NAME, wheel_of
 from torchlock.dialects.places import platform_of
 from torchlock.dialects.poetry_versions import specifier_of
-from torchlock.dialects.present import installs_anew, still_wanted
+from torchlock.dialects.present import Present, installs_anew, still_wanted
 from torchlock.dialects.shell_words import Command, commands
 from torchlock.document import Edit, Entry, Span
 from torchlock.read.text import beside, is_there
@@ -105,6 +105,7 @@ class Installed:
     step: int = 0
     held: Mapping[str, str] = field(default_factory=dict)
     keeps: bool = False
+    present: Present = field(default_factory=Present)
 
 
 class Installer:
@@ -258,7 +259,7 @@ class Installer:
         if backend:
             made = [replace(entry, index=entry.index or _page(entry.name, backend)) for entry in made]
         if self._state.keeps:
-            made = list(still_wanted(made, self._state.entries, self._state.held))
+            made = list(still_wanted(made, self._state.present.among(self._state.entries), self._state.held))
         self._state.entries += made
 
     def _platforms(self, options: list[tuple[str, Word]]) -> None:
