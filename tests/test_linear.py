@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 
 from torchlock.audit import Auditor
 from torchlock.dialects import read_document
+from torchlock.errors import InputError
 from torchlock.finding import FileReport, Report
+from torchlock.read.text import read_bytes
 from torchlock.write.audit_json import audit_json
 from torchlock.write.audit_text import text as audit_text
 from torchlock.write.github import github
@@ -320,3 +323,21 @@ def test_a_file_that_is_named_on_every_line_is_read_once(tmp_path: Path, monkeyp
     many = read_document("install.sh", raw=b"pip install -r r.txt\n" * 1000)
     assert len(many.entries) <= 50_000
     assert any("too large" in problem.message for problem in many.problems)
+
+
+def test_a_long_line_is_not_repeated_for_each_of_its_findings() -> None:
+    file = _judged(
+        "pyproject.toml", "[project]\nname='x'\ndependencies=[" + rows(2000, "'torch = = 2.{n}',") + "]\n"
+    )
+    assert len(file.text) > 30_000
+    assert file.findings
+    report = Report([file], "2026-11-28")
+    assert max(map(len, audit_json(report).split("\n"))) < 2500
+    assert len(sarif(report)) < 100 * len(file.text)
+
+
+def test_standard_input_has_the_limit_of_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torchlock.read.text._LIMIT", 10)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"torch==2.1.0\n")))
+    with pytest.raises(InputError, match="is larger than"):
+        read_bytes("-")

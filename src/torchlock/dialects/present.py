@@ -35,7 +35,7 @@ def installs_anew(options: Iterable[str]) -> bool:
 
 
 class Present:
-    """The entries of earlier commands by package: what says the same is kept once, each entry is looked at once."""
+    """The entries of earlier commands by package; what says the same is kept once."""
 
     def __init__(self) -> None:
         self._entries: Sequence[Entry] = ()
@@ -58,9 +58,9 @@ def still_wanted(
 ) -> Iterator[Entry]:
     """The requirements of one command without those that are satisfied by what is there.
 
-    ``there`` are the entries of earlier commands by package; ``held`` maps torch and its companions in the base image to
-    their versions ("": not known), which stay where torch does. Exact pins of
-    torch, and those beside earlier commands, are always yielded: they say what the result is.
+    ``there`` are the entries of earlier commands by package; ``held`` maps torch and its companions in the base
+    image to their versions ("": not known), which stay where torch does. Exact pins of torch, and those beside
+    earlier commands, are always yielded: they say what the result is.
     """
     torches = [
         _EXACT.fullmatch(entry.specifier.strip())

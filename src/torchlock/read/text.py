@@ -6,11 +6,12 @@ import codecs
 import re
 import sys
 from pathlib import Path
+from typing import IO
 
 from torchlock.errors import InputError
 
 # No file of requirements is this large; some devices have no end.
-_LIMIT = 128 << 20
+_LIMIT = 64 << 20
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
 MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -41,12 +42,12 @@ def read_bytes(path: str) -> bytes:
     """
     if path == "-":
         try:
-            return sys.stdin.buffer.read()
+            return _whole(sys.stdin.buffer, path)
         except (OSError, AttributeError) as error:  # Without a standard input sys.stdin is None.
             raise InputError("standard input cannot be read") from error
     try:
         with Path(path).open("rb") as file:
-            content = file.read(_LIMIT + 1)
+            return _whole(file, path)
     except FileNotFoundError:
         raise InputError("there is no such file", path=path, hint=_neighbour(path)) from None
     except (OSError, ValueError) as error:
@@ -57,6 +58,10 @@ def read_bytes(path: str) -> bytes:
                 "may not be read by this user", path=path, hint="its permissions say who may"
             ) from None
         raise InputError(f"cannot be read ({getattr(error, 'strerror', None) or error})", path=path) from error
+
+
+def _whole(file: IO[bytes], path: str) -> bytes:
+    content = file.read(_LIMIT + 1)
     if len(content) > _LIMIT:
         raise InputError(f"is larger than {_LIMIT >> 20} MB", path=path)
     return content
