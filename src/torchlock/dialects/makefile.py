@@ -30,6 +30,8 @@ _JUST_TARGET = re.compile(r"@?(?P<names>[\w-]+)(?:[ \t][^:\r\n]*)?:(?!=)(?P<need
 _USED = re.compile(r"\$[({](\w[\w.-]*)[)}]|\{\{[ \t]*(\w[\w-]*)[ \t]*\}\}")
 _CONDITION = re.compile(r"[ \t]*(?:ifn?eq|ifn?def)\b")
 _SILENT = re.compile(r"[ \t]*[@+-]*[ \t]*")
+# So many targets are looked at, those that each target needs counted anew.
+_MOST = 50_000
 _OTHER_PROGRAM = re.compile(r"[ \t]*#!(?!.*\b(?:ba|z|da|k)?sh\b)")
 
 
@@ -140,13 +142,26 @@ class _Reader:
 
     def _together(self) -> dict[str, list[Entry]]:
         """Each target with those that it needs; targets that another one needs are left out."""
-        every = {name: self._reach(name) for name in [*self._entries, *self._needs]}
         found: dict[frozenset[str], str] = {}
-        for name, reach in every.items():
+        left = _MOST
+        for name in dict.fromkeys([*self._entries, *self._needs]):
+            reach = self._reach(name) if left > 0 else {name}
+            left -= len(reach)
             held = frozenset(one for one in reach if self._entries.get(one))
             if held and held not in found:
                 found[held] = name
-        leaves = {held: name for held, name in found.items() if not any(held < other for other in found)}
+        if left <= 0:
+            message = (
+                "too many targets need others: not all are judged with the targets that they need"
+            )
+            self._draft.problem("TL902", "note", message, 0)
+        around: dict[str, list[frozenset[str]]] = {}
+        for held in found:
+            for one in held:
+                around.setdefault(one, []).append(held)
+        leaves = {
+            held: name for held, name in found.items() if not any(held < other for other in around[min(held)])
+        }
         return {
             name: sorted((entry for one in held for entry in self._entries[one]), key=lambda entry: entry.step)
             for held, name in leaves.items()
