@@ -151,9 +151,7 @@ class _Reader:
             if held and held not in found:
                 found[held] = name
         if left <= 0:
-            message = (
-                "too many targets need others: not all are judged with the targets that they need"
-            )
+            message = "too many targets need others: not all are judged with the targets that they need"
             self._draft.problem("TL902", "note", message, 0)
         around: dict[str, list[frozenset[str]]] = {}
         for held in found:
