@@ -105,8 +105,8 @@ _CUDA_LIBRARY = re.compile(r"(lib)?(torch_cuda|c10_cuda|caffe2_gpu|cudart)[-_.\w
 # The names of CUDA 9 and 10 hold the minor version; from 11 on all of a major version have one name.
 _CUDA_RUNTIME = re.compile(r"(?:libcudart[-.\w]*\.so\.|cudart64_)(9|10)\.?(\d)(?:\.dll)?")
 _PE_IMPORT = re.compile(rb"(?<![\w.-])(?:torch_cuda|c10_cuda|cudart64)[-\w]*\.dll\0", re.IGNORECASE)
-_VERSION_LINE = re.compile(r"""^__version__\s*(?::[^=]+)?=\s*['"]([^'"]+)['"]""", re.MULTILINE)
-_ACCELERATOR_LINE = re.compile(r"^(cuda|hip|xpu)\s*(?::[^=]+)?=\s*(?:None|['\"]([^'\"]*)['\"])", re.MULTILINE)
+_VERSION_LINE = re.compile(r"""^__version__\s*(?::[^:=\n]+)?=\s*['"]([^'"]+)['"]""", re.MULTILINE)
+_ACCELERATOR_LINE = re.compile(r"^(cuda|hip|xpu)\s*(?::[^:=\n]+)?=\s*(?:None|['\"]([^'\"]*)['\"])", re.MULTILINE)
 
 
 class RefreshError(Exception):

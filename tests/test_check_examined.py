@@ -240,7 +240,7 @@ def test_symbols_that_cannot_be_read(
     monkeypatch.setattr("torchlock.inspect.loading.elf_process.read_binary", read)
     report = run(capsys, "--path", site, code=0)
     assert "torchaudio 2.8.0 (CPU build) can be imported was not examined" in report["summary"]
-    assert "its symbols cannot be read (the table is of no known kind)" in report["summary"]
+    assert "its symbols cannot be read: the table is of no known kind" in report["summary"]
 
 
 def test_a_machine_that_was_not_looked_at(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from packaging.specifiers import SpecifierSet
 
 from torchlock.answers import Unknown
 from torchlock.core_metadata import CoreMetadata, dependency_of, parse_metadata, refusal
-from torchlock.headers import one_line, read_headers
+from torchlock.headers import read_headers, unfolded
 from torchlock.words import Dependency
 
 HEAD = "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n"
@@ -117,7 +117,7 @@ def test_email_is_not_imported() -> None:
     [("a\n  b", "a b"), ("a \r\n\t b", "a b"), ("a\n        \n b\n", "a b"), ("a\x0cb", "a\x0cb"), (" a ", "a")],
 )
 def test_folds_are_undone(value: str, line: str) -> None:
-    assert one_line(value) == line
+    assert unfolded(value) == line
 
 
 # --- what is declared ----------------------------------------------------------------------------------------

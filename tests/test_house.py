@@ -11,7 +11,22 @@ SOURCE = Path(__file__).parents[1] / "src" / "torchlock"
 
 # What stands on a floor may use every floor below it, and its own package.
 FLOORS = [
-    {"errors", "answers", "words", "headers", "core_metadata", "target", "document", "finding"},
+    {
+        "errors",
+        "fence",
+        "interrupts",
+        "answers",
+        "redaction",
+        "secret_forms",
+        "words",
+        "headers",
+        "versions",
+        "markers",
+        "core_metadata",
+        "target",
+        "document",
+        "finding",
+    },
     {
         "data",
         "builds",
@@ -37,10 +52,20 @@ FLOORS = [
 ]
 # Within a floor, who may use whom.
 SIDEWAYS = {
+    ("core_metadata", "redaction"),
+    ("target", "redaction"),
+    ("redaction", "secret_forms"),
+    ("markers", "answers"),
+    ("markers", "versions"),
+    ("target", "answers"),
     ("target", "errors"),
+    ("target", "markers"),
+    ("target", "words"),
     ("words", "errors"),
     ("core_metadata", "answers"),
     ("core_metadata", "headers"),
+    ("core_metadata", "markers"),
+    ("core_metadata", "versions"),
     ("core_metadata", "words"),
     ("finding", "document"),
     ("builds", "data"),
@@ -49,6 +74,7 @@ SIDEWAYS = {
     ("systems", "data"),
     ("stack", "data"),
     ("direct", "read"),
+    ("index", "read"),
     ("dialects", "index"),
     ("dialects", "read"),
     ("direct", "index"),

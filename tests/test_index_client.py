@@ -157,7 +157,7 @@ def test_a_bucket_that_may_not_be_listed_counts_as_not_having_it(tmp_path, serve
 def folder_index(root: Path) -> Path:
     (root / "simple/demo").mkdir(parents=True)
     (root / "files").mkdir()
-    page = '<a href="../../files/demo-1.0%2Bcpu-py3-none-any.whl#sha256=aa">demo</a>'
+    page = '<a href="../../files/demo-1.0%2Bcpu-py3-none-any.whl#sha256=' + "a" * 64 + '">demo</a>'
     (root / "simple/demo/index.html").write_text(page, encoding="utf-8")
     return root / "simple"
 
@@ -167,7 +167,7 @@ def test_an_index_may_be_a_folder(tmp_path, as_url):
     simple = folder_index(tmp_path)
     [file] = index(tmp_path / "cache", simple.as_uri() if as_url else str(simple)).files("demo")
     assert file.url == (tmp_path / "files").as_uri() + "/demo-1.0%2Bcpu-py3-none-any.whl"
-    assert (file.filename, file.hashes) == ("demo-1.0+cpu-py3-none-any.whl", {"sha256": "aa"})
+    assert (file.filename, file.hashes) == ("demo-1.0+cpu-py3-none-any.whl", {"sha256": "a" * 64})
 
 
 def test_an_index_may_be_folders_of_bare_files(tmp_path):

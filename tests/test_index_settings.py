@@ -200,6 +200,20 @@ def test_trust_proxy_and_certificates(read):
     assert (settings.cert, settings.proxy) == ("/ca.pem", "http://example.org:3128")
 
 
+def test_a_project_turns_no_check_of_certificates_off(read, tmp_path):
+    text = "allow-insecure-host = ['a.example.org']\n"
+    for place, header in (("project/uv.toml", ""), ("project/pyproject.toml", "[tool.uv]\n"), ("uv.toml", "")):
+        path = write(tmp_path / place, header + text)
+        assert list(read().trusted_hosts) == []
+        assert read().notes == (
+            f"{path}: allow-insecure-host is ignored in a project; UV_INSECURE_HOST is the user's",
+        )
+        path.unlink()
+    named = write(tmp_path / "home" / ".config" / "uv" / "uv.toml", text)
+    assert list(read().trusted_hosts) == ["a.example.org"]
+    assert list(read(UV_CONFIG_FILE=str(named)).trusted_hosts) == ["a.example.org"]
+
+
 @pytest.mark.parametrize(
     ("place", "text", "line"),
     [
@@ -238,7 +252,8 @@ def test_an_address_that_cannot_be_used_is_refused_without_showing_secrets(read,
         ("https://me:secret@example.org/simple/", "https://example.org/simple/"),
         ("https://me:se@cret@example.org:8443/x", "https://example.org:8443/x"),
         ("https://token@example.org/x?sig=secret#sha256=00", "https://example.org/x"),
-        ("https://me:se/cret@example.org/x", "https://…"),
+        ("https://me:se/cret@example.org/x", "https://example.org/x"),
+        ("https://me:se/cret", "https://…"),
         ("http://[::1]:8080/x", "http://[::1]:8080/x"),
         ("/srv/simple", "/srv/simple"),
         ("me:secret@example.org/simple", "example.org/simple"),

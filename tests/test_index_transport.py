@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -139,6 +140,26 @@ def test_credentials_of_netrc_are_sent(tmp_path, server):
     server.routes["/demo/"] = page()
     index(tmp_path, server).files("demo")
     assert server.requests[0].headers["Authorization"] == BASIC
+
+
+def test_the_default_of_netrc_is_sent_to_nobody(tmp_path, server, other):
+    """It is meant for any host, so it would go to an index that a project names; and so on a redirect."""
+    (tmp_path / "netrc").write_text("machine example.org login a password b\ndefault login me password se@cret\n")
+    server.routes["/demo/"] = Reply(status=302, headers={"Location": f"{other.url}demo/"})
+    other.routes["/demo/"] = page()
+    index(tmp_path, server).files("demo")
+    assert not [each for each in (*server.requests, *other.requests) if "Authorization" in each.headers]
+    assert other.requests
+
+
+def test_netrc_counts_on_a_redirect_for_the_host_that_it_names(tmp_path, server, other):
+    hosts = {urlsplit(each.url).hostname for each in (server, other)}
+    lines = [f"machine {host} login me password se@cret\n" for host in hosts]
+    (tmp_path / "netrc").write_text("".join(lines) + "default login a password b\n")
+    server.routes["/demo/"] = Reply(status=302, headers={"Location": f"{other.url}demo/"})
+    other.routes["/demo/"] = page()
+    index(tmp_path, server).files("demo")
+    assert [each.headers["Authorization"] for each in (server.requests[0], other.requests[0])] == [BASIC, BASIC]
 
 
 def test_files_of_the_same_server_get_the_credentials(tmp_path, server):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import sys
 import tracemalloc
 from pathlib import Path
@@ -344,3 +345,53 @@ def test_a_configuration_of_the_loader_that_includes_itself(tmp_path: Path) -> N
     write(tmp_path / "etc" / "ld.so.conf", text)
     write(tmp_path / "etc" / "ld.so.conf.d" / "cuda.conf", "/opt/cuda\ninclude *.conf\n")
     assert Root(str(tmp_path)).folders[:2] == ("/opt/cuda", "/opt/first")
+
+
+def test_a_configuration_of_the_loader_with_too_many_patterns(tmp_path: Path) -> None:
+    for number in range(50):
+        write(tmp_path / "etc" / "d" / f"{number}.conf", "include " + "/etc/d/* " * 500 + f"\n/opt/{number}\n")
+    write(tmp_path / "etc" / "ld.so.conf", "".join(f"include /etc/d/{n}*\n" for n in range(900)))
+    found: list[tuple[str, ...]] = []
+    assert calls(lambda: found.append(Root(str(tmp_path)).folders)) < 2_000_000
+    assert "/opt/7" in found[0]
+
+
+def test_a_cache_of_the_loader_whose_names_share_their_letters(tmp_path: Path) -> None:
+    count, names = 40_000, b"x" * 4000 + b"\0"
+    start = 48 + 24 * count
+    rows = b"".join(struct.pack("<III12x", 0x0303, start + n % 4000, start + n % 3999) for n in range(count))
+    content = b"glibc-ld.so.cache1.1" + struct.pack("<I24x", count) + rows + names
+    write(tmp_path / "etc" / "ld.so.cache", content)
+    cache = Root(str(tmp_path)).cache
+    assert sum(len(name) + sum(map(len, paths)) for name, paths in cache.items()) < 33 << 20
+
+
+def test_site_folders_that_lead_to_one_another(tmp_path: Path) -> None:
+    site = site_of(tmp_path)
+    for number in range(200):
+        line = f"import site; site.addsitedir('{tmp_path / f'e{number + 1}'}')\n"
+        write(tmp_path / f"e{number}" / "a.pth", line)
+    write(site / "a.pth", f"import site; site.addsitedir('{tmp_path / 'e0'}')\n")
+    environment = tree(site)
+    assert "more than 50 .pth files" in environment.unreadable[0].reason
+
+
+def test_a_pth_file_of_very_many_lines(tmp_path: Path) -> None:
+    site = site_of(tmp_path)
+    write(site / "a.pth", "".join(f"/nowhere/{number}\n" for number in range(30_000)))
+    environment = tree(site)
+    assert len(environment.dangling) == 20_000
+    assert "more than 20000 lines" in environment.unreadable[0].reason
+
+
+def test_a_record_of_very_deep_folders(tmp_path: Path) -> None:
+    site = site_of(tmp_path)
+    deep = "d/" * 20_000
+    install(site, "torch", "2.1.0", rows="".join(f"{deep}{number}/f,,\n" for number in range(100)))
+    environment = tree(site)
+    tracemalloc.start()
+    (checked,) = check_integrity(environment, installed(environment).distributions).checked
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert "more folders" in checked.problem
+    assert peak < 200 << 20

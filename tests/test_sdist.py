@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import tarfile
+import zlib
 from collections.abc import Iterator, Mapping
 
 import pytest
@@ -14,6 +16,7 @@ from sources_made import archive, of_setuptools, pkg_info
 from torchlock.core_metadata import parse_metadata
 from torchlock.index.archives import ArchiveError
 from torchlock.sdist import Reader
+from torchlock.sdist.compressed import decompressed
 from torchlock.sdist.script import judge_script
 
 Files = Mapping[str, str | bytes]
@@ -288,6 +291,49 @@ def long_header() -> bytes:
     return stream.getvalue()
 
 
+def many_headers() -> bytes:
+    """Eighteen headers of pax, each of a megabyte of settings for all members."""
+    body = b"".join(b"14 k%06d=aa\n" % number for number in range(75_000))
+    stream = io.BytesIO()
+    with gzip.GzipFile(fileobj=stream, mode="wb", compresslevel=1) as zipped:
+        for _ in range(18):
+            member = tarfile.TarInfo("demo-1.0/x")
+            member.type, member.size = tarfile.XGLTYPE, len(body)
+            zipped.write(member.tobuf() + body + bytes(-len(body) % 512))
+        zipped.write(gzip.decompress(archive(of_setuptools())))
+    return stream.getvalue()
+
+
+def large_dictionary(size: int) -> bytes:
+    """An xz file of a few hundred bytes that asks for a dictionary of this size, or the next larger one."""
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 20}]
+    content = bytearray(lzma.compress(gzip.decompress(archive(of_setuptools())), lzma.FORMAT_XZ, filters=filters))
+    sizes = [(2 | code & 1) << code // 2 + 11 for code in range(40)]
+    assert content[14:16] == b"\x21\x01"
+    content[16] = next(code for code, each in enumerate(sizes) if each >= size)
+    end = 12 + (content[12] + 1) * 4 - 4
+    content[end : end + 4] = zlib.crc32(content[12:end]).to_bytes(4, "little")
+    return bytes(content)
+
+
+def test_a_dictionary_of_xz_is_bounded() -> None:
+    assert Reader.read(io.BytesIO(large_dictionary(64 << 20)), "demo-1.0.tar.xz")
+    for size in (256 << 20, 1536 << 20):
+        with pytest.raises(ArchiveError, match="takes more than 128 MB of memory to unpack"):
+            Reader.read(io.BytesIO(large_dictionary(size)), "demo-1.0.tar.xz")
+
+
+def test_an_xz_file_of_several_streams_is_one() -> None:
+    plain = gzip.decompress(archive(of_setuptools("numpy")))
+    parts = lzma.compress(plain[:700]) + bytes(8) + lzma.compress(plain[700:])
+    assert "Requires-Dist: numpy" in Reader.read(io.BytesIO(parts), "demo-1.0.tar.xz")
+    stream = decompressed(io.BytesIO(parts))
+    assert stream.read(-1) == plain
+    assert (stream.seek(600), stream.read(200)) == (600, plain[600:800])
+    with pytest.raises(ArchiveError, match="is not a readable source archive"):
+        Reader.read(io.BytesIO(parts[:300]), "demo-1.0.tar.xz")
+
+
 def long_metadata() -> bytes:
     return archive({"PKG-INFO": pkg_info(metadata="2.2") + "x" * (17 << 20)})
 
@@ -301,6 +347,7 @@ def long_metadata() -> bytes:
         pytest.param(archive({"README": "x"}), "neither metadata nor project files", id="nothing in it"),
         pytest.param(bomb(), "larger than 1 GB", id="bomb"),
         pytest.param(long_header(), "header of more than 32 MB", id="endless header"),
+        pytest.param(many_headers(), "headers of more than 16 MB", id="many headers"),
         pytest.param(long_metadata(), "more than 16 MB", id="endless metadata"),
         pytest.param(archive({"PKG-INFO": pkg_info(name="other")}), "archive of other", id="another project"),
         pytest.param(

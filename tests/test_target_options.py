@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from pathlib import Path
 
@@ -114,6 +116,56 @@ def test_the_path_of_an_interpreter_means_its_platform(
     other = "windows-arm64" if sys.platform != "win32" else "linux-aarch64"
     assert main([command, what, "--python", sys.executable, "--platform", other]) == 2
     assert "that interpreter runs on" in capsys.readouterr().err
+
+
+ANSWER: dict[str, object] = {
+    **dict.fromkeys(
+        ("executable", "cache_tag", "abiflags", "prefix", "base_prefix", "user_site", "macos", "libc"), ""
+    ),
+    **{key: [] for key in ("suffixes", "builtin", "stdlib", "own_sites", "base_sites")},
+    **dict.fromkeys(("virtual", "system_site"), False),
+    "version": "3.12.1",
+    "implementation": "cpython",
+    "platform": "linux-x86_64",
+    "bits": 64,
+}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="scripts in an interpreter's place")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("yes torchlock", "does not answer as a Python interpreter (garbled"),
+        ("echo 3 12 1 cpython False linux x86_64 SOABI", "does not answer as a Python interpreter (garbled"),
+        ("echo broken >&2; exit 3", "does not answer as a Python interpreter (failed: broken)"),
+        ({}, ""),
+        ({"libc": "glibc " + "9" * 5000}, ""),
+        ({"bits": float("inf")}, "does not answer as a Python interpreter (garbled"),
+        ({"version": "3." + "9" * 5000}, "is no Python version"),
+        ({"platform": "linux-s390x"}, "that interpreter runs on linux-s390x"),
+        ({"implementation": "pypy"}, "wheels of this stack exist for CPython only"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+@pytest.mark.parametrize("command", ["lock", "explain", "audit"])
+def test_one_asker_serves_every_command(
+    command: str, text: str | dict[str, object], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is no interpreter is wrong use, however much it prints; so is one whose answer is strange."""
+    if isinstance(text, dict):
+        (tmp_path / "answer").write_text("torchlock:" + json.dumps(ANSWER | text))
+        text = f"cat {tmp_path / 'answer'}"
+    tool = tmp_path / "tool"
+    tool.write_text(f"#!/bin/sh\n{text}\n")
+    tool.chmod(0o755)
+    (tmp_path / "requirements.txt").write_text("soundfile==0.12.1\n")
+    what = [str(tmp_path / "requirements.txt")] if command == "audit" else ["soundfile==0.12.1", "--offline"]
+    options = [command, *what, "--platform", "linux-x86_64", "--python", str(tool)]
+    assert main(options) == (2 if said else 0)
+    assert said in capsys.readouterr().err
+    (tmp_path / "tool._pth").write_text("import site\n")
+    assert main(options) == 2
+    assert "a ._pth file decides" in capsys.readouterr().err
 
 
 def test_check_asks_the_environment(capsys: pytest.CaptureFixture[str]) -> None:

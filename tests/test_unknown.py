@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from packaging.markers import Marker
 from packaging.version import Version
 
 import torchlock
 from index_server import Reply, Server, entry, page
 from staged import install, tree, write
-from torchlock import systems, wheel_build
+from torchlock import markers, systems, wheel_build
 from torchlock.answers import Unknown
 from torchlock.audit import choices
 from torchlock.audit.case import Knowledge
@@ -95,6 +96,20 @@ def row(name: str, how: str) -> Callable[[Ask], Ask]:
         return ask
 
     return register
+
+
+# Markers without a value.
+
+
+row("markers:parsed", "what is no marker")(
+    lambda ground: [markers.parsed(text) for text in ("", "x", "(" * 300 + "os_name == ''" + ")" * 300)]
+)
+row("markers:value_of", "what cannot be compared")(
+    lambda ground: [
+        markers.value_of(Marker(text), Target(PythonVersion(3, 11, 0), LINUX).environment)
+        for text in ("'a' == 'b'", "os_name ~= 'x'", "'a' in extras")
+    ]
+)
 
 
 # Tables without that row.
@@ -317,7 +332,7 @@ def _(ground: Ground) -> object:
 
 @row("inspect.host:driver", "a driver that cannot be asked")
 def _(ground: Ground) -> object:
-    ground.change.setattr(host.shutil, "which", lambda *_, **__: None)
+    ground.change.setattr(host, "program", lambda *_, **__: None)
     ground.change.setattr(host, "_NVML", "raise SystemExit(1)")
     ground.change.setattr(host, "_WSL", str(ground.folder / "wsl"))
     places = [write(ground.folder / "version", "no version\n"), *unreadable(ground.folder)[1:3]]

@@ -1,6 +1,26 @@
 """``python -m torchlock``."""
 
-from torchlock.cli import entry
+import os
+import sys
+
+
+def _drop_current_folder() -> None:
+    """Take the current folder, which ``-m`` puts first, off the path: a ``json.py`` that lies there is data.
+
+    ``os`` and ``sys`` are loaded at every start of Python, before that.
+    """
+    if getattr(sys.flags, "safe_path", False) or sys.flags.isolated:
+        return
+    try:
+        here = os.getcwd()  # noqa: PTH109 (pathlib is not loaded yet)
+    except OSError:  # it was deleted
+        return
+    if sys.path[:1] in ([""], [here]):
+        del sys.path[0]
+
 
 if __name__ == "__main__":
+    _drop_current_folder()
+    from torchlock.cli import entry
+
     entry()

@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from torchlock import data
 from torchlock.answers import Unknown
@@ -27,9 +27,9 @@ _KINDS = {"cpu": "cpu", "cu": "cuda", "rocm": "rocm", "xpu": "xpu"}
 
 # How addresses of the index are laid out, and those of its mirrors, whose paths say pytorch somewhere.
 _INDEX = re.compile(
-    r"""(?:(?:.*pytorch.*)?/whl|.*/pytorch-wheels)
+    r"""(?P<before>.*)/(?:whl|(?P<wheels>pytorch-wheels))
     (?:/nightly|/test|/lts/\d+\.\d+)?
-    (?:/(cpu|cu\d{2,3}|rocm\d+(?:\.\d+){1,2}|xpu))?
+    (?:/(?P<label>cpu|cu\d{2,3}|rocm\d+(?:\.\d+){1,2}|xpu))?
     (?:/torch_\w+\.html|/torch(?:audio|vision|text|codec)?)?/?""",
     re.VERBOSE,
 )
@@ -54,11 +54,11 @@ def _key(version: str) -> str | None:
     """One spelling for one release (2.0 and 2.0.0), its label apart; None for what is no release."""
     try:
         parsed = Version(version)
-    except InvalidVersion:
+    except ValueError:
         return None
     if parsed.is_prerelease:
         return None
-    release = re.sub(r"(\.0)+$", "", parsed.base_version)
+    release = re.sub(r"(?<!\.0)(?:\.0)+$", "", parsed.base_version)
     return release if parsed.post is None else f"{release}.post{parsed.post}"
 
 
@@ -113,7 +113,9 @@ def label_of_index(address: str) -> str | None:
     except ValueError:  # brackets that are no IPv6 address
         return None
     match = _INDEX.fullmatch(unquote(path).lower())
-    return (match[1] or "") if match else None
+    if not match or not (match["wheels"] or not match["before"] or "pytorch" in match["before"]):
+        return None
+    return match["label"] or ""
 
 
 class Builds:

@@ -6,7 +6,10 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
-from torchlock.headers import one_line, read_headers
+from torchlock.headers import read_headers, unfolded
+from torchlock.markers import fault_of
+from torchlock.redaction import shortened
+from torchlock.versions import fault_of_specifier
 from torchlock.words import Dependency
 
 if TYPE_CHECKING:
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 # Version operators that some variables do not have; variables of lock files only; two strings.
-_DOUBTFUL = re.compile(r"~=|===|\bextras\b|\bdependency_groups\b|\"\s*(?:[<>=!]+|in|not in)\s*\"")
+_DOUBTFUL = re.compile(r"~=|===|[0-9]{100}|\bextras\b|\bdependency_groups\b|\"\s*(?:[<>=!]+|in|not in)\s*\"")
 
 
 # Lines that are no headers, and one of them a requirement, where only a blank line ends the headers.
@@ -53,7 +56,7 @@ def parse_metadata(text: str) -> CoreMetadata | Unknown:
     if rest and "\n" not in rest and "\r" not in rest:
         return Unknown("its metadata ends in the middle of a header")
     if _BEHIND.match(rest):
-        line = one_line(re.split(r"[\r\n]", rest, maxsplit=1)[0])[:40]
+        line = unfolded(re.split(r"[\r\n]", rest, maxsplit=1)[0])[:40]
         return Unknown(f"its metadata has a line that is no header ({line!r}) before Requires-Dist")
     values = headers.fields.get("requires-dist", ())
     declared = {value: dependency_of(value) for value in values}
@@ -62,10 +65,10 @@ def parse_metadata(text: str) -> CoreMetadata | Unknown:
         headers.first("version"),
         _numbers(headers.first("metadata-version")),
         headers.first("requires-python"),
-        sorted({_normal(one_line(extra)) for extra in headers.fields.get("provides-extra", ())}),
+        sorted({_normal(unfolded(extra)) for extra in headers.fields.get("provides-extra", ())}),
         [dependency for value in values if (dependency := declared[value])],
         [value for value in values if declared[value] is None],
-        frozenset(one_line(value).lower() for value in headers.fields.get("dynamic", ())),
+        frozenset(unfolded(value).lower() for value in headers.fields.get("dynamic", ())),
     )
 
 
@@ -90,25 +93,25 @@ def refusal(value: str) -> str:
     try:
         _requirement(value)
     except (ValueError, RecursionError):
-        return f"it declares {value!r}, which is not a valid requirement (pip 24.1 and later refuse this release)"
-    return f"it declares {value!r}, whose marker compares values that cannot be compared"
+        shown = shortened(value)
+        return f"it declares {shown!r}, which is not a valid requirement (pip 24.1 and later refuse this release)"
+    return f"it declares {shortened(value)!r}, whose marker compares values that cannot be compared"
 
 
 def _requirement(value: str) -> Requirement:
     from packaging.requirements import Requirement
 
-    return Requirement(value.strip())
+    requirement = Requirement(value.strip())
+    if fault := fault_of_specifier(str(requirement.specifier)):
+        raise ValueError(fault)
+    return requirement
 
 
 def _has_value(marker: Marker | None) -> bool:
     """Whether a marker can be evaluated; some comparisons cannot, on any machine."""
     if marker is None or not _DOUBTFUL.search(str(marker)):
         return True
-    try:
-        marker.evaluate({"extra": ""})
-    except (ValueError, LookupError):  # UndefinedComparison, UndefinedEnvironmentName
-        return False
-    return True
+    return not fault_of(str(marker))
 
 
 def _numbers(text: str) -> tuple[int, ...]:

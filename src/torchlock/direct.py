@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torchlock.words import Written
 
 UNKNOWN_VERSION = "0"
-_EXTRAS = re.compile(r"\[([^\]]*)\]$")
+_EXTRAS = re.compile(r"\[([^\[\]]*)\]$")
 
 
 class DirectRelease:
@@ -148,7 +148,7 @@ def _folder(name: str | None, path: Path, written: Written) -> DirectRelease | N
         return release
     declared = parse_metadata(text)
     if isinstance(declared, Unknown):
-        raise AssertionError(declared.because)  # the text is our own
+        raise _wrong(written, f"{path}: {declared.because}")
     if declared.invalid:
         raise _wrong(written, f"{path} declares an invalid requirement: {declared.invalid[0]}")
     release.declare(declared.dependencies, declared.requires_python, _extras_of(written))

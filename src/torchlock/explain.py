@@ -419,7 +419,9 @@ def _python(pair: str) -> str:
     return ".".join(filter(None, match.groups())) + ("t" if abi.endswith("t") else "")
 
 
-_PLATFORM = re.compile(r"(?:(?:many|musl)?(linux)(?:[0-9]+|_[0-9]+_[0-9]+)?|(macos)x_[0-9]+_[0-9]+|(win))_?(\w+)")
+_PLATFORM = re.compile(
+    r"(?:(?:many|musl)?(linux)(?:[0-9]+(?![0-9])|_[0-9]+_[0-9]+(?![0-9]))?|(macos)x_[0-9]+_[0-9]+(?![0-9])|(win))_?(\w+)"
+)
 
 
 def _place(tags: str) -> str:

@@ -10,6 +10,7 @@ from torchlock.document import NOWHERE, Place
 
 if TYPE_CHECKING:
     from torchlock.document import Edit
+    from torchlock.fence import Breakage
 
 # A longer line is not quoted whole: many findings on one line would repeat it once for each.
 LONGEST_LINE = 2000
@@ -106,7 +107,8 @@ class FileReport:
     """One file with its findings, in the order of lines. ``status`` is the worst severity, or ``unreadable``.
 
     ``text`` is what was read, so that a report can show the line; ``error`` says why it could not be.
-    ``guessed``: the format was guessed from the content.
+    ``guessed``: the format was guessed from the content. ``broken`` is a bug that kept the file from being judged,
+    which a finding (TL908) tells.
     """
 
     path: str
@@ -115,11 +117,12 @@ class FileReport:
     text: str = ""
     error: str | None = None
     guessed: bool = False
+    broken: Breakage | None = None
 
     @property
     def status(self) -> str:
         """``error``, ``warning``, ``ok`` (notes do not count) or ``unreadable``."""
-        if self.error is not None:
+        if self.error is not None or self.broken is not None:
             return "unreadable"
         found = {finding.severity for finding in self.findings}
         return next((severity for severity in ("error", "warning") if severity in found), "ok")

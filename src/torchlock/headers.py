@@ -25,7 +25,7 @@ class Headers(NamedTuple):
 
     def first(self, name: str) -> str:
         """The first value of a field in one line; empty if there is none."""
-        return one_line(next(iter(self.fields.get(name, ())), ""))
+        return unfolded(next(iter(self.fields.get(name, ())), ""))
 
 
 def read_headers(text: str) -> Headers:
@@ -54,6 +54,6 @@ def _keep(fields: dict[str, list[str]], name: str, parts: list[str]) -> None:
         fields.setdefault(name.lower(), []).append("".join(parts).lstrip(" \t\r\n").rstrip("\r\n"))
 
 
-def one_line(value: str) -> str:
+def unfolded(value: str) -> str:
     """An unfolded value (RFC 5322, section 2.2.3)."""
-    return re.sub(r"[ \t]*[\r\n][ \t\r\n]*", " ", value).strip()
+    return re.sub(r"(?<![ \t])[ \t]*[\r\n][ \t\r\n]*", " ", value).strip()

@@ -8,11 +8,12 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 
 from torchlock import data
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
+from torchlock.versions import fault_of_specifier
 from torchlock.words import Dependency
 
 if TYPE_CHECKING:
@@ -42,10 +43,7 @@ def is_virtual(name: str) -> bool:
 @cache
 def specifier_set(text: str) -> SpecifierSet:
     """Parse a specifier set, once for each text; one that no installer can read admits nothing."""
-    try:
-        return SpecifierSet(text, prereleases=True)
-    except InvalidSpecifier:
-        return SpecifierSet("<0", prereleases=True)
+    return SpecifierSet("<0" if fault_of_specifier(text) else text, prereleases=True)
 
 
 def cuda_version(build: str | Unknown | None) -> str | Unknown:

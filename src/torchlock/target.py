@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.answers import Unknown
 from torchlock.errors import InputError
+from torchlock.markers import parsed, value_of
+from torchlock.redaction import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -50,11 +53,11 @@ class PythonVersion(NamedTuple):
 
     def satisfies(self, requires_python: str) -> bool:
         """Whether Requires-Python admits this Python; as for pip, an invalid specifier limits nothing."""
-        from packaging.specifiers import InvalidSpecifier, SpecifierSet
+        from packaging.specifiers import SpecifierSet
 
         try:
             return SpecifierSet(requires_python).contains(self.full, prereleases=True)
-        except InvalidSpecifier:
+        except ValueError:
             return True
 
     @classmethod
@@ -64,7 +67,7 @@ class PythonVersion(NamedTuple):
         Raises:
             InputError: it is no version of Python that wheels of this stack were ever built for.
         """
-        match = re.fullmatch(r"(\d)\.(\d{1,2})(?:\.(\d{1,2}))?(t?)", text.strip())
+        match = re.fullmatch(r"([0-9])\.([0-9]{1,2})(?:\.([0-9]{1,2}))?(t?)", text.strip())
         if not match or int(match[1]) != 3 or int(match[2]) < 6:
             hint = "give a version from 3.6 on, like --python 3.12, or the path of an interpreter"
             raise InputError(f"--python: {text!r} is no Python version", hint=hint)
@@ -115,7 +118,7 @@ class Platform(NamedTuple):
             if system == "linux":
                 return cls(system, machine, "glibc", _DEFAULT_GLIBC)
             return cls(system, machine, "", _DEFAULT_MACOS[machine] if system == "macos" else (0, 0))
-        match = re.fullmatch(r"(manylinux|musllinux|macosx)_(\d+)_(\d+)_(\w+)", text)
+        match = re.fullmatch(r"(manylinux|musllinux|macosx)_([0-9]{1,3})_([0-9]{1,3})_(\w+)", text)
         if match:
             family, machine = match[1], match[4]
             system = "macos" if family == "macosx" else "linux"
@@ -235,15 +238,20 @@ class Target:
         return min(ranks, default=None)
 
     def holds(self, marker: str, extra: str = "") -> bool:
-        """Whether an environment marker (PEP 508) is true here, with this extra asked for."""
+        """Whether an environment marker (PEP 508) is true here, with this extra asked for.
+
+        Raises:
+            InputError: it has no value. (Readers refuse such markers, each with its line.)
+        """
         if not marker:
             return True
         known = self._markers.get((marker, extra))
         if known is None:
-            from packaging.markers import Marker
-
-            known = Marker(marker).evaluate({**self.environment, "extra": extra})
-            self._markers[marker, extra] = known
+            found = parsed(marker)
+            value = found if isinstance(found, Unknown) else value_of(found, {**self.environment, "extra": extra})
+            if isinstance(value, Unknown):
+                raise InputError(f"the marker {shortened(marker)!r} has no value: {value.because}")
+            known = self._markers[marker, extra] = value
         return known
 
     @cached_property

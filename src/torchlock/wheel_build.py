@@ -24,7 +24,7 @@ _CHECKS = {
     "torchvision": ("torchvision/extension.py",),
 }
 _RUNTIME = re.compile(r"cuda-toolkit|nvidia-cuda-runtime(?:-cu\d+)?")
-_PIN = re.compile(r"===?(\d+)\.(\d+)(?:\..*)?")
+_PIN = re.compile(r"===?([0-9]+)\.([0-9]+)(?:\..*)?")
 _TRITON = {"pytorch-triton-rocm": "rocm", "triton-rocm": "rocm", "pytorch-triton-xpu": "xpu", "triton-xpu": "xpu"}
 # A wheel of the CUDA build that takes cuDNN from the index, as the PyTorch index labels it.
 _SPLIT = ".with.pypi.cudnn"
@@ -143,6 +143,8 @@ def _environment(tags: str) -> dict[str, str]:
 def _holds(marker: str, environment: Mapping[str, str]) -> bool:
     if not marker:
         return True
-    from packaging.markers import Marker
+    from torchlock.markers import parsed, value_of
 
-    return bool(Marker(marker).evaluate(dict(environment)))
+    found = parsed(marker)
+    value = found if isinstance(found, Unknown) else value_of(found, environment)
+    return value is True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -160,18 +159,6 @@ class Dependency(NamedTuple):
     def address(self) -> str:
         """The URL of a requirement by address; empty for all others."""
         return self.specifier[3:] if self.specifier.startswith("===") and ":" in self.specifier else ""
-
-
-def without_credentials(text: str) -> str:
-    """The text with nothing but stars between ``://`` and ``@`` of the addresses in it, but for git's own name."""
-    return re.sub(r"(\w://)(?!git@)[^/\s@]+@", r"\1***@", text)
-
-
-def one_line(text: str) -> str:
-    """The text without anything that could end its line or speak to a terminal."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
-    )
 
 
 _BOUNDS = ("===", "==", "~=", ">=", ">", "!=", "<=", "<")

@@ -14,9 +14,11 @@ from torchlock.audit.ignores import without_ignored
 from torchlock.audit.mender import Mender
 from torchlock.audit.targets import judged_on
 from torchlock.document import NOWHERE, Problem
-from torchlock.errors import InputError
+from torchlock.errors import InputError, TorchlockError
+from torchlock.fence import breakage
 from torchlock.finding import SEVERITIES, FileReport, Finding, Remedy
 from torchlock.matrix import Matrix
+from torchlock.read.project import NOT_QUOTED, is_outside
 from torchlock.stack import Stack
 
 if TYPE_CHECKING:
@@ -92,22 +94,48 @@ class Auditor:
     def report(self, path: str, raw: bytes | None = None, kind: str | None = None) -> FileReport:
         """Read and judge one file (``-``: standard input); ``raw`` is its content, where it was read already.
 
-        A file that cannot be read is a report of its own, with the reason.
-        """
-        from torchlock.dialects import read_document
+        A file that cannot be read is a report of its own, with the reason; and so is one that meets a bug.
 
+        Raises:
+            DataError: the bundled knowledge is damaged.
+        """
         try:
-            document = read_document(path, raw=raw, kind=kind)
+            return self._report(path, raw, kind)
         except InputError as error:
             hint = f" ({error.hint})" if error.hint else ""
             return FileReport(path, kind or "", error=f"{error.message}{hint}")
+        except TorchlockError:
+            raise
+        except OSError as error:
+            return FileReport(path, kind or "", error=error.strerror or str(error))
+        except Exception as error:
+            return self.broken(path, error)
+
+    def broken(self, path: str, error: Exception) -> FileReport:
+        """The report on a file that a bug kept from being judged."""
+        found = breakage(error)
+        message = f"torchlock failed here, so nothing of this file was judged: {found}"
+        return FileReport(path, "", [Finding("TL908", "error", message, because=found.because)], broken=found)
+
+    def _report(self, path: str, raw: bytes | None, kind: str | None) -> FileReport:
+        from torchlock.dialects import read_document
+
+        document = read_document(path, raw=raw, kind=kind)
         if not document.entries and not document.problems:
             document.problems.append(Problem("TL905", "note", _NOTHING, NOWHERE))
         if document.guessed and document.kind == "requirements":
             document.problems.append(Problem("TL905", "note", _WORDS, NOWHERE))
+        outside = is_outside(path, path)
+        if outside:
+            first = {(problem.rule, problem.severity): problem for problem in reversed(document.problems)}
+            document.problems = [_unquoted(problem) for problem in first.values()]
         findings = self.judge(document)
         self._mender.add_remedies(document, findings)
-        return FileReport(path, document.kind, findings, document.text, guessed=document.guessed)
+        for finding in findings if outside else ():
+            if finding.remedy is not None:
+                finding.remedy = Remedy(finding.remedy.summary)
+        text = "" if outside else document.text
+        return FileReport(path, document.kind, findings, text, guessed=document.guessed)
 
     def fixed(self, path: str, severities: Collection[str] = ("error",), raw: bytes | None = None) -> bytes | None:
         """The content of a file with the fewest lines changed so that nothing of these severities is found.
@@ -116,10 +144,13 @@ class Auditor:
         None where there is nothing to change.
 
         Raises:
-            InputError: the file cannot be read.
+            InputError: the file cannot be read, or is a link out of the project.
         """
         from torchlock.dialects import read_document
 
+        if is_outside(path, path):
+            reason = "is a link to a file outside of the project, whose lines are neither shown nor changed"
+            raise InputError(reason, path=path, hint="name that file itself")
         document = read_document(path, raw=raw)
         if document.guessed and path != "-":
             return None
@@ -181,6 +212,11 @@ class Auditor:
         return Finding(
             problem.rule, problem.severity, problem.message, problem.place, because=because, remedy=remedy
         )
+
+
+def _unquoted(problem: Problem) -> Problem:
+    """What is known of a line that must not be quoted; our own words on whole files stay."""
+    return Problem(problem.rule, problem.severity, NOT_QUOTED, problem.place) if problem.place.line else problem
 
 
 def _errors(findings: list[Finding]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 
 from torchlock.audit.demands import Demand, demand_of
 from torchlock.audit.wording import as_of, asked
@@ -116,7 +116,7 @@ def _pinned(specifier: str) -> str | None:
     """The one version that a specifier set allows, its label left out."""
     try:
         clauses = list(SpecifierSet(specifier))
-    except InvalidSpecifier:
+    except ValueError:
         return None
     if len(clauses) != 1 or clauses[0].operator not in ("==", "===") or clauses[0].version.endswith(".*"):
         return None

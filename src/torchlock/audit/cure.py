@@ -11,8 +11,6 @@ from dataclasses import replace
 from itertools import combinations, groupby, islice, product
 from typing import TYPE_CHECKING
 
-from packaging.specifiers import InvalidSpecifier
-
 from torchlock.answers import Unknown
 from torchlock.audit.demands import cells_where, demand_of, once
 from torchlock.audit.offers import offer_of
@@ -216,7 +214,7 @@ def _weighed(findings: Iterable[Finding]) -> tuple[int, int]:
 
 def _weight(entry: Entry, spoken: set[str]) -> int:
     """How deliberate a line is: the cost of changing it. torch without an upper end is meant to move."""
-    if re.match(r"===?\s*[^*,]+$", entry.specifier):
+    if re.match(r"===?[^*,]+$", entry.specifier):
         cost = 8
     elif re.search(r"<|==|~=", entry.specifier):
         cost = 6
@@ -253,7 +251,7 @@ def _written(demand: Demand, package: Package) -> int | None:
     version = demand.entry.specifier.lstrip("= ").partition("+")[0]
     try:
         return package.mask(f"<={version}") or None
-    except InvalidSpecifier:
+    except ValueError:
         return None
 
 
@@ -284,7 +282,7 @@ def _capped(entry: Entry, package: Package, allowed: int, good: int) -> Iterator
     if not kept or not above:
         return
     clauses = [clause.strip() for clause in entry.specifier.split(",") if not re.match(r"\s*<", clause)]
-    bound = re.sub(r"(\.0)+$", "", package.texts[above[0]])
+    bound = re.sub(r"(?<!\.0)(?:\.0)+$", "", package.texts[above[0]])
     yield ",".join([*filter(None, clauses), f"<{bound}"])
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from packaging.specifiers import InvalidSpecifier
+from torchlock.errors import InputError
+from torchlock.versions import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 LABEL = re.compile(r"cpu|cu\d{2,3}|rocm\d+\.\d+|rocm(?:4\.0\.1|4\.3\.1|4\.5\.2|5\.1\.1|5\.4\.2|6\.2\.4)|xpu")
 # What is installed in an environment of its own, not with the project.
 _ALONE = ("group:build-system", "alone:")
-_LOCAL = re.compile(r"(===?|!=)\s*([^\s,+]+)\+([\w.\-]+)")
+_LOCAL = re.compile(r"(===?|!=)\s*([^\s,+=]+)\+([\w.\-]+)")
 _EXACT = re.compile(r"===?\s*[^\s,*]+")
-_WHEEL = re.compile(r"[\w.]+-([^-/]+(?:\+[^-/]+)?)-[^/]*\.whl$")
+_WHEEL = re.compile(r"(?<![\w.])[\w.]+-([^-]+)-")
 # So many demands at least, those of all scenes together, are judged in one file.
 _MOST = 20_000
 _UNFINISHED = re.compile(r"\d(?:a|b|rc|\.?dev)\d", re.IGNORECASE)
@@ -53,14 +54,7 @@ class Demand(NamedTuple):
 @lru_cache(maxsize=8192)
 def pinned(specifier: str) -> Version | None:
     """The version that a specifier set names exactly, if it names one."""
-    from packaging.version import InvalidVersion, Version
-
-    if not _EXACT.fullmatch(specifier.strip()):
-        return None
-    try:
-        return Version(specifier.strip().lstrip("= "))
-    except InvalidVersion:
-        return None
+    return version_of(specifier.strip().lstrip("= ")) if _EXACT.fullmatch(specifier.strip()) else None
 
 
 def demand_of(entry: Entry, stack: Stack) -> Demand:
@@ -89,7 +83,7 @@ def _reading(name: str, specifier: str, stack: Stack) -> tuple[int | None, str, 
         return None, label, exact, "vendor"
     try:
         releases = package.mask(specifier)
-    except InvalidSpecifier:
+    except ValueError:
         return None, label, exact, "unreadable"
     if releases:
         return releases, label, exact, ""
@@ -100,13 +94,14 @@ def _of_wheel(url: str) -> str:
     """The pin that the address of a wheel comes to, or nothing."""
     from urllib.parse import unquote
 
-    wheel = _WHEEL.search(unquote(url.partition("#")[0].partition("?")[0]).rpartition("/")[2])
+    name = unquote(url.partition("#")[0].partition("?")[0]).rpartition("/")[2]
+    wheel = _WHEEL.search(name) if name.endswith(".whl") else None
     return f"=={wheel[1]}" if wheel else ""
 
 
 def _absence(specifier: str, exact: bool, newest: str) -> str:
     from packaging.specifiers import SpecifierSet
-    from packaging.version import InvalidVersion, Version
+    from packaging.version import Version
 
     if _UNFINISHED.search(specifier):
         return "unfinished"
@@ -117,7 +112,7 @@ def _absence(specifier: str, exact: bool, newest: str) -> str:
             return "newer" if version > Version(newest) else "absent"
         # A version that no release will ever reach stands for all that are still to come.
         return "newer" if _open(allowed, Version(newest)) else "absent"
-    except InvalidVersion:  # ``===`` takes any text
+    except ValueError:  # ``===`` takes any text
         return "absent"
 
 
@@ -292,7 +287,7 @@ def cells_where(entry: Entry, stack: Stack) -> int:
         cells = range(stack.everywhere.bit_length())
         try:
             known = sum(1 << cell for cell in cells if stack.target(cell).holds(marker, extra))
-        except ValueError:  # no marker, or one that compares what cannot be compared
+        except InputError:  # no marker, or one without a value
             known = stack.everywhere
         stack.markers[marker, extra] = known
     return known

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # No logical line goes on over more lines than this.
 _LONGEST = 300
-_IGNORE = re.compile(r"#\s*torchlock:\s*ignore\[([^\]\n]*)\]([^\n\r]*)")
+_IGNORE = re.compile(r"#\s*torchlock:\s*ignore\[([^\[\]\n]*)\]([^\n\r]*)")
 
 
 class Ignore(NamedTuple):

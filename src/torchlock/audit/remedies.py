@@ -113,7 +113,7 @@ def _step(entry: Entry, new: str) -> str:
     """One change in words: what to write, and whether it is a step back across a major version."""
     was = spelled(entry.specifier) if entry.specifier else ""
     text = f"{entry.name}{new} in place of {entry.name}{was}"
-    before, after = re.search(r"(\d+)\.(\d+)", entry.specifier), re.search(r"==\s*(\d+)\.(\d+)", new)
+    before, after = re.search(r"(?<!\d)(\d+)\.(\d+)", entry.specifier), re.search(r"==\s*(\d+)\.(\d+)", new)
     if before and after and entry.specifier.lstrip().startswith(("=", "~", "^")):
         if int(after[1]) < int(before[1]):
             text += " (a step back across a major version)"

@@ -59,11 +59,10 @@ def judged_on(
     Who declares a Python only wants it to work somewhere, and the same for platforms. A range without an
     upper end declares its lower end: nobody means Python 3.99 with ``>=3.9``.
     """
-    from packaging.specifiers import InvalidSpecifier
 
     try:
         found = list(pythons) if pythons is not None else pythons_of(document.python, stack)
-    except InvalidSpecifier:
+    except ValueError:
         found = pythons_of("", stack)
     named = list(platforms if platforms is not None else document.platforms)
     systems = [index for index, name in enumerate(stack.platforms) if not named or name in named]

@@ -9,7 +9,8 @@ from torchlock.builds import kind_of
 from torchlock.check.host import libraries_of
 from torchlock.check.pages import page_address
 from torchlock.check.scene import STACK, version_of
-from torchlock.words import FAMILY, one_line, without_credentials
+from torchlock.redaction import MASK, masked, one_line
+from torchlock.words import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,13 +83,13 @@ def _line(scene: Scene, distribution: Distribution) -> str:
 
 def _address(source: Source) -> str:
     """The address as pip freezes it, with the commit or the hash; "" for one that it would not read as such."""
-    address = without_credentials(source.url).replace("://***@", "://")
+    address = masked(source.url).replace(f"://{MASK}@", "://")
     if source.commit:
         address = f"{'' if address.startswith('git+') else 'git+'}{address}@{source.commit}"
         whole = _COMMIT.fullmatch(source.commit) is not None
     else:
         whole = not address.startswith(("ssh:", "git+"))
-    if not whole or not _ADDRESS.fullmatch(address):
+    if not whole or MASK in address or not _ADDRESS.fullmatch(address):
         return ""
     return f"{address}#{source.hash}" if _HASH.fullmatch(source.hash) else address
 
@@ -110,4 +111,4 @@ def _machine(scene: Scene) -> Iterator[str]:
 
 def _plain(text: str) -> str:
     """A text that stays within its comment or line, and names nobody's password."""
-    return one_line(without_credentials(text.replace("\n", " ").replace("\r", " ")))
+    return one_line(masked(text.replace("\n", " ").replace("\r", " ")))

@@ -16,7 +16,7 @@ from torchlock.check.versions import is_vendors
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.files import Unreadable
-from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol
+from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol, numbers_of
 from torchlock.inspect.loading.imports import choices
 
 if TYPE_CHECKING:
@@ -261,7 +261,7 @@ def _versions(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[
     found = [unmet for attempt in attempts for unmet in attempt.outcome.versions]
     if not found:
         return
-    first = max(found, key=lambda unmet: [int(part) for part in re.findall(r"\d+", unmet.version)])
+    first = max(found, key=lambda unmet: numbers_of(unmet.version))
     library = os.path.basename(first.wanted_by)
     there = f", {first.provider} has {first.newest} at most" if first.newest else ""
     message = f"{library}, which {name} loads, needs {first.version}{there}"
@@ -291,7 +291,7 @@ def _is_due_to(shadow: Shadowed, attempt: Attempt) -> bool:
         return True
     if symbols is None or isinstance(symbols, Unreadable):
         return False
-    return any(symbols.defines(undefined.symbol) for undefined in attempt.outcome.undefined)
+    return any(symbols.defines(undefined.symbol) is True for undefined in attempt.outcome.undefined)
 
 
 def _shadowed(scene: Scene) -> Iterator[Finding]:

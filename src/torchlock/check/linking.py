@@ -12,12 +12,13 @@ from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.files import Unreadable
 from torchlock.inspect.library import is_library
 from torchlock.inspect.loading.imports import choices
+from torchlock.inspect.loading.outcome import Lookups
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from torchlock.check.scene import Scene
-    from torchlock.inspect.binaries.binary import Symbols
+    from torchlock.inspect.binaries.binary import Reference, Symbols
     from torchlock.inspect.loading.imports import Attempt
     from torchlock.inspect.loading.outcome import Unseen
     from torchlock.matrix import Statement
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 # A symbol of torch: of its C++ interface (in the spellings of both compilers), or of its C interface.
 _CXX = re.compile(r"__?Z.*(2at|3c10|5torch)\w|\?.*@(at|c10|torch)@@|__?Z\w*THP")
 _C = re.compile(r"_?(aoti_torch_|torch_)")
+# More than any torch has in its folder.
+_LIBRARIES = 200
 _STRENGTHS = {"measured": Strength.MEASURED, "declared": Strength.DECLARED, "reported": Strength.REPORTED}
 
 
@@ -89,11 +92,11 @@ def resolved(scene: Scene, name: str, *, whole: bool = False) -> bool | Unknown:
 
 def uses_c_interface_only(scene: Scene, name: str) -> bool | Unknown:
     """Whether a companion uses none of torch's C++ symbols, so that it is bound to no minor release of torch."""
-    found = [each for group in _opened(scene, name) for each in _symbols(scene, [item.path for item in group])]
-    if not found or any(isinstance(each, Unreadable) for each in found):
+    paths = [item.path for group in _opened(scene, name) for item in group]
+    used = _used(_symbols(scene, paths))
+    if not paths or isinstance(used, Unreadable):
         return Unknown(f"the symbols of {name} were not read")
-    names = (use.name for each in found if not isinstance(each, Unreadable) for use in each.undefined)
-    return not any(map(_CXX.match, names))
+    return not any(_CXX.match(use.name) for use in used)
 
 
 def without_ffmpeg(attempt: Attempt) -> Attempt:
@@ -120,20 +123,31 @@ def _confirmed(scene: Scene, group: Sequence[Attempt]) -> bool | Unknown:
     copy = scene.copy("torch")
     folder = os.path.join(copy.path, "lib") if copy else ""
     names = [name for name in scene.environment.tree.names(folder) if is_library(name) and _is_torchs(name)]
+    if len(names) > _LIBRARIES:
+        return Unknown(f"{folder} has more than {_LIBRARIES} libraries")
     offered = list(_symbols(scene, [os.path.join(folder, name) for name in names]))
-    used = list(_symbols(scene, [each.path for each in group]))
-    if not offered or any(isinstance(each, Unreadable) for each in (*offered, *used)):
+    own = list(_symbols(scene, [each.path for each in group]))
+    used = _used(own)
+    readable = [each for each in (*offered, *own) if not isinstance(each, Unreadable)]
+    if not offered or isinstance(used, Unreadable) or len(readable) < len(offered) + len(own):
         return Unknown("the symbols of its libraries, or of those of torch, were not read")
-    for symbols in used:
-        for use in () if isinstance(symbols, Unreadable) else symbols.undefined:
-            mine = not use.weak and not use.version and (_CXX.match(use.name) or _C.match(use.name))
-            if mine and not any(_defines(each, use.name) for each in (*offered, *used)):
-                return Unknown(f"{use.name} was not found")
+    lookups = Lookups()
+    for use in used:
+        mine = not use.weak and not use.version and (_CXX.match(use.name) or _C.match(use.name))
+        if mine and not any(lookups.defines(each, use.name) is True for each in readable):
+            return Unknown(f"{use.name} was not found")
     return True
 
 
-def _defines(symbols: Symbols | Unreadable, name: str) -> bool:
-    return not isinstance(symbols, Unreadable) and symbols.defines(name)
+def _used(libraries: Iterable[Symbols | Unreadable]) -> list[Reference] | Unreadable:
+    """What all these libraries use of others; Unreadable if one of them does not tell."""
+    found: list[Reference] = []
+    for symbols in libraries:
+        used = symbols if isinstance(symbols, Unreadable) else symbols.undefined
+        if isinstance(used, Unreadable):
+            return used
+        found += used
+    return found
 
 
 def _symbols(scene: Scene, paths: Sequence[str]) -> Iterator[Symbols | Unreadable]:
@@ -150,7 +164,7 @@ def _is_torchs(name: str) -> bool:
 
 def _is_same_minor(scene: Scene, specifier: str) -> bool:
     """Whether this torch is of the minor release that a rule speaks of, so that only the patch release differs."""
-    pin, wanted = scene.pins.get("torch"), re.search(r"(\d+)\.(\d+)", specifier)
+    pin, wanted = scene.pins.get("torch"), re.search(r"(?<![0-9])([0-9]{1,9})\.([0-9]{1,9})", specifier)
     if pin is None or pin.unversioned or wanted is None:
         return False
     return pin.version.release[:2] == (int(wanted[1]), int(wanted[2]))

@@ -314,7 +314,7 @@ def _is_named(signature: Signature, findings: Sequence[Finding]) -> bool:
     Those of torch and of CUDA stand for each other: of many that are missing, a report names a few.
     """
     name = signature.library or ("libsndfile" if "sndfile" in signature.text else "")
-    stem = re.split(r"[.-]|_core\d|\d+_", name.lower().removeprefix("lib"))[0]
+    stem = re.split(r"[.-]|_core\d|(?<!\d)\d+_", name.lower().removeprefix("lib"))[0]
     if not stem or _OF_TORCH.match(stem):
         return True
     parts = (part for each in findings for part in (each, *each.consequences))
@@ -367,7 +367,7 @@ def _is_under(folder: str, prefix: str, moved: bool) -> bool:
     here, there = _plain(folder) + "/", _plain(prefix) + "/"
     if here.startswith(there) or (not moved and here.startswith(_plain(os.path.realpath(prefix)) + "/")):
         return True
-    tail = re.search(r"[^/:]+/lib(?:/python[\d.]+t?)?/$", there)
+    tail = re.search(r"(?<![^/:])[^/:]+/lib(?:/python[\d.]+t?)?/$", there)
     return moved and (here.find(f"/{tail[0]}") >= 0 if tail else False)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from packaging.version import Version
@@ -25,6 +25,7 @@ from torchlock.words import FAMILY
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from torchlock.fence import Breakage
     from torchlock.inspect.build import Build
     from torchlock.inspect.distributions import Distribution, Installed
     from torchlock.inspect.environment import Environment
@@ -57,7 +58,8 @@ class Scene:
     where they are not known. ``libraries`` are those that rules speak of, as a target takes them, and ``system``
     is the distribution release, where it was named.
     ``accelerator`` is the build that is wanted, None for the one that is there. ``deep`` has every file hashed.
-    ``devices`` are the GPUs as (name, compute capability). ``ran`` are the packages that a smoke test imported.
+    ``devices`` are the GPUs as (name, compute capability). ``ran`` are the packages that a smoke test imported,
+    ``broken`` the bugs that rules met.
     """
 
     environment: Environment
@@ -73,6 +75,7 @@ class Scene:
     platform: Platform | None = None
     search_path: SearchPath | None = None
     ran: set[str] = field(default_factory=set)
+    broken: list[Breakage] = field(default_factory=list)
 
     @cached_property
     def installed(self) -> Installed:
@@ -328,6 +331,7 @@ def told(label: str | Unknown | None) -> str:
     return f"build {label}"
 
 
+@lru_cache(maxsize=1 << 12)
 def version_of(text: str) -> Version | None:
     """The version, None for a text that is none."""
     try:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from torchlock.check.scene import Scene
 
-_NAME = re.compile(r"(\d+)")
+_NAME = re.compile(r"([0-9]{1,6})")
 _OLD, _NEW = re.compile(r"RKSs|ESs|Ss$"), re.compile(r"cxx11")
 # c10::Error(SourceLocation, std::string), which every libc10 has, in one of the two spellings.
 _ERROR = "_ZN3c105ErrorC2ENS_14SourceLocationE"
@@ -61,4 +61,6 @@ def _torch_is_new(scene: Scene) -> bool | None:
     if symbols is None or isinstance(symbols, Unreadable):
         return None
     new, old = symbols.defines(_ERROR + _NEW_STRING), symbols.defines(_ERROR + "Ss")
+    if isinstance(new, Unreadable) or isinstance(old, Unreadable):
+        return None
     return new if new != old else None

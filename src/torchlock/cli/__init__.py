@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
+
+from torchlock.cli.codes import INTERRUPTED
 
 
 def entry() -> None:
@@ -13,6 +16,8 @@ def entry() -> None:
     try:
         from torchlock.cli.main import main
 
-        sys.exit(main(sys.argv[1:]))
-    except KeyboardInterrupt:
-        sys.exit(130)
+        code = main(sys.argv[1:])
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done: Python may end in peace
+    except KeyboardInterrupt as stop:
+        code = getattr(stop, "code", INTERRUPTED)
+    sys.exit(code)

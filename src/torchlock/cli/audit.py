@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.audit import Auditor, Options
-from torchlock.cli.codes import FOUND, OK, UNUSABLE
-from torchlock.errors import InputError
+from torchlock.cli.codes import BUG, FOUND, OK, UNUSABLE
+from torchlock.cli.output import guard_report, put
+from torchlock.cli.safe_path import can_share, safe_path
+from torchlock.errors import InputError, TorchlockError
 from torchlock.finding import FileReport, Finding, Report
 from torchlock.inspect.files import is_folder
 
@@ -33,15 +35,18 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     _refuse_misuse(arguments)
     options = _options(arguments)
     files, unread = _files(arguments, voice)
+    guard_report(arguments.output, [*files, *unread])
     if arguments.fix or arguments.diff:
         return _mend(arguments, options, files, voice)
     passed = [_unread(path) for path in unread if "TL906" not in options.ignore]
-    report = _report([*_judged(files, options, arguments, voice), *passed], options, arguments)
+    judged = _judged(files, options, arguments, voice)
+    _keep_crashes(judged)
+    report = _report([*judged, *passed], options, arguments)
     code = _code(report, strict=arguments.strict)
     for file in report.files:
         if file.error is not None:
             voice.say("error", f"{file.path}: {file.error}")
-    _write(_rendered(report, code, arguments, voice), arguments.output)
+    put(_rendered(report, code, arguments, voice), arguments.output, voice)
     return code
 
 
@@ -151,7 +156,7 @@ def _judged(
 ) -> list[FileReport]:
     """One report a file, in their order; many files are shared out to as many processes as there are cores."""
     cores = os.cpu_count() or 1
-    if len(files) < _MANY or cores < 2 or "-" in files:
+    if len(files) < _MANY or cores < 2 or "-" in files or not can_share():
         auditor, reports = Auditor(options), []
         for number, path in enumerate(files, 1):
             if len(files) > 1:
@@ -159,28 +164,15 @@ def _judged(
             reports.append(_one(auditor, path, arguments.stdin_name))
         voice.clear()
         return reports
-    from concurrent.futures import ProcessPoolExecutor
+    from torchlock.cli.workers import judged
 
-    with ProcessPoolExecutor(cores, initializer=_start, initargs=(options,)) as pool:
-        reports = []
-        for report in pool.map(_in_process, files, chunksize=max(1, min(50, len(files) // (cores * 4)))):
-            voice.progress(f"audit {len(reports)} of {len(files)}: {report.path}")
-            reports.append(report)
+    def tell(number: int, path: str) -> None:
+        voice.progress(f"audit {number} of {len(files)}: {path}")
+
+    with safe_path():
+        reports = judged(files, options, cores, tell)
     voice.clear()
     return reports
-
-
-_auditor: Auditor | None = None
-
-
-def _start(options: Options) -> None:
-    global _auditor
-    _auditor = Auditor(options)
-
-
-def _in_process(path: str) -> FileReport:
-    assert _auditor is not None
-    return _auditor.report(path)
 
 
 def _one(auditor: Auditor, path: str, name: str) -> FileReport:
@@ -212,8 +204,21 @@ def _report(files: list[FileReport], options: Options, arguments: argparse.Names
     )
 
 
+def _keep_crashes(files: Iterable[FileReport]) -> None:
+    """One report on disk for all bugs that were met; each file they were met in says where it is."""
+    broken = [file for file in files if file.broken]
+    if broken:
+        from torchlock.cli import crash
+
+        remedy = crash.remedy(crash.kept(file.broken for file in broken if file.broken))
+        for finding in (finding for file in broken for finding in file.findings):
+            finding.remedy = remedy
+
+
 def _code(report: Report, *, strict: bool) -> int:
-    """2 if a file could not be read, else 1 if something counts as an error."""
+    """3 if a bug kept a file from being judged; else 2 if one could not be read, else 1 for an error."""
+    if any(file.broken for file in report.files):
+        return BUG
     statuses = {file.status for file in report.files}
     if "unreadable" in statuses:
         return UNUSABLE
@@ -245,47 +250,68 @@ def _unpainted(style: str, words: str) -> str:
     return words
 
 
-def _write(text: str, output: str | None) -> None:
-    if output is None or output == "-":
-        sys.stdout.write(text)
-        return
-    from torchlock.write.atomic import write_text
+def _mend(arguments: argparse.Namespace, options: Options, files: Sequence[str], voice: Voice) -> int:
+    """Show or make the smallest changes; the exit code is that of what is left.
 
-    write_text(output, text)
+    A file that cannot be read or written is an error (exit code 2), and the others are mended all the same.
+    """
+    from torchlock.write.ledger import current
 
-
-def _mend(arguments: argparse.Namespace, options: Options, files: Iterable[str], voice: Voice) -> int:
-    """Show or make the smallest changes; the exit code is that of what is left."""
+    current().of = len(files) if arguments.fix else 0
     auditor = Auditor(options)
-    severities = ("error", "warning") if arguments.strict else ("error",)
-    left, there = [], []
+    left, there, failed = [], [], False
     for path in files:
-        before = _content(path)
         name = arguments.stdin_name if path == "-" else path
         try:
-            after = auditor.fixed(name, severities, before)
+            before = now = _content(path)
         except InputError as error:
-            voice.say("error", str(error))
-            left.append(auditor.report(name, before))
+            left.append(FileReport(path, "", error=error.message))
             there.append(left[-1])
             continue
-        if after is not None:
-            _show(path, before, after)
-            if arguments.fix:
-                from torchlock.write.atomic import write_bytes
-
-                write_bytes(path, after)
-        left.append(auditor.report(name, before if after is None else after))
+        try:
+            now = _mended(auditor, path, before, arguments, voice)
+        except InputError as error:
+            voice.say("error", str(error))
+            failed = True
+        except TorchlockError:
+            raise
+        except Exception as error:
+            left.append(auditor.broken(path, error))
+            there.append(left[-1])
+            continue
+        left.append(auditor.report(name, now))
         if left[-1].guessed and path != "-" and left[-1].status != "ok":
             voice.say("note", f"{path}: not changed, because its format was only guessed from its content")
-        there.append(auditor.report(name, before) if arguments.diff and after is not None else left[-1])
+        there.append(auditor.report(name, before) if arguments.diff and now != before else left[-1])
+    _keep_crashes({id(file): file for file in (*left, *there)}.values())
     report = _report(left, options, arguments)
     code = _code(_report(there, options, arguments), strict=arguments.strict)
     if _code(report, strict=arguments.strict) != OK:
         from torchlock.write.audit_text import text
 
         voice.line(text(report, voice.paint, verbose=False).rstrip("\n"))
-    return code
+    return UNUSABLE if failed and code != BUG else code
+
+
+def _mended(auditor: Auditor, path: str, before: bytes, arguments: argparse.Namespace, voice: Voice) -> bytes:
+    """Mend one file and show what is changed; its content now.
+
+    Raises:
+        InputError: it cannot be read or written.
+    """
+    severities = ("error", "warning") if arguments.strict else ("error",)
+    after = auditor.fixed(arguments.stdin_name if path == "-" else path, severities, before)
+    if after is None:
+        return before
+    if arguments.fix:
+        from torchlock.write.atomic import write_bytes
+
+        remark = write_bytes(path, after, expected=before).remark
+        if remark:
+            voice.say("note", remark)
+    if _show(path, before, after) and arguments.diff:
+        voice.say("note", f"{path}: this diff masks secrets, so patch cannot apply it; --fix can")
+    return after
 
 
 def _content(path: str) -> bytes:
@@ -296,13 +322,20 @@ def _content(path: str) -> bytes:
     return read_bytes(path)
 
 
-def _show(path: str, before: bytes, after: bytes) -> None:
-    """The difference, as patch takes it."""
+def _show(path: str, before: bytes, after: bytes) -> bool:
+    """Print the difference, as patch takes it if nothing in it is masked; whether something is."""
     from difflib import unified_diff
 
     from torchlock.dialects.decoding import decode
-    from torchlock.words import one_line, without_credentials
+    from torchlock.redaction import lines_of, masked, one_line
 
-    old, new = (decode(content, path).text.splitlines() for content in (before, after))
-    for line in unified_diff(old, new, f"a/{path}", f"b/{path}", lineterm=""):
-        sys.stdout.write(one_line(without_credentials(line.replace("\t", "    "))) + "\n")
+    old, new = (lines_of(decode(content, path).text.rstrip("\r\n")) for content in (before, after))
+    names = f"a/{path}", f"b/{path}"
+    lines = list(unified_diff([line.text for line in old], [line.text for line in new], *names, lineterm=""))
+    hidden = False
+    if any(line.secrets for line in (*old, *new)):
+        shown = unified_diff([line.masked for line in old], [line.masked for line in new], *names, lineterm="")
+        hidden = lines != (lines := list(shown))
+    for line in lines:
+        sys.stdout.write(one_line(masked(line).replace("\t", "    ")) + "\n")
+    return hidden

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from torchlock.check import examine, healthy, ranked, untold, verdict
 from torchlock.check.host import libraries_of
-from torchlock.cli.codes import FOUND, OK
+from torchlock.cli.codes import BUG, FOUND, OK
 from torchlock.cli.environment import current_folder, scene_of
-from torchlock.errors import InputError
-from torchlock.finding import FileReport, Report
+from torchlock.cli.output import guard_export, guard_report, put
+from torchlock.errors import InputError, TorchlockError
+from torchlock.fence import breakage
+from torchlock.finding import FileReport, Finding, Report, Strength
 from torchlock.inspect import files
 
 if TYPE_CHECKING:
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from torchlock.check import Scene
     from torchlock.check.verdict import Verdict
     from torchlock.cli.streams import Voice
-    from torchlock.finding import Finding
     from torchlock.inspect.probe import Step
 
 
@@ -32,9 +33,13 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     """
     _refuse_misuse(arguments)
     ignore = _ignored(arguments.ignore)
+    if arguments.export:
+        guard_export(arguments.output)
+    else:
+        guard_report(arguments.output, [] if arguments.log is None else [arguments.log])
     scene = scene_of(arguments, voice)
     if arguments.export:
-        return _export(scene, arguments)
+        return _export(scene, arguments, voice)
     found = examine(scene)
     _refuse_blindness(scene, found)
     ignored = sorted({each.rule for each in found if each.rule in ignore and each.severity == "error"})
@@ -47,19 +52,38 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     if arguments.log is not None:
         findings, remarks = _by_log(scene, findings, arguments, voice)
     if any(finding.severity != "note" for finding in findings):
-        from torchlock.repair import add_remedies
-
-        add_remedies(scene, findings)
-    fine = healthy(scene)
-    if ignored:
+        _add_remedies(scene, findings)
+    fine = "not everything was examined" if scene.broken else healthy(scene)
+    if ignored and not scene.broken:
         fine = f"nothing is wrong except what is ignored ({', '.join(ignored)}){untold(scene)}"
     result = verdict(findings, "; ".join([fine, *remarks]))
     report = _report(scene, result)
     if arguments.format == "json" and report.target is not None:
         report.target["libraries"] = libraries_of(scene)
-    code = _code(report, strict=arguments.strict)
-    _write(_rendered(report, result, code, arguments, voice), arguments.output)
+    code = BUG if scene.broken else _code(report, strict=arguments.strict)
+    put(_rendered(report, result, code, arguments, voice), arguments.output, voice)
     return code
+
+
+def _add_remedies(scene: Scene, findings: list[Finding]) -> None:
+    """Give each root cause its remedy, and each bug the report to send; a bug of the remedies leaves them out."""
+    from torchlock.repair import add_remedies
+
+    try:
+        add_remedies(scene, [finding for finding in findings if finding.rule != "TL908"])
+    except TorchlockError:
+        raise
+    except Exception as error:
+        scene.broken.append(breakage(error))
+        message = f"torchlock failed while it looked for a remedy: {scene.broken[-1]}"
+        findings.append(Finding("TL908", "error", message, strength=Strength.REPORTED))
+    if scene.broken:
+        from torchlock.cli import crash
+
+        remedy = crash.remedy(crash.kept(scene.broken))
+        for finding in findings:
+            if finding.rule == "TL908":
+                finding.remedy = remedy
 
 
 def _refuse_misuse(arguments: argparse.Namespace) -> None:
@@ -222,17 +246,8 @@ def _unpainted(style: str, words: str) -> str:
     return words
 
 
-def _export(scene: Scene, arguments: argparse.Namespace) -> int:
+def _export(scene: Scene, arguments: argparse.Namespace, voice: Voice) -> int:
     from torchlock.check.export import export
 
-    _write(export(scene), arguments.output)
+    put(export(scene), arguments.output, voice, whole=True)
     return OK
-
-
-def _write(text: str, output: str | None) -> None:
-    if output is None or output == "-":
-        sys.stdout.write(text)
-        return
-    from torchlock.write.atomic import write_text
-
-    write_text(output, text)

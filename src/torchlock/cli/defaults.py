@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.errors import InputError
 
@@ -14,50 +13,121 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 _PROJECT = "pyproject.toml"
-# Options that run code of packages: only the user sets them, never the project that is locked.
-_NEVER_OF_A_PROJECT = frozenset({"build"})
+_TABLE = "[tool.torchlock]"
+# A pyproject.toml above this size is not read for settings.
+_LARGEST = 16 << 20
+_PREFIX = "TORCHLOCK_"
 
 
 def defaults(
     parser: argparse.ArgumentParser, named_only: frozenset[str], is_elsewhere: Callable[[str, object], bool]
 ) -> dict[str, Any]:
-    """The user's own defaults: ``TORCHLOCK_*`` variables over ``[tool.torchlock]`` of ./pyproject.toml.
+    """The defaults of options: ``TORCHLOCK_*`` variables over ``[tool.torchlock]`` of ./pyproject.toml.
+
+    The variables are the user's own and may say everything; the table is the project's and may not
+    (``cli/project.py``).
 
     ``named_only`` are options that the command line alone sets: what a project locks for says nothing about which
     environment is to be checked. ``is_elsewhere`` tells whether another command has an option that takes a value,
     since one table serves them all.
 
     Raises:
-        InputError: a key that is no option, or a value that the option does not take.
+        InputError: a key that is no option or that no project may set, or a value that the option does not take.
     """
     options = {
         action.option_strings[-1][2:]: action
         for action in parser._actions
         if action.option_strings and action.dest != "help"
     }
-    found: dict[str, Any] = {}
     options = {name: action for name, action in options.items() if name not in named_only}
-    for name, value in _configured().items():
-        if name in _NEVER_OF_A_PROJECT:
-            hint = f"give --{name} on the command line, or set TORCHLOCK_{name.upper()}=1"
-            raise InputError(f"[tool.torchlock]: a project may not set {name}", path=_PROJECT, hint=hint)
-        if not _takes(options.get(name), value) and is_elsewhere(name, value):
-            continue
-        if name not in options:
-            known = ", ".join(sorted(options))
-            raise InputError(
-                f"[tool.torchlock]: no option is called {name!r}", path=_PROJECT, hint=f"one of {known}"
-            )
-        found[options[name].dest] = _value(options[name], value, f"{_PROJECT}: [tool.torchlock] {name}")
+    found: dict[str, Any] = {}
+    table = _configured()
+    if table.values:
+        from torchlock.cli.project import objection, refusal
+
+        for name, value in table.values.items():
+            if name not in options and not is_elsewhere(name, value):
+                raise table.wrong(
+                    f"{_TABLE}: no option is called {name!r}", name, f"one of {', '.join(sorted(options))}"
+                )
+            if refused := refusal(name):
+                said = f"{_TABLE}: a project may not set {name}: {refused.reason}"
+                raise table.wrong(said, name, _hint(name, variable=refused.variable))
+            if not _takes(options.get(name), value) and is_elsewhere(name, value):
+                continue
+            found[options[name].dest] = given = table.value(name, options[name])
+            if said := objection(name, given):
+                raise table.wrong(f"{_TABLE} {name} = {value!r}: {said}", name, _hint(name, variable=True))
     for name, action in options.items():
-        variable = _PREFIX + name.upper().replace("-", "_")
-        value = os.environ.get(variable)
-        if value and (_takes(action, value) or not is_elsewhere(name, value)):
-            found[action.dest] = _value(action, value, variable)
+        variable = _variable(name)
+        text = os.environ.get(variable)
+        if text and (_takes(action, text) or not is_elsewhere(name, text)):
+            found[action.dest] = _value(action, text, variable)
     return found
 
 
-_PREFIX = "TORCHLOCK_"
+def _variable(name: str) -> str:
+    return _PREFIX + name.upper().replace("-", "_")
+
+
+def _hint(name: str, *, variable: bool) -> str:
+    """How the user sets what a project may not."""
+    return f"give --{name} on the command line" + (f", or set {_variable(name)}" if variable else "")
+
+
+class _Table(NamedTuple):
+    """``[tool.torchlock]``: its values by the names of options, and the text of the file that it stands in."""
+
+    values: dict[str, Any]
+    text: str = ""
+
+    def wrong(self, message: str, name: str, hint: str | None = None) -> InputError:
+        """An error at the line of a key."""
+        from torchlock.read.toml import Places
+
+        places = Places(self.text)
+        lines = [places.key("tool", "torchlock", each) for each in (name, name.replace("-", "_"))]
+        return InputError(message, path=_PROJECT, line=max(filter(None, lines), default=None), hint=hint)
+
+    def value(self, name: str, action: argparse.Action) -> Any:
+        """A value as its option would have read it from the command line.
+
+        Raises:
+            InputError: it has another type, or is none of those to choose from.
+        """
+        value = self.values[name]
+        many = isinstance(action.default, list)
+        items = value if many and isinstance(value, list) else [value]
+        strange = next((item for item in items if not _fits(item, action)), None)
+        if strange is not None:
+            raise self._of_another_type(name, strange)
+        try:
+            return _value(action, value, f"{_TABLE} {name}")
+        except InputError as error:
+            raise self.wrong(error.message, name) from None
+
+    def _of_another_type(self, name: str, value: object) -> InputError:
+        if _is_number(value):
+            written = re.search(rf"{name.replace('-', '[-_]')}\W*=[\s\[]*([-+.\w]+)", self.text)
+            literal = written[1] if written else value
+            said = f"{_TABLE} {name} = {literal} is the number {value}, and a string is expected"
+            return self.wrong(said, name, f'write it in quotes: "{literal}"')
+        return self.wrong(f"{_TABLE} {name}: {value!r} is no single value", name)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _fits(value: object, action: argparse.Action) -> bool:
+    """Whether a value of TOML has the type that an option takes; a date is taken as its text."""
+    if action.nargs == 0:
+        return True
+    if _is_number(value):
+        return action.type is float
+    return not isinstance(value, (bool, list, dict))
+
+
 # Those of the tests apart.
 _VARIABLE = re.compile(_PREFIX + r"(?!TEST_)\w+")
 
@@ -91,20 +161,25 @@ def _takes(action: argparse.Action | None, value: object) -> bool:
     return action is not None and (action.choices is None or value in action.choices)
 
 
-def _configured() -> dict[str, Any]:
+def _configured() -> _Table:
+    from torchlock.inspect import files
+
     try:
-        raw = Path(_PROJECT).read_bytes()
+        raw = files.read(_PROJECT, _LARGEST)
     except OSError:
-        return {}
+        return _Table({})
     if b"torchlock" not in raw:
-        return {}
+        return _Table({})
+    if len(raw) == _LARGEST:
+        raise InputError("is too large to be read", path=_PROJECT)
     from torchlock.read.toml import parse_toml
 
     tools = parse_toml(raw, _PROJECT).get("tool", {})
     table = tools.get("torchlock", {}) if isinstance(tools, dict) else {}
     if not isinstance(table, dict):
-        raise InputError("[tool.torchlock] is not a table", path=_PROJECT)
-    return {str(name).replace("_", "-"): value for name, value in table.items()}
+        raise InputError(f"{_TABLE} is not a table", path=_PROJECT)
+    values = {str(name).replace("_", "-"): value for name, value in table.items()}
+    return _Table(values, raw.decode("utf-8-sig", "replace") if values else "")
 
 
 def _value(action: argparse.Action, value: Any, where: str) -> Any:

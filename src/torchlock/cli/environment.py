@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torchlock.cli.streams import Voice
+    from torchlock.inspect.choice import Active
     from torchlock.inspect.environment import Environment
     from torchlock.inspect.loading.root import Root
     from torchlock.inspect.loading.search_path import SearchPath
@@ -65,51 +65,67 @@ def _counting(voice: Voice) -> Callable[[int, int], None]:
 
 
 def _environment(arguments: argparse.Namespace, voice: Voice) -> Environment:
-    from torchlock.inspect.environment import of_interpreter, of_tree
-
     if arguments.path is not None:
-        if not files.is_folder(arguments.path):
-            raise InputError(f"--path: {arguments.path!r} is not a folder", hint="name a site-packages folder")
-        from torchlock.inspect.choice import root_of
-        from torchlock.inspect.derive import is_site
-        from torchlock.inspect.loading.root import Root
-
-        folder = arguments.root or root_of(arguments.path)
-        environment = of_tree(arguments.path, root=Root(folder) if folder else None)
-        if not any(
-            is_site(entry.path, environment.tree) for entry in environment.sites if entry.state == "folder"
-        ):
-            raise InputError(
-                f"--path: {arguments.path!r} holds no packages of Python, and no environment",
-                hint="name a site-packages folder, or the environment or the image that it is in",
-            )
-        return environment
-    from torchlock.inspect.interpreter import NoAnswer, ask
+        return _of_tree(arguments.path, arguments.root)
+    from torchlock.cli.interpreter import answer_of
+    from torchlock.inspect.environment import of_interpreter
 
     cwd = current_folder()
-    python = arguments.python or _active(voice)
+    python, base, virtual = arguments.python, None, ""
+    if python is None:
+        found = _active(voice)
+        python = found.python
+        if found.folder and not arguments.probe:
+            from torchlock.inspect.choice import base_of
+
+            base, virtual = base_of(found.folder), found.folder
+            if base is None:
+                said = "was found in the current folder: its files are read, and its interpreter is not run"
+                voice.say("note", f"{virtual} {said} (--python {python} runs it)")
+                arguments.path = virtual
+                return _of_tree(virtual, None)
+    named = f"--python: {python}" if arguments.python else base or python
     if re.fullmatch(r"\d+\.\d+t?", python):
-        python = shutil.which(f"python{python}") or python
-    answer = ask(python)
-    if isinstance(answer, NoAnswer):
-        detail = f": {' '.join(answer.detail.split())}" if answer.detail else ""
-        named = f"--python: {python}" if arguments.python else python
-        raise InputError(
-            f"{named} does not answer as a Python interpreter ({answer.reason}{detail})",
-            hint="--path SITE_PACKAGES looks at its packages without asking it",
-        )
+        python = f"python{python}"
+    hint = "--path SITE_PACKAGES looks at its packages without asking it"
+    answer = answer_of(base or python, named, hint, virtual if base else "")
+    if base:
+        answer = answer._replace(executable=python)
     return of_interpreter(answer, {**os.environ, **dict(answer.variables)}, cwd)
 
 
-def _active(voice: Voice) -> str:
-    """The interpreter of the active environment; a note names it if a variable names a missing one."""
+def _of_tree(path: str, root: str | None) -> Environment:
+    """The environment that a folder holds, which is read and not run.
+
+    Raises:
+        InputError: it holds none.
+    """
+    from torchlock.inspect.choice import root_of
+    from torchlock.inspect.derive import is_site
+    from torchlock.inspect.environment import of_tree
+    from torchlock.inspect.loading.root import Root
+
+    if not files.is_folder(path):
+        raise InputError(f"--path: {path!r} is not a folder", hint="name a site-packages folder")
+    folder = root or root_of(path)
+    environment = of_tree(path, root=Root(folder) if folder else None)
+    if not any(is_site(entry.path, environment.tree) for entry in environment.sites if entry.state == "folder"):
+        raise InputError(
+            f"--path: {path!r} holds no packages of Python, and no environment",
+            hint="name a site-packages folder, or the environment or the image that it is in",
+        )
+    return environment
+
+
+def _active(voice: Voice) -> Active:
+    """The active environment; a note names it if a variable names a missing one."""
     from torchlock.inspect.choice import active
 
     found = active(os.environ)
     for name, folder in found.gone:
         voice.say("note", f"{name} names {folder}, which is not an environment; {found.python} is checked instead")
         voice.say("note", f"{found.python} was chosen because {found.because}")
-    return found.python
+    return found
 
 
 def current_folder() -> str:

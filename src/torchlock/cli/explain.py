@@ -11,7 +11,7 @@ from torchlock import __version__
 from torchlock.cli.codes import FOUND, OK
 from torchlock.errors import InputError
 from torchlock.matrix import Matrix
-from torchlock.words import one_line
+from torchlock.redaction import masked, one_line
 from torchlock.write.plain_json import dumped
 
 if TYPE_CHECKING:
@@ -271,7 +271,7 @@ def _text(story: Story) -> str:
     if story.sources:
         lines.append("sources")
         lines += [f"  {source.kind} {source.date}: {source.address}" for source in story.sources.values()]
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(masked, lines)) + "\n"
 
 
 def _row(story: Story) -> dict[str, Any]:

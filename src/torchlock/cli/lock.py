@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import sys
@@ -11,12 +10,14 @@ from typing import TYPE_CHECKING
 
 from torchlock import __version__
 from torchlock.cli.codes import FOUND, OK
+from torchlock.cli.streams import deliver
 from torchlock.cli.target import target_of
 from torchlock.errors import InputError
 from torchlock.lock import Conflict, Lock, Options, Pin, allowed, lock
 from torchlock.matrix import Matrix
 from torchlock.read.settle import settled
-from torchlock.words import Inputs, Origin, Written, one_line, without_credentials
+from torchlock.redaction import MASK, masked, one_line
+from torchlock.words import Inputs, Origin, Written
 
 if TYPE_CHECKING:
     import argparse
@@ -83,12 +84,10 @@ def _check_usage(arguments: argparse.Namespace, voice: Voice) -> None:
     """Refuse options that contradict each other.
 
     Raises:
-        InputError: they do, or the output is a folder.
+        InputError: they do.
     """
     if arguments.output == "-":
         arguments.output = None
-    if arguments.output and Path(arguments.output).is_dir():
-        raise InputError("is a folder, not a file", path=arguments.output)
     if arguments.check and not arguments.output:
         raise InputError("--check compares with a file", hint="name it with -o FILE")
     if arguments.offline and arguments.refresh:
@@ -99,7 +98,7 @@ def _check_usage(arguments: argparse.Namespace, voice: Voice) -> None:
 
 def _warn(arguments: argparse.Namespace, result: Lock, voice: Voice) -> None:
     """Warn of what the lock holds, or lacks."""
-    if any(pin.written and pin.written.url != without_credentials(pin.written.url or "") for pin in result.pins):
+    if any(pin.written and pin.written.url and pin.written.url != masked(pin.written.url) for pin in result.pins):
         voice.say("warning", "the lock holds the credentials of an address, as its line was written")
     if not arguments.no_hashes and (bare := [pin.name for pin in result.pins if not _has_hash(pin)]):
         voice.say("warning", f"{', '.join(bare)}: no hash can be given, so pip refuses the file in its hash mode")
@@ -151,21 +150,19 @@ def _inputs(arguments: argparse.Namespace) -> Inputs:
 
 
 def _spare_inputs(arguments: argparse.Namespace, inputs: Inputs) -> None:
-    """Refuse to write a lock over what it is made from.
+    """Refuse an output that is an input, or no lock.
 
     Raises:
-        InputError: the output is one of the inputs, or of a kind that only ever is an input.
+        InputError: it is.
     """
-    if not arguments.output:
+    if arguments.output is None:
         return
-    output = Path(arguments.output)
+    from torchlock.cli.output import guard_lock
+
     written = [*inputs.requirements, *inputs.constraints, *inputs.overrides]
-    read_from = {item.origin.path for item in written if item.origin.path not in (None, "-")}
-    read_from |= {*arguments.files, *arguments.constraints, *arguments.overrides} - {"-"}
-    same = any(path and os.path.realpath(path) == os.path.realpath(output) for path in read_from)
-    if same or output.name in ("pyproject.toml", "setup.cfg") or output.suffix == ".py":
-        what = "is an input as well" if same else "is no place for a lock"
-        raise InputError(what, path=arguments.output, hint="name another file with -o, like requirements.txt")
+    read_from = {item.origin.path for item in written if item.origin.path is not None}
+    read_from |= {*arguments.files, *arguments.constraints, *arguments.overrides}
+    guard_lock(arguments.output, read_from, pylock=_is_pylock(arguments))
 
 
 def _options(arguments: argparse.Namespace) -> Options:
@@ -220,18 +217,19 @@ def _moment(text: str | None) -> str | None:
 
 def _preferred(arguments: argparse.Namespace, upgraded: Collection[str]) -> dict[str, str]:
     """The pins of the existing output file that the user wants kept."""
-    if arguments.upgrade or not arguments.output or not Path(arguments.output).is_file():
+    from torchlock.cli.output import is_kept
+
+    if arguments.upgrade or not is_kept(arguments.output):
         return {}
     from packaging.utils import canonicalize_name
 
-    from torchlock import read
+    from torchlock.read import read_pylock_pins
+    from torchlock.read.requirements_txt import read_requirements
 
     try:
         if _is_pylock(arguments):
-            return {
-                name: version for name, version in read.read_pylock_pins(arguments.output) if name not in upgraded
-            }
-        existing = read.read_file(arguments.output)
+            return {name: version for name, version in read_pylock_pins(arguments.output) if name not in upgraded}
+        existing = read_requirements(arguments.output)
     except InputError as error:
         error.hint = "--upgrade makes a new lock without reading the old one"
         raise
@@ -306,16 +304,17 @@ def _write(
     if arguments.check:
         return _check(text, arguments.output, voice)
     if arguments.output and not arguments.dry_run:
-        from torchlock.write.atomic import write_text
+        from torchlock.cli.output import put
 
-        write_text(arguments.output, text)
+        _spare_inputs(arguments, inputs)  # once more: another program may have put a file there meanwhile
+        put(text, arguments.output, voice, whole=True)
     if arguments.json:
         notes = [*result.notes, *sources.notes]
         text = lock_json.render(
             result, indexes=sources.indexes, notes=notes, data_date=data_date, version=__version__
         )
     if arguments.json or arguments.dry_run or not arguments.output:
-        sys.stdout.write(text)
+        deliver(text)
     if arguments.output and not arguments.dry_run:
         count = "1 package" if len(result.pins) == 1 else f"{len(result.pins)} packages"
         voice.say("note", f"{count} locked in {arguments.output} for {result.target}")
@@ -375,7 +374,7 @@ def _check(text: str, output: str, voice: Voice) -> int:
         output,
         f"{output} (new)",
     )
-    sys.stdout.writelines(lines)
+    sys.stdout.writelines(map(masked, lines))
     voice.say("error", f"{output} is not up to date with its input")
     voice.say("hint", "run the same command without --check")
     return FOUND
@@ -397,7 +396,7 @@ def _command(argv: list[str]) -> str:
         elif name in _TRANSIENT_WITH_VALUE:
             skip = "=" not in word
         elif word not in _TRANSIENT:
-            kept.append(re.sub(r"(https?://)[^/@\s]*@", r"\1", word))
+            kept.append(masked(word).replace(f"://{MASK}@", "://"))
     return one_line(shlex.join(["torchlock", *kept]))
 
 

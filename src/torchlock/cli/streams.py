@@ -1,19 +1,115 @@
-"""What is said on standard error: notes, errors and progress, in colour only where a person reads it."""
+"""The standard streams: a run goes on whatever becomes of them; and what is said on standard error."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import sys
 import time
 from typing import TYPE_CHECKING
 
-from torchlock.words import one_line, without_credentials
+from torchlock.errors import InputError
+from torchlock.redaction import masked, one_line
 
 if TYPE_CHECKING:
-    from typing import TextIO
+    from collections.abc import Iterable, Iterator
+    from typing import Any, TextIO
 
 _CODES = {"error": "1;31", "warning": "1;33", "note": "1;36", "hint": "1;32", "bold": "1"}
 _BLINK = 0.4  # seconds of work before progress is worth a line
+
+
+class Lasting:
+    """A standard stream that raises nothing: what it cannot take is lost, and ``fault`` says why.
+
+    Otherwise the reader of a pipe decides how far the work goes. ``stream`` is None where it was closed before the
+    start. All else that a stream has is that of ``stream``.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream: Any = stream
+        self.fault: OSError | None = None
+        if stream is None:
+            self._give_up(BrokenPipeError(errno.EPIPE, "it is closed"))
+
+    def write(self, text: str) -> int:
+        try:
+            self._stream.write(text)
+        except OSError as error:
+            self._give_up(error)
+        except ValueError as error:  # the stream object is closed
+            self._give_up(BrokenPipeError(errno.EPIPE, str(error)))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._give_up(error)
+        except ValueError as error:
+            self._give_up(BrokenPipeError(errno.EPIPE, str(error)))
+
+    @property
+    def left(self) -> bool:
+        """Whether the stream failed because nobody reads it any more. (Windows says "invalid argument" then.)"""
+        gone = isinstance(self.fault, BrokenPipeError | ConnectionResetError)
+        return gone or (os.name == "nt" and self.fault is not None and self.fault.errno == errno.EINVAL)
+
+    def _give_up(self, error: OSError) -> None:
+        """From now on everything goes nowhere, and so does what Python writes when it ends."""
+        self.fault = self.fault or error
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+        self._stream = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def lasting() -> Iterator[Lasting]:
+    """Standard output and error that take any text and raise nothing, for a block; that output.
+
+    What the encoding of a stream lacks is escaped. A file that is opened later never gets the number of a standard
+    stream that is closed.
+    """
+    before = sys.stdout, sys.stderr
+    for number in range(3 if None in (sys.stdin, *before) else 0):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for stream in before:
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    output, errors = map(Lasting, before)
+    sys.stdout, sys.stderr = output, errors
+    try:
+        yield output
+    finally:
+        output.flush()
+        errors.flush()
+        sys.stdout, sys.stderr = before
+
+
+def deliver(text: str) -> None:
+    """Write to standard output what is worth nothing in part, such as a lock.
+
+    Raises:
+        InputError: standard output did not take all of it.
+    """
+    sys.stdout.write(text)
+    sys.stdout.flush()
+    if isinstance(sys.stdout, Lasting) and sys.stdout.fault is not None:
+        why = "nobody reads it any more" if sys.stdout.left else sys.stdout.fault.strerror
+        raise InputError(f"standard output did not take the whole result ({why})")
 
 
 class Voice:
@@ -77,5 +173,5 @@ def _plain() -> bool:
 
 
 def _neutral(text: str) -> str:
-    """Without credentials, and without control characters: no file name or index can speak to the terminal."""
-    return "\n".join(one_line(line.replace("\t", " ")) for line in without_credentials(text).split("\n"))
+    """Without secrets, and without control characters: no file name or index can speak to the terminal."""
+    return "\n".join(one_line(line.replace("\t", " ")) for line in masked(text).split("\n"))

@@ -8,24 +8,21 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
+from torchlock.redaction import shortened
 from torchlock.target import PLATFORMS, Platform, PythonVersion, Target
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from torchlock.inspect.interpreter import Interpreter
     from torchlock.systems import System
 
 LIBRARIES = ("ffmpeg", "libsox", "libsndfile", "glibc", "musl", "macos", "cuda-driver")
 # Libraries that set the floor of a platform; a target has at most one of them.
 _FLOORS = ("glibc", "musl", "macos")
-
-_ASK = (
-    "import sys, sysconfig, platform; print(*sys.version_info[:3], sys.implementation.name, "
-    "bool(sysconfig.get_config_var('Py_GIL_DISABLED')), sys.platform, platform.machine(), "
-    "sysconfig.get_config_var('SOABI'))"
-)
-_SYSTEMS = {"linux": "linux", "darwin": "macos", "win32": "windows"}
+# The text of a version whose two numbers are those of a C library or of macOS.
+_LONGEST = 7
 
 
 def target_of(arguments: argparse.Namespace) -> tuple[Target, System | None]:
@@ -106,9 +103,9 @@ def _agreed(
         raise InputError(f"{said} contradicts {asked}, which {what}", hint=f"one that fits is {_fitting(family)}")
     if version is None:
         raise InputError(f"{said} contradicts {asked}, whose wheels need {family}")
-    numbers = re.match(r"(\d+)(?:\.(\d+))?", version)
-    if not numbers:
-        raise InputError(f"{said}: {version!r} is not a version")
+    numbers = re.match(r"([0-9]+)(?:\.([0-9]+))?", version)
+    if not numbers or len(numbers[0]) > _LONGEST:
+        raise InputError(f"{shortened(said)}: {shortened(version)!r} is not a version")
     floor = int(numbers[1]), int(numbers[2] or 0)
     if not fixed:
         return platform._replace(floor=floor)
@@ -145,7 +142,7 @@ def _system(name: str) -> System | None:
 
 
 def _stated(options: Sequence[str]) -> dict[str, str | None]:
-    from packaging.version import InvalidVersion, Version
+    from packaging.version import Version
 
     stated: dict[str, str | None] = {}
     for option in options:
@@ -155,7 +152,7 @@ def _stated(options: Sequence[str]) -> dict[str, str | None]:
             raise InputError(f"--system-lib: {option!r} is not understood", hint=hint)
         try:
             found = None if version == "none" else str(Version(version))
-        except InvalidVersion:
+        except ValueError:
             raise InputError(f"--system-lib {option}: {version!r} is not a version") from None
         if stated.setdefault(name, found) != found:
             raise InputError(f"--system-lib names {name} twice: {stated[name] or 'none'} and {version}")
@@ -177,35 +174,29 @@ def python_of(text: str | None, platform: Platform | None = None) -> PythonVersi
 
 
 def _ask(path: str, platform: Platform | None) -> PythonVersion:
-    """The version of an interpreter, asked for in isolation; nothing else of it is run."""
-    import shutil
-    import subprocess
+    """The version of an interpreter, which is asked for nothing else."""
+    from torchlock.cli.interpreter import answer_of
+    from torchlock.inspect.interpreter import find_executable
 
-    executable = shutil.which(path)
-    if executable is None:
+    if find_executable(path) is None:
         raise InputError(f"--python: {path!r} is neither a version nor an interpreter", hint="like --python 3.12")
-    try:
-        answer = subprocess.run(
-            [executable, "-I", "-S", "-c", _ASK], capture_output=True, text=True, timeout=10, check=True
-        ).stdout.split()
-        major, minor, patch, name, free_threaded, *where = answer
-        version = PythonVersion(int(major), int(minor), int(patch), free_threaded == "True")
-    except (OSError, ValueError, subprocess.SubprocessError) as error:
-        raise InputError(f"--python: {path} does not answer as a Python interpreter ({error})") from error
-    if name != "cpython":
-        raise InputError(f"--python: {path} is {name}; wheels of this stack exist for CPython only")
-    if platform is not None and len(where) == 3:
-        _refuse_elsewhere(path, version, where, platform)
+    answer = answer_of(path, f"--python: {path}", "name the version alone, like --python 3.12")
+    if answer.implementation != "cpython":
+        said = f"--python: {path} is {answer.implementation}; wheels of this stack exist for CPython only"
+        raise InputError(said)
+    version = PythonVersion.parse(answer.version)._replace(free_threaded=answer.free_threaded)
+    if platform is not None:
+        _refuse_elsewhere(path, version, answer, platform)
     return version
 
 
-def _refuse_elsewhere(path: str, version: PythonVersion, where: Sequence[str], platform: Platform) -> None:
+def _refuse_elsewhere(path: str, version: PythonVersion, answer: Interpreter, platform: Platform) -> None:
     """Refuse an interpreter of another platform: a path names that very interpreter."""
-    system, machine, suffix = where
-    own = _SYSTEMS.get(system, system), machine.lower(), "musl" if "musl" in suffix else ""
-    if own == (platform.system, platform.machine, platform.libc.replace("glibc", "")):
+    own = answer.target_platform
+    if own is not None and own[:3] == platform[:3]:
         return
-    named = f"{own[0]}-{own[1]}" + (" with musl" if own[2] else "")
+    named = answer.platform if own is None else f"{own.system}-{own.machine}"
+    named += " with musl" if own is not None and own.libc == "musl" else ""
     raise InputError(
         f"--python {path} contradicts the platform {platform.spelled}: that interpreter runs on {named}",
         hint=f"name the platform of the interpreter with --platform, or the version alone: --python {version}",

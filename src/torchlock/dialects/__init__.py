@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from torchlock.dialects.decoding import decode
 from torchlock.dialects.folders import find_files, search
 from torchlock.dialects.names import Told, dialect_of, refuse_unread
+from torchlock.dialects.sound import sift
+from torchlock.document import Document, Place, Problem
 from torchlock.errors import InputError
 from torchlock.read.text import is_folder, is_there, read_bytes
-
-if TYPE_CHECKING:
-    from torchlock.document import Document
 
 __all__ = ["find_files", "kind_of", "read_document", "search"]
 
@@ -48,6 +46,8 @@ _READERS = {
     "shell": ("shell", "read"),
 }
 
+_DEEP = "it is nested too deeply: no tool that reads this format goes so deep"
+
 # Files of commands, which lean on settings that stand elsewhere.
 _WITH_COMMANDS = frozenset(
     {"dockerfile", "shell", "workflow", "make", "batch", "powershell", "tox", "python", "notebook", "cog"}
@@ -76,7 +76,11 @@ def read_document(path: str, *, raw: bytes | None = None, kind: str | None = Non
     decoded = decode(_content(path) if raw is None else raw, path)
     told = dialect_of(path, decoded.text) if kind is None else Told(kind)
     module, function = _READERS[told.kind]
-    document: Document = getattr(import_module(f"torchlock.dialects.{module}"), function)(decoded.text, path)
+    reader = getattr(import_module(f"torchlock.dialects.{module}"), function)
+    try:
+        document: Document = reader(decoded.text, path)
+    except RecursionError:
+        document = Document(path, told.kind, decoded.text, problems=[Problem("TL501", "error", _DEEP, Place(1))])
     document.kind, document.guessed = told
     if told.kind in _WITH_COMMANDS and document.entries:
         from torchlock.dialects.settings import take_up
@@ -86,6 +90,7 @@ def read_document(path: str, *, raw: bytes | None = None, kind: str | None = Non
         from torchlock.dialects.conda_builds import settle
 
         settle(document)
+    sift(document)
     return decoded.lend(document)
 
 

@@ -37,7 +37,7 @@ _SLIPS = tuple(
         (r"==(\s*[\d.]+)\.\*(\+\w)", r"==\1\2"),
         (r"((?:[<>]=?|~=)\s*\d+(?:\.\d+)*)\.\*", r"\1"),
         (r"(?<=\d)\.(?=\s*(?:,|$))", ""),
-        (r"(\d[\w.*+!]*)\s+(?=[<>=!~])", r"\1,"),
+        (r"(?<=[\w.*+!])\s+(?=[<>=!~])", ","),
         (r"^\s*(\d[\w.+]*)$", r"==\1"),
         (r"^\s*~\s*(?=\d+\.\d)", "~="),
         (r",\s*,", ","),
@@ -49,16 +49,16 @@ _INSIDE = tuple(
     re.compile(pattern)
     for pattern in (
         r"[\"'](?P<inner>.+?)[\"']?\s*[,;]?",
-        r"(?P<inner>.+?)\s*[,;.]",
+        r"(?P<inner>.*\S)\s*[,;.]",
         r"(?P<inner>[^#]*[^#\s])#.*",
         r"(?P<inner>[^/]*[^/\s])\s*//.*",
         rf"[\w.-]+::(?P<inner>{NAME}.*)",
         r"[-*+\u2022]\s+(?P<inner>.+)",
         r"\\(?P<inner>.+)",
-        r"(?P<inner>.+?)\s*\\\s*",
+        r"(?P<inner>.*\S)\s*\\\s*",
     )
 )
-_TUPLE = re.compile(r"(\w+)\s+(not\s+)?in\s+\(([^()]*)\)")
+_TUPLE = re.compile(r"(?<!\w)(\w+)\s+(not\s+)?in\s+\(([^()]*)\)")
 
 
 def meant_by(written: str) -> str | None:
@@ -107,7 +107,7 @@ def _versions(written: str) -> str | None:
 def _caret(written: str) -> str | None:
     """Poetry's ``^2.1``, up to the next version that may break."""
     start, end = specifier_span(written)
-    match = re.fullmatch(r"\s*\^\s*((\d+)(?:\.(\d+))?[\w.]*)", written[start:end])
+    match = re.fullmatch(r"\s*\^\s*((\d+)(?:\.(\d+))?(?!\d)[\w.]*)", written[start:end])
     if match is None:
         return None
     major, minor = int(match[2][:9]), int((match[3] or "0")[:9])
@@ -116,7 +116,7 @@ def _caret(written: str) -> str | None:
 
 
 def _conda(written: str) -> str | None:
-    match = re.fullmatch(rf"({NAME}{_EXTRAS})=+([\d.]+[\w.]*)=[\w.]+", written)
+    match = re.fullmatch(rf"({NAME}{_EXTRAS})=+([\d.][\w.]*)=[\w.]+", written)
     return f"{match[1]}=={match[2]}" if match else None
 
 

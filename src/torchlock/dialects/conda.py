@@ -82,10 +82,11 @@ def read(text: str, path: str) -> Document:
 
 def _locked(draft: Draft, packages: Iterable[re.Match[str]]) -> None:
     """What was resolved, one match for each package and platform."""
-    from torchlock.dialects.lock_blocks import locked_entry
+    from torchlock.dialects.lock_blocks import conflicts, locked_entry
 
     document = draft.document
     document.locked = True
+    document.problems += conflicts(draft.text)
     subdirs: dict[str, None] = {}
     for match in packages:
         found = match.groupdict()
@@ -115,11 +116,13 @@ class _Environment:
         self._only_on: dict[str, None] = {}
 
     def read(self) -> None:
-        template = re.search(r"\{\{.*?\}\}|\{%", self._draft.text)
+        template = re.search(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%", self._draft.text)
         if template:
             message = "a template, of which only what is not between braces is judged"
             self._draft.problem("TL901", "note", message, template.start())
-            root, wrong = parse_yaml(re.sub(r"\{\{.*?\}\}|\{%.*?%\}", _blank, self._draft.text))
+            root, wrong = parse_yaml(
+                re.sub(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%(?:(?!\{%|%\}).)*%\}", _blank, self._draft.text)
+            )
         else:
             root, wrong = parse_yaml(self._draft.text)
             for start, message in wrong[:1]:

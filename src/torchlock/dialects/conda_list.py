@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _HEADER = "# This file may be used to create an environment using"
 _PLATFORM = re.compile(r"^# platform: (\S+)", re.MULTILINE)
-_ROW = re.compile(r"(?P<indent>\s*)(?P<written>[\w.-]+(?:::[\w.-]+)?[^#;@/]*?)\s*(?:\s#.*)?")
+_ROW = re.compile(r"(?P<indent>\s*)(?P<written>[\w.-](?:[^#;@/]*[^\s#;@/])?)\s*(?:(?<=\s)#.*)?")
 _SINGLE = re.compile(r"[^=<>!~]+=[^=]")
 _BUILD = re.compile(r"[^=<>!~]+==?[^=]+=(?P<build>[^=]+)")
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from torchlock.document import Document, Place, Problem
 from torchlock.errors import InputError
 from torchlock.read.text import CODING, MARKS, SURROGATE
+from torchlock.redaction import learn
 
 
 class Decoded(NamedTuple):
@@ -26,6 +27,13 @@ class Decoded(NamedTuple):
 
 
 def decode(raw: bytes, path: str) -> Decoded:
+    """As ``decoded``; its secrets are hidden from now on."""
+    found = decoded(raw, path)
+    learn(found.text)
+    return found
+
+
+def decoded(raw: bytes, path: str) -> Decoded:
     """Text by its byte order mark, its coding line (PEP 263) or as UTF-8, as pip does; else by the best guess.
 
     Raises:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _INSTRUCTION = re.compile(r"[ \t]*([A-Za-z]+)[ \t]+")
 _HEREDOC = re.compile(r"<<-?[ \t]*[\"']?(\w+)[\"']?")
-_FLAG = re.compile(r"(?:--[\w-]+(?:=(?:\"[^\"]*\"|\S)*)?(?:[ \t]|\\\r?\n)+)+")
+_FLAG = re.compile(r"(?:--[\w-]+(?:=(?:\"[^\"]*\"|[^\s\"]|\"(?![^\"]*\"))*)?(?:[ \t]|\\\r?\n)+)+")
 _FROM = re.compile(r"(\S+)(?:\s+[aA][sS]\s+(\S+))?\s*")
 _PLATFORMS = {
     "linux/amd64": "linux-x86_64",

@@ -8,16 +8,19 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 
 from torchlock.dialects.broken import meant_by
 from torchlock.dialects.pep508 import ask
 from torchlock.dialects.poetry_versions import specifier_of
 from torchlock.document import NOWHERE, Document, Edit, Entry, IndexLine, Place, Problem, Span
 from torchlock.errors import InputError
+from torchlock.read.project import NOT_QUOTED, is_outside
 from torchlock.read.requirement import parse_requirement
 from torchlock.read.text import beside, is_there, read_text
-from torchlock.words import Origin, without_credentials
+from torchlock.redaction import masked, shortened
+from torchlock.versions import fault_of_specifier
+from torchlock.words import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -118,9 +121,9 @@ class Draft:
         try:
             parse_requirement(written, Origin(self.path, None, written))
         except InputError as error:
-            message, because = without_credentials(error.message), error.hint or ""
+            message, because = error.message, error.hint or ""
         else:
-            message, because = f"{without_credentials(written)!r} is not a requirement: it has no name", ""
+            message, because = f"{written!r} is not a requirement: it has no name", ""
         mended = meant_by(written)
         if mended is None:
             self.problem("TL501", "error", message, at, because=because)
@@ -141,13 +144,13 @@ class Draft:
 
     def python_requires(self, key: str, value: str, at: int | None, exact: Span | None) -> None:
         """Record what a key says of Python; a problem (TL501) if it is no specifier set."""
-        try:
+        if not fault_of_specifier(value):
             self.python(str(SpecifierSet(value)), at)
-        except InvalidSpecifier:
+        else:
             mended = specifier_of(value)
             remedy = f"Write {mended}" if mended else ""
             edits = (Edit(exact, mended),) if mended and exact else ()
-            message = f"{key}: {value!r} is not a version specifier"
+            message = f"{key}: {shortened(value)!r} is not a version specifier"
             self.problem("TL501", "error", message, at, remedy=remedy, edits=edits)
             self.python(mended or "", at)
 
@@ -185,11 +188,11 @@ class Draft:
         self.done.told.update(("index", line.kind, line.address) for line in found.indexes)
         self.document.indexes += found.indexes
         self.document.pre = self.document.pre or found.pre
+        outside = bool(found.problems) and is_outside(found.path, self.path)
         for problem in found.problems:
             where = f"{name}:{problem.place.line}" if problem.place.line else name
-            self.problem(
-                problem.rule, problem.severity, f"{where}: {problem.message}", at, because=problem.because
-            )
+            message, because = (NOT_QUOTED, "") if outside else (problem.message, problem.because)
+            self.problem(problem.rule, problem.severity, masked(f"{where}: {message}"), at, because=because)
 
     def add(self, entries: Iterable[Entry | None]) -> None:
         """Take up entries, passing over what could not be read."""

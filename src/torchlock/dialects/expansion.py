@@ -14,10 +14,10 @@ def bounded(value: str | None) -> str | None:
 
 
 class Expansion:
-    """The values that are put into one stretch of text."""
+    """The values that are put into one stretch of text, or into ``times`` of them."""
 
-    def __init__(self) -> None:
-        self._left = _MOST
+    def __init__(self, times: int = 1) -> None:
+        self._left = times * _MOST
 
     def take(self, value: str | None) -> str | None:
         """The value; None, which is unknown, where the values together are of excessive length."""

@@ -14,7 +14,7 @@ _SKIPPED = {
     *(".git", ".hg", ".svn", ".tox", ".nox", ".venv", ".eggs", ".direnv", ".cache", ".pixi", ".ipynb_checkpoints"),
     *(".mypy_cache", ".pytest_cache", ".ruff_cache", ".idea", ".vscode"),
 }
-_LIST = re.compile(r"(?:.*[_.-])?(?:requirements?|constraints?|reqs)(?:[_.-].*)?\.(?:txt|in|pip)", re.IGNORECASE)
+_LIST = re.compile(r"(?:\A|[_.-])(?:requirements?|constraints?|reqs)[_.-]", re.IGNORECASE)
 _ANY_LIST = (".txt", ".in", ".pip")
 # Kinds of files that are read only if one of their commands installs something.
 _COMMANDS = {"shell", "batch", "powershell", "make", "workflow", "notebook"}
@@ -103,7 +103,7 @@ def _is_wanted(item: os.DirEntry[str], folder: str) -> bool:
     kind = kind_by_name(item.path)
     if kind in _COMMANDS:
         return _INSTALLS.search(_head(item, _LONGEST if kind == "notebook" else _SNIFFED)) is not None
-    if kind is not None or _LIST.fullmatch(name):
+    if kind is not None or (name.endswith(_ANY_LIST) and _LIST.search(name)):
         return True
     if name.endswith(_SCRIPTS):
         return _SAYS.search(_head(item, _BEGINNING)) is not None

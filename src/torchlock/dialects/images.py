@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_PYTHON = re.compile(r"(?:^|/)(?:python:|uv:python|python-build[\w-]*:)(\d+\.\d+(?:\.\d+)?)(?![\d])")
+_PYTHON = re.compile(
+    r"(?:^|/)(?:python:|uv:python|python-build[\w-]*:)(\d{1,4}\.\d{1,4}(?:\.\d{1,4})?)(?!\d)", re.A
+)
 _PYTORCH = re.compile(r"(?:^|/)pytorch/pytorch(?:[:@]|$)")
-_PYTORCH_TAG = re.compile(r"pytorch/pytorch:v?(\d+\.\d+(?:\.\d+)?)-cuda(\d+)(?:\.(\d+))?")
+_PYTORCH_TAG = re.compile(r"pytorch/pytorch:v?(\d{1,4}(?:\.\d{1,4}){1,2})-cuda(\d{1,4})(?:\.(\d{1,4}))?", re.A)
 _PAGE = "https://download.pytorch.org/whl/cu"
 # Vendors that build torch for their own images.
 _VENDORS = {
@@ -25,7 +27,7 @@ _VENDORS = {
     "AMD": r"(?:^|/)rocm/(?!dev-|rocm-terminal|composable)\S*(?:torch|vllm|sglang|megatron|jax|ai)",
     "Intel": r"(?:^|/)intel/\S*(?:torch|deep-learning|ipex|llm|vllm)|intel-(?:extension|optimized)",
     "Habana": r"habana|gaudi",
-    "Amazon": r"\.dkr\.ecr\.\S*/\S*pytorch|public\.ecr\.aws/\S*(?:deep-learning|pytorch)",
+    "Amazon": r"\.dkr\.ecr\.[^\s/]*/\S*pytorch|public\.ecr\.aws/\S*(?:deep-learning|pytorch)",
     "Google": r"deeplearning-platform-release/\S*(?:pytorch|torch)",
     "Microsoft": r"mcr\.microsoft\.com/\S*(?:acpt|pytorch|aifx)",
     "Huawei": r"(?:^|/)ascend(?:ai)?/\S*",
@@ -51,10 +53,12 @@ _BARE = re.compile(
     ubuntu|debian|alpine|fedora|centos|rockylinux|almalinux|amazonlinux|archlinux|busybox|scratch|buildpack-deps
     |python|pypy|node|golang|rust|gcc|openjdk|ruby|nginx|postgres|redis|uv|micromamba|manylinux[\w-]*|musllinux[\w-]*
     |miniconda3?|anaconda3?|miniforge3?|mambaforge|cuda|cudagl|opengl|cuda-dl-base|dev-ubuntu-[\d.]+|dev-almalinux-\d
-    |rocm-terminal|debian-slim|python3[\w-]*|ubi\d*[\w-]*|poetry|base-debian\d*|base-ubuntu[\d.]*
+    |rocm-terminal|debian-slim|python3[\w-]*|ubi[\w-]*|poetry|base-debian\d*|base-ubuntu[\d.]*
     )(?::|@|$)""",
     re.VERBOSE | re.IGNORECASE,
 )
+# A registry, a repository and a tag have 255, 255 and 128 characters at most.
+_LONGEST = 800
 
 
 class Image(NamedTuple):
@@ -77,6 +81,8 @@ class Image(NamedTuple):
 
 def image_of(name: str) -> Image:
     """Read the name of an image, its registry and tag included."""
+    if len(name) > _LONGEST:
+        return Image(unknown=True)
     python = _PYTHON.search(name)
     for vendor, pattern in _VENDOR.items():
         if pattern.search(name):

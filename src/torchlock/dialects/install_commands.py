@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 _PIP = re.compile(r"pip(?:3(?:\.\d+)?)?(?:\.exe)?|[$%(){}:]+\w*(?i:pip)\d?[)}%]*")
 _PYTHON = re.compile(r"(?:python|py|pypy)(?:3(?:\.\d+)?)?(?:\.exe)?")
 # Placeholders of template engines, test runners and notebooks.
-_FIELD = re.compile(r"\{.*\}|\{\{|\{%|<%|\$\(")
+_FIELD = re.compile(r"\{\{?[^{}]*\}\}?|\{\{|\{%|<%|\$\(")
 _CONDA = {"conda", "mamba", "micromamba"}
 # Several requirements or options in one, none of them a part of a requirement that is written with blanks.
-_WORDS = re.compile(r"\s*(?:-|\w+://|[^\W\d])[^\s;@]*(?:\s+(?:-|\w+://|[^\W\d])[^\s;@]*)+\s*")
+_WORDS = re.compile(r"\s*(?:-|[^\W\d]|\d\w*://)[^\s;@]*(?:\s+(?:-|[^\W\d]|\d\w*://)[^\s;@]*)+\s*")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 # Commands that run the one behind them, and their options that take a value.
 _RUNNERS = {"sudo", "env", "exec", "command", "nice", "nohup", "eval", "xvfb-run", "travis_retry", "retry", "call"}
@@ -252,7 +252,7 @@ class Installer:
                 self._draft.index("extra", word.value, word.start)
         scope = f"group:{command.branch}" if command.branch else ""
         made = [
-            replace(entry, step=self._state.step, scope=scope, index=entry.index or index, shell=True)
+            replace(entry, step=self._state.step, scope=scope, index=entry.index or index, shell=True)  # noqa: S604 - a field
             for entry in found
         ]
         backend = next((word.value for name, word in options if name == "--torch-backend"), None)
@@ -323,9 +323,9 @@ class Installer:
         value = word.value
         if re.match(r"[./~-]|(?:git|hg|svn|bzr)\+", value) and "#egg=" not in value and ".whl" not in value:
             return
-        if re.search(r"[*?\[].*\.(?:whl|tar\.gz|zip)$", value):
+        if value.endswith((".whl", ".tar.gz", ".zip")) and not set("*?[").isdisjoint(value):
             return  # The shell puts the files of that shape in its place.
-        if word.unknown and not re.match(rf"{NAME}\s*(?:\[[^\]]*\])?\s*@", value):
+        if word.unknown and not re.match(rf"{NAME}\s*(?:\[[^\]]*\]\s*)?@", value):
             yield from self._unknown(word)
             return
         field = _FIELD.search(value.partition("@")[0])
@@ -350,7 +350,7 @@ class Installer:
 
     def _poetry(self, word: Word) -> Iterator[Entry]:
         """``torch@^2.1``, ``torch==2.1``, ``torch``."""
-        match = re.fullmatch(rf"(?P<name>{NAME})(?:\[[^\]]*\])?\s*@\s*(?P<versions>[^/:]*)", word.value)
+        match = re.fullmatch(rf"(?P<name>{NAME})(?:\[[^\]]*\])?\s*@\s*(?P<versions>(?!\s)[^/:]*)", word.value)
         if word.unknown or not match:
             yield from self._asked(word)
             return
@@ -385,7 +385,7 @@ class Installer:
             scope = f"group:{command.branch}" if command.branch else ""
             for word in plain[1:]:
                 for entry in self._spec(word):
-                    self._state.entries.append(replace(entry, step=self._state.step, scope=scope, shell=True))
+                    self._state.entries.append(replace(entry, step=self._state.step, scope=scope, shell=True))  # noqa: S604
 
     def _spec(self, word: Word) -> Iterator[Entry]:
         """A package as conda takes it: ``channel::name=version=build``."""

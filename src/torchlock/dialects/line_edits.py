@@ -56,7 +56,7 @@ def strays_mended(line: Line, options: list[Option], newline: str) -> tuple[tupl
     doubled = re.match(r"(--?[\w-]+)\s+(?=\1\s)", line.text)
     if doubled:
         return (Edit(line.span(0, doubled.end()), ""),), "Write the option once"
-    condition = re.search(r"\s*;", line.text)
+    condition = re.search(r"(?<!\s)\s*;", line.text)
     if condition:
         return (Edit(line.span(condition.start(), len(line.text)), ""),), "Take the condition away"
     return _strays_apart(line, options, newline)

@@ -6,14 +6,13 @@ Measured on a uv.lock of 1.9 MB with 660 packages: tomllib takes 170 ms, the cut
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from torchlock.document import Entry, Place, Problem
 from torchlock.errors import InputError
-from torchlock.read.toml import parse_toml
+from torchlock.read.toml import loads, parse_toml
 
 # What the rules speak of; of other packages only name, version and scope are read.
 _OF_INTEREST = re.compile(r"torch|^nvidia[-_]|^(numpy|soundfile|librosa|triton)$", re.IGNORECASE)
@@ -24,8 +23,8 @@ _LINE = r"""[^"'\n\#]*(?:"[^"\\\n]*(?:\\.[^"\\\n]*)*"[^"'\n\#]*)*"""
 _STATEMENT = re.compile(
     rf"""
       (?P<header> \[\[? (?P<name> [\w.\-]+ ) \]\]? \n )
-    | (?P<list>   [\w\-]+ \ =\ \[+ \n (?: [ \t]+ {_LINE} \n )* \]+ \n )
-    | (?P<files>  "[^"\n]+" \ =\ \[+ \n (?: [ \t]+ {_LINE} \n )* \]+ \n )
+    | (?P<list>   [\w\-]+ \ =\ \[+ \n (?: [ \t] {_LINE} \n )* \]+ \n )
+    | (?P<files>  "[^"\n]+" \ =\ \[+ \n (?: [ \t] {_LINE} \n )* \]+ \n )
     | (?P<pair>   (?: [\w\-]+ | "[^"\\\n]+" ) \ =\ (?! \[+ \n ) {_LINE} (?: \#[^\n]* )? \n )
     | (?P<space>  (?: \#[^\n]* )? \n )
     | (?P<odd>    [^\n]+ \n? )
@@ -37,6 +36,7 @@ _VERSION = re.compile(r"""^version *= *["']([^"'\\\n]+)["']""", re.MULTILINE)
 _FILES = re.compile(r"^(?:wheels|files) = \[\n(?:[ \t][^\n]*\n)*\]\n|^sdist = [^\n]*\n", re.MULTILINE)
 _FILE = re.compile(r'\{ ?(?:file|filename|url|path) = "([^"\n]+)"(?:[^\n{}]*?\bhash = "([^"\n]+)")?')
 _DISTRIBUTION = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".egg")
+_KEYED = re.compile(r"^(?=[^\s\]])", re.MULTILINE)
 _SUBTABLE = re.compile(r"^\[", re.MULTILINE)
 
 
@@ -92,6 +92,16 @@ class Lock:
         """The packages that have a name."""
         return [block for block in self.blocks if block.name]
 
+    @cached_property
+    def old_files(self) -> dict[str, dict[str, tuple[str, ...]]]:
+        """The files in the one table of them all, as poetry wrote until 1.2 and pdm until 2.8, by its keys."""
+        found: dict[str, dict[str, tuple[str, ...]]] = {}
+        for part in _KEYED.split(self.sections.get("metadata.files", "")):
+            key, opened, listed = part.partition(" = [\n")
+            if opened:
+                found.setdefault(key.strip('"'), files_in(listed))
+        return found
+
     def table(self, *names: str) -> dict[str, Any]:
         """What the sections of these names say together; "" is what stands before any header."""
         return _loads("".join(self.sections.get(name, "") for name in names))
@@ -108,6 +118,7 @@ def cut(text: str, path: str, kind: str = "package") -> Lock:
     starts, odd = _statements(text, kind)
     if odd:
         lock.problems += invalid(text, path)
+    sections: dict[str, list[str]] = {}
     line, end = 1, 0
     for (start, name), (stop, _) in zip(starts, [*starts[1:], (len(text), "")], strict=True):
         line += text.count("\n", end, start)
@@ -116,7 +127,8 @@ def cut(text: str, path: str, kind: str = "package") -> Lock:
         if name == kind:
             lock.blocks.append(_block(part, line, kind))
         else:
-            lock.sections[name] = lock.sections.get(name, "") + part
+            sections.setdefault(name, []).append(part)
+    lock.sections = {name: "".join(parts) for name, parts in sections.items()}
     return lock
 
 
@@ -126,12 +138,20 @@ def merge_conflict(text: str) -> int | None:
     return found.start() if found else None
 
 
+def conflicts(text: str) -> list[Problem]:
+    """The first mark of a merge conflict as a problem, if there is one."""
+    merge = merge_conflict(text)
+    if merge is None:
+        return []
+    line = text.count("\n", 0, merge) + 1
+    return [Problem("TL501", "error", "a merge conflict was left in the file", Place(line))]
+
+
 def invalid(text: str, path: str) -> list[Problem]:
     """Why a text is not valid TOML, if it is not."""
-    merge = merge_conflict(text)
-    if merge is not None:
-        line = text.count("\n", 0, merge) + 1
-        return [Problem("TL501", "error", "a merge conflict was left in the file", Place(line))]
+    found = conflicts(text)
+    if found:
+        return found
     try:
         parse_toml(text.encode("utf-8", "surrogatepass"), path)
     except InputError as error:
@@ -199,11 +219,7 @@ def _block(text: str, first: int, kind: str) -> Block:
 
 
 def _loads(text: str) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
     try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError):
+        return loads(text)
+    except ValueError:
         return {}

@@ -24,7 +24,7 @@ _VARIABLE = re.compile(
 )
 _OWN_VARIABLE = re.compile(rf"[^\s:=#][^:=#\r\n]*:[ \t]*{_VARIABLE.pattern}", re.DOTALL)
 _TARGET = re.compile(
-    r"@?(?P<names>[^\s:=#][^:=#\r\n]*?)[ \t]*::?(?!=)(?P<needs>[^=;#\r\n]*)(?:;(?P<recipe>[^\r\n]*))?"
+    r"@?(?P<names>[^\s:=#](?:[^:=#\r\n]*[^\s:=#])?)[ \t]*::?(?!=)(?P<needs>[^=;#\r\n]*)(?:;(?P<recipe>[^\r\n]*))?"
 )
 _JUST_TARGET = re.compile(r"@?(?P<names>[\w-]+)(?:[ \t][^:\r\n]*)?:(?!=)(?P<needs>[^#\r\n]*)")
 _USED = re.compile(r"\$[({](\w[\w.-]*)[)}]|\{\{[ \t]*(\w[\w-]*)[ \t]*\}\}")
@@ -52,6 +52,7 @@ class _Reader:
         self._needs: dict[str, set[str]] = {}
         self._step = 0
         self._conditions = 0
+        self._expansion = Expansion(10)  # for the whole file
 
     def read(self) -> None:
         targets: list[str] = []
@@ -99,11 +100,11 @@ class _Reader:
 
     def _set(self, match: re.Match[str], at: int) -> None:
         name, value = match[1], match[2].strip()
-        unknown, values = False, Expansion()
+        unknown = False
 
         def known(used: re.Match[str]) -> str:
             nonlocal unknown
-            found = values.take(self._variables.get(used[1] or used[2]))
+            found = self._expansion.take(self._variables.get(used[1] or used[2]))
             unknown = unknown or found is None
             return found or ""
 
@@ -129,7 +130,7 @@ class _Reader:
         """A line with the values of ``{{name}}`` of just, if they are known."""
         woven, done = Woven(), 0
         for match in _USED.finditer(line) if self._just else ():
-            value = self._variables.get(match[2] or "")
+            value = self._expansion.take(self._variables.get(match[2] or ""))
             if value is not None:
                 woven.add(line[done : match.start()], at + done)
                 woven.add(value, at + match.start())

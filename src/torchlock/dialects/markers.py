@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.markers import fault_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -15,14 +17,8 @@ _EXTRA = re.compile(r"""extra\s*==\s*['"]([^'"]*)['"]""")
 
 
 def valid(marker: str) -> bool:
-    """Whether this is a marker."""
-    from packaging.markers import InvalidMarker, Marker
-
-    try:
-        Marker(marker)
-    except (InvalidMarker, RecursionError, ValueError):
-        return False
-    return True
+    """Whether this is a marker, and has a value."""
+    return bool(marker) and not fault_of(marker)
 
 
 def both(*markers: str) -> str:
@@ -49,7 +45,7 @@ def negated(marker: str) -> str | None:
 
 def part_extra(marker: str) -> tuple[str, str]:
     """A marker of the form ``… and extra == 'name'`` as the extra and the rest; no extra otherwise."""
-    clauses = re.split(r"\s+and\s+", marker) if " or " not in marker and "(" not in marker else [marker]
+    clauses = re.split(r"(?<!\s)\s+and\s+", marker) if " or " not in marker and "(" not in marker else [marker]
     found = [match for clause in clauses if (match := _EXTRA.fullmatch(clause.strip()))]
     if len(found) != 1:
         return "", marker

@@ -31,17 +31,18 @@ _SPEC = re.compile(
     r"(?:(?P<channel>[^\s:=<>!~\[]+(?::/[^\s:=<>!~\[]+)?)::?(?:[\w.-]*:)?)?(?P<name>[\w*][\w.*-]*)(?P<rest>.*)",
     re.DOTALL,
 )
-_BRACKETS = re.compile(r"\s*\[(?P<inside>[^\[\]]*)\]\s*")
-_PAIR = re.compile(r"""(\w+)\s*=\s*("[^"]*"|'[^']*'|[^\s,]+)""")
+_BRACKETS = re.compile(r"(?<!\s)\s*\[(?P<inside>[^\[\]]*)\]\s*")
+_PAIR = re.compile(r"""(?<!\w)(\w+)\s*=\s*("[^"]*"|'[^']*'|[^\s,]+)""")
 # Clauses, with space around operators, commas and bars, then perhaps a build behind a space or an equals sign.
-_CLAUSE = r"(?:[<>=!~]=|[<>=])?\s*[\w*][\w.*+!-]*"
+_CLAUSE = r"(?:\(\s*)?(?:(?:[<>=!~]=|[<>=])\s*)?[\w*][\w.*+!-]*(?:\s*\))?"
 _VERSIONS = re.compile(
-    rf"(?P<versions>\(?\s*{_CLAUSE}\s*\)?(?:\s*[,|]\s*\(?\s*{_CLAUSE}\s*\)?)*|\^[^\s$]*\$?)"
+    rf"(?P<versions>{_CLAUSE}(?:\s*[,|]\s*{_CLAUSE})*|\^[^\s$]*\$?)"
     r"(?:(?P<gap>\s*=\s*|\s+)(?P<build>[\w.*+^$()|\[\]\\-]*))?"
 )
 _ONE = re.compile(r"([<>=!~]=|[<>=])?\s*([\w.*+!-]+)")
 _NUMBER = re.compile(
-    r"(?:\d+!)?\d+(?:\.\d+)*(?P<more>[._-]?(?:a|b|c|rc|alpha|beta|pre|post|rev|r|dev)[._-]?\d*)*(?P<local>\+[a-z0-9]+(?:[._-][a-z0-9]+)*)?",
+    r"(?:\d+!)?\d+(?:\.\d+)*(?P<more>[._-]?(?:a|b|c|rc|alpha|beta|pre|post|rev|r(?!c)|dev)(?:[._-]?\d+)?)*"
+    r"(?:(?<=[a-z])[._-])?(?P<local>\+[a-z0-9]+(?:[._-][a-z0-9]+)*)?",
     re.IGNORECASE,
 )
 # No specification is this long, and the patterns above may try a text in many ways.
@@ -72,8 +73,8 @@ class MatchSpec(NamedTuple):
 
 def parse(text: str) -> MatchSpec | None:
     """Read a match specification; None for what is none."""
-    match = _SPEC.fullmatch(text)
-    if not match or len(text) > _LONGEST:
+    match = _SPEC.fullmatch(text) if len(text) <= _LONGEST else None
+    if not match:
         return None
     rest, at = match["rest"], match.start("rest")
     name, channel = match["name"], match["channel"] or ""
@@ -133,7 +134,7 @@ def _clause(text: str, has_build: bool) -> str | None:
     operator, version = match[1] or "", match[2]
     if version == "*":
         return "" if operator in ("", "=", "==", ">=", "<=") else None
-    number = re.sub(r"(?:\.?\*)+$", "", version)
+    number = re.sub(r"(?<![.*])(?:\.?\*)+$", "", version)
     wildcard = number != version
     valid = _NUMBER.fullmatch(number)
     if not valid:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import PurePath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _NAMES = {
     "pyproject.toml": "pyproject",
@@ -51,11 +54,11 @@ _WORKFLOW = re.compile(
     r"|\.woodpecker|\.drone|\.cirrus)\.ya?ml$"
 )
 # Names of lists for pip, whatever their ending is.
-_LIST_NAME = re.compile(r"(?:.*[_.-])?(?:requirements?|constraints?|reqs)(?:[_.-].*)?")
+_LIST_NAME = re.compile(r"(?:\A|[_.-])(?:requirements?|constraints?|reqs)(?:[_.-]|\Z)")
 # What else lists of packages are called, and the folders that they lie in.
 _NEAR_LIST = re.compile(
     r"req|deps|depend|constrain|packages|pip|python|install|modules|\.(?:pip|requirements|constraints|in)$"
-    r"|(?:^|/)(?:base|common|dev|docs?|test|tests|prod|production|extras?|optional|gpu|cpu|cuda|torch\w*)[.\w-]*$"
+    r"|(?:^|/)(?:base|common|dev|docs?|test|tests|prod|production|extras?|optional|gpu|cpu|cuda|torch)[.\w-]*$"
 )
 _COMMAND = re.compile(
     r"(?:\$ |! ?)?(?:sudo|pip[\d.]*|python[\d.]*|conda|mamba|uv|apt|apt-get|yum|brew|cd|git|source|export|wget"
@@ -130,7 +133,8 @@ class _Unread(NamedTuple):
     holds: bool = False
 
 
-_UNREAD = (
+# Of other programs, which look for a file of this name.
+_OF_OTHERS = (
     _Unread(r"meta\.ya?ml", "a conda-build recipe", True),
     _Unread(r"recipe\.ya?ml", "a rattler-build recipe", True),
     _Unread(r"jenkinsfile.*|.*\.jenkinsfile", "a Jenkins pipeline", True),
@@ -147,12 +151,16 @@ _UNREAD = (
     _Unread(r"runtime\.txt|\.python-version|\.tool-versions", "a Python version file"),
     _Unread(r"manifest\.in", "a list of files for a source distribution"),
     _Unread(r"cmakelists\.txt|.*\.cmake", "a CMake script"),
+    _Unread(r"\.env(\..*)?", "a list of environment variables"),
+)
+_NO_LISTS = (
     _Unread(r".*\.(whl|gz|zip|egg|tar|bz2|xz|7z|conda|zst)", "an archive"),
     _Unread(r".*\.(pyc|pyo|so|dll|pyd|dylib|exe)", "compiled code"),
     _Unread(r".*\.(md|markdown|rst|adoc)", "a text document"),
     _Unread(r".*\.html?", "a web page"),
     _Unread(r".*\.(png|jpe?g|gif|svg|pdf|wav|mp3|flac|ogg|pt|pth|ckpt|onnx|safetensors|npz?|csv|tsv|log)", "data"),
 )
+_UNREAD = (*_OF_OTHERS, *_NO_LISTS)
 # A list of system packages, by its name, unless it has versions as pip writes them.
 _DEBIAN = re.compile(r"(?:apt|packages|apt[_-].*|system[_-]packages)\.txt|aptfile")
 _VERSIONED = re.compile(r"^[ \t]*[\w.-]+(?:\[[^\]\n]*\])?[ \t]*(?:[=<>~!]=|[<>])[ \t]*\d", re.MULTILINE)
@@ -167,7 +175,7 @@ _INSTEAD = (
         "the output of conda list (conda list --export writes a format that is read)",
     ),
     (
-        r"^\s*(?:Collecting|Requirement already satisfied:|Successfully installed|Downloading) ",
+        r"^[ \t]*(?:Collecting|Requirement already satisfied:|Successfully installed|Downloading) ",
         "the output of pip",
     ),
     (r"^Metadata-Version: ", "the metadata of a package"),
@@ -225,8 +233,25 @@ def kind_by_name(path: str) -> str | None:
 
 def unread_by_name(path: str) -> str:
     """What a file without a reader is, by its name; "" for all others."""
+    return _what(path, _UNREAD)
+
+
+def _what(path: str, kinds: Iterable[_Unread]) -> str:
     name = PurePath(path).name.lower()
-    return next((unread.what for unread in _UNREAD if re.fullmatch(unread.pattern, name)), "")
+    return next((unread.what for unread in kinds if re.fullmatch(unread.pattern, name)), "")
+
+
+def belongs_to(path: str) -> str:
+    """What a file is by its name, where another program looks for a file of this name; "" for all others.
+
+    Lists for pip have no fixed name, so that a list of any other name is one as well.
+    """
+    kind = kind_by_name(path)
+    if kind is None and PurePath(path).suffix.lower() in (".py", ".pyw"):
+        kind = "python"
+    if kind is None:
+        return _what(path, _OF_OTHERS)
+    return "" if kind == "requirements" else f"of the format {kind}"
 
 
 def may_hold_requirements(path: str) -> bool:
@@ -239,7 +264,7 @@ def _by_content(path: str, text: str) -> Told:
     name = PurePath(path).name.lower()
     suffix = PurePath(name).suffix
     anything = path == "-" or path.startswith(("/dev/", "/proc/"))
-    named = bool(_LIST_NAME.fullmatch(name)) and suffix not in (*_YAML, ".json", ".toml", ".py")
+    named = bool(_LIST_NAME.search(name)) and suffix not in (*_YAML, ".json", ".toml", ".py")
     among = None if anything or named else _AMONG.get(suffix, ())
     for content in _CONTENTS:
         if (among is None or content.kind in among) and content.fits(text):

@@ -60,11 +60,13 @@ class _Sources:
         self._text = text
         self._keys = [(match.end(), bool(match[1])) for match in _SOURCE.finditer(text)]
         self._next = 0
+        self._known: dict[int, Woven] = {}
 
     def find(self, source: str) -> Woven | None:
         """The next one with this text; None if there is none."""
         for number in range(self._next, min(self._next + _AHEAD, len(self._keys))):
-            woven = self._woven(*self._keys[number])
+            woven = self._known.get(number) or self._woven(*self._keys[number])
+            self._known[number] = woven
             if woven.text == source:
                 self._next = number + 1
                 return woven

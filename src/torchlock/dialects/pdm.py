@@ -6,11 +6,11 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from torchlock.dialects.overrides import override
 from torchlock.document import Entry
+from torchlock.versions import fault_of_specifier
 
 if TYPE_CHECKING:
     from torchlock.dialects.sheet import Sheet
@@ -58,9 +58,7 @@ def _overrides(sheet: Sheet) -> None:
             continue
         located = "://" in value
         specifier = "" if located else value if value[:1] in "<>=!~" else f"=={value}"
-        try:
-            SpecifierSet(specifier)
-        except InvalidSpecifier:
+        if fault_of_specifier(specifier):
             continue
         at = sheet.tree.offset(*where, key)
         found.append(

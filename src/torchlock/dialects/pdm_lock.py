@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from torchlock.dialects.lock_blocks import cut, files_in, tables
+from torchlock.dialects.lock_blocks import cut, tables
 from torchlock.document import Document, Place
 from torchlock.target import PLATFORMS
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torchlock.document import Entry
 
 _PYTHON = re.compile(r'^requires_python *= *"([^"\n]*)"', re.MULTILINE)
-_GROUPS = re.compile(r"^groups *= *\[([^\]]*)\]", re.MULTILINE)
+_GROUPS = re.compile(r"^groups *= *\[([^\[\]]*)\]", re.MULTILINE)
 _EXTRAS = re.compile(r"^extras *= *\[", re.MULTILINE)
 _PLATFORM = re.compile(r"(?:many)?(linux|macos|windows|alpine|musllinux)(?:_[\d_]*?\d)??(?:_([a-z]\w+))?")
 _MACHINES = {"amd64": "x86_64", "x64": "x86_64", "arm64": "aarch64"}
@@ -71,7 +71,7 @@ def _entries(block: Block, lock: Lock, path: str) -> Iterator[Entry]:
         for scope in scopes:
             yield block.entry(path, scope=scope)
         return
-    files = block.files if "files = [" in block.text else _files_of(block, lock)
+    files = block.files if "files = [" in block.text else lock.old_files.get(f"{block.name} {block.version}", {})
     more: dict[str, Any] = {**files, "marker": block.get("marker"), "url": _url(block.table)}
     for scope in scopes:
         yield block.entry(path, scope=scope, **more)
@@ -89,11 +89,3 @@ def _url(table: dict[str, Any]) -> str | None:
         return f"git+{git}@{revision}" if revision else f"git+{git}"
     found = table.get("url") or table.get("path")
     return found if isinstance(found, str) else None
-
-
-def _files_of(block: Block, lock: Lock) -> dict[str, tuple[str, ...]]:
-    """The files in the one table of them all, as pdm wrote until 2.8."""
-    text = lock.sections.get("metadata.files", "")
-    key = re.escape(f"{block.name} {block.version}")
-    match = re.search(rf'^"{key}" = \[\n(.*?)^\]', text, re.MULTILINE | re.DOTALL)
-    return files_in(match[1]) if match else {}

@@ -6,22 +6,16 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from torchlock import markers
+from torchlock.answers import Unknown
 from torchlock.errors import InputError
+from torchlock.versions import CLAUSE, WILD, fault_of_specifier
 
 NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
-_NUMBER = r"[0-9]{1,20}"
-_RELEASE = rf"{_NUMBER}(?:\.{_NUMBER}){{0,8}}"
-_FINAL = rf"{_RELEASE}(?:(?:a|b|rc){_NUMBER})?(?:\.post{_NUMBER})?(?:\.dev{_NUMBER})?"
-_CLAUSE = (
-    rf"(?:[=!]=[ ]*{_FINAL}(?:\.\*|\+[a-z0-9]+(?:\.[a-z0-9]+)*)?"
-    rf"|(?:<=|>=|<|>)[ ]*{_FINAL}|~=[ ]*{_NUMBER}\.{_FINAL})"
-)
-# What PEP 440 does not allow, but the pattern of a clause would: a wildcard behind a pre-release.
-_WILD = re.compile(r"[a-z][0-9]*\.\*")
 _EXTRA = rf"[ ]*{NAME}[ ]*"
 ORDINARY = (
     rf"(?P<name>{NAME})(?:\[(?P<extras>{_EXTRA}(?:,{_EXTRA})*)\])?"
-    rf"[ ]*(?P<versions>{_CLAUSE}(?:[ ]*,[ ]*{_CLAUSE})*)?"
+    rf"(?:[ ]*(?P<versions>{CLAUSE}(?:[ ]*,[ ]*{CLAUSE})*))?"
 )
 """A requirement without marker: its name, its extras, and its version specifiers, as groups."""
 # (packaging lets a name end with an underscore.)
@@ -30,13 +24,6 @@ HEAD = re.compile(
 )
 """The name and extras that a requirement begins with."""
 
-_VARIABLE = (
-    r"(?:python_version|python_full_version|os_name|sys_platform|platform_(?:machine|system|release|version"
-    r"|python_implementation)|implementation_(?:name|version)|extra)"
-)
-_QUOTED = r"(?:\"[\w.+ -]*\"|'[\w.+ -]*')"
-_COMPARED = rf"{_VARIABLE}[ ]*(?:===|[=!<>~]=|[<>]|not[ ]+in|in)[ ]*{_QUOTED}"
-_MARKER = re.compile(rf"{_COMPARED}(?:[ ]+(?:and|or)[ ]+{_COMPARED})*")
 # Names that pip takes for files.
 _FILES = (
     *(".whl", ".zip", ".tar", ".tgz", ".tbz", ".txz", ".tlz", ".gz", ".bz2", ".xz", ".lz", ".lzma"),
@@ -75,16 +62,12 @@ def extras_of(text: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=2048)
 def marker_of(text: str) -> str | None:
-    """The marker without odd spaces, None if it is not valid."""
+    """The marker without odd spaces, None if it is not valid or has no value."""
     text = text.strip()
-    if _MARKER.fullmatch(text):
+    if markers.ORDINARY.fullmatch(text):
         return text
-    from packaging.markers import Marker
-
-    try:
-        return str(Marker(text))
-    except (ValueError, SyntaxError, RecursionError):
-        return None
+    marker = markers.parsed(text)
+    return None if isinstance(marker, Unknown) or markers.fault_of(text) else str(marker)
 
 
 def ask_quickly(text: str) -> Asked | None:
@@ -109,7 +92,7 @@ def is_plain(name: str, versions: str) -> bool:
     """Whether what ``ORDINARY`` has found is what it seems: no file, no wildcard out of place."""
     return not (
         ("." in name and not versions and name.lower().endswith(_FILES))
-        or (versions.endswith("*") and _WILD.search(versions))
+        or (versions.endswith("*") and WILD.search(versions))
         or ("*," in versions or "* ," in versions)
     )
 
@@ -123,6 +106,8 @@ def ask(text: str) -> Asked | None:
         requirement = Requirement(text)
         specifier = str(requirement.specifier)
     except (ValueError, SyntaxError, RecursionError):
+        return None
+    if fault_of_specifier(specifier) or markers.fault_of(str(requirement.marker or "")):
         return None
     return Asked(
         normalised(requirement.name),

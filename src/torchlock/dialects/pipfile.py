@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from torchlock.answers import Unknown
 from torchlock.dialects.draft import Draft
 from torchlock.dialects.lock_blocks import locked_entry, merge_conflict, strings, tables
 from torchlock.dialects.lock_markers import both
 from torchlock.dialects.sheet import Sheet
 from torchlock.document import Entry, Span
 from torchlock.index.public import is_public
+from torchlock.markers import parsed
+from torchlock.versions import fault_of_specifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +38,8 @@ _MARKERS = (
 )
 _SOURCES = ("git", "hg", "svn", "bzr", "path", "file")
 _OPERATOR = re.compile(r"\s*(===|==|~=|!=|<=|>=|<|>)")
-_FLAT = re.compile(r'"(?P<name>[^"\\\n]+)"\s*:\s*\{(?P<inside>(?:[^{}"]|"(?:[^"\\]|\\.)*")*)\}')
+# A string, closed or not, and the table that it names; any other brace.
+_TOKEN = re.compile(r'"(?P<string>(?:[^"\\\n]|\\[^\n])*)"?(?P<opens>\s*:\s*\{)?|[{}]')
 _CATEGORY = re.compile(r'^[ \t]*"(?P<name>[\w.-]+)"\s*:\s*\{\s*(?="[^"\n]*"\s*:\s*\{|\})', re.MULTILINE)
 
 
@@ -146,31 +150,21 @@ def _index(sheet: Sheet, name: object, addresses: dict[str, str]) -> str | None:
 
 def _specifier(written: str) -> str | None:
     """A version of a Pipfile in PEP 440; a bare one is exact."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
     written = written.strip()
     if written in ("*", ""):
         return ""
     found = written if _OPERATOR.match(written) else f"=={written}"
-    try:
-        SpecifierSet(found)
-    except InvalidSpecifier:
-        return None
-    return found
+    return None if fault_of_specifier(found) else found
 
 
 def _marker(table: dict[str, Any]) -> str:
     """``markers`` and what stands under the markers' own names, which hold together."""
-    from packaging.markers import InvalidMarker, Marker
-
     parts = [table["markers"]] if isinstance(table.get("markers"), str) else []
     parts += [f"{key} {table[key]}" for key in _MARKERS if isinstance(table.get(key), str)]
     found = ""
     for part in parts:
-        try:
-            found = both(found, str(Marker(part)))
-        except (InvalidMarker, RecursionError):
-            continue
+        marker = parsed(part)
+        found = both(found, "" if isinstance(marker, Unknown) else str(marker))
     return found
 
 
@@ -199,20 +193,39 @@ def _locked(draft: Draft, addresses: dict[str, str]) -> Iterator[Entry]:
     """The packages of all categories: flat tables with a version or a source."""
     scopes = [(match.start(), match["name"]) for match in _CATEGORY.finditer(draft.text)]
     number = -1
-    for match in _FLAT.finditer(draft.text):
-        while number + 1 < len(scopes) and scopes[number + 1][0] < match.start():
+    for flat in _flat(draft.text):
+        while number + 1 < len(scopes) and scopes[number + 1][0] < flat.start:
             number += 1
         category = scopes[number][1] if number >= 0 else "default"
-        if category != "_meta" and (entry := _pinned(draft, match, category, addresses)) is not None:
+        if category != "_meta" and (entry := _pinned(draft, flat, category, addresses)) is not None:
             yield entry
 
 
-def _pinned(draft: Draft, match: re.Match[str], category: str, addresses: dict[str, str]) -> Entry | None:
+class _Flat(NamedTuple):
+    """A table without tables in it; ``start`` is where its name stands, ``at`` where its inside does."""
+
+    name: str
+    start: int
+    inside: str
+    at: int
+
+
+def _flat(text: str) -> Iterator[_Flat]:
+    opened: re.Match[str] | None = None
+    for token in _TOKEN.finditer(text):
+        if token[0] == "}" and opened is not None:
+            at = opened.end()
+            yield _Flat(opened["string"], opened.start(), text[at : token.start()], at)
+        if token["opens"] or token[0] in "{}":
+            opened = token if token["opens"] else None
+
+
+def _pinned(draft: Draft, flat: _Flat, category: str, addresses: dict[str, str]) -> Entry | None:
     try:
-        table = json.loads(f"{{{match['inside']}}}")
+        table = json.loads(f"{{{flat.inside}}}")
     except (ValueError, RecursionError):
         # A merge conflict stands in it, say.
-        found = re.search(r'"version"\s*:\s*"([^"\n]+)"', match["inside"])
+        found = re.search(r'"version"\s*:\s*"([^"\n]+)"', flat.inside)
         table = {"version": found[1]} if found else {}
     version = table.get("version")
     url = next((f"git+{table[key]}" if key == "git" else table[key]
@@ -220,14 +233,14 @@ def _pinned(draft: Draft, match: re.Match[str], category: str, addresses: dict[s
     if not isinstance(version, str) and url is None:
         return None
     pin = version.removeprefix("==") if isinstance(version, str) else ""
-    named = re.search(r'"version"\s*:', match["inside"])
-    at = match.start("inside") + named.start() if named else match.start()
+    named = re.search(r'"version"\s*:', flat.inside)
+    at = flat.at + named.start() if named else flat.start
     index = table.get("index")
     address = addresses.get(index, index) if isinstance(index, str) else None
     marker = table.get("markers")
     scope = {"default": "", "develop": "group:dev-packages"}.get(category, f"group:{category}")
     return locked_entry(
-        match["name"],
+        flat.name,
         pin,
         draft.place(at).line,
         draft.path,

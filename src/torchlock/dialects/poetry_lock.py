@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from torchlock.dialects.lock_blocks import Lock, cut, files_in, strings
+from torchlock.dialects.lock_blocks import Lock, cut, strings
 from torchlock.dialects.lock_markers import either, placed
 from torchlock.dialects.poetry_versions import specifier_of
 from torchlock.document import Document, Place
@@ -43,7 +43,7 @@ class _Reader:
     def __init__(self, lock: Lock, path: str, extras: dict[str, Any]) -> None:
         self._path = path
         self._extras = {extra: {_name(item) for item in strings(items)} for extra, items in extras.items()}
-        self._old_files = lock.sections.get("metadata.files", "")
+        self._lock = lock
 
     def entries(self, block: Block) -> Iterator[Entry]:
         """One entry for each scope that the package belongs to."""
@@ -51,7 +51,7 @@ class _Reader:
             for group in _groups(block.text):
                 yield block.entry(self._path, scope=group)
             return
-        files = block.files if "files = [" in block.text else self._files_of(block.name)
+        files = block.files if "files = [" in block.text else self._lock.old_files.get(block.name, {})
         more: dict[str, Any] = {**files, **_source(block.get("source", dict))}
         for scope, marker in self._placed(block):
             yield block.entry(self._path, scope=scope, marker=marker, **more)
@@ -75,11 +75,6 @@ class _Reader:
     def _pulled_in_by(self, name: str) -> list[str]:
         """The extras that list an optional package; all of them for what only another package of theirs needs."""
         return [extra for extra, names in self._extras.items() if _name(name) in names] or list(self._extras)
-
-    def _files_of(self, name: str) -> dict[str, tuple[str, ...]]:
-        """The files in the one table of them all, as poetry wrote until 1.2."""
-        match = re.search(rf'^"?{re.escape(name)}"? = \[\n(.*?)^\]', self._old_files, re.MULTILINE | re.DOTALL)
-        return files_in(match[1]) if match else {}
 
 
 def _groups(text: str) -> list[str]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
+
+from torchlock.versions import fault_of_specifier, version_of
 
 # As poetry-core splits them: commas, or spaces between clauses.
-_BETWEEN = re.compile(r"(?<!^)(?<![\^~=><!, ])\s*(?:,|\s)\s*(?![,\s]|$|-)")
+_BETWEEN = re.compile(r"(?<!^)(?<![\^~=><!,\s])(?:\s+(?:,\s*)?|,\s*)(?![,\s]|$|-)")
+_OR = re.compile(r"(?<!\s)\s*\|\|?\s*")
 _CLAUSE = re.compile(r"(\^|~=|~(?!=)|===|==?|!=|<>|>=|<=|>|<|)\s*v?(\d[\w.!+-]*?)((?:\.[*xX])*)")
-# No version is as long.
-_LONGEST = 200
+# No version is as long, and no constraint.
+_LONGEST, _WHOLE = 200, 4000
 
 
 def specifier_of(constraint: str) -> str | None:
@@ -19,7 +21,9 @@ def specifier_of(constraint: str) -> str | None:
 
     Of alternatives (``||``), which PEP 440 has no words for, it is all between the lowest and the highest.
     """
-    branches = [_branch(part) for part in re.split(r"\s*\|\|?\s*", constraint.strip())]
+    if len(constraint) > _WHOLE:
+        return None
+    branches = [_branch(part) for part in _OR.split(constraint.strip())]
     if None in branches:
         return None
     return _hull([branch for branch in branches if branch is not None])
@@ -28,7 +32,9 @@ def specifier_of(constraint: str) -> str | None:
 def python_marker(constraint: str) -> str | None:
     """The marker that says of Python what a constraint does; None where poetry could not read it."""
     parts = []
-    for text in re.split(r"\s*\|\|?\s*", constraint.strip()):
+    if len(constraint) > _WHOLE:
+        return None
+    for text in _OR.split(constraint.strip()):
         branch = _branch(text)
         if branch is None:
             return None
@@ -39,7 +45,7 @@ def python_marker(constraint: str) -> str | None:
 
 
 def _python(clause: str) -> str:
-    match = re.fullmatch(r"([<>=!~]+)(.*)", clause)
+    match = re.fullmatch(r"([<>=!~]+)(.*)", clause, re.DOTALL)
     assert match
     operator, version = match.groups()
     name = "python_full_version" if version.count(".") > 1 and not version.endswith(".*") else "python_version"
@@ -64,13 +70,12 @@ def _clauses(text: str) -> list[str] | None:
     """The PEP 440 clauses of one of poetry's."""
     if text == "*":
         return []
-    match = _CLAUSE.fullmatch(text)
-    if not match or len(text) > _LONGEST:
+    match = _CLAUSE.fullmatch(text) if len(text) <= _LONGEST else None
+    if not match:
         return None
     operator, number, wildcard = match.groups()
-    try:
-        version = Version(number)
-    except InvalidVersion:
+    version = version_of(number)
+    if version is None:
         return None
     if operator == "^":
         clauses = [f">={version.public}", f"<{_bumped(version, _caret(version))}"]
@@ -84,11 +89,7 @@ def _clauses(text: str) -> list[str] | None:
         clauses = [f"!={number}{'.*' if wildcard else ''}"]
     else:
         clauses = [f"{operator}{version.public}"]
-    try:
-        SpecifierSet(",".join(clauses))
-    except InvalidSpecifier:
-        return None
-    return clauses
+    return None if fault_of_specifier(",".join(clauses)) else clauses
 
 
 def _caret(version: Version) -> int:

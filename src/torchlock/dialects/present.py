@@ -6,7 +6,7 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.specifiers import SpecifierSet
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ _EXACT = re.compile(r"===?\s*([^\s,*]+)")
 def installs_anew(options: Iterable[str]) -> bool:
     """Whether ``pip install`` or ``uv pip install`` with these options keeps what is installed."""
     names = {option.partition("=")[0] for option in options}
-    short = any(re.fullmatch(r"-[a-zA-Z]*[UI][a-zA-Z]*", name) for name in names)
+    short = any(re.fullmatch(r"-[a-zA-HJ-TV-Z]*[UI][a-zA-Z]*", name) for name in names)
     return short or bool(names & _ANEW)
 
 
@@ -95,5 +95,5 @@ def _meets(version: str | None, specifier: str) -> bool:
         return version is not None and not specifier
     try:
         return SpecifierSet(specifier, prereleases=True).contains(version)
-    except InvalidSpecifier:
+    except ValueError:
         return False

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
 from torchlock.dialects import pdm, pixi, poetry, uv
 from torchlock.dialects.own_extras import OwnExtras
 from torchlock.dialects.sheet import Sheet
+from torchlock.read.extras import DEEPEST
 
 if TYPE_CHECKING:
-    from torchlock.dialects.tree import Key
+    from collections.abc import Iterator
+
+    from torchlock.dialects.tree import Key, Path
     from torchlock.document import Document, Entry
 
 
@@ -32,6 +35,7 @@ class _Project:
     def __init__(self, sheet: Sheet) -> None:
         self._sheet = sheet
         self._tree = sheet.tree
+        self._met_depth = False
 
     def read(self) -> None:
         sheet = self._sheet
@@ -47,7 +51,8 @@ class _Project:
                 message = f"the dependency groups {key} and {self._groups[name]} have the same name"
                 self._problem(message, self._tree.offset("dependency-groups", key))
         for group in self._groups:
-            sheet.add(own.unfold(self._group(group, set(), ()), f"group:{group}"))
+            sheet.add(own.unfold(self._group(group), f"group:{group}"))
+        sheet.document.problems += own.problems
         sheet.add(sheet.listed("tool", "flit", "metadata", "requires"))
         sheet.add(sheet.listed("tool", "rye", "dev-dependencies", scope="group:dev"))
         for number, item in enumerate(sheet.tree.array("tool", "rye", "sources")):
@@ -131,26 +136,44 @@ class _Project:
         """The dependency groups: normalised names, and the names as written."""
         return {canonicalize_name(key): key for key, _ in self._tree.items("dependency-groups")}
 
-    def _group(self, name: str, done: set[str], chain: tuple[str, ...]) -> list[Entry]:
-        """The requirements of a group and of those that it includes, each group once; ``chain`` includes it."""
-        done.add(name)
-        key = self._groups[name]
+    def _group(self, name: str) -> list[Entry]:
+        """The requirements of a group and of those that it includes, each group once."""
         found: list[Entry] = []
-        for number, item in enumerate(self._tree.array("dependency-groups", key)):
-            where = ("dependency-groups", key, number)
-            if not isinstance(item, dict):
-                entry = self._sheet.written(*where)
+        done, chain, open_ = {name}, [name], [self._items(name)]
+        while open_:
+            item = next(open_[-1], None)
+            if item is None:
+                open_.pop()
+                chain.pop()
+            elif not isinstance(item[1], dict):
+                entry = self._sheet.written(*item[0])
                 found += [entry] if entry else []
-                continue
-            included = canonicalize_name(self._tree.string(*where, "include-group"))
-            if included not in self._groups:
-                self._no_group(item, self._tree.offset(*where, "include-group"))
-            elif included in (*chain, name):
-                at = self._tree.offset(*where, "include-group")
-                self._problem(f"the dependency groups {name} and {included} include each other", at)
-            elif included not in done:
-                found += self._group(included, done, (*chain, name))
+            elif (included := self._included(item, chain)) is not None and included not in done:
+                done.add(included)
+                chain.append(included)
+                open_.append(self._items(included))
         return found
+
+    def _items(self, name: str) -> Iterator[tuple[Path, Any]]:
+        """The items of a group, each with its path."""
+        where = ("dependency-groups", self._groups[name])
+        return (((*where, number), item) for number, item in enumerate(self._tree.array(*where)))
+
+    def _included(self, item: tuple[Path, Any], chain: list[str]) -> str | None:
+        """The group that an item includes; None and a problem where it is none to follow. ``chain`` leads here."""
+        where, value = item
+        included = canonicalize_name(self._tree.string(*where, "include-group"))
+        at = self._tree.offset(*where, "include-group")
+        if included not in self._groups:
+            self._no_group(value, at)
+        elif included in chain:
+            self._problem(f"the dependency groups {chain[-1]} and {included} include each other", at)
+        elif len(chain) < DEEPEST:
+            return included
+        elif not self._met_depth:
+            self._met_depth = True
+            self._problem(f"the dependency groups include each other more than {DEEPEST} deep", at)
+        return None
 
     def _no_group(self, item: dict[str, object], at: int | None) -> None:
         if "include-group" in item:

@@ -18,8 +18,10 @@ from torchlock.dialects.lines import ENDS, Line, join, pieces
 from torchlock.document import NOWHERE, Document, Edit, Entry, IndexLine, Place, Problem, Span
 from torchlock.errors import InputError
 from torchlock.read.options import HASH, Option, parse_options, parted
+from torchlock.read.project import NOT_QUOTED, is_outside
 from torchlock.read.text import beside
-from torchlock.words import FAMILY, Origin, without_credentials
+from torchlock.redaction import masked
+from torchlock.words import FAMILY, Origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,10 +38,12 @@ _ORDINARY = re.compile(
 _HASHES = re.compile(r"(?:--hash[= ](?:sha256|sha384|sha512):[0-9a-fA-F]+(?: +|\Z))+")
 _VARIABLE = re.compile(r"\$\{\w+\}|\$[A-Za-z_]\w*|(?<![\w%])%[A-Z_]+%")
 _USERINFO = re.compile(r"//[^/@]*@")
-_TEMPLATE = re.compile(r"\{\{.*\}\}|\{%.*%\}")
+_TEMPLATE = re.compile(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%(?:(?!\{%|%\}).)*%\}")
 _CONFLICT = re.compile(r"(<{7}|={7}|>{7}|\|{7})(\s|$)")
 _SECTION = re.compile(r"\[([^\]:]*)(:.*)?\]$")
-_COMMAND = re.compile(r"[!%$>]*\s*(?:sudo\s+)?(?:\S*python[\d.]*\s+-m\s+)?(?:uv\s+)?pip[\d.]*\s+install\s+")
+_COMMAND = re.compile(
+    r"[!%$>]*(?![!%$>])\s*(?:sudo\s+)?(?:\S*python[\d.]*\s+-m\s+)?(?:uv\s+)?pip[\d.]*\s+install\s+"
+)
 # Where a list for pip stands in a file of conda's, it is pip's all the same.
 _YAML = (".yml", ".yaml")
 _SINGLE_EQUALS = re.compile(r"^[^#=\n]*[^#=\n<>!~]=[^=\n]", re.MULTILINE)
@@ -106,6 +110,7 @@ class _Reader:
         self._chain = {**chain, _key(document.path): document.path}
         self._scope = ""
         self._done = set() if done is None else done
+        self._outside = bool(chain) and is_outside(document.path, next(iter(chain.values())))
 
     def read(self) -> None:
         """Ordinary lines at once, all others by way of logical lines."""
@@ -232,7 +237,7 @@ class _Reader:
         try:
             return parse_options(text)
         except InputError as error:
-            self._problem("TL501", "error", without_credentials(error.message), line, because=error.hint or "")
+            self._problem("TL501", "error", error.message, line, because=error.hint or "")
             return [], []
 
     def _passed_over(self, line: Line, written: str, ignored: list[Option], strays: list[str]) -> None:
@@ -240,7 +245,7 @@ class _Reader:
         from torchlock.dialects.line_edits import options_moved
 
         told = " ".join([*(option.name for option in ignored), *map(repr, strays)])
-        message = f"pip takes no account of {without_credentials(told)} behind a requirement"
+        message = f"pip takes no account of {told} behind a requirement"
         because = (
             "an option on indexes stands on a line of its own, and holds for the whole file; uv refuses this line"
         )
@@ -305,7 +310,7 @@ class _Reader:
         rest = _VARIABLE.sub("", written.replace(f"+{variable}", ""))
         asked = pep508.ask(written if "://" in written else rest) if "@" in written else pep508.ask(rest)
         name = asked.name if asked else written
-        message = f"{variable} is not known here, so {without_credentials(name)} was not judged by it"
+        message = f"{variable} is not known here, so {name} was not judged by it"
         self._problem("TL902", "note", message, line)
         if asked is not None and (asked.specifier or asked.url):
             self._add(line, written, asked._replace(versions=None))
@@ -316,7 +321,7 @@ class _Reader:
     def _broken(self, line: Line, written: str, error: InputError) -> None:
         from torchlock.dialects.broken import inside
 
-        message, because = without_credentials(error.message), error.hint or ""
+        message, because = error.message, error.hint or ""
         if self._several(line) or self._mended(line, written, message, because):
             return
         stretch = inside(written)
@@ -328,9 +333,7 @@ class _Reader:
         glued = written[end : end + 1] == "#"
         around = [(end, end, "  ")] if glued else [(0, start, ""), (end, len(written), "")]
         edits = tuple(Edit(line.span(first, last), new) for first, last, new in around if first < last or new)
-        remedy = (
-            "Put spaces in front of the comment" if glued else f"Write {without_credentials(written[start:end])}"
-        )
+        remedy = "Put spaces in front of the comment" if glued else f"Write {written[start:end]}"
         self._problem("TL501", "error", message, line, because=because, remedy=remedy, edits=edits)
 
     def _place_asked(self, line: Line, start: int, end: int) -> None:
@@ -351,7 +354,7 @@ class _Reader:
         stretch, text = (old, meant[slice(*new)]) if same else ((0, len(written)), meant)
         self._add(line, written, asked._replace(versions=old if same and asked.url is None else None))
         edits = (Edit(line.span(*stretch), text),)
-        remedy = f"Write {without_credentials(meant)}"
+        remedy = f"Write {meant}"
         self._problem("TL501", "error", message, line, because=because, remedy=remedy, edits=edits)
         return True
 
@@ -420,7 +423,7 @@ class _Reader:
         try:
             located = parse_requirement(value, Origin(self._path, None, line.text), editable=True)
         except InputError as error:
-            self._problem("TL501", "error", without_credentials(error.message), line, because=error.hint or "")
+            self._problem("TL501", "error", error.message, line, because=error.hint or "")
             return
         asked = pep508.ask(str(located.requirement)) if located.requirement is not None else None
         if asked is not None:
@@ -453,7 +456,7 @@ class _Reader:
         """Words that belong to no option, which pip passes over: a swallowed requirement, a second address."""
         from torchlock.dialects.line_edits import strays_mended
 
-        message = f"pip takes no account of {without_credentials(' '.join(strays))!r} on this line"
+        message = f"pip takes no account of {' '.join(strays)!r} on this line"
         hyphen = line.text.startswith("- ")
         because = "to pip, the hyphen begins an option" if hyphen else "an option takes one value"
         edits, remedy = strays_mended(line, options, self._newline)
@@ -466,8 +469,12 @@ class _Reader:
         path = re.sub(r"^/+(?=[A-Za-z]:)", "", re.sub(r"^file:(//(localhost)?(?=/))?", "", name))
         path = beside(self._path, path)
         key, constraint = _key(path), self._constraint or option.name == "--constraint"
-        if key in self._chain or len(self._chain) > _DEEP:
-            message = f"{without_credentials(name)} is being read already: these files include each other"
+        if len(self._chain) > _DEEP and key not in self._chain:
+            message = f"{name} is not judged: files include each other more than {_DEEP} deep"
+            self._problem("TL901", "note", message, line)
+            return
+        if key in self._chain:
+            message = f"{name} is being read already: these files include each other"
             self._problem("TL504", "warning", message, line)
             return
         if (key, constraint) in self._done:
@@ -475,7 +482,7 @@ class _Reader:
         self._done.add((key, constraint))
         text = None if "://" in path else _text_of(path)
         if text is None:
-            message = f"{without_credentials(name)} was not there, so what it asks for was not judged"
+            message = f"{name} was not there, so what it asks for was not judged"
             self._problem("TL901", "note", message, line)
             return
         found = Document(path=path, kind="constraints" if constraint else "requirements", text=text)
@@ -494,7 +501,11 @@ class _Reader:
         for problem in found.problems:
             where = f"{name}:{problem.place.line}" if problem.place.line else name
             self._problem(
-                problem.rule, problem.severity, f"{where}: {problem.message}", line, because=problem.because
+                problem.rule,
+                problem.severity,
+                masked(f"{where}: {problem.message}"),
+                line,
+                because=problem.because,
             )
 
     # Places.
@@ -521,6 +532,8 @@ class _Reader:
         edits: tuple[Edit, ...] = (),
     ) -> None:
         place = self._place(line.at(0))
+        if self._outside:
+            message, because, remedy, edits = NOT_QUOTED, "", "", ()
         self._document.problems.append(Problem(rule, severity, message, place, because, remedy, edits))
 
     @cached_property

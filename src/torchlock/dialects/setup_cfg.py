@@ -50,6 +50,7 @@ def read(text: str, path: str) -> Document:
     draft.add(own.unfold(_requirements(draft, values.get(("options", "install_requires"), [])), ""))
     for extra, entries in extras.items():
         draft.add(own.unfold(entries, f"extra:{extra}"))
+    draft.document.problems += own.problems
     for piece in values.get(("options", "dependency_links"), []):
         draft.index("find-links", piece.text, piece.start)
     return draft.document

@@ -53,6 +53,7 @@ class _Setup:
         draft.add(own.unfold(self._required("install_requires"), ""))
         for name, entries in extras.items():
             draft.add(own.unfold(entries, f"extra:{name}") if name else own.unfold(entries, ""))
+        draft.document.problems += own.problems
         for text in self._texts("dependency_links"):
             draft.index("find-links", text.value, self._start(text))
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 # An environment that is made with a Python of its own.
 _OTHER_PYTHON = re.compile(
     r"(?:(?:conda|mamba)[ \t]+create|virtualenv|uv[ \t]+(?:venv|python))\b"
-    r"[^\n;&]*?(?:python|-p)[ =\"']*(\d\.\d+)"
+    r"[^\n;&]{0,300}?(?:python|-p)[ =\"']*(\d\.\d+)"
 )
-_FROM = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n|[ \t]*ARG[ \t][^\n]*\n)*[ \t]*FROM[ \t]", re.IGNORECASE)
+_FROM = re.compile(r"(?:[ \t]*(?:(?:#|ARG[ \t])[^\n]*\n|\r?\n))*[ \t]*FROM[ \t]", re.IGNORECASE)
 
 
 def read(text: str, path: str) -> Document:
@@ -45,7 +45,7 @@ def read(text: str, path: str) -> Document:
 def _of_one_python(document: Document, text: str) -> Document:
     """Without a declared Python where another one is made on the way: nobody knows which command meets which."""
     named = {match[1] for match in _OTHER_PYTHON.finditer(text)} - {None}
-    declared = re.search(r"\d+\.\d+", document.python)
+    declared = re.search(r"(?<!\d)\d+\.\d+", document.python)
     if declared and named - {declared[0]}:
         document.python = ""
     return document

@@ -7,7 +7,9 @@ understood (POSIX shell and bash); what a command would put in place of ``$(…)
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from torchlock.dialects.expansion import Expansion
@@ -20,11 +22,11 @@ _PLAIN = re.compile(r"[^\s\\'\"$`;&|()<>]+")
 _IN_QUOTES = re.compile(r"[^\"\\$`]+")
 _BLANK = re.compile(r"(?:[ \t\f\v]|\\\r?\n)+")
 # Behind a continued line of a Dockerfile comments and empty lines do not count.
-_SKIPPED = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*")
+_SKIPPED = re.compile(r"(?:[ \t]*(?:#[^\n]*\n|\r?\n))*")
 _OPERATOR = re.compile(r"&&|\|\||;;&?|;&|[;&|()]|\r?\n|\r")
 _REDIRECT = re.compile(r"(?:&>>?|<<<|<<-?|[<>]{1,2}[&|]?)")
 _BRACED = re.compile(r"\{(\w+)(?::?[-=]([^{}$`\\\"']*))?\}")
-_MAKE = re.compile(r"[({](\w[\w.-]*)(?::?[-=]([^{}()$`\\\"']*))?[)}]")
+_MAKE = re.compile(r"[({](\w[\w.]*(?:-[\w.-]*(?=[)}:=]))?)(?::?[-=]([^{}()$`\\\"']*))?[)}]")
 _NAME = re.compile(r"[A-Za-z_]\w*|[0-9@*#?!$-]")
 _OPENING = {"if", "case"}
 _CLOSING = {"fi", "esac"}
@@ -83,6 +85,16 @@ def commands(
     return _Lexer(text, start, end, variables, docker, make).run()
 
 
+def line_of(text: str, place: int) -> int:
+    """The number of the line that a place of a text lies in."""
+    return bisect_left(_newlines(text), place) + 1
+
+
+@lru_cache(maxsize=4)
+def _newlines(text: str) -> list[int]:
+    return [match.start() for match in re.finditer("\n", text)]
+
+
 class _Lexer:
     def __init__(
         self, text: str, start: int, end: int, variables: dict[str, str | None], docker: bool, make: bool
@@ -131,7 +143,7 @@ class _Lexer:
 
     def _name_of(self, place: int) -> str:
         """A branch by the line that it begins on, by its place where a line holds several."""
-        number = self._text.count("\n", 0, place) + 1
+        number = line_of(self._text, place)
         name = f"line-{number}"
         if self._named.setdefault(name, place) != place:
             name = f"line-{number}-{place - self._text.rfind(chr(10), 0, place)}"

@@ -34,7 +34,7 @@ _PATHS = {"join", "abspath", "resolve", "Path", "PurePath", "joinpath"}
 _GUARDS = re.compile(r"exists|isfile|is_file|__main__")
 _DEEPEST = 200
 # Placeholders in a text.
-_LEFT = {"%s": re.compile(r"%[(a-z]"), "{}": re.compile(r"\{[^}]*\}")}
+_LEFT = {"%s": re.compile(r"%[(a-z]"), "{}": re.compile(r"\{[^{}]*\}")}
 # No project asks for as much; what grows beyond is not looked at.
 _LONGEST = 10_000
 

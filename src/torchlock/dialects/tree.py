@@ -263,6 +263,8 @@ class _Scan:
 
     def _opened(self, keys: tuple[str, ...]) -> Path:
         """The path of a table, with the indexes of the arrays of tables that it lies in."""
+        if len(keys) > _DEEPEST:
+            return keys
         path: Path = ()
         for position, key in enumerate(keys, 1):
             path = (*path, key)
@@ -298,8 +300,13 @@ class _Scan:
 
 
 def _scan(text: str, *, broken: bool) -> Iterator[Literal | tuple[Path, int]]:
-    """Every string literal, and every key and table header with its place. ``broken``: expect anything."""
-    return _Scan(text, broken=broken).run()
+    """Every string literal, and every key and table header with its place. ``broken``: expect anything.
+
+    What lies deeper than any table is left out.
+    """
+    for item in _Scan(text, broken=broken).run():
+        if len(item.path if isinstance(item, Literal) else item[0]) <= _DEEPEST:
+            yield item
 
 
 def _dotted(parts: list[str]) -> tuple[str, ...]:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
-from torchlock.dialects.markers import both, negated, part_extra, valid
+from torchlock.dialects.markers import both, negated, part_extra
 from torchlock.dialects.overrides import override
+from torchlock.markers import fault_of
+from torchlock.redaction import shortened
 from torchlock.target import PLATFORMS, PYTHONS, Platform, PythonVersion, Target
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ class _Uv:
         sheet.add(map(_in_extra, sheet.listed(*_OWN, "constraint-dependencies", constraint=True)))
         override(document, sheet.listed(*_OWN, "override-dependencies"))
         sources: dict[str, list[_Source]] = {
-            canonicalize_name(key): self._sources(value) for key, value in self._tree.items(*_OWN, "sources")
+            canonicalize_name(key): self._sources(key, value) for key, value in self._tree.items(*_OWN, "sources")
         }
         document.entries = [
             sourced for entry in document.entries for sourced in _sourced(entry, sources.get(entry.name, []))
@@ -82,11 +84,11 @@ class _Uv:
             )
             self._sheet.index(kind, item["url"], at)
 
-    def _sources(self, value: object) -> list[_Source]:
+    def _sources(self, key: str, value: object) -> list[_Source]:
         items = value if isinstance(value, list) else [value]
-        return [self._source(item) for item in items if isinstance(item, dict)]
+        return [self._source(key, item) for item in items if isinstance(item, dict)]
 
-    def _source(self, item: dict[str, Any]) -> _Source:
+    def _source(self, key: str, item: dict[str, Any]) -> _Source:
         texts = {key: value for key, value in item.items() if isinstance(value, str)}
         scope = next(
             (f"{kind}:{canonicalize_name(texts[kind])}" for kind in ("extra", "group") if kind in texts), ""
@@ -96,14 +98,23 @@ class _Uv:
         url = f"git+{texts['git']}" if "git" in texts else texts.get("url", texts.get("path"))
         if item.get("workspace") is True:
             url = "."
-        return _Source(
-            self._urls.get(index, index) if index else None, url, marker if marker and valid(marker) else "", scope
-        )
+        if not self._valid(marker, f"tool.uv.sources.{key}", self._tree.offset(*_OWN, "sources", key)):
+            marker = ""
+        return _Source(self._urls.get(index, index) if index else None, url, marker, scope)
+
+    def _valid(self, marker: str, where: str, at: int | None) -> bool:
+        """Whether a marker has a value, as uv wants it; a problem (TL501) where it has none."""
+        fault = fault_of(marker)
+        if fault and self._tree.error is None:
+            message = f"{where}: {shortened(marker)!r} is not a marker: {fault}"
+            self._sheet.problem("TL501", "error", message, at)
+        return not fault
 
     def _platforms(self) -> None:
         """The platforms that the project is locked for, else those that it must have wheels for."""
         for key in ("environments", "required-environments"):
-            markers = [marker for marker, _ in self._sheet.strings(*_OWN, key) if valid(marker)]
+            strings = self._sheet.strings(*_OWN, key)
+            markers = [marker for marker, at in strings if self._valid(marker, f"tool.uv.{key}", at)]
             if markers:
                 self._sheet.document.platforms = tuple(
                     platform for platform in PLATFORMS if any(_somewhere(marker, platform) for marker in markers)

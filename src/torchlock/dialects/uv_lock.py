@@ -27,8 +27,8 @@ _DEPENDENCIES = re.compile(r"^dependencies = \[([^\n]*(?:\n[ \t][^\n]*)*)", re.M
 _EDGE = re.compile(
     r'\{ name = "(?P<name>[^"\n]+)"'
     r'(?:, version = "(?P<version>[^"\n]+)")?'
-    r"(?:, source = \{ \w+ = \"(?P<source>[^\"\n]+)\"[^}\n]*\})?"
-    r"(?:, extra = \[[^\]\n]*\])?"
+    r"(?:, source = \{ \w+ = \"(?P<source>[^\"\n]+)\"[^{}\n]*\})?"
+    r"(?:, extra = \[[^\[\]\n]*\])?"
     r'(?:, marker = "(?P<marker>(?:[^"\\\n]|\\.)*)")?'
 )
 

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from torchlock.dialects.expansion import Expansion, bounded
-from torchlock.dialects.shell_words import Command, Redirect, Word
+from torchlock.dialects.shell_words import Command, Redirect, Word, line_of
 from torchlock.document import Span
 
 if TYPE_CHECKING:
@@ -30,10 +30,13 @@ _CMD_SET = re.compile(
 )
 _CMD_SKIPPED = re.compile(r"(?:rem\b|::)[^\r\n]*", re.IGNORECASE)
 _CMD_LABEL = re.compile(r":(\w[\w.-]*)[^\r\n]*")
-_CMD_FOR = re.compile(r"for\b[^\r\n]*?\bdo\b", re.IGNORECASE)
+_CMD_FOR = re.compile(r"for\b[^\r\n]{0,500}?\bdo\b", re.IGNORECASE)
 
 _PS_VARIABLE = re.compile(r"\$(?:\{(?:env:)?(\w+)\}|(?:env:|script:|global:)?([A-Za-z_]\w*))", re.IGNORECASE)
 _PS_SET = re.compile(r"\$(?:env:|script:|global:)?([A-Za-z_]\w*)[ \t]*=[ \t]*", re.IGNORECASE)
+# What a variable is set to that is no command, as a bare word is; what may stand behind it.
+_PS_VALUE = re.compile(r"[\"'$]|\d+(?:\.\d+)?[ \t]*[\r\n;]")
+_PS_REST = re.compile(r"[ \t]*(?:#[^\r\n]*)?(?=[\r\n;}]|\Z)")
 _PS_CONDITIONAL = {"if", "elseif", "else", "switch", "catch", "default"}
 
 
@@ -74,7 +77,7 @@ class _Lexer(ABC):
         """Take a variable at the current place; False where there is none."""
 
     def _line(self, at: int) -> str:
-        return f"line-{self._text.count(chr(10), 0, at) + 1}"
+        return f"line-{line_of(self._text, at)}"
 
     def _match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
         return pattern.match(self._text, self._at, self._end)
@@ -289,11 +292,9 @@ class _PowerShell(_Lexer):
         """``$name = "value"``; what is computed is unknown."""
         self._at = match.end()
         name = match[1].lower()
-        value = re.compile(r"[\"'$]|\d+(?:\.\d+)?[ \t]*[\r\n;]").match(
-            self._text, self._at
-        )  # A bare word is a command.
+        value = _PS_VALUE.match(self._text, self._at)
         word = self._word() if value else None
-        rest = re.compile(r"[ \t]*(?:#[^\r\n]*)?(?=[\r\n;}]|\Z)").match(self._text, self._at)
+        rest = _PS_REST.match(self._text, self._at)
         known = word is not None and not word.unknown and rest is not None
         under = any(self._branches) and name in self._variables
         self._variables[name] = bounded(word.value) if known and word is not None and not under else None

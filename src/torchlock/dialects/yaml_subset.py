@@ -321,7 +321,11 @@ class _Parser:
         if match[0][0] == "'":
             return Node(start + 1, " ".join(inner.replace("''", "'").split()), exact=False)
         joined = re.sub(r"(?<!\\)((?:\\\\)*)\\\r?\n[ \t]*", r"\1", inner)
-        return Node(start + 1, _unescaped(" ".join(re.split(r"[ \t]*[\r\n]+[ \t]*", joined)).strip()), exact=False)
+        return Node(
+            start + 1,
+            _unescaped(" ".join(re.split(r"(?<![ \t])[ \t]*[\r\n]+[ \t]*", joined)).strip()),
+            exact=False,
+        )
 
     def scalar(self, text: str, start: int) -> Node:
         """A plain, quoted or aliased scalar that is all in one row."""

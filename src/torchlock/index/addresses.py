@@ -7,20 +7,9 @@ import re
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
+from torchlock.redaction import redact as redact
+
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-
-
-def redact(url: str) -> str:
-    """The address as it may be shown: without credentials, query (signatures live there) and fragment."""
-    if is_local(url):
-        return re.sub(r"[^/\\:]*:[^/\\]*@", "", url)  # an address whose scheme was forgotten
-    scheme, _, rest = url.partition("://")
-    authority = re.split(r"[/?#\\]", rest, maxsplit=1)[0]
-    host = authority.rpartition("@")[2]
-    if not re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^:@]*)(:\d*)?", host):
-        return f"{scheme}://…"  # an unescaped character of a password may have ended the authority
-    path = re.split(r"[?#]", rest[len(authority) :], maxsplit=1)[0]
-    return f"{scheme}://{host}{path}"
 
 
 def bare(url: str) -> str:
@@ -47,7 +36,7 @@ def origin(url: str) -> str:
 
 def host(url: str) -> str:
     """The name to show in progress: the host, or the path of a local index."""
-    return url if is_local(url) else urlsplit(bare(url)).netloc
+    return redact(url) if is_local(url) else redact(url).partition("://")[2].partition("/")[0]
 
 
 def is_local(url: str) -> bool:

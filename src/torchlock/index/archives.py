@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from torchlock.index.filenames import normalise
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # METADATA holds the long description too; beyond this it is an attack.
 _LIMIT = 16 << 20
+# The list of members that a zip file ends with; each takes ten times as much memory. That of torch has 2 MB.
+_LIST = 12 << 20
 
 
 class ArchiveError(Exception):
@@ -24,13 +26,10 @@ def wheel_metadata(file: IO[bytes], filename: str) -> str:
     Raises:
         ArchiveError: this is no zip file, or it holds no such member.
     """
-    import zipfile
-    import zlib
-
     try:
-        with zipfile.ZipFile(file) as archive:
-            return _text(archive.open(_member(archive, filename)))
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError, ValueError) as error:
+        with opened_zip(file) as archive:
+            return _text(open_member(archive, archive.getinfo(_member(archive, filename))))
+    except damages() as error:
         raise ArchiveError("is not a readable wheel") from error
 
 
@@ -40,15 +39,69 @@ def wheel_members(file: IO[bytes], names: Sequence[str]) -> dict[str, str]:
     Raises:
         ArchiveError: this is not a zip file, or a member is too large.
     """
+    try:
+        with opened_zip(file) as archive:
+            held = set(archive.namelist())
+            members = [archive.getinfo(name) for name in names if name in held]
+            return {member.filename: _text(open_member(archive, member)) for member in members}
+    except damages() as error:
+        raise ArchiveError("is not a readable wheel") from error
+
+
+def damages() -> tuple[type[Exception], ...]:
+    """The errors of the standard library's readers of archives."""
+    import lzma
+    import struct
+    import tarfile
     import zipfile
     import zlib
 
-    try:
-        with zipfile.ZipFile(file) as archive:
-            held = set(archive.namelist())
-            return {name: _text(archive.open(name)) for name in names if name in held}
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError, ValueError) as error:
-        raise ArchiveError("is not a readable wheel") from error
+    readers = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, struct.error)
+    return (*readers, RuntimeError, OSError, EOFError, ValueError, OverflowError)
+
+
+def opened_zip(file: IO[bytes]) -> zipfile.ZipFile:
+    """A zip file whose list of members is short enough to be kept in memory.
+
+    Raises:
+        ArchiveError: it is longer.
+        Exception: one of ``damages``.
+    """
+    import zipfile
+
+    listed = _Listed(file)
+    archive = zipfile.ZipFile(cast("IO[bytes]", listed))
+    listed.limit = None
+    return archive
+
+
+class _Listed:
+    """A file of which no more is read at once than ``limit``, as long as that is a number."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.limit: int | None = _LIST
+        self.seek, self.tell, self.close = file.seek, file.tell, file.close
+        self.seekable = file.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        if self.limit is not None and size > self.limit:
+            raise ArchiveError(f"has a list of members of more than {_LIST >> 20} MB")
+        return self._file.read(size)
+
+
+def open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
+    """The content of a member, unpacked as it is read.
+
+    Raises:
+        ArchiveError: by its method of compression, all of it would be unpacked at once.
+        Exception: one of ``damages``.
+    """
+    import zipfile
+
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ArchiveError("has metadata that is compressed in another way than by deflate")
+    return archive.open(member)
 
 
 def _member(archive: zipfile.ZipFile, filename: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 # How long a page counts as fresh, unless the index says less.
 DEFAULT_MAX_AGE = 600
+# No entry is longer: a page may have 64 MB.
+_LONGEST = 80 << 20
 
 
 class Page(NamedTuple):
@@ -79,9 +82,13 @@ class Cache:
             return None
         head, body = found
         try:
-            return Page(body=body, **head)
+            page = Page(body=body, **head)
         except TypeError:
             return None
+        times = page.stored_at, page.max_age
+        texts = page.url, page.content_type, page.etag, page.last_modified
+        fits = all(isinstance(time, (int, float)) for time in times) and all(isinstance(t, str) for t in texts)
+        return page if fits else None
 
     def keep_page(self, name: str, page: Page) -> None:
         head = page._asdict()
@@ -100,11 +107,15 @@ class Cache:
 
     def _read(self, kind: str, name: str) -> tuple[dict[str, Any], bytes] | None:
         try:
-            line, _, body = self._path(kind, name).read_bytes().partition(b"\n")
+            path = self._path(kind, name)
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode) or status.st_size > _LONGEST:
+                return None
+            line, _, body = path.read_bytes().partition(b"\n")
             head = json.loads(line)
             if head.pop("sha256") != hashlib.sha256(body).hexdigest():
                 return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
         return head, body
 

@@ -48,9 +48,9 @@ def parse(filename: str) -> tuple[str, Version] | None:
 
 def same_version(one: str, other: str) -> bool:
     """Whether two texts are the same version (PEP 440); other texts must be equal."""
-    from packaging.version import InvalidVersion, Version
+    from packaging.version import Version
 
     try:
         return Version(one) == Version(other)
-    except InvalidVersion:
+    except ValueError:
         return one == other

@@ -29,6 +29,8 @@ _SDIST_READER = "sdist-1"
 _END = 128 << 10
 _METADATA_LIMIT = 16 << 20
 _IDENTITY = {"Accept-Encoding": "identity", "Cache-Control": "no-cache"}
+# Statuses that say something about the server, or about the asker, not about the file.
+_OF_THE_SERVER = (401, 407, 408, 429)
 _STRONG = ("sha256", "sha512", "sha384", "sha224", "blake2b", "sha1", "md5")
 
 
@@ -241,15 +243,14 @@ class MetadataReader:
         return self._whole(file, transport) if text is None else text
 
     def _beside(self, file: File, transport: Transport) -> str | None:
-        """The PEP 658 file, if it is offered and really there."""
+        """The PEP 658 file, if it is offered and the server gives it."""
         if file.metadata_hashes is None:
             return None
         parts = file.url.partition("?")
         url = f"{parts[0]}.metadata{parts[1]}{parts[2]}"
         answer = transport.get(url, {}, _METADATA_LIMIT)
-        if answer.status in (404, 410):
-            return None
-        _succeeded(answer, url)
+        if answer.status != 200:
+            return None  # the wheel has it as well
         verify(answer.body, file.metadata_hashes, url)
         return answer.body.decode("utf-8", errors="replace")
 
@@ -361,22 +362,28 @@ def _needs_build(file: File, why: str) -> NeedsBuild:
 
 def _content_range(answer: Answer) -> tuple[int, int, int]:
     """Start, stop (not included) and size of the whole, if the body is that part of it."""
-    match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", answer.headers.get("Content-Range", "").strip())
+    stated = answer.headers.get("Content-Range", "").strip()
+    match = re.fullmatch(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", stated)
     if not match or int(match[2]) + 1 - int(match[1]) != len(answer.body):
         raise _NoRanges
     return int(match[1]), int(match[2]) + 1, int(match[3])
 
 
 def _succeeded(answer: Answer, url: str) -> None:
+    """Pass an answer that has the file.
+
+    Raises:
+        BrokenFile: the server has no such file, or does not give this one.
+        NetworkError: the server fails, or asks for credentials: so it would for every file.
+    """
     from torchlock.index.transport import failure
 
-    hidden = answer.status == 403 and not answer.authorised and b"<Code>AccessDenied</Code>" in answer.body
-    if (
-        answer.status in (404, 410) or hidden
-    ):  # so a storage bucket that may not be listed says that it lacks a file
-        raise BrokenFile(f"{addresses.redact(url)} was not found (status {answer.status})")
-    if answer.status not in (200, 206):
+    if answer.status in (200, 206):
+        return
+    if answer.status in _OF_THE_SERVER or answer.status >= 500:
         raise failure(answer, url)
+    what = "was not found" if answer.status in (404, 410) else "is not given to us"
+    raise BrokenFile(f"{addresses.redact(url)} {what} (status {answer.status})")
 
 
 def verify(body: bytes, hashes: dict[str, str], url: str) -> None:

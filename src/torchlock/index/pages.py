@@ -21,7 +21,12 @@ ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+ht
 
 _JSON = re.compile(r"application/(vnd\.pypi\.simple\.v\w+\+)?json")
 _HTML = re.compile(r"text/html|application/(vnd\.pypi\.simple\.v\w+\+html|xhtml\+xml)")
-_HASH = re.compile(r"(md5|sha1|sha224|sha256|sha384|sha512|blake2b)=([0-9a-f]+)", re.IGNORECASE)
+# Each digest in its length: an installer takes no other.
+_HASH = re.compile(
+    r"(?:(md5)=([0-9a-f]{32})|(sha1)=([0-9a-f]{40})|(sha224)=([0-9a-f]{56})|(sha256)=([0-9a-f]{64})"
+    r"|(sha384)=([0-9a-f]{96})|(sha512|blake2b)=([0-9a-f]{128}))(?![0-9a-f])",
+    re.IGNORECASE,
+)
 # An address that stays as it is but for its fragment. Pages have thousands of them, and taking each apart is dear.
 _PLAIN = re.compile(r"(https?://[a-z0-9.-]+/[\w./~+-]*)(?:#.*)?", re.ASCII)
 # PEP 714: the first name wins; the others are what servers wrote before it.
@@ -78,7 +83,7 @@ def _from_json(entry: dict[str, Any], page: str) -> File | None:
         filename,
         url,
         _hashes(entry.get("hashes")) or _hash_in(address),
-        size if isinstance(size, int) and not isinstance(size, bool) and size >= 0 else None,
+        size if isinstance(size, int) and not isinstance(size, bool) and 0 <= size < 1 << 62 else None,
         _utc(entry.get("upload-time")),
         python.strip() or None if isinstance(python, str) else None,
         yanked if isinstance(yanked, str) and yanked else "" if yanked is True else None,
@@ -93,8 +98,12 @@ def _parse_html(text: str, url: str) -> list[File]:
         links.close()
     except AssertionError as error:  # html.parser raises this for an invalid marked section (<![…)
         raise PageError("answered with damaged HTML") from error
+    if links.open or links.rawdata:
+        raise PageError("answered with a page that breaks off")
     _check_version(links.version)
-    base = urljoin(url, links.base) if links.base else url
+    base = url if links.base is None else _absolute(url, links.base)
+    if base is None:
+        raise PageError("answered with a page whose base is no address")
     files = [file for anchor in links.anchors if (file := _from_anchor(anchor, base, url))]
     if not files and links.interactive:
         raise PageError("answered with a web page (a login?), not with a list of files")
@@ -127,9 +136,18 @@ class _Links(HTMLParser):
         self.base: str | None = None
         self.version: str | None = None
         self.interactive = False
+        # Of a whole page these are closed: the document, where it is opened at all, and every link.
+        self.open: set[str] = set()
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("html", "body"):
+            self.open.clear()
+        self.open.discard(tag)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value or "" for name, value in attrs}
+        if tag in ("html", "a"):
+            self.open.add(tag)
         if tag == "a" and "href" in values:
             self.anchors.append(values)
         elif tag == "base" and self.base is None:
@@ -176,7 +194,10 @@ def _hashes(value: Any) -> dict[str, str]:
 def _hash_in(text: str) -> dict[str, str]:
     """The hash in a fragment (``…#sha256=…``) or an attribute (``sha256=…``)."""
     match = _HASH.search(text.rpartition("#")[2])
-    return {match[1].lower(): match[2].lower()} if match else {}
+    if not match:
+        return {}
+    name, digest = filter(None, match.groups())
+    return {name.lower(): digest.lower()}
 
 
 def _offered(value: Any) -> dict[str, str] | None:
@@ -206,5 +227,5 @@ def _utc(value: Any) -> str | None:
 def _decoded(body: bytes, charset: str) -> str:
     try:
         return body.decode(charset, errors="replace")
-    except LookupError:
+    except (LookupError, UnicodeError):
         return body.decode("utf-8", errors="replace")

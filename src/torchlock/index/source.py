@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from torchlock.answers import Unknown
 from torchlock.core_metadata import CoreMetadata, parse_metadata, refusal
 from torchlock.errors import MetadataError
+from torchlock.fence import breakage
 from torchlock.index import filenames
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class IndexRelease:
             NetworkError: it cannot be fetched.
         """
         if file.url not in self._declared:
-            found = parse_metadata(self._asked.metadata(file))
+            found = _parsed(self._asked.metadata(file))
             if isinstance(found, Unknown):
                 raise MetadataError(found.because)
             self._check_identity(found)
@@ -90,6 +91,14 @@ class IndexRelease:
     def origin(self, file: File) -> str:
         """The file of an sdist that states its requirements; empty before they were read."""
         return self._asked.origin(file) if file.url in self._declared else ""
+
+
+def _parsed(text: str) -> CoreMetadata | Unknown:
+    """The metadata of one file, for which a bug of ours is no reason to give up all others."""
+    try:
+        return parse_metadata(text)
+    except Exception as error:
+        return Unknown(f"torchlock failed to read its metadata, which is a bug: {breakage(error)}")
 
 
 def releases(index: Index, name: str) -> list[IndexRelease]:

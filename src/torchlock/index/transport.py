@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +14,8 @@ from requests.structures import CaseInsensitiveDict
 
 from torchlock import __version__
 from torchlock.errors import NetworkError
-from torchlock.index import addresses
+from torchlock.index import addresses, pace
+from torchlock.index.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,7 +25,9 @@ if TYPE_CHECKING:
 TRIES = 3
 TIMEOUT = (10, 30)
 HURRIED_TIMEOUT = (3, 10)
-PAGE_LIMIT = 256 << 20
+PAGE_LIMIT = 64 << 20
+# How long the answers of one index may take in all, in seconds; then it is given up.
+PATIENCE = 1800.0
 _LONGEST_WAIT = 30.0
 _PASSING = {429, 500, 502, 503, 504}
 
@@ -54,7 +58,7 @@ class Transport:
     """GET with retries, credentials that stay with their origin, and errors that are sentences."""
 
     def __init__(self, settings: IndexSettings) -> None:
-        self._session = requests.Session()
+        self._session = Session()
         self._session.max_redirects = 10
         self._session.headers["User-Agent"] = f"torchlock/{__version__}"
         adapter = _Adapter(settings)
@@ -62,6 +66,7 @@ class Transport:
         self._session.mount("http://", adapter)
         self._proxies = {"http": settings.proxy, "https": settings.proxy} if settings.proxy else None
         self._credentials = _by_origin([*settings.index_urls, *settings.find_links])
+        self._waited = 0.0
 
     def get(
         self, url: str, headers: Mapping[str, str], limit: int = PAGE_LIMIT, *, hurried: bool = False
@@ -76,8 +81,20 @@ class Transport:
 
         Raises:
             TooLarge: it is longer.
-            NetworkError: there was no answer, or not all of it.
+            NetworkError: there was no answer, or not all of it, or it came too slowly.
         """
+        if self._waited > PATIENCE:
+            raise NetworkError(
+                f"{addresses.redact(url)} was not asked: its index took {PATIENCE / 60:.0f} minutes so far",
+                hint="check the connection and the index; a second run asks for less, since answers are cached",
+            )
+        started = pace.clock()
+        try:
+            return self._patiently(url, headers, limit, hurried)
+        finally:
+            self._waited += pace.clock() - started
+
+    def _patiently(self, url: str, headers: Mapping[str, str], limit: int, hurried: bool) -> Answer:
         tries = 1 if hurried else TRIES
         for attempt in range(1, tries + 1):
             try:
@@ -102,6 +119,8 @@ class Transport:
                 authorised = "Authorization" in response.request.headers
                 kept: Mapping[str, str] = CaseInsensitiveDict(response.headers)
                 return Answer(response.status_code, addresses.bare(response.url), kept, body, authorised)
+        except pace.TooSlow as error:
+            raise NetworkError(f"{addresses.redact(url)} {error}", hint=_CONNECTION_HINT) from error
         except requests.RequestException as error:
             raise _translated(error, url, timeout) from error
         except urllib3.exceptions.HTTPError as error:
@@ -116,7 +135,10 @@ class Transport:
 
 
 class _Adapter(HTTPAdapter):
-    """Decides for every hop of a redirect whether, and by which authorities, its certificate is checked."""
+    """Decides for every hop of a redirect whether, and by which authorities, its certificate is checked.
+
+    Its connections give up an answer that comes too slowly (``pace``).
+    """
 
     def __init__(self, settings: IndexSettings) -> None:
         super().__init__()
@@ -124,6 +146,15 @@ class _Adapter(HTTPAdapter):
         self._trusted = {name.lower() for name in settings.trusted_hosts}
         if self._trusted:
             urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = pace.POOLS
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> urllib3.ProxyManager:
+        manager: urllib3.ProxyManager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = pace.POOLS
+        return manager
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         parts = urllib3.util.parse_url(request.url or "")
@@ -169,7 +200,7 @@ def _by_origin(urls: Iterable[str]) -> dict[str, tuple[str, str]]:
 def _body(response: requests.Response, limit: int) -> bytes:
     """All of the body, known to be complete."""
     stated = response.headers.get("Content-Length", "")
-    length = int(stated) if stated.isdecimal() else None
+    length = int(stated) if re.fullmatch(r"[0-9]{1,18}", stated) else None
     wanted = response.status_code in (200, 206)
     if wanted and length is not None and length > limit:
         raise TooLarge(response.url, length)
@@ -225,18 +256,18 @@ def _reason(error: BaseException) -> str:
 
 def _backoff(attempt: int) -> float:
     """About half a second, then a second, never the same twice, so that many clients do not return together."""
-    return float(0.5 * 2 ** (attempt - 1) * random.uniform(0.8, 1.2))
+    return float(0.5 * 2 ** (attempt - 1) * random.uniform(0.8, 1.2))  # noqa: S311 - no secret
 
 
 def _retry_after(text: str) -> float:
     """The seconds that Retry-After asks for (as a number or a date), within bounds; 0 if it does not say."""
     from email.utils import parsedate_to_datetime
 
-    if text.strip().isdecimal():
+    if re.fullmatch(r"[0-9]+", text.strip()):
         return min(float(text), _LONGEST_WAIT)
     try:
         wait = parsedate_to_datetime(text).timestamp() - time.time()
-    except (ValueError, TypeError, IndexError):
+    except (ValueError, TypeError, IndexError, OverflowError):
         return 0.0
     return min(max(wait, 0.0), _LONGEST_WAIT)
 

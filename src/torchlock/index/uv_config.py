@@ -26,10 +26,15 @@ def read_uv_config(environ: Mapping[str, str], folder: Path) -> list[IndexSettin
     if environ.get("UV_NO_CONFIG"):
         return []
     if named := environ.get("UV_CONFIG_FILE"):
-        paths: list[Path] = [Path(named)]
+        project: list[Path] = []
+        users = [Path(named)]
     else:
-        paths = [*_project_file(folder), *_user_files(environ)]
-    return [_Table(table, path, environ).settings() for path in paths if (table := _read(path))]
+        project, users = list(_project_file(folder)), list(_user_files(environ))
+    return [
+        _Table(table, path, environ, of_project=path in project).settings()
+        for path in (*project, *users)
+        if (table := _read(path))
+    ]
 
 
 def _project_file(folder: Path) -> Iterator[Path]:
@@ -54,14 +59,14 @@ def _user_files(environ: Mapping[str, str]) -> Iterator[Path]:
 
 def _read(path: Path) -> dict[str, Any] | None:
     """The table that configures uv, or None where a pyproject.toml has none."""
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
+    from torchlock.read.toml import TooDeep, loads
+
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(error.strerror or str(error), path=str(path)) from error
+    except TooDeep as error:
+        raise InputError("is no valid TOML: nested too deeply", path=str(path), line=error.line) from error
     except ValueError as error:
         line = re.search(r"at line (\d+)", str(error))
         raise InputError("is no valid TOML", path=str(path), line=int(line[1]) if line else None) from error
@@ -73,13 +78,17 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 class _Table:
-    """The keys of one configuration; ``[pip]`` below it is the stronger, as it is for ``uv pip``."""
+    """The keys of one configuration; ``[pip]`` below it is the stronger, as it is for ``uv pip``.
 
-    def __init__(self, table: dict[str, Any], path: Path, environ: Mapping[str, str]) -> None:
+    A project's file is data: it names indexes, but whether certificates are checked is for the user to say.
+    """
+
+    def __init__(self, table: dict[str, Any], path: Path, environ: Mapping[str, str], *, of_project: bool) -> None:
         below = table.get("pip")
         self._table = table | below if isinstance(below, dict) else table
         self._path = path
         self._environ = environ
+        self._of_project = of_project
 
     def settings(self) -> IndexSettings:
         default = self._text("index-url")
@@ -98,12 +107,17 @@ class _Table:
                 default = url
             else:
                 extra.append(url)
+        trusted = tuple(self._texts("allow-insecure-host"))
+        if trusted and self._of_project:
+            notes.append(
+                f"{self._path}: allow-insecure-host is ignored in a project; UV_INSECURE_HOST is the user's"
+            )
         settings = IndexSettings(
             index_url=default,
             extra_index_urls=(*extra, *self._texts("extra-index-url")),
             find_links=(*flat, *self._texts("find-links")),
             no_index=self._flag("no-index"),
-            trusted_hosts=tuple(self._texts("allow-insecure-host")),
+            trusted_hosts=() if self._of_project else trusted,
             notes=tuple(notes),
         )
         return settings.relative_to(self._path.parent.absolute(), str(self._path))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
+import re
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect import files
+from torchlock.inspect.derive import settings_of
 from torchlock.inspect.machine import HEAD, machine_of
+from torchlock.inspect.programs import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,12 +23,14 @@ _OF_TOOLS = ("pipx_metadata.json", "uv-receipt.toml")
 class Active(NamedTuple):
     """The environment that is meant: its interpreter, and half a sentence that says why this one.
 
-    ``gone`` are variables that name another one, each with its folder, which does not exist.
+    ``gone`` are variables that name another one, each with its folder, which does not exist. ``folder`` is the
+    virtual environment in the current folder that was found without being named; nobody vouches for it.
     """
 
     python: str
     because: str
     gone: tuple[tuple[str, str], ...] = ()
+    folder: str = ""
 
 
 def active(environ: Mapping[str, str]) -> Active:
@@ -46,11 +50,45 @@ def active(environ: Mapping[str, str]) -> Active:
                 return Active(found or folder, f"{name} names it", tuple(gone))
             gone.append((name, folder))
     candidates = list(_candidates(environ))
-    for python, where in candidates:
+    for python, where, folder in candidates:
         if _has_torch(python):
-            return Active(python, f"{where} and has torch", tuple(gone))
-    python, where = candidates[0]
-    return Active(python, f"{where}, and no other one has torch", tuple(gone))
+            return Active(python, f"{where} and has torch", tuple(gone), folder)
+    python, where, folder = candidates[0]
+    return Active(python, f"{where}, and no other one has torch", tuple(gone), folder)
+
+
+def base_of(folder: str) -> str | None:
+    """The Python of this machine that a virtual environment in the current folder was made of.
+
+    It answers for the environment, so that nothing runs that came with the folder: neither the environment's own
+    interpreter nor a standard library that its ``pyvenv.cfg`` names. None where there is no such Python.
+    """
+    tree = files.Tree()
+    settings = settings_of(folder, tree)
+    version = re.match(r"\d\.\d+", settings.get("version", settings.get("version_info", "")))
+    names = [f"python{version[0]}"] if version else []
+    home = settings.get("home", "")
+    named = [
+        os.path.join(home, name) for name in (*names, "python3", "python", "python.exe") if os.path.isabs(home)
+    ]
+    project = _project()
+    for path in (*_pythons_in(folder), *named) if settings else ():
+        real = os.path.realpath(path)
+        is_python = re.fullmatch(r"(?i)(python|pypy)\d*(\.\d+)?t?(\.exe)?", os.path.basename(real))
+        inside = os.path.normcase(real).startswith(os.path.join(os.path.normcase(project), ""))
+        if is_python and not inside and files.is_file(real) and os.access(real, os.X_OK):
+            return real
+    return None
+
+
+def _project() -> str:
+    """The folder that came as a whole with the current one: the repository that it is in, else itself."""
+    here = folder = os.path.realpath(os.curdir)
+    while os.path.dirname(folder) != folder:
+        if any(os.path.lexists(os.path.join(folder, mark)) for mark in (".git", ".hg", ".svn")):
+            return folder
+        folder = os.path.dirname(folder)
+    return here
 
 
 def _is_environment(folder: str) -> bool:
@@ -61,20 +99,22 @@ def _is_environment(folder: str) -> bool:
     return os.path.lexists(os.path.join(folder, "bin", "python"))
 
 
-def _candidates(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """The interpreters to ask, each with where it was found."""
+def _candidates(environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """The interpreters to ask, each with where it was found, and its environment if nobody names that."""
     is_tool = any(files.is_file(os.path.join(sys.prefix, name)) for name in _OF_TOOLS)
+    own = sys.executable, "it is the one that torchlock is installed in", ""
     if not is_tool:
-        yield sys.executable, "it is the one that torchlock is installed in"
+        yield own
     for name in (".venv", "venv"):
-        yield from ((path, f"it is {name} in the current folder") for path in _pythons_in(name))
+        where = f"it is {name} in the current folder"
+        yield from ((path, where, os.path.abspath(name)) for path in _pythons_in(name))
     conda = environ.get("CONDA_PREFIX", "")
-    yield from ((path, "CONDA_PREFIX names it") for path in _pythons_in(conda))
+    yield from ((path, "CONDA_PREFIX names it", "") for path in _pythons_in(conda))
     for name in ("python", "python3"):
-        if path := shutil.which(name):
-            yield path, "it is on the PATH"
+        if path := program(name):
+            yield path, "it is on the PATH", ""
     if is_tool:
-        yield sys.executable, "it is the one that torchlock is installed in"
+        yield own
 
 
 def _pythons_in(folder: str) -> Iterator[str]:

@@ -172,13 +172,13 @@ def _source(path: str) -> Source | None:
     """``direct_url.json``; None if it is none."""
     import json
 
-    from torchlock.words import without_credentials
+    from torchlock.redaction import masked
 
     try:
         said: Any = json.loads(files.read(os.path.join(path, "direct_url.json"), _SMALL))
         info = said.get("archive_info") or {}
         return Source(
-            without_credentials(str(said["url"])),
+            masked(str(said["url"])),
             (said.get("dir_info") or {}).get("editable") is True,
             str((said.get("vcs_info") or {}).get("commit_id", "")),
             str(info.get("hash", "")),

@@ -137,6 +137,10 @@ def of_tree(folder: str, tree: Tree | None = None, root: Root | None = None) -> 
     return path.environment(interpreter)
 
 
+# No installation has so many site folders that one leads to the next.
+_DEPTH = 50
+
+
 class _Path:
     """``sys.path`` as it grows. A folder counts once, as ``site`` has it."""
 
@@ -172,18 +176,21 @@ class _Path:
             self.known.add(os.path.normcase(path))
         self.entries.append(entry)
 
-    def add_site(self, site: str, kind: str, because: str, origin: PthLine | None = None) -> None:
-        """Add a site folder if it exists, then what its ``.pth`` files say."""
+    def add_site(self, site: str, kind: str, because: str, origin: PthLine | None = None, depth: int = 0) -> None:
+        """Add a site folder if it exists, then what its ``.pth`` files say; ``depth`` of them led to it."""
         site = os.path.abspath(site)
         self.add(site, kind, because, origin)
         if site in self.read or not files.is_folder(site):
+            return
+        if depth > _DEPTH:
+            self.tree.unreadable.append(files.Unreadable(site, f"more than {_DEPTH} .pth files lead to it"))
             return
         self.read.add(site)
         lines = [self._placed(line, site) for line in lines_of(site, self.tree)]
         for line in lines:
             because = f"line {line.line} of {os.path.basename(line.path)} adds it"
             if line.how == "site":
-                self.add_site(line.folder, "pth", because, line)
+                self.add_site(line.folder, "pth", because, line, depth + 1)
             elif line.folder:
                 self.add(line.folder, "pth", because, line)
                 if line.how == "first":

@@ -20,10 +20,14 @@ _FLAGS: Final = (
 
 
 class Unreadable(NamedTuple):
-    """Something that could not be looked at, and why: the operating system's words, or ours."""
+    """Something that could not be looked at, and why: the operating system's words, or ours.
+
+    ``unknown``: a bound of ours ended the reading, and the file may be fine.
+    """
 
     path: str
     reason: str
+    unknown: bool = False
 
 
 class NotRegular(OSError):

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-from threading import Thread
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.inspect import files
-from torchlock.inspect.process import kill
+from torchlock.inspect.process import heard
+from torchlock.inspect.programs import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -120,9 +119,9 @@ def driver() -> Driver | Unknown | None:
     Asks nvidia-smi, else NVIDIA's library in a process of its own, else reads what the kernel tells.
     """
     told, silent = _told(), None
-    program = shutil.which("nvidia-smi") or shutil.which("nvidia-smi", path=_WSL)
-    if program is not None:
-        query = [program, "--query-gpu=driver_version,compute_cap,name", "--format=csv,noheader"]
+    smi = program("nvidia-smi") or program("nvidia-smi", _WSL)
+    if smi is not None:
+        query = [smi, "--query-gpu=driver_version,compute_cap,name", "--format=csv,noheader"]
         heard = _heard(query)
         found = None if isinstance(heard, Unknown) else _parsed(heard)
         if found is not None:
@@ -130,7 +129,7 @@ def driver() -> Driver | Unknown | None:
         if heard != _NOT_LOADED:
             silent = heard if isinstance(heard, Unknown) else Unknown("nvidia-smi tells no version")
     if told is not None or os.name == "nt" or files.is_folder(_WSL):
-        heard = _heard([sys.executable, "-I", "-S", "-c", _NVML])
+        heard = _heard([sys.executable, "-I", "-S", "-B", "-c", _NVML])
         found = None if isinstance(heard, Unknown) else _parsed(heard)
         if found is not None:
             return found
@@ -141,44 +140,14 @@ def _heard(command: Sequence[str]) -> str | Unknown:
     """What a program says within the time and in few words; one that does neither is ended with its children."""
     name = os.path.basename(command[0])
     try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=os.name == "posix",
-        )
+        answer = heard(command, _SECONDS, _SMALL, stderr=subprocess.DEVNULL)
     except (OSError, ValueError) as error:
         return Unknown(f"{name} cannot be run ({error})")
-    said: list[bytes] = []
-    listener = Thread(target=_listen, args=(process, said), daemon=True)
-    listener.start()
-    listener.join(_SECONDS)
-    _end(process)
-    listener.join(0.2)
-    if process.stdout is not None and not listener.is_alive():
-        process.stdout.close()
-    if not said or process.returncode < 0:
+    if answer.slow or answer.code is None or answer.code < 0:
         return Unknown(f"{name} does not answer")
-    if process.returncode:
-        return Unknown(f"{name} ends with status {process.returncode}")
-    return said[0].decode("utf-8", "replace")
-
-
-def _listen(process: subprocess.Popen[bytes], said: list[bytes]) -> None:
-    assert process.stdout is not None
-    said.append(process.stdout.read(_SMALL))
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Give it a moment to leave by itself, then end it and all that it started."""
-    try:
-        process.wait(0.2)
-        return
-    except subprocess.TimeoutExpired:
-        pass
-    kill(process)
-    process.wait()
+    if answer.code:
+        return Unknown(f"{name} ends with status {answer.code}")
+    return answer.said.decode("utf-8", "replace")
 
 
 def _parsed(text: str) -> Driver | None:

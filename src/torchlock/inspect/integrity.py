@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _SMALL = 1024
 # Who writes INSTALLER and changes what is recorded.
 _REPACKAGERS = frozenset({"conda", "debian", "rpm", "apk", "portage"})
+# The folders of all records, each with those above it: letters of their paths. Those of torch come to a million.
+_FOLDERS = 256 << 20
 # So many faults of one kind and distribution are listed, the others only counted.
 LISTED = 1000
 
@@ -151,6 +153,7 @@ class _Site:
         self.prefix = next((prefix for prefix in prefixes if prefix and is_within(folder, prefix)), "")
         self.faults = faults
         self.jobs = jobs
+        self.left = _FOLDERS
         self.recorded: dict[str, dict[str, str]] = {}
         """Folder → file → the distribution that recorded it."""
 
@@ -170,6 +173,11 @@ class _Site:
                 self.faults.add("escapes", row.path, name)
             elif path:
                 folder, _, file = path.rpartition(os.sep)
+                if folder not in self.recorded:
+                    self.left -= len(folder) * folder.count(os.sep)
+                    if self.left < 0:
+                        record.problem = "more folders than are compared"
+                        break
                 self.recorded.setdefault(folder, {})[file] = name
                 if not repackaged or _is_code(path):
                     lost = self.look(path, Row(path) if repackaged else row, name)
@@ -234,7 +242,7 @@ class _Site:
 
     def foreign(self) -> None:
         """What lies in the packages' folders, and in no record. The site folder itself belongs to nobody."""
-        owners = self.owners()
+        owners = self.owners() if self.left >= 0 else {}
         for folder, owner in owners.items():
             if folder == self.folder or folder.endswith((".dist-info", ".egg-info")):
                 continue
@@ -258,6 +266,8 @@ class _Site:
 
     def unowned(self) -> None:
         """What can be imported from the site folder, and is in no record."""
+        if self.left < 0:
+            return
         recorded, owners = self.recorded.get(self.folder, {}), self.owners()
         for name, kind in self.tree.names(self.folder).items() if self.is_site else ():
             path = f"{self.folder}{os.sep}{name}"

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.errors import InputError
 from torchlock.inspect import files
-from torchlock.inspect.process import kill
+from torchlock.inspect.process import heard
+from torchlock.inspect.programs import program
 from torchlock.target import Platform, PythonVersion
 
 if TYPE_CHECKING:
-    import subprocess
+    from collections.abc import Iterator
 
 # How long an interpreter may take to say who it is, and how much it may say.
 SECONDS = 10.0
 _ANSWER = 1 << 20
 _MARK = "torchlock:"
+# As many as Linux follows.
+_LINKS = 40
 
 # Runs under `-I -S -B`, on Python 3.6 too. `site` only defines functions when it is imported under -S; it is asked
 # because distributors patch it. Before 3.14 it is also what tells a virtual environment from its base.
@@ -27,9 +30,9 @@ from importlib.machinery import EXTENSION_SUFFIXES
 path, base, exec_base = list(sys.path), sys.base_prefix, sys.base_exec_prefix
 folder = os.path.dirname(os.path.abspath(sys.executable or ""))
 virtual, system = "", True
-for place in (folder, os.path.dirname(folder)):
+for place in sys.argv[1:] or (folder, os.path.dirname(folder)):
     if os.path.isfile(os.path.join(place, "pyvenv.cfg")):
-        virtual = os.path.dirname(folder)
+        virtual = (sys.argv[1:] or [os.path.dirname(folder)])[0]
         with open(os.path.join(place, "pyvenv.cfg"), encoding="utf-8", errors="replace") as file:
             for line in file:
                 key, _, value = line.partition("=")
@@ -151,32 +154,35 @@ class NoAnswer(NamedTuple):
     detail: str = ""
 
 
-def ask(path: str, seconds: float = SECONDS) -> Interpreter | NoAnswer:
-    """Run an interpreter with ``-I -S`` and read what it says of itself; none of its site is imported.
+def ask(path: str, seconds: float = SECONDS, virtual: str = "") -> Interpreter | NoAnswer:
+    """Run an interpreter with ``-I -S -B`` and read what it says of itself; none of its site is imported.
 
-    ``path`` may also be the folder of an environment, or a name on the PATH.
+    ``path`` may also be the folder of an environment, or a name on the PATH. ``virtual`` is a virtual environment
+    that was made of this interpreter: the answer is then that of the environment, and nothing in it is run.
     """
     executable = find_executable(path)
-    if executable is None and os.path.basename(path) == path:
-        import shutil
-
-        executable = shutil.which(path)
     if executable is None:
         return NoAnswer(path, "missing", _why_missing(path))
     if startup_path(executable):
         return NoAnswer(executable, "unsafe", "a ._pth file decides what it imports at its start")
-    said = _run(executable, seconds)
+    said = _run(executable, seconds, virtual)
     if isinstance(said, NoAnswer):
         return said
     try:
         return _interpreter(said)
-    except (KeyError, TypeError, ValueError, RecursionError):
+    except (KeyError, TypeError, ValueError, ArithmeticError, RecursionError):
         return NoAnswer(executable, "garbled", said[-500:])
 
 
 def find_executable(path: str) -> str | None:
-    """The interpreter that a path names: the file itself, or the one in the folder of an environment."""
-    if files.is_file(path):
+    """The interpreter that a path names: the file itself, or the one in the folder of an environment.
+
+    A bare name is looked up on the PATH, as a shell does it, or is a folder. It is no file of the current folder.
+    """
+    bare = os.path.basename(path) == path
+    if bare and (found := program(path)):
+        return found
+    if not bare and files.is_file(path):
         return path
     for name in ("bin/python", "bin/python3", "Scripts/python.exe", "python.exe", "bin/pypy3"):
         if files.is_file(os.path.join(path, name)):
@@ -185,12 +191,28 @@ def find_executable(path: str) -> str | None:
 
 
 def startup_path(executable: str) -> str | None:
-    """The ``python311._pth`` that overrides both ``-I`` and ``-S`` of the interpreter next to it."""
-    for place in {os.path.dirname(os.path.abspath(executable)), os.path.dirname(os.path.realpath(executable))}:
+    """The ``python311._pth`` that overrides both ``-I`` and ``-S`` of the interpreter next to it.
+
+    CPython (``Modules/getpath.py``) looks for one beside the executable, in the name of which ``._pth`` replaces
+    the ending or, on POSIX, is appended to it, and beside its library. Its lines are ``sys.path``, from which the
+    codecs and all else are imported. Every file of that kind beside any link on the way counts here.
+    """
+    places = dict.fromkeys(map(os.path.dirname, _links(os.path.abspath(executable))))
+    for place in (*places, os.path.dirname(os.path.realpath(executable))):
         for name in files.Tree().names(place):
-            if name.lower().startswith("python") and name.lower().endswith("._pth"):
+            if name.lower().endswith("._pth"):
                 return os.path.join(place, name)
     return None
+
+
+def _links(path: str) -> Iterator[str]:
+    """A path, and each that it links to in turn."""
+    for _ in range(_LINKS):
+        yield path
+        try:
+            path = os.path.join(os.path.dirname(path), os.readlink(path))
+        except (OSError, ValueError):
+            return
 
 
 def _why_missing(path: str) -> str:
@@ -203,65 +225,31 @@ def _why_missing(path: str) -> str:
     return ""
 
 
-def _run(executable: str, seconds: float) -> str | NoAnswer:
+def _run(executable: str, seconds: float, virtual: str) -> str | NoAnswer:
     """What it prints, from the mark on."""
     import subprocess
-    from threading import Thread
 
+    command = [executable, "-I", "-S", "-B", "-c", _QUESTION, *filter(None, (virtual,))]
     try:
-        process = subprocess.Popen(
-            [executable, "-I", "-S", "-B", "-c", _QUESTION],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        answer = heard(command, seconds, _ANSWER, stderr=subprocess.STDOUT)
     except (OSError, ValueError) as error:
         return NoAnswer(executable, "refused", getattr(error, "strerror", None) or str(error))
-    said: list[bytes] = []
-    listener = Thread(target=_listen, args=(process, said), daemon=True)
-    listener.start()
-    listener.join(seconds)
-    slow = listener.is_alive()
-    left = _end(process)
-    text = b"".join(said).decode("utf-8", "replace")
-    if slow:
+    if answer.slow:
         return NoAnswer(executable, "slow", f"no answer within {seconds:g} seconds")
+    text = answer.said.decode("utf-8", "replace")
     mark = text.rfind(_MARK)
     if mark >= 0:
         return text[mark + len(_MARK) :]
-    status = process.returncode
-    reason = "failed" if status and left else "garbled"
-    return NoAnswer(executable, reason, text.strip()[-500:] or f"exit status {status}")
-
-
-def _listen(process: subprocess.Popen[bytes], said: list[bytes]) -> None:
-    """Read until it is silent or has said too much. A child that outlives it may hold the pipe: see ``_run``."""
-    assert process.stdout is not None
-    left = _ANSWER
-    while left > 0 and (heard := os.read(process.stdout.fileno(), left)):
-        said.append(heard)
-        left -= len(heard)
-
-
-def _end(process: subprocess.Popen[bytes]) -> bool:
-    """Give it a moment to leave by itself, else end it with all that it started; whether it left."""
-    import subprocess
-
-    try:
-        process.wait(0.2)
-    except subprocess.TimeoutExpired:
-        kill(process)
-        process.wait()
-        return False
-    return True
+    reason = "failed" if answer.code else "garbled"
+    ending = "it does not end" if answer.code is None else f"exit status {answer.code}"
+    return NoAnswer(executable, reason, text.strip()[-500:] or ending)
 
 
 def _interpreter(said: str) -> Interpreter:
     """The answer, every part of the type that it must have.
 
     Raises:
-        KeyError, TypeError, ValueError: it is not.
+        KeyError, TypeError, ValueError, ArithmeticError: it is not.
     """
     import json
 
@@ -309,7 +297,5 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _two(version: str) -> tuple[int, int] | None:
-    match = re.match(r"(\d+)\.(\d+)", version)
-    if match:
-        return int(match[1]), int(match[2])
-    return (int(version), 0) if version.isdecimal() else None
+    match = re.match(r"([0-9]{1,4})(?:\.([0-9]{1,4}))?(?![0-9])", version)
+    return (int(match[1]), int(match[2] or 0)) if match else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from torchlock.headers import Headers, one_line, read_headers
+from torchlock.headers import Headers, read_headers, unfolded
 from torchlock.inspect import files
 
 # The headers stand before the description; a megabyte of them is no longer metadata.
@@ -70,7 +70,7 @@ def _headers(path: str) -> tuple[Headers, str]:
 
 
 def _lines(headers: Headers, name: str) -> tuple[str, ...]:
-    return tuple(map(one_line, headers.fields.get(name, ())[:_REQUIREMENTS]))
+    return tuple(map(unfolded, headers.fields.get(name, ())[:_REQUIREMENTS]))
 
 
 def read_egg_requires(folder: str) -> tuple[str, ...]:

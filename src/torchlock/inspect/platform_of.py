@@ -88,7 +88,9 @@ def is_made_here(prefix: str, settings: Mapping[str, str]) -> bool:
     """Whether a virtual environment says that it was made in this very folder, so that its links lead right."""
     command = settings.get("command", "")
     activate = files.text(os.path.join(prefix, "bin", "activate"), _SCRIPT) or ""
-    named = re.search(r"^\s*(?:export )?VIRTUAL_ENV=['\"]?([^'\"\n]{1,4000})['\"]?\s*$", activate, re.MULTILINE)
+    named = re.search(
+        r"^[ \t]*(?:export )?VIRTUAL_ENV=['\"]?([^'\"\n]*[^'\"\s])['\"]?[ \t\r]*$", activate, re.MULTILINE
+    )
     places = [command.rpartition(" -m venv ")[2].rpartition(" ")[2], named[1] if named else ""]
     return any(place.startswith("/") and os.path.realpath(place) == os.path.realpath(prefix) for place in places)
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect import files
-from torchlock.inspect.process import Tail, kill
+from torchlock.inspect.process import Tail, child, workplace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -130,7 +128,7 @@ class _Tests:
         Raises:
             OSError, ValueError: the interpreter cannot be started.
         """
-        with tempfile.TemporaryDirectory(prefix="torchlock-", ignore_cleanup_errors=True) as place:
+        with workplace() as place:
             path = os.path.join(place, "steps")
             code, said = self._start(place, {}, lambda: self._look(path))
             return self._look(path)._replace(code=code, said=said)
@@ -157,23 +155,18 @@ class _Tests:
         empty = os.path.join(place, "empty")
         os.mkdir(empty)
         code = _SMOKE.read_text(encoding="utf-8")
-        process = subprocess.Popen(
-            [self._executable, "-B", "-X", "faulthandler", "-c", code, os.path.join(place, "steps"), *crashed],
+        arguments = ["-B", "-X", "faulthandler", "-c", code, os.path.join(place, "steps"), *crashed]
+        with child(
+            [self._executable, *arguments],
             cwd=self._folder or empty,
             env={**self._environ, "TMPDIR": place, **further},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        assert process.stderr is not None
-        tail = Tail(process.stderr)
-        try:
+        ) as process:
+            assert process.stderr is not None
+            tail = Tail(process.stderr)
             status = self._wait(process, look)
-        finally:
-            kill(process)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(5)
         return status, tail.text()
 
     def _wait(self, process: subprocess.Popen[bytes], look: Callable[[], object]) -> int | None:
@@ -187,7 +180,7 @@ class _Tests:
 
     def last_library(self, crash: _Ended) -> str:
         """Run the crashing step again and have the loader of Linux tell what it loads; "" where it does not."""
-        with tempfile.TemporaryDirectory(prefix="torchlock-", ignore_cleanup_errors=True) as place:
+        with workplace() as place:
             told = {"LD_DEBUG": "files", "LD_DEBUG_OUTPUT": os.path.join(place, "ld")}
             code, _ = self._start(place, told, lambda: None)
             if code != crash.code:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from torchlock.inspect.files import Tree
 
 _LIMIT = 1 << 20
+# All files of a folder together; what installers write comes to a dozen.
+_LINES = 20_000
 
 
 class PthLine(NamedTuple):
@@ -50,6 +52,7 @@ class Editable(NamedTuple):
 def lines_of(site: str, tree: Tree) -> Iterator[PthLine]:
     """Every line of the ``.pth`` files of a site folder that counts, in the order in which ``site`` takes them."""
     names = tree.names(site)
+    left = _LINES
     # Hidden ones are passed over since 3.12.4 and 3.11.10; no tool makes them.
     for name in sorted(name for name in names if name.endswith(".pth") and not name.startswith(".")):
         path = os.path.join(site, name)
@@ -57,6 +60,10 @@ def lines_of(site: str, tree: Tree) -> Iterator[PthLine]:
         for number, line in enumerate(re.split(r"\r\n|\r|\n", content), 1):
             if line.startswith("#") or not line.strip() or "\0" in line:
                 continue
+            left -= 1
+            if left < 0:
+                tree.unreadable.append(files.Unreadable(path, f"more than {_LINES} lines in .pth files"))
+                return
             if line.startswith(("import ", "import\t")):
                 yield PthLine(path, number, line)
                 yield from _added_by_code(path, number, line)

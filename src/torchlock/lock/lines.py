@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError, TorchlockError
 from torchlock.lock.results import Pin
+from torchlock.redaction import one_line
 from torchlock.solve.candidates import Policy, Unproven, is_exact, mentions_prerelease
 from torchlock.solve.core import Unit
 from torchlock.solve.reasons import Asked
-from torchlock.words import Dependency, one_line
+from torchlock.words import Dependency
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.read.requirement import parse_requirement
-from torchlock.words import Inputs, without_credentials
+from torchlock.words import Inputs
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -133,7 +133,7 @@ def merge(*parts: Inputs) -> Inputs:
         merged.find_links += part.find_links
         merged.notes += part.notes
         if part.index_url and merged.index_url not in (None, part.index_url):
-            urls = without_credentials(f"{merged.index_url} is used, and {part.index_url} is ignored")
+            urls = f"{merged.index_url} is used, and {part.index_url} is ignored"
             merged.notes.append(f"of two index addresses, {urls}")
         merged.index_url = merged.index_url or part.index_url
         merged.routes = {**part.routes, **merged.routes}

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from torchlock.words import Written
 
 
+# Deeper than any project's extras and groups include each other.
+DEEPEST = 100
+
+
 def known_name(kind: str, asked: str, names: Collection[str], path: str, line: int | None = None) -> str:
     """The one of these names that was asked for, however it is spelled.
 
@@ -62,6 +66,8 @@ class Extras:
         """The requirements of an extra where a marker holds, unless they have been given before."""
         if name in within or not self._done.isdisjoint({(name, ""), (name, marker)}):
             return
+        if len(within) > DEEPEST:
+            raise InputError(f"the extras include each other more than {DEEPEST} deep", path=self._path)
         self._done.add((name, marker))
         yield from self.unfold(self._read(name), marker, (*within, name))
 

@@ -8,6 +8,7 @@ import shlex
 from typing import NamedTuple
 
 from torchlock.errors import InputError
+from torchlock.redaction import learn
 
 COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
 HASH = re.compile(r"(sha256|sha384|sha512):[0-9a-fA-F]+")
@@ -63,7 +64,10 @@ def parted(text: str) -> tuple[str, str]:
 
 def expand(text: str) -> str:
     """Put environment variables in the place of ``${NAME}``; one that is unset or empty stays as written."""
-    return VARIABLE.sub(lambda match: os.environ.get(match[1]) or match[0], text)
+    expanded = VARIABLE.sub(lambda match: os.environ.get(match[1]) or match[0], text)
+    if expanded != text:
+        learn(expanded)
+    return expanded
 
 
 def parse_options(text: str) -> tuple[list[Option], list[str]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
+from torchlock.redaction import shortened
+from torchlock.versions import fault_of_specifier
 from torchlock.words import Origin
 
 if TYPE_CHECKING:
@@ -70,9 +70,7 @@ def _pdm_overrides(table: Table, inputs: Inputs) -> None:
     where = (*_PDM, "resolution", "overrides")
     for name, value in table.subtable(*where).items():
         specifier = value if isinstance(value, str) and value[:1] in "<>=!~" else f"=={value}"
-        try:
-            SpecifierSet(specifier)
-        except InvalidSpecifier:
-            raise table.wrong(f"{value!r} is not a version", *where, name) from None
+        if fault_of_specifier(specifier):
+            raise table.wrong(f"{shortened(str(value))!r} is not a version", *where, name)
         text = f"{name}{specifier}"
         inputs.overrides.append(parse_requirement(text, Origin(table.path, table.line(*where, name), text)))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from torchlock.errors import InputError
-from torchlock.read.extras import Extras, known_name
+from torchlock.read.extras import DEEPEST, Extras, known_name
 from torchlock.read.other_tools import read_other_tools
 from torchlock.read.poetry import read_poetry
 from torchlock.read.requirements_txt import read_requirements
@@ -19,6 +19,8 @@ from torchlock.read.table import Table
 from torchlock.read.text import beside, decode_utf8, read_bytes
 from torchlock.read.toml import parse_toml
 from torchlock.read.uv import read_uv
+from torchlock.redaction import shortened
+from torchlock.versions import fault_of_specifier
 from torchlock.words import Inputs, Origin
 
 if TYPE_CHECKING:
@@ -54,19 +56,12 @@ def requires_python(value: object, path: str, line: int | None) -> tuple[Specifi
     Raises:
         InputError: it is no specifier set.
     """
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.specifiers import SpecifierSet
 
-    try:
-        if not isinstance(value, str):
-            raise InvalidSpecifier
+    if isinstance(value, str) and not fault_of_specifier(value):
         return SpecifierSet(value), Origin(path, line, value)
-    except InvalidSpecifier:
-        raise InputError(
-            f"requires-python: {value!r} is not a version specifier",
-            path=path,
-            line=line,
-            hint="as in >=3.10,<3.13",
-        ) from None
+    message = f"requires-python: {shortened(repr(value))} is not a version specifier"
+    raise InputError(message, path=path, line=line, hint="as in >=3.10,<3.13")
 
 
 def from_files(names: Sequence[str], origin: Origin) -> Inputs:
@@ -79,7 +74,7 @@ def from_files(names: Sequence[str], origin: Origin) -> Inputs:
     for name in names:
         path = beside(origin.path or "", name)
         try:
-            found = read_requirements(path)
+            found = read_requirements(path, of=origin.path)
         except InputError as error:
             if error.path == path and error.line is None:
                 error = InputError(f"{path}: {error.message}", path=origin.path, line=origin.line, hint=error.hint)
@@ -215,6 +210,9 @@ class _Project:
                 return
         line = table.line("dependency-groups", chain[-1]) if chain else None
         key = known_name("dependency group", name, groups, table.path, line)
+        if len(chain) > DEEPEST:
+            message = f"the dependency groups include each other more than {DEEPEST} deep"
+            raise InputError(message, path=table.path, line=line)
         if key in chain:
             cycle = " → ".join([*chain[chain.index(key) :], key])
             message = f"these dependency groups include each other: {cycle}"

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
+from torchlock.markers import fault_of
 from torchlock.read.text import is_folder, is_there
+from torchlock.versions import fault_of_specifier
 from torchlock.words import Written
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://|file:|(?:git|hg|svn|bzr)\+[a-z]+
 _PATH = re.compile(r"\.{1,2}(?:[/\\\[;\s]|$)|/(?!/)|~/|[A-Za-z]:[/\\]|\\\\")
 # pip's list.
 _ARCHIVE = re.compile(r"\.(?:whl|zip|tar|tgz|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lz|lzma))$", re.IGNORECASE)
-_EXTRAS = re.compile(r"\[[^\]]*\]$")
+_EXTRAS = re.compile(r"\[[^\[\]]*\]$")
 _EGG = re.compile(r"[#&]egg=([^&]*)")
 # "requirements.txt" is a valid name of a project, but nobody means it.
 _FILE = re.compile(r"requirements?[\w.-]*\.(?:txt|in)$", re.IGNORECASE)
@@ -42,7 +44,7 @@ _MISTAKES = (
     (r"\\$", "something stands behind the backslash, so the line does not go on"),
     (r"^([\"'])(.+)\1,?$", r"without the quotes: \2"),
     (r"^[\w.-]+::", "this is conda's way to name a channel; write the project only"),
-    (r"^pytorch(?=\s*=?\s*\d|=)\s*=?\s*([\w.]+)", r"the project is called torch: torch==\1"),
+    (r"^pytorch(?=\s*(?:=\s*)?\d|=)\s*(?:=\s*)?([\w.]+)", r"the project is called torch: torch==\1"),
     (r"^([\w.-]+)=([\d.]+)=\w+$", r"this is conda's name=version=build; a pin is \1==\2"),
     (r"^([\w.-]+(?:\[[^\]]*\])?)\s*=\s*([\w.*+!]+)\s*(?:;.*)?$", r"a pin takes two equals signs: \1==\2"),
     (r"^([\w.-]+(?:\[[^\]]*\])?)\s*=([<>])\s*(\d[\w.]*)", r"the equals sign comes last: \1\2=\3"),
@@ -91,8 +93,10 @@ def _is_location(text: str) -> bool:
 def _parsed(text: str, origin: Origin) -> Requirement:
     """A requirement whose address, if it has one, can be one: PEP 508 lets any text through."""
     requirement = _pep_508(text, origin)
-    if re.search(r"\d{500}", str(requirement.specifier)):
-        raise _invalid("no version has a number this long", origin, hint=None)
+    if fault := fault_of_specifier(str(requirement.specifier)):
+        raise _invalid(fault, origin, hint=None)
+    if fault := fault_of(str(requirement.marker or "")):
+        raise _invalid(f"its marker has no value: {fault}", origin, hint=None)
     url = requirement.url or ""
     if re.fullmatch(r"v?\d+(\.\w+)*", url):
         hint = f"a pin takes two equals signs: {requirement.name}=={url.removeprefix('v')}"

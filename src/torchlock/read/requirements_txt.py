@@ -7,11 +7,13 @@ silence on a line that is not quite right is passed over here too, with a note.
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import InputError
 from torchlock.read.options import COMMENT, HASH, Option, expand, parse_options, parted
+from torchlock.read.project import NOT_QUOTED, is_outside
 from torchlock.read.requirement import parse_requirement
 from torchlock.read.text import beside, is_there, read_text
 from torchlock.words import Inputs, Origin
@@ -34,23 +36,24 @@ class Line(NamedTuple):
     text: str
 
 
-def read_requirements(path: str, *, errors: list[InputError] | None = None) -> Inputs:
+def read_requirements(path: str, *, errors: list[InputError] | None = None, of: str | None = None) -> Inputs:
     """Read a requirements file with all the files it includes.
 
-    With a list for ``errors``, what is wrong with single lines goes there, and reading goes on.
+    With a list for ``errors``, what is wrong with single lines goes there, and reading goes on. ``of`` is the file
+    that names this one, where it is not the user; a file outside of its project is not quoted.
 
     Raises:
         InputError: a line that pip could not read either, a missing file, files that include each other.
     """
     inputs = Inputs()
-    _File(path, _Reading(inputs, errors, set()), constraint=False, chain={}).read()
+    _File(path, _Reading(inputs, errors, set(), of or path), constraint=False, chain={}).read()
     return inputs
 
 
 def read_constraints(path: str, *, errors: list[InputError] | None = None) -> Inputs:
     """Read a constraints file: as ``read_requirements``, but what it lists are constraints."""
     inputs = Inputs()
-    _File(path, _Reading(inputs, errors, set()), constraint=True, chain={}).read()
+    _File(path, _Reading(inputs, errors, set(), path), constraint=True, chain={}).read()
     return inputs
 
 
@@ -85,11 +88,15 @@ def _without_comment(number: int, text: str) -> Iterator[Line]:
 
 
 class _Reading(NamedTuple):
-    """What the files of one reading share. ``done`` holds those read, each with whether it gave constraints."""
+    """What the files of one reading share.
+
+    ``done`` holds those read, each with whether it gave constraints; ``named`` is the file that the user named.
+    """
 
     inputs: Inputs
     errors: list[InputError] | None
     done: set[tuple[str, bool]]
+    named: str
 
 
 class _File:
@@ -103,6 +110,10 @@ class _File:
         # This file behind those that include it: the file itself -> its path as written.
         self._chain = {**chain, _key(path): path}
 
+    @cached_property
+    def _is_outside(self) -> bool:
+        return is_outside(self._path, self._reading.named)
+
     def read(self) -> None:
         self._read(read_text(self._path))
 
@@ -111,8 +122,10 @@ class _File:
             try:
                 self._line(line)
             except InputError as error:
+                if self._is_outside and error.path == self._path:
+                    error = self._error(line, NOT_QUOTED)
                 if self._reading.errors is None:
-                    raise
+                    raise error from None
                 self._reading.errors.append(error)
 
     def _line(self, line: Line) -> None:
@@ -232,6 +245,7 @@ class _File:
     def _note(self, line: Line, sentence: str) -> None:
         """Tell the user, each thing once a file."""
         where, seen = f"{self._path}:", self._inputs.notes
+        sentence = NOT_QUOTED if self._is_outside else sentence
         if not any(note.startswith(where) and note.endswith(f": {sentence}") for note in seen):
             seen.append(f"{where}{line.number}: {sentence}")
 

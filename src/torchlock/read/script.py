@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
@@ -15,8 +16,11 @@ from torchlock.read.toml import parse_toml
 from torchlock.read.uv import read_uv
 from torchlock.words import Inputs
 
-# The reference expression of the specification.
-_BLOCK = re.compile(r"(?m)^# /// (?P<type>[a-zA-Z0-9-]+)$\s(?P<content>(^#(| .*)$\s)+)^# ///$")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_OPENING = re.compile(r"# /// (?P<type>[a-zA-Z0-9-]+)")
+_CLOSING = "# ///"
 
 
 def read_script(path: str) -> Inputs:
@@ -46,16 +50,33 @@ def read_script(path: str) -> Inputs:
 
 def _metadata(text: str, path: str) -> tuple[int, str]:
     """The line that opens the block, and the TOML in it."""
-    blocks = [match for match in _BLOCK.finditer(text) if match["type"] == "script"]
-    lines = [text.count("\n", 0, block.start()) + 1 for block in blocks]
+    lines = text.split("\n")
+    blocks = [(first, end) for kind, first, end in _blocks(lines) if kind == "script"]
     if len(blocks) > 1:
-        raise InputError(f"has two script metadata blocks, the first in line {lines[0]}", path=path, line=lines[1])
+        (first, _), (second, _) = blocks[:2]
+        raise InputError(f"has two script metadata blocks, the first in line {first}", path=path, line=second)
     if not blocks:
         raise InputError("has no script metadata block (PEP 723)", path=path, hint=_hint(text, path))
-    content = "".join(
-        line[2:] if line.startswith("# ") else line[1:] for line in blocks[0]["content"].splitlines(keepends=True)
-    )
-    return lines[0], content
+    first, end = blocks[0]
+    return first, "".join(f"{line[2:] if line.startswith('# ') else line[1:]}\n" for line in lines[first:end])
+
+
+def _blocks(lines: list[str]) -> Iterator[tuple[str, int, int]]:
+    """The blocks of all types: type, number of the opening line, and that of the last line of the content.
+
+    As in the reference expression of the specification, a block ends with the last ``# ///`` of its comment.
+    """
+    at = 0
+    while at < len(lines):
+        opening = _OPENING.fullmatch(lines[at])
+        end = at + 1
+        while opening and end < len(lines) and (lines[end] == "#" or lines[end].startswith("# ")):
+            end += 1
+        closing = next((place for place in range(end - 1, at + 1, -1) if lines[place] == _CLOSING), None)
+        if opening and closing is not None:
+            yield opening["type"], at + 1, closing
+            end = closing + 1
+        at = end
 
 
 def _hint(text: str, path: str) -> str:

@@ -131,7 +131,7 @@ def _values(text: str) -> Iterator[tuple[str, str, int, str]]:
     section = key = ""
     for number, line in enumerate(text.split("\n"), 1):
         header = re.match(r"\[(.+)\]", line)
-        assignment = re.match(r"([^\s#;=:][^=:]*?)\s*[=:](.*)", line)
+        assignment = re.match(r"([^\s#;=:](?:[^=:]*[^\s=:])?)\s*[=:](.*)", line)
         if header:
             section = header[1]
         elif assignment:

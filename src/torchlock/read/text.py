@@ -6,12 +6,17 @@ import codecs
 import re
 import sys
 from pathlib import Path
-from typing import IO
+from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
+from torchlock.redaction import learn
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 # No file of requirements is this large; some devices have no end.
 _LIMIT = 64 << 20
+_PIECE = 1 << 18
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
 MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -42,12 +47,12 @@ def read_bytes(path: str) -> bytes:
     """
     if path == "-":
         try:
-            return _whole(sys.stdin.buffer, path)
+            return _bounded(sys.stdin.buffer, "standard input")
         except (OSError, AttributeError) as error:  # Without a standard input sys.stdin is None.
             raise InputError("standard input cannot be read") from error
     try:
         with Path(path).open("rb") as file:
-            return _whole(file, path)
+            return _bounded(file, path)
     except FileNotFoundError:
         raise InputError("there is no such file", path=path, hint=_neighbour(path)) from None
     except (OSError, ValueError) as error:
@@ -60,11 +65,15 @@ def read_bytes(path: str) -> bytes:
         raise InputError(f"cannot be read ({getattr(error, 'strerror', None) or error})", path=path) from error
 
 
-def _whole(file: IO[bytes], path: str) -> bytes:
-    content = file.read(_LIMIT + 1)
-    if len(content) > _LIMIT:
-        raise InputError(f"is larger than {_LIMIT >> 20} MB", path=path)
-    return content
+def _bounded(file: BinaryIO, path: str) -> bytes:
+    """All of a file, in pieces: a read of the whole limit at once would take its memory for the smallest file."""
+    pieces, size = [], 0
+    while piece := file.read(_PIECE):
+        pieces.append(piece)
+        size += len(piece)
+        if size > _LIMIT:
+            raise InputError(f"is larger than {_LIMIT >> 20} MB", path=path)
+    return b"".join(pieces)
 
 
 def decode(raw: bytes, path: str) -> str:
@@ -145,6 +154,7 @@ def _text(raw: bytes, encoding: str, path: str) -> str:
             line=text.count("\n", 0, text.index("\0")) + 1,
             hint="save it as UTF-8; this looks like UTF-16" if raw.count(b"\0") * 3 > len(raw) else None,
         )
+    learn(text)
     return text
 
 

@@ -26,22 +26,53 @@ _TOKEN = re.compile(
 )
 
 
-def parse_toml(raw: bytes, path: str) -> dict[str, Any]:
-    """Parse a TOML document.
+# A key of more parts than any table is deep. Parsers take quadratic time for it.
+_DEEPEST = 200
+_DEEP_KEY = re.compile(
+    rf"""(?:^|[{{,\[])[ \t]*(?:(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{_DEEPEST}}}"""
+)
+
+
+class TooDeep(ValueError):
+    """A document that is nested deeper than any table is; ``line`` is where, None where that is not known."""
+
+    def __init__(self, line: int | None) -> None:
+        super().__init__("nested too deeply")
+        self.line = line
+
+
+def loads(text: str) -> dict[str, Any]:
+    """The values of a TOML document.
 
     Raises:
-        InputError: it is none, with the line where parsing stopped.
+        ValueError: it is none; ``TooDeep``, which is one, where it is nested too deeply.
     """
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
 
-    text = decode_utf8(raw, path)
+    if text.count(".") >= _DEEPEST:
+        for number, line in enumerate(text.split("\n"), 1):
+            if line.count(".") >= _DEEPEST and _DEEP_KEY.search(line):
+                raise TooDeep(number)
     try:
         return tomllib.loads(text)
     except RecursionError as error:
-        raise InputError("not valid TOML: nested too deeply", path=path) from error
+        raise TooDeep(None) from error
+
+
+def parse_toml(raw: bytes, path: str) -> dict[str, Any]:
+    """Parse a TOML document.
+
+    Raises:
+        InputError: it is none, with the line where parsing stopped.
+    """
+    text = decode_utf8(raw, path)
+    try:
+        return loads(text)
+    except TooDeep as error:
+        raise InputError("not valid TOML: nested too deeply", path=path, line=error.line) from error
     except ValueError as error:
         reason, _, where = str(error).partition(" (at ")
         line = re.match(r"line (\d+)", where)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
+from torchlock.markers import fault_of
 from torchlock.read.table import Table
 from torchlock.read.text import beside, decode_utf8, read_bytes
 from torchlock.read.toml import parse_toml
@@ -231,10 +232,4 @@ def _near(path: str, value: str) -> str:
 
 
 def _is_marker(text: str) -> bool:
-    from packaging.markers import InvalidMarker, Marker
-
-    try:
-        Marker(text or "os_name == ''")
-    except InvalidMarker:
-        return False
-    return True
+    return not fault_of(text)

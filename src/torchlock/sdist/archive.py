@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import IO, TYPE_CHECKING, cast
 
-from torchlock.index.archives import ArchiveError
+from torchlock.index.archives import ArchiveError, damages, open_member, opened_zip
+from torchlock.sdist.compressed import decompressed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,9 @@ _LONGEST_STATED = 1 << 20
 # How much is unpacked at once: headers of a tar file may declare any length.
 _PIECE = 32 << 20
 _ALL = 64 << 20
+# All headers of a tar file that are more than a block: long names, and those of pax.
+_HEADERS = 16 << 20
+_BLOCK = 512
 # How much of an unpacked archive is read: a larger one is an attack, or not source code.
 _UNPACKED = 1 << 30
 _MOST_MEMBERS = 200_000
@@ -38,25 +42,10 @@ def unpacked(content: IO[bytes], filename: str) -> Files:
     Raises:
         ArchiveError: it is not an archive of the kind that its name says, or too large once unpacked.
     """
-    import lzma
-    import tarfile
-    import zipfile
-    import zlib
-
     members = _of_zip(content) if filename.endswith(".zip") else _of_tar(content)
     try:
         return _gathered(members)
-    except (
-        tarfile.TarError,
-        zipfile.BadZipFile,
-        zlib.error,
-        lzma.LZMAError,
-        OSError,
-        EOFError,
-        ValueError,
-        RuntimeError,
-        NotImplementedError,
-    ) as error:
+    except damages() as error:
         raise ArchiveError("is not a readable source archive") from error
 
 
@@ -84,36 +73,23 @@ def _bounded(path: str, content: IO[bytes]) -> bytes:
 
 
 class _Bounded:
-    """An unpacked stream that never returns much at once."""
+    """An unpacked stream that never returns much at once, nor much of headers: they may declare any length."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
+        self._headers = _HEADERS
+        self.in_member = False
         self.seek = stream.seek
         self.tell = stream.tell
 
     def read(self, size: int | None = -1) -> bytes:
-        if size is not None and size > _PIECE:
+        if size is None or not 0 <= size <= _PIECE:
             raise ArchiveError("declares a header of more than 32 MB")
-        return self._stream.read(-1 if size is None else size)
-
-
-def _decompressed(content: IO[bytes]) -> IO[bytes]:
-    """The tar file within, by the bytes that the content begins with: pip looks at the name, which may err."""
-    start = content.read(6)
-    content.seek(0)
-    if start.startswith(b"\x1f\x8b"):
-        import gzip
-
-        return cast("IO[bytes]", gzip.GzipFile(fileobj=content))
-    if start.startswith(b"BZh"):
-        import bz2
-
-        return cast("IO[bytes]", bz2.BZ2File(content))
-    if start == b"\xfd7zXZ\0":
-        import lzma
-
-        return cast("IO[bytes]", lzma.LZMAFile(content))
-    return content
+        if not self.in_member and size > _BLOCK:
+            self._headers -= size
+            if self._headers < 0:
+                raise ArchiveError(f"has headers of more than {_HEADERS >> 20} MB")
+        return self._stream.read(size)
 
 
 def is_list(path: str) -> bool:
@@ -135,20 +111,26 @@ def speaks(path: str) -> bool:
 def _of_tar(content: IO[bytes]) -> Iterator[tuple[str, int, IO[bytes]]]:
     import tarfile
 
-    with tarfile.open(fileobj=cast("IO[bytes]", _Bounded(_decompressed(content))), mode="r:") as archive:
-        for number, member in enumerate(archive):
-            if number > _MOST_MEMBERS or member.offset_data + member.size > _UNPACKED:
+    bounded = _Bounded(decompressed(content))
+    with tarfile.open(fileobj=cast("IO[bytes]", bounded), mode="r:") as archive:
+        number = 0
+        while (member := archive.next()) is not None:
+            archive.members.clear()  # type: ignore[attr-defined]  # else all are kept in memory
+            number += 1
+            if number > _MOST_MEMBERS:
+                raise ArchiveError(f"has more than {_MOST_MEMBERS} members")
+            if member.offset_data + member.size > _UNPACKED:
                 raise ArchiveError("is larger than 1 GB once unpacked")
             path = _speaking(member.name)
             if path and member.isfile() and (found := archive.extractfile(member)):
+                bounded.in_member = True
                 yield path, member.size, found
+                bounded.in_member = False
 
 
 def _of_zip(content: IO[bytes]) -> Iterator[tuple[str, int, IO[bytes]]]:
-    import zipfile
-
-    with zipfile.ZipFile(content) as archive:
+    with opened_zip(content) as archive:
         for member in archive.infolist():
             path = _speaking(member.filename)
             if path:
-                yield path, member.file_size, archive.open(member)
+                yield path, member.file_size, open_member(archive, member)

@@ -10,7 +10,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -19,8 +18,10 @@ from typing import TYPE_CHECKING
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
 from torchlock.headers import read_headers
+from torchlock.index.archives import ArchiveError, damages
 from torchlock.index.filenames import normalise, parse
-from torchlock.inspect.process import Tail, kill
+from torchlock.inspect.process import Tail, child, workplace
+from torchlock.sdist.compressed import decompressed
 from torchlock.sdist.reader import COMPUTED_HERE, built_text
 
 if TYPE_CHECKING:
@@ -61,9 +62,9 @@ class Builder:
 
     def __call__(self, content: bytes, filename: str) -> str | Unknown:
         """The METADATA text of the build backend, or why there is none."""
-        with tempfile.TemporaryDirectory(prefix="torchlock-", ignore_cleanup_errors=True) as place:
+        with workplace() as place:
             root = Path(place)
-            for name in ("source", "metadata", "empty"):
+            for name in ("source", "metadata", "empty", "temporary"):
                 (root / name).mkdir()
             source = _unpack(content, filename, root / "source")
             if isinstance(source, Unknown):
@@ -85,30 +86,28 @@ class Builder:
         library = str(Path(__file__).parents[2])
         start = f"import sys; sys.path.append({library!r}); from torchlock.sdist.backend import main; main()"
         environ = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-        process = subprocess.Popen(
+        # The backend's own environment as well is made where it goes with the rest.
+        environ |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(root / "temporary"))
+        code: int | None = None
+        with child(
             [sys.executable, "-c", start, str(source), str(root / "metadata")],
             cwd=root / "empty",
             env=environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        tail = Tail(process.stdout)
-        code: int | None = None
-        try:
-            process.stdin.write(json.dumps(self._pip()).encode())
-            process.stdin.close()
-            code = process.wait(self._seconds)
-        except subprocess.TimeoutExpired:
-            pass
-        except OSError:  # it ended before it listened
-            code = process.wait(5)
-        finally:
-            kill(process)
-            process.wait()
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            tail = Tail(process.stdout)
+            try:
+                process.stdin.write(json.dumps(self._pip()).encode())
+                process.stdin.close()
+                code = process.wait(self._seconds)
+            except subprocess.TimeoutExpired:
+                pass
+            except OSError:  # it ended before it listened
+                code = process.wait(5)
         return code, tail.text()
 
     def _pip(self) -> dict[str, str]:
@@ -128,7 +127,6 @@ class Builder:
 
 def _unpack(content: bytes, filename: str, folder: Path) -> Path | Unknown:
     """Unpack an archive into a folder; the project's own folder in it."""
-    import lzma
     import tarfile
     import zipfile
 
@@ -137,9 +135,9 @@ def _unpack(content: bytes, filename: str, folder: Path) -> Path | Unknown:
             with zipfile.ZipFile(BytesIO(content)) as archive:
                 if sum(item.file_size for item in archive.infolist()) > _UNPACKED:
                     return Unknown("it is larger than 4 GB once unpacked")
-                archive.extractall(folder)
+                archive.extractall(folder)  # noqa: S202 - bounded; zipfile keeps members in the folder
         else:
-            with tarfile.open(fileobj=BytesIO(content), mode="r:*") as tar:
+            with tarfile.open(fileobj=decompressed(BytesIO(content)), mode="r:") as tar:
                 if not hasattr(tarfile, "data_filter"):
                     return Unknown("this Python is too old to unpack it safely (3.10.12 can)")
                 size = 0
@@ -148,7 +146,9 @@ def _unpack(content: bytes, filename: str, folder: Path) -> Path | Unknown:
                     if size > _UNPACKED:
                         return Unknown("it is larger than 4 GB once unpacked")
                     tar.extract(member, folder, filter="data")
-    except (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, OSError, EOFError, ValueError) as error:
+    except ArchiveError as error:
+        return Unknown(f"it {error}")
+    except damages() as error:
         return Unknown(f"it cannot be unpacked ({error})")
     tops = [path for path in folder.iterdir() if path.is_dir()]
     return tops[0] if len(tops) == 1 else Unknown("it does not have a single top-level folder")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import IO, TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.headers import one_line, read_headers
+from torchlock.headers import read_headers, unfolded
 from torchlock.index.archives import ArchiveError
 from torchlock.index.filenames import normalise, parse
 from torchlock.sdist.archive import unpacked
@@ -90,21 +90,21 @@ def _claimed(files: Files) -> tuple[str, str]:
 
 
 def _same(one: str, other: str) -> bool:
-    from packaging.version import InvalidVersion, Version
+    from packaging.version import Version
 
     try:
         return Version(one) == Version(other)
-    except InvalidVersion:
+    except ValueError:
         return False
 
 
 def _text(name: str, version: str, found: Stated | Unknown) -> str:
     lines = ["Metadata-Version: 2.2", f"Name: {name}", f"Version: {version}"]
     if isinstance(found, Unknown):
-        lines += ["Dynamic: Requires-Dist", f"{_REASON}: {one_line(found.because)}"]
+        lines += ["Dynamic: Requires-Dist", f"{_REASON}: {unfolded(found.because)}"]
     else:
-        lines += [f"Requires-Python: {one_line(found.python)}"] if found.python else []
-        lines += [f"Provides-Extra: {one_line(extra)}" for extra in found.extras]
-        lines += [f"Requires-Dist: {one_line(item)}" for item in found.requirements]
-        lines.append(f"{_ORIGIN}: {one_line(found.origin)}")
+        lines += [f"Requires-Python: {unfolded(found.python)}"] if found.python else []
+        lines += [f"Provides-Extra: {unfolded(extra)}" for extra in found.extras]
+        lines += [f"Requires-Dist: {unfolded(item)}" for item in found.requirements]
+        lines.append(f"{_ORIGIN}: {unfolded(found.origin)}")
     return "\n".join([*lines, "", ""])

@@ -47,7 +47,7 @@ def with_markers(requirement: str, marker: str = "", extra: str = "") -> str:
         own = str(Requirement(requirement).marker or "")
     except InvalidRequirement:
         own = ""  # kept as it is: the reader of the metadata reports it
-    bare = requirement if not own else re.sub(r"\s*;.*", "", requirement, flags=re.DOTALL)
+    bare = requirement if not own else re.sub(r"(?<!\s)\s*;.*", "", requirement, flags=re.DOTALL)
     conditions = [condition for condition in (own, marker) if condition]
     if extra:
         conditions.append(f'extra == "{extra}"')

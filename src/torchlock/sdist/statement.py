@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
-from torchlock.headers import Headers, one_line, read_headers
+from torchlock.headers import Headers, read_headers, unfolded
 from torchlock.sdist import requires_txt
 from torchlock.sdist.script import judge_script
 
@@ -103,7 +103,7 @@ def _pkg_info(tree: _Tree) -> Answer:
     headers = tree.headers("PKG-INFO")
     if headers is None or _version(headers) < (2, 2):
         return None
-    dynamic = {one_line(value).lower() for value in headers.fields.get("dynamic", ())}
+    dynamic = {unfolded(value).lower() for value in headers.fields.get("dynamic", ())}
     if found := sorted(dynamic & {"requires-dist", "requires-python", "provides-extra"}):
         return Unknown(f"its PKG-INFO says that {found[0]} is dynamic")
     return _of_headers(headers, "PKG-INFO")
@@ -118,9 +118,9 @@ def _declared(tree: _Tree) -> Answer:
 
 def _of_headers(headers: Headers, origin: str) -> Stated:
     fields = headers.fields
-    extras = [one_line(extra) for extra in fields.get("provides-extra", ())]
+    extras = [unfolded(extra) for extra in fields.get("provides-extra", ())]
     return Stated(
-        list(fields.get("requires-dist", ())), extras, one_line(headers.first("requires-python")), origin
+        list(fields.get("requires-dist", ())), extras, unfolded(headers.first("requires-python")), origin
     )
 
 
@@ -153,7 +153,7 @@ def _requires_txt(tree: _Tree) -> Answer:
     ):
         return Unknown("its setup.py and its requires.txt state different ones")
     headers = tree.headers("PKG-INFO") or tree.headers(f"{folder}/PKG-INFO")
-    python = one_line(headers.first("requires-python")) if headers is not None else ""
+    python = unfolded(headers.first("requires-python")) if headers is not None else ""
     return Stated(requirements, extras, python, origin if requirements else f"{folder}, which has no requires.txt")
 
 
@@ -219,11 +219,11 @@ def _lets_project_rule(requires: Iterable[str]) -> bool:
 
 
 def _at_least(version: str) -> bool:
-    from packaging.version import InvalidVersion, Version
+    from packaging.version import Version
 
     try:
         return Version(version) > Version(_PROJECT_RULES)
-    except InvalidVersion:
+    except ValueError:
         return False
 
 

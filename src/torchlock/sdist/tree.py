@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
+from torchlock.inspect import files
 from torchlock.sdist.archive import is_list, speaks
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 _LONGEST = 16 << 20
 _LONGEST_LIST = 256 << 10
+_ALL = 64 << 20
 # Folders that hold no sources.
 _ASIDE = frozenset({"node_modules", "build", "dist", "__pycache__"})
 
@@ -21,6 +23,7 @@ _ASIDE = frozenset({"node_modules", "build", "dist", "__pycache__"})
 def tree_files(folder: Path) -> Files:
     """The files of a source tree that may state requirements, in the folder and two levels below."""
     found: Files = {}
+    total = 0
     for root, folders, names in os.walk(folder):
         here = Path(root).relative_to(folder)
         deep = len(here.parts) >= 2
@@ -29,13 +32,16 @@ def tree_files(folder: Path) -> Files:
             path = (here / name).as_posix()
             if not speaks(path):
                 continue
+            longest = _LONGEST_LIST if is_list(path) else _LONGEST
             try:
-                with (folder / path).open("rb") as file:
-                    content = file.read(_LONGEST + 1)
+                content = files.read(str(folder / path), longest + 1)
             except OSError:
                 continue
-            if len(content) <= (_LONGEST_LIST if is_list(path) else _LONGEST):
+            if len(content) <= longest:
                 found[path] = content
+                total += len(content)
+            if total > _ALL:
+                return found
     return found
 
 

@@ -7,12 +7,13 @@ from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from packaging.specifiers import SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.core_metadata import refusal
 from torchlock.direct import DirectRelease
-from torchlock.words import FAMILY, one_line
+from torchlock.redaction import one_line
+from torchlock.words import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -240,7 +241,7 @@ class Sieve:
             return Rejected(release.version, "unreadable", refusal(release.invalid[0]))
         try:
             version = Version(release.version)
-        except InvalidVersion:
+        except ValueError:
             return None
         return Candidate(name, version, release, _preferred(release, usable, ranks), tuple(usable))
 
@@ -266,7 +267,7 @@ class Sieve:
             return Rejected(release.version, "unreadable", release.invalid[0])
         try:
             return Candidate(name, Version(release.version), release)
-        except InvalidVersion:
+        except ValueError:
             return Rejected(release.version, "unreadable", f"its version {release.version} is not valid (PEP 440)")
 
     def _early_enough(self, release: Release, usable: list[int]) -> list[int]:

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.errors import BrokenFile, NeedsBuild, NetworkError, NotFetched, TorchlockError, UnknownPackage
@@ -405,7 +405,7 @@ class Universe:
 def _version(release: Release) -> Version:
     try:
         return Version(release.version)
-    except InvalidVersion:
+    except ValueError:
         return Version("0")
 
 
@@ -414,7 +414,7 @@ def _names_later(specifier: str, latest: Version) -> bool:
     for clause in SpecifierSet(specifier):
         try:
             version = Version(clause.version.removesuffix(".*"))
-        except InvalidVersion:
+        except ValueError:
             continue
         if clause.operator != "<" and (version > latest or (clause.operator == ">" and version == latest)):
             return True

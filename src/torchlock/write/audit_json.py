@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from torchlock import __version__
-from torchlock.words import without_credentials
+from torchlock.redaction import learn, masked
 from torchlock.write.plain_json import dumped
 
 if TYPE_CHECKING:
-    from torchlock.finding import FileReport, Finding, Remedy, Report
+    from torchlock.finding import Change, FileReport, Finding, Remedy, Report
 
 
 def audit_json(report: Report) -> str:
@@ -24,9 +24,11 @@ def audit_json(report: Report) -> str:
 
 
 def _file(file: FileReport) -> dict[str, Any]:
+    learn(file.text)
     row: dict[str, Any] = {"path": file.path, "kind": file.kind, "status": file.status}
-    if file.error is not None:
-        row["error"] = without_credentials(file.error)
+    error = file.error if file.broken is None else file.findings[0].message
+    if error is not None:
+        row["error"] = error
     row["findings"] = [finding_row(finding) for finding in file.findings]
     return row
 
@@ -36,7 +38,7 @@ def finding_row(finding: Finding) -> dict[str, Any]:
     return {
         "rule": finding.rule,
         "severity": finding.severity,
-        "message": without_credentials(finding.message),
+        "message": finding.message,
         "line": finding.place.line or None,
         "column": finding.place.column or None,
         "packages": [{"name": name, "version": version} for name, version in finding.packages],
@@ -50,5 +52,11 @@ def finding_row(finding: Finding) -> dict[str, Any]:
 
 
 def _remedy(remedy: Remedy) -> dict[str, Any]:
-    changes = [{"line": change.line, "old": change.old, "new": change.new} for change in remedy.changes]
-    return {"summary": remedy.summary, "changes": changes}
+    return {"summary": remedy.summary, "changes": [_change(change) for change in remedy.changes]}
+
+
+def _change(change: Change) -> dict[str, Any]:
+    """A line before and after; ``masked`` marks one that must not be written as it is shown."""
+    row = {"line": change.line, "old": change.old, "new": change.new}
+    hidden = any(text is not None and masked(text) != text for text in (change.old, change.new))
+    return {**row, "masked": True} if hidden else row

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.words import one_line, without_credentials
+from torchlock.redaction import Line, learn, lines_of, masked, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -38,11 +38,14 @@ def summary(report: Report, *, verbose: bool = False) -> str:
     """``3 files: 2 errors, 1 warning; 2 things could not be judged; 1 note (-v shows them)``."""
     found = [finding for file in report.files for finding in file.findings]
     files = _counted(len(report.files), "file")
-    severities = [finding.severity for finding in found]
+    severities = [finding.severity for finding in found if finding.rule != "TL908"]
     bad = [_counted(severities.count(each), each) for each in ("error", "warning") if severities.count(each)]
     unreadable = sum(file.error is not None for file in report.files)
     if unreadable:
         bad.append(f"{unreadable} unreadable")
+    broken = sum(file.broken is not None for file in report.files)
+    if broken:
+        bad.append(f"{broken} not judged because torchlock failed")
     notes = [finding for finding in found if finding.severity == "note"]
     unjudged = sum(finding.rule in _UNJUDGED for finding in notes)
     empty, unread = (sum(file_has(file, rule) for file in report.files) for rule in ("TL905", "TL906"))
@@ -70,13 +73,14 @@ def _counted(number: int, word: str) -> str:
 
 
 def _file(file: FileReport, paint: Callable[[str, str], str], *, verbose: bool) -> str:
+    learn(file.text)
     name = _shown(file.path)
     if file.error is not None:
         return f"{paint('bold', name)}\n  {paint('error', 'unreadable')} {_shown(file.error)}\n"
     findings = [finding for finding in file.findings if verbose or finding.severity != "note"]
     if not findings:
         return ""
-    lines = re.split(r"\r\n|\r|\n", file.text)
+    lines = lines_of(file.text)
     told: dict[str, None] = {}
     parts = [line for finding in findings for line in (*_finding(file, finding, lines, paint, told), "")]
     return "\n".join([paint("bold", name), *parts])
@@ -85,7 +89,7 @@ def _file(file: FileReport, paint: Callable[[str, str], str], *, verbose: bool) 
 def _finding(
     file: FileReport,
     finding: Finding,
-    lines: Sequence[str],
+    lines: Sequence[Line],
     paint: Callable[[str, str], str],
     told: dict[str, None],
 ) -> Iterator[str]:
@@ -93,7 +97,7 @@ def _finding(
     place = ":".join(str(number) for number in (file.path, *finding.place) if number)
     severity = paint(finding.severity, finding.severity)
     yield f"  {_shown(place)}: {severity} {finding.rule} {_shown(finding.message)}"
-    if 0 < finding.place.line <= len(lines):
+    if file.text and 0 < finding.place.line <= len(lines):
         words = _WORD if file.kind in _COMMANDS else _REQUIREMENT
         yield from _quoted(lines[finding.place.line - 1], finding.place, words, paint)
     if finding.because and finding.because not in told:
@@ -113,16 +117,16 @@ def _finding(
         told[address] = None
 
 
-def _quoted(line: str, place: Place, words: re.Pattern[str], paint: Callable[[str, str], str]) -> Iterator[str]:
+def _quoted(line: Line, place: Place, words: re.Pattern[str], paint: Callable[[str, str], str]) -> Iterator[str]:
     """The line, and a mark under what is meant: from the column to the end of that string, word or requirement."""
     start = max(place.column - 1, 0)
-    left = max(0, start - _WIDTH // 2) if len(line) > _WIDTH else 0
-    head, tail = line[left:start].replace("\t", " "), line[start : left + _WIDTH]
+    left = max(0, start - _WIDTH // 2) if len(line.text) > _WIDTH else 0
+    head, tail = line.cut(left, start).replace("\t", " "), line.cut(start, left + _WIDTH)
     head = _shown(head.lstrip() if not left else f"…{head}")
     tail = _shown(tail.replace("\t", " ").rstrip())
     yield f"    {place.line:>4} | {head}{tail}"
     if place.column:
-        quote = line[start - 1 : start]
+        quote = line.text[start - 1 : start]
         word = tail.partition(quote)[0] if quote in ('"', "'") else (words.match(tail) or [""])[0]
         yield f"         | {' ' * len(head)}{paint('error', '^' * max(len(word), 1))}"
 
@@ -133,5 +137,5 @@ def _cut(line: str) -> str:
 
 
 def _shown(words: str) -> str:
-    """Without credentials, and without anything that could speak to a terminal."""
-    return one_line(without_credentials(words.replace("\n", " ")))
+    """Without secrets, and without anything that could speak to a terminal."""
+    return one_line(masked(words.replace("\n", " ")))

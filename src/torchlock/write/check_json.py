@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from torchlock import __version__
-from torchlock.words import without_credentials
 from torchlock.write.audit_json import finding_row
 from torchlock.write.plain_json import dumped
 
@@ -22,7 +21,7 @@ def check_json(report: Report, sentence: str, commands: Sequence[Command]) -> st
         "torchlock": __version__,
         "data": report.date,
         "target": report.target,
-        "summary": without_credentials(sentence),
+        "summary": sentence,
         "command": commands[0].line if commands else None,
         "files": [
             {
@@ -46,7 +45,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "severity": row.pop("severity"),
         "message": row.pop("message"),
         "path": finding.path or None,
-        "says": without_credentials(finding.says) or None,
+        "says": finding.says or None,
     }
     del row["line"], row["column"]
     return {**shown, **row, "consequences": [_finding(effect) for effect in finding.consequences]}

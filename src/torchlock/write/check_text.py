@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.words import one_line, without_credentials
+from torchlock.redaction import masked, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -70,5 +70,5 @@ def _finding(finding: Finding, paint: Paint, told: dict[str, None], *, verbose: 
 
 
 def _shown(words: str) -> str:
-    """Without credentials, and without anything that could speak to a terminal."""
-    return one_line(without_credentials(words.replace("\n", " ")))
+    """Without secrets, and without anything that could speak to a terminal."""
+    return one_line(masked(words.replace("\n", " ")))

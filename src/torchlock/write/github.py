@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.words import one_line, without_credentials
+from torchlock.redaction import learn, masked, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +20,7 @@ def github(report: Report) -> str:
 
 
 def _file(file: FileReport) -> Iterator[str]:
+    learn(file.text)
     if file.error is not None:
         yield f"::error file={_property(file.path)},title=unreadable::{_data(file.error)}"
     for finding in file.findings:
@@ -36,7 +37,7 @@ def _file(file: FileReport) -> Iterator[str]:
 
 def _data(text: str) -> str:
     """A message, escaped as GitHub's toolkit does it."""
-    text = "\n".join(one_line(part) for part in without_credentials(text).split("\n"))
+    text = "\n".join(one_line(part) for part in masked(text).split("\n"))
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

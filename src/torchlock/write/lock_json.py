@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from torchlock.words import without_credentials
+from torchlock.redaction import masked_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,21 +17,23 @@ def render(lock: Lock, *, indexes: Sequence[str], notes: Sequence[str], data_dat
     """One object: torchlock, data, target, packages (by name), system, indexes, notes."""
     return (
         json.dumps(
-            {
-                "torchlock": version,
-                "data": data_date,
-                "target": {
-                    "python": lock.target.python.full,
-                    "platform": lock.target.platform.spelled,
-                    "accelerator": lock.target.accelerator,
-                    "system": lock.target.system,
-                    "libraries": dict(sorted(lock.target.libraries.items())),
-                },
-                "packages": [_package(pin) for pin in lock.pins],
-                "system": [_system(note) for note in lock.host],
-                "indexes": list(indexes),
-                "notes": list(notes),
-            },
+            masked_values(
+                {
+                    "torchlock": version,
+                    "data": data_date,
+                    "target": {
+                        "python": lock.target.python.full,
+                        "platform": lock.target.platform.spelled,
+                        "accelerator": lock.target.accelerator,
+                        "system": lock.target.system,
+                        "libraries": dict(sorted(lock.target.libraries.items())),
+                    },
+                    "packages": [_package(pin) for pin in lock.pins],
+                    "system": [_system(note) for note in lock.host],
+                    "indexes": list(indexes),
+                    "notes": list(notes),
+                }
+            ),
             indent=2,
         )
         + "\n"
@@ -55,7 +57,7 @@ def _package(pin: Pin) -> dict[str, Any]:
         "files": [
             {
                 "filename": file.filename,
-                "url": without_credentials(file.url),
+                "url": file.url,
                 "hashes": dict(sorted(file.hashes.items())),
             }
             for file in sorted(pin.files)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import InputError
 from torchlock.index.filenames import is_distribution
-from torchlock.words import one_line
+from torchlock.redaction import masked, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -50,7 +50,7 @@ def environment(target: Target) -> str:
 
 def _package(pin: Pin, address: Callable[[str, File], str]) -> Iterator[str]:
     if pin.unproven is not None:
-        yield f"# unproven: {one_line(str(pin.unproven))}"
+        yield f"# unproven: {one_line(masked(str(pin.unproven)))}"
     yield "[[packages]]"
     yield f"name = {_string(pin.name)}"
     if pin.version and pin.written is None:

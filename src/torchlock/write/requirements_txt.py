@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock import __version__
-from torchlock.words import one_line
+from torchlock.redaction import masked, one_line
+from torchlock.write.recognise import LOCK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,7 +27,7 @@ def render(
 ) -> str:
     """The whole file. ``command`` is what made it, ``options`` are index lines that pip needs to repeat it."""
     lines = [
-        f"# This file was made by torchlock {__version__} with the command",
+        f"{LOCK} {__version__} with the command",
         f"#     {command}",
         f"# for {lock.target}, from compatibility data of {data_date}.",
         "",
@@ -49,10 +50,10 @@ def _entry(pin: Pin, *, hashes: bool, annotate: bool) -> Iterator[str]:
     yield from (f"{part} \\" for part in parts[:-1])
     yield parts[-1]
     if pin.unproven is not None:
-        yield f"    # unproven: {one_line(str(pin.unproven))}"
+        yield f"    # unproven: {one_line(masked(str(pin.unproven)))}"
     if annotate:
         if pin.built:
-            yield f"    # built from source; its requirements are those of {one_line(pin.built)}"
+            yield f"    # built from source; its requirements are those of {one_line(masked(pin.built))}"
         yield from _via(pin)
 
 
@@ -65,6 +66,7 @@ def _requirement(pin: Pin) -> str:
 
 def _via(pin: Pin) -> Iterator[str]:
     who = [*pin.required_by, *(f"{package} (rule {rule})" for package, rule in pin.rules)]
+    who = [masked(name) for name in who]
     if len(who) == 1:
         yield f"    # via {who[0]}"
     elif who:

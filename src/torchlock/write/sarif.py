@@ -11,10 +11,12 @@ from urllib.parse import quote
 
 from torchlock import __version__
 from torchlock.finding import LONGEST_LINE
-from torchlock.words import without_credentials
+from torchlock.redaction import Line, learn, lines_of, masked
 from torchlock.write.plain_json import dumped
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torchlock.finding import Evidence, FileReport, Finding, Report
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -25,15 +27,15 @@ def sarif(report: Report, *, exit_code: int = 0) -> str:
     """One run with a rule for each identifier that occurs, and a result for each finding."""
     rules = _rules(report)
     index = {rule["id"]: number for number, rule in enumerate(rules)}
-    results = [_result(file, finding, index) for file in report.files for finding in file.findings]
+    results = [result for file in report.files for result in _results(file, index)]
     unreadable = [
         {
             "level": "error",
-            "message": {"text": without_credentials(file.error)},
+            "message": {"text": file.error or str(file.broken)},
             "locations": [_location(file.path)],
         }
         for file in report.files
-        if file.error is not None
+        if file.status == "unreadable"
     ]
     invocation: dict[str, Any] = {"executionSuccessful": not unreadable, "exitCode": exit_code}
     if unreadable:
@@ -87,49 +89,56 @@ def _markdown(because: str, sources: list[Evidence]) -> str:
     return "\n".join([because, "", *links]).rstrip()
 
 
-def _result(file: FileReport, finding: Finding, index: dict[str, int]) -> dict[str, Any]:
-    lines = _lines(file.text)
+def _results(file: FileReport, index: dict[str, int]) -> Iterator[dict[str, Any]]:
+    learn(file.text)
+    lines = lines_of(file.text) if file.findings and file.text else []
+    yield from (_result(file, finding, index, lines) for finding in file.findings)
+
+
+def _result(file: FileReport, finding: Finding, index: dict[str, int], lines: list[Line]) -> dict[str, Any]:
     remedy = finding.remedy
     message = finding.message + (f". {remedy.summary}" if remedy else "")
     message += f" {remedy.commands[0].line}" if remedy and remedy.commands else ""
     digest = hashlib.sha256(
-        f"{finding.rule}\0{finding.path or file.path}\0{finding.message}".encode(errors="replace")
+        f"{finding.rule}\0{finding.path or file.path}\0{masked(finding.message)}".encode(errors="replace")
     ).hexdigest()
     result: dict[str, Any] = {
         "ruleId": finding.rule,
         "ruleIndex": index[finding.rule],
         "level": finding.severity,
-        "message": {"text": without_credentials(message)},
+        "message": {"text": message},
         "locations": [_location(finding.path or file.path, finding.place.line, finding.place.column, lines)],
         "partialFingerprints": {"torchlock/v1": digest},
     }
     related = [place for place in finding.related if place.line]
     if related:
         result["relatedLocations"] = [_location(file.path, place.line, place.column, lines) for place in related]
-    if finding.remedy is not None and finding.remedy.edits:
+    edits = finding.remedy.edits if finding.remedy is not None else ()
+    # Whoever applies a fix would write stars where its text was masked.
+    if finding.remedy is not None and edits and not any(masked(edit.new) != edit.new for edit in edits):
         replacements = [
             {
                 "deletedRegion": _region(file.text, edit.span.start, edit.span.end),
                 "insertedContent": {"text": edit.new},
             }
-            for edit in finding.remedy.edits
+            for edit in edits
         ]
         change = {"artifactLocation": _artifact(file.path), "replacements": replacements}
         result["fixes"] = [{"description": {"text": finding.remedy.summary}, "artifactChanges": [change]}]
     return result
 
 
-def _location(path: str, line: int = 0, column: int = 0, lines: list[str] | None = None) -> dict[str, Any]:
+def _location(path: str, line: int = 0, column: int = 0, lines: list[Line] | None = None) -> dict[str, Any]:
     place: dict[str, Any] = {"artifactLocation": _artifact(path)}
     if line:
         region: dict[str, Any] = {"startLine": line}
         if column:
             region["startColumn"] = column
         if lines and line <= len(lines):
-            if len(lines[line - 1]) <= LONGEST_LINE:
-                region["snippet"] = {"text": without_credentials(lines[line - 1])}
+            if len(lines[line - 1].text) <= LONGEST_LINE:
+                region["snippet"] = {"text": lines[line - 1].masked}
             if column:
-                region["endColumn"] = max(len(lines[line - 1].rstrip()) + 1, column)
+                region["endColumn"] = max(len(lines[line - 1].text.rstrip()) + 1, column)
         place["region"] = region
     return {"physicalLocation": place}
 

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Say why torchaudio does not load in an environment, and the one command that
-mends it. Looks at files only: nothing of the environment is imported (but see
---probe)."""
+mends it. Looks at files: nothing of the environment is imported (but see
+--probe). Its interpreter is started once, isolated, and asked for its version
+and its paths; for an environment that is not trusted, --path starts nothing."""
 # Set by the command line alone: configured ones are about what is locked, not about what is installed.
 NAMED_ONLY = frozenset(
     {
@@ -57,7 +58,7 @@ def _add_environment(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "--path",
         metavar="FOLDER",
-        help="a site-packages folder, or an unpacked image, of any platform; no interpreter is asked",
+        help="a site-packages folder, or an unpacked image, of any platform; nothing is run",
     )
     group.add_argument(
         "--platform",

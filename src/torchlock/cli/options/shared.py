@@ -41,7 +41,7 @@ def add_target(parser: argparse.ArgumentParser, *, of_files: bool = False) -> No
     add(
         "--python",
         metavar="VERSION",
-        help="3.11, 3.11.7, 3.13t, or the path of an interpreter"
+        help="3.11, 3.11.7, 3.13t, or the path of an interpreter, which is run"
         + ("" if of_files else " (default: the running one)"),
     )
     add(

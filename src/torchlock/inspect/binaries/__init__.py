@@ -21,15 +21,13 @@ def read_binary(path: str, machine: str = "") -> Binary | Unreadable:
 
     Nothing is an error: a file that is no library, or whose headers contradict themselves, is Unreadable.
     """
-    from torchlock.inspect.binaries.raw import Broken, Raw
+    from torchlock.inspect.binaries.raw import Broken, Raw, unreadable
 
     try:
         with Raw(path) as raw:
             return _read(path, raw, machine)
-    except Broken as error:
-        return Unreadable(path, str(error))
-    except (OSError, ValueError) as error:
-        return Unreadable(path, getattr(error, "strerror", "") or str(error))
+    except (Broken, OSError, ValueError, MemoryError) as error:
+        return unreadable(path, error)
 
 
 def _read(path: str, raw: Raw, machine: str) -> Binary | Unreadable:

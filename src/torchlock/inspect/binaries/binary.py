@@ -66,11 +66,14 @@ class Symbols(Protocol):
     """The dynamic symbols of one library."""
 
     @property
-    def undefined(self) -> tuple[Reference, ...]:
-        """What it uses of others."""
+    def undefined(self) -> tuple[Reference, ...] | Unreadable:
+        """What it uses of others; Unreadable where that is more than is read."""
 
-    def defines(self, name: str, version: str = "") -> bool:
-        """Whether a loader would find this name here; ``version`` is ELF's."""
+    def defines(self, name: str, version: str = "") -> bool | Unreadable:
+        """Whether a loader would find this name here; ``version`` is ELF's.
+
+        Unreadable, which is true as a condition, where its tables ask for more work than they are worth.
+        """
 
     def exported(self) -> Iterator[str]:
         """All the names that it offers; takes long for large libraries."""

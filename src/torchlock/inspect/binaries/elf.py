@@ -13,12 +13,25 @@ from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from torchlock.inspect.binaries.binary import Binary, Needed, Reference, Truncation, VersionNeed
-from torchlock.inspect.binaries.raw import Broken, Raw, bounded, string_at, text
-from torchlock.inspect.files import Unreadable
+from torchlock.inspect.binaries.raw import (
+    REFERENCES,
+    ROWS,
+    Broken,
+    Index,
+    Raw,
+    Spent,
+    Steps,
+    end_of,
+    strings_at,
+    text,
+    unreadable,
+)
 from torchlock.inspect.machine import machine_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from torchlock.inspect.files import Unreadable
 
 _PT_LOAD, _PT_DYNAMIC, _PT_INTERP = 1, 2, 3
 _DT_NEEDED, _DT_HASH, _DT_STRTAB, _DT_SYMTAB, _DT_STRSZ = 1, 4, 5, 6, 10
@@ -31,6 +44,7 @@ _STB_GLOBAL, _STB_WEAK, _STB_UNIQUE = 1, 2, 10
 _STV_INTERNAL, _STV_HIDDEN = 1, 2
 # More entries than any linker writes; a loader tries every folder for every library.
 _MANY: Final = 1 << 16
+_MANY_VERSIONS: Final = 1 << 14
 _MANY_NAMES: Final = 1000
 
 
@@ -95,7 +109,9 @@ def read_elf(path: str, raw: Raw, head: bytes) -> Binary:
 
 
 def _split(paths: list[str]) -> tuple[str, ...]:
-    return tuple(part for path in paths for part in path.split(":", _MANY_NAMES)[:_MANY_NAMES])
+    if sum(path.count(":") for path in paths) > _MANY_NAMES:
+        raise Spent(f"more than {_MANY_NAMES} folders to search")
+    return tuple(part for path in paths for part in path.split(":"))
 
 
 def _segments(raw: Raw, head: bytes, wide: bool) -> list[_Segment]:
@@ -105,7 +121,7 @@ def _segments(raw: Raw, head: bytes, wide: bool) -> list[_Segment]:
         else (raw.number(head, 28, 4), raw.number(head, 42, 2), raw.number(head, 44, 2))
     )
     least = 56 if wide else 32
-    if count and width < least:
+    if count and width != least:
         raise Broken(f"entries of {width} bytes in the table of segments")
     table = raw.take(start, width * count, "the table of segments")
     form = _form(raw, "I4xQQ8xQQ8x" if wide else "IIIxxxxIIxxxxxxxx")
@@ -128,7 +144,7 @@ def _dynamic_entries(raw: Raw, segments: list[_Segment], wide: bool) -> list[tup
     width = 16 if wide else 8
     size = segment.size - segment.size % width
     if size > _MANY * width:
-        raise Broken(f"a dynamic section of {segment.size} bytes")
+        raise Spent(f"a dynamic section of {segment.size} bytes")
     data = raw.take(segment.offset, size, "the dynamic section")
     found = []
     for tag, value in struct.iter_unpack(_form(raw, "QQ" if wide else "II"), data):
@@ -146,17 +162,21 @@ class _Strings:
         address = layout.dynamic.get(_DT_STRTAB)
         self.start = -1 if address is None else layout.offset(address, "the string table")
         self.size = layout.dynamic.get(_DT_STRSZ, 0)
+        self._known: dict[int, str] = {}
 
     def at(self, offset: int) -> str:
-        if self.start < 0 or not 0 <= offset < self.size:
-            raise Broken(f"a name at {offset} of a string table of {max(self.size, 0)} bytes")
-        return self.raw.string(self.start + offset, "a name")
+        """The string at an offset, which is looked up once and shared."""
+        if offset not in self._known:
+            if self.start < 0 or not 0 <= offset < self.size:
+                raise Broken(f"a name at {offset} of a string table of {max(self.size, 0)} bytes")
+            self._known[offset] = self.raw.string(self.start + offset, "a name")
+        return self._known[offset]
 
     def all(self, entries: list[tuple[int, int]], tag: int) -> list[str]:
         places = [value for key, value in entries if key == tag]
         if len(places) > _MANY_NAMES:
-            raise Broken(f"{len(places)} entries of one kind in the dynamic section")
-        return list(bounded(map(self.at, places)))
+            raise Spent(f"{len(places)} entries of one kind in the dynamic section")
+        return list(map(self.at, places))
 
 
 def _interpreter(raw: Raw, segments: list[_Segment]) -> str:
@@ -179,20 +199,31 @@ def _section_table(raw: Raw, head: bytes, wide: bool) -> tuple[int, int, int]:
     return raw.number(head, 32, 4), raw.number(head, 46, 2), raw.number(head, 48, 2)
 
 
-def _chain(
-    raw: Raw, start: int, budget: list[int], limit: int, form: str
-) -> Iterator[tuple[int, tuple[int, ...]]]:
+class _Records:
     """Records that each name the distance to the next one, which is never behind them."""
-    layout = struct.Struct(_form(raw, form))
-    for _ in range(limit):
-        budget[0] -= 1
-        if budget[0] < 0:
-            raise Broken(f"more than {_MANY} symbol versions")
-        fields = layout.unpack(raw.take(start, layout.size, "the table of symbol versions"))
-        yield start, fields
-        if not fields[-1]:
-            return
-        start += fields[-1]
+
+    def __init__(self, raw: Raw, what: str) -> None:
+        self._raw = raw
+        self._what = what
+        self._left = _MANY_VERSIONS
+
+    def chain(self, start: int, limit: int, form: str) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """Where each record of a chain is, and its fields.
+
+        Raises:
+            Spent: all chains together have too many.
+        """
+        layout = struct.Struct(_form(self._raw, form))
+        for _ in range(limit):
+            self._left -= 1
+            if self._left < 0:
+                raise Spent(f"too many {self._what} versions")
+            self._raw.claim(layout.size, f"{self._what} versions")
+            fields = layout.unpack(self._raw.take(start, layout.size, f"the table of {self._what} versions"))
+            yield start, fields
+            if not fields[-1]:
+                return
+            start += fields[-1]
 
 
 def _version_needs(raw: Raw, layout: _Layout, strings: _Strings) -> Iterator[tuple[VersionNeed, int]]:
@@ -200,11 +231,11 @@ def _version_needs(raw: Raw, layout: _Layout, strings: _Strings) -> Iterator[tup
     address = layout.dynamic.get(_DT_VERNEED)
     if address is None:
         return
-    budget = [_MANY]
+    records = _Records(raw, "needed")
     start = layout.offset(address, "the table of needed versions")
-    for at, (_, count, file, first, _) in _chain(raw, start, budget, _MANY, "HHIII"):
+    for at, (_, count, file, first, _) in records.chain(start, _MANY, "HHIII"):
         library = strings.at(file)
-        for _, (_, flags, index, name, _) in _chain(raw, at + first, budget, count, "IHHII"):
+        for _, (_, flags, index, name, _) in records.chain(at + first, count, "IHHII"):
             yield VersionNeed(library, strings.at(name), bool(flags & _VER_FLG_WEAK)), index & ~_HIDDEN
 
 
@@ -213,10 +244,10 @@ def _version_definitions(raw: Raw, layout: _Layout, strings: _Strings) -> Iterat
     address = layout.dynamic.get(_DT_VERDEF)
     if address is None:
         return
-    budget = [_MANY]
+    records = _Records(raw, "defined")
     start = layout.offset(address, "the table of defined versions")
-    for at, (_, flags, index, _, _, first, _) in _chain(raw, start, budget, _MANY, "HHHHIII"):
-        for _, (name, _) in _chain(raw, at + first, budget, 1, "II"):
+    for at, (_, flags, index, _, _, first, _) in records.chain(start, _MANY, "HHHHIII"):
+        for _, (name, _) in records.chain(at + first, 1, "II"):
             yield strings.at(name), index & ~_HIDDEN, bool(flags & _VER_FLG_BASE)
 
 
@@ -226,11 +257,9 @@ def _version_definitions(raw: Raw, layout: _Layout, strings: _Strings) -> Iterat
 def _read_symbols(path: str, big: bool, layout: _Layout) -> ElfSymbols | Unreadable:
     try:
         with Raw(path, "big" if big else "little") as raw:
-            return ElfSymbols(raw, layout)
-    except Broken as error:
-        return Unreadable(path, str(error))
-    except OSError as error:
-        return Unreadable(path, error.strerror or str(error))
+            return ElfSymbols(raw, layout, path)
+    except (Broken, OSError, MemoryError) as error:
+        return unreadable(path, error)
 
 
 class ElfSymbols:
@@ -239,7 +268,9 @@ class ElfSymbols:
     A name is looked up as ``ld.so`` does it, by the GNU hash table, so that few symbols are ever decoded.
     """
 
-    def __init__(self, raw: Raw, layout: _Layout) -> None:
+    def __init__(self, raw: Raw, layout: _Layout, path: str = "") -> None:
+        self._path = path
+        self._steps = Steps()
         self._order = ">" if raw.order == "big" else "<"
         # name, value and size between, info, other, section
         self._entry = struct.Struct(self._order + ("IBBH16x" if layout.wide else "I8xBBH"))
@@ -249,6 +280,8 @@ class ElfSymbols:
         self._strings = raw.take(strings.start, strings.size, "the string table") if strings.size else b""
         self._gnu = _gnu_hash(raw, layout) if _DT_GNU_HASH in dynamic else None
         count = _count(raw, layout, self._gnu) if _DT_SYMTAB in dynamic else 0
+        if count > ROWS:
+            raise Spent(f"more than {ROWS} symbols")
         start = layout.offset(dynamic[_DT_SYMTAB], "the symbol table") if count else 0
         self._table = raw.take(start, count * self._entry.size, "the symbol table")
         self._count = count
@@ -265,17 +298,22 @@ class ElfSymbols:
         return struct.unpack_from(self._order + "H", self._versions, 2 * index)[0] if self._versions else 1
 
     @cached_property
-    def undefined(self) -> tuple[Reference, ...]:
+    def undefined(self) -> tuple[Reference, ...] | Unreadable:
         """What it uses of others; a versioned one names the library that must have it."""
         rows = [
             (index, name, info >> 4)
             for index, (name, info, _, section) in enumerate(self._entry.iter_unpack(self._table))
             if not section and name and info >> 4 in (_STB_GLOBAL, _STB_WEAK)
         ]
-        names = bounded(string_at(self._strings, name) for _, name, _ in rows)
-        return tuple(
-            self._reference(name, index, kind) for name, (index, _, kind) in zip(names, rows, strict=False)
-        )
+        try:
+            if len(rows) > REFERENCES:
+                raise Spent(f"more than {REFERENCES} undefined symbols")
+            names = strings_at(self._strings, (name for _, name, _ in rows))
+            return tuple(
+                self._reference(name, index, kind) for name, (index, _, kind) in zip(names, rows, strict=True)
+            )
+        except Spent as error:
+            return unreadable(self._path, error)
 
     def _reference(self, name: str, index: int, kind: int) -> Reference:
         need = self._needs.get(self._version(index) & ~_HIDDEN)
@@ -286,27 +324,31 @@ class ElfSymbols:
         """All the names that it offers."""
         for entry in self._entry.iter_unpack(self._table):
             if _offered(*entry):
-                yield string_at(self._strings, entry[0])
+                yield text(self._strings[entry[0] : max(0, end_of(self._strings, entry[0]))])
 
-    def defines(self, name: str, version: str = "") -> bool:
+    def defines(self, name: str, version: str = "") -> bool | Unreadable:
         """Whether the loader binds this name to a symbol of this library."""
         wanted = name.encode("utf-8", "surrogateescape")
-        if self._gnu is None:
-            candidates: Iterator[int] | list[int] = self._by_name.get(wanted, [])
-        else:
-            candidates = self._gnu.candidates(gnu_hash(wanted))
-        return any(self._matches(index, wanted, version) for index in candidates)
+        self._steps.begin()
+        try:
+            if self._gnu is not None:
+                candidates = self._gnu.candidates(gnu_hash(wanted), self._steps)
+            elif isinstance(self._index, Index):
+                candidates = self._index.candidates(wanted, self._steps)
+            else:
+                return self._index
+            return any(self._matches(index, wanted, version) for index in candidates)
+        except Spent as error:
+            return unreadable(self._path, error)
 
     @cached_property
-    def _by_name(self) -> dict[bytes, list[int]]:
-        found: dict[bytes, list[int]] = {}
-        rows = [
-            (index, row[0]) for index, row in enumerate(self._entry.iter_unpack(self._table)) if _offered(*row)
-        ]
-        names = bounded(self._strings[start : self._strings.find(b"\0", start)] for _, start in rows)
-        for (index, _), name in zip(rows, names, strict=False):
-            found.setdefault(name, []).append(index)
-        return found
+    def _index(self) -> Index | Unreadable:
+        """Where there is no GNU hash table."""
+        rows = enumerate(self._entry.iter_unpack(self._table))
+        try:
+            return Index(self._strings, ((index, row[0]) for index, row in rows if _offered(*row)))
+        except Spent as error:
+            return unreadable(self._path, error)
 
     def _matches(self, index: int, wanted: bytes, version: str) -> bool:
         if index >= self._count:
@@ -342,7 +384,7 @@ class _GnuHash(NamedTuple):
     buckets: bytes
     chain: bytes
 
-    def candidates(self, number: int) -> Iterator[int]:
+    def candidates(self, number: int, steps: Steps) -> Iterator[int]:
         """The symbols with this hash."""
         width = 8 if self.wide else 4
         words, count = len(self.bloom) // width, len(self.buckets) // 4
@@ -355,6 +397,7 @@ class _GnuHash(NamedTuple):
             return
         symbol = struct.unpack_from(self.order + "I", self.buckets, number % count * 4)[0]
         while 0 <= symbol - self.first < len(self.chain) // 4:
+            steps.take()
             entry = struct.unpack_from(self.order + "I", self.chain, (symbol - self.first) * 4)[0]
             if entry | 1 == number | 1:
                 yield symbol
@@ -390,8 +433,8 @@ def _gnu_hash(raw: Raw, layout: _Layout) -> _GnuHash:
     buckets = raw.take(start + 16 + len(bloom), 4 * count, "the hash table's buckets")
     at = start + 16 + len(bloom) + len(buckets)
     # The chain's length is not written anywhere: read what can be of it.
-    most = (_section_count(raw, layout) or 1 << 22) - first
-    chain = raw.some(at, max(0, 4 * min(most, 1 << 22)))
+    most = min(_section_count(raw, layout) or ROWS, ROWS) - first
+    chain = raw.some(at, max(0, 4 * most))
     order = ">" if raw.order == "big" else "<"
     return _GnuHash(order, layout.wide, first, shift, bloom, buckets, chain[: len(chain) // 4 * 4])
 
@@ -414,9 +457,11 @@ def _section_count(raw: Raw, layout: _Layout) -> int:
     """The number of symbols as the table of sections has it; 0 where there is none, or it is lost."""
     head = raw.some(0, 64)
     start, width, count = _section_table(raw, head, layout.wide)
-    table = raw.some(start, width * count) if width >= (64 if layout.wide else 40) else b""
+    if width != (64 if layout.wide else 40):
+        return 0
+    table = raw.some(start, width * count)
     symbols = layout.dynamic.get(_DT_SYMTAB)
-    for at in range(0, len(table) - width + 1, width or 1):
+    for at in range(0, len(table) - width + 1, width):
         if raw.number(table, at + 4, 4) != _SHT_DYNSYM:
             continue
         address, size = (

@@ -7,11 +7,24 @@ Our own reader: macholib walks the load commands, but reads no symbol of a libra
 from __future__ import annotations
 
 import struct
-from functools import partial
+from array import array
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect.binaries.binary import Binary, Needed, Reference, Truncation
-from torchlock.inspect.binaries.raw import Broken, Raw, bounded, string_at, text
+from torchlock.inspect.binaries.raw import (
+    REFERENCES,
+    ROWS,
+    Broken,
+    Index,
+    Raw,
+    Spent,
+    Steps,
+    end_of,
+    strings_at,
+    text,
+    unreadable,
+)
 from torchlock.inspect.files import Unreadable
 from torchlock.inspect.machine import machine_of
 
@@ -22,7 +35,9 @@ _DYLIB, _ID, _WEAK, _REEXPORT, _UPWARD, _LAZY = 0xC, 0xD, 0x80000018, 0x8000001F
 _RPATH, _SYMTAB, _DYSYMTAB, _SEGMENT = 0x8000001C, 0x2, 0xB, 0x19
 _MIN_MACOS, _BUILD_VERSION = 0x24, 0x32
 _LIBRARIES = (_DYLIB, _WEAK, _REEXPORT, _UPWARD)
-_MANY = 4096
+_MANY, _MANY_SLICES = 4096, 20
+# All load commands together; a loader wants them within the first segment.
+_COMMANDS = 8 << 20
 _N_WEAK_REF = 0x40
 _CPU = {"x86_64": 0x01000007, "arm64": 0x0100000C}
 
@@ -77,7 +92,9 @@ def _slice(raw: Raw, head: bytes, machine: str) -> tuple[int, int]:
     wide = head[3] == 0xBF
     form, width = (">IIQQ", 32) if wide else (">IIII", 20)
     count = int.from_bytes(head[4:8], "big")
-    if not 0 < count < 20 or len(head) < 8 + width * count:
+    if count >= _MANY_SLICES:
+        raise Spent(f"a universal file of {count} slices")
+    if not count or len(head) < 8 + width * count:
         raise Broken(f"a universal file of {count} slices")
     slices = [struct.unpack_from(form, head, 8 + width * index) for index in range(count)]
     _, _, start, size = next((each for each in slices if each[0] == _CPU.get(machine)), slices[0])
@@ -89,7 +106,9 @@ def _slice(raw: Raw, head: bytes, machine: str) -> tuple[int, int]:
 def _commands(raw: Raw, count: int, size: int) -> Iterator[tuple[int, bytes]]:
     """Kind and bytes of each load command."""
     if count > _MANY:
-        raise Broken(f"{count} load commands")
+        raise Spent(f"{count} load commands")
+    if size > _COMMANDS:
+        raise Spent(f"load commands of {size} bytes")
     data = raw.take(32, size, "the load commands")
     at = 0
     for _ in range(count):
@@ -144,43 +163,58 @@ def _read_symbols(
     try:
         with Raw(path) as raw:
             raw.narrow(start, size)
-            return MachoSymbols(raw, table, libraries)
-    except Broken as error:
-        return Unreadable(path, str(error))
-    except OSError as error:
-        return Unreadable(path, error.strerror or str(error))
+            return MachoSymbols(path, raw, table, libraries)
+    except (Broken, OSError, MemoryError) as error:
+        return unreadable(path, error)
 
 
 class MachoSymbols:
     """The external symbols of one slice; names keep the underscore that C puts before them."""
 
-    def __init__(self, raw: Raw, table: _Table, libraries: list[str]) -> None:
-        strings = raw.take(table.strings, table.size, "the strings")
-        self.undefined = tuple(_undefined(raw, table, strings, libraries))
+    def __init__(self, path: str, raw: Raw, table: _Table, libraries: list[str]) -> None:
+        self._path = path
+        self._strings = raw.take(table.strings, table.size, "the strings")
+        self.undefined = tuple(_undefined(raw, table, self._strings, libraries))
         first, count = table.defined
+        if count > ROWS:
+            raise Spent(f"more than {ROWS} symbols")
         rows = raw.take(table.symbols + 16 * first, 16 * count, "the symbols")
-        self._offsets = [row[0] for row in struct.iter_unpack("<I12x", rows)]
-        self._strings = strings
-        self._names: frozenset[bytes] | None = None
+        self._offsets = array("I", (row[0] for row in struct.iter_unpack("<I12x", rows)))
+        self._steps = Steps()
 
-    def defines(self, name: str, version: str = "") -> bool:
+    @cached_property
+    def _index(self) -> Index | Unreadable:
+        try:
+            return Index(self._strings, enumerate(self._offsets))
+        except Spent as error:
+            return unreadable(self._path, error)
+
+    def defines(self, name: str, version: str = "") -> bool | Unreadable:
         """Whether the library defines this name for others."""
-        if self._names is None:
-            strings = self._strings
-            self._names = frozenset(bounded(strings[at : strings.find(b"\0", at)] for at in self._offsets))
-        return name.encode("utf-8", "surrogateescape") in self._names
+        if not isinstance(self._index, Index):
+            return self._index
+        wanted = name.encode("utf-8", "surrogateescape")
+        self._steps.begin()
+        try:
+            rows = self._index.candidates(wanted, self._steps)
+            return any(self._strings.startswith(wanted + b"\0", self._offsets[row]) for row in rows)
+        except Spent as error:
+            return unreadable(self._path, error)
 
     def exported(self) -> Iterator[str]:
         """All the names that it defines for others."""
-        return (string_at(self._strings, at) for at in self._offsets)
+        strings = self._strings
+        return (text(strings[at : max(0, end_of(strings, at))]) for at in self._offsets)
 
 
 def _undefined(raw: Raw, table: _Table, strings: bytes, libraries: list[str]) -> Iterator[Reference]:
     first, count = table.undefined
+    if count > REFERENCES:
+        raise Spent(f"more than {REFERENCES} undefined symbols")
     data = raw.take(table.symbols + 16 * first, 16 * count, "the undefined symbols")
     rows = list(struct.iter_unpack("<I2xH8x", data))
-    names = bounded(string_at(strings, at) for at, _ in rows)
-    for name, (_, described) in zip(names, rows, strict=False):
+    names = strings_at(strings, (at for at, _ in rows))
+    for name, (_, described) in zip(names, rows, strict=True):
         ordinal = described >> 8
         library = libraries[ordinal - 1] if 0 < ordinal <= len(libraries) else ""
         yield Reference(name, library=library, weak=bool(described & _N_WEAK_REF))

@@ -11,18 +11,29 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect.binaries.binary import Binary, Needed, Reference
-from torchlock.inspect.binaries.raw import LONGEST, NAMES, Broken, Raw, bounded, text
-from torchlock.inspect.files import Unreadable
+from torchlock.inspect.binaries.raw import (
+    LONGEST,
+    REFERENCES,
+    Broken,
+    Letters,
+    Raw,
+    Spent,
+    text,
+    unreadable,
+)
 from torchlock.inspect.machine import HEAD, machine_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from torchlock.inspect.files import Unreadable
 
 _EXPORTS, _IMPORTS, _DELAYED = 0, 1, 13
 # Of the optional header: where the count of directories is, by the width of an address.
 _COUNT = {0x10B: 92, 0x20B: 108}
 _MANY_SECTIONS, _MANY_LIBRARIES, _MANY_SYMBOLS = 96, 4096, 1 << 17
 _BLOCK = 1 << 16
+_PIECE = 1 << 10
 
 
 def read_pe(path: str, raw: Raw, head: bytes) -> Binary:
@@ -32,11 +43,28 @@ def read_pe(path: str, raw: Raw, head: bytes) -> Binary:
         Broken: the headers cannot be followed.
     """
     image = _Image(raw, head)
+    _count_imports(image)
     needed = [Needed(entry.library) for entry in _imports(image)]
     needed += [Needed(library, delayed=True) for library in _delayed(image)]
     machine = machine_of(head)
     name = machine.machines[0] if machine else f"machine {image.machine:#x}"
     return Binary(path, "pe", name, image.bits, (name,), tuple(needed), read_symbols=partial(_read_symbols, path))
+
+
+def _count_imports(image: _Image) -> None:
+    """See to it that no list of names is shared by so many libraries that even a loader would take hours.
+
+    Raises:
+        Spent: all lists together are longer than the file.
+    """
+    try:
+        for entry in _imports(image):
+            for _ in _thunks(image, entry.names):
+                pass
+    except Spent:
+        raise
+    except Broken:
+        pass  # of these names; whoever reads the symbols is told
 
 
 class _Section(NamedTuple):
@@ -53,6 +81,8 @@ class _Image:
     def __init__(self, raw: Raw, head: bytes) -> None:
         self.raw = raw
         self._blocks: dict[int, bytes] = {}
+        self._known: dict[int, str] = {}
+        self._letters = Letters(raw.size)
         start = int.from_bytes(head[60:64], "little")
         header = raw.take(start, 24, "the PE header")
         if header[:4] != b"PE\0\0":
@@ -68,7 +98,7 @@ class _Image:
         (declared,) = struct.unpack_from("<I", optional, _COUNT[kind])
         self._directories = self._directories[:declared]
         if sections > _MANY_SECTIONS:
-            raise Broken(f"{sections} sections")
+            raise Spent(f"{sections} sections")
         table = raw.take(start + 24 + size, 40 * sections, "the section table")
         rows = [struct.unpack_from("<IIII", table, 40 * index + 8) for index in range(sections)]
         self._sections = [
@@ -90,28 +120,52 @@ class _Image:
                 return self.raw.take(section.offset + address - section.address, size, what)
         raise Broken(f"{what} at address {address:#x} is in no section")
 
+    def piece(self, address: int, what: str) -> bytes:
+        """Some bytes of a section, one at least.
+
+        Raises:
+            Broken: no section has any there.
+        """
+        offset, room = self._place(address, what)
+        data = self.raw.some(offset, min(room, _PIECE))
+        if not data:
+            raise Broken(f"{what} at address {address:#x} lies beyond the end of the file")
+        return data
+
     def string(self, address: int) -> str:
-        """The string that a zero byte ends.
+        """The string that a zero byte ends; each is looked up once and shared.
 
         Raises:
             Broken: it is in no section, or has no end.
+            Spent: it is too long, or all of them together are.
         """
+        if address not in self._known:
+            name = self._string(address)
+            self._letters.count(len(name))
+            self._known[address] = text(name)
+        return self._known[address]
+
+    def _string(self, address: int) -> bytes:
         data = b""
         while len(data) < LONGEST:
-            block, at = divmod(self._offset(address + len(data)), _BLOCK)
-            piece = self._block(block)[at:]
-            data, zero, _ = (data + piece).partition(b"\0")
-            if zero:
-                return text(data)
-            if not piece:
-                break
-        raise Broken(f"a name at address {address:#x} has no end")
+            offset, _ = self._place(address + len(data), "a name")
+            block, at = divmod(offset, _BLOCK)
+            piece = self._block(block)
+            end = piece.find(b"\0", at)
+            if end >= 0:
+                return data + piece[at:end]
+            if at >= len(piece):
+                raise Broken(f"a name at address {address:#x} has no end")
+            data += piece[at:]
+        raise Spent(f"a name at address {address:#x} is longer than {LONGEST} bytes")
 
-    def _offset(self, address: int) -> int:
+    def _place(self, address: int, what: str) -> tuple[int, int]:
+        """Where an address is in the file, and how many bytes its section has from there on."""
         for section in self._sections:
             if section.address <= address < section.address + section.size:
-                return section.offset + address - section.address
-        raise Broken(f"a name at address {address:#x} is in no section")
+                at = address - section.address
+                return section.offset + at, section.size - at
+        raise Broken(f"{what} at address {address:#x} is in no section")
 
     def _block(self, index: int) -> bytes:
         """A piece of the file that is kept, since names stand side by side."""
@@ -134,9 +188,20 @@ class _Import(NamedTuple):
     names: int
 
 
+def _numbers(start: int, what: str) -> Iterator[int]:
+    """The numbers of the rows of a table, if there is one; whoever takes them sees its end.
+
+    Raises:
+        Spent: it has too many.
+    """
+    if start:
+        yield from range(_MANY_LIBRARIES)
+        raise Spent(f"more than {_MANY_LIBRARIES} {what}")
+
+
 def _imports(image: _Image) -> Iterator[_Import]:
     start = image.directory(_IMPORTS)
-    for index in range(_MANY_LIBRARIES if start else 0):
+    for index in _numbers(start, "imported libraries"):
         row = struct.unpack("<5I", image.take(start + 20 * index, 20, "the import table"))
         names, name, bound = row[0], row[3], row[4]
         if not name or not bound:
@@ -146,7 +211,7 @@ def _imports(image: _Image) -> Iterator[_Import]:
 
 def _delayed(image: _Image) -> Iterator[str]:
     start = image.directory(_DELAYED)
-    for index in range(_MANY_LIBRARIES if start else 0):
+    for index in _numbers(start, "libraries whose import is delayed"):
         flags, name = struct.unpack("<II", image.take(start + 32 * index, 8, "the table of delayed imports"))
         if not name or not flags & 1:  # The oldest linkers wrote addresses that only a loaded image can read.
             return
@@ -158,10 +223,8 @@ def _read_symbols(path: str) -> PeSymbols | Unreadable:
         with Raw(path) as raw:
             image = _Image(raw, raw.some(0, HEAD))
             return PeSymbols(_exports(image), tuple(_references(image)))
-    except Broken as error:
-        return Unreadable(path, str(error))
-    except OSError as error:
-        return Unreadable(path, error.strerror or str(error))
+    except (Broken, OSError, MemoryError) as error:
+        return unreadable(path, error)
 
 
 class PeSymbols:
@@ -189,35 +252,44 @@ def _exports(image: _Image) -> frozenset[bytes]:
     if not count:
         return frozenset()
     if count > _MANY_SYMBOLS:
-        raise Broken(f"{count} exported names")
-    addresses = struct.unpack(f"<{count}I", image.take(pointers, 4 * count, "the table of exported names"))
-    first, last = min(addresses), max(addresses)
+        raise Spent(f"{count} exported names")
+    table = image.take(pointers, 4 * count, "the table of exported names")
+    addresses = sorted(set(struct.unpack(f"<{count}I", table)))
+    first, last = addresses[0], addresses[-1]
     names = image.take(first, last - first, "the exported names")
-    ends = (names.find(b"\0", address - first, address - first + LONGEST) for address in addresses)
-    found = (names[address - first : end] for address, end in zip(addresses, ends, strict=True) if end >= 0)
-    return frozenset({*bounded(found), image.string(last).encode("utf-8", "surrogateescape")})
+    letters = Letters(len(names))
+    found = {image.string(last).encode("utf-8", "surrogateescape")}
+    for address in addresses[:-1]:
+        end = names.find(b"\0", address - first, address - first + LONGEST)
+        letters.count(end - address + first if end >= 0 else LONGEST)
+        if end >= 0:
+            found.add(names[address - first : end])
+    return frozenset(found)
 
 
 def _references(image: _Image) -> Iterator[Reference]:
-    left = NAMES
+    left = REFERENCES
     for library, names in _imports(image):
         for entry in _thunks(image, names):
+            left -= 1
+            if left < 0:
+                raise Spent(f"more than {REFERENCES} imports")
             if entry >> (image.bits - 1):
                 yield Reference("", library=library, ordinal=entry & 0xFFFF)
             else:
-                name = image.string(entry + 2)
-                left -= len(name)
-                if left < 0:
-                    return
-                yield Reference(name, library=library)
+                yield Reference(image.string(entry + 2), library=library)
 
 
 def _thunks(image: _Image, address: int) -> Iterator[int]:
     """The entries of one library, up to the zero that ends them."""
     width = image.bits // 8
-    for index in range(_MANY_SYMBOLS):
-        data = image.take(address + width * index, width, "the names that are imported")
-        entry = int.from_bytes(data, "little")
-        if not entry:
-            return
-        yield entry
+    while True:
+        data = _whole(image.piece(address, "the names that are imported"), width)
+        if not data:
+            raise Broken(f"the names that are imported at address {address:#x} have no end")
+        for (entry,) in struct.iter_unpack("<Q" if width == 8 else "<I", data):
+            image.raw.claim(width, "imports")
+            if not entry:
+                return
+            yield entry
+        address += len(data)

@@ -18,12 +18,12 @@ from torchlock.inspect import files
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.files import Unreadable
 from torchlock.inspect.loading.outcome import (
+    Lookups,
     Missing,
     Outcome,
     Undefined,
     Unseen,
-    closed,
-    is_closed,
+    unknown_file,
     without_symbols,
 )
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _MOST = 2000
+_LOOKS = 200_000
 _FORMATS = {"macos": "macho", "windows": "pe"}
 # Libraries of every Windows 10 that the wheels of the stack import (their import tables, 2026-11-28), and Python's
 # own, the runtime of C among them. That of C++ (msvcp140) comes with neither, nor does any OpenMP.
@@ -63,6 +64,9 @@ class BundleProcess:
         self._loaded: dict[str, Binary] = {}
         self._read: dict[str, Binary | Unreadable] = {}
         self._folders: dict[str, None] = {}
+        self._lookups = Lookups()
+        self._looks = 0
+        self._listed: dict[str, dict[str, str]] = {}
 
     def search_in(self, folder: str) -> None:
         """Search a folder besides, as ``os.add_dll_directory`` has it."""
@@ -79,8 +83,8 @@ class BundleProcess:
         """Load a library with all that it needs; see ``ElfProcess.load``."""
         binary = self._binary(path)
         if isinstance(binary, Unreadable):
-            if is_closed(path):
-                return Outcome(path, unseen=(closed(path, path),))
+            if unknown := unknown_file(binary, path, path):
+                return Outcome(path, unseen=(unknown,))
             return Outcome(path, unreadable=binary)
         if binary.format != _FORMATS[self._system] or self._machine not in (binary.machine, *binary.machines):
             return Outcome(path, unreadable=Unreadable(path, f"is for {binary.machine}"))
@@ -126,15 +130,17 @@ class BundleProcess:
                     self._loaded[key] = found
                     queue.append(found)
                 elif found is not None:
-                    if is_closed(found.path):
-                        unseen.append(closed(found.path, binary.path))
+                    if unknown := unknown_file(found, found.path, binary.path):
+                        unseen.insert(0, unknown)
                     else:
                         broken.append(found)
+                elif self._looks > _LOOKS:
+                    break  # not looked for everywhere
                 elif not needed.weak and (is_of_torch(key) or self._lacks(key)):
                     yield Missing(key, binary.path)
                 elif not needed.weak and not self._is_systems(needed.name):
                     unseen.append(Unseen(key, binary.path, Unknown("the machine was not examined")))
-        if queue:
+        if queue or self._looks > _LOOKS:
             path = first.path
             unseen.append(
                 Unseen(os.path.basename(path), path, Unknown("it needs more libraries than can be followed"))
@@ -172,6 +178,9 @@ class BundleProcess:
 
     def _in(self, folders: list[str], name: str, *, any_case: bool = False) -> str | None:
         for folder in folders:
+            self._looks += 1
+            if self._looks > _LOOKS:
+                return None
             path = os.path.normpath(os.path.join(folder, name))
             if files.is_file(path):
                 return path
@@ -180,34 +189,51 @@ class BundleProcess:
         return None
 
     def _by_case(self, folder: str, name: str) -> str:
-        try:
-            names = os.listdir(folder)
-        except OSError:
-            return ""
-        found = next((each for each in names[:10_000] if each.lower() == name.lower()), "")
+        if folder not in self._listed:
+            try:
+                names = os.listdir(folder)
+            except OSError:
+                names = []
+            self._listed[folder] = {each.lower(): each for each in reversed(names[: files.LIMIT])}
+        found = self._listed[folder].get(name.lower(), "")
         return os.path.join(folder, found) if found else ""
 
     def _undefined(self, binary: Binary, unseen: list[Unseen]) -> Iterator[Undefined]:
         """Symbols that the very library lacks which they were linked against, as far as that one is here."""
         symbols = binary.symbols
         if isinstance(symbols, Unreadable):
-            unseen.append(without_symbols(binary, symbols))
+            unseen.insert(0, without_symbols(binary, symbols))
             return
-        for reference in symbols.undefined:
+        used = symbols.undefined
+        if isinstance(used, Unreadable):
+            unseen.insert(0, without_symbols(binary, used))
+            return
+        for reference in used:
             provider = self._loaded.get(self._key(reference.library)) if reference.library else None
             if reference.weak or provider is None or not reference.name:
                 continue
-            if not self._offers(provider, reference.name, 0):
+            answer = self._offers(provider, reference.name)
+            if isinstance(answer, Unreadable):
+                unknown = without_symbols(provider, answer)
+                unseen[:0] = [] if unknown in unseen else [unknown]
+            elif not answer:
                 yield Undefined(reference.name, binary.path)
 
-    def _offers(self, binary: Binary, name: str, depth: int) -> bool:
-        """Whether a library defines a name, or another one whose symbols it passes on."""
-        symbols = binary.symbols
-        if isinstance(symbols, Unreadable) or symbols.defines(name) or depth > 8:
-            return True
-        passed_on = [each for each in binary.needed if each.reexported]
-        others = [self._loaded.get(self._key(each.name)) for each in passed_on]
-        return any(other is None or self._offers(other, name, depth + 1) for other in others)
+    def _offers(self, first: Binary, name: str) -> bool | Unreadable:
+        """Whether a library defines a name, or another one whose symbols it passes on, each asked once."""
+        seen, queue = {id(first)}, deque([first])
+        while queue:
+            binary = queue.popleft()
+            if answer := self._lookups.defines(binary.symbols, name):
+                return answer
+            for each in binary.needed:
+                other = self._loaded.get(self._key(each.name)) if each.reexported else first
+                if other is None:
+                    return True
+                if id(other) not in seen:
+                    seen.add(id(other))
+                    queue.append(other)
+        return False
 
 
 def is_of_torch(name: str) -> bool:

@@ -12,14 +12,14 @@ from torchlock.inspect import files
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.files import Unreadable
 from torchlock.inspect.loading.outcome import (
+    Lookups,
     Missing,
     Outcome,
     Shadowed,
     Undefined,
     Unmet,
     Unseen,
-    closed,
-    is_closed,
+    unknown_file,
     without_symbols,
 )
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # No process of this stack has more libraries; a tree made to waste time may.
 _MOST = 2000
-_LOOKS = 100_000
+_LOOKS = 200_000
 # The C library, the compiler's run-time libraries and the loader: no machine that runs programs is without.
 _OF_EVERY_MACHINE = re.compile(
     r"(lib(c|m|mvec|dl|rt|pthread|util|resolv|nsl|anl|crypt|stdc\+\+|gcc_s|z)|ld-linux.*|ld64)\.so(\.|$)"
@@ -67,6 +67,8 @@ class ElfProcess:
         self._shared: list[_Library] = []
         self._has_python = False
         self._looks = 0
+        self._lookups = Lookups()
+        self._versions: dict[str, frozenset[str]] = {}
         self._shadows: list[Shadowed] = []
         if executable is not None:
             self._start(os.path.realpath(executable))
@@ -109,8 +111,8 @@ class ElfProcess:
         """
         binary = self._binary(path)
         if isinstance(binary, Unreadable):
-            if is_closed(self._real(path)):
-                return Outcome(path, unseen=(closed(path, path),))
+            if unseen := unknown_file(binary, self._real(path), path):
+                return Outcome(path, unseen=(unseen,))
             return Outcome(path, unreadable=binary)
         if binary.format != "elf" or (self._machine and binary.machine != self._machine):
             return Outcome(path, unreadable=Unreadable(path, f"is for {binary.machine}"))
@@ -169,6 +171,8 @@ class ElfProcess:
         path = self._found(name, library, found)
         if path is None and found.elsewhere is not None:
             path = found.elsewhere(name)
+        if path is None and self._looks > _LOOKS:
+            return None  # not looked for everywhere; whoever loads it says so
         if path is None:
             if (self._root is not None and not self._is_unknown(name)) or is_of_torch(name):
                 found.missing.append(Missing(name, library.path))
@@ -178,8 +182,8 @@ class ElfProcess:
         binary = self._binary(path)
         if isinstance(binary, Binary):
             return _Library(path, binary, library, [])
-        if is_closed(self._real(path)):
-            found.unseen.append(closed(path, library.path))
+        if unseen := unknown_file(binary, self._real(path), library.path):
+            found.unseen.insert(0, unseen)
         else:
             found.broken.append(Unreadable(path, binary.reason))
         return None
@@ -241,6 +245,9 @@ class ElfProcess:
         """Folders with $ORIGIN, $LIB and $PLATFORM filled in; $ORIGIN does not follow a link to the library."""
         origin = os.path.dirname(library.path)
         for folder in folders:
+            self._looks += 1
+            if self._looks > _LOOKS:
+                return
             if folder.startswith("/"):
                 if self._root is None:
                     continue  # of a machine that is not here
@@ -266,27 +273,37 @@ class ElfProcess:
 
     def _unmet(self, library: _Library) -> Iterator[Unmet]:
         """The versions that are asked of libraries which define some, but not these."""
+        newest: dict[tuple[str, str], str] = {}
         for need in library.binary.version_needs:
             provider = self._loaded.get(need.file)
             if need.weak or provider is None or not provider.binary.version_definitions:
                 continue
-            defined = provider.binary.version_definitions
-            if need.version not in defined:
+            if need.version not in self._defined(provider):
                 family = need.version.partition("_")[0] + "_"
-                newest = max((each for each in defined if each.startswith(family)), key=_number, default="")
-                yield Unmet(need.version, provider.path, library.path, newest)
+                if (need.file, family) not in newest:
+                    newest[need.file, family] = _newest(provider.binary.version_definitions, family)
+                yield Unmet(need.version, provider.path, library.path, newest[need.file, family])
+
+    def _defined(self, library: _Library) -> frozenset[str]:
+        if library.path not in self._versions:
+            self._versions[library.path] = frozenset(library.binary.version_definitions)
+        return self._versions[library.path]
 
     def _undefined(self, library: _Library, incomplete: bool, found: _Found) -> Iterator[Undefined]:
         symbols = library.binary.symbols
         if isinstance(symbols, Unreadable):
-            found.unseen.append(without_symbols(library.binary, symbols))
+            found.unseen.insert(0, without_symbols(library.binary, symbols))
             return
         scope = list(self._scope(library))
         if self._root is None or self._root.is_partial:
             incomplete = incomplete or any(each is None for each in scope)
         known = [each for each in scope if each is not None]
-        for reference in symbols.undefined:
-            if self._must_be_defined(reference, incomplete) and not _is_defined(reference, known, found):
+        used = symbols.undefined
+        if isinstance(used, Unreadable):
+            found.unseen.insert(0, without_symbols(library.binary, used))
+            return
+        for reference in used:
+            if self._must_be_defined(reference, incomplete) and not self._is_defined(reference, known, found):
                 yield Undefined(reference.name, library.path)
 
     def _lost_by(self, shadow: Shadowed, before: Mapping[str, _Library | None]) -> Iterator[Undefined]:
@@ -304,13 +321,25 @@ class ElfProcess:
         users = [each for each in new if each is not None and shadow.name in each.dependencies]
         for user in users:
             wanted = user.binary.symbols
-            for each in () if isinstance(wanted, Unreadable) else wanted.undefined:
+            used = wanted if isinstance(wanted, Unreadable) else wanted.undefined
+            for each in () if isinstance(used, Unreadable) else used:
                 ours = each.library in ("", shadow.name) and not each.weak
-                lost = (
-                    ours and should.defines(each.name, each.version) and not has.defines(each.name, each.version)
-                )
-                if lost and not _is_defined(each, list(filter(None, self._loaded.values())), _Found()):
+                is_meant = ours and self._lookups.defines(should, each.name, each.version) is True
+                lost = is_meant and not self._lookups.defines(has, each.name, each.version)
+                if lost and not self._is_defined(each, list(filter(None, self._loaded.values())), _Found()):
                     yield Undefined(each.name, user.path)
+
+    def _is_defined(self, reference: Reference, scope: list[_Library], found: _Found) -> bool:
+        """Whether a library of the process has it; one with unreadable symbols may have it, and is noted."""
+        for library in scope:
+            answer = self._lookups.defines(library.binary.symbols, reference.name, reference.version)
+            if isinstance(answer, Unreadable):
+                unseen = without_symbols(library.binary, answer)
+                found.unseen[:0] = [] if unseen in found.unseen else [unseen]
+                return True
+            if answer:
+                return True
+        return False
 
     def _must_be_defined(self, reference: Reference, incomplete: bool) -> bool:
         name = reference.name
@@ -354,19 +383,6 @@ class _Found:
         return f"_Found({self.missing!r})"
 
 
-def _is_defined(reference: Reference, scope: list[_Library], found: _Found) -> bool:
-    """Whether a library of the process has it; one with unreadable symbols may have it, and is in ``unseen``."""
-    for library in scope:
-        symbols = library.binary.symbols
-        if isinstance(symbols, Unreadable):
-            unseen = without_symbols(library.binary, symbols)
-            found.unseen += [] if unseen in found.unseen else [unseen]
-            return True
-        if symbols.defines(reference.name, reference.version):
-            return True
-    return False
-
-
 def is_of_torch(name: str) -> bool:
     """Whether a library is one that only a torch package brings, under no other name on any machine."""
     return name.startswith(("libtorch", "libc10", "libshm"))
@@ -380,5 +396,11 @@ def is_torchs_symbol(name: str) -> bool:
     return name.startswith((*mine, "aoti_torch_", "torch_"))
 
 
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.partition("_")[2].split(".") if part.isdigit())
+def _newest(versions: tuple[str, ...], family: str) -> str:
+    """The newest of the versions of one family (``GLIBC_``); "" where there is none."""
+    return max((each for each in versions if each.startswith(family)), key=numbers_of, default="")
+
+
+def numbers_of(version: str) -> tuple[int, ...]:
+    """``(2, 34)`` of ``GLIBC_2.34``."""
+    return tuple(map(int, re.findall(r"[0-9]{1,9}", version.partition("_")[2])))

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.inspect import files
+from torchlock.inspect.files import Unreadable
 
 if TYPE_CHECKING:
     from torchlock.inspect.binaries import Binary
-    from torchlock.inspect.files import Unreadable
+    from torchlock.inspect.binaries.binary import Symbols
+
+# More symbols times libraries than all extension modules of an environment have.
+_LOOKUPS = 5_000_000
 
 
 class Missing(NamedTuple):
@@ -79,17 +83,41 @@ class Outcome(NamedTuple):
         return self.unseen[0].why if self.unseen else True
 
 
-def is_closed(path: str) -> bool:
-    """Whether a file exists that we have no permission to read, though the owner may have it."""
-    return files.is_file(path) and not os.access(path, os.R_OK)
+class Lookups:
+    """The budget of one process: how many symbols are looked up in how many libraries."""
+
+    def __init__(self) -> None:
+        self._left = _LOOKUPS
+
+    @property
+    def spent(self) -> bool:
+        """Whether no more are done: what is not looked up stays unknown."""
+        return self._left < 0
+
+    def defines(self, symbols: Symbols | Unreadable, name: str, version: str = "") -> bool | Unreadable:
+        """As ``Symbols.defines``; Unreadable, which is true as a condition, where the budget is spent."""
+        if isinstance(symbols, Unreadable):
+            return symbols
+        self._left -= 1
+        if self.spent:
+            return Unreadable("", f"more than {_LOOKUPS} symbols would have to be looked up", unknown=True)
+        return symbols.defines(name, version)
 
 
-def closed(path: str, wanted_by: str) -> Unseen:
-    """A library at this path that we have no permission to read."""
-    return Unseen(os.path.basename(path), wanted_by, Unknown("there is no permission to read it"))
+def unknown_file(found: Unreadable, path: str, wanted_by: str) -> Unseen | None:
+    """A library that we cannot read, though a loader may; None if no loader can.
+
+    ``path`` is where it lies: there may be no permission to read it, which its user has.
+    """
+    name = os.path.basename(found.path)
+    if found.unknown:
+        return Unseen(name, wanted_by, Unknown(f"it cannot be read: {found.reason}"))
+    if files.is_file(path) and not os.access(path, os.R_OK):
+        return Unseen(name, wanted_by, Unknown("there is no permission to read it"))
+    return None
 
 
 def without_symbols(binary: Binary, reason: Unreadable) -> Unseen:
     """A library whose symbol table cannot be read, so that what it uses is unknown."""
-    because = f"its symbols cannot be read ({reason.reason})"
+    because = f"its symbols cannot be read: {reason.reason}"
     return Unseen(os.path.basename(binary.path), binary.path, Unknown(because))

@@ -7,6 +7,7 @@ import posixpath
 import struct
 from fnmatch import fnmatchcase
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from torchlock.inspect import files
@@ -22,6 +23,11 @@ _ABIS = {"x86_64": 0x0303, "aarch64": 0x0A03, "ppc64le": 0x0503, "s390x": 0x0403
 _TRIPLETS = {"x86_64": "x86_64-linux-gnu", "aarch64": "aarch64-linux-gnu"}
 _LINKS = 20
 _FILES = 200
+# Patterns and folders in the configuration of a loader; distributions come with a dozen.
+_PATTERNS = 1000
+_FOLDERS = 1000
+# All names and paths of a cache; that of a workstation takes a megabyte.
+_LETTERS = 32 << 20
 
 
 class Root:
@@ -141,15 +147,16 @@ class Root:
             return tuple(part for part in text.replace("\n", ":").split(":") if part)
         if files.is_file(self.real(f"/lib/ld-musl-{self.machine}.so.1")):
             return ("/lib", "/usr/local/lib", "/usr/lib")
-        configured = [] if self.has_cache else list(self._configured("/etc/ld.so.conf", set()))
+        found = iter(()) if self.has_cache else self._configured("/etc/ld.so.conf", set(), set())
+        configured = list(islice(found, _FOLDERS))
         return tuple(dict.fromkeys([*configured, *default]))
 
     @cached_property
     def has_cache(self) -> bool:
         return files.is_file(self.real("/etc/ld.so.cache"))
 
-    def _configured(self, path: str, read: set[str]) -> Iterator[str]:
-        """The folders of /etc/ld.so.conf and of what it includes, each file once (ldconfig(8))."""
+    def _configured(self, path: str, read: set[str], patterns: set[str]) -> Iterator[str]:
+        """The folders of /etc/ld.so.conf and of what it includes, each file and pattern once (ldconfig(8))."""
         if path in read or len(read) > _FILES or not files.is_file(self.real(path)):
             return
         read.add(path)
@@ -157,9 +164,13 @@ class Root:
         for line in text.splitlines()[:1000]:
             words = line.partition("#")[0].split()
             if words[:1] == ["include"]:
-                for pattern in words[1:]:
-                    for each in self._matching(posixpath.join(posixpath.dirname(path), pattern)):
-                        yield from self._configured(each, read)
+                for word in words[1:]:
+                    pattern = posixpath.join(posixpath.dirname(path), word)
+                    if pattern in patterns or len(patterns) > _PATTERNS:
+                        continue
+                    patterns.add(pattern)
+                    for each in self._matching(pattern):
+                        yield from self._configured(each, read, patterns)
             elif words and words[0].startswith("/"):
                 yield words[0]
 
@@ -196,13 +207,18 @@ def _cached(data: bytes, abi: int | None) -> Iterator[tuple[str, str]]:
     if start < 0 or not data.startswith(_CACHE, start) or len(data) < start + 48:
         return
     (count,) = struct.unpack_from("<I", data, start + 20)
+    left = _LETTERS
     for index in range(min(count, 1 << 17)):
         at = start + 48 + 24 * index
         if at + 24 > len(data):
             return
         flags, key, value = struct.unpack_from("<III", data, at)
         if abi is None or flags == abi:
-            yield _string(data, start + key), _string(data, start + value)
+            name, path = _string(data, start + key), _string(data, start + value)
+            left -= len(name) + len(path)
+            if left < 0:
+                return
+            yield name, path
 
 
 def _string(data: bytes, at: int) -> str:

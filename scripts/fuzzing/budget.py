@@ -1,0 +1,65 @@
+"""What one input may cost, in steps: calls of Python and C functions. Only inputs that were slow are counted."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, TypeVar
+
+_Result = TypeVar("_Result")
+
+# An input of n bytes may take so many calls, and so many more a byte (a lock of 60 KB: about 1.5 million).
+_CALLS = 2_000_000
+_CALLS_A_BYTE = 200
+# Processor time from which on it is worth counting, and at which an input is given up (a pattern takes no calls).
+_SLOW = 0.5
+_ENDLESS = 20.0
+
+
+class OverBudget(BaseException):
+    """An input took more than it may; no ``except Exception`` of a reader keeps this back."""
+
+
+def within(function: Callable[[], _Result], size: int, *, counted: bool = True) -> _Result:
+    """Call a function on an input of so many bytes; returns its result.
+
+    Not ``counted``: processor time alone decides, since the code is instrumented and its calls are not its own.
+
+    Raises:
+        OverBudget: it takes more calls than an input of this size may, or no end of processor time.
+    """
+    before = signal.signal(signal.SIGPROF, _give_up)
+    signal.setitimer(signal.ITIMER_PROF, _ENDLESS)
+    started = time.process_time()
+    try:
+        result = function()
+        if counted and time.process_time() - started > _SLOW:
+            signal.setitimer(signal.ITIMER_PROF, 10 * _ENDLESS)  # counting is slow
+            _count(function, _CALLS + _CALLS_A_BYTE * size)
+        return result
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+
+def _give_up(number: int, frame: FrameType | None) -> None:
+    raise OverBudget("is still busy after its processor time")
+
+
+def _count(function: Callable[[], Any], most: int) -> None:
+    calls = 0
+
+    def seen(frame: FrameType, event: str, argument: Any) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+        if calls > most:
+            raise OverBudget(f"takes more than {most:,} calls")
+
+    sys.setprofile(seen)
+    try:
+        function()
+    finally:
+        sys.setprofile(None)

@@ -1,0 +1,25 @@
+"""The interpreter that a command line names, asked who it is; an answer that is none is wrong use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.errors import InputError
+
+if TYPE_CHECKING:
+    from torchlock.inspect.interpreter import Interpreter
+
+
+def answer_of(path: str, named: str, hint: str, virtual: str = "") -> Interpreter:
+    """What an interpreter says of itself. ``named`` is how a message calls it.
+
+    Raises:
+        InputError: it does not answer; ``hint`` says what to do.
+    """
+    from torchlock.inspect.interpreter import NoAnswer, ask
+
+    answer = ask(path, virtual=virtual) if virtual else ask(path)
+    if isinstance(answer, NoAnswer):
+        detail = f": {' '.join(answer.detail.split())}" if answer.detail else ""
+        raise InputError(f"{named} does not answer as a Python interpreter ({answer.reason}{detail})", hint=hint)
+    return answer

@@ -1,0 +1,151 @@
+"""What ``[tool.torchlock]`` of a project may set: the file came with the project, and is data.
+
+An option that is missing in the table is refused, so that a new one is reviewed before a project may set it. The
+user's own settings are the command line and the ``TORCHLOCK_*`` variables, which may say everything.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class Refused(NamedTuple):
+    """An option that a project may not set, and why; ``variable`` says whether a variable may."""
+
+    reason: str
+    variable: bool = True
+
+
+def version(value: str) -> str:
+    """Why a value of ``python`` is refused; "" for a version, which starts no program."""
+    return (
+        ""
+        if re.fullmatch(r"\d[\w.+-]*", value)
+        else "a project may name a version of Python only, not an interpreter"
+    )
+
+
+def read_inside(value: str) -> str:
+    """Why a file to read is refused; "" for one in the folder of the project."""
+    return "" if value != "-" and _inside(value) else "a project may only name files inside its own folder"
+
+
+def written_inside(value: str) -> str:
+    """Why a file to write is refused; "" for a lock in the folder of the project.
+
+    Hidden folders (``.git/hooks``, ``.venv``) and names that programs other than installers read are no places
+    for a lock.
+    """
+    if value == "-":
+        return ""
+    if not _inside(value):
+        return "a project may only name a file inside its own folder"
+    path = Path(os.path.relpath(os.path.realpath(value), os.path.realpath(os.curdir)))
+    if any(part.startswith(".") for part in path.parts):
+        return "a project may not name a hidden file or folder"
+    if not re.search(r"(?i)\.(txt|lock)$|^pylock(\.[^.]+)?\.toml$", path.name):
+        return "a project may only name a lock: *.txt, *.lock or pylock.toml"
+    return ""
+
+
+def index(value: str) -> str:
+    """Why an index is refused; "" for an address of the network and for a folder of the project."""
+    from torchlock.index.addresses import is_local, local_path
+
+    if is_local(value) and not _inside(str(local_path(value))):
+        return "a project may only name an address of the network, or a folder inside its own"
+    return ""
+
+
+def _inside(path: str) -> bool:
+    """Whether a path lies in the current folder once all links are followed."""
+    try:
+        here = os.path.normcase(os.path.realpath(os.curdir))
+        return os.path.commonpath([here, os.path.normcase(os.path.realpath(path))]) == here
+    except (OSError, ValueError):  # another drive, a zero byte
+        return False
+
+
+_READS = "it reads files outside the project"
+_RUN = "it is about one run"
+
+# Every option of every command: None for one that may have any value, a function that says why a value is refused.
+OPTIONS: Mapping[str, Refused | Callable[[str], str] | None] = {
+    # target
+    "python": version,
+    "platform": None,
+    "accelerator": None,
+    "system": None,
+    "system-lib": None,
+    # input
+    "requirement": read_inside,
+    "constraint": read_inside,
+    "override": read_inside,
+    "extra": None,
+    "all-extras": None,
+    "group": None,
+    "recursive": None,
+    "stdin-name": Refused(_RUN),
+    # environment
+    "path": Refused(_READS, variable=False),
+    "root": Refused(_READS, variable=False),
+    "log": Refused(_READS, variable=False),
+    "deep": None,
+    "probe": Refused("it runs the code of installed packages", variable=False),
+    "probe-seconds": None,
+    "export": Refused(_RUN, variable=False),
+    # choice of versions
+    "upgrade": None,
+    "upgrade-package": None,
+    "pre": None,
+    "unproven": None,
+    "prefer": None,
+    "exclude-newer": None,
+    "allow-sdist": None,
+    "build": Refused("it runs the code of packages"),
+    # sources
+    "index-url": index,
+    "extra-index-url": index,
+    "offline": None,
+    "refresh": None,
+    "cache-dir": Refused("it writes outside the project"),
+    # output
+    "output": written_inside,
+    "format": None,
+    "no-hashes": None,
+    "no-annotate": None,
+    "json": None,
+    "check": None,
+    "dry-run": None,
+    # findings
+    "strict": None,
+    "ignore": None,
+    "fix": Refused("it changes files"),
+    "diff": None,
+    # messages
+    "quiet": None,
+    "verbose": None,
+    "color": None,
+}
+_UNREVIEWED = Refused("it is not among those that a project may set")
+
+
+def refusal(name: str) -> Refused | None:
+    """Why no project may set an option; None where it may."""
+    found = OPTIONS.get(name, _UNREVIEWED)
+    return found if isinstance(found, Refused) else None
+
+
+def objection(name: str, value: object) -> str:
+    """Why a project may not give this value to an option that it may set; "" where it may."""
+    found = OPTIONS.get(name)
+    if found is None or isinstance(found, Refused):
+        return ""
+    values = value if isinstance(value, list) else [value]
+    return next((said for each in values if (said := found(str(each)))), "")

@@ -1,0 +1,167 @@
+"""Many files, judged by several processes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from typing import TYPE_CHECKING
+
+from torchlock.audit import Auditor, Options
+from torchlock.errors import TorchlockError
+from torchlock.finding import FileReport
+from torchlock.inspect.guarding import ready, watched
+from torchlock.interrupts import blocked, unblocked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from multiprocessing.connection import Connection
+
+# So many files at a time are given to a process, which so never waits for the next.
+_BATCH = 8
+# Our ends of the pipes. A forked process inherits them, and its own pipe ends with us only if it closes them.
+_ours: list[Connection] = []
+
+
+def judged(
+    paths: Sequence[str], options: Options, count: int, tell: Callable[[int, str], None]
+) -> list[FileReport]:
+    """One report a file, in their order, by ``count`` processes. ``tell`` hears how many are done, and the last.
+
+    A file whose process is killed (by a system that is out of memory, say) is unreadable; the others go on. The
+    processes end with this call, however it ends, and with this process.
+
+    Raises:
+        OSError: no process can be started.
+        TorchlockError: what a process met that is no matter of one file.
+    """
+    from multiprocessing.connection import wait
+
+    waiting = deque(range(len(paths)))
+    reports: dict[int, FileReport] = {}
+    with _Workers(options) as workers:
+        for _ in range(min(count, len(paths))):
+            workers.start()
+        while len(reports) < len(paths):
+            for worker in workers.idle():
+                worker.give(waiting, paths)
+            for pipe in wait(workers.busy()):
+                worker = workers.by_pipe[pipe]  # type: ignore[index]
+                number = worker.batch.popleft()
+                report = worker.report()
+                if report is None:
+                    waiting.extendleft(reversed(worker.batch))
+                    report = workers.replace(worker, paths[number])
+                reports[number] = report
+                tell(len(reports), paths[number])
+    return [reports[number] for number in range(len(paths))]
+
+
+class _Worker:
+    """One process. ``batch`` are the numbers of the files that it was given and has not reported."""
+
+    def __init__(self, options: Options) -> None:
+        from multiprocessing import Pipe, Process
+
+        self.batch: deque[int] = deque()
+        self.pipe, theirs = Pipe()
+        _ours.append(self.pipe)
+        self.process = Process(target=_work, args=(options, theirs), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def give(self, waiting: deque[int], paths: Sequence[str]) -> None:
+        self.batch.extend(waiting.popleft() for _ in range(min(_BATCH, len(waiting))))
+        if self.batch:
+            with contextlib.suppress(OSError):  # if it is dead: its pipe says so where reports are awaited
+                self.pipe.send([paths[number] for number in self.batch])
+
+    def report(self) -> FileReport | None:
+        """The next report; None if the process is dead.
+
+        Raises:
+            TorchlockError: the process met one.
+        """
+        try:
+            answer = self.pipe.recv()
+        except (EOFError, OSError):
+            return None
+        if isinstance(answer, FileReport):
+            return answer
+        message, hint = answer
+        raise TorchlockError(message, hint=hint)
+
+    def end(self) -> None:
+        """Kill it, for it holds nothing that could be lost."""
+        self.process.kill()
+        self.process.join(5)
+        self.pipe.close()
+        _ours.remove(self.pipe)
+
+
+class _Workers:
+    """The processes, each watched, so that none outlives this one."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._stack = contextlib.ExitStack()
+        self.by_pipe: dict[Connection, _Worker] = {}
+
+    def __enter__(self) -> _Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def start(self) -> None:
+        ready()
+        _start_tracker()
+        with blocked():
+            worker = _Worker(self._options)
+            self._stack.enter_context(watched("process", worker.process.pid or 0))
+            self._stack.callback(worker.end)
+            self.by_pipe[worker.pipe] = worker
+
+    def replace(self, dead: _Worker, path: str) -> FileReport:
+        """Start another process in place of a dead one; the report on the file that it was at."""
+        del self.by_pipe[dead.pipe]
+        dead.process.join(1)
+        code = dead.process.exitcode
+        self.start()
+        ending = f"by signal {-code}" if code is not None and code < 0 else f"with exit status {code}"
+        return FileReport(path, "", error=f"could not be judged: the process that read it was ended {ending}")
+
+    def idle(self) -> list[_Worker]:
+        return [worker for worker in self.by_pipe.values() if not worker.batch]
+
+    def busy(self) -> list[Connection]:
+        return [pipe for pipe, worker in self.by_pipe.items() if worker.batch]
+
+
+def _start_tracker() -> None:
+    """Start the helper of multiprocessing for workers that are not forked; its start lets signals in."""
+    import multiprocessing
+    import os
+
+    if os.name == "posix" and multiprocessing.get_start_method() != "fork":
+        from multiprocessing.resource_tracker import ensure_running
+
+        ensure_running()
+
+
+def _work(options: Options, pipe: Connection) -> None:
+    """In a process of its own: judge what comes, until the pipe ends."""
+    unblocked()
+    for inherited in _ours:
+        inherited.close()
+    auditor = Auditor(options)
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            for path in pipe.recv():
+                pipe.send(_answer(auditor, path))
+
+
+def _answer(auditor: Auditor, path: str) -> FileReport | tuple[str, str | None]:
+    try:
+        return auditor.report(path)
+    except TorchlockError as error:
+        return str(error), error.hint

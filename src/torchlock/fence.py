@@ -1,0 +1,61 @@
+"""What broke inside, as a value: one file, rule or candidate that meets a bug does not end the run."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+# The frames and characters of a traceback that are kept: enough to find the bug, whatever the file holds.
+_FRAMES = 60
+_LONGEST = 16_000
+# Of a message, which may quote a whole file.
+_SHOWN = 300
+
+
+class Breakage(NamedTuple):
+    """An exception that nobody expected: its ``kind``, the ``place`` where it was raised, and its traceback."""
+
+    kind: str
+    place: str
+    trace: str
+
+    @property
+    def because(self) -> str:
+        """Whose fault it is, as half a sentence."""
+        if self.kind == "MemoryError":
+            return "it needs more memory than there was"
+        return "this is a bug of torchlock, whatever was read"
+
+    def __str__(self) -> str:
+        return f"{self.kind} in {self.place}" if self.place else self.kind
+
+
+def breakage(error: Exception) -> Breakage:
+    """Take an exception apart; never raises, not even where no memory is left."""
+    kind, place = type(error).__name__, ""
+    try:
+        place = _place(error)
+        return Breakage(kind, place, _trace(error))
+    except Exception:
+        return Breakage(kind, place, "")
+
+
+def _place(error: Exception) -> str:
+    """The last line of this package that took part, as ``audit/demands.py:93``."""
+    found, step = "", error.__traceback__
+    while step is not None:
+        name = step.tb_frame.f_code.co_filename.replace("\\", "/")
+        if "/torchlock/" in name:
+            found = f"{name.rpartition('/torchlock/')[2]}:{step.tb_lineno}"
+        step = step.tb_next
+    return found
+
+
+def _trace(error: Exception) -> str:
+    import traceback
+
+    frames = traceback.format_tb(error.__traceback__, -_FRAMES)
+    last = traceback.format_exception_only(type(error), error)
+    # Only the first line of a message: what follows may be a line of somebody's file.
+    message = last[-1].splitlines()[0] if last else ""
+    cut = message if len(message) <= _SHOWN else f"{message[:_SHOWN]}…"
+    return f"{''.join(frames)[-_LONGEST:]}{cut}\n"

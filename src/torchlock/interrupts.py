@@ -1,0 +1,102 @@
+"""Signals that end a run: each becomes an exception, so that whatever is open is closed on the way out."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+# SIGBREAK is what Windows sends for Ctrl-Break, and when the console is closed or the user logs off.
+ENDING = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
+)
+# A signal often comes twice (`timeout` sends it to the process and to its group). Within so many seconds the
+# second one is ignored, because the first is being obeyed.
+_OBEYING = 3.0
+
+
+class Interrupted(KeyboardInterrupt):
+    """The run was told to end. ``code`` is the exit code by which shells name the signal: 128 + its number."""
+
+    def __init__(self, number: int = signal.SIGINT) -> None:
+        super().__init__()
+        self.code = 128 + number
+
+
+class _State:
+    """``held`` counts the blocks that no signal may split; ``waiting`` is one that came within such a block."""
+
+    held = 0
+    waiting: int | None = None
+    obeyed = float("-inf")
+
+
+@contextlib.contextmanager
+def handled() -> Iterator[None]:
+    """Within this block a signal that ends a run raises ``Interrupted`` in the main thread.
+
+    A signal that is ignored when the block begins (``nohup``, a job in the background) stays ignored, and so does
+    a handler of the program that called us. Does nothing in other threads, which cannot set handlers.
+    """
+    before = {}
+    _State.obeyed = float("-inf")
+    with contextlib.suppress(ValueError):
+        for number in ENDING:
+            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+                before[number] = signal.signal(number, _raise)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _raise(number: int, _: FrameType | None) -> None:
+    if _State.held:
+        _State.waiting = number
+    elif time.monotonic() - _State.obeyed > _OBEYING:
+        _State.obeyed = time.monotonic()
+        raise Interrupted(number)
+
+
+@contextlib.contextmanager
+def held() -> Iterator[None]:
+    """A signal that comes within this block is obeyed at its end: what belongs together is done as a whole."""
+    _State.held += 1
+    try:
+        yield
+    finally:
+        _State.held -= 1
+        if not _State.held and _State.waiting is not None:
+            number, _State.waiting = _State.waiting, None
+            signal.raise_signal(number)
+
+
+@contextlib.contextmanager
+def blocked() -> Iterator[None]:
+    """As ``held``, and processes of our own that start within this block hear no signal until ``unblocked``."""
+    if not hasattr(signal, "pthread_sigmask"):
+        with held():
+            yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def unblocked() -> None:
+    """In a process of our own that another one leads: leave Ctrl-C, which goes to all of them, to the leader."""
+    _State.held = 0
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in ENDING[1:]:
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)

@@ -1,0 +1,37 @@
+"""The project that a file belongs to. Files outside of it may be included, and are read; they are never quoted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+NOT_QUOTED = "this line was not read or not judged; it is not quoted, because its file is outside of the project"
+_REPOSITORY = (".git", ".hg", ".svn")
+_PROJECT = ("pyproject.toml", "setup.py", "setup.cfg")
+
+
+def is_outside(path: str, named: str) -> bool:
+    """Whether a file, links followed, is outside of the project of the file that the user named.
+
+    What the user named is inside, unless it is a link that leads out: a clone may hold such a link.
+    """
+    if path == "-" or (path == named and not Path(path).is_symlink()):
+        return False
+    try:
+        return not Path(path).resolve().is_relative_to(root_of(named))
+    except (OSError, ValueError, RuntimeError):
+        return True
+
+
+def root_of(path: str) -> Path:
+    """The folder of the project that a file is in.
+
+    It is the nearest folder above it with a repository, else the nearest with a project's file, else the current
+    folder if the file is in it, else the file's own.
+    """
+    folder = Path(path).parent.resolve()
+    for marks in (_REPOSITORY, _PROJECT):
+        for each in (folder, *folder.parents):
+            if any((each / mark).exists() for mark in marks):
+                return each
+    here = Path.cwd().resolve()
+    return here if folder.is_relative_to(here) else folder

@@ -1,0 +1,59 @@
+"""The gate of versions (PEP 440): what text from outside is a version or a specifier set, or why it is none.
+
+Python refuses to read a number of more than 4,300 digits, and takes the digits of every script for numbers. No
+published version has either, so both are no versions here.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from packaging.version import Version
+
+# No part of a published version has this many digits.
+LONGEST_NUMBER = 100
+_LONG = re.compile(rf"[0-9]{{{LONGEST_NUMBER + 1}}}")
+_NUMBER = r"[0-9]{1,20}"
+_FINAL = rf"{_NUMBER}(?:\.{_NUMBER}){{0,8}}(?:(?:a|b|rc){_NUMBER})?(?:\.post{_NUMBER})?(?:\.dev{_NUMBER})?"
+CLAUSE = (
+    rf"(?:[=!]=[ ]*{_FINAL}(?:\.\*|\+[a-z0-9]+(?:\.[a-z0-9]+)*)?"
+    rf"|(?:<=|>=|<|>)[ ]*{_FINAL}|~=[ ]*{_NUMBER}\.{_FINAL})"
+)
+"""An ordinary clause of a specifier set, as a pattern; it lets ``WILD`` through."""
+# What PEP 440 does not allow, but the pattern would: a wildcard behind a pre-release.
+WILD = re.compile(r"[a-z][0-9]*\.\*")
+_ORDINARY = re.compile(rf"{CLAUSE}(?:[ ]*,[ ]*{CLAUSE})*")
+
+
+def has_long_number(text: str) -> bool:
+    """Whether a number stands there that is longer than any version has."""
+    return _LONG.search(text) is not None
+
+
+def version_of(text: str) -> Version | None:
+    """The version that a text is; None where it is none."""
+    from packaging.version import Version
+
+    try:
+        return None if has_long_number(text) else Version(text)
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=8192)
+def fault_of_specifier(text: str) -> str:
+    """Why a text is no specifier set that installers can compare with, as half a sentence; "" where it is one."""
+    if has_long_number(text):
+        return f"no published version has a number of more than {LONGEST_NUMBER} digits"
+    if not text or (_ORDINARY.fullmatch(text) and not WILD.search(text)):
+        return ""
+    from packaging.specifiers import SpecifierSet
+
+    try:
+        SpecifierSet(text, prereleases=True).contains("1")
+    except ValueError:
+        return "it is not a version specifier" if text.isascii() else "a version consists of ASCII characters"
+    return ""

@@ -1,0 +1,86 @@
+"""What belongs to a file besides its content: owner, permissions, extended attributes, access control lists."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+# Bound to the content, or taken away by the system whenever a file is written.
+_OF_THE_CONTENT = frozenset({"security.ima", "security.evm", "security.capability"})
+_NO_ATTRIBUTES = (errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
+_ACL, _XATTR = 1, 4  # flags of copyfile(3) on macOS
+
+
+class Unkept(Exception):
+    """A new file cannot have what the old one has; the message is a predicate, like "belongs to another user"."""
+
+
+def give(descriptor: int, source: str, old: os.stat_result) -> None:
+    """Give an open new file what an existing one has.
+
+    Raises:
+        Unkept: this user may not set it, or the file system does not take it.
+    """
+    if hasattr(os, "fchown"):
+        made = os.fstat(descriptor)
+        if (made.st_uid, made.st_gid) != (old.st_uid, old.st_gid):
+            try:
+                os.fchown(descriptor, old.st_uid, old.st_gid)
+            except OSError as error:
+                raise Unkept("belongs to another user or group") from error
+    try:
+        _give_attributes(descriptor, source)
+    except OSError as error:
+        raise Unkept("has attributes that a new file cannot be given") from error
+    _set_mode(descriptor, old.st_mode & 0o777)
+
+
+def give_default(descriptor: int) -> None:
+    """Give an open new file the permissions that new files have: what the umask leaves of rw-rw-rw-."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    _set_mode(descriptor, 0o666 & ~mask)
+
+
+def _set_mode(descriptor: int, mode: int) -> None:
+    if os.name == "posix":
+        os.fchmod(descriptor, mode)
+
+
+def _give_attributes(descriptor: int, source: str) -> None:
+    """Make the extended attributes those of the source: on Linux access control lists are among them."""
+    if not hasattr(os, "listxattr"):
+        if os.name == "posix":
+            _copy_on_macos(descriptor, source)
+        return
+    wanted, had = _attributes(source), _attributes(descriptor)
+    for name in had.keys() - wanted.keys():
+        # Only what the folder makes new files inherit can be here; a label of the system stays.
+        if not name.startswith("security."):
+            os.removexattr(descriptor, name)
+    for name, value in wanted.items():
+        if had.get(name) != value:
+            os.setxattr(descriptor, name, value)
+
+
+def _attributes(file: str | int) -> dict[str, bytes]:
+    try:
+        names = os.listxattr(file)
+    except OSError as error:
+        if error.errno in _NO_ATTRIBUTES:
+            return {}
+        raise
+    return {name: os.getxattr(file, name) for name in names if name not in _OF_THE_CONTENT}
+
+
+def _copy_on_macos(descriptor: int, source: str) -> None:
+    """As shutil copies there: the call lies in posix, without a public name."""
+    import posix
+
+    copy = getattr(posix, "_fcopyfile", None)
+    if copy is not None:
+        from_ = os.open(source, os.O_RDONLY)
+        try:
+            copy(from_, descriptor, _ACL | _XATTR)
+        finally:
+            os.close(from_)

@@ -1,0 +1,182 @@
+"""No pattern has two ways to match: the steps of each grow as the text does, counted on texts made to fool it."""
+
+from __future__ import annotations
+
+import random
+import re
+import warnings
+
+import pytest
+
+from regex_found import uses
+from regex_growth import slow
+from regex_steps import Matcher
+from regex_tree import parsed
+
+# Patterns that are known only when the program runs, by the function that uses them: all that it may get.
+GIVEN = {
+    ("src/torchlock/dialects/headers.py", "python_beside: pattern"): lambda _: [
+        r"(?:cpython-|python)?(\d+\.\d+)",
+        r"python-(\d+\.\d+)",
+    ],
+    ("src/torchlock/dialects/names.py", "fits: pattern"): lambda module: [
+        pattern for content in module._CONTENTS for pattern in (content.pattern, content.too) if pattern
+    ],
+    ("src/torchlock/dialects/names.py", "unread_by_name: unread.pattern"): lambda module: [
+        unread.pattern for unread in module._UNREAD
+    ],
+    ("src/torchlock/dialects/names.py", "may_hold_requirements: unread.pattern"): lambda module: [],
+    ("src/torchlock/dialects/names.py", "_refuse_no_list: pattern"): lambda module: [
+        pattern for pattern, _ in module._INSTEAD
+    ],
+    ("src/torchlock/inspect/loading/imports.py", "_companion: pattern"): lambda module: [
+        pattern for opened in module._OPENED.values() for _, pattern, _ in opened
+    ],
+    ("src/torchlock/read/requirement.py", "_hint: pattern"): lambda module: [
+        pattern for pattern, _ in module._MISTAKES
+    ],
+}
+
+# How a pattern is tried, where the source does not show it: once, or at places that a text has few of.
+HOW = {
+    "src/torchlock/dialects/broken.py: _INSIDE": ("fullmatch", "on a whole line"),
+    "src/torchlock/dialects/broken.py: HEAD": ("match", "at the beginning of a line"),
+    "src/torchlock/dialects/dockerfile.py: _FLAG": ("match", "once an instruction"),
+    "src/torchlock/dialects/dockerfile.py: _INSTRUCTION": ("match", "at the beginning of an instruction"),
+    "src/torchlock/dialects/headers.py: python_beside": ("match", "at the beginning of a line"),
+    "src/torchlock/dialects/lock_markers.py: _TOKEN": ("match", "the first that does not match ends the reading"),
+    "src/torchlock/dialects/makefile.py: _JUST_TARGET": ("match", "at the beginning of a line"),
+    "src/torchlock/dialects/makefile.py: _TARGET": ("match", "at the beginning of a line"),
+    "src/torchlock/dialects/notebook.py: _STRING": ("match", "the first that does not match ends the reading"),
+    "src/torchlock/dialects/places.py: _PATTERNS": ("fullmatch", "on the value of an option"),
+    "src/torchlock/dialects/shell_words.py: _SKIPPED": (
+        "match",
+        "always matches, and the reading goes on behind it",
+    ),
+    "src/torchlock/dialects/tree.py: _HEADER": ("match", "at the beginning of a line"),
+    "src/torchlock/dialects/windows_words.py: _CMD_CONDITION": ("match", "once an if"),
+    "src/torchlock/dialects/windows_words.py: _PS_REST": ("match", "behind a value"),
+    "src/torchlock/dialects/windows_words.py: _PS_VALUE": ("match", "behind an equals sign"),
+    "src/torchlock/dialects/yaml_subset.py: _PLAIN_IN_FLOW": ("match", "the reading goes on behind it, or ends"),
+    "src/torchlock/dialects/yaml_subset.py: _WHOLE_QUOTED": (
+        "match",
+        "a quote that nothing closes ends the reading",
+    ),
+    "src/torchlock/write/audit_text.py: _REQUIREMENT": ("match", "once a finding, on its line"),
+}
+# Patterns whose steps may grow faster than the text, for the text is bounded.
+BOUNDED = {
+    "src/torchlock/dialects/broken.py: _INSIDE": "a line of 500 characters (LONG)",
+    "src/torchlock/dialects/images.py: _VENDOR": "the name of an image, of 800 characters (_LONGEST)",
+    "src/torchlock/dialects/poetry_versions.py: _CLAUSE": "a version of 200 characters (_LONGEST)",
+    "src/torchlock/inspect/source.py: _FROM": "4000 characters behind each 25",
+    "src/torchlock/matrix.py: _EXACT": "statements of our own data",
+    "src/torchlock/read/requirement.py: _hint": "a line of 500 characters (_LONG)",
+    "src/torchlock/read/toml.py: _TOKEN": "valid TOML, where every string is closed",
+}
+
+
+def test_each_pattern_takes_steps_as_its_text_has_characters() -> None:
+    found, unknown = uses(GIVEN)
+    assert not unknown, "patterns made at run time: say in GIVEN what they can be"
+    wrong, needed = [], set()
+    for use in found:
+        how = HOW.get(use.where, (use.how,))[0]
+        grown = slow(use.pattern, use.flags, how)
+        if how != use.how:
+            needed.add(use.where)
+        if grown and use.where in BOUNDED:
+            needed.add(use.where)
+        elif grown:
+            wrong.append(f"{use.where}: {use.pattern!r} ({how}) on {grown}")
+    assert not wrong, "\n".join(wrong)
+    assert needed == HOW.keys() | BOUNDED.keys(), "a table of this test says more than is needed"
+    assert len(found) > 500
+
+
+@pytest.mark.parametrize(
+    ("pattern", "how"),
+    [
+        (r"(a+)+b", "match"),
+        (r"\s*\s*x", "match"),
+        (r"(\w|\d\w?)*!", "match"),
+        (r"\s+$", "all"),
+        (r"(?:[ \t]+[^\n]*\n)*\]", "match"),
+        (r"(?:-|\w+://|[^\W\d])\S*(?:\s+(?:-|\w+://|[^\W\d])\S*)+@", "fullmatch"),
+        (r"(?:[._-]?(?:a|b|r|rc|c)[._-]?\d*)*", "fullmatch"),
+        (r"[\w.]+ = \d", "all"),
+        (r"\[([^\]]*)\]$", "all"),
+        (r"(?m)^#( .*)?$\s(?P<content>(^#(| .*)$\s)+)^# ///$", "all"),
+        (r"x(?=.*y)", "all"),
+        (r"(?i)(AB?|a)*!", "match"),
+    ],
+)
+def test_a_slow_pattern_is_found(pattern: str, how: str) -> None:
+    assert slow(pattern, 0, how)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "how"),
+    [
+        (r"(?:a|b)*c", "match"),
+        (r"\s*x", "match"),
+        (r"(?<!\s)\s+$", "all"),
+        (r"[-_.]+", "all"),
+        (r"\[([^\[\]]*)\]", "all"),
+        (r'"[^"\\\n]*(?:\\.[^"\\\n]*)*"', "match"),
+        (r"(?=(a+))\1b", "match"),
+        (r"^.*$", "all"),
+    ],
+)
+def test_a_quick_pattern_is_none(pattern: str, how: str) -> None:
+    assert slow(pattern, re.MULTILINE, how) is None
+
+
+def test_the_matcher_that_counts_finds_what_re_finds() -> None:
+    """On random patterns and texts; where it lies, its groups, and all matches of a text."""
+    chance, compared = random.Random(5), 0
+    while compared < 3000:
+        written, flags = _numbered(_pattern(chance, 4)), chance.choice([0, re.I, re.M, re.S, re.M | re.I])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                real = re.compile(written, flags)
+            except re.error:  # a group that refers to itself
+                continue
+            tree = parsed(written, flags)
+        text = "".join(letter for letter in chance.choices("abA0- \n", k=8) if letter in tree.letters)
+        matcher = Matcher(tree)
+        for whole, match in ((False, real.match(text)), (True, real.fullmatch(text))):
+            assert matcher.match(text, 0, whole) == (match.span() if match else None), (written, flags, text)
+            if match:
+                spans = [match.span(number) for number in range(1, real.groups + 1)]
+                assert matcher.groups() == [None if span == (-1, -1) else span for span in spans], (written, text)
+        assert matcher.all(text) == [match.span() for match in real.finditer(text)], (written, flags, text)
+        compared += 1
+
+
+def _pattern(chance: random.Random, depth: int) -> str:
+    if depth == 0 or chance.random() < 0.3:
+        return chance.choice(
+            [*"ab.-^$A", "[ab]", "[^a]", r"\d", r"\s", r"\w", r"\b", "(?<=a)", "(?<!b)", r"(a|b)\N"]
+        )
+    inner = _pattern(chance, depth - 1)
+    other = _pattern(chance, depth - 1)
+    repeat = chance.choice(["*", "+", "?", "*?", "+?", "??", "{2}", "{1,3}", "{0,2}?"])
+    forms = [
+        f"{inner}{other}",
+        f"(?:{inner}|{other})",
+        f"({inner})",
+        f"(?:{inner}){repeat}",
+        f"(?={inner})",
+        f"(?!{inner})",
+    ]
+    return chance.choice(forms)
+
+
+def _numbered(pattern: str) -> str:
+    """A pattern whose references refer to the group right before them."""
+    while r"\N" in pattern:
+        before = pattern.partition(r"\N")[0]
+        pattern = pattern.replace(r"\N", f"\\{len(re.findall(r'[(](?![?])', before))}", 1)
+    return pattern
