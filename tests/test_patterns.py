@@ -22,8 +22,8 @@ GIVEN = {
     ("src/torchlock/dialects/names.py", "fits: pattern"): lambda module: [
         pattern for content in module._CONTENTS for pattern in (content.pattern, content.too) if pattern
     ],
-    ("src/torchlock/dialects/names.py", "unread_by_name: unread.pattern"): lambda module: [
-        unread.pattern for unread in module._UNREAD
+    ("src/torchlock/dialects/names.py", "_what: unread.pattern"): lambda module: [
+        unread.pattern for unread in (*module._UNREAD, *module._OF_OTHERS)
     ],
     ("src/torchlock/dialects/names.py", "may_hold_requirements: unread.pattern"): lambda module: [],
     ("src/torchlock/dialects/names.py", "_refuse_no_list: pattern"): lambda module: [
@@ -39,6 +39,8 @@ GIVEN = {
 
 # How a pattern is tried, where the source does not show it: once, or at places that a text has few of.
 HOW = {
+    "src/torchlock/secret_forms.py: _PORT_LIKE": ("match", "at the beginning of an address"),
+    "src/torchlock/secret_forms.py: _SIMPLE": ("match", "at the beginning of an address"),
     "src/torchlock/dialects/broken.py: _INSIDE": ("fullmatch", "on a whole line"),
     "src/torchlock/dialects/broken.py: HEAD": ("match", "at the beginning of a line"),
     "src/torchlock/dialects/dockerfile.py: _FLAG": ("match", "once an instruction"),

@@ -355,7 +355,7 @@ def test_a_crash_report_shows_no_token(
     (folder / "requirements.txt").write_text(f"--extra-index-url https://u:{TOKEN}@b.org/\n")
     assert main(["audit", "requirements.txt"]) == 3
     told = capsys.readouterr()
-    report = re.search(r"(/\S+\.log)", told.err)
+    report = re.search(r"(/\S+\.log)", told.out + told.err)
     assert report is not None
     assert TOKEN not in told.out + told.err + Path(report[1]).read_text()
 
