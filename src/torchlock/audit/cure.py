@@ -41,6 +41,7 @@ class Curer:
         self._known = known
         self._judge = judge
         self.begin()
+        self._pages: dict[tuple[str, str], int] = {}  # of a package and a page: the releases there
 
     def begin(self, size: int = 0) -> None:
         """Start on a document, with the budget for all of its cures; ``size`` is what one trial has to judge."""
@@ -185,8 +186,11 @@ class Curer:
         page = offer_of(entry, document).only_label if entry.name in FAMILY else None
         if page is None or entry.channel == "conda":
             return package.everything
-        found = (self._known.builds.serves(entry.name, text, page) for text in package.texts)
-        return sum(1 << index for index, answer in enumerate(found) if answer is True)
+        key = entry.name, page
+        if key not in self._pages:
+            found = (self._known.builds.serves(entry.name, text, page) for text in package.texts)
+            self._pages[key] = sum(1 << index for index, answer in enumerate(found) if answer is True)
+        return self._pages[key]
 
     def _labels(self, entry: Entry, version: str, fixed: Sequence[Demand], document: Document) -> list[str]:
         """Builds to pin: as the lines that stay have it, as the index has it, as it was, none."""
