@@ -31,6 +31,11 @@ BROKEN = "torch==2.7.1\ntorchaudio==2.5.1\n"
 SECONDS = 60  # a guard against hanging, no measure
 ENDING = [signal.SIGTERM, signal.SIGKILL] if os.name == "nt" else [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL]
 MARK = "TORCHLOCK_TEST_RUN"
+# A run in the background may have been started with signals ignored, as nohup and shells do: here they count.
+LISTENS = (
+    "import signal; [signal.signal(getattr(signal, name), signal.SIG_DFL) for name in ('SIGTERM', 'SIGHUP')]; "
+)
+LISTENS += "signal.signal(signal.SIGINT, signal.default_int_handler); "
 CLI = "import os, sys; os.cpu_count = lambda: 2; from torchlock.cli import entry; entry()"
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and sessions")
@@ -43,6 +48,14 @@ def until(true: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
+@pytest.fixture(autouse=True)
+def listening() -> Iterator[None]:
+    """The same for runs within this process."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Run:
     """A process of its own, and all that it starts: known by a word in their environment or their arguments."""
 
@@ -52,7 +65,7 @@ class Run:
         self.temporary.mkdir()
         environ = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "TMPDIR": str(self.temporary), MARK: self.word}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code, *arguments],
+            [sys.executable, "-c", (LISTENS if os.name == "posix" else "") + code, *arguments],
             cwd=folder,
             env=environ,
             stdout=subprocess.DEVNULL,
