@@ -11,9 +11,10 @@ import json
 import os
 import stat
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from torchlock.temporary import Temporary, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -133,11 +134,8 @@ class Cache:
 def _replace(path: Path, content: bytes) -> None:
     """Put a whole file into place, readable by its owner alone, or leave nothing behind."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(handle, "wb") as file:
+    sweep(str(path.parent))
+    with Temporary(str(path.parent)) as temporary:
+        with os.fdopen(temporary.descriptor, "wb", closefd=False) as file:
             file.write(content)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        temporary.take_place_of(str(path))

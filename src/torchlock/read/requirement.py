@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 from torchlock.errors import InputError
 from torchlock.markers import fault_of
 from torchlock.read.text import is_folder, is_there
+<<<<<<< HEAD
 from torchlock.versions import fault_of_versions
+=======
+from torchlock.redaction import shortened
+from torchlock.versions import fault_of_specifier
+>>>>>>> integ
 from torchlock.words import Written
 
 if TYPE_CHECKING:
@@ -148,8 +153,12 @@ def _reason(error: Exception, text: str, origin: Origin) -> str:
 
 def _invalid(reason: str, origin: Origin, hint: str | None) -> InputError:
     """The error quotes what was written: environment variables put into it may be secrets."""
-    text = origin.text if len(origin.text) <= _LONG else f"{origin.text[:_LONG]}…"
-    return InputError(f"{text!r} is not a requirement: {reason}", path=origin.path, line=origin.line, hint=hint)
+    return InputError(
+        f"{shortened(origin.text, _LONG)!r} is not a requirement: {reason}",
+        path=origin.path,
+        line=origin.line,
+        hint=hint,
+    )
 
 
 def _hint(text: str, origin: Origin) -> str | None:
