@@ -51,13 +51,8 @@ def version_of(text: str) -> Version | None:
 def fault_of_specifier(text: str) -> str:
     """Why a text is no specifier set that installers can compare with, as half a sentence; "" where it is one."""
     if has_long_number(text):
-<<<<<<< HEAD
         return _TOO_LONG
-    if not text or (_ORDINARY.fullmatch(text) and not WILD.search(text)):
-=======
-        return f"no published version has a number of more than {LONGEST_NUMBER} digits"
     if not text or _ORDINARY.fullmatch(text):
->>>>>>> integ
         return ""
     from packaging.specifiers import SpecifierSet
 

@@ -10,12 +10,8 @@ from typing import TYPE_CHECKING
 from torchlock.errors import InputError
 from torchlock.markers import fault_of
 from torchlock.read.text import is_folder, is_there
-<<<<<<< HEAD
-from torchlock.versions import fault_of_versions
-=======
 from torchlock.redaction import shortened
-from torchlock.versions import fault_of_specifier
->>>>>>> integ
+from torchlock.versions import fault_of_versions
 from torchlock.words import Written
 
 if TYPE_CHECKING:
