@@ -139,10 +139,10 @@ def one_line(text: str) -> str:
 
 
 def redact(url: str) -> str:
-    """An address without user, password, query and fragment, so that it may be shown or written."""
+    """An address without user, password, query and fragment, on one line, so that it may be shown or written."""
     from torchlock.secret_forms import without_user
 
-    return masked(without_user(url))
+    return one_line(masked(without_user(url)))
 
 
 def secrets_in(text: str) -> list[Span]:
