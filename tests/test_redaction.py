@@ -185,6 +185,9 @@ def test_masks(written: str, shown: str) -> None:
         "torch==2.7.1  # https://discuss.pytorch.org/t/torchaudio-does-not-load/12345/6",
         'install_requires=["google-auth", "pyjwt", "torch==2.7.1"]',
         "pip install -U torch torchaudio && echo done | tee log",
+        "error: requirements-auth.txt: there is no such file",
+        "note: google-auth: no release fits",
+        "google-auth: 2.3 needs python",
         "docker build -t image:1 . && docker run -a stdin image",
     ],
 )
@@ -198,6 +201,18 @@ def test_what_was_learned_is_hidden_where_nothing_else_shows_it() -> None:
     assert masked(json.dumps({"x": TOKEN})) == '{"x": "***"}'
     redaction.forget()
     assert masked("TOKEN456") == "TOKEN456"
+
+
+def test_a_password_that_is_a_word_of_ours_leaves_messages_readable() -> None:
+    line = "ENV POSTGRES_PASSWORD=torch"
+    redaction.learn(line)
+    assert masked(line) == "ENV POSTGRES_PASSWORD=***"
+    assert masked("torchaudio 2.5.1 goes with torch 2.5.1") == "torchaudio 2.5.1 goes with torch 2.5.1"
+
+
+def test_a_piece_of_a_secret_that_an_equals_sign_cuts_is_hidden() -> None:
+    redaction.learn(f"curl --cookie 'session={TOKEN}'")
+    assert masked(f"expected the end, at '={TOKEN}'") == "expected the end, at '=***'"
 
 
 def test_a_short_password_is_hidden_as_a_word_only() -> None:

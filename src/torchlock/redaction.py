@@ -34,7 +34,7 @@ _OPEN = re.compile(r"[^\s/@:]+:(?!\d+\Z)[^@]*\Z")
 _CONTINUED = ("\\", "^", "`")
 _LINE = re.compile(r"[^\r\n]+")
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_SPLIT = re.compile(r"[\s\"'`@/#;,\\]+")
+_SPLIT = re.compile(r"[\s\"'`@/#;,\\=&?]+")
 _JOINED = re.compile(r"[\\^`]\r?\n[ \t]*")
 _VARIABLE = re.compile(r"\$|%[A-Za-z_]+%|\{\{")
 
@@ -49,6 +49,39 @@ class Span(NamedTuple):
 # What was learned, by its first characters: the stretches by their length.
 _PREFIX = 4
 _LEAST, _LEAST_PART, _FREE = 4, 6, 10
+# A word of our messages is no secret elsewhere, though somebody may have it for a password.
+_OURS = frozenset(
+    [
+        "torch",
+        "torchaudio",
+        "torchvision",
+        "torchcodec",
+        "torchtext",
+        "pytorch",
+        "triton",
+        "numpy",
+        "numba",
+        "soundfile",
+        "librosa",
+        "whisper",
+        "audio",
+        "python",
+        "pip",
+        "conda",
+        "docker",
+        "install",
+        "wheel",
+        "index",
+        "linux",
+        "windows",
+        "macos",
+        "cuda",
+        "error",
+        "warning",
+        "note",
+        "hint",
+    ]
+)
 # So many texts wait at most until somebody wants to know.
 _WAITING = 200
 _unread: list[str] = []
@@ -245,8 +278,12 @@ def _forms(secret: str) -> Iterator[str]:
     whole = {secret, secret.partition(":")[2], _JOINED.sub("", secret)}
     whole |= {unquote(text) for text in whole if "%" in text}
     whole |= {repr(text)[1:-1] for text in whole}
-    yield from (text for text in whole if len(text) >= _LEAST)
-    yield from (part for part in _SPLIT.split(secret.partition(":")[2] or secret) if len(part) >= _LEAST_PART)
+    yield from (text for text in whole if len(text) >= _LEAST and text not in _OURS)
+    yield from (
+        part
+        for part in _SPLIT.split(secret.partition(":")[2] or secret)
+        if len(part) >= _LEAST_PART and part not in _OURS
+    )
 
 
 def _by_memory(text: str) -> Iterator[Span]:

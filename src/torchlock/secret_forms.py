@@ -88,6 +88,12 @@ _ORDINARY = re.compile(
 )
 # ``npm config set //host/:_authToken VALUE``, fish's ``set -x NAME VALUE``
 _SET = re.compile(r"(?<![\w-])(?:--)?set[ \t]{1,8}(?:-\w{1,4}[ \t]{1,8}|//[^\s\"']{1,150}:)?[\"']?\Z")
+_FILE = re.compile(r"(?i)\.(?:txt|in|toml|lock|cfg|ini|ya?ml|json|py|sh|bat|ps1|ipynb|log|conf|whl)\Z")
+# ``google-auth: no release fits``
+_PACKAGE = re.compile(
+    r"[a-z0-9]{1,30}(?:-[a-z0-9]{1,30}){0,6}-(?:auth|jwt|pat|sig|pass|credentials?|token|cookie)"
+)
+_PROSE = re.compile(r"(?:[a-z]{1,12}|\d[\d.]{0,15})(?: [a-z]{1,12}){2}\b")
 _LINE_NUMBER = re.compile(r"\d{1,6}(?::\d{1,5})?:(?=\s|$)")
 _QUERY_VALUE = re.compile(r"(?:[^&\s\"'`<>#;]|[#;](?![\w-]+=))+")
 _ROOM = re.compile(r"(?:[ \t]|[\\^`]\r?\n)*")
@@ -256,8 +262,12 @@ def _of_name(name: re.Match[str], start: int, end: int, netrc: str) -> tuple[int
 
 
 def _is_place(name: re.Match[str], given: re.Match[str]) -> bool:
-    """Whether a colon stands behind the user of an address, or behind a path (``/etc/passwd: …``)."""
+    """Whether a colon stands behind a user of an address, a file, or a package of which a message speaks."""
     text, start = name.string, name.start()
+    if given["room"] and _FILE.search(name[0]):
+        return True
+    if given["room"] and _PACKAGE.fullmatch(name[0]) and _PROSE.match(text, given.end()):
+        return True
     return text.endswith(("://", "/", "\\"), 0, start) or (
         not given["room"] and _LINE_NUMBER.match(text, given.end()) is not None
     )
