@@ -465,7 +465,10 @@ def test_explain_gives_up_as_lock_does(
         raise GaveUp(7, ["torch"])
 
     monkeypatch.setattr("torchlock.lock.keep._solve_keeping", give_up)
-    assert main(["explain", "torchaudio", "numpy", "--python", "3.12", "--platform", "linux-x86_64"]) == 1
+    assert (
+        main(["explain", "torchaudio", "numpy", "--python", "3.12", "--platform", "linux-x86_64", "--offline"])
+        == 1
+    )
     said = capsys.readouterr().err
     assert "gave up after 7 tries; these requirements were still in conflict: torchaudio\n" in said
 

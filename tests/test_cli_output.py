@@ -186,7 +186,7 @@ def test_a_lock_replaces_no_file_that_an_input_includes(capsys: pytest.CaptureFi
 @pytest.mark.parametrize("name", ["requirements.in", "dev.in", "REQUIREMENTS.IN"])
 def test_a_lock_is_never_an_input_of_locks(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path(name).write_text("six\n")
-    assert "what a lock is made from" in refused(LOCK, name, capsys)
+    assert "by its name it is an input of a lock, not a lock" in refused(LOCK, name, capsys)
 
 
 @pytest.mark.parametrize("format_", ["text", "json", "sarif", "github"])

@@ -245,7 +245,7 @@ def test_aliases_that_multiply() -> None:
     rows = [f"{name}: &{name} [*{before}, *{before}]" for before, name in pairwise(names)]
     text = "\n".join(["k0: &k0 [torch]", *rows, "dependencies: *k29", ""])
     found = Auditor().report("environment.yml", raw=text.encode())
-    assert "aliases make more than" in found.findings[0].message
+    assert "the value of this alias is too large" in found.findings[0].message
 
 
 # The gates.
@@ -319,7 +319,6 @@ def test_metadata_that_cannot_be_compared_is_refused(value: str) -> None:
 @pytest.mark.parametrize(
     ("body", "media"),
     [
-        (b'<base href="http://["><a href="six-1-py3-none-any.whl">x</a>', "text/html"),
         (b'<a href="six-1-py3-none-any.whl">x</a>', "text/html; charset=undefined"),
         (
             b'{"files": [{"filename": "six-1-py3-none-any.whl", "url": "x", "size": %s}]}' % (b"9" * 99),

@@ -27,6 +27,7 @@ FLOORS = [
         "target",
         "document",
         "finding",
+        "temporary",
     },
     {
         "data",
@@ -56,6 +57,7 @@ SIDEWAYS = {
     ("core_metadata", "redaction"),
     ("target", "redaction"),
     ("redaction", "secret_forms"),
+    ("fence", "redaction"),
     ("markers", "answers"),
     ("markers", "versions"),
     ("target", "answers"),
@@ -76,6 +78,7 @@ SIDEWAYS = {
     ("stack", "data"),
     ("direct", "read"),
     ("index", "read"),
+    ("inspect", "read"),
     ("dialects", "index"),
     ("dialects", "read"),
     ("direct", "index"),

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from index_server import Reply, Request, Server, entry, html, index, page
+from torchlock import temporary
 from torchlock.index.cache import Cache, default_folder
 
 
@@ -141,7 +142,7 @@ def test_a_full_disk_leaves_nothing_half_written(tmp_path, server, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
     asked = index(tmp_path, server)
     asked.files("demo")
     assert "No space left" in asked.notes[0]
@@ -192,3 +193,16 @@ def test_two_writers_leave_a_whole_entry(tmp_path):
         caches[number % 2].keep_metadata("ab" * 32, f"text {number}")
         assert caches[1 - number % 2].metadata("ab" * 32) == f"text {number}"
     assert len(entries(tmp_path)) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="locks tell whether a process lives")
+def test_what_a_killed_process_left_goes_with_the_next_entry(tmp_path, monkeypatch):
+    monkeypatch.setattr(temporary, "_swept", set())
+    cache = Cache(tmp_path, lambda sentence: None)
+    cache.keep_metadata("ab" * 32, "text")
+    [entry] = entries(tmp_path)
+    stray = entry.parent / f".torchlock-{temporary._machine()}-0123456789ab.tmp"
+    stray.write_text("half")
+    monkeypatch.setattr(temporary, "_swept", set())
+    cache.keep_metadata("ab" * 32, "other text")
+    assert entries(tmp_path) == [entry]

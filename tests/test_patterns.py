@@ -22,7 +22,7 @@ GIVEN = {
     ("src/torchlock/dialects/names.py", "fits: pattern"): lambda module: [
         pattern for content in module._CONTENTS for pattern in (content.pattern, content.too) if pattern
     ],
-    ("src/torchlock/dialects/names.py", "unread_by_name: unread.pattern"): lambda module: [
+    ("src/torchlock/dialects/names.py", "_what: unread.pattern"): lambda module: [
         unread.pattern for unread in module._UNREAD
     ],
     ("src/torchlock/dialects/names.py", "may_hold_requirements: unread.pattern"): lambda module: [],
@@ -62,6 +62,8 @@ HOW = {
         "match",
         "a quote that nothing closes ends the reading",
     ),
+    "src/torchlock/secret_forms.py: _PORT_LIKE": ("match", "once an address"),
+    "src/torchlock/secret_forms.py: _SIMPLE": ("match", "once an address"),
     "src/torchlock/write/audit_text.py: _REQUIREMENT": ("match", "once a finding, on its line"),
 }
 # Patterns whose steps may grow faster than the text, for the text is bounded.

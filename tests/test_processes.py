@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import venv
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import pytest
 
 from sources_made import archive
 from staged import write
+from torchlock import temporary
 from torchlock.audit import Auditor, Options
 from torchlock.cli.main import main
 from torchlock.cli.workers import judged
@@ -23,13 +25,17 @@ from torchlock.errors import DataError
 from torchlock.finding import FileReport
 from torchlock.inspect.process import child, heard, workplace
 from torchlock.interrupts import Interrupted, handled, held
-from torchlock.write import temporary
 
 ROOT = Path(__file__).parents[1]
 BROKEN = "torch==2.7.1\ntorchaudio==2.5.1\n"
 SECONDS = 60  # a guard against hanging, no measure
 ENDING = [signal.SIGTERM, signal.SIGKILL] if os.name == "nt" else [signal.SIGTERM, signal.SIGHUP, signal.SIGKILL]
 MARK = "TORCHLOCK_TEST_RUN"
+# A run in the background may have been started with signals ignored, as nohup and shells do: here they count.
+LISTENS = (
+    "import signal; [signal.signal(getattr(signal, name), signal.SIG_DFL) for name in ('SIGTERM', 'SIGHUP')]; "
+)
+LISTENS += "signal.signal(signal.SIGINT, signal.default_int_handler); "
 CLI = "import os, sys; os.cpu_count = lambda: 2; from torchlock.cli import entry; entry()"
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and sessions")
@@ -42,6 +48,14 @@ def until(true: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
+@pytest.fixture(autouse=True)
+def listening() -> Iterator[None]:
+    """The same for runs within this process."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class Run:
     """A process of its own, and all that it starts: known by a word in their environment or their arguments."""
 
@@ -51,7 +65,7 @@ class Run:
         self.temporary.mkdir()
         environ = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "TMPDIR": str(self.temporary), MARK: self.word}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code, *arguments],
+            [sys.executable, "-c", (LISTENS if os.name == "posix" else "") + code, *arguments],
             cwd=folder,
             env=environ,
             stdout=subprocess.DEVNULL,
@@ -116,6 +130,16 @@ def many(folder: Path, count: int = 400) -> str:
     return str(folder / "many")
 
 
+@pytest.fixture
+def endless(tmp_path: Path) -> Iterator[list[str]]:
+    """Many files, and on Linux one whose reader waits for ever: such an audit ends by a signal only."""
+    read, written = os.pipe()
+    pipe = Path(f"/proc/{os.getpid()}/fd/{read}")
+    yield [many(tmp_path), *([str(pipe)] if pipe.exists() else [])]
+    os.close(read)
+    os.close(written)
+
+
 # Workers of the audit.
 
 
@@ -129,9 +153,9 @@ def workers_of(run: Run) -> list[str]:
 @pytest.mark.parametrize("group", [False, True], ids=["leader", "group"])
 @pytest.mark.parametrize("number", [signal.SIGINT, *ENDING])
 def test_the_workers_of_an_audit_end_with_it(
-    number: signal.Signals, group: bool, tmp_path: Path, start: Callable[..., Run]
+    number: signal.Signals, group: bool, endless: list[str], start: Callable[..., Run]
 ) -> None:
-    run = start(CLI, "audit", many(tmp_path))
+    run = start(CLI, "audit", *endless)
     until(lambda: workers_of(run))
     run.send(number, group=group)
     code, said = run.ended()
@@ -141,9 +165,9 @@ def test_the_workers_of_an_audit_end_with_it(
 
 @posix
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
-def test_workers_that_start_afresh_end_too(method: str, tmp_path: Path, start: Callable[..., Run]) -> None:
+def test_workers_that_start_afresh_end_too(method: str, endless: list[str], start: Callable[..., Run]) -> None:
     chosen = f"import multiprocessing; multiprocessing.set_start_method({method!r}); {CLI}"
-    run = start(chosen, "audit", many(tmp_path))
+    run = start(chosen, "audit", *endless)
     until(lambda: workers_of(run))
     run.send(signal.SIGINT, group=True)
     assert run.ended() == (130, "error: interrupted; nothing was changed\n")
@@ -161,8 +185,8 @@ def test_workers_leave_by_themselves_where_no_guard_can_be_had(tmp_path: Path, s
 
 
 @posix
-def test_a_signal_that_comes_twice_is_obeyed_once(tmp_path: Path, start: Callable[..., Run]) -> None:
-    run = start(CLI, "audit", many(tmp_path))
+def test_a_signal_that_comes_twice_is_obeyed_once(endless: list[str], start: Callable[..., Run]) -> None:
+    run = start(CLI, "audit", *endless)
     until(lambda: workers_of(run))
     run.send(signal.SIGTERM)
     run.send(signal.SIGTERM, group=True)
@@ -425,8 +449,9 @@ def test_an_end_between_two_files_is_counted(
 
 
 def test_a_bug_in_one_file_keeps_no_other_from_being_mended(
-    sixty: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    sixty: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     real = Auditor.fixed
 
     def fixed(self: Auditor, path: str, *arguments: object) -> bytes | None:

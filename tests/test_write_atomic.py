@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
+from torchlock import temporary
 from torchlock.errors import InputError
-from torchlock.write import temporary
+from torchlock.temporary import Temporary
 from torchlock.write.atomic import write_bytes, write_text
-from torchlock.write.temporary import Temporary
 
 posix = pytest.mark.skipif(os.name != "posix", reason="a POSIX system's files")
 root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
@@ -506,7 +506,8 @@ def test_a_file_that_is_held_in_its_place_is_written_in_place(error: int, monkey
 
     monkeypatch.setattr(os, "replace", held)
     said = write_text("out.txt", "new\n").remark
-    assert said == "out.txt is held in its place by the system, so it was written in place, not replaced"
+    reason = os.strerror(error)
+    assert said == f"out.txt cannot be replaced here ({reason}), so it was written in place, not replaced"
     assert Path("out.txt").read_text() == "new\n"
     assert names() == ["out.txt"]
 
@@ -524,7 +525,7 @@ def test_a_folder_that_takes_no_file(error: int, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(os, "open", refused)
     said = write_text("out.txt", "new\n").remark
-    assert said == "out.txt lies in a folder that takes no new file, so it was written in place, not replaced"
+    assert said == "out.txt lies in a folder where no file can be made, so it was written in place, not replaced"
     assert Path("out.txt").read_text() == "new\n"
     with pytest.raises(InputError, match="cannot be written"):
         write_text("another.txt", "new\n")
@@ -536,7 +537,7 @@ def test_a_folder_without_permission_to_write() -> None:
     Path("folder/out.txt").write_text("old\n")
     Path("folder").chmod(0o555)
     try:
-        assert "takes no new file" in write_text("folder/out.txt", "new\n").remark
+        assert "where no file can be made" in write_text("folder/out.txt", "new\n").remark
         assert Path("folder/out.txt").read_text() == "new\n"
         with pytest.raises(InputError):
             write_text("folder/another.txt", "new\n")

@@ -56,7 +56,7 @@ def parse_metadata(text: str) -> CoreMetadata | Unknown:
     if rest and "\n" not in rest and "\r" not in rest:
         return Unknown("its metadata ends in the middle of a header")
     if _BEHIND.match(rest):
-        line = unfolded(re.split(r"[\r\n]", rest, maxsplit=1)[0])[:40]
+        line = shortened(unfolded(re.split(r"[\r\n]", rest, maxsplit=1)[0]), 40)
         return Unknown(f"its metadata has a line that is no header ({line!r}) before Requires-Dist")
     values = headers.fields.get("requires-dist", ())
     declared = {value: dependency_of(value) for value in values}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from torchlock.redaction import masked, shortened
+
 # The frames and characters of a traceback that are kept: enough to find the bug, whatever the file holds.
 _FRAMES = 60
 _LONGEST = 16_000
@@ -55,7 +57,7 @@ def _trace(error: Exception) -> str:
 
     frames = traceback.format_tb(error.__traceback__, -_FRAMES)
     last = traceback.format_exception_only(type(error), error)
-    # Only the first line of a message: what follows may be a line of somebody's file.
-    message = last[-1].splitlines()[0] if last else ""
-    cut = message if len(message) <= _SHOWN else f"{message[:_SHOWN]}…"
-    return f"{''.join(frames)[-_LONGEST:]}{cut}\n"
+    # Masked as a whole, and here: the process that judged the file knows its secrets. Only the first line is kept:
+    # what follows may be a line of somebody's file.
+    message = masked(last[-1]).splitlines()[0] if last else ""
+    return f"{''.join(frames)[-_LONGEST:]}{shortened(message, _SHOWN)}\n"

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from torchlock.document import Edit
     from torchlock.fence import Breakage
 
+# A longer line is not quoted whole: many findings on one line would repeat it once for each.
+LONGEST_LINE = 2000
 # From bad to harmless; a report is as bad as its worst finding.
 SEVERITIES = ("error", "warning", "note")
 

@@ -22,8 +22,8 @@ _VARIABLE = (
     r"|python_implementation)|implementation_(?:name|version)|extra)"
 )
 _COMPARED = rf"{_VARIABLE}[ ]*(?:[=!<>]=|[<>]|not[ ]+in|in)[ ]*(?:\"[\w.+ -]{{0,60}}\"|'[\w.+ -]{{0,60}}')"
-ORDINARY = re.compile(rf"{_COMPARED}(?:[ ]+(?:and|or)[ ]+{_COMPARED})*")
-"""The markers that need no parser to know that they have a value."""
+# Compiled where the first marker is met: many inputs have none.
+_ORDINARY = rf"{_COMPARED}(?:[ ]+(?:and|or)[ ]+{_COMPARED})*"
 # What holds for nobody who does not ask for this extra.
 _ONE_EXTRA = re.compile(r"(?:.* and )?extra == \"([^\"]+)\"")
 # Some environment: whether a marker can be evaluated does not depend on the values.
@@ -43,6 +43,11 @@ _SOME = MappingProxyType(
         "extra": "",
     }
 )
+
+
+def is_ordinary(text: str) -> bool:
+    """Whether a marker needs no parser to know that it has a value; False where that is not obvious."""
+    return re.fullmatch(_ORDINARY, text) is not None
 
 
 def parsed(text: str) -> Marker | Unknown:
@@ -87,7 +92,7 @@ def extra_of(text: str) -> str:
 @lru_cache(maxsize=8192)
 def fault_of(text: str) -> str:
     """Why a marker has no value on any machine, as half a sentence; "" where it has one."""
-    if not text or ORDINARY.fullmatch(text):
+    if not text or is_ordinary(text):
         return ""
     marker = parsed(text)
     value = marker if isinstance(marker, Unknown) else value_of(marker, _SOME)

@@ -105,7 +105,7 @@ def without_user(url: str) -> str:
     """An address without user, password, query and fragment; only its scheme where its host cannot be told."""
     scheme, separator, rest = url.partition("://")
     if not separator or scheme == "file":
-        return re.sub(r"[^/\\:]*:[^/\\]*@", "", url, count=1)  # an address whose scheme was forgotten
+        return re.sub(r"(?<![^/\\])[^/\\:]*:[^/\\]*@", "", url, count=1)  # an address whose scheme was forgotten
     start = len(scheme) + 3
     end = _end_of_user(url, start, len(url))
     rest = re.split(r"[?#]", url[start if end is None else end :], maxsplit=1)[0]

@@ -25,13 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
     from torchlock.audit.demands import Scene
-    from torchlock.document import Document
+    from torchlock.document import Document, Place
     from torchlock.target import Platform, PythonVersion
 
 __all__ = ["Auditor", "Options"]
 
 # Mending the lines that nobody reads may bring out others; more rounds than this bring nothing.
 _ROUNDS = 4
+# The work on a scene without demands, in demands; and so many characters are as much work as one demand.
+_SCENE, _CHARACTERS = 8, 20_000
 _NOTHING = "no requirement was found here, so nothing was judged"
 _WORDS = "whether this is a list of requirements is not known: neither its name nor a version in it says so"
 
@@ -87,7 +89,7 @@ class Auditor:
 
     @cached_property
     def _mender(self) -> Mender:
-        return Mender(self.known, self.judge)
+        return Mender(self.known, self.judge, self._size)
 
     def report(self, path: str, raw: bytes | None = None, kind: str | None = None) -> FileReport:
         """Read and judge one file (``-``: standard input); ``raw`` is its content, where it was read already.
@@ -142,13 +144,10 @@ class Auditor:
         None where there is nothing to change.
 
         Raises:
-            InputError: the file cannot be read, or is a link out of the project.
+            InputError: the file cannot be read, or is a link out of the project that would have to be changed.
         """
         from torchlock.dialects import read_document
 
-        if is_outside(path, path):
-            reason = "is a link to a file outside of the project, whose lines are neither shown nor changed"
-            raise InputError(reason, path=path, hint="name that file itself")
         document = read_document(path, raw=raw)
         if document.guessed and path != "-":
             return None
@@ -162,7 +161,12 @@ class Auditor:
                 break  # The file means something else than its reader thought: leave it.
             document = mended
         now = encoded(document, document.text)
-        return None if now == whole else now
+        if now == whole:
+            return None
+        if is_outside(path, path):
+            reason = "is a link to a file outside of the project, whose lines are neither shown nor changed"
+            raise InputError(reason, path=path, hint="name that file itself")
+        return now
 
     def judge(self, document: Document) -> list[Finding]:
         """What is wrong with a document, in the order of its lines."""
@@ -182,6 +186,11 @@ class Auditor:
         judged = judged_on(document, stack, pythons, platforms)
         return Case(document, self.known, *judged, platforms_given=platforms is not None)
 
+    def _size(self, document: Document) -> int:
+        """How much there is to judge: the lines, and the demands of every scene."""
+        beside = len(document.text) // _CHARACTERS + document.text.count("torchlock:")
+        return len(document.entries) + beside + sum(_SCENE + scene.size for scene in self.case(document).scenes)
+
     def _found(self, document: Document) -> Iterator[Finding]:
         case = self.case(document)
         yield from targets.unknown(case)
@@ -192,6 +201,7 @@ class Auditor:
             _spare_what_works(case.scenes, by_scene)
         for findings in by_scene:
             yield from findings
+        yield from lines.left_out(case)
         yield from flavours.constrained(case)
         yield from lines.refused(case)
 
@@ -226,16 +236,20 @@ def _soften(by_scene: list[list[Finding]]) -> None:
 def _spare_what_works(scenes: list[Scene], by_scene: list[list[Finding]]) -> None:
     """A lock for many targets of which some work is not broken: what fails on the others is a warning."""
 
-    def names(finding: Finding) -> set[str]:
-        return {name for name, _ in finding.packages}
+    def names(finding: Finding) -> frozenset[str]:
+        return frozenset(name for name, _ in finding.packages)
 
-    broken = [[names(finding) for finding in findings if finding.severity == "error"] for findings in by_scene]
+    broken = [{names(finding) for finding in findings if finding.severity == "error"} for findings in by_scene]
+    works: dict[frozenset[str], bool] = {}
     for findings in by_scene:
         for finding in findings:
-            if finding.severity == "error" and any(
-                names(finding) <= set(scene.demands) and names(finding) not in bad
-                for scene, bad in zip(scenes, broken, strict=True)
-            ):
+            mine = names(finding)
+            if finding.severity == "error" and mine not in works:
+                works[mine] = any(
+                    mine <= scene.demands.keys() and mine not in bad
+                    for scene, bad in zip(scenes, broken, strict=True)
+                )
+            if finding.severity == "error" and works[mine]:
                 finding.severity = "warning"
 
 
@@ -249,13 +263,17 @@ def _distinct(findings: Iterator[Finding]) -> list[Finding]:
         if known is None or SEVERITIES.index(finding.severity) < SEVERITIES.index(known.severity):
             best[key] = finding
     kept = list(best.values())
-    errors = [{finding.place, *finding.related} for finding in kept if finding.severity == "error"]
+    errors: dict[Place, list[set[Place]]] = {}
+    for finding in kept:
+        places = {finding.place, *finding.related}
+        for place in places if finding.severity == "error" else ():
+            errors.setdefault(place, []).append(places)
     return [
         finding
         for finding in kept
         if finding.severity != "warning"
         or finding.rule not in _CONSEQUENCES
-        or not any({finding.place, *finding.related} <= places for places in errors)
+        or not any({finding.place, *finding.related} <= places for places in errors.get(finding.place, ()))
     ]
 
 

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
 
-from torchlock.audit.demands import Demand, demand_of, effective
-from torchlock.audit.offers import offer_of
+from torchlock.audit.demands import Demand, demand_of
 from torchlock.audit.wording import as_of, asked
 from torchlock.finding import Remedy
 from torchlock.matrix import specifier_set
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from torchlock.audit.case import Case
     from torchlock.audit.demands import Scene
@@ -46,12 +45,12 @@ def without_torch(case: Case, scene: Scene) -> Iterator[Finding]:
         if not mask or case.stack.asks(name, mask.bit_length() - 1):
             continue
         demand = scene.first(name)
-        offer = offer_of(demand.entry, case.document)
+        offer = case.offer(demand.entry)
         if demand.entry.channel == "conda" or (not demand.exact and offer.unknown and not offer.public):
             continue  # conda's package requires torch; the packages of another index are not known.
         alone = case.document.locked or case.document.kind in ("dockerfile", "shell", "pipfile")
         beside = case.document.kind in _BESIDE or (case.document.kind == "python" and demand.entry.step > 0)
-        others = {entry.name for entry in case.document.entries} - {*case.stack.packages, "librosa", "scipy"}
+        others = case.sides.names - {*case.stack.packages, "librosa", "scipy"}
         text = case.stack.packages[name].texts[mask.bit_length() - 1]
         severity = (
             "error"
@@ -73,13 +72,13 @@ def backends(case: Case, scene: Scene) -> Iterator[Finding]:
         return
     package = case.stack.packages["torchaudio"]
     mask = scene.releases("torchaudio") or 0
-    names = {entry.name for entry in case.document.entries if entry.scope in ("", scene.scope)}
-    names |= {_LIBRARIES[name] for name, version in case.known.libraries.items() if _serves(name, version)}
+    there = {_LIBRARIES[name] for name, version in case.known.libraries.items() if _serves(name, version)}
+    there |= {name for name in _BACKENDS if case.sides.has(name, scene.scope)}
     demand = scene.first("torchaudio")
-    if not mask & ~package.mask(">=2.9") and "torchcodec" not in names:
+    if not mask & ~package.mask(">=2.9") and not case.sides.has("torchcodec", scene.scope):
         message = f"{asked(demand)} loads and saves through torchcodec, which nothing here asks for"
         yield case.finding("TL305", "note", message, [demand])
-    if not mask & ~package.mask(">=2.1,<2.9") and not names & _BACKENDS:
+    if not mask & ~package.mask(">=2.1,<2.9") and not there:
         message = f"{asked(demand)} brings no backend: without soundfile, libsox or FFmpeg it cannot load or save"
         yield case.finding("TL306", "note", message, [demand])
 
@@ -93,14 +92,12 @@ def _serves(name: str, version: str | None) -> bool:
 
 def dependents(case: Case, scene: Scene) -> Iterator[Finding]:
     """Pinned packages beside a release that took away what they call (the statements that forbid something)."""
-    named = effective(case.document.entries)
-    entries = [entry for entry in named if entry.scope in ("", scene.scope) and not entry.constraint]
-    for entry in entries:
-        for statement in case.known.forbidding(entry.name) if entry.specifier else ():
+    for entry in case.sides.pins(scene.scope):
+        for statement in case.known.forbidding(entry.name):
             if statement.rule in _ELSEWHERE or not _speaks_of(statement, entry):
                 continue
             for forbidden in statement.forbids:
-                beside = _beside(case, scene, entries, forbidden)
+                beside = _beside(case, scene, forbidden)
                 if beside is not None:
                     yield _clash(case, entry, statement, forbidden, *beside)
 
@@ -126,9 +123,7 @@ def _pinned(specifier: str) -> str | None:
     return clauses[0].version.partition("+")[0]
 
 
-def _beside(
-    case: Case, scene: Scene, entries: Sequence[Entry], forbidden: Dependency
-) -> tuple[Demand, str] | None:
+def _beside(case: Case, scene: Scene, forbidden: Dependency) -> tuple[Demand, str] | None:
     """The demand on what is forbidden, and how to call what it comes to, if that is a forbidden release."""
     if forbidden.name in case.stack.packages:
         mask, package = scene.releases(forbidden.name), case.stack.packages[forbidden.name]
@@ -140,8 +135,8 @@ def _beside(
         text, date = package.texts[final.bit_length() - 1], as_of(case.known.date)
         newest = f"{forbidden.name} {text}, which an installer takes ({date})"
         return demand, newest if (mask or 0) & ~bad else asked(demand)
-    for entry in entries:
-        version = _pinned(entry.specifier) if entry.name == forbidden.name else None
+    for entry in case.sides.pins_of(forbidden.name, scene.scope):
+        version = _pinned(entry.specifier)
         if version is not None and specifier_set(forbidden.specifier).contains(version):
             return Demand(entry, None, exact=True), f"{entry.name} {version}"
     return None

@@ -7,13 +7,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from torchlock.audit.demands import scenes_of
+from torchlock.audit.offers import offer_of
+from torchlock.audit.sides import Sides
 from torchlock.document import NOWHERE
 from torchlock.finding import Evidence, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from torchlock.audit.demands import Demand, Scene
+    from torchlock.audit.demands import Demand, Scene, Scenes
+    from torchlock.audit.offers import Offer
     from torchlock.builds import Builds
     from torchlock.catalogue import Catalogue, CatalogueRelease
     from torchlock.document import Document, Entry, Place
@@ -87,9 +90,49 @@ class Case:
     def stack(self) -> Stack:
         return self.known.stack
 
-    @cached_property
+    @property
     def scenes(self) -> list[Scene]:
+        """The sets of entries that are judged."""
+        return self._scenes.scenes
+
+    @property
+    def left_out(self) -> list[str]:
+        """The scopes that are not judged, since the file has too many."""
+        return self._scenes.left_out
+
+    @cached_property
+    def _scenes(self) -> Scenes:
         return scenes_of(self.document, self.known.stack, self.cells)
+
+    @cached_property
+    def from_unknown(self) -> dict[tuple[str, str], list[Scene]]:
+        """Package and specifier → the first two scenes that take it from an index that nobody here can see."""
+        found: dict[tuple[str, str], list[Scene]] = {}
+        for scene in self.scenes:
+            for demand in (one for demands in scene.demands.values() for one in demands):
+                there = found.setdefault((demand.name, demand.entry.specifier), [])
+                if (
+                    len(there) < 2
+                    and not any(scene is other for other in there)
+                    and self.offer(demand.entry).unknown
+                ):
+                    there.append(scene)
+        return found
+
+    def offer(self, entry: Entry) -> Offer:
+        """The indexes that an entry is taken from; the file's are looked at once."""
+        if entry.index not in self._offers:
+            self._offers[entry.index] = offer_of(entry, self.document)
+        return self._offers[entry.index]
+
+    @cached_property
+    def _offers(self) -> dict[str | None, Offer]:
+        return {}
+
+    @cached_property
+    def sides(self) -> Sides:
+        """The entries of the document by scope, for what is looked for beside a scene."""
+        return Sides(self.document.entries)
 
     @property
     def declares_platforms(self) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from torchlock.answers import Unknown
-from torchlock.audit.offers import Offer, offer_of
+from torchlock.audit.offers import Offer
 from torchlock.audit.versions import LENIENT, RULES, near, newest, why
 from torchlock.audit.wording import as_of, asked, listed, platforms
 from torchlock.judge import Bare, violations
@@ -85,7 +85,7 @@ def _unseen(case: Case, demand: Demand) -> bool:
     """Whether its index is not known, so that its newest release is not known."""
     if demand.name not in FAMILY or demand.exact:
         return False
-    offer = offer_of(demand.entry, case.document)
+    offer = case.offer(demand.entry)
     return demand.entry.channel == "conda" or (offer.unknown and not offer.public and not offer.named)
 
 
@@ -100,7 +100,7 @@ def _not_seen(case: Case, scene: Scene, names: list[str]) -> Finding:
 def _worlds(case: Case, scene: Scene, name: str) -> list[World]:
     """The world of a package on each platform."""
     demand, mask = scene.first(name), scene.releases(name) or 0
-    offer = offer_of(demand.entry, case.document) if name in FAMILY else _PUBLIC
+    offer = case.offer(demand.entry) if name in FAMILY else _PUBLIC
     places = range(len(case.stack.platforms))
     if demand.entry.url is not None:
         return [World(mask & _for(demand.entry.url, case, place), 0, demand.label, offer) for place in places]

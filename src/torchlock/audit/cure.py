@@ -12,7 +12,7 @@ from itertools import combinations, groupby, islice, product
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.audit.demands import cells_where, demand_of
+from torchlock.audit.demands import cells_where, demand_of, once
 from torchlock.audit.offers import offer_of
 from torchlock.stack import bits
 from torchlock.words import FAMILY
@@ -26,8 +26,12 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.stack import Package, Stack
 
-# So many lines are looked at; so many answers tried for one set of them, for one cure, for one document.
-_LINES, _TRIALS_EACH, _TRIALS, _TRIALS_IN_ALL = 6, 16, 160, 240
+# So many lines are looked at; so many answers tried for one set of them, and for one cure.
+_LINES, _TRIALS_EACH, _TRIALS = 6, 16, 160
+# The budget of all cures of a document, and what a trial, a check and a set of lines take from it: so much in a
+# document of usual size, and in a larger one more in proportion.
+_BUDGET, _TRIAL, _CHECK, _SET = 3000, 8, 4, 1
+_USUAL = 200
 
 
 class Curer:
@@ -36,11 +40,28 @@ class Curer:
     def __init__(self, known: Knowledge, judge: Callable[[Document], list[Finding]]) -> None:
         self._known = known
         self._judge = judge
-        self._left = _TRIALS_IN_ALL
+        self.begin()
+        self._pages: dict[tuple[str, str], int] = {}  # of a package and a page: the releases there
 
-    def begin(self) -> None:
-        """Start on a document: so many trials are made for all of its cures together."""
-        self._left = _TRIALS_IN_ALL
+    def begin(self, size: int = 0) -> None:
+        """Start on a document, with the budget for all of its cures; ``size`` is what one trial has to judge."""
+        self._left = float(_BUDGET)
+        self._cost = max(1.0, size / _USUAL)
+        self.trials = 0
+
+    @property
+    def spent(self) -> bool:
+        """Whether the budget is spent, so that a change may exist that was not found."""
+        return self._left <= 0
+
+    def _take(self, share: int) -> None:
+        self._left -= share * self._cost
+
+    def _tried(self, document: Document, changes: dict[int, str], share: int) -> list[Finding]:
+        """What is found after some changes, for so much of the budget."""
+        self._take(share)
+        self.trials += 1
+        return self._judge(_changed(document, changes))
 
     def cure(
         self, document: Document, findings: Sequence[Finding], wanted: Callable[[Finding], bool]
@@ -50,19 +71,19 @@ class Curer:
         ``findings`` are those of the document. Entries (by index in the document) → their new specifiers;
         nothing where there is nothing to cure, None where no change was found.
         """
-        ill = [finding for finding in findings if wanted(finding)]
+        ill = [finding for finding in findings if wanted(finding)] if not self.spent else []
         if not ill:
-            return {}
+            return None if self.spent else {}
         before, trials = _weighed(findings), 0
         for units, pin in self._tries(document, ill):
             subset = tuple(unit[0] for unit in units)
+            self._take(_SET)
             for specifiers in islice(self._assignments(document, subset, pin), _TRIALS_EACH):
                 trials += 1
-                if trials > _TRIALS or not self._left:
+                if trials > _TRIALS or self.spent:
                     return None
-                self._left -= 1
                 changes = {index: new for unit, new in zip(units, specifiers, strict=True) for index in unit}
-                left = self._judge(_changed(document, changes))
+                left = self._tried(document, changes, _TRIAL)
                 if not any(map(wanted, left)) and _weighed(left) < before:
                     return {i: new for i, new in changes.items() if new != document.entries[i].specifier}
         return None
@@ -70,8 +91,10 @@ class Curer:
     def cures(
         self, document: Document, findings: Sequence[Finding], changes: dict[int, str], finding: Finding
     ) -> bool:
-        """Whether these changes take one finding away, and bring nothing else."""
-        left = self._judge(_changed(document, changes))
+        """Whether these changes take one finding away, and bring nothing else; not so if it cannot be tried."""
+        if self.spent:
+            return False
+        left = self._tried(document, changes, _CHECK)
         gone = all((each.rule, each.place) != (finding.rule, finding.place) for each in left)
         return gone and _weighed(left) < _weighed(findings)
 
@@ -111,11 +134,12 @@ class Curer:
         stack = self._known.stack
         entries = [document.entries[index] for index in subset]
         lines = {(entry.place, entry.version) for entry in entries}
-        fixed = [
-            demand_of(entry, stack)
+        stays = [
+            entry
             for entry in document.entries
             if entry.name in stack.packages and (entry.place, entry.version) not in lines
         ]
+        fixed = [demand_of(entry, stack) for entry in once(stays)]
         for torch in self._torches(entries, fixed, document):
             options = [list(self._options(entry, torch, fixed, document, pin)) for entry in entries]
             yield from islice(product(*options), 12)
@@ -162,8 +186,11 @@ class Curer:
         page = offer_of(entry, document).only_label if entry.name in FAMILY else None
         if page is None or entry.channel == "conda":
             return package.everything
-        found = (self._known.builds.serves(entry.name, text, page) for text in package.texts)
-        return sum(1 << index for index, answer in enumerate(found) if answer is True)
+        key = entry.name, page
+        if key not in self._pages:
+            found = (self._known.builds.serves(entry.name, text, page) for text in package.texts)
+            self._pages[key] = sum(1 << index for index, answer in enumerate(found) if answer is True)
+        return self._pages[key]
 
     def _labels(self, entry: Entry, version: str, fixed: Sequence[Demand], document: Document) -> list[str]:
         """Builds to pin: as the lines that stay have it, as the index has it, as it was, none."""

@@ -27,6 +27,8 @@ _ALONE = ("group:build-system", "alone:")
 _LOCAL = re.compile(r"(===?|!=)\s*([^\s,+=]+)\+([\w.\-]+)")
 _EXACT = re.compile(r"===?\s*[^\s,*]+")
 _WHEEL = re.compile(r"(?<![\w.])[\w.]+-([^-]+)-")
+# So many demands at least, those of all scenes together, are judged in one file.
+_MOST = 20_000
 _UNFINISHED = re.compile(r"\d(?:a|b|rc|\.?dev)\d", re.IGNORECASE)
 
 
@@ -49,6 +51,7 @@ class Demand(NamedTuple):
         return self.entry.name
 
 
+@lru_cache(maxsize=8192)
 def pinned(specifier: str) -> Version | None:
     """The version that a specifier set names exactly, if it names one."""
     return version_of(specifier.strip().lstrip("= ")) if _EXACT.fullmatch(specifier.strip()) else None
@@ -130,9 +133,21 @@ class Scene:
     scope: str
     demands: dict[str, list[Demand]] = field(default_factory=dict)
     locked: bool = False
+    _releases: dict[str, int | None] = field(default_factory=dict)
+    _first: dict[str, Demand] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """How many demands it has."""
+        return sum(map(len, self.demands.values()))
 
     def releases(self, name: str) -> int | None:
         """What all demands on a package leave together; None where any of them is unknown, or there is none."""
+        if name not in self._releases:
+            self._releases[name] = self._together(name)
+        return self._releases[name]
+
+    def _together(self, name: str) -> int | None:
         found: int | None = None
         for demand in self.demands.get(name, ()):
             if demand.releases is None:
@@ -153,14 +168,16 @@ class Scene:
 
     def first(self, name: str) -> Demand:
         """The demand that says most: an exact one, else the first."""
-        demands = self.demands[name]
-        return next((demand for demand in demands if demand.exact), demands[0])
+        if name not in self._first:
+            demands = self.demands[name]
+            self._first[name] = next((demand for demand in demands if demand.exact), demands[0])
+        return self._first[name]
 
     def steps(self, names: Iterable[str]) -> set[int]:
         return {demand.entry.step for name in names for demand in self.demands.get(name, ())}
 
 
-def _once(entries: Sequence[Entry]) -> list[Entry]:
+def once(entries: Sequence[Entry]) -> list[Entry]:
     """Without what says the very same once more."""
     seen: dict[tuple[object, ...], Entry] = {}
     for entry in entries:
@@ -187,24 +204,36 @@ def effective(entries: Sequence[Entry]) -> list[Entry]:
     return [entry for entry in entries if entry.constraint or entry.step == last[entry.name, entry.scope]]
 
 
-def scenes_of(document: Document, stack: Stack, cells: int) -> list[Scene]:
+class Scenes(NamedTuple):
+    """The sets of entries that a document installs together; ``left_out`` are the scopes that are too many."""
+
+    scenes: list[Scene]
+    left_out: list[str]
+
+
+def scenes_of(document: Document, stack: Stack, cells: int) -> Scenes:
     """The sets of entries that a document installs together, each with the cells where it is that set.
 
     What has a scope (an extra, a group) is installed with what has none. Constraints count where the
-    package is asked for.
+    package is asked for. All sets together have a bounded size: many extras, each beside many common
+    requirements, come to the product of both.
     """
-    demands = [demand_of(entry, stack) for entry in _once(document.entries) if entry.name in stack.packages]
-    if not demands:
-        return []
+    demands = [demand_of(entry, stack) for entry in once(document.entries) if entry.name in stack.packages]
     everywhere = {id(demand.entry): cells_where(demand.entry, stack) & cells for demand in demands}
-    scopes = list(dict.fromkeys(["", *(demand.entry.scope for demand in demands)]))
-    scenes = []
-    for scope in scopes:
-        with_base = ("", scope) if not scope.startswith(_ALONE) else (scope,)
-        members = [demand for demand in demands if demand.entry.scope in with_base]
-        if scope and not any(demand.entry.scope == scope for demand in members):
-            continue
+    order = {id(demand.entry): number for number, demand in enumerate(demands)}
+    by_scope: dict[str, list[Demand]] = {"": []}
+    for demand in demands:
+        by_scope.setdefault(demand.entry.scope, []).append(demand)
+    scenes: list[Scene] = []
+    scopes, left = list(by_scope), _MOST + stack.everywhere.bit_length() * len(demands)
+    for number, scope in enumerate(scopes):
+        members = by_scope[scope]
+        if scope and not scope.startswith(_ALONE):
+            members = sorted([*by_scope[""], *members], key=lambda demand: order[id(demand.entry)])
         for active, where in _groups(members, everywhere, cells):
+            left -= len(active)
+            if left < 0:
+                return Scenes(scenes, scopes[number:])
             scene = Scene(
                 where,
                 scope,
@@ -213,7 +242,7 @@ def scenes_of(document: Document, stack: Stack, cells: int) -> list[Scene]:
             )
             if scene.demands:
                 scenes.append(scene)
-    return scenes
+    return Scenes(scenes, [])
 
 
 def _groups(members: Sequence[Demand], cells_of: dict[int, int], cells: int) -> Iterator[tuple[list[Demand], int]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from torchlock.document import Span
-from torchlock.finding import Change
+from torchlock.finding import LONGEST_LINE, Change
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -16,21 +18,29 @@ if TYPE_CHECKING:
 _END = re.compile(r"\r\n|\r|\n")
 
 
+@lru_cache(maxsize=2)
+def line_starts(text: str) -> list[int]:
+    """The offset of each line of a text. Remembered for the text that is being judged."""
+    return [0, *(match.end() for match in _END.finditer(text))]
+
+
 def apply(text: str, edits: Iterable[Edit]) -> str:
     """The text with all edits made; of two that overlap only the first."""
-    end = len(text)
+    end, parts = len(text), []
     for edit in sorted(set(edits), reverse=True):
         if edit.span.end <= end:
-            text = text[: edit.span.start] + edit.new + text[edit.span.end :]
+            parts += [text[edit.span.end : end], edit.new]
             end = edit.span.start
-    return text
+    return text[:end] + "".join(reversed(parts))
 
 
 def changes_of(document: Document, edits: Iterable[Edit]) -> tuple[Change, ...]:
-    """What edits come to, line by line, line ends left out."""
+    """What edits come to, line by line, line ends left out; very long lines are not repeated."""
     changes: list[Change] = []
     for start, end, mine in _stretches(document.text, sorted(set(edits))):
-        line = len(_END.findall(document.text, 0, start)) + 1
+        line = bisect_right(line_starts(document.text), start)
+        if end - start > LONGEST_LINE * len(mine):
+            continue
         moved = [edit._replace(span=Span(edit.span.start - start, edit.span.end - start)) for edit in mine]
         before = _END.split(document.text[start:end])
         after = _END.split(apply(document.text[start:end], moved))
@@ -45,8 +55,9 @@ def changes_of(document: Document, edits: Iterable[Edit]) -> tuple[Change, ...]:
 def _stretches(text: str, edits: Sequence[Edit]) -> list[tuple[int, int, list[Edit]]]:
     """The whole lines that edits touch, each stretch with its edits."""
     found: list[tuple[int, int, list[Edit]]] = []
+    starts = line_starts(text)
     for edit in edits:
-        start = max(text.rfind("\n", 0, edit.span.start), text.rfind("\r", 0, edit.span.start)) + 1
+        start = starts[bisect_right(starts, edit.span.start) - 1]
         match = _END.search(text, edit.span.end)
         end = match.start() if match else len(text)
         if found and start <= found[-1][1]:

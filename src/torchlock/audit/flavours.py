@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.audit.demands import LABEL, demand_of
-from torchlock.audit.offers import offer_of
 from torchlock.audit.wording import as_of, asked, listed
 from torchlock.finding import Remedy
 from torchlock.judge import Bare, violations
@@ -68,7 +67,7 @@ def _label_of(demand: Demand, case: Case) -> str | None:
         return demand.entry.build
     if demand.label or demand.entry.index is None or demand.entry.channel == "conda":
         return demand.label
-    return offer_of(demand.entry, case.document).only_label
+    return case.offer(demand.entry).only_label
 
 
 def _gravity(label: str, torch: str) -> str:
@@ -103,7 +102,7 @@ def _not_served(case: Case, scene: Scene) -> Iterator[Finding]:
         demand = scene.first(name)
         if demand.label or demand.entry.url or name not in FAMILY or demand.entry.channel == "conda":
             continue
-        label, version = offer_of(demand.entry, case.document).only_label, _version(case, demand)
+        label, version = case.offer(demand.entry).only_label, _version(case, demand)
         if label and demand.releases and not demand.exact:
             texts = [case.stack.packages[name].texts[index] for index in bits(demand.releases)]
             if all(case.known.builds.serves(name, text, label) is False for text in texts):
@@ -141,7 +140,7 @@ def constrained(case: Case) -> Iterator[Finding]:
 
 
 def _offered(case: Case, demand: Demand) -> bool:
-    offer = offer_of(demand.entry, case.document)
+    offer = case.offer(demand.entry)
     return offer.named or offer.unknown or demand.entry.channel == "conda" or case.document.kind == "constraints"
 
 
@@ -157,7 +156,7 @@ def _without_index(case: Case, label: str, demands: list[Demand]) -> Finding:
 
 def _label(case: Case, scene: Scene, demand: Demand) -> Finding | None:
     """What is wrong with this one label: never published, or not in the indexes named."""
-    builds, offer = case.known.builds, offer_of(demand.entry, case.document)
+    builds, offer = case.known.builds, case.offer(demand.entry)
     if demand.entry.channel == "conda":
         return None
     carried = offer.carries(demand.label) if offer.named else None
@@ -194,7 +193,7 @@ def pages(case: Case, scene: Scene) -> Iterator[Finding]:
         demand = scene.first(name)
         if name != "torch" or demand.label or not demand.exact or demand.entry.url:
             continue
-        offer, version = offer_of(demand.entry, case.document), _version(case, demand)
+        offer, version = case.offer(demand.entry), _version(case, demand)
         if not offer.every or version is None:
             continue
         published = case.known.builds.labels(name, version)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.document import Place
@@ -11,6 +12,8 @@ from torchlock.finding import Finding
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# No logical line goes on over more lines than this.
+_LONGEST = 300
 _IGNORE = re.compile(r"#\s*torchlock:\s*ignore\[([^\[\]\n]*)\]([^\n\r]*)")
 
 
@@ -24,20 +27,20 @@ class Ignore(NamedTuple):
     """The first line of the logical one: a comment stands at the end of what backslashes continue."""
 
 
+@lru_cache(maxsize=2)
 def ignores_in(text: str) -> list[Ignore]:
     """Every such comment of a file."""
     if "torchlock:" not in text:
         return []
     found: list[Ignore] = []
-    lines = text.split("\n")
-    for match in _IGNORE.finditer(text):
-        rules = frozenset(rule.strip().upper() for rule in match[1].split(",") if rule.strip())
-        start = text.rfind("\n", 0, match.start()) + 1
-        place = Place(text.count("\n", 0, match.start()) + 1, match.start() - start + 1)
-        first = place.line
-        while first > 1 and lines[first - 2].rstrip("\r").endswith("\\"):
-            first -= 1
-        found.append(Ignore(rules, place, match[2].strip(" -:"), first))
+    first = 1
+    for number, line in enumerate(text.split("\n"), 1):
+        for match in _IGNORE.finditer(line):
+            rules = frozenset(rule.strip().upper() for rule in match[1].split(",") if rule.strip())
+            begin = max(first, number - _LONGEST)
+            found.append(Ignore(rules, Place(number, match.start() + 1), match[2].strip(" -:"), begin))
+        if not line.rstrip("\r").endswith("\\"):
+            first = number + 1
     return found
 
 
@@ -47,15 +50,16 @@ def without_ignored(findings: Iterable[Finding], text: str, rules: Iterable[str]
     ``rules`` are ignored everywhere. A comment counts for every line that a finding is about.
     """
     everywhere, comments = frozenset(rules), ignores_in(text)
+    by_line: dict[tuple[str, int], list[Ignore]] = {}
+    for comment in comments:
+        for line in range(comment.first, comment.place.line + 1):
+            for rule in comment.rules:
+                by_line.setdefault((rule, line), []).append(comment)
     used: set[Ignore] = set()
     kept = []
     for finding in findings:
         lines = {finding.place.line, *(place.line for place in finding.related)}
-        hit = [
-            each
-            for each in comments
-            if finding.rule in each.rules and lines & set(range(each.first, each.place.line + 1))
-        ]
+        hit = [each for line in lines for each in by_line.get((finding.rule, line), ())]
         used.update(hit)
         if not hit and finding.rule not in everywhere:
             kept.append(finding)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.audit.demands import Demand, pinned
-from torchlock.audit.offers import offer_of
 from torchlock.audit.wording import as_of, asked, listed
 from torchlock.finding import Remedy
 from torchlock.matrix import specifier_set
@@ -47,7 +46,7 @@ def _unjudged(case: Case, demand: Demand) -> Finding | None:
 
 
 def _absent(case: Case, scene: Scene, demand: Demand) -> Finding | None:
-    offer = offer_of(demand.entry, case.document)
+    offer = case.offer(demand.entry)
     version = demand.entry.specifier.partition("+")[0].lstrip("= ")
     if not isinstance(case.known.builds.labels(demand.name, version), Unknown):
         return None  # The page of torch's own builds has it, though the public index does not.
@@ -66,11 +65,7 @@ def _absent(case: Case, scene: Scene, demand: Demand) -> Finding | None:
 
 def _elsewhere(case: Case, scene: Scene, demand: Demand) -> bool:
     """Whether other targets take the same from an index that nobody here can see."""
-    others = [one for other in case.scenes if other is not scene for one in other.demands.get(demand.name, ())]
-    return any(
-        other.entry.specifier == demand.entry.specifier and offer_of(other.entry, case.document).unknown
-        for other in others
-    )
+    return any(other is not scene for other in case.from_unknown.get((demand.name, demand.entry.specifier), ()))
 
 
 def _near(version: str, texts: list[str]) -> str:
@@ -86,8 +81,13 @@ def doubles(case: Case, scene: Scene) -> Iterator[Finding]:
     for name, demands in scene.demands.items():
         known = [demand for demand in demands if demand.releases]
         if len(known) > 1 and scene.releases(name) == 0:
-            texts = listed([f"{asked(demand)} ({_where(case, demand)})" for demand in reversed(known)])
+            told = [f"{asked(demand)} ({_where(case, demand)})" for demand in known[: -_TOLD - 1 : -1]]
+            texts = listed(told if len(known) <= _TOLD else [*told, f"{len(known) - _TOLD} others"])
             yield case.finding("TL506", "error", f"no release satisfies {texts} together", known[::-1])
+
+
+# So many lines that contradict each other are told, and the others counted.
+_TOLD = 6
 
 
 def _where(case: Case, demand: Demand) -> str:
@@ -106,6 +106,19 @@ def yanked(case: Case, scene: Scene) -> Iterator[Finding]:
                 reason = case.reason_yanked(name, package.texts[index])
                 message = f"{asked(demand)} was withdrawn{f': {reason}' if reason else ''}"
                 yield case.finding("TL508", "warning", message, [demand])
+
+
+def left_out(case: Case) -> Iterator[Finding]:
+    """A note on the extras and groups that are too many to be judged."""
+    if case.left_out:
+        first = case.left_out[0].partition(":")[2] or case.left_out[0]
+        count, sets = len(case.left_out), "set" if len(case.left_out) == 1 else "sets"
+        message = (
+            f"this file names too many requirements together: {count} {sets} of them (extras, groups, "
+            f"environments), from {first!r} on, {'was' if count == 1 else 'were'} not judged"
+        )
+        mine = [entry for entry in case.document.entries if entry.scope == case.left_out[0]]
+        yield case.finding("TL902", "note", message, [Demand(entry, None) for entry in mine[:1]])
 
 
 # Locks that pip does not read.
@@ -132,7 +145,7 @@ def hashes(case: Case, scene: Scene) -> Iterator[Finding]:
         for demand in demands:
             if not (demand.exact and demand.releases and demand.entry.hashes) or demand.label:
                 continue
-            offer = offer_of(demand.entry, case.document)
+            offer = case.offer(demand.entry)
             if offer.named or offer.unknown or demand.entry.url is not None:
                 continue
             text = case.stack.packages[name].texts[demand.releases.bit_length() - 1]
@@ -148,11 +161,7 @@ def hashes(case: Case, scene: Scene) -> Iterator[Finding]:
 
 def twice_provided(case: Case, scene: Scene) -> Iterator[Finding]:
     """conda and pip both installing torch."""
-    by_channel: dict[str, list[Demand]] = {}
-    for entry in case.document.entries:
-        if entry.name == "torch" and entry.scope in ("", scene.scope):
-            by_channel.setdefault(entry.channel, [])
-    if len(by_channel) > 1 and "torch" in scene.demands:
+    if "torch" in scene.demands and len(case.sides.channels("torch", scene.scope)) > 1:
         message = "conda and pip both install torch here: the second replaces files of the first"
         finding = case.finding("TL510", "warning", message, [scene.first("torch")])
         finding.remedy = Remedy("Leave torch to one of them.")

@@ -10,6 +10,7 @@ from torchlock.audit.cure import Curer
 from torchlock.audit.demands import effective
 from torchlock.audit.edits import apply
 from torchlock.audit.remedies import fixed, relevant, remedy_of
+from torchlock.finding import Remedy
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,20 +20,26 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 
+_ENDED = "The search for a change was ended after {} trials: mend the first findings, then audit again."
+
+
 class Mender:
     """Finds remedies with the judge that found what is wrong."""
 
-    def __init__(self, known: Knowledge, judge: Callable[[Document], list[Finding]]) -> None:
+    def __init__(
+        self, known: Knowledge, judge: Callable[[Document], list[Finding]], size: Callable[[Document], int]
+    ) -> None:
         self._known = known
         self._judge = judge
+        self._size = size
         self._curer = Curer(known, judge)
 
     def add_remedies(self, document: Document, findings: list[Finding]) -> None:
         """Give each finding that has none the part of the file's cure that is about it, else one of its own."""
-        self._curer.begin()
         if not any(_curable(finding) and finding.severity != "note" for finding in findings):
             return
         bare = self._bare(document)
+        self._curer.begin(self._size(bare))
         found = self._judge(bare)
         together: dict[int, str] | None = {}
         for severity, with_worse in (("error", {"error"}), ("warning", {"error", "warning"})):
@@ -48,11 +55,15 @@ class Mender:
                 part = self._part(finding, bare, found, changes) if changes else None
                 if part:
                     finding.remedy = remedy_of(bare, part)
+                elif self._curer.spent:
+                    finding.remedy = Remedy(_ENDED.format(self._curer.trials))
 
     def _part(
         self, finding: Finding, document: Document, found: list[Finding], changes: dict[int, str]
     ) -> dict[int, str] | None:
         """The part of a cure that cures one finding by itself, or all of it; None where it does not."""
+        if self._curer.spent:
+            return None
         mine = relevant(finding, document, changes)
         for size in range(1, len(mine) + 1):
             for some in combinations(mine, size):
@@ -66,8 +77,8 @@ class Mender:
         edits = [edit for problem in document.problems if problem.severity in severities for edit in problem.edits]
         if edits:
             return apply(document.text, edits)
-        self._curer.begin()
         bare = self._bare(document)
+        self._curer.begin(self._size(bare))
         found = self._judge(bare)
         changes = self._cure(bare, found, severities)
         if changes is None and "error" in severities:
@@ -92,6 +103,8 @@ class Mender:
         changes: dict[int, str] = {}
         groups = _apart([finding for finding in found if wanted(finding)])
         for places in groups:
+            if self._curer.spent:
+                break
 
             def about(finding: Finding, places: frozenset[Place] = places) -> bool:
                 return wanted(finding) and not places.isdisjoint((finding.place, *finding.related))
@@ -110,11 +123,22 @@ class Mender:
 
 def _apart(findings: list[Finding]) -> list[frozenset[Place]]:
     """The lines of findings, those together that are linked by a line they share."""
-    groups: list[frozenset[Place]] = []
+    linked: dict[Place, set[Place]] = {}
     for finding in findings:
-        places = frozenset((finding.place, *finding.related))
-        touching = [group for group in groups if group & places]
-        groups = [group for group in groups if not group & places] + [places.union(*touching)]
+        for place in (places := {finding.place, *finding.related}):
+            linked.setdefault(place, set()).update((place, min(places)))
+            linked.setdefault(min(places), set()).add(place)
+    groups: list[frozenset[Place]] = []
+    done: set[Place] = set()
+    for place in linked:
+        group: set[Place] = set()
+        waiting = [place] if place not in done else []
+        while waiting:
+            if (one := waiting.pop()) not in group:
+                group.add(one)
+                waiting += linked[one]
+        done |= group
+        groups += [frozenset(group)] if group else []
     return groups
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from torchlock.audit.offers import offer_of
 from torchlock.audit.versions import guilty, strict
 from torchlock.audit.wording import as_of, asked, listed, pythons, releases, where
 from torchlock.finding import Remedy
@@ -48,7 +47,7 @@ def unavailable(case: Case, scene: Scene) -> Iterator[Finding]:
 def _elsewhere(case: Case, scene: Scene, name: str) -> bool:
     """Whether a package may come from an index that the catalogue does not know."""
     for demand in scene.demands[name]:
-        offer = offer_of(demand.entry, case.document)
+        offer = case.offer(demand.entry)
         if demand.label or demand.entry.url or demand.entry.channel == "conda" or offer.named or offer.unknown:
             return True
     return False

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from torchlock.check.scene import Scene
     from torchlock.inspect.distributions import Distribution, Source
 
+FIRST_LINE = "# The environment as it is installed"
+"""How the first line of each exported environment begins."""
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?", re.I)
 # No blank, option, marker, fragment or line end fits in, nor a variable: pip writes its value in place of ${NAME}.
 _ADDRESS = re.compile(r"(?:git\+)?(?:https?|file|ssh)://[\w.~:/@!&()*+,=?%\[\]-]{1,2000}", re.ASCII)
@@ -36,7 +38,7 @@ def _head(scene: Scene) -> Iterator[str]:
     target = scene.target
     where = f" on Python {target.python}, {target.platform.spelled}" if target else ""
     options = f" --python {target.python} --platform {target.platform.spelled}" if target else ""
-    yield f"# The environment as it is installed{where}."
+    yield f"{FIRST_LINE}{where}."
     yield f"# Lock it with: torchlock lock -r THIS_FILE{options}"
     labels = {str(pin.version.local) for name in FAMILY if (pin := scene.pins.get(name)) and pin.version.local}
     for label in sorted(labels):

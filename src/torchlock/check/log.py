@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.check.signatures import ATTEMPT, CAUSE, COMPILED, ECHO, WORDS
 from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
+from torchlock.redaction import shortened
 from torchlock.words import FAMILY
 
 if TYPE_CHECKING:
@@ -302,9 +303,9 @@ def remarks(log: Log, findings: Sequence[Finding], elsewhere: str = "") -> list[
     likely = set(candidates(log))
     shown = likely & {each.rule for finding in bad for each in (finding, *finding.consequences)}
     if log.first.weight == ECHO:
-        told.append(f"the log shows only what follows an earlier failure: {log.first.text[:200]}")
+        told.append(f"the log shows only what follows an earlier failure: {shortened(log.first.text, 200)}")
     elif not shown or (shown <= _LOADING and not _is_named(log.first, bad)):
-        told.append(f"nothing was found here that would print: {log.first.text[:200]}")
+        told.append(f"nothing was found here that would print: {shortened(log.first.text, 200)}")
     return told
 
 

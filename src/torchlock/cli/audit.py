@@ -156,23 +156,30 @@ def _judged(
 ) -> list[FileReport]:
     """One report a file, in their order; many files are shared out to as many processes as there are cores."""
     cores = os.cpu_count() or 1
-    if len(files) < _MANY or cores < 2 or "-" in files or not can_share():
+    shared = len(files) >= _MANY and cores >= 2 and "-" not in files and can_share()
+    reports = _shared_out(files, options, cores, voice) if shared else None
+    if reports is None:
         auditor, reports = Auditor(options), []
         for number, path in enumerate(files, 1):
             if len(files) > 1:
                 voice.progress(f"audit {number} of {len(files)}: {path}")
             reports.append(_one(auditor, path, arguments.stdin_name))
-        voice.clear()
-        return reports
+    voice.clear()
+    return reports
+
+
+def _shared_out(files: Sequence[str], options: Options, count: int, voice: Voice) -> list[FileReport] | None:
+    """The reports of so many processes; None where none can be started (a limit, a long name of TMPDIR)."""
     from torchlock.cli.workers import judged
 
     def tell(number: int, path: str) -> None:
         voice.progress(f"audit {number} of {len(files)}: {path}")
 
-    with safe_path():
-        reports = judged(files, options, cores, tell)
-    voice.clear()
-    return reports
+    try:
+        with safe_path():
+            return judged(files, options, count, tell)
+    except OSError:
+        return None
 
 
 def _one(auditor: Auditor, path: str, name: str) -> FileReport:

@@ -40,29 +40,42 @@ def defaults(
         if action.option_strings and action.dest != "help"
     }
     options = {name: action for name, action in options.items() if name not in named_only}
-    found: dict[str, Any] = {}
-    table = _configured()
-    if table.values:
-        from torchlock.cli.project import objection, refusal
-
-        for name, value in table.values.items():
-            if name not in options and not is_elsewhere(name, value):
-                raise table.wrong(
-                    f"{_TABLE}: no option is called {name!r}", name, f"one of {', '.join(sorted(options))}"
-                )
-            if refused := refusal(name):
-                said = f"{_TABLE}: a project may not set {name}: {refused.reason}"
-                raise table.wrong(said, name, _hint(name, variable=refused.variable))
-            if not _takes(options.get(name), value) and is_elsewhere(name, value):
-                continue
-            found[options[name].dest] = given = table.value(name, options[name])
-            if said := objection(name, given):
-                raise table.wrong(f"{_TABLE} {name} = {value!r}: {said}", name, _hint(name, variable=True))
+    found = _of_project(options, is_elsewhere)
     for name, action in options.items():
         variable = _variable(name)
         text = os.environ.get(variable)
         if text and (_takes(action, text) or not is_elsewhere(name, text)):
             found[action.dest] = _value(action, text, variable)
+    return found
+
+
+def _of_project(
+    options: dict[str, argparse.Action], is_elsewhere: Callable[[str, object], bool]
+) -> dict[str, Any]:
+    """What the table of the project sets of these options.
+
+    Raises:
+        InputError: as ``defaults``.
+    """
+    table = _configured()
+    found: dict[str, Any] = {}
+    if not table.values:
+        return found
+    from torchlock.cli.project import objection, refusal
+
+    for name, value in table.values.items():
+        if name not in options and not is_elsewhere(name, value):
+            raise table.wrong(
+                f"{_TABLE}: no option is called {name!r}", name, f"one of {', '.join(sorted(options))}"
+            )
+        if refused := refusal(name):
+            said = f"{_TABLE}: a project may not set {name}: {refused.reason}"
+            raise table.wrong(said, name, _hint(name, variable=refused.variable))
+        if not _takes(options.get(name), value) and is_elsewhere(name, value):
+            continue
+        found[options[name].dest] = given = table.value(name, options[name])
+        if said := objection(name, given):
+            raise table.wrong(f"{_TABLE} {name} = {value!r}: {said}", name, _hint(name, variable=True))
     return found
 
 

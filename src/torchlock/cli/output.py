@@ -110,7 +110,7 @@ def _guard(
         raise InputError("cannot be written: there is no such folder", path=path)
     owner = owner_of(path)
     if owner:
-        raise InputError(f"is no place for {what}: by its name it is {owner}", path=path, hint=hint)
+        raise InputError(f"is not written: by its name it is {owner}, not {what}", path=path, hint=hint)
     text = _existing(path, hint)
     reason = why_not(text) if text else ""
     if reason:
@@ -145,7 +145,7 @@ def _owner(path: str) -> str:
 
 
 def _owner_of_list(path: str) -> str:
-    return "what a lock is made from" if path.lower().endswith(".in") else _owner(path)
+    return "an input of a lock" if path.lower().endswith(".in") else _owner(path)
 
 
 def _owner_of_pylock(path: str) -> str:

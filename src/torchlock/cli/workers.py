@@ -138,7 +138,7 @@ class _Workers:
 
 
 def _start_tracker() -> None:
-    """Start the helper of multiprocessing for workers that are not forked; its start lets signals in."""
+    """Start the resource tracker, which workers that are not forked need; its start lets signals in."""
     import multiprocessing
     import os
 

@@ -13,6 +13,7 @@ from torchlock.dialects.match_spec import parse as parse_spec
 from torchlock.dialects.yaml_subset import parse as parse_yaml
 from torchlock.document import Edit, Entry, Span
 from torchlock.errors import InputError
+from torchlock.redaction import shortened
 from torchlock.target import PLATFORMS
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ class _Environment:
     def _no_spec(self, item: Node, text: str) -> None:
         meant = _meant(text)
         edits = (Edit(Span(item.start, item.start + len(text)), meant),) if meant and item.exact else ()
-        message = f"{text[:_LONG]!r} is no package specification that conda could read"
+        message = f"{shortened(text, _LONG)!r} is no package specification that conda could read"
         because = ""
         if re.match(r"-[a-z]\b|--\w|git\+|\.{1,2}/|[\w.-]+\s*@", text):
             because = "that is pip's: it belongs into the list under pip:"

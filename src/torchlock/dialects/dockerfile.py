@@ -183,7 +183,7 @@ class _Dockerfile:
     def _run(self, instruction: _Instruction, stage: _Stage) -> None:
         """A command line, a heredoc of them, or a list of words in JSON. Variables set there end with it."""
         start, end = instruction.start, instruction.end
-        state = Installed(dict(stage.state.variables), stage.state.entries, self._step, stage.state.held)
+        state = replace(stage.state, variables=dict(stage.state.variables), step=self._step)
         listed = _json_words(self._text, start, end)
         if listed is not None:
             self._take([Command(listed)], state)

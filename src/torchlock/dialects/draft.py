@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+# So many entries are read, with those of the files that a file names: variables, loops and files that are named
+# many times come to more than any file holds.
+_MOST = 50_000
+
+
+@dataclass(slots=True)
+class Done:
+    """What was done for a document: what was told, the files that it includes, and how many entries it has."""
+
+    told: set[tuple[object, ...]] = field(default_factory=set)
+    files: dict[str, Document] = field(default_factory=dict)
+    entries: int = 0
+
+
 class Draft:
     """One document, grown by its reader."""
 
@@ -33,6 +47,7 @@ class Draft:
         self.document = Document(path=path, kind=kind, text=text)
         self.text = text
         self.path = path
+        self.done = Done()
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -65,9 +80,10 @@ class Draft:
         edits: tuple[Edit, ...] = (),
     ) -> None:
         """Record a problem at an offset, each once."""
-        found = Problem(rule, severity, message, self.place(at), because, remedy, edits)
-        if found not in self.document.problems:
-            self.document.problems.append(found)
+        found = (rule, severity, message, self.place(at), because, remedy, edits)
+        if found not in self.done.told:
+            self.done.told.add(found)
+            self.document.problems.append(Problem(*found))
 
     def requirement(
         self, written: str, at: int | None, exact: Span | None = None, *, quiet: bool = False
@@ -77,6 +93,12 @@ class Draft:
         ``exact`` is where it stands character by character, None if the file spells it otherwise. With
         ``quiet`` no problem is recorded.
         """
+        self.done.entries += 1
+        if self.done.entries > _MOST:
+            if self.done.entries == _MOST + 1:
+                message = f"more than {_MOST:,} requirements: those from here on are not judged"
+                self.problem("TL902", "note", message, at)
+            return None
         asked = ask(written)
         if asked is None:
             if not quiet:
@@ -111,9 +133,9 @@ class Draft:
 
     def index(self, kind: str, address: str, at: int | None) -> None:
         """Record an address that packages are taken from, each once."""
-        line = IndexLine(kind, address, self.place(at), self.path)
-        if not any((known.kind, known.address) == (kind, address) for known in self.document.indexes):
-            self.document.indexes.append(line)
+        if ("index", kind, address) not in self.done.told:
+            self.done.told.add(("index", kind, address))
+            self.document.indexes.append(IndexLine(kind, address, self.place(at), self.path))
 
     def python(self, specifier: str, at: int | None) -> None:
         """Record what the file says of Python, if nothing has been said before."""
@@ -140,12 +162,18 @@ class Draft:
             return []
         from torchlock.dialects import requirements
 
-        try:
-            found = requirements.read(read_text(path), path)
-        except InputError as error:
-            self.problem("TL901", "note", f"{name} is not judged: {error.message}", at)
+        if path not in self.done.files:
+            try:
+                self.done.files[path] = requirements.read(read_text(path), path)
+            except InputError as error:
+                self.problem("TL901", "note", f"{name} is not judged: {error.message}", at)
+                return []
+            self._take(self.done.files[path], name, at)
+        found = self.done.files[path]
+        if self.done.entries + len(found.entries) > _MOST:
+            self.problem("TL901", "note", f"{name} is not judged here: the files named here are too large", at)
             return []
-        self._take(found, name, at)
+        self.done.entries += len(found.entries)
         return [
             replace(entry, scope=scope, constraint=entry.constraint or constraint, version=None)
             for entry in found.entries
@@ -153,9 +181,11 @@ class Draft:
 
     def _take(self, found: Document, name: str, at: int | None) -> None:
         """What an included file says beside its entries."""
-        self.document.includes += [
-            path for path in (found.path, *found.includes) if path not in self.document.includes
-        ]
+        for path in (found.path, *found.includes):
+            if ("include", path) not in self.done.told:
+                self.done.told.add(("include", path))
+                self.document.includes.append(path)
+        self.done.told.update(("index", line.kind, line.address) for line in found.indexes)
         self.document.indexes += found.indexes
         self.document.pre = self.document.pre or found.pre
         outside = bool(found.problems) and is_outside(found.path, self.path)

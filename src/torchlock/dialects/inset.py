@@ -83,7 +83,7 @@ class Inset(Draft):
 
     def __init__(self, host: Draft, text: str, pieces: Sequence[tuple[int, int]], *, exact: bool = True) -> None:
         super().__init__(text, host.path, host.document.kind)
-        self.document = host.document
+        self.document, self.done = host.document, host.done
         self._host = host
         self._pieces = list(pieces)
         self._exact = exact
@@ -128,9 +128,13 @@ class Inset(Draft):
 
     def install(self, state: Installed, words: Words = commands, branch: str = "") -> None:
         """Take up what the commands of this text install; ``branch`` names the branch that it all stands in."""
-        known = {id(entry) for entry in state.entries}
+        before, count = state.entries, len(state.entries)
         installer = Installer(self, state)
         for command in words(self.text, 0, len(self.text), state.variables):
             command.branch = "-".join(filter(None, (branch, command.branch)))
             installer.take(command)
+        if state.entries is before:
+            before[count:] = [self.entry(entry) for entry in before[count:]]
+            return
+        known = {id(entry) for entry in before[:count]}
         state.entries = [entry if id(entry) in known else self.entry(entry) for entry in state.entries]

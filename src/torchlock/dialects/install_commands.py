@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from torchlock.dialects import match_spec
 from torchlock.dialects.apart import apart
 from torchlock.dialects.conda_builds import label_of
+from torchlock.dialects.expansion import bounded
 from torchlock.dialects.pep508 import NAME, wheel_of
 from torchlock.dialects.places import platform_of
 from torchlock.dialects.poetry_versions import specifier_of
-from torchlock.dialects.present import installs_anew, still_wanted
+from torchlock.dialects.present import Present, installs_anew, still_wanted
 from torchlock.dialects.shell_words import Command, commands
 from torchlock.document import Edit, Entry, Span
 from torchlock.read.text import beside, is_there
@@ -79,8 +80,6 @@ INDEX_VARIABLES = {
     "UV_INDEX": "extra",
     "UV_FIND_LINKS": "find-links",
 }
-# No value of use is as long.
-_LONGEST = 10_000
 # Nobody runs commands within commands as deep.
 _DEEPEST = 20
 
@@ -106,6 +105,7 @@ class Installed:
     step: int = 0
     held: Mapping[str, str] = field(default_factory=dict)
     keeps: bool = False
+    present: Present = field(default_factory=Present)
 
 
 class Installer:
@@ -182,7 +182,7 @@ class Installer:
 
     def variable(self, name: str, value: str | None, at: int) -> None:
         """Take up the value of a variable, which may speak of indexes."""
-        self._state.variables[name] = None if value and len(value) > _LONGEST else value
+        self._state.variables[name] = bounded(value)
         index_variable(self._draft, name, value, at)
 
     def _assigned(self, words: list[Word], command: Command) -> list[Word]:
@@ -259,7 +259,7 @@ class Installer:
         if backend:
             made = [replace(entry, index=entry.index or _page(entry.name, backend)) for entry in made]
         if self._state.keeps:
-            made = list(still_wanted(made, self._state.entries, self._state.held))
+            made = list(still_wanted(made, self._state.present.among(self._state.entries), self._state.held))
         self._state.entries += made
 
     def _platforms(self, options: list[tuple[str, Word]]) -> None:

@@ -6,10 +6,11 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.dialects.draft import Draft
+from torchlock.dialects.expansion import Expansion, bounded
 from torchlock.dialects.inset import Inset, Woven
 from torchlock.dialects.install_commands import Installed, index_variable
 from torchlock.dialects.parts import parted
-from torchlock.dialects.shell_words import ROOM, commands
+from torchlock.dialects.shell_words import commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,8 @@ _JUST_TARGET = re.compile(r"@?(?P<names>[\w-]+)(?:[ \t][^:\r\n]*)?:(?!=)(?P<need
 _USED = re.compile(r"\$[({](\w[\w.-]*)[)}]|\{\{[ \t]*(\w[\w-]*)[ \t]*\}\}")
 _CONDITION = re.compile(r"[ \t]*(?:ifn?eq|ifn?def)\b")
 _SILENT = re.compile(r"[ \t]*[@+-]*[ \t]*")
+# So many targets are looked at, those that each target needs counted anew.
+_MOST = 50_000
 _OTHER_PROGRAM = re.compile(r"[ \t]*#!(?!.*\b(?:ba|z|da|k)?sh\b)")
 
 
@@ -49,7 +52,7 @@ class _Reader:
         self._needs: dict[str, set[str]] = {}
         self._step = 0
         self._conditions = 0
-        self._room = 10 * ROOM  # for the whole file
+        self._expansion = Expansion(10)  # for the whole file
 
     def read(self) -> None:
         targets: list[str] = []
@@ -101,15 +104,13 @@ class _Reader:
 
         def known(used: re.Match[str]) -> str:
             nonlocal unknown
-            found = self._variables.get(used[1] or used[2])
-            self._room -= len(found or "")
-            found = found if self._room >= 0 else None
+            found = self._expansion.take(self._variables.get(used[1] or used[2]))
             unknown = unknown or found is None
             return found or ""
 
         whole = _USED.sub(known, value.strip("\"'") if self._just else value)
         doubtful = unknown or "$" in whole or (self._conditions > 0 and name in self._variables)
-        self._variables[name] = None if doubtful else whole
+        self._variables[name] = None if doubtful else bounded(whole)
         index_variable(self._draft, name, self._variables[name], at)
 
     def _recipe(self, at: int, line: str, targets: list[str]) -> None:
@@ -129,9 +130,8 @@ class _Reader:
         """A line with the values of ``{{name}}`` of just, if they are known."""
         woven, done = Woven(), 0
         for match in _USED.finditer(line) if self._just else ():
-            value = self._variables.get(match[2] or "")
-            self._room -= len(value or "")
-            if value is not None and self._room >= 0:
+            value = self._expansion.take(self._variables.get(match[2] or ""))
+            if value is not None:
                 woven.add(line[done : match.start()], at + done)
                 woven.add(value, at + match.start())
                 done = match.end()
@@ -143,13 +143,24 @@ class _Reader:
 
     def _together(self) -> dict[str, list[Entry]]:
         """Each target with those that it needs; targets that another one needs are left out."""
-        every = {name: self._reach(name) for name in [*self._entries, *self._needs]}
         found: dict[frozenset[str], str] = {}
-        for name, reach in every.items():
+        left = _MOST
+        for name in dict.fromkeys([*self._entries, *self._needs]):
+            reach = self._reach(name) if left > 0 else {name}
+            left -= len(reach)
             held = frozenset(one for one in reach if self._entries.get(one))
             if held and held not in found:
                 found[held] = name
-        leaves = {held: name for held, name in found.items() if not any(held < other for other in found)}
+        if left <= 0:
+            message = "too many targets need others: not all are judged with the targets that they need"
+            self._draft.problem("TL902", "note", message, 0)
+        around: dict[str, list[frozenset[str]]] = {}
+        for held in found:
+            for one in held:
+                around.setdefault(one, []).append(held)
+        leaves = {
+            held: name for held, name in found.items() if not any(held < other for other in around[min(held)])
+        }
         return {
             name: sorted((entry for one in held for entry in self._entries[one]), key=lambda entry: entry.step)
             for held, name in leaves.items()

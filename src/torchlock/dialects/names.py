@@ -251,7 +251,7 @@ def belongs_to(path: str) -> str:
         kind = "python"
     if kind is None:
         return _what(path, _OF_OTHERS)
-    return "" if kind == "requirements" else f"of the format {kind}"
+    return "" if kind == "requirements" else f"a file of the format {kind}"
 
 
 def may_hold_requirements(path: str) -> bool:

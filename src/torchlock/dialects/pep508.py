@@ -64,7 +64,7 @@ def extras_of(text: str) -> tuple[str, ...]:
 def marker_of(text: str) -> str | None:
     """The marker without odd spaces, None if it is not valid or has no value."""
     text = text.strip()
-    if markers.ORDINARY.fullmatch(text):
+    if markers.is_ordinary(text):
         return text
     marker = markers.parsed(text)
     return None if isinstance(marker, Unknown) or markers.fault_of(text) else str(marker)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from torchlock.dialects.expansion import Expansion
 from torchlock.document import Span
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ _REDIRECT = re.compile(r"(?:&>>?|<<<|<<-?|[<>]{1,2}[&|]?)")
 _BRACED = re.compile(r"\{(\w+)(?::?[-=]([^{}$`\\\"']*))?\}")
 _MAKE = re.compile(r"[({](\w[\w.]*(?:-[\w.-]*(?=[)}:=]))?)(?::?[-=]([^{}()$`\\\"']*))?[)}]")
 _NAME = re.compile(r"[A-Za-z_]\w*|[0-9@*#?!$-]")
-# So many characters are put in the place of variables at most; what is beyond stays unknown.
-ROOM = 200_000
 _OPENING = {"if", "case"}
 _CLOSING = {"fi", "esac"}
 _BRANCHING = {"else", "elif"}
@@ -106,10 +105,10 @@ class _Lexer:
         self._variables = variables
         self._docker = docker
         self._make = make
-        self._room = ROOM
         self._branches: list[int] = []
         self._heredocs: list[str] = []
         self._named: dict[str, int] = {}
+        self._values = Expansion()
 
     def run(self) -> Iterator[Command]:
         before = ""
@@ -279,8 +278,8 @@ class _Lexer:
                 value = self._variables.get(name)
                 if not value and braced and braced[2] is not None and (name not in self._variables or value == ""):
                     value = braced[2]
-                if value is not None and len(value) <= self._room:
-                    self._room -= len(value)
+                value = self._values.take(value)
+                if value is not None:
                     parts.append(value)
                     return
             elif self._text[start + 1 : start + 2] in ("(", "{"):

@@ -28,6 +28,8 @@ _COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
 _FACTORS = re.compile(r"(!?[\w{}.-]+(?:\s*,\s*!?[\w{}.-]+)*)\s*:\s+")
 _REFERENCE = re.compile(r"\{\[([^\]]+)\](\w+)\}")
 _DEEPEST = 10
+# Limit on the lines that references to other values come to.
+_MOST = 1000
 # Limit on the number of environments.
 _MANY = 100
 
@@ -114,7 +116,7 @@ def _pieces(values: dict[tuple[str, str], list[_Piece]], name: str) -> Iterator[
     if not any(known == section for known, _ in values):
         section = "testenv"
     for key in ("deps", "commands_pre", "commands"):
-        for piece in _resolved(values, section, key, _DEEPEST, set()):
+        for piece in _resolved(values, section, key, _DEEPEST, {}):
             if _met(piece.factors, name):
                 yield key, piece
 
@@ -156,23 +158,24 @@ def _resolved(
     section: str,
     key: str,
     depth: int,
-    done: set[tuple[str, str, str]],
-    factors: str = "",
+    known: dict[tuple[str, str], list[_Piece]],
 ) -> list[_Piece]:
     """The lines of a value, that of ``[testenv]`` where there is none, with those that it refers to.
 
-    ``factors`` are those of the reference that led here; ``done``, the references that were followed.
+    ``known`` are the values that were referred to before.
     """
     pieces = values.get((section, key), values.get(("testenv", key), []) if section.startswith("testenv:") else [])
     found: list[_Piece] = []
     for piece in pieces:
         reference = _REFERENCE.fullmatch(piece.text)
-        piece = piece._replace(factors=piece.factors or factors)
-        if not reference or not depth:
+        named = (reference[1], reference[2]) if reference and depth else None
+        if named and named not in known:
+            known[named] = _resolved(values, *named, depth - 1, known)
+        # A reference that comes to too much stays as it is written, and is said not to be known.
+        if named and len(found) + len(known[named]) <= _MOST:
+            found += [one._replace(factors=one.factors or piece.factors) for one in known[named]]
+        else:
             found.append(piece)
-        elif (step := (reference[1], reference[2], piece.factors)) not in done:
-            done.add(step)
-            found += _resolved(values, reference[1], reference[2], depth - 1, done, piece.factors)
     return found
 
 

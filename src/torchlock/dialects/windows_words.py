@@ -10,7 +10,8 @@ import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from torchlock.dialects.shell_words import ROOM, Command, Redirect, Word, line_of
+from torchlock.dialects.expansion import Expansion, bounded
+from torchlock.dialects.shell_words import Command, Redirect, Word, line_of
 from torchlock.document import Span
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class _Lexer(ABC):
         self._at = start
         self._end = end
         self._variables = variables
-        self._room = ROOM
+        self._expansion = Expansion()
         self._branches: list[str | None] = []  # Of the blocks around the current place; None for a plain one.
         self._section = ""
 
@@ -90,10 +91,7 @@ class _Lexer(ABC):
             self._at = blank.end()
 
     def _put(self, variable: str, written: str, parts: list[str], unknown: list[str]) -> None:
-        value = self._variables.get(variable.lower())
-        if value is not None and len(value) > self._room:
-            value = None
-        self._room -= len(value or "")
+        value = self._expansion.take(self._variables.get(variable.lower()))
         parts.append(written if value is None else value)
         if value is None:
             unknown.append(written)
@@ -214,7 +212,7 @@ class _Batch(_Lexer):
         whole = _CMD_VARIABLE.sub(lambda found: self._value(found, parts, unknown), match["value"])
         name = match["name"].lower()
         under = any(self._branches) and name in self._variables
-        self._variables[name] = None if match["switch"] or unknown or under else whole
+        self._variables[name] = None if match["switch"] or unknown or under else bounded(whole)
 
     def _value(self, match: re.Match[str], parts: list[str], unknown: list[str]) -> str:
         self._put(match[1] or match[2] or "", match[0], parts, unknown)
@@ -299,7 +297,7 @@ class _PowerShell(_Lexer):
         rest = _PS_REST.match(self._text, self._at)
         known = word is not None and not word.unknown and rest is not None
         under = any(self._branches) and name in self._variables
-        self._variables[name] = word.value if known and word is not None and not under else None
+        self._variables[name] = bounded(word.value) if known and word is not None and not under else None
 
     def _closing(self, at: int) -> int:
         depth = 0

@@ -26,8 +26,8 @@ _PLAIN_IN_FLOW = re.compile(
 _SPACE_IN_FLOW = re.compile(r"(?:\s|(?<=\s)#[^\r\n]*)*")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "e": "\x1b", "\n": "", "N": "\x85", "_": "\xa0"}
 _DEEPEST = 40
-# So many values stand behind no alias of a file that people write.
-_HEAVIEST = 10_000
+# So many nodes stand behind all aliases together, and so deep.
+_MOST_ALIASED, _DEEPEST_ALIASED = 20_000, 100
 
 
 class Block(NamedTuple):
@@ -102,7 +102,8 @@ class _Parser:
         self.text = text
         self.wrong: list[Wrong] = []
         self.anchors: dict[str, Node] = {}
-        self._weights: dict[int, int] = {}
+        self.extents: dict[int, tuple[int, int]] = {}
+        self.aliased = 0
         self.at = 0
         self.depth = 0
         self._commented = False
@@ -333,26 +334,28 @@ class _Parser:
             if known is None:
                 self.wrong.append(Wrong(start, f"nothing above is called {text.removeprefix('*')}"))
                 return Node(start, "", exact=False)
-            weight = self.weight(known)
-            if weight > _HEAVIEST:
-                self.wrong.append(Wrong(start, f"aliases make more than {_HEAVIEST} values of this"))
+            size, depth = self.extent(known)
+            self.aliased += size
+            if self.aliased > _MOST_ALIASED or depth > _DEEPEST_ALIASED:
+                self.wrong.append(Wrong(start, "the value of this alias is too large"))
                 return Node(start, "", exact=False)
-            node = replace(known, exact=False)
-            self._weights[id(node)] = weight
-            return node
+            return replace(known, exact=False)
         if text[0] in "\"'" and len(text) > 1 and text[-1] == text[0]:
             inner = text[1:-1]
             value = inner.replace("''", "'") if text[0] == "'" else _unescaped(inner)
             return Node(start + 1, value, exact=value == inner)
         return Node(start, "" if text in ("null", "~", "Null", "NULL") else text)
 
-    def weight(self, node: Node) -> int:
-        """How many values a node comes to, those of aliases counted wherever they stand."""
-        known = self._weights.get(id(node))
-        if known is not None:
-            return known
-        values = [*node.items, *(value for _, value in node.pairs)]
-        return 1 + sum(map(self.weight, values))
+    def extent(self, node: Node) -> tuple[int, int]:
+        """How many nodes a value comes to with all that its aliases stand for, and how deep they are nested."""
+        if not isinstance(node.value, list):
+            return 1, 0
+        if id(node.value) not in self.extents:
+            nodes = [*node.items, *(one for pair in node.pairs for one in pair)]
+            inner = [self.extent(one) for one in nodes]
+            size = 1 + sum(size for size, _ in inner)
+            self.extents[id(node.value)] = size, 1 + max((depth for _, depth in inner), default=0)
+        return self.extents[id(node.value)]
 
     def flow(self, start: int) -> Node:
         """A flow collection; afterwards the current row is the one behind it."""

@@ -12,9 +12,10 @@ import os
 import re
 import stat
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from torchlock.temporary import Temporary, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -136,11 +137,8 @@ class Cache:
 def _replace(path: Path, content: bytes) -> None:
     """Put a whole file into place, readable by its owner alone, or leave nothing behind."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(handle, "wb") as file:
+    sweep(str(path.parent))
+    with Temporary(str(path.parent)) as temporary:
+        with os.fdopen(temporary.descriptor, "wb", closefd=False) as file:
             file.write(content)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        temporary.take_place_of(str(path))

@@ -382,7 +382,9 @@ def _succeeded(answer: Answer, url: str) -> None:
         return
     if answer.status in _OF_THE_SERVER or answer.status >= 500:
         raise failure(answer, url)
-    what = "was not found" if answer.status in (404, 410) else "is not given to us"
+    # So a storage bucket that may not be listed says that it lacks a file.
+    hidden = answer.status == 403 and not answer.authorised and b"<Code>AccessDenied</Code>" in answer.body
+    what = "was not found" if answer.status in (404, 410) or hidden else "is not given to us"
     raise BrokenFile(f"{addresses.redact(url)} {what} (status {answer.status})")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,17 +58,10 @@ def _user_files(environ: Mapping[str, str]) -> Iterator[Path]:
 
 def _read(path: Path) -> dict[str, Any] | None:
     """The table that configures uv, or None where a pyproject.toml has none."""
-    from torchlock.read.toml import TooDeep, loads
+    from torchlock.read.text import read_bytes
+    from torchlock.read.toml import parse_toml
 
-    try:
-        document = loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(error.strerror or str(error), path=str(path)) from error
-    except TooDeep as error:
-        raise InputError("is no valid TOML: nested too deeply", path=str(path), line=error.line) from error
-    except ValueError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        raise InputError("is no valid TOML", path=str(path), line=int(line[1]) if line else None) from error
+    document = parse_toml(read_bytes(str(path)), str(path))
     if path.name != "pyproject.toml":
         return document
     tool = document.get("tool")

@@ -83,12 +83,12 @@ def base_of(folder: str) -> str | None:
 
 def _project() -> str:
     """The folder that came as a whole with the current one: the repository that it is in, else itself."""
-    here = folder = os.path.realpath(os.curdir)
-    while os.path.dirname(folder) != folder:
-        if any(os.path.lexists(os.path.join(folder, mark)) for mark in (".git", ".hg", ".svn")):
-            return folder
-        folder = os.path.dirname(folder)
-    return here
+    from pathlib import Path
+
+    from torchlock.read.project import repository_of
+
+    here = os.path.realpath(os.curdir)
+    return str(repository_of(Path(here)) or here)
 
 
 def _is_environment(folder: str) -> bool:

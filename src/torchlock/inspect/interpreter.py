@@ -10,6 +10,7 @@ from torchlock.errors import InputError
 from torchlock.inspect import files
 from torchlock.inspect.process import heard
 from torchlock.inspect.programs import program
+from torchlock.redaction import masked
 from torchlock.target import Platform, PythonVersion
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def ask(path: str, seconds: float = SECONDS, virtual: str = "") -> Interpreter |
     try:
         return _interpreter(said)
     except (KeyError, TypeError, ValueError, ArithmeticError, RecursionError):
-        return NoAnswer(executable, "garbled", said[-500:])
+        return NoAnswer(executable, "garbled", masked(said)[-500:])
 
 
 def find_executable(path: str) -> str | None:
@@ -242,7 +243,7 @@ def _run(executable: str, seconds: float, virtual: str) -> str | NoAnswer:
         return text[mark + len(_MARK) :]
     reason = "failed" if answer.code else "garbled"
     ending = "it does not end" if answer.code is None else f"exit status {answer.code}"
-    return NoAnswer(executable, reason, text.strip()[-500:] or ending)
+    return NoAnswer(executable, reason, masked(text.strip())[-500:] or ending)
 
 
 def _interpreter(said: str) -> Interpreter:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 NOT_QUOTED = "this line was not read or not judged; it is not quoted, because its file is outside of the project"
@@ -29,9 +30,18 @@ def root_of(path: str) -> Path:
     folder if the file is in it, else the file's own.
     """
     folder = Path(path).parent.resolve()
-    for marks in (_REPOSITORY, _PROJECT):
-        for each in (folder, *folder.parents):
-            if any((each / mark).exists() for mark in marks):
-                return each
+    found = repository_of(folder) or _nearest(folder, _PROJECT)
+    if found is not None:
+        return found
     here = Path.cwd().resolve()
     return here if folder.is_relative_to(here) else folder
+
+
+def repository_of(folder: Path) -> Path | None:
+    """The repository that a folder is in, which came as a whole; None where it is in none."""
+    return _nearest(folder, _REPOSITORY)
+
+
+def _nearest(folder: Path, marks: tuple[str, ...]) -> Path | None:
+    above = (folder, *folder.parents)
+    return next((each for each in above if any(os.path.lexists(each / mark) for mark in marks)), None)

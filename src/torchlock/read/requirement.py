@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from torchlock.errors import InputError
 from torchlock.markers import fault_of
 from torchlock.read.text import is_folder, is_there
+from torchlock.redaction import shortened
 from torchlock.versions import fault_of_specifier
 from torchlock.words import Written
 
@@ -135,8 +136,12 @@ def _reason(error: Exception, text: str, origin: Origin) -> str:
 
 def _invalid(reason: str, origin: Origin, hint: str | None) -> InputError:
     """The error quotes what was written: environment variables put into it may be secrets."""
-    text = origin.text if len(origin.text) <= _LONG else f"{origin.text[:_LONG]}…"
-    return InputError(f"{text!r} is not a requirement: {reason}", path=origin.path, line=origin.line, hint=hint)
+    return InputError(
+        f"{shortened(origin.text, _LONG)!r} is not a requirement: {reason}",
+        path=origin.path,
+        line=origin.line,
+        hint=hint,
+    )
 
 
 def _hint(text: str, origin: Origin) -> str | None:

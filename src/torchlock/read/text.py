@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 # No file of requirements is this large; some devices have no end.
-_LIMIT = 128 << 20
+_LIMIT = 64 << 20
 _PIECE = 1 << 18
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
 MARKS = (

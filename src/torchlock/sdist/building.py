@@ -21,6 +21,7 @@ from torchlock.headers import read_headers
 from torchlock.index.archives import ArchiveError, damages
 from torchlock.index.filenames import normalise, parse
 from torchlock.inspect.process import Tail, child, workplace
+from torchlock.redaction import masked
 from torchlock.sdist.compressed import decompressed
 from torchlock.sdist.reader import COMPUTED_HERE, built_text
 
@@ -157,5 +158,5 @@ def _unpack(content: bytes, filename: str, folder: Path) -> Path | Unknown:
 def _told(said: str) -> str:
     """The end of what a process printed, as the end of a sentence."""
     lines = [line.rstrip() for line in said.splitlines() if line.strip()]
-    shown = " | ".join(lines[-8:])[-_SAID:]
+    shown = " | ".join(masked(line) for line in lines[-8:])[-_SAID:]
     return f"; it printed last: {shown}" if shown else ""

@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 from torchlock.errors import InputError
 from torchlock.interrupts import held
+from torchlock.temporary import Temporary, sweep
 from torchlock.write import attributes
 from torchlock.write.attributes import Unkept
 from torchlock.write.ledger import current
-from torchlock.write.temporary import Temporary, sweep
 
 _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0)
 # The names of the files that a process has open (/proc/self is the process that asks).
@@ -116,7 +116,7 @@ def _replace(path: str, target: str, old: os.stat_result | None, content: bytes,
     except OSError as error:
         if old is None or error.errno not in _REFUSED_BY_FOLDER:
             raise
-        raise Unkept("lies in a folder that takes no new file") from error
+        raise Unkept("lies in a folder where no file can be made") from error
     with temporary:
         if old is None:
             attributes.give_default(temporary.descriptor)
@@ -133,7 +133,7 @@ def _replace(path: str, target: str, old: os.stat_result | None, content: bytes,
         except OSError as error:
             if old is None or error.errno not in _REFUSED_IN_PLACE:
                 raise
-            raise Unkept("is held in its place by the system") from error
+            raise Unkept(f"cannot be replaced here ({error.strerror})") from error
     _sync_folder(folder)
 
 

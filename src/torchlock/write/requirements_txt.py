@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from torchlock import __version__
 from torchlock.redaction import masked, one_line
-from torchlock.write.recognise import LOCK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from torchlock.lock import HostNote, Lock, Pin
     from torchlock.systems import System
+
+FIRST_LINE = "# This file was made by torchlock"
+"""How the first line of each lock begins."""
 
 
 def render(
@@ -27,7 +29,7 @@ def render(
 ) -> str:
     """The whole file. ``command`` is what made it, ``options`` are index lines that pip needs to repeat it."""
     lines = [
-        f"{LOCK} {__version__} with the command",
+        f"{FIRST_LINE} {__version__} with the command",
         f"#     {command}",
         f"# for {lock.target}, from compatibility data of {data_date}.",
         "",

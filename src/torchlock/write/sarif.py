@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
+from bisect import bisect_right
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from torchlock import __version__
+from torchlock.finding import LONGEST_LINE
 from torchlock.redaction import Line, learn, lines_of, masked
 from torchlock.write.plain_json import dumped
 
@@ -132,7 +135,8 @@ def _location(path: str, line: int = 0, column: int = 0, lines: list[Line] | Non
         if column:
             region["startColumn"] = column
         if lines and line <= len(lines):
-            region["snippet"] = {"text": lines[line - 1].masked}
+            if len(lines[line - 1].text) <= LONGEST_LINE:
+                region["snippet"] = {"text": lines[line - 1].masked}
             if column:
                 region["endColumn"] = max(len(lines[line - 1].text.rstrip()) + 1, column)
         place["region"] = region
@@ -154,5 +158,16 @@ def _region(text: str, start: int, end: int) -> dict[str, int]:
 
 
 def _place(text: str, offset: int) -> tuple[int, int]:
-    ends = [match.end() for match in re.finditer(r"\r\n|\r|\n", text[:offset])]
-    return len(ends) + 1, offset - (ends[-1] if ends else 0) + 1
+    starts = _starts(text)
+    line = bisect_right(starts, offset)
+    return line, offset - starts[line - 1] + 1
+
+
+@lru_cache(maxsize=2)
+def _lines(text: str) -> list[str]:
+    return re.split(r"\r\n|\r|\n", text)
+
+
+@lru_cache(maxsize=2)
+def _starts(text: str) -> list[int]:
+    return [0, *(match.end() for match in re.finditer(r"\r\n|\r|\n", text))]

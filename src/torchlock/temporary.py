@@ -1,4 +1,4 @@
-"""Temporary files beside the file that they are to replace, and the removal of those that dead processes left.
+"""Temporary files beside the file that they are to replace (a result, an entry of the cache); strays are removed.
 
 The standard library makes such files as well, but to import tempfile takes 8 ms, a tenth of a whole run; and its
 names do not tell whether their maker still lives.

@@ -1,0 +1,54 @@
+"""The documents: every link, file and option that they name is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from torchlock.cli.parser import COMMANDS, parser_of
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "SECURITY.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+]
+# A file of the repository, by its path, or by that within the package.
+FILE = re.compile(r"`((?:[\w-]+/)+[\w-]+\.(?:py|toml|md))`")
+COMMAND = re.compile(rf"`(?:torchlock )?({'|'.join(COMMANDS)}) ([^`]*)`")
+
+documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+
+
+def anchors(path: Path) -> set[str]:
+    """The headings of a document as GitHub names them in a link."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@documents
+def test_links_lead_somewhere(document: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8")):
+        if "://" in link:
+            continue
+        name, _, anchor = link.partition("#")
+        target = document.parent / name if name else document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@documents
+def test_files_that_are_named_are_there(document: Path) -> None:
+    for name in FILE.findall(document.read_text(encoding="utf-8")):
+        assert (ROOT / name).exists() or (ROOT / "src" / "torchlock" / name).exists(), name
+
+
+@documents
+def test_options_that_are_named_exist(document: Path) -> None:
+    for command, words in COMMAND.findall(document.read_text(encoding="utf-8")):
+        known = {option for action in parser_of(command)[0]._actions for option in action.option_strings}
+        for option in re.findall(r"(?<!\S)--[a-z][a-z-]*", words):
+            assert option in known, f"{command} {option}"
