@@ -24,6 +24,7 @@ FLOORS = [
         "versions",
         "markers",
         "core_metadata",
+        "wheel_names",
         "target",
         "document",
         "finding",
