@@ -64,6 +64,17 @@ def drips(start: bytes, piece: bytes = b"x") -> Fault:
     return fault
 
 
+def repeats(start: bytes, piece: bytes) -> Fault:
+    """Sends a start, and then the same piece as fast as it goes, without end."""
+
+    def fault(client: socket.socket) -> None:
+        client.sendall(start)
+        while True:
+            client.sendall(piece)
+
+    return fault
+
+
 def says(content: bytes) -> Fault:
     """Sends this, and closes the connection."""
     return lambda client: client.sendall(content)

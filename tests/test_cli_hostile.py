@@ -191,3 +191,56 @@ def test_the_rule_that_forbids_is_named(capsys: pytest.CaptureFixture[str]) -> N
 def test_two_pins_of_one_package_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["lock", "torch==2.3.1", "torch==2.4.0", *TARGET]) == 1
     assert "==2.3.1 and ==2.4.0 together" in capsys.readouterr().err
+
+
+# Names of files that a program such as pre-commit passes on.
+
+
+@pytest.mark.parametrize(
+    "name", ["--fix", "--python=sub/requirements.txt", "-vrequirements.txt", "--output=x.txt"]
+)
+def test_a_file_is_not_taken_for_an_option(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever adds a file would otherwise turn an option on: ``--fix``, or an interpreter that is run."""
+    monkeypatch.chdir(tmp_path)
+    content = "torch==2.7.1\ntorchaudio==2.5.1\n"
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text(content)
+    (tmp_path / "requirements.txt").write_text(content)
+    assert main(["audit", name, "requirements.txt"]) == 2
+    told = capsys.readouterr()
+    assert "is an option and also the name of a file here" in told.err
+    assert f"write ./{name} if" in told.err
+    for words in (["--", name], [f"./{name}"]):
+        main(["audit", "requirements.txt", *words])
+        assert "TL101" in capsys.readouterr().out
+    assert (tmp_path / name).read_text() == (tmp_path / "requirements.txt").read_text() == content
+    assert main(["audit", "-", "--", "requirements.txt"]) in (1, 2)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+def test_a_pipe_that_a_file_names_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("limits.txt")
+    Path("requirements.in").write_text("torch\n-c limits.txt\n")
+    assert main(["lock", "-r", "requirements.in", "--offline"]) == 2
+    assert "requirements.in:2: limits.txt: is not a regular file" in capsys.readouterr().err
+    for key, value in (("output", "limits.txt"), ("requirement", "limits.txt"), ("constraint", "limits.txt")):
+        Path("pyproject.toml").write_text(f'[tool.torchlock]\n{key} = "{value}"\n')
+        assert main(["lock", "torch", "--offline"]) == 2
+        assert "pyproject.toml:2:" in (told := capsys.readouterr().err)
+        assert "a project may only name regular files" in told
+
+
+def test_an_address_cannot_begin_a_line_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("pyproject.toml").write_text('[tool.torchlock]\nindex-url = "https://example.org/x\\n--find-links y"\n')
+    assert main(["lock", "torch", "--offline"]) == 2
+    told = capsys.readouterr().err
+    assert "has a control character" in told
+    assert "\n--find-links" not in told

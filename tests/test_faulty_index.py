@@ -5,6 +5,8 @@ Time is told, not waited for: a clock goes on by a second each time bytes come.
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import itertools
 import subprocess
 import sys
@@ -13,7 +15,19 @@ from pathlib import Path
 
 import pytest
 
-from fault_index import HEAD, FaultServer, bomb, chunked, drips, lines, nested, resets, says, whole_page
+from fault_index import (
+    HEAD,
+    FaultServer,
+    bomb,
+    chunked,
+    drips,
+    lines,
+    nested,
+    repeats,
+    resets,
+    says,
+    whole_page,
+)
 from index_server import (
     Reply,
     Request,
@@ -25,20 +39,25 @@ from index_server import (
     metadata_text,
     page,
     ranges,
+    sdist,
     sha256,
     wheel,
 )
 from torchlock.cli.main import main
 from torchlock.errors import BrokenFile, NetworkError, TorchlockError
 from torchlock.index import pace, transport
+from torchlock.index.cache import Page
+from torchlock.index.pages import PageError, parse_page
 from torchlock.index.settings import IndexSettings
 from torchlock.index.transport import Transport
+from work import calls
 
 NAME = "demo-1.0-py3-none-any.whl"
 PATH = f"/files/{NAME}"
 TEXT = metadata_text("Requires-Dist: numpy")
 LOCK = ["lock", "--python", "3.12", "--platform", "linux-x86_64"]
 FILES = whole_page(entry(NAME))
+PACKED = gzip.compress(FILES)
 
 
 @pytest.fixture(autouse=True)
@@ -89,6 +108,36 @@ def test_headers_without_end_are_given_up(tmp_path: Path) -> None:
         index(tmp_path, server.url).files("demo")
 
 
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+MOVED = b"HTTP/1.1 302 Found\r\nLocation: /other/\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("start", "piece", "words"),
+    [
+        pytest.param(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000, "headers without end", id="go on, go on"),
+        pytest.param(CHUNKED + b"0\r\n", b"X-More: y\r\n" * 1000, "headers without end", id="trailers"),
+        pytest.param(CHUNKED, b"1\r\n \r\n" * 1000, "headers without end", id="chunks of a byte"),
+        pytest.param(CHUNKED, b"0" * 60_000, "broke off|without end", id="the size of a chunk"),
+        pytest.param(CHUNKED + b"5;", b"x" * 60_000, "broke off|without end", id="the extension of a chunk"),
+        pytest.param(MOVED, b"x" * 60_000, "redirects without end", id="what a redirect says besides"),
+    ],
+)
+def test_lines_that_are_no_content_come_to_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: bytes, piece: bytes, words: str
+) -> None:
+    monkeypatch.setattr(pace, "_LINES", 1 << 18)
+    with FaultServer(repeats(start, piece)) as server, pytest.raises(NetworkError, match=words):
+        index(tmp_path, server.url).files("demo")
+
+
+@pytest.mark.parametrize("status", [404, 503])
+def test_of_a_refusal_the_beginning_is_read(tmp_path: Path, status: int) -> None:
+    refusal = repeats(b"HTTP/1.1 %d No\r\n\r\n" % status, b"x" * 60_000)
+    with FaultServer(refusal) as server, pytest.raises(TorchlockError, match=r"no project demo|status 503"):
+        index(tmp_path, server.url).files("demo")
+
+
 def test_a_slow_answer_that_goes_on_is_read(
     tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +173,16 @@ def test_an_index_has_so_much_time_in_all(server: Server, monkeypatch: pytest.Mo
         pytest.param(b"SSH-2.0-OpenSSH_9.2\r\n", None, id="another protocol"),
         pytest.param(b"", None, id="nothing"),
         pytest.param(HEAD + b"Content-Encoding: gzip\r\n\r\nnot gzip", "damaged body", id="no gzip"),
+        pytest.param(HEAD + b"Content-Encoding: gzip\r\n\r\n" + PACKED[:-9], "broke off", id="cut gzip"),
+        pytest.param(HEAD + b"Content-Encoding: gzip\r\n\r\n" + PACKED[:-8], "broke off", id="no checksum"),
+        pytest.param(
+            HEAD + b"Content-Encoding: gzip, gzip\r\n\r\n" + gzip.compress(PACKED), "not asked for", id="twice"
+        ),
+        pytest.param(HEAD + b"Content-Encoding: br\r\n\r\nx", "not asked for", id="another coding"),
+        pytest.param(CHUNKED + b"-5\r\nabcde", None, id="a chunk below nothing"),
+        pytest.param(b"HTTP/1.1 302 Found\r\nLocation: http://[::1\r\n\r\n", None, id="to no address"),
+        pytest.param(b"HTTP/1.1 302 Found\r\nLocation: http://x:99999999/\r\n\r\n", None, id="to no port"),
+        pytest.param(b"HTTP/1.1 302 Found\r\nLocation: http://\xff/\r\n\r\n", None, id="to no host"),
     ],
 )
 def test_half_an_answer_is_none(tmp_path: Path, said: bytes, words: str | None) -> None:
@@ -132,6 +191,66 @@ def test_half_an_answer_is_none(tmp_path: Path, said: bytes, words: str | None) 
             index(tmp_path, server.url).files("demo")
         with pytest.raises(TorchlockError):  # and nothing of it is kept
             index(tmp_path, server.url, offline=True).files("demo")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(HEAD + b"\r\n\xef\xbb\xbf" + FILES, id="a byte order mark"),
+        pytest.param(HEAD.replace(b"1.1", b"1.0") + b"\r\n" + FILES, id="HTTP/1.0"),
+        pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n" + HEAD + b"\r\n" + FILES, id="go on"),
+        pytest.param(chunked(FILES, ended=False) + b"0\r\nX-Checksum: y\r\n\r\n", id="a trailer"),
+        pytest.param(HEAD + b"Content-Encoding: gzip\r\n\r\n" + PACKED, id="gzip"),
+        pytest.param(HEAD + b"Content-Encoding: X-GZIP\r\n\r\n" + PACKED + b"\0\0", id="gzip, padded"),
+        pytest.param(
+            HEAD + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(FILES[:9]) + gzip.compress(FILES[9:]),
+            id="members",
+        ),
+        pytest.param(HEAD + b"Content-Encoding: identity\r\n\r\n" + FILES, id="no coding"),
+        pytest.param(HEAD + b"Content-Length: %d\r\n\r\n" % len(FILES) + FILES + b"HTTP", id="more than told"),
+        pytest.param(HEAD + b"ETag: a\r\n b\r\n\r\n" + FILES, id="a folded tag"),
+        pytest.param(HEAD + b"ETag: " + b"x" * 60_000 + b"\r\n\r\n" + FILES, id="a long tag"),
+    ],
+)
+def test_whole_answers_of_odd_servers_are_read(tmp_path: Path, said: bytes) -> None:
+    with FaultServer(says(said)) as server:
+        for _ in range(2):  # the second time with what the first answer said of itself
+            assert [file.filename for file in index(tmp_path, server.url, refresh=True).files("demo")] == [NAME]
+
+
+def test_a_file_that_was_asked_for_as_it_is_stays_packed(tmp_path: Path, server: Server) -> None:
+    """Some servers call the content of a .tar.gz encoded, as Apache does by its name."""
+    content = sdist(metadata_text(version="2.2"))
+    name = "demo-1.0.tar.gz"
+    server.routes[f"/files/{name}"] = Reply(content, headers={"Content-Encoding": "x-gzip"})
+    file = file_at(server, name, hashes={"sha256": sha256(content)})
+    assert "Name: demo" in index(tmp_path, server).metadata(file)
+
+
+def test_a_tag_that_cannot_be_sent_back_is_not() -> None:
+    told = Page("u", "", b"", 0.0, etag='"a\r\n b"', last_modified="Sun, 29 Nov 2026 00:00:00 GMT")
+    assert told.conditions() == {"If-Modified-Since": told.last_modified}
+    assert told._replace(etag="x" * 60_000).conditions() == told.conditions()
+
+
+OPEN = ["<!--", "<!-- x", "<a ", '<a href="', "</a ", "<![CDATA[", "<?", "<script><!--"]
+
+
+@pytest.mark.parametrize("text", OPEN)
+def test_a_damaged_page_is_left_at_its_first_damage(text: str) -> None:
+    """Python's html.parser looks at all the rest from every "<" of what has no end, until 3.13.6."""
+
+    def tried() -> None:
+        with contextlib.suppress(PageError):
+            parse_page((text * 10_000).encode(), "text/html", "https://example.org/demo/")
+
+    assert calls(tried) < 5000
+
+
+def test_a_base_is_not_repeated_for_every_link() -> None:
+    text = f"<base href='https://example.org/{'x/' * 5000}'>" + f"<a href='{NAME}'>x</a>" * 100
+    with pytest.raises(PageError, match="base"):
+        parse_page(text.encode(), "text/html", "https://example.org/demo/")
 
 
 @pytest.mark.parametrize("start", [b"", HEAD, HEAD + b"Content-Length: 5000\r\n\r\n" + FILES])

@@ -267,3 +267,12 @@ def test_the_public_index(tmp_path):
     file = next(file for file in asked.files("six") if file.filename == "six-1.16.0-py2.py3-none-any.whl")
     assert file.hashes["sha256"]
     assert "Name: six" in asked.metadata(file)
+
+
+def test_a_page_on_this_machine_that_has_no_end_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torchlock.index.local._LIMIT", 99)
+    links = tmp_path / "links.html"
+    links.write_text("<a href='demo-1.0.tar.gz'>x</a>" * 9)
+    asked = Index(IndexSettings(no_index=True, find_links=(str(links),)), cache_dir=tmp_path / "cache")
+    with pytest.raises(NetworkError, match="has more than"):
+        asked.files("demo")

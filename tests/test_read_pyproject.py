@@ -383,3 +383,9 @@ def test_places_of_keys() -> None:
     assert places.key("table", "x.y", "multi", "gone") == 4
     assert places.key("rows") == 13
     assert places.key("not", "a") is None
+
+
+def test_a_group_that_is_included_twice_on_each_of_forty_levels_is_read_once() -> None:
+    twice = "".join(f"a{n} = [{{include-group='a{n + 1}'}}, {{include-group='a{n + 1}'}}]\n" for n in range(40))
+    found = read(f"[dependency-groups]\n{twice}a40 = ['torch']\n", groups=("a0",))
+    assert [text for _, text in lines(found.requirements)] == ["torch"]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from torchlock.dialects.pep508 import wheel_of
 from torchlock.errors import InputError
 from torchlock.read import parse_requirement
 from torchlock.words import Origin, Written
@@ -291,3 +292,13 @@ def test_a_file_on_the_command_line() -> None:
             read(text, path=None)
         assert caught.value.hint == f"did you mean -r {text}?"
         assert caught.value.path is None
+
+
+def test_a_wheel_whose_name_stands_for_a_million_tags_is_none() -> None:
+    """A name of a kilobyte: each of its hundred words with each of the hundred, and each of the hundred."""
+    words = ".".join(f"a{number}" for number in range(100))
+    with pytest.raises(InputError, match="no wheel has such a name"):
+        parse_requirement(f"./demo-1.0-{words}-{words}-{words}.whl", Origin(None, None, ""))
+    assert wheel_of(f"https://example.org/demo-1.0-{words}-{words}-{words}.whl") is None
+    several = "cp310.cp311.cp312-abi3.none-manylinux_2_17_x86_64.manylinux2014_x86_64.macosx_10_9_universal2"
+    assert wheel_of(f"https://example.org/demo-1.0-{several}.whl") == ("demo", "1.0")

@@ -111,6 +111,37 @@ def test_a_password_may_hold_anything(password: str) -> None:
         ("eyJhbGciOi.eyJzdWIi.c2ln x", "*** x"),
         ("--index-url https://ci:TOK\\\n  EN@example.org/x", "--index-url https://***\n***@example.org/x"),
         ("--index-url https://ci:TO\nKEN@example.org/x", "--index-url https://***\n***@example.org/x"),
+        ("https:/u:TOKEN@host.example.org/x", "https:/***@host.example.org/x"),
+        ("https//u:TOKEN@host.example.org/x", "https//***@host.example.org/x"),
+        ("//u:TOKEN@host.example.org/x", "//***@host.example.org/x"),
+        ("https:\\\\u:TOKEN@host.example.org\\x", "https:\\\\***@host.example.org\\x"),
+        ("https://ci:1TOKEN", "https://***"),
+        ("https://example.org/token/AbCd1234/simple", "https://example.org/token/***/simple"),
+        ("https://conda.example.org/t/ab-1234567", "https://conda.example.org/t/***"),
+        ("https://example.org/x;jsessionid=abc?y=1", "https://example.org/x;jsessionid=***"),
+        ("https://example.org/x?user=me&pw=abc", "https://example.org/x?user=***&pw=***"),
+        (r'"os.environ[\"HF_TOKEN\"] = \"a b\"\n",', r'"os.environ[\"HF_TOKEN\"] = \"***\"\n",'),
+        (r'{\"password\": \"abc\", \"x\": 1}', r'{\"password\": \"***\", \"x\": 1}'),
+        ("HF_TOKEN ?= abc", "HF_TOKEN ?= ***"),
+        ("TOKEN='a'\"b\" pip", "TOKEN=*** pip"),
+        ("TOKEN=\\\nabc pip", "TOKEN=***\n*** pip"),
+        ("MYPASS=abc x", "MYPASS=*** x"),
+        ("set -gx HF_TOKEN abc", "set -gx HF_TOKEN ***"),
+        ("npm config set //r.example.org/:_authToken abc", "npm config set //r.example.org/:_authToken ***"),
+        ("aws configure set aws_secret_access_key abc", "aws configure set aws_secret_access_key ***"),
+        ("conda config --set my_token abc", "conda config --set my_token ***"),
+        ("wandb login --relogin abcdef1234 && x", "wandb login --relogin *** && x"),
+        ("curl -u abcdefgh1234: https://example.org", "curl -u *** https://example.org"),
+        ("sshpass -p abc ssh me@host", "sshpass -p *** ssh me@host"),
+        ("uv publish -t abc dist/x", "uv publish -t *** dist/x"),
+        ("echo abc | docker login --password-stdin", "echo ***| docker login --password-stdin"),
+        ("gh auth login --with-token <<< abc", "gh auth login --with-token *** ***"),
+        ("X-JFrog-Art-Api:abc", "X-JFrog-Art-Api:***"),
+        ("wandb.login(key='abcdef')", "wandb.login(key='***')"),
+        ("os.environ.setdefault('HF_TOKEN', 'abc')", "os.environ.setdefault('HF_TOKEN', '***')"),
+        ('requests.get(url, auth=("me", "abc"))', 'requests.get(url, auth=("me", "***"))'),
+        ("nvapi-abcdefgh1234567 r8_abcdefgh12345678 gsk_abcdefgh12345678", "*** *** ***"),
+        ("-----BEGIN RSA PRIVATE KEY-----MIIE", "-----BEGIN RSA PRIVATE KEY-----***"),
     ],
 )  # fmt: skip
 def test_masks(written: str, shown: str) -> None:
@@ -149,6 +180,14 @@ def test_masks(written: str, shown: str) -> None:
         "/etc/passwd:12: this line cannot be read",
         "put them into the address: https://user:password@host/…",
         "task-runner-with-a-long-name-1234567890",
+        "scripts/hf_text2image.py.lock hf_whisper2",
+        "torch==2.7.1  # https://discuss.pytorch.org/t/torchaudio-does-not-load/12345/6",
+        'install_requires=["google-auth", "pyjwt", "torch==2.7.1"]',
+        "pip install -U torch torchaudio && echo done | tee log",
+        "error: requirements-auth.txt: there is no such file",
+        "note: google-auth: no release fits",
+        "google-auth: 2.3 needs python",
+        "docker build -t image:1 . && docker run -a stdin image",
     ],
 )
 def test_ordinary_lines_stay(line: str) -> None:
@@ -161,6 +200,18 @@ def test_what_was_learned_is_hidden_where_nothing_else_shows_it() -> None:
     assert masked(json.dumps({"x": TOKEN})) == '{"x": "***"}'
     redaction.forget()
     assert masked("TOKEN456") == "TOKEN456"
+
+
+def test_a_password_that_is_a_word_of_ours_leaves_messages_readable() -> None:
+    line = "ENV POSTGRES_PASSWORD=torch"
+    redaction.learn(line)
+    assert masked(line) == "ENV POSTGRES_PASSWORD=***"
+    assert masked("torchaudio 2.5.1 goes with torch 2.5.1") == "torchaudio 2.5.1 goes with torch 2.5.1"
+
+
+def test_a_piece_of_a_secret_that_an_equals_sign_cuts_is_hidden() -> None:
+    redaction.learn(f"curl --cookie 'session={TOKEN}'")
+    assert masked(f"expected the end, at '={TOKEN}'") == "expected the end, at '=***'"
 
 
 def test_a_short_password_is_hidden_as_a_word_only() -> None:
@@ -354,7 +405,7 @@ def test_a_crash_report_shows_no_token(
     (folder / "requirements.txt").write_text(f"--extra-index-url https://u:{TOKEN}@b.org/\n")
     assert main(["audit", "requirements.txt"]) == 3
     told = capsys.readouterr()
-    report = re.search(r"(/\S+\.log)", told.out)
+    report = re.search(r"(/\S+\.log)", told.out + told.err)
     assert report is not None
     assert TOKEN not in told.out + told.err + Path(report[1]).read_text()
 

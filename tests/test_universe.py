@@ -10,6 +10,7 @@ from torchlock.matrix import Matrix
 from torchlock.read import parse_requirement
 from torchlock.target import Platform, PythonVersion, Target
 from torchlock.words import Dependency, File, Inputs, Origin
+from work import calls
 
 TARGET = Target(PythonVersion.parse("3.11"), Platform.parse("linux-x86_64"))
 MATRIX = Matrix()
@@ -177,3 +178,50 @@ def test_packages_that_need_each_other() -> None:
 
 def test_a_need_that_nobody_has_rules_a_release_out() -> None:
     assert solve(["abc"], [Made("abc", "1"), Made("abc", "2", "nowhere")]) == {"abc": "1"}
+
+
+def test_the_markers_of_other_extras_are_not_evaluated_for_each() -> None:
+    needs = [f'dep{number}; extra == "x{number}"' for number in range(400)]
+    releases = [Made("abc", "1.0", *needs), *[Made(f"dep{number}", "1.0") for number in range(20)]]
+
+    def asked(count: int) -> dict[str, str] | None:
+        return solve([f"abc[{','.join(f'x{number}' for number in range(count))}]"], releases)
+
+    assert asked(20) == {"abc": "1.0", **{f"dep{number}": "1.0" for number in range(20)}}
+    assert calls(lambda: asked(20)) < 5 * calls(lambda: asked(2))
+
+
+@pytest.mark.parametrize(
+    ("marker", "brought"),
+    [
+        ('extra == "a-b"', True),
+        ('extra == "A_b"', True),
+        ('python_version >= "3" and extra == "a.b"', True),
+        ('python_version < "3" and extra == "a-b"', False),
+        ('python_version < "3" or extra == "a-b"', True),
+        ('extra == "a-b" or extra == "c"', True),
+        ('extra == "c" or python_version < "3" and extra == "a-b"', False),
+        ('(python_version >= "3" and extra == "a-b")', True),
+        ('extra != "c"', False),  # it is there without any extra
+        ('extra in "a-b"', False),
+        ('extra == "c"', False),
+        ('python_version >= "3"', False),
+    ],
+)
+def test_what_an_extra_brings(marker: str, brought: bool) -> None:
+    plain = solve(["abc"], [Made("abc", "1.0", f"dep; {marker}"), Made("dep", "1.0")])
+    asked = solve(["abc[A.B]"], [Made("abc", "1.0", f"dep; {marker}"), Made("dep", "1.0")])
+    assert plain is not None
+    assert asked is not None
+    assert ("dep" in asked and "dep" not in plain) == brought
+
+
+def test_many_requirements_on_one_package_are_joined() -> None:
+    """Resolvelib looks at all earlier ones again for each that it is given."""
+
+    def declaring(count: int) -> list[Made]:
+        return [Made("abc", "1.0", *[f"dep>=0.{number}" for number in range(count)]), Made("dep", "1.0")]
+
+    few, many = declaring(200), declaring(400)
+    assert solve(["abc"], many) == {"abc": "1.0", "dep": "1.0"}
+    assert calls(lambda: solve(["abc"], many)) < 2.2 * calls(lambda: solve(["abc"], few))

@@ -24,6 +24,8 @@ _VARIABLE = (
 _COMPARED = rf"{_VARIABLE}[ ]*(?:[=!<>]=|[<>]|not[ ]+in|in)[ ]*(?:\"[\w.+ -]{{0,60}}\"|'[\w.+ -]{{0,60}}')"
 # Compiled where the first marker is met: many inputs have none.
 _ORDINARY = rf"{_COMPARED}(?:[ ]+(?:and|or)[ ]+{_COMPARED})*"
+# What holds for nobody who does not ask for this extra.
+_ONE_EXTRA = re.compile(r"(?:.* and )?extra == \"([^\"]+)\"")
 # Some environment: whether a marker can be evaluated does not depend on the values.
 _SOME = MappingProxyType(
     {
@@ -79,6 +81,12 @@ def value_of(marker: Marker, environment: Mapping[str, str]) -> bool | Unknown:
         return Unknown("it compares two strings, and names no variable")
     except (ValueError, RecursionError):
         return Unknown("it cannot be evaluated")
+
+
+def extra_of(text: str) -> str:
+    """The extra without which a marker never holds, normalised; "" where that is not seen at a glance."""
+    match = _ONE_EXTRA.fullmatch(text)
+    return re.sub(r"[-_.]+", "-", match[1]).lower() if match and " or " not in text else ""
 
 
 @lru_cache(maxsize=8192)

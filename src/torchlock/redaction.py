@@ -20,7 +20,9 @@ MASK = "***"
 # A line without any of these has no secret. All are lower case.
 _HINTS = (
     *("@", "?", "token", "secret", "pass", "pwd", "sig", "auth", "key", "cred", "jwt", "bearer", "cookie", "_pat"),
-    *("basic ", " -u", "--user", "login ", "upload ", "/t/", "/priv/", "cloudsmith", "fury.io", "http-basic"),
+    *("basic ", " -u", "-user", "login", "upload ", "publish ", "/t/", "/priv/", "cloudsmith", "fury.io"),
+    *("http-basic", "anaconda", "art-api", "sess", "stdin", "r8_", "rpa_", "gsk_", "dop_v1_", "lin_api_"),
+    *("shpat_", "k_live_", "k_test_", "nvapi-", "akcp", "ya29.", "sg.", "shpss_", "shpca_"),
     *("ghp_", "gho_", "ghs_", "ghu_", "ghr_", "gldt-", "glrt-", "glcbt-", "glptt-", "glft-", "glsoat-", "glpat-"),
     *("glagent-", "gloas-", "glimt-", "pypi-", "hf_", "akia", "asia", "xox", "sk-", "npm_", "aiza", "eyj"),
 )  # fmt: skip
@@ -32,7 +34,7 @@ _OPEN = re.compile(r"[^\s/@:]+:(?!\d+\Z)[^@]*\Z")
 _CONTINUED = ("\\", "^", "`")
 _LINE = re.compile(r"[^\r\n]+")
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_SPLIT = re.compile(r"[\s\"'`@/#;,\\]+")
+_SPLIT = re.compile(r"[\s\"'`@/#;,\\=&?]+")
 _JOINED = re.compile(r"[\\^`]\r?\n[ \t]*")
 _VARIABLE = re.compile(r"\$|%[A-Za-z_]+%|\{\{")
 
@@ -47,6 +49,39 @@ class Span(NamedTuple):
 # What was learned, by its first characters: the stretches by their length.
 _PREFIX = 4
 _LEAST, _LEAST_PART, _FREE = 4, 6, 10
+# A word of our messages is no secret elsewhere, though somebody may have it for a password.
+_OURS = frozenset(
+    [
+        "torch",
+        "torchaudio",
+        "torchvision",
+        "torchcodec",
+        "torchtext",
+        "pytorch",
+        "triton",
+        "numpy",
+        "numba",
+        "soundfile",
+        "librosa",
+        "whisper",
+        "audio",
+        "python",
+        "pip",
+        "conda",
+        "docker",
+        "install",
+        "wheel",
+        "index",
+        "linux",
+        "windows",
+        "macos",
+        "cuda",
+        "error",
+        "warning",
+        "note",
+        "hint",
+    ]
+)
 # So many texts wait at most until somebody wants to know.
 _WAITING = 200
 _unread: list[str] = []
@@ -137,10 +172,10 @@ def one_line(text: str) -> str:
 
 
 def redact(url: str) -> str:
-    """An address without user, password, query and fragment, so that it may be shown or written."""
+    """An address without user, password, query and fragment, on one line, so that it may be shown or written."""
     from torchlock.secret_forms import without_user
 
-    return masked(without_user(url))
+    return one_line(masked(without_user(url)))
 
 
 def secrets_in(text: str) -> list[Span]:
@@ -243,8 +278,12 @@ def _forms(secret: str) -> Iterator[str]:
     whole = {secret, secret.partition(":")[2], _JOINED.sub("", secret)}
     whole |= {unquote(text) for text in whole if "%" in text}
     whole |= {repr(text)[1:-1] for text in whole}
-    yield from (text for text in whole if len(text) >= _LEAST)
-    yield from (part for part in _SPLIT.split(secret.partition(":")[2] or secret) if len(part) >= _LEAST_PART)
+    yield from (text for text in whole if len(text) >= _LEAST and text not in _OURS)
+    yield from (
+        part
+        for part in _SPLIT.split(secret.partition(":")[2] or secret)
+        if len(part) >= _LEAST_PART and part not in _OURS
+    )
 
 
 def _by_memory(text: str) -> Iterator[Span]:

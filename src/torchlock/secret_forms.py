@@ -6,9 +6,12 @@ Every pattern has one way to match, and every character is looked at a bounded n
 from __future__ import annotations
 
 import re
+import string
 from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from torchlock.secret_commands import given_to_commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,32 +36,32 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}\Z")
 _CARRIES_USERS = re.compile(r"(?:https?|ftps?|ssh|sftp|git|hg|svn|bzr)(?:\+|\Z)", re.IGNORECASE)
 _SCP = re.compile(rf"(?<![\w./:@+-])[\w.+-]{{1,60}}:[^\s\"'@:/][^\s\"'@]{{0,200}}@{_HOST}[:/]")
 # What path tokens stand behind: conda channels, and registries that put them into the path.
+# (A forum has /t/title/number.)
 _PATH_TOKEN = re.compile(
-    r"(?:/t/|/priv/|cloudsmith\.io/(?:basic/)?|fury\.io/)(?!public/|basic/)([\w.-]{6,200})(?=/)", re.IGNORECASE
+    r"(?:/t/|/priv/|/token/|cloudsmith\.io/(?:basic/)?|fury\.io/)(?!public/|basic/)"
+    r"([\w.-]{6,200})(?![\w.-])(?!/\d{1,9}(?![\w.-]))",
+    re.IGNORECASE,
+)
+# An address with a typing error in front of its user.
+_ALMOST = re.compile(
+    rf"(?<![\w:/\\])(?:https?(?::/|//|:\\\\|/)|//)([^\s\"'@:/\\][^\s\"'@:/]{{0,200}}:[^\s\"'@]{{1,200}})@{_HOST}",
+    re.IGNORECASE,
 )
 
 _SHAPES = re.compile(
     r"(?<![A-Za-z0-9])(?:"
     r"gh[opsru]_[A-Za-z0-9]{10,}|github_pat_\w{10,}"
     r"|gl(?:pat|dt|rt|cbt|ptt|ft|soat|agent|oas|imt)-[\w.-]{8,}"
-    r"|hf_(?=[A-Za-z]*\d)[A-Za-z0-9]{8,}|hf_[A-Za-z]{16,}"
+    r"|hf_(?=[a-z0-9]*[A-Z])(?=[A-Za-z]*\d)[A-Za-z0-9]{8,}|hf_[A-Za-z0-9]{16,}"
     r"|pypi-(?:Ag[\w-]{8,}|[\w-]{40,})"
     r"|(?:AKIA|ASIA)[A-Z0-9]{12,}"
     r"|xox[a-z]-[\w-]{8,}|sk-(?=[A-Za-z_-]{0,100}\d)[\w-]{20,}"
-    r"|npm_[A-Za-z0-9]{20,}|dckr_pat_[\w-]{10,}|AIza[\w-]{30,}"
+    r"|npm_[A-Za-z0-9]{20,}|dckr_pat_[\w-]{10,}|AIza[\w-]{30,}|nvapi-[\w-]{12,}|(?<![+/])AKCp[A-Za-z0-9]{20,}"
+    r"|(?:r8|rpa|gsk|dop_v1|lin_api|shp(?:at|ss|ca)|[sr]k_(?:live|test))_[A-Za-z0-9]{16,}"
+    r"|ya29\.[\w-]{16,}|SG\.[\w-]{16,}\.[\w-]{16,}"
     r"|(?<![\w-])eyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*)?"
     r")"
 )
-_BEARER = re.compile(
-    r"\bbearer[ \t]{1,8}([^\s\"'`]{6,})|\bbasic[ \t]{1,8}(?=[A-Za-z]*[\d+/=])([\w+/=-]{8,})", re.IGNORECASE
-)
-_USER = re.compile(
-    r"(?<!\S)(?:-u|--user|--proxy-user)[ \t=]{0,4}"
-    r"(?:\"([^\s\":]+:[^\"\n]+)|'([^\s':]+:[^'\n]+)|(?!\d+:\d+(?!\S))([^\s\"':]+:[^\s/]\S*))"
-)
-_SHORT_OPTION = re.compile(r"(?<!\S)-p[ \t=]{0,4}([^\s-]\S*)")
-_LOGIN = re.compile(r"\b(?:login|upload)[ \t]", re.IGNORECASE)
-
 # Names and what they are given.
 _NAME = re.compile(r"[A-Za-z_][\w.-]*")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -71,9 +74,9 @@ _SECRET_ENDS = ("token", "password", "passwd", "passphrase", "secret", "apikey",
 _LIKELY = re.compile("token|secret|pass|pwd|cred|auth|jwt|bearer|key|sig|pat|cookie|api", re.IGNORECASE)
 _KEY_OF = re.compile("api|access|private|secret|account|storage|ssh|signing|encryption|master|service|deploy")
 # Of these a name is a secret's only where a query or fragment gives it a value.
-_QUERY_WORD = re.compile("key|code|session|sid|sv|user|username")
-_STRONG = re.compile(r"(?:token|passw|passphrase|secret|pwd|api.?key|\bpass\Z)", re.IGNORECASE)
-_GIVEN = re.compile(r"[\"'\])]{0,3}[ \t]{0,8}(?P<sign>=(?!=)|:(?![:/=]/?)|:=)(?P<room>[ \t]*)")
+_QUERY_WORD = re.compile("key|code|session|(?:[a-z]*sess(?:ion)?_?|s)id|sv|pw|user|username")
+_STRONG = re.compile(r"(?:token|cookie|passw|passphrase|secret|pwd|api.?key|\bpass\Z)", re.IGNORECASE)
+_GIVEN = re.compile(r"[\\\"'\])]{0,5}[ \t]{0,8}(?P<sign>=(?!=)|[?+:]=|::=|:(?![:/=]/?))(?P<room>[ \t]*)")
 _VERSION = (
     r"(?:[\^~<>=!]{1,2} ?\d+|v?\d+\.(?:\d+|\*))(?:\.(?:\d+|\*))*(?:(?:[abc]|rc|\.?post|\.?dev)\d+)?(?:=\w+)?"
 )
@@ -83,11 +86,22 @@ _ORDINARY = re.compile(
     r"|str|int|bool|\$\{\{[^{}]*\}\}|\$\{\w+\}|\$\(\w+\)|-|\||>",
     re.IGNORECASE,
 )
+# ``npm config set //host/:_authToken VALUE``, fish's ``set -x NAME VALUE``
+_SET = re.compile(r"(?<![\w-])(?:--)?set[ \t]{1,8}(?:-\w{1,4}[ \t]{1,8}|//[^\s\"']{1,150}:)?[\"']?\Z")
+_FILE = re.compile(r"(?i)\.(?:txt|in|toml|lock|cfg|ini|ya?ml|json|py|sh|bat|ps1|ipynb|log|conf|whl)\Z")
+# ``google-auth: no release fits``
+_PACKAGE = re.compile(
+    r"[a-z0-9]{1,30}(?:-[a-z0-9]{1,30}){0,6}-(?:auth|jwt|pat|sig|pass|credentials?|token|cookie)"
+)
+_PROSE = re.compile(r"(?:[a-z]{1,12}|\d[\d.]{0,15})(?: [a-z]{1,12}){2}\b")
 _LINE_NUMBER = re.compile(r"\d{1,6}(?::\d{1,5})?:(?=\s|$)")
 _QUERY_VALUE = re.compile(r"(?:[^&\s\"'`<>#;]|[#;](?![\w-]+=))+")
 _ROOM = re.compile(r"(?:[ \t]|[\\^`]\r?\n)*")
-_WORD = re.compile(r"(?:\\.|[^\s\\])+")
+_WORD = re.compile(r"(?:\\(?:\r?\n|.)|[^\s\\])+")
 _IN_QUOTES = {quote: re.compile(rf"(?:\\.|[^{quote}\\\n])*") for quote in "\"'`"}
+_SLASHES = re.compile(r"\\{1,3}")
+# What goes on behind a closing quote, in a shell.
+_JOINS = frozenset("\"'" + string.ascii_letters + string.digits)
 _HASH = re.compile("sha256|sha384|sha512|sha224|sha1|md5|blake2b|egg|subdirectory|hash|rev|commit")
 _OPAQUE = re.compile(r"(?=[\w.%~+/-]*\d)(?=[\w.%~+/-]*[A-Za-z])[\w.%~+/=-]{16,}\Z")
 # Of a value under a name that says nothing, so many characters are looked at.
@@ -130,6 +144,7 @@ def _addresses(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
             yield begin, word.start() if word else stop
         at = following
     yield from (match.span(1) for match in _PATH_TOKEN.finditer(text, start, end))
+    yield from (match.span(1) for match in _ALMOST.finditer(text, start, end))
     for match in _SCP.finditer(text, start, end):
         yield match.start(), text.rfind("@", match.start(), match.end())
 
@@ -178,18 +193,16 @@ def _is_cut_off(text: str, at: int, begin: int, stop: int) -> bool:
     scheme = _SCHEME.search(text, max(0, at - 30), at)
     if scheme is None or not _CARRIES_USERS.match(scheme[0]):
         return False
-    word = re.match(r"[^\s/@:?#\[\]]+:(?![\d$%{<:/]|\Z)[^\s]", text[begin : min(stop, begin + 300)])
+    word = re.match(
+        r"[^\s/@:?#\[\]]+:(?!\d{1,5}(?![\w.~+-])|[$%{<:/]|\Z)[^\s]", text[begin : min(stop, begin + 300)]
+    )
     return word is not None
 
 
 def _shapes(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Tokens that their own form gives away, and what commands take as a user with a password."""
+    """Tokens that their own form gives away, and what commands and calls take as a secret."""
     yield from (match.span() for match in _SHAPES.finditer(text, start, end))
-    for pattern in (_BEARER, _USER):
-        for match in pattern.finditer(text, start, end):
-            yield match.span(match.lastindex or 0)
-    if _LOGIN.search(text, start, end):
-        yield from (match.span(1) for match in _SHORT_OPTION.finditer(text, start, end))
+    yield from given_to_commands(text, start, end)
 
 
 def _values(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -242,12 +255,19 @@ def _of_name(name: re.Match[str], start: int, end: int, netrc: str) -> tuple[int
     lead = text[max(near, text.rfind("\n", near, name.start()) + 1) : name.start()].split()
     behind_it = text[behind : min(end, behind + 300)]
     alone = name[0] == "password" and not lead and len(behind_it) < 300 and len(behind_it.split()) == 1
-    return _word_after(text, behind, end) if option or lead in (["ENV"], ["setx"], ["setenv"]) or alone else None
+    is_set = lead in (["ENV"], ["setx"], ["setenv"]) or _SET.search(
+        text, max(start, name.start() - 200), name.start()
+    )
+    return _word_after(text, behind, end) if option or is_set or alone else None
 
 
 def _is_place(name: re.Match[str], given: re.Match[str]) -> bool:
-    """Whether a colon stands behind the user of an address, or behind a path (``/etc/passwd: …``)."""
+    """Whether a colon stands behind a user of an address, a file, or a package of which a message speaks."""
     text, start = name.string, name.start()
+    if given["room"] and _FILE.search(name[0]):
+        return True
+    if given["room"] and _PACKAGE.fullmatch(name[0]) and _PROSE.match(text, given.end()):
+        return True
     return text.endswith(("://", "/", "\\"), 0, start) or (
         not given["room"] and _LINE_NUMBER.match(text, given.end()) is not None
     )
@@ -266,7 +286,10 @@ def _value(name: re.Match[str], given: re.Match[str], start: int, end: int) -> t
     text, at = name.string, given.end()
     if text[at : at + 1] in ("[", "(", "{"):
         return None
-    found = _quoted(text, at, end)
+    escaped = _escaped(text, at, end)
+    found = escaped or _quoted(text, at, end)
+    if found is not None and not escaped and given["sign"] == "=" and text[found[1] + 1 : found[1] + 2] in _JOINS:
+        found = _whole(_WORD.match(text, at, end))  # 'a'"b" of a shell is one word
     if found is None and given["sign"] == "=" and given.end() - name.end() == 1:
         found = _whole(_WORD.match(text, at, end))
     if found is None:
@@ -289,6 +312,17 @@ def _quoted(text: str, at: int, end: int) -> tuple[int, int] | None:
     return None if pattern is None else _whole(pattern.match(text, at + 1, end))
 
 
+def _escaped(text: str, at: int, end: int) -> tuple[int, int] | None:
+    """A text in quotes that are escaped themselves, as in a notebook's source."""
+    slashes = _SLASHES.match(text, at, end)
+    quote = text[slashes.end() : slashes.end() + 1] if slashes else ""
+    if slashes is None or quote not in ("'", '"'):
+        return None
+    begin = slashes.end() + 1
+    closing = text.find(slashes[0] + quote, begin, end)
+    return None if closing < 0 else (begin, closing)
+
+
 def _whole(match: re.Match[str] | None) -> tuple[int, int] | None:
     return None if match is None else match.span()
 
@@ -304,6 +338,8 @@ def _is_secret(name: str) -> bool:
         return False
     parts = [part.lower() for part in _SEGMENTS.split(_CAMEL.sub("_", name)) if part]
     if any(_SECRET_WORD.fullmatch(part) or part.endswith(_SECRET_ENDS) for part in parts):
+        return True
+    if name.isupper() and parts[-1].endswith("pass") and parts[-1] not in ("bypass", "compass"):
         return True
     if parts[-1:] == ["key"] and len(parts) > 1 and (name.isupper() or _KEY_OF.fullmatch(parts[-2])):
         return True

@@ -89,6 +89,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         InputError: wrong use, or a default that is none.
         SystemExit: --help or --version was given.
     """
+    argv, operands = _operands(argv)
     position = next((index for index, word in enumerate(argv) if word in COMMANDS), None)
     if position is None:
         word = next((word for word in argv if not word.startswith("-")), None)
@@ -99,11 +100,36 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     command = argv[position]
     parser, named_only = parser_of(command)
     parser.set_defaults(**defaults(parser, named_only, _is_option))
-    arguments = parser.parse_intermixed_args([*argv[:position], *argv[position + 1 :]])
+    arguments = parser.parse_intermixed_args([*argv[:position], *argv[position + 1 :], *operands])
     arguments.run = partial(_run, command)
-    arguments.argv = list(argv)
+    arguments.argv = [*argv, *operands]
     arguments.idle_variables = idle_variables(lambda: (parser_of(each)[0] for each in COMMANDS))
     return arguments
+
+
+def _operands(argv: Sequence[str]) -> tuple[Sequence[str], list[str]]:
+    """The words before ``--``, and those behind it, which are files or requirements whatever they begin with.
+
+    A program that passes on the names of files (pre-commit) passes on what somebody called ``--fix`` as well.
+
+    Raises:
+        InputError: a word is an option, and also the name of a file.
+    """
+    at = argv.index("--") if "--" in argv else len(argv)
+    for word in argv[:at]:
+        if word.startswith("-") and word != "-" and _is_there(word):
+            raise InputError(
+                f"{word} is an option and also the name of a file here",
+                hint=f"write ./{word} if the file is meant; otherwise rename the file",
+            )
+    return argv[:at], [f"./{word}" if word.startswith("-") and word != "-" else word for word in argv[at + 1 :]]
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return os.path.lexists(path)
+    except ValueError:  # a zero byte
+        return False
 
 
 def _top() -> argparse.ArgumentParser:

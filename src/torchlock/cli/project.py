@@ -33,7 +33,9 @@ def version(value: str) -> str:
 
 def read_inside(value: str) -> str:
     """Why a file to read is refused; "" for one in the folder of the project."""
-    return "" if value != "-" and _inside(value) else "a project may only name files inside its own folder"
+    if value == "-" or not _inside(value):
+        return "a project may only name files inside its own folder"
+    return _irregular(value)
 
 
 def written_inside(value: str) -> str:
@@ -51,7 +53,7 @@ def written_inside(value: str) -> str:
         return "a project may not name a hidden file or folder"
     if not re.search(r"(?i)\.(txt|lock)$|^pylock(\.[^.]+)?\.toml$", path.name):
         return "a project may only name a lock: *.txt, *.lock or pylock.toml"
-    return ""
+    return _irregular(value)
 
 
 def index(value: str) -> str:
@@ -63,8 +65,16 @@ def index(value: str) -> str:
     return ""
 
 
+def _irregular(value: str) -> str:
+    """Why a path is refused that is there and no regular file; a pipe would be waited for without end."""
+    path = Path(value)
+    return "" if path.is_file() or not path.exists() else "a project may only name regular files"
+
+
 def _inside(path: str) -> bool:
     """Whether a path lies in the current folder once all links are followed."""
+    if path.replace("\\", "/").startswith("//"):  # of another machine: Windows would ask it, and log in
+        return False
     try:
         here = os.path.normcase(os.path.realpath(os.curdir))
         return os.path.commonpath([here, os.path.normcase(os.path.realpath(path))]) == here

@@ -150,10 +150,10 @@ def wheel_of(address: str) -> tuple[str, str] | None:
         return None
     from urllib.parse import unquote
 
-    from packaging.utils import parse_wheel_filename
+    from torchlock.wheel_names import parsed_wheel_name
 
     try:
-        name, version, _, _ = parse_wheel_filename(unquote(re.split(r"[/\\]", path)[-1]))
+        name, version, _ = parsed_wheel_name(unquote(re.split(r"[/\\]", path)[-1]))
     except (ValueError, InputError):
         return None
-    return str(name), str(version)
+    return name, str(version)

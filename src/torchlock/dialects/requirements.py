@@ -475,7 +475,8 @@ class _Reader:
             return
         if key in self._chain:
             message = f"{name} is being read already: these files include each other"
-            self._problem("TL504", "warning", message, line)
+            because = "pip reads the same files again and again, or reports an error"
+            self._problem("TL504", "warning", message, line, because=because)
             return
         if (key, constraint) in self._done:
             return

@@ -61,6 +61,8 @@ def file_url(path: Path) -> str:
 
 def unusable(url: str) -> str | None:
     """Why an address can not be used, in words that do not repeat it; None if it can."""
+    if not url.isprintable():
+        return "has a control character"
     if is_local(url):
         return None
     if not is_url(url):

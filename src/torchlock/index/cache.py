@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import stat
 import sys
 from pathlib import Path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 DEFAULT_MAX_AGE = 600
 # No entry is longer: a page may have 64 MB.
 _LONGEST = 80 << 20
+# What was said of a page and can be said again: an answer may hold more than a request may.
+_HEADER = re.compile(r"[!-~]([ -~]{0,998}[!-~])?")
 
 
 class Page(NamedTuple):
@@ -45,9 +48,9 @@ class Page(NamedTuple):
         return 0 <= now - self.stored_at < self.max_age
 
     def conditions(self) -> dict[str, str]:
-        """The headers that ask whether the page has changed."""
+        """The headers that ask whether the page has changed; what could not be sent is left out."""
         headers = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
-        return {name: value for name, value in headers.items() if value}
+        return {name: value for name, value in headers.items() if _HEADER.fullmatch(value)}
 
 
 def key(*parts: str) -> str:

@@ -28,20 +28,17 @@ def normalise(name: str) -> str | None:
 
 def parse(filename: str) -> tuple[str, Version] | None:
     """Project (normalised) and version, or None for a name that installers would not accept."""
-    from packaging.utils import (
-        InvalidSdistFilename,
-        InvalidWheelFilename,
-        parse_sdist_filename,
-        parse_wheel_filename,
-    )
+    from packaging.utils import parse_sdist_filename
+
+    from torchlock.wheel_names import parsed_wheel_name
 
     try:
         if filename.endswith(".whl"):
-            name, version, _, _ = parse_wheel_filename(filename)
+            name, version, _ = parsed_wheel_name(filename)
         else:
             suffix = next((each for each in ARCHIVES if filename.endswith(each)), "")
             name, version = parse_sdist_filename(filename.removesuffix(suffix) + ".tar.gz")
-    except (InvalidWheelFilename, InvalidSdistFilename, ValueError):
+    except ValueError:
         return None
     return name, version
 

@@ -13,6 +13,9 @@ from torchlock.words import File
 if TYPE_CHECKING:
     from pathlib import Path
 
+# As much as a page elsewhere may have; some devices have no end.
+_LIMIT = 64 << 20
+
 
 def project_files(root: Path, name: str) -> list[File] | None:
     """What the index in this folder (PEP 503: ``<name>/index.html``) has of a project; None if it lacks it.
@@ -33,11 +36,19 @@ def page_files(path: Path, base: str | None = None) -> list[File]:
         NetworkError: it cannot be read.
     """
     try:
-        return parse_page(path.read_bytes(), "text/html", base or addresses.file_url(path))
+        return parse_page(_content(path), "text/html", base or addresses.file_url(path))
     except OSError as error:
         raise NetworkError(f"{path} cannot be read ({error.strerror or error})") from error
     except PageError as error:
         raise NetworkError(f"{path} {error}") from error
+
+
+def _content(path: Path) -> bytes:
+    with path.open("rb") as file:
+        content = file.read(_LIMIT + 1)
+    if len(content) > _LIMIT:
+        raise PageError(f"has more than {_LIMIT >> 20} MB")
+    return content
 
 
 def folder_files(folder: Path) -> list[File]:

@@ -1,4 +1,7 @@
-"""Answers that come too slowly are given up: a timeout between two bytes never ends a server that drips."""
+"""Answers that come too slowly, or never come to their point, are given up.
+
+A timeout between two bytes never ends a server that drips, and no limit of a body one that sends other lines.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,17 @@ if TYPE_CHECKING:
 # An answer may take so many seconds in any case, and a second more for so many bytes of it.
 GRACE = 60.0
 RATE = 1024
+# So much may a line of an answer have, and its lines in all: status, headers, sizes of chunks, trailers.
+_LINE = 1 << 16
+_LINES = 16 << 20
 clock = time.monotonic
 
 
 class TooSlow(Exception):
     """The answer came too slowly; the text is the end of a sentence."""
 
-    def __init__(self) -> None:
-        super().__init__(f"sends less than {RATE >> 10} kB a second")
+    def __init__(self, what: str = f"sends less than {RATE >> 10} kB a second") -> None:
+        super().__init__(what)
 
 
 class _Paced(io.RawIOBase):
@@ -55,11 +61,27 @@ class _Paced(io.RawIOBase):
         super().close()
 
 
+class _Lines(io.BufferedReader):
+    """The same for who reads it by lines. Raises TooSlow where there are too many, or one has no end."""
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        super().__init__(raw)
+        self._left = _LINES
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        unbounded = size is None or size < 0
+        line = super().readline(_LINE + 1 if unbounded else size)
+        self._left -= len(line)
+        if self._left < 0 or (unbounded and len(line) > _LINE):
+            raise TooSlow("sends headers without end")
+        return line
+
+
 class _Response(HTTPResponse):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if isinstance(self.fp, io.BufferedReader):
-            self.fp = io.BufferedReader(_Paced(self.fp.detach()))
+            self.fp = _Lines(_Paced(self.fp.detach()))
 
 
 class _Connection(HTTPConnection):

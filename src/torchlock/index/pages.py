@@ -29,6 +29,8 @@ _HASH = re.compile(
 )
 # An address that stays as it is but for its fragment. Pages have thousands of them, and taking each apart is dear.
 _PLAIN = re.compile(r"(https?://[a-z0-9.-]+/[\w./~+-]*)(?:#.*)?", re.ASCII)
+# What all links of a page are added to.
+_LONGEST_BASE = 2000
 # PEP 714: the first name wins; the others are what servers wrote before it.
 _METADATA_KEYS = ("core-metadata", "dist-info-metadata", "data-dist-info-metadata")
 
@@ -94,15 +96,15 @@ def _from_json(entry: dict[str, Any], page: str) -> File | None:
 def _parse_html(text: str, url: str) -> list[File]:
     links = _Links()
     try:
+        # Never closed: html.parser before 3.13.6 then looks anew from every "<" of what has no end.
         links.feed(text)
-        links.close()
     except AssertionError as error:  # html.parser raises this for an invalid marked section (<![…)
         raise PageError("answered with damaged HTML") from error
-    if links.open or links.rawdata:
+    if links.open or links.cdata_elem or links.rawdata.startswith("<"):
         raise PageError("answered with a page that breaks off")
     _check_version(links.version)
     base = url if links.base is None else _absolute(url, links.base)
-    if base is None:
+    if base is None or len(base.partition("?")[0]) > _LONGEST_BASE:
         raise PageError("answered with a page whose base is no address")
     files = [file for anchor in links.anchors if (file := _from_anchor(anchor, base, url))]
     if not files and links.interactive:

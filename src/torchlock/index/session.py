@@ -23,6 +23,13 @@ class Session(requests.Session):
         request.auth = request.auth or _of_netrc(request.url) or _without
         return super().prepare_request(request)
 
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Where a redirect leads. What it has to say besides, which requests would read to its end, is left."""
+        target: str | None = super().get_redirect_target(resp)
+        if target is not None:
+            resp.raw.close()
+        return target
+
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
         """As requests decides on a redirect whether credentials go along, and netrc's for the new host."""
         url, asked = prepared_request.url or "", response.request.url or ""

@@ -15,6 +15,8 @@ from requests.structures import CaseInsensitiveDict
 from torchlock import __version__
 from torchlock.errors import NetworkError
 from torchlock.index import addresses, pace
+from torchlock.index.body import CODING, BrokenOff, whole_body
+from torchlock.index.body import TooLarge as TooLarge
 from torchlock.index.session import Session
 
 if TYPE_CHECKING:
@@ -42,14 +44,6 @@ class Answer(NamedTuple):
     authorised: bool
 
 
-class TooLarge(NetworkError):
-    """The body is longer than the caller wants; ``size`` is its length where the server gave one."""
-
-    def __init__(self, url: str, size: int | None) -> None:
-        super().__init__(f"{addresses.redact(url)} is too large to read ({_megabytes(size)})")
-        self.size = size
-
-
 class _Passing(Exception):
     """A failure that may be gone the next time; the text is the end of a sentence."""
 
@@ -60,7 +54,7 @@ class Transport:
     def __init__(self, settings: IndexSettings) -> None:
         self._session = Session()
         self._session.max_redirects = 10
-        self._session.headers["User-Agent"] = f"torchlock/{__version__}"
+        self._session.headers.update({"User-Agent": f"torchlock/{__version__}", "Accept-Encoding": CODING})
         adapter = _Adapter(settings)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
@@ -115,7 +109,7 @@ class Transport:
         arguments: dict[str, Any] = {"auth": auth, "timeout": timeout, "proxies": self._proxies, "stream": True}
         try:
             with self._session.get(addresses.bare(url), headers=headers, **arguments) as response:
-                body = _body(response, limit)
+                body = whole_body(response, limit)
                 authorised = "Authorization" in response.request.headers
                 kept: Mapping[str, str] = CaseInsensitiveDict(response.headers)
                 return Answer(response.status_code, addresses.bare(response.url), kept, body, authorised)
@@ -123,8 +117,14 @@ class Transport:
             raise NetworkError(f"{addresses.redact(url)} {error}", hint=_CONNECTION_HINT) from error
         except requests.RequestException as error:
             raise _translated(error, url, timeout) from error
-        except urllib3.exceptions.HTTPError as error:
+        except urllib3.exceptions.TimeoutError as error:
+            raise _Passing(f"was silent for {timeout[1]} seconds") from error
+        except (BrokenOff, urllib3.exceptions.HTTPError) as error:
             raise _Passing("broke off its answer") from error
+        except ValueError as error:  # Requests lets them through: a redirect to http://[, a chunk of -5 bytes.
+            raise NetworkError(
+                f"{addresses.redact(url)} answered with what is no HTTP", hint=_CONNECTION_HINT
+            ) from error
         except OSError as error:
             if "TLS" not in str(error):
                 raise _Passing("broke off its answer") from error
@@ -197,24 +197,6 @@ def _by_origin(urls: Iterable[str]) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _body(response: requests.Response, limit: int) -> bytes:
-    """All of the body, known to be complete."""
-    stated = response.headers.get("Content-Length", "")
-    length = int(stated) if re.fullmatch(r"[0-9]{1,18}", stated) else None
-    wanted = response.status_code in (200, 206)
-    if wanted and length is not None and length > limit:
-        raise TooLarge(response.url, length)
-    chunks, size = [], 0
-    for chunk in response.iter_content(1 << 16):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > limit:
-            raise TooLarge(response.url, length)
-    if wanted and length is not None and response.raw.tell() != length:
-        raise _Passing("broke off its answer")
-    return b"".join(chunks)
-
-
 def _translated(error: requests.RequestException, url: str, timeout: tuple[int, int]) -> Exception:
     """A failure of requests in our words: its own may repeat addresses with all that is in them."""
     shown = addresses.redact(url)
@@ -228,8 +210,6 @@ def _translated(error: requests.RequestException, url: str, timeout: tuple[int, 
         return _Passing(f"could not be connected to within {timeout[0]} seconds")
     if isinstance(error, requests.Timeout):
         return _Passing(f"was silent for {timeout[1]} seconds")
-    if isinstance(error, requests.exceptions.ContentDecodingError):
-        return NetworkError(f"{shown} answered with a damaged body (it does not decompress)")
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return _Passing("broke off its answer")
     if isinstance(error, requests.TooManyRedirects):
@@ -270,7 +250,3 @@ def _retry_after(text: str) -> float:
     except (ValueError, TypeError, IndexError, OverflowError):
         return 0.0
     return min(max(wait, 0.0), _LONGEST_WAIT)
-
-
-def _megabytes(size: int | None) -> str:
-    return "of unknown size" if size is None else f"{size / 1e6:.0f} MB"

@@ -24,8 +24,11 @@ def known_name(kind: str, asked: str, names: Collection[str], path: str, line: i
     Raises:
         InputError: there is none; the hint lists those that there are.
     """
+    if asked in names:
+        return asked
+    wanted = canonicalize_name(asked)
     for name in names:
-        if canonicalize_name(name) == canonicalize_name(asked):
+        if canonicalize_name(name) == wanted:
             return name
     there = f"there are: {', '.join(sorted(names))}" if names else f"the project has no {kind}s"
     raise InputError(f"no {kind} is called {asked!r}", path=path, line=line, hint=there)

@@ -108,7 +108,7 @@ class _Project:
         elif not groups or extras or all_extras:
             raise self._no_project()
         for group in dict.fromkeys(map(canonicalize_name, groups)):
-            found = self._extras.unfold(self._group(group, ()))
+            found = self._extras.unfold(self._group(group, (), set()))
             inputs.requirements += self._sourced(found, f"group:{group}")
         inputs.constraints = list(self._sourced(inputs.constraints, ""))
         inputs.overrides = list(self._sourced(inputs.overrides, ""))
@@ -200,8 +200,8 @@ class _Project:
             return f"if they stand in setup.cfg: -r {cfg}"
         return "name the file that they come from with -r, or give them on the command line"
 
-    def _group(self, name: str, chain: tuple[str, ...]) -> Iterator[Written]:
-        """The requirements of a group and of the groups it includes, in the order of writing."""
+    def _group(self, name: str, chain: tuple[str, ...], done: set[str]) -> Iterator[Written]:
+        """The requirements of a group and of the groups it includes, each once, in the order of writing."""
         table = self._table
         groups = table.subtable("dependency-groups")
         if not chain and (older := self._older_group(name)) is not None:
@@ -217,7 +217,10 @@ class _Project:
             cycle = " → ".join([*chain[chain.index(key) :], key])
             message = f"these dependency groups include each other: {cycle}"
             raise InputError(message, path=table.path, line=line)
-        doubles = [other for other in groups if canonicalize_name(other) == canonicalize_name(key)]
+        if key in done:
+            return
+        done.add(key)
+        doubles = self._spellings[canonicalize_name(key)]
         if len(doubles) > 1:
             raise table.wrong(
                 f"{' and '.join(doubles)} are spellings of one name", "dependency-groups", doubles[1]
@@ -225,9 +228,16 @@ class _Project:
         for item in table.array("dependency-groups", key):
             included = item.get("include-group") if isinstance(item, dict) and len(item) == 1 else None
             if isinstance(included, str):
-                yield from self._group(included, (*chain, key))
+                yield from self._group(included, (*chain, key), done)
             else:
                 yield table.requirement(item, "dependency-groups", key)
+
+    @cached_property
+    def _spellings(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name in self._table.subtable("dependency-groups"):
+            found.setdefault(canonicalize_name(name), []).append(name)
+        return found
 
     def _older_group(self, name: str) -> list[Written] | None:
         """What uv, Rye and PDM called development dependencies before there were groups; None for no such."""

@@ -204,11 +204,11 @@ def _name_in(location: str, origin: Origin) -> str | None:
         return None
     from urllib.parse import unquote
 
-    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+    from torchlock.wheel_names import parsed_wheel_name
 
     try:
-        name, version, _, _ = parse_wheel_filename(unquote(re.split(r"[/\\]", bare)[-1]))
-    except (InvalidWheelFilename, ValueError) as error:
+        name, version, _ = parsed_wheel_name(unquote(re.split(r"[/\\]", bare)[-1]))
+    except ValueError as error:
         form = "name-version-python-abi-platform.whl"
         raise _invalid("no wheel has such a name", origin, hint=f"its form is {form}") from error
     return f"{name}{extras[0] if extras else ''}=={version}"

@@ -15,7 +15,7 @@ from torchlock.errors import InputError
 from torchlock.read.options import COMMENT, HASH, Option, expand, parse_options, parted
 from torchlock.read.project import NOT_QUOTED, is_outside
 from torchlock.read.requirement import parse_requirement
-from torchlock.read.text import beside, is_there, read_text
+from torchlock.read.text import beside, is_there, read_included, read_text
 from torchlock.words import Inputs, Origin
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ class _File:
         if (key, constraint) in self._reading.done:
             return
         try:
-            text = read_text(path)
+            text = read_included(path)
         except InputError as error:
             raise self._error(line, f"{path}: {error.message}", hint=error.hint) from error
         _File(path, self._reading, constraint=constraint, chain=self._chain)._read(text)

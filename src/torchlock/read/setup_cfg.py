@@ -10,7 +10,7 @@ from torchlock.errors import InputError
 from torchlock.read.extras import Extras
 from torchlock.read.pyproject import from_files, requires_python
 from torchlock.read.requirement import parse_requirement
-from torchlock.read.text import beside, is_there, read_text
+from torchlock.read.text import beside, is_there, read_included, read_text
 from torchlock.words import Inputs, Origin
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _refuse_setup_py(path: str) -> None:
         InputError: they do.
     """
     script = beside(path, "setup.py")
-    if path != "-" and is_there(script) and "install_requires" in read_text(script):
+    if path != "-" and is_there(script) and "install_requires" in read_included(script):
         hint = "setup.py is not run; give its requirements on the command line or in a file of their own"
         raise InputError(f"has no install_requires, which {script} sets", path=path, hint=hint)
 

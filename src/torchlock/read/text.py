@@ -39,6 +39,17 @@ def read_text(path: str) -> str:
     return decode(read_bytes(path), path)
 
 
+def read_included(path: str) -> str:
+    """The text of a file that another file names: a pipe or a device, which may have no end, is none.
+
+    Raises:
+        InputError: it cannot be read or decoded.
+    """
+    if is_there(path) and not (Path(path).is_file() or is_folder(path)):
+        raise InputError("is not a regular file", path=path)
+    return read_text(path)
+
+
 def read_bytes(path: str) -> bytes:
     """The content of a file, or of standard input for ``-``.
 

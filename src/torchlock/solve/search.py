@@ -79,7 +79,16 @@ class Provider(AbstractProvider[Need, Chosen, str]):
         needs = self._problem.needs(candidate.identifier, candidate.number)
         for need in needs:
             self._met.setdefault(need.identifier, len(self._met))
-        return needs
+        return joined(needs)
+
+
+def joined(needs: Sequence[Need]) -> Sequence[Need]:
+    """One need for each identifier: resolvelib looks at all earlier ones of it again for each that it is given."""
+    found: dict[str, Need] = {}
+    for need in needs:
+        known = found.get(need.identifier)
+        found[need.identifier] = need._replace(mask=need.mask & known.mask) if known else need
+    return needs if len(found) == len(needs) else list(found.values())
 
 
 def search(problem: Problem, roots: Sequence[Need], left: Mapping[str, int], *, learn: bool) -> Solution | None:
@@ -92,7 +101,7 @@ def search(problem: Problem, roots: Sequence[Need], left: Mapping[str, int], *, 
     for root in roots:
         provider.get_preference(root.identifier)
     try:
-        result = Resolver(provider, _Reporter()).resolve(roots, max_rounds=_MAX_ROUNDS)
+        result = Resolver(provider, _Reporter()).resolve(joined(roots), max_rounds=_MAX_ROUNDS)
     except (_Conflict, ResolutionImpossible, ResolutionTooDeep, RecursionError):
         return None
     return {identifier: candidate.number for identifier, candidate in result.mapping.items()}

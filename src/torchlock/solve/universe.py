@@ -7,7 +7,10 @@ package of two candidates, of which one side needs the first and the other the s
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import cached_property
+from heapq import merge
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
@@ -15,6 +18,7 @@ from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.errors import BrokenFile, NeedsBuild, NetworkError, NotFetched, TorchlockError, UnknownPackage
+from torchlock.markers import extra_of
 from torchlock.matrix import (
     BUILD_CUDA,
     EXCLUSION,
@@ -86,6 +90,7 @@ class Universe:
         self._masks: dict[tuple[str, str], int] = {}
         self._needs: dict[tuple[str, int], list[Need]] = {}
         self._learned: set[tuple[str, Version]] = set()
+        self._by_extra: dict[tuple[str, str, int], defaultdict[str, list[tuple[int, Dependency | None]]]] = {}
         self._incomplete = False
 
     # What the solver asks.
@@ -307,7 +312,7 @@ class Universe:
         version = str(candidate.version)
         if extra:
             yield Need(name, 1 << index, SameRelease(name, version))
-        for dependency in self._declared(candidate):
+        for dependency in self._declared_with(candidate, extra):
             if dependency is None:
                 yield Need(name, 0, self.unreadable[name, version])
                 return
@@ -326,6 +331,18 @@ class Universe:
                     yield from self.require(replaced, Declared(name, version, dependency))
         if not extra:
             yield from self._needs_of_rules(candidate, version, names)
+
+    def _declared_with(self, candidate: Candidate, extra: str) -> Iterable[Dependency | None]:
+        """What a candidate declares, with an extra without what only other extras ask for."""
+        if not extra:
+            return self._declared(candidate)
+        key = candidate.name, str(candidate.version), candidate.wheel
+        known = self._by_extra.get(key)
+        if known is None:
+            known = self._by_extra[key] = defaultdict(list)
+            for number, dependency in enumerate(self._declared(candidate)):
+                known[extra_of(dependency.marker) if dependency else ""].append((number, dependency))
+        return [dependency for _, dependency in merge(known.get("", ()), known.get(extra, ()), key=itemgetter(0))]
 
     def _unfollowed(self, name: str, version: str, dependency: Dependency) -> Unreadable:
         """Why a release that needs an address is no candidate: it is read only if the user's lines name it."""

@@ -145,7 +145,7 @@ def _location(path: str, line: int = 0, column: int = 0, lines: list[Line] | Non
 
 def _artifact(path: str) -> dict[str, Any]:
     """A relative address with what addresses cannot hold escaped; one from the root stays absolute."""
-    address = quote(path.replace("\\", "/"), safe="/._-~", errors="surrogateescape")
+    address = quote(masked(path).replace("\\", "/"), safe="/._-~", errors="surrogateescape")
     if address.startswith("/"):
         return {"uri": f"file://{address}"}
     return {"uri": address.removeprefix("./"), "uriBaseId": _ROOT}

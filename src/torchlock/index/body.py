@@ -1,0 +1,120 @@
+"""The body of an answer: whole, unpacked, and no longer than the caller wants."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import TYPE_CHECKING
+
+from torchlock.errors import NetworkError
+from torchlock.index import addresses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import requests
+
+# The one coding that is asked for: others unpack to more than a thousand times their size.
+CODING = "gzip"
+_GZIP = ("gzip", "x-gzip")
+_PIECE = 1 << 16
+
+
+class TooLarge(NetworkError):
+    """The body is longer than the caller wants; ``size`` is its length where the server gave one."""
+
+    def __init__(self, url: str, size: int | None) -> None:
+        super().__init__(f"{addresses.redact(url)} is too large to read ({_megabytes(size)})")
+        self.size = size
+
+
+class BrokenOff(Exception):
+    """The body ends before its end."""
+
+
+def whole_body(response: requests.Response, limit: int) -> bytes:
+    """All of the body, unpacked where it was asked for packed; of an answer that says no, its beginning.
+
+    A file that was asked for as it is stays as it is: some servers call that of a ``.tar.gz`` packed.
+
+    Raises:
+        TooLarge: it is longer than ``limit``, packed or unpacked.
+        BrokenOff: it is shorter than announced, or ends within what was packed.
+        NetworkError: it does not unpack, or is packed in a way that was not asked for.
+    """
+    stated = response.headers.get("Content-Length", "")
+    length = int(stated) if re.fullmatch(r"[0-9]{1,18}", stated) else None
+    if response.status_code not in (200, 206):
+        return _beginning(response)
+    if length is not None and length > limit:
+        raise TooLarge(response.url, length)
+    pieces = _Pieces(response, limit, length)
+    as_it_is = response.request.headers.get("Accept-Encoding") == "identity"
+    content = b"".join(pieces if as_it_is else _unpacked(response, pieces, limit))
+    if length is not None and pieces.size != length:
+        raise BrokenOff
+    return content
+
+
+def _beginning(response: requests.Response) -> bytes:
+    piece: bytes = next(response.raw.stream(_PIECE, decode_content=False), b"")
+    try:
+        return zlib.decompressobj(wbits=31).decompress(piece, _PIECE)
+    except zlib.error:
+        return piece
+
+
+class _Pieces:
+    """The pieces of a body as they come; ``size`` is how much came."""
+
+    def __init__(self, response: requests.Response, limit: int, length: int | None) -> None:
+        self.size = 0
+        self._response = response
+        self._limit = limit
+        self._length = length
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._response.raw.stream(_PIECE, decode_content=False):
+            self.size += len(piece)
+            if self.size > self._limit:
+                raise TooLarge(self._response.url, self._length)
+            yield piece
+
+
+def _unpacked(response: requests.Response, pieces: _Pieces, limit: int) -> Iterator[bytes]:
+    coding = response.headers.get("Content-Encoding", "").strip().lower()
+    if coding in ("", "identity"):
+        yield from pieces
+        return
+    shown = addresses.redact(response.url)
+    if coding not in _GZIP:
+        raise NetworkError(f"{shown} answered in a coding that was not asked for ({coding[:20]!r})")
+    size = 0
+    try:
+        for piece in _members(pieces):
+            size += len(piece)
+            if size > limit:
+                raise TooLarge(response.url, None)
+            yield piece
+    except zlib.error as error:
+        raise NetworkError(f"{shown} answered with a damaged body (it does not decompress)") from error
+
+
+def _members(pieces: _Pieces) -> Iterator[bytes]:
+    """What the members of a gzip file hold; what follows the last of them counts for nothing."""
+    reader = zlib.decompressobj(wbits=31)
+    for piece in pieces:
+        rest = piece
+        while rest:
+            if reader.eof and not rest.startswith(b"\x1f"):
+                break
+            if reader.eof:
+                reader = zlib.decompressobj(wbits=31)
+            yield reader.decompress(rest, _PIECE)
+            rest = reader.unconsumed_tail or reader.unused_data
+    if pieces.size and not reader.eof:
+        raise BrokenOff
+
+
+def _megabytes(size: int | None) -> str:
+    return "of unknown size" if size is None else f"{size / 1e6:.0f} MB"
