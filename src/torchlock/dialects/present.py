@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
@@ -62,12 +62,9 @@ def still_wanted(
     image to their versions ("": not known), which stay where torch does. Exact pins of torch, and those beside
     earlier commands, are always yielded: they say what the result is.
     """
-    torches = [
-        _EXACT.fullmatch(entry.specifier.strip())
-        for entry in (*there.get("torch", ()), *asked)
-        if entry.name == "torch"
-    ]
-    stays = all(pin is None or pin[1] == held.get("torch") for pin in torches)
+    torches = (entry for entry in chain(there.get("torch", ()), asked) if entry.name == "torch")
+    pins = (_EXACT.fullmatch(entry.specifier.strip()) for entry in torches)
+    stays = all(pin is None or pin[1] == held.get("torch") for pin in pins)
     for entry in asked:
         apart = entry.constraint or entry.url is not None
         exact = _EXACT.fullmatch(entry.specifier.strip()) is not None
