@@ -304,19 +304,20 @@ def _write(
     text = _render(result, arguments, sources, system, data_date)
     if arguments.check:
         return _check(text, arguments.output, voice)
+    written = False
     if arguments.output and not arguments.dry_run:
         from torchlock.cli.output import put
 
         _spare_inputs(arguments, inputs)  # once more: another program may have put a file there meanwhile
-        put(text, arguments.output, voice, whole=True)
+        written = put(text, arguments.output, voice, whole=True)
     if arguments.json:
         notes = [*result.notes, *sources.notes]
         text = lock_json.render(
             result, indexes=sources.indexes, notes=notes, data_date=data_date, version=__version__
         )
     if arguments.json or arguments.dry_run or not arguments.output:
-        deliver(text)
-    if arguments.output and not arguments.dry_run:
+        deliver(text, voice)
+    if written:
         count = "1 package" if len(result.pins) == 1 else f"{len(result.pins)} packages"
         voice.say("note", f"{count} locked in {arguments.output} for {result.target}")
     return OK

@@ -53,27 +53,25 @@ def guard_export(path: str | None) -> None:
         _guard(path, (), "an exported environment", _no_export, _owner, hint)
 
 
-def put(text: str, path: str | None, voice: Voice, *, whole: bool = False) -> None:
-    """Write a result to a file, or to standard output for None and ``-``.
+def put(text: str, path: str | None, voice: Voice, *, whole: bool = False) -> bool:
+    """Write a result to a file, or to standard output for None and ``-``; returns whether all of it was taken.
 
-    ``whole``: it is worth nothing in part, so that a reader who leaves makes it an error.
+    ``whole``: it is worth nothing in part, so that a reader who leaves before its end is told.
 
     Raises:
-        InputError: the file cannot be written; or not all of what must be whole.
+        InputError: the file cannot be written; or standard output fails, though it is to take the whole.
     """
     if path is None or path == "-":
         if whole:
-            deliver(text)
-        else:
-            sys.stdout.write(text)
-        return
+            return deliver(text, voice)
+        sys.stdout.write(text)
+        return True
     from torchlock.write.atomic import write_text
 
     written = write_text(path, text)
-    if whole and not written.whole:
-        raise InputError(written.remark)
     if written.remark:
-        voice.say("note", written.remark)
+        voice.say("warning" if whole and not written.whole else "note", written.remark)
+    return written.whole
 
 
 def is_kept(path: str | None) -> bool:

@@ -99,17 +99,23 @@ def lasting() -> Iterator[Lasting]:
         sys.stdout, sys.stderr = before
 
 
-def deliver(text: str) -> None:
-    """Write to standard output what is worth nothing in part, such as a lock.
+def deliver(text: str, voice: Voice) -> bool:
+    """Write to standard output what is worth nothing in part, such as a lock; returns whether all was taken.
+
+    A warning tells that the reader left before the end.
 
     Raises:
-        InputError: standard output did not take all of it.
+        InputError: standard output failed in another way.
     """
     sys.stdout.write(text)
     sys.stdout.flush()
-    if isinstance(sys.stdout, Lasting) and sys.stdout.fault is not None:
-        why = "nobody reads it any more" if sys.stdout.left else sys.stdout.fault.strerror
-        raise InputError(f"standard output did not take the whole result ({why})")
+    if not isinstance(sys.stdout, Lasting) or sys.stdout.fault is None:
+        return True
+    told = "standard output did not take the whole result"
+    if not sys.stdout.left:
+        raise InputError(f"{told} ({sys.stdout.fault.strerror})")
+    voice.say("warning", f"{told}: its reader left before the end")
+    return False
 
 
 class Voice:
