@@ -52,7 +52,7 @@ _SHAPES = re.compile(
     r"(?<![A-Za-z0-9])(?:"
     r"gh[opsru]_[A-Za-z0-9]{10,}|github_pat_\w{10,}"
     r"|gl(?:pat|dt|rt|cbt|ptt|ft|soat|agent|oas|imt)-[\w.-]{8,}"
-    r"|hf_(?=[a-z0-9]*[A-Z])(?=[A-Za-z]*\d)[A-Za-z0-9]{8,}|hf_[A-Za-z0-9]{16,}"
+    r"|hf_(?=(?:[A-Za-z]*\d){3})[A-Za-z0-9]{8,}|hf_[A-Za-z0-9]{16,}"
     r"|pypi-(?:Ag[\w-]{8,}|[\w-]{40,})"
     r"|(?:AKIA|ASIA)[A-Z0-9]{12,}"
     r"|xox[a-z]-[\w-]{8,}|sk-(?=[A-Za-z_-]{0,100}\d)[\w-]{20,}"
