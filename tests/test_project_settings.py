@@ -228,3 +228,27 @@ def test_a_date_and_a_number_where_they_belong(clone: Path) -> None:
 def test_a_pyproject_that_is_a_device_is_not_read(clone: Path) -> None:
     (clone / "pyproject.toml").symlink_to("/dev/zero")
     assert main(["explain", "TL101"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('system = "windows-95"', "system"),
+        ('platform = "amiga"', "platform"),
+        ('python = "3.99.9.9"', "python"),
+        ('ignore = ["TL999"]', "ignore"),
+        ('system-lib = ["ffmpeg"]', "system-lib"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_told_with_its_line(
+    line: str, said: str, clone: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(clone, line)
+    assert main(["audit"]) == 2
+    told = capsys.readouterr().err
+    number = 1 + (clone / "pyproject.toml").read_text().splitlines().index(line)
+    assert f"pyproject.toml:{number}: [tool.torchlock] {said}" in told
+    name, value = line.partition(" = ")[::2]
+    monkeypatch.setenv(f"TORCHLOCK_{name.upper().replace('-', '_')}", value.strip('"[]'))
+    assert main(["audit"]) == 2
+    assert "pyproject.toml" not in capsys.readouterr().err

@@ -49,6 +49,20 @@ def defaults(
     return found
 
 
+def located(error: InputError, argv: Iterable[str]) -> InputError:
+    """An error about an option (``--system: …``), at the line of the table of the project that gave its value."""
+    about = re.match(r"--([a-z-]+)\b", error.message)
+    if error.path is not None or about is None:
+        return error
+    name = about[1]
+    if os.environ.get(_variable(name)) or any(word.partition("=")[0] == f"--{name}" for word in argv):
+        return error
+    table = _configured()
+    if name not in table.values:
+        return error
+    return table.wrong(f"{_TABLE} {error.message[2:]}", name, error.hint)
+
+
 def _of_project(
     options: dict[str, argparse.Action], is_elsewhere: Callable[[str, object], bool]
 ) -> dict[str, Any]:

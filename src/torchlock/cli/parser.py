@@ -162,5 +162,11 @@ def _is_option(name: str, value: object) -> bool:
 
 def _run(command: str, arguments: argparse.Namespace, voice: Voice) -> int:
     """The command itself is imported when it runs: --help and wrong use need not wait for it."""
-    code: int = import_module(f"torchlock.cli.{command}").run(arguments, voice)
+    try:
+        code: int = import_module(f"torchlock.cli.{command}").run(arguments, voice)
+    except InputError as error:
+        from torchlock.cli.defaults import located
+
+        found = located(error, arguments.argv)
+        raise found from (None if found is not error else error.__cause__)
     return code

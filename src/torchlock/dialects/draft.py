@@ -189,7 +189,7 @@ class Draft:
         self.document.indexes += found.indexes
         self.document.pre = self.document.pre or found.pre
         outside = bool(found.problems) and is_outside(found.path, self.path)
-        for problem in found.problems:
+        for problem in _first_of_each(found.problems) if outside else found.problems:
             where = f"{name}:{problem.place.line}" if problem.place.line else name
             message, because = (NOT_QUOTED, "") if outside else (problem.message, problem.because)
             self.problem(problem.rule, problem.severity, masked(f"{where}: {message}"), at, because=because)
@@ -197,3 +197,8 @@ class Draft:
     def add(self, entries: Iterable[Entry | None]) -> None:
         """Take up entries, passing over what could not be read."""
         self.document.entries += [entry for entry in entries if entry is not None]
+
+
+def _first_of_each(problems: Iterable[Problem]) -> Iterable[Problem]:
+    """The first problem for each rule."""
+    return {problem.rule: problem for problem in reversed(list(problems))}.values()

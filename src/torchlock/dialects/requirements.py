@@ -534,6 +534,8 @@ class _Reader:
     ) -> None:
         place = self._place(line.at(0))
         if self._outside:
+            if any(known.rule == rule for known in self._document.problems):
+                return
             message, because, remedy, edits = NOT_QUOTED, "", "", ()
         self._document.problems.append(Problem(rule, severity, message, place, because, remedy, edits))
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-NOT_QUOTED = "this line was not read or not judged; it is not quoted, because its file is outside of the project"
+# Of such a file, the first line for each rule is told.
+NOT_QUOTED = (
+    "this line, and perhaps later ones, was not read or not judged; "
+    "it is not quoted, because its file is outside of the project"
+)
 _REPOSITORY = (".git", ".hg", ".svn")
 _PROJECT = ("pyproject.toml", "setup.py", "setup.cfg")
 
