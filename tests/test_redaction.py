@@ -76,6 +76,12 @@ def test_a_password_may_hold_anything(password: str) -> None:
     ("written", "shown"),
     [
         ("https://TOKEN@host/simple", "https://***@host/simple"),
+        ("https://ci%3APASS%40git.example.org/x", "https://***%40git.example.org/x"),
+        ("url=https%3A%2F%2Fci%3APASS%40git.example.org", "url=https%3A%2F%2F***%40git.example.org"),
+        ("https://h.example.org/x?subscription-key=K&x=1", "https://h.example.org/x?subscription-key=***&x=1"),
+        ("https://h.example.org/x?authkey=K&sas=S", "https://h.example.org/x?authkey=***&sas=***"),
+        ("https://h.example.org/x?private_token = K", "https://h.example.org/x?private_token = ***"),
+        ("https://h.example.org/x?private_token:K", "https://h.example.org/x?private_token:***"),
         ("https://TO/KEN@host.example.org/x", "https://***@host.example.org/x"),
         ("https://ci:pa/ss@host/simple", "https://***@host/simple"),
         ("https://ci:gl-TOK", "https://***"),

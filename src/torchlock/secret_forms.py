@@ -42,6 +42,8 @@ _PATH_TOKEN = re.compile(
     r"([\w.-]{6,200})(?![\w.-])(?!/\d{1,9}(?![\w.-]))",
     re.IGNORECASE,
 )
+# An address that is escaped, as in the query of another one.
+_ESCAPED_USER = re.compile(rf"(?:://|%3A%2F%2F)([^\s/\"'`<>@]{{1,300}})%40(?={_HOST})", re.IGNORECASE)
 # An address with a typing error in front of its user.
 _ALMOST = re.compile(
     rf"(?<![\w:/\\])(?:https?(?::/|//|:\\\\|/)|//)([^\s\"'@:/\\][^\s\"'@:/]{{0,200}}:[^\s\"'@]{{1,200}})@{_HOST}",
@@ -74,7 +76,9 @@ _SECRET_ENDS = ("token", "password", "passwd", "passphrase", "secret", "apikey",
 _LIKELY = re.compile("token|secret|pass|pwd|cred|auth|jwt|bearer|key|sig|pat|cookie|api", re.IGNORECASE)
 _KEY_OF = re.compile("api|access|private|secret|account|storage|ssh|signing|encryption|master|service|deploy")
 # Of these a name is a secret's only where a query or fragment gives it a value.
-_QUERY_WORD = re.compile("key|code|session|(?:[a-z]*sess(?:ion)?_?|s)id|sv|pw|user|username")
+_QUERY_WORD = re.compile(
+    r"[\w.-]{0,100}key|code|session|(?:[a-z]*sess(?:ion)?_?|s)id|sv|sas|otp|hmac|ticket|pw|user|username"
+)
 _STRONG = re.compile(r"(?:token|cookie|passw|passphrase|secret|pwd|api.?key|\bpass\Z)", re.IGNORECASE)
 _GIVEN = re.compile(r"[\\\"'\])]{0,5}[ \t]{0,8}(?P<sign>=(?!=)|[?+:]=|::=|:(?![:/=]/?))(?P<room>[ \t]*)")
 _VERSION = (
@@ -145,6 +149,7 @@ def _addresses(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         at = following
     yield from (match.span(1) for match in _PATH_TOKEN.finditer(text, start, end))
     yield from (match.span(1) for match in _ALMOST.finditer(text, start, end))
+    yield from (match.span(1) for match in _ESCAPED_USER.finditer(text, start, end))
     for match in _SCP.finditer(text, start, end):
         yield match.start(), text.rfind("@", match.start(), match.end())
 
@@ -211,7 +216,7 @@ def _values(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     while name := _NAME.search(text, at, end):
         at = name.end()
         before = text[name.start() - 1 : name.start()] if name.start() > start else ""
-        if before and before in "?&;#":
+        if before and before in "?&;#" and text.startswith("=", at):
             found = _of_query(name, end)
         else:
             found = _of_name(name, start, end, netrc)
@@ -224,7 +229,7 @@ def _values(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 def _of_query(name: re.Match[str], end: int) -> tuple[int, int] | None:
     text, behind = name.string, name.end()
-    if not text.startswith("=", behind) or text.startswith("==", behind):
+    if text.startswith("==", behind):
         return None
     key = name[0].lower()
     if _is_secret(name[0]) or _QUERY_WORD.fullmatch(key):
