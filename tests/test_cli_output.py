@@ -239,15 +239,20 @@ EARLIER_LOCKS = {
 
 @pytest.mark.parametrize("name", EARLIER_LOCKS)
 @pytest.mark.parametrize("upgrade", [[], ["--upgrade"]])
-def test_a_list_is_replaced_and_its_pins_are_kept(name: str, upgrade: list[str]) -> None:
+def test_a_list_is_replaced_and_its_pins_are_kept(
+    name: str, upgrade: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     Path(name).parent.mkdir(exist_ok=True)
     Path(name).write_text(EARLIER_LOCKS[name])
     assert main([*LOCK, *upgrade, "-o", name]) == 0
     text = Path(name).read_text()
     assert text.startswith("# This file was made by torchlock")
     assert ("six==1.15.0 " in text) == ("==1.15.0" in EARLIER_LOCKS[name] and not upgrade)
+    said = f"note: {name} was not made by torchlock, and the lock replaced it\n"
+    assert (said in capsys.readouterr().err) == (name != "blank.txt")
     assert main([*LOCK, "-o", name]) == 0
     assert Path(name).read_text() == text
+    assert "was not made by torchlock" not in capsys.readouterr().err
 
 
 def test_a_damaged_lock_is_made_anew_only_if_asked(capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,8 +19,8 @@ MASK = "***"
 
 # A line without any of these has no secret. All are lower case.
 _HINTS = (
-    *("@", "%40", "?", "token", "secret", "pass", "pwd", "sig", "auth", "key", "cred", "jwt", "bearer", "cookie", "_pat"),
-    *("basic ", " -u", "-user", "login", "upload ", "publish ", "/t/", "/priv/", "cloudsmith", "fury.io"),
+    *("@", "?", "token", "secret", "pass", "pwd", "sig", "auth", "key", "cred", "jwt", "bearer", "cookie", "_pat"),
+    *("%40", "basic ", " -u", "-user", "login", "upload ", "publish ", "/t/", "/priv/", "cloudsmith", "fury.io"),
     *("http-basic", "anaconda", "art-api", "sess", "stdin", "r8_", "rpa_", "gsk_", "dop_v1_", "lin_api_"),
     *("shpat_", "k_live_", "k_test_", "nvapi-", "akcp", "ya29.", "sg.", "shpss_", "shpca_"),
     *("ghp_", "gho_", "ghs_", "ghu_", "ghr_", "gldt-", "glrt-", "glcbt-", "glptt-", "glft-", "glsoat-", "glpat-"),

@@ -304,11 +304,12 @@ def _write(
     text = _render(result, arguments, sources, system, data_date)
     if arguments.check:
         return _check(text, arguments.output, voice)
-    written = False
+    written = replaced = False
     if arguments.output and not arguments.dry_run:
-        from torchlock.cli.output import put
+        from torchlock.cli.output import is_of_others, put
 
         _spare_inputs(arguments, inputs)  # once more: another program may have put a file there meanwhile
+        replaced = is_of_others(arguments.output)
         written = put(text, arguments.output, voice, whole=True)
     if arguments.json:
         notes = [*result.notes, *sources.notes]
@@ -320,6 +321,8 @@ def _write(
     if written:
         count = "1 package" if len(result.pins) == 1 else f"{len(result.pins)} packages"
         voice.say("note", f"{count} locked in {arguments.output} for {result.target}")
+        if replaced:
+            voice.say("note", f"{arguments.output} was not made by torchlock, and the lock replaced it")
     return OK
 
 

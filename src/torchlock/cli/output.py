@@ -79,6 +79,14 @@ def is_kept(path: str | None) -> bool:
     return path is not None and _is_file(path) and Path(path).is_file()
 
 
+def is_of_others(path: str) -> bool:
+    """Whether this file holds anything, and torchlock did not make it as a lock: perhaps somebody wrote it."""
+    from torchlock.write.recognise import is_own_lock
+
+    text = _existing(path, "") if is_kept(path) else ""
+    return bool(text) and not is_own_lock(text)
+
+
 def _hint(path: str, name: str, other: str) -> str:
     return f"name another file with -o, like {other if Path(path).name.lower() == name else name}"
 

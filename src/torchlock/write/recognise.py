@@ -26,6 +26,11 @@ def is_lock(text: str) -> bool:
     return _LOCK.search(text[:_HEAD]) is not None
 
 
+def is_own_lock(text: str) -> bool:
+    """Whether torchlock made this lock, in pip's format or by PEP 751."""
+    return re.search(rf'^(?:{FIRST_LINE}\b|created-by = "torchlock"$)', text, re.MULTILINE) is not None
+
+
 def is_pylock(text: str) -> bool:
     """Whether this is a lock by the specification of PEP 751, be it damaged or not."""
     return all(re.search(rf"^{key}[ \t]*=", text, re.MULTILINE) for key in ("lock-version", "created-by"))
