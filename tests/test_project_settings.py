@@ -64,8 +64,26 @@ def test_what_no_project_may_set_is_refused_by_every_command(
         assert main(command) == 2
         said = capsys.readouterr().err
         assert f"pyproject.toml:3: [tool.torchlock]: a project may not set {name}: {row.reason}" in said
-        assert f"give --{name} on the command line" in said
+        assert f"hint: remove it there, and give --{name} on the command line" in said
         assert ("or set TORCHLOCK_" in said) is row.variable
+
+
+def test_the_hint_names_what_a_project_may_set(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(clone, "strikt = true")
+    assert main(["audit", "pyproject.toml"]) == 2
+    _, _, hint = capsys.readouterr().err.partition("hint: one of ")
+    named = hint.strip().split(", ")
+    assert "strict" in named
+    assert not [name for name in named if isinstance(OPTIONS[name], Refused)]
+
+
+@pytest.mark.parametrize("table", ["[tool]\ntorchlock = 1", "[x]\n[[tool.torchlock]]"])
+def test_what_is_no_table_is_told_with_its_line(
+    table: str, clone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (clone / "pyproject.toml").write_text(table)
+    assert main(["audit", "pyproject.toml"]) == 2
+    assert "pyproject.toml:2: [tool.torchlock] is not a table" in capsys.readouterr().err
 
 
 def test_an_option_that_was_not_reviewed_is_refused(

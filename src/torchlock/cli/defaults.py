@@ -79,9 +79,8 @@ def _of_project(
 
     for name, value in table.values.items():
         if name not in options and not is_elsewhere(name, value):
-            raise table.wrong(
-                f"{_TABLE}: no option is called {name!r}", name, f"one of {', '.join(sorted(options))}"
-            )
+            allowed = sorted(each for each in options if not refusal(each))
+            raise table.wrong(f"{_TABLE}: no option is called {name!r}", name, f"one of {', '.join(allowed)}")
         if refused := refusal(name):
             said = f"{_TABLE}: a project may not set {name}: {refused.reason}"
             raise table.wrong(said, name, _hint(name, variable=refused.variable))
@@ -99,7 +98,8 @@ def _variable(name: str) -> str:
 
 def _hint(name: str, *, variable: bool) -> str:
     """How the user sets what a project may not."""
-    return f"give --{name} on the command line" + (f", or set {_variable(name)}" if variable else "")
+    other = f", or set {_variable(name)}" if variable else ""
+    return f"remove it there, and give --{name} on the command line{other}"
 
 
 class _Table(NamedTuple):
@@ -199,12 +199,13 @@ def _configured() -> _Table:
         return _Table({})
     if len(raw) == _LARGEST:
         raise InputError("is too large to be read", path=_PROJECT)
-    from torchlock.read.toml import parse_toml
+    from torchlock.read.toml import Places, parse_toml
 
     tools = parse_toml(raw, _PROJECT).get("tool", {})
     table = tools.get("torchlock", {}) if isinstance(tools, dict) else {}
     if not isinstance(table, dict):
-        raise InputError(f"{_TABLE} is not a table", path=_PROJECT)
+        line = Places(raw.decode("utf-8", "replace")).key("tool", "torchlock")
+        raise InputError(f"{_TABLE} is not a table", path=_PROJECT, line=line)
     values = {str(name).replace("_", "-"): value for name, value in table.items()}
     return _Table(values, raw.decode("utf-8-sig", "replace") if values else "")
 
