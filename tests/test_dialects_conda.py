@@ -374,3 +374,20 @@ def test_any_text_is_read_without_a_crash(lines: list[str], newline: str) -> Non
 )
 def test_hostile_texts_are_read_in_linear_work(text: str) -> None:
     assert calls(lambda: conda.read(text, "environment.yml")) < 10 * len(text) + 2000
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("option", ["", '"-i https://h.example.org/simple", '])
+def test_a_pip_list_on_one_line_holds_a_line_each(option: str, end: str) -> None:
+    text = f'name: x{end}dependencies: [pip, {{pip: [{option}"torch==2.7.1",torchaudio==2.5.1, "six"]}}]{end}'
+    document = conda.read(text, "environment.yml")
+    found = [entry for entry in document.entries if entry.channel != "conda"]
+    assert [entry.name for entry in found] == ["torch", "torchaudio", "six"]
+    assert not document.problems
+    line = text.splitlines()[1]
+    assert [entry.place for entry in found] == [(2, line.index(entry.text) + 1) for entry in found]
+    assert {index.place.line for index in document.indexes} <= {2}
+    assert [text[entry.version.start : entry.version.end] for entry in found[:2] if entry.version] == [
+        "==2.7.1",
+        "==2.5.1",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -11,7 +12,7 @@ from torchlock.dialects.draft import Draft
 from torchlock.dialects.match_spec import SUBDIRS
 from torchlock.dialects.match_spec import parse as parse_spec
 from torchlock.dialects.yaml_subset import parse as parse_yaml
-from torchlock.document import Edit, Entry, Span
+from torchlock.document import Edit, Entry, Place, Span
 from torchlock.errors import InputError
 from torchlock.redaction import shortened
 from torchlock.target import PLATFORMS
@@ -200,25 +201,39 @@ class _Environment:
         """The list that pip gets as a requirements file: read as one, with all else blanked out."""
         from torchlock.dialects import requirements
 
-        text, at, parts = self._draft.text, 0, []
+        text, at = self._draft.text, 0
+        parts: list[str] = []
         for node in nodes:
             value = node.text
             if value and node.exact and node.start >= at:
-                parts += [re.sub(r"[^\r\n]", " ", text[at : node.start]), value]
+                between = re.sub(r"[^\r\n]", " ", text[at : node.start])
+                parts += [between if not parts or "\n" in between else f"\n{between[1:]}", value]
                 at = node.start + len(value)
         if not parts:
             return
+        listed = Draft("".join(parts), self._draft.path, "requirements")
         try:
-            found = requirements.read("".join(parts), self._draft.path)
+            found = requirements.read(listed.text, self._draft.path)
         except InputError as error:
             self._draft.problem("TL901", "note", f"the pip list is not judged: {error.message}", nodes[0].start)
             return
         document = self._document
-        document.entries += found.entries
-        document.indexes += found.indexes
-        document.problems += found.problems
+        document.entries += [
+            replace(each, place=self._place_in(listed, each.place)) if each.path == listed.path else each
+            for each in found.entries
+        ]
+        document.indexes += [
+            each._replace(place=self._place_in(listed, each.place)) if each.path == listed.path else each
+            for each in found.indexes
+        ]
+        document.problems += [replace(each, place=self._place_in(listed, each.place)) for each in found.problems]
         document.includes += found.includes
         document.pre = found.pre
+
+    def _place_in(self, listed: Draft, place: Place) -> Place:
+        """Where a place of the pip list is in the file: two of its lines may stand on one line of a flow list."""
+        found = self._draft.place(listed.offset(place.line) + max(place.column, 1) - 1) if place.line else place
+        return found if place.column else Place(found.line)
 
     def _platforms(self, listed: Node | None) -> None:
         """Those listed (which conda-lock reads), else what the packages for one system only tell."""
