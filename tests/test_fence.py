@@ -681,3 +681,11 @@ def test_names_of_files_that_are_no_text(style: str) -> None:
     out = process.stdout.decode()
     if style in ("json", "sarif"):
         json.loads(out)
+
+
+@pytest.mark.parametrize("version", ["2.２.0", "٢.٠", "²", "2." + "9" * 5000, "2.0+cu²"])
+def test_the_address_of_a_wheel_with_digits_of_any_script_is_read(version: str) -> None:
+    line = f"torch @ https://example.org/torch-{version}-cp310-cp310-linux_x86_64.whl\n"
+    report = Auditor().report("requirements.txt", raw=line.encode())
+    assert report.broken is None
+    assert report.findings, "what was not judged is told"
