@@ -11,7 +11,7 @@ from torchlock.dialects.merge import LEFT, merge_conflict
 if TYPE_CHECKING:
     from torchlock.dialects.draft import Draft
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]')
 # No table of a tool is as deep as this.
 _DEEPEST = 200
 
