@@ -159,11 +159,14 @@ def _specifier(written: str) -> str | None:
 
 
 def _marker(table: dict[str, Any]) -> str:
-    """``markers`` and what stands under the markers' own names, which hold together."""
-    parts = [table["markers"]] if isinstance(table.get("markers"), str) else []
-    parts += [f"{key} {table[key]}" for key in _MARKERS if isinstance(table.get(key), str)]
-    found = ""
-    for part in parts:
+    """``markers`` and what stands under the markers' own names, which hold together.
+
+    ``markers`` that have no value stay, for they are a problem of the entry.
+    """
+    written = table["markers"] if isinstance(table.get("markers"), str) else ""
+    marker = parsed(written)
+    found = written if isinstance(marker, Unknown) else str(marker or "")
+    for part in [f"{key} {table[key]}" for key in _MARKERS if isinstance(table.get(key), str)]:
         marker = parsed(part)
         found = both(found, "" if isinstance(marker, Unknown) else str(marker))
     return found

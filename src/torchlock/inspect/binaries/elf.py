@@ -309,7 +309,9 @@ class ElfSymbols:
             if len(rows) > REFERENCES:
                 raise Spent(f"more than {REFERENCES} undefined symbols")
             names = strings_at(self._strings, (name for _, name, _ in rows))
-            found = (self._reference(name, index, kind) for name, (index, _, kind) in zip(names, rows, strict=True))
+            found = (
+                self._reference(name, index, kind) for name, (index, _, kind) in zip(names, rows, strict=True)
+            )
             return tuple(dict.fromkeys(found))
         except Spent as error:
             return unreadable(self._path, error)
