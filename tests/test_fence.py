@@ -25,6 +25,7 @@ from torchlock.audit import Auditor
 from torchlock.cli import audit as audit_command
 from torchlock.cli import crash
 from torchlock.cli.main import main
+from torchlock.dialects import read_document
 from torchlock.errors import InputError
 from torchlock.fence import Breakage, breakage
 from torchlock.finding import FileReport
@@ -681,3 +682,26 @@ def test_names_of_files_that_are_no_text(style: str) -> None:
     out = process.stdout.decode()
     if style in ("json", "sarif"):
         json.loads(out)
+
+
+@pytest.mark.parametrize("version", ["2.２.0", "٢.٠", "²", "2." + "9" * 5000, "2.0+cu²"])
+def test_the_address_of_a_wheel_with_digits_of_any_script_is_read(version: str) -> None:
+    line = f"torch @ https://example.org/torch-{version}-cp310-cp310-linux_x86_64.whl\n"
+    report = Auditor().report("requirements.txt", raw=line.encode())
+    assert report.broken is None
+    assert report.findings, "what was not judged is told"
+
+
+@pytest.mark.parametrize("marker", ["'a' == 'b'", "colour == 'red'", "python_version ~= 'x'"])
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("pyproject.toml", "[tool.poetry.dependencies]\ntorch = {{version = '2.1.0', markers = \"{}\"}}\n"),
+        ("Pipfile", "[packages]\ntorch = {{version = '==2.1.0', markers = \"{}\"}}\n"),
+    ],
+)
+def test_a_marker_of_another_tool_without_a_value_is_told(path: str, text: str, marker: str) -> None:
+    document = read_document(path, raw=text.format(marker).encode())
+    (problem,) = document.problems
+    assert (problem.rule, problem.place.line) == ("TL501", 2)
+    assert document.entries == []

@@ -230,6 +230,19 @@ def test_a_table_of_holes_is_not_read(tmp_path: Path) -> None:
     assert found.unknown
 
 
+def test_a_symbol_that_many_rows_use_is_one(tmp_path: Path) -> None:
+    rows = struct.pack("<IBBHQQ", 1, 0x12, 0, 0, 0, 0) * 40_000
+    at = BASE + len(LONG)
+    hashes = struct.pack("<IIII", 1, 40_000, 0, 0)
+    path = tmp_path / "a.so"
+    path.write_bytes(with_table([(5, BASE), (10, len(LONG)), (6, at), (4, at + len(rows))], LONG + rows + hashes))
+    binary = read_binary(str(path))
+    assert isinstance(binary, Binary)
+    assert not isinstance(binary.symbols, Unreadable)
+    assert not isinstance(binary.symbols.undefined, Unreadable)
+    assert len(binary.symbols.undefined) == 1
+
+
 def test_a_library_of_very_many_symbols_is_read(tmp_path: Path) -> None:
     names = [f"_ZN2at{n}Ev" for n in range(30_000)]
     path = tmp_path / "a.so"

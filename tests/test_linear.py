@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from torchlock.audit import Auditor
+from torchlock.audit.cure import Curer
 from torchlock.dialects import read_document
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Report
@@ -128,6 +129,18 @@ SHAPES: dict[str, tuple[str, Make]] = {
         ".github/workflows/ci.yml",
         lambda n: "jobs:\n" + rows(n, "  a{n}:\n    steps:\n    - run: pip install torch=={v} torchaudio=={w}\n"),
     ),
+    "stages on top of each other": (
+        "Dockerfile",
+        lambda n: (
+            "FROM python:3.10 AS s0\nRUN pip install torch==2.0.0\n"
+            + rows(n, "FROM s{n} AS s{m}\n")
+            + "RUN pip install torchaudio==2.1.0\n"
+        ),
+    ),
+    "stages beside each other": (
+        "Dockerfile",
+        lambda n: rows(n, "FROM python:3.10 AS s{n}\nRUN pip install torch=={v} torchaudio=={w}\n"),
+    ),
     "continued lines of a Dockerfile": (
         "Dockerfile",
         lambda n: (
@@ -196,6 +209,39 @@ def test_the_search_for_changes_has_a_budget(shape: str, monkeypatch: pytest.Mon
     report = auditor.report(name, raw=make(1000).encode())
     assert len(judged) < 100
     assert any("was ended after" in finding.remedy.summary for finding in report.findings if finding.remedy)
+
+
+CHAINS = {
+    "groups": (
+        "pyproject.toml",
+        "[dependency-groups]\n{}g60 = ['torch==2.0.0', 'torchaudio==2.1.0']\n",
+        "g{n} = [{{include-group = 'g{m}'}}]\n",
+    ),
+    "extras": (
+        "pyproject.toml",
+        "[project]\nname = 'x'\n[project.optional-dependencies]\n{}e60 = ['torch==2.0.0', 'torchaudio==2.1.0']\n",
+        "e{n} = ['x[e{m}]']\n",
+    ),
+    "setup.cfg": (
+        "setup.cfg",
+        "[metadata]\nname = x\n[options.extras_require]\n{}e60 =\n  torch==2.0.0\n  torchaudio==2.1.0\n",
+        "e{n} =\n  x[e{m}]\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_a_line_that_many_scopes_include_is_changed_whole(chain: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each scope once doubled the parts of a change that were looked at."""
+    name, whole, link = CHAINS[chain]
+    auditor, asked = Auditor(), []
+    monkeypatch.setattr(
+        Curer, "cures", lambda self, *args, _cures=Curer.cures: asked.append(1) or _cures(self, *args)
+    )
+    report = auditor.report(name, raw=whole.format(rows(60, link)).encode())
+    (error,) = [finding for finding in report.findings if finding.severity == "error"]
+    assert error.remedy is not None
+    assert len(asked) < 10
 
 
 def test_contradictions_of_one_package_are_one_finding_with_few_of_its_lines() -> None:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import InputError
-from torchlock.versions import version_of
+from torchlock.versions import fault_of_specifier, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -96,7 +96,8 @@ def _of_wheel(url: str) -> str:
 
     name = unquote(url.partition("#")[0].partition("?")[0]).rpartition("/")[2]
     wheel = _WHEEL.search(name) if name.endswith(".whl") else None
-    return f"=={wheel[1]}" if wheel else ""
+    pin = f"=={wheel[1]}" if wheel else ""
+    return "" if fault_of_specifier(pin) else pin
 
 
 def _absence(specifier: str, exact: bool, newest: str) -> str:

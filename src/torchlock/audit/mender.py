@@ -13,7 +13,7 @@ from torchlock.audit.remedies import fixed, relevant, remedy_of
 from torchlock.finding import Remedy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from torchlock.audit.case import Knowledge
     from torchlock.document import Document, Place
@@ -65,11 +65,11 @@ class Mender:
         if self._curer.spent:
             return None
         mine = relevant(finding, document, changes)
-        for size in range(1, len(mine) + 1):
-            for some in combinations(mine, size):
-                part = {index: mine[index] for index in some}
-                if self._curer.cures(document, found, part, finding):
-                    return part
+        for part in _parts(document, mine):
+            if self._curer.cures(document, found, part, finding):
+                return part
+            if self._curer.spent:
+                return None
         return changes if self._curer.cures(document, found, changes, finding) else None
 
     def mended(self, document: Document, severities: frozenset[str]) -> str:
@@ -119,6 +119,17 @@ class Mender:
             return (other.rule, other.place) == (finding.rule, finding.place)
 
         return self._curer.cure(document, found, same)
+
+
+def _parts(document: Document, changes: dict[int, str]) -> Iterator[dict[int, str]]:
+    """The parts of some changes, the smallest first; one line may make many entries, and is changed whole."""
+    lines: dict[tuple[object, ...], dict[int, str]] = {}
+    for index, new in changes.items():
+        entry = document.entries[index]
+        lines.setdefault((entry.path, entry.place, entry.version), {})[index] = new
+    for size in range(1, len(lines) + 1):
+        for some in combinations(lines.values(), size):
+            yield {index: new for line in some for index, new in line.items()}
 
 
 def _apart(findings: list[Finding]) -> list[frozenset[Place]]:

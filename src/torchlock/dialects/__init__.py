@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 
+from torchlock.dialects import merge
 from torchlock.dialects.decoding import decode
 from torchlock.dialects.folders import find_files, search
 from torchlock.dialects.names import Told, dialect_of, refuse_unread
@@ -91,6 +92,7 @@ def read_document(path: str, *, raw: bytes | None = None, kind: str | None = Non
 
         settle(document)
     sift(document)
+    merge.tell(document)
     return decoded.lend(document)
 
 

@@ -84,7 +84,8 @@ def read(text: str, path: str) -> Document:
 
 def _locked(draft: Draft, packages: Iterable[re.Match[str]]) -> None:
     """What was resolved, one match for each package and platform."""
-    from torchlock.dialects.lock_blocks import conflicts, locked_entry
+    from torchlock.dialects.lock_blocks import locked_entry
+    from torchlock.dialects.merge import conflicts
 
     document = draft.document
     document.locked = True

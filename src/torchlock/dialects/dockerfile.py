@@ -59,6 +59,10 @@ class _Stage:
     at: int = 0
     platform: str = ""
 
+    def beneath(self) -> list[_Stage]:
+        """The stages that this one names."""
+        return [*self.uses, *([self.parent] if self.parent else [])]
+
     def needs(self) -> list[_Stage]:
         """This stage and all that it builds on, each once, those with smaller numbers first."""
         found: dict[int, _Stage] = {}
@@ -67,7 +71,7 @@ class _Stage:
             stage = queue.pop()
             if stage.number not in found:
                 found[stage.number] = stage
-                queue += [*stage.uses, *([stage.parent] if stage.parent else [])]
+                queue += stage.beneath()
         return [found[number] for number in sorted(found)]
 
 
@@ -204,11 +208,14 @@ class _Dockerfile:
 
     def _finish(self) -> None:
         """Put the stages together: what an image ends up with are its own entries and those it builds on."""
-        used = {stage.number for other in self._stages for stage in other.needs() if stage is not other}
+        used = {stage.number for other in self._stages for stage in other.beneath() if stage is not other}
         leaves = [stage for stage in self._stages if stage.number not in used]
-        chains = {leaf.number: {stage.number for stage in leaf.needs()} for leaf in leaves}
+        holders: dict[int, list[_Stage]] = {}
+        for leaf in leaves:
+            for stage in leaf.needs():
+                holders.setdefault(stage.number, []).append(leaf)
         for stage in self._stages:
-            within = [leaf for leaf in leaves if stage.number in chains[leaf.number]]
+            within = holders[stage.number]
             scopes = [""] if len(within) == len(leaves) else [f"group:stage-{leaf.number}" for leaf in within]
             for entry in self._of_image(stage):
                 self._draft.add(_scoped(entry, scope) for scope in scopes)

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from torchlock.dialects.merge import conflicts
 from torchlock.document import Entry, Place, Problem
 from torchlock.errors import InputError
 from torchlock.read.toml import loads, parse_toml
 
 # What the rules speak of; of other packages only name, version and scope are read.
 _OF_INTEREST = re.compile(r"torch|^nvidia[-_]|^(numpy|soundfile|librosa|triton)$", re.IGNORECASE)
-_MERGE = re.compile(r"^(<{7}|={7}|>{7}|\|{7})(?=\s|$)", re.MULTILINE)
 
 # The rest of a line with its quotes closed and no comment; no two ways to match, so no backtracking.
 _LINE = r"""[^"'\n\#]*(?:"[^"\\\n]*(?:\\.[^"\\\n]*)*"[^"'\n\#]*)*"""
@@ -130,21 +130,6 @@ def cut(text: str, path: str, kind: str = "package") -> Lock:
             sections.setdefault(name, []).append(part)
     lock.sections = {name: "".join(parts) for name, parts in sections.items()}
     return lock
-
-
-def merge_conflict(text: str) -> int | None:
-    """Where the first mark of a merge conflict stands."""
-    found = _MERGE.search(text)
-    return found.start() if found else None
-
-
-def conflicts(text: str) -> list[Problem]:
-    """The first mark of a merge conflict as a problem, if there is one."""
-    merge = merge_conflict(text)
-    if merge is None:
-        return []
-    line = text.count("\n", 0, merge) + 1
-    return [Problem("TL501", "error", "a merge conflict was left in the file", Place(line))]
 
 
 def invalid(text: str, path: str) -> list[Problem]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
 from torchlock.dialects.draft import Draft
 from torchlock.dialects.inset import Inset, Woven
 from torchlock.dialects.install_commands import Installed
+from torchlock.dialects.json_text import value_of
 from torchlock.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,14 +31,12 @@ def read(text: str, path: str) -> Document:
     """Read a notebook (nbformat 3 and 4), cell by cell in the order of the file.
 
     Raises:
-        InputError: it is not a notebook.
+        InputError: it is JSON, but not a notebook.
     """
     draft, state = Draft(text, path, "notebook"), Installed()
-    try:
-        held = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        line = getattr(error, "lineno", None)
-        raise InputError("is not a valid notebook: its JSON cannot be parsed", path=path, line=line) from None
+    held = value_of(draft)
+    if draft.document.problems:
+        return draft.document
     if not isinstance(held, dict) or not isinstance(held.get("cells", held.get("worksheets")), list):
         raise InputError("is not a notebook: it has no cells", path=path)
     sources = _Sources(text)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.dialects.draft import Draft
-from torchlock.dialects.lock_blocks import locked_entry, merge_conflict, strings, tables
+from torchlock.dialects.json_text import value_of
+from torchlock.dialects.lock_blocks import locked_entry, strings, tables
 from torchlock.dialects.lock_markers import both
 from torchlock.dialects.sheet import Sheet
 from torchlock.document import Entry, Span
@@ -158,33 +159,24 @@ def _specifier(written: str) -> str | None:
 
 
 def _marker(table: dict[str, Any]) -> str:
-    """``markers`` and what stands under the markers' own names, which hold together."""
-    parts = [table["markers"]] if isinstance(table.get("markers"), str) else []
-    parts += [f"{key} {table[key]}" for key in _MARKERS if isinstance(table.get(key), str)]
-    found = ""
-    for part in parts:
+    """``markers`` and what stands under the markers' own names, which hold together.
+
+    ``markers`` that have no value stay, for they are a problem of the entry.
+    """
+    written = table["markers"] if isinstance(table.get("markers"), str) else ""
+    marker = parsed(written)
+    found = written if isinstance(marker, Unknown) else str(marker or "")
+    for part in [f"{key} {table[key]}" for key in _MARKERS if isinstance(table.get(key), str)]:
         marker = parsed(part)
         found = both(found, "" if isinstance(marker, Unknown) else str(marker))
     return found
 
 
 def _json(draft: Draft) -> dict[str, Any]:
-    try:
-        table = json.loads(draft.text)
-    except RecursionError:
-        draft.problem("TL501", "error", "not valid JSON: nested too deeply", 0)
-    except json.JSONDecodeError as error:
-        conflict = merge_conflict(draft.text)
-        if conflict is not None:
-            draft.problem("TL501", "error", "a merge conflict was left in the file", conflict)
-        else:
-            reason = error.msg[:1].lower() + error.msg[1:]
-            draft.problem("TL501", "error", f"not valid JSON: {reason}", min(error.pos, len(draft.text)))
-    except ValueError as error:  # A number too long to be one.
-        draft.problem("TL501", "error", f"not valid JSON: {error}", 0)
-    else:
-        if isinstance(table, dict):
-            return table
+    table = value_of(draft)
+    if isinstance(table, dict):
+        return table
+    if not draft.document.problems:
         draft.problem("TL501", "error", "no Pipfile.lock: it is not a table", 0)
     return {}
 

@@ -8,7 +8,8 @@ from urllib.parse import unquote
 
 from torchlock.dialects import match_spec
 from torchlock.dialects.conda_builds import label_of
-from torchlock.dialects.lock_blocks import base_name, conflicts, locked_entry
+from torchlock.dialects.lock_blocks import base_name, locked_entry
+from torchlock.dialects.merge import conflicts
 from torchlock.dialects.pep508 import wheel_of
 from torchlock.dialects.pixi import MARKERS
 from torchlock.document import Document

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
-from torchlock.dialects.markers import both, valid
+from torchlock.dialects.markers import both
 from torchlock.dialects.poetry_versions import python_marker, specifier_of
 from torchlock.document import Entry
 
@@ -162,7 +162,7 @@ def _marker(table: dict[str, Any]) -> str:
     """The environments that a table speaks of: ``markers``, ``platform``, ``python``."""
     parts = []
     markers, platform, python = (table.get(key) for key in ("markers", "platform", "python"))
-    if isinstance(markers, str) and valid(markers):
+    if isinstance(markers, str):
         parts.append(markers)
     if isinstance(platform, str) and '"' not in platform:
         parts.append(f'sys_platform == "{platform}"')

@@ -59,7 +59,18 @@ def loads(text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except RecursionError as error:
-        raise TooDeep(None) from error
+        raise TooDeep(_deep_line(text)) from error
+
+
+def _deep_line(text: str) -> int | None:
+    """The line where arrays and tables are nested deeper than any are; None where that is not found."""
+    line, depth = 1, 0
+    for token in _TOKEN.finditer(text):
+        depth += (token.lastgroup == "open") - (token.lastgroup == "close")
+        if depth >= _DEEPEST:
+            return line
+        line += token[0].count("\n")
+    return None
 
 
 def parse_toml(raw: bytes, path: str) -> dict[str, Any]:

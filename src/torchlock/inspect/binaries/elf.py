@@ -299,7 +299,7 @@ class ElfSymbols:
 
     @cached_property
     def undefined(self) -> tuple[Reference, ...] | Unreadable:
-        """What it uses of others; a versioned one names the library that must have it."""
+        """What it uses of others, each once; a versioned one names the library that must have it."""
         rows = [
             (index, name, info >> 4)
             for index, (name, info, _, section) in enumerate(self._entry.iter_unpack(self._table))
@@ -309,9 +309,10 @@ class ElfSymbols:
             if len(rows) > REFERENCES:
                 raise Spent(f"more than {REFERENCES} undefined symbols")
             names = strings_at(self._strings, (name for _, name, _ in rows))
-            return tuple(
+            found = (
                 self._reference(name, index, kind) for name, (index, _, kind) in zip(names, rows, strict=True)
             )
+            return tuple(dict.fromkeys(found))
         except Spent as error:
             return unreadable(self._path, error)
 
