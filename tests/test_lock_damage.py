@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from formats import read
+from torchlock.dialects import read_document
 from torchlock.errors import InputError
 
 UV = """\
@@ -200,3 +201,48 @@ def test_old_lists_of_files_are_found_by_their_keys() -> None:
         (entry,) = read(path, text).entries
         assert entry.filenames == names
         assert entry.hashes == ("sha256:aa", "sha256:bb")
+
+
+CONDA_LOCK = """\
+version: 1
+package:
+- name: pytorch
+  version: 2.5.1
+  manager: conda
+  platform: linux-64
+- name: torchaudio
+  version: '2.5.1'
+  manager: conda
+  platform: linux-64"""
+PIXI = """\
+version: 6
+environments:
+  default:
+    packages:
+      linux-64:
+      - pypi: https://example.org/torchaudio-2.6.0-cp311-cp311-manylinux1_x86_64.whl
+packages:
+- pypi: https://example.org/torchaudio-2.6.0-cp311-cp311-manylinux1_x86_64.whl
+  name: 'torchaudio'"""
+EXPLICIT = """\
+@EXPLICIT
+https://example.org/conda-forge/linux-64/pytorch-2.5.1-cpu_0.conda#0123456789abcdef0123456789abcdef
+https://example.org/conda-forge/linux-64/torchaudio-2.5.1-cpu_0.conda"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "cut"),
+    [
+        ("conda-lock.yml", CONDA_LOCK, CONDA_LOCK.index("2.5.1'") + 3),
+        ("conda-lock.yml", CONDA_LOCK, CONDA_LOCK.rindex("manager") + 4),
+        ("pixi.lock", PIXI, len(PIXI) - 3),
+        ("pixi.lock", PIXI, len(PIXI) - 16),
+        ("explicit.txt", EXPLICIT, len(EXPLICIT) - 4),
+        ("explicit.txt", EXPLICIT, len(EXPLICIT) - 30),
+    ],
+)
+def test_a_list_that_ends_within_a_line_was_cut(name: str, text: str, cut: int) -> None:
+    found = read_document(name, raw=text[:cut].encode()).problems
+    assert [(each.rule, each.place.line) for each in found] == [("TL501", text.count("\n", 0, cut) + 1)]
+    for whole in (text, text + "\n", text.replace("\n", "\r\n")):
+        assert not read_document(name, raw=whole.encode()).problems

@@ -84,12 +84,13 @@ def read(text: str, path: str) -> Document:
 
 def _locked(draft: Draft, packages: Iterable[re.Match[str]]) -> None:
     """What was resolved, one match for each package and platform."""
+    from torchlock.dialects.cut_off import cut_off
     from torchlock.dialects.lock_blocks import locked_entry
     from torchlock.dialects.merge import conflicts
 
     document = draft.document
     document.locked = True
-    document.problems += conflicts(draft.text)
+    document.problems += conflicts(draft.text) or cut_off(draft.text)
     subdirs: dict[str, None] = {}
     for match in packages:
         found = match.groupdict()

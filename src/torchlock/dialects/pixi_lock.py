@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 from torchlock.dialects import match_spec
 from torchlock.dialects.conda_builds import label_of
+from torchlock.dialects.cut_off import cut_off
 from torchlock.dialects.lock_blocks import base_name, locked_entry
 from torchlock.dialects.merge import conflicts
 from torchlock.dialects.pep508 import wheel_of
@@ -27,7 +28,7 @@ _SDIST = re.compile(r"(?P<name>.+)-(?P<version>\d[^-]*?)\.(?:tar\.gz|zip)")
 
 def read(text: str, path: str) -> Document:
     """Read a lock of pixi (versions 4 to 6). Its environments are apart from each other."""
-    document = Document(path, "pixi.lock", text, locked=True, problems=conflicts(text))
+    document = Document(path, "pixi.lock", text, locked=True, problems=conflicts(text) or cut_off(text))
     found = list(_packages(text))
     names = list(dict.fromkeys(environment for environment, *_ in found))
     subdirs = {subdir for _, subdir, *_ in found}
