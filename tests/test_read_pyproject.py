@@ -228,7 +228,7 @@ def test_extras_and_groups_that_are_not_there(
         ("[project]\nx = \n", 2, "not valid TOML"),
         ("[project\n", 1, "not valid TOML"),
         ("[project]\ndependencies = [\n", 2, "not valid TOML"),
-        ("x = " + "[" * 5000, None, "not valid TOML"),
+        ("x = " + "[" * 5000, 1, "not valid TOML"),
         ("x = " + "9" * 5000, None, "not valid TOML"),
         ("[project]\nname = 'x'\n\nname = 'y'", 4, "not valid TOML"),
         ("[project]\nname = '\x00'", 2, "NUL"),
