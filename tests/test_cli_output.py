@@ -131,7 +131,7 @@ def test_what_is_no_text_is_not_replaced(command: str, capsys: pytest.CaptureFix
     for name in ("model.pt", "requirements.txt", "report.json", "pylock.toml", "audio.wav", "no-suffix"):
         Path(name).write_bytes(b"\x80\x02PK\0\xff\xfe\0" * 100)
         said = refused(COMMANDS[command], name, capsys)
-        assert "is not replaced" in said or "by its name" in said
+        assert "is not replaced" in said or "it has the name of" in said
 
 
 @every_command
@@ -139,7 +139,7 @@ def test_what_is_no_text_is_not_replaced(command: str, capsys: pytest.CaptureFix
 def test_the_name_of_another_program_is_not_taken(
     command: str, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "by its name" in refused(COMMANDS[command], name, capsys)
+    assert "it has the name of" in refused(COMMANDS[command], name, capsys)
     assert not Path(name).exists()
 
 
@@ -186,7 +186,9 @@ def test_a_lock_replaces_no_file_that_an_input_includes(capsys: pytest.CaptureFi
 @pytest.mark.parametrize("name", ["requirements.in", "dev.in", "REQUIREMENTS.IN"])
 def test_a_lock_is_never_an_input_of_locks(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path(name).write_text("six\n")
-    assert "by its name it is an input of a lock, not a lock" in refused(LOCK, name, capsys)
+    assert "it has the name of an input of a lock, not of a lock that torchlock writes" in refused(
+        LOCK, name, capsys
+    )
 
 
 @pytest.mark.parametrize("format_", ["text", "json", "sarif", "github"])

@@ -119,7 +119,11 @@ def _guard(
         raise InputError("cannot be written: there is no such folder", path=path)
     owner = owner_of(path)
     if owner:
-        raise InputError(f"is not written: by its name it is {owner}, not {what}", path=path, hint=hint)
+        raise InputError(
+            f"is not written: it has the name of {owner}, not of {what} that torchlock writes",
+            path=path,
+            hint=hint,
+        )
     text = _existing(path, hint)
     reason = why_not(text) if text else ""
     if reason:
