@@ -114,7 +114,9 @@ def _local_path(address: str, written: Written) -> Path | None:
     elif re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", bare):
         return None
     else:
-        path = Path(bare).expanduser()
+        from torchlock.index.addresses import expanded
+
+        path = expanded(bare)
         origin = written.origin.path
         if not path.is_absolute() and not path.exists() and origin not in (None, "-"):
             path = Path(str(origin)).parent / path

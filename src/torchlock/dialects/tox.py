@@ -105,7 +105,7 @@ def _met(condition: str, name: str) -> bool:
     """Whether an environment of this name has what a condition asks for."""
     factors = set(name.split("-"))
     return not condition or any(
-        all((part[1:] not in factors) if part[0] == "!" else (part in factors) for part in one.split("-"))
+        all((part[1:] not in factors) if part.startswith("!") else (part in factors) for part in one.split("-"))
         for one in _unfolded(condition)
     )
 

@@ -53,6 +53,14 @@ def local_path(url: str) -> Path:
     return Path(path.lstrip("/") if os.name == "nt" and re.match(r"/+[A-Za-z]:", path) else path)
 
 
+def expanded(path: str) -> Path:
+    """A path with the home folder in place of ``~``; as it is written where nobody knows that folder."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def file_url(path: Path) -> str:
     """The ``file:`` address of an absolute path."""
     text = path.as_posix()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import netrc
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import requests
 from requests.utils import get_netrc_auth
+
+from torchlock.index.addresses import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,4 +65,4 @@ def _files() -> Iterable[str]:
     """Where requests looks for it."""
     named = os.environ.get("NETRC")
     places = [named] if named else ["~/.netrc", "~/_netrc"]
-    return [str(path) for place in places if (path := Path(place).expanduser()).exists()][:1]
+    return [str(path) for place in places if (path := expanded(place)).exists()][:1]

@@ -59,7 +59,7 @@ class IndexSettings:
             changed["index_url"] = _location(self.index_url, folder, path)
         for name in ("cert", "client_cert"):
             if changed.get(name):
-                changed[name] = str(folder / Path(changed[name]).expanduser())
+                changed[name] = str(folder / addresses.expanded(changed[name]))
         return IndexSettings(**changed)
 
 
@@ -94,7 +94,7 @@ def _location(url: str, folder: Path, path: str | None) -> str:
         raise InputError(f"the index address {addresses.redact(url)} {problem}", path=path)
     if url.startswith("file:") or not addresses.is_local(url):
         return url
-    return str(folder / Path(url).expanduser())
+    return str(folder / addresses.expanded(url))
 
 
 def _distinct(items: Iterable[str]) -> list[str]:
