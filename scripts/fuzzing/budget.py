@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 _Result = TypeVar("_Result")
 
-# An input of n bytes may take so many calls, and so many more a byte. A file is audited three times, and changes that
-# mend it are searched for as often, each time with the whole budget of that search: about 3 million calls.
+# An input of n bytes may take so many calls, and so many more a byte. A file is audited three times, and changes
+# are searched for as often, each time with the whole budget of that search: about 3 million calls.
 _CALLS = 5_000_000
 _CALLS_A_BYTE = 200
 # Processor time from which on it is worth counting, and at which an input is given up (a pattern takes no calls).

@@ -212,9 +212,11 @@ def _write(descriptor: int, content: bytes) -> None:
         try:
             rest = rest[os.write(descriptor, rest) :]
         except BlockingIOError:  # a pipe that somebody made non-blocking
-            import select
+            import selectors
 
-            select.select([], [descriptor], [])
+            with selectors.DefaultSelector() as room:  # select() takes no descriptor above 1023
+                room.register(descriptor, selectors.EVENT_WRITE)
+                room.select()
 
 
 def _read(descriptor: int) -> bytes:
