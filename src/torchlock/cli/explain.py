@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torchlock.cli.streams import Voice
     from torchlock.lock.results import Pin
     from torchlock.matrix import Source, Statement
+    from torchlock.sources import Sources
     from torchlock.target import Target
 
 _RULE = re.compile(r"TL\d{3}", re.IGNORECASE)
@@ -114,23 +115,10 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, voice: Voice) -
     from torchlock.cli.target import target_of
     from torchlock.lock import Conflict, Options, lock
     from torchlock.read import parse_requirement
-    from torchlock.sources import Sources
     from torchlock.words import Inputs, Origin
 
     target, _ = target_of(arguments)
-    if arguments.build:
-        from torchlock.sdist.building import check_library
-
-        check_library()
-    sources = Sources(
-        index_url=arguments.index_url,
-        extra_index_urls=arguments.extra_index_urls,
-        offline=arguments.offline,
-        refresh=arguments.refresh,
-        build=arguments.build,
-        cache_dir=arguments.cache_dir,
-        report=voice.progress,
-    )
+    sources = _sources(arguments, voice)
 
     def solved(texts: list[str]) -> Any:
         inputs = Inputs(requirements=[parse_requirement(text, Origin(None, None, text)) for text in texts])
@@ -156,6 +144,24 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, voice: Voice) -
     for note in sources.notes:
         voice.say("note", note)
     return told
+
+
+def _sources(arguments: argparse.Namespace, voice: Voice) -> Sources:
+    from torchlock.sources import Sources
+
+    if arguments.build:
+        from torchlock.sdist.building import check_library
+
+        check_library()
+    return Sources(
+        index_url=arguments.index_url,
+        extra_index_urls=arguments.extra_index_urls,
+        offline=arguments.offline,
+        refresh=arguments.refresh,
+        build=arguments.build,
+        cache_dir=arguments.cache_dir,
+        report=voice.progress,
+    )
 
 
 def _conflict(conflict: Any) -> Story:

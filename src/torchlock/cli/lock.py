@@ -46,12 +46,7 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     for note in inputs.notes:
         voice.say("note", note)
     if not inputs.requirements:
-        files = ", ".join(arguments.files) or "pyproject.toml or requirements.in"
-        voice.say("warning", f"{files} has no requirements, so the lock is empty")
-        voice.say(
-            "hint",
-            "for a project, --extra, --all-extras and --group add the requirements of its extras and groups",
-        )
+        _tell_empty(arguments, voice)
     matrix = Matrix()
     sources = _sources(arguments, inputs, voice)
     result = lock(
@@ -78,6 +73,14 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     _tell_idle(arguments, inputs, result, voice)
     _warn(arguments, result, voice)
     return _write(result, arguments, inputs, sources, system, matrix.date, voice)
+
+
+def _tell_empty(arguments: argparse.Namespace, voice: Voice) -> None:
+    files = ", ".join(arguments.files) or "pyproject.toml or requirements.in"
+    voice.say("warning", f"{files} has no requirements, so the lock is empty")
+    voice.say(
+        "hint", "for a project, --extra, --all-extras and --group add the requirements of its extras and groups"
+    )
 
 
 def _check_usage(arguments: argparse.Namespace, voice: Voice) -> None:

@@ -67,7 +67,7 @@ class Lasting:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
-        self._stream = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        self._stream = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - open to the end
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -45,7 +45,7 @@ def judged(
             for worker in workers.idle():
                 worker.give(waiting, paths)
             for pipe in wait(workers.busy()):
-                worker = workers.by_pipe[pipe]  # type: ignore[index]
+                worker = workers.by_pipe[pipe]  # type: ignore[index] # wait() is typed for files too
                 number = worker.batch.popleft()
                 report = worker.report()
                 if report is None:

@@ -252,7 +252,7 @@ class Installer:
                 self._draft.index("extra", word.value, word.start)
         scope = f"group:{command.branch}" if command.branch else ""
         made = [
-            replace(entry, step=self._state.step, scope=scope, index=entry.index or index, shell=True)  # noqa: S604 - a field
+            replace(entry, step=self._state.step, scope=scope, index=entry.index or index, shell=True)
             for entry in found
         ]
         backend = next((word.value for name, word in options if name == "--torch-backend"), None)
@@ -385,7 +385,7 @@ class Installer:
             scope = f"group:{command.branch}" if command.branch else ""
             for word in plain[1:]:
                 for entry in self._spec(word):
-                    self._state.entries.append(replace(entry, step=self._state.step, scope=scope, shell=True))  # noqa: S604
+                    self._state.entries.append(replace(entry, step=self._state.step, scope=scope, shell=True))
 
     def _spec(self, word: Word) -> Iterator[Entry]:
         """A package as conda takes it: ``channel::name=version=build``."""

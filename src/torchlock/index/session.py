@@ -34,7 +34,7 @@ class Session(requests.Session):
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
         """As requests decides on a redirect whether credentials go along, and netrc's for the new host."""
         url, asked = prepared_request.url or "", response.request.url or ""
-        strip: bool = self.should_strip_auth(asked, url)  # type: ignore[no-untyped-call]
+        strip: bool = self.should_strip_auth(asked, url)  # type: ignore[no-untyped-call] # untyped there
         if strip and "Authorization" in prepared_request.headers:
             del prepared_request.headers["Authorization"]
         if (found := _of_netrc(url)) is not None:

@@ -102,7 +102,7 @@ def _join_job() -> None:
     """
     import ctypes
 
-    kernel = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined, unused-ignore]
+    kernel = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined, unused-ignore] # Windows
     kernel.CreateJobObjectW.restype = kernel.GetCurrentProcess.restype = ctypes.c_void_p
     handle, kill_on_close, extended_limits = ctypes.c_void_p, 0x2000, 9
 
