@@ -1,4 +1,4 @@
-"""Compare ``torchlock.headers`` with the standard library's ``email`` on every metadata text in a cache.
+"""Compare ``torchlock.standards.headers`` with the standard library's ``email`` on every metadata text in a cache.
 
     python scripts/compare_headers.py                torchlock's own cache
     python scripts/compare_headers.py FOLDER         another one
@@ -16,8 +16,8 @@ from email.policy import compat32
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchlock.headers import read_headers
 from torchlock.index.cache import default_folder
+from torchlock.standards.headers import read_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

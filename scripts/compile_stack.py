@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from packaging.version import Version
 
 from torchlock.answers import Unknown
-from torchlock.catalogue import Catalogue
-from torchlock.judge import violations
-from torchlock.matrix import Matrix
+from torchlock.knowledge.judge import violations
+from torchlock.knowledge.releases import Catalogue
+from torchlock.knowledge.rules import Matrix
 from torchlock.solve.candidates import Policy, Sieve
 from torchlock.target import PLATFORMS, PYTHONS, Platform, PythonVersion, Target
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from torchlock.solve.candidates import Candidate
-    from torchlock.words import Dependency
+    from torchlock.terms import Dependency
 
 PATH = Path(__file__).parents[1] / "compat_data" / "compiled" / "stack.json"
 # Judged against torch; the others only for what exists where.

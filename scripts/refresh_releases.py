@@ -54,8 +54,8 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from packaging.version import InvalidVersion, Version
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
-from torchlock.core_metadata import dependency_of
-from torchlock.headers import read_headers
+from torchlock.standards.core_metadata import dependency_of
+from torchlock.standards.headers import read_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

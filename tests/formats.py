@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.audit import Auditor
-from torchlock.dialects import read_document
+from torchlock.manifests import read_document
 
 if TYPE_CHECKING:
-    from torchlock.document import Document
+    from torchlock.manifests.document import Document
 
 # Pairs that cannot load, and the right one, as most formats write them.
 TORCH, AUDIO, FITTING = "torch==2.7.0", "torchaudio==2.6.0", "torchaudio==2.7.0"

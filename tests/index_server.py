@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from torchlock.index.client import Index
+from torchlock.index.sdist import Reader
 from torchlock.index.settings import IndexSettings
-from torchlock.sdist import Reader
-from torchlock.words import File
+from torchlock.terms import File
 
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "text/html; charset=utf-8"

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from index_server import Server, entry, page, ranges
-from torchlock import data
-from torchlock.catalogue import Catalogue, CatalogueRelease
-from torchlock.matrix import cuda_version
-from torchlock.words import FAMILY
+from torchlock.knowledge import tables
+from torchlock.knowledge.releases import Catalogue, CatalogueRelease
+from torchlock.knowledge.rules import cuda_version
+from torchlock.terms import FAMILY
 
 LOST = 3
 # What its source compares, by the release that began with it; nothing below the first.
@@ -32,7 +32,7 @@ def age(root: Path) -> dict[str, list[str]]:
 
     Returns the versions that were taken out, by name, oldest first.
     """
-    shutil.copytree(data.ROOT, root, ignore=shutil.ignore_patterns("systems", "rules"))
+    shutil.copytree(tables.ROOT, root, ignore=shutil.ignore_patterns("systems", "rules"))
     lost: dict[str, list[str]] = {}
     for name in sorted(FAMILY):
         path = root / "releases" / f"{name}.json"

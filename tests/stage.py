@@ -13,7 +13,7 @@ from pathlib import Path
 from skeleton import elf
 from staged import install, write
 from torchlock.inspect.binaries import Binary, read_binary
-from torchlock.inspect.files import Unreadable
+from torchlock.runtime.files import Unreadable
 
 PYTHON = "3.11"
 MODULE = "cpython-311-x86_64-linux-gnu"

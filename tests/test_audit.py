@@ -221,7 +221,7 @@ def test_hashes_of_another_file(tmp_path: Path) -> None:
 
 
 def _empty():  # type: ignore[no-untyped-def]
-    from torchlock.document import Document
+    from torchlock.manifests.document import Document
 
     return Document("requirements.txt", "requirements")
 
@@ -289,8 +289,8 @@ def test_uv_has_its_own_way_with_such_a_release(tmp_path: Path) -> None:
 
 
 def test_the_rule_knows_what_the_catalogue_knows() -> None:
-    from torchlock.catalogue import Catalogue
-    from torchlock.matrix import Matrix, specifier_set
+    from torchlock.knowledge.releases import Catalogue
+    from torchlock.knowledge.rules import Matrix, specifier_set
 
     catalogue, matrix = Catalogue(), Matrix()
     for name in catalogue.names():

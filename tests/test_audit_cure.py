@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from torchlock.audit import Auditor
-from torchlock.audit.remedies import rewritten
+from torchlock.audit.fix.remedies import rewritten
 
 if TYPE_CHECKING:
     from pathlib import Path

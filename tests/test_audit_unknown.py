@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from torchlock import data
 from torchlock.answers import Unknown
 from torchlock.audit import Auditor, Options
-from torchlock.builds import Builds, kind_of
 from torchlock.cli.main import main
-from torchlock.stack import Stack
+from torchlock.knowledge import tables
+from torchlock.knowledge.builds import Builds, kind_of
+from torchlock.knowledge.compatibility import Stack
 from torchlock.target import Platform
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def test_a_build_that_is_denied_and_the_builds_that_there_are() -> None:
 @pytest.fixture
 def without_builds(tmp_path: Path) -> Auditor:
     """An auditor whose table of builds holds no release at all."""
-    table = json.loads((data.ROOT / "compiled" / "builds.json").read_text(encoding="utf-8"))
+    table = json.loads((tables.ROOT / "compiled" / "builds.json").read_text(encoding="utf-8"))
     table["packages"] = {}
     path = tmp_path / "builds.json"
     path.write_text(json.dumps(table), encoding="utf-8")
@@ -128,7 +128,7 @@ def test_builds_answer_with_unknown_where_they_have_no_row(without_builds: Audit
 @pytest.mark.parametrize("package", ["torch", "torchaudio"])
 def test_a_build_of_the_public_index_that_nobody_recorded(tmp_path: Path, package: str) -> None:
     """It passes no rule on CUDA by being unknown: the pair of 2.11 agrees, that of 2.15 does not, as recorded."""
-    table = json.loads((data.ROOT / "compiled" / "stack.json").read_text(encoding="utf-8"))
+    table = json.loads((tables.ROOT / "compiled" / "stack.json").read_text(encoding="utf-8"))
     row = table["packages"][package]
     row["builds"] = [None] * len(row["builds"])
     path = tmp_path / "stack.json"

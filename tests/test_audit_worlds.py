@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from torchlock.audit import Auditor, Options
-from torchlock.builds import Builds
-from torchlock.index.public import default_index, is_public
+from torchlock.knowledge.builds import Builds
+from torchlock.knowledge.public_index import default_index, is_public
 from torchlock.target import Platform
 
 if TYPE_CHECKING:

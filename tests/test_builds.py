@@ -7,7 +7,7 @@ from functools import cache
 import pytest
 
 from torchlock.answers import Unknown
-from torchlock.builds import Builds, is_of_releases, kind_of, label_of_index
+from torchlock.knowledge.builds import Builds, is_of_releases, kind_of, label_of_index
 
 
 @cache

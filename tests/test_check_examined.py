@@ -15,12 +15,12 @@ from skeleton import elf, pe
 from staged import install, tree, write
 from test_check import CXX, audio_files, bad, first, image, remove, run, stage_audio, stage_torch
 from torchlock.check import Scene, examine, healthy
-from torchlock.check.probing import compared
+from torchlock.check.probe_results import compared
 from torchlock.cli.main import main
 from torchlock.inspect import binaries
 from torchlock.inspect.binaries import Binary
-from torchlock.inspect.files import Unreadable
 from torchlock.inspect.probe import Probe, Step
+from torchlock.runtime.files import Unreadable
 
 LINUX = "cp311-cp311-manylinux_2_28_x86_64"
 FFMPEG_6 = ["libavutil.so.58", "libavcodec.so.60", "libavformat.so.60", "libswscale.so.7"]

@@ -11,8 +11,8 @@ import pytest
 from packaging.requirements import Requirement
 
 from staged import install, site_of, write
+from torchlock.check.context import Scene
 from torchlock.check.export import export
-from torchlock.check.scene import Scene
 from torchlock.inspect.environment import of_tree
 
 
@@ -150,5 +150,5 @@ def test_the_page_that_the_packages_themselves_name(site: Path, monkeypatch: pyt
     install(site, "torch", "2.13.0", files)
     assert read(site) == ["torch==2.13.0  # +cpu"]  # a file of a tree cannot choose an index
     known = hashlib.sha256(b"https://download.example.org").hexdigest()
-    monkeypatch.setattr("torchlock.check.pages.KNOWN", known)
+    monkeypatch.setattr("torchlock.check.index_pages.KNOWN", known)
     assert read(site) == ["--extra-index-url https://download.example.org/whl/cpu", "torch==2.13.0+cpu"]

@@ -11,7 +11,7 @@ import pytest
 
 from staged import write
 from torchlock.answers import Unknown
-from torchlock.check.gpu import serves
+from torchlock.check.rules.gpu import serves
 from torchlock.cli.main import main
 from torchlock.inspect.host import driver
 

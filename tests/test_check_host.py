@@ -14,11 +14,11 @@ from test_check_gpu import needs_sh, smi
 from test_check_gpu import rules as found
 from torchlock.answers import Unknown
 from torchlock.check import Scene
-from torchlock.check.ffmpeg import codec as codecs
+from torchlock.check.fix import add_remedies
+from torchlock.check.rules.ffmpeg import codec as codecs
 from torchlock.cli.main import main
 from torchlock.inspect.loading.search_path import of_macos, of_windows
-from torchlock.repair import add_remedies
-from torchlock.systems import identified
+from torchlock.knowledge.systems import identified
 from torchlock.target import Platform
 
 PARTS = ("avutil", "avcodec", "avformat", "avdevice", "avfilter", "swscale", "swresample")

@@ -10,10 +10,10 @@ import pytest
 from staged import install, write
 from test_check import bad, run
 from torchlock.check.log import candidates, chosen, decoded, elsewhere, read_log, remarks
-from torchlock.check.signatures import SIGNATURES
+from torchlock.check.log_signatures import SIGNATURES
 from torchlock.cli.main import main
 from torchlock.finding import Finding
-from torchlock.matrix import Matrix
+from torchlock.knowledge.rules import Matrix
 from work import calls
 
 TAG = "cp311-cp311-win_amd64"

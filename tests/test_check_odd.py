@@ -16,8 +16,8 @@ from test_check import CXX, audio_files, bad, first, remove, run, stage_audio, s
 from test_check import site as site
 from test_probe import TORCH
 from torchlock.cli.main import main
-from torchlock.inspect.derive import find_sites
-from torchlock.inspect.files import Tree
+from torchlock.inspect.tree_python import find_sites
+from torchlock.runtime.files import Tree
 
 NEEDED = "Requires-Dist: typing-extensions (>=4.10)\n"
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from torchlock.cli.main import main
-from torchlock.matrix import Matrix
+from torchlock.knowledge.rules import Matrix
 
 TARGET = ["--python", "3.11", "--platform", "linux-x86_64", "--offline"]
 

@@ -464,7 +464,7 @@ def test_explain_gives_up_as_lock_does(
     def give_up(*_: object) -> None:
         raise GaveUp(7, ["torch"])
 
-    monkeypatch.setattr("torchlock.lock.keep._solve_keeping", give_up)
+    monkeypatch.setattr("torchlock.lock.preferences._solve_keeping", give_up)
     assert (
         main(["explain", "torchaudio", "numpy", "--python", "3.12", "--platform", "linux-x86_64", "--offline"])
         == 1

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
 from torchlock.answers import Unknown
-from torchlock.core_metadata import CoreMetadata, dependency_of, parse_metadata, refusal
-from torchlock.headers import read_headers, unfolded
-from torchlock.words import Dependency
+from torchlock.standards.core_metadata import CoreMetadata, dependency_of, parse_metadata, refusal
+from torchlock.standards.headers import read_headers, unfolded
+from torchlock.terms import Dependency
 
 HEAD = "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n"
 
@@ -108,7 +108,7 @@ def test_any_bytes_at_all(data: bytes) -> None:
 
 def test_email_is_not_imported() -> None:
     """It costs 20 ms, and a check of an environment must not wait for it."""
-    code = "import sys, torchlock.headers; torchlock.headers.read_headers('A: b'); print('email' in sys.modules)"
+    code = "import sys, torchlock.standards.headers; torchlock.standards.headers.read_headers('A: b'); print('email' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
 
 

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import pytest
 from packaging.version import Version
 
-from torchlock.judge import violations
-from torchlock.matrix import Matrix, specifier_set
+from torchlock.knowledge.judge import violations
+from torchlock.knowledge.rules import Matrix, specifier_set
 from torchlock.target import Platform, PythonVersion, Target
-from torchlock.words import Dependency
+from torchlock.terms import Dependency
 
 
 class Pin(NamedTuple):

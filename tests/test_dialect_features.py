@@ -12,8 +12,8 @@ import pytest
 
 from local_index import publish
 from torchlock.cli.main import main
-from torchlock.dialects import read_document
-from torchlock.document import Document
+from torchlock.manifests import read_document
+from torchlock.manifests.document import Document
 
 TARGET = ["--python", "3.12", "--platform", "linux-x86_64"]
 PROJECT = '[project]\nname = "own"\nversion = "1"\ndependencies = ["demo"]\n'

@@ -10,8 +10,8 @@ from subprocess import run
 import pytest
 
 from torchlock.audit import Auditor
-from torchlock.dialects import find_files, kind_of, read_document, search
 from torchlock.errors import InputError
+from torchlock.manifests import find_files, kind_of, read_document, search
 
 ENVIRONMENT = "name: x\nchannels:\n  - pytorch\ndependencies:\n  - python=3.10\n  - pytorch=2.0.1\n"
 
@@ -327,7 +327,7 @@ def test_the_current_folder_is_named_without_a_dot(tmp_path: Path, monkeypatch: 
 
 def test_only_the_reader_that_is_needed_is_imported() -> None:
     code = (
-        "import sys; from torchlock.dialects import read_document;"
+        "import sys; from torchlock.manifests import read_document;"
         "read_document('requirements.txt', raw=b'torch==2.0.1 ; python_version < \"3.9\"\\n');"
         "print([name for name in ('packaging', 'yaml', 'tomllib') if name in sys.modules])"
     )

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from torchlock.dialects import conda
-from torchlock.dialects.match_spec import parse as parse_spec
-from torchlock.dialects.yaml_subset import Node
-from torchlock.dialects.yaml_subset import parse as parse_yaml
-from torchlock.document import Document, Entry
 from torchlock.errors import InputError
+from torchlock.manifests.document import Document, Entry
+from torchlock.manifests.formats import conda_environment
+from torchlock.manifests.syntax.conda_match_spec import parse as parse_spec
+from torchlock.manifests.syntax.yaml import Node
+from torchlock.manifests.syntax.yaml import parse as parse_yaml
 from work import calls
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
@@ -50,7 +50,7 @@ def found(document: Document) -> dict[str, Entry]:
 
 
 def read(*dependencies: str, path: str = "environment.yml") -> Document:
-    return conda.read("dependencies:\n" + "".join(f"  - {line}\n" for line in dependencies), path)
+    return conda_environment.read("dependencies:\n" + "".join(f"  - {line}\n" for line in dependencies), path)
 
 
 def value(node: Node) -> object:
@@ -62,7 +62,7 @@ def value(node: Node) -> object:
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_an_environment_is_read_with_every_place(newline: str) -> None:
     text = ENVIRONMENT.replace("\n", newline)
-    document = conda.read(text, "environment.yml")
+    document = conda_environment.read(text, "environment.yml")
     assert document.problems == []
     entries = found(document)
     spans = {name: entry.version and text[slice(*entry.version)] for name, entry in entries.items()}
@@ -112,7 +112,7 @@ def test_environments_of_the_corpus() -> None:
     records = [record for record in labels if record["kind"] == "conda"]
     for record in records:
         text = (CORPUS / record["file"]).read_bytes().decode()
-        document = conda.read(text, str(CORPUS / record["file"]))
+        document = conda_environment.read(text, str(CORPUS / record["file"]))
         assert [problem for problem in document.problems if problem.severity == "error"] == [], record["id"]
         assert {entry.name for entry in document.entries} & {"torch", "torchaudio"}, record["id"]
         for entry in document.entries:
@@ -136,7 +136,7 @@ def test_environments_of_the_corpus() -> None:
     ids=["flow", "flush", "document", "comments", "quoted", "folded"],
 )
 def test_yaml_in_its_many_ways(text: str) -> None:
-    document = conda.read(text, "environment.yml")
+    document = conda_environment.read(text, "environment.yml")
     problems = [problem for problem in document.problems if problem.severity == "error"]
     assert problems == [] or "%TAG" in text
     assert [entry.name for entry in document.entries] == ["python", "torch", "torchaudio"]
@@ -236,7 +236,7 @@ def test_versions_without_words_in_pep_440_are_a_note() -> None:
     ],
 )
 def test_broken_yaml_is_told_on_its_line_and_the_rest_read(text: str, line: int, said: str) -> None:
-    document = conda.read(text, "environment.yml")
+    document = conda_environment.read(text, "environment.yml")
     problem = document.problems[0]
     assert (problem.rule, problem.severity) == ("TL501", "error")
     assert said in problem.message
@@ -246,7 +246,9 @@ def test_broken_yaml_is_told_on_its_line_and_the_rest_read(text: str, line: int,
 
 
 def test_a_list_one_step_too_deep_is_no_specification() -> None:
-    document = conda.read("dependencies:\n  - numpy\n    - scipy\n  - pytorch=1.7\n", "environment.yml")
+    document = conda_environment.read(
+        "dependencies:\n  - numpy\n    - scipy\n  - pytorch=1.7\n", "environment.yml"
+    )
     [problem] = document.problems
     assert (problem.rule, problem.severity, problem.place.line) == ("TL501", "error", 2)
     assert "torch" in found(document)
@@ -254,7 +256,7 @@ def test_a_list_one_step_too_deep_is_no_specification() -> None:
 
 def test_a_key_twice_is_a_warning() -> None:
     text = "dependencies:\n  - numpy\ndependencies:\n  - pytorch\n"
-    document = conda.read(text, "environment.yml")
+    document = conda_environment.read(text, "environment.yml")
     assert [(problem.severity, problem.place.line) for problem in document.problems] == [("warning", 3)]
     assert [entry.name for entry in document.entries] == ["torch"]
 
@@ -263,20 +265,20 @@ def test_a_key_twice_is_a_warning() -> None:
     "text", ["", "name: x\n", "dependencies:\n", "- a\n- b\n", "{}\n", "[]\n", "# nothing\n", "just text\n"]
 )
 def test_what_lists_nothing_is_a_note(text: str) -> None:
-    document = conda.read(text, "environment.yml")
+    document = conda_environment.read(text, "environment.yml")
     assert [(problem.rule, problem.severity) for problem in document.problems] == [("TL901", "note")]
 
 
 def test_a_template_is_a_note_and_its_plain_lines_are_read() -> None:
     text = "dependencies:\n  - numpy={{ numpy }}\n{% if gpu %}\n  - pytorch=1.7\n{% endif %}\n"
-    document = conda.read(text, "environment.yml")
+    document = conda_environment.read(text, "environment.yml")
     assert [(problem.rule, problem.severity) for problem in document.problems] == [("TL901", "note")]
     assert found(document)["torch"].place.line == 4
 
 
 def test_the_pip_list_is_pip_s_format(tmp_path: Path) -> None:
     (tmp_path / "more.txt").write_text("torchaudio==2.1.0\n", encoding="utf-8")
-    document = conda.read(
+    document = conda_environment.read(
         "dependencies:\n  - pip:\n    - -r more.txt\n    - torch==2.1.0\n    - -e .\n    - numpy==1.0 # x\n",
         str(tmp_path / "environment.yml"),
     )
@@ -293,7 +295,7 @@ def test_an_explicit_list_is_a_lock() -> None:
         "https://conda.example.org/pytorch/linux-64/pytorch-2.1.0-py3.10_cuda12.1_cudnn8.9.2_0.tar.bz2#aa\n"
         "https://conda.example.org/main/linux-64/ld_impl_linux-64-2.38-h1181459_1.conda\n"
     )
-    document = conda.read(text, "explicit.yml")
+    document = conda_environment.read(text, "explicit.yml")
     torch = found(document)["torch"]
     assert (torch.specifier, torch.place.line, torch.channel, torch.style) == ("==2.1.0", 3, "conda", "lock")
     assert document.locked and document.platforms == ("linux-x86_64",)
@@ -308,7 +310,7 @@ def test_conda_lock_is_a_lock() -> None:
             ("torchaudio", "2.1.0", "pip", "linux-64"),
         ]
     )
-    document = conda.read(text, "conda-lock.yml")
+    document = conda_environment.read(text, "conda-lock.yml")
     assert [(entry.name, entry.specifier, entry.channel) for entry in document.entries] == [
         ("torch", "==2.1.0", "conda"),
         ("torch", "==2.1.0", "conda"),
@@ -319,7 +321,7 @@ def test_conda_lock_is_a_lock() -> None:
 
 
 def test_platforms_are_those_listed_or_told_by_packages() -> None:
-    assert conda.read("platforms: [win-64, osx-arm64]\ndependencies: [a]\n", "e.yml").platforms == (
+    assert conda_environment.read("platforms: [win-64, osx-arm64]\ndependencies: [a]\n", "e.yml").platforms == (
         "macos-arm64",
         "windows-amd64",
     )
@@ -344,7 +346,7 @@ LINES = st.lists(
 def test_any_text_is_read_without_a_crash(lines: list[str], newline: str) -> None:
     text = newline.join(lines)
     try:
-        document = conda.read(text, "environment.yml")
+        document = conda_environment.read(text, "environment.yml")
     except InputError:
         return
     for entry in document.entries:
@@ -373,14 +375,14 @@ def test_any_text_is_read_without_a_crash(lines: list[str], newline: str) -> Non
     ids=range(13),
 )
 def test_hostile_texts_are_read_in_linear_work(text: str) -> None:
-    assert calls(lambda: conda.read(text, "environment.yml")) < 10 * len(text) + 2000
+    assert calls(lambda: conda_environment.read(text, "environment.yml")) < 10 * len(text) + 2000
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("option", ["", '"-i https://h.example.org/simple", '])
 def test_a_pip_list_on_one_line_holds_a_line_each(option: str, end: str) -> None:
     text = f'name: x{end}dependencies: [pip, {{pip: [{option}"torch==2.7.1",torchaudio==2.5.1, "six"]}}]{end}'
-    document = conda.read(text, "environment.yml")
+    document = conda_environment.read(text, "environment.yml")
     found = [entry for entry in document.entries if entry.channel != "conda"]
     assert [entry.name for entry in found] == ["torch", "torchaudio", "six"]
     assert not document.problems

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from formats import errors, read
-from torchlock.dialects.conda_builds import label_of
+from torchlock.manifests.conda_builds import label_of
 
 
 @pytest.mark.parametrize(

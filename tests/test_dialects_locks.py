@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from torchlock.dialects import pdm_lock, poetry_lock, pylock, uv_lock
-from torchlock.dialects.lock_markers import placed, platforms, simplified, with_scopes
-from torchlock.document import Document, Entry
 from torchlock.errors import InputError
-from torchlock.read.toml import parse_toml
+from torchlock.manifests.document import Document, Entry
+from torchlock.manifests.formats import pdm_lock, poetry_lock, pylock, uv_lock
+from torchlock.manifests.syntax.lock_markers import placed, platforms, simplified, with_scopes
+from torchlock.manifests.syntax.toml_positions import parse_toml
 from work import calls
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"

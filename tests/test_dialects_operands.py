@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from torchlock.dialects.setup_py import read
+from torchlock.manifests.formats.setup_py import read
 
 
 def asked(value: str, before: str = "") -> tuple[list[tuple[str, str]], list[str]]:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from torchlock.dialects import pipfile
-from torchlock.document import Document, Entry
 from torchlock.errors import InputError
+from torchlock.manifests.document import Document, Entry
+from torchlock.manifests.formats import pipfile
 from work import calls
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"

@@ -10,9 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
-from torchlock.dialects.poetry_versions import python_marker, specifier_of
-from torchlock.dialects.pyproject import read
-from torchlock.document import Document
+from torchlock.manifests.document import Document
+from torchlock.manifests.formats.pyproject import read
+from torchlock.manifests.syntax.poetry_constraints import python_marker, specifier_of
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 

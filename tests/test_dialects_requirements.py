@@ -14,12 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from torchlock.dialects import read_document
 from torchlock.errors import InputError
+from torchlock.manifests import read_document
 from work import calls
 
 if TYPE_CHECKING:
-    from torchlock.document import Document, Entry, Problem
+    from torchlock.manifests.document import Document, Entry, Problem
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 

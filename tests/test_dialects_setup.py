@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
-from torchlock.dialects import setup_cfg, setup_py
-from torchlock.document import Document
+from torchlock.manifests.document import Document
+from torchlock.manifests.formats import setup_cfg, setup_py
 
 
 def cfg(text: str) -> Document:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
 from torchlock.audit import Auditor
-from torchlock.dialects.shell import read
-from torchlock.document import Document
+from torchlock.manifests.document import Document
+from torchlock.manifests.formats.shell_script import read
 
 INDEX = "https://example.org/whl/cu118"
 

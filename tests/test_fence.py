@@ -20,20 +20,20 @@ import pytest
 import torchlock.audit
 import torchlock.check
 from staged import install, site_of
-from torchlock import core_metadata
 from torchlock.audit import Auditor
 from torchlock.cli import audit as audit_command
 from torchlock.cli import crash
 from torchlock.cli.main import main
-from torchlock.dialects import read_document
 from torchlock.errors import InputError
-from torchlock.fence import Breakage, breakage
 from torchlock.finding import FileReport
 from torchlock.index import source
 from torchlock.index.pages import parse_page
-from torchlock.markers import fault_of
+from torchlock.manifests import read_document
+from torchlock.runtime.fence import Breakage, breakage
+from torchlock.standards import core_metadata
+from torchlock.standards.markers import fault_of
+from torchlock.standards.versions import fault_of_specifier, version_of
 from torchlock.target import Platform, PythonVersion, Target
-from torchlock.versions import fault_of_specifier, version_of
 
 ROOT = Path(__file__).parents[1]
 TARGET = ["--python", "3.11", "--platform", "linux-x86_64", "--offline"]
@@ -476,14 +476,14 @@ def test_a_bug_of_the_writer_costs_its_own_file(
     style: str, writer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     module, _, name = writer.partition(".")
-    wrapped = getattr(importlib.import_module(f"torchlock.write.{module}"), name)
+    wrapped = getattr(importlib.import_module(f"torchlock.report.{module}"), name)
 
     def broken(file: FileReport, *arguments: Any, **further: Any) -> Any:
         if any("2.5.1" in finding.message for finding in file.findings):
             raise ValueError("x")
         return wrapped(file, *arguments, **further)
 
-    monkeypatch.setattr(f"torchlock.write.{writer}", broken)
+    monkeypatch.setattr(f"torchlock.report.{writer}", broken)
     Path("a.txt").write_text(PAIR)
     Path("b.txt").write_text("torch==2.4.1\ntorchaudio==2.5.1\n")
     assert main(["audit", "a.txt", "b.txt", "--format", style]) == 3
@@ -515,7 +515,7 @@ def test_a_bug_of_the_explanation_keeps_the_answer(
     def broken(*_: object) -> None:
         raise ValueError("x")
 
-    monkeypatch.setattr("torchlock.explain.explain", broken)
+    monkeypatch.setattr("torchlock.lock.explain.explain", broken)
     assert main(["lock", "torch==2.0.0", "torchaudio==2.1.0", *TARGET]) == 3
     said = capsys.readouterr().err
     assert "error: no solution for Python 3.11" in said
@@ -562,7 +562,7 @@ def test_a_bug_of_a_rule_does_not_end_the_diagnosis(
 @pytest.mark.parametrize(
     "place",
     [
-        "torchlock.check.places.blamed",
+        "torchlock.check.rules.import_path.blamed",
         "torchlock.check.log.read_log",
         "torchlock.check.log.promote",
         "torchlock.check.log.remarks",

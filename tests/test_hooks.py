@@ -14,7 +14,7 @@ import pytest
 
 from torchlock.cli.main import main
 from torchlock.cli.parser import parse
-from torchlock.dialects import kind_of
+from torchlock.manifests import kind_of
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = Path(__file__).parent / "hooks"

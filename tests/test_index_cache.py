@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from index_server import Reply, Request, Server, entry, html, index, page
-from torchlock import temporary
 from torchlock.index.cache import Cache, default_folder
+from torchlock.runtime import temporary
 
 
 @pytest.fixture(autouse=True)

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from index_server import Reply, Request, Server, file_at, index, metadata_text, ranges, sdist, sha256, wheel
-from torchlock.core_metadata import parse_metadata
 from torchlock.errors import MetadataError, NeedsBuild, NetworkError
 from torchlock.index import metadata
-from torchlock.words import Dependency, File
+from torchlock.standards.core_metadata import parse_metadata
+from torchlock.terms import Dependency, File
 
 NAME = "demo-1.0-py3-none-any.whl"
 PATH = f"/files/{NAME}"

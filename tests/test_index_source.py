@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from index_server import Reply, Server, entry, index, metadata_text, page
-from torchlock.core_metadata import CoreMetadata, parse_metadata
 from torchlock.errors import MetadataError, UnknownPackage
 from torchlock.index.source import releases
-from torchlock.words import Dependency
+from torchlock.standards.core_metadata import CoreMetadata, parse_metadata
+from torchlock.terms import Dependency
 
 
 @pytest.fixture(autouse=True)

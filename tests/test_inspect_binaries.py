@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from skeleton import elf, pe
 from torchlock.inspect.binaries import Binary, read_binary
-from torchlock.inspect.files import Unreadable
+from torchlock.runtime.files import Unreadable
 
 WHOLE = elf(
     "libtorch.so",

@@ -14,9 +14,9 @@ from skeleton import elf, pe
 from test_inspect_binaries import macho
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.binaries.raw import Steps
-from torchlock.inspect.files import Unreadable
 from torchlock.inspect.loading.bundle_process import BundleProcess
 from torchlock.inspect.loading.elf_process import ElfProcess
+from torchlock.runtime.files import Unreadable
 from work import calls
 
 BASE = 0x1000

@@ -15,7 +15,7 @@ from skeleton import elf, pe
 from staged import install, write
 from test_check import audio_files, bad, run, torch_files
 from torchlock.cli.main import main
-from torchlock.inspect.choice import active, is_used_here, root_of
+from torchlock.inspect.environment_choice import active, is_used_here, root_of
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="folders of POSIX")
 

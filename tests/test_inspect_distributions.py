@@ -12,9 +12,9 @@ from staged import install, site_of, tree, write
 from torchlock.inspect.build import parse_build, read_build
 from torchlock.inspect.distributions import Distribution, Installed, installed
 from torchlock.inspect.environment import Environment, of_interpreter
-from torchlock.inspect.files import Tree
 from torchlock.inspect.interpreter import Interpreter
 from torchlock.inspect.modules import find_copies
+from torchlock.runtime.files import Tree
 
 
 def one(environment: Environment) -> Distribution:

@@ -15,8 +15,6 @@ from hypothesis import strategies as st
 from skeleton import elf as library
 from staged import elf, install, site_of, tree, write
 from torchlock.cli.main import main
-from torchlock.headers import read_headers
-from torchlock.inspect import files
 from torchlock.inspect.build import parse_build
 from torchlock.inspect.distributions import installed
 from torchlock.inspect.integrity import check_integrity
@@ -25,6 +23,8 @@ from torchlock.inspect.loading.elf_process import ElfProcess
 from torchlock.inspect.loading.root import Root
 from torchlock.inspect.machine import machine_of, suffix_of
 from torchlock.inspect.modules import find_copies
+from torchlock.runtime import files
+from torchlock.standards.headers import read_headers
 from work import calls
 
 posix = pytest.mark.skipif(os.name != "posix", reason="pipes, links and odd names")

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from staged import elf, install, site_of, tree, write
-from torchlock.inspect.derive import find_sites
-from torchlock.inspect.files import Tree
 from torchlock.inspect.interpreter import Interpreter, NoAnswer, ask
+from torchlock.inspect.tree_python import find_sites
+from torchlock.runtime.files import Tree
 from torchlock.target import Platform, PythonVersion
 
 posix = pytest.mark.skipif(os.name != "posix", reason="scripts in an interpreter's place")

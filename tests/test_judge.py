@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 import pytest
 from packaging.version import Version
 
-from torchlock.judge import judge
-from torchlock.matrix import Matrix
+from torchlock.knowledge.judge import judge
+from torchlock.knowledge.rules import Matrix
 from torchlock.target import Platform, PythonVersion, Target
-from torchlock.words import Dependency
+from torchlock.terms import Dependency
 
 MATRIX = Matrix()
 

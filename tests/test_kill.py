@@ -48,8 +48,8 @@ def test_a_writer_that_loses_something_is_found_out(
     bare: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that keeps no attributes; one that writes in place and leaves a part."""
-    from torchlock import temporary
-    from torchlock.write import atomic
+    from torchlock.report import atomic
+    from torchlock.runtime import temporary
 
     trial = kill.Trial(kill.SCENARIOS["audit"], tmp_path)
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from torchlock.audit import Auditor
-from torchlock.audit.cure import Curer
-from torchlock.dialects import read_document
+from torchlock.audit.fix.search import Curer
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Report
-from torchlock.read.text import read_bytes
-from torchlock.write.audit_json import audit_json
-from torchlock.write.audit_text import text as audit_text
-from torchlock.write.github import github
-from torchlock.write.sarif import sarif
+from torchlock.manifests import read_document
+from torchlock.manifests.text import read_bytes
+from torchlock.report.audit_json import audit_json
+from torchlock.report.audit_text import text as audit_text
+from torchlock.report.github import github
+from torchlock.report.sarif import sarif
 from work import calls
 
 # What doubles with the input, and a little for what grows with its logarithm.
@@ -383,7 +383,7 @@ def test_a_long_line_is_not_repeated_for_each_of_its_findings() -> None:
 
 
 def test_standard_input_has_the_limit_of_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torchlock.read.text._LIMIT", 10)
+    monkeypatch.setattr("torchlock.manifests.text._LIMIT", 10)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"torch==2.1.0\n")))
     with pytest.raises(InputError, match="is larger than"):
         read_bytes("-")

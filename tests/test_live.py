@@ -14,17 +14,17 @@ import pytest
 from packaging.version import Version
 
 from index_server import Reply, Server, entry, page, ranges
-from torchlock import wheel_build
 from torchlock.answers import Unknown
-from torchlock.catalogue import Catalogue
 from torchlock.cli.main import main
-from torchlock.judge import Bare, unjudged, violations
-from torchlock.live import LiveRelease
-from torchlock.matrix import Matrix, cuda_version
-from torchlock.read import parse_requirement
-from torchlock.sources import Sources
+from torchlock.index import wheel_build
+from torchlock.index.live_releases import LiveRelease
+from torchlock.index.sources import Sources
+from torchlock.knowledge.judge import Bare, unjudged, violations
+from torchlock.knowledge.releases import Catalogue
+from torchlock.knowledge.rules import Matrix, cuda_version
+from torchlock.manifests.lock_readers import parse_requirement
 from torchlock.target import Platform, PythonVersion, Target
-from torchlock.words import Dependency, Origin
+from torchlock.terms import Dependency, Origin
 
 LINUX = "cp312-cp312-manylinux_2_28_x86_64"
 PLAIN = ["--python", "3.12", "--platform", "linux-x86_64", "--no-hashes", "--no-annotate"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from formats import read
-from torchlock.dialects import read_document
 from torchlock.errors import InputError
+from torchlock.manifests import read_document
 
 UV = """\
 version = 1

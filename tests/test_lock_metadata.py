@@ -19,7 +19,7 @@ from torchlock.answers import Unknown
 from torchlock.cli.main import main
 from torchlock.index import Index, IndexSettings
 from torchlock.target import Platform, PythonVersion, Target
-from torchlock.words import File
+from torchlock.terms import File
 
 TARGET = ["--python", "3.12", "--platform", "linux-x86_64", "--no-annotate"]
 

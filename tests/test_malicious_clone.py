@@ -17,9 +17,9 @@ import pytest
 
 from staged import install
 from torchlock.cli.safe_path import can_share
-from torchlock.inspect.choice import base_of
+from torchlock.inspect.environment_choice import base_of
 from torchlock.inspect.interpreter import NoAnswer, ask, find_executable
-from torchlock.inspect.programs import program
+from torchlock.runtime.programs import program
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="scripts and links of POSIX")
 SOURCE = Path(__file__).parents[1] / "src"

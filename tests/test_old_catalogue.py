@@ -13,18 +13,18 @@ from packaging.version import Version
 
 import old_catalogue
 from index_server import Reply, Server
-from torchlock import data
-from torchlock.catalogue import Catalogue
 from torchlock.cli.main import main
-from torchlock.judge import Bare, judge
-from torchlock.matrix import Matrix
+from torchlock.knowledge import tables
+from torchlock.knowledge.judge import Bare, judge
+from torchlock.knowledge.releases import Catalogue
+from torchlock.knowledge.rules import Matrix
 from torchlock.target import Platform, PythonVersion, Target
-from torchlock.words import FAMILY
+from torchlock.terms import FAMILY
 
 TARGET = ["--python", "3.12", "--platform", "linux-x86_64"]
 PLAIN = [*TARGET, "--no-hashes", "--no-annotate"]
 LOST: dict[str, list[str]] = {}
-WHOLE = data.ROOT
+WHOLE = tables.ROOT
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +44,13 @@ def whole(old: Path) -> Iterator[Server]:
 
 @pytest.fixture(autouse=True)
 def aged(old: Path, whole: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data, "ROOT", old)
+    monkeypatch.setattr(tables, "ROOT", old)
     for name in [name for name in os.environ if name.startswith(("TORCHLOCK_", "PIP_", "UV_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_INDEX_URL", whole.url)
     monkeypatch.setenv("TORCHLOCK_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr("torchlock.sources.today", lambda: "9999-01-01")
+    monkeypatch.setattr("torchlock.index.sources.today", lambda: "9999-01-01")
     monkeypatch.chdir(tmp_path)
     whole.requests.clear()
 
@@ -133,7 +133,7 @@ def test_what_only_the_index_has_is_locked_and_marked(
     for beside in ([], ["torch", "torchaudio"]):
         code, pins, said = lock(capsys, wanted, *beside, *PLAIN)
         with monkeypatch.context() as patch:
-            patch.setattr(data, "ROOT", WHOLE)
+            patch.setattr(tables, "ROOT", WHOLE)
             expected = lock(capsys, wanted, *beside, *PLAIN, "--offline")[0]
         assert code == expected, said
         if code == 0:
@@ -196,10 +196,10 @@ def test_an_index_that_fails_leaves_the_catalogue(
 def test_the_family_is_asked_for_once_the_data_are_a_day_old(
     whole: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("torchlock.sources.today", lambda: Catalogue().date)
+    monkeypatch.setattr("torchlock.index.sources.today", lambda: Catalogue().date)
     assert lock(capsys, "torch", *PLAIN)[0] == 0
     assert whole.requests == []
-    monkeypatch.setattr("torchlock.sources.today", lambda: "9999-01-01")
+    monkeypatch.setattr("torchlock.index.sources.today", lambda: "9999-01-01")
     assert lock(capsys, "torch", *PLAIN)[0] == 0
     assert whole.asked("/torch/") == 1
     assert lock(capsys, "torch", *PLAIN)[0] == 0  # fresh for ten minutes

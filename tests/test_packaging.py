@@ -37,8 +37,8 @@ def test_the_unpacked_wheel_locks_from_its_own_data(wheel: Path, tmp_path: Path)
     zipfile.ZipFile(wheel).extractall(site)
     code = (
         f"import sys; sys.path.insert(0, {str(site)!r})\n"
-        "import torchlock.data; from torchlock.cli.main import main\n"
-        f"assert str(torchlock.data.ROOT).startswith({str(site)!r}), torchlock.data.ROOT\n"
+        "import torchlock.knowledge.tables; from torchlock.cli.main import main\n"
+        f"assert str(torchlock.knowledge.tables.ROOT).startswith({str(site)!r}), torchlock.knowledge.tables.ROOT\n"
         "sys.exit(main(['lock', 'torchaudio', '--python', '3.12', '--platform', 'linux-x86_64', '--offline']))\n"
     )
     result = subprocess.run(

@@ -15,66 +15,72 @@ from regex_tree import parsed
 
 # Patterns that are known only when the program runs, by the function that uses them: all that it may get.
 GIVEN = {
-    ("src/torchlock/dialects/headers.py", "python_beside: pattern"): lambda _: [
+    ("src/torchlock/manifests/headers.py", "python_beside: pattern"): lambda _: [
         r"(?:cpython-|python)?(\d+\.\d+)",
         r"python-(\d+\.\d+)",
     ],
-    ("src/torchlock/dialects/names.py", "fits: pattern"): lambda module: [
+    ("src/torchlock/manifests/detection.py", "fits: pattern"): lambda module: [
         pattern for content in module._CONTENTS for pattern in (content.pattern, content.too) if pattern
     ],
-    ("src/torchlock/dialects/names.py", "_what: unread.pattern"): lambda module: [
+    ("src/torchlock/manifests/detection.py", "_what: unread.pattern"): lambda module: [
         unread.pattern for unread in module._UNREAD
     ],
-    ("src/torchlock/dialects/names.py", "may_hold_requirements: unread.pattern"): lambda module: [],
-    ("src/torchlock/dialects/names.py", "_refuse_no_list: pattern"): lambda module: [
+    ("src/torchlock/manifests/detection.py", "may_hold_requirements: unread.pattern"): lambda module: [],
+    ("src/torchlock/manifests/detection.py", "_refuse_no_list: pattern"): lambda module: [
         pattern for pattern, _ in module._INSTEAD
     ],
     ("src/torchlock/inspect/loading/imports.py", "_companion: pattern"): lambda module: [
         pattern for opened in module._OPENED.values() for _, pattern, _ in opened
     ],
-    ("src/torchlock/read/requirement.py", "_hint: pattern"): lambda module: [
+    ("src/torchlock/manifests/syntax/requirement.py", "_hint: pattern"): lambda module: [
         pattern for pattern, _ in module._MISTAKES
     ],
 }
 
 # How a pattern is tried, where the source does not show it: once, or at places that a text has few of.
 HOW = {
-    "src/torchlock/dialects/broken.py: _INSIDE": ("fullmatch", "on a whole line"),
-    "src/torchlock/dialects/broken.py: HEAD": ("match", "at the beginning of a line"),
-    "src/torchlock/dialects/dockerfile.py: _FLAG": ("match", "once an instruction"),
-    "src/torchlock/dialects/dockerfile.py: _INSTRUCTION": ("match", "at the beginning of an instruction"),
-    "src/torchlock/dialects/headers.py: python_beside": ("match", "at the beginning of a line"),
-    "src/torchlock/dialects/lock_markers.py: _TOKEN": ("match", "the first that does not match ends the reading"),
-    "src/torchlock/dialects/makefile.py: _JUST_TARGET": ("match", "at the beginning of a line"),
-    "src/torchlock/dialects/makefile.py: _TARGET": ("match", "at the beginning of a line"),
-    "src/torchlock/dialects/notebook.py: _STRING": ("match", "the first that does not match ends the reading"),
-    "src/torchlock/dialects/places.py: _PATTERNS": ("fullmatch", "on the value of an option"),
-    "src/torchlock/dialects/shell_words.py: _SKIPPED": (
+    "src/torchlock/manifests/corrections.py: _INSIDE": ("fullmatch", "on a whole line"),
+    "src/torchlock/manifests/corrections.py: HEAD": ("match", "at the beginning of a line"),
+    "src/torchlock/manifests/formats/dockerfile.py: _FLAG": ("match", "once an instruction"),
+    "src/torchlock/manifests/formats/dockerfile.py: _INSTRUCTION": ("match", "at the beginning of an instruction"),
+    "src/torchlock/manifests/headers.py: python_beside": ("match", "at the beginning of a line"),
+    "src/torchlock/manifests/syntax/lock_markers.py: _TOKEN": (
+        "match",
+        "the first that does not match ends the reading",
+    ),
+    "src/torchlock/manifests/formats/makefile.py: _JUST_TARGET": ("match", "at the beginning of a line"),
+    "src/torchlock/manifests/formats/makefile.py: _TARGET": ("match", "at the beginning of a line"),
+    "src/torchlock/manifests/formats/notebook.py: _STRING": (
+        "match",
+        "the first that does not match ends the reading",
+    ),
+    "src/torchlock/manifests/syntax/installer_platforms.py: _PATTERNS": ("fullmatch", "on the value of an option"),
+    "src/torchlock/manifests/syntax/shell.py: _SKIPPED": (
         "match",
         "always matches, and the reading goes on behind it",
     ),
-    "src/torchlock/dialects/tree.py: _HEADER": ("match", "at the beginning of a line"),
-    "src/torchlock/dialects/windows_words.py: _CMD_CONDITION": ("match", "once an if"),
-    "src/torchlock/dialects/windows_words.py: _PS_REST": ("match", "behind a value"),
-    "src/torchlock/dialects/windows_words.py: _PS_VALUE": ("match", "behind an equals sign"),
-    "src/torchlock/dialects/yaml_subset.py: _PLAIN_IN_FLOW": ("match", "the reading goes on behind it, or ends"),
-    "src/torchlock/dialects/yaml_subset.py: _WHOLE_QUOTED": (
+    "src/torchlock/manifests/syntax/toml.py: _HEADER": ("match", "at the beginning of a line"),
+    "src/torchlock/manifests/syntax/windows_shell.py: _CMD_CONDITION": ("match", "once an if"),
+    "src/torchlock/manifests/syntax/windows_shell.py: _PS_REST": ("match", "behind a value"),
+    "src/torchlock/manifests/syntax/windows_shell.py: _PS_VALUE": ("match", "behind an equals sign"),
+    "src/torchlock/manifests/syntax/yaml.py: _PLAIN_IN_FLOW": ("match", "the reading goes on behind it, or ends"),
+    "src/torchlock/manifests/syntax/yaml.py: _WHOLE_QUOTED": (
         "match",
         "a quote that nothing closes ends the reading",
     ),
-    "src/torchlock/secret_forms.py: _PORT_LIKE": ("match", "once an address"),
-    "src/torchlock/secret_forms.py: _SIMPLE": ("match", "once an address"),
-    "src/torchlock/write/audit_text.py: _REQUIREMENT": ("match", "once a finding, on its line"),
+    "src/torchlock/redaction/forms.py: _PORT_LIKE": ("match", "once an address"),
+    "src/torchlock/redaction/forms.py: _SIMPLE": ("match", "once an address"),
+    "src/torchlock/report/audit_text.py: _REQUIREMENT": ("match", "once a finding, on its line"),
 }
 # Patterns whose steps may grow faster than the text, for the text is bounded.
 BOUNDED = {
-    "src/torchlock/dialects/broken.py: _INSIDE": "a line of 500 characters (LONG)",
-    "src/torchlock/dialects/images.py: _VENDOR": "the name of an image, of 800 characters (_LONGEST)",
-    "src/torchlock/dialects/poetry_versions.py: _CLAUSE": "a version of 200 characters (_LONGEST)",
+    "src/torchlock/manifests/corrections.py: _INSIDE": "a line of 500 characters (LONG)",
+    "src/torchlock/manifests/base_images.py: _VENDOR": "the name of an image, of 800 characters (_LONGEST)",
+    "src/torchlock/manifests/syntax/poetry_constraints.py: _CLAUSE": "a version of 200 characters (_LONGEST)",
     "src/torchlock/inspect/source.py: _FROM": "4000 characters behind each 25",
-    "src/torchlock/matrix.py: _EXACT": "statements of our own data",
-    "src/torchlock/read/requirement.py: _hint": "a line of 500 characters (_LONG)",
-    "src/torchlock/read/toml.py: _TOKEN": "valid TOML, where every string is closed",
+    "src/torchlock/knowledge/rules.py: _EXACT": "statements of our own data",
+    "src/torchlock/manifests/syntax/requirement.py: _hint": "a line of 500 characters (_LONG)",
+    "src/torchlock/manifests/syntax/toml_positions.py: _TOKEN": "valid TOML, where every string is closed",
 }
 
 

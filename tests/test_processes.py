@@ -17,14 +17,14 @@ import pytest
 
 from sources_made import archive
 from staged import write
-from torchlock import temporary
 from torchlock.audit import Auditor, Options
 from torchlock.cli.main import main
 from torchlock.cli.workers import judged
 from torchlock.errors import DataError
 from torchlock.finding import FileReport
-from torchlock.inspect.process import child, heard, workplace
-from torchlock.interrupts import Interrupted, handled, held
+from torchlock.runtime import temporary
+from torchlock.runtime.interrupts import Interrupted, handled, held
+from torchlock.runtime.process import child, heard, workplace
 
 ROOT = Path(__file__).parents[1]
 BROKEN = "torch==2.7.1\ntorchaudio==2.5.1\n"
@@ -292,7 +292,7 @@ def test_a_build_ends_with_the_run(number: signal.Signals, tmp_path: Path, start
     }
     (tmp_path / "demo-1.0.tar.gz").write_bytes(archive(project))
     build = (
-        "from torchlock.interrupts import handled; from torchlock.sdist.building import Builder\n"
+        "from torchlock.runtime.interrupts import handled; from torchlock.index.sdist.building import Builder\n"
         "with handled():\n"
         "    try: Builder()(open('demo-1.0.tar.gz', 'rb').read(), 'demo-1.0.tar.gz')\n"
         "    except KeyboardInterrupt as stop: raise SystemExit(stop.code)\n"
@@ -314,7 +314,7 @@ def test_a_program_of_the_machine_ends_with_the_run(
     ask = (
         f"import os; os.environ['PATH'] = {str(program.parent)!r}\n"
         "from torchlock.inspect import host; host._SECONDS = 3600.0\n"
-        "from torchlock.interrupts import handled\n"
+        "from torchlock.runtime.interrupts import handled\n"
         "with handled():\n"
         "    try: host.driver()\n"
         "    except KeyboardInterrupt as stop: raise SystemExit(stop.code)\n"
@@ -361,7 +361,7 @@ def test_a_place_is_gone_after_an_error() -> None:
 @posix
 def test_without_a_guard_all_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it cannot be started, or somebody ended it."""
-    from torchlock.inspect import guarding
+    from torchlock.runtime import guarding
 
     fresh = guarding._Guard()
     monkeypatch.setattr(guarding, "_guard", fresh)
@@ -519,7 +519,7 @@ def test_a_refused_write_is_reported_and_counted(
 def test_a_lock_that_was_written_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from torchlock.write import lock_json
+    from torchlock.report import lock_json
 
     def interrupted(*_: object, **__: object) -> str:
         raise KeyboardInterrupt

@@ -15,8 +15,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from torchlock.errors import InputError
-from torchlock.read import merge, parse_requirement, read_constraints, read_file, read_overrides
-from torchlock.words import Inputs, Origin, Written
+from torchlock.manifests.lock_readers import merge, parse_requirement, read_constraints, read_file, read_overrides
+from torchlock.terms import Inputs, Origin, Written
 
 SOURCE = Path(__file__).parents[1] / "src"
 
@@ -259,7 +259,7 @@ def test_projects_come_back(lines: list[tuple[str, str, list[str]]]) -> None:
 def test_reading_requirements_imports_little() -> None:
     """Neither TOML nor what is slow to import, such as email, is loaded for a requirements file."""
     Path("r.txt").write_text("torch==2.3.1 ; python_version > '3'\n--pre\n")
-    code = "import sys; from torchlock.read import read_file; read_file('r.txt'); print(*sys.modules)"
+    code = "import sys; from torchlock.manifests.lock_readers import read_file; read_file('r.txt'); print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code], env={"PYTHONPATH": str(SOURCE)}, capture_output=True, text=True, check=True
     ).stdout.split()

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from torchlock.errors import InputError
-from torchlock.read import read_file
-from torchlock.read.toml import Places
-from torchlock.words import Inputs, Written
+from torchlock.manifests.lock_readers import read_file
+from torchlock.manifests.syntax.toml_positions import Places
+from torchlock.terms import Inputs, Written
 
 PROJECT = """\
 [build-system]

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from torchlock.dialects.pep508 import wheel_of
 from torchlock.errors import InputError
-from torchlock.read import parse_requirement
-from torchlock.words import Origin, Written
+from torchlock.manifests.lock_readers import parse_requirement
+from torchlock.manifests.syntax.pep508 import wheel_of
+from torchlock.terms import Origin, Written
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from torchlock.errors import InputError
-from torchlock.read import read_constraints, read_file
-from torchlock.read.requirements_txt import logical_lines, read_requirements
-from torchlock.words import Inputs, Written
+from torchlock.manifests.lock_readers import read_constraints, read_file
+from torchlock.manifests.lock_readers.requirements_txt import logical_lines, read_requirements
+from torchlock.terms import Inputs, Written
 
 HASH = "sha256:" + "0" * 64
 OTHER = "sha512:" + "f" * 128

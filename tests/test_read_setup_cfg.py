@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from torchlock.errors import InputError
-from torchlock.read import read_file
-from torchlock.words import Inputs
+from torchlock.manifests.lock_readers import read_file
+from torchlock.terms import Inputs
 
 CONFIG = """\
 [metadata]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from torchlock.errors import InputError
-from torchlock.read.text import decode, decode_utf8, read_text
+from torchlock.manifests.text import decode, decode_utf8, read_text
 
 TEXT = "# füür 音\ntorch\n"
 

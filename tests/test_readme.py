@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from test_check import remove, stage_audio, stage_torch
-from torchlock.catalogue import Catalogue
 from torchlock.cli.main import main
 from torchlock.cli.parser import COMMANDS, parser_of
+from torchlock.knowledge.releases import Catalogue
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from torchlock import redaction
 from torchlock.audit import Auditor
 from torchlock.cli.main import main
-from torchlock.fence import breakage
 from torchlock.finding import Report
 from torchlock.redaction import learn, lines_of, masked
-from torchlock.write.audit_json import audit_json
-from torchlock.write.audit_text import text as audit_text
-from torchlock.write.github import github
-from torchlock.write.sarif import sarif
+from torchlock.report.audit_json import audit_json
+from torchlock.report.audit_text import text as audit_text
+from torchlock.report.github import github
+from torchlock.report.sarif import sarif
+from torchlock.runtime.fence import breakage
 from work import calls
 
 if TYPE_CHECKING:

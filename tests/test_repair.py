@@ -11,13 +11,13 @@ from skeleton import elf
 from staged import install, write
 from test_check import bad, first, remove, run, stage_audio, stage_torch
 from torchlock.check import Scene
+from torchlock.check.fix.commands import install as install_command
+from torchlock.check.fix.commands import shell, uninstall, unset
+from torchlock.check.fix.plan import Plan
+from torchlock.check.fix.quoting import quoted
 from torchlock.inspect.environment import Environment, PathEntry
-from torchlock.inspect.files import Tree
 from torchlock.inspect.interpreter import Interpreter
-from torchlock.repair.commands import install as install_command
-from torchlock.repair.commands import shell, uninstall, unset
-from torchlock.repair.plan import Plan
-from torchlock.repair.shell import quoted
+from torchlock.runtime.files import Tree
 from torchlock.target import Platform
 
 GONE = ("_ZN5torch4gone3newEv",)
@@ -102,7 +102,7 @@ def test_the_page_of_a_build_is_read_from_what_is_installed(
     address = "https://download.example.org"
     write(site / "torchaudio" / "utils" / "download.py", f"URL = '{address}/torchaudio'\n")
     assert "pip" not in lines(site, capsys)  # whoever wrote that file, nothing is installed from there
-    monkeypatch.setattr("torchlock.check.pages.KNOWN", hashlib.sha256(address.encode()).hexdigest())
+    monkeypatch.setattr("torchlock.check.index_pages.KNOWN", hashlib.sha256(address.encode()).hexdigest())
     assert f"--index-url {address}/whl/cpu torchaudio==2.8.0+cpu" in lines(site, capsys)["pip"]
 
 

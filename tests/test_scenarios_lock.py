@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from torchlock import read
-from torchlock.catalogue import Catalogue
 from torchlock.errors import UnknownPackage
-from torchlock.explain import explain
+from torchlock.knowledge.releases import Catalogue
+from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, lock
-from torchlock.matrix import Matrix
-from torchlock.mend import nearest
+from torchlock.lock.explain import explain
+from torchlock.lock.suggest import nearest
+from torchlock.manifests import lock_readers
 from torchlock.target import Platform, PythonVersion, Target
-from torchlock.words import Inputs, Origin
+from torchlock.terms import Inputs, Origin
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -52,7 +52,7 @@ def releases(name: str) -> Any:
 
 
 def solve(scenario: dict[str, Any]) -> Lock | Conflict:
-    requirements = [read.parse_requirement(text, Origin(None, None, text)) for text in scenario["request"]]
+    requirements = [lock_readers.parse_requirement(text, Origin(None, None, text)) for text in scenario["request"]]
     libraries = {name: version or None for name, version in scenario.get("libraries", {}).items()}
     target = Target(
         PythonVersion.parse(scenario["python"]), Platform.parse(scenario["platform"]), libraries=libraries

@@ -13,11 +13,11 @@ import pytest
 
 from index_server import metadata_text
 from sources_made import archive, of_setuptools, pkg_info
-from torchlock.core_metadata import parse_metadata
 from torchlock.index.archives import ArchiveError
-from torchlock.sdist import Reader
-from torchlock.sdist.compressed import decompressed
-from torchlock.sdist.script import judge_script
+from torchlock.index.sdist import Reader
+from torchlock.index.sdist.compressed import decompressed
+from torchlock.index.sdist.script import judge_script
+from torchlock.standards.core_metadata import parse_metadata
 
 Files = Mapping[str, str | bytes]
 

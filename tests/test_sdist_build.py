@@ -13,7 +13,7 @@ from index_server import Server
 from sources_made import Shelf, archive, computed
 from torchlock.answers import Unknown
 from torchlock.cli.main import main
-from torchlock.sdist.building import Builder
+from torchlock.index.sdist.building import Builder
 
 SYSTEM = "[build-system]\nrequires = [{requires}]\nbuild-backend = 'own'\nbackend-path = ['.']\n"
 BACKEND = """\
@@ -135,7 +135,7 @@ def test_the_backend_does_not_see_the_addresses_of_indexes() -> None:
 def test_without_the_library_the_command_says_how_to_get_it(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("torchlock.sdist.building.find_spec", lambda name: None)
+    monkeypatch.setattr("torchlock.index.sdist.building.find_spec", lambda name: None)
     shelf.sdist("demo", "1.0", computed("demo"))
     assert lock(shelf, "demo", "--build") == 2
     message = capsys.readouterr().err

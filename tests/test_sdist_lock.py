@@ -15,9 +15,9 @@ from index_server import Reply, Server
 from sources_made import Shelf, archive, computed, of_setuptools, pkg_info
 from torchlock.answers import Unknown
 from torchlock.cli.main import main
+from torchlock.index.sources import Sources
 from torchlock.solve.candidates import Release
-from torchlock.sources import Sources
-from torchlock.words import Dependency
+from torchlock.terms import Dependency
 
 Locked = tuple[int, dict[str, str], str, str]
 

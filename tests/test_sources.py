@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from index_server import Reply, Server, entry, page, sha256
-from torchlock.catalogue import Catalogue
 from torchlock.cli.main import main
 from torchlock.errors import UnknownPackage
-from torchlock.sources import Sources
+from torchlock.index.sources import Sources
+from torchlock.knowledge.releases import Catalogue
 
 IN_CATALOGUE = "3.13.1"
 
@@ -190,6 +190,6 @@ def test_settings_that_cannot_be_read_leave_the_catalogue(
 ) -> None:
     (tmp_path / "pip.conf").write_text("[global\nindex-url = x\n")
     monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
-    monkeypatch.setattr("torchlock.sources.today", lambda: "9999-01-01")
+    monkeypatch.setattr("torchlock.index.sources.today", lambda: "9999-01-01")
     assert main(["lock", "torch==2.8.0", *PLAIN, "--cache-dir", "cache"]) == 0
     assert f"releases are as of {Catalogue().date}" in capsys.readouterr().err

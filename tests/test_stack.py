@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from torchlock.catalogue import Catalogue
-from torchlock.judge import violations
-from torchlock.matrix import Matrix
+from torchlock.knowledge.compatibility import Stack, bits
+from torchlock.knowledge.judge import violations
+from torchlock.knowledge.releases import Catalogue
+from torchlock.knowledge.rules import Matrix
 from torchlock.solve.candidates import Policy, Sieve
-from torchlock.stack import Stack, bits
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "compile_stack.py"
 

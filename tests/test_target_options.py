@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from torchlock import data, systems
 from torchlock.cli.main import main
 from torchlock.cli.target import place_of
 from torchlock.errors import InputError
+from torchlock.knowledge import systems, tables
 from torchlock.target import PLATFORMS, Platform
 
-SYSTEMS = sorted(data.load_json(data.ROOT / "compiled" / "systems.json")["systems"])
+SYSTEMS = sorted(tables.load_json(tables.ROOT / "compiled" / "systems.json")["systems"])
 FLOORS = [f"manylinux_2_{minor}_x86_64" for minor in (5, 17, 26, 28, 31, 34, 39, 43)]
 FLOORS += ["manylinux2014_aarch64", "musllinux_1_1_x86_64", "musllinux_1_2_aarch64", "musllinux_1_3_x86_64"]
 FLOORS += ["macosx_11_0_arm64", "macosx_15_0_arm64", "macosx_10_9_x86_64", "win_amd64"]

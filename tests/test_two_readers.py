@@ -16,10 +16,10 @@ from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from torchlock.dialects import read_document
 from torchlock.errors import InputError
-from torchlock.read import read_file
-from torchlock.words import Written
+from torchlock.manifests import read_document
+from torchlock.manifests.lock_readers import read_file
+from torchlock.terms import Written
 
 if sys.version_info >= (3, 11):
     import tomllib

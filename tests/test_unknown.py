@@ -22,35 +22,37 @@ from packaging.version import Version
 import torchlock
 from index_server import Reply, Server, entry, page
 from staged import install, tree, write
-from torchlock import markers, systems, wheel_build
 from torchlock.answers import Unknown
-from torchlock.audit import choices
-from torchlock.audit.case import Knowledge
-from torchlock.audit.offers import Offer
-from torchlock.builds import Builds
-from torchlock.catalogue import Catalogue, CatalogueRelease
-from torchlock.check import Scene, examined, ffmpeg, linking, sndfile, versions
-from torchlock.core_metadata import parse_metadata
-from torchlock.direct import DirectRelease
+from torchlock.audit.context import Knowledge
+from torchlock.audit.index_builds import Offer
+from torchlock.audit.rules import newest_releases
+from torchlock.check import Scene, linking
+from torchlock.check.rules import ffmpeg, libsndfile, not_examined, versions
 from torchlock.errors import NetworkError, TorchlockError, UnknownPackage
-from torchlock.index import Index, digests, read_settings
+from torchlock.index import Index, digests, read_settings, wheel_build
 from torchlock.index.cache import Cache
+from torchlock.index.direct_url import DirectRelease
+from torchlock.index.live_releases import LiveRelease
+from torchlock.index.sdist import metadata_of_tree
+from torchlock.index.sdist.building import Builder
+from torchlock.index.sdist.statement import stated
+from torchlock.index.sources import Sources
 from torchlock.inspect import host
 from torchlock.inspect.binaries import read_binary
 from torchlock.inspect.build import linked_cuda
-from torchlock.inspect.files import Tree, Unreadable
 from torchlock.inspect.loading.outcome import Outcome, Unseen
-from torchlock.judge import Bare, judge, unjudged
-from torchlock.live import LiveRelease
-from torchlock.matrix import Matrix, cuda_version
-from torchlock.sdist import metadata_of_tree
-from torchlock.sdist.building import Builder
-from torchlock.sdist.statement import stated
+from torchlock.knowledge import systems
+from torchlock.knowledge.builds import Builds
+from torchlock.knowledge.compatibility import Package, Stack
+from torchlock.knowledge.judge import Bare, judge, unjudged
+from torchlock.knowledge.releases import Catalogue, CatalogueRelease
+from torchlock.knowledge.rules import Matrix, cuda_version
+from torchlock.runtime.files import Tree, Unreadable
 from torchlock.solve.candidates import Candidate
-from torchlock.sources import Sources
-from torchlock.stack import Package, Stack
+from torchlock.standards import markers
+from torchlock.standards.core_metadata import parse_metadata
 from torchlock.target import Platform, PythonVersion, Target
-from torchlock.words import File
+from torchlock.terms import File
 
 SOURCE = Path(torchlock.__file__).parent
 TAGS = "cp312-cp312-manylinux_2_28_x86_64"
@@ -214,7 +216,10 @@ def _(ground: Ground) -> object:
         Offer(frozenset({"cu999"}), every=False, public=False, unknown=False),
     ]
     last = len(known.stack.packages["torch"].texts) - 1
-    return [choices.build_of(known, "torch", last, 0, choices.World(0, 0, "", offer)) for offer in offers]
+    return [
+        newest_releases.build_of(known, "torch", last, 0, newest_releases.World(0, 0, "", offer))
+        for offer in offers
+    ]
 
 
 row("audit.offers:Offer.carries", "an index that nobody knows")(
@@ -362,12 +367,12 @@ def scene(ground: Ground, **packages: str) -> Scene:
 
 
 row("check.examined:unexamined", "a torch without its library")(
-    lambda ground: list(examined.unexamined(scene(ground, torch="2.8.0+cpu")).values())
+    lambda ground: list(not_examined.unexamined(scene(ground, torch="2.8.0+cpu")).values())
 )
 row("check.ffmpeg:ffmpeg_of", "another machine")(lambda ground: ffmpeg.ffmpeg_of(scene(ground)))
 row("check.ffmpeg:majors_of", "another machine")(lambda ground: ffmpeg.majors_of(scene(ground)))
-row("check.sndfile:of_machine", "another machine")(lambda ground: sndfile.of_machine(scene(ground)))
-row("check.sndfile:has_library", "no module")(lambda ground: sndfile.has_library(scene(ground)))
+row("check.sndfile:of_machine", "another machine")(lambda ground: libsndfile.of_machine(scene(ground)))
+row("check.sndfile:has_library", "no module")(lambda ground: libsndfile.has_library(scene(ground)))
 row("check.linking:resolved", "no library")(
     lambda ground: linking.resolved(scene(ground, torch="2.8.0", torchaudio="2.8.0"), "torchaudio")
 )

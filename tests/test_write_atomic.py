@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from torchlock import temporary
 from torchlock.errors import InputError
-from torchlock.temporary import Temporary
-from torchlock.write.atomic import write_bytes, write_text
+from torchlock.report.atomic import write_bytes, write_text
+from torchlock.runtime import temporary
+from torchlock.runtime.temporary import Temporary
 
 posix = pytest.mark.skipif(os.name != "posix", reason="a POSIX system's files")
 root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root gives files away")
@@ -395,7 +395,7 @@ def test_standard_output_in_a_file_is_not_replaced(name: str) -> None:
     program = f"print('before'); write_text({name!r}, 'new\\n'); print('after')"
     with Path("out.txt").open("a") as out:
         environ = {**os.environ, "PYTHONPATH": str(SOURCE)}
-        command = [sys.executable, "-c", f"from torchlock.write.atomic import write_text; {program}"]
+        command = [sys.executable, "-c", f"from torchlock.report.atomic import write_text; {program}"]
         subprocess.run(command, stdout=out, check=True, env=environ)
     assert Path("out.txt").read_text() == "first\nbefore\nnew\nafter\n"
 
@@ -588,7 +588,7 @@ def test_a_file_that_went_meanwhile_is_not_made_again() -> None:
 @posix
 def test_many_writers_of_one_file_leave_one_whole_file() -> None:
     program = (
-        "import sys; from torchlock.write.atomic import write_text\n"
+        "import sys; from torchlock.report.atomic import write_text\n"
         "for _ in range(40): write_text('out.txt', sys.argv[1] * 20_000)"
     )
     environ = {**os.environ, "PYTHONPATH": str(SOURCE)}
@@ -613,7 +613,7 @@ def stray(machine: str, *, age: float = 0) -> Path:
 @posix
 def test_what_a_dead_process_left_is_removed_at_the_next_run() -> None:
     program = (
-        "import os, signal; from torchlock.write.atomic import write_text\n"
+        "import os, signal; from torchlock.report.atomic import write_text\n"
         "os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)\n"
         "write_text('out.txt', 'new content')"
     )

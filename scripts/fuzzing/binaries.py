@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from torchlock.inspect.binaries import Binary, read_binary
-from torchlock.inspect.files import Unreadable
 from torchlock.inspect.library import broken_library
 from torchlock.inspect.loading.bundle_process import BundleProcess
 from torchlock.inspect.loading.elf_process import ElfProcess
 from torchlock.inspect.loading.root import Root
+from torchlock.runtime.files import Unreadable
 
 _NO_MEMORY = "not enough memory"
 

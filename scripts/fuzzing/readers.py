@@ -69,10 +69,10 @@ def _broken(report: FileReport) -> str | None:
 
 
 def _reported(report: FileReport) -> None:
-    from torchlock.write.audit_json import audit_json
-    from torchlock.write.audit_text import text
-    from torchlock.write.github import github
-    from torchlock.write.sarif import sarif
+    from torchlock.report.audit_json import audit_json
+    from torchlock.report.audit_text import text
+    from torchlock.report.github import github
+    from torchlock.report.sarif import sarif
 
     whole = Report([report], "2026-01-01", {}, {})
     for written in (audit_json(whole), sarif(whole), github(whole), text(whole, lambda style, words: words)):
@@ -80,15 +80,15 @@ def _reported(report: FileReport) -> None:
 
 
 def _lock(path: str, content: bytes) -> None:
-    from torchlock.read import read_file
+    from torchlock.manifests.lock_readers import read_file
 
     with _folder({path: content}) as folder:
         read_file(str(folder / path))
 
 
 def _requirement(path: str, content: bytes) -> None:
-    from torchlock.read import parse_requirement
-    from torchlock.words import Origin
+    from torchlock.manifests.lock_readers import parse_requirement
+    from torchlock.terms import Origin
 
     text = content.decode("utf-8", "surrogateescape")
     parse_requirement(text, Origin(None, None, text))
@@ -101,7 +101,7 @@ def _log(path: str, content: bytes) -> None:
 
 
 def _metadata(path: str, content: bytes) -> None:
-    from torchlock.core_metadata import parse_metadata
+    from torchlock.standards.core_metadata import parse_metadata
 
     parse_metadata(content.decode("utf-8", "replace"))
 
@@ -141,7 +141,7 @@ def _installed(path: str, content: bytes) -> None:
 
 def _sdist(path: str, content: bytes) -> None:
     from torchlock.index.archives import ArchiveError
-    from torchlock.sdist.reader import Reader as SdistReader
+    from torchlock.index.sdist.reader import Reader as SdistReader
 
     try:
         SdistReader.read(io.BytesIO(content), path)
@@ -159,7 +159,7 @@ def _wheel(path: str, content: bytes) -> None:
 
 
 def _source_tree(path: str, content: bytes) -> None:
-    from torchlock.sdist.statement import stated
+    from torchlock.index.sdist.statement import stated
 
     stated({path: content})
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torchlock.document import NOWHERE, Place
+from torchlock.location import NOWHERE, Place
 
 if TYPE_CHECKING:
-    from torchlock.document import Edit
-    from torchlock.fence import Breakage
+    from torchlock.location import Edit
+    from torchlock.runtime.fence import Breakage
 
 # A longer line is not quoted whole: many findings on one line would repeat it once for each.
 LONGEST_LINE = 2000

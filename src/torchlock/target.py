@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
-from torchlock.markers import parsed, value_of
 from torchlock.redaction import shortened
+from torchlock.standards.markers import parsed, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

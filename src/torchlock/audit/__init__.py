@@ -6,26 +6,29 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.audit import around, choices, flavours, hosts, lines, targets, versions, wheels
-from torchlock.audit.case import Case, Knowledge
-from torchlock.audit.edits import changes_of, encoded
-from torchlock.audit.hosts import free, lower
-from torchlock.audit.ignores import without_ignored
-from torchlock.audit.mender import Mender
+from torchlock.audit import targets
+from torchlock.audit.context import Case, Knowledge
+from torchlock.audit.fix.edits import changes_of, encoded
+from torchlock.audit.fix.fixer import Mender
+from torchlock.audit.rules import builds, companions, host_libraries, newest_releases, releases, versions, wheels
+from torchlock.audit.rules.host_libraries import free, lower
+from torchlock.audit.suppressions import without_ignored
 from torchlock.audit.targets import judged_on
-from torchlock.document import NOWHERE, Problem
 from torchlock.errors import InputError, TorchlockError
-from torchlock.fence import breakage
 from torchlock.finding import SEVERITIES, FileReport, Finding, Remedy
-from torchlock.matrix import Matrix
-from torchlock.read.project import NOT_QUOTED, is_outside
-from torchlock.stack import Stack
+from torchlock.knowledge.compatibility import Stack
+from torchlock.knowledge.rules import Matrix
+from torchlock.location import NOWHERE
+from torchlock.manifests.document import Problem
+from torchlock.runtime.fence import breakage
+from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-    from torchlock.audit.demands import Scene
-    from torchlock.document import Document, Place
+    from torchlock.audit.install_sets import Scene
+    from torchlock.location import Place
+    from torchlock.manifests.document import Document
     from torchlock.target import Platform, PythonVersion
 
 __all__ = ["Auditor", "Options", "broken"]
@@ -39,22 +42,22 @@ _WORDS = "whether this is a list of requirements is not known: neither its name 
 
 # In this order, since of two findings on the same lines the first tells more.
 _RULES: tuple[Callable[[Case, Scene], Iterator[Finding]], ...] = (
-    lines.absent,
-    lines.doubles,
+    releases.absent,
+    releases.doubles,
     versions.conflicts,
-    flavours.disagreements,
-    flavours.labels,
+    builds.disagreements,
+    builds.labels,
     wheels.unavailable,
-    choices.choices,
-    flavours.pages,
-    around.without_torch,
-    around.dependents,
-    hosts.libraries,
-    lines.yanked,
-    lines.hashes,
-    lines.twice_provided,
-    around.backends,
-    hosts.sound,
+    newest_releases.choices,
+    builds.pages,
+    companions.without_torch,
+    companions.dependents,
+    host_libraries.libraries,
+    releases.yanked,
+    releases.hashes,
+    releases.twice_provided,
+    companions.backends,
+    host_libraries.sound,
 )
 
 
@@ -112,7 +115,7 @@ class Auditor:
             return broken(path, error)
 
     def _report(self, path: str, raw: bytes | None, kind: str | None) -> FileReport:
-        from torchlock.dialects import read_document
+        from torchlock.manifests import read_document
 
         document = read_document(path, raw=raw, kind=kind)
         if not document.entries and not document.problems:
@@ -140,7 +143,7 @@ class Auditor:
         Raises:
             InputError: the file cannot be read, or is a link out of the project that would have to be changed.
         """
-        from torchlock.dialects import read_document
+        from torchlock.manifests import read_document
 
         document = read_document(path, raw=raw)
         if document.guessed and path != "-":
@@ -195,9 +198,9 @@ class Auditor:
             _spare_what_works(case.scenes, by_scene)
         for findings in by_scene:
             yield from findings
-        yield from lines.left_out(case)
-        yield from flavours.constrained(case)
-        yield from lines.refused(case)
+        yield from releases.left_out(case)
+        yield from builds.constrained(case)
+        yield from releases.refused(case)
 
     def _of_problem(self, problem: Problem, document: Document) -> Finding:
         remedy = None

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from torchlock.audit.demands import effective
+from torchlock.audit.install_sets import effective
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from torchlock.document import Entry
+    from torchlock.manifests.document import Entry
 
 # So many pins of one package in one scope are looked at: what has more contradicts itself.
 _MOST = 100

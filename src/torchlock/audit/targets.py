@@ -11,10 +11,10 @@ from torchlock.target import LAST_PATCH
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from torchlock.audit.case import Case
-    from torchlock.document import Document
+    from torchlock.audit.context import Case
     from torchlock.finding import Finding
-    from torchlock.stack import Stack
+    from torchlock.knowledge.compatibility import Stack
+    from torchlock.manifests.document import Document
 
 _UPPER = re.compile(r"(?:<=?|===?)\s*3\.\d|~=\s*3\.\d+\.\d")
 

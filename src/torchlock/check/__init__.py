@@ -5,31 +5,31 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from torchlock.check import (
-    backends,
-    damage,
-    examined,
-    extensions,
+from torchlock.check.context import Scene
+from torchlock.check.rules import (
+    audio_backends,
+    damaged_files,
     ffmpeg,
+    foreign_wheels,
     gpu,
-    hollow,
-    libraries,
+    import_path,
+    libsndfile,
+    loading,
+    missing_torch_files,
+    not_examined,
     openmp,
-    places,
-    python,
     records,
-    removed,
-    requires,
-    sndfile,
+    removed_apis,
+    stdlib_shadowing,
+    third_party_extensions,
+    unmet_requirements,
     versions,
-    wheels,
 )
-from torchlock.check.examined import healthy, untold
-from torchlock.check.scene import Scene
+from torchlock.check.rules.not_examined import healthy, untold
 from torchlock.check.verdict import Verdict, ranked, verdict
 from torchlock.errors import TorchlockError
-from torchlock.fence import breakage
 from torchlock.finding import Finding, Strength
+from torchlock.runtime.fence import breakage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -37,34 +37,34 @@ if TYPE_CHECKING:
 __all__ = ["Scene", "Verdict", "examine", "fenced", "healthy", "ranked", "untold", "verdict"]
 
 _RULES: tuple[Callable[[Scene], Iterator[Finding]], ...] = (
-    places.unseen,
-    places.unknown,
-    places.left_out,
-    places.absent,
-    places.shadows,
-    python.own_modules,
-    python.ctypes,
+    import_path.unseen,
+    import_path.unknown,
+    import_path.left_out,
+    import_path.absent,
+    import_path.shadows,
+    stdlib_shadowing.own_modules,
+    stdlib_shadowing.ctypes,
     records.hollow,
     records.without_package,
-    damage.damaged,
-    hollow.hollow,
+    damaged_files.damaged,
+    missing_torch_files.hollow,
     records.leftovers,
     records.doubles,
     records.unrecorded,
-    wheels.strangers,
-    wheels.misnamed,
+    foreign_wheels.strangers,
+    foreign_wheels.misnamed,
     versions.conflicts,
     versions.flavours,
     versions.prereleases,
-    removed.removed,
-    requires.unmet,
-    libraries.loading,
-    examined.not_examined,
-    extensions.extensions,
+    removed_apis.removed,
+    unmet_requirements.unmet,
+    loading.loading,
+    not_examined.not_examined,
+    third_party_extensions.extensions,
     openmp.openmp,
-    sndfile.soundfile,
+    libsndfile.soundfile,
     ffmpeg.codec,
-    backends.backends,
+    audio_backends.backends,
     gpu.unusable,
 )
 
@@ -80,7 +80,7 @@ def examine(scene: Scene, ignore: Collection[str] = ()) -> list[Finding]:
         with fenced(scene, found, f"in its rule {name}, so what this rule tells was not examined"):
             found.extend(rule(scene))
     with fenced(scene, found, "while it looked for root causes"):
-        found = places.blamed(scene, found)
+        found = import_path.blamed(scene, found)
     return [finding for finding in found if finding.rule not in ignore]
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.builds import kind_of
-from torchlock.check.host import libraries_of
-from torchlock.check.pages import page_address
-from torchlock.check.scene import STACK, version_of
+from torchlock.check.context import STACK, version_of
+from torchlock.check.index_pages import page_address
+from torchlock.check.system_packages import libraries_of
+from torchlock.knowledge.builds import kind_of
 from torchlock.redaction import MASK, masked, one_line
-from torchlock.words import FAMILY
+from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.check.scene import Scene
+    from torchlock.check.context import Scene
     from torchlock.inspect.distributions import Distribution, Source
 
 FIRST_LINE = "# The environment as it is installed"

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.answers import Unknown
 from torchlock.finding import Strength
 from torchlock.inspect.binaries import Binary, read_binary
-from torchlock.inspect.files import Unreadable
 from torchlock.inspect.library import is_library
 from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.loading.outcome import Lookups
+from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from torchlock.check.scene import Scene
+    from torchlock.check.context import Scene
     from torchlock.inspect.binaries.binary import Reference, Symbols
     from torchlock.inspect.loading.imports import Attempt
     from torchlock.inspect.loading.outcome import Unseen
-    from torchlock.matrix import Statement
-    from torchlock.words import Dependency
+    from torchlock.knowledge.rules import Statement
+    from torchlock.terms import Dependency
 
 # A symbol of torch: of its C++ interface (in the spellings of both compilers), or of its C interface.
 _CXX = re.compile(r"__?Z.*(2at|3c10|5torch)\w|\?.*@(at|c10|torch)@@|__?Z\w*THP")

@@ -7,16 +7,16 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.check.signatures import ATTEMPT, CAUSE, COMPILED, ECHO, WORDS
+from torchlock.check.log_signatures import ATTEMPT, CAUSE, COMPILED, ECHO, WORDS
 from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
 from torchlock.redaction import shortened
-from torchlock.words import FAMILY
+from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from torchlock.check.signatures import Known
+    from torchlock.check.log_signatures import Known
     from torchlock.finding import Finding
 
 _MODULES = {"torch", "torchaudio", "torchvision", "torchcodec", "torchtext", "soundfile"}
@@ -66,7 +66,7 @@ class Signature(NamedTuple):
     """A line that tells something: its text, its number (from 1), and the rules that it may come from.
 
     ``library``, ``symbol`` and ``module`` are the first that it names, ``versions`` all; ``weight`` is that of
-    ``torchlock.check.signatures``.
+    ``torchlock.check.log_signatures``.
     """
 
     text: str

@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from torchlock.check.scene import VITAL
+from torchlock.check.context import VITAL
 from torchlock.finding import SEVERITIES, Strength
 
 if TYPE_CHECKING:

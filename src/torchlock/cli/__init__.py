@@ -6,7 +6,7 @@ import gc
 import signal
 import sys
 
-from torchlock.cli.codes import BUG, INTERRUPTED
+from torchlock.cli.exit_codes import BUG, INTERRUPTED
 
 
 def entry() -> None:

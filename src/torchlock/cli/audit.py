@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.audit import Auditor, Options, broken
-from torchlock.cli.codes import BUG, FOUND, OK, UNUSABLE
+from torchlock.cli.exit_codes import BUG, FOUND, OK, UNUSABLE
 from torchlock.cli.output import guard_report, put
 from torchlock.cli.safe_path import can_share, safe_path
 from torchlock.errors import InputError, TorchlockError
 from torchlock.finding import FileReport, Finding, Report
-from torchlock.inspect.files import is_folder
+from torchlock.runtime.files import is_folder
 
 if TYPE_CHECKING:
     import argparse
@@ -108,7 +108,7 @@ def _options(arguments: argparse.Namespace) -> Options:
 
 def _platform_of(arguments: argparse.Namespace) -> str:
     """A platform of the system that the command line names, where it names no platform."""
-    from torchlock import systems
+    from torchlock.knowledge import systems
     from torchlock.target import PLATFORMS
 
     if arguments.system not in ("none", "host"):
@@ -125,7 +125,7 @@ def _known(rules: Sequence[str]) -> frozenset[str]:
         InputError: one is no rule.
     """
     if rules:
-        from torchlock.matrix import Matrix
+        from torchlock.knowledge.rules import Matrix
 
         matrix = Matrix()
         for rule in rules:
@@ -136,7 +136,7 @@ def _known(rules: Sequence[str]) -> frozenset[str]:
 
 def _files(arguments: argparse.Namespace, voice: Voice) -> tuple[list[str], list[str]]:
     """The files to read: those named, and what the folders among them hold; and files there that are not read."""
-    from torchlock.dialects import search
+    from torchlock.manifests import search
 
     found: list[str] = []
     unread: list[str] = []
@@ -159,7 +159,7 @@ def _files(arguments: argparse.Namespace, voice: Voice) -> tuple[list[str], list
 
 def _unread(path: str) -> FileReport:
     """The report on a file that names packages in a format that is not read."""
-    from torchlock.dialects.names import unread_by_name
+    from torchlock.manifests.detection import unread_by_name
 
     message = f"no reader for this kind of file: {unread_by_name(path)}, which names packages"
     return FileReport(path, "unread", [Finding("TL906", "note", message)])
@@ -203,8 +203,8 @@ def _shared_out(files: Sequence[str], options: Options, count: int, voice: Voice
 def _one(auditor: Auditor, path: str, name: str) -> FileReport:
     if path != "-":
         return auditor.report(path)
-    from torchlock.dialects import kind_of
-    from torchlock.read.text import read_bytes
+    from torchlock.manifests import kind_of
+    from torchlock.manifests.text import read_bytes
 
     raw = read_bytes("-")
     report = auditor.report(name, raw=raw, kind=kind_of(name, raw[:4096].decode("utf-8", "replace")))
@@ -213,7 +213,7 @@ def _one(auditor: Auditor, path: str, name: str) -> FileReport:
 
 
 def _report(files: list[FileReport], options: Options, arguments: argparse.Namespace) -> Report:
-    from torchlock.matrix import Matrix
+    from torchlock.knowledge.rules import Matrix
 
     matrix = Matrix()
     rules = {finding.rule for file in files for finding in file.findings}
@@ -252,18 +252,18 @@ def _code(report: Report, *, strict: bool) -> int:
 
 def _rendered(report: Report, code: int, arguments: argparse.Namespace, voice: Voice) -> str:
     if arguments.format == "json":
-        from torchlock.write.audit_json import audit_json
+        from torchlock.report.audit_json import audit_json
 
         return audit_json(report)
     if arguments.format == "sarif":
-        from torchlock.write.sarif import sarif
+        from torchlock.report.sarif import sarif
 
         return sarif(report, exit_code=code)
     if arguments.format == "github":
-        from torchlock.write.github import github
+        from torchlock.report.github import github
 
         return github(report)
-    from torchlock.write.audit_text import text
+    from torchlock.report.audit_text import text
 
     plain = arguments.quiet and not any(file.status != "ok" for file in report.files)
     colored = voice.on(sys.stdout) and not arguments.output
@@ -280,7 +280,7 @@ def _mend(arguments: argparse.Namespace, options: Options, files: Sequence[str],
 
     A file that cannot be read or written is an error (exit code 2), and the others are mended all the same.
     """
-    from torchlock.write.ledger import current
+    from torchlock.report.ledger import current
 
     current().of = len(files) if arguments.fix else 0
     auditor = Auditor(options)
@@ -312,7 +312,7 @@ def _mend(arguments: argparse.Namespace, options: Options, files: Sequence[str],
     report = _report(left, options, arguments)
     code = _code(_report(there, options, arguments), strict=arguments.strict)
     if _code(report, strict=arguments.strict) != OK:
-        from torchlock.write.audit_text import text
+        from torchlock.report.audit_text import text
 
         voice.line(text(report, voice.paint, verbose=False).rstrip("\n"))
     return UNUSABLE if failed and code != BUG else code
@@ -329,7 +329,7 @@ def _mended(auditor: Auditor, path: str, before: bytes, arguments: argparse.Name
     if after is None:
         return before
     if arguments.fix:
-        from torchlock.write.atomic import write_bytes
+        from torchlock.report.atomic import write_bytes
 
         remark = write_bytes(path, after, expected=before).remark
         if remark:
@@ -340,7 +340,7 @@ def _mended(auditor: Auditor, path: str, before: bytes, arguments: argparse.Name
 
 
 def _content(path: str) -> bytes:
-    from torchlock.read.text import read_bytes
+    from torchlock.manifests.text import read_bytes
 
     if path != "-" and Path(path).exists() and not Path(path).is_file():
         raise InputError("is no regular file", path=path)
@@ -351,7 +351,7 @@ def _show(path: str, before: bytes, after: bytes) -> bool:
     """Print the difference, as patch takes it if nothing in it is masked; whether something is."""
     from difflib import unified_diff
 
-    from torchlock.dialects.decoding import decode
+    from torchlock.manifests.decoding import decode
     from torchlock.redaction import lines_of, masked, one_line
 
     old, new = (lines_of(decode(content, path).text.rstrip("\r\n")) for content in (before, after))

@@ -7,13 +7,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from torchlock.check import examine, fenced, healthy, ranked, untold, verdict
-from torchlock.check.host import libraries_of
-from torchlock.cli.codes import BUG, FOUND, OK
+from torchlock.check.system_packages import libraries_of
 from torchlock.cli.environment import current_folder, scene_of
+from torchlock.cli.exit_codes import BUG, FOUND, OK
 from torchlock.cli.output import guard_export, guard_report, put
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Finding, Report
-from torchlock.inspect import files
+from torchlock.runtime import files
 
 if TYPE_CHECKING:
     import argparse
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
 
 def _add_remedies(scene: Scene, findings: list[Finding]) -> None:
     """Give each root cause its remedy, and each bug the report to send; a bug of the remedies leaves them out."""
-    from torchlock.repair import add_remedies
+    from torchlock.check.fix import add_remedies
 
     with fenced(scene, findings, "while it looked for a remedy"):
         add_remedies(scene, [finding for finding in findings if finding.rule != "TL908"])
@@ -104,7 +104,7 @@ def _refuse_blindness(scene: Scene, found: list[Finding]) -> None:
     Raises:
         InputError: its platform or Python is unknown, and nothing is wrong in any case.
     """
-    from torchlock.check.places import unlooked
+    from torchlock.check.rules.import_path import unlooked
 
     if not any(each.severity == "error" for each in found) and (reason := unlooked(scene)):
         sites = scene.environment.sites
@@ -124,12 +124,12 @@ def _by_log(
     Raises:
         InputError: the log cannot be read.
     """
-    from torchlock.check.caller import of_callers
-    from torchlock.check.examined import shown_by
-    from torchlock.check.gpu import without_cuda
     from torchlock.check.log import candidates, chosen, decoded, elsewhere, promote, read_log, remarks
-    from torchlock.check.whose import owners_of
-    from torchlock.read.text import read_bytes
+    from torchlock.check.relevance import owners_of
+    from torchlock.check.rules.gpu import without_cuda
+    from torchlock.check.rules.not_examined import shown_by
+    from torchlock.check.rules.removed_apis_in_log import of_callers
+    from torchlock.manifests.text import read_bytes
 
     log = read_log(decoded(read_bytes(arguments.log)))
     installed = {name: (scene.version(name), scene.label(name) or "") for name in scene.pins}
@@ -151,7 +151,7 @@ def _by_log(
 
 def _folders(scene: Scene, arguments: argparse.Namespace) -> list[str]:
     """The folders of the path, as their own machine names them."""
-    from torchlock.inspect.choice import root_of
+    from torchlock.inspect.environment_choice import root_of
 
     folders = [entry.path for entry in scene.environment.path if entry.state == "folder"]
     root = None if arguments.path is None else arguments.root or root_of(arguments.path)
@@ -166,7 +166,7 @@ def _folders(scene: Scene, arguments: argparse.Namespace) -> list[str]:
 
 
 def _probed(scene: Scene, findings: list[Finding], arguments: argparse.Namespace, voice: Voice) -> list[Finding]:
-    from torchlock.check.probing import compared
+    from torchlock.check.probe_results import compared
     from torchlock.inspect.interpreter import find_executable
     from torchlock.inspect.probe import probe
 
@@ -183,7 +183,7 @@ def _probed(scene: Scene, findings: list[Finding], arguments: argparse.Namespace
 
 
 def _ignored(texts: list[str]) -> frozenset[str]:
-    from torchlock.matrix import Matrix
+    from torchlock.knowledge.rules import Matrix
 
     rules = frozenset(rule.strip().upper() for text in texts for rule in text.split(",") if rule.strip())
     matrix = Matrix() if rules else None
@@ -218,18 +218,18 @@ def _code(report: Report, *, strict: bool) -> int:
 
 def _rendered(report: Report, result: Verdict, code: int, arguments: argparse.Namespace, voice: Voice) -> str:
     if arguments.format == "json":
-        from torchlock.write.check_json import check_json
+        from torchlock.report.check_json import check_json
 
         return check_json(report, result.sentence, result.commands)
     if arguments.format == "sarif":
-        from torchlock.write.sarif import sarif
+        from torchlock.report.sarif import sarif
 
         return sarif(report, exit_code=code)
     if arguments.format == "github":
-        from torchlock.write.github import github
+        from torchlock.report.github import github
 
         return github(report)
-    from torchlock.write.check_text import text
+    from torchlock.report.check_text import text
 
     paint = voice.painted if voice.on(sys.stdout) and not arguments.output else _unpainted
     if arguments.quiet and report.files[0].status == "ok":

@@ -11,7 +11,7 @@ from torchlock.redaction import masked, shortened
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from torchlock.fence import Breakage
+    from torchlock.runtime.fence import Breakage
 
 # So many different bugs are described; whoever mends them sees the others then.
 _MOST = 5

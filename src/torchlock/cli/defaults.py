@@ -110,7 +110,7 @@ class _Table(NamedTuple):
 
     def wrong(self, message: str, name: str, hint: str | None = None) -> InputError:
         """An error at the line of a key."""
-        from torchlock.read.toml import Places
+        from torchlock.manifests.syntax.toml_positions import Places
 
         places = Places(self.text)
         lines = [places.key("tool", "torchlock", each) for each in (name, name.replace("-", "_"))]
@@ -189,7 +189,7 @@ def _takes(action: argparse.Action | None, value: object) -> bool:
 
 
 def _configured() -> _Table:
-    from torchlock.inspect import files
+    from torchlock.runtime import files
 
     try:
         raw = files.read(_PROJECT, _LARGEST)
@@ -199,7 +199,7 @@ def _configured() -> _Table:
         return _Table({})
     if len(raw) == _LARGEST:
         raise InputError("is too large to be read", path=_PROJECT)
-    from torchlock.read.toml import Places, parse_toml
+    from torchlock.manifests.syntax.toml_positions import Places, parse_toml
 
     tools = parse_toml(raw, _PROJECT).get("tool", {})
     table = tools.get("torchlock", {}) if isinstance(tools, dict) else {}

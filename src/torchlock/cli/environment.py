@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from torchlock.answers import Unknown
 from torchlock.check import Scene
 from torchlock.errors import InputError
-from torchlock.inspect import files
+from torchlock.runtime import files
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
     from torchlock.cli.streams import Voice
-    from torchlock.inspect.choice import Active
     from torchlock.inspect.environment import Environment
+    from torchlock.inspect.environment_choice import Active
     from torchlock.inspect.loading.root import Root
     from torchlock.inspect.loading.search_path import SearchPath
     from torchlock.target import Platform
@@ -76,7 +76,7 @@ def _environment(arguments: argparse.Namespace, voice: Voice) -> Environment:
         found = _active(voice)
         python = found.python
         if found.folder and not arguments.probe:
-            from torchlock.inspect.choice import base_of
+            from torchlock.inspect.environment_choice import base_of
 
             base, virtual = base_of(found.folder), found.folder
             if base is None:
@@ -100,10 +100,10 @@ def _of_tree(path: str, root: str | None) -> Environment:
     Raises:
         InputError: it holds none.
     """
-    from torchlock.inspect.choice import root_of
-    from torchlock.inspect.derive import is_site
     from torchlock.inspect.environment import of_tree
+    from torchlock.inspect.environment_choice import root_of
     from torchlock.inspect.loading.root import Root
+    from torchlock.inspect.tree_python import is_site
 
     if not files.is_folder(path):
         raise InputError(f"--path: {path!r} is not a folder", hint="name a site-packages folder")
@@ -119,7 +119,7 @@ def _of_tree(path: str, root: str | None) -> Environment:
 
 def _active(voice: Voice) -> Active:
     """The active environment; a note names it if a variable names a missing one."""
-    from torchlock.inspect.choice import active
+    from torchlock.inspect.environment_choice import active
 
     found = active(os.environ)
     for name, folder in found.gone:
@@ -146,7 +146,7 @@ def _accelerator(name: str | None) -> str | None:
     Raises:
         InputError: torch was never built so.
     """
-    from torchlock.builds import kind_of
+    from torchlock.knowledge.builds import kind_of
 
     if name is not None and name != "pypi" and kind_of(name) is None:
         raise InputError(f"--accelerator: {name!r} is no build of torch", hint="like pypi, cpu, cu128 or rocm6.4")
@@ -157,8 +157,8 @@ def _machine(
     arguments: argparse.Namespace, environment: Environment
 ) -> tuple[str | None, dict[str, str | None], Platform | None]:
     """What the command line says of the machine: its distribution release, its libraries, its platform."""
-    from torchlock import systems
     from torchlock.cli.target import place_of
+    from torchlock.knowledge import systems
 
     platform = _platform(arguments, environment)
     named = arguments.system not in ("host", "none")
@@ -218,7 +218,7 @@ def _platform(arguments: argparse.Namespace, environment: Environment) -> Platfo
 
 def _root(arguments: argparse.Namespace, environment: Environment) -> Root | None:
     """The machine whose libraries count; None for one that is not here."""
-    from torchlock.inspect.choice import is_used_here, root_of
+    from torchlock.inspect.environment_choice import is_used_here, root_of
     from torchlock.inspect.loading.root import Root
 
     platform = _platform(arguments, environment)

@@ -8,20 +8,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from torchlock import __version__
-from torchlock.cli.codes import FOUND, OK
+from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.errors import InputError
-from torchlock.matrix import Matrix
+from torchlock.knowledge.rules import Matrix
 from torchlock.redaction import masked, one_line
-from torchlock.write.plain_json import dumped
+from torchlock.report.safe_json import dumped
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
     from torchlock.cli.streams import Voice
-    from torchlock.lock.results import Pin
-    from torchlock.matrix import Source, Statement
-    from torchlock.sources import Sources
+    from torchlock.index.sources import Sources
+    from torchlock.knowledge.rules import Source, Statement
+    from torchlock.lock.model import Pin
     from torchlock.target import Target
 
 _RULE = re.compile(r"TL\d{3}", re.IGNORECASE)
@@ -114,8 +114,8 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, voice: Voice) -
     """Solve, and tell what was chosen and why, or what stands against it."""
     from torchlock.cli.target import target_of
     from torchlock.lock import Conflict, Options, lock
-    from torchlock.read import parse_requirement
-    from torchlock.words import Inputs, Origin
+    from torchlock.manifests.lock_readers import parse_requirement
+    from torchlock.terms import Inputs, Origin
 
     target, _ = target_of(arguments)
     sources = _sources(arguments, voice)
@@ -147,10 +147,10 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, voice: Voice) -
 
 
 def _sources(arguments: argparse.Namespace, voice: Voice) -> Sources:
-    from torchlock.sources import Sources
+    from torchlock.index.sources import Sources
 
     if arguments.build:
-        from torchlock.sdist.building import check_library
+        from torchlock.index.sdist.building import check_library
 
         check_library()
     return Sources(
@@ -165,8 +165,8 @@ def _sources(arguments: argparse.Namespace, voice: Voice) -> Sources:
 
 
 def _conflict(conflict: Any) -> Story:
-    from torchlock.explain import explain
-    from torchlock.mend import nearest
+    from torchlock.lock.explain import explain
+    from torchlock.lock.suggest import nearest
 
     explanation = explain(conflict)
     asked = " and ".join(unit.written.origin.text.strip() for unit in explanation.units)
@@ -202,7 +202,7 @@ def _add_facts(story: Story, pins: Mapping[str, Pin], target: Target, matrix: Ma
     """Add the rules by which the packages of a story need each other."""
     from packaging.version import Version
 
-    from torchlock.judge import Bare
+    from torchlock.knowledge.judge import Bare
 
     for name in story.packages:
         pin = pins[name]
@@ -265,8 +265,8 @@ def _newest(version: str, releases: Any) -> str | None:
 def _name(text: str) -> str:
     from packaging.utils import canonicalize_name
 
-    from torchlock.read import parse_requirement
-    from torchlock.words import Origin
+    from torchlock.manifests.lock_readers import parse_requirement
+    from torchlock.terms import Origin
 
     requirement = parse_requirement(text, Origin(None, None, text)).requirement
     return canonicalize_name(requirement.name) if requirement is not None else text

@@ -9,23 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock import __version__
-from torchlock.cli.codes import FOUND, OK
+from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.cli.streams import deliver
 from torchlock.cli.target import target_of
 from torchlock.errors import InputError
+from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, Pin, allowed, lock
-from torchlock.matrix import Matrix
-from torchlock.read.settle import settled
+from torchlock.manifests.lock_readers.settle import settled
 from torchlock.redaction import MASK, masked, one_line
-from torchlock.words import Inputs, Origin, Written
+from torchlock.terms import Inputs, Origin, Written
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Collection
 
     from torchlock.cli.streams import Voice
-    from torchlock.sources import Sources
-    from torchlock.systems import System
+    from torchlock.index.sources import Sources
+    from torchlock.knowledge.systems import System
 
 # What does not change the result, and so does not belong into the command that the lock names.
 _TRANSIENT = {"-U", "--upgrade", "--check", "--dry-run", "-q", "--quiet", "-v", "--verbose", "--refresh", "--json"}
@@ -127,7 +127,7 @@ def _tell_idle(arguments: argparse.Namespace, inputs: Inputs, result: Lock, voic
 
 
 def _inputs(arguments: argparse.Namespace) -> Inputs:
-    from torchlock import read
+    from torchlock.manifests import lock_readers
 
     files = list(arguments.files)
     if not files and not arguments.requirements:
@@ -138,18 +138,22 @@ def _inputs(arguments: argparse.Namespace) -> Inputs:
                 hint="torchlock lock torchaudio, or torchlock lock -r FILE",
             )
     parts = [
-        read.read_file(file, extras=arguments.extras, groups=arguments.groups, all_extras=arguments.all_extras)
+        lock_readers.read_file(
+            file, extras=arguments.extras, groups=arguments.groups, all_extras=arguments.all_extras
+        )
         for file in files
     ]
     if (arguments.extras or arguments.groups or arguments.all_extras) and not files:
         raise InputError("--extra and --group belong to a project file", hint="name it with -r pyproject.toml")
     asked = Inputs(
-        requirements=[read.parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements]
+        requirements=[
+            lock_readers.parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements
+        ]
     )
-    parts += [read.read_constraints(file) for file in arguments.constraints]
+    parts += [lock_readers.read_constraints(file) for file in arguments.constraints]
     parts.append(Inputs(constraints=[written for written in _upgraded(arguments).values() if written]))
-    parts += [read.read_overrides(file) for file in arguments.overrides]
-    return read.merge(asked, *parts)
+    parts += [lock_readers.read_overrides(file) for file in arguments.overrides]
+    return lock_readers.merge(asked, *parts)
 
 
 def _spare_inputs(arguments: argparse.Namespace, inputs: Inputs) -> None:
@@ -188,7 +192,7 @@ def _upgraded(arguments: argparse.Namespace) -> dict[str, Written | None]:
     """
     from packaging.utils import canonicalize_name
 
-    from torchlock import read
+    from torchlock.manifests import lock_readers
 
     found: dict[str, Written | None] = {}
     for text in arguments.upgrade_packages:
@@ -196,7 +200,7 @@ def _upgraded(arguments: argparse.Namespace) -> dict[str, Written | None]:
         if not match:
             raise InputError(f"--upgrade-package: {text!r} is neither NAME nor NAME==VERSION")
         origin = Origin(None, None, f"--upgrade-package {text}")
-        written = read.parse_requirement(text, origin) if match[2] else None
+        written = lock_readers.parse_requirement(text, origin) if match[2] else None
         name = canonicalize_name(match[1])
         if found.setdefault(name, written) != written:
             raise InputError(f"--upgrade-package names {name} twice", hint="leave one of them out")
@@ -227,8 +231,8 @@ def _preferred(arguments: argparse.Namespace, upgraded: Collection[str]) -> dict
         return {}
     from packaging.utils import canonicalize_name
 
-    from torchlock.read import read_pylock_pins
-    from torchlock.read.requirements_txt import read_requirements
+    from torchlock.manifests.lock_readers import read_pylock_pins
+    from torchlock.manifests.lock_readers.requirements_txt import read_requirements
 
     try:
         if _is_pylock(arguments):
@@ -247,13 +251,13 @@ def _preferred(arguments: argparse.Namespace, upgraded: Collection[str]) -> dict
 
 
 def _sources(arguments: argparse.Namespace, inputs: Inputs, voice: Voice) -> Sources:
-    from torchlock.sources import Sources
+    from torchlock.index.sources import Sources
 
     written = None if _is_public(inputs.index_url) else inputs.index_url
     if written and arguments.index_url not in (None, written):
         voice.say("note", f"--index-url is used, and {written} of the input is ignored")
     if arguments.build:
-        from torchlock.sdist.building import check_library
+        from torchlock.index.sdist.building import check_library
 
         check_library()
     return Sources(
@@ -275,7 +279,7 @@ def _is_public(url: str | None) -> bool:
     """Whether an address that an input names is the public index, which the catalogue is a snapshot of."""
     if not url:
         return False
-    from torchlock.index.public import default_index
+    from torchlock.knowledge.public_index import default_index
 
     return url.rstrip("/") == default_index().rstrip("/")
 
@@ -302,7 +306,7 @@ def _write(
     data_date: str,
     voice: Voice,
 ) -> int:
-    from torchlock.write import lock_json
+    from torchlock.report import lock_json
 
     text = _render(result, arguments, sources, system, data_date)
     if arguments.check:
@@ -346,7 +350,7 @@ def _has_hash(pin: Pin) -> bool:
 def _render(
     result: Lock, arguments: argparse.Namespace, sources: Sources, system: System | None, data_date: str
 ) -> str:
-    from torchlock.write import pylock_toml, requirements_txt
+    from torchlock.report import pylock_toml, requirements_txt
 
     command = _command(arguments.argv)
     if _is_pylock(arguments):
@@ -371,7 +375,7 @@ def _is_pylock(arguments: argparse.Namespace) -> bool:
 def _check(text: str, output: str, voice: Voice) -> int:
     from difflib import unified_diff
 
-    from torchlock.read.text import read_text
+    from torchlock.manifests.text import read_text
 
     old = read_text(output) if Path(output).is_file() else ""
     if _settled(old) == _settled(text):
@@ -410,8 +414,8 @@ def _command(argv: list[str]) -> str:
 
 def _report(conflict: Conflict, voice: Voice) -> None:
     """Say on standard error which lines cannot stand together, why, and what would work."""
-    from torchlock.explain import explain
-    from torchlock.mend import nearest
+    from torchlock.lock.explain import explain
+    from torchlock.lock.suggest import nearest
 
     voice.progress("finding out why")
     target = conflict.universe.target

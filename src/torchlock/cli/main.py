@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from torchlock.cli.codes import BUG, FOUND, INTERRUPTED, OK, UNUSABLE
+from torchlock.cli.exit_codes import BUG, FOUND, INTERRUPTED, OK, UNUSABLE
 from torchlock.errors import Undecided
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torchlock.cli.streams import Lasting, Voice
-    from torchlock.write.ledger import Ledger
+    from torchlock.report.ledger import Ledger
 
 
 # Variables that this program and its libraries read.
@@ -29,8 +29,8 @@ def main(argv: Sequence[str]) -> int:
     reads standard output to its end; where it fails otherwise (a full disk) it is 2.
     """
     from torchlock.cli.streams import Voice, lasting
-    from torchlock.interrupts import handled
-    from torchlock.write.ledger import opened
+    from torchlock.report.ledger import opened
+    from torchlock.runtime.interrupts import handled
 
     with lasting() as output, handled():
         written, voices = opened(), [Voice()]
@@ -106,7 +106,7 @@ def _unusable(error: Exception, voice: Voice) -> int:
 def _bug(error: Exception, voice: Voice, written: Ledger) -> int:
     """Apologise, and keep the traceback where it can be sent from."""
     from torchlock.cli import crash
-    from torchlock.fence import breakage
+    from torchlock.runtime.fence import breakage
 
     path = crash.kept([breakage(error)])
     is_memory = isinstance(error, MemoryError)

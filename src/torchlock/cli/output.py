@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.cli.streams import deliver
 from torchlock.errors import InputError
-from torchlock.inspect.files import is_folder
+from torchlock.runtime.files import is_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -66,7 +66,7 @@ def put(text: str, path: str | None, voice: Voice, *, whole: bool = False) -> bo
             return deliver(text, voice)
         sys.stdout.write(text)
         return True
-    from torchlock.write.atomic import write_text
+    from torchlock.report.atomic import write_text
 
     written = write_text(path, text)
     if written.remark:
@@ -81,7 +81,7 @@ def is_kept(path: str | None) -> bool:
 
 def is_of_others(path: str) -> bool:
     """Whether this file holds anything, and torchlock did not make it as a lock: perhaps somebody wrote it."""
-    from torchlock.write.recognise import is_own_lock
+    from torchlock.report.own_outputs import is_own_lock
 
     text = _existing(path, "") if is_kept(path) else ""
     return bool(text) and not is_own_lock(text)
@@ -131,7 +131,7 @@ def _guard(
 
 
 def _is_file(path: str) -> bool:
-    from torchlock.write.atomic import is_replaceable
+    from torchlock.report.atomic import is_replaceable
 
     try:
         return is_replaceable(path)
@@ -151,7 +151,7 @@ def _is_same(path: str, other: str) -> bool:
 
 
 def _owner(path: str) -> str:
-    from torchlock.dialects.names import belongs_to
+    from torchlock.manifests.detection import belongs_to
 
     # A symbolic link is as much of a kind as the file that it leads to.
     return belongs_to(path) or belongs_to(os.path.realpath(path))
@@ -162,7 +162,7 @@ def _owner_of_list(path: str) -> str:
 
 
 def _owner_of_pylock(path: str) -> str:
-    from torchlock.dialects.names import kind_by_name
+    from torchlock.manifests.detection import kind_by_name
 
     return "" if kind_by_name(os.path.realpath(path)) == "pylock" else _owner(path)
 
@@ -173,7 +173,7 @@ def _existing(path: str, hint: str) -> str:
     Raises:
         InputError: it cannot be read as text, so that nobody knows what it is.
     """
-    from torchlock.read.text import decode, read_bytes
+    from torchlock.manifests.text import decode, read_bytes
 
     try:
         if not Path(path).exists():
@@ -185,19 +185,19 @@ def _existing(path: str, hint: str) -> str:
 
 
 def _no_report(text: str) -> str:
-    from torchlock.write.recognise import is_report
+    from torchlock.report.own_outputs import is_report
 
     return "" if is_report(text) else "it is no report of torchlock"
 
 
 def _no_export(text: str) -> str:
-    from torchlock.write.recognise import is_export
+    from torchlock.report.own_outputs import is_export
 
     return "" if is_export(text) else "it is no exported environment"
 
 
 def _no_pylock(text: str) -> str:
-    from torchlock.write.recognise import is_pylock
+    from torchlock.report.own_outputs import is_pylock
 
     return "" if is_pylock(text) else "it is no pylock.toml"
 
@@ -207,9 +207,9 @@ def _no_list(path: str, text: str) -> str:
 
     A name that is not one of lists for pip says nothing: such a file has to hold pins.
     """
-    from torchlock.dialects.names import dialect_of
-    from torchlock.read.requirements_txt import read_requirements
-    from torchlock.write.recognise import is_lock
+    from torchlock.manifests.detection import dialect_of
+    from torchlock.manifests.lock_readers.requirements_txt import read_requirements
+    from torchlock.report.own_outputs import is_lock
 
     if is_lock(text):
         return ""

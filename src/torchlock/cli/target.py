@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torchlock.inspect.interpreter import Interpreter
-    from torchlock.systems import System
+    from torchlock.knowledge.systems import System
 
 LIBRARIES = ("ffmpeg", "libsox", "libsndfile", "glibc", "musl", "macos", "cuda-driver")
 # Libraries that set the floor of a platform; a target has at most one of them.
@@ -127,7 +127,7 @@ def _fitting(family: str) -> str:
 
 
 def _system(name: str) -> System | None:
-    from torchlock import systems
+    from torchlock.knowledge import systems
 
     if name == "none":
         return None

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from torchlock.audit import Auditor, Options
 from torchlock.errors import TorchlockError
 from torchlock.finding import FileReport
-from torchlock.inspect.guarding import ready, watched
-from torchlock.interrupts import blocked, unblocked
+from torchlock.runtime.guarding import ready, watched
+from torchlock.runtime.interrupts import blocked, unblocked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from torchlock.redaction import redact as redact
-from torchlock.urls import NO_URL, is_url
+from torchlock.standards.urls import NO_URL, is_url
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 

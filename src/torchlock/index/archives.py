@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING, cast
 
-from torchlock.index.filenames import normalise
+from torchlock.standards.filenames import normalise
 
 if TYPE_CHECKING:
     import zipfile

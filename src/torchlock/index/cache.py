@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torchlock.temporary import Temporary, sweep
+from torchlock.runtime.temporary import Temporary, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

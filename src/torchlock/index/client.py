@@ -6,11 +6,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import Unasked, UnknownPackage
-from torchlock.index import addresses, filenames, local
+from torchlock.index import addresses, local
 from torchlock.index.cache import Cache, default_folder
 from torchlock.index.digests import Hasher, local_sha256
 from torchlock.index.metadata import MetadataReader
 from torchlock.index.remote import NotCached, PageReader
+from torchlock.standards import filenames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from torchlock.index.metadata import Sdists
     from torchlock.index.settings import IndexSettings
     from torchlock.index.transport import Transport
-    from torchlock.words import File
+    from torchlock.terms import File
 
 
 class Listing(NamedTuple):

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from torchlock.answers import Unknown
 from torchlock.errors import NetworkError
 from torchlock.index import addresses, cache
-from torchlock.index.filenames import is_distribution
 from torchlock.index.metadata import WHOLE_LIMIT, verify
+from torchlock.standards.filenames import is_distribution
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torchlock.index.transport import Transport
-    from torchlock.words import File
+    from torchlock.terms import File
 
 
 def local_sha256(file: File) -> str | Unknown:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from torchlock.errors import NetworkError
 from torchlock.index import addresses
-from torchlock.index.filenames import is_distribution
 from torchlock.index.pages import PageError, parse_page
-from torchlock.words import File
+from torchlock.standards.filenames import is_distribution
+from torchlock.terms import File
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,17 +8,17 @@ import re
 from typing import IO, TYPE_CHECKING, Protocol, cast
 
 from torchlock.answers import Unknown
-from torchlock.core_metadata import parse_metadata
 from torchlock.errors import BrokenFile, MetadataError, NeedsBuild, NetworkError, NotFetched
 from torchlock.index import addresses, cache
 from torchlock.index.archives import ArchiveError, wheel_members, wheel_metadata
 from torchlock.index.remote_file import RemoteFile
+from torchlock.standards.core_metadata import parse_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from torchlock.index.transport import Answer, Transport
-    from torchlock.words import File
+    from torchlock.terms import File
 
 # A larger file is fetched whole only for a build.
 WHOLE_LIMIT = 64 << 20

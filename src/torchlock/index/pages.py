@@ -14,8 +14,8 @@ from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from torchlock.index import addresses
-from torchlock.index.filenames import is_distribution
-from torchlock.words import File
+from torchlock.standards.filenames import is_distribution
+from torchlock.terms import File
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.core_metadata import CoreMetadata, parse_metadata, refusal
 from torchlock.errors import MetadataError
-from torchlock.fence import breakage
-from torchlock.index import filenames
+from torchlock.runtime.fence import breakage
+from torchlock.standards import filenames
+from torchlock.standards.core_metadata import CoreMetadata, parse_metadata, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from torchlock.index.client import Index
-    from torchlock.words import Dependency, File
+    from torchlock.terms import Dependency, File
 
 
 class IndexRelease:

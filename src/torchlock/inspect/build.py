@@ -7,11 +7,11 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
-from torchlock.inspect import files
 from torchlock.inspect.binaries import Binary, read_binary
+from torchlock.runtime import files
 
 if TYPE_CHECKING:
-    from torchlock.inspect.files import Tree
+    from torchlock.runtime.files import Tree
 
 _LIMIT = 256 << 10
 _LISTED = 2000

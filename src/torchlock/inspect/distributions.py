@@ -10,15 +10,15 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torchlock.headers import read_headers
-from torchlock.inspect import files
 from torchlock.inspect.metadata import Metadata, read_egg_requires, read_metadata
+from torchlock.runtime import files
+from torchlock.standards.headers import read_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from torchlock.inspect.environment import Environment, PathEntry
-    from torchlock.inspect.files import Tree
+    from torchlock.runtime.files import Tree
 
 _SMALL = 64 << 10
 

@@ -6,17 +6,17 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.inspect import files
-from torchlock.inspect.derive import base_sites_of, derive, find_sites
-from torchlock.inspect.files import Tree
 from torchlock.inspect.pth import Editable, PthLine, editables_of, lines_of
+from torchlock.inspect.tree_python import base_sites_of, derive, find_sites
+from torchlock.runtime import files
+from torchlock.runtime.files import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from torchlock.inspect.files import Unreadable
     from torchlock.inspect.interpreter import Interpreter
     from torchlock.inspect.loading.root import Root
+    from torchlock.runtime.files import Unreadable
 
 
 class PathEntry(NamedTuple):

@@ -6,9 +6,9 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.inspect import files
 from torchlock.inspect.machine import suffix_of
 from torchlock.inspect.record import read_record
+from torchlock.runtime import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,7 +7,7 @@ import hashlib
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.inspect import files
+from torchlock.runtime import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,15 +9,15 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
-from torchlock.inspect import files
-from torchlock.inspect.process import heard
-from torchlock.inspect.programs import program
+from torchlock.runtime import files
+from torchlock.runtime.process import heard
+from torchlock.runtime.programs import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from torchlock.inspect.files import Tree
     from torchlock.inspect.loading.root import Root
+    from torchlock.runtime.files import Tree
 
 # The major of libavutil for each major of FFmpeg (its APIchanges).
 FFMPEG: Mapping[int, int] = {4: 56, 5: 57, 6: 58, 7: 59, 8: 60, 9: 61}

@@ -7,10 +7,10 @@ import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.inspect import files
 from torchlock.inspect.library import broken_library, is_library
 from torchlock.inspect.record import Record, Row, read_record
-from torchlock.words import FAMILY
+from torchlock.runtime import files
+from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from torchlock.inspect.distributions import Distribution
     from torchlock.inspect.environment import Environment
-    from torchlock.inspect.files import Tree
     from torchlock.inspect.hashing import Job
+    from torchlock.runtime.files import Tree
 
 # A library smaller than this is looked into, whatever its size should be.
 _SMALL = 1024

@@ -7,10 +7,10 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.errors import InputError
-from torchlock.inspect import files
-from torchlock.inspect.process import heard
-from torchlock.inspect.programs import program
 from torchlock.redaction import masked
+from torchlock.runtime import files
+from torchlock.runtime.process import heard
+from torchlock.runtime.programs import program
 from torchlock.target import Platform, PythonVersion
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from torchlock.inspect import files
+from torchlock.runtime import files
 
 _HEAD = 4096
 _POINTER = b"version https://git-lfs"

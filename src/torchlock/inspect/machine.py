@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, Literal, NamedTuple
 
-from torchlock.inspect import files
+from torchlock.runtime import files
 
 # As many bytes as it takes.
 HEAD = 4096

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from torchlock.headers import Headers, read_headers, unfolded
-from torchlock.inspect import files
+from torchlock.runtime import files
+from torchlock.standards.headers import Headers, read_headers, unfolded
 
 # The headers stand before the description; a megabyte of them is no longer metadata.
 _HEADERS = 1 << 20

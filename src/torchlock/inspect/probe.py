@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.inspect import files
-from torchlock.inspect.process import Tail, child, workplace
+from torchlock.runtime import files
+from torchlock.runtime.process import Tail, child, workplace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

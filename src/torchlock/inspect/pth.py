@@ -10,12 +10,12 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.inspect import files
+from torchlock.runtime import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.inspect.files import Tree
+    from torchlock.runtime.files import Tree
 
 _LIMIT = 1 << 20
 # All files of a folder together; what installers write comes to a dozen.

@@ -9,7 +9,7 @@ import io
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.inspect import files
+from torchlock.runtime import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ import re
 import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.inspect import files
+from torchlock.runtime import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

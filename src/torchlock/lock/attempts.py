@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import Unasked
-from torchlock.lock.keep import solve_keeping
+from torchlock.lock.preferences import solve_keeping
 from torchlock.solve.candidates import Unproven
-from torchlock.solve.core import guilty, involved
+from torchlock.solve.conflict_core import guilty, involved
 from torchlock.solve.problem import GaveUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-    from torchlock.lock.results import Options
-    from torchlock.solve.core import Unit
+    from torchlock.lock.model import Options
+    from torchlock.solve.conflict_core import Unit
     from torchlock.solve.problem import Solution
     from torchlock.solve.universe import Universe
 

@@ -13,8 +13,8 @@ from torchlock.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from torchlock.lock.results import Lock, Pin
-    from torchlock.words import File, Inputs, Written
+    from torchlock.lock.model import Lock, Pin
+    from torchlock.terms import File, Inputs, Written
 
 # What pip's --hash knows, with the number of digits; it refuses a file of requirements that names another.
 ACCEPTED = {"sha256": 64, "sha384": 96, "sha512": 128}

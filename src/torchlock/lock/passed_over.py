@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
-from torchlock.lock.lines import dependency_of
-from torchlock.matrix import specifier_set
+from torchlock.knowledge.rules import specifier_set
+from torchlock.lock.inputs import dependency_of
 from torchlock.solve.candidates import withdrawal
-from torchlock.solve.core import demands
+from torchlock.solve.conflict_core import demands
 from torchlock.solve.problem import bits
 from torchlock.solve.unread import Unread, behind
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from torchlock.solve.candidates import Candidate
-    from torchlock.solve.core import Unit
+    from torchlock.solve.conflict_core import Unit
     from torchlock.solve.problem import Solution
     from torchlock.solve.reasons import Unreadable
     from torchlock.solve.universe import Universe

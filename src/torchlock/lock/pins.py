@@ -6,23 +6,23 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.judge import unjudged
-from torchlock.lock.lines import asked_by, dependency_of
-from torchlock.lock.results import HostNote, Pin
-from torchlock.matrix import GIL, HOST_PREFIX, specifier_set
+from torchlock.knowledge.judge import unjudged
+from torchlock.knowledge.rules import GIL, HOST_PREFIX, specifier_set
+from torchlock.lock.inputs import asked_by, dependency_of
+from torchlock.lock.model import HostNote, Pin
 from torchlock.solve.reasons import Asked, Declared, Ruled
-from torchlock.words import spelled
+from torchlock.terms import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from torchlock.lock.lines import Direct
+    from torchlock.lock.inputs import Direct
     from torchlock.solve.candidates import Candidate
-    from torchlock.solve.core import Unit
+    from torchlock.solve.conflict_core import Unit
     from torchlock.solve.problem import Solution
     from torchlock.solve.universe import Universe
     from torchlock.target import Target
-    from torchlock.words import File
+    from torchlock.terms import File
 
 
 def pins_of(
@@ -126,7 +126,7 @@ def from_source(chosen: Mapping[str, Candidate], target: Target) -> Iterator[str
     built = [candidate for candidate in chosen.values() if candidate.from_sdist]
     if not built:
         return
-    from torchlock.sdist.reader import COMPUTED_HERE
+    from torchlock.index.sdist.reader import COMPUTED_HERE
 
     compiled = [candidate for candidate in built if candidate.last_resort]
     if compiled:

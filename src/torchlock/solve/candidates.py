@@ -10,18 +10,18 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from torchlock.answers import Unknown
-from torchlock.core_metadata import refusal
-from torchlock.direct import DirectRelease
+from torchlock.index.direct_url import DirectRelease
 from torchlock.redaction import one_line
-from torchlock.words import FAMILY
+from torchlock.standards.core_metadata import refusal
+from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from torchlock.answers import Unknown
-    from torchlock.matrix import Statement
+    from torchlock.knowledge.rules import Statement
     from torchlock.target import Target
-    from torchlock.words import Dependency, File
+    from torchlock.terms import Dependency, File
 
 
 class Release(Protocol):
@@ -290,7 +290,7 @@ def _preferred(release: Release, usable: Sequence[int], ranks: Sequence[int | No
     equal = [index for index in usable if (ranks[index] or 0) == best]
     if len(equal) == 1:
         return equal[0]
-    from torchlock.wheel_names import parsed_wheel_name
+    from torchlock.standards.wheel_names import parsed_wheel_name
 
     files = release.files()
     return max(equal, key=lambda index: parsed_wheel_name(files[index].filename)[2])

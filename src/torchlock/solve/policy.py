@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.matrix import specifier_set
+from torchlock.knowledge.rules import specifier_set
 from torchlock.solve.candidates import Unproven
-from torchlock.words import FAMILY
+from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

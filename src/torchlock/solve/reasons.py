@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from torchlock.matrix import Statement
-    from torchlock.words import Dependency, Written
+    from torchlock.knowledge.rules import Statement
+    from torchlock.terms import Dependency, Written
 
 
 class Asked(NamedTuple):

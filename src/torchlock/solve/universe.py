@@ -18,8 +18,7 @@ from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.errors import BrokenFile, NeedsBuild, NetworkError, NotFetched, TorchlockError, UnknownPackage
-from torchlock.markers import extra_of
-from torchlock.matrix import (
+from torchlock.knowledge.rules import (
     BUILD_CUDA,
     EXCLUSION,
     HOST_PREFIX,
@@ -32,16 +31,17 @@ from torchlock.solve.candidates import Candidate, Rejected, Sieve, is_exact
 from torchlock.solve.policy import counted
 from torchlock.solve.problem import Need, bits, full
 from torchlock.solve.reasons import Built, Declared, Ruled, SameBuild, SameRelease, Unreadable
-from torchlock.words import FAMILY, Provenance
+from torchlock.standards.markers import extra_of
+from torchlock.terms import FAMILY, Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from torchlock.matrix import Matrix, Statement
+    from torchlock.knowledge.rules import Matrix, Statement
     from torchlock.solve.candidates import Policy, Release
     from torchlock.solve.problem import Problem
     from torchlock.target import Target
-    from torchlock.words import Dependency
+    from torchlock.terms import Dependency
 
 
 # Builds for accelerators without CUDA, whose libraries only a torch of the same build has.

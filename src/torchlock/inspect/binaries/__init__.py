@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.inspect.binaries.binary import Binary
-from torchlock.inspect.files import Unreadable
 from torchlock.inspect.machine import HEAD
+from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
     from torchlock.inspect.binaries.raw import Raw

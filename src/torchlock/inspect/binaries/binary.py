@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
-from torchlock.inspect.files import Unreadable
+from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -31,7 +31,7 @@ from torchlock.inspect.machine import machine_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.inspect.files import Unreadable
+    from torchlock.runtime.files import Unreadable
 
 _PT_LOAD, _PT_DYNAMIC, _PT_INTERP = 1, 2, 3
 _DT_NEEDED, _DT_HASH, _DT_STRTAB, _DT_SYMTAB, _DT_STRSZ = 1, 4, 5, 6, 10

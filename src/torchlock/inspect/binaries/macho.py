@@ -25,8 +25,8 @@ from torchlock.inspect.binaries.raw import (
     text,
     unreadable,
 )
-from torchlock.inspect.files import Unreadable
 from torchlock.inspect.machine import machine_of
+from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,22 +11,13 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect.binaries.binary import Binary, Needed, Reference
-from torchlock.inspect.binaries.raw import (
-    LONGEST,
-    REFERENCES,
-    Broken,
-    Letters,
-    Raw,
-    Spent,
-    text,
-    unreadable,
-)
+from torchlock.inspect.binaries.raw import LONGEST, REFERENCES, Broken, Letters, Raw, Spent, text, unreadable
 from torchlock.inspect.machine import HEAD, machine_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.inspect.files import Unreadable
+    from torchlock.runtime.files import Unreadable
 
 _EXPORTS, _IMPORTS, _DELAYED = 0, 1, 13
 # Of the optional header: where the count of directories is, by the width of an address.

@@ -8,8 +8,8 @@ from array import array
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Final, Literal
 
-from torchlock.inspect import files
-from torchlock.inspect.files import Unreadable
+from torchlock.runtime import files
+from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

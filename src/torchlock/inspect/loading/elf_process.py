@@ -8,9 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
-from torchlock.inspect import files
 from torchlock.inspect.binaries import Binary, read_binary
-from torchlock.inspect.files import Unreadable
 from torchlock.inspect.loading.outcome import (
     Lookups,
     Missing,
@@ -22,6 +20,8 @@ from torchlock.inspect.loading.outcome import (
     unknown_file,
     without_symbols,
 )
+from torchlock.runtime import files
+from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

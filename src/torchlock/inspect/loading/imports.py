@@ -6,8 +6,8 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from torchlock.inspect import files
 from torchlock.inspect.library import is_library
+from torchlock.runtime import files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
-from torchlock.inspect import files
-from torchlock.inspect.files import Unreadable
+from torchlock.runtime import files
+from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
     from torchlock.inspect.binaries import Binary

@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from torchlock.inspect import files
+from torchlock.runtime import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

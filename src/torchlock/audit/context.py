@@ -1,0 +1,213 @@
+"""One document before the judge: what it declares, what it demands, and how findings about it are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from torchlock.audit.index_builds import offer_of
+from torchlock.audit.install_sets import scenes_of
+from torchlock.audit.sides import Sides
+from torchlock.finding import Evidence, Finding
+from torchlock.location import NOWHERE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from torchlock.audit.index_builds import Offer
+    from torchlock.audit.install_sets import Demand, Scene, Scenes
+    from torchlock.knowledge.builds import Builds
+    from torchlock.knowledge.compatibility import Stack
+    from torchlock.knowledge.releases import Catalogue, CatalogueRelease
+    from torchlock.knowledge.rules import Matrix, Statement
+    from torchlock.location import Place
+    from torchlock.manifests.document import Document, Entry
+
+# What a broken choice is a warning on even where a file declares no platform.
+_MAINSTREAM = ("linux-x86_64", "windows-amd64", "macos-arm64")
+
+
+@dataclass(eq=False)
+class Knowledge:
+    """The knowledge that every document is judged by. It caches answers, so two objects are never equal."""
+
+    stack: Stack
+    matrix: Matrix
+    libraries: Mapping[str, str | None]
+    """Host libraries of the target → their versions, None for one that is known to be missing."""
+
+    @property
+    def date(self) -> str:
+        """The date of the catalogue of the public index."""
+        return self.matrix.source("catalogue").date or self.matrix.date
+
+    def forbidding(self, name: str) -> list[Statement]:
+        """The statements about a package that forbid something beside it."""
+        if name not in self._forbidding:
+            self._forbidding[name] = [statement for statement in self.matrix.about(name) if statement.forbids]
+        return self._forbidding[name]
+
+    @cached_property
+    def digests(self) -> dict[tuple[str, str], set[str]]:
+        """The SHA-256 of the files of releases that were asked about."""
+        return {}
+
+    @cached_property
+    def _forbidding(self) -> dict[str, list[Statement]]:
+        return {}
+
+    @cached_property
+    def builds(self) -> Builds:
+        """Read only where a label or an index with labels is named."""
+        from torchlock.knowledge.builds import Builds
+
+        return Builds()
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Read only for what the stack's table leaves out."""
+        from torchlock.knowledge.releases import Catalogue
+
+        return Catalogue()
+
+
+@dataclass
+class Case:
+    """A document, the knowledge, and the cells it is judged on.
+
+    ``declared`` are sets of cells that the document (or the command line) names, each of which must have one
+    that works; elsewhere a failure is nobody's fault. ``assumed`` are sets that the document can be for.
+    """
+
+    document: Document
+    known: Knowledge
+    cells: int
+    declared: tuple[int, ...]
+    assumed: tuple[int, ...] = ()
+    platforms_given: bool = False
+
+    @property
+    def stack(self) -> Stack:
+        return self.known.stack
+
+    @property
+    def scenes(self) -> list[Scene]:
+        """The sets of entries that are judged."""
+        return self._scenes.scenes
+
+    @property
+    def left_out(self) -> list[str]:
+        """The scopes that are not judged, since the file has too many."""
+        return self._scenes.left_out
+
+    @cached_property
+    def _scenes(self) -> Scenes:
+        return scenes_of(self.document, self.known.stack, self.cells)
+
+    @cached_property
+    def from_unknown(self) -> dict[tuple[str, str], list[Scene]]:
+        """Package and specifier → the first two scenes that take it from an index that nobody here can see."""
+        found: dict[tuple[str, str], list[Scene]] = {}
+        for scene in self.scenes:
+            for demand in (one for demands in scene.demands.values() for one in demands):
+                there = found.setdefault((demand.name, demand.entry.specifier), [])
+                if (
+                    len(there) < 2
+                    and not any(scene is other for other in there)
+                    and self.offer(demand.entry).unknown
+                ):
+                    there.append(scene)
+        return found
+
+    def offer(self, entry: Entry) -> Offer:
+        """The indexes that an entry is taken from; the file's are looked at once."""
+        if entry.index not in self._offers:
+            self._offers[entry.index] = offer_of(entry, self.document)
+        return self._offers[entry.index]
+
+    @cached_property
+    def _offers(self) -> dict[str | None, Offer]:
+        return {}
+
+    @cached_property
+    def sides(self) -> Sides:
+        """The entries of the document by scope, for what is looked for beside a scene."""
+        return Sides(self.document.entries)
+
+    @property
+    def declares_platforms(self) -> bool:
+        """Whether the document declares its platforms."""
+        return bool(self.document.platforms) and not self.document.assumed
+
+    @property
+    def mainstream(self) -> int:
+        """The cells that nearly everybody is on, or all that were asked for on the command line."""
+        if self.platforms_given:
+            return self.cells
+        return sum(self.stack.on_platform(self.stack.platforms.index(name)) for name in _MAINSTREAM)
+
+    def statement(
+        self,
+        statement: Statement,
+        severity: str,
+        message: str,
+        demands: Sequence[Demand],
+    ) -> Finding:
+        """A finding that rests on a statement of the matrix."""
+        untried = statement.rule == "TL102" and statement.kind == "declared"
+        if severity == "error" and (untried or statement.effect == "use" or statement.rule.startswith("TL7")):
+            severity = "warning"  # torch and torchaudio import; something beside them fails, or may.
+        return self.finding(statement.rule, severity, message, demands, statement.because, statement.sources)
+
+    def finding(
+        self,
+        rule: str,
+        severity: str,
+        message: str,
+        demands: Iterable[Demand],
+        because: str = "",
+        sources: Iterable[str] = (),
+    ) -> Finding:
+        """A finding about some demands; it stands at the first of them that is in this file."""
+        demands = list(demands)
+        places = self.places(demand.entry for demand in demands)
+        return Finding(
+            rule,
+            severity,
+            message,
+            places[0] if places else NOWHERE,
+            because=because or self.known.matrix.because(rule),
+            packages=tuple((demand.name, demand.entry.specifier.removeprefix("==")) for demand in demands),
+            sources=tuple(self.evidence(source) for source in (sources or self.known.matrix.sources_of(rule))),
+            related=tuple(places[1:]),
+        )
+
+    def places(self, entries: Iterable[Entry]) -> list[Place]:
+        """Where entries stand in this very file, each place once."""
+        here = [entry.place for entry in entries if entry.path == self.document.path]
+        return list(dict.fromkeys(here))
+
+    def reason_yanked(self, name: str, version: str) -> str:
+        """Why a release was withdrawn, as its makers said."""
+        return next((release.yanked or "" for release in self._releases(name) if release.version == version), "")
+
+    def digests(self, name: str, version: str) -> set[str]:
+        """The SHA-256 of every file that the public index has for a release."""
+        known = self.known.digests.get((name, version))
+        if known is None:
+            releases = [release for release in self._releases(name) if release.version == version]
+            known = {file.hashes.get("sha256", "") for release in releases for file in release.files()}
+            self.known.digests[name, version] = known
+        return known
+
+    def tags(self, name: str, version: str) -> Sequence[str]:
+        """The tag part of the name of every wheel of a release."""
+        return [tags for release in self._releases(name) if release.version == version for tags in release.tags]
+
+    def _releases(self, name: str) -> Sequence[CatalogueRelease]:
+        return self.known.catalogue.releases(name) or ()
+
+    def evidence(self, source: str) -> Evidence:
+        found = self.known.matrix.source(source)
+        return Evidence(found.id, found.address, found.kind, found.date, found.note)

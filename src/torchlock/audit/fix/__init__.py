@@ -1,0 +1,1 @@
+"""The smallest change of a file that makes it clean."""

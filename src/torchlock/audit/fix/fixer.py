@@ -1,0 +1,159 @@
+"""What to change: a remedy for each finding, and a text of the file in which nothing is found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from torchlock.audit.fix.edits import apply
+from torchlock.audit.fix.remedies import fixed, relevant, remedy_of
+from torchlock.audit.fix.search import Curer
+from torchlock.audit.install_sets import effective
+from torchlock.finding import Remedy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torchlock.audit.context import Knowledge
+    from torchlock.finding import Finding
+    from torchlock.location import Place
+    from torchlock.manifests.document import Document
+
+
+_ENDED = "The search for a change was ended after {} trials: mend the first findings, then audit again."
+
+
+class Mender:
+    """Finds remedies with the judge that found what is wrong."""
+
+    def __init__(
+        self, known: Knowledge, judge: Callable[[Document], list[Finding]], size: Callable[[Document], int]
+    ) -> None:
+        self._known = known
+        self._judge = judge
+        self._size = size
+        self._curer = Curer(known, judge)
+
+    def add_remedies(self, document: Document, findings: list[Finding]) -> None:
+        """Give each finding that has none the part of the file's cure that is about it, else one of its own."""
+        if not any(_curable(finding) and finding.severity != "note" for finding in findings):
+            return
+        bare = self._bare(document)
+        self._curer.begin(self._size(bare))
+        found = self._judge(bare)
+        together: dict[int, str] | None = {}
+        for severity, with_worse in (("error", {"error"}), ("warning", {"error", "warning"})):
+            mine = [finding for finding in findings if finding.severity == severity and _curable(finding)]
+            if not mine:
+                continue
+            # What could not be cured alone cannot be cured with more.
+            together = None if together is None else self._cure(bare, found, frozenset(with_worse))
+            for finding in mine:
+                changes = together
+                if changes is None:
+                    changes = self._cure_one(bare, found, finding)
+                part = self._part(finding, bare, found, changes) if changes else None
+                if part:
+                    finding.remedy = remedy_of(bare, part)
+                elif self._curer.spent:
+                    finding.remedy = Remedy(_ENDED.format(self._curer.trials))
+
+    def _part(
+        self, finding: Finding, document: Document, found: list[Finding], changes: dict[int, str]
+    ) -> dict[int, str] | None:
+        """The part of a cure that cures one finding by itself, or all of it; None where it does not."""
+        if self._curer.spent:
+            return None
+        mine = relevant(finding, document, changes)
+        for part in _parts(document, mine):
+            if self._curer.cures(document, found, part, finding):
+                return part
+            if self._curer.spent:
+                return None
+        return changes if self._curer.cures(document, found, changes, finding) else None
+
+    def mended(self, document: Document, severities: frozenset[str]) -> str:
+        """One round: the lines that no installer reads first, since more shows once they can be read."""
+        edits = [edit for problem in document.problems if problem.severity in severities for edit in problem.edits]
+        if edits:
+            return apply(document.text, edits)
+        bare = self._bare(document)
+        self._curer.begin(self._size(bare))
+        found = self._judge(bare)
+        changes = self._cure(bare, found, severities)
+        if changes is None and "error" in severities:
+            changes = self._cure(bare, found, frozenset({"error"}))
+        return fixed(bare, changes or {})
+
+    def _bare(self, document: Document) -> Document:
+        """The document without what no rule speaks of, nor what no new version mends."""
+        names, about = self._known.stack.packages, self._known.matrix.about
+        entries = [entry for entry in effective(document.entries) if entry.name in names or about(entry.name)]
+        return replace(document, entries=entries, problems=[])
+
+    def _cure(self, document: Document, found: list[Finding], severities: frozenset[str]) -> dict[int, str] | None:
+        """The smallest changes after which nothing of these severities is found that versions can mend.
+
+        Findings that share no line are cured apart. None where none of them can be.
+        """
+
+        def wanted(finding: Finding) -> bool:
+            return finding.severity in severities and _curable(finding)
+
+        changes: dict[int, str] = {}
+        groups = _apart([finding for finding in found if wanted(finding)])
+        for places in groups:
+            if self._curer.spent:
+                break
+
+            def about(finding: Finding, places: frozenset[Place] = places) -> bool:
+                return wanted(finding) and not places.isdisjoint((finding.place, *finding.related))
+
+            changes |= self._curer.cure(document, found, about) or {}
+        return changes if changes or not groups else None
+
+    def _cure_one(self, document: Document, found: list[Finding], finding: Finding) -> dict[int, str] | None:
+        """The smallest changes after which this one finding is gone."""
+
+        def same(other: Finding) -> bool:
+            return (other.rule, other.place) == (finding.rule, finding.place)
+
+        return self._curer.cure(document, found, same)
+
+
+def _parts(document: Document, changes: dict[int, str]) -> Iterator[dict[int, str]]:
+    """The parts of some changes, the smallest first; one line may make many entries, and is changed whole."""
+    lines: dict[tuple[object, ...], dict[int, str]] = {}
+    for index, new in changes.items():
+        entry = document.entries[index]
+        lines.setdefault((entry.path, entry.place, entry.version), {})[index] = new
+    for size in range(1, len(lines) + 1):
+        for some in combinations(lines.values(), size):
+            yield {index: new for line in some for index, new in line.items()}
+
+
+def _apart(findings: list[Finding]) -> list[frozenset[Place]]:
+    """The lines of findings, those together that are linked by a line they share."""
+    linked: dict[Place, set[Place]] = {}
+    for finding in findings:
+        for place in (places := {finding.place, *finding.related}):
+            linked.setdefault(place, set()).update((place, min(places)))
+            linked.setdefault(min(places), set()).add(place)
+    groups: list[frozenset[Place]] = []
+    done: set[Place] = set()
+    for place in linked:
+        group: set[Place] = set()
+        waiting = [place] if place not in done else []
+        while waiting:
+            if (one := waiting.pop()) not in group:
+                group.add(one)
+                waiting += linked[one]
+        done |= group
+        groups += [frozenset(group)] if group else []
+    return groups
+
+
+def _curable(finding: Finding) -> bool:
+    """Whether other versions might help; a finding that came with a remedy needs something else."""
+    return finding.remedy is None and bool(finding.packages)

@@ -1,0 +1,122 @@
+"""Cures as remedies of findings, and as a new text of the file."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.audit.fix.edits import apply, changes_of
+from torchlock.audit.phrasing import listed
+from torchlock.finding import Remedy
+from torchlock.location import Edit, Span
+from torchlock.terms import spelled
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torchlock.finding import Finding
+    from torchlock.manifests.document import Document, Entry
+
+# What makes a command go on in the next line: of a shell, of cmd, of PowerShell.
+_CONTINUED = re.compile(r"[\\^`][ \t]*\Z")
+_QUOTES = re.compile(r"\\.|(?P<quote>[\"'])", re.DOTALL)
+
+
+def remedy_of(document: Document, changes: Mapping[int, str]) -> Remedy:
+    """What the changes of a cure come to, in words, in lines and in the file's text."""
+    entries = document.entries
+    steps = dict.fromkeys(_step(entries[index], new) for index, new in changes.items())
+    summary = f"Write {listed(list(steps))}"
+    edits = edits_of(document, changes)
+    if any(entries[index].version is None or entries[index].hashes for index in changes):
+        return Remedy(f"{summary} in the input of this file, and have it made again.")
+    return Remedy(f"{summary}.", changes_of(document, edits), edits)
+
+
+def edits_of(document: Document, changes: Mapping[int, str]) -> tuple[Edit, ...]:
+    """The edits that put new specifiers in their places; entries that no edit can help are left out."""
+    edits: list[Edit] = []
+    for index, new in changes.items():
+        span = document.entries[index].version
+        if span is None or document.entries[index].hashes:
+            continue  # Hashes would be of another release.
+        written = rewritten(document.text[span.start : span.end], new, document.entries[index].style)
+        shell = document.entries[index].shell
+        edits += _quoted(document.text, span, written, document.kind) if shell else [Edit(span, written)]
+    return tuple(edits)
+
+
+def _quoted(text: str, span: Span, written: str, kind: str) -> list[Edit]:
+    """In a shell a range needs quotes around its whole word, else it names a file; none where no quotes fit."""
+    start = max(text.rfind(blank, 0, span.start) for blank in " \t\n\r") + 1
+    if not re.search(r"[<>!*;]", written) or re.search(r"[\"']", text[start : span.start]):
+        return [Edit(span, written)]
+    opened = _open_quotes(text, _command_start(text, start), start)
+    mark = "'" if '"' in opened else '"'
+    if mark in opened or (mark == "'" and kind == "batch"):
+        return []
+    return [Edit(Span(start, start), mark), Edit(span, f"{written}{mark}")]
+
+
+def _command_start(text: str, at: int) -> int:
+    """Where the line of a place begins, with the lines that go on in it."""
+    start = max(text.rfind("\n", 0, at), text.rfind("\r", 0, at)) + 1
+    while start:
+        before = max(text.rfind("\n", 0, start - 1), text.rfind("\r", 0, start - 1)) + 1
+        if not _CONTINUED.search(text[before:start].rstrip("\r\n")):
+            break
+        start = before
+    return start
+
+
+def _open_quotes(text: str, start: int, end: int) -> set[str]:
+    """The quotes that stand open at the end of a stretch."""
+    counts = {'"': 0, "'": 0}
+    for match in _QUOTES.finditer(text, start, end):
+        if match["quote"]:
+            counts[match["quote"]] += 1
+    return {mark for mark, count in counts.items() if count % 2}
+
+
+def relevant(finding: Finding, document: Document, changes: Mapping[int, str]) -> dict[int, str]:
+    """Those changes that are on the lines of a finding, else about its packages; all of them where none is."""
+    places = {finding.place, *finding.related}
+    names = {name for name, _ in finding.packages}
+    here = {index: new for index, new in changes.items() if document.entries[index].place in places}
+    mine = {index: new for index, new in changes.items() if document.entries[index].name in names}
+    return here or mine or dict(changes)
+
+
+def fixed(document: Document, changes: Mapping[int, str]) -> str:
+    """The text of the document with the changes made, and not a character else."""
+    return apply(document.text, edits_of(document, changes))
+
+
+def rewritten(written: str, new: str, style: str) -> str:
+    """A specifier in the spelling of its dialect: what stands there, with the new version in it."""
+    if style == "conda":
+        return re.sub(r"^==", "=", new) if not written.lstrip().startswith("==") else new
+    if style == "poetry":
+        if new.startswith("==") and not written.lstrip().startswith("="):
+            return new[2:]
+        return new
+    old = re.fullmatch(r"(\s*)(===?|~=|[<>]=?|!=)(\s*)[^\s,]+(\s*)", written)
+    made = re.fullmatch(r"(===?|~=|[<>]=?)(.+)", new)
+    if old and made and "," not in new:
+        return f"{old[1]}{made[1]}{old[3]}{made[2]}{old[4]}"
+    if "," in new and written.strip() and new.startswith(written.strip()):
+        return written.rstrip() + new[len(written.strip()) :]
+    return new
+
+
+def _step(entry: Entry, new: str) -> str:
+    """One change in words: what to write, and whether it is a step back across a major version."""
+    was = spelled(entry.specifier) if entry.specifier else ""
+    text = f"{entry.name}{new} in place of {entry.name}{was}"
+    before, after = re.search(r"(?<!\d)(\d+)\.(\d+)", entry.specifier), re.search(r"==\s*(\d+)\.(\d+)", new)
+    if before and after and entry.specifier.lstrip().startswith(("=", "~", "^")):
+        if int(after[1]) < int(before[1]):
+            text += " (a step back across a major version)"
+        elif after[1] == before[1] == "0" and int(after[2]) < int(before[2]) - 4:
+            text += " (a long step back)"
+    return text

@@ -1,0 +1,296 @@
+"""The smallest change of lines that makes a document clean, found by trying: every trial is judged in full.
+
+Fewer lines come first; among equally many those that say least: a bare name gives way before a range, a range
+before an exact pin, a companion before torch. Versions stay within their major where that is possible.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import combinations, groupby, islice, product
+from typing import TYPE_CHECKING
+
+from torchlock.answers import Unknown
+from torchlock.audit.index_builds import offer_of
+from torchlock.audit.install_sets import cells_where, demand_of, once
+from torchlock.knowledge.compatibility import bits
+from torchlock.terms import FAMILY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from torchlock.audit.context import Knowledge
+    from torchlock.audit.install_sets import Demand
+    from torchlock.finding import Finding
+    from torchlock.knowledge.compatibility import Package, Stack
+    from torchlock.manifests.document import Document, Entry
+
+# So many lines are looked at; so many answers tried for one set of them, and for one cure.
+_LINES, _TRIALS_EACH, _TRIALS = 6, 16, 160
+# The budget of all cures of a document, and what a trial, a check and a set of lines take from it: so much in a
+# document of usual size, and in a larger one more in proportion.
+_BUDGET, _TRIAL, _CHECK, _SET = 3000, 8, 4, 1
+_USUAL = 200
+
+
+class Curer:
+    """Looks for cures. ``judge`` is the audit's own judge of entries."""
+
+    def __init__(self, known: Knowledge, judge: Callable[[Document], list[Finding]]) -> None:
+        self._known = known
+        self._judge = judge
+        self.begin()
+        self._pages: dict[tuple[str, str], int] = {}  # of a package and a page: the releases there
+
+    def begin(self, size: int = 0) -> None:
+        """Start on a document, with the budget for all of its cures; ``size`` is what one trial has to judge."""
+        self._left = float(_BUDGET)
+        self._cost = max(1.0, size / _USUAL)
+        self.trials = 0
+
+    @property
+    def spent(self) -> bool:
+        """Whether the budget is spent, so that a change may exist that was not found."""
+        return self._left <= 0
+
+    def _take(self, share: int) -> None:
+        self._left -= share * self._cost
+
+    def _tried(self, document: Document, changes: dict[int, str], share: int) -> list[Finding]:
+        """What is found after some changes, for so much of the budget."""
+        self._take(share)
+        self.trials += 1
+        return self._judge(_changed(document, changes))
+
+    def cure(
+        self, document: Document, findings: Sequence[Finding], wanted: Callable[[Finding], bool]
+    ) -> dict[int, str] | None:
+        """The smallest changes after which nothing wanted is found, and nothing worse than before.
+
+        ``findings`` are those of the document. Entries (by index in the document) → their new specifiers;
+        nothing where there is nothing to cure, None where no change was found.
+        """
+        ill = [finding for finding in findings if wanted(finding)] if not self.spent else []
+        if not ill:
+            return None if self.spent else {}
+        before, trials = _weighed(findings), 0
+        for units, pin in self._tries(document, ill):
+            subset = tuple(unit[0] for unit in units)
+            self._take(_SET)
+            for specifiers in islice(self._assignments(document, subset, pin), _TRIALS_EACH):
+                trials += 1
+                if trials > _TRIALS or self.spent:
+                    return None
+                changes = {index: new for unit, new in zip(units, specifiers, strict=True) for index in unit}
+                left = self._tried(document, changes, _TRIAL)
+                if not any(map(wanted, left)) and _weighed(left) < before:
+                    return {i: new for i, new in changes.items() if new != document.entries[i].specifier}
+        return None
+
+    def cures(
+        self, document: Document, findings: Sequence[Finding], changes: dict[int, str], finding: Finding
+    ) -> bool:
+        """Whether these changes take one finding away, and bring nothing else; not so if it cannot be tried."""
+        if self.spent:
+            return False
+        left = self._tried(document, changes, _CHECK)
+        gone = all((each.rule, each.place) != (finding.rule, finding.place) for each in left)
+        return gone and _weighed(left) < _weighed(findings)
+
+    def _tries(
+        self, document: Document, ill: Sequence[Finding]
+    ) -> Iterator[tuple[tuple[tuple[int, ...], ...], bool]]:
+        """Sets of lines, fewest first; ranges are first given an upper end, then everything may become a pin."""
+        for _, same_size in groupby(self._subsets(document, ill), key=len):
+            subsets = list(same_size)
+            yield from ((units, False) for units in subsets)
+            yield from ((units, True) for units in subsets)
+
+    def _subsets(self, document: Document, ill: Sequence[Finding]) -> Iterator[tuple[tuple[int, ...], ...]]:
+        """Sets of lines that might be changed, the smallest and least deliberate first; a line as its entries."""
+        spoken = {name for finding in ill for name, _ in finding.packages}
+        places = {place for finding in ill for place in (finding.place, *finding.related)}
+        lines: dict[tuple[object, ...], list[int]] = {}
+        for index, entry in enumerate(document.entries):
+            if (
+                entry.name in self._known.stack.packages
+                and (entry.name in FAMILY or entry.name in spoken)
+                and entry.path == document.path
+                and entry.url is None
+                and not entry.constraint
+            ):
+                lines.setdefault((entry.place, entry.version), []).append(index)
+        # Those that the findings are about before all others.
+        units = sorted(map(tuple, lines.values()), key=lambda unit: document.entries[unit[0]].place not in places)[
+            :_LINES
+        ]
+        weight = {unit: _weight(document.entries[unit[0]], spoken) for unit in units}
+        for size in range(1, len(units) + 1):
+            yield from sorted(combinations(units, size), key=lambda some: sum(weight[unit] for unit in some))
+
+    def _assignments(self, document: Document, subset: tuple[int, ...], pin: bool) -> Iterator[tuple[str, ...]]:
+        """New specifiers for these entries, the most fitting first."""
+        stack = self._known.stack
+        entries = [document.entries[index] for index in subset]
+        lines = {(entry.place, entry.version) for entry in entries}
+        stays = [
+            entry
+            for entry in document.entries
+            if entry.name in stack.packages and (entry.place, entry.version) not in lines
+        ]
+        fixed = [demand_of(entry, stack) for entry in once(stays)]
+        for torch in self._torches(entries, fixed, document):
+            options = [list(self._options(entry, torch, fixed, document, pin)) for entry in entries]
+            yield from islice(product(*options), 12)
+
+    def _torches(self, entries: Sequence[Entry], fixed: Sequence[Demand], document: Document) -> Iterator[int]:
+        """Releases of torch to build an answer on, as indices: near what is written, and fitting what stays."""
+        stack = self._known.stack
+        package = stack.packages["torch"]
+        mask = package.everything & ~package.yanked & ~package.pre
+        own = [demand_of(entry, stack) for entry in entries if entry.name == "torch"]
+        for demand in fixed:
+            if demand.releases is None or demand.name not in FAMILY or not _together(demand.entry, entries, stack):
+                continue
+            fitting = demand.releases if demand.name == "torch" else stack.fits(demand.name, demand.releases)
+            mask = mask & fitting or mask
+        written = next((_written(demand, package) for demand in own), None)
+        yield from _nearest(mask, written, package.texts)
+
+    def _options(
+        self, entry: Entry, torch: int, fixed: Sequence[Demand], document: Document, pin: bool
+    ) -> Iterator[str]:
+        """Specifiers for one entry beside this torch: a lower upper end, or pins."""
+        stack = self._known.stack
+        demand, package = demand_of(entry, stack), stack.packages[entry.name]
+        if entry.name == "torch":
+            fitting = 1 << torch
+        elif entry.name in stack.partners:
+            fitting = stack.fits_torch(entry.name, 1 << torch)
+            fitting = fitting & stack.loads_beside(entry.name, torch) or fitting
+        else:
+            fitting = package.everything
+        fitting = fitting & ~package.pre & ~package.yanked or fitting
+        fitting &= package.alike & self._served(entry, package, document)
+        if not pin and not demand.exact:
+            if demand.releases:
+                yield from _capped(entry, package, demand.releases, fitting)
+            return
+        for index in islice(_nearest(fitting, _written(demand, package), package.texts), 3):
+            for label in self._labels(entry, package.texts[index], fixed, document):
+                yield respelled(entry.specifier, package.texts[index], label)
+
+    def _served(self, entry: Entry, package: Package, document: Document) -> int:
+        """The releases that are known to be on the only page that an entry is taken from; all where it is none."""
+        page = offer_of(entry, document).only_label if entry.name in FAMILY else None
+        if page is None or entry.channel == "conda":
+            return package.everything
+        key = entry.name, page
+        if key not in self._pages:
+            found = (self._known.builds.serves(entry.name, text, page) for text in package.texts)
+            self._pages[key] = sum(1 << index for index, answer in enumerate(found) if answer is True)
+        return self._pages[key]
+
+    def _labels(self, entry: Entry, version: str, fixed: Sequence[Demand], document: Document) -> list[str]:
+        """Builds to pin: as the lines that stay have it, as the index has it, as it was, none."""
+        if entry.name not in FAMILY:
+            return [""]
+        beside = [
+            demand
+            for demand in fixed
+            if demand.name in FAMILY and _together(demand.entry, [entry], self._known.stack)
+        ]
+        found = [demand.label for demand in beside]
+        offer = offer_of(entry, document)
+        found += sorted(offer.labels) if any(found) or "+" in entry.specifier else [""]
+        found += [entry.specifier.partition("+")[2].partition(",")[0].strip(), ""]
+        published = self._known.builds.labels(entry.name, version)
+        known = frozenset(found) if isinstance(published, Unknown) else published
+        return [label for label in dict.fromkeys(found) if not label or label in known]
+
+
+def _weighed(findings: Iterable[Finding]) -> tuple[int, int]:
+    """How bad a document is: errors first, then warnings."""
+    severities = [finding.severity for finding in findings]
+    return severities.count("error"), severities.count("warning")
+
+
+def _weight(entry: Entry, spoken: set[str]) -> int:
+    """How deliberate a line is: the cost of changing it. torch without an upper end is meant to move."""
+    if re.match(r"===?[^*,]+$", entry.specifier):
+        cost = 8
+    elif re.search(r"<|==|~=", entry.specifier):
+        cost = 6
+    elif entry.name == "torch":
+        cost = 1
+    else:
+        cost = 4 if entry.specifier else 2
+    if entry.name == "torch" and cost > 1:
+        cost += 3
+    return cost if entry.name in spoken else cost + 16
+
+
+def _together(entry: Entry, entries: Iterable[Entry], stack: Stack) -> bool:
+    """Whether an entry is installed with one of these: by its extra or group, and by its marker."""
+    return any(
+        (not entry.scope or not other.scope or entry.scope == other.scope)
+        and cells_where(entry, stack) & cells_where(other, stack)
+        for other in entries
+    )
+
+
+def _changed(document: Document, changes: dict[int, str]) -> Document:
+    entries = [
+        replace(entry, specifier=changes[index]) if index in changes else entry
+        for index, entry in enumerate(document.entries)
+    ]
+    return replace(document, entries=entries)
+
+
+def _written(demand: Demand, package: Package) -> int | None:
+    """What a demand allows; for a version that never was, the release before it."""
+    if demand.releases or not demand.exact:
+        return demand.releases
+    version = demand.entry.specifier.lstrip("= ").partition("+")[0]
+    try:
+        return package.mask(f"<={version}") or None
+    except ValueError:
+        return None
+
+
+def _nearest(mask: int, written: int | None, texts: Sequence[str]) -> Iterator[int]:
+    """Releases, nearest first: what is written, the same series newest first, newer ones, then older ones."""
+    found = list(bits(mask))
+    if not written:
+        yield from reversed(found)
+        return
+    old = written.bit_length() - 1
+    series, major = _series(texts[old], 2), _series(texts[old], 1)
+
+    def rank(index: int) -> tuple[bool, bool, bool, int]:
+        text = texts[index]
+        return index != old, _series(text, 2) != series, _series(text, 1) != major, abs(index - old)
+
+    yield from sorted(found, key=rank)
+
+
+def _series(text: str, parts: int) -> str:
+    return ".".join(text.split(".")[:parts])
+
+
+def _capped(entry: Entry, package: Package, allowed: int, good: int) -> Iterator[str]:
+    """A range that stays one: with an upper end above the newest release that is good."""
+    kept = allowed & good
+    above = [index for index in bits(allowed & ~package.pre) if index >= kept.bit_length()]
+    if not kept or not above:
+        return
+    clauses = [clause.strip() for clause in entry.specifier.split(",") if not re.match(r"\s*<", clause)]
+    bound = re.sub(r"(?<!\.0)(?:\.0)+$", "", package.texts[above[0]])
+    yield ",".join([*filter(None, clauses), f"<{bound}"])
+
+
+def respelled(specifier: str, version: str, label: str) -> str:
+    """A pin of this version in the manner of the one before: ``~=`` stays, all else becomes ``==``."""
+    operator = "~=" if re.fullmatch(r"~=\s*[\w.]+", specifier.strip()) and not label else "=="
+    return f"{operator}{version}{f'+{label}' if label else ''}"

@@ -1,0 +1,294 @@
+"""From a document to what it demands of each package on each target: masks of releases, and builds."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.errors import InputError
+from torchlock.standards.versions import fault_of_specifier, version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import Version
+
+    from torchlock.knowledge.compatibility import Stack
+    from torchlock.manifests.document import Document, Entry
+
+# Builds that the makers of torch publish; any other local version is somebody else's.
+# ROCm releases with three numbers are mostly AMD's own; these are not.
+LABEL = re.compile(r"cpu|cu\d{2,3}|rocm\d+\.\d+|rocm(?:4\.0\.1|4\.3\.1|4\.5\.2|5\.1\.1|5\.4\.2|6\.2\.4)|xpu")
+# What is installed in an environment of its own, not with the project.
+_ALONE = ("group:build-system", "alone:")
+_LOCAL = re.compile(r"(===?|!=)\s*([^\s,+=]+)\+([\w.\-]+)")
+_EXACT = re.compile(r"===?\s*[^\s,*]+")
+_WHEEL = re.compile(r"(?<![\w.])[\w.]+-([^-]+)-")
+# So many demands at least, those of all scenes together, are judged in one file.
+_MOST = 20_000
+_UNFINISHED = re.compile(r"\d(?:a|b|rc|\.?dev)\d", re.IGNORECASE)
+
+
+class Demand(NamedTuple):
+    """What one entry asks for. ``releases`` is None if the table cannot have the releases that it names.
+
+    ``label`` is the build that it pins (``cu118``), "" for none. ``why`` says why ``releases`` is None:
+    ``url``, ``image`` (what a base image holds), ``vendor``, ``unfinished`` (a nightly or other pre-release),
+    ``newer``, ``absent`` (never published), ``unreadable``.
+    """
+
+    entry: Entry
+    releases: int | None
+    label: str = ""
+    exact: bool = False
+    why: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.entry.name
+
+
+@lru_cache(maxsize=8192)
+def pinned(specifier: str) -> Version | None:
+    """The version that a specifier set names exactly, if it names one."""
+    return version_of(specifier.strip().lstrip("= ")) if _EXACT.fullmatch(specifier.strip()) else None
+
+
+def demand_of(entry: Entry, stack: Stack) -> Demand:
+    """Read one entry against the table."""
+    specifier = entry.specifier
+    if entry.url is not None and entry.url.startswith("image:"):
+        return Demand(entry, None, why="image")
+    if entry.url is not None:
+        specifier = _of_wheel(entry.url)
+        if not specifier:
+            return Demand(entry, None, why="url")
+    demand = Demand(entry, *_reading(entry.name, specifier, stack))
+    # A file of its own is there, whatever releases the indexes have.
+    return demand._replace(why="url") if entry.url is not None and demand.releases is None else demand
+
+
+@lru_cache(maxsize=8192)
+def _reading(name: str, specifier: str, stack: Stack) -> tuple[int | None, str, bool, str]:
+    """All of a demand but its entry."""
+    local = _LOCAL.search(specifier)
+    label = local[3].lower() if local and local[1] != "!=" else ""
+    specifier = _LOCAL.sub(r"\1\2", specifier)
+    package = stack.packages[name]
+    exact = bool(_EXACT.fullmatch(specifier.strip()))
+    if label and not LABEL.fullmatch(label):
+        return None, label, exact, "vendor"
+    try:
+        releases = package.mask(specifier)
+    except ValueError:
+        return None, label, exact, "unreadable"
+    if releases:
+        return releases, label, exact, ""
+    return None, label, exact, _absence(specifier, exact, package.texts[-1])
+
+
+def _of_wheel(url: str) -> str:
+    """The pin that the address of a wheel comes to, or nothing."""
+    from urllib.parse import unquote
+
+    name = unquote(url.partition("#")[0].partition("?")[0]).rpartition("/")[2]
+    wheel = _WHEEL.search(name) if name.endswith(".whl") else None
+    pin = f"=={wheel[1]}" if wheel else ""
+    return "" if fault_of_specifier(pin) else pin
+
+
+def _absence(specifier: str, exact: bool, newest: str) -> str:
+    from packaging.specifiers import SpecifierSet
+    from packaging.version import Version
+
+    if _UNFINISHED.search(specifier):
+        return "unfinished"
+    allowed = SpecifierSet(specifier, prereleases=True)
+    try:
+        if exact:
+            version = Version(re.sub(r"^===?\s*", "", specifier.strip()))
+            return "newer" if version > Version(newest) else "absent"
+        # A version that no release will ever reach stands for all that are still to come.
+        return "newer" if _open(allowed, Version(newest)) else "absent"
+    except ValueError:  # ``===`` takes any text
+        return "absent"
+
+
+def _open(allowed: SpecifierSet, newest: Version) -> bool:
+    from packaging.version import Version
+
+    named = [clause.version.removesuffix(".*") for clause in allowed if clause.operator != "!="]
+    above = [text for text in named if Version(text) > newest]
+    coming = [f"{newest.major}.{newest.minor + step}" for step in range(1, 4)] + ["9999"]
+    return any(allowed.contains(text) for text in [*above, *(f"{text}.1" for text in above), *coming])
+
+
+@dataclass(slots=True)
+class Scene:
+    """Entries that are installed together, and the cells where just these are."""
+
+    cells: int
+    scope: str
+    demands: dict[str, list[Demand]] = field(default_factory=dict)
+    locked: bool = False
+    _releases: dict[str, int | None] = field(default_factory=dict)
+    _first: dict[str, Demand] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """How many demands it has."""
+        return sum(map(len, self.demands.values()))
+
+    def releases(self, name: str) -> int | None:
+        """What all demands on a package leave together; None where any of them is unknown, or there is none."""
+        if name not in self._releases:
+            self._releases[name] = self._together(name)
+        return self._releases[name]
+
+    def _together(self, name: str) -> int | None:
+        found: int | None = None
+        for demand in self.demands.get(name, ()):
+            if demand.releases is None:
+                return None
+            if found is None:
+                found = demand.releases
+            else:
+                found = found | demand.releases if self.locked else found & demand.releases
+        return found
+
+    def names(self) -> list[str]:
+        """The packages that are asked for and known, in the order of writing."""
+        return [name for name in self.demands if self.releases(name) is not None]
+
+    def labels(self, name: str) -> set[str]:
+        """The builds that the demands on a package pin."""
+        return {demand.label for demand in self.demands.get(name, ()) if demand.label}
+
+    def first(self, name: str) -> Demand:
+        """The demand that says most: an exact one, else the first."""
+        if name not in self._first:
+            demands = self.demands[name]
+            self._first[name] = next((demand for demand in demands if demand.exact), demands[0])
+        return self._first[name]
+
+    def steps(self, names: Iterable[str]) -> set[int]:
+        return {demand.entry.step for name in names for demand in self.demands.get(name, ())}
+
+
+def once(entries: Sequence[Entry]) -> list[Entry]:
+    """Without what says the very same once more."""
+    seen: dict[tuple[object, ...], Entry] = {}
+    for entry in entries:
+        key = (
+            entry.name,
+            entry.specifier,
+            entry.marker,
+            entry.scope,
+            entry.step,
+            entry.channel,
+            entry.index,
+            entry.url,
+        )
+        seen.setdefault((*key, entry.constraint, entry.path), entry)
+    return list(seen.values())
+
+
+def effective(entries: Sequence[Entry]) -> list[Entry]:
+    """Without what a later command of the same script installs anew."""
+    last: dict[tuple[str, str], int] = {}
+    for entry in entries:
+        key = entry.name, entry.scope
+        last[key] = max(last.get(key, 0), entry.step)
+    return [entry for entry in entries if entry.constraint or entry.step == last[entry.name, entry.scope]]
+
+
+class Scenes(NamedTuple):
+    """The sets of entries that a document installs together; ``left_out`` are the scopes that are too many."""
+
+    scenes: list[Scene]
+    left_out: list[str]
+
+
+def scenes_of(document: Document, stack: Stack, cells: int) -> Scenes:
+    """The sets of entries that a document installs together, each with the cells where it is that set.
+
+    What has a scope (an extra, a group) is installed with what has none. Constraints count where the
+    package is asked for. All sets together have a bounded size: many extras, each beside many common
+    requirements, come to the product of both.
+    """
+    demands = [demand_of(entry, stack) for entry in once(document.entries) if entry.name in stack.packages]
+    everywhere = {id(demand.entry): cells_where(demand.entry, stack) & cells for demand in demands}
+    order = {id(demand.entry): number for number, demand in enumerate(demands)}
+    by_scope: dict[str, list[Demand]] = {"": []}
+    for demand in demands:
+        by_scope.setdefault(demand.entry.scope, []).append(demand)
+    scenes: list[Scene] = []
+    scopes, left = list(by_scope), _MOST + stack.everywhere.bit_length() * len(demands)
+    for number, scope in enumerate(scopes):
+        members = by_scope[scope]
+        if scope and not scope.startswith(_ALONE):
+            members = sorted([*by_scope[""], *members], key=lambda demand: order[id(demand.entry)])
+        for active, where in _groups(members, everywhere, cells):
+            left -= len(active)
+            if left < 0:
+                return Scenes(scenes, scopes[number:])
+            scene = Scene(
+                where,
+                scope,
+                _by_name(active, locked=document.locked, alone=document.kind == "constraints"),
+                document.locked,
+            )
+            if scene.demands:
+                scenes.append(scene)
+    return Scenes(scenes, [])
+
+
+def _groups(members: Sequence[Demand], cells_of: dict[int, int], cells: int) -> Iterator[tuple[list[Demand], int]]:
+    """Part the cells by which of the demands are active there."""
+    parts = [cells]
+    for mask in dict.fromkeys(cells_of[id(demand.entry)] for demand in members):
+        parts = [piece for part in parts for piece in (part & mask, part & ~mask) if piece]
+    for part in parts:
+        active = [demand for demand in members if cells_of[id(demand.entry)] & part]
+        if active:
+            yield active, part
+
+
+def _by_name(active: Sequence[Demand], *, locked: bool, alone: bool) -> dict[str, list[Demand]]:
+    """Demands by package; of a script's commands the last one that names a package counts."""
+    found: dict[str, list[Demand]] = {}
+    for demand in active:
+        if not demand.entry.constraint or alone:
+            found.setdefault(demand.name, []).append(demand)
+    for name, demands in found.items():
+        last = max(demand.entry.step for demand in demands)
+        channels = {demand.entry.channel for demand in demands}
+        kept = [demand for demand in demands if demand.entry.step == last]
+        if channels == {"pip", "conda"}:  # pip comes second, and replaces what conda installed.
+            kept = [demand for demand in kept if demand.entry.channel == "pip"] or kept
+        found[name] = kept
+    for demand in active:
+        if demand.entry.constraint and demand.name in found and not locked and not alone:
+            found[demand.name].append(demand)
+    return found
+
+
+def cells_where(entry: Entry, stack: Stack) -> int:
+    """Where the marker of an entry holds, its own extra being asked for. Remembered with the table."""
+    marker = entry.marker
+    if not marker:
+        return stack.everywhere
+    kind, _, name = entry.scope.partition(":")
+    extra = name if kind == "extra" else ""
+    known = stack.markers.get((marker, extra))
+    if known is None:
+        cells = range(stack.everywhere.bit_length())
+        try:
+            known = sum(1 << cell for cell in cells if stack.target(cell).holds(marker, extra))
+        except InputError:  # no marker, or one without a value
+            known = stack.everywhere
+        stack.markers[marker, extra] = known
+    return known

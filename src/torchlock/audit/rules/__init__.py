@@ -1,0 +1,1 @@
+"""The audit's rules, a subject each."""

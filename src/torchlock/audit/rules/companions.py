@@ -1,0 +1,161 @@
+"""What stands around torch: what must bring it, backends, and dependents that call what is gone."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import SpecifierSet
+
+from torchlock.audit.install_sets import Demand, demand_of
+from torchlock.audit.phrasing import as_of, asked
+from torchlock.finding import Remedy
+from torchlock.knowledge.rules import specifier_set
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.audit.context import Case
+    from torchlock.audit.install_sets import Scene
+    from torchlock.finding import Finding
+    from torchlock.knowledge.rules import Statement
+    from torchlock.manifests.document import Entry
+    from torchlock.terms import Dependency
+
+# Of these torchaudio 2.1 to 2.8 needs one to read or write a file.
+_BACKENDS = frozenset({"soundfile", "sox", "ffmpeg"})
+
+# Judged on every target, not on pins alone.
+_ELSEWHERE = frozenset({"TL105"})
+_LIBRARIES = {"libsox": "sox", "ffmpeg": "ffmpeg"}
+
+
+# Their commands add to what is there already: a hosted notebook has torch, a job has its project.
+_BESIDE = frozenset({"notebook", "workflow", "tox", "make"})
+
+
+def without_torch(case: Case, scene: Scene) -> Iterator[Finding]:
+    """A companion whose newest release declares no torch, and nothing that brings one."""
+    if "torch" in scene.demands:
+        return
+    for name in ("torchaudio", "torchcodec"):
+        if name not in scene.names():
+            continue
+        mask = scene.releases(name) or 0
+        if not mask or case.stack.asks(name, mask.bit_length() - 1):
+            continue
+        demand = scene.first(name)
+        offer = case.offer(demand.entry)
+        if demand.entry.channel == "conda" or (not demand.exact and offer.unknown and not offer.public):
+            continue  # conda's package requires torch; the packages of another index are not known.
+        alone = case.document.locked or case.document.kind in ("dockerfile", "shell", "pipfile")
+        beside = case.document.kind in _BESIDE or (case.document.kind == "python" and demand.entry.step > 0)
+        others = case.sides.names - {*case.stack.packages, "librosa", "scipy"}
+        text = case.stack.packages[name].texts[mask.bit_length() - 1]
+        severity = (
+            "error"
+            if case.document.locked and demand.exact
+            else "warning"
+            if (alone or not others) and not beside
+            else "note"
+        )
+        which = f"{name} {text}" if demand.exact else f"{name} {text}, the newest ({as_of(case.known.date)}),"
+        message = f"{which} declares no torch, and nothing here asks for it"
+        finding = case.finding("TL108", severity, message, [demand])
+        finding.remedy = Remedy("Ask for torch as well, on a line of its own.")
+        yield finding
+
+
+def backends(case: Case, scene: Scene) -> Iterator[Finding]:
+    """torchaudio that imports, but has nothing to load or save with."""
+    if "torchaudio" not in scene.names():
+        return
+    package = case.stack.packages["torchaudio"]
+    mask = scene.releases("torchaudio") or 0
+    there = {_LIBRARIES[name] for name, version in case.known.libraries.items() if _serves(name, version)}
+    there |= {name for name in _BACKENDS if case.sides.has(name, scene.scope)}
+    demand = scene.first("torchaudio")
+    if not mask & ~package.mask(">=2.9") and not case.sides.has("torchcodec", scene.scope):
+        message = f"{asked(demand)} loads and saves through torchcodec, which nothing here asks for"
+        yield case.finding("TL305", "note", message, [demand])
+    if not mask & ~package.mask(">=2.1,<2.9") and not there:
+        message = f"{asked(demand)} brings no backend: without soundfile, libsox or FFmpeg it cannot load or save"
+        yield case.finding("TL306", "note", message, [demand])
+
+
+def _serves(name: str, version: str | None) -> bool:
+    """Whether a library of the machine is one that torchaudio 2.1 to 2.8 can load and save with."""
+    if version is None or name not in _LIBRARIES:
+        return False
+    return name != "ffmpeg" or specifier_set(">=4.1,<7").contains(version)
+
+
+def dependents(case: Case, scene: Scene) -> Iterator[Finding]:
+    """Pinned packages beside a release that took away what they call (the statements that forbid something)."""
+    for entry in case.sides.pins(scene.scope):
+        for statement in case.known.forbidding(entry.name):
+            if statement.rule in _ELSEWHERE or not _speaks_of(statement, entry):
+                continue
+            for forbidden in statement.forbids:
+                beside = _beside(case, scene, forbidden)
+                if beside is not None:
+                    yield _clash(case, entry, statement, forbidden, *beside)
+
+
+def _speaks_of(statement: Statement, entry: Entry) -> bool:
+    """Whether a pin is certainly a release, and a build, that a statement speaks of; ranges are not judged."""
+    label = entry.specifier.partition("+")[2]
+    if statement.build and label and label[:2] != statement.build[:2]:
+        return False
+    version = _pinned(entry.specifier)
+    return version is not None and specifier_set(statement.when.specifier).contains(version)
+
+
+@lru_cache(maxsize=8192)
+def _pinned(specifier: str) -> str | None:
+    """The one version that a specifier set allows, its label left out."""
+    try:
+        clauses = list(SpecifierSet(specifier))
+    except ValueError:
+        return None
+    if len(clauses) != 1 or clauses[0].operator not in ("==", "===") or clauses[0].version.endswith(".*"):
+        return None
+    return clauses[0].version.partition("+")[0]
+
+
+def _beside(case: Case, scene: Scene, forbidden: Dependency) -> tuple[Demand, str] | None:
+    """The demand on what is forbidden, and how to call what it comes to, if that is a forbidden release."""
+    if forbidden.name in case.stack.packages:
+        mask, package = scene.releases(forbidden.name), case.stack.packages[forbidden.name]
+        final = (mask or 0) & ~package.pre & ~package.yanked & package.on(scene.cells)
+        bad = package.mask(forbidden.specifier)
+        if not final or not bad & 1 << final.bit_length() - 1:
+            return None
+        demand = scene.first(forbidden.name)
+        text, date = package.texts[final.bit_length() - 1], as_of(case.known.date)
+        newest = f"{forbidden.name} {text}, which an installer takes ({date})"
+        return demand, newest if (mask or 0) & ~bad else asked(demand)
+    for entry in case.sides.pins_of(forbidden.name, scene.scope):
+        version = _pinned(entry.specifier)
+        if version is not None and specifier_set(forbidden.specifier).contains(version):
+            return Demand(entry, None, exact=True), f"{entry.name} {version}"
+    return None
+
+
+def _clash(
+    case: Case, entry: Entry, statement: Statement, forbidden: Dependency, demand: Demand, took: str
+) -> Finding:
+    own = demand_of(entry, case.stack) if entry.name in case.stack.packages else Demand(entry, None, exact=True)
+    verb = "does not work" if statement.effect == "import" else "does not wholly work"
+    needs = _complement(forbidden.specifier)
+    message = f"{asked(own)} {verb} with {took}: it needs {forbidden.name}{needs}"
+    return case.statement(statement, "warning", message, [own, demand])
+
+
+def _complement(specifier: str) -> str:
+    """What is left of a package that a rule forbids from some version on."""
+    return (
+        f"<{specifier.removeprefix('>=')}"
+        if specifier.startswith(">=") and "," not in specifier
+        else (f" outside {specifier}")
+    )

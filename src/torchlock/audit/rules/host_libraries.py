@@ -1,0 +1,130 @@
+"""TL202, TL3xx, TL4xx: the machine, where the command line says what it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from torchlock.audit.phrasing import asked, platforms
+from torchlock.audit.rules.versions import newest
+from torchlock.knowledge.judge import Bare, violations
+from torchlock.knowledge.rules import GIL, HOST_PREFIX
+from torchlock.terms import spelled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torchlock.audit.context import Case, Knowledge
+    from torchlock.audit.install_sets import Scene
+    from torchlock.finding import Finding
+    from torchlock.knowledge.judge import Violation
+    from torchlock.target import Platform, Target
+
+
+def libraries(case: Case, scene: Scene) -> Iterator[Finding]:
+    """Releases that need of the machine what it has not: a driver, a glibc, FFmpeg, libsndfile."""
+    stack = case.stack
+    if not (case.known.libraries or stack.has_free_threads) or not scene.names():
+        return
+    for platform in range(len(stack.platforms)):
+        cells = scene.cells & stack.on_platform(platform)
+        for cell in range(cells.bit_length() - 1, -1, -1):
+            if cells & 1 << cell:
+                found = list(_broken(case, scene, cell, platform))
+                if found:
+                    yield from found
+                    return
+
+
+def _broken(case: Case, scene: Scene, cell: int, platform: int) -> Iterator[Finding]:
+    """What an installer would bring to one cell, against the libraries of the machine."""
+    stack = case.stack
+    domains = {name: scene.releases(name) or 0 for name in scene.names()}
+    chosen = newest(stack, domains, 1 << cell, platform) or {
+        name: here.bit_length() - 1
+        for name, mask in domains.items()
+        if (here := mask & stack.packages[name].on(1 << cell))
+    }
+    pins = {}
+    for name, index in chosen.items():
+        labels = scene.labels(name)
+        build = min(labels) if labels else stack.packages[name].build(index, platform)
+        wheels = case.tags(name, stack.packages[name].texts[index]) if _by_wheel(case, name) else ()
+        ranks = {tags: rank for tags in wheels if (rank := stack.target(cell).rank(tags)) is not None}
+        tags = min(ranks, key=lambda tags: ranks[tags], default="")
+        pins[name] = Bare(name, stack.packages[name].versions[index], tags=tags, build=build)
+    target = replace(stack.target(cell), libraries=case.known.libraries)
+    for violation in violations(pins, target, case.known.matrix, complete=False):
+        if violation.dependency is not None and violation.dependency.name.startswith(HOST_PREFIX):
+            yield _finding(case, scene, violation, target)
+
+
+def _by_wheel(case: Case, name: str) -> bool:
+    """Whether it matters which wheel of a release an installer chooses."""
+    return name == "soundfile" or (name == "torch" and case.stack.has_free_threads)
+
+
+def _finding(case: Case, scene: Scene, violation: Violation, target: Target) -> Finding:
+    assert violation.dependency is not None
+    assert violation.statement is not None
+    name = violation.pinned.name if violation.pinned.name in scene.demands else "torch"
+    demand = scene.first(name)
+    library = violation.dependency.name.removeprefix(HOST_PREFIX)
+    has = target.host().get(violation.dependency.name)
+    what = (
+        f"{name} {violation.pinned.version}"
+        if name == violation.pinned.name
+        else (f"{asked(demand)}, built for CUDA {violation.pinned.version},")
+    )
+    severity = "error" if demand.exact else "warning"
+    if violation.dependency.name == GIL:
+        here = case.stack.on_platform(case.stack.platforms.index(str(target.platform)))
+        lock = f"needs the global interpreter lock, which Python {target.python} does not have"
+        message = f"{what} on {platforms(case.stack, here)} {lock}"
+        if scene.cells & ~here:
+            severity = "warning" if case.document.platforms else "note"
+    else:
+        need = f"{library}{spelled(violation.dependency.specifier)}"
+        message = f"{what} needs {need}; the target has {has if has is not None else 'none'}"
+    return case.statement(violation.statement, severity, message, [demand])
+
+
+def sound(case: Case, scene: Scene) -> Iterator[Finding]:
+    """soundfile whose wheels for Linux hold no libsndfile, where nobody says whether the machine has one."""
+    if "soundfile" not in scene.names() or "libsndfile" in case.known.libraries:
+        return
+    stack, mask = case.stack, scene.releases("soundfile") or 0
+    package = stack.packages["soundfile"]
+    linux = sum(stack.on_platform(i) for i, name in enumerate(stack.platforms) if name.startswith("linux"))
+    if not mask or not scene.cells & linux:
+        return
+    text = package.texts[mask.bit_length() - 1]
+    if not any("manylinux" in tags for tags in case.tags("soundfile", text)):
+        demand = scene.first("soundfile")
+        message = f"soundfile {text} brings no libsndfile on {platforms(stack, scene.cells & linux)}"
+        yield case.finding("TL301", "note", message, [demand])
+
+
+def lower(known: Knowledge, platform: Platform) -> None:
+    """Judge a platform by another floor of its libc or macOS than the usual one."""
+    known.stack.lower(platform, _usable(known))
+
+
+def free(known: Knowledge, minor: int) -> None:
+    """Judge a minor release of Python by its free-threaded build."""
+    known.stack.free(minor, _usable(known))
+
+
+def _usable(known: Knowledge) -> Callable[[str, Target], Iterator[str]]:
+    """What of the catalogue installs on a target."""
+    from torchlock.solve.candidates import Policy, Sieve
+
+    policy = Policy(all_pre=True, pinned=tuple(known.stack.packages))
+
+    def usable(name: str, target: Target) -> Iterator[str]:
+        releases = known.catalogue.releases(name) or []
+        for candidate in Sieve(target, policy).sort(name, releases)[0]:
+            if candidate.release is not None:
+                yield candidate.release.version
+
+    return usable

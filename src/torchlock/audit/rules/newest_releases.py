@@ -1,0 +1,350 @@
+"""What an installer that takes the newest releases chooses, from the public index and from the pages named."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import islice, product
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import unquote
+
+from torchlock.answers import Unknown
+from torchlock.audit.index_builds import Offer
+from torchlock.audit.phrasing import as_of, asked, listed, platforms
+from torchlock.audit.rules.versions import LENIENT, RULES, near, newest, why
+from torchlock.knowledge.compatibility import bits
+from torchlock.knowledge.judge import Bare, violations
+from torchlock.knowledge.rules import specifier_set
+from torchlock.terms import FAMILY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from torchlock.audit.context import Case, Knowledge
+    from torchlock.audit.install_sets import Demand, Scene
+    from torchlock.finding import Finding
+    from torchlock.knowledge.compatibility import Stack
+
+_PUBLIC = Offer(frozenset(), every=False, public=True, unknown=False)
+# What an installer takes, and whether it loads: a partner, its release and that of torch (as indices).
+_Pair = tuple[str, int, int]
+# The limit on combinations of releases that may also be on a page.
+_MOST = 64
+
+
+class World(NamedTuple):
+    """What an installer can take of one package on one platform (as masks), and which build it gets.
+
+    ``there`` is known to be offered, ``maybe`` is unknown. ``label`` is the build that the file pins,
+    "" for none; ``offer`` says what the indexes give otherwise.
+    """
+
+    there: int
+    maybe: int
+    label: str
+    offer: Offer
+
+
+# By platform: package → its world.
+_Worlds = tuple[tuple[tuple[str, World], ...], ...]
+
+
+class _Outcome(NamedTuple):
+    """Cells by what an installer takes there: what does not load; and the partners that are unknown, with why."""
+
+    broken: dict[_Pair, int]
+    unclear: dict[tuple[str, str], int]
+    installed: int
+
+
+def choices(case: Case, scene: Scene) -> Iterator[Finding]:
+    """Each companion that an installer takes beside a torch with which it does not load."""
+    known = scene.names()
+    unseen = [name for name in known if _unseen(case, scene.first(name))]
+    if unseen and not scene.locked:
+        yield _not_seen(case, scene, unseen)
+    names = [name for name in known if name not in unseen]
+    if "torch" not in names or len(names) < 2:
+        return
+    by_name = [[(name, world) for world in _worlds(case, scene, name)] for name in names]
+    worlds = tuple(zip(*by_name, strict=True))
+    found = _outcome(case.known, worlds, scene.cells)
+    for name in dict.fromkeys(pair[0] for pair in found.broken):
+        mine = {pair: cells for pair, cells in found.broken.items() if pair[0] == name}
+        pair = max(mine, key=lambda pair: (pair[2], pair[1]))
+        yield _choice(case, scene, pair, mine[pair], worlds, everywhere=mine[pair] == found.installed)
+    told = {pair[0] for pair in found.broken}
+    for name, because in found.unclear:
+        if name not in told:
+            told.add(name)
+            demands = [scene.first(name), scene.first("torch")]
+            message = f"whether {asked(demands[0])} goes with {asked(demands[1])} is not judged: {because}"
+            yield case.finding("TL902", "note", message, demands)
+
+
+def _unseen(case: Case, demand: Demand) -> bool:
+    """Whether its index is not known, so that its newest release is not known."""
+    if demand.name not in FAMILY or demand.exact:
+        return False
+    offer = case.offer(demand.entry)
+    return demand.entry.channel == "conda" or (offer.unknown and not offer.public and not offer.named)
+
+
+def _not_seen(case: Case, scene: Scene, names: list[str]) -> Finding:
+    demands = [scene.first(name) for name in names]
+    texts = listed([asked(demand) for demand in demands])
+    where = "conda's channels" if demands[0].entry.channel == "conda" else "the index named here"
+    message = f"the releases for {texts} in {where} are not known: not judged"
+    return case.finding("TL902", "note", message, demands)
+
+
+def _worlds(case: Case, scene: Scene, name: str) -> list[World]:
+    """The world of a package on each platform."""
+    demand, mask = scene.first(name), scene.releases(name) or 0
+    offer = case.offer(demand.entry) if name in FAMILY else _PUBLIC
+    places = range(len(case.stack.platforms))
+    if demand.entry.url is not None:
+        return [World(mask & _for(demand.entry.url, case, place), 0, demand.label, offer) for place in places]
+    if not demand.exact and not offer.public:
+        return [World(*_on_pages(case, name, mask, offer, place), demand.label, offer) for place in places]
+    if demand.entry.channel == "conda":
+        return [World(mask, 0, "", _PUBLIC._replace(public=False, unknown=True))] * len(places)
+    if offer.only_public and not demand.label and _labels_from_elsewhere(scene):
+        offer = offer._replace(unknown=True)
+    if offer.only_label:
+        return [
+            World(_kept(case, demand, mask, offer.only_label, place), 0, demand.label, offer) for place in places
+        ]
+    return [World(mask, 0, demand.label, offer)] * len(places)
+
+
+def _kept(case: Case, demand: Demand, mask: int, page: str, platform: int) -> int:
+    """The pinned releases that the only page named has, or may have, for a platform."""
+    builds, place = case.known.builds, case.stack.platforms[platform]
+    text = case.stack.packages[demand.name].texts[mask.bit_length() - 1]
+    if demand.label:
+        there = builds.published(demand.name, text, demand.label, place)
+    else:
+        there = builds.serves(demand.name, text, page, place)
+    return 0 if there is False else mask
+
+
+def _for(address: str, case: Case, platform: int) -> int:
+    """All releases if the name of a wheel fits a platform, or the file is not a wheel; else none."""
+    name = unquote(address.partition("#")[0].partition("?")[0].rpartition("/")[2])
+    cells, tags = case.stack.on_platform(platform), name.removesuffix(".whl")
+    if not name.endswith(".whl") or any(case.stack.target(cell).rank(tags) is not None for cell in bits(cells)):
+        return -1
+    return 0
+
+
+def _labels_from_elsewhere(scene: Scene) -> bool:
+    """Whether a build is pinned: then some index has it, even if the file names none."""
+    return any(demand.label for name in FAMILY for demand in scene.demands.get(name, ()))
+
+
+def _on_pages(case: Case, name: str, mask: int, offer: Offer, platform: int) -> tuple[int, int]:
+    """The releases that the pages named have for a platform, and those that the table does not cover."""
+    there = maybe = 0
+    package, place = case.stack.packages[name], case.stack.platforms[platform]
+    for index in bits(mask):
+        answers = [
+            case.known.builds.serves(name, package.texts[index], label, place) for label in sorted(offer.labels)
+        ]
+        if any(answer is True for answer in answers):
+            there |= 1 << index
+        elif offer.every or offer.unknown or any(isinstance(answer, Unknown) for answer in answers):
+            maybe |= 1 << index
+    return there, maybe
+
+
+@lru_cache(maxsize=4096)
+def _outcome(known: Knowledge, worlds: _Worlds, cells: int) -> _Outcome:
+    """What an installer takes on each of these cells, by whether it loads."""
+    stack = known.stack
+    broken: dict[_Pair, int] = {}
+    unclear: dict[tuple[str, str], int] = {}
+    installed = 0
+    for cell in bits(cells):
+        here = dict(worlds[stack.coordinates(cell)[0]])
+        chosen = _chosen(stack, here, cell)
+        installed |= 1 << cell if chosen else 0
+        for name in stack.partners:
+            answer = _answer(known, here, chosen, name, cell) if name in here else True
+            if isinstance(answer, Unknown):
+                unclear[name, str(answer)] = unclear.get((name, str(answer)), 0) | 1 << cell
+            elif not answer:
+                pair = name, chosen[name], chosen["torch"]
+                broken[pair] = broken.get(pair, 0) | 1 << cell
+    return _Outcome(broken, unclear, installed)
+
+
+def _chosen(stack: Stack, here: Mapping[str, World], cell: int) -> dict[str, int]:
+    """What an installer takes on a cell, of the releases known to be there."""
+    platform = stack.coordinates(cell)[0]
+    domains = {
+        name: world.there
+        for name, world in here.items()
+        if name == "torch" or world.there & stack.packages[name].on(1 << cell) or not world.maybe
+    }
+    # What may be there besides has to be taken where nothing that is known to be there goes with torch.
+    sure = {
+        name: there
+        for name, there in domains.items()
+        if not here[name].maybe or newest(stack, {name: there, "torch": domains["torch"]}, 1 << cell, platform)
+    }
+    return newest(stack, domains, 1 << cell, platform) or newest(stack, sure, 1 << cell, platform)
+
+
+def _answer(
+    known: Knowledge, here: Mapping[str, World], chosen: Mapping[str, int], name: str, cell: int
+) -> bool | Unknown:
+    """Whether the chosen partner loads; unknown if that depends on releases that a page may also have."""
+    pairs = islice(_alternatives(known.stack, here, chosen, name, cell), _MOST)
+    answers = [_loads(known, here, name, *pair, cell) for pair in pairs]
+    if all(answer is True for answer in answers):
+        return True  # All of it loads, or there is nothing to install, which other rules report.
+    if name in chosen and all(answer is False for answer in answers):
+        return False
+    told = [answer for answer in answers if isinstance(answer, Unknown)]
+    return told[0] if told else Unknown("the releases on the page named here are not known", known.builds.date)
+
+
+def _alternatives(
+    stack: Stack, here: Mapping[str, World], chosen: Mapping[str, int], name: str, cell: int
+) -> Iterator[tuple[int, int]]:
+    """What may be taken of a partner and of torch: the newest known to be there, and all newer that may be."""
+
+    def candidates(package: str) -> Iterator[int]:
+        least, table = chosen.get(package, -1), stack.packages[package]
+        maybe = here[package].maybe & ~table.pre & ~table.yanked & table.on(1 << cell)
+        if least >= 0:
+            yield least
+        yield from (index for index in bits(maybe) if index > least)
+
+    platform = stack.coordinates(cell)[0]
+    for torch, index in product(candidates("torch"), candidates(name)):
+        if stack.declared_beside(name, torch, platform) & 1 << index:
+            yield index, torch
+
+
+def _loads(
+    known: Knowledge, here: Mapping[str, World], name: str, index: int, torch: int, cell: int
+) -> bool | Unknown:
+    """Whether a release of a partner loads beside one of torch, in the builds that their worlds give."""
+    stack = known.stack
+    if not stack.fits(name, 1 << index) & 1 << torch:
+        if name in FAMILY and near(stack, {"torch": 1 << torch, name: 1 << index}):
+            return Unknown("they differ only in the patch release of torch")
+        return False
+    platform = stack.coordinates(cell)[0]
+    as_public = bool(stack.loads(name, 1 << index, platform) & 1 << torch)
+    if name not in FAMILY:
+        return as_public  # It has no builds.
+    if here[name].label and here["torch"].label:
+        return True  # Labels that the file pins are held against each other elsewhere.
+    if _own(here[name]) and _own(here["torch"]) and not as_public:
+        return False
+    mine = build_of(known, name, index, platform, here[name])
+    theirs = build_of(known, "torch", torch, platform, here["torch"])
+    return _agree(known, name, index, mine, torch, theirs, platform)
+
+
+def _own(world: World) -> bool:
+    """Whether it comes from the public index, which has one build of it."""
+    return world.offer.only_public and not world.label
+
+
+@lru_cache(maxsize=8192)
+def _agree(
+    known: Knowledge,
+    name: str,
+    index: int,
+    build: str | Unknown,
+    torch: int,
+    torch_build: str | Unknown,
+    platform: int,
+) -> bool | Unknown:
+    """Whether the rules on builds allow these together; unknown if one of the builds is unknown."""
+    stack = known.stack
+    version = stack.packages[name].versions[index]
+    rules = [
+        statement
+        for statement in known.matrix.about(name)
+        if statement.rule == "TL201" and specifier_set(statement.when.specifier).contains(version)
+    ]
+    if not rules or stack.platforms[platform].startswith("macos"):
+        return True
+    for made in (build, torch_build):
+        if isinstance(made, Unknown):
+            return made
+    pins = {
+        name: Bare(name, version, build=str(build)),
+        "torch": Bare("torch", stack.packages["torch"].versions[torch], build=str(torch_build)),
+    }
+    target = stack.target(stack.on_platform(platform).bit_length() - 1)
+    found = violations(pins, target, known.matrix, complete=False)
+    return not any(each.statement is not None and each.statement.rule == "TL201" for each in found)
+
+
+def build_of(known: Knowledge, name: str, index: int, platform: int, world: World) -> str | Unknown:
+    """The build of a release that an installer gets in a world."""
+    if world.label:
+        return world.label
+    offer, text = world.offer, known.stack.packages[name].texts[index]
+    if offer.unknown or offer.every:
+        return Unknown(f"the build of {name} {text} on the index named here is not known")
+    served = []
+    for label in sorted(offer.labels):
+        answer = known.builds.serves(name, text, label, known.stack.platforms[platform])
+        if isinstance(answer, Unknown) and known.builds.published(name, text, label) is True:
+            answer = True  # It exists for another platform, and no list excludes this one.
+        if isinstance(answer, Unknown):
+            return answer
+        served += [label] if answer else []
+    if len(served) == 1:
+        return served[0]
+    if served:
+        return Unknown(f"several pages named here have {name} {text}")
+    if not offer.public:
+        return Unknown(f"the page named here has no {name} {text}")
+    own = known.stack.packages[name].build(index, platform)
+    return Unknown(f"{name} {text} has no build on the public index") if own is None else own
+
+
+def _choice(case: Case, scene: Scene, pair: _Pair, cells: int, worlds: _Worlds, *, everywhere: bool) -> Finding:
+    name, release, torch = pair
+    stack, packages = case.stack, case.stack.packages
+    platform, cell = stack.coordinates((cells & -cells).bit_length() - 1)[0], (cells & -cells).bit_length() - 1
+    here = dict(worlds[platform])
+    both = f"torch {packages['torch'].texts[torch]} and {name} {packages[name].texts[release]}"
+    pinned = scene.first("torch").exact and scene.first(name).exact
+    where = "" if everywhere else f" on {platforms(stack, cells)}"
+    demands = [scene.first(name), scene.first("torch")]
+    verb = "work" if name in LENIENT else "load"
+    if pinned:
+        message = f"{both} do not {verb} together{where}"
+    else:
+        took = "" if here[name].offer.only_public else _from(here[name].offer)
+        date = as_of(case.known.builds.date if took else case.known.date)
+        message = f"an installer takes {both}{took}{where} ({date}), which do not {verb} together"
+    severity = "error" if pinned and everywhere and name not in LENIENT else "warning"
+    if severity == "warning" and not case.declares_platforms and not cells & case.mainstream:
+        severity = "note"
+    made = {
+        each: build_of(case.known, each, index, platform, here[each]) if each in FAMILY else Unknown("none")
+        for each, index in (("torch", torch), (name, release))
+    }
+    texts = {each: None if isinstance(build, Unknown) else build for each, build in made.items()}
+    chosen = {"torch": torch, name: release}
+    violation = why(case, chosen, cell) or why(case, chosen, cell, builds=texts)
+    statement = None if violation is None else violation.statement
+    if statement is None:
+        return case.finding(RULES[name], severity, message, demands)
+    if statement.rule == "TL201":
+        message += f": {listed([f'{each} is built for {build}' for each, build in texts.items()])}"
+    return case.statement(statement, severity, message, demands)
+
+
+def _from(offer: Offer) -> str:
+    """The page that something is taken from, if that is certain."""
+    return f" from the page of {offer.only_label} builds" if offer.only_label else ""

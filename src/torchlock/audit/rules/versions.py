@@ -1,0 +1,245 @@
+"""TL1xx: versions that do not stand together, or that an installer would bring together."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from torchlock.audit.phrasing import asked, listed, platforms, releases
+from torchlock.knowledge.compatibility import bits
+from torchlock.knowledge.judge import Bare, violations
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from torchlock.audit.context import Case
+    from torchlock.audit.install_sets import Demand, Scene
+    from torchlock.finding import Finding
+    from torchlock.knowledge.compatibility import Stack
+    from torchlock.knowledge.judge import Violation
+    from torchlock.knowledge.rules import Matrix
+
+# Works with the wrong partner until it is used, and so is never more than a warning.
+LENIENT = frozenset({"numpy"})
+
+
+# Installers follow a pin in metadata; a release may still load with another patch release of torch.
+_REFUSED = (
+    "its metadata asks for that release alone, and an installer that reads metadata refuses every other; whether "
+    "patch releases of one minor version load together is another matter"
+)
+
+
+def conflicts(case: Case, scene: Scene) -> Iterator[Finding]:
+    """Demands of which no releases stand together, whatever the target and the build, or which metadata parts."""
+    domains = {name: scene.releases(name) or 0 for name in strict(scene)}
+    sets = guilty(case.stack, domains)
+    for names in sets:
+        by_pip = all(scene.first(name).entry.channel == "pip" for name in names)
+        if by_pip and near(case.stack, {name: domains[name] for name in names}):
+            yield _refusal(case, scene, names) or _doubt(case, scene, names)
+        else:
+            yield _conflict(case, scene, names)
+    if not sets and "torch" in domains:
+        pairs = [("torch", name) for name in domains if name != "torch"]
+        apart = [pair for pair in pairs if all(scene.first(name).entry.channel == "pip" for name in pair)]
+        yield from filter(None, (_refusal(case, scene, pair) for pair in apart))
+
+
+def near(stack: Stack, domains: Mapping[str, int]) -> bool:
+    """Whether these differ only in the patch release of torch."""
+    found: set[str] | None = None
+    for name, mask in domains.items():
+        series = _series(stack, mask if name == "torch" else stack.fits(name, mask))
+        found = series if found is None else found & series
+    return bool(found)
+
+
+@lru_cache(maxsize=8192)
+def _series(stack: Stack, torches: int) -> set[str]:
+    """The minor versions of some releases of torch."""
+    texts = stack.packages["torch"].texts
+    return {".".join(texts[index].split(".")[:2]) for index in bits(torches)}
+
+
+def _refusal(case: Case, scene: Scene, names: tuple[str, ...]) -> Finding | None:
+    """What an installer refuses because of metadata; None if it does not, or only on minor platforms."""
+    stack, domains = case.stack, {name: scene.releases(name) or 0 for name in names}
+    refused, there = _refused(stack, tuple(domains.items()), scene.cells)
+    if not refused:
+        return None
+    lead = [name for name in names if name != "torch"]
+    demands = _demands(scene, names)
+    torch = stack.packages["torch"]
+    places = {stack.coordinates(cell)[0] for cell in bits(refused)}
+    wanted = {name: releases(torch, _declared(stack, name, domains[name], places)) for name in lead}
+    asks = [f"{asked(scene.first(name))} asks for torch {wanted[name]}" for name in lead]
+    beside = f" beside {asked(scene.first('torch'))}" if "torch" in names else ""
+    where = "" if refused == there else f" on {platforms(stack, refused)}"
+    message = f"{listed(asks)}: pip refuses {'it' if len(lead) == 1 else 'them'}{beside}{where}"
+    usual = refused & case.mainstream or refused == there
+    soft = scene.locked or len(scene.steps(names)) > 1 or not usual
+    return case.finding(RULES[lead[0]], "warning" if soft else "error", message, demands, _REFUSED)
+
+
+@lru_cache(maxsize=4096)
+def _refused(stack: Stack, domains: tuple[tuple[str, int], ...], cells: int) -> tuple[int, int]:
+    """The cells where metadata lets no releases of these stand together, and those where all of them install.
+
+    Where the public index has them all on none of the cells, wheels for any platform tell for all.
+    """
+    found = there = 0
+    for cell in bits(cells):
+        here = {name: mask & stack.packages[name].on(1 << cell) for name, mask in domains}
+        if all(here.values()):
+            there |= 1 << cell
+            found |= 0 if _met(stack, here, stack.coordinates(cell)[0]) else 1 << cell
+    if there:
+        return found, there
+    anywhere = any(_met(stack, dict(domains), platform) for platform in range(len(stack.platforms)))
+    return 0 if anywhere else cells, cells
+
+
+def _declared(stack: Stack, name: str, mask: int, places: Collection[int]) -> int:
+    """The releases of torch that metadata asks for on some platforms, or on any where it has no wheel on these."""
+    found = 0
+    for platform in places:
+        found |= stack.declared(name, mask, platform)
+    everywhere = range(len(stack.platforms))
+    return found if found or places == everywhere else _declared(stack, name, mask, everywhere)
+
+
+def _met(stack: Stack, domains: Mapping[str, int], platform: int) -> int:
+    """The releases of torch that the metadata of all partners lets through."""
+    torch = domains.get("torch", stack.packages["torch"].everything)
+    for name, mask in domains.items():
+        torch &= torch if name == "torch" else stack.declared(name, mask, platform)
+    return torch
+
+
+def _demands(scene: Scene, names: tuple[str, ...]) -> list[Demand]:
+    """The demands on some packages, torch at the end."""
+    return [scene.first(name) for name in sorted(names, key=lambda name: name == "torch")]
+
+
+def _doubt(case: Case, scene: Scene, names: tuple[str, ...]) -> Finding:
+    """A note on a pair that differs in the patch release of torch and whose metadata names no release."""
+    demands = _demands(scene, names)
+    texts = listed([asked(demand) for demand in demands])
+    message = f"whether {texts} load together is not judged: they differ only in the patch release of torch"
+    return case.finding("TL902", "note", message, demands)
+
+
+def strict(scene: Scene) -> list[str]:
+    """The packages of a scene that fail at import beside the wrong torch."""
+    return [name for name in scene.names() if scene.releases(name) and name not in LENIENT and name != "soundfile"]
+
+
+def guilty(stack: Stack, domains: Mapping[str, int]) -> list[tuple[str, ...]]:
+    """The smallest sets of packages whose domains do not meet; every one that has two members, else one larger.
+
+    All of them meet in torch, so that a set stands together if and only if some torch goes with each.
+    """
+    torch = domains.get("torch", stack.packages["torch"].everything)
+    wanted = {name: stack.fits(name, mask) for name, mask in domains.items() if name != "torch"}
+    alone = [name for name, mask in wanted.items() if not mask & torch]
+    if alone:
+        return [("torch", name) if "torch" in domains else (name,) for name in alone]
+    names = list(wanted)
+    if _meet(torch, wanted, names):
+        return []
+    for name in list(names):
+        rest = [other for other in names if other != name]
+        if not _meet(torch, wanted, rest):
+            names = rest
+    everything = stack.packages["torch"].everything
+    if "torch" in domains and _meet(everything, wanted, names):
+        names.insert(0, "torch")
+    return [tuple(names)]
+
+
+def _meet(torch: int, wanted: Mapping[str, int], names: list[str]) -> bool:
+    for name in names:
+        torch &= wanted[name]
+    return bool(torch)
+
+
+def _conflict(case: Case, scene: Scene, names: tuple[str, ...]) -> Finding:
+    stack = case.stack
+    demands = _demands(scene, names)
+    torch = stack.packages["torch"]
+    partner = next(name for name in names if name != "torch")
+    fitting = {name: stack.fits(name, scene.releases(name) or 0) for name in names if name != "torch"}
+    goes = [
+        f"{asked(scene.first(name))} goes with {f'torch {releases(torch, mask)}' if mask else 'no torch at all'}"
+        for name, mask in fitting.items()
+    ]
+    against = f", not with {asked(scene.first('torch'))}" if "torch" in names else ""
+    violation = _why(case, scene, partner)
+    severity = "warning" if len(scene.steps(names)) > 1 else "error"
+    if violation is None or violation.statement is None:
+        return case.finding(RULES[partner], severity, f"{listed(goes)}{against}", demands)
+    return case.statement(violation.statement, severity, f"{listed(goes)}{against}", demands)
+
+
+RULES = {
+    "torchaudio": "TL101",
+    "torchcodec": "TL102",
+    "torchvision": "TL103",
+    "torchtext": "TL104",
+    "numpy": "TL105",
+}
+
+
+def _why(case: Case, scene: Scene, partner: str) -> Violation | None:
+    """What the judge says of the newest that both demands allow."""
+    torch = scene.releases("torch") or case.stack.packages["torch"].everything
+    chosen = {"torch": torch.bit_length() - 1, partner: (scene.releases(partner) or 1).bit_length() - 1}
+    return why(case, chosen, (scene.cells & -scene.cells).bit_length() - 1)
+
+
+def why(
+    case: Case, chosen: Mapping[str, int], cell: int, builds: Mapping[str, str | None] | None = None
+) -> Violation | None:
+    """What keeps these releases (by index) from loading together on a cell: versions, or these builds."""
+    made = tuple((builds or {}).get(name) for name in chosen)
+    return _why_of(case.stack, case.known.matrix, tuple(chosen.items()), made, cell)
+
+
+@lru_cache(maxsize=4096)
+def _why_of(
+    stack: Stack, matrix: Matrix, chosen: tuple[tuple[str, int], ...], builds: tuple[str | None, ...], cell: int
+) -> Violation | None:
+    pins = {
+        name: Bare(name, stack.packages[name].versions[index], build=build)
+        for (name, index), build in zip(chosen, builds, strict=True)
+    }
+    for violation in violations(pins, stack.target(cell), matrix, complete=False):
+        about = None if violation.dependency is None else violation.dependency.name
+        if about in (None, *pins, "build-cuda"):
+            return violation
+    return None
+
+
+def newest(stack: Stack, domains: Mapping[str, int], cell: int, platform: int) -> dict[str, int]:
+    """What an installer takes on one cell: the newest that metadata lets stand together; nothing if none does."""
+    if "torch" not in domains:
+        return {}
+    here: dict[str, int] = {}
+    for name, allowed in domains.items():
+        package = stack.packages[name]
+        mask = allowed & package.on(cell)
+        here[name] = mask & ~package.pre & ~package.yanked or mask
+        if not here[name]:
+            return {}
+    partners = [name for name in here if name in stack.partners]
+    torch = here["torch"]
+    for name in partners:
+        torch &= stack.declared(name, here[name], platform)
+    if not torch:
+        return {}
+    chosen = {"torch": torch.bit_length() - 1}
+    for name in partners:
+        fitting = here[name] & stack.declared_beside(name, chosen["torch"], platform)
+        chosen[name] = fitting.bit_length() - 1
+    return chosen

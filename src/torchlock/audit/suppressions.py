@@ -1,0 +1,80 @@
+"""``# torchlock: ignore[TL101] reason``: what the author of a line has decided to live with."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.finding import Finding
+from torchlock.location import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# No logical line goes on over more lines than this.
+_LONGEST = 300
+_IGNORE = re.compile(r"#\s*torchlock:\s*ignore\[([^\[\]\n]*)\]([^\n\r]*)")
+
+
+class Ignore(NamedTuple):
+    """One comment: the rules it names, on which line, and why."""
+
+    rules: frozenset[str]
+    place: Place
+    reason: str
+    first: int
+    """The first line of the logical one: a comment stands at the end of what backslashes continue."""
+
+
+@lru_cache(maxsize=2)
+def ignores_in(text: str) -> list[Ignore]:
+    """Every such comment of a file."""
+    if "torchlock:" not in text:
+        return []
+    found: list[Ignore] = []
+    first = 1
+    for number, line in enumerate(text.split("\n"), 1):
+        for match in _IGNORE.finditer(line):
+            rules = frozenset(rule.strip().upper() for rule in match[1].split(",") if rule.strip())
+            begin = max(first, number - _LONGEST)
+            found.append(Ignore(rules, Place(number, match.start() + 1), match[2].strip(" -:"), begin))
+        if not line.rstrip("\r").endswith("\\"):
+            first = number + 1
+    return found
+
+
+def without_ignored(findings: Iterable[Finding], text: str, rules: Iterable[str] = ()) -> list[Finding]:
+    """The findings that nobody has decided to live with; a comment without effect or reason is a note.
+
+    ``rules`` are ignored everywhere. A comment counts for every line that a finding is about.
+    """
+    everywhere, comments = frozenset(rules), ignores_in(text)
+    by_line: dict[tuple[str, int], list[Ignore]] = {}
+    for comment in comments:
+        for line in range(comment.first, comment.place.line + 1):
+            for rule in comment.rules:
+                by_line.setdefault((rule, line), []).append(comment)
+    used: set[Ignore] = set()
+    kept = []
+    for finding in findings:
+        lines = {finding.place.line, *(place.line for place in finding.related)}
+        hit = [each for line in lines for each in by_line.get((finding.rule, line), ())]
+        used.update(hit)
+        if not hit and finding.rule not in everywhere:
+            kept.append(finding)
+    for comment in comments:
+        if comment not in used:
+            kept.append(
+                _note(
+                    comment,
+                    f"nothing here is ignored by this comment ({', '.join(comment.rules) or 'no rule named'})",
+                )
+            )
+        elif not comment.reason:
+            kept.append(_note(comment, "this comment does not say why"))
+    return [finding for finding in kept if finding.rule not in everywhere]
+
+
+def _note(comment: Ignore, message: str) -> Finding:
+    return Finding("TL904", "note", message, comment.place)

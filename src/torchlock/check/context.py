@@ -1,0 +1,347 @@
+"""What a check looks at: one environment, and what is known of it, found out when first asked for."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+from packaging.version import Version
+
+from torchlock.answers import Unknown
+from torchlock.finding import Evidence, Finding, Remedy, Strength
+from torchlock.inspect.distributions import installed
+from torchlock.inspect.integrity import check_integrity
+from torchlock.inspect.modules import find_copies
+from torchlock.knowledge.builds import kind_of
+from torchlock.knowledge.judge import Bare
+from torchlock.knowledge.rules import Matrix
+from torchlock.standards.core_metadata import dependency_of
+from torchlock.target import LAST_PATCH, PYTHONS, PythonVersion, Target
+from torchlock.terms import FAMILY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from torchlock.inspect.build import Build
+    from torchlock.inspect.distributions import Distribution, Installed
+    from torchlock.inspect.environment import Environment
+    from torchlock.inspect.extensions import Extension
+    from torchlock.inspect.integrity import Integrity
+    from torchlock.inspect.loading.imports import Attempt
+    from torchlock.inspect.loading.root import Root
+    from torchlock.inspect.loading.search_path import SearchPath
+    from torchlock.inspect.modules import Copies, Copy
+    from torchlock.runtime.fence import Breakage
+    from torchlock.target import Platform
+    from torchlock.terms import Dependency
+
+# In the order in which a message names them.
+STACK = ("torch", "torchaudio", "torchvision", "torchtext", "torchcodec", "soundfile", "numpy")
+# Whose faults keep torchaudio from being imported.
+VITAL = ("torch", "torchaudio")
+# Libraries that only a build of torch for CUDA has.
+_OF_CUDA = re.compile(r"(lib)?(torch_cuda|c10_cuda|caffe2_gpu)(_cu|_cpp)?\.(so|dll)")
+# A label of an own build, which says nothing about CUDA.
+_COMMIT = re.compile(r"(git)?[0-9a-f]{6,40}")
+# No line of any metadata is longer; a number of so many digits can be read.
+_LONGEST = 2000
+
+
+@dataclass
+class Scene:
+    """One environment. ``live``: its interpreter was asked, so that this machine's driver counts.
+
+    ``root`` has the libraries of that machine, ``search_path`` the folders of one with macOS or Windows; None
+    where they are not known. ``libraries`` are those that rules speak of, as a target takes them, and ``system``
+    is the distribution release, where it was named.
+    ``accelerator`` is the build that is wanted, None for the one that is there. ``deep`` has every file hashed.
+    ``devices`` are the GPUs as (name, compute capability). ``ran`` are the packages that a smoke test imported,
+    ``broken`` the bugs that rules met.
+    """
+
+    environment: Environment
+    live: bool = True
+    root: Root | None = None
+    system: str | None = None
+    accelerator: str | None = None
+    deep: bool = False
+    libraries: Mapping[str, str | None] = field(default_factory=dict)
+    devices: tuple[tuple[str, str], ...] = ()
+    progress: Callable[[int, int], None] | None = None
+    matrix: Matrix = field(default_factory=Matrix)
+    platform: Platform | None = None
+    search_path: SearchPath | None = None
+    ran: set[str] = field(default_factory=set)
+    broken: list[Breakage] = field(default_factory=list)
+
+    @cached_property
+    def installed(self) -> Installed:
+        return installed(self.environment)
+
+    @cached_property
+    def copies(self) -> Mapping[str, Copies]:
+        return find_copies(self.environment)
+
+    @cached_property
+    def integrity(self) -> Integrity:
+        return check_integrity(self.environment, self.installed.distributions, self.deep, self.progress)
+
+    @cached_property
+    def attempts(self) -> list[Attempt]:
+        """What the imports of the stack open, and what comes of it; nothing where the platform is not known."""
+        target = self.target
+        if target is None:
+            return []
+        from torchlock.inspect.extensions import beside_packages
+        from torchlock.inspect.loading.imports import attempts
+        from torchlock.inspect.loading.processes import process_of
+
+        executable = self.environment.interpreter.executable if self.live else ""
+        beyond = self.search_path.folders if self.search_path is not None else ()
+        process = process_of(target.platform.system, target.platform.machine, self.root, executable, beyond)
+        if target.platform.system == "windows" and (prefix := self.environment.interpreter.prefix):
+            for folder in (prefix, os.path.join(prefix, "Library", "bin"), os.path.join(prefix, "bin")):
+                process.search_in(folder)
+        python = self._minor()
+        records = {name: self.record(name) for name in STACK if self.copy(name) is not None}
+        beside = {name: beside_packages(record, python) for name, record in records.items() if record is not None}
+        return attempts(self.environment, self.copies, process, self._extensions(), beside)
+
+    def _minor(self) -> str:
+        """The Python as extension modules name it: ``3.11``; "" where it is not known."""
+        return ".".join(self.environment.interpreter.version.split(".")[:2])
+
+    def _extensions(self) -> list[Extension]:
+        """The extension modules of all else that asks for torch."""
+        from torchlock.inspect.extensions import extensions
+
+        users = (
+            distribution
+            for distribution in self.installed.distributions
+            if distribution.name not in STACK and self._asks_for_torch(distribution)
+        )
+        return extensions(users, self._minor())
+
+    def _asks_for_torch(self, distribution: Distribution) -> bool:
+        if not any(line.startswith("torch") for line in distribution.metadata.requires):
+            return False
+        wanted = [each for each in dependencies_of(distribution) if each.name == "torch"]
+        return any(self.target is not None and self.target.holds(each.marker) for each in wanted)
+
+    def copy(self, name: str) -> Copy | None:
+        """What an import of this module finds."""
+        copies = self.copies.get(name)
+        return None if copies is None else copies.wins
+
+    def build(self, name: str) -> Build | None:
+        """What the version file of the imported copy says."""
+        copy = self.copy(name)
+        return None if copy is None else copy.build
+
+    @cached_property
+    def target(self) -> Target | None:
+        """The machine in the words of the rules; None for one that no wheel of the stack was ever made for."""
+        platform = self.platform or self.environment.interpreter.target_platform
+        python = self.environment.interpreter.python or self._guessed_python()
+        if platform is None or python is None:
+            return None
+        if platform.libc == "glibc" and self.platform is None and (floor := self._floor()):
+            platform = platform._replace(floor=floor)
+        return Target(python, platform, "pypi", "none", self.libraries)
+
+    def _floor(self) -> tuple[int, int] | None:
+        """The glibc of another machine, by the versions of symbols that it defines."""
+        if self.root is None or self.root.is_here or self.root.glibc is None:
+            return None
+        from torchlock.inspect.binaries import Binary, read_binary
+
+        binary = read_binary(self.root.glibc)
+        names = binary.version_definitions if isinstance(binary, Binary) else ()
+        found = [match for name in names if (match := re.fullmatch(r"GLIBC_(\d{1,2})\.(\d{1,3})(?:\.\d+)?", name))]
+        return max(((int(match[1]), int(match[2])) for match in found), default=None)
+
+    def _guessed_python(self) -> PythonVersion | None:
+        """Any Python that the installed extension modules are for, where nothing else tells."""
+        for distribution in self.installed.distributions:
+            for tag in distribution.tags if distribution.name in FAMILY else ():
+                found = re.match(r"cp3(\d{1,2})-cp3\d{1,2}(t?)", tag)
+                if found and int(found[1]) in PYTHONS:
+                    minor = int(found[1])
+                    return PythonVersion(3, minor, LAST_PATCH.get(minor, 0), bool(found[2]))
+        return None
+
+    @cached_property
+    def pins(self) -> dict[str, Bare]:
+        """The stack as it would be imported, then every other distribution, with what its metadata declares."""
+        pins = {}
+        for name in STACK:
+            pin = self._pin(name)
+            if pin is not None:
+                pins[name] = pin
+        for distribution in self.installed.distributions:
+            version = version_of(distribution.version)
+            if distribution.name not in pins and version is not None:
+                pins[distribution.name] = Bare(distribution.name, version)
+        return pins
+
+    def _pin(self, name: str) -> Bare | None:
+        copy, distribution = self.copy(name), self.record(name)
+        if copy is None or copy.kind == "namespace":
+            return None
+        texts = [copy.build.version if copy.build else "", distribution.version if distribution else ""]
+        versions = [version for text in texts if (version := version_of(text)) is not None]
+        if not versions:
+            return Bare(name, Version("0"), unversioned=True)
+        tags = distribution.tags[0] if distribution and distribution.tags else ""
+        return Bare(name, versions[0], False, tags, self._build(name))
+
+    def record(self, name: str) -> Distribution | None:
+        """The record that belongs to the copy that is imported, by the folder that both lie in."""
+        copy = self.copy(name)
+        mine = [item for item in self.installed.distributions if item.name == name]
+        beside = [each for each in mine if copy and copy.entry and each.entry.path == copy.entry.path]
+        if beside:
+            version = version_of(copy.build.version) if copy and copy.build else None
+            return next((each for each in beside if version and version_of(each.version) == version), beside[0])
+        return mine[0] if mine and (copy is None or copy.entry is None) else None
+
+    def _build(self, name: str) -> str | Unknown | None:
+        """The build in the words of the rules: for somebody's own label what the version file says besides.
+
+        None of what has no builds.
+        """
+        label, build = self.label(name), self.build(name)
+        if label and _COMMIT.fullmatch(label) and build is not None and build.cuda:
+            return "cu" + "".join(build.cuda.split(".")[:2])
+        return label or (self._linked(name) if name in FAMILY else None)
+
+    def _linked(self, name: str) -> str | Unknown:
+        """The build by the name of the CUDA runtime that it links, which has the minor release up to CUDA 10."""
+        from torchlock.inspect.build import linked_cuda
+
+        copy = self.copy(name)
+        if copy is None or name == "torch":
+            return Unknown("nothing in it tells what it was built for")
+        cuda = linked_cuda(copy.path, self.environment.tree)
+        return cuda if isinstance(cuda, Unknown) else "cu" + cuda.replace(".", "")
+
+    def label(self, name: str) -> str | None:
+        """The build of a package: ``cpu``, ``cu130``, ``rocm6.4``, a vendor's own; None if it is unknown.
+
+        A label is a claim; what the files show comes before it.
+        """
+        labelled, shown = self.labelled(name), self._shown(name)
+        kind = kind_of(labelled) if labelled else "cpu"
+        if shown is None or kind is None or (shown == "" and kind == "cuda"):
+            return labelled or None
+        return shown or None
+
+    def labelled(self, name: str) -> str:
+        """The local version, of the version file or else of the record; "" for one without."""
+        build, record = self.build(name), self.record(name)
+        labels = [build.label if build else "", record.label if record else ""]
+        return next((label for label in labels if label), "")
+
+    def _shown(self, name: str) -> str | None:
+        """The build that its own files show: "" for one of an unknown CUDA, None where they are silent."""
+        build, copy = self.build(name), self.copy(name)
+        if build is None or copy is None or (self.target is not None and self.target.platform.system == "macos"):
+            return None  # Every build for macOS is the same.
+        if build.cuda:
+            return "cu" + "".join(build.cuda.split(".")[:2])
+        if build.hip:
+            return "rocm" + ".".join(build.hip.split(".")[:2])
+        libraries = self.environment.tree.names(os.path.join(copy.path, "lib")) if name == "torch" else {}
+        if any(map(_OF_CUDA.match, libraries)):
+            return ""
+        is_plain = build.cuda == "" and not build.hip and not build.xpu
+        is_seen = not self.labelled(name) or any("torch_cpu" in each for each in libraries)
+        return "cpu" if is_plain and is_seen else None
+
+    def finding(
+        self,
+        rule: str,
+        severity: str,
+        message: str,
+        *names: str,
+        path: str = "",
+        because: str | None = None,
+        says: str = "",
+        remedy: Remedy | None = None,
+        sources: tuple[str, ...] | None = None,
+        strength: Strength = Strength.SHOWN,
+        lacks: tuple[str, ...] = (),
+    ) -> Finding:
+        """A finding about these packages, with the grounds and the sources of its rule.
+
+        What is only declared or reported is never an error.
+        """
+        if severity == "error" and strength < Strength.MEASURED:
+            severity = "warning"
+        identifiers = self.matrix.sources_of(rule) if sources is None else sources
+        return Finding(
+            rule,
+            severity,
+            message,
+            because=self.matrix.because(rule) if because is None else because,
+            packages=tuple((name, self.version(name)) for name in names),
+            sources=tuple(self.evidence(identifier) for identifier in identifiers),
+            path=path,
+            says=says,
+            remedy=remedy,
+            strength=strength,
+            lacks=lacks,
+        )
+
+    def evidence(self, identifier: str) -> Evidence:
+        """A source of the matrix as a report shows it."""
+        source = self.matrix.source(identifier)
+        return Evidence(source.id, source.address, source.kind, source.date, source.note)
+
+    def version(self, name: str) -> str:
+        """The version that is installed, with its build; "" for what is not."""
+        pin = self.pins.get(name)
+        if pin is None:
+            record = self.installed.get(name)
+            return record.version if record else ""
+        return "" if pin.unversioned else str(pin.version)
+
+    def named(self, name: str) -> str:
+        """``torch 2.13.0 (CPU build)``."""
+        pin = self.pins.get(name)
+        if pin is None or pin.unversioned:
+            return name
+        build = told(pin.build) if name in FAMILY and name != "torchtext" else ""
+        return f"{name} {pin.version.public}" + (f" ({build})" if build else "")
+
+
+def told(label: str | Unknown | None) -> str:
+    """A build in words: ``CPU build``, ``CUDA 13.0``, ``ROCm 6.4``; "" for an unknown one."""
+    if isinstance(label, Unknown) or not label:
+        return ""
+    if label == "cpu":
+        return "CPU build"
+    if label.startswith("cu") and label[2:].isdigit() and len(label) > 3:
+        return f"CUDA {label[2:-1]}.{label[-1]}"
+    if label.startswith("rocm"):
+        return f"ROCm {label[4:]}"
+    return f"build {label}"
+
+
+@lru_cache(maxsize=1 << 12)
+def version_of(text: str) -> Version | None:
+    """The version, None for a text that is none."""
+    try:
+        return Version(text)
+    except ValueError:  # InvalidVersion, and a number of thousands of digits
+        return None
+
+
+def dependencies_of(distribution: Distribution) -> list[Dependency]:
+    """What the metadata declares; lines that are no requirement are left out, addresses are any version."""
+    lines = (line for line in distribution.metadata.requires if len(line) < _LONGEST)
+    found = [dependency for line in lines if (dependency := dependency_of(line))]
+    return [item._replace(specifier="") if item.address else item for item in found]

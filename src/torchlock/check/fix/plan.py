@@ -1,0 +1,276 @@
+"""What to install so that an environment loads: the solver is asked, for this Python, platform and build."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.answers import Unknown
+from torchlock.check.context import STACK, dependencies_of
+from torchlock.errors import TorchlockError
+from torchlock.index.sources import Sources
+from torchlock.knowledge.builds import Builds, kind_of
+from torchlock.knowledge.compatibility import Stack
+from torchlock.knowledge.rules import BUILD_CUDA, Matrix
+from torchlock.lock import Conflict, Lock, Options, lock
+from torchlock.target import PLATFORMS
+from torchlock.terms import FAMILY, Inputs, Origin, Written
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from torchlock.check import Scene
+    from torchlock.knowledge.rules import Pinned, Statement
+    from torchlock.solve.candidates import Release
+    from torchlock.target import Target
+
+# Has had no builds of its own since long, and comes from the public index.
+_PLAIN = frozenset({"torchtext"})
+
+
+@cache
+def _builds() -> Builds:
+    return Builds()
+
+
+class Plan(NamedTuple):
+    """What to install, by name: the whole version, with its label where the page of one build is meant.
+
+    ``label`` is that build; "" for whatever the public index has.
+    """
+
+    versions: Mapping[str, str]
+    label: str = ""
+
+
+def planned(
+    scene: Scene,
+    broken: Collection[str] = (),
+    wanted: Collection[str] = (),
+    asked: Sequence[str] = (),
+    libraries: Mapping[str, str] | None = None,
+) -> Plan | None:
+    """The least that has to be installed anew; None where nothing is known that would load.
+
+    ``broken`` are to be installed again even at the same version, ``wanted`` beside what is there; ``asked`` are
+    requirements that must hold, ``libraries`` those of the machine that count. Tried in turn: another companion
+    for the torch that is there, another torch for the torchaudio that is there, both; and for each the build of
+    this torch first.
+    """
+    target = scene.target
+    if target is None or _is_vendors(scene):
+        return None
+    target = replace(target, libraries={**target.libraries, **(libraries or {})})
+    names = [name for name in STACK if name in scene.pins or name in broken or name in wanted]
+    for label in _labels(scene, target):
+        for constraints in ([*_constraints(scene, names), *asked], [*asked]):
+            for firm in ("torch", "torchaudio", ""):
+                if firm and (
+                    firm not in scene.pins
+                    or scene.pins[firm].unversioned
+                    or (firm == "torch" and not _serves(scene, label))
+                ):
+                    continue
+                plan = _solved(scene, target, names, firm, label, constraints, broken)
+                if plan is not None:
+                    return plan
+    return None
+
+
+def _is_vendors(scene: Scene) -> bool:
+    label = scene.label("torch")
+    pin = scene.pins.get("torch")
+    return bool(label and kind_of(label) is None) or bool(
+        pin and not pin.unversioned and pin.version.is_prerelease
+    )
+
+
+def _labels(scene: Scene, target: Target) -> Iterator[str]:
+    """The builds to try: that of torch itself, older ones of its kind, then what the public index has.
+
+    Who has ROCm is not sent to the public index, whose wheels are for CUDA.
+    """
+    if scene.accelerator is not None:
+        yield "" if scene.accelerator in ("pypi", _public(scene, target)) else scene.accelerator
+        return
+    label = scene.label("torch") or ""
+    if not label or target.platform.system == "macos" or label == _public(scene, target):
+        yield ""
+        return
+    yield label
+    yield from _older(label)
+    if kind_of(label) != "rocm":
+        yield ""
+
+
+def _older(label: str) -> list[str]:
+    """The builds of the same kind that come right before one, as far as torchaudio has any."""
+    kind = kind_of(label)
+    if kind not in ("cuda", "rocm"):
+        return []
+    known = {
+        each
+        for version in Stack().packages["torchaudio"].texts
+        for each in _known_labels("torchaudio", version)
+        if kind_of(each) == kind and _number(each) < _number(label)
+    }
+    return sorted(known, key=_number, reverse=True)[:2]
+
+
+def _known_labels(name: str, version: str) -> Collection[str]:
+    """The builds that a command may name: those that are known, of a release without a list of them none."""
+    labels = _builds().labels(name, version)
+    return () if isinstance(labels, Unknown) else labels
+
+
+def _number(label: str) -> tuple[int, ...]:
+    """``cu130`` → 13, 0; ``rocm5.4.2`` → 5, 4, 2."""
+    digits = re.sub(r"^[a-z]+", "", label)
+    if "." not in digits and len(digits) > 1:
+        digits = f"{digits[:-1]}.{digits[-1]}"
+    return tuple(int(part) for part in re.findall(r"\d{1,4}", digits))
+
+
+def _serves(scene: Scene, label: str) -> bool:
+    """Whether torch can stay as it is where everything else is of this build."""
+    return label == scene.label("torch") or (not label and scene.accelerator is None)
+
+
+def builds_for_cuda(scene: Scene) -> list[str]:
+    """What ``--accelerator`` may be for CUDA with the torch that is there: the public index's own, or pages."""
+    target = scene.target
+    if target is None or target.platform.system == "macos" or "torch" not in scene.pins:
+        return []
+    public = _public(scene, target)
+    if isinstance(public, str) and public.startswith("cu"):
+        return ["pypi"]
+    known = _known_labels("torch", scene.pins["torch"].version.public)
+    return sorted((each for each in known if kind_of(each) == "cuda"), key=_number, reverse=True)
+
+
+def _public(scene: Scene, target: Target) -> str | Unknown | None:
+    """The build of the public index's own wheel of this torch."""
+    package = Stack().packages["torch"]
+    version = scene.pins["torch"].version.public if "torch" in scene.pins else ""
+    if version not in package.texts or str(target.platform) not in PLATFORMS:
+        return Unknown(f"the data have no torch {version} for {target.platform}", scene.matrix.date)
+    return package.build(package.texts.index(version), list(PLATFORMS).index(str(target.platform)))
+
+
+def _constraints(scene: Scene, names: Sequence[str]) -> list[str]:
+    """What the other packages of the environment ask of the stack, and have now."""
+    from torchlock.knowledge.rules import specifier_set
+
+    found = []
+    for distribution in scene.installed.distributions:
+        for dependency in dependencies_of(distribution) if distribution.name not in STACK else ():
+            pin = scene.pins.get(dependency.name)
+            if dependency.name not in names or pin is None or pin.unversioned or not dependency.specifier:
+                continue
+            is_kept = specifier_set(dependency.specifier).contains(pin.version)
+            if is_kept and scene.target and scene.target.holds(dependency.marker):
+                found.append(f"{dependency.name}{dependency.specifier}")
+    return list(dict.fromkeys(found))
+
+
+def _solved(
+    scene: Scene,
+    target: Target,
+    names: Sequence[str],
+    firm: str,
+    label: str,
+    constraints: Sequence[str],
+    broken: Collection[str],
+) -> Plan | None:
+    kept = {name: pin.version.public for name, pin in scene.pins.items() if name in names and not pin.unversioned}
+    lines = [f"{name}=={kept[name]}" if name == firm else name for name in names]
+    inputs = Inputs([_written(line) for line in lines], [_written(line) for line in constraints])
+    sources = Sources(offline=True)
+
+    def published(name: str) -> Sequence[Release]:
+        return [each for each in sources.releases(name) if _is_published(name, each.version, label, target)]
+
+    def certain(name: str) -> Sequence[Release]:
+        """Little is known of the builds of torchcodec: one that there is comes before one that may be."""
+        found = published(name)
+        if name != "torchcodec":
+            return found
+        mine = "" if name in broken or _is_other_build(scene, name, label, target) else kept.get(name, "")
+        return [
+            each for each in found if each.version == mine or _is_certain(each.version, label, target)
+        ] or found
+
+    preferred = {name: version for name, version in kept.items() if name != firm}
+    matrix = _Unflavoured() if label else scene.matrix
+    found: Lock | Conflict | None = None
+    for candidates in (certain, published) if label and "torchcodec" in names else (published,):
+        try:
+            found = lock(inputs, target, Options(preferred=preferred), matrix, candidates, None, sources.at_hand)
+        except TorchlockError:
+            continue
+        if isinstance(found, Lock):
+            break
+    if not isinstance(found, Lock):
+        return None
+    pins = {pin.name: pin.version for pin in found.pins if pin.name in names}
+    versions = {
+        name: _labelled(name, version, label, target)
+        for name, version in pins.items()
+        if name in broken or version != kept.get(name) or _is_other_build(scene, name, label, target)
+    }
+    return (
+        Plan(versions, label if any("+" in version for version in versions.values()) else "") if versions else None
+    )
+
+
+def _written(line: str) -> Written:
+    from packaging.requirements import Requirement
+
+    return Written(Requirement(line), Origin(None, None, line))
+
+
+def _is_published(name: str, version: str, label: str, target: Target) -> bool:
+    if not label or name not in FAMILY or name in _PLAIN:
+        return True
+    python = f"{target.python.major}.{target.python.minor}" + ("t" if target.python.free_threaded else "")
+    if _builds().published(name, version, label, str(target.platform), python) is False:
+        return False
+    return name == "torchcodec" or _builds().published(name, version, label) is True
+
+
+def _is_certain(version: str, label: str, target: Target) -> bool:
+    return _builds().published("torchcodec", version, label, str(target.platform)) is True
+
+
+def _labelled(name: str, version: str, label: str, target: Target) -> str:
+    if not label or name not in FAMILY or name in _PLAIN:
+        return version
+    published = _builds().published(name, version, label, str(target.platform))
+    plain = isinstance(published, Unknown) and name == "torchcodec"
+    return version if plain else f"{version}+{label}"
+
+
+def _is_other_build(scene: Scene, name: str, label: str, target: Target) -> bool:
+    """Whether the build that is there is not the one that the plan is about, though the version may be."""
+    mine = scene.label(name)
+    if name not in FAMILY or name in _PLAIN or not mine:
+        return False
+    if label:
+        return mine != label
+    package = Stack().packages.get(name)
+    version = scene.pins[name].version.public
+    if package is None or version not in package.texts or str(target.platform) not in PLATFORMS:
+        return False
+    public = package.build(package.texts.index(version), list(PLATFORMS).index(str(target.platform)))
+    return isinstance(public, str) and mine != public  # of an unknown build nobody says that it is another
+
+
+class _Unflavoured(Matrix):
+    """The rules without those on builds: whatever comes from the page of one build agrees in it."""
+
+    def speaking_of(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
+        for statement in super().speaking_of(pinned, target):
+            if not statement.build and not any(item.name == BUILD_CUDA for item in statement.needs):
+                yield statement

@@ -1,0 +1,83 @@
+"""What Python prints when a library of the stack does not load, on each platform: people search for that."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torchlock.check.context import Scene
+
+_ENOENT = "No such file or directory"
+# Modules that Python itself opens; all else is opened by ctypes, whose error is an OSError.
+_IMPORTED = re.compile(
+    r"(?!lib).+\.(cpython-\w+-[\w-]+|abi3)\.so$|.+\.cp\w+-win\w+\.pyd$|.+\.cpython-\w+-darwin\.so$"
+)
+
+
+def not_found(scene: Scene, package: str, opened: str, library: str, wanted_by: str) -> str:
+    """A library that is missing. ``opened`` is what the package opens, ``wanted_by`` what asks for the library."""
+    if _is_swallowed(scene, package):
+        return _WITHOUT_OPERATORS
+    system = _system(scene)
+    if system == "windows":
+        return _of_windows(package, opened, wanted_by, 126, "module")
+    if system == "macos":
+        return f"{_error(opened)}: dlopen({opened}, 0x0006): Library not loaded: @rpath/{library}"
+    return f"{_error(opened)}: {library}: cannot open shared object file: {_ENOENT}"
+
+
+def no_symbol(scene: Scene, package: str, opened: str, symbol: str, wanted_by: str) -> str:
+    """A symbol that nothing defines."""
+    if _is_swallowed(scene, package):
+        return _WITHOUT_OPERATORS
+    system = _system(scene)
+    if system == "windows":
+        return _of_windows(package, opened, wanted_by, 127, "procedure")
+    if system == "macos":
+        return f"{_error(opened)}: dlopen({opened}, 0x0006): Symbol not found: {symbol}"
+    return f"{_error(opened)}: {wanted_by}: undefined symbol: {symbol}"
+
+
+def no_library(scene: Scene, path: str) -> str:
+    """A file that is no library at all."""
+    system = _system(scene)
+    if system == "windows":
+        return f'OSError: [WinError 193] %1 is not a valid Win32 application. Error loading "{path}"'
+    if system == "macos":
+        return f"{_error(path)}: dlopen({path}, 0x0006): tried: '{path}' (not a mach-o file)"
+    return f"{_error(path)}: {path}: invalid ELF header"
+
+
+# torchvision goes on without its library, and fails where it describes its operators.
+_WITHOUT_OPERATORS = "RuntimeError: operator torchvision::nms does not exist"
+
+
+def _is_swallowed(scene: Scene, package: str) -> bool:
+    copy = scene.copy("torchvision") if package == "torchvision" else None
+    return copy is not None and "_meta_registrations.py" in scene.environment.tree.names(copy.path)
+
+
+def _of_windows(package: str, opened: str, wanted_by: str, number: int, what: str) -> str:
+    """torch names the library of its own that fails; ctypes says less."""
+    said = f"[WinError {number}] The specified {what} could not be found"
+    if package == "torch":
+        return f'OSError: {said}. Error loading "{wanted_by}" or one of its dependencies.'
+    if _IMPORTED.match(os.path.basename(opened)):
+        return f"ImportError: DLL load failed: The specified {what} could not be found."
+    if number == 126:
+        path = opened.replace("/", "\\")
+        return (
+            f"FileNotFoundError: Could not find module '{path}' (or one of its dependencies). "
+            "Try using the full path with constructor syntax."
+        )
+    return f"OSError: {said}"
+
+
+def _error(opened: str) -> str:
+    return "ImportError" if _IMPORTED.match(os.path.basename(opened)) else "OSError"
+
+
+def _system(scene: Scene) -> str:
+    return scene.target.platform.system if scene.target else "linux"

@@ -1,0 +1,155 @@
+"""TL614: the results of the smoke test, compared with the files and the rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.check.context import VITAL
+from torchlock.check.log import candidates, read_log
+from torchlock.check.rules.not_examined import not_examined
+from torchlock.check.verdict import strength_of
+from torchlock.finding import Strength
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.context import Scene
+    from torchlock.finding import Finding
+    from torchlock.inspect.probe import Probe, Step
+
+# Rules that keep a package from being imported if they are violated.
+_OF_IMPORTS = frozenset({"TL101", "TL102", "TL103", "TL104", "TL201", "TL202", "TL203", "TL609"})
+# About files that are loaded and saved, not about the import.
+_SOUND = frozenset({"TL301", "TL302", "TL303", "TL304", "TL305", "TL306", "TL102", "TL610", "TL611", "TL201"})
+
+
+def compared(scene: Scene, findings: Sequence[Finding], probe: Probe) -> list[Finding]:
+    """The findings, corrected by what the interpreter shows: what ran outweighs what was read.
+
+    An import that works makes a note of each rule that foretold its failure. It makes a warning of what the files
+    themselves showed, and the disagreement is a finding of its own; so is a failure that nothing foretold. What
+    was not run stays as it is.
+    """
+    scene.ran |= {
+        step.name.removeprefix("import ").partition(".")[0] for step in probe.steps if step.state == "ok"
+    }
+    found = [*(each for each in findings if each.rule != "TL907"), *not_examined(scene)]
+    for name in sorted({name for each in found for name, _ in each.packages[:1]}):
+        _weigh(name, found, probe)
+    if probe.problem:
+        severity = "warning" if probe.steps else "error"
+        message = f"the smoke test did not finish: {probe.problem}"
+        found.append(scene.finding("TL614", severity, message, "torch", strength=Strength.RAN))
+    found += list(_imports(scene, found, probe))
+    found += list(_calls(scene, found, probe))
+    return found
+
+
+def _weigh(name: str, findings: list[Finding], probe: Probe) -> None:
+    """Rules without other evidence: refuted by an import that works, confirmed by one that fails as they say."""
+    steps = [each for each in probe.steps if each.name.removeprefix("import ").partition(".")[0] == name]
+    steps = [each for each in steps if each.name.startswith("import ")]
+    bare = [
+        each
+        for each in findings
+        if each.rule in _OF_IMPORTS
+        and each.packages[:1]
+        and each.packages[0][0] == name
+        and strength_of(each, findings) < Strength.SHOWN
+    ]
+    if not steps or not bare:
+        return
+    if all(step.state == "ok" for step in (*steps, *_used(name, probe))):
+        for finding in bare:
+            finding.severity = "note"
+            finding.because = f"import {name} works in this interpreter, and this outweighs the rule"
+        return
+    failed = next((step for step in steps if step.state == "failed"), None)
+    likely = candidates(read_log(failed.text)) if failed else ()
+    for finding in bare:
+        if failed is not None and finding.rule in likely and finding.rule != "TL609":
+            finding.severity = "error" if name in VITAL else finding.severity
+            finding.strength, finding.says = Strength.RAN, said(failed)
+
+
+def _used(name: str, probe: Probe) -> list[Step]:
+    """The steps that call what an import brought, of which a crash shows that it was built for another torch."""
+    calls = {"torchaudio": "resample", "torchcodec": "torchcodec", "torchvision": "torchvision"}
+    step = probe.step(calls.get(name, ""))
+    return [step] if step is not None and step.state == "crashed" else []
+
+
+def _imports(scene: Scene, findings: list[Finding], probe: Probe) -> Iterator[Finding]:
+    torch = probe.step("import torch")
+    for finding in findings if torch is not None and torch.state == "ok" else ():
+        if finding.rule == "TL615" and finding.severity != "note":
+            finding.severity, finding.message = "note", "torchaudio is not installed in this environment"
+            message = "import torch works in this interpreter, though no file of it was found"
+            because = "code that runs at its start may add folders"
+            yield scene.finding("TL614", "warning", message, "torch", because=because, strength=Strength.RAN)
+    for name in VITAL:
+        step = probe.step(f"import {name}")
+        if step is None:
+            continue
+        # A module of one's own in torch's place may well be imported: it is not what was meant.
+        foretold = [each for each in findings if each.severity == "error" and _is_about(each, name)]
+        foretold = [each for each in foretold if each.rule != "TL606" or step.state != "ok"]
+        if step.state == "ok" and foretold and (name == "torchaudio" or probe.step("import torchaudio") is None):
+            yield from _wrong(scene, name, foretold)
+        elif step.state != "ok" and name == "torchaudio" and _is_absent(scene, name):
+            return
+        elif step.state != "ok" and foretold:
+            foretold[0].says = said(step)
+            return
+        elif step.state != "ok":
+            message = f"import {name} {_how(step)}, though nothing in the files shows why"
+            yield scene.finding(
+                "TL614", "error", message, name, says=said(step), because=step.library, strength=Strength.RAN
+            )
+            return
+
+
+def _is_absent(scene: Scene, name: str) -> bool:
+    return scene.copy(name) is None and scene.installed.get(name) is None
+
+
+def _is_about(finding: Finding, name: str) -> bool:
+    """Whether a finding foretells that this import fails: torchaudio's does with torch's, torch's with numpy's."""
+    suffering = {each for each, _ in finding.packages[:1]}
+    return bool(suffering & {name, "numpy", "torch" if name == "torchaudio" else name})
+
+
+def _wrong(scene: Scene, name: str, foretold: Sequence[Finding]) -> Iterator[Finding]:
+    for finding in foretold:
+        finding.severity = "warning"
+    message = f"import {name} works in this interpreter, though the files speak against it ({foretold[0].rule})"
+    because = "what ran outweighs what was read"
+    yield scene.finding("TL614", "warning", message, name, because=because, strength=Strength.RAN)
+
+
+def _how(step: Step) -> str:
+    if step.state == "crashed":
+        last = f", having loaded {step.library} last" if step.library else ""
+        return f"crashes ({step.text}){last}"
+    return "does not end" if step.state == "timed out" else "fails"
+
+
+def said(step: Step) -> str:
+    """The text that Python printed, or how it ended."""
+    return step.text if step.state == "failed" else f"{step.state}: {step.text}"
+
+
+def _calls(scene: Scene, findings: Sequence[Finding], probe: Probe) -> Iterator[Finding]:
+    """What imports, and fails when it is used."""
+    told = any(each.rule in _SOUND and each.severity != "note" for each in findings)
+    imports = [probe.step(f"import {name}") for name in VITAL]
+    broken = any(step is not None and step.state != "ok" for step in imports)
+    for step in probe.steps:
+        if step.state == "ok" or step.name in ("import torch", "import torchaudio") or broken:
+            continue
+        name = step.name.removeprefix("import ").partition(".")[0]
+        known = scene.pins.get(name)
+        message = f"{step.name} {_how(step)}"
+        severity = "note" if told else "warning"
+        about = (name,) if known is not None else ("torchaudio",) if "save" in step.name else ("torch",)
+        yield scene.finding("TL614", severity, message, *about, says=said(step), strength=Strength.RAN)

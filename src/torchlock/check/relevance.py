@@ -1,0 +1,54 @@
+"""Whose files and records matter: the stack's, and those of what it needs at its import."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.check.context import STACK, VITAL, dependencies_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from torchlock.check.context import Scene
+    from torchlock.inspect.distributions import Distribution
+
+# What the import of torch itself needs of others, in every release that does.
+_NEEDED = frozenset({"typing-extensions"})
+
+
+def needed_by_stack(scene: Scene) -> set[str]:
+    """What torch and torchaudio declare, one level deep: the rest of an environment is not our matter."""
+    found = set(_NEEDED)
+    for name in VITAL:
+        record = scene.record(name)
+        if record is not None and scene.target is not None:
+            found |= {item.name for item in dependencies_of(record) if scene.target.holds(item.marker)}
+    return found
+
+
+def is_vital(name: str) -> bool:
+    """Whether the import of torch or torchaudio fails without it."""
+    return name in VITAL or name in _NEEDED
+
+
+def module_of(name: str) -> str:
+    """The module that a distribution of this name is imported as."""
+    return name.replace("-", "_")
+
+
+def owners_of(scene: Scene, paths: Collection[str]) -> set[str]:
+    """The distributions outside the stack whose records have one of these files, named from the site folder."""
+    from torchlock.inspect.record import read_record
+
+    wanted, found = set(paths), set()
+    for distribution in scene.installed.distributions if wanted else ():
+        record = () if distribution.name in STACK else read_record(distribution)
+        if any(row.path in wanted for row in (() if isinstance(record, str) else record)):
+            found.add(distribution.name)
+    return found
+
+
+def is_hidden(scene: Scene, distribution: Distribution) -> bool:
+    """Whether another copy is imported in its place, so that what is wrong with it harms nobody."""
+    record, copy = scene.record(distribution.name), scene.copy(distribution.name)
+    return copy is not None and record is not distribution and distribution.name in STACK

@@ -1,0 +1,1 @@
+"""The check's rules, a subject each."""

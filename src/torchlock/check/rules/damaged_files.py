@@ -1,0 +1,255 @@
+"""TL601, TL602 and TL607: files that are gone, cut off or changed since they were installed."""
+
+from __future__ import annotations
+
+import os
+import re
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from torchlock.check.context import STACK
+from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_stack
+from torchlock.check.rules.libsndfile import of_machine
+from torchlock.finding import Remedy
+from torchlock.inspect.import_graph import reached
+from torchlock.inspect.library import is_library
+from torchlock.inspect.loading.imports import choices
+from torchlock.inspect.source import parsed
+from torchlock.runtime.files import read as files_read
+from torchlock.terms import FAMILY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.check.context import Scene
+    from torchlock.finding import Finding
+    from torchlock.inspect.integrity import Checked, Fault
+
+_LARGEST = 4 << 20
+_LOST = ("missing", "irregular")
+_BROKEN = ("truncated", "empty", "pointer")
+_CHANGED = ("size", "hash")
+# torch asks for these at its import: the first it runs much later, the second it opens by its path.
+_ALWAYS = ("torch_shm_manager", "libtorch_global_deps")
+# Libraries of numpy whose ImportError is that of torch, too: it only minds a numpy that is not there at all. One
+# that is lost is no module, and so does no harm, but for the first.
+_NUMPYS = re.compile(r"[/\\]numpy(\.libs[/\\]|[/\\]_?core[/\\]_multiarray_umath|[/\\]linalg[/\\]_umath_linalg)")
+_NUMPYS_FIRST = re.compile(r"[/\\]numpy(\.libs[/\\]|[/\\]_?core[/\\](_multiarray_umath|multiarray\.py$))")
+_NUMPY_ITSELF = re.compile(r"[/\\]numpy[/\\]__init__\.py$")
+# Those of torch that every import of it loads.
+_CORE = re.compile(r"[/\\]torch[/\\](lib[/\\](lib)?(c10|shm|torch|torch_cpu|torch_python)\.(so|dylib|dll)|_C\.)")
+# Libraries of torchaudio that only some calls open; and the module over its own library, which may be absent.
+_OPTIONAL = re.compile(r"prefixctc|_sox|ffmpeg|flashlight|ctc_prefix")
+_DISPENSABLE = re.compile(rf"^_torchaudio\.|{_OPTIONAL.pattern}")
+
+
+def damaged(scene: Scene) -> Iterator[Finding]:
+    """Files that are missing, cut off or changed, by distribution."""
+    named = (*STACK, *needed_by_stack(scene))
+    faults = sorted(scene.integrity.faults, key=lambda fault: fault.distribution)
+    by_name = {checked.distribution.name: checked for checked in scene.integrity.checked}
+    for name, group in groupby(faults, key=lambda fault: fault.distribution):
+        checked = by_name.get(name)
+        if name not in named or checked is None or checked.is_hollow or is_hidden(scene, checked.distribution):
+            continue
+        mine = [fault for fault in group if not _is_compiled(fault)]
+        yield from _lost(scene, checked, [fault for fault in mine if fault.kind in _LOST])
+        yield from _damaged(scene, name, [fault for fault in mine if fault.kind in _BROKEN])
+        yield from _changed(scene, name, [fault for fault in mine if fault.kind in _CHANGED])
+        yield from _closed(scene, name, [fault for fault in mine if fault.kind == "unreadable"])
+
+
+def _is_compiled(fault: Fault) -> bool:
+    """Whether a source file is gone that was compiled in its place, which Python imports as well (PEP 3147)."""
+    return fault.kind == "missing" and fault.path.endswith(".py") and os.path.isfile(fault.path + "c")
+
+
+def _lost(scene: Scene, checked: Checked, faults: Sequence[Fault]) -> Iterator[Finding]:
+    """Missing files: an error where the import needs one of them, a warning where it may."""
+    if not faults:
+        return
+    name = checked.distribution.name
+    needed, perhaps = _read_at_import(scene, name, faults)
+    first = (needed or perhaps or list(faults))[0]
+    count = max(checked.missing, len(faults))
+    if count == 1:
+        message = f"{name} lacks a file that was installed with it, {_short(scene, first.path)}"
+    else:
+        of = f" of {checked.recorded}" if checked.recorded else ""
+        short = _short(scene, first.path)
+        message = f"{name} lacks {count}{of} files that were installed with it, {short} among them"
+    core = next(filter(_is_core_of_numpy, faults), None)
+    if core is not None:
+        says = "ImportError: Error importing numpy: you should not try to import numpy from its source directory"
+        yield scene.finding("TL601", "error", message, name, path=core.path, says=says)
+    elif needed:
+        severity = "error" if is_vital(name) else "warning"
+        says = _no_module(checked, first.path) if first.path.endswith(".py") else ""
+        yield scene.finding("TL601", severity, message, name, path=first.path, says=says)
+    elif perhaps:
+        message += "; its import may do without"
+        yield scene.finding("TL601", "warning", message, name, path=first.path)
+    else:
+        message += "; its import reads none of them"
+        yield scene.finding("TL601", "note", message, name, path=first.path)
+
+
+def _is_core_of_numpy(fault: Fault) -> bool:
+    """Whether numpy fails without a file, and not as one that is absent.
+
+    An older numpy may lie under a later record: what the record names counts in a package that is there.
+    """
+    folder = os.path.dirname(fault.path)
+    if _NUMPY_ITSELF.search(fault.path):
+        return os.path.isdir(folder)
+    is_there = "numpy.libs" in folder or os.path.isfile(os.path.join(folder, "__init__.py"))
+    return is_there and _NUMPYS_FIRST.search(fault.path) is not None
+
+
+def _may_be_stripped(path: str) -> bool:
+    """Libraries that slim images leave out on purpose, and that no import opens."""
+    parts = path.replace("\\", "/").split("/")
+    return any(part in ("test", "tests", "bin") for part in parts) and parts[-1] not in _ALWAYS
+
+
+def _read_at_import(scene: Scene, name: str, faults: Sequence[Fault]) -> tuple[list[Fault], list[Fault]]:
+    """The files among those that are gone which the import needs, and those that it may need."""
+    certain = [fault for fault in faults if os.path.basename(fault.path).startswith(_ALWAYS)]
+    perhaps: list[Fault] = []
+    libraries = [each for each in faults if is_library(each.path) and not _may_be_stripped(each.path)]
+    libraries = [each for each in libraries if each not in certain]
+    if _does_without_libraries(scene, name):
+        libraries = []
+    for each in libraries:
+        needed = not _loads_without(scene, name) and not _DISPENSABLE.search(os.path.basename(each.path))
+        (certain if needed else perhaps).append(each)
+    copy = scene.copy(module_of(name))
+    lost = {os.path.normpath(fault.path): fault for fault in faults if fault.path.endswith(".py")}
+    if copy is None or copy.kind == "module":
+        certain += [fault for fault in lost.values() if os.path.basename(fault.path) == f"{module_of(name)}.py"]
+    elif lost:
+        read, likely = reached(copy.path, lost)
+        certain += [lost[path] for path in sorted(read)]
+        perhaps += [lost[path] for path in sorted(likely)]
+    return certain, perhaps
+
+
+def _does_without_libraries(scene: Scene, name: str) -> bool:
+    """Whether a package works without those of its libraries that are gone.
+
+    A torchaudio without any works in Python alone, a torchcodec with those for the one FFmpeg that is there, and
+    soundfile with the libsndfile of the machine.
+    """
+    copy = scene.copy(name)
+    if name == "soundfile":
+        return of_machine(scene) is True
+    if name == "torchcodec":
+        return any(all(each.outcome.loads for each in group) for group in choices(scene.attempts).values())
+    if name != "torchaudio" or copy is None or copy.kind != "package":
+        return False
+    inside = scene.environment.tree.names(os.path.join(copy.path, "lib"))
+    return bool(inside) and not any(is_library(each) for each in inside)
+
+
+def _loads_without(scene: Scene, name: str) -> bool:
+    """Whether torch's own libraries load as they are, so that the import opens none of those that are gone."""
+    opened = [attempt for attempt in scene.attempts if attempt.package == name and attempt.role == "import"]
+    return name == "torch" and bool(opened) and all(attempt.outcome.loads for attempt in opened)
+
+
+def _no_module(checked: Checked, path: str) -> str:
+    """What Python says: it names the first folder that is not there."""
+    site = os.path.dirname(checked.distribution.path)
+    parts = os.path.relpath(path, site).removesuffix(".py").removesuffix(f"{os.sep}__init__").split(os.sep)
+    lost = (end for end in range(1, len(parts)) if not os.path.isdir(os.path.join(site, *parts[:end])))
+    return f"ModuleNotFoundError: No module named '{'.'.join(parts[: next(lost, len(parts))])}'"
+
+
+def _damaged(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:
+    """Libraries that no loader takes."""
+    for fault in faults[:3]:
+        what = {
+            "empty": "is empty",
+            "pointer": "is a pointer of Git LFS, not the library itself",
+            "truncated": f"is cut off: {fault.found} in place of {fault.expected}"
+            if fault.expected
+            else "is cut off",
+        }[fault.kind]
+        opened = not _may_be_stripped(fault.path) and not _loads_without(scene, name)
+        opened = opened and not _OPTIONAL.search(os.path.basename(fault.path))
+        vital = (is_vital(name) and opened) or bool(_NUMPYS.search(fault.path))
+        severity = "error" if vital else "warning"
+        says = {
+            "truncated": f"ImportError: {fault.path}: file too short",
+            "empty": f"OSError: {fault.path}: file too short",
+            "pointer": f"OSError: {fault.path}: invalid ELF header",
+        }[fault.kind]
+        message = f"{_short(scene, fault.path)} of {name} {what}"
+        yield scene.finding("TL607", severity, message, name, path=fault.path, says=says)
+
+
+def _changed(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:
+    """Files of another size or content than recorded: cut off ones break, edited ones need not."""
+    modules = [fault for fault in faults if fault.path.endswith(".py")]
+    spoiled = {fault.path: what for fault in modules if (what := _spoiled(fault))}
+    for fault in [fault for fault in faults if fault.path in spoiled][:3]:
+        copy = scene.copy(module_of(name))
+        read = copy is not None and (copy.path == fault.path or bool(reached(copy.path, [fault.path])[0]))
+        severity = "error" if is_vital(name) and read else "warning"
+        message = f"{_short(scene, fault.path)} of {name} is damaged: it {spoiled[fault.path]}"
+        says = "SyntaxError: invalid syntax" if "Python" in spoiled[fault.path] else ""
+        yield scene.finding("TL602", severity, message, name, path=fault.path, says=says)
+    rest = [fault for fault in faults if fault.path not in spoiled]
+    libraries = [fault for fault in rest if fault.kind == "hash" and is_library(fault.path)]
+    if libraries and name in FAMILY:
+        fault = libraries[0]
+        message = f"{_short(scene, fault.path)} of {name} has the recorded size, but not the recorded content"
+        yield scene.finding("TL602", "warning", message, name, path=fault.path)
+    elif rest:
+        count = f"{len(rest)} files" if len(rest) > 1 else _short(scene, rest[0].path)
+        message = f"{count} of {name} changed after the installation"
+        yield scene.finding("TL602", "note", message, name, path=rest[0].path)
+
+
+def _spoiled(fault: Fault) -> str:
+    """What became of a source file, as the end of a sentence; "" for one that was edited.
+
+    What a later Python wrote may only seem to be none to us. No editor takes the end of a line away with what
+    stood behind it; an install that was interrupted does.
+    """
+    try:
+        content = files_read(fault.path, _LARGEST)
+    except OSError:
+        return ""
+    if not content:
+        return "is empty"
+    if parsed(fault.path) is None:
+        return "is no longer Python"
+    lost = fault.kind == "size" and len(content) < int(fault.expected or 0)
+    return f"is cut off after {len(content)} of {fault.expected} bytes" if lost and content[-1:] != b"\n" else ""
+
+
+def _closed(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:
+    if faults:
+        needed = _read_at_import(scene, name, faults)[0]
+        needed += [fault for fault in faults if _CORE.search(fault.path)]
+        fault = (needed or faults)[0]
+        message = f"{_short(scene, fault.path)} of {name} cannot be read ({fault.found or 'permission denied'})"
+        severity = "error" if needed and is_vital(name) else "warning"
+        says = (
+            f"PermissionError: [Errno 13] Permission denied: '{fault.path}'" if fault.path.endswith(".py") else ""
+        )
+        remedy = Remedy(
+            "Let everybody read what is installed, as whoever installed it: chmod -R a+rX on its folder."
+        )
+        because = "its mode keeps this user out"
+        yield scene.finding(
+            "TL601", severity, message, name, path=fault.path, because=because, says=says, remedy=remedy
+        )
+
+
+def _short(scene: Scene, path: str) -> str:
+    """The path within the folder of packages, with forward slashes."""
+    folders = [entry.path.rstrip("/\\") + os.sep for entry in scene.environment.path if entry.kind != "current"]
+    within = max((folder for folder in folders if path.startswith(folder)), key=len, default="")
+    return path[len(within) :].replace("\\", "/")

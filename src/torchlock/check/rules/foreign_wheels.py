@@ -1,0 +1,153 @@
+"""TL608: extension modules of another Python, libraries of another machine; and what a wheel is called besides.
+
+The tag of a wheel and the label of a build are claims. The files in it decide. A difference is reported, because
+installers follow the name.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.check.context import VITAL, told
+from torchlock.inspect.library import is_library
+from torchlock.inspect.machine import machine_in, suffix_of
+from torchlock.inspect.tree_platform import machine_of_tag
+from torchlock.knowledge.builds import kind_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.check.context import Scene
+    from torchlock.finding import Finding
+    from torchlock.inspect.distributions import Distribution
+    from torchlock.inspect.modules import Copy
+
+_FOLDERS = ("", "lib", "torio/lib")
+# One library of a wheel tells for all of them; a few are asked for the sake of mixed ones.
+_ASKED = 12
+# Of torch and numpy, which bring others for their tests: those that their import opens.
+_OPENED = {
+    "torch": re.compile(r"(_C|(lib)?(torch|torch_(cpu|python|cuda|hip|global_deps)|c10|c10_(cuda|hip)|shm))\."),
+    "numpy": re.compile(r"_?multiarray(_umath)?\."),
+}
+_SYSTEMS = {"linux": "Linux", "macos": "macOS", "windows": "Windows"}
+
+
+def strangers(scene: Scene) -> Iterator[Finding]:
+    """At most one finding a package: its modules are for another Python, or its libraries for another machine."""
+    for name in (*VITAL, "torchvision", "torchcodec", "torchtext", "numpy"):
+        copy = scene.copy(name)
+        if copy is not None and copy.kind in ("package", "editable"):
+            libraries = list(_libraries(scene, copy))
+            found = _other_python(scene, copy, libraries) or _other_machine(scene, copy, libraries)
+            if found is not None:
+                yield found
+
+
+def misnamed(scene: Scene) -> Iterator[Finding]:
+    """Wheels whose tag is for another platform than their libraries, and labels of another build than it is."""
+    for name in (*VITAL, "torchvision", "torchcodec", "torchtext", "numpy"):
+        copy, record = scene.copy(name), scene.record(name)
+        if copy is None or copy.kind != "package":
+            continue
+        if record is not None and (found := _other_tag(scene, copy, record)) is not None:
+            yield found
+        if (found := _other_label(scene, copy)) is not None:
+            yield found
+
+
+def _other_label(scene: Scene, copy: Copy) -> Finding | None:
+    called, shown = scene.labelled(copy.name), scene.label(copy.name)
+    if called == shown or kind_of(called) not in ("cpu", "cuda") or (shown and kind_of(shown) is None):
+        return None
+    truth = told(shown) or "for CUDA, by its libraries"
+    version = scene.pins[copy.name].version.public
+    message = f"{copy.name} is labelled {version}+{called}, but its files are from another build: {truth}"
+    because = "installers read the label; the files of a package decide how it loads"
+    return scene.finding("TL605", "warning", message, copy.name, path=copy.path, because=because)
+
+
+def _other_tag(scene: Scene, copy: Copy, record: Distribution) -> Finding | None:
+    tagged = [machine_of_tag(tag.rpartition("-")[2]) for tag in record.tags]
+    machine = next(filter(None, map(machine_in, _libraries(scene, copy))), None)
+    if machine is None or not tagged or None in tagged:
+        return None
+    if any(
+        each and each.system == machine.system and set(each.machines) & set(machine.machines) for each in tagged
+    ):
+        return None
+    theirs = f"{_SYSTEMS[machine.system]} ({', '.join(machine.machines)})"
+    message = (
+        f"the wheel of {scene.named(copy.name)} is tagged {record.tags[0]}, but its libraries are for {theirs}"
+    )
+    because = "installers read the tag; the header of a library decides where it loads"
+    return scene.finding("TL608", "note", message, copy.name, path=record.path, because=because)
+
+
+def _libraries(scene: Scene, copy: Copy) -> Iterator[str]:
+    for folder in ("core", "_core") if copy.name == "numpy" else _FOLDERS:
+        path = os.path.join(copy.path, *folder.split("/")) if folder else copy.path
+        names = [name for name in sorted(scene.environment.tree.names(path)) if is_library(name)]
+        opened = _OPENED.get(copy.name)
+        yield from [os.path.join(path, name) for name in names if not opened or opened.match(name)][:_ASKED]
+
+
+def _other_python(scene: Scene, copy: Copy, libraries: list[str]) -> Finding | None:
+    """Modules whose names carry a Python, none of which is this one."""
+    interpreter = scene.environment.interpreter
+    ours = ".".join(interpreter.version.split(".")[:2])
+    found = [
+        (path, suffix) for path in libraries if (suffix := suffix_of(os.path.basename(path))) and suffix.python
+    ]
+    if not ours or not found:
+        return None
+    if any(suffix.python == ours and suffix.threads == interpreter.free_threaded for _, suffix in found):
+        return None
+    path, suffix = found[0]
+    theirs = f"Python {suffix.python}" + (" without the global lock" if suffix.threads else "")
+    mine = f"Python {ours}" + (" without the global lock" if interpreter.free_threaded else "")
+    message = f"{scene.named(copy.name)} was built for {theirs}, this is {mine}"
+    module = os.path.basename(path).partition(".")[0]
+    says = f"ModuleNotFoundError: No module named '{copy.name}.{module}'"
+    return scene.finding("TL608", _severity(copy), message, copy.name, path=path, says=says)
+
+
+def _severity(copy: Copy) -> str:
+    """A numpy that is there and does not load takes torch with it."""
+    return "error" if copy.name in (*VITAL, "numpy") else "warning"
+
+
+def _other_machine(scene: Scene, copy: Copy, libraries: list[str]) -> Finding | None:
+    """Libraries of another architecture or system than the interpreter's."""
+    target = scene.target
+    if target is None:
+        return None
+    for path in libraries:
+        machine = machine_in(path)
+        if machine is None:
+            continue
+        platform = target.platform
+        if machine.system != platform.system or platform.machine not in machine.machines:
+            theirs = f"{_SYSTEMS[machine.system]} ({', '.join(machine.machines)})"
+            mine = f"{_SYSTEMS[platform.system]} ({platform.machine})"
+            message = f"{scene.named(copy.name)} was built for {theirs}, this Python is for {mine}"
+            return scene.finding(
+                "TL608",
+                _severity(copy),
+                message,
+                copy.name,
+                path=path,
+                says=_says(path, machine.system, platform.system, machine.machines),
+            )
+    return None
+
+
+def _says(path: str, theirs: str, mine: str, machines: tuple[str, ...]) -> str:
+    if mine == "macos":
+        return f"ImportError: dlopen({path}): incompatible architecture (have '{machines[0]}')"
+    if mine == "windows":
+        return "OSError: [WinError 193] %1 is not a valid Win32 application"
+    wrong = "cannot open shared object file: No such file or directory" if theirs == mine else "invalid ELF header"
+    return f"ImportError: {path}: {wrong}"

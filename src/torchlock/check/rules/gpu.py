@@ -1,0 +1,129 @@
+"""TL202, TL208 and TL209: CUDA that this torch cannot use. torch imports all the same."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.finding import Remedy
+from torchlock.knowledge.judge import violations
+from torchlock.knowledge.rules import BUILD_CUDA, specifier_set
+from torchlock.runtime import files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.check.context import Scene
+    from torchlock.finding import Finding
+
+# libtorch_python is 30 MB; the list of architectures is a string in it.
+_LARGEST = 256 << 20
+_FLAGS = re.compile(rb"(?:sm|compute)_\d{2,3}[a-z]?(?: (?:sm|compute)_\d{2,3}[a-z]?)+")
+
+
+def unusable(scene: Scene) -> Iterator[Finding]:
+    """What keeps CUDA from working on this machine; nothing where there is no driver, or no build for CUDA."""
+    if (scene.accelerator or "").startswith("cu") and (finding := without_cuda(scene)) is not None:
+        yield finding
+    if scene.target is None or not (scene.label("torch") or "").startswith("cu"):
+        return
+    yield from _old_driver(scene)
+    yield from _unserved(scene)
+
+
+def without_cuda(scene: Scene) -> Finding | None:
+    """That this torch is the CPU build, for whoever met its refusal: nothing is wrong with it otherwise."""
+    if scene.label("torch") != "cpu":
+        return None
+    message = f"{scene.named('torch')} was not built for CUDA, which was asked for"
+    says = "AssertionError: Torch not compiled with CUDA enabled"
+    return scene.finding("TL209", "warning", message, "torch", says=says)
+
+
+def _old_driver(scene: Scene) -> Iterator[Finding]:
+    assert scene.target is not None
+    for violation in violations(scene.pins, scene.target, scene.matrix, complete=False):
+        dependency, statement = violation.dependency, violation.statement
+        if violation.pinned.name != BUILD_CUDA or dependency is None or statement is None:
+            continue
+        if _is_later(scene, dependency.specifier):
+            continue
+        wanted = dependency.specifier.removeprefix(">=")
+        there = scene.libraries.get("cuda-driver")
+        yield scene.finding(
+            statement.rule,
+            "warning",
+            f"{scene.named('torch')} needs an NVIDIA driver {wanted} or later, and {there} is there",
+            "torch",
+            because=statement.because,
+            # What follows is the CUDA that the driver is for, as a number like 12020.
+            says="RuntimeError: The NVIDIA driver on your system is too old (found version",
+            remedy=Remedy(f"Update the NVIDIA driver to {wanted} or later, or take a torch for an older CUDA."),
+        )
+
+
+def _is_later(scene: Scene, wanted: str) -> bool:
+    """Whether the libcuda that the loader finds is of a later driver, by NVIDIA's forward compatibility."""
+    path = scene.root.search("libcuda.so.1") if scene.live and scene.root is not None else None
+    found = re.fullmatch(r"libcuda\.so\.(\d+(\.\d+)+)", os.path.basename(os.path.realpath(path or "")))
+    return found is not None and specifier_set(wanted).contains(found[1])
+
+
+def _unserved(scene: Scene) -> Iterator[Finding]:
+    devices = dict.fromkeys((name, int(capability.replace(".", ""))) for name, capability in _seen(scene))
+    flags = _architectures(scene) if devices else ()
+    served = [number for _, number in devices if serves(flags, number)]
+    if served and os.environ.get("CUDA_VISIBLE_DEVICES"):
+        return  # It is not known which of them torch is shown.
+    for name, number in devices if flags else ():
+        if number not in served:
+            shown = " ".join(flags)
+            message = f"{scene.named('torch')} has no code for {name} (sm_{number}), only for {shown}"
+            says = (
+                f"{name} with CUDA capability sm_{number} is not compatible with the current PyTorch installation."
+            )
+            yield scene.finding(
+                "TL208", "warning", message, "torch", says=says, remedy=_other_build(number, flags)
+            )
+
+
+def _seen(scene: Scene) -> tuple[tuple[str, str], ...]:
+    """The devices, unless all are hidden from CUDA."""
+    return () if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1") else scene.devices
+
+
+def _architectures(scene: Scene) -> tuple[str, ...]:
+    """What this very torch was compiled for, as its library says itself."""
+    copy = scene.copy("torch")
+    for name in ("libtorch_python.so", "torch_python.dll"):
+        try:
+            data = files.read(os.path.join(copy.path, "lib", name), _LARGEST) if copy else b""
+        except OSError:
+            continue
+        if found := _FLAGS.search(data):
+            return tuple(found[0].decode().split())
+    return ()
+
+
+def serves(flags: tuple[str, ...], capability: int) -> bool:
+    """Whether code for some architectures runs on a GPU of a compute capability (as 86 for 8.6).
+
+    Machine code (``sm_80``) runs on its generation from its own member on; an intermediate one
+    (``compute_90``) is translated for every later GPU.
+    """
+    for flag in flags:
+        kind, _, text = flag.partition("_")
+        number = int(re.sub(r"\D", "", text))
+        if kind == "sm" and number // 10 == capability // 10 and number <= capability:
+            return True
+        if kind == "compute" and number <= capability:
+            return True
+    return False
+
+
+def _other_build(capability: int, flags: tuple[str, ...]) -> Remedy:
+    newest = max(int(re.sub(r"\D", "", flag)) for flag in flags)
+    if capability > newest:
+        return Remedy("Take a build of torch for a later CUDA (from 12.8 on they have code for this GPU).")
+    return Remedy("Take a build of torch for an older CUDA, like cu126, or an older torch: later ones dropped it.")

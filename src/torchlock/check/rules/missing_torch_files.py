@@ -1,0 +1,45 @@
+"""TL601: a torch without what its import opens first, where no record tells what it had."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from torchlock.inspect.library import is_library
+from torchlock.runtime import files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.check.context import Scene
+    from torchlock.finding import Finding
+
+
+def hollow(scene: Scene) -> Iterator[Finding]:
+    """A torch with its libraries and without what its import opens first; its record need not tell."""
+    copy = scene.copy("torch")
+    if copy is None or copy.kind != "package":
+        return
+    tree = scene.environment.tree
+    folder = os.path.join(copy.path, "lib")
+    libraries = tree.names(folder)
+    if not any("torch_python." in name for name in libraries):
+        return
+    if not any(name.startswith("_C.") and is_library(name) for name in tree.names(copy.path)):
+        says = "ModuleNotFoundError: No module named 'torch._C'"
+        message = "torch lacks its extension module _C"
+        yield scene.finding("TL601", "error", message, "torch", path=copy.path, says=says)
+    has_first = any(name.startswith("libtorch_global_deps.") for name in libraries)
+    if not has_first and "libtorch_python.so" in libraries and _opens_first(copy.path):
+        path = os.path.join(folder, "libtorch_global_deps.so")
+        says = f"OSError: {path}: cannot open shared object file: No such file or directory"
+        message = "torch lacks libtorch_global_deps, which its import opens first"
+        yield scene.finding("TL601", "error", message, "torch", path=path, says=says)
+
+
+def _opens_first(package: str) -> bool:
+    """Whether this torch opens that library by its path, as builds for Linux and macOS do."""
+    try:
+        return b'"libtorch_global_deps' in files.read(os.path.join(package, "__init__.py"), 4 << 20)
+    except OSError:
+        return False

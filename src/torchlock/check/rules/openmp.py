@@ -1,0 +1,66 @@
+"""TL613: one OpenMP runtime in several packages, of which two in one process may end it."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.finding import Remedy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.check.context import Scene
+    from torchlock.finding import Finding
+
+_RUNTIME = re.compile(r"lib(iomp5md\.dll|iomp5\.dylib|omp\.dylib)")
+_INSIDE = ("", "lib", ".dylibs")
+_MOST = 2000
+
+
+def openmp(scene: Scene) -> Iterator[Finding]:
+    """A note, since most programs come through; a log tells of the one that did not."""
+    if scene.target is None or scene.target.platform.system == "linux" or scene.copy("torch") is None:
+        return
+    copies: dict[str, list[str]] = {}
+    for path in _runtimes(scene):
+        copies.setdefault(os.path.basename(path), []).append(path)
+    for name, paths in copies.items():
+        if len(paths) > 1:
+            yield scene.finding(
+                "TL613",
+                "note",
+                f"{name} is there {len(paths)} times: {_listed(paths)}",
+                "torch",
+                path=paths[1],
+                because="a process that loads two of them ends, or counts wrongly",
+                says=f"OMP: Error #15: Initializing {name}, but found {name} already initialized.",
+                remedy=Remedy(
+                    "Install what brings them from one distributor, all by pip or all by conda, or keep one copy. "
+                    "KMP_DUPLICATE_LIB_OK=TRUE only hides it, and results may be wrong."
+                ),
+            )
+
+
+def _runtimes(scene: Scene) -> Iterator[str]:
+    """The copies in packages, and that of the environment itself, which conda brings."""
+    prefix = scene.environment.interpreter.prefix
+    own = [os.path.join(prefix, "Library", "bin"), os.path.join(prefix, "lib")] if scene.environment.conda else []
+    for folder in [*_folders(scene), *own]:
+        for name in scene.environment.tree.names(folder):
+            if _RUNTIME.fullmatch(name):
+                yield os.path.join(folder, name)
+
+
+def _folders(scene: Scene) -> Iterator[str]:
+    for entry in scene.environment.sites:
+        packages = [name for name, kind in scene.environment.tree.names(entry.path).items() if kind == "folder"]
+        for package in packages[:_MOST]:
+            if not package.endswith((".dist-info", ".egg-info", "__pycache__")):
+                yield from (os.path.join(entry.path, package, inner).rstrip(os.sep) for inner in _INSIDE)
+
+
+def _listed(paths: list[str]) -> str:
+    shown = paths[:3] + ([f"{len(paths) - 3} more"] if len(paths) > 3 else [])
+    return ", ".join(shown)

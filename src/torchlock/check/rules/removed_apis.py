@@ -1,0 +1,98 @@
+"""TL701 and TL702 of packages that no rule speaks of: names of torchaudio that they use and that it has not.
+
+Read from the source of both. What is guarded, by ``try``, ``if`` or ``hasattr``, is left alone.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from torchlock.check.context import STACK
+from torchlock.inspect.import_graph import reached
+from torchlock.inspect.record import read_record
+from torchlock.inspect.source import Names, lacking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.check.context import Scene
+    from torchlock.finding import Finding
+    from torchlock.inspect.distributions import Distribution
+    from torchlock.inspect.source import Use
+
+_RULES = frozenset({"TL701", "TL702"})
+_MOST = 2000
+
+
+def removed(scene: Scene) -> Iterator[Finding]:
+    """The first use in each package, of one that its import makes if there is any."""
+    copy = scene.copy("torchaudio")
+    if copy is None or copy.kind != "package":
+        return
+    has = Names(copy.path)
+    if has.is_open:
+        return
+    for distribution in scene.installed.distributions:
+        if _asks_for_it(distribution) and not _is_spoken_of(scene, distribution):
+            uses = [use for path in _modules(distribution) for use in lacking(path, has)]
+            if uses:
+                yield _told(scene, distribution, uses)
+
+
+def _asks_for_it(distribution: Distribution) -> bool:
+    return distribution.name not in STACK and any(
+        re.match(r"torchaudio\b", line) for line in distribution.metadata.requires
+    )
+
+
+def _is_spoken_of(scene: Scene, distribution: Distribution) -> bool:
+    """Whether this very release was tried, and a rule says what came of it."""
+    pin = scene.pins.get(distribution.name)
+    if pin is None or scene.target is None:
+        return True
+    return any(statement.rule in _RULES for statement in scene.matrix.about(distribution.name))
+
+
+def _told(scene: Scene, distribution: Distribution, uses: list[Use]) -> Finding:
+    early = {use.path: use for use in reversed(uses) if use.at_import}
+    certain = {
+        path for package in {_package(distribution, path) for path in early} for path in reached(package, early)[0]
+    }
+    first = next((use for use in uses if use.at_import and use.path in certain), uses[0])
+    at_import = first.path in certain and first.at_import
+    torchaudio = scene.named("torchaudio")
+    what = "the import of " if at_import else ""
+    verb = "uses" if at_import else "calls"
+    return scene.finding(
+        "TL701" if at_import else "TL702",
+        "warning" if at_import else "note",
+        f"{what}{scene.named(distribution.name)} {verb} {first.name}, which {torchaudio} does not have",
+        distribution.name,
+        "torchaudio",
+        path=first.path,
+        because=f"line {first.line} of {os.path.basename(first.path)} names it, and torchaudio does not define it",
+        says=_says(first.name),
+        sources=("torchaudio-init",),
+    )
+
+
+def _package(distribution: Distribution, path: str) -> str:
+    inner = os.path.relpath(path, distribution.entry.path).split(os.sep)
+    return os.path.join(distribution.entry.path, inner[0])
+
+
+def _says(name: str) -> str:
+    module, _, attribute = name.rpartition(".")
+    return f"AttributeError: module '{module}' has no attribute '{attribute}'"
+
+
+def _modules(distribution: Distribution) -> Iterator[str]:
+    """The files of its modules, as far as they are recorded and no tests."""
+    record = read_record(distribution)
+    for row in islice(() if isinstance(record, str) else record, _MOST):
+        parts = row.path.split("/")
+        if row.path.endswith(".py") and not {"", "..", "test", "tests"} & set(parts):
+            yield os.path.join(distribution.entry.path, *parts)

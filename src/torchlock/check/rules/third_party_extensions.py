@@ -1,0 +1,71 @@
+"""TL610 and TL611 of others: extension modules that were linked against another torch than is there."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.check.cxx_symbols import demangled, other_abi
+from torchlock.check.loader_messages import no_symbol, not_found
+from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.check.context import Scene
+    from torchlock.finding import Finding
+    from torchlock.inspect.loading.imports import Attempt
+
+
+def extensions(scene: Scene) -> Iterator[Finding]:
+    """What keeps the modules of others from being loaded that torch is to blame for, one finding for each package.
+
+    Only a warning: torchaudio loads without them.
+    """
+    told: set[str] = set()
+    for attempt in scene.attempts:
+        if attempt.role == "other" and attempt.package not in told:
+            for finding in _judged(scene, attempt):
+                told.add(attempt.package)
+                yield finding
+
+
+def _judged(scene: Scene, attempt: Attempt) -> Iterator[Finding]:
+    name, library = attempt.package, os.path.basename(attempt.path)
+    severity = "warning" if _is_top(scene, attempt) else "note"
+    missing = [each.name for each in attempt.outcome.missing if is_of_torch(each.name) or _CUDA.match(each.name)]
+    undefined = [each.symbol for each in attempt.outcome.undefined if is_torchs_symbol(each.symbol)]
+    if missing:
+        message = (
+            f"{library} of {scene.named(name)} needs {missing[0]}, which {scene.named('torch')} does not have"
+        )
+        says = not_found(scene, name, attempt.path, missing[0], attempt.path)
+        yield scene.finding("TL610", severity, message, name, "torch", path=attempt.path, says=says)
+    elif undefined:
+        message = f"{library} of {scene.named(name)} uses {demangled(undefined[0])}"
+        message += f"{_and_more(undefined)}, which {scene.named('torch')} does not have"
+        because = other_abi(scene, undefined) or "it was built for another release of torch"
+        says = no_symbol(scene, name, attempt.path, undefined[0], attempt.path)
+        yield scene.finding(
+            "TL611",
+            severity,
+            message,
+            name,
+            "torch",
+            path=attempt.path,
+            because=because,
+            says=says,
+            sources=("ld-so-manual",),
+        )
+
+
+_CUDA = re.compile(r"libcudart\.so")
+
+
+def _and_more(names: list[str]) -> str:
+    return f" and {len(names) - 1} more" if len(names) > 1 else ""
+
+
+def _is_top(scene: Scene, attempt: Attempt) -> bool:
+    return any(os.path.dirname(attempt.path) == entry.path for entry in scene.environment.sites)

@@ -1,0 +1,123 @@
+"""TL609: what the metadata of the stack, or of who uses it, asks for, and is not there or not so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.check.context import STACK, VITAL, dependencies_of, version_of
+from torchlock.check.linking import resolved
+from torchlock.check.rules.stdlib_shadowing import lacks_what_torch_takes
+from torchlock.check.rules.versions import in_words
+from torchlock.finding import Strength
+from torchlock.knowledge.rules import specifier_set
+from torchlock.terms import FAMILY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.check.context import Scene
+    from torchlock.finding import Finding
+    from torchlock.inspect.distributions import Distribution
+    from torchlock.terms import Dependency
+
+# Without these an import fails, in every release that declares them; what else is declared is used later.
+_IMPORTED = {"torch": frozenset({"typing-extensions"}), "soundfile": frozenset({"cffi", "numpy"})}
+# Declared by torch, and looked at by itself: the loader knows whether their libraries are found.
+_LOADED = ("nvidia-", "triton", "cuda-")
+
+
+def unmet(scene: Scene) -> Iterator[Finding]:
+    """Demands of torch and its companions, and those of others on torch and its companions."""
+    if scene.target is None:
+        return
+    for distribution in scene.installed.distributions:
+        if distribution.name in STACK and scene.record(distribution.name) is not distribution:
+            continue
+        for dependency in dependencies_of(distribution):
+            if _matters(distribution, dependency) and scene.target.holds(dependency.marker):
+                yield from _judged(scene, distribution, dependency)
+
+
+def _matters(distribution: Distribution, dependency: Dependency) -> bool:
+    if dependency.name.startswith(_LOADED):
+        return False
+    return dependency.name in FAMILY or distribution.name in STACK
+
+
+def _judged(scene: Scene, distribution: Distribution, dependency: Dependency) -> Iterator[Finding]:
+    version = _installed(scene, dependency.name)
+    asked = f"{distribution.name} {distribution.version} asks for {dependency.name}"
+    wanted = f"{asked} {in_words(dependency.specifier)}".rstrip()
+    if version is None:
+        if (dependency.name in FAMILY and distribution.name in FAMILY) or _is_importable(scene, dependency.name):
+            return
+        is_imported = dependency.name in _IMPORTED.get(distribution.name, ())
+        severity = "error" if distribution.name == "torch" else "warning"
+        if not is_imported or _is_partial(scene, distribution):
+            severity = "note"
+        if distribution.name not in STACK:
+            severity = "warning"
+        says = f"ModuleNotFoundError: No module named '{dependency.name.replace('-', '_')}'"
+        message = f"{wanted}, which is not installed"
+        yield scene.finding(
+            "TL609", severity, message, distribution.name, dependency.name, path=distribution.path, says=says
+        )
+        return
+    found = version_of(version)
+    if found is None or specifier_set(dependency.specifier).contains(found):
+        return
+    vital = distribution.name in VITAL and dependency.name in VITAL
+    message = f"{wanted}, and {version} is installed"
+    severity = "warning" if distribution.name in FAMILY or dependency.name in FAMILY else "note"
+    if vital and found.local and _strange_label(found.local):
+        severity = "note"
+    says, strength = "", Strength.DECLARED
+    if distribution.name == "torch" and dependency.name in _IMPORTED["torch"]:
+        module = dependency.name.replace("-", "_")
+        if lost := lacks_what_torch_takes(scene, module):
+            severity, strength = "error", Strength.SHOWN
+            says = f"ImportError: cannot import name '{lost}' from '{module}'"
+    yield scene.finding(
+        "TL609",
+        severity,
+        message,
+        distribution.name,
+        dependency.name,
+        path=distribution.path,
+        because=_because(scene, distribution.name, dependency.name),
+        says=says,
+        strength=strength,
+    )
+
+
+def _because(scene: Scene, name: str, other: str) -> str | None:
+    """Why a pin does not keep a companion from working, if its symbols were found in this torch."""
+    if other == "torch" and name in FAMILY and resolved(scene, name) is True:
+        return f"installers follow this pin of its metadata; all symbols that {name} uses are in this torch"
+    return None
+
+
+def _is_partial(scene: Scene, distribution: Distribution) -> bool:
+    """Whether a tree holds nothing at all of what a distribution asks for: it is but a part of somebody's path."""
+    names = {item.name for item in dependencies_of(distribution) if not item.name.startswith(_LOADED)}
+    return not scene.live and not any(scene.installed.get(name) for name in names - FAMILY)
+
+
+def _strange_label(label: str) -> bool:
+    from torchlock.knowledge.builds import kind_of
+
+    return kind_of(label) is None
+
+
+def _installed(scene: Scene, name: str) -> str | None:
+    """The version of what is imported, else that of the record; "" for an unknown one, None for what is absent."""
+    pin = scene.pins.get(name)
+    if pin is None:
+        record = scene.installed.get(name)
+        return None if record is None else record.version
+    return "" if pin.unversioned else str(pin.version)
+
+
+def _is_importable(scene: Scene, name: str) -> bool:
+    """Whether a module of that name lies on the path, though nothing recorded it (conda, a system package)."""
+    return scene.environment.has_module(name.replace("-", "_")) or bool(scene.environment.conda)

@@ -1,0 +1,232 @@
+"""Requirements that name an address or a folder in place of an index: what can be known of them without a build.
+
+A wheel states everything, an archive its name and version and perhaps its requirements, a folder what its
+project files state, a repository nothing. What is not known is reported, never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from torchlock.answers import Unknown
+from torchlock.errors import InputError, MetadataError, TorchlockError
+from torchlock.terms import FAMILY, Dependency, File
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torchlock.knowledge.rules import Statement
+    from torchlock.terms import Written
+
+UNKNOWN_VERSION = "0"
+_EXTRAS = re.compile(r"\[([^\[\]]*)\]$")
+
+
+class DirectRelease:
+    """The one release of a project that the user names by address (the seam ``solve.Release``).
+
+    ``unversioned``: its version is not known, so every requirement on it counts as met. ``notes`` say what
+    could not be found out.
+    """
+
+    yanked: str | None = None
+    date = ""
+    invalid: Sequence[str] = ()
+
+    def __init__(self, name: str, file: File, dependencies: list[Dependency], *, version: str = "") -> None:
+        self.live = False
+        self.name = name
+        self.unversioned = not version
+        self.version = version or UNKNOWN_VERSION
+        self.has_sdist = not file.filename.endswith(".whl")
+        self.tags: Sequence[str] = () if self.has_sdist else ["-".join(file.filename[:-4].split("-")[-3:])]
+        self.notes: list[str] = []
+        self._file = file
+        self._dependencies = dependencies
+        self._requires_python = ""
+
+    def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
+        return [rank(tags) for tags in self.tags]
+
+    def declare(self, dependencies: list[Dependency], requires_python: str, extras: Sequence[str]) -> None:
+        """Take in what the file declares, its extras asked for counted as plain requirements."""
+        self._requires_python = requires_python
+        own = [Dependency(self.name, extras=tuple(extras))] if extras else []
+        self._dependencies = dependencies + own
+
+    def requires_python(self, wheel: int) -> str:
+        return self._requires_python
+
+    def build(self, wheel: int) -> str | Unknown | None:
+        label = self.version.partition("+")[2]
+        if label:
+            from torchlock.index.wheel_build import of_label
+
+            return of_label(label)
+        if self.name not in FAMILY or (self.tags and self.tags[0].endswith("-any")):
+            return None
+        return Unknown("its address does not say what it was built for")
+
+    def unproven(self, wheel: int) -> Unknown | None:
+        return None  # the user asked for this very one
+
+    def statements(self, wheel: int) -> Sequence[Statement]:
+        return ()
+
+    def dependencies(self, wheel: int) -> list[Dependency]:
+        return self._dependencies
+
+    def origin(self, wheel: int) -> str:
+        return ""
+
+    def files(self) -> list[File]:
+        return [self._file]
+
+
+def read_direct(written: Written, metadata: Callable[[File], str]) -> DirectRelease | None:
+    """What the address of a requirement tells; None where not even the project's name can be known.
+
+    ``metadata`` gives the METADATA text of a file, and raises TorchlockError where that cannot be had.
+
+    Raises:
+        InputError: a path that is not there, or a wheel that is none.
+    """
+    address = written.url or ""
+    path = _local_path(address, written)
+    name = None if written.requirement is None else written.requirement.name
+    if path is not None and path.is_dir():
+        return _folder(name, path, written)
+    bare = _EXTRAS.sub("", address.partition("#")[0])
+    filename = path.name if path else unquote(re.split(r"[/\\]", bare.partition("?")[0])[-1])
+    file = File(filename, path.resolve().as_uri() if path else bare, _hashes(address, written))
+    return _archive(name, file, written, metadata)
+
+
+def _local_path(address: str, written: Written) -> Path | None:
+    bare = _EXTRAS.sub("", address.partition("#")[0])
+    if bare.startswith("file:"):
+        from urllib.request import url2pathname
+
+        path = Path(url2pathname(urlsplit(bare).path if bare.startswith("file:/") else bare[len("file:") :]))
+    elif re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", bare):
+        return None
+    else:
+        from torchlock.index.addresses import expanded
+
+        path = expanded(bare)
+        origin = written.origin.path
+        if not path.is_absolute() and not path.exists() and origin not in (None, "-"):
+            path = Path(str(origin)).parent / path
+    if not path.exists():
+        raise InputError(f"{address}: there is no such file", path=written.origin.path, line=written.origin.line)
+    return path
+
+
+def _hashes(address: str, written: Written) -> dict[str, str]:
+    found = dict(re.findall(r"[#&](sha256|sha384|sha512)=([0-9a-fA-F]+)", address))
+    for value in written.hashes:
+        algorithm, _, digest = value.partition(":")
+        found[algorithm] = digest
+    return found
+
+
+def _folder(name: str | None, path: Path, written: Written) -> DirectRelease | None:
+    """A source tree: what its static metadata states."""
+    from torchlock.index.sdist import metadata_of_tree, project_of_tree, tree_files
+    from torchlock.standards.core_metadata import parse_metadata
+
+    files = tree_files(path)
+    stated_name, version = project_of_tree(files)
+    name = name or stated_name
+    if name is None:
+        return None
+    release = DirectRelease(_normal(name), File(path.name, path.resolve().as_uri(), {}), [], version=version)
+    text = metadata_of_tree(files, release.name, version or UNKNOWN_VERSION)
+    if isinstance(text, Unknown):
+        release.notes.append(f"{written.origin}: what {path} requires is not known without a build ({text})")
+        return release
+    declared = parse_metadata(text)
+    if isinstance(declared, Unknown):
+        raise _wrong(written, f"{path}: {declared.because}")
+    if declared.invalid:
+        raise _wrong(written, f"{path} declares an invalid requirement: {declared.invalid[0]}")
+    release.declare(declared.dependencies, declared.requires_python, _extras_of(written))
+    release.notes += _passed_over(path, written)
+    return release
+
+
+def _passed_over(path: Path, written: Written) -> list[str]:
+    """A note on the sources that a source tree names for its own requirements, which are not followed."""
+    from torchlock.manifests import lock_readers
+
+    project = path / "pyproject.toml"
+    try:
+        stated = lock_readers.read_file(str(project)).requirements if project.is_file() else []
+    except InputError:
+        return []
+    sourced = [item.requirement.name for item in stated if item.requirement and item.sources]
+    names = ", ".join(sourced)
+    return [f"{written.origin}: the sources that {path} names for {names} are ignored"] if sourced else []
+
+
+def _extras_of(written: Written) -> list[str]:
+    """The extras in brackets behind a path."""
+    asked = _EXTRAS.search((written.url or "").partition("#")[0])
+    return sorted({_normal(extra.strip()) for extra in asked[1].split(",") if extra.strip()}) if asked else []
+
+
+def _archive(
+    name: str | None, file: File, written: Written, metadata: Callable[[File], str]
+) -> DirectRelease | None:
+    from torchlock.standards import filenames
+
+    parsed = filenames.parse(file.filename)
+    if parsed is not None:
+        if name is not None and _normal(name) != parsed[0]:
+            raise _wrong(written, f"{file.filename} is a file of {parsed[0]}, not of {name}")
+        name = parsed[0]
+    if name is None:
+        return None
+    release = DirectRelease(_normal(name), file, [], version=str(parsed[1]) if parsed else "")
+    if re.match(r"(git|hg|svn|bzr)\+", written.url or ""):
+        problem = "a repository"
+    else:
+        problem = _declare(release, file, written, metadata)
+    if problem:
+        release.notes.append(f"{written.origin}: what {name} requires is not known without a build ({problem})")
+    return release
+
+
+def _declare(release: DirectRelease, file: File, written: Written, metadata: Callable[[File], str]) -> str:
+    """Give the release what its file declares; what kept that from being read, or an empty string.
+
+    Raises:
+        InputError: a wheel of this machine is damaged.
+    """
+    from torchlock.standards.core_metadata import parse_metadata
+
+    try:
+        declared = parse_metadata(metadata(file))
+        if isinstance(declared, Unknown):
+            raise MetadataError(declared.because)
+    except TorchlockError as error:
+        if file.url.startswith("file:") and file.filename.endswith(".whl"):
+            raise _wrong(written, f"{file.filename} is no wheel that can be read ({error.message})") from error
+        return error.message
+    if declared.invalid:
+        raise _wrong(written, f"{file.filename} declares an invalid requirement: {declared.invalid[0]}")
+    release.declare(declared.dependencies, declared.requires_python, _extras_of(written))
+    return ""
+
+
+def _wrong(written: Written, message: str) -> InputError:
+    return InputError(message, path=written.origin.path, line=written.origin.line)
+
+
+def _normal(name: str) -> str:
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(name)

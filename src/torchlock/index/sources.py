@@ -1,0 +1,436 @@
+"""Where releases come from: the bundled catalogue first, a live index for what it lacks.
+
+The catalogue is a snapshot of one day. It has the first word, since it costs nothing, but never the last one: the
+torch family is asked for again once the snapshot is older than a day, and every project before a message says
+that something does not exist (``renew``).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from torchlock.answers import Unknown
+from torchlock.errors import InputError, NetworkError, Unasked, UnknownPackage
+from torchlock.knowledge.releases import Catalogue
+from torchlock.terms import FAMILY, Provenance
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from packaging.version import Version
+
+    from torchlock.answers import Unknown
+    from torchlock.index import Index, IndexSettings
+    from torchlock.index.sdist import Reader
+    from torchlock.solve.candidates import Release
+    from torchlock.terms import File
+
+PUBLIC = "the public index (bundled catalogue)"
+
+
+def today() -> str:
+    """The day in UTC, as YYYY-MM-DD."""
+    from datetime import datetime, timezone
+
+    return datetime.now(timezone.utc).date().isoformat()
+
+
+class Sources:
+    """Answers names with releases.
+
+    Extra indexes that the user names are asked first, so that nobody can take a private name over in public;
+    then the catalogue; then the index. An index named by the user (``index_url``) takes the catalogue's place,
+    since it may serve something else under the same name. ``refresh`` asks the index for packages of the
+    catalogue too. ``pinned`` are versions that the user names by project: if a source lacks one, the
+    next source is asked, too. ``routes`` map names, or patterns of names, to the one index
+    that is asked for them. With ``build`` the build backends of source distributions run, if the requirements
+    are known only after a build. ``day`` tells today's date (YYYY-MM-DD). ``report`` is told what is being asked.
+    """
+
+    def __init__(
+        self,
+        *,
+        index_url: str | None = None,
+        extra_index_urls: Sequence[str] = (),
+        find_links: Sequence[str] = (),
+        no_index: bool = False,
+        routes: Mapping[str, str] | None = None,
+        offline: bool = False,
+        refresh: bool = False,
+        pinned: Mapping[str, str] | None = None,
+        cache_dir: str | None = None,
+        day: Callable[[], str] | None = None,
+        build: bool = False,
+        report: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self._catalogue = Catalogue(sdist=self._sdist)
+        self._build = build
+        self._bundled = not (index_url or no_index or refresh)
+        self._index_url = index_url
+        self._extra_index_urls = list(extra_index_urls)
+        self._find_links = find_links
+        self._no_index = no_index
+        self._routes = routes or {}
+        self._routed: dict[str, str] = {}
+        self._offline = offline
+        self._refresh = refresh
+        self._pinned = pinned or {}
+        self._cache_dir = cache_dir
+        self._day = day or today
+        self._report = report
+        self._notes: list[str] = []
+        self._snapshots: set[str] = set()
+        self._tried: set[str] = set()
+        self._silent = False
+        self._answers: dict[str, Sequence[Release]] = {}
+        self._used: dict[str, None] = {}
+        self._file_host: str | None = None
+        self._served_elsewhere = False
+
+    def releases(self, name: str) -> Sequence[Release]:
+        """The releases of a project, oldest first.
+
+        Raises:
+            UnknownPackage: no source that may be asked has it.
+            NetworkError: an index failed.
+        """
+        if name not in self._answers:
+            route = self._route(name)
+            self._answers[name] = (
+                self._with_linked(name, self._found(name)) if route is None else self._from_route(name, route)
+            )
+        return self._answers[name]
+
+    def _route(self, name: str) -> str | None:
+        """The one index that a project is taken from, if the user names one for it."""
+        if name in self._routes or not self._routes:
+            return self._routes.get(name)
+        from fnmatch import fnmatchcase
+
+        return next((url for pattern, url in self._routes.items() if fnmatchcase(name, pattern)), None)
+
+    def _from_route(self, name: str, url: str) -> Sequence[Release]:
+        """The releases of a project on the only index that it is taken from."""
+        from dataclasses import replace
+
+        from torchlock.index.addresses import redact
+
+        if self._offline:
+            raise NetworkError(
+                f"{name} comes from the index {redact(url)}, which --offline forbids to ask",
+                hint="run without --offline; the catalogue has only the builds of the public index",
+            )
+        settings = replace(self._settings(), index_url=url, extra_index_urls=(), find_links=(), no_index=None)
+        self._routed[name] = url
+        return self._ask(name, self._open(settings))
+
+    def _found(self, name: str) -> Sequence[Release]:
+        """The answer of the first source that has the project, with the release that it is pinned to.
+
+        What the catalogue does not know may be private: whoever has it first is the only one asked.
+        """
+        first = self._extra(name)
+        if first and (self._has_pinned(name, first) or not self._catalogue.holds(name)):
+            return first
+        bundled = self._from_catalogue(name)
+        if not first and not bundled:
+            return self._ask(name, self._index)
+        if bundled and name in FAMILY and self._aged:
+            bundled = self._today(name) or bundled
+        if bundled and self._has_pinned(name, bundled):
+            return bundled
+        later = () if "+" in self._pinned.get(name, "") else self._today(name)
+        if self._has_pinned(name, later):
+            return later
+        if first:
+            self._snapshots.discard(name)
+        return first or later or bundled
+
+    @property
+    def _as_of(self) -> str:
+        """The date of the snapshot."""
+        return self._catalogue.date
+
+    @cached_property
+    def _aged(self) -> bool:
+        """Whether there may be releases that the snapshot lacks, and the index may be asked for them."""
+        return not self._offline and self._day() > self._as_of
+
+    def renew(self, names: Iterable[str]) -> bool:
+        """Ask the index for those of these projects that are known from the catalogue alone, if it may be asked.
+
+        Returns whether it has something that was not known. A failure of the index is noted, and changes nothing.
+        """
+        changed = False
+        if self._offline or self._silent or not self._snapshots:
+            return False
+        for name in sorted(self._snapshots.intersection(names)):
+            before, found = self._answers.get(name, ()), self._today(name)
+            if found and _outline(found) != _outline(before):
+                self._answers[name] = self._with_linked(name, found)
+                changed = True
+        return changed
+
+    def provenance(self, name: str) -> Provenance:
+        """Where the releases of a project were looked up."""
+        if name in self._snapshots:
+            return Provenance(as_of=self._as_of)
+        from torchlock.index.live_releases import LiveRelease
+
+        asked = dict.fromkeys(each.index for each in self._answers.get(name, ()) if isinstance(each, LiveRelease))
+        if not asked:
+            return Provenance()
+        from torchlock.knowledge.public_index import default_index
+
+        where = " and ".join(asked) if list(asked) != [default_index()] else ""
+        unasked = next((error for index in self._opened if (error := index.unasked(name))), None)
+        return Provenance(where, unasked=unasked.message if unasked else "")
+
+    def _today(self, name: str) -> Sequence[Release]:
+        """The releases of a project today on the index of the catalogue; none if it cannot be asked.
+
+        It is asked once, with short timeouts, and not again after a failure: the catalogue is enough to go on.
+        """
+        if self._offline or self._silent or name in self._tried:
+            return ()
+        self._tried.add(name)
+        try:
+            found = self._ask(name, self._main)
+        except UnknownPackage as error:
+            self._silent = not self._main_settings.index_urls
+            self._note_age(f"{error.message}; its releases are")
+            return ()
+        except (NetworkError, InputError) as error:  # of the index, or of the settings that name it
+            self._silent = True
+            self._note_age(f"the index could not be asked ({error}); releases are")
+            return ()
+        self._snapshots.discard(name)
+        return found
+
+    def _note_age(self, text: str) -> None:
+        self._notes.append(f"{text} as of {self._as_of}")
+
+    def _has_pinned(self, name: str, releases: Sequence[Release]) -> bool:
+        """Whether the version that a project is pinned to is among its releases, if it is pinned to one."""
+        wanted = self._pinned.get(name)
+        if wanted is None:
+            return True
+        if any(wanted in (release.version, release.version.partition("+")[0]) for release in releases):
+            return True
+        from packaging.version import Version
+
+        try:
+            pin = Version(wanted)
+        except ValueError:  # ===, of any text
+            return False
+        return any(pin in (found, Version(found.public)) for found in map(_version, releases))
+
+    def at_hand(self, name: str) -> bool:
+        """Whether the releases of a project can be had without asking an index."""
+        return name in self._answers or (
+            self._route(name) is None
+            and self._bundled
+            and not self._extra_index_urls
+            and self._catalogue.holds(name)
+        )
+
+    def _sdist(self, name: str, version: str) -> Release | Unknown:
+        """A release of the catalogue as the index serves it today: the catalogue has no sdists."""
+        unknown = f"the catalogue has no requirements of the source distribution of {name} {version}"
+        try:
+            found = self._ask(name, self._index)
+        except UnknownPackage as error:
+            return Unknown(f"{unknown}, and {error.message}")
+        release = next((release for release in found if release.version == version), None)
+        return release or Unknown(f"{unknown}, and the index no longer has it")
+
+    def metadata(self, file: File) -> str:
+        """The METADATA text of a file that the user names by address.
+
+        Raises:
+            TorchlockError: it cannot be had, or only by a build.
+        """
+        return self._index.metadata(file)
+
+    def sha256(self, file: File) -> str | Unknown:
+        """The hash of a file, by fetching it where an index has it; unknown where that cannot be done.
+
+        Raises:
+            NetworkError: the file is not the one that the index describes.
+        """
+        return self._index.sha256(file)
+
+    def address(self, name: str, file: File) -> str:
+        """The absolute address of a project's file; the catalogue holds it relative to the index's file host.
+
+        Raises:
+            UnknownPackage, NetworkError: the index, which alone knows its file host, cannot be asked.
+        """
+        if "://" in file.url:
+            return file.url
+        if self._file_host is None:
+            self._file_host = self._served(name, file).removesuffix(file.url)
+        if self._served_elsewhere:
+            return self._served(name, file)
+        return self._file_host + file.url
+
+    def _served(self, name: str, file: File) -> str:
+        """Where the index serves this file; a mirror may keep it under another path than the public index."""
+        for served in self._index.files(name):
+            if served.filename == file.filename:
+                self._served_elsewhere = not served.url.endswith(file.url)
+                return served.url
+        raise NetworkError(
+            f"nobody tells where {file.filename} lies",
+            hint="run without --offline: pylock.toml holds the addresses of files, which only the index knows",
+        )
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on what was noticed while reading settings and asking indexes."""
+        asked = [index.notes for index in self._opened]
+        return list(dict.fromkeys([*self._notes, *(note for notes in asked for note in notes)]))
+
+    @property
+    def _opened(self) -> list[Index]:
+        """The indexes that were needed so far."""
+        named = ("_main", "_index", "_extra_index", "_links")
+        return [vars(self)[name] for name in named if name in vars(self)]
+
+    @property
+    def indexes(self) -> list[str]:
+        """What was asked, without credentials, in the order of first use."""
+        return list(self._used)
+
+    @property
+    def option_lines(self) -> list[str]:
+        """The lines that a requirements file needs so that pip asks the same indexes."""
+        if not (self._index_url or self._extra_index_urls or self._find_links or self._routed):
+            return []
+        from torchlock.index.addresses import redact
+
+        lines = [f"--index-url {redact(self._index_url)}"] if self._index_url else []
+        lines += [f"--extra-index-url {redact(url)}" for url in self._extra_index_urls]
+        lines += [f"--find-links {redact(url)}" for url in self._find_links]
+        for url in dict.fromkeys(self._routed.values()):
+            names = ", ".join(sorted(name for name, route in self._routed.items() if route == url))
+            lines += [f"# only from this index: {names}", f"--extra-index-url {redact(url)}"]
+        return lines
+
+    def _extra(self, name: str) -> Sequence[Release]:
+        if not self._extra_index_urls:
+            return ()
+        try:
+            return self._ask(name, self._extra_index)
+        except Unasked:
+            raise
+        except UnknownPackage:
+            return ()
+
+    def _from_catalogue(self, name: str) -> Sequence[Release]:
+        found = self._catalogue.releases(name) if self._bundled else None
+        if found:
+            self._used[PUBLIC] = None
+            self._snapshots.add(name)
+        return found or ()
+
+    def _with_linked(self, name: str, found: Sequence[Release]) -> Sequence[Release]:
+        """With the releases that only the find-links locations of the user's own lines have."""
+        if not self._find_links:
+            return found
+        from packaging.version import Version
+
+        known = {release.version for release in found}
+        try:
+            added = [release for release in self._ask(name, self._links) if release.version not in known]
+        except UnknownPackage:
+            return found
+        return sorted([*found, *added], key=lambda release: Version(release.version))
+
+    def _ask(self, name: str, index: Index) -> Sequence[Release]:
+        from torchlock.index import releases
+        from torchlock.index.live_releases import LiveRelease
+
+        found = releases(index, name)
+        if not found:
+            raise UnknownPackage(name, f"{name}: the index has no file that an installer could use")
+        self._used.update(dict.fromkeys(release.index for release in found))
+        bundled = {release.version: release for release in self._catalogue.releases(name) or ()}
+        return [LiveRelease(each, bundled.get(each.version.partition("+")[0]), self._as_of) for each in found]
+
+    @cached_property
+    def _index(self) -> Index:
+        return self._open(self._settings())
+
+    @cached_property
+    def _main(self) -> Index:
+        """The index of the settings alone, without what they add to it, asked in a hurry."""
+        return self._open(self._main_settings, hurried=True)
+
+    @cached_property
+    def _main_settings(self) -> IndexSettings:
+        from dataclasses import replace
+
+        return replace(self._settings(), extra_index_urls=(), find_links=())
+
+    @cached_property
+    def _extra_index(self) -> Index:
+        """The extra indexes alone, in their order."""
+        from dataclasses import replace
+
+        *first, last = self._settings().extra_index_urls
+        return self._open(replace(self._settings(), extra_index_urls=first, index_url=last, find_links=()))
+
+    @cached_property
+    def _links(self) -> Index:
+        """The find-links locations alone."""
+        from dataclasses import replace
+
+        return self._open(replace(self._settings(), no_index=True))
+
+    def _settings(self) -> IndexSettings:
+        from torchlock.index import read_settings
+
+        return read_settings(
+            index_url=self._index_url,
+            extra_index_urls=self._extra_index_urls,
+            find_links=self._find_links,
+            no_index=self._no_index,
+        )
+
+    def _open(self, settings: IndexSettings, *, hurried: bool = False) -> Index:
+        from pathlib import Path
+
+        from torchlock.index import Index
+
+        folder = Path(self._cache_dir) if self._cache_dir else None
+        return Index(
+            settings,
+            offline=self._offline,
+            cache_dir=folder,
+            refresh=self._refresh,
+            hurried=hurried,
+            report=self._report,
+            sdists=self._sdists(settings),
+        )
+
+    def _sdists(self, settings: IndexSettings) -> Reader:
+        from torchlock.index.sdist import Reader
+
+        if not self._build:
+            return Reader()
+        from torchlock.index.sdist.building import Builder
+
+        return Reader(Builder(settings))
+
+
+def _outline(releases: Sequence[Release]) -> dict[str, tuple[bool, list[str]]]:
+    """What makes a difference between two answers: versions, whether they are withdrawn, and their wheels."""
+    return {each.version: (each.yanked is None, sorted(each.tags)) for each in releases}
+
+
+def _version(release: Release) -> Version:
+    from packaging.version import Version
+
+    return Version(release.version)

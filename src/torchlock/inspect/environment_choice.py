@@ -1,0 +1,158 @@
+"""Which environment is meant where nobody names one, and which machine a tree of files is of."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.inspect.machine import HEAD, machine_of
+from torchlock.inspect.tree_python import settings_of
+from torchlock.runtime import files
+from torchlock.runtime.programs import program
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_RELEASES = ("etc/os-release", "usr/lib/os-release", "etc/alpine-release", "etc/ld.so.cache")
+# What pipx and uv leave in the environment of a tool.
+_OF_TOOLS = ("pipx_metadata.json", "uv-receipt.toml")
+
+
+class Active(NamedTuple):
+    """The environment that is meant: its interpreter, and half a sentence that says why this one.
+
+    ``gone`` are variables that name another one, each with its folder, which does not exist. ``folder`` is the
+    virtual environment in the current folder that was found without being named; nobody vouches for it.
+    """
+
+    python: str
+    because: str
+    gone: tuple[tuple[str, str], ...] = ()
+    folder: str = ""
+
+
+def active(environ: Mapping[str, str]) -> Active:
+    """The interpreter of the active environment: what is activated, else the one that has torch.
+
+    Without an activated environment these are asked in turn: the one this program is installed in, ``.venv`` and
+    ``venv`` in the current folder, and ``python`` on the PATH. The first is the answer if none has torch; the one
+    that pipx or uv made for this program alone is the last. An environment that lost its interpreter is the
+    answer all the same: it is named by its folder.
+    """
+    gone: list[tuple[str, str]] = []
+    for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        folder = environ.get(name, "")
+        if folder and (name == "VIRTUAL_ENV" or environ.get("CONDA_DEFAULT_ENV") != "base"):
+            found = next(_pythons_in(folder), None)
+            if found or _is_environment(folder):
+                return Active(found or folder, f"{name} names it", tuple(gone))
+            gone.append((name, folder))
+    candidates = list(_candidates(environ))
+    for python, where, folder in candidates:
+        if _has_torch(python):
+            return Active(python, f"{where} and has torch", tuple(gone), folder)
+    python, where, folder = candidates[0]
+    return Active(python, f"{where}, and no other one has torch", tuple(gone), folder)
+
+
+def base_of(folder: str) -> str | None:
+    """The Python of this machine that a virtual environment in the current folder was made of.
+
+    It answers for the environment, so that nothing runs that came with the folder: neither the environment's own
+    interpreter nor a standard library that its ``pyvenv.cfg`` names. None where there is no such Python.
+    """
+    tree = files.Tree()
+    settings = settings_of(folder, tree)
+    version = re.match(r"\d\.\d+", settings.get("version", settings.get("version_info", "")))
+    names = [f"python{version[0]}"] if version else []
+    home = settings.get("home", "")
+    named = [
+        os.path.join(home, name) for name in (*names, "python3", "python", "python.exe") if os.path.isabs(home)
+    ]
+    project = _project()
+    for path in (*_pythons_in(folder), *named) if settings else ():
+        real = os.path.realpath(path)
+        is_python = re.fullmatch(r"(?i)(python|pypy)\d*(\.\d+)?t?(\.exe)?", os.path.basename(real))
+        inside = os.path.normcase(real).startswith(os.path.join(os.path.normcase(project), ""))
+        if is_python and not inside and files.is_file(real) and os.access(real, os.X_OK):
+            return real
+    return None
+
+
+def _project() -> str:
+    """The folder that came as a whole with the current one: the repository that it is in, else itself."""
+    from pathlib import Path
+
+    from torchlock.runtime.project_folder import repository_of
+
+    here = os.path.realpath(os.curdir)
+    return str(repository_of(Path(here)) or here)
+
+
+def _is_environment(folder: str) -> bool:
+    """Whether a folder is an environment without its interpreter."""
+    marks = ("pyvenv.cfg", "conda-meta", os.path.join("Lib", "site-packages"))
+    if any(os.path.lexists(os.path.join(folder, each)) for each in marks):
+        return True
+    return os.path.lexists(os.path.join(folder, "bin", "python"))
+
+
+def _candidates(environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """The interpreters to ask, each with where it was found, and its environment if nobody names that."""
+    is_tool = any(files.is_file(os.path.join(sys.prefix, name)) for name in _OF_TOOLS)
+    own = sys.executable, "it is the one that torchlock is installed in", ""
+    if not is_tool:
+        yield own
+    for name in (".venv", "venv"):
+        where = f"it is {name} in the current folder"
+        yield from ((path, where, os.path.abspath(name)) for path in _pythons_in(name))
+    conda = environ.get("CONDA_PREFIX", "")
+    yield from ((path, "CONDA_PREFIX names it", "") for path in _pythons_in(conda))
+    for name in ("python", "python3"):
+        if path := program(name):
+            yield path, "it is on the PATH", ""
+    if is_tool:
+        yield own
+
+
+def _pythons_in(folder: str) -> Iterator[str]:
+    for name in ("bin/python", "Scripts/python.exe", "python.exe"):
+        path = os.path.abspath(os.path.join(folder, *name.split("/")))
+        if folder and files.is_file(path):
+            yield path
+
+
+def _has_torch(python: str) -> bool:
+    """Whether torch lies beside an interpreter, by a cheap look."""
+    prefix = os.path.dirname(os.path.dirname(os.path.abspath(python)))
+    sites = [os.path.join(prefix, "Lib", "site-packages")]
+    library = os.path.join(prefix, "lib")
+    try:
+        names = os.listdir(library)
+    except OSError:
+        names = []
+    for name in names[:1000]:
+        if name.startswith("python3"):
+            sites += [os.path.join(library, name, each) for each in ("site-packages", "dist-packages")]
+    return any(files.is_folder(os.path.join(site, name)) for site in sites for name in ("torch", "torchaudio"))
+
+
+def is_used_here(prefix: str) -> bool:
+    """Whether an environment's own interpreter can run on this machine, so that it is one of its environments."""
+    python = os.path.join(prefix, "bin", "python")
+    if not prefix or sys.platform != "linux" or not files.is_file(python) or not os.access(python, os.X_OK):
+        return False
+    mine, its = (machine_of(files.read(path, HEAD)) for path in (sys.executable, os.path.realpath(python)))
+    return its is None or mine == its  # a script that starts another is taken for what runs here
+
+
+def root_of(folder: str) -> str | None:
+    """The root of the image that a folder lies in; None where it is in none but this machine itself."""
+    path = os.path.realpath(folder)
+    while os.path.dirname(path) != path:
+        if any(files.is_file(os.path.join(path, *name.split("/"))) for name in _RELEASES):
+            return path
+        path = os.path.dirname(path)
+    return None

@@ -1,0 +1,279 @@
+"""The digest of catalogue and rules: which releases of the stack fit which torch, and on which targets.
+
+Written by ``scripts/compile_stack.py``, which asks the judge and the solver's sieve; here are only lookups.
+Sets of releases are bit masks, oldest first; so are sets of targets: a *cell* is one Python on one platform.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from torchlock.answers import Unknown
+from torchlock.errors import DataError
+from torchlock.knowledge import tables
+from torchlock.target import Platform, PythonVersion, Target
+from torchlock.terms import FAMILY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator
+    from pathlib import Path
+
+    from packaging.version import Version
+
+# The columns of the table of pairs.
+_FITS, _DECLARED, _LOADS = 0, 1, 2
+# Releases without compiled code, from before there was any.
+_UNLIKE = {"torchtext": "<0.7", "torchvision": "<0.3"}
+_PLAIN = re.compile(r"==\s*(\d+(?:\.\d+)*)")
+
+
+def bits(mask: int) -> Iterator[int]:
+    """The members of a mask, oldest first."""
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low
+
+
+class Package:
+    """The releases of one package. ``everything`` is the mask of all of them."""
+
+    def __init__(self, name: str, row: dict[str, Any]) -> None:
+        self.name = name
+        self.texts: list[str] = row["versions"]
+        self.cells: list[int] = row["cells"]
+        self.yanked = sum(1 << index for index in row["yanked"])
+        self._builds: list[Any] = row["builds"]
+        self.date: str = row["date"]
+        self.everything = (1 << len(self.texts)) - 1
+        self._masks: dict[str, int] = {}
+
+    @cached_property
+    def versions(self) -> list[Version]:
+        from packaging.version import Version
+
+        return [Version(text) for text in self.texts]
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {_bare(text): index for index, text in enumerate(self.texts)}
+
+    @cached_property
+    def alike(self) -> int:
+        """All but those of the first years, which are another library under the same name."""
+        return self.everything & ~self.mask(_UNLIKE.get(self.name, "<0"))
+
+    @cached_property
+    def pre(self) -> int:
+        """The pre-releases."""
+        return sum(
+            1 << index for index, text in enumerate(self.texts) if not re.fullmatch(r"[\d.]+(post\d+)?", text)
+        )
+
+    def mask(self, specifier: str) -> int:
+        """The releases that a specifier set lets through, pre-releases among them. Remembered.
+
+        Raises:
+            InvalidSpecifier: it is none.
+        """
+        known = self._masks.get(specifier)
+        if known is None:
+            known = self._masks[specifier] = self._mask(specifier)
+        return known
+
+    def _mask(self, specifier: str) -> int:
+        if not specifier:
+            return self.everything
+        plain = _PLAIN.fullmatch(specifier)
+        if plain:
+            index = self._index.get(_bare(plain[1]))
+            return 0 if index is None else 1 << index
+        from packaging.specifiers import SpecifierSet
+
+        allowed = SpecifierSet(specifier, prereleases=True)
+        return sum(1 << index for index, version in enumerate(self.versions) if allowed.contains(version))
+
+    def build(self, index: int, platform: int) -> str | Unknown | None:
+        """What the public index's own wheel of a release is built for there (``cpu``, ``cu130``).
+
+        None where that is no question: outside of the torch family, and of releases without compiled code.
+        """
+        row: str | list[str | None] | None = self._builds[index]
+        build = row[platform] if isinstance(row, list) else row
+        if build is not None or self.name not in FAMILY or not self.alike >> index & 1:
+            return build
+        return Unknown(f"the build of {self.name} {self.texts[index]} on the public index is not recorded")
+
+    def on(self, cells: int) -> int:
+        """The releases with a wheel (or a source distribution that may be built) on any of these cells."""
+        known = self._on.get(cells)
+        if known is None:
+            known = sum(1 << index for index, there in enumerate(self.cells) if there & cells)
+            self._on[cells] = known
+        return known
+
+    @cached_property
+    def _on(self) -> dict[int, int]:
+        return {}
+
+    def install(self, cell: int, usable: Collection[str]) -> None:
+        """Say anew which releases install on one cell."""
+        self._on.clear()
+        for index, text in enumerate(self.texts):
+            self.cells[index] = self.cells[index] | cell if text in usable else self.cells[index] & ~cell
+
+    def cells_of(self, mask: int) -> int:
+        """Where any of these releases installs."""
+        found = 0
+        for index in bits(mask):
+            found |= self.cells[index]
+        return found
+
+
+def _bare(text: str) -> str:
+    """A version without the zeros at its end, which do not count (PEP 440)."""
+    while text.endswith(".0"):
+        text = text[:-2]
+    return text
+
+
+class Stack:
+    """torch, what is compiled against it, and the targets that any of it exists for.
+
+    Raises:
+        DataError: the table is damaged.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        path = path or tables.ROOT / "compiled" / "stack.json"
+        table = tables.load_json(path)
+        try:
+            self.pythons: list[int] = table["pythons"]
+            self.platforms: list[str] = table["platforms"]
+            self.packages = {name: Package(name, row) for name, row in table["packages"].items()}
+            self._pairs: dict[str, list[list[Any]]] = table["pairs"]
+        except (KeyError, TypeError) as error:
+            raise DataError(f"damaged ({error})", path=str(path)) from error
+        self.partners = tuple(self._pairs)
+        self.everywhere = (1 << len(self.pythons) * len(self.platforms)) - 1
+        self._met: dict[tuple[str, int, int, int], int] = {}
+        self._turned: dict[tuple[str, int, int], list[int]] = {}
+        self._places: dict[int, Platform] = {}
+        self._targets: dict[int, Target] = {}
+        self._free: set[int] = set()
+        self.markers: dict[tuple[str, str], int] = {}
+        """Markers that were looked up, with the extra asked for → the cells where they hold."""
+
+    def fits(self, name: str, releases: int) -> int:
+        """The releases of torch that any of these releases of a partner goes with, in some build, somewhere."""
+        return self._torches(name, releases, _FITS, 0)
+
+    def declared(self, name: str, releases: int, platform: int) -> int:
+        """The releases of torch that the metadata of any of these lets stand beside it."""
+        return self._torches(name, releases, _DECLARED, platform)
+
+    def loads(self, name: str, releases: int, platform: int) -> int:
+        """The releases of torch that any of these loads with, both as the public index's own builds."""
+        return self._torches(name, releases, _LOADS, platform)
+
+    def fits_torch(self, name: str, torches: int) -> int:
+        """The releases of a partner that go with any of these releases of torch, in some build, somewhere."""
+        found = 0
+        for index in bits(torches):
+            found |= self._beside(name, _FITS, 0)[index]
+        return found
+
+    def loads_beside(self, name: str, torch: int) -> int:
+        """The releases of a partner that load with one release (by index) of torch wherever both are."""
+        package = self.packages[name]
+        found = package.everything
+        for platform in range(len(self.platforms)):
+            cells = self.on_platform(platform)
+            if self.packages["torch"].cells[torch] & cells:
+                found &= self._beside(name, _LOADS, platform)[torch] | ~package.on(cells)
+        return found
+
+    def declared_beside(self, name: str, torch: int, platform: int) -> int:
+        """The releases of a partner whose metadata lets them stand beside one release (by index) of torch."""
+        return self._beside(name, _DECLARED, platform)[torch]
+
+    def asks(self, name: str, index: int) -> bool:
+        """Whether the metadata of a release of a partner asks for torch, so that an installer brings one."""
+        return bool(self._pairs[name][index][3])
+
+    def _torches(self, name: str, releases: int, column: int, platform: int) -> int:
+        key = name, releases, column, platform
+        known = self._met.get(key)
+        if known is None:
+            partners = self._beside(name, column, platform)
+            known = self._met[key] = sum(1 << torch for torch, mask in enumerate(partners) if mask & releases)
+        return known
+
+    def _beside(self, name: str, column: int, platform: int) -> list[int]:
+        """One column of a partner's table turned over: for each release of torch a mask of the partner's."""
+        key = name, column, platform
+        known = self._turned.get(key)
+        if known is None:
+            known = self._turned[key] = [0] * len(self.packages["torch"].texts)
+            for index, row in enumerate(self._pairs[name]):
+                mask = row[column] if isinstance(row[column], int) else row[column][platform]
+                for torch in bits(mask):
+                    known[torch] |= 1 << index
+        return known
+
+    def cell(self, platform: int, python: int) -> int:
+        """The mask of one cell, by the indices of its platform and its Python."""
+        return 1 << platform * len(self.pythons) + python
+
+    def on_platform(self, platform: int) -> int:
+        """The cells of one platform."""
+        return ((1 << len(self.pythons)) - 1) << platform * len(self.pythons)
+
+    def on_pythons(self, indices: Iterable[int]) -> int:
+        """The cells of some Pythons."""
+        return sum(self.cell(platform, python) for platform in range(len(self.platforms)) for python in indices)
+
+    def coordinates(self, cell: int) -> tuple[int, int]:
+        """Platform and Python (as indices) of the cell with this bit number."""
+        return divmod(cell, len(self.pythons))
+
+    def place(self, platform: int) -> Platform:
+        """The platform with this index, with the floor that its name stands for, or that was given."""
+        if platform not in self._places:
+            self._places[platform] = Platform.parse(self.platforms[platform])
+        return self._places[platform]
+
+    def lower(self, place: Platform, usable: Callable[[str, Target], Iterable[str]]) -> None:
+        """Judge a platform by another floor; ``usable`` tells which versions of a package install on a target."""
+        platform = self.platforms.index(str(place))
+        self._places[platform] = place
+        self._targets.clear()
+        for python in range(len(self.pythons)):
+            cell = self.cell(platform, python)
+            for package in self.packages.values():
+                package.install(cell, frozenset(usable(package.name, self.target(cell.bit_length() - 1))))
+
+    @property
+    def has_free_threads(self) -> bool:
+        """Whether any Python is judged by its free-threaded build."""
+        return bool(self._free)
+
+    def free(self, minor: int, usable: Callable[[str, Target], Iterable[str]]) -> None:
+        """Judge a minor release of Python by its free-threaded build; ``usable`` is as for ``lower``."""
+        self._free.add(minor)
+        self._targets.clear()
+        for platform in range(len(self.platforms)):
+            cell = self.cell(platform, self.pythons.index(minor))
+            for package in self.packages.values():
+                package.install(cell, frozenset(usable(package.name, self.target(cell.bit_length() - 1))))
+
+    def target(self, cell: int) -> Target:
+        """The cell with this bit number, as a target."""
+        if cell not in self._targets:
+            platform, python = self.coordinates(cell)
+            minor = self.pythons[python]
+            version = PythonVersion.parse(f"3.{minor}")._replace(free_threaded=minor in self._free)
+            self._targets[cell] = Target(version, self.place(platform))
+        return self._targets[cell]

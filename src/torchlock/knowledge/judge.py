@@ -1,0 +1,183 @@
+"""The judge: does a set of pins load on a target? Knows nothing of how the set was found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from packaging.version import Version
+
+from torchlock.answers import Unknown
+from torchlock.knowledge import rules as matrix_module
+from torchlock.knowledge.rules import BUILD_CUDA, HOST_PREFIX, cuda_version, filled, specifier_set
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from torchlock.knowledge.rules import Matrix, Statement
+    from torchlock.target import Target
+    from torchlock.terms import Dependency
+
+
+class Pinned(matrix_module.Pinned, Protocol):
+    """A package at one version, with what its metadata declares."""
+
+    @property
+    def dependencies(self) -> Sequence[Dependency] | Unknown: ...
+
+
+class Violation(NamedTuple):
+    """Why a pin does not load beside the others.
+
+    ``statement`` is the rule's, or None where ``dependency`` is declared by the metadata of ``pinned``.
+    ``dependency`` is what is needed but not kept, or forbidden but there; None for what loads with nothing.
+    """
+
+    pinned: matrix_module.Pinned
+    statement: Statement | None
+    dependency: Dependency | None
+    forbidden: bool = False
+
+    def __str__(self) -> str:
+        subject = (
+            f"CUDA {self.pinned.version}"
+            if self.pinned.name == BUILD_CUDA
+            else (f"{self.pinned.name} {self.pinned.version}")
+        )
+        if self.statement is None:
+            return f"{subject} declares {self.dependency}"
+        if self.dependency is None:
+            return f"{subject}: loads with nothing ({self.statement.rule})"
+        verb = "forbids" if self.forbidden else "needs"
+        return f"{subject}: {verb} {self.dependency} ({self.statement.rule})"
+
+
+class Unjudged(NamedTuple):
+    """What a rule requires of a pin, if it is unknown whether it holds: ``because`` says what is unknown."""
+
+    pinned: matrix_module.Pinned
+    statement: Statement
+    dependency: Dependency
+    because: Unknown
+
+
+class Bare(NamedTuple):
+    """A release of which only name and version are known, or the CUDA version of the torch build."""
+
+    name: str
+    version: Version
+    unversioned: bool = False
+    tags: str = ""
+    build: str | Unknown | None = None
+    dependencies: tuple[Dependency, ...] = ()
+
+
+def judge(
+    pins: Mapping[str, Pinned], target: Target, matrix: Matrix, overridden: Collection[str] = ()
+) -> list[str]:
+    """What keeps these pins from loading on the target, as sentences; nothing for a set that loads.
+
+    ``pins`` maps normalised names; what metadata declares of ``overridden`` ones is not held against them.
+    Extras are not judged: nobody can tell from pins which were asked for.
+    """
+    return [str(violation) for violation in violations(pins, target, matrix, overridden)]
+
+
+def violations(
+    pins: Mapping[str, Pinned],
+    target: Target,
+    matrix: Matrix,
+    overridden: Collection[str] = (),
+    *,
+    complete: bool = True,
+    used: bool = False,
+) -> list[Violation]:
+    """As ``judge``, as values. Unless ``complete``, a package that is not among the pins may still be there.
+
+    ``used``: also what makes only some calls fail, for which no lock is refused.
+    """
+    return list(_Judge(pins, target, matrix, overridden, complete, used).violations())
+
+
+def unjudged(pins: Mapping[str, Pinned], target: Target, matrix: Matrix) -> list[Unjudged]:
+    """What could not be judged of these pins, since a build is unknown (``Pinned.build``)."""
+    return list(_Judge(pins, target, matrix, (), True, False).unjudged())
+
+
+class _Judge:
+    def __init__(
+        self,
+        pins: Mapping[str, Pinned],
+        target: Target,
+        matrix: Matrix,
+        overridden: Collection[str],
+        complete: bool,
+        used: bool,
+    ) -> None:
+        self._pins = pins
+        self._overridden = overridden
+        self._target = target
+        self._matrix = matrix
+        self._complete = complete
+        self._used = used
+        self._virtual = target.host()
+        torch = pins.get("torch")
+        cuda = None if torch is None else cuda_version(torch.build)
+        self._virtual[BUILD_CUDA] = None if isinstance(cuda, Unknown) else cuda  # ``unjudged`` tells of it
+
+    def violations(self) -> Iterator[Violation]:
+        for pinned in self._pins.values():
+            declared = pinned.dependencies
+            for dependency in () if isinstance(declared, Unknown) else declared:  # unknown is not broken
+                if dependency.name not in self._overridden and not self._kept(dependency):
+                    yield Violation(pinned, None, dependency)
+            for statement in self._matrix.speaking_of(pinned, self._target):
+                yield from self._broken(statement, pinned)
+        version = self._virtual[BUILD_CUDA]
+        if version is not None:
+            cuda = Bare(BUILD_CUDA, Version(version))
+            for statement in self._matrix.speaking_of(cuda, self._target):
+                yield from self._broken(statement, cuda)
+
+    def unjudged(self) -> Iterator[Unjudged]:
+        torch = self._pins.get("torch")
+        unknown = torch.build if torch is not None and isinstance(torch.build, Unknown) else None
+        for pinned in self._pins.values():
+            for statement in self._matrix.unsure_of(pinned, self._target):
+                if isinstance(pinned.build, Unknown):
+                    yield from (Unjudged(pinned, statement, item, pinned.build) for item in statement.needs)
+            for statement in self._matrix.speaking_of(pinned, self._target) if unknown is not None else ():
+                for dependency in statement.needs:
+                    if dependency.name == BUILD_CUDA and unknown is not None:
+                        yield Unjudged(pinned, statement, filled(dependency, pinned.build), unknown)
+
+    def _broken(self, statement: Statement, pinned: matrix_module.Pinned) -> Iterator[Violation]:
+        if statement.never:
+            yield Violation(pinned, statement, None)
+        for dependency in statement.needs:
+            needed = filled(dependency, pinned.build)
+            if not (statement.optional and self._virtual.get(needed.name) is None) and not self._kept(needed):
+                yield Violation(pinned, statement, needed)
+        for dependency in statement.forbids if statement.refuse or self._used else ():
+            other = self._pins.get(dependency.name)
+            if (
+                other is not None
+                and self._target.holds(dependency.marker)
+                and specifier_set(dependency.specifier).contains(other.version)
+            ):
+                yield Violation(pinned, statement, dependency, forbidden=True)
+
+    def _kept(self, dependency: Dependency) -> bool:
+        if not self._target.holds(dependency.marker):
+            return True
+        name = dependency.name
+        if name == BUILD_CUDA or name.startswith(HOST_PREFIX):
+            if name not in self._virtual:
+                return True
+            version = self._virtual[name]
+            if version is None:
+                return name == BUILD_CUDA and (not self._complete or "torch" in self._pins)
+            return specifier_set(dependency.specifier).contains(version)
+        pinned = self._pins.get(name)
+        if pinned is None:
+            return not self._complete
+        return pinned.unversioned or specifier_set(dependency.specifier).contains(pinned.version)

@@ -1,0 +1,284 @@
+"""The bundled releases: what one public index served on the day of the data.
+
+A file of ``compat_data/releases`` is valid JSON with its bulky part last (see compat_data/README.md). The
+reader parses the head, and of the tail only the lines of the releases that are chosen: for the closure of
+torch and librosa that is a fifth of the bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cached_property
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from torchlock.answers import Unknown
+from torchlock.errors import DataError
+from torchlock.knowledge import tables
+from torchlock.terms import FAMILY, Dependency, File
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from torchlock.answers import Unknown
+    from torchlock.knowledge.rules import Statement
+
+# The file with the date of the data.
+DATE = "DATE"
+_TAIL = b'\n"files": {'
+# Where the requirements of an sdist are known from, if its wheels for other targets all declare the same.
+OF_WHEELS = "its wheels for other targets, which all declare the same"
+
+
+def are_various(tags: Sequence[str]) -> bool:
+    """Whether wheels with these tags were built for Python 3 on several kinds of machine.
+
+    What all of them declare does not depend on the machine, as far as anyone can see without a build.
+    """
+    parts = [tag.split("-") for tag in tags]
+    modern = {(part[0], part[-1]) for part in parts if re.search(r"(?:^|\.)(?:cp|py)3", part[0])}
+    return len({python for python, _ in modern}) > 1 or len({platform for _, platform in modern}) > 1
+
+
+class CatalogueRelease:
+    """One release of a project as the bundled catalogue holds it (the seam ``solve.Release``)."""
+
+    __slots__ = ("_record", "_table", "name", "version")
+
+    live = False
+    unversioned = False
+
+    def __init__(self, table: _Table, version: str, record: dict[str, Any]) -> None:
+        self._table = table
+        self._record = record
+        self.name: str = table.name
+        self.version = version
+
+    @property
+    def tags(self) -> Sequence[str]:
+        """The tag part of each wheel's name."""
+        return [self._table.tags[index] for index in self._record["wheels"]]
+
+    def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
+        """What ``rank`` answers to each of ``tags``; None for a wheel without metadata: it cannot be installed."""
+        ranks = self._table.ranks(rank)
+        found = [ranks[index] for index in self._record["wheels"]]
+        requires = self._record.get("requires")
+        if isinstance(requires, list):
+            return [None if needs is None else rank for rank, needs in zip(found, requires, strict=True)]
+        return found
+
+    @property
+    def yanked(self) -> str | None:
+        """The reason of PEP 592 (possibly empty), or None for a release in good standing."""
+        reason = self._record.get("yanked")
+        return "" if reason is True else reason
+
+    @property
+    def date(self) -> str:
+        """The day of the first upload, YYYY-MM-DD, or an empty string."""
+        return str(self._record.get("date", ""))[:10]
+
+    @property
+    def has_sdist(self) -> bool:
+        return bool(self._record.get("sdist"))
+
+    @property
+    def invalid(self) -> Sequence[str]:
+        """Declared requirements that no installer can read."""
+        return list(self._record.get("invalid", ()))
+
+    def requires_python(self, wheel: int) -> str:
+        """Requires-Python of the wheel with this index in ``tags`` (-1: the sdist), or an empty string."""
+        return self._per_wheel("python", wheel) or ""
+
+    def build(self, wheel: int) -> str | Unknown | None:
+        """What the wheel was built for (``cpu``, ``cu130``, …); None where that is no question.
+
+        It is none of what has no compiled code, of an sdist (-1), and outside of the torch family.
+        """
+        build = self._per_wheel("build", wheel)
+        if build is not None:
+            return str(build)
+        if self.name not in FAMILY or wheel < 0 or self.tags[wheel].endswith("-any"):
+            return None
+        return Unknown("what it was built for was not there when the catalogue was made")
+
+    def unproven(self, wheel: int) -> Unknown | None:
+        """Why the data do not cover this wheel: its build was not recorded. None if they do."""
+        build = self.build(wheel)
+        return build if isinstance(build, Unknown) else None
+
+    def statements(self, wheel: int) -> Sequence[Statement]:
+        """None: the rules state it."""
+        return ()
+
+    def dependencies(self, wheel: int) -> list[Dependency] | Unknown:
+        """Requires-Dist of that wheel, or of the sdist (-1), for which an index may be asked.
+
+        Raises:
+            TorchlockError: the answer of the index is unusable, or it cannot be asked.
+        """
+        index = self._per_wheel("requires", wheel) if wheel >= 0 else self._of_wheels
+        if index is not None:
+            return self._table.requirement_set(index)
+        if wheel >= 0:
+            return Unknown("its metadata was not available when the catalogue was made")
+        served = self._table.sdist(self.version)
+        return served if isinstance(served, Unknown) else served.dependencies(-1)
+
+    def origin(self, wheel: int) -> str:
+        """The file that the requirements of the sdist (-1) were read from; empty for a wheel."""
+        if wheel >= 0:
+            return ""
+        if self._of_wheels is not None:
+            return OF_WHEELS
+        served = self._table.sdist(self.version)
+        return "" if isinstance(served, Unknown) else served.origin(-1)
+
+    @property
+    def _of_wheels(self) -> int | None:
+        """What all wheels of the release declare, if they were not all built on one kind of machine."""
+        requires = self._record.get("requires")
+        alike = requires if not isinstance(requires, list) else requires[0] if len(set(requires)) == 1 else None
+        return alike if isinstance(alike, int) and are_various(self.tags) else None
+
+    def files(self) -> list[File]:
+        """Every wheel, in the order of ``tags``, then the sdist if there is one."""
+        return self._table.files(self.version)
+
+    def _per_wheel(self, key: str, wheel: int) -> Any:
+        value = self._record.get(key)
+        if not isinstance(value, list):
+            return value
+        return value[wheel] if 0 <= wheel < len(value) else None
+
+
+class Release(Protocol):
+    """What an index knows of a source distribution (-1)."""
+
+    def dependencies(self, wheel: int) -> list[Dependency] | Unknown: ...
+    def origin(self, wheel: int) -> str: ...
+
+
+class _Table:
+    """One file of ``compat_data/releases``. Its tail is mapped, not read: most of it is never looked at."""
+
+    def __init__(self, path: Path, sdist: Callable[[str, str], Release | Unknown]) -> None:
+        self._path = path
+        self._ask_sdist = sdist
+        self._served: dict[str, Release | Unknown] = {}
+        with path.open("rb") as file:
+            try:
+                self._content = mmap(file.fileno(), 0, access=ACCESS_READ)
+            except ValueError:
+                raise DataError("is empty", path=str(path)) from None
+        self._tail = self._content.find(_TAIL)
+        if self._tail < 0:
+            raise DataError('no line begins with "files"', path=str(path))
+        try:
+            table = json.loads(self._content[: self._tail].rstrip().rstrip(b",") + b"}")
+            self.name: str = table["name"]
+            self.tags: list[str] = table["tags"]
+            self._requirements: list[list[Any]] = table["requirements"]
+            self._requires: list[list[int]] = table["requires"]
+            self._sets: dict[int, list[Dependency]] = {}
+            self._ranks: dict[int, tuple[Callable[[str], int | None], list[int | None]]] = {}
+            records = table["releases"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"damaged ({error})", path=str(path)) from error
+        self.releases = [CatalogueRelease(self, version, record) for version, record in records.items()]
+
+    def sdist(self, version: str) -> Release | Unknown:
+        """The release as an index serves it, of whose sdist the catalogue knows nothing."""
+        if version not in self._served:
+            self._served[version] = self._ask_sdist(self.name, version)
+        return self._served[version]
+
+    def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
+        """The rank of each of ``tags``, worked out once for each way of ranking."""
+        known = self._ranks.get(id(rank))
+        if known is None:
+            known = self._ranks[id(rank)] = rank, [rank(tags) for tags in self.tags]
+        return known[1]
+
+    def requirement_set(self, index: int) -> list[Dependency]:
+        known = self._sets.get(index)
+        if known is None:
+            known = [Dependency.from_row(self._requirements[item]) for item in self._requires[index]]
+            self._sets[index] = known
+        return known
+
+    def files(self, version: str) -> list[File]:
+        content = self._content
+        start = content.rfind(b'\n"%b": ' % version.encode(), self._tail)  # new releases stand last
+        if start < 0:
+            raise DataError("no files of this release", path=str(self._path), key=f"files.{version}")
+        end = content.find(b"\n", start + 1)
+        line = content[start + 1 : end if end >= 0 else len(content)]
+        rows = json.loads(line[line.index(b": ") + 2 :].rstrip().rstrip(b",}"))
+        record = next(release for release in self.releases if release.version == version)
+        yanked = record.yanked
+        return [
+            File(filename, address, {"sha256": sha256}, size, uploaded, None, yanked)
+            for filename, sha256, size, uploaded, address in rows
+        ]
+
+
+def _unasked(name: str, version: str) -> Unknown:
+    return Unknown(f"the catalogue has no requirements of the source distribution of {name} {version}")
+
+
+class Catalogue:
+    """All bundled releases, each project's file read when it is first asked for.
+
+    ``sdist`` answers a name and a version with the release as an index serves it, whose source distribution can
+    be read.
+    """
+
+    def __init__(
+        self, root: Path | None = None, sdist: Callable[[str, str], Release | Unknown] = _unasked
+    ) -> None:
+        self._sdist = sdist
+        self._root = root or tables.ROOT / "releases"
+        self._tables: dict[str, _Table | None] = {}
+
+    def releases(self, name: str) -> list[CatalogueRelease] | None:
+        """Every release of the project with this normalised name, oldest first; None if it is not held.
+
+        Raises:
+            DataError: the project's file is damaged.
+        """
+        if name not in self._tables:
+            self._tables[name] = _Table(self._root / f"{name}.json", self._sdist) if self.holds(name) else None
+        table = self._tables[name]
+        return None if table is None else table.releases
+
+    @cached_property
+    def date(self) -> str:
+        """The day on which the index was last asked for everything held here, YYYY-MM-DD.
+
+        Raises:
+            DataError: the file with the date is missing.
+        """
+        path = self._root / DATE
+        try:
+            return path.read_text(encoding="ascii").strip()
+        except (OSError, ValueError) as error:
+            raise DataError(f"cannot be read ({error})", path=str(path)) from error
+
+    def holds(self, name: str) -> bool:
+        """Whether the project is in the catalogue."""
+        return name in self._names
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        return frozenset(self.names())
+
+    def names(self) -> list[str]:
+        """The normalised names of all projects held, sorted."""
+        return sorted(
+            path.name.removesuffix(".json") for path in self._root.iterdir() if path.name.endswith(".json")
+        )

@@ -1,0 +1,275 @@
+"""The rules: what wheel metadata does not say. *When X is there, Y must hold, because Z, says S.*"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+from packaging.specifiers import SpecifierSet
+
+from torchlock.answers import Unknown
+from torchlock.errors import DataError
+from torchlock.knowledge import tables
+from torchlock.standards.versions import fault_of_specifier
+from torchlock.terms import Dependency
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from packaging.version import Version
+
+    from torchlock.target import Target
+
+# Stand beside real packages, with the one version that the target has.
+BUILD_CUDA = "build-cuda"
+HOST_PREFIX = "host-"
+# The global interpreter lock of the target's Python, which no package and no system brings.
+GIL = "host-gil"
+# A pin of one final release, its last zeros apart (2.0 and 2.0.0 are the same version).
+_EXACT = re.compile(r"==(\d+(?:\.\d+)*?)(?:\.0)*")
+# Begins the package that stands for "not both of these" (no project can be called so).
+EXCLUSION = "!"
+
+
+def is_virtual(name: str) -> bool:
+    """Whether this name is the machine, a build or an exclusion rather than a project that an index serves."""
+    return name.startswith((HOST_PREFIX, EXCLUSION)) or name == BUILD_CUDA
+
+
+@cache
+def specifier_set(text: str) -> SpecifierSet:
+    """Parse a specifier set, once for each text; one that no installer can read admits nothing."""
+    return SpecifierSet("<0" if fault_of_specifier(text) else text, prereleases=True)
+
+
+def cuda_version(build: str | Unknown | None) -> str | Unknown:
+    """``cu130`` → 13.0; 0 for a build without CUDA (``cpu``, ``rocm…``, ``xpu``)."""
+    if isinstance(build, Unknown):
+        return build
+    if not build:
+        return Unknown("nothing tells what it was built for")
+    if build in ("cpu", "xpu") or build.startswith("rocm"):
+        return "0"
+    if build.startswith("cu") and build[2:].isdigit():
+        return f"{build[2:-1]}.{build[-1]}"
+    return Unknown(f"nothing is known of builds labelled +{build}")
+
+
+def filled(dependency: Dependency, build: str | Unknown | None) -> Dependency:
+    """Put the CUDA version of the wheel that a statement speaks of in the place of its braces.
+
+    Where nobody knows that version, the braces stay, and no release satisfies them.
+    """
+    if "{" not in dependency.specifier:
+        return dependency
+    cuda = cuda_version(build)
+    if isinstance(cuda, Unknown):
+        return dependency
+    text = dependency.specifier.replace("{cuda}", cuda).replace("{cuda_major}", cuda.partition(".")[0])
+    return dependency._replace(specifier=text)
+
+
+class Pinned(Protocol):
+    """A package at one version, as it is or would be installed: what a statement can be asked about.
+
+    ``tags`` is the tag part of the chosen wheel's name; ``build`` is ``cpu``, ``cu130``, …, unknown, or None
+    where nobody asked.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> Version: ...
+    @property
+    def unversioned(self) -> bool: ...
+    @property
+    def tags(self) -> str: ...
+    @property
+    def build(self) -> str | Unknown | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a fact was found; ``kind`` is declared, measured or reported."""
+
+    id: str
+    address: str
+    kind: str
+    date: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One sentence of a rule, with its own grounds or the rule's. The fields are those of the table.
+
+    ``refused`` is a requirement in the release's metadata that is none, for which pip refuses the release.
+    ``effect`` is ``import`` where breaking it keeps the package from being imported, ``use`` where only some
+    calls fail. ``refuse``: no set of versions may break it.
+    """
+
+    rule: str
+    when: Dependency
+    because: str
+    kind: str
+    sources: tuple[str, ...]
+    checked: str
+    needs: tuple[Dependency, ...] = ()
+    forbids: tuple[Dependency, ...] = ()
+    wants: tuple[Dependency, ...] = ()
+    bundles: tuple[str, ...] = ()
+    never: bool = False
+    optional: bool = False
+    wheel: str = ""
+    build: str = ""
+    refused: str = ""
+    effect: str = "import"
+    refuse: bool = True
+
+
+def _family(build: str | Unknown | None) -> str:
+    """``cu`` for every build for CUDA, ``cp`` for the CPU; nothing for what is unknown."""
+    return "" if build is None or isinstance(build, Unknown) else build[:2]
+
+
+def _without_zeros(version: str) -> str:
+    while version.endswith(".0"):
+        version = version[:-2]
+    return version
+
+
+class Matrix:
+    """All statements, found by the name they speak of; parsed when that name first comes up."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path or tables.ROOT / "compiled" / "rules.json"
+        table = tables.load_json(self._path)
+        try:
+            self.date: str = table["date"]
+            self._rules: dict[str, dict[str, Any]] = table["rules"]
+            self._sources: dict[str, dict[str, str]] = table["sources"]
+            self._rows: dict[str, list[dict[str, Any]]] = table["statements"]
+        except (KeyError, TypeError) as error:
+            raise DataError(f"damaged ({error})", path=str(self._path)) from error
+        self._statements: dict[str, list[Statement]] = {}
+        self._by_version: dict[str, tuple[dict[str, list[Statement]], list[Statement]]] = {}
+
+    def about(self, name: str) -> list[Statement]:
+        """The statements whose ``when`` names this package."""
+        if name not in self._statements:
+            self._statements[name] = [self._statement(row) for row in self._rows.get(name, ())]
+        return self._statements[name]
+
+    def forbidden_beside(self, names: Iterable[str]) -> set[str]:
+        """What any statement about one of these packages forbids, and no set of versions may break."""
+        return {
+            item[0]
+            for name in names
+            for row in self._rows.get(name, ())
+            for item in row.get("forbids", ())
+            if self._refuses(row)
+        }
+
+    def speaking_of(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
+        """The statements that speak of this release, as it is installed on this target."""
+        for statement in self._about_version(pinned, target):
+            if not statement.build or _family(pinned.build) == statement.build[:2]:
+                yield statement
+
+    def unsure_of(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
+        """The statements on one kind of build that may speak of this release, whose own build is unknown."""
+        if isinstance(pinned.build, Unknown):
+            yield from (statement for statement in self._about_version(pinned, target) if statement.build)
+
+    def _about_version(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
+        if pinned.unversioned or pinned.name not in self._rows:
+            return
+        exact, ranges = self._sorted(pinned.name)
+        for statement in (*exact.get(_without_zeros(pinned.version.public), ()), *ranges):
+            if (
+                specifier_set(statement.when.specifier).contains(pinned.version)
+                and target.holds(statement.when.marker)
+                and (not statement.wheel or fnmatchcase(pinned.tags, statement.wheel))
+            ):
+                yield statement
+
+    def _sorted(self, name: str) -> tuple[dict[str, list[Statement]], list[Statement]]:
+        """The statements about a package: those on one version under that version, and all others."""
+        if name not in self._by_version:
+            exact: dict[str, list[Statement]] = {}
+            ranges: list[Statement] = []
+            for statement in self.about(name):
+                version = _EXACT.fullmatch(statement.when.specifier)
+                (exact.setdefault(version[1], []) if version else ranges).append(statement)
+            self._by_version[name] = exact, ranges
+        return self._by_version[name]
+
+    def forbidding(self) -> list[Statement]:
+        """The statements that refuse something beside the package they speak of; always the same objects.
+
+        Those that only warn of calls that fail are left out: what imports is for the user to choose.
+        """
+        names = [name for name, rows in self._rows.items() if any(row.get("forbids") for row in rows)]
+        return [
+            statement for name in names for statement in self.about(name) if statement.forbids and statement.refuse
+        ]
+
+    def _refuses(self, row: dict[str, Any]) -> bool:
+        rule = self._rules[row["rule"]]
+        return bool(rule.get("effect", "import") == "import" or rule.get("refuse"))
+
+    def rules(self) -> list[str]:
+        """The identifiers of all rules, in order."""
+        return sorted(self._rules)
+
+    def statements_of(self, rule: str) -> list[Statement]:
+        """All that a rule says, in the order of writing."""
+        names = [name for name, rows in self._rows.items() if any(row["rule"] == rule for row in rows)]
+        return [statement for name in names for statement in self.about(name) if statement.rule == rule]
+
+    def has(self, rule: str) -> bool:
+        """Whether there is a rule with this identifier."""
+        return rule in self._rules
+
+    def title(self, rule: str) -> str:
+        """The one-line title of a rule."""
+        return str(self._rules[rule]["title"])
+
+    def because(self, rule: str) -> str:
+        """Why the rule is so, in half a sentence; empty for a rule that is not known."""
+        return str(self._rules.get(rule, {}).get("because", ""))
+
+    def sources_of(self, rule: str) -> tuple[str, ...]:
+        """The identifiers of the sources of a rule."""
+        return tuple(self._rules.get(rule, {}).get("sources", ()))
+
+    def source(self, source: str) -> Source:
+        """The source with this identifier."""
+        row = self._sources[source]
+        return Source(source, row["address"], row["kind"], row.get("date", ""), row.get("note", ""))
+
+    def _statement(self, row: dict[str, Any]) -> Statement:
+        rule = self._rules[row["rule"]]
+        return Statement(
+            rule=row["rule"],
+            when=Dependency.from_row(row["when"]),
+            because=row.get("because", rule["because"]),
+            kind=row.get("kind", rule["kind"]),
+            sources=tuple(row.get("sources", rule["sources"])),
+            checked=row.get("checked", rule["checked"]),
+            needs=tuple(Dependency.from_row(item) for item in row.get("needs", ())),
+            forbids=tuple(Dependency.from_row(item) for item in row.get("forbids", ())),
+            wants=tuple(Dependency.from_row(item) for item in row.get("wants", ())),
+            bundles=tuple(row.get("bundles", ())),
+            never=bool(row.get("never")),
+            optional=bool(row.get("optional")),
+            wheel=row.get("wheel", ""),
+            build=row.get("build", ""),
+            refused=row.get("refused", ""),
+            effect=rule.get("effect", "import"),
+            refuse=self._refuses(row),
+        )

@@ -1,0 +1,102 @@
+"""Distribution releases: which libraries they ship, and the command that installs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torchlock.answers import Unknown
+from torchlock.errors import InputError
+from torchlock.knowledge import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Library:
+    """A library as one system ships it: its version, if known, and the packages that bring it."""
+
+    version: str
+    packages: tuple[str, ...]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class System:
+    """One distribution release. ``libc`` reads ``glibc 2.36`` or is empty; ``install`` holds {packages}."""
+
+    id: str
+    title: str
+    libc: str
+    install: str
+    libraries: Mapping[str, Library]
+    platforms: tuple[str, ...] = ()
+
+    def command(self, packages: Sequence[str]) -> str:
+        """The line that installs these packages there."""
+        return self.install.replace("{packages}", " ".join(packages))
+
+
+def load(identifier: str, path: Path | None = None) -> System:
+    """The system with this identifier (``debian-12``).
+
+    Raises:
+        InputError: there is none.
+    """
+    systems = tables.load_json(path or tables.ROOT / "compiled" / "systems.json")["systems"]
+    row = systems.get(identifier)
+    if row is None:
+        raise InputError(f"--system: {identifier!r} is not known", hint="one of " + ", ".join(sorted(systems)))
+    libraries = {
+        name: Library(item.get("version", ""), tuple(item.get("packages", ())), item.get("note", ""))
+        for name, item in row.get("library", {}).items()
+    }
+    platforms = tuple(row.get("platforms", ()))
+    return System(identifier, row["title"], row.get("libc", ""), row.get("install", ""), libraries, platforms)
+
+
+def of_host() -> str | Unknown:
+    """The identifier of the running system, read from os-release."""
+    import re
+    import sys
+    from pathlib import Path
+
+    if sys.platform == "darwin":
+        return "macos-homebrew"
+    if sys.platform == "win32":
+        return "windows"
+    try:
+        text = Path("/etc/os-release").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        return Unknown(f"/etc/os-release cannot be read ({getattr(error, 'strerror', '') or error})")
+    return identified(dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', text, re.M)))
+
+
+def identified(release: Mapping[str, str]) -> str | Unknown:
+    """The release that an os-release speaks of, or the one that it is made from."""
+    import re
+
+    version = release.get("VERSION_ID", "")
+    likely = [release, {"ID": "debian", "VERSION_CODENAME": release.get("DEBIAN_CODENAME", "")}]
+    if found := re.fullmatch(r"platform:el(\d+)", release.get("PLATFORM_ID", "")):
+        likely.append({"ID": "rhel", "VERSION_ID": found[1]})
+    likely += [{"ID": name, "VERSION_ID": version} for name in release.get("ID_LIKE", "").split()[:10]]
+    known = next(filter(None, map(_named, likely)), None)
+    if known is not None:
+        return known
+    said = f"{release.get('ID', '')} {version}".strip()
+    return Unknown(f"the table of systems has no {said}" if said else "no os-release names the system")
+
+
+def _named(release: Mapping[str, str]) -> str | None:
+    name, version = release.get("ID", ""), release.get("VERSION_ID", "")
+    known = tables.load_json(tables.ROOT / "compiled" / "systems.json")["systems"]
+    candidates = [f"{name}-{version}", f"{name}-{version.partition('.')[0]}", name]
+    candidates.append(f"{name}-{version.rpartition('.')[0]}")
+    if base := release.get("UBUNTU_CODENAME") or release.get("VERSION_CODENAME"):
+        candidates += [
+            key for key, row in known.items() if base in row.get("title", "").lower() and name not in known
+        ]
+    return next((candidate for candidate in candidates if candidate in known), None)

@@ -1,0 +1,27 @@
+"""Where the bundled tables lie: inside the installed package, or beside ``src/`` in a checkout."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torchlock.errors import DataError
+
+_PACKAGE = Path(__file__).parents[1]
+_BUNDLED = _PACKAGE / "compat_data"
+ROOT = _BUNDLED if _BUNDLED.is_dir() else _PACKAGE.parents[1] / "compat_data"
+
+
+def load_json(path: Path) -> Any:
+    """Parse one bundled JSON file.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except OSError as error:
+        raise DataError(error.strerror or str(error), path=str(path)) from error
+    except ValueError as error:
+        raise DataError(f"not valid JSON ({error})", path=str(path)) from error

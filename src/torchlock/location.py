@@ -1,0 +1,29 @@
+"""Places in a text: a line and column, a span of characters, an edit of that span."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Place(NamedTuple):
+    """A place in a file: line and column from 1; column 0 where only the line is known, line 0 for the file."""
+
+    line: int = 0
+    column: int = 0
+
+
+NOWHERE = Place()
+
+
+class Span(NamedTuple):
+    """A stretch of ``Document.text``, as offsets in characters: ``text[start:end]``."""
+
+    start: int
+    end: int
+
+
+class Edit(NamedTuple):
+    """Put ``new`` in the place of ``Document.text[span.start:span.end]``."""
+
+    span: Span
+    new: str

@@ -1,0 +1,451 @@
+"""A conflict in sentences: the guilty lines, what follows from them, and the sources of every step.
+
+Nothing is worked out here: the solver's losses carry their reasons, and each reason its origin.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from torchlock.answers import Unknown
+from torchlock.knowledge.builds import Builds, kind_of, page_of
+from torchlock.knowledge.rules import (
+    BUILD_CUDA,
+    EXCLUSION,
+    GIL,
+    HOST_PREFIX,
+    cuda_version,
+    is_virtual,
+    specifier_set,
+)
+from torchlock.lock import dependency_of
+from torchlock.solve.candidates import withdrawal
+from torchlock.solve.conflict_core import Unit, demands, guilty, involved, relevant
+from torchlock.solve.problem import bits, full
+from torchlock.solve.propagate import Domains, Loss, Wipeout
+from torchlock.solve.reasons import Asked, Built, Declared, Ruled, SameBuild, Unreadable
+from torchlock.terms import FAMILY, Dependency, Provenance, spelled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from torchlock.knowledge.rules import Source, Statement
+    from torchlock.lock import Conflict
+    from torchlock.solve.candidates import Candidate, Rejected
+    from torchlock.solve.universe import Universe
+    from torchlock.target import Platform
+
+
+@dataclass
+class Explanation:
+    """Why some lines cannot stand together: ``units`` are the smallest guilty set, ``steps`` the sentences.
+
+    ``as_of`` is the date of the snapshot that some of it rests on, or "" where indexes were asked for all of it.
+    """
+
+    units: list[Unit]
+    steps: list[str]
+    sources: list[Source] = field(default_factory=list)
+    as_of: str = ""
+
+    @property
+    def dated(self) -> str:
+        """The end of a heading about existing releases."""
+        return Provenance(as_of=self.as_of).dated
+
+    @property
+    def advice(self) -> str:
+        """How to get later releases."""
+        return f"releases are as of {self.as_of}: run without --offline, or with --refresh, to ask for later ones"
+
+
+def explain(conflict: Conflict) -> Explanation:
+    """Find the smallest guilty set of a conflict and say what follows from it."""
+    units = guilty(conflict.universe, conflict.units)
+    teller = _Teller(conflict.universe, units)
+    steps = list(dict.fromkeys(teller.steps()))
+    matrix = conflict.universe.matrix
+    sources = dict.fromkeys(source for statement in teller.cited for source in statement.sources)
+    as_of = max(
+        (conflict.universe.provenance(name).as_of for name in involved(conflict.universe, units)), default=""
+    )
+    return Explanation(units, steps, [matrix.source(source) for source in sources], as_of)
+
+
+class _Teller:
+    """Turns the trace of a failing propagation into sentences; notes the statements it cites."""
+
+    def __init__(self, universe: Universe, units: Sequence[Unit]) -> None:
+        self.cited: dict[Statement, None] = {}
+        self._universe = universe
+        self._units = units
+
+    def steps(self) -> Iterator[str]:
+        for unit in self._units:
+            dependency = dependency_of(unit.written)
+            if all(not need.mask for need in unit.roots) and all(not mask for _, mask in unit.limits):
+                yield from self._absent(dependency)
+                return
+        names = {dependency_of(unit.written).name for unit in self._units}
+        if len(names) == 1 and len(self._units) > 1:
+            asked = " and ".join(spelled(dependency_of(unit.written).specifier) for unit in self._units)
+            name = names.pop()
+            yield f"no {name} that installs here satisfies {asked} together{self._dated(name)}"
+            return
+        roots, limits = demands(self._units)
+        domains = Domains(self._universe, limits)
+        domains.trace()
+        try:
+            domains.require(roots)
+        except Wipeout as wipeout:
+            for loss in _relevant(domains.losses or [], wipeout.identifier):
+                yield from self._without_any(loss)
+                yield from self._sentences(loss, domains)
+            yield from self._nothing_left(wipeout.identifier, domains)
+        else:
+            yield "every two of these can stand together, but no choice of versions satisfies all of them"
+
+    def _dated(self, name: str) -> str:
+        """The date that a statement about the releases of a project carries."""
+        return self._universe.provenance(name).dated
+
+    def _nothing_left(self, identifier: str, domains: Domains) -> Iterator[str]:
+        name = identifier.partition("[")[0]
+        if name.startswith(EXCLUSION):
+            yield "so one of the two has to give way"
+        elif name in self._universe.unknown:
+            yield self._universe.unknown[name].message
+        elif not self._universe.candidates(name):
+            if name.startswith(HOST_PREFIX):
+                yield from self._who_needs(name, domains)
+            yield from self._absent(Dependency(name))
+        else:
+            if not is_virtual(name):
+                yield from self._rejections(name, self._rejected(name, self._asked(name)))
+                yield from self._withdrawn(name, self._asked(name))
+            yield f"so nothing is left for {_called(name)}"
+
+    def _who_needs(self, name: str, domains: Domains) -> Iterator[str]:
+        """Why the target must have what it lacks: the best release of each package that must be there."""
+        for identifier in domains.must:
+            for index in list(bits(domains.left[identifier]))[:1]:
+                for need in self._universe.needs(identifier, index):
+                    if need.identifier == name:
+                        yield from self._because(need.reason)
+
+    def _asked(self, name: str) -> str:
+        """What the lines ask of a package, all together."""
+        asked = (dependency_of(unit.written) for unit in self._units)
+        return ",".join(item.specifier for item in asked if item.name == name and item.specifier)
+
+    def _rejected(self, name: str, specifier: str) -> list[Rejected]:
+        admitted = specifier_set(specifier)
+        return [item for item in self._universe.rejected(name) if admitted.contains(item.version)]
+
+    def _sentences(self, loss: Loss, domains: Domains) -> Iterator[str]:
+        cause = loss.cause
+        if cause is None or isinstance(cause.reason, Asked):
+            return
+        if cause.reason is not None:  # a candidate lost because one of its needs cannot be met
+            yield from self._unmeetable(loss)
+        elif loss.by is not None:
+            index_mask = domains.left[loss.by] or full(self._universe.size(loss.by))
+            for index in list(bits(index_mask))[:3]:
+                for need in self._universe.needs(loss.by, index):
+                    if need.identifier == loss.identifier and not need.mask & loss.mask:
+                        yield from self._because(need.reason)
+
+    def _without_any(self, loss: Loss) -> Iterator[str]:
+        """Why there is no candidate at all of what was needed, which is the root of a loss."""
+        name = (loss.by or "").partition("[")[0]
+        if name and not is_virtual(name) and loss.by != loss.identifier and not self._universe.candidates(name):
+            yield from self._absent(Dependency(name))
+
+    def _unread(self, lost: Sequence[Candidate]) -> Iterator[str]:
+        """Releases whose requirements could not be read: the newest with its reason, the others counted."""
+        found = [
+            reason
+            for candidate in lost
+            if (reason := self._universe.unreadable.get((candidate.name, str(candidate.version))))
+        ]
+        for reason in found[:1]:
+            others = "" if len(found) < 2 else f" (likewise {_counted(item.version for item in found[1:])})"
+            yield f"{reason.name} {reason.version}: {reason.message}{others}"
+
+    def _unmeetable(self, loss: Loss) -> Iterator[str]:
+        name = loss.identifier.partition("[")[0]
+        lost = [self._universe.candidates(name)[index] for index in bits(loss.mask)]
+        versions = _versions(str(candidate.version) for candidate in lost)
+        reason = loss.cause.reason if loss.cause else None
+        if isinstance(reason, Unreadable):
+            yield from self._unread(lost)
+        elif len(lost) == 1 or not isinstance(reason, (Ruled, Declared)) or reason.dependency is None:
+            yield from self._because(reason)
+        elif isinstance(reason, Ruled):
+            self.cited[reason.statement] = None
+            rule = reason.statement.rule
+            yield (
+                f"{_called(name)} {versions}: each needs another {_called(reason.dependency.name)} "
+                f"({rule}: {self._universe.matrix.title(rule)})"
+            )
+        elif len(asked := self._declared_by(loss, lost)) == 1:
+            yield f"{name} {versions}: each declares that it needs {asked.pop()}"
+        else:
+            yield f"{name} {versions}: each declares another {reason.dependency.name}"
+
+    def _declared_by(self, loss: Loss, lost: Sequence[Candidate]) -> set[str]:
+        """What these candidates declare of the package that they were lost for."""
+        candidates = self._universe.candidates(loss.identifier)
+        reasons = (
+            need.reason
+            for candidate in lost
+            for need in self._universe.needs(loss.identifier, candidates.index(candidate))
+            if need.identifier == loss.by
+        )
+        return {str(reason.dependency) for reason in reasons if isinstance(reason, Declared)}
+
+    def _because(self, reason: object) -> Iterator[str]:
+        if isinstance(reason, Declared):
+            yield f"{reason.name} {reason.version} declares that it needs {reason.dependency}"
+        elif isinstance(reason, Built):
+            if reason.cuda != "0":
+                yield f"torch {reason.version} is built for CUDA {reason.cuda}"
+            elif reason.build.startswith(("rocm", "xpu")):
+                yield f"torch {reason.version} is built for {_accelerator(reason.build)}"
+            else:
+                yield f"torch {reason.version} is a CPU build"
+        elif isinstance(reason, SameBuild):
+            accelerator = _accelerator(reason.build)
+            yield f"{reason.name} {reason.version} is built for {accelerator}, and needs such a torch"
+        elif isinstance(reason, Unreadable):
+            yield f"{reason.name} {reason.version}: {reason.message}"
+        elif isinstance(reason, Ruled):
+            statement = reason.statement
+            self.cited[statement] = None
+            if reason.dependency is None:
+                forbidden = " or ".join(str(dependency) for dependency in statement.forbids)
+                what = f"{statement.when} does not load beside {forbidden}"
+            else:
+                if reason.dependency.name == BUILD_CUDA:
+                    yield from self._builds_of_torch(reason.dependency)
+                what = f"{reason.name} {reason.version} needs {_need(reason.dependency)}"
+            yield f"{what}, because {statement.because} ({statement.rule}, {statement.kind})"
+
+    def _builds_of_torch(self, dependency: Dependency) -> Iterator[str]:
+        """What there is, where no torch at all is the build that is needed."""
+        if self._universe.mask(BUILD_CUDA, dependency.specifier):
+            return
+        for candidate in self._universe.candidates("torch")[:3]:
+            cuda = cuda_version(candidate.build)
+            if isinstance(cuda, str):
+                yield from self._because(Built(str(candidate.version), cuda, str(candidate.build)))
+
+    def _absent(self, dependency: Dependency) -> Iterator[str]:
+        """Why no candidate satisfies a requirement at all."""
+        name, specifier = dependency.name, dependency.specifier
+        if name.startswith(HOST_PREFIX):
+            yield "the target has no " + _need(dependency).removeprefix("a ")
+            return
+        if name in self._universe.unknown:
+            yield self._universe.unknown[name].message
+            return
+        rejected = self._rejected(name, specifier)
+        yield from self._rejections(name, rejected)
+        if rejected:
+            return
+        candidates = self._universe.candidates(name)
+        if withdrawn := list(self._withdrawn(name, specifier)):
+            yield from withdrawn
+            return
+        label = next((clause.version for clause in SpecifierSet(specifier) if "+" in clause.version), None)
+        if label:
+            yield self._labelled(name, *label.split("+", 1))
+        elif candidates:
+            newest = max(candidate.version for candidate in candidates)
+            yield (
+                f"there is no {name}{specifier}{self._dated(name)}; "
+                f"the newest that installs on {self._universe.target} is {newest}"
+            )
+        else:
+            yield f"no release of {name} installs on {self._universe.target}{self._dated(name)}"
+
+    def _withdrawn(self, name: str, specifier: str) -> Iterator[str]:
+        """Releases of a project that would fit if they were not withdrawn (PEP 592)."""
+        admitted = specifier_set(specifier)
+        reasons: dict[str, list[str]] = {}
+        for candidate in reversed(self._universe.withdrawn(name)):
+            if admitted.contains(candidate.version):
+                reasons.setdefault(withdrawal(candidate), []).append(str(candidate.version))
+        for reason, versions in reasons.items():
+            yield f"{name} {_counted(versions)}: {reason}; only an exact pin takes it, like {name}=={versions[-1]}"
+
+    def _labelled(self, name: str, version: str, build: str) -> str:
+        """Where a build is served that none of the indexes asked has."""
+        bare = next((each for each in self._universe.candidates(name) if str(each.version) == version), None)
+        built = f", built for {bare.build}" if bare is not None and isinstance(bare.build, str) else ""
+        plain = f"; it has {name} {version} without a label{built}" if bare is not None else ""
+        asked = self._universe.provenance(name)
+        lacking = f"{asked.where or 'the public index'} has no {name} {version}+{build}{asked.dated}"
+        if name not in FAMILY or kind_of(build) is None:
+            return f"{lacking}: name the index that serves it with --index-url{plain}"
+        target = self._universe.target
+        published = Builds().published(name, version, build, str(target.platform), str(target.python))
+        if published is False:
+            return f"{lacking}, which was never published for {target}{plain}"
+        served = "it is served by"
+        if isinstance(published, Unknown):
+            served = f"whether it was published is not known; builds of +{build} are at"
+        return f"{lacking}: {served} --index-url {page_of(build)}{plain}"
+
+    def _rejections(self, name: str, rejected: Sequence[Rejected]) -> Iterator[str]:
+        target = self._universe.target
+        reasons: dict[str, list[Rejected]] = {}
+        for item in rejected:
+            reasons.setdefault(item.why, []).append(item)
+        for why, items in reasons.items():
+            newest = items[-1]
+            versions = _counted(item.version for item in items)
+            if why == "wheel":
+                wheels = self._wheels_of(name, newest.version)
+                yield f"{name} {versions}: no wheel for {target}{self._dated(name)}{wheels}"
+            elif why == "python":
+                yield f"{name} {versions}: requires Python {newest.detail}, the target is {target.python.full}"
+            elif why == "never":
+                yield from self._never(name, newest)
+            else:
+                yield f"{name} {versions}: {_WHY[why].format(detail=newest.detail)}"
+
+    def _never(self, name: str, rejected: Rejected) -> Iterator[str]:
+        version = Version(rejected.version)
+        for statement in self._universe.matrix.about(name):
+            if statement.never and specifier_set(statement.when.specifier).contains(version):
+                self.cited[statement] = None
+                yield f"{name} {version} loads with nothing, because {statement.because} ({statement.rule})"
+
+    def _wheels_of(self, name: str, version: str) -> str:
+        """Which Pythons and platforms this release does have wheels for."""
+        target = self._universe.target
+        tags = [tag for tag in self._universe.tags_of(name, version) if _libc(tag, target.platform)]
+        installing = {tag.rpartition("-")[2] for tag in target.tag_ranks}
+        here = [tag for tag in tags if _place(tag) == str(target.platform) or installing & {*_platforms(tag)}]
+        if not here:
+            places = sorted(set(map(_place, tags)))
+            return f" ({version} has wheels for {', '.join(places)} only)" if places else ""
+        serving = {tag.rpartition("-")[0] for tag in target.tag_ranks}
+        if any(pair in serving for tag in here for pair in _pairs(tag)):
+            platforms = sorted({_platforms(tag)[0] for tag in here})
+            return f" ({version} has wheels for {', '.join(platforms)})"
+        pairs = {pair for tag in here for pair in _pairs(tag)}
+        pythons = {_python(pair) for pair in pairs if pair.endswith("t") == target.python.free_threaded}
+        numbers = {python for python in pythons if python[:1].isdigit()}
+        # Tags of other implementations and unknown tags are shown as they are.
+        there = f"Python {_versions(numbers)}" if numbers else _listed(sorted(pythons))
+        return f" ({version} has wheels for {there} there)" if there else ""
+
+
+_WHY = {
+    "newer": "uploaded on {detail}, after --exclude-newer",
+    "unreadable": "{detail}",
+    "sdist": "only a source distribution, and the torch family is never built from source",
+}
+
+
+def _relevant(losses: Sequence[Loss], identifier: str) -> list[Loss]:
+    """The losses that led to an empty domain, alike ones merged, in the order of happening."""
+    merged: dict[tuple[object, ...], Loss] = {}
+    for loss in relevant(losses, identifier):
+        reason = loss.cause.reason if loss.cause else None
+        key = (loss.identifier, loss.by, type(reason), getattr(getattr(reason, "statement", None), "rule", None))
+        known = merged.get(key)
+        merged[key] = loss if known is None else known._replace(mask=known.mask | loss.mask)
+    return list(merged.values())
+
+
+def _called(name: str) -> str:
+    """What a package is called in a sentence."""
+    if name == BUILD_CUDA:
+        return "CUDA build of torch"
+    if name == GIL:
+        return "Python with the global interpreter lock"
+    if name == f"{HOST_PREFIX}cuda-driver":
+        return "NVIDIA driver"
+    return name.removeprefix(HOST_PREFIX)
+
+
+def _accelerator(build: str) -> str:
+    """``ROCm 6.4`` of ``rocm6.4``."""
+    return "XPU" if build == "xpu" else f"ROCm {build.removeprefix('rocm')}".strip()
+
+
+def _need(dependency: Dependency) -> str:
+    if dependency.name == BUILD_CUDA:
+        version = dependency.specifier.lstrip("=").removesuffix(".*")
+        return "a CPU build of torch" if version == "0" else f"a torch built for CUDA {version}"
+    if dependency.name == GIL:
+        return "a Python with the global interpreter lock"
+    return str(dependency).removeprefix(HOST_PREFIX)
+
+
+def _versions(versions: Iterable[str]) -> str:
+    """``2.0.1``, ``2.0.1, 2.0.2`` or ``2.0.1 to 2.10.0``."""
+    known = sorted(set(versions), key=lambda text: Version(text.rstrip("t")))
+    return ", ".join(known) if len(known) <= 3 else f"{known[0]} to {known[-1]}"
+
+
+def _counted(versions: Iterable[str]) -> str:
+    """As ``_versions``, but for releases between which others may lie that are not meant."""
+    known = list(versions)
+    return _versions(known) if len(known) <= 3 else f"{len(known)} releases from {_versions(known)}"
+
+
+def _pairs(tags: str) -> list[str]:
+    """The single interpreter and ABI tags of a compressed set: ``cp311-abi3``."""
+    interpreters, abis, _ = _parts(tags)
+    return [f"{interpreter}-{abi}" for interpreter in interpreters.split(".") for abi in abis.split(".")]
+
+
+def _platforms(tags: str) -> list[str]:
+    return _parts(tags)[2].split(".")
+
+
+def _parts(tags: str) -> tuple[str, str, str]:
+    *_, interpreters, abis, platforms = ("", "", *tags.split("-"))
+    return interpreters, abis, platforms
+
+
+def _python(pair: str) -> str:
+    """``3.11`` or ``3.13t`` for a Python or CPython of that version; other tags are words, taken as they are."""
+    interpreter, _, abi = pair.partition("-")
+    match = re.fullmatch(r"(?:cp|py)([0-9])([0-9]{0,3})", interpreter)
+    if not match:
+        return interpreter
+    return ".".join(filter(None, match.groups())) + ("t" if abi.endswith("t") else "")
+
+
+_PLATFORM = re.compile(
+    r"(?:(?:many|musl)?(linux)(?:[0-9]+(?![0-9])|_[0-9]+_[0-9]+(?![0-9]))?|(macos)x_[0-9]+_[0-9]+(?![0-9])|(win))_?(\w+)"
+)
+
+
+def _place(tags: str) -> str:
+    """The platform of a wheel, as --platform has it, or the tag's own word."""
+    platform = _platforms(tags)[0]
+    match = _PLATFORM.fullmatch(platform)
+    if not match:
+        return platform
+    system = match[1] or match[2] or "windows"
+    return f"{system}-{match[4]}"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(words) if len(words) <= 3 else f"{', '.join(words[:3])} and others"
+
+
+def _libc(tags: str, platform: Platform) -> bool:
+    """Whether a wheel is for the same C library (or for none in particular)."""
+    return platform.system != "linux" or ("musllinux" in tags) == (platform.libc == "musl")

@@ -1,0 +1,181 @@
+"""The user's lines as the solver takes them: roots, limits, and what they allow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.errors import InputError, TorchlockError
+from torchlock.lock.model import Pin
+from torchlock.redaction import one_line
+from torchlock.solve.candidates import Policy, Unproven, is_exact, mentions_prerelease
+from torchlock.solve.conflict_core import Unit
+from torchlock.solve.reasons import Asked
+from torchlock.terms import Dependency
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from torchlock.index.direct_url import DirectRelease
+    from torchlock.lock.model import Options
+    from torchlock.solve.candidates import Release
+    from torchlock.solve.universe import Universe
+    from torchlock.target import Target
+    from torchlock.terms import File, Inputs, Written
+
+
+def dependency_of(written: Written) -> Dependency:
+    """What a line requires, taken apart.
+
+    Raises:
+        InputError: the line is a bare address, of which nobody knows the name.
+    """
+    requirement = written.requirement
+    if requirement is None:
+        path, line, text = written.origin
+        raise InputError(f"{text}: the project's name is not known", path=path, line=line)
+    return Dependency.from_requirement(requirement)
+
+
+def limit_of(written: Written) -> Dependency:
+    """What a constraint or an override says of a version, taken apart.
+
+    Raises:
+        InputError: it names an address, which is followed in requirements alone.
+    """
+    if written.url is not None:
+        path, line, text = written.origin
+        raise InputError(
+            f"{text.strip()}: an address is followed in a requirement only, not in a constraint or an override",
+            path=path,
+            line=line,
+            hint="write this line among the requirements",
+        )
+    return dependency_of(written)
+
+
+class Direct:
+    """The requirements that name an address, read as far as that goes without a build.
+
+    ``written`` has the line of each project that is known by name; ``notes`` say what is not known.
+    """
+
+    def __init__(
+        self, requirements: Sequence[Written], target: Target, metadata: Callable[[File], str] | None
+    ) -> None:
+        self.written: dict[str, Written] = {}
+        self.notes: list[str] = []
+        self._metadata = metadata or _no_metadata
+        self._releases: dict[str, list[DirectRelease]] = {}
+        self._names: dict[int, str | None] = {}
+        for written in requirements:
+            if written.url is not None:
+                applies = target.holds(_marker(written))
+                self._names[id(written)] = self._read(written) if applies else _ELSEWHERE
+        self._unnamed = [written for written in requirements if self._names.get(id(written), "") is None]
+
+    def before(self, releases: Callable[[str], Sequence[Release]]) -> Callable[[str], Sequence[Release]]:
+        """The same source, but for the projects that the user names by address."""
+        return lambda name: self._releases.get(name) or releases(name)
+
+    def has(self, name: str) -> bool:
+        """Whether the user names this project by address."""
+        return name in self._releases
+
+    def dependency(self, written: Written) -> Dependency | None:
+        """What a line requires; None for an address of which not even the name is known."""
+        if written.url is None or written.requirement is not None:
+            return dependency_of(written)
+        name = self._names[id(written)]
+        return None if name is None else Dependency(name, marker=_marker(written))
+
+    def unnamed_pins(self) -> Iterator[Pin]:
+        """What stays in the lock as it was written, unseen by the solver."""
+        for written in self._unnamed:
+            yield Pin(written.origin.text.strip(), "", (), (asked_by(written),), (), written=written)
+
+    def _read(self, written: Written) -> str | None:
+        from torchlock.index.direct_url import read_direct
+
+        release = read_direct(written, self._metadata)
+        if release is None:
+            self.notes.append(f"{written.origin}: {written.url} is kept as written; its project is not known")
+            return None
+        other = self.written.get(release.name)
+        if other is not None and other.url != written.url:
+            path, line, _ = written.origin
+            raise InputError(f"{release.name} has another address at {other.origin}", path=path, line=line)
+        self.notes += [*release.notes, f"{written.origin}: {release.name} is kept as written"]
+        self.written[release.name] = written
+        self._releases[release.name] = [release]
+        return release.name
+
+
+# Stands for the name of what does not apply to the target, which nobody looks into.
+_ELSEWHERE = "(of another target)"
+
+
+def _marker(written: Written) -> str:
+    requirement = written.requirement
+    return written.marker if requirement is None else str(requirement.marker or "")
+
+
+def _no_metadata(file: File) -> str:
+    raise TorchlockError(f"{file.filename} was not asked for its metadata")
+
+
+def policy_of(inputs: Inputs, options: Options) -> Policy:
+    """What the user's lines allow: pre-releases where one is named, yanked releases where one is pinned."""
+    stated = [
+        dependency_of(written)
+        for written in [*inputs.requirements, *inputs.constraints, *inputs.overrides]
+        if written.requirement is not None
+    ]
+    return Policy(
+        all_pre=options.pre or inputs.pre,
+        pre={item.name for item in stated if item.specifier and mentions_prerelease(item.specifier)},
+        pinned={item.name for item in stated if item.specifier and is_exact(item.specifier)},
+        lowest={item.name for item in stated} if options.lowest else (),
+        exclude_newer=options.exclude_newer,
+        unproven=Unproven.ANY if options.unproven else Unproven.ASKED,
+        asked=_specifiers(stated),
+        kept=options.preferred,
+    )
+
+
+def _specifiers(stated: Sequence[Dependency]) -> dict[str, list[str]]:
+    """All that the lines ask of the version of each project."""
+    found: dict[str, list[str]] = {}
+    for item in stated:
+        found.setdefault(item.name, []).append(item.specifier)
+    return found
+
+
+def units_of(
+    inputs: Inputs, direct: Direct, universe: Universe, overrides: Mapping[str, Sequence[Dependency]]
+) -> tuple[list[Unit], list[str]]:
+    """The user's lines as roots and limits, and notes on those that do not apply to the target."""
+    units: list[Unit] = []
+    notes = list(direct.notes)
+    for written in inputs.requirements:
+        dependency = direct.dependency(written)
+        if dependency is None:
+            continue
+        if not universe.target.holds(dependency.marker):
+            notes.append(f"{written.origin}: {written.origin.text.strip()} does not apply to {universe.target}")
+            continue
+        replaced = [
+            item for item in overrides.get(dependency.name, (dependency,)) if universe.target.holds(item.marker)
+        ]
+        reason = Asked(written)
+        units.append(Unit(written, tuple(need for item in replaced for need in universe.require(item, reason))))
+    for written in inputs.constraints:
+        dependency = limit_of(written)
+        if universe.target.holds(dependency.marker) and dependency.name not in overrides:
+            mask = universe.mask(dependency.name, dependency.specifier)
+            units.append(Unit(written, limits=((dependency.name, mask),)))
+    return units, notes
+
+
+def asked_by(written: Written) -> str:
+    """Who wrote a line, as annotations name it."""
+    return "the command line" if written.origin.path is None else one_line(f"-r {written.origin.path}")

@@ -1,0 +1,142 @@
+"""The smallest changes that would work: each guilty line in turn is loosened, and the rest solved again."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from torchlock.errors import TorchlockError
+from torchlock.lock import Lock, dependency_of
+from torchlock.solve.conflict_core import Unit, anchors, demands
+from torchlock.solve.pipeline import resolve
+from torchlock.solve.problem import GaveUp
+from torchlock.solve.unread import behind
+from torchlock.target import PYTHONS, PythonVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from torchlock.lock import Conflict
+    from torchlock.solve.problem import Solution
+    from torchlock.solve.universe import Universe
+
+_MOST_NEIGHBOURS = 16
+
+
+def nearest(conflict: Conflict, guilty: Sequence[Unit]) -> list[str]:
+    """What could be written instead, as sentences: one for each guilty line whose change alone is enough.
+
+    Where no single change is, all guilty lines are loosened together.
+    """
+    universe = conflict.universe
+    found = list(_build(universe, guilty))
+    built = len(found)
+    for unit in guilty:
+        solution = _without(conflict, [unit])
+        if solution is not None:
+            found.append(_instead(universe, solution, [unit], guilty))
+    if len(found) == built and len(guilty) > 1:
+        solution = _without(conflict, guilty)
+        if solution is not None:
+            found.append(_instead(universe, solution, guilty, guilty))
+    found += _other_python(conflict, guilty)
+    return list(dict.fromkeys(found))
+
+
+def _build(universe: Universe, guilty: Sequence[Unit]) -> Iterator[str]:
+    """The option that reads what could not be read, if the lines fail because of that."""
+    unread = [item.release for item in behind(universe, *demands(guilty)) if item.release.build]
+    if unread:
+        names = " and ".join(dict.fromkeys(f"{item.name} {item.version}" for item in unread))
+        yield f"--build, which runs the build backend of {names} to learn what it requires"
+
+
+def _other_python(conflict: Conflict, guilty: Sequence[Unit]) -> Iterator[str]:
+    """The nearest Python on which the lines stand, where wheels for this one are what is missing."""
+    universe = conflict.universe
+    names = {dependency_of(unit.written).name for unit in guilty}
+    if not any(item.why in ("wheel", "python") for name in names for item in universe.rejected(name)):
+        return
+    python = universe.target.python
+    for minor in sorted(PYTHONS, key=lambda minor: abs(minor - python.minor)):
+        if minor == python.minor:
+            continue
+        other = PythonVersion.parse(f"3.{minor}{'t' if python.free_threaded else ''}")
+        try:
+            found = conflict.elsewhere(replace(universe.target, python=other))
+        except TorchlockError:
+            continue
+        if isinstance(found, Lock):
+            versions = {pin.name: pin.version for pin in found.pins}
+            kept = " and ".join(f"{name} {versions[name]}" for name in sorted(names) if name in versions)
+            yield f"Python {other} in place of {python} ({kept}): --python {other}"
+            return
+
+
+def _without(conflict: Conflict, loosened: Sequence[Unit]) -> Solution | None:
+    """The solution with the versions of these lines left open; of one pinned line, with the nearest version."""
+    if len(loosened) == 1:
+        for near in _near(loosened[0], conflict.universe):
+            solution = _resolve(conflict, {id(loosened[0]): near})
+            if solution is not None:
+                return solution
+    return _resolve(conflict, {id(unit): _loose(unit, conflict.universe) for unit in loosened})
+
+
+def _resolve(conflict: Conflict, replaced: Mapping[int, Unit]) -> Solution | None:
+    universe = conflict.universe
+    units = [replaced.get(id(unit), unit) for unit in conflict.units]
+    try:
+        return resolve(universe, *demands(units), anchors(universe, units))
+    except (TorchlockError, GaveUp):  # an index that fails now leaves the refusal as it is
+        return None
+
+
+def _loose(unit: Unit, universe: Universe) -> Unit:
+    """The line with its version left open; a constraint falls away."""
+    dependency = dependency_of(unit.written)._replace(specifier="")
+    return unit._replace(roots=tuple(universe.require(dependency, None)) if unit.roots else (), limits=())
+
+
+def _near(unit: Unit, universe: Universe) -> Iterator[Unit]:
+    """The line with each version that is near the one it pins, nearest first; nothing for one without a pin."""
+    dependency = dependency_of(unit.written)
+    pin = next((clause.version for clause in SpecifierSet(dependency.specifier) if clause.operator == "=="), None)
+    if pin is None or not unit.roots:
+        return
+    wanted = Version(pin.removesuffix(".*").partition("+")[0])
+    versions = sorted(candidate.version for candidate in universe.candidates(dependency.name))
+    place = bisect_left(versions, wanted)
+    by_distance = sorted(
+        versions, key=lambda version: (abs(versions.index(version) - place), -versions.index(version))
+    )
+    for version in by_distance[:_MOST_NEIGHBOURS]:
+        near = dependency._replace(specifier=f"=={version}")
+        yield unit._replace(roots=tuple(universe.require(near, None)))
+
+
+def _instead(universe: Universe, solution: Solution, loosened: Sequence[Unit], guilty: Sequence[Unit]) -> str:
+    version = _version_in(universe, solution)
+    parts = []
+    for unit in loosened:
+        name = dependency_of(unit.written).name
+        new = f"{name}=={version(name)}" if version(name) else f"no {name}"
+        if "+" in dependency_of(unit.written).specifier and "+" not in new:
+            new += " (without the label)"
+        parts.append(f"{new} in place of {unit.written.origin.text.strip()}")
+    names = dict.fromkeys(dependency_of(unit.written).name for unit in guilty)
+    kept = [f"{name} {version(name)}" for name in names if version(name)]
+    together = f" ({' goes with '.join(kept)})" if len(kept) > 1 else ""
+    return f"{', '.join(parts)}{together}"
+
+
+def _version_in(universe: Universe, solution: Solution) -> Callable[[str], str]:
+    def version(name: str) -> str:
+        index = solution.get(name)
+        return "" if index is None else str(universe.candidates(name)[index].version)
+
+    return version

@@ -1,0 +1,96 @@
+"""Requirements that installed packages already satisfy, so that pip changes nothing."""
+
+from __future__ import annotations
+
+import re
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import SpecifierSet
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from torchlock.manifests.document import Entry
+
+_ANEW = {
+    "-U",
+    "--upgrade",
+    "--force-reinstall",
+    "--reinstall",
+    "-I",
+    "--ignore-installed",
+    "-t",
+    "--target",
+    "--root",
+}
+_EXACT = re.compile(r"===?\s*([^\s,*]+)")
+
+
+def installs_anew(options: Iterable[str]) -> bool:
+    """Whether ``pip install`` or ``uv pip install`` with these options keeps what is installed."""
+    names = {option.partition("=")[0] for option in options}
+    short = any(re.fullmatch(r"-[a-zA-HJ-TV-Z]*[UI][a-zA-Z]*", name) for name in names)
+    return short or bool(names & _ANEW)
+
+
+class Present:
+    """The entries of earlier commands by package; what says the same is kept once."""
+
+    def __init__(self) -> None:
+        self._entries: Sequence[Entry] = ()
+        self._count = 0
+        self._named: dict[str, dict[tuple[str, str, bool], Entry]] = {}
+
+    def among(self, entries: Sequence[Entry]) -> Mapping[str, Collection[Entry]]:
+        """Package → the entries that name it, of a list that has grown since the last time, or of another one."""
+        if entries is not self._entries or self._count > len(entries):
+            self._entries, self._count, self._named = entries, 0, {}
+        for entry in islice(entries, self._count, None):
+            there = self._named.setdefault(entry.name, {})
+            there.setdefault((entry.specifier, entry.scope, entry.constraint), entry)
+        self._count = len(entries)
+        return {name: there.values() for name, there in self._named.items()}
+
+
+def still_wanted(
+    asked: Sequence[Entry], there: Mapping[str, Collection[Entry]], held: Mapping[str, str]
+) -> Iterator[Entry]:
+    """The requirements of one command without those that are satisfied by what is there.
+
+    ``there`` are the entries of earlier commands by package; ``held`` maps torch and its companions in the base
+    image to their versions ("": not known), which stay where torch does. Exact pins of torch, and those beside
+    earlier commands, are always yielded: they say what the result is.
+    """
+    torches = (entry for entry in chain(there.get("torch", ()), asked) if entry.name == "torch")
+    pins = (_EXACT.fullmatch(entry.specifier.strip()) for entry in torches)
+    stays = all(pin is None or pin[1] == held.get("torch") for pin in pins)
+    for entry in asked:
+        apart = entry.constraint or entry.url is not None
+        exact = _EXACT.fullmatch(entry.specifier.strip()) is not None
+        kept = stays and not apart and not (exact and entry.name == "torch")
+        if kept and _meets(held.get(entry.name), entry.specifier):
+            continue
+        if apart or exact or not _is_there(entry, there.get(entry.name, ())):
+            yield entry
+
+
+def _is_there(entry: Entry, there: Collection[Entry]) -> bool:
+    for other in there:
+        if other.constraint or other.scope not in ("", entry.scope):
+            continue
+        if not entry.specifier:
+            return True
+        version = _EXACT.fullmatch(other.specifier.strip())
+        if version and _meets(version[1], entry.specifier):
+            return True
+    return False
+
+
+def _meets(version: str | None, specifier: str) -> bool:
+    if not version:
+        return version is not None and not specifier
+    try:
+        return SpecifierSet(specifier, prereleases=True).contains(version)
+    except ValueError:
+        return False

@@ -1,0 +1,205 @@
+"""A document that is being read: places from offsets, entries from PEP 508 requirements, mends of what is none."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import SpecifierSet
+
+from torchlock.errors import InputError
+from torchlock.location import NOWHERE, Edit, Place, Span
+from torchlock.manifests.corrections import meant_by
+from torchlock.manifests.document import Document, Entry, IndexLine, Problem
+from torchlock.manifests.syntax.pep508 import ask
+from torchlock.manifests.syntax.poetry_constraints import specifier_of
+from torchlock.manifests.syntax.requirement import parse_requirement
+from torchlock.manifests.text import beside, is_there, read_text
+from torchlock.redaction import masked, shortened
+from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
+from torchlock.standards.versions import fault_of_specifier
+from torchlock.terms import Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+# So many entries are read, with those of the files that a file names: variables, loops and files that are named
+# many times come to more than any file holds.
+_MOST = 50_000
+
+
+@dataclass(slots=True)
+class Done:
+    """What was done for a document: what was told, the files that it includes, and how many entries it has."""
+
+    told: set[tuple[object, ...]] = field(default_factory=set)
+    files: dict[str, Document] = field(default_factory=dict)
+    entries: int = 0
+
+
+class Draft:
+    """One document, grown by its reader."""
+
+    def __init__(self, text: str, path: str, kind: str) -> None:
+        self.document = Document(path=path, kind=kind, text=text)
+        self.text = text
+        self.path = path
+        self.done = Done()
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [0, *(match.end() for match in re.finditer(r"\r\n?|\n", self.text))]
+
+    def place(self, offset: int | None) -> Place:
+        """The line and column of an offset in the text; nowhere for None."""
+        if offset is None:
+            return NOWHERE
+        line = bisect_right(self._starts, offset)
+        return Place(line, offset - self._starts[line - 1] + 1)
+
+    def offset(self, line: int, column: int = 0) -> int:
+        """The offset of a line (from 1) and a column in bytes of UTF-8, as Python's parser counts."""
+        start = self._starts[max(0, min(line, len(self._starts)) - 1)]
+        rest = self.text[start : start + column]
+        if rest.isascii():
+            return start + len(rest)
+        return start + len(rest.encode("utf-8", "surrogatepass")[:column].decode("utf-8", "replace"))
+
+    def problem(
+        self,
+        rule: str,
+        severity: str,
+        message: str,
+        at: int | None,
+        *,
+        because: str = "",
+        remedy: str = "",
+        edits: tuple[Edit, ...] = (),
+    ) -> None:
+        """Record a problem at an offset, each once."""
+        found = (rule, severity, message, self.place(at), because, remedy, edits)
+        if found not in self.done.told:
+            self.done.told.add(found)
+            self.document.problems.append(Problem(*found))
+
+    def requirement(
+        self, written: str, at: int | None, exact: Span | None = None, *, quiet: bool = False
+    ) -> Entry | None:
+        """The entry for a PEP 508 requirement that begins at an offset; None and a problem (TL501) if it is none.
+
+        ``exact`` is where it stands character by character, None if the file spells it otherwise. With
+        ``quiet`` no problem is recorded.
+        """
+        self.done.entries += 1
+        if self.done.entries > _MOST:
+            if self.done.entries == _MOST + 1:
+                message = f"more than {_MOST:,} requirements: those from here on are not judged"
+                self.problem("TL902", "note", message, at)
+            return None
+        asked = ask(written)
+        if asked is None:
+            if not quiet:
+                self._no_requirement(written, at, exact)
+            return None
+        versions = asked.versions if exact is not None else None
+        return Entry(
+            name=asked.name,
+            specifier=asked.specifier,
+            place=self.place(at),
+            text=written.strip(),
+            path=self.path,
+            marker=asked.marker,
+            extras=asked.extras,
+            version=Span(exact.start + versions[0], exact.start + versions[1]) if exact and versions else None,
+            url=asked.url,
+        )
+
+    def _no_requirement(self, written: str, at: int | None, exact: Span | None) -> None:
+        try:
+            parse_requirement(written, Origin(self.path, None, written))
+        except InputError as error:
+            message, because = error.message, error.hint or ""
+        else:
+            message, because = f"{written!r} is not a requirement: it has no name", ""
+        mended = meant_by(written)
+        if mended is None:
+            self.problem("TL501", "error", message, at, because=because)
+            return
+        edits = (Edit(exact, mended),) if exact is not None else ()
+        self.problem("TL501", "error", message, at, because=because, remedy=f"Write {mended}", edits=edits)
+
+    def index(self, kind: str, address: str, at: int | None) -> None:
+        """Record an address that packages are taken from, each once."""
+        if ("index", kind, address) not in self.done.told:
+            self.done.told.add(("index", kind, address))
+            self.document.indexes.append(IndexLine(kind, address, self.place(at), self.path))
+
+    def python(self, specifier: str, at: int | None) -> None:
+        """Record what the file says of Python, if nothing has been said before."""
+        if specifier and not self.document.python:
+            self.document.python, self.document.python_place = specifier, self.place(at)
+
+    def python_requires(self, key: str, value: str, at: int | None, exact: Span | None) -> None:
+        """Record what a key says of Python; a problem (TL501) if it is no specifier set."""
+        if not fault_of_specifier(value):
+            self.python(str(SpecifierSet(value)), at)
+        else:
+            mended = specifier_of(value)
+            remedy = f"Write {mended}" if mended else ""
+            edits = (Edit(exact, mended),) if mended and exact else ()
+            message = f"{key}: {shortened(value)!r} is not a version specifier"
+            self.problem("TL501", "error", message, at, remedy=remedy, edits=edits)
+            self.python(mended or "", at)
+
+    def include(self, name: str, at: int | None, scope: str = "", *, constraint: bool = False) -> list[Entry]:
+        """The entries of a requirements file named here, in place; a note (TL901) where it is not there."""
+        path = beside(self.path, name)
+        if "://" in name or not is_there(path):
+            self.problem("TL901", "note", f"{name} is not there, so what it asks for is not judged", at)
+            return []
+        from torchlock.manifests.formats import requirements_txt
+
+        if path not in self.done.files:
+            try:
+                self.done.files[path] = requirements_txt.read(read_text(path), path)
+            except InputError as error:
+                self.problem("TL901", "note", f"{name} is not judged: {error.message}", at)
+                return []
+            self._take(self.done.files[path], name, at)
+        found = self.done.files[path]
+        if self.done.entries + len(found.entries) > _MOST:
+            self.problem("TL901", "note", f"{name} is not judged here: the files named here are too large", at)
+            return []
+        self.done.entries += len(found.entries)
+        return [
+            replace(entry, scope=scope, constraint=entry.constraint or constraint, version=None)
+            for entry in found.entries
+        ]
+
+    def _take(self, found: Document, name: str, at: int | None) -> None:
+        """What an included file says beside its entries."""
+        for path in (found.path, *found.includes):
+            if ("include", path) not in self.done.told:
+                self.done.told.add(("include", path))
+                self.document.includes.append(path)
+        self.done.told.update(("index", line.kind, line.address) for line in found.indexes)
+        self.document.indexes += found.indexes
+        self.document.pre = self.document.pre or found.pre
+        outside = bool(found.problems) and is_outside(found.path, self.path)
+        for problem in _first_of_each(found.problems) if outside else found.problems:
+            where = f"{name}:{problem.place.line}" if problem.place.line else name
+            message, because = (NOT_QUOTED, "") if outside else (problem.message, problem.because)
+            self.problem(problem.rule, problem.severity, masked(f"{where}: {message}"), at, because=because)
+
+    def add(self, entries: Iterable[Entry | None]) -> None:
+        """Take up entries, passing over what could not be read."""
+        self.document.entries += [entry for entry in entries if entry is not None]
+
+
+def _first_of_each(problems: Iterable[Problem]) -> Iterable[Problem]:
+    """The first problem for each rule."""
+    return {problem.rule: problem for problem in reversed(list(problems))}.values()

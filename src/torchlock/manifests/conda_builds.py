@@ -1,0 +1,68 @@
+"""The build of torch that conda is asked for, by build strings and by packages that select one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from torchlock.manifests.document import Problem
+from torchlock.terms import FAMILY
+
+if TYPE_CHECKING:
+    from torchlock.manifests.document import Document, Entry
+
+_CUDA = re.compile(r"(?:^|[_*-]|\d)cu(?:da)?[_-]?(\d{1,2})\.?(\d)(?!\d)")
+_CPU = re.compile(r"(?:^|[_*-])cpu(?=$|[_*-])")
+_BOTH = "each of them allows only one build of torch, so conda finds no solution with both"
+
+
+def label_of(build: str) -> str:
+    """The label of such a build on package indexes (``cpu``, ``cu121``); "" if its string does not say."""
+    cuda = _CUDA.search(build)
+    if cuda:
+        return f"cu{cuda[1]}{cuda[2]}"
+    return "cpu" if _CPU.search(build) else ""
+
+
+def settle(document: Document) -> None:
+    """Give packages of the torch family the build that others select, and report two that exclude each other.
+
+    Beside each other is what one file lists, or one command installs: a later command may replace all of it.
+    """
+    chosen: dict[tuple[str, int], dict[str, Entry]] = {}
+    for entry in document.entries:
+        label = _selected(entry)
+        if label:
+            chosen.setdefault((entry.scope, entry.step), {}).setdefault(label, entry)
+    if not chosen:
+        return
+    for (scope, step), labels in chosen.items():
+        both = {**chosen.get(("", step), {}), **labels}
+        if "cpu" in both and len(both) > 1 and not document.locked:
+            _tell(document, [both["cpu"], next(entry for label, entry in both.items() if label != "cpu")])
+        chosen[scope, step] = both
+    document.entries = [_settled(entry, chosen) for entry in document.entries]
+
+
+def _selected(entry: Entry) -> str:
+    """The build that a package of the channel pytorch selects (both by pytorch-mutex), "" for none."""
+    if entry.channel != "conda":
+        return ""
+    if entry.name == "cpuonly":
+        return "cpu"
+    version = re.fullmatch(r"==(\d{1,2})\.(\d)(?:\.\d+)*(?:\.\*)?", entry.specifier)
+    return f"cu{version[1]}{version[2]}" if entry.name == "pytorch-cuda" and version else ""
+
+
+def _settled(entry: Entry, chosen: dict[tuple[str, int], dict[str, Entry]]) -> Entry:
+    labels = chosen.get((entry.scope, entry.step), chosen.get(("", entry.step), {}))
+    if entry.channel != "conda" or entry.name not in FAMILY or entry.build or len(labels) != 1:
+        return entry
+    return replace(entry, build=next(iter(labels)))
+
+
+def _tell(document: Document, entries: list[Entry]) -> None:
+    first, second = sorted(entries, key=lambda entry: entry.place)
+    message = f"{first.text} and {second.text} exclude each other"
+    document.problems.append(Problem("TL203", "error", message, second.place, because=_BOTH))

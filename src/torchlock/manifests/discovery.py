@@ -1,0 +1,144 @@
+"""The files of a folder that an audit reads."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from torchlock.manifests.detection import kind_by_name, may_hold_requirements, unread_by_name
+
+_SKIPPED = {
+    *("node_modules", "site-packages", "dist-packages", "__pycache__", "__pypackages__", "conda-meta", "pkgs"),
+    *(".git", ".hg", ".svn", ".tox", ".nox", ".venv", ".eggs", ".direnv", ".cache", ".pixi", ".ipynb_checkpoints"),
+    *(".mypy_cache", ".pytest_cache", ".ruff_cache", ".idea", ".vscode"),
+}
+_LIST = re.compile(r"(?:\A|[_.-])(?:requirements?|constraints?|reqs)[_.-]", re.IGNORECASE)
+_ANY_LIST = (".txt", ".in", ".pip")
+# Kinds of files that are read only if one of their commands installs something.
+_COMMANDS = {"shell", "batch", "powershell", "make", "workflow", "notebook"}
+_INSTALLS = re.compile(
+    rb"\b(?:pip[\d.]*(?:\.exe)?\)? install|uv (?:add|pip|run|tool)|uvx|pipx|(?:pixi|poetry|pdm|rye) add"
+    rb"|pipenv install|(?:conda|mamba|micromamba) (?:install|create|env))\b|PIP\)? install\b"
+)
+_STACK = re.compile(rb"\b(?:torch|torchaudio|torchvision|torchcodec|pytorch)\b")
+_SCRIPTS = (".py", ".pyw")
+# Words in which a file states its format.
+_SAYS = re.compile(rb"^(?:# /// script[ \t]*|@EXPLICIT[ \t]*)\r?$", re.MULTILINE)
+# A text without any of these lists no requirements that there is something to say about.
+_PINS = re.compile(
+    rb"^[ \t]*(?:torch\w*[ \t]*(?:[=<>~!]=|$)|[\w.-]+(?:\[[\w,-]+\])?[ \t]*[=<>~!]=[ \t]*\d)", re.MULTILINE
+)
+_SNIFFED = 20_000
+_BEGINNING = 2_000
+_LONGEST = 5_000_000
+_HERE = f".{os.sep}"
+
+
+class Found(NamedTuple):
+    """The files of a folder: those that list dependencies, and those that may, in a format that is not read."""
+
+    files: list[str]
+    unread: list[str]
+
+
+def find_files(folder: str, recursive: bool) -> list[str]:
+    """The files in a folder that list dependencies; see ``search``."""
+    return search(folder, recursive).files
+
+
+def search(folder: str, recursive: bool) -> Found:
+    """The files in a folder that list dependencies, sorted; with those of its folders if ``recursive``.
+
+    Passed over are the folders of version control, of environments and of tools. A folder that cannot be
+    read has no files.
+    """
+    found = Found([], [])
+    waiting = [folder]
+    while waiting:
+        here = waiting.pop()
+        name = Path(here).resolve().name
+        for item in _items(here):
+            path = item.path.removeprefix(_HERE) if folder == "." else item.path
+            if item.is_dir(follow_symlinks=False):
+                if recursive and not _is_skipped(item):
+                    waiting.append(path)
+            elif not _is_file(item):
+                continue
+            elif _is_wanted(item, name):
+                found.files.append(path)
+            elif may_hold_requirements(item.path) and _names_packages(item):
+                found.unread.append(path)
+    return Found(sorted(found.files), sorted(found.unread))
+
+
+def _items(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as items:
+            return list(items)
+    except OSError:
+        return []
+
+
+def _is_skipped(folder: os.DirEntry[str]) -> bool:
+    name = folder.name
+    if name in _SKIPPED or name.endswith((".egg-info", ".dist-info")):
+        return True
+    return Path(folder.path, "pyvenv.cfg").exists()
+
+
+def _is_file(item: os.DirEntry[str]) -> bool:
+    try:
+        return item.is_file()
+    except OSError:  # A link that leads to itself.
+        return False
+
+
+def _is_wanted(item: os.DirEntry[str], folder: str) -> bool:
+    """By its name; where that leaves it open, by what stands in it."""
+    name = item.name.lower()
+    if unread_by_name(name):
+        return False
+    kind = kind_by_name(item.path)
+    if kind in _COMMANDS:
+        return _INSTALLS.search(_head(item, _LONGEST if kind == "notebook" else _SNIFFED)) is not None
+    if kind is not None or (name.endswith(_ANY_LIST) and _LIST.search(name)):
+        return True
+    if name.endswith(_SCRIPTS):
+        return _SAYS.search(_head(item, _BEGINNING)) is not None
+    if not name.endswith(_ANY_LIST):
+        return False
+    head = _head(item)
+    return _is_folder_of_lists(folder) or _SAYS.search(head) is not None or _is_list(head)
+
+
+def _names_packages(item: os.DirEntry[str]) -> bool:
+    """Whether a file that is not read names packages of this stack, or installs some."""
+    head = _head(item)
+    return _INSTALLS.search(head) is not None or _STACK.search(head) is not None
+
+
+def _is_folder_of_lists(name: str) -> bool:
+    return re.fullmatch(r"requirements?|reqs|constraints?", name.lower()) is not None
+
+
+def _is_list(head: bytes) -> bool:
+    """Whether all lines could be requirements, and one has a version or names torch."""
+    if not _PINS.search(head) or b"\0" in head:
+        return False
+    from torchlock.manifests.formats.requirements_txt import read
+
+    text = head.decode("utf-8", "replace")
+    lines = text[: text.rfind("\n")] if len(head) == _SNIFFED else text
+    return not any(problem.severity == "error" for problem in read(lines, "-").problems)
+
+
+def _head(item: os.DirEntry[str], size: int = _SNIFFED) -> bytes:
+    """What a file begins with; of UTF-16 the bytes that are ASCII."""
+    try:
+        with Path(item.path).open("rb") as file:
+            head = file.read(size)
+    except OSError:
+        return b""
+    return head.replace(b"\0", b"") if head.startswith((b"\xff\xfe", b"\xfe\xff")) else head

@@ -1,0 +1,276 @@
+"""conda's environment.yml, with the pip list in it; explicit lists (``@EXPLICIT``) and conda-lock.yml."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from torchlock.errors import InputError
+from torchlock.location import Edit, Place, Span
+from torchlock.manifests.builder import Draft
+from torchlock.manifests.conda_builds import label_of
+from torchlock.manifests.document import Entry
+from torchlock.manifests.syntax.conda_match_spec import SUBDIRS
+from torchlock.manifests.syntax.conda_match_spec import parse as parse_spec
+from torchlock.manifests.syntax.yaml import parse as parse_yaml
+from torchlock.redaction import shortened
+from torchlock.target import PLATFORMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from torchlock.manifests.document import Document
+    from torchlock.manifests.syntax.conda_match_spec import MatchSpec
+    from torchlock.manifests.syntax.yaml import Node
+
+_MARKERS = {
+    "linux-64": "sys_platform == 'linux' and platform_machine == 'x86_64'",
+    "linux-aarch64": "sys_platform == 'linux' and platform_machine == 'aarch64'",
+    "osx-64": "sys_platform == 'darwin' and platform_machine == 'x86_64'",
+    "osx-arm64": "sys_platform == 'darwin' and platform_machine == 'arm64'",
+    "win-64": "sys_platform == 'win32' and platform_machine == 'AMD64'",
+    "win-arm64": "sys_platform == 'win32' and platform_machine == 'ARM64'",
+}
+# Packages that there are for one system only, so that naming one declares it; where the machine is left open, it
+# is the one that nearly everybody has. (macOS has two in equal use, so nothing can be told there.)
+_ONLY_ON = {
+    "_libgcc_mutex": "linux",
+    "libgcc-ng": "linux",
+    "libstdcxx-ng": "linux",
+    "ld_impl_linux-64": "linux-x86_64",
+    "ld_impl_linux-aarch64": "linux-aarch64",
+    "vs2015_runtime": "windows-amd64",
+    "vc": "windows-amd64",
+    "ucrt": "windows-amd64",
+    "wincertstore": "windows-amd64",
+    "pywin32": "windows-amd64",
+    "libcxx": "macos",
+    "appnope": "macos",
+}
+# What a specification that conda cannot read was meant to be.
+_SWAPPED = re.compile(r"([\w.-]+)\s*=([<>])\s*([\w.*]+)")
+_TRIPLE = re.compile(r"([\w.-]+)\s*===\s*([\w.*]+)")
+_SPACED = re.compile(r"([\w.-]+\s*[<>]=?\s*[\w.*]+)\s+([<>!]=?\s*[\w.*]+)")
+
+_LONG = 200
+_ARCHIVE = re.compile(r"(?:https?|file)://\S+\.(?:conda|tar\.bz2)(?:#\w+)?")
+_EXPLICIT = re.compile(r"^@EXPLICIT[ \t]*\r?$", re.MULTILINE)
+_PACKAGE_URL = re.compile(
+    r"^[ \t]*\S*?/(?P<subdir>[a-z]+-\w+|noarch)/(?P<name>[^/\s]+)-(?P<version>[^-/\s]+)"
+    r"-(?P<build>[^-/\s]+)\.(?:conda|tar\.bz2)(?:#[0-9a-f]+)?",
+    re.MULTILINE,
+)
+_LOCKED = re.compile(
+    r"""^[ ]*-[ ]name:[ ]*["']?(?P<name>[^\s"']+)["']?[ ]*\r?\n
+    [ ]+version:[ ]*["']?(?P<version>[^\s"']+)["']?[ ]*\r?\n
+    [ ]+manager:[ ]*(?P<manager>conda|pip)[ ]*\r?\n
+    [ ]+platform:[ ]*(?P<subdir>[\w-]+)""",
+    re.MULTILINE | re.VERBOSE,
+)
+
+
+def read(text: str, path: str) -> Document:
+    """Read an environment file, an explicit list or a lock of conda-lock, as a text with its line ends."""
+    draft = Draft(text, path, "conda")
+    if _EXPLICIT.search(text):
+        _locked(draft, _PACKAGE_URL.finditer(text))
+    elif _LOCKED.search(text):
+        _locked(draft, _LOCKED.finditer(text))
+    else:
+        _Environment(draft).read()
+    return draft.document
+
+
+def _locked(draft: Draft, packages: Iterable[re.Match[str]]) -> None:
+    """What was resolved, one match for each package and platform."""
+    from torchlock.manifests.merge_conflicts import conflicts
+    from torchlock.manifests.syntax.toml_blocks import locked_entry
+    from torchlock.manifests.truncation import cut_off
+
+    document = draft.document
+    document.locked = True
+    document.problems += conflicts(draft.text) or cut_off(draft.text)
+    subdirs: dict[str, None] = {}
+    for match in packages:
+        found = match.groupdict()
+        spec = parse_spec(f"{unquote(found['name'])}=={unquote(found['version'])}")
+        if spec is None:
+            continue
+        subdir = found["subdir"]
+        subdirs[subdir] = None
+        if spec.name == "python":
+            draft.python(spec.specifier or "", match.start("name"))
+        place = draft.place(match.start("version"))
+        entry = locked_entry(spec.index_name, found["version"], place.line, draft.path)
+        entry.specifier = spec.specifier or ""
+        entry.channel = found.get("manager") or "conda"
+        entry.build = label_of(found.get("build") or "")
+        entry.marker = _MARKERS.get(subdir, "") if "manager" in found else ""
+        document.entries.append(entry)
+    document.platforms = tuple(name for name in PLATFORMS if name in {SUBDIRS.get(subdir) for subdir in subdirs})
+
+
+class _Environment:
+    """An environment.yml."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._document = draft.document
+        self._only_on: dict[str, None] = {}
+
+    def read(self) -> None:
+        template = re.search(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%", self._draft.text)
+        if template:
+            message = "a template, of which only what is not between braces is judged"
+            self._draft.problem("TL901", "note", message, template.start())
+            root, wrong = parse_yaml(
+                re.sub(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%(?:(?!\{%|%\}).)*%\}", _blank, self._draft.text)
+            )
+        else:
+            root, wrong = parse_yaml(self._draft.text)
+            for start, message in wrong[:1]:
+                self._draft.problem("TL501", "error", f"not valid YAML: {message}", start)
+        self._doubled(root)
+        dependencies = root.get("dependencies")
+        if dependencies is None or not dependencies.items:
+            if not wrong and not template:
+                message = "lists no dependencies, so there is nothing to judge"
+                self._draft.problem("TL901", "note", message, dependencies.start if dependencies else None)
+            return
+        pip = [node for item in dependencies.items for node in self._item(item, quiet=bool(wrong or template))]
+        self._pip(pip)
+        self._platforms(root.get("platforms"))
+
+    def _doubled(self, root: Node) -> None:
+        """conda refuses a key that stands there twice, other tools take the last."""
+        seen = set()
+        for key, _ in root.pairs:
+            if key.text in seen and key.text in ("dependencies", "channels"):
+                message = f"{key.text} stands here a second time: conda refuses that, other tools take the last"
+                self._draft.problem("TL501", "warning", message, key.start)
+            seen.add(key.text)
+
+    def _item(self, item: Node, *, quiet: bool) -> Iterator[Node]:
+        """Take up one dependency; what is in a pip list comes back."""
+        for key, value in item.pairs:
+            if key.text == "pip":
+                yield from value.items or ([value] if value.text else [])
+        text = item.text
+        if not text:
+            return
+        spec = parse_spec(text)
+        if spec is not None:
+            self._spec(item, text, spec)
+        elif not quiet and not _ARCHIVE.fullmatch(text):
+            self._no_spec(item, text)
+
+    def _spec(self, item: Node, text: str, spec: MatchSpec) -> None:
+        if spec.name in _ONLY_ON:
+            self._only_on[_ONLY_ON[spec.name]] = None
+        if spec.name == "python":
+            self._draft.python(spec.specifier or "", item.start)
+        versions = text[spec.start : spec.end]
+        if spec.specifier is None and _matters(spec.index_name):
+            message = f"{versions!r} is not judged: other tools have no words for these versions"
+            self._draft.problem("TL902", "note", message, item.start)
+        self._document.entries.append(
+            Entry(
+                spec.index_name,
+                spec.specifier or "",
+                self._draft.place(item.start),
+                text,
+                self._draft.path,
+                version=Span(item.start + spec.start, item.start + spec.end) if item.exact else None,
+                style="conda",
+                channel="conda",
+                index=spec.channel or None,
+                build=label_of(spec.build),
+            )
+        )
+
+    def _no_spec(self, item: Node, text: str) -> None:
+        meant = _meant(text)
+        edits = (Edit(Span(item.start, item.start + len(text)), meant),) if meant and item.exact else ()
+        message = f"{shortened(text, _LONG)!r} is no package specification that conda could read"
+        because = ""
+        if re.match(r"-[a-z]\b|--\w|git\+|\.{1,2}/|[\w.-]+\s*@", text):
+            because = "that is pip's: it belongs into the list under pip:"
+        remedy = f"write {meant}" if meant else ""
+        self._draft.problem("TL501", "error", message, item.start, because=because, remedy=remedy, edits=edits)
+
+    def _pip(self, nodes: list[Node]) -> None:
+        """The list that pip gets as a requirements file: read as one, with all else blanked out."""
+        from torchlock.manifests.formats import requirements_txt
+
+        text, at = self._draft.text, 0
+        parts: list[str] = []
+        for node in nodes:
+            value = node.text
+            if value and node.exact and node.start >= at:
+                between = re.sub(r"[^\r\n]", " ", text[at : node.start])
+                parts += [between if not parts or "\n" in between else f"\n{between[1:]}", value]
+                at = node.start + len(value)
+        if not parts:
+            return
+        listed = Draft("".join(parts), self._draft.path, "requirements")
+        try:
+            found = requirements_txt.read(listed.text, self._draft.path)
+        except InputError as error:
+            self._draft.problem("TL901", "note", f"the pip list is not judged: {error.message}", nodes[0].start)
+            return
+        document = self._document
+        document.entries += [
+            replace(each, place=self._place_in(listed, each.place)) if each.path == listed.path else each
+            for each in found.entries
+        ]
+        document.indexes += [
+            each._replace(place=self._place_in(listed, each.place)) if each.path == listed.path else each
+            for each in found.indexes
+        ]
+        document.problems += [replace(each, place=self._place_in(listed, each.place)) for each in found.problems]
+        document.includes += found.includes
+        document.pre = found.pre
+
+    def _place_in(self, listed: Draft, place: Place) -> Place:
+        """Where a place of the pip list is in the file: two of its lines may stand on one line of a flow list."""
+        found = self._draft.place(listed.offset(place.line) + max(place.column, 1) - 1) if place.line else place
+        return found if place.column else Place(found.line)
+
+    def _platforms(self, listed: Node | None) -> None:
+        """Those listed (which conda-lock reads), else what the packages for one system only tell."""
+        names = {SUBDIRS.get(node.text or "") for node in listed.items} if listed else set()
+        for node in listed.items if listed else ():
+            if node.text and node.text not in SUBDIRS and node.text != "noarch":
+                message = f"unknown platform {node.text}: not judged for it"
+                self._draft.problem("TL902", "note", message, node.start)
+        if names - {None}:
+            self._document.platforms = tuple(name for name in PLATFORMS if name in names)
+            return
+        if len({name.split("-")[0] for name in self._only_on}) == 1:
+            exact = [name for name in self._only_on if name in PLATFORMS]
+            if "linux" in self._only_on and not exact:
+                exact = ["linux-x86_64"]
+            self._document.platforms = tuple(exact) if len(exact) == 1 else ()
+
+
+def _blank(match: re.Match[str]) -> str:
+    return re.sub(r"[^\r\n]", " ", match[0])
+
+
+def _matters(name: str) -> bool:
+    return name.startswith(("torch", "python", "numpy", "soundfile", "cudatoolkit", "pytorch-cuda"))
+
+
+def _meant(text: str) -> str | None:
+    """What a broken specification was meant to be, where that is plain."""
+    if len(text) > _LONG:
+        return None
+    if match := _SWAPPED.fullmatch(text):
+        return f"{match[1]}{match[2]}={match[3]}"
+    if match := _TRIPLE.fullmatch(text):
+        return f"{match[1]}=={match[2]}"
+    if match := _SPACED.fullmatch(text):
+        return f"{match[1]},{match[2]}"
+    return None

@@ -1,0 +1,318 @@
+"""Dockerfiles: stages, the images that they begin with, build arguments, and the commands of RUN."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.location import Span
+from torchlock.manifests.base_images import Image, image_of
+from torchlock.manifests.document import Entry
+from torchlock.manifests.syntax.install_commands import Installed, Installer, index_variable
+from torchlock.manifests.syntax.shell import Command, Word, commands
+from torchlock.manifests.vendor_images import beside_vendor, replaces_torch
+from torchlock.terms import FAMILY
+
+if TYPE_CHECKING:
+    from torchlock.manifests.builder import Draft
+
+_INSTRUCTION = re.compile(r"[ \t]*([A-Za-z]+)[ \t]+")
+_HEREDOC = re.compile(r"<<-?[ \t]*[\"']?(\w+)[\"']?")
+_FLAG = re.compile(r"(?:--[\w-]+(?:=(?:\"[^\"]*\"|[^\s\"]|\"(?![^\"]*\"))*)?(?:[ \t]|\\\r?\n)+)+")
+_FROM = re.compile(r"(\S+)(?:\s+[aA][sS]\s+(\S+))?\s*")
+_PLATFORMS = {
+    "linux/amd64": "linux-x86_64",
+    "linux/x86_64": "linux-x86_64",
+    "amd64": "linux-x86_64",
+    "linux/arm64": "linux-aarch64",
+    "linux/arm64/v8": "linux-aarch64",
+    "linux/aarch64": "linux-aarch64",
+    "arm64": "linux-aarch64",
+}
+# A file that reads the platform that it is built for is built for several.
+_TARGETS = re.compile(r"\bTARGET(?:ARCH|PLATFORM)\b")
+
+
+class _Instruction(NamedTuple):
+    """``start`` and ``end`` are where what stands behind the keyword is; ``body`` where its heredoc is."""
+
+    keyword: str
+    start: int
+    end: int
+    body: Span | None
+
+
+@dataclass(slots=True)
+class _Stage:
+    """What one FROM begins. ``parent`` is the stage that it goes on from, ``uses`` are those copied from."""
+
+    number: int
+    name: str
+    parent: _Stage | None
+    uses: list[_Stage] = field(default_factory=list)
+    state: Installed = field(default_factory=Installed)
+    python: tuple[str, int] = ("", 0)
+    image: Image = field(default_factory=Image)
+    name_of_image: str = ""
+    at: int = 0
+    platform: str = ""
+
+    def beneath(self) -> list[_Stage]:
+        """The stages that this one names."""
+        return [*self.uses, *([self.parent] if self.parent else [])]
+
+    def needs(self) -> list[_Stage]:
+        """This stage and all that it builds on, each once, those with smaller numbers first."""
+        found: dict[int, _Stage] = {}
+        queue = [self]
+        while queue:
+            stage = queue.pop()
+            if stage.number not in found:
+                found[stage.number] = stage
+                queue += stage.beneath()
+        return [found[number] for number in sorted(found)]
+
+
+def read_stages(draft: Draft) -> None:
+    """Take up all stages of a Dockerfile."""
+    _Dockerfile(draft).read()
+
+
+class _Dockerfile:
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._text = draft.text
+        self._global: dict[str, str | None] = {}
+        self._stages: list[_Stage] = []
+        self._step = 0
+
+    def read(self) -> None:
+        for instruction in _instructions(self._text):
+            if instruction.keyword == "FROM":
+                self._from(instruction)
+            elif instruction.keyword == "ARG" and not self._stages:
+                self._variables(instruction, self._global, {})
+            elif self._stages:
+                self._inside(instruction, self._stages[-1])
+        self._finish()
+
+    def _from(self, instruction: _Instruction) -> None:
+        words = [word for command in self._commands(instruction, self._global) for word in command.words]
+        flags = [word.value for word in words if word.value.startswith("--")]
+        match = _FROM.fullmatch(" ".join(word.value for word in words if not word.value.startswith("--")))
+        if match is None:
+            return
+        image, name = match[1], (match[2] or "").lower()
+        parent = self._stage(image)
+        stage = _Stage(len(self._stages), name, parent)
+        stage.platform = self._platform(flags, instruction.start) or (parent.platform if parent else "")
+        if parent is not None:
+            stage.image, stage.python = parent.image, parent.python
+            stage.name_of_image, stage.at = parent.name_of_image, parent.at
+            stage.state.variables, stage.state.held = dict(parent.state.variables), parent.state.held
+            stage.state.entries = []
+        else:
+            known = not any(word.unknown for word in words)
+            self._image(stage, image, instruction.start, known=known)
+        self._stages.append(stage)
+
+    def _platform(self, flags: list[str], at: int) -> str:
+        """The platform that FROM names, "" for none; an unknown one gets a note."""
+        named = next((flag.partition("=")[2] for flag in flags if flag.startswith("--platform=")), "")
+        if not named or "$" in named or named in _PLATFORMS:
+            return _PLATFORMS.get(named, "")
+        self._draft.problem("TL902", "note", f"unknown platform {named}: not judged for it", at)
+        return ""
+
+    def _image(self, stage: _Stage, name: str, at: int, *, known: bool) -> None:
+        """What an image brings."""
+        image = stage.image = image_of(name) if known else Image(unknown=True)
+        stage.name_of_image, stage.at = name, at
+        if image.python:
+            stage.python = (f"=={image.python}" + (".*" if image.python.count(".") == 1 else ""), at)
+        if image.vendor:
+            stage.state.held = image.held
+        if image.torch:
+            stage.state.held = {"torch": image.torch, **image.held}
+            stage.state.entries.append(self._held(stage, f"=={image.torch}"))
+
+    def _held(self, stage: _Stage, specifier: str, url: str | None = None) -> Entry:
+        """The torch of a base image, as an entry."""
+        image, place = stage.image, self._draft.place(stage.at)
+        text = f"FROM {stage.name_of_image}"
+        return Entry(
+            "torch", specifier, place, text, self._draft.path, channel=image.channel, index=image.page, url=url
+        )
+
+    def _stage(self, name: str) -> _Stage | None:
+        """An earlier stage by its name or number."""
+        for stage in reversed(self._stages):
+            if name.lower() == stage.name or name == str(stage.number):
+                return stage
+        return None
+
+    def _inside(self, instruction: _Instruction, stage: _Stage) -> None:
+        if instruction.keyword == "ARG":
+            self._variables(instruction, stage.state.variables, self._global)
+        elif instruction.keyword == "ENV":
+            self._variables(instruction, stage.state.variables, {})
+        elif instruction.keyword in ("COPY", "ADD"):
+            source = re.search(r"--from=(\S+)", self._text[instruction.start : instruction.end])
+            used = self._stage(source[1]) if source else None
+            stage.uses += [used] if used and used is not stage else []
+        elif instruction.keyword == "RUN":
+            self._run(instruction, stage)
+
+    def _variables(
+        self, instruction: _Instruction, variables: dict[str, str | None], defaults: dict[str, str | None]
+    ) -> None:
+        """``ARG NAME=value``, ``ENV NAME=value …``, ``ENV NAME value``."""
+        words = [word for command in self._commands(instruction, variables) for word in command.words]
+        installer = Installer(self._draft, Installed(variables))
+        if instruction.keyword == "ENV" and len(words) > 1 and "=" not in words[0].value:
+            values = [word.value for word in words[1:]]
+            known = not any(word.unknown for word in words)
+            installer.variable(words[0].value, " ".join(values) if known else None, words[0].start)
+            return
+        for word in words:
+            name, equals, value = word.value.partition("=")
+            if word.unknown or not equals:
+                variables[name] = None if word.unknown else defaults.get(name, variables.get(name))
+                index_variable(self._draft, name, variables[name], word.start)
+            else:
+                installer.variable(name, value, word.start)
+
+    def _run(self, instruction: _Instruction, stage: _Stage) -> None:
+        """A command line, a heredoc of them, or a list of words in JSON. Variables set there end with it."""
+        start, end = instruction.start, instruction.end
+        state = replace(stage.state, variables=dict(stage.state.variables), step=self._step)
+        listed = _json_words(self._text, start, end)
+        if listed is not None:
+            self._take([Command(listed)], state)
+        elif instruction.body is not None and self._text[start:end].lstrip().startswith("<<"):
+            self._take(commands(self._text, *instruction.body, state.variables), state)
+        else:
+            whole = end if instruction.body is None else instruction.body.end
+            self._take(commands(self._text, start, whole, state.variables, docker=True), state)
+        stage.state.entries, self._step = state.entries, state.step
+
+    def _take(self, found: Iterator[Command] | list[Command], state: Installed) -> None:
+        installer = Installer(self._draft, state)
+        for command in found:
+            installer.take(command)
+
+    def _commands(self, instruction: _Instruction, variables: dict[str, str | None]) -> Iterator[Command]:
+        return commands(self._text, instruction.start, instruction.end, variables, docker=True)
+
+    def _finish(self) -> None:
+        """Put the stages together: what an image ends up with are its own entries and those it builds on."""
+        used = {stage.number for other in self._stages for stage in other.beneath() if stage is not other}
+        leaves = [stage for stage in self._stages if stage.number not in used]
+        holders: dict[int, list[_Stage]] = {}
+        for leaf in leaves:
+            for stage in leaf.needs():
+                holders.setdefault(stage.number, []).append(leaf)
+        for stage in self._stages:
+            within = holders[stage.number]
+            scopes = [""] if len(within) == len(leaves) else [f"group:stage-{leaf.number}" for leaf in within]
+            for entry in self._of_image(stage):
+                self._draft.add(_scoped(entry, scope) for scope in scopes)
+        self._declared(leaves)
+
+    def _of_image(self, stage: _Stage) -> list[Entry]:
+        """The entries of a stage, as what its base image holds lets them be judged."""
+        entries, image = stage.state.entries, stage.image
+        if image.vendor:
+            alike = [entry for other in self._stages if other.at == stage.at for entry in other.state.entries]
+            if not replaces_torch(alike, image.vendor, stage.name_of_image, stage.at, self._draft):
+                return list(beside_vendor(entries, image.vendor, stage.name_of_image, stage.at, self._draft))
+        elif image.unknown and any(entry.name in FAMILY for entry in entries):
+            around = [entry for other in stage.needs() for entry in other.state.entries]
+            if not any(entry.name == "torch" for entry in around):
+                return [self._held(stage, "", url=f"image:{stage.name_of_image}"), *entries]
+        return entries
+
+    def _declared(self, leaves: list[_Stage]) -> None:
+        """What the images that come out of it say of Python and the platform, if they agree."""
+        pythons = {leaf.python[0]: leaf.python[1] for leaf in leaves}
+        if len(pythons) == 1:
+            for python, at in pythons.items():
+                self._draft.python(python, at)
+        platforms = {leaf.platform for leaf in leaves}
+        known = tuple(sorted(platforms, reverse=True)) if platforms and "" not in platforms else ()
+        document = self._draft.document
+        known = known or document.platforms
+        document.platforms = known or ("linux-x86_64", "linux-aarch64")
+        document.assumed = not known and not _TARGETS.search(self._text)
+
+
+def _scoped(entry: Entry, scope: str) -> Entry:
+    """An entry in the scope of its stage, within which a branch of its command is a scope of its own."""
+    parts = [part.removeprefix("group:") for part in (scope, entry.scope) if part]
+    return replace(entry, scope=f"group:{'-'.join(parts)}" if parts else "")
+
+
+def _instructions(text: str) -> Iterator[_Instruction]:
+    """Logical lines: continued ones in one, comments between them passed over, with the heredoc behind."""
+    at = 0
+    while at < len(text):
+        end = _line_end(text, at)
+        if not text[at:end].strip() or text[at:end].lstrip().startswith("#"):
+            at = end + 1
+            continue
+        start = at
+        while end < len(text) and text[at:end].rstrip("\r \t").endswith("\\"):
+            at = end + 1
+            end = _line_end(text, at)
+            while end < len(text) and (not text[at:end].strip() or text[at:end].lstrip().startswith("#")):
+                at = end + 1
+                end = _line_end(text, at)
+        match = _INSTRUCTION.match(text, start, end)
+        body = _body(text, start, end) if match and match[1].upper() in ("RUN", "COPY", "ADD") else None
+        if match:
+            yield _Instruction(match[1].upper(), _behind_flags(text, match, end), end, body)
+        at = _line_end(text, body.end) + 1 if body else end + 1
+
+
+def _behind_flags(text: str, match: re.Match[str], end: int) -> int:
+    """Where the command of RUN begins, behind ``--mount=…``."""
+    flags = _FLAG.match(text, match.end(), end) if match[1].upper() == "RUN" else None
+    return flags.end() if flags else match.end()
+
+
+def _body(text: str, start: int, end: int) -> Span | None:
+    heredoc = _HEREDOC.search(text, start, end)
+    if heredoc is None or end >= len(text) or text[heredoc.start() - 1] == "<":
+        return None
+    closing = re.compile(rf"^[ \t]*{heredoc[1]}[ \t]*\r?$", re.MULTILINE).search(text, end + 1)
+    return Span(end + 1, closing.start()) if closing else None
+
+
+def _line_end(text: str, at: int) -> int:
+    end = text.find("\n", at)
+    return len(text) if end < 0 else end
+
+
+def _json_words(text: str, start: int, end: int) -> list[Word] | None:
+    """The words of ``RUN ["pip", "install", "torch"]``."""
+    raw = text[start:end].strip()
+    if not raw.startswith("["):
+        return None
+    try:
+        values = json.loads(re.sub(r"\\\r?\n", "", raw))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        return None
+    words, at = [], start
+    for value in values:
+        found = text.find(json.dumps(value), at, end)
+        if found < 0:
+            words.append(Word(value, start, start))
+            continue
+        at = found + len(value) + 2
+        words.append(Word(value, found, at, Span(found + 1, at - 1)))
+    return words

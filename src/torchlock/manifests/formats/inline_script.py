@@ -1,0 +1,72 @@
+"""Inline script metadata (PEP 723): the ``# /// script`` block of a Python file, with the tables of uv in it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.manifests.embedded_code import Inset, Woven
+from torchlock.manifests.formats import pyproject_uv
+from torchlock.manifests.toml_builder import Sheet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.manifests.builder import Draft
+
+_OPENING = re.compile(r"^# /// script[ \t]*\r?$", re.MULTILINE)
+_LINE = re.compile(r"#(?P<space> ?)(?P<text>[^\r\n]*)(?:\r\n|\n|\r|\Z)")
+
+
+class _Block(Inset, Sheet):
+    """The TOML of a block, with the places of the script."""
+
+    def __init__(self, host: Draft, woven: Woven) -> None:
+        self._host, self._pieces, self._exact = host, woven.pieces, True
+        Sheet.__init__(self, woven.text, host.path, host.document.kind)
+
+    def take_over(self, host: Draft) -> None:
+        """Add what was read to the document of the script."""
+        found, into = self.document, host.document
+        into.entries += map(self.entry, found.entries)
+        into.indexes += found.indexes
+        into.problems += [problem for problem in found.problems if problem not in into.problems]
+        into.pre = into.pre or found.pre
+        into.platforms = into.platforms or found.platforms
+        if found.python and not into.python:
+            into.python, into.python_place = found.python, found.python_place
+
+
+def read(draft: Draft) -> None:
+    """Read ``dependencies``, ``requires-python`` and ``[tool.uv]`` of the block of a script, if it has one."""
+    blocks = list(_blocks(draft.text))
+    if len(blocks) > 1:
+        draft.problem(
+            "TL501", "error", "a script may have only one metadata block: this is the second", blocks[1][0]
+        )
+    for start, woven in blocks[:1]:
+        if woven is None:
+            message = "this metadata block is not closed by a line # ///, so tools refuse or ignore it"
+            draft.problem("TL501", "error", message, start)
+            continue
+        block = _Block(draft, woven)
+        value, exact = block.tree.string("requires-python"), block.tree.content("requires-python")
+        block.python_requires("requires-python", value, block.tree.offset("requires-python"), exact)
+        block.add(block.listed("dependencies"))
+        pyproject_uv.read(block)
+        block.take_over(draft)
+
+
+def _blocks(text: str) -> Iterator[tuple[int, Woven | None]]:
+    """Where each block begins, and its content; None if it is not closed."""
+    at = 0
+    while opening := _OPENING.search(text, at):
+        at = opening.end() + 1
+        woven, closed, length = Woven(), -1, 0
+        while line := _LINE.match(text, at):
+            if line["text"].rstrip() == "///" and line["space"]:
+                closed = length
+            woven.add(text[line.start("text") : line.end()], line.start("text"))
+            length += line.end() - line.start("text")
+            at = max(line.end(), at + 1)
+        yield opening.start(), woven.head(closed) if closed >= 0 else None

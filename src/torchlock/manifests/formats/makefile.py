@@ -1,0 +1,176 @@
+"""Makefiles and justfiles: what the recipes of each target install."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.manifests.builder import Draft
+from torchlock.manifests.embedded_code import Inset, Woven
+from torchlock.manifests.install_parts import parted
+from torchlock.manifests.syntax.expansion import Expansion, bounded
+from torchlock.manifests.syntax.install_commands import Installed, index_variable
+from torchlock.manifests.syntax.shell import commands
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.manifests.document import Document, Entry
+    from torchlock.manifests.syntax.shell import Command
+
+_LINE = re.compile(r"(?:[^\r\n\\]|\\\r?\n|\\.?)*(?:\r\n|\n|\r|\Z)")
+_VARIABLE = re.compile(
+    r"(?:export[ \t]+)?(\w[\w.-]*)[ \t]*(?::{1,3}|\?|\+|!)?=[ \t]*((?:[^\r\n#\\]|\\.)*)", re.DOTALL
+)
+_OWN_VARIABLE = re.compile(rf"[^\s:=#][^:=#\r\n]*:[ \t]*{_VARIABLE.pattern}", re.DOTALL)
+_TARGET = re.compile(
+    r"@?(?P<names>[^\s:=#](?:[^:=#\r\n]*[^\s:=#])?)[ \t]*::?(?!=)(?P<needs>[^=;#\r\n]*)(?:;(?P<recipe>[^\r\n]*))?"
+)
+_JUST_TARGET = re.compile(r"@?(?P<names>[\w-]+)(?:[ \t][^:\r\n]*)?:(?!=)(?P<needs>[^#\r\n]*)")
+_USED = re.compile(r"\$[({](\w[\w.-]*)[)}]|\{\{[ \t]*(\w[\w-]*)[ \t]*\}\}")
+_CONDITION = re.compile(r"[ \t]*(?:ifn?eq|ifn?def)\b")
+_SILENT = re.compile(r"[ \t]*[@+-]*[ \t]*")
+# So many targets are looked at, those that each target needs counted anew.
+_MOST = 50_000
+_OTHER_PROGRAM = re.compile(r"[ \t]*#!(?!.*\b(?:ba|z|da|k)?sh\b)")
+
+
+def read(text: str, path: str) -> Document:
+    """Read a Makefile, or a justfile by its name. Each target is separate, with the targets that it needs."""
+    draft = Draft(text, path, "make")
+    just = "just" in path.replace("\\", "/").rpartition("/")[2].lower()
+    _Reader(draft, just=just).read()
+    return draft.document
+
+
+class _Reader:
+    def __init__(self, draft: Draft, *, just: bool) -> None:
+        self._draft = draft
+        self._just = just
+        self._variables: dict[str, str | None] = {}
+        self._entries: dict[str, list[Entry]] = {}
+        self._needs: dict[str, set[str]] = {}
+        self._step = 0
+        self._conditions = 0
+        self._expansion = Expansion(10)  # for the whole file
+
+    def read(self) -> None:
+        targets: list[str] = []
+        foreign = False
+        for match in _LINE.finditer(self._draft.text):
+            line = match[0]
+            if line.startswith("\t") or (self._just and line[:1] == " " and line.strip()):
+                foreign = foreign or _OTHER_PROGRAM.match(line) is not None
+                if targets and not foreign:
+                    self._recipe(match.start(), line, targets)
+                continue
+            if not line.strip() or line.startswith("#"):
+                continue
+            foreign, targets = (
+                False,
+                self._header(match.start(), line) or ([] if not self._condition(line) else targets),
+            )
+        self._draft.add(parted(self._together()))
+
+    def _condition(self, line: str) -> bool:
+        """``ifeq`` and the like: a value inside may or may not apply."""
+        self._conditions += bool(_CONDITION.match(line)) - line.lstrip().startswith("endif")
+        return bool(_CONDITION.match(line)) or line.lstrip().startswith(("else", "endif"))
+
+    def _header(self, at: int, line: str) -> list[str]:
+        """The targets that a line begins; a variable that it sets is remembered."""
+        variable = _VARIABLE.match(line)
+        if variable:
+            self._set(variable, at + variable.start(1))
+            return []
+        own = _OWN_VARIABLE.match(line)
+        if own:  # It is set for one target, and is taken for the whole file.
+            self._set(own, at + own.start(1))
+            return []
+        target = (_JUST_TARGET if self._just else _TARGET).match(line)
+        if target is None or _CONDITION.match(line):
+            return []
+        names = [name for name in target["names"].split() if not re.match(r"\.[A-Z]", name)]
+        for name in names:
+            self._needs.setdefault(name, set()).update(re.findall(r"[\w./-]+", target["needs"]))
+        recipe = target.groupdict().get("recipe")
+        if recipe:
+            self._recipe(at + target.start("recipe"), recipe, names)
+        return names
+
+    def _set(self, match: re.Match[str], at: int) -> None:
+        name, value = match[1], match[2].strip()
+        unknown = False
+
+        def known(used: re.Match[str]) -> str:
+            nonlocal unknown
+            found = self._expansion.take(self._variables.get(used[1] or used[2]))
+            unknown = unknown or found is None
+            return found or ""
+
+        whole = _USED.sub(known, value.strip("\"'") if self._just else value)
+        doubtful = unknown or "$" in whole or (self._conditions > 0 and name in self._variables)
+        self._variables[name] = None if doubtful else bounded(whole)
+        index_variable(self._draft, name, self._variables[name], at)
+
+    def _recipe(self, at: int, line: str, targets: list[str]) -> None:
+        """One line of a recipe, which runs in its own shell."""
+        silent = _SILENT.match(line)
+        start = silent.end() if silent else 0
+        woven = self._filled(line[start:], at + start)
+        if not woven.text.strip():
+            return
+        state = Installed(dict(self._variables), [], self._step)
+        Inset(self._draft, woven.text, woven.pieces).install(state, self._words)
+        self._step = state.step
+        for target in targets[:1]:
+            self._entries.setdefault(target, []).extend(state.entries)
+
+    def _filled(self, line: str, at: int) -> Woven:
+        """A line with the values of ``{{name}}`` of just, if they are known."""
+        woven, done = Woven(), 0
+        for match in _USED.finditer(line) if self._just else ():
+            value = self._expansion.take(self._variables.get(match[2] or ""))
+            if value is not None:
+                woven.add(line[done : match.start()], at + done)
+                woven.add(value, at + match.start())
+                done = match.end()
+        woven.add(line[done:], at + done)
+        return woven
+
+    def _words(self, text: str, start: int, end: int, variables: dict[str, str | None]) -> Iterator[Command]:
+        return commands(text, start, end, variables, make=not self._just)
+
+    def _together(self) -> dict[str, list[Entry]]:
+        """Each target with those that it needs; targets that another one needs are left out."""
+        found: dict[frozenset[str], str] = {}
+        left = _MOST
+        for name in dict.fromkeys([*self._entries, *self._needs]):
+            reach = self._reach(name) if left > 0 else {name}
+            left -= len(reach)
+            held = frozenset(one for one in reach if self._entries.get(one))
+            if held and held not in found:
+                found[held] = name
+        if left <= 0:
+            message = "too many targets need others: not all are judged with the targets that they need"
+            self._draft.problem("TL902", "note", message, 0)
+        around: dict[str, list[frozenset[str]]] = {}
+        for held in found:
+            for one in held:
+                around.setdefault(one, []).append(held)
+        leaves = {
+            held: name for held, name in found.items() if not any(held < other for other in around[min(held)])
+        }
+        return {
+            name: sorted((entry for one in held for entry in self._entries[one]), key=lambda entry: entry.step)
+            for held, name in leaves.items()
+        }
+
+    def _reach(self, name: str) -> set[str]:
+        reached, waiting = set[str](), [name]
+        while waiting:
+            one = waiting.pop()
+            if one not in reached:
+                reached.add(one)
+                waiting += self._needs.get(one, ())
+        return reached

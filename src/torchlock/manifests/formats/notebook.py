@@ -1,0 +1,118 @@
+"""Jupyter notebooks: what their code cells install by ``!pip install``, ``%pip install`` and the like."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from torchlock.errors import InputError
+from torchlock.manifests.builder import Draft
+from torchlock.manifests.embedded_code import Inset, Woven
+from torchlock.manifests.syntax.install_commands import Installed
+from torchlock.manifests.syntax.json_text import value_of
+
+if TYPE_CHECKING:
+    from torchlock.manifests.document import Document
+
+_SOURCE = re.compile(r'"(?:source|input)"\s*:\s*(\[?)')
+_STRING = re.compile(r'[\s,]*"((?:[^"\\]|\\.)*)"')
+_SHELL_CELL = re.compile(r"\s*%%(?:bash|sh|shell|cmd|script\s+(?:ba)?sh)\b")
+_OTHER_CELL = re.compile(r"\s*%%(?!capture|time|timeit)\w")
+_COMMAND = re.compile(
+    r"[ \t]*(?:\w+[ \t]*=[ \t]*)?(?:!!?|%(?=(?:uv[ \t]+)?(?:pip|conda|mamba|micromamba)\b)|%(?:sx|system)\b)[ \t]*"
+)
+# Outputs and metadata have few keys of that name.
+_AHEAD = 200
+# IPython replaces an expression by its value; the interpreter is known anyway.
+_INTERPRETER = re.compile(r"\{\s*sys\.executable\s*\}")
+
+
+def read(text: str, path: str) -> Document:
+    """Read a notebook (nbformat 3 and 4), cell by cell in the order of the file.
+
+    Raises:
+        InputError: it is JSON, but not a notebook.
+    """
+    draft, state = Draft(text, path, "notebook"), Installed()
+    held = value_of(draft)
+    if draft.document.problems:
+        return draft.document
+    if not isinstance(held, dict) or not isinstance(held.get("cells", held.get("worksheets")), list):
+        raise InputError("is not a notebook: it has no cells", path=path)
+    sources = _Sources(text)
+    for cell in _cells(held):
+        source = "".join(_lines(cell.get("source", cell.get("input"))))
+        woven = sources.find(source)
+        if cell.get("cell_type") == "code":
+            kept = _commands(source, woven)
+            if kept.text:
+                Inset(draft, kept.text, kept.pieces, exact=woven is not None).install(state)
+    draft.add(state.entries)
+    return draft.document
+
+
+class _Sources:
+    """The sources of the cells as they stand in the text, found in their order."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._keys = [(match.end(), bool(match[1])) for match in _SOURCE.finditer(text)]
+        self._next = 0
+        self._known: dict[int, Woven] = {}
+
+    def find(self, source: str) -> Woven | None:
+        """The next one with this text; None if there is none."""
+        for number in range(self._next, min(self._next + _AHEAD, len(self._keys))):
+            woven = self._known.get(number) or self._woven(*self._keys[number])
+            self._known[number] = woven
+            if woven.text == source:
+                self._next = number + 1
+                return woven
+        return None
+
+    def _woven(self, at: int, listed: bool) -> Woven:
+        woven = Woven()
+        while string := _STRING.match(self._text, at):
+            woven.add_json(string[1], string.start(1))
+            at = string.end()
+            if not listed:
+                break
+        return woven
+
+
+def _cells(held: dict[str, Any]) -> list[dict[str, Any]]:
+    sheets = held.get("worksheets")
+    groups = [held] if not isinstance(sheets, list) else [sheet for sheet in sheets if isinstance(sheet, dict)]
+    return [cell for group in groups for cell in group.get("cells") or [] if isinstance(cell, dict)]
+
+
+def _lines(source: object) -> list[str]:
+    """The strings of a source, which is one string or a list of them."""
+    if isinstance(source, str):
+        return [source]
+    return [line for line in source if isinstance(line, str)] if isinstance(source, list) else []
+
+
+def _commands(source: str, woven: Woven | None) -> Woven:
+    """The commands for a shell in a cell."""
+    if woven is None:
+        woven = Woven()
+        woven.add(source, 0)
+    shell = _SHELL_CELL.match(source) is not None
+    return Woven() if _OTHER_CELL.match(source) and not shell else _kept(woven, whole=shell)
+
+
+def _kept(cell: Woven, *, whole: bool) -> Woven:
+    """Only the lines of a cell that are commands, without their prefix."""
+    kept, at, going = Woven(), 0, False
+    for number, line in enumerate(cell.text.splitlines(keepends=True)):
+        marked = _COMMAND.match(line) if not going and not whole else None
+        interpreter = _INTERPRETER.match(line, marked.end()) if marked else None
+        if interpreter:
+            kept.add("python", at + interpreter.start())
+            cell.copy(at + interpreter.end(), at + len(line), kept)
+        elif marked or going or (whole and number):
+            cell.copy(at + (marked.end() if marked else 0), at + len(line), kept)
+        going = (going or marked is not None) and line.rstrip("\r\n").endswith("\\")
+        at += len(line)
+    return kept

@@ -1,0 +1,245 @@
+"""pipenv's Pipfile and Pipfile.lock."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from torchlock.answers import Unknown
+from torchlock.knowledge.public_index import is_public
+from torchlock.location import Span
+from torchlock.manifests.builder import Draft
+from torchlock.manifests.document import Entry
+from torchlock.manifests.syntax.json_text import value_of
+from torchlock.manifests.syntax.lock_markers import both
+from torchlock.manifests.syntax.toml_blocks import locked_entry, strings, tables
+from torchlock.manifests.toml_builder import Sheet
+from torchlock.standards.markers import parsed
+from torchlock.standards.versions import fault_of_specifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.manifests.document import Document
+
+# Tables of a Pipfile that hold no packages; any other is a category of them.
+_OTHERS = {"source", "requires", "scripts", "pipenv", "packages"}
+_MARKERS = (
+    "os_name",
+    "sys_platform",
+    "platform_machine",
+    "platform_python_implementation",
+    "platform_release",
+    "platform_system",
+    "platform_version",
+    "python_version",
+    "python_full_version",
+    "implementation_name",
+    "implementation_version",
+)
+_SOURCES = ("git", "hg", "svn", "bzr", "path", "file")
+_OPERATOR = re.compile(r"\s*(===|==|~=|!=|<=|>=|<|>)")
+# A string, closed or not, and the table that it names; any other brace.
+_TOKEN = re.compile(r'"(?P<string>(?:[^"\\\n]|\\[^\n])*)"?(?P<opens>\s*:\s*\{)?|[{}]')
+_CATEGORY = re.compile(r'^[ \t]*"(?P<name>[\w.-]+)"\s*:\s*\{\s*(?="[^"\n]*"\s*:\s*\{|\})', re.MULTILINE)
+
+
+def read(text: str, path: str) -> Document:
+    """Read a Pipfile, as a text with its line ends."""
+    sheet = Sheet(text, path, "pipfile")
+    addresses = _sources(sheet)
+    _python(sheet)
+    sheet.document.pre = sheet.tree.get("pipenv", "allow_prereleases") is True
+    categories = [name for name, value in sheet.tree.items() if name not in _OTHERS and isinstance(value, dict)]
+    for category in ("packages", *categories):
+        scope = "" if category == "packages" else f"group:{category}"
+        for name, value in sheet.tree.items(category):
+            sheet.add([_entry(sheet, category, name, value, scope, addresses)])
+    return sheet.document
+
+
+def read_lock(text: str, path: str) -> Document:
+    """Read a Pipfile.lock, as a text with its line ends; of an invalid one, the packages that can be told."""
+    draft = Draft(text, path, "pipfile.lock")
+    document = draft.document
+    document.locked = True
+    table = _json(draft)
+    meta = table.get("_meta")
+    meta = meta if isinstance(meta, dict) else {}
+    python = meta.get("requires")
+    if isinstance(python, dict):
+        _declared(draft, python, text.find('"requires"'))
+    addresses = {}
+    for number, source in enumerate(tables(meta.get("sources"))):
+        url, name = source.get("url"), source.get("name")
+        if isinstance(url, str):
+            addresses[name if isinstance(name, str) else url] = url
+            if number == 0:  # The others are named by the packages that are taken from them.
+                draft.index("index", url, max(text.find(json.dumps(url)), 0))
+    document.entries += _locked(draft, addresses)
+    return document
+
+
+def _sources(sheet: Sheet) -> dict[str, str]:
+    """The addresses by their names. The first is where packages come from that name none."""
+    addresses: dict[str, str] = {}
+    for number in range(len(sheet.tree.array("source"))):
+        url = sheet.tree.string("source", number, "url")
+        if url:
+            addresses[sheet.tree.string("source", number, "name") or url] = url
+            sheet.index("extra" if number else "index", url, sheet.tree.offset("source", number, "url"))
+    return addresses
+
+
+def _python(sheet: Sheet) -> None:
+    requires = {key: value for key, value in sheet.tree.items("requires") if isinstance(value, str)}
+    for key in ("python_full_version", "python_version"):
+        if key in requires:
+            _declared(sheet, {key: requires[key]}, sheet.tree.offset("requires", key))
+
+
+def _declared(draft: Draft, requires: dict[str, Any], at: int | None) -> None:
+    full, version = requires.get("python_full_version"), requires.get("python_version")
+    for value, star in ((full, ""), (version, ".*")):
+        if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)*", value):
+            draft.python(f"=={value}{star}", at)
+        elif isinstance(value, str) and _OPERATOR.match(value):
+            draft.python(value, at)
+
+
+def _entry(
+    sheet: Sheet, category: str, name: str, value: object, scope: str, addresses: dict[str, str]
+) -> Entry | None:
+    """One package, its version a string or a key of its table."""
+    table = value if isinstance(value, dict) else {"version": value}
+    path = (category, name, "version") if isinstance(value, dict) else (category, name)
+    written = table.get("version", "*")
+    if not isinstance(written, str):
+        return None
+    specifier = _specifier(written)
+    span = sheet.tree.content(*path)
+    at = sheet.tree.keys.get((category, name), sheet.tree.offset(category, name))
+    if specifier is None:
+        message = f"{name}: {written[:200]!r} is not a version specifier"
+        sheet.problem("TL501", "error", message, at)
+        return None
+    url = next((f"{key}+{table[key]}" if key in ("git", "hg", "svn", "bzr") else str(table[key])
+                for key in _SOURCES if isinstance(table.get(key), str)), None)  # fmt: skip
+    return Entry(
+        re.sub(r"[-_.]+", "-", name).lower(),
+        specifier,
+        sheet.place(at),
+        f"{name}{specifier}",
+        sheet.path,
+        marker=_marker(table),
+        extras=tuple(sorted(strings(table.get("extras")))),
+        version=Span(*span) if span is not None and url is None else None,
+        scope=scope,
+        index=_index(sheet, table.get("index"), addresses),
+        url=url.replace("git+git+", "git+") if url else None,
+    )
+
+
+def _index(sheet: Sheet, name: object, addresses: dict[str, str]) -> str | None:
+    """Where pipenv takes a package from: what it names, else the first source, unless told to search all."""
+    if isinstance(name, str):
+        return addresses.get(name, name)
+    if len(addresses) < 2 or sheet.tree.get("pipenv", "install_search_all_sources") is True:
+        return None
+    return next(iter(addresses.values()))
+
+
+def _specifier(written: str) -> str | None:
+    """A version of a Pipfile in PEP 440; a bare one is exact."""
+    written = written.strip()
+    if written in ("*", ""):
+        return ""
+    found = written if _OPERATOR.match(written) else f"=={written}"
+    return None if fault_of_specifier(found) else found
+
+
+def _marker(table: dict[str, Any]) -> str:
+    """``markers`` and what stands under the markers' own names, which hold together.
+
+    ``markers`` that have no value stay, for they are a problem of the entry.
+    """
+    written = table["markers"] if isinstance(table.get("markers"), str) else ""
+    marker = parsed(written)
+    found = written if isinstance(marker, Unknown) else str(marker or "")
+    for part in [f"{key} {table[key]}" for key in _MARKERS if isinstance(table.get(key), str)]:
+        marker = parsed(part)
+        found = both(found, "" if isinstance(marker, Unknown) else str(marker))
+    return found
+
+
+def _json(draft: Draft) -> dict[str, Any]:
+    table = value_of(draft)
+    if isinstance(table, dict):
+        return table
+    if not draft.document.problems:
+        draft.problem("TL501", "error", "no Pipfile.lock: it is not a table", 0)
+    return {}
+
+
+def _locked(draft: Draft, addresses: dict[str, str]) -> Iterator[Entry]:
+    """The packages of all categories: flat tables with a version or a source."""
+    scopes = [(match.start(), match["name"]) for match in _CATEGORY.finditer(draft.text)]
+    number = -1
+    for flat in _flat(draft.text):
+        while number + 1 < len(scopes) and scopes[number + 1][0] < flat.start:
+            number += 1
+        category = scopes[number][1] if number >= 0 else "default"
+        if category != "_meta" and (entry := _pinned(draft, flat, category, addresses)) is not None:
+            yield entry
+
+
+class _Flat(NamedTuple):
+    """A table without tables in it; ``start`` is where its name stands, ``at`` where its inside does."""
+
+    name: str
+    start: int
+    inside: str
+    at: int
+
+
+def _flat(text: str) -> Iterator[_Flat]:
+    opened: re.Match[str] | None = None
+    for token in _TOKEN.finditer(text):
+        if token[0] == "}" and opened is not None:
+            at = opened.end()
+            yield _Flat(opened["string"], opened.start(), text[at : token.start()], at)
+        if token["opens"] or token[0] in "{}":
+            opened = token if token["opens"] else None
+
+
+def _pinned(draft: Draft, flat: _Flat, category: str, addresses: dict[str, str]) -> Entry | None:
+    try:
+        table = json.loads(f"{{{flat.inside}}}")
+    except (ValueError, RecursionError):
+        # A merge conflict stands in it, say.
+        found = re.search(r'"version"\s*:\s*"([^"\n]+)"', flat.inside)
+        table = {"version": found[1]} if found else {}
+    version = table.get("version")
+    url = next((f"git+{table[key]}" if key == "git" else table[key]
+                for key in ("git", "path", "file") if isinstance(table.get(key), str)), None)  # fmt: skip
+    if not isinstance(version, str) and url is None:
+        return None
+    pin = version.removeprefix("==") if isinstance(version, str) else ""
+    named = re.search(r'"version"\s*:', flat.inside)
+    at = flat.at + named.start() if named else flat.start
+    index = table.get("index")
+    address = addresses.get(index, index) if isinstance(index, str) else None
+    marker = table.get("markers")
+    scope = {"default": "", "develop": "group:dev-packages"}.get(category, f"group:{category}")
+    return locked_entry(
+        flat.name,
+        pin,
+        draft.place(at).line,
+        draft.path,
+        scope=scope,
+        marker=marker if isinstance(marker, str) else "",
+        hashes=tuple(strings(table.get("hashes"))),
+        index=None if address is None or is_public(address) else address,
+        url=url,
+    )

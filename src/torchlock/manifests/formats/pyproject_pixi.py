@@ -1,0 +1,120 @@
+"""Pixi's manifest, pixi.toml or its tables in pyproject.toml: conda and PyPI packages, features, platforms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from torchlock.manifests.document import Entry
+from torchlock.manifests.syntax.conda_match_spec import NAMES, specifier_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.manifests.document import Document
+    from torchlock.manifests.syntax.toml import Path
+    from torchlock.manifests.toml_builder import Sheet
+
+_TABLE = ("tool", "pixi")
+_PLATFORMS = {
+    "linux-64": "linux-x86_64",
+    "linux-aarch64": "linux-aarch64",
+    "osx-arm64": "macos-arm64",
+    "osx-64": "macos-x86_64",
+    "win-64": "windows-amd64",
+    "win-arm64": "windows-arm64",
+}
+MARKERS = {
+    "linux-64": "sys_platform == 'linux' and platform_machine == 'x86_64'",
+    "linux-aarch64": "sys_platform == 'linux' and platform_machine == 'aarch64'",
+    "osx-arm64": "sys_platform == 'darwin' and platform_machine == 'arm64'",
+    "osx-64": "sys_platform == 'darwin' and platform_machine == 'x86_64'",
+    "win-64": "sys_platform == 'win32' and platform_machine == 'AMD64'",
+    "win-arm64": "sys_platform == 'win32' and platform_machine == 'ARM64'",
+    "linux": "sys_platform == 'linux'",
+    "osx": "sys_platform == 'darwin'",
+    "win": "sys_platform == 'win32'",
+    "unix": "os_name == 'posix'",
+}
+
+
+def read_manifest(text: str, path: str) -> Document:
+    """Read a pixi.toml."""
+    from torchlock.manifests.toml_builder import Sheet
+
+    sheet = Sheet(text, path, "pixi")
+    _manifest(sheet, ())
+    return sheet.document
+
+
+def read(sheet: Sheet) -> None:
+    """Read ``[tool.pixi]`` of a pyproject.toml."""
+    if sheet.tree.items(*_TABLE):
+        _manifest(sheet, _TABLE)
+
+
+def _manifest(sheet: Sheet, own: Path) -> None:
+    tree = sheet.tree
+    for table in ("workspace", "project"):
+        names = [str(name) for name in tree.array(*own, table, "platforms")]
+        known = tuple(_PLATFORMS[name] for name in names if name in _PLATFORMS)
+        sheet.document.platforms = sheet.document.platforms or known
+    options = (*own, "pypi-options")
+    for key, kind in (("index-url", "index"), ("extra-index-urls", "extra")):
+        for address, at in sheet.strings(*options, key):
+            sheet.index(kind, address, at)
+    _feature(sheet, own, "")
+    used = set[str]()
+    for name, held in tree.items(*own, "environments"):
+        environment = held if isinstance(held, dict) else {"features": held}
+        features = [str(one) for one in environment.get("features") or ()]
+        kind = "alone" if environment.get("no-default-feature") is True else "group"
+        for feature in features:
+            _feature(sheet, (*own, "feature", feature), f"{kind}:{canonicalize_name(name)}")
+        used.update(features)
+    for name, _ in tree.items(*own, "feature"):
+        if name not in used:
+            _feature(sheet, (*own, "feature", name), f"group:{canonicalize_name(name)}")
+
+
+def _feature(sheet: Sheet, path: Path, scope: str) -> None:
+    sheet.add(_tables(sheet, path, scope, ""))
+    for name, _ in sheet.tree.items(*path, "target"):
+        if name in MARKERS:
+            sheet.add(_tables(sheet, (*path, "target", name), scope, MARKERS[name]))
+
+
+def _tables(sheet: Sheet, path: Path, scope: str, marker: str) -> Iterator[Entry]:
+    for table, channel in (("dependencies", "conda"), ("pypi-dependencies", "pip")):
+        for key, value in sheet.tree.items(*path, table):
+            entry = _entry(sheet, (*path, table, key), value, channel)
+            if entry is not None and entry.name != "python":
+                yield replace(entry, scope=scope, marker=marker)
+            elif entry is not None and not marker and not scope:
+                sheet.python(entry.specifier, sheet.tree.offset(*path, table, key))
+
+
+def _entry(sheet: Sheet, path: Path, value: object, channel: str) -> Entry | None:
+    table = value if isinstance(value, dict) else {}
+    where = (*path, "version") if table else path
+    name = canonicalize_name(str(path[-1]))
+    url = next((table[key] for key in ("url", "git", "path") if isinstance(table.get(key), str)), None)
+    specifier = specifier_of(sheet.tree.string(*where) or "*")
+    if specifier is None:
+        return None
+    index = table.get("index")
+    at = sheet.tree.offset(*where)
+    return Entry(
+        name=NAMES.get(name, name) if channel == "conda" else name,
+        specifier=specifier,
+        place=sheet.place(at),
+        text=f"{path[-1]} = {sheet.tree.string(*where)}",
+        path=sheet.path,
+        version=sheet.tree.content(*where) if url is None else None,
+        style="conda" if channel == "conda" else "pep440",
+        channel=channel,
+        index=index if isinstance(index, str) else None,
+        url=url,
+    )

@@ -1,0 +1,171 @@
+"""Poetry's tables in pyproject.toml: dependencies, groups, extras and sources."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from packaging.utils import canonicalize_name
+
+from torchlock.manifests.document import Entry
+from torchlock.manifests.syntax.markers import both
+from torchlock.manifests.syntax.poetry_constraints import python_marker, specifier_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.manifests.syntax.toml import Path
+    from torchlock.manifests.toml_builder import Sheet
+
+_OWN = ("tool", "poetry")
+_ELSEWHERE = ("url", "git", "path", "file")
+
+
+def read(sheet: Sheet) -> None:
+    """Take up what ``[tool.poetry]`` says, beside what ``[project]`` has said already."""
+    if sheet.tree.items(*_OWN):
+        _Poetry(sheet).read()
+
+
+class _Poetry:
+    def __init__(self, sheet: Sheet) -> None:
+        self._sheet = sheet
+        self._tree = sheet.tree
+        self._urls: dict[str, str] = {}
+
+    def read(self) -> None:
+        self._sources()
+        self._main()
+        self._table((*_OWN, "dev-dependencies"), "group:dev")
+        for name, _ in self._tree.items(*_OWN, "group"):
+            self._table((*_OWN, "group", name, "dependencies"), f"group:{canonicalize_name(name)}")
+
+    def _sources(self) -> None:
+        """The indexes. A primary one stands in place of the public one, unless that is named too."""
+        sources = [
+            (number, item)
+            for number, item in enumerate(self._tree.array(*_OWN, "source"))
+            if isinstance(item, dict)
+        ]
+        public = any(str(item.get("name")).lower() == "pypi" for _, item in sources)
+        for number, item in sources:
+            name, url = item.get("name"), item.get("url")
+            if not isinstance(url, str):
+                continue
+            self._urls[str(name).lower()] = url
+            priority = str(item.get("priority", "default" if item.get("default") is True else "")).lower()
+            if priority != "explicit":
+                kind = "index" if priority in ("primary", "default") and not public else "extra"
+                self._sheet.index(kind, url, self._tree.offset(*_OWN, "source", number, "url"))
+
+    def _main(self) -> None:
+        """The project's own dependencies; those that [project] names already only get their source from here."""
+        extras = self._extras()
+        named = {entry.name for entry in self._sheet.document.entries}
+        for key, value in self._tree.items(*_OWN, "dependencies"):
+            name, path = canonicalize_name(key), (*_OWN, "dependencies", key)
+            if name == "python":
+                self._python(path, value)
+            elif name in named and isinstance(value, dict) and not {"version", *_ELSEWHERE} & {*value}:
+                self._enrich(name, value)
+            elif isinstance(value, dict) and value.get("optional") is True:
+                entries = list(self._entries(path, name, value))
+                for extra in extras.get(name, ()):
+                    self._sheet.add(replace(entry, scope=f"extra:{extra}") for entry in entries)
+            else:
+                self._sheet.add(self._entries(path, name, value))
+
+    def _extras(self) -> dict[str, list[str]]:
+        """For each optional dependency the extras that bring it."""
+        found: dict[str, list[str]] = {}
+        for key, names in self._tree.items(*_OWN, "extras"):
+            for name in names if isinstance(names, list) else ():
+                found.setdefault(canonicalize_name(str(name)), []).append(canonicalize_name(key))
+        return found
+
+    def _python(self, path: Path, value: object) -> None:
+        path = (*path, "version") if isinstance(value, dict) else path
+        specifier = specifier_of(self._tree.string(*path))
+        if specifier is None:
+            self._unknown(path)
+        else:
+            self._sheet.python(specifier, self._tree.offset(*path))
+
+    def _enrich(self, name: str, value: dict[str, Any]) -> None:
+        if isinstance(value.get("source"), str):
+            for entry in self._sheet.document.entries:
+                if entry.name == name:
+                    entry.index = self._address(value["source"])
+
+    def _table(self, path: Path, scope: str) -> None:
+        for key, value in self._tree.items(*path):
+            entries = self._entries((*path, key), canonicalize_name(key), value)
+            self._sheet.add(replace(entry, scope=scope) for entry in entries)
+
+    def _entries(self, path: Path, name: str, value: object) -> Iterator[Entry]:
+        """One dependency: a version, a table, or a list of them for different environments."""
+        if isinstance(value, str):
+            yield from self._entry(path, path, name, {})
+        elif isinstance(value, dict):
+            yield from self._entry(path, (*path, "version"), name, value)
+        elif isinstance(value, list):
+            for number, item in enumerate(value):
+                if isinstance(item, str | dict):
+                    yield from self._entries((*path, number), name, item)
+
+    def _entry(self, path: Path, versions: Path, name: str, table: dict[str, Any]) -> Iterator[Entry]:
+        specifier = specifier_of(self._tree.string(*versions))
+        if specifier is None:
+            self._unknown(versions)
+            return
+        url = next((str(table[key]) for key in _ELSEWHERE if key in table), None)
+        extras = table.get("extras")
+        source = table.get("source")
+        at = self._tree.offset(*versions)
+        yield Entry(
+            name=name,
+            specifier=specifier if url is None else "",
+            place=self._sheet.place(at),
+            text=self._text(path, at),
+            path=self._sheet.path,
+            marker=_marker(table),
+            extras=tuple(map(str, extras)) if isinstance(extras, list) else (),
+            version=self._tree.content(*versions) if url is None else None,
+            style="poetry",
+            index=self._address(source) if isinstance(source, str) else None,
+            url=f"git+{url}" if "git" in table and url is not None else url,
+        )
+
+    def _address(self, source: str) -> str:
+        return self._urls.get(source.lower(), source)
+
+    def _text(self, path: Path, at: int | None) -> str:
+        """The line that a dependency stands on, from its key on."""
+        start = self._tree.keys.get(path, at)
+        if start is None:
+            return str(path[-1])
+        start = start if at is None or "\n" not in self._sheet.text[start:at] else at
+        return self._sheet.text[start:].split("\n", 1)[0].partition(" #")[0].strip()
+
+    def _unknown(self, path: Path) -> None:
+        if self._tree.error is None:
+            value = self._tree.string(*path)
+            self._sheet.problem(
+                "TL501",
+                "error",
+                f"{value!r} is not a version constraint that poetry knows",
+                self._tree.offset(*path),
+            )
+
+
+def _marker(table: dict[str, Any]) -> str:
+    """The environments that a table speaks of: ``markers``, ``platform``, ``python``."""
+    parts = []
+    markers, platform, python = (table.get(key) for key in ("markers", "platform", "python"))
+    if isinstance(markers, str):
+        parts.append(markers)
+    if isinstance(platform, str) and '"' not in platform:
+        parts.append(f'sys_platform == "{platform}"')
+    if isinstance(python, str):
+        parts.append(python_marker(python) or "")
+    return both(*parts)

@@ -1,0 +1,270 @@
+"""Python scripts as text, never run: PEP 723, sessions of nox, images of Modal, calls that run an installer."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from torchlock.manifests.builder import Draft
+from torchlock.manifests.embedded_code import Inset
+from torchlock.manifests.formats import inline_script
+from torchlock.manifests.install_parts import parted
+from torchlock.manifests.syntax.install_commands import Installed, Installer
+from torchlock.manifests.syntax.python_literals import UNPARSED, parsed, span_of
+from torchlock.manifests.syntax.setup_script import Items, Text, Values
+from torchlock.manifests.syntax.shell import Command, Word
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from torchlock.manifests.document import Document, Entry
+
+# Methods whose arguments are words of a command, and how that command begins.
+_METHODS = {
+    "install": ("pip", "install"),
+    "conda_install": ("conda", "install"),
+    "pip_install": ("pip", "install"),
+    "uv_pip_install": ("uv", "pip", "install"),
+    "micromamba_install": ("micromamba", "install"),
+    "conda": ("conda", "install"),
+    "run": (),
+    "run_always": (),
+    "run_install": (),
+}
+_SESSION = {"install", "conda_install", "run", "run_always", "run_install"}
+_IMAGE = {"pip_install", "uv_pip_install", "micromamba_install", "run_commands", "pip_install_from_requirements"}
+_RUNNING = re.compile(
+    r"(?:subprocess|sp)\.(?:run|call|check_call|check_output|Popen|getoutput)|os\.(?:system|popen)"
+)
+_MAGIC = re.compile(r"get_ipython\(\)\.(?:system|getoutput|run_line_magic)")
+_KEYWORDS = {"index_url": "--index-url", "extra_index_url": "--extra-index-url", "find_links": "--find-links"}
+_INSTALL = re.compile(r"(?:python[\d.]* -m )?(?:uv )?pip[\d.]* install\b|install\s+\S")
+# A file without any of these words installs nothing that is looked for.
+_WORTH = re.compile(r"install|/// script|add_python_packages|TORCH_COMMAND")
+
+
+def read(text: str, path: str) -> Document:
+    """Read a script. What only a run would show gets a note (TL902), and so does a file that is not Python 3."""
+    draft = Draft(text, path, "python")
+    inline_script.read(draft)
+    if _WORTH.search(text):
+        try:
+            tree = parsed(text)
+            reader = _Reader(draft, tree)
+            reader.read()
+        except UNPARSED as error:
+            at = draft.offset(getattr(error, "lineno", None) or 1)
+            draft.problem("TL901", "note", "this is not Python 3, so what it installs is not judged", at)
+        else:
+            draft.add(parted(reader.parts))
+    return draft.document
+
+
+@dataclass(slots=True)
+class _Part:
+    """What is installed together: a session, an image, or all that the script itself installs."""
+
+    state: Installed = field(default_factory=Installed)
+
+
+class _Reader:
+    def __init__(self, draft: Draft, tree: ast.Module) -> None:
+        self._draft = draft
+        self._tree = tree
+        self._parts: dict[str, _Part] = {}
+        self._values = Values(tree)
+        self._step = 0
+        self._nox = any(
+            isinstance(node, ast.Import | ast.ImportFrom)
+            and "nox" in [getattr(node, "module", "") or "", *(name.name for name in node.names)]
+            for node in ast.walk(tree)
+        )
+
+    @property
+    def parts(self) -> dict[str, list[Entry]]:
+        """The entries of each part. An image has nothing of what the script itself installs."""
+        return {
+            name: [
+                replace(entry, scope=entry.scope or "alone:") if name.startswith("image-") else entry
+                for entry in part.state.entries
+            ]
+            for name, part in self._parts.items()
+        }
+
+    def read(self) -> None:
+        self._block(self._tree.body, "", "")
+
+    def _block(self, body: Iterable[ast.stmt], part: str, branch: str) -> None:
+        for statement in body:
+            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+                own = f"session-{statement.name}" if self._is_session(statement) else part
+                self._values.enter(statement)
+                self._block(statement.body, own, branch)
+                self._values.leave()
+            elif isinstance(statement, ast.If | ast.Match):
+                self._branches(statement, part)
+            else:
+                self._statement(statement, part, branch)
+
+    def _branches(self, statement: ast.If | ast.Match, part: str) -> None:
+        if isinstance(statement, ast.Match):
+            bodies = [case.body for case in statement.cases]
+        elif "__main__" in ast.dump(statement.test):
+            self._block(statement.body, part, "")
+            return
+        else:
+            bodies = [statement.body, statement.orelse]
+        for body in bodies:
+            if body:
+                self._block(body, part, f"line-{body[0].lineno}")
+
+    def _statement(self, statement: ast.stmt, part: str, branch: str) -> None:
+        """The calls of a statement in the order in which they are made; then the blocks in it."""
+        inner = [getattr(statement, name, None) or [] for name in ("body", "handlers", "orelse", "finalbody")]
+        held = {id(node) for body in inner for one in body for node in ast.walk(one)}
+        calls = [node for node in ast.walk(statement) if isinstance(node, ast.Call) and id(node) not in held]
+        calls.sort(key=lambda call: (call.func.end_lineno or 0, call.func.end_col_offset or 0))
+        images = [call for call in calls if _method(call) in _IMAGE]
+        own = self._image(statement, images[0]) if images else part
+        for call in calls:
+            self._call(call, own if call in images else part, branch)
+        for body in inner:
+            for one in body:
+                self._block(one.body if isinstance(one, ast.ExceptHandler) else [one], part, branch)
+
+    def _image(self, statement: ast.stmt, first: ast.Call) -> str:
+        """The part of an image, which begins with what the image that it goes on from has."""
+        root: ast.expr = first
+        while isinstance(root, ast.Call | ast.Attribute):
+            root = root.func if isinstance(root, ast.Call) else root.value
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        name = next((target.id for target in targets if isinstance(target, ast.Name)), "")
+        own = f"image-{name or f'line-{statement.lineno}'}"
+        base = self._parts.get(f"image-{root.id}") if isinstance(root, ast.Name) else None
+        if base is not None and base is not self._parts.get(own):
+            self._part(own).state.entries = [*base.state.entries]
+        return own
+
+    def _part(self, name: str) -> _Part:
+        return self._parts.setdefault(name, _Part())
+
+    def _is_session(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+        """Whether this is a session of nox, or a function that gets one."""
+        given = [argument.arg for argument in function.args.args[:1]]
+        decorated = any("session" in ast.dump(decorator) for decorator in function.decorator_list)
+        return self._nox and (decorated or given == ["session"])
+
+    def _call(self, call: ast.Call, part: str, branch: str) -> None:
+        method, name = _method(call), ast.unparse(call.func) if isinstance(call.func, ast.Attribute) else ""
+        if part.startswith("session-") and method in _SESSION:
+            self._words(call, _METHODS[method], part, branch)
+        elif method == "pip_install_from_requirements":
+            self._words(call, ("pip", "install", "-r"), part, branch)
+        elif method == "run_commands":
+            for word in self._arguments(call.args):
+                self._line(word, part, branch)
+        elif method in _IMAGE:
+            self._words(call, _METHODS[method], part, branch)
+        elif method == "add_python_packages":
+            self._words(call, ("pip", "install"), part, branch)
+        elif _RUNNING.fullmatch(name) or _MAGIC.fullmatch(name):
+            self._process(call, part, branch)
+        elif method == "run_pip" and call.args:
+            self._words(replace_arguments(call, call.args[:1]), ("pip",), part, branch, split=True)
+        elif method in ("get", "getenv") and len(call.args) == 2 and "env" in ast.unparse(call.func):
+            word = self._word(call.args[1])
+            if _INSTALL.match(word.value):
+                self._line(word, part, branch)
+
+    def _process(self, call: ast.Call, part: str, branch: str) -> None:
+        """A command as a list of words, or as one text for a shell."""
+        first = call.args[0] if call.args else None
+        if isinstance(first, ast.List | ast.Tuple):
+            self._take(list(self._arguments([first])), part, branch)
+        elif len(call.args) > 1 and _method(call) == "run_line_magic":
+            self._words(replace_arguments(call, call.args[1:]), ("pip",), part, branch, split=True)
+        elif first is not None:
+            self._line(self._word(first), part, branch)
+
+    def _words(
+        self, call: ast.Call, begin: tuple[str, ...], part: str, branch: str, *, split: bool = False
+    ) -> None:
+        at = self._draft.offset(call.lineno, call.col_offset)
+        words = [Word(word, at, at) for word in begin]
+        for word in self._arguments(call.args):
+            words += _split(word) if split else [word]
+        for keyword in call.keywords:
+            option = _KEYWORDS.get(keyword.arg or "")
+            if option:
+                words += [Word(option, at, at), self._word(keyword.value)]
+        self._take(words, part, branch)
+
+    def _take(self, words: list[Word], part: str, branch: str) -> None:
+        state = self._part(part).state
+        state.step = self._step
+        Installer(self._draft, state).take(Command(words, [], branch))
+        self._step = state.step
+
+    def _line(self, word: Word, part: str, branch: str) -> None:
+        """A text that a shell gets."""
+        state = self._part(part).state
+        state.step = self._step
+        if word.unknown and not _INSTALL.search(word.value):
+            return
+        start = word.content.start if word.content else word.start
+        Inset(self._draft, word.value, [(0, start)], exact=word.content is not None).install(state, branch=branch)
+        self._step = state.step
+
+    def _arguments(self, nodes: Iterable[ast.expr]) -> Iterator[Word]:
+        """The words that arguments come to; lists are taken apart."""
+        for node in nodes:
+            inner = node.value if isinstance(node, ast.Starred) else node
+            if isinstance(inner, ast.List | ast.Tuple):
+                yield from self._arguments(inner.elts)
+                continue
+            value = self._values.of(inner)
+            if isinstance(value, Items) and value.complete and all(isinstance(one, Text) for one in value.items):
+                yield from (self._known(one, inner) for one in value.items if isinstance(one, Text))
+            else:
+                yield self._word(inner)
+
+    def _word(self, node: ast.expr) -> Word:
+        value = self._values.of(node)
+        if isinstance(value, Text):
+            return self._known(value, node)
+        at = self._draft.offset(node.lineno, node.col_offset)
+        written = ast.unparse(node)
+        if isinstance(node, ast.JoinedStr):
+            written = written[2:-1]
+        return Word(written, at, at, None, (written,))
+
+    def _known(self, text: Text, node: ast.expr) -> Word:
+        at = self._draft.offset(node.lineno, node.col_offset)
+        span = span_of(self._draft, text.node) if text.node is not None else None
+        return Word(text.value, span.start if span else at, span.end if span else at, span)
+
+
+def replace_arguments(call: ast.Call, arguments: list[ast.expr]) -> ast.Call:
+    """The same call with other arguments."""
+    found = ast.Call(call.func, arguments, [])
+    return ast.copy_location(found, call)
+
+
+def _method(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def _split(word: Word) -> list[Word]:
+    """The words of a text that has no quotes in it."""
+    found = []
+    for match in re.finditer(r"\S+", word.value):
+        content = word.content
+        span = (
+            content._replace(start=content.start + match.start(), end=content.start + match.end())
+            if content
+            else None
+        )
+        found.append(replace(word, value=match[0], content=span, start=span.start if span else word.start))
+    return found

@@ -1,0 +1,582 @@
+"""pip's requirements format for the audit: every line is read as pip reads it, and none stops the reading.
+
+What pip does is what pip 26 was seen to do: on a line with a requirement it passes over every option but
+``--hash`` and those of the build; on a line without one, it passes over every word that belongs to no option.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torchlock.errors import InputError
+from torchlock.location import NOWHERE, Edit, Place, Span
+from torchlock.manifests.decoding import decode
+from torchlock.manifests.document import Document, Entry, IndexLine, Problem
+from torchlock.manifests.syntax import pep508
+from torchlock.manifests.syntax.pip_lines import ENDS, Line, join, pieces
+from torchlock.manifests.syntax.pip_options import HASH, Option, parse_options, parted
+from torchlock.manifests.text import beside
+from torchlock.redaction import masked
+from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
+from torchlock.terms import FAMILY, Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torchlock.manifests.syntax.pep508 import Asked
+
+# Room enough for every real line; what is longer takes the slow way.
+_LONG = 1000
+# What is longer is not a requirement, but for its hashes; some patterns would take their time on it.
+_ENDLESS = 4000
+_ORDINARY = re.compile(
+    rf"[ \t]*{pep508.ORDINARY}[ \t]*(?P<marker>;[^#\r\n]*)?(?:(?<=[ \t])\#[^\r\n]*)?(?:\r\n|\n|\r)?\Z"
+)
+_HASHES = re.compile(r"(?:--hash[= ](?:sha256|sha384|sha512):[0-9a-fA-F]+(?: +|\Z))+")
+_VARIABLE = re.compile(r"\$\{\w+\}|\$[A-Za-z_]\w*|(?<![\w%])%[A-Z_]+%")
+_USERINFO = re.compile(r"//[^/@]*@")
+_TEMPLATE = re.compile(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%(?:(?!\{%|%\}).)*%\}")
+_CONFLICT = re.compile(r"(<{7}|={7}|>{7}|\|{7})(\s|$)")
+_SECTION = re.compile(r"\[([^\]:]*)(:.*)?\]$")
+_COMMAND = re.compile(
+    r"[!%$>]*(?![!%$>])\s*(?:sudo\s+)?(?:\S*python[\d.]*\s+-m\s+)?(?:uv\s+)?pip[\d.]*\s+install\s+"
+)
+# Where a list for pip stands in a file of conda's, it is pip's all the same.
+_YAML = (".yml", ".yaml")
+_SINGLE_EQUALS = re.compile(r"^[^#=\n]*[^#=\n<>!~]=[^=\n]", re.MULTILINE)
+_KINDS = {
+    "--index-url": "index",
+    "--extra-index-url": "extra",
+    "--find-links": "find-links",
+    "--no-index": "no-index",
+}
+_BEHIND = ("--hash", "--config-settings", "--global-option", "--install-option")
+_ALONE = ("--editable", "--requirement", "--constraint")
+# What could be included by mistake, and would not end.
+_HUGE = 10_000_000
+_DEEP = 30
+
+
+def read(text: str, path: str) -> Document:
+    """Read a requirements file with all the files it includes.
+
+    A list that conda made is in pip's format by its name only, and read as conda reads it.
+    """
+    from torchlock.manifests import headers
+
+    if _SINGLE_EQUALS.search(text) and not path.lower().endswith(_YAML):
+        from torchlock.manifests.formats import conda_list
+
+        if conda_list.is_conda_list(text):
+            return conda_list.read(text, path)
+    document = _read(text, path, "requirements", constraint=False)
+    headers.declare(document)
+    return document
+
+
+def read_constraints(text: str, path: str) -> Document:
+    """Read a constraints file: as ``read``, but nothing that it lists is installed for its sake."""
+    return _read(text, path, "constraints", constraint=True)
+
+
+def _read(text: str, path: str, kind: str, *, constraint: bool) -> Document:
+    document = Document(path=path, kind=kind, text=text)
+    _Reader(document, constraint=constraint, chain={}).read()
+    return document
+
+
+class _Reader:
+    """Reads one file into its document. ``chain`` holds the files that include it, each with its path.
+
+    ``done`` are the files that were included so far, each with whether it gave constraints.
+    """
+
+    def __init__(
+        self,
+        document: Document,
+        *,
+        constraint: bool,
+        chain: Mapping[str, str],
+        done: set[tuple[str, bool]] | None = None,
+    ) -> None:
+        self._document = document
+        self._entries = document.entries
+        self._text = document.text
+        self._path = document.path
+        self._constraint = constraint
+        self._chain = {**chain, _key(document.path): document.path}
+        self._scope = ""
+        self._done = set() if done is None else done
+        self._outside = bool(chain) and is_outside(document.path, next(iter(chain.values())))
+
+    def read(self) -> None:
+        """Ordinary lines at once, all others by way of logical lines."""
+        number, begin, offset = 1, 0, 0  # The line as editors count, where it begins, where this part of it does.
+        parts: list[tuple[str, int]] = []
+        for physical in self._text.splitlines(keepends=True):
+            match = _ORDINARY.match(physical) if not parts and len(physical) < _LONG else None
+            if match is None or not self._ordinary(match, number, offset, begin):
+                self._part(physical.rstrip(ENDS), offset, parts)
+            offset += len(physical)
+            if physical[-1] in "\r\n":
+                number, begin = number + 1, offset
+        self._flush(parts)
+
+    def _part(self, content: str, offset: int, parts: list[tuple[str, int]]) -> None:
+        """A physical line, which may go on a logical one; a comment ends it, and the space keeps it a comment."""
+        comment = content.lstrip().startswith("#")
+        if comment and not parts:
+            return
+        if content.endswith("\\") and not comment:
+            bare = content.strip("\\")
+            parts.append((bare, offset + len(content) - len(content.lstrip("\\"))))
+            return
+        if comment:
+            parts.append((" ", offset))
+        parts.append((content, offset))
+        self._flush(parts)
+
+    def _flush(self, parts: list[tuple[str, int]]) -> None:
+        line = join(parts) if parts else None
+        parts.clear()
+        if line is not None:
+            self._line(line)
+
+    def _ordinary(self, match: re.Match[str], number: int, offset: int, begin: int) -> bool:
+        """Take up a name with its versions and marker; False if it is not as plain as it looks."""
+        name, extras, versions, marker = match.group("name", "extras", "versions", "marker")
+        if match.string[-1] == "\\" or not pep508.is_plain(name, versions or ""):
+            return False
+        behind = pep508.behind(match)
+        start, end = match.span("versions") if versions else (behind, behind)
+        last, condition = max(behind, end), ""
+        if marker:
+            condition = pep508.marker_of(marker[1:]) or ""
+            if not condition or "\\" in marker:
+                return False
+            last = match.end("marker")
+        elif "\\" in match.string:
+            return False
+        first = match.start("name")
+        self._entries.append(
+            Entry(
+                pep508.normalised(name),
+                versions.replace(" ", "") if versions else "",
+                Place(number, offset - begin + first + 1),
+                match.string[first:last].rstrip(),
+                self._path,
+                marker=condition,
+                extras=pep508.extras_of(extras) if extras else (),
+                version=Span(offset + start, offset + end),
+                scope=self._scope,
+                constraint=self._constraint,
+            )
+        )
+        return True
+
+    # Logical lines.
+
+    def _line(self, line: Line) -> None:
+        if len(line.text) > _ENDLESS and not self._is_long_for_its_hashes(line.text):
+            rule, severity = ("TL902", "note") if line.text.startswith("-") else ("TL501", "error")
+            self._problem(rule, severity, "this line is longer than any requirement, so it was not judged", line)
+        elif _TEMPLATE.search(line.text):
+            self._problem(
+                "TL902", "note", "this line is to be filled in from a template, so it was not judged", line
+            )
+        elif _CONFLICT.match(line.text):
+            message = "a merge conflict was left in the file: no installer can read this line"
+            self._problem("TL501", "error", message, line, because="both sides of the conflict are judged here")
+        elif _COMMAND.match(line.text):
+            self._command(line)
+        elif _SECTION.fullmatch(line.text):
+            self._section(line)
+        else:
+            written, options = parted(line.text)
+            if written:
+                self._requirement(line, written, options)
+            else:
+                self._option_line(line, options)
+
+    def _is_long_for_its_hashes(self, text: str) -> bool:
+        written, options = parted(text)
+        return 0 < len(written) < _ENDLESS and _HASHES.fullmatch(options) is not None
+
+    def _section(self, line: Line) -> None:
+        match = _SECTION.fullmatch(line.text)
+        name = match[1].strip() if match else ""
+        self._scope = f"extra:{pep508.normalised(name)}" if name else ""
+        message = f"{line.text!r} is not a requirement: a requirements file has no sections"
+        because = "sections with brackets are those of setup.cfg and of the requires.txt that setuptools writes"
+        self._problem("TL501", "error", message, line, because=because)
+
+    def _requirement(self, line: Line, written: str, text: str) -> None:
+        options, strays = self._options(line, text)
+        hashes = []
+        for option in options:
+            if option.name == "--hash" and not HASH.fullmatch(option.value):
+                message = f"--hash={option.value} is not of the form sha256:…, sha384:… or sha512:…"
+                self._problem("TL501", "error", message, line)
+            elif option.name == "--hash":
+                hashes.append(option.value)
+            elif option.name == "--editable":
+                self._problem("TL501", "error", "-e stands at the beginning of a line of its own", line)
+        ignored = [option for option in options if option.name not in (*_BEHIND, "--editable")]
+        entries = self._asked(line, written, tuple(dict.fromkeys(hashes)))
+        if (ignored or strays) and entries:
+            self._passed_over(line, written, ignored, strays)
+
+    def _options(self, line: Line, text: str) -> tuple[list[Option], list[str]]:
+        if not text:
+            return [], []
+        if _HASHES.fullmatch(text):
+            return [Option("--hash", word[7:] if word[6:7] == "=" else "") for word in _hash_words(text)], []
+        try:
+            return parse_options(text)
+        except InputError as error:
+            self._problem("TL501", "error", error.message, line, because=error.hint or "")
+            return [], []
+
+    def _passed_over(self, line: Line, written: str, ignored: list[Option], strays: list[str]) -> None:
+        """Options behind a requirement, which is where pip has none but hashes."""
+        from torchlock.manifests.line_edits import options_moved
+
+        told = " ".join([*(option.name for option in ignored), *map(repr, strays)])
+        message = f"pip takes no account of {told} behind a requirement"
+        because = (
+            "an option on indexes stands on a line of its own, and holds for the whole file; uv refuses this line"
+        )
+        edits = () if strays else options_moved(line, len(written), ignored, self._newline, self._lines)
+        names = " and ".join(dict.fromkeys(option.name for option in ignored))
+        remedy = f"Give {names} a line of its own" if edits else ""
+        self._problem("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits)
+
+    # Requirements.
+
+    def _asked(self, line: Line, written: str, hashes: tuple[str, ...]) -> bool:
+        """Take up a requirement, or say why it is none; whether it is one."""
+        variable = _VARIABLE.search(_USERINFO.sub("//", written))
+        if variable:
+            return self._unknown(line, written, variable[0])
+        asked = pep508.ask_quickly(written)
+        if asked is not None:
+            self._add(line, written, asked, hashes)
+            return True
+        from torchlock.manifests.syntax.requirement import parse_requirement
+
+        try:
+            located = parse_requirement(written, Origin(self._path, None, written), hashes=hashes)
+        except InputError as error:
+            self._broken(line, written, error)
+            return False
+        if located.requirement is None:
+            return True
+        asked = pep508.ask(written) or pep508.ask(str(located.requirement))
+        if asked is not None:
+            url = located.url
+            versions = None if url else asked.versions
+            self._add(line, written, asked._replace(url=url, versions=versions), hashes)
+        return True
+
+    def _add(self, line: Line, written: str, asked: Asked, hashes: tuple[str, ...] = (), at: int = 0) -> None:
+        """Take up a requirement that stands at an offset of the line."""
+        specifier, url = asked.specifier, asked.url
+        if url and not specifier:
+            wheel = pep508.wheel_of(url)
+            specifier = f"=={wheel[1]}" if wheel and wheel[0] == asked.name else ""
+        span = None if asked.versions is None else line.span(at + asked.versions[0], at + asked.versions[1])
+        self._entries.append(
+            Entry(
+                asked.name,
+                specifier,
+                self._place(line.at(at)),
+                written,
+                self._path,
+                marker=asked.marker,
+                extras=asked.extras,
+                version=span,
+                scope=self._scope,
+                url=url,
+                hashes=hashes,
+                constraint=self._constraint,
+            )
+        )
+
+    def _unknown(self, line: Line, written: str, variable: str) -> bool:
+        """A requirement with a variable in it: without the variable, it may still say something."""
+        rest = _VARIABLE.sub("", written.replace(f"+{variable}", ""))
+        asked = pep508.ask(written if "://" in written else rest) if "@" in written else pep508.ask(rest)
+        name = asked.name if asked else written
+        message = f"{variable} is not known here, so {name} was not judged by it"
+        self._problem("TL902", "note", message, line)
+        if asked is not None and (asked.specifier or asked.url):
+            self._add(line, written, asked._replace(versions=None))
+        return asked is not None
+
+    # Lines that no installer can read.
+
+    def _broken(self, line: Line, written: str, error: InputError) -> None:
+        from torchlock.manifests.corrections import inside
+
+        message, because = error.message, error.hint or ""
+        if self._several(line) or self._mended(line, written, message, because):
+            return
+        stretch = inside(written)
+        if stretch is None:
+            self._problem("TL501", "error", message, line, because=because)
+            return
+        start, end = stretch
+        self._place_asked(line, start, end)
+        glued = written[end : end + 1] == "#"
+        around = [(end, end, "  ")] if glued else [(0, start, ""), (end, len(written), "")]
+        edits = tuple(Edit(line.span(first, last), new) for first, last, new in around if first < last or new)
+        remedy = "Put spaces in front of the comment" if glued else f"Write {written[start:end]}"
+        self._problem("TL501", "error", message, line, because=because, remedy=remedy, edits=edits)
+
+    def _place_asked(self, line: Line, start: int, end: int) -> None:
+        asked = pep508.ask_anyhow(line.text[start:end])
+        if asked is not None:
+            self._add(line, line.text[start:end], asked, at=start)
+
+    def _mended(self, line: Line, written: str, message: str, because: str) -> bool:
+        """A slip: say what was meant, and judge that. The edit covers what a change of version would."""
+        from torchlock.manifests.corrections import meant_by
+
+        meant = meant_by(written)
+        asked = pep508.ask_anyhow(meant) if meant else None
+        if meant is None or asked is None:
+            return False
+        old, new = pep508.specifier_span(written), pep508.specifier_span(meant)
+        same = written[: old[0]] == meant[: new[0]] and written[old[1] :] == meant[new[1] :]
+        stretch, text = (old, meant[slice(*new)]) if same else ((0, len(written)), meant)
+        self._add(line, written, asked._replace(versions=old if same and asked.url is None else None))
+        edits = (Edit(line.span(*stretch), text),)
+        remedy = f"Write {meant}"
+        self._problem("TL501", "error", message, line, because=because, remedy=remedy, edits=edits)
+        return True
+
+    def _several(self, line: Line) -> bool:
+        """Several requirements on one line, each with versions: prose has none."""
+        from torchlock.manifests.line_edits import apart
+
+        found = pieces(line.text)
+        words = [piece for piece in found if not piece.option]
+        if len(words) < 2 or not all(_has_versions(piece.value) for piece in words):
+            return False
+        for piece in words:
+            self._place_asked(line, piece.start, piece.end)
+        names = [_name(piece.value) for piece in words]
+        message = f"{' and '.join(names)} stand on one line: each takes a line of its own"
+        edits = apart(line, found, self._newline)
+        self._problem("TL501", "error", message, line, remedy="Give each a line of its own", edits=edits)
+        return True
+
+    def _command(self, line: Line) -> None:
+        """``pip install …``, which is for a shell; what it names is judged all the same."""
+        from torchlock.manifests.line_edits import apart
+
+        match = _COMMAND.match(line.text)
+        found = pieces(line.text, match.end() if match else 0)
+        for piece in found:
+            if piece.option:
+                self._index(Option(piece.option, piece.value), line, line.at(piece.start))
+            else:
+                self._place_asked(line, piece.start, piece.end)
+        message = "this is a command for a shell: a requirements file lists what it names"
+        fits = found and all(piece.option or pep508.ask_anyhow(piece.value) for piece in found)
+        edits = apart(line, found, self._newline) if fits else ()
+        remedy = "Write what the command installs, each on a line of its own" if edits else ""
+        self._problem("TL501", "error", message, line, remedy=remedy, edits=edits)
+
+    # Lines of options.
+
+    def _option_line(self, line: Line, text: str) -> None:
+        options, strays = self._options(line, text)
+        alone = next((option for name in _ALONE for option in options if option.name == name), None)
+        for option in options:
+            if alone is None or option is alone:
+                self._option(option, line)
+            else:
+                message = f"pip takes no account of {option.name} on this line: give it a line of its own"
+                self._problem("TL504", "warning", message, line)
+        if strays:
+            self._strays(line, options, strays)
+
+    def _option(self, option: Option, line: Line) -> None:
+        if option.name == "--editable":
+            self._editable(option.value, line)
+        elif option.name in ("--requirement", "--constraint"):
+            self._include(option, line)
+        elif option.name == "--pre" or option == ("--all-releases", ":all:"):
+            self._document.pre = True
+        elif option.name == "--hash":
+            self._problem("TL504", "warning", "there is no requirement in front of --hash", line)
+        else:
+            self._index(option, line, line.at(0))
+
+    def _editable(self, value: str, line: Line) -> None:
+        from torchlock.manifests.syntax.requirement import parse_requirement
+
+        try:
+            located = parse_requirement(value, Origin(self._path, None, line.text), editable=True)
+        except InputError as error:
+            self._problem("TL501", "error", error.message, line, because=error.hint or "")
+            return
+        asked = pep508.ask(str(located.requirement)) if located.requirement is not None else None
+        if asked is not None:
+            self._add(line, line.text, asked._replace(url=located.url or value, versions=None))
+
+    def _index(self, option: Option, line: Line, at: int) -> None:
+        kind = _KINDS.get(option.name)
+        if kind is None:
+            return
+        if option.value.startswith("-"):
+            message = f"pip takes {option.value!r} for the address that {option.name} needs"
+            self._problem("TL504", "warning", message, line)
+            return
+        variable = _VARIABLE.search(_USERINFO.sub("//", option.value))
+        if variable:
+            self._problem(
+                "TL902", "note", f"{variable[0]} is not known here, so nor is what this address has", line
+            )
+        indexes = self._document.indexes
+        if kind == "index" and any(known.kind == "index" for known in indexes):
+            message = "the last --index-url counts: pip forgets the one above"
+            self._problem("TL504", "note", message, line)
+            indexes[:] = [known for known in indexes if known.kind != "index"]
+        elif kind == "index" and any(known.kind == "extra" for known in indexes):
+            message = "pip forgets the --extra-index-url of earlier lines here: put --index-url first"
+            self._problem("TL504", "warning", message, line)
+        indexes.append(IndexLine(kind, option.value, self._place(at), self._path))
+
+    def _strays(self, line: Line, options: list[Option], strays: list[str]) -> None:
+        """Words that belong to no option, which pip passes over: a swallowed requirement, a second address."""
+        from torchlock.manifests.line_edits import strays_mended
+
+        message = f"pip takes no account of {' '.join(strays)!r} on this line"
+        hyphen = line.text.startswith("- ")
+        because = "to pip, the hyphen begins an option" if hyphen else "an option takes one value"
+        edits, remedy = strays_mended(line, options, self._newline)
+        self._problem("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits)
+
+    # Included files.
+
+    def _include(self, option: Option, line: Line) -> None:
+        name = option.value
+        path = re.sub(r"^/+(?=[A-Za-z]:)", "", re.sub(r"^file:(//(localhost)?(?=/))?", "", name))
+        path = beside(self._path, path)
+        key, constraint = _key(path), self._constraint or option.name == "--constraint"
+        if len(self._chain) > _DEEP and key not in self._chain:
+            message = f"{name} is not judged: files include each other more than {_DEEP} deep"
+            self._problem("TL901", "note", message, line)
+            return
+        if key in self._chain:
+            message = f"{name} is being read already: these files include each other"
+            because = "pip reads the same files again and again, or reports an error"
+            self._problem("TL504", "warning", message, line, because=because)
+            return
+        if (key, constraint) in self._done:
+            return
+        self._done.add((key, constraint))
+        text = None if "://" in path else _text_of(path)
+        if text is None:
+            message = f"{name} was not there, so what it asks for was not judged"
+            self._problem("TL901", "note", message, line)
+            return
+        found = Document(path=path, kind="constraints" if constraint else "requirements", text=text)
+        _Reader(found, constraint=constraint, chain=self._chain, done=self._done).read()
+        self._take(found, name, line)
+
+    def _take(self, found: Document, name: str, line: Line) -> None:
+        """Read a file in place. No edit of this file changes that one."""
+        document = self._document
+        for entry in found.entries:
+            entry.version = None
+        document.entries += found.entries
+        document.indexes += found.indexes
+        document.pre |= found.pre
+        document.includes += [path for path in (found.path, *found.includes) if path not in document.includes]
+        for problem in found.problems:
+            where = f"{name}:{problem.place.line}" if problem.place.line else name
+            self._problem(
+                problem.rule,
+                problem.severity,
+                masked(f"{where}: {problem.message}"),
+                line,
+                because=problem.because,
+            )
+
+    # Places.
+
+    @cached_property
+    def _newline(self) -> str:
+        match = re.search(r"\r\n|\r|\n", self._text)
+        return match[0] if match else "\n"
+
+    @cached_property
+    def _lines(self) -> set[str]:
+        """The lines that the file has, or will have when it is mended."""
+        return {line.strip() for line in self._text.splitlines()}
+
+    def _problem(
+        self,
+        rule: str,
+        severity: str,
+        message: str,
+        line: Line,
+        *,
+        because: str = "",
+        remedy: str = "",
+        edits: tuple[Edit, ...] = (),
+    ) -> None:
+        place = self._place(line.at(0))
+        if self._outside:
+            if any(known.rule == rule for known in self._document.problems):
+                return
+            message, because, remedy, edits = NOT_QUOTED, "", "", ()
+        self._document.problems.append(Problem(rule, severity, message, place, because, remedy, edits))
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [0, *(match.end() for match in re.finditer(r"\r\n|\r|\n", self._text))]
+
+    def _place(self, offset: int) -> Place:
+        line = bisect_right(self._starts, offset)
+        return Place(line, offset - self._starts[line - 1] + 1) if line else NOWHERE
+
+
+def _hash_words(text: str) -> list[str]:
+    return text.replace("--hash ", "--hash=").split()
+
+
+def _has_versions(word: str) -> bool:
+    asked = pep508.ask_anyhow(word)
+    return asked is not None and bool(asked.specifier or asked.name in FAMILY)
+
+
+def _name(word: str) -> str:
+    asked = pep508.ask_anyhow(word)
+    return asked.name if asked is not None else word
+
+
+def _text_of(path: str) -> str | None:
+    """The text of an included file; None for what is none, or could go on for ever."""
+    try:
+        file = Path(path)
+        if not file.is_file() or file.stat().st_size > _HUGE:
+            return None
+        return decode(file.read_bytes(), path).text
+    except (OSError, ValueError, InputError):
+        return None
+
+
+def _key(path: str) -> str:
+    """What tells files apart, however their paths are written."""
+    try:
+        return str(Path(path).resolve())
+    except (OSError, ValueError, RuntimeError):
+        return path

@@ -1,0 +1,124 @@
+"""setup.cfg: the declarative requirements of setuptools."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from packaging.utils import canonicalize_name
+
+from torchlock.location import Span
+from torchlock.manifests.builder import Draft
+from torchlock.manifests.self_references import OwnExtras
+from torchlock.manifests.syntax.pep508 import ask
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.manifests.document import Document, Entry
+
+_EXTRAS = "options.extras_require"
+_COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
+_LINE = re.compile(r"[^\r\n]+")
+
+
+class _Piece(NamedTuple):
+    """A line of a value, without what is around it, and where it begins."""
+
+    text: str
+    start: int
+
+
+def read(text: str, path: str) -> Document:
+    """Read ``[options]`` and all of ``[options.extras_require]``, each extra in a scope of its own.
+
+    A file that configparser refuses is a problem; its lines are read all the same.
+    """
+    draft = Draft(text, path, "setup.cfg")
+    _validate(draft)
+    values = _values(text)
+    for piece in values.get(("options", "python_requires"), [])[:1]:
+        draft.python_requires("python_requires", piece.text, piece.start, _span(piece))
+    extras: dict[str, list[Entry]] = {
+        canonicalize_name(key): _requirements(draft, pieces)
+        for (section, key), pieces in values.items()
+        if section == _EXTRAS
+    }
+    name = " ".join(piece.text for piece in values.get(("metadata", "name"), []))
+    own = OwnExtras(name, extras)
+    draft.add(own.unfold(_requirements(draft, values.get(("options", "install_requires"), [])), ""))
+    for extra, entries in extras.items():
+        draft.add(own.unfold(entries, f"extra:{extra}"))
+    draft.document.problems += own.problems
+    for piece in values.get(("options", "dependency_links"), []):
+        draft.index("find-links", piece.text, piece.start)
+    return draft.document
+
+
+def _validate(draft: Draft) -> None:
+    try:
+        configparser.RawConfigParser().read_string(re.sub(r"\r\n?", "\n", draft.text))
+    except configparser.Error as error:
+        lines = [line for line, _ in getattr(error, "errors", [])] or [getattr(error, "lineno", None) or 1]
+        start = [match.end() for match in re.finditer(r"\r\n?|\n", draft.text)]
+        at = [0, *start][min(lines[0] - 1, len(start))]
+        reason = _REASONS.get(type(error), "it does not parse")
+        draft.problem("TL501", "error", f"is no valid setup.cfg: {reason}", at)
+
+
+_REASONS: dict[type[configparser.Error], str] = {
+    configparser.MissingSectionHeaderError: "it has a line in front of its first [section]",
+    configparser.ParsingError: "this line is neither a [section] nor key = value",
+    configparser.DuplicateOptionError: "this key stands here twice",
+    configparser.DuplicateSectionError: "this section stands here twice",
+}
+
+
+def _values(text: str) -> dict[tuple[str, str], list[_Piece]]:
+    """The lines of every value by section and key, comments left out. A key's dashes are underscores."""
+    found: dict[tuple[str, str], list[_Piece]] = {}
+    section, pieces = "", []  # type: str, list[_Piece]
+    for match in _LINE.finditer(text):
+        line, start = match[0], match.start()
+        header = re.match(r"\[([^\]]+)\]", line)
+        assignment = re.match(r"([^\s#;=:][^=:]*)[=:]", line)
+        if header:
+            section, pieces = header[1], []
+            continue
+        if assignment:
+            key = assignment[1].rstrip()
+            key = key if section == _EXTRAS else key.lower().replace("-", "_")
+            pieces = found[section, key] = []
+            line, start = line[assignment.end() :], start + assignment.end()
+        elif not line[0].isspace() or line.lstrip().startswith((";", "#")):
+            continue
+        words = _COMMENT.sub("", line)
+        if words.strip():
+            pieces.append(_Piece(words.strip(), start + len(words) - len(words.lstrip())))
+    return found
+
+
+def _span(piece: _Piece) -> Span:
+    return Span(piece.start, piece.start + len(piece.text))
+
+
+def _requirements(draft: Draft, pieces: list[_Piece]) -> list[Entry]:
+    """The requirements of a value, or of the files that it names."""
+    if pieces and pieces[0].text.startswith("file:"):
+        names = ",".join(piece.text for piece in pieces).removeprefix("file:").split(",")
+        return [entry for name in names if name.strip() for entry in draft.include(name.strip(), pieces[0].start)]
+    parts = list(_parted(pieces[0])) if len(pieces) == 1 else pieces
+    found = [draft.requirement(part.text, part.start, _span(part)) for part in parts]
+    return [entry for entry in found if entry is not None]
+
+
+def _parted(piece: _Piece) -> Iterator[_Piece]:
+    """A value of a single line may hold several requirements, parted by semicolons."""
+    if ";" not in piece.text or ask(piece.text) is not None:
+        yield piece
+        return
+    for match in re.finditer(r"[^;]+", piece.text):
+        words = match[0]
+        if words.strip():
+            yield _Piece(words.strip(), piece.start + match.start() + len(words) - len(words.lstrip()))

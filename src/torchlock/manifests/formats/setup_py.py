@@ -1,0 +1,128 @@
+"""setup.py, read as text: what a call of setup() says of dependencies."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from torchlock.location import Span
+from torchlock.manifests.builder import Draft
+from torchlock.manifests.self_references import OwnExtras
+from torchlock.manifests.syntax.markers import both, valid
+from torchlock.manifests.syntax.python_literals import UNPARSED, parsed, span_of
+from torchlock.manifests.syntax.setup_script import Argument, Items, Lines, Table, Text, Value, setup_arguments
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.manifests.document import Document, Entry
+
+
+def read(text: str, path: str) -> Document:
+    """Read ``install_requires``, ``extras_require``, ``python_requires`` and ``dependency_links``.
+
+    What the text alone does not tell is noted (TL901), and so is a file that is not Python 3.
+    """
+    draft = Draft(text, path, "setup.py")
+    try:
+        arguments = setup_arguments(parsed(text))
+    except UNPARSED as error:
+        line = getattr(error, "lineno", None) or 1
+        draft.problem(
+            "TL901", "note", "this is not Python 3, so what it asks for is not judged", draft.offset(line)
+        )
+    else:
+        _Setup(draft, arguments).read()
+    return draft.document
+
+
+class _Setup:
+    def __init__(self, draft: Draft, arguments: dict[str, Argument]) -> None:
+        self._draft = draft
+        self._arguments = arguments
+
+    def read(self) -> None:
+        draft = self._draft
+        for text in self._texts("python_requires"):
+            draft.python_requires("python_requires", text.value, self._start(text), self._span(text))
+        extras = self._extras()
+        own = OwnExtras("".join(text.value for text in self._texts("name")), extras)
+        draft.add(own.unfold(self._required("install_requires"), ""))
+        for name, entries in extras.items():
+            draft.add(own.unfold(entries, f"extra:{name}") if name else own.unfold(entries, ""))
+        draft.document.problems += own.problems
+        for text in self._texts("dependency_links"):
+            draft.index("find-links", text.value, self._start(text))
+
+    def _texts(self, key: str) -> Iterator[Text]:
+        argument = self._arguments.get(key)
+        value = argument.value if argument else None
+        for item in value.items if isinstance(value, Items) else [value]:
+            if isinstance(item, Text):
+                yield item
+
+    def _required(self, key: str) -> list[Entry]:
+        argument = self._arguments.get(key)
+        if argument is None:
+            return []
+        return self._entries(argument.value, key, argument.node)
+
+    def _extras(self) -> dict[str, list[Entry]]:
+        """The entries of every extra; a name may hold a marker (``gpu:python_version < '3'``)."""
+        argument = self._arguments.get("extras_require")
+        found: dict[str, list[Entry]] = {}
+        table = argument.value if argument else None
+        if argument is None or not isinstance(table, Table):
+            if argument is not None:
+                self._unknown("extras_require", argument.node)
+            return found
+        for key, value in table.items.items():
+            name, _, marker = key.partition(":")
+            entries = self._entries(value, "extras_require", argument.node)
+            for entry in entries:
+                entry.marker = both(entry.marker, marker) if valid(marker) else entry.marker
+            found.setdefault(canonicalize_name(name), []).extend(entries)
+        if not table.complete:
+            self._unknown("extras_require", argument.node)
+        return found
+
+    def _entries(self, value: Value, key: str, node: ast.expr) -> list[Entry]:
+        items = value if isinstance(value, Items) else Items([value] if isinstance(value, Text | Lines) else [])
+        if not items.complete or not isinstance(value, Items | Text | Lines):
+            self._unknown(key, node)
+        found: list[Entry] = []
+        for item in items.items:
+            if isinstance(item, Lines):
+                found += self._draft.include(item.name, self._draft.offset(node.lineno, node.col_offset))
+            else:
+                found += self._requirements(item, node)
+        return found
+
+    def _requirements(self, text: Text, node: ast.expr) -> Iterator[Entry]:
+        """A string is one requirement, or one a line."""
+        span, start = self._span(text), self._start(text)
+        if start is None:
+            start = self._draft.offset(node.lineno, node.col_offset)
+        for match in re.finditer(r"[^\r\n]+", text.value):
+            line = match[0].strip()
+            if not line or line.startswith("#"):
+                continue
+            shift = match.start() + len(match[0]) - len(match[0].lstrip())
+            exact = Span(span.start + shift, span.start + shift + len(line)) if span else None
+            entry = self._draft.requirement(line, exact.start if exact else start, exact)
+            if entry is not None:
+                yield entry
+
+    def _start(self, text: Text) -> int | None:
+        return self._draft.offset(text.node.lineno, text.node.col_offset) if text.node else None
+
+    def _span(self, text: Text) -> Span | None:
+        return None if text.node is None else span_of(self._draft, text.node)
+
+    def _unknown(self, key: str, node: ast.expr) -> None:
+        message = f"{key} is put together when setup.py runs: what cannot be read from its text is not judged"
+        at = self._draft.offset(node.lineno, node.col_offset)
+        self._draft.problem("TL901", "note", message, at, because="setup.py is read as text and never run")

@@ -1,0 +1,51 @@
+"""Dockerfiles and shell scripts: the commands in them that install packages, each a step of its own."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.manifests.builder import Draft
+from torchlock.manifests.detection import kind_by_name
+from torchlock.manifests.formats.dockerfile import read_stages
+from torchlock.manifests.syntax.install_commands import Installed, Installer
+from torchlock.manifests.syntax.shell import commands
+
+if TYPE_CHECKING:
+    from torchlock.manifests.document import Document
+
+# An environment that is made with a Python of its own.
+_OTHER_PYTHON = re.compile(
+    r"(?:(?:conda|mamba)[ \t]+create|virtualenv|uv[ \t]+(?:venv|python))\b"
+    r"[^\n;&]{0,300}?(?:python|-p)[ =\"']*(\d\.\d+)"
+)
+_FROM = re.compile(r"(?:[ \t]*(?:(?:#|ARG[ \t])[^\n]*\n|\r?\n))*[ \t]*FROM[ \t]", re.IGNORECASE)
+
+
+def read(text: str, path: str) -> Document:
+    """Read a Dockerfile (by its name, or because it begins with FROM) or else a shell script.
+
+    What variables stand for is put in where the text tells it; the rest is noted (TL902).
+    """
+    kind = kind_by_name(path)
+    if kind not in ("dockerfile", "shell"):
+        kind = "dockerfile" if _FROM.match(text) else "shell"
+    draft = Draft(text, path, kind)
+    if kind == "dockerfile":
+        read_stages(draft)
+        return _of_one_python(draft.document, text)
+    state = Installed()
+    installer = Installer(draft, state)
+    for command in commands(text, 0, len(text), state.variables):
+        installer.take(command)
+    draft.add(state.entries)
+    return _of_one_python(draft.document, text)
+
+
+def _of_one_python(document: Document, text: str) -> Document:
+    """Without a declared Python where another one is made on the way: nobody knows which command meets which."""
+    named = {match[1] for match in _OTHER_PYTHON.finditer(text)} - {None}
+    declared = re.search(r"(?<!\d)\d+\.\d+", document.python)
+    if declared and named - {declared[0]}:
+        document.python = ""
+    return document

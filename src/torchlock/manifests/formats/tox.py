@@ -1,0 +1,221 @@
+"""tox.ini: what each environment of tox installs, by its ``deps`` and by the commands that it runs."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+from itertools import product
+from typing import TYPE_CHECKING, NamedTuple
+
+from torchlock.location import Span
+from torchlock.manifests.builder import Draft
+from torchlock.manifests.embedded_code import Inset
+from torchlock.manifests.install_parts import parted
+from torchlock.manifests.syntax.install_commands import INDEX_VARIABLES, Installed
+from torchlock.manifests.syntax.markers import both
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from torchlock.manifests.document import Document, Entry
+
+_LINE = re.compile(r"[^\r\n]+")
+_SECTION = re.compile(r"\[([^\]]+)\]")
+_KEY = re.compile(r"([\w.-]+)[ \t]*=[ \t]*")
+_COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
+# ``py310,gpu: torch==2.1``: only where the name of the environment has one of these parts.
+_FACTORS = re.compile(r"(!?[\w{}.-]+(?:\s*,\s*!?[\w{}.-]+)*)\s*:\s+")
+_REFERENCE = re.compile(r"\{\[([^\]]+)\](\w+)\}")
+_DEEPEST = 10
+# Limit on the lines that references to other values come to.
+_MOST = 1000
+# Limit on the number of environments.
+_MANY = 100
+
+
+class _Piece(NamedTuple):
+    """A line of a value, without the condition in front of it, and where it begins."""
+
+    text: str
+    start: int
+    factors: str = ""
+
+
+_INDEX_OPTION = re.compile(r"(?:-[if]|--(?:extra-)?index-url|--index|--find-links)[ \t=]+([^\s\"']+)")
+
+
+def read(text: str, path: str) -> Document:
+    """Read ``deps`` and the commands of every environment, each separately."""
+    draft = Draft(text, path, "tox")
+    values = _values(text)
+    for section, key in values:
+        if key in ("setenv", "set_env") and section.startswith("testenv"):
+            for piece in values[section, key]:
+                _variable(draft, piece)
+        elif key == "install_command" and section.startswith("testenv"):
+            for piece in values[section, key]:
+                for option in _INDEX_OPTION.finditer(piece.text):
+                    draft.index("extra", option[1], piece.start)
+    parts: dict[str, list[Entry]] = {}
+    done = set()
+    for name in _names(values):
+        pieces = tuple(_pieces(values, name))
+        if (_python(name), pieces) not in done:
+            done.add((_python(name), pieces))
+            parts[name or "testenv"] = _entries(draft, pieces, name)
+    draft.add(parted(parts))
+    return draft.document
+
+
+def _names(values: dict[tuple[str, str], list[_Piece]]) -> list[str]:
+    """The environments: those listed, those with a section, one for each condition that none of them meets."""
+    listed = [
+        name
+        for key in ("envlist", "env_list")
+        for piece in values.get(("tox", key), [])
+        for name in _unfolded(f"{piece.factors}: {piece.text}" if piece.factors else piece.text)
+    ]
+    names = [*listed, *(section.partition(":")[2] for section, _ in values if section.startswith("testenv:"))]
+    conditions = [
+        name
+        for (section, _), pieces in values.items()
+        if section.startswith("testenv")
+        for piece in pieces
+        for name in _unfolded(piece.factors)
+        if "!" not in name and not any(set(name.split("-")) <= set(other.split("-")) for other in names)
+    ]
+    plain = [""] if ("testenv", "deps") in values or not names else []
+    return list(dict.fromkeys([*names, *conditions, *plain]))[:_MANY]
+
+
+def _unfolded(text: str) -> list[str]:
+    """``py{39,310}-gpu, lint`` as names."""
+    found = []
+    for word in re.findall(r"(?:\{[^{}]*\}|[^\s,{}])+", text):
+        parts = [
+            part[1:-1].split(",") if part[0] == "{" else [part] for part in re.findall(r"\{[^{}]*\}|[^{}]+", word)
+        ]
+        if math.prod(map(len, parts)) <= _MANY:
+            found += ["".join(piece.strip() for piece in pieces) for pieces in product(*parts)]
+    return found
+
+
+def _met(condition: str, name: str) -> bool:
+    """Whether an environment of this name has what a condition asks for."""
+    factors = set(name.split("-"))
+    return not condition or any(
+        all((part[1:] not in factors) if part.startswith("!") else (part in factors) for part in one.split("-"))
+        for one in _unfolded(condition)
+    )
+
+
+def _pieces(values: dict[tuple[str, str], list[_Piece]], name: str) -> Iterator[tuple[str, _Piece]]:
+    """The lines that apply to an environment, each with its key."""
+    section = f"testenv:{name}"
+    if not any(known == section for known, _ in values):
+        section = "testenv"
+    for key in ("deps", "commands_pre", "commands"):
+        for piece in _resolved(values, section, key, _DEEPEST, {}):
+            if _met(piece.factors, name):
+                yield key, piece
+
+
+def _values(text: str) -> dict[tuple[str, str], list[_Piece]]:
+    """The lines of every value by section and key."""
+    found: dict[tuple[str, str], list[_Piece]] = {}
+    section, pieces = "", []  # type: str, list[_Piece]
+    for match in _LINE.finditer(text):
+        line, start = match[0], match.start()
+        header, key = _SECTION.match(line), _KEY.match(line)
+        if header:
+            section, pieces = header[1].strip(), []
+            continue
+        if key:
+            pieces = found[section, key[1].lower().replace("-", "_")] = []
+            line, start = line[key.end() :], start + key.end()
+        elif not line[0].isspace():
+            continue
+        words = _COMMENT.sub("", line)
+        bare = words.strip()
+        if bare:
+            start += len(words) - len(words.lstrip())
+            factors = _FACTORS.match(bare)
+            shift = factors.end() if factors else 0
+            pieces.append(_Piece(bare[shift:], start + shift, factors[1] if factors else ""))
+    return found
+
+
+def _variable(draft: Draft, piece: _Piece) -> None:
+    name, _, value = piece.text.partition("=")
+    kind = INDEX_VARIABLES.get(name.strip())
+    for address in value.split() if kind else ():
+        draft.index(kind or "", address, piece.start)
+
+
+def _resolved(
+    values: dict[tuple[str, str], list[_Piece]],
+    section: str,
+    key: str,
+    depth: int,
+    known: dict[tuple[str, str], list[_Piece]],
+) -> list[_Piece]:
+    """The lines of a value, that of ``[testenv]`` where there is none, with those that it refers to.
+
+    ``known`` are the values that were referred to before.
+    """
+    pieces = values.get((section, key), values.get(("testenv", key), []) if section.startswith("testenv:") else [])
+    found: list[_Piece] = []
+    for piece in pieces:
+        reference = _REFERENCE.fullmatch(piece.text)
+        named = (reference[1], reference[2]) if reference and depth else None
+        if named and named not in known:
+            known[named] = _resolved(values, *named, depth - 1, known)
+        # A reference that comes to too much stays as it is written, and is said not to be known.
+        if named and len(found) + len(known[named]) <= _MOST:
+            found += [one._replace(factors=one.factors or piece.factors) for one in known[named]]
+        else:
+            found.append(piece)
+    return found
+
+
+def _entries(draft: Draft, pieces: Iterable[tuple[str, _Piece]], name: str) -> list[Entry]:
+    """What the lines install; ``py310`` in a name is the Python of the environment."""
+    state = Installed()
+    for key, piece in pieces:
+        if key == "deps":
+            state.entries += _dependency(draft, piece)
+        else:
+            text = piece.text.lstrip("-! ")
+            shift = len(piece.text) - len(text)
+            Inset(draft, text, [(0, piece.start + shift)]).install(state)
+    python = _python(name)
+    marker = f"python_version == '3.{python[3:]}'" if python else ""
+    return [replace(entry, marker=both(entry.marker, marker)) for entry in state.entries]
+
+
+def _python(name: str) -> str:
+    """The factor of an environment that names its Python."""
+    return next((part for part in name.split("-") if re.fullmatch(r"py3\d+", part)), "")
+
+
+def _dependency(draft: Draft, piece: _Piece) -> list[Entry]:
+    """A line of ``deps``: a requirement, or an option on a file of them."""
+    text = piece.text
+    file = re.match(r"(-r|-c|--requirement|--constraint)[ =]?\s*(.+)", text)
+    if file:
+        name = re.sub(r"\{(?:toxinidir|tox_root)\}[/\\]?", "", file[2].strip())
+        if "{" not in name:
+            return draft.include(name, piece.start, constraint="c" in file[1].lstrip("-")[:1])
+    if "{" in text:
+        message = f"{text}: the value that tox puts in place of the braces is not known: not judged"
+        draft.problem("TL902", "note", message, piece.start)
+        return []
+    index = re.match(r"(?:-i|--index-url|--extra-index-url|-f|--find-links)[ =]\s*(\S+)", text)
+    if index:
+        kind = "find-links" if "f" in text.lstrip("-")[:1] else "extra" if "extra" in text else "index"
+        draft.index(kind, index[1], piece.start)
+    if text.startswith(("-", ".", "/")) or "://" in text.partition("@")[0]:
+        return []
+    entry = draft.requirement(text, piece.start, Span(piece.start, piece.start + len(text)))
+    return [entry] if entry else []

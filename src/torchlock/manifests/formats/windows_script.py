@@ -1,0 +1,41 @@
+"""Scripts for Windows: batch files and PowerShell, read for the commands in them that install packages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.manifests.builder import Draft
+from torchlock.manifests.syntax.install_commands import INDEX_VARIABLES, Installed, Installer
+from torchlock.manifests.syntax.windows_shell import batch_commands, powershell_commands
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torchlock.manifests.document import Document
+    from torchlock.manifests.syntax.shell import Command
+
+    Words = Callable[[str, int, int, dict[str, str | None]], Iterator[Command]]
+
+
+def read_batch(text: str, path: str) -> Document:
+    """Read a batch file, which runs on Windows alone."""
+    document = _read(text, path, "batch", batch_commands)
+    document.platforms = ("windows-amd64",)
+    return document
+
+
+def read_powershell(text: str, path: str) -> Document:
+    """Read a PowerShell script."""
+    return _read(text, path, "powershell", powershell_commands)
+
+
+def _read(text: str, path: str, kind: str, words: Words) -> Document:
+    draft, state = Draft(text, path, kind), Installed()
+    installer = Installer(draft, state)
+    for command in words(text, 0, len(text), state.variables):
+        installer.take(command)
+    for name, index in INDEX_VARIABLES.items():
+        for address in (state.variables.get(name.lower()) or "").split():
+            draft.index(index, address, text.lower().find(name.lower()))
+    draft.add(state.entries)
+    return draft.document

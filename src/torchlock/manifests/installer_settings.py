@@ -1,0 +1,33 @@
+"""Settings of installers that stand elsewhere: they may name indexes of which nothing is known here."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.location import Place
+from torchlock.manifests.document import IndexLine
+from torchlock.manifests.syntax.install_commands import INDEX_VARIABLES
+
+if TYPE_CHECKING:
+    from torchlock.manifests.document import Document
+
+# A file of settings that is copied, mounted or written.
+_FILES = re.compile(
+    r"^(?![ \t]*#)[^\r\n]*?(\bpip\.(?:conf|ini)\b|\buv\.toml\b|\b(?:PIP|UV)_CONFIG_FILE\b)", re.MULTILINE
+)
+# Variables as Python and notebooks set them, where no reader of commands sees them.
+_VARIABLES = re.compile(
+    rf"(?:%(?:set_)?env[ \t]+|environ\W{{1,4}}|putenv\W{{1,4}})({'|'.join(INDEX_VARIABLES)})\b"
+)
+
+
+def take_up(document: Document) -> None:
+    """Record as indexes the settings of pip and uv that a document of commands speaks of."""
+    patterns = (_FILES, _VARIABLES) if document.kind in ("python", "notebook") else (_FILES,)
+    for pattern in patterns:
+        found = pattern.search(document.text)
+        if found:
+            start = document.text.rfind("\n", 0, found.start(1)) + 1
+            place = Place(document.text.count("\n", 0, start) + 1, found.start(1) - start + 1)
+            document.indexes.append(IndexLine("extra", f"${found[1]}", place, document.path))

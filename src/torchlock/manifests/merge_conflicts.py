@@ -1,0 +1,60 @@
+"""Marks that a merge leaves in a file where it could not decide between two sides."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.location import Place
+from torchlock.manifests.document import Problem
+
+if TYPE_CHECKING:
+    from torchlock.manifests.document import Document
+
+LEFT = "a merge conflict was left in the file"
+_MARK = re.compile(r"^(<{7}|={7}|>{7}|\|{7})(?=\s|$)", re.MULTILINE)
+# The marks of a whole conflict, in their order. A text of prose or a script may hold the second alone.
+_WHOLE = (
+    re.compile(r"^<{7}(?=[ \r\n])", re.MULTILINE),
+    re.compile(r"^={7}\r?$", re.MULTILINE),
+    re.compile(r"^>{7}(?=[ \r\n]|\Z)", re.MULTILINE),
+)
+
+
+def merge_conflict(text: str) -> int | None:
+    """Where the first mark of a merge conflict stands."""
+    found = _MARK.search(text)
+    return found.start() if found else None
+
+
+def conflicts(text: str) -> list[Problem]:
+    """The first mark of a merge conflict as a problem, if there is one."""
+    merge = merge_conflict(text)
+    return [] if merge is None else [Problem("TL501", "error", LEFT, Place(_line(text, merge)))]
+
+
+def tell(document: Document) -> None:
+    """Tell a whole merge conflict that the reader of the dialect did not tell, or called by another name."""
+    at = _whole(document.text)
+    if at is None:
+        return
+    line = _line(document.text, at)
+    there = [problem for problem in document.problems if problem.rule == "TL501" and problem.place.line == line]
+    if not any(LEFT in problem.message for problem in there):
+        others = [problem for problem in document.problems if problem not in there]
+        document.problems = [Problem("TL501", "error", LEFT, Place(line, 1)), *others]
+
+
+def _whole(text: str) -> int | None:
+    first, at = None, 0
+    for pattern in _WHOLE:
+        found = pattern.search(text, at)
+        if found is None:
+            return None
+        first = found.start() if first is None else first
+        at = found.end()
+    return first
+
+
+def _line(text: str, at: int) -> int:
+    return text.count("\n", 0, at) + 1

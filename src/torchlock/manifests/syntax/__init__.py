@@ -1,0 +1,1 @@
+"""The grammars that several formats share."""

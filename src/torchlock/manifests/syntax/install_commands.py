@@ -1,0 +1,495 @@
+"""What commands of pip, uv, conda, pixi, poetry, pdm and others install."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import pairwise
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from torchlock.location import Edit, Span
+from torchlock.manifests.already_satisfied import Present, installs_anew, still_wanted
+from torchlock.manifests.conda_builds import label_of
+from torchlock.manifests.document import Entry
+from torchlock.manifests.syntax import conda_match_spec
+from torchlock.manifests.syntax.expansion import bounded
+from torchlock.manifests.syntax.installer_platforms import platform_of
+from torchlock.manifests.syntax.isolated_commands import apart
+from torchlock.manifests.syntax.pep508 import NAME, wheel_of
+from torchlock.manifests.syntax.poetry_constraints import specifier_of
+from torchlock.manifests.syntax.shell import Command, commands
+from torchlock.manifests.text import beside, is_there
+from torchlock.terms import FAMILY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from torchlock.manifests.builder import Draft
+    from torchlock.manifests.syntax.shell import Word
+
+# A variable that is named after pip stands for it.
+_PIP = re.compile(r"pip(?:3(?:\.\d+)?)?(?:\.exe)?|[$%(){}:]+\w*(?i:pip)\d?[)}%]*")
+_PYTHON = re.compile(r"(?:python|py|pypy)(?:3(?:\.\d+)?)?(?:\.exe)?")
+# Placeholders of template engines, test runners and notebooks.
+_FIELD = re.compile(r"\{\{?[^{}]*\}\}?|\{\{|\{%|<%|\$\(")
+_CONDA = {"conda", "mamba", "micromamba"}
+# Several requirements or options in one, none of them a part of a requirement that is written with blanks.
+_WORDS = re.compile(r"\s*(?:-|[^\W\d]|\d\w*://)[^\s;@]*(?:\s+(?:-|[^\W\d]|\d\w*://)[^\s;@]*)+\s*")
+_ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+# Commands that run the one behind them, and their options that take a value.
+_RUNNERS = {"sudo", "env", "exec", "command", "nice", "nohup", "eval", "xvfb-run", "travis_retry", "retry", "call"}
+_MANAGERS = {"poetry", "uv", "pipenv", "pdm", "hatch", "rye", "pixi"}
+# Programs and their commands that add packages to a project.
+_ADDING = {("uv", "add"), ("pdm", "add"), ("rye", "add"), ("poetry", "add"), ("pipenv", "install")}
+_SHELLS = {"sh", "bash", "zsh", "dash", "ksh"}
+# What pip and uv say of indexes, by option.
+_INDEX = {
+    "-i": "index",
+    "--index-url": "index",
+    "--pypi-url": "index",
+    "--default-index": "index",
+    "--extra-index-url": "extra",
+    "--index": "extra",
+    "-f": "find-links",
+    "--find-links": "find-links",
+}
+_OPTIONS = """
+    -r -c -e -t -C -p -P -n -g -G -E --requirement --requirements --constraint --constraints --editable --target
+    --prefix --root --src --platform --python-version --implementation --abi --python --progress-bar --retries
+    --timeout --default-timeout --cache-dir --proxy --cert --client-cert --upgrade-strategy --no-binary
+    --only-binary --global-option --install-option --build-option --config-settings --config-setting --report --log
+    --use-feature
+    --use-deprecated --trusted-host --allow-insecure-host --torch-backend --override --overrides --extra --group
+    --exclude-newer --resolution --prerelease --index-strategy --keyring-provider --upgrade-package
+    --reinstall-package --refresh-package --no-build-isolation-package --link-mode --script --package --directory
+    --project --color --config-file --python-platform --root-user-action --source --rev --tag --branch --bounds
+    --build-constraint --no-binary-package --exists-action --build --path --manifest-path --feature --environment
+    --suffix --pip-args --backend --only-group --no-group --env-file --with-editable --categories"""
+_CONDA_OPTIONS = "-n -p -c -f --name --prefix --channel --file --solver --repodata-fn --root-prefix"
+# Options whose value is the next word.
+_VALUED = {*_OPTIONS.split(), *_INDEX}
+_CONDA_VALUED = {*_CONDA_OPTIONS.split()}
+INDEX_VARIABLES = {
+    "PIP_INDEX_URL": "index",
+    "PIP_EXTRA_INDEX_URL": "extra",
+    "PIP_FIND_LINKS": "find-links",
+    "UV_INDEX_URL": "index",
+    "UV_DEFAULT_INDEX": "index",
+    "UV_EXTRA_INDEX_URL": "extra",
+    "UV_INDEX": "extra",
+    "UV_FIND_LINKS": "find-links",
+}
+# Nobody runs commands within commands as deep.
+_DEEPEST = 20
+
+
+def index_variable(draft: Draft, name: str, value: str | None, at: int) -> None:
+    """Record the indexes that a variable of pip or uv names; with None for its value one that nobody knows."""
+    if name in INDEX_VARIABLES:
+        for address in [f"${name}"] if value is None else value.split():
+            draft.index("extra" if value is None else INDEX_VARIABLES[name], address, at)
+
+
+@dataclass(slots=True)
+class Installed:
+    """The results of commands so far: entries, and the variables that they have set.
+
+    ``steps`` counts the commands that install something; it goes on from one stage to the next. ``held`` are
+    companions of torch in the base image, with their versions; ``keeps``: the command at hand leaves what is
+    there already.
+    """
+
+    variables: dict[str, str | None] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
+    step: int = 0
+    held: Mapping[str, str] = field(default_factory=dict)
+    keeps: bool = False
+    present: Present = field(default_factory=Present)
+
+
+class Installer:
+    """Takes commands one after the other. ``scope`` is that of the commands that always run."""
+
+    def __init__(self, draft: Draft, state: Installed) -> None:
+        self._draft = draft
+        self._state = state
+        self._depth = 0
+
+    @cached_property
+    def _root(self) -> str:
+        """The way from the file's folder up to that of its repository; "" where there is none to go."""
+        way = ""
+        for _ in range(_DEEPEST):
+            if is_there(beside(self._draft.path, f"{way}.git")):
+                return way.rstrip("/")
+            way += "../"
+        return ""
+
+    def take(self, command: Command) -> None:
+        """Take up what one command installs, removes or sets."""
+        words = self._assigned(list(command.words), command)
+        words = _bare(words)
+        words = _module(words) or words
+        if not words:
+            return
+        name = _name(words[0])
+        action = words[1].value if len(words) > 1 else ""
+        if _PIP.fullmatch(name):
+            self._pip(words[1:], command)
+        elif name == "uv" and action == "pip":
+            self._pip(words[2:], command)
+        elif (name, action) in _ADDING:
+            self._install(words[2:], command, self._poetry if name == "poetry" else self._asked)
+        elif name == "pixi" and action == "add":
+            pip = any(word.value == "--pypi" for word in words)
+            self._install(words[2:], command, self._asked if pip else self._spec)
+        elif name in _CONDA:
+            self._conda(words[1:], command)
+        elif name in _SHELLS:
+            self._inner(words[1:], command)
+        elif name in ("uv", "uvx", "pipx"):
+            self._apart(name, words, command)
+
+    def _apart(self, name: str, words: list[Word], command: Command) -> None:
+        """What goes into an environment of its own, and what runs in there."""
+        found = apart(name, words[1:], _VALUED)
+        if found is None:
+            return
+        known = len(self._state.entries)
+        own = found.name or f"line-{self._draft.place(words[0].start).line}"
+        files = [word for option, word in found.options if option == "-r"]
+        if found.requirements or files:
+            self._take_up(found.requirements, found.options, command, self._asked)
+        for index in range(known, len(self._state.entries)):
+            self._state.entries[index] = replace(self._state.entries[index], scope=f"alone:{own}")
+        self._within(found.behind, command)
+
+    def _within(self, words: list[Word], command: Command) -> None:
+        """The command that another one runs."""
+        self._depth += 1
+        if words and self._depth < _DEEPEST:
+            self.take(Command(words, command.redirects, command.branch))
+        self._depth -= 1
+
+    def _inner(self, words: list[Word], command: Command) -> None:
+        """``bash -c "…"``: the commands in the quotes."""
+        for flag, script in pairwise(words):
+            if re.fullmatch(r"-[a-z]*c", flag.value) and script.content is not None:
+                for inner in commands(self._draft.text, *script.content, self._state.variables):
+                    inner.branch = inner.branch or command.branch
+                    self.take(inner)
+
+    def variable(self, name: str, value: str | None, at: int) -> None:
+        """Take up the value of a variable, which may speak of indexes."""
+        self._state.variables[name] = bounded(value)
+        index_variable(self._draft, name, value, at)
+
+    def _assigned(self, words: list[Word], command: Command) -> list[Word]:
+        """The words behind the assignments in front; assignments that stand alone last."""
+        if words and words[0].value in ("export", "declare", "local", "readonly", "typeset"):
+            words = [word for word in words[1:] if not word.value.startswith("-")]
+        count = 0
+        while count < len(words) and _ASSIGNMENT.fullmatch(words[count].value):
+            count += 1
+        for word in words[:count]:
+            match = _ASSIGNMENT.fullmatch(word.value)
+            assert match is not None
+            known = not word.unknown and not (command.branch and match[1] in self._state.variables)
+            if count == len(words) or match[1] in INDEX_VARIABLES:
+                self.variable(match[1], match[2] if known else None, word.start)
+        return words[count:]
+
+    def _pip(self, words: list[Word], command: Command) -> None:
+        action = next((place for place, word in enumerate(words) if not word.value.startswith("-")), None)
+        if action is None:
+            return
+        name, rest = words[action].value, words[:action] + words[action + 1 :]
+        if name == "install":
+            self._state.keeps = not installs_anew(word.value for word in rest)
+            self._install(rest, command, self._asked)
+            self._state.keeps = False
+        elif name == "uninstall" and not command.branch:
+            self._remove(rest)
+        elif name == "config" and len(rest) > 2 and rest[0].value == "set":
+            kind = _INDEX.get("--" + rest[1].value.rpartition(".")[2])
+            if kind:
+                self._draft.index(kind, rest[2].value, rest[2].start)
+
+    def _remove(self, words: list[Word]) -> None:
+        names = {word.value.lower().replace("_", "-") for word in words}
+        self._state.entries = [entry for entry in self._state.entries if entry.name not in names]
+
+    def _install(self, words: list[Word], command: Command, read: Callable[[Word], Iterator[Entry]]) -> None:
+        """One command: its options, then its requirements."""
+        options, plain = _parted(words, _VALUED)
+        self._take_up(plain, options, command, read)
+
+    def _take_up(
+        self,
+        plain: list[Word],
+        options: list[tuple[str, Word]],
+        command: Command,
+        read: Callable[[Word], Iterator[Entry]],
+    ) -> None:
+        self._state.step += 1
+        self._redirected(command)
+        self._platforms(options)
+        addresses = [(_INDEX[name], word) for name, word in options if name in _INDEX]
+        swallowed = {
+            id(redirect.glued) for redirect in command.redirects if _swallows(redirect.operator, redirect.target)
+        }
+        found: list[Entry] = []
+        for word in plain:
+            found += [replace(entry, version=None) if id(word) in swallowed else entry for entry in read(word)]
+        for name, word in options:
+            if name in ("-r", "--requirement", "--requirements", "-c", "--constraint", "--constraints"):
+                found += self._file(word, constraint="c" in name[:3])
+        index = self._indexes(addresses)
+        for word in plain:
+            if word.unknown and not re.match(r"['\"]?\w", word.value):
+                # It may stand for options, an index among them.
+                self._draft.index("extra", word.value, word.start)
+        scope = f"group:{command.branch}" if command.branch else ""
+        made = [
+            replace(entry, step=self._state.step, scope=scope, index=entry.index or index, shell=True)
+            for entry in found
+        ]
+        backend = next((word.value for name, word in options if name == "--torch-backend"), None)
+        if backend:
+            made = [replace(entry, index=entry.index or _page(entry.name, backend)) for entry in made]
+        if self._state.keeps:
+            made = list(still_wanted(made, self._state.present.among(self._state.entries), self._state.held))
+        self._state.entries += made
+
+    def _platforms(self, options: list[tuple[str, Word]]) -> None:
+        """The platforms that a command installs for, if not the one that it runs on."""
+        document = self._draft.document
+        for name, word in options:
+            if name not in ("--platform", "--python-platform") or word.unknown:
+                continue
+            platform = platform_of(word.value)
+            if platform is None:
+                message = f"unknown platform {word.value}: not judged for it"
+                self._draft.problem("TL902", "note", message, word.start)
+            elif platform not in document.platforms:
+                document.platforms += (platform,)
+
+    def _indexes(self, addresses: list[tuple[str, Word]]) -> str | None:
+        """The one address that a command takes everything from; others are recorded for the file."""
+        values = [(kind, _address(word.value), word) for kind, word in addresses]
+        if len(values) == 1 and values[0][0] == "index":
+            return values[0][1]
+        for kind, address, word in values:
+            self._draft.index("find-links" if kind == "find-links" else "extra", address, word.start)
+        return None
+
+    def _file(self, word: Word, *, constraint: bool) -> list[Entry]:
+        """A requirements file, looked for beside this one, then in the folder of the repository.
+
+        Paths are those of the machine that runs the command, which may be an image.
+        """
+        if word.unknown:
+            return self._unknown(word)
+        parts = [part for part in PurePosixPath(word.value).parts if part != "/"]
+        names = ["/".join(parts[start:]) for start in range(len(parts))]
+        names += [f"{self._root}/{name}" for name in names] if self._root else []
+        name = next((name for name in names if is_there(beside(self._draft.path, name))), word.value)
+        return self._draft.include(name, word.start, constraint=constraint)
+
+    def _redirected(self, command: Command) -> None:
+        """``torch>=2.0`` without quotes: the shell writes to a file named ``=2.0``, or reads from one."""
+        for redirect in command.redirects:
+            if (
+                redirect.glued is None
+                or redirect.target is None
+                or not _swallows(redirect.operator, redirect.target)
+            ):
+                continue
+            word = redirect.glued
+            whole = Span(word.start, redirect.target.end)
+            raw = self._draft.text[slice(*whole)]
+            reads = redirect.operator.startswith("<")
+            message = f"the shell takes {redirect.operator}{redirect.target.value} for the name of a file"
+            because = f"pip sees {word.value} without its versions; quotes keep the shell from it"
+            edits = (Edit(whole, f'"{raw}"'),) if not set(raw) & set("\"'\\$`\n") else ()
+            severity = "error" if reads else "warning"
+            self._draft.problem(
+                "TL501", severity, message, word.start, because=because, remedy="Put it in quotes", edits=edits
+            )
+
+    def _asked(self, word: Word) -> Iterator[Entry]:
+        """A requirement as pip and uv take it."""
+        value = word.value
+        if re.match(r"[./~-]|(?:git|hg|svn|bzr)\+", value) and "#egg=" not in value and ".whl" not in value:
+            return
+        if value.endswith((".whl", ".tar.gz", ".zip")) and not set("*?[").isdisjoint(value):
+            return  # The shell puts the files of that shape in its place.
+        if word.unknown and not re.match(rf"{NAME}\s*(?:\[[^\]]*\]\s*)?@", value):
+            yield from self._unknown(word)
+            return
+        field = _FIELD.search(value.partition("@")[0])
+        if field:
+            yield from self._unknown(replace(word, unknown=(field[0],)))
+            return
+        wheel = wheel_of(value)
+        if wheel is not None and not re.match(rf"{NAME}\s*@", value):
+            yield self._located(word, wheel[0])
+        elif "#egg=" in value and "://" in value:
+            yield self._located(word, re.split(r"[&\[]", value.rpartition("#egg=")[2])[0])
+        elif "://" not in value.partition("@")[0] and not re.search(
+            r"[/\\]", value.partition("@")[0].partition(";")[0]
+        ):
+            entry = self._draft.requirement(value, word.start, word.content)
+            if entry is not None:
+                yield entry
+
+    def _located(self, word: Word, name: str) -> Entry:
+        place = self._draft.place(word.start)
+        return Entry(name.lower().replace("_", "-"), "", place, word.value, self._draft.path, url=word.value)
+
+    def _poetry(self, word: Word) -> Iterator[Entry]:
+        """``torch@^2.1``, ``torch==2.1``, ``torch``."""
+        match = re.fullmatch(rf"(?P<name>{NAME})(?:\[[^\]]*\])?\s*@\s*(?P<versions>(?!\s)[^/:]*)", word.value)
+        if word.unknown or not match:
+            yield from self._asked(word)
+            return
+        versions = "" if match["versions"] == "latest" else match["versions"]
+        specifier = specifier_of(versions)
+        if specifier is None:
+            message = f"{versions!r} is not a version constraint that poetry knows"
+            self._draft.problem("TL501", "error", message, word.start)
+            return
+        start, end = match.span("versions")
+        content = word.content
+        yield Entry(
+            match["name"].lower().replace("_", "-"),
+            specifier,
+            self._draft.place(word.start),
+            word.value,
+            self._draft.path,
+            version=Span(content.start + start, content.start + end) if content else None,
+            style="poetry",
+        )
+
+    def _conda(self, words: list[Word], command: Command) -> None:
+        """``conda install``, ``conda create``, ``conda remove``, and commands run in an environment."""
+        _, plain = _parted(words, _CONDA_VALUED)
+        action = plain[0].value if plain else ""
+        if action == "run":
+            self._within(words[words.index(plain[1]) :] if len(plain) > 1 else [], command)
+        elif action in ("remove", "uninstall") and not command.branch:
+            self._remove(
+                [replace(word, value=conda_match_spec.NAMES.get(word.value, word.value)) for word in plain[1:]]
+            )
+        elif action in ("install", "create", "update", "upgrade"):
+            self._state.step += 1
+            scope = f"group:{command.branch}" if command.branch else ""
+            for word in plain[1:]:
+                for entry in self._spec(word):
+                    self._state.entries.append(replace(entry, step=self._state.step, scope=scope, shell=True))
+
+    def _spec(self, word: Word) -> Iterator[Entry]:
+        """A package as conda takes it: ``channel::name=version=build``."""
+        if word.unknown:
+            if not re.match(r"python\s*=", word.value):
+                yield from self._unknown(word)
+            return
+        spec = conda_match_spec.parse(word.value)
+        if spec is None:
+            return
+        if spec.name == "python":
+            self._draft.python(spec.specifier or "", word.start)
+            return
+        content = word.content
+        yield Entry(
+            spec.index_name,
+            spec.specifier or "",
+            self._draft.place(word.start),
+            word.value,
+            self._draft.path,
+            version=Span(content.start + spec.start, content.start + spec.end) if content else None,
+            style="conda",
+            channel="conda",
+            index=spec.channel or None,
+            build=label_of(spec.build),
+        )
+
+    def _unknown(self, word: Word) -> list[Entry]:
+        names = ", ".join(dict.fromkeys(word.unknown))
+        message = f"{word.value}: what {names} stands for is not known here, so this is not judged"
+        self._draft.problem("TL902", "note", message, word.start)
+        return []
+
+
+def _page(name: str, backend: str) -> str | None:
+    """Where uv takes a package of the torch family from with ``--torch-backend``; ``auto`` asks the machine."""
+    return f"https://download.pytorch.org/whl/{backend}" if name in FAMILY else None
+
+
+def _address(value: str) -> str:
+    """An address; uv lets a name stand in front of it (``name=address``)."""
+    return value.partition("=")[2] if re.match(r"[\w-]+=\w+://", value) else value
+
+
+def _swallows(operator: str, target: Word | None) -> bool:
+    """Whether a redirect is the operator of a version."""
+    return target is not None and operator in ("<", ">") and bool(re.match(r"=?\s*\d", target.value))
+
+
+def _name(word: Word) -> str:
+    """The name of a program, without its folder."""
+    return PurePosixPath(word.value.replace("\\", "/")).name
+
+
+def _module(words: list[Word]) -> list[Word] | None:
+    """The module that ``python -m`` runs, with what stands behind it; None for other commands."""
+    if not words or not (_PYTHON.fullmatch(_name(words[0])) or words[0].unknown):
+        return None
+    at = 1
+    while at < len(words) and words[at].value.startswith("-") and words[at].value != "-m":
+        at += 1
+    return words[at + 1 :] if at < len(words) and words[at].value == "-m" else None
+
+
+def _bare(words: list[Word]) -> list[Word]:
+    """The command behind others that run it (``sudo -E``, ``poetry run``)."""
+    at = 0
+    while at < len(words):
+        name = _name(words[at])
+        if name in _RUNNERS:
+            at += 1
+            while at < len(words) and (words[at].value.startswith("-") or _ASSIGNMENT.fullmatch(words[at].value)):
+                at += 1
+        elif name in _MANAGERS and len(words) > at + 2 and words[at + 1].value == "run":
+            if words[at + 2].value.startswith("-"):
+                break
+            at += 2
+        else:
+            break
+    return words[at:]
+
+
+def _parted(words: list[Word], valued: set[str]) -> tuple[list[tuple[str, Word]], list[Word]]:
+    """Options with their values, and the words that are none; flags are left out."""
+    options: list[tuple[str, Word]] = []
+    plain: list[Word] = []
+    queue = list(reversed(words))
+    while queue:
+        word = queue.pop()
+        if word.content is None and _WORDS.fullmatch(word.value):  # The shell parts what a variable holds.
+            queue += [replace(word, value=value) for value in reversed(word.value.split())]
+            continue
+        if not word.value.startswith("-") or word.value == "-":
+            plain.append(word)
+            continue
+        name, equals, value = word.value.partition("=")
+        short = len(name) > 2 and name[1] != "-" and name[:2] in valued
+        if short:
+            options.append((name[:2], replace(word, value=word.value[2:], content=None)))
+        elif name in valued and equals:
+            options.append((name, replace(word, value=value, content=None)))
+        elif name in valued and queue:
+            options.append((name, queue.pop()))
+    return options, plain

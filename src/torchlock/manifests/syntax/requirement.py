@@ -1,0 +1,214 @@
+"""One requirement: PEP 508, a bare address, or a path; with help for the mistakes people make."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torchlock.errors import InputError
+from torchlock.manifests.text import is_folder, is_there
+from torchlock.redaction import shortened
+from torchlock.standards.markers import fault_of
+from torchlock.standards.versions import fault_of_versions
+from torchlock.terms import Written
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+    from torchlock.terms import Origin
+
+_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://|file:|(?:git|hg|svn|bzr)\+[a-z]+:)", re.IGNORECASE)
+# What is no address of a version control system, which has forms of its own (``git@host:path``).
+_FETCHED = re.compile(r"(?:[a-z][a-z0-9.-]*://|file:)", re.IGNORECASE)
+_PATH = re.compile(r"\.{1,2}(?:[/\\\[;\s]|$)|/(?!/)|~/|[A-Za-z]:[/\\]|\\\\")
+# pip's list.
+_ARCHIVE = re.compile(r"\.(?:whl|zip|tar|tgz|tbz|txz|tlz|tar\.(?:gz|bz2|xz|lz|lzma))$", re.IGNORECASE)
+_EXTRAS = re.compile(r"\[[^\[\]]*\]$")
+_EGG = re.compile(r"[#&]egg=([^&]*)")
+# "requirements.txt" is a valid name of a project, but nobody means it.
+_FILE = re.compile(r"requirements?[\w.-]*\.(?:txt|in)$", re.IGNORECASE)
+
+# Besides packaging's own InvalidRequirement, what odd strings and deep parentheses in markers bring about.
+_UNPARSED = (ValueError, SyntaxError, RecursionError)
+# Nobody's requirement is as long as this: such a line is of another kind, and quoted in part.
+_LONG = 500
+
+# What people write, and what to tell them; the first that matches counts.
+_MISTAKES = (
+    (r"^(<<<<<<<|=======|>>>>>>>|\|\|\|\|\|\|\|)", "a merge conflict was left in the file"),
+    (r"[\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb]", "these are typographic quotes: use plain ones"),
+    (r"[\u2010-\u2015\u2212]", "this is a typographic dash: use a plain hyphen"),
+    (r"[\xa0\u200b\u200c\u200d\u2060\ufeff]", "there is an invisible character in it: write the line anew"),
+    (r"^(import|from)\s+\w", "this is Python code; name the project that the module comes from"),
+    (r"^!?(%?pip3?|conda|mamba|uv|python3?|apt(-get)?|sudo)\s+\w", "this is a command; write what it installs"),
+    (r"^//", "a comment begins with #"),
+    (r"\\$", "something stands behind the backslash, so the line does not go on"),
+    (r"^([\"'])(.+)\1,?$", r"without the quotes: \2"),
+    (r"^[\w.-]+::", "this is conda's way to name a channel; write the project only"),
+    (r"^pytorch(?=\s*(?:=\s*)?\d|=)\s*(?:=\s*)?([\w.]+)", r"the project is called torch: torch==\1"),
+    (r"^([\w.-]+)=([\d.]+)=\w+$", r"this is conda's name=version=build; a pin is \1==\2"),
+    (r"^([\w.-]+(?:\[[^\]]*\])?)\s*=\s*([\w.*+!]+)\s*(?:;.*)?$", r"a pin takes two equals signs: \1==\2"),
+    (r"^([\w.-]+(?:\[[^\]]*\])?)\s*=([<>])\s*(\d[\w.]*)", r"the equals sign comes last: \1\2=\3"),
+    (r"^([\w.-]+(?:\[[^\]]*\])?)\s+(\d[\w.]*)$", r"a version needs an operator: \1==\2"),
+    (r"\d[\w.*]*\s+[<>=!~]=?", "clauses are parted by commas, as in torch>=2.0,<3"),
+    (r"[<>]=?\s*[\d.]+\.\*|~=\s*[\d.]+\.\*", "a wildcard goes with == and != only: leave the .* out"),
+    (r"[<>~]=?\s*[\w.]+\+\w", "a local version (+…) goes with == and != only"),
+    (r"[\^]\s*\d", "^ is poetry's; write a range, as in >=2.0,<3"),
+    (r"\d\.(?=[\s,;]|$)", "a version does not end with a dot"),
+    (r"^(?:git\+)?(git@[\w.-]+):(.+)", r"a repository is written git+ssh://\1/\2"),
+    (r"\t--?[a-z]", "pip takes no tab in front of an option: put a space there"),
+    (r"^\[", "a requirements file has no sections"),
+    (r"\S#", "a comment needs a space in front of its #"),
+    (r"^[\w.-]+(\[[^\]]*\])?[<>=!~]=?\S+\s+[A-Za-z][\w.-]*", "one requirement a line"),
+    (r"^[\w.-]+:(\s|$)", "this looks like a conda environment file, which is not of this format"),
+)  # fmt: skip
+
+
+def parse_requirement(
+    text: str, origin: Origin, *, hashes: tuple[str, ...] = (), editable: bool = False
+) -> Written:
+    """Read one requirement as its author wrote it.
+
+    Raises:
+        InputError: no installer could read it; the hint says what was probably meant.
+    """
+    text = text.strip()
+    if editable or _is_location(text):
+        written = _located(text, origin, hashes, editable)
+    else:
+        requirement = _parsed(text, origin)
+        if _FILE.match(text) or (origin.path is None and _names_a_file(text)):
+            raise _invalid("this is the name of a file", origin, hint=f"did you mean -r {text}?")
+        written = Written(requirement, origin, url=requirement.url, hashes=hashes)
+    if written.url is not None and _FETCHED.match(written.url):
+        _check_address(written.url, origin)
+    return written
+
+
+def _check_address(url: str, origin: Origin) -> None:
+    from torchlock.standards.urls import NO_URL, is_url
+
+    if not is_url(url):
+        raise _invalid(f"its address {NO_URL}", origin, hint=None)
+
+
+def _is_location(text: str) -> bool:
+    """Whether this is a bare address or path, as pip judges it."""
+    if _ADDRESS.match(text) or _PATH.match(text):
+        return True
+    path = _EXTRAS.sub("", text.partition(";")[0].strip())
+    if _ARCHIVE.search(path) and not re.search(r"@|[<>=!~]=", path):
+        return True
+    return "/" in path and "@" not in path and is_folder(path)
+
+
+def _parsed(text: str, origin: Origin) -> Requirement:
+    """A requirement whose address, if it has one, can be one: PEP 508 lets any text through."""
+    requirement = _pep_508(text, origin)
+    if fault := fault_of_versions(requirement):
+        raise _invalid(fault, origin, hint=None)
+    if fault := fault_of(str(requirement.marker or "")):
+        raise _invalid(f"its marker has no value: {fault}", origin, hint=None)
+    url = requirement.url or ""
+    if re.fullmatch(r"v?\d+(\.\w+)*", url):
+        hint = f"a pin takes two equals signs: {requirement.name}=={url.removeprefix('v')}"
+        raise _invalid("a version is no address", origin, hint=hint)
+    if re.match(r"git@[\w.-]+:", text):
+        raise _invalid("git's short form of an address is not known here", origin, hint=_hint(text, origin))
+    return requirement
+
+
+def _pep_508(text: str, origin: Origin) -> Requirement:
+    """A PEP 508 requirement; like pip, with an empty marker or none of the space that a URL's marker needs."""
+    from packaging.requirements import Requirement
+
+    head, _, marker = text.partition(";")
+    if "@" in head or not marker.strip():
+        # Strictly, all that stands behind an address without a space belongs to the address.
+        with suppress(*_UNPARSED):
+            return Requirement(f"{head} ;{marker}" if marker.strip() else head)
+    try:
+        return Requirement(text)
+    except _UNPARSED as error:
+        raise _invalid(_reason(error, text, origin), origin, hint=_hint(text, origin)) from error
+
+
+def _reason(error: Exception, text: str, origin: Origin) -> str:
+    """What the parser says, as half a sentence, and the text at which it stopped if that is as written."""
+    if isinstance(error, RecursionError):
+        return "its marker is nested too deeply"
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    reason = reason[:1].lower() + reason[1:]
+    span = getattr(error.__cause__, "span", None)
+    stopped = text[span[1] :].strip() if span else ""
+    tell = stopped and stopped != text and len(text) <= _LONG and text in origin.text
+    return f"{reason}, at {stopped!r}" if tell else reason
+
+
+def _invalid(reason: str, origin: Origin, hint: str | None) -> InputError:
+    """The error quotes what was written: environment variables put into it may be secrets."""
+    return InputError(
+        f"{shortened(origin.text, _LONG)!r} is not a requirement: {reason}",
+        path=origin.path,
+        line=origin.line,
+        hint=hint,
+    )
+
+
+def _hint(text: str, origin: Origin) -> str | None:
+    """What was probably meant."""
+    if origin.path is None and (_names_a_file(text) or re.search(r"\.(txt|in|toml|cfg)$", text)):
+        return f"did you mean -r {text}?"
+    if len(text) > _LONG:
+        return None
+    for pattern, hint in _MISTAKES:
+        match = re.search(pattern, text)
+        if match:
+            return match.expand(hint)
+    if re.search(r"[/\\]", text) and "@" not in text:
+        return "it looks like a path, but there is no such folder"
+    return None
+
+
+def _names_a_file(text: str) -> bool:
+    return Path(text).suffix in (".txt", ".in", ".toml", ".cfg", ".py") and is_there(text)
+
+
+def _located(text: str, origin: Origin, hashes: tuple[str, ...], editable: bool) -> Written:
+    """An address or path, with the requirement it comes to where the text itself names the project."""
+    if editable and not _ADDRESS.match(text) and re.match(r"[\w.-]+(\[[^\]]*\])?\s*(@|[<>=!~]=)", text):
+        named = _parsed(text, origin)
+        if named.url is None:
+            raise _invalid("only a folder or an address can be editable", origin, hint="leave the -e out")
+        return Written(named, origin, url=named.url, editable=True, hashes=hashes)
+    location, _, marker = text.partition("; " if _ADDRESS.match(text) else ";")
+    location = location.strip().removesuffix(";")
+    name = _name_in(location, origin)
+    # A wrong marker is refused even where there is no name to go with it.
+    parsed = _parsed(f"{name or 'nameless'} ; {marker}", origin)
+    requirement = parsed if name else None
+    marker = str(parsed.marker or "")
+    return Written(requirement, origin, url=location, editable=editable, hashes=hashes, marker=marker)
+
+
+def _name_in(location: str, origin: Origin) -> str | None:
+    """The project, from ``#egg=``, or with its version from the name of a wheel."""
+    egg = _EGG.search(location)
+    if egg:
+        return egg[1]
+    extras = None if _ADDRESS.match(location) else _EXTRAS.search(location)
+    bare = location[: extras.start() if extras else None].partition("#")[0].partition("?")[0]
+    if not bare.lower().endswith(".whl"):
+        return None
+    from urllib.parse import unquote
+
+    from torchlock.standards.wheel_names import parsed_wheel_name
+
+    try:
+        name, version, _ = parsed_wheel_name(unquote(re.split(r"[/\\]", bare)[-1]))
+    except ValueError as error:
+        form = "name-version-python-abi-platform.whl"
+        raise _invalid("no wheel has such a name", origin, hint=f"its form is {form}") from error
+    return f"{name}{extras[0] if extras else ''}=={version}"

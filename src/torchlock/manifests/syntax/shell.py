@@ -1,0 +1,303 @@
+"""Shell commands taken apart into words, with the places where they stand; nothing is run.
+
+Quotes, continued lines, comments, variables with known values, heredocs and the words that branch are
+understood (POSIX shell and bash); what a command would put in place of ``$(…)`` is unknown.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from torchlock.location import Span
+from torchlock.manifests.syntax.expansion import Expansion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PLAIN = re.compile(r"[^\s\\'\"$`;&|()<>]+")
+_IN_QUOTES = re.compile(r"[^\"\\$`]+")
+_BLANK = re.compile(r"(?:[ \t\f\v]|\\\r?\n)+")
+# Behind a continued line of a Dockerfile comments and empty lines do not count.
+_SKIPPED = re.compile(r"(?:[ \t]*(?:#[^\n]*\n|\r?\n))*")
+_OPERATOR = re.compile(r"&&|\|\||;;&?|;&|[;&|()]|\r?\n|\r")
+_REDIRECT = re.compile(r"(?:&>>?|<<<|<<-?|[<>]{1,2}[&|]?)")
+_BRACED = re.compile(r"\{(\w+)(?::?[-=]([^{}$`\\\"']*))?\}")
+_MAKE = re.compile(r"[({](\w[\w.]*(?:-[\w.-]*(?=[)}:=]))?)(?::?[-=]([^{}()$`\\\"']*))?[)}]")
+_NAME = re.compile(r"[A-Za-z_]\w*|[0-9@*#?!$-]")
+_OPENING = {"if", "case"}
+_CLOSING = {"fi", "esac"}
+_BRANCHING = {"else", "elif"}
+_PASSED = {"then", "do", "else", "elif", "!", "{", "}", "time", "if", "while", "until"}
+
+
+@dataclass(slots=True)
+class Word:
+    """One word as the command gets it. ``content`` is where just these characters stand, None if nowhere.
+
+    ``unknown`` are the variables in it whose values are not known; they stand in ``value`` as written.
+    """
+
+    value: str
+    start: int
+    end: int
+    content: Span | None = None
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Redirect:
+    """``>file``; ``glued`` is the word that stands right before it, without a space."""
+
+    operator: str
+    start: int
+    glued: Word | None
+    target: Word | None
+
+
+@dataclass(slots=True)
+class Command:
+    """A simple command. ``branch`` names the branch that it stands in, "" where it always runs."""
+
+    words: list[Word] = field(default_factory=list)
+    redirects: list[Redirect] = field(default_factory=list)
+    branch: str = ""
+
+
+def commands(
+    text: str,
+    start: int,
+    end: int,
+    variables: dict[str, str | None],
+    *,
+    docker: bool = False,
+    make: bool = False,
+) -> Iterator[Command]:
+    """The commands in a stretch of a text, one after the other.
+
+    ``variables`` maps names to values, None for unknown ones; what the caller changes in it between two
+    commands counts for the later one. ``docker``: the stretch is an instruction of a Dockerfile; ``make``: a
+    recipe of make, to which ``$(NAME)`` is a variable, and ``$$`` a dollar.
+    """
+    return _Lexer(text, start, end, variables, docker, make).run()
+
+
+def line_of(text: str, place: int) -> int:
+    """The number of the line that a place of a text lies in."""
+    return bisect_left(_newlines(text), place) + 1
+
+
+@lru_cache(maxsize=4)
+def _newlines(text: str) -> list[int]:
+    return [match.start() for match in re.finditer("\n", text)]
+
+
+class _Lexer:
+    def __init__(
+        self, text: str, start: int, end: int, variables: dict[str, str | None], docker: bool, make: bool
+    ) -> None:
+        self._text = text
+        self._at = start
+        self._end = end
+        self._variables = variables
+        self._docker = docker
+        self._make = make
+        self._branches: list[int] = []
+        self._heredocs: list[str] = []
+        self._named: dict[str, int] = {}
+        self._values = Expansion()
+
+    def run(self) -> Iterator[Command]:
+        before = ""
+        while self._at < self._end:
+            begun = self._at
+            command, operator = self._command()
+            yield from self._branched(command, begun, alternative=before == "||")
+            if operator == ";;" and self._branches:
+                self._branches[-1] = self._at
+            before = operator
+
+    def _branched(self, command: Command, begun: int, *, alternative: bool) -> Iterator[Command]:
+        """The command without the words of ``if`` and the like, told its branch."""
+        words = command.words
+        while words and (words[0].value in _PASSED | _OPENING | _CLOSING) and words[0].content is not None:
+            keyword = words.pop(0).value
+            if keyword in _OPENING:
+                self._branches.append(begun)
+            elif keyword in _CLOSING and self._branches:
+                self._branches.pop()
+            elif keyword in _BRANCHING and self._branches:
+                self._branches[-1] = begun
+            if keyword == "case":
+                return
+        if words and words[0].value == "for" and len(words) > 1:
+            self._variables[words[1].value] = None
+            return
+        place = begun if alternative else self._branches[-1] if self._branches else None
+        command.branch = "" if place is None else self._name_of(place)
+        if words:
+            yield command
+
+    def _name_of(self, place: int) -> str:
+        """A branch by the line that it begins on, by its place where a line holds several."""
+        number = line_of(self._text, place)
+        name = f"line-{number}"
+        if self._named.setdefault(name, place) != place:
+            name = f"line-{number}-{place - self._text.rfind(chr(10), 0, place)}"
+        return name
+
+    def _command(self) -> tuple[Command, str]:
+        """The next command, and the operator that ends it."""
+        command = Command()
+        while self._at < self._end:
+            self._blank()
+            if self._at >= self._end:
+                break
+            text, at = self._text, self._at
+            if text[at] == "#" and (at == 0 or text[at - 1] in " \t\r\n;&|("):
+                self._comment()
+                continue
+            redirect = _REDIRECT.match(text, at, self._end)
+            if redirect:
+                self._redirect(command, redirect)
+                continue
+            operator = _OPERATOR.match(text, at, self._end)
+            if operator:
+                self._at = operator.end()
+                if operator[0][-1] in "\r\n":
+                    self._skip_heredocs()
+                return command, operator[0]
+            command.words.append(self._word())
+        return command, ""
+
+    def _blank(self) -> None:
+        while blank := _BLANK.match(self._text, self._at, self._end):
+            self._at = blank.end()
+            if self._docker and self._text[self._at - 1] == "\n":
+                skipped = _SKIPPED.match(self._text, self._at, self._end)
+                self._at = skipped.end() if skipped else self._at
+
+    def _comment(self) -> None:
+        newline = self._text.find("\n", self._at, self._end)
+        self._at = self._end if newline < 0 else newline
+
+    def _redirect(self, command: Command, match: re.Match[str]) -> None:
+        last = command.words[-1] if command.words else None
+        glued = last if last is not None and last.end == match.start() else None
+        if glued is not None and glued.value.isdigit():
+            command.words.pop()
+            glued = None
+        self._at = match.end()
+        self._blank()
+        stopped = self._at >= self._end or _OPERATOR.match(self._text, self._at, self._end)
+        target = None if stopped else self._word()
+        if match[0] in ("<<", "<<-") and target is not None:
+            self._heredocs.append(target.value)
+        command.redirects.append(Redirect(match[0], match.start(), glued, target))
+
+    def _skip_heredocs(self) -> None:
+        """Pass over the lines that commands before this line's end read as their input."""
+        for word in self._heredocs:
+            closing = re.compile(rf"^[ \t]*{re.escape(word)}[ \t]*\r?$", re.MULTILINE)
+            found = closing.search(self._text, self._at, self._end)
+            self._at = found.end() if found else self._end
+        self._heredocs.clear()
+
+    def _word(self) -> Word:
+        start, parts, unknown = self._at, [], []  # type: int, list[str], list[str]
+        while self._at < self._end:
+            plain = _PLAIN.match(self._text, self._at, self._end)
+            character = self._text[self._at]
+            if plain:
+                parts.append(plain[0])
+                self._at = plain.end()
+            elif character == "\\":
+                if _BLANK.match(self._text, self._at, self._end):
+                    break
+                parts.append(self._text[self._at + 1 : self._at + 2])
+                self._at += 2
+            elif character == "'":
+                closing = self._text.find("'", self._at + 1, self._end)
+                closing = self._end if closing < 0 else closing
+                parts.append(self._text[self._at + 1 : closing])
+                self._at = closing + 1
+            elif character == '"':
+                self._quoted(parts, unknown)
+            elif character in "$`":
+                self._expansion(parts, unknown)
+            elif self._at == start:  # What no word begins with and nothing else takes.
+                parts.append(character)
+                self._at += 1
+            else:
+                break
+        self._at = min(self._at, self._end)
+        value = "".join(parts)
+        return Word(value, start, self._at, self._content(value, start, self._at), tuple(unknown))
+
+    def _content(self, value: str, start: int, end: int) -> Span | None:
+        raw = self._text[start:end]
+        if raw == value:
+            return Span(start, end)
+        quoted = len(raw) > 1 and raw[0] in "\"'" and raw[0] == raw[-1] and raw[1:-1] == value
+        return Span(start + 1, end - 1) if quoted else None
+
+    def _quoted(self, parts: list[str], unknown: list[str]) -> None:
+        self._at += 1
+        while self._at < self._end and self._text[self._at] != '"':
+            plain = _IN_QUOTES.match(self._text, self._at, self._end)
+            if plain:
+                parts.append(plain[0])
+                self._at = plain.end()
+            elif self._text[self._at] == "\\":
+                following = self._text[self._at + 1 : self._at + 2]
+                parts.append(following if following in '"\\$`' else "" if following == "\n" else f"\\{following}")
+                self._at += 2
+            else:
+                self._expansion(parts, unknown)
+        self._at += 1
+
+    def _expansion(self, parts: list[str], unknown: list[str]) -> None:
+        """``$NAME``, ``${NAME:-default}``, ``$(command)`` and the like, at the current place."""
+        if self._make:
+            self._at += self._text.startswith("$$", self._at)
+        start = self._at
+        if self._text[start] == "`":
+            closing = self._text.find("`", start + 1, self._end)
+            self._at = self._end if closing < 0 else closing + 1
+        else:
+            braced = (_MAKE if self._make else _BRACED).match(self._text, start + 1, self._end)
+            named = _NAME.match(self._text, start + 1, self._end)
+            if braced or named:
+                match = braced or named
+                assert match is not None
+                self._at = match.end()
+                name = match[1] if braced else match[0]
+                value = self._variables.get(name)
+                if not value and braced and braced[2] is not None and (name not in self._variables or value == ""):
+                    value = braced[2]
+                value = self._values.take(value)
+                if value is not None:
+                    parts.append(value)
+                    return
+            elif self._text[start + 1 : start + 2] in ("(", "{"):
+                self._at = self._closing(start + 1)
+            else:
+                self._at = start + 1
+                parts.append("$")
+                return
+        parts.append(self._text[start : self._at])
+        unknown.append(self._text[start : self._at])
+
+    def _closing(self, at: int) -> int:
+        """Behind the bracket that closes the one at this place."""
+        opening = self._text[at]
+        closing = {"(": ")", "{": "}"}[opening]
+        depth = 0
+        for place in range(at, self._end):
+            depth += (self._text[place] == opening) - (self._text[place] == closing)
+            if depth == 0:
+                return place + 1
+        return self._end

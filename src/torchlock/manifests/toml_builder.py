@@ -1,0 +1,57 @@
+"""A TOML document that is being read: entries from its arrays of requirements."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from torchlock.manifests.builder import Draft
+from torchlock.manifests.syntax.toml import Tree
+
+if TYPE_CHECKING:
+    from torchlock.manifests.document import Entry
+    from torchlock.manifests.syntax.toml import Key
+
+_WORDS = {",": "Put a comma there", '"': "Close the string", '",': "Close the string, and put a comma there"}
+
+
+class Sheet(Draft):
+    """A draft with the values of its text, or what could be rescued of them."""
+
+    def __init__(self, text: str, path: str, kind: str) -> None:
+        super().__init__(text, path, kind)
+        self.tree = Tree(text, path)
+        error = self.tree.error
+        if error is not None:
+            mend = self.tree.mend()
+            edits = (mend,) if mend else ()
+            remedy = _WORDS.get(mend.new, "") if mend else ""
+            at = self._line(error.line) if error.line else None
+            self.problem("TL501", "error", error.message, at, remedy=remedy, edits=edits)
+
+    def _line(self, number: int) -> int:
+        """The first character of a line that says something."""
+        start = self.offset(number)
+        rest = self.text[start:].split("\n", 1)[0]
+        return start + len(rest) - len(rest.lstrip())
+
+    def written(self, *path: Key) -> Entry | None:
+        """The requirement at a path, None and a problem where the string is none."""
+        value = self.tree.get(*path)
+        if not isinstance(value, str):
+            return None
+        at, exact = self.tree.offset(*path), self.tree.content(*path)
+        return self.requirement(value, at, exact, quiet=self.tree.error is not None)
+
+    def listed(self, *path: Key, scope: str = "", constraint: bool = False) -> list[Entry]:
+        """The requirements in the array at a path."""
+        found = [self.written(*path, number) for number in range(len(self.tree.array(*path)))]
+        return [replace(entry, scope=scope, constraint=constraint) for entry in found if entry is not None]
+
+    def strings(self, *path: Key) -> list[tuple[str, int | None]]:
+        """The string at a path or those of the array there, each with its place."""
+        value = self.tree.get(*path)
+        if isinstance(value, str):
+            return [(value, self.tree.offset(*path))]
+        items = enumerate(self.tree.array(*path))
+        return [(item, self.tree.offset(*path, number)) for number, item in items if isinstance(item, str)]

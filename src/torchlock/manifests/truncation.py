@@ -1,0 +1,30 @@
+"""Lists that were cut: programs end the last line that they write, and never within a word."""
+
+from __future__ import annotations
+
+import re
+
+from torchlock.location import Place
+from torchlock.manifests.document import Problem
+
+_ADDRESS = re.compile(r"\S+\.(?:conda|tar\.bz2)(?:#[0-9a-f]{32,})?")
+
+
+def cut_off(text: str) -> list[Problem]:
+    """The last line of a lock, as a problem if the file ends within it."""
+    last = re.split(r"[\r\n]", text[-2000:])[-1].strip()
+    if not last or last.startswith("#") or _is_whole(last):
+        return []
+    line = len(re.findall(r"\r\n|\r|\n", text)) + 1
+    return [Problem("TL501", "error", "the file ends within this line: it was cut", Place(line))]
+
+
+def _is_whole(line: str) -> bool:
+    """Whether a line may be the last one: a key or an item of YAML with what it is given, or an address."""
+    if "://" in line and not line.startswith("- ") and ": " not in line:
+        return _ADDRESS.fullmatch(line) is not None
+    key, colon, value = line.removeprefix("- ").partition(":")
+    value = value.strip() if colon and not key.startswith(("'", '"')) else line.removeprefix("- ")
+    if value[:1] in ("'", '"'):
+        return len(value) > 1 and value.endswith(value[0])
+    return bool(colon) or line.startswith("- ")

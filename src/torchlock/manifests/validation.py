@@ -1,0 +1,48 @@
+"""The gate behind every reader: an entry that no installer can evaluate becomes a problem of its document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.location import NOWHERE
+from torchlock.manifests.document import Problem
+from torchlock.redaction import shortened
+from torchlock.standards.markers import fault_of
+from torchlock.standards.versions import fault_of_specifier
+
+if TYPE_CHECKING:
+    from torchlock.manifests.document import Document, Entry
+
+# What only lock files may compare (PEP 751); it says which scopes were asked for.
+_OF_LOCKS = (" in extras", " in dependency_groups")
+
+
+def sift(document: Document) -> None:
+    """Take the entries out whose versions or marker have no value; each of them is a problem (TL501)."""
+    faults = [(entry, _fault(entry)) for entry in document.entries]
+    if not any(fault for _, fault in faults):
+        return
+    document.entries = [entry for entry, fault in faults if not fault]
+    for entry, fault in faults:
+        if fault:
+            problem = _problem(entry, fault, document)
+            if problem not in document.problems:
+                document.problems.append(problem)
+
+
+def _fault(entry: Entry) -> str:
+    """Half a sentence that says what is wrong, "" where nothing is."""
+    if fault := fault_of_specifier(entry.specifier):
+        return fault
+    if entry.style == "lock" and any(words in entry.marker for words in _OF_LOCKS):
+        return ""
+    fault = fault_of(entry.marker)
+    return f"its marker has no value: {fault}" if fault else ""
+
+
+def _problem(entry: Entry, fault: str, document: Document) -> Problem:
+    elsewhere = entry.path != document.path
+    where = f"{entry.path}:{entry.place.line}: " if elsewhere else ""
+    place = NOWHERE if elsewhere else entry.place
+    marker = f" ; {entry.marker}" if "marker" in fault and entry.marker not in entry.text else ""
+    return Problem("TL501", "error", f"{where}{shortened(entry.text + marker)!r}: {fault}", place)

@@ -1,0 +1,62 @@
+"""What is installed into an image that holds a vendor's build of torch."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from torchlock.manifests.document import Problem
+from torchlock.terms import FAMILY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.manifests.builder import Draft
+    from torchlock.manifests.document import Entry
+
+_EXACT = re.compile(r"===?\s*[^\s,*]+")
+_BECAUSE = (
+    "the vendor builds torch from another state of the source and for other libraries; a wheel of a public index "
+    "is built for another torch, so pip either replaces this torch or installs a package that does not load"
+)
+_REMEDY = (
+    "Build {name} from source against the torch of the image (--no-build-isolation), or take it from the vendor; "
+    "with --no-deps pip at least keeps that torch"
+)
+
+
+def replaces_torch(entries: Sequence[Entry], vendor: str, image: str, at: int, draft: Draft) -> bool:
+    """Whether a command replaces the vendor's torch; notes what the image contains (TL903)."""
+    replaced = any(entry.name == "torch" and _brings(entry) for entry in entries)
+    more = "a command here replaces it" if replaced else "what goes with it is not known"
+    draft.problem("TL903", "note", f"{_brought(image, vendor)}; {more}", at)
+    return replaced
+
+
+def beside_vendor(entries: Sequence[Entry], vendor: str, image: str, at: int, draft: Draft) -> Iterator[Entry]:
+    """The entries that can be judged; a warning (TL203) for each companion of an unknown torch."""
+    for entry in entries:
+        if entry.name not in FAMILY:
+            yield entry
+        elif entry.name != "torch" and entry.url is None and not entry.constraint:
+            _warn(entry, _brought(image, vendor), at, draft)
+
+
+def _brought(image: str, vendor: str) -> str:
+    return f"{image} contains a torch that {vendor} built"
+
+
+def _brings(entry: Entry) -> bool:
+    """Whether a requirement on torch makes pip install one, though there is one."""
+    pinned = _EXACT.fullmatch(entry.specifier.strip()) is not None
+    return not entry.constraint and (pinned or entry.url is not None or entry.index is not None)
+
+
+def _warn(entry: Entry, what: str, at: int, draft: Draft) -> None:
+    place = entry.place if entry.path == draft.path else draft.place(at)
+    text = f"{entry.name}{entry.specifier}"
+    message = f"{what}, and no {text} on an index is built for that torch"
+    remedy = _REMEDY.format(name=entry.name)
+    problem = Problem("TL203", "warning", message, place, because=_BECAUSE, remedy=remedy)
+    if problem not in draft.document.problems:
+        draft.document.problems.append(problem)

@@ -1,0 +1,303 @@
+"""What may be shown: passwords, tokens and signatures become stars, and nothing speaks to a terminal.
+
+Masks fail closed: where an address can be read in two ways, the longer stretch is hidden. What is found in a text
+that was read (``learn``) is hidden in every later text as well, since a message may quote a part of a line where
+nothing shows that it is a secret. Nothing here changes what is written into files of requirements.
+
+The forms of secrets are in ``secret_forms``, which is imported where a line may have one.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+MASK = "***"
+
+# A line without any of these has no secret. All are lower case.
+_HINTS = (
+    *("@", "?", "token", "secret", "pass", "pwd", "sig", "auth", "key", "cred", "jwt", "bearer", "cookie", "_pat"),
+    *("%40", "basic ", " -u", "-user", "login", "upload ", "publish ", "/t/", "/priv/", "cloudsmith", "fury.io"),
+    *("http-basic", "anaconda", "art-api", "sess", "stdin", "r8_", "rpa_", "gsk_", "dop_v1_", "lin_api_"),
+    *("shpat_", "k_live_", "k_test_", "nvapi-", "akcp", "ya29.", "sg.", "shpss_", "shpca_"),
+    *("ghp_", "gho_", "ghs_", "ghu_", "ghr_", "gldt-", "glrt-", "glcbt-", "glptt-", "glft-", "glsoat-", "glpat-"),
+    *("glagent-", "gloas-", "glimt-", "pypi-", "hf_", "akia", "asia", "xox", "sk-", "npm_", "aiza", "eyj"),
+)  # fmt: skip
+# So has an address that ends within its password.
+_USER_AND_MORE = re.compile(r"://[^\s/@:]{1,200}:")
+_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+
+_OPEN = re.compile(r"[^\s/@:]+:(?!\d+\Z)[^@]*\Z")
+_CONTINUED = ("\\", "^", "`")
+_LINE = re.compile(r"[^\r\n]+")
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_SPLIT = re.compile(r"[\s\"'`@/#;,\\=&?]+")
+_JOINED = re.compile(r"[\\^`]\r?\n[ \t]*")
+_VARIABLE = re.compile(r"\$|%[A-Za-z_]+%|\{\{")
+
+
+class Span(NamedTuple):
+    """A stretch of a text that is not shown."""
+
+    start: int
+    end: int
+
+
+# What was learned, by its first characters: the stretches by their length.
+_PREFIX = 4
+_LEAST, _LEAST_PART, _FREE = 4, 6, 10
+# A word of our messages is no secret elsewhere, though somebody may have it for a password.
+_OURS = frozenset(
+    [
+        "torch",
+        "torchaudio",
+        "torchvision",
+        "torchcodec",
+        "torchtext",
+        "pytorch",
+        "triton",
+        "numpy",
+        "numba",
+        "soundfile",
+        "librosa",
+        "whisper",
+        "audio",
+        "python",
+        "pip",
+        "conda",
+        "docker",
+        "install",
+        "wheel",
+        "index",
+        "linux",
+        "windows",
+        "macos",
+        "cuda",
+        "error",
+        "warning",
+        "note",
+        "hint",
+    ]
+)
+# So many texts wait at most until somebody wants to know.
+_WAITING = 200
+_unread: list[str] = []
+_read: set[int] = set()
+_known: dict[str, dict[int, set[str]]] = {}
+
+
+def learn(*texts: str) -> None:
+    """Hide from now on what is a secret in these texts, wherever it stands. They are read only when needed."""
+    _unread.extend(text for text in texts if text)
+    if len(_unread) > _WAITING:
+        _read_up()
+
+
+def forget() -> None:
+    """Forget what was learned: a new run begins."""
+    _unread.clear()
+    _read.clear()
+    _known.clear()
+
+
+def masked(text: str) -> str:
+    """The text with stars in place of its secrets, and of those that were learned."""
+    return cut(text, secrets_in(text), 0, len(text))
+
+
+def shortened(text: str, longest: int = 500) -> str:
+    """The text for a message: masked, and cut where it is longer than a person reads."""
+    shown = masked(text)
+    return shown if len(shown) <= longest else f"{shown[:longest]}…"
+
+
+def masked_values(value: Any) -> Any:
+    """A table of JSON with every text in it masked, keys left alone."""
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, dict):
+        return {key: masked_values(item) for key, item in value.items()}
+    return [masked_values(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def cut(text: str, secrets: Iterable[Span], start: int, end: int) -> str:
+    """``text[start:end]`` with stars in place of each secret; of one that is cut nothing is shown either."""
+    parts, at = [], start
+    for secret in secrets:
+        if secret.end > at and secret.start < end:
+            inside = text[max(secret.start, at) : min(secret.end, end)]
+            parts += [text[at : max(secret.start, at)], _LINE.sub(MASK, inside)]
+            at = min(secret.end, end)
+    return "".join([*parts, text[at:end]])
+
+
+class Line(NamedTuple):
+    """A line of a text, as it is, with its secrets."""
+
+    text: str
+    secrets: Sequence[Span] = ()
+
+    def cut(self, start: int, end: int) -> str:
+        """A stretch of the line with its secrets masked."""
+        return cut(self.text, self.secrets, start, end)
+
+    @property
+    def masked(self) -> str:
+        return self.cut(0, len(self.text))
+
+
+def lines_of(text: str) -> list[Line]:
+    """The lines of a text without their ends; secrets are looked for in the whole, since one may be continued."""
+    secrets, lines, first, start = secrets_in(text), [], 0, 0
+    for end, following in [*(match.span() for match in _LINE_END.finditer(text)), (len(text), len(text))]:
+        while first < len(secrets) and secrets[first].end <= start:
+            first += 1
+        here, last = [], first
+        while last < len(secrets) and secrets[last].start < end:
+            here.append(Span(max(secrets[last].start, start) - start, min(secrets[last].end, end) - start))
+            last += 1
+        lines.append(Line(text[start:end], here))
+        start = following
+    return lines
+
+
+def one_line(text: str) -> str:
+    """The text without anything that could end its line or speak to a terminal."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
+    )
+
+
+def redact(url: str) -> str:
+    """An address without user, password, query and fragment, on one line, so that it may be shown or written."""
+    from torchlock.redaction.forms import without_user
+
+    return one_line(masked(without_user(url)))
+
+
+def secrets_in(text: str) -> list[Span]:
+    """The secrets of a text in their order, none within another: by their form, and those that were learned."""
+    _read_up()
+    found = [*_by_form(text), *_by_memory(text)]
+    return _merged(found) if found else found
+
+
+def _merged(found: list[Span]) -> list[Span]:
+    found.sort()
+    merged = [found[0]]
+    for span in found[1:]:
+        last = merged[-1]
+        if span.start <= last.end:
+            merged[-1] = Span(last.start, max(last.end, span.end))
+        else:
+            merged.append(span)
+    return merged
+
+
+# By form.
+
+
+def _by_form(text: str) -> list[Span]:
+    found: list[tuple[int, int]] = []
+    for start, end in _lines_with_hints(text):
+        from torchlock.redaction.forms import in_line
+
+        found += in_line(text, start, end)
+    return [Span(start, end) for start, end in found if start < end and text[start:end] != MASK]
+
+
+def _lines_with_hints(text: str) -> list[tuple[int, int]]:
+    """The logical lines (continued ones are one) that may have a secret."""
+    lower = text.lower() if text.isascii() else text.translate(_LOWER)
+    starts: dict[int, int] = {}
+    for hint in _HINTS:
+        at = lower.find(hint)
+        while at >= 0:
+            end = text.find("\n", at)
+            end = len(text) if end < 0 else end
+            starts[text.rfind("\n", 0, at) + 1] = end
+            at = lower.find(hint, end)
+    for match in _USER_AND_MORE.finditer(text):
+        end = text.find("\n", match.end())
+        starts[text.rfind("\n", 0, match.start()) + 1] = len(text) if end < 0 else end
+    found: list[tuple[int, int]] = []
+    for start in sorted(starts):
+        if found and start < found[-1][1]:
+            continue
+        begin, end = _begin(text, start), _finish(text, starts[start])
+        while found and begin < found[-1][1]:
+            begin = min(begin, found.pop()[0])
+        found.append((begin, end))
+    return found
+
+
+def _begin(text: str, start: int) -> int:
+    """Where the logical line begins; the line in front belongs to it if it ends within an address's password."""
+    is_first = True
+    while start > 0:
+        before = text.rfind("\n", 0, start - 1) + 1
+        line = text[before : start - 1].rstrip("\r")
+        _, scheme, rest = line.rpartition("://")
+        if not (line.endswith(_CONTINUED) or (is_first and scheme and _OPEN.match(rest))):
+            break
+        start, is_first = before, False
+    return start
+
+
+def _finish(text: str, end: int) -> int:
+    while end < len(text) and text[end - 2 if text[end - 1 : end] == "\r" else end - 1] in _CONTINUED:
+        end = text.find("\n", end + 1)
+        end = len(text) if end < 0 else end
+    return end
+
+
+# By memory.
+
+
+def _read_up() -> None:
+    """Take the secrets out of the texts that were learned and not yet looked at."""
+    while _unread:
+        text = _unread.pop()
+        if hash(text) in _read:
+            continue
+        _read.add(hash(text))
+        for span in _by_form(text):
+            for secret in _forms(text[span.start : span.end]):
+                _known.setdefault(secret[:_PREFIX], {}).setdefault(len(secret), set()).add(secret)
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """A secret as messages may have it: whole, without its user, unescaped, escaped, and its longer parts."""
+    from urllib.parse import unquote
+
+    if _VARIABLE.search(secret):
+        return
+    whole = {secret, secret.partition(":")[2], _JOINED.sub("", secret)}
+    whole |= {unquote(text) for text in whole if "%" in text}
+    whole |= {repr(text)[1:-1] for text in whole}
+    yield from (text for text in whole if len(text) >= _LEAST and text not in _OURS)
+    yield from (
+        part
+        for part in _SPLIT.split(secret.partition(":")[2] or secret)
+        if len(part) >= _LEAST_PART and part not in _OURS
+    )
+
+
+def _by_memory(text: str) -> Iterator[Span]:
+    if not _known:
+        return
+    for at in range(len(text) - _PREFIX + 1):
+        by_length = _known.get(text[at : at + _PREFIX])
+        if by_length:
+            for length, secrets in by_length.items():
+                if text[at : at + length] in secrets and (length >= _FREE or _stands_alone(text, at, at + length)):
+                    yield Span(at, at + length)
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    """Whether no word goes on at either end: ``pass`` is a password, ``pass`` in ``passive`` is none."""
+    before, after = text[start - 1 : start] if start else "", text[end : end + 1]
+    return not (before.isalnum() and text[start].isalnum()) and not (after.isalnum() and text[end - 1].isalnum())

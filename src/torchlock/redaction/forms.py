@@ -1,0 +1,351 @@
+"""The forms of secrets: in addresses, commands, headers, tables, and by themselves.
+
+Every pattern has one way to match, and every character is looked at a bounded number of times.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+from functools import lru_cache
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from torchlock.redaction.commands import given_to_commands
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Addresses. A host as it is mostly written: with a dot, an IP address, or localhost.
+_HOST = (
+    r"(?:localhost|\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.%]{2,60}\]"
+    r"|[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,8}\.[A-Za-z]{2,24})"
+)
+_END = r"(?=$|[/?#\s\\\"'`<>,;)\]}|*])"
+_AUTHORITY = re.compile(rf"{_HOST}(?::\d{{1,5}})?\.?{_END}")
+_SINGLE = re.compile(rf"[A-Za-z0-9_-]{{1,63}}{_END}")
+_AT_HOST = re.compile(rf"@{_HOST}(?![A-Za-z0-9_.-])")
+_AT_ADDRESS = re.compile(rf"@{_HOST}:|@[A-Za-z0-9_.-]{{1,200}}(?::\d{{1,5}})?/")
+_SIMPLE = re.compile(rf"[\w.~%!$&()*+,;=:{{}}-]+@{_HOST}(?::\d{{1,5}})?{_END}")
+_VALUE_OF = r"\$\w{1,60}|\$?\{{1,2} ?[\w.]{1,60} ?\}{1,2}|%\w{1,60}%|<\w{1,60}>"
+_PORT_LIKE = re.compile(rf"[A-Za-z0-9_.-]+:(?:\d{{1,5}}|{_VALUE_OF}){_END}")
+# git's own name, and what our hints say: they are nobody's.
+_NOBODY = re.compile(r"git@|user:password@host/", re.IGNORECASE)
+_STOP = re.compile(r"[\s\"'`<>]")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}\Z")
+_CARRIES_USERS = re.compile(r"(?:https?|ftps?|ssh|sftp|git|hg|svn|bzr)(?:\+|\Z)", re.IGNORECASE)
+_SCP = re.compile(rf"(?<![\w./:@+-])[\w.+-]{{1,60}}:[^\s\"'@:/][^\s\"'@]{{0,200}}@{_HOST}[:/]")
+# What path tokens stand behind: conda channels, and registries that put them into the path.
+# (A forum has /t/title/number.)
+_PATH_TOKEN = re.compile(
+    r"(?:/t/|/priv/|/token/|cloudsmith\.io/(?:basic/)?|fury\.io/)(?!public/|basic/)"
+    r"([\w.-]{6,200})(?![\w.-])(?!/\d{1,9}(?![\w.-]))",
+    re.IGNORECASE,
+)
+# An address that is escaped, as in the query of another one.
+_ESCAPED_USER = re.compile(rf"(?:://|%3A%2F%2F)([^\s/\"'`<>@]{{1,300}})%40(?={_HOST})", re.IGNORECASE)
+# An address with a typing error in front of its user.
+_ALMOST = re.compile(
+    rf"(?<![\w:/\\])(?:https?(?::/|//|:\\\\|/)|//)([^\s\"'@:/\\][^\s\"'@:/]{{0,200}}:[^\s\"'@]{{1,200}})@{_HOST}",
+    re.IGNORECASE,
+)
+
+_SHAPES = re.compile(
+    r"(?<![A-Za-z0-9])(?:"
+    r"gh[opsru]_[A-Za-z0-9]{10,}|github_pat_\w{10,}"
+    r"|gl(?:pat|dt|rt|cbt|ptt|ft|soat|agent|oas|imt)-[\w.-]{8,}"
+    r"|hf_(?=(?:[A-Za-z]*\d){3})[A-Za-z0-9]{8,}|hf_[A-Za-z0-9]{16,}"
+    r"|pypi-(?:Ag[\w-]{8,}|[\w-]{40,})"
+    r"|(?:AKIA|ASIA)[A-Z0-9]{12,}"
+    r"|xox[a-z]-[\w-]{8,}|sk-(?=[A-Za-z_-]{0,100}\d)[\w-]{20,}"
+    r"|npm_[A-Za-z0-9]{20,}|dckr_pat_[\w-]{10,}|AIza[\w-]{30,}|nvapi-[\w-]{12,}|(?<![+/])AKCp[A-Za-z0-9]{20,}"
+    r"|(?:r8|rpa|gsk|dop_v1|lin_api|shp(?:at|ss|ca)|[sr]k_(?:live|test))_[A-Za-z0-9]{16,}"
+    r"|ya29\.[\w-]{16,}|SG\.[\w-]{16,}\.[\w-]{16,}"
+    r"|(?<![\w-])eyJ[\w-]{6,}\.[\w-]{4,}(?:\.[\w-]*)?"
+    r")"
+)
+# Names and what they are given.
+_NAME = re.compile(r"[A-Za-z_][\w.-]*")
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_SEGMENTS = re.compile(r"[_.-]+")
+_SECRET_WORD = re.compile(
+    "token|secret|password|passwd|passphrase|passcode|pwd|pass|credentials?|auth|authorization|jwt|bearer|apikey"
+    "|signature|sig|pat|cookie|accesskey|secretkey|privatekey"
+)
+_SECRET_ENDS = ("token", "password", "passwd", "passphrase", "secret", "apikey", "accesskey", "secretkey")
+_LIKELY = re.compile("token|secret|pass|pwd|cred|auth|jwt|bearer|key|sig|pat|cookie|api", re.IGNORECASE)
+_KEY_OF = re.compile("api|access|private|secret|account|storage|ssh|signing|encryption|master|service|deploy")
+# Of these a name is a secret's only where a query or fragment gives it a value.
+_QUERY_WORD = re.compile(
+    r"[\w.-]{0,100}key|code|session|(?:[a-z]*sess(?:ion)?_?|s)id|sv|sas|otp|hmac|ticket|pw|user|username"
+)
+_STRONG = re.compile(r"(?:token|cookie|passw|passphrase|secret|pwd|api.?key|\bpass\Z)", re.IGNORECASE)
+_GIVEN = re.compile(r"[\\\"'\])]{0,5}[ \t]{0,8}(?P<sign>=(?!=)|[?+:]=|::=|:(?![:/=]/?))(?P<room>[ \t]*)")
+_VERSION = (
+    r"(?:[\^~<>=!]{1,2} ?\d+|v?\d+\.(?:\d+|\*))(?:\.(?:\d+|\*))*(?:(?:[abc]|rc|\.?post|\.?dev)\d+)?(?:=\w+)?"
+)
+_ORDINARY = re.compile(
+    rf"{_VERSION}(?:, ?{_VERSION}){{0,3}}"
+    r"|[*]|true|false|yes|no|none|null|write|read|inherit|required|optional|disabled|enabled|auto|subprocess|import"
+    r"|str|int|bool|\$\{\{[^{}]*\}\}|\$\{\w+\}|\$\(\w+\)|-|\||>",
+    re.IGNORECASE,
+)
+# ``npm config set //host/:_authToken VALUE``, fish's ``set -x NAME VALUE``
+_SET = re.compile(r"(?<![\w-])(?:--)?set[ \t]{1,8}(?:-\w{1,4}[ \t]{1,8}|//[^\s\"']{1,150}:)?[\"']?\Z")
+_FILE = re.compile(r"(?i)\.(?:txt|in|toml|lock|cfg|ini|ya?ml|json|py|sh|bat|ps1|ipynb|log|conf|whl)\Z")
+# ``google-auth: no release fits``
+_PACKAGE = re.compile(
+    r"[a-z0-9]{1,30}(?:-[a-z0-9]{1,30}){0,6}-(?:auth|jwt|pat|sig|pass|credentials?|token|cookie)"
+)
+_PROSE = re.compile(r"(?:[a-z]{1,12}|\d[\d.]{0,15})(?: [a-z]{1,12}){2}\b")
+_LINE_NUMBER = re.compile(r"\d{1,6}(?::\d{1,5})?:(?=\s|$)")
+_QUERY_VALUE = re.compile(r"(?:[^&\s\"'`<>#;]|[#;](?![\w-]+=))+")
+_ROOM = re.compile(r"(?:[ \t]|[\\^`]\r?\n)*")
+_WORD = re.compile(r"(?:\\(?:\r?\n|.)|[^\s\\])+")
+_IN_QUOTES = {quote: re.compile(rf"(?:\\.|[^{quote}\\\n])*") for quote in "\"'`"}
+_SLASHES = re.compile(r"\\{1,3}")
+# What goes on behind a closing quote, in a shell.
+_JOINS = frozenset("\"'" + string.ascii_letters + string.digits)
+_HASH = re.compile("sha256|sha384|sha512|sha224|sha1|md5|blake2b|egg|subdirectory|hash|rev|commit")
+_OPAQUE = re.compile(r"(?=[\w.%~+/-]*\d)(?=[\w.%~+/-]*[A-Za-z])[\w.%~+/=-]{16,}\Z")
+# Of a value under a name that says nothing, so many characters are looked at.
+_OPAQUE_MOST = 300
+
+
+def in_line(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Where ``text[start:end]``, a logical line, has secrets; in no order, and some within others."""
+    yield from _addresses(text, start, end)
+    yield from _shapes(text, start, end)
+    yield from _values(text, start, end)
+
+
+def without_user(url: str) -> str:
+    """An address without user, password, query and fragment; only its scheme where its host cannot be told."""
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme == "file":
+        return re.sub(r"(?<![^/\\])[^/\\:]*:[^/\\]*@", "", url, count=1)  # an address whose scheme was forgotten
+    start = len(scheme) + 3
+    end = _end_of_user(url, start, len(url))
+    rest = re.split(r"[?#]", url[start if end is None else end :], maxsplit=1)[0]
+    if end is None and not (_AUTHORITY.match(rest) or re.match(r"[^/@:]*(:\d*)?(/|\Z)", rest)):
+        return f"{scheme}://…"  # an unescaped character of a password may have ended the authority
+    return f"{scheme}://{rest}"
+
+
+def _addresses(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """User and password of each address, and what its path gives away."""
+    at = text.find("://", start, end)
+    while at >= 0:
+        begin = at + 3
+        following = text.find("://", begin, end)
+        stop = end if following < 0 else following
+        behind = _end_of_user(text, begin, stop)
+        if behind is not None:
+            if not _NOBODY.match(text, begin):
+                yield begin, behind - (text[behind - 1 : behind] == "@")
+        elif _is_cut_off(text, at, begin, stop):
+            word = _STOP.search(text, begin, stop)
+            yield begin, word.start() if word else stop
+        at = following
+    yield from (match.span(1) for match in _PATH_TOKEN.finditer(text, start, end))
+    yield from (match.span(1) for match in _ALMOST.finditer(text, start, end))
+    yield from (match.span(1) for match in _ESCAPED_USER.finditer(text, start, end))
+    for match in _SCP.finditer(text, start, end):
+        yield match.start(), text.rfind("@", match.start(), match.end())
+
+
+def _end_of_user(text: str, start: int, stop: int) -> int | None:
+    """Where the host of an address begins that has a user or password; None for one that has neither.
+
+    What stands between may hold anything, if only the author did not escape it.
+    """
+    if text.startswith("/", start):
+        if text.endswith(("file://", "sqlite://"), 0, start):
+            return None  # the path of a file
+        while text.startswith("/", start) and start < stop:
+            start += 1
+    word = _STOP.search(text, start, stop)
+    word_end = word.start() if word else stop
+    simple = _SIMPLE.match(text, start, stop)
+    if simple or _AUTHORITY.match(text, start, stop):
+        within = _last(_AT_HOST, text, start, word_end)
+        beyond = _last(_AT_ADDRESS, text, word_end, stop) if simple else None
+        return beyond or within
+    by_host = _last(_AT_HOST, text, start, stop)
+    if by_host is not None:
+        return by_host
+    single, port = _SINGLE.match(text, start, stop), _PORT_LIKE.match(text, start, stop)
+    if port:
+        by_host = _last(_AT_ADDRESS, text, start, stop)
+    elif not single:
+        at = text.rfind("@", start, stop)
+        by_host = at + 1 if at >= 0 and text[at + 1 : at + 2].strip() else None
+    is_repository = "+" in text[max(0, start - 12) : start - 3].rpartition(" ")[2]
+    at = -1 if is_repository and single else text.rfind("@", start, word_end)
+    return by_host or (at + 1 if at >= 0 else None)
+
+
+def _last(pattern: re.Pattern[str], text: str, start: int, stop: int) -> int | None:
+    """Behind the @ of the last match."""
+    found = None
+    for match in pattern.finditer(text, start, stop):
+        found = match.start() + 1
+    return found
+
+
+def _is_cut_off(text: str, at: int, begin: int, stop: int) -> bool:
+    """Whether an address ends within its password: a name, a colon, and what is no port."""
+    scheme = _SCHEME.search(text, max(0, at - 30), at)
+    if scheme is None or not _CARRIES_USERS.match(scheme[0]):
+        return False
+    word = re.match(
+        r"[^\s/@:?#\[\]]+:(?!\d{1,5}(?![\w.~+-])|[$%{<:/]|\Z)[^\s]", text[begin : min(stop, begin + 300)]
+    )
+    return word is not None
+
+
+def _shapes(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Tokens that their own form gives away, and what commands and calls take as a secret."""
+    yield from (match.span() for match in _SHAPES.finditer(text, start, end))
+    yield from given_to_commands(text, start, end)
+
+
+def _values(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """What names of secrets are given: in addresses, commands, tables and lines of netrc."""
+    at, netrc = start, ""
+    while name := _NAME.search(text, at, end):
+        at = name.end()
+        before = text[name.start() - 1 : name.start()] if name.start() > start else ""
+        if before and before in "?&;#" and text.startswith("=", at):
+            found = _of_query(name, end)
+        else:
+            found = _of_name(name, start, end, netrc)
+            if name[0] in ("machine", "login", "default"):
+                netrc = name[0]
+        if found is not None:
+            yield found
+            at = max(at, found[1])
+
+
+def _of_query(name: re.Match[str], end: int) -> tuple[int, int] | None:
+    text, behind = name.string, name.end()
+    if text.startswith("==", behind):
+        return None
+    key = name[0].lower()
+    if _is_secret(name[0]) or _QUERY_WORD.fullmatch(key):
+        return _whole(_QUERY_VALUE.match(text, behind + 1, end))
+    value = _QUERY_VALUE.match(text, behind + 1, min(end, behind + _OPAQUE_MOST))
+    return value.span() if value and not _HASH.fullmatch(key) and _OPAQUE.match(value[0]) else None
+
+
+def _of_name(name: re.Match[str], start: int, end: int, netrc: str) -> tuple[int, int] | None:
+    text, behind = name.string, name.end()
+    if name[0].startswith(("http-basic.", "pypi-token.")) and text.startswith((" ", "\t"), behind):
+        return behind + 1, end
+    if netrc and name[0] in ("login", "account"):
+        return _word_after(text, behind, end)
+    if netrc and name[0] == "password":
+        return behind + 1, end
+    if not _is_secret(name[0]):
+        return None
+    given = _GIVEN.match(text, behind, end)
+    if given is not None and given["sign"] == ":" and _is_place(name, given):
+        return None
+    if given is not None:
+        return _value(name, given, start, end)
+    if not text.startswith((" ", "\t", "\\"), behind):
+        return None
+    option = text[max(start, name.start() - 2) : name.start()] == "--" and _STRONG.search(name[0])
+    near = max(start, name.start() - 12)
+    lead = text[max(near, text.rfind("\n", near, name.start()) + 1) : name.start()].split()
+    behind_it = text[behind : min(end, behind + 300)]
+    alone = name[0] == "password" and not lead and len(behind_it) < 300 and len(behind_it.split()) == 1
+    is_set = lead in (["ENV"], ["setx"], ["setenv"]) or _SET.search(
+        text, max(start, name.start() - 200), name.start()
+    )
+    return _word_after(text, behind, end) if option or is_set or alone else None
+
+
+def _is_place(name: re.Match[str], given: re.Match[str]) -> bool:
+    """Whether a colon stands behind a user of an address, a file, or a package of which a message speaks."""
+    text, start = name.string, name.start()
+    if given["room"] and _FILE.search(name[0]):
+        return True
+    if given["room"] and _PACKAGE.fullmatch(name[0]) and _PROSE.match(text, given.end()):
+        return True
+    return text.endswith(("://", "/", "\\"), 0, start) or (
+        not given["room"] and _LINE_NUMBER.match(text, given.end()) is not None
+    )
+
+
+def _word_after(text: str, behind: int, end: int) -> tuple[int, int] | None:
+    room = _ROOM.match(text, behind, end)
+    at = room.end() if room else behind
+    if at == behind or text.startswith("-", at):
+        return None
+    return _quoted(text, at, end) or _whole(_WORD.match(text, at, end))
+
+
+def _value(name: re.Match[str], given: re.Match[str], start: int, end: int) -> tuple[int, int] | None:
+    """What stands behind the sign: a text in quotes, a word behind a tight sign, else the rest of the line."""
+    text, at = name.string, given.end()
+    if text[at : at + 1] in ("[", "(", "{"):
+        return None
+    escaped = _escaped(text, at, end)
+    found = escaped or _quoted(text, at, end)
+    if found is not None and not escaped and given["sign"] == "=" and text[found[1] + 1 : found[1] + 2] in _JOINS:
+        found = _whole(_WORD.match(text, at, end))  # 'a'"b" of a shell is one word
+    if found is None and given["sign"] == "=" and given.end() - name.end() == 1:
+        found = _whole(_WORD.match(text, at, end))
+    if found is None:
+        line = text.find("\n", at, end)
+        last = end if line < 0 else line
+        quote = text[name.start() - 1 : name.start()] if name.start() > start else ""
+        closing = text.find(quote, at, last) if quote in ("'", '"') else -1
+        found = at, last if closing < 0 else closing
+    value = text[found[0] : min(found[1], found[0] + 300)].strip(" \t\r,\"'")
+    if not value or _ORDINARY.fullmatch(value) or _ORDINARY.fullmatch(value.rstrip("}]) ")):
+        return None
+    return found
+
+
+def _quoted(text: str, at: int, end: int) -> tuple[int, int] | None:
+    """A text in quotes, perhaps with a letter in front of them, without the quotes."""
+    while text[at : at + 1] in ("f", "b", "r", "u", "$") and text[at + 1 : at + 2] in ("'", '"'):
+        at += 1
+    pattern = _IN_QUOTES.get(text[at : at + 1])
+    return None if pattern is None else _whole(pattern.match(text, at + 1, end))
+
+
+def _escaped(text: str, at: int, end: int) -> tuple[int, int] | None:
+    """A text in quotes that are escaped themselves, as in a notebook's source."""
+    slashes = _SLASHES.match(text, at, end)
+    quote = text[slashes.end() : slashes.end() + 1] if slashes else ""
+    if slashes is None or quote not in ("'", '"'):
+        return None
+    begin = slashes.end() + 1
+    closing = text.find(slashes[0] + quote, begin, end)
+    return None if closing < 0 else (begin, closing)
+
+
+def _whole(match: re.Match[str] | None) -> tuple[int, int] | None:
+    return None if match is None else match.span()
+
+
+@lru_cache(4096)
+def _is_secret(name: str) -> bool:
+    """Whether a name is one of a secret: ``HF_TOKEN``, ``apiKey``, ``index-password``, ``X-Amz-Signature``."""
+    if len(name) > 100:
+        return True
+    if name in ("PWD", "OLDPWD"):  # where a shell is
+        return False
+    if _LIKELY.search(name) is None:
+        return False
+    parts = [part.lower() for part in _SEGMENTS.split(_CAMEL.sub("_", name)) if part]
+    if any(_SECRET_WORD.fullmatch(part) or part.endswith(_SECRET_ENDS) for part in parts):
+        return True
+    if name.isupper() and parts[-1].endswith("pass") and parts[-1] not in ("bypass", "compass"):
+        return True
+    if parts[-1:] == ["key"] and len(parts) > 1 and (name.isupper() or _KEY_OF.fullmatch(parts[-2])):
+        return True
+    return any(pair in (("access", "key"), ("art", "api")) for pair in pairwise(parts))

@@ -1,5 +1,0 @@
-"""Remedies for an environment: what to install in place of what, found by the solver, as commands to run."""
-
-from torchlock.repair.remedies import add_remedies
-
-__all__ = ["add_remedies"]

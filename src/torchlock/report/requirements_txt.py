@@ -1,0 +1,135 @@
+"""A lock in pip's requirements dialect: pins, hashes, what asked for each, and what the system must bring."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock import __version__
+from torchlock.redaction import masked, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torchlock.knowledge.systems import System
+    from torchlock.lock import HostNote, Lock, Pin
+
+FIRST_LINE = "# This file was made by torchlock"
+"""How the first line of each lock begins."""
+
+
+def render(
+    lock: Lock,
+    *,
+    command: str,
+    data_date: str,
+    system: System | None = None,
+    options: Sequence[str] = (),
+    hashes: bool = True,
+    annotate: bool = True,
+) -> str:
+    """The whole file. ``command`` is what made it, ``options`` are index lines that pip needs to repeat it."""
+    lines = [
+        f"{FIRST_LINE} {__version__} with the command",
+        f"#     {command}",
+        f"# for {lock.target}, from compatibility data of {data_date}.",
+        "",
+        *options,
+        *([""] if options else []),
+    ]
+    for pin in lock.pins:
+        lines += _entry(pin, hashes=hashes, annotate=annotate)
+    closing = list(_closing(lock, system))
+    if closing:
+        lines += ["", *(f"# {line}".rstrip() for line in closing)]
+    return "\n".join(lines) + "\n"
+
+
+def _entry(pin: Pin, *, hashes: bool, annotate: bool) -> Iterator[str]:
+    digests = sorted(
+        f"{algorithm}:{digest}" for file in pin.files for algorithm, digest in file.hashes.items() if hashes
+    )
+    parts = [_requirement(pin), *(f"    --hash={digest}" for digest in dict.fromkeys(digests))]
+    yield from (f"{part} \\" for part in parts[:-1])
+    yield parts[-1]
+    if pin.unproven is not None:
+        yield f"    # unproven: {one_line(masked(str(pin.unproven)))}"
+    if annotate:
+        if pin.built:
+            yield f"    # built from source; its requirements are those of {one_line(masked(pin.built))}"
+        yield from _via(pin)
+
+
+def _requirement(pin: Pin) -> str:
+    if pin.written is not None:
+        return one_line(pin.written.origin.text.strip())
+    extras = f"[{','.join(pin.extras)}]" if pin.extras else ""
+    return f"{pin.name}{extras}=={pin.version}" + (f" ; {pin.marker}" if pin.marker else "")
+
+
+def _via(pin: Pin) -> Iterator[str]:
+    who = [*pin.required_by, *(f"{package} (rule {rule})" for package, rule in pin.rules)]
+    who = [masked(name) for name in who]
+    if len(who) == 1:
+        yield f"    # via {who[0]}"
+    elif who:
+        yield "    # via"
+        yield from (f"    #   {name}" for name in who)
+
+
+def _closing(lock: Lock, system: System | None) -> Iterator[str]:
+    """What the set needs from the system, what it could use, and what nobody need install."""
+    yield from _section("This set needs from the system:", lock, "needs", system)
+    yield from _section("With these it can do more:", lock, "wants", system)
+    bundled = [note for note in lock.host if note.kind == "bundles"]
+    if bundled:
+        yield "Bundled, so nothing to install:"
+        yield from (
+            f"  {_library(note.library)} {note.specifier}".rstrip()
+            + f", in {note.package} {note.version} ({note.statement.rule})"
+            for note in bundled
+        )
+
+
+def _section(title: str, lock: Lock, kind: str, system: System | None) -> Iterator[str]:
+    notes = [note for note in lock.host if note.kind == kind and note.library not in ("glibc", "macos", "musl")]
+    if not notes:
+        return
+    yield title
+    for note in notes:
+        yield from _note(note, system)
+    packages = _packages(notes, system)
+    if system is not None and packages:
+        yield f"  {system.title}: {system.command(packages)}"
+    elif system is None and any(note.of_the_machine for note in notes):
+        yield "  (--system debian-12, --system macos-homebrew, … adds the command that installs them)"
+
+
+def _note(note: HostNote, system: System | None) -> Iterator[str]:
+    library = system.libraries.get(note.library) if system is not None else None
+    yield (
+        f"  {_library(note.library)}{note.specifier and ' ' + note.specifier}, for {note.package} {note.version}: "
+        f"{note.statement.because} ({note.statement.rule})"
+    )
+    if system is not None and library is not None:
+        fits = note.admits(library.version)
+        ships = f"{system.title} ships {library.version}" if library.version else f"{system.title} ships it"
+        yield (
+            f"    {ships}"
+            + ("" if fits else ", which will not serve")
+            + (f"; {library.note}" if library.note else "")
+        )
+
+
+def _packages(notes: Sequence[HostNote], system: System | None) -> list[str]:
+    if system is None:
+        return []
+    found: dict[str, None] = {}
+    for note in notes:
+        library = system.libraries.get(note.library)
+        if library is not None and note.admits(library.version):
+            found.update(dict.fromkeys(library.packages))
+    return list(found)
+
+
+def _library(name: str) -> str:
+    return {"ffmpeg": "FFmpeg", "cuda-driver": "NVIDIA driver"}.get(name, name)

@@ -1,0 +1,139 @@
+"""Processes that nobody vouches for: ended with all that they started, listened to within bounds."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from threading import Thread
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+from torchlock.runtime.guarding import ready, watched
+from torchlock.runtime.interrupts import held
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator, Sequence
+
+# How long a killed process may take to be gone. One that hangs in the kernel is left to it.
+_DYING = 5.0
+# How long a program that was heard may take to leave by itself.
+_LEAVING = 0.2
+
+
+@contextlib.contextmanager
+def child(command: Sequence[str], **settings: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program for a block, in a session of its own; at the end of the block it ends with its group.
+
+    So it does when this process ends, by whatever signal. What left the group (``setsid``) lives on; so do, on
+    Windows, the children of a program that is ended before this process is. ``settings`` are those of ``Popen``.
+
+    Raises:
+        OSError, ValueError: it cannot be started.
+    """
+    import subprocess
+
+    process: subprocess.Popen[bytes] | None = None
+    with contextlib.ExitStack() as stack:
+        try:
+            with held():
+                ready()
+                process = subprocess.Popen(  # noqa: S603 - no shell; docs/settings.md says which programs
+                    command, start_new_session=os.name == "posix", **settings
+                )
+                stack.enter_context(watched("group", process.pid))
+            yield process
+        finally:
+            if process is not None:
+                _kill(process)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_DYING)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process that was started in a session of its own, and its group."""
+    if hasattr(os, "killpg"):
+        import signal
+
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except OSError:
+            process.kill()
+    else:
+        process.kill()
+
+
+@contextlib.contextmanager
+def workplace() -> Iterator[str]:
+    """A temporary folder for a block. It goes with its content, also when this process is killed."""
+    import tempfile
+
+    with (
+        tempfile.TemporaryDirectory(prefix="torchlock-", ignore_cleanup_errors=True) as place,
+        watched("folder", place),
+    ):
+        yield place
+
+
+class Heard(NamedTuple):
+    """What a program said. ``code`` is its exit status, None if it had to be ended; ``slow``: time was up."""
+
+    said: bytes
+    code: int | None
+    slow: bool
+
+
+def heard(command: Sequence[str], seconds: float, most: int, **settings: Any) -> Heard:
+    """Run a program and listen to its standard output, for so many seconds and bytes.
+
+    Raises:
+        OSError, ValueError: it cannot be started.
+    """
+    import subprocess
+
+    with child(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **settings) as process:
+        assert process.stdout is not None
+        said: list[bytes] = []
+        listener = Thread(target=_listen, args=(process.stdout, said, most), daemon=True)
+        listener.start()
+        listener.join(seconds)
+        slow = listener.is_alive()
+        code = None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = process.wait(_LEAVING)
+    listener.join(_LEAVING)
+    if not listener.is_alive():
+        process.stdout.close()
+    return Heard(b"".join(said), code, slow)
+
+
+def _listen(pipe: IO[bytes], said: list[bytes], most: int) -> None:
+    """Read until it is silent or has said too much. A child that outlives it may hold the pipe."""
+    with contextlib.suppress(OSError):
+        while most > 0 and (part := os.read(pipe.fileno(), most)):
+            said.append(part)
+            most -= len(part)
+
+
+class Tail:
+    """Takes in all that a pipe says, however long, and keeps its end."""
+
+    def __init__(self, pipe: IO[bytes], size: int = 16 << 10) -> None:
+        self._pipe = pipe
+        self._size = size
+        self._said = b""
+        self._listener = Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        try:
+            while heard := os.read(self._pipe.fileno(), 1 << 16):
+                self._said = (self._said + heard)[-self._size :]
+        except OSError:
+            pass
+
+    def text(self, seconds: float = 1.0) -> str:
+        """What was said last. A child that outlives its parent may hold the pipe: it is not waited for."""
+        self._listener.join(seconds)
+        if not self._listener.is_alive():
+            self._pipe.close()
+        return self._said.decode("utf-8", "replace").strip()

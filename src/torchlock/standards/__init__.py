@@ -1,0 +1,1 @@
+"""The packaging standards: versions, markers, core metadata, file names, addresses. Pure functions on text."""

@@ -1,0 +1,108 @@
+"""Environment markers (PEP 508): the one place where they are evaluated."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from torchlock.answers import Unknown
+from torchlock.standards.versions import LONGEST_NUMBER, has_long_number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from packaging.markers import Marker
+
+# Deeper than any tool writes, and shallow enough for every recursion over a marker.
+_DEEPEST = 100
+_VARIABLE = (
+    r"(?:python_version|python_full_version|os_name|sys_platform|platform_(?:machine|system|release|version"
+    r"|python_implementation)|implementation_(?:name|version)|extra)"
+)
+_COMPARED = rf"{_VARIABLE}[ ]*(?:[=!<>]=|[<>]|not[ ]+in|in)[ ]*(?:\"[\w.+ -]{{0,60}}\"|'[\w.+ -]{{0,60}}')"
+# Compiled where the first marker is met: many inputs have none.
+_ORDINARY = rf"{_COMPARED}(?:[ ]+(?:and|or)[ ]+{_COMPARED})*"
+# What holds for nobody who does not ask for this extra.
+_ONE_EXTRA = re.compile(r"(?:.* and )?extra == \"([^\"]+)\"")
+# Some environment: whether a marker can be evaluated does not depend on the values.
+_SOME = MappingProxyType(
+    {
+        "os_name": "posix",
+        "sys_platform": "linux",
+        "platform_system": "Linux",
+        "platform_machine": "x86_64",
+        "platform_release": "",
+        "platform_version": "",
+        "platform_python_implementation": "CPython",
+        "implementation_name": "cpython",
+        "implementation_version": "3.12.0",
+        "python_version": "3.12",
+        "python_full_version": "3.12.0",
+        "extra": "",
+    }
+)
+
+
+def is_ordinary(text: str) -> bool:
+    """Whether a marker needs no parser to know that it has a value; False where that is not obvious."""
+    return re.fullmatch(_ORDINARY, text) is not None
+
+
+def parsed(text: str) -> Marker | Unknown:
+    """The marker that a text is; ``Unknown`` says in half a sentence why it is none."""
+    from packaging.markers import InvalidMarker, Marker
+
+    if text.count("(") > _DEEPEST and _depth(text) > _DEEPEST:
+        return Unknown("it is nested too deeply")
+    if has_long_number(text):
+        return Unknown(f"no version has a number of more than {LONGEST_NUMBER} digits")
+    try:
+        return Marker(text)
+    except InvalidMarker as error:
+        reason = str(error).splitlines()[0]
+        return Unknown(f"{reason[:1].lower()}{reason[1:]}")
+    except (ValueError, SyntaxError, RecursionError):
+        return Unknown("it is not a marker")
+
+
+def value_of(marker: Marker, environment: Mapping[str, str]) -> bool | Unknown:
+    """Whether a marker holds in an environment; ``Unknown`` where the marker compares what cannot be compared."""
+    from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
+
+    try:
+        return bool(marker.evaluate(dict(environment)))
+    except UndefinedComparison:
+        return Unknown("it compares values that cannot be compared")
+    except UndefinedEnvironmentName as error:
+        if " in " in str(marker) and error.args[:1] in (("extras",), ("dependency_groups",)):
+            return Unknown(f"{error.args[0]} is a variable of lock files only")
+        return Unknown("it compares two strings, and names no variable")
+    except (ValueError, RecursionError):
+        return Unknown("it cannot be evaluated")
+
+
+def extra_of(text: str) -> str:
+    """The extra without which a marker never holds, normalised; "" where that is not seen at a glance."""
+    match = _ONE_EXTRA.fullmatch(text)
+    return re.sub(r"[-_.]+", "-", match[1]).lower() if match and " or " not in text else ""
+
+
+@lru_cache(maxsize=8192)
+def fault_of(text: str) -> str:
+    """Why a marker has no value on any machine, as half a sentence; "" where it has one."""
+    if not text or is_ordinary(text):
+        return ""
+    marker = parsed(text)
+    value = marker if isinstance(marker, Unknown) else value_of(marker, _SOME)
+    return value.because if isinstance(value, Unknown) else ""
+
+
+def _depth(text: str) -> int:
+    """How many parentheses stand open at once, those within quotes too."""
+    deepest = depth = 0
+    for character in text:
+        depth += (character == "(") - (character == ")")
+        deepest = max(deepest, depth)
+    return deepest
