@@ -21,7 +21,7 @@ from torchlock.answers import Unknown
 from torchlock.knowledge.judge import violations
 from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix
-from torchlock.solve.candidates import Policy, Sieve
+from torchlock.solve.candidates import CandidateFilter, Policy
 from torchlock.target import PLATFORMS, PYTHONS, Platform, PythonVersion, Target
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def cells(catalogue: Catalogue) -> Iterator[Cell]:
     for platform, name in enumerate(PLATFORMS):
         for python, minor in enumerate(PYTHONS):
             target = Target(PythonVersion.parse(f"3.{minor}"), Platform.parse(name))
-            sieve = Sieve(target, policy)
+            sieve = CandidateFilter(target, policy)
             candidates = {
                 package: {
                     candidate.release.version: candidate

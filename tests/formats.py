@@ -39,7 +39,7 @@ def stretches(document: Document) -> list[str | None]:
 
 def rules(document: Document) -> list[tuple[str, str, int]]:
     """What could not be read, and on which lines."""
-    return [(problem.rule, problem.severity, problem.place.line) for problem in document.problems]
+    return [(problem.rule, problem.severity, problem.place.line) for problem in document.issues]
 
 
 def fixed(path: str, raw: bytes) -> bytes | None:

@@ -214,7 +214,7 @@ def test_a_lock_for_many_targets(tmp_path: Path) -> None:
 
 def test_hashes_of_another_file(tmp_path: Path) -> None:
     auditor = Auditor()
-    right = next(iter(auditor.case(_empty()).digests("torchaudio", "2.5.1")))
+    right = next(iter(auditor.context(_empty()).digests("torchaudio", "2.5.1")))
     pin = "torchaudio==2.5.1 --hash=sha256:{}\nsoundfile==0.13.1\n"
     assert summary(audit(tmp_path, pin.format(right))) == []
     assert summary(audit(tmp_path, pin.format("0" * 64))) == [(1, "warning", "TL509")]

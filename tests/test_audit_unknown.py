@@ -14,7 +14,7 @@ from torchlock.audit import Auditor, Options
 from torchlock.cli.main import main
 from torchlock.knowledge import tables
 from torchlock.knowledge.builds import Builds, kind_of
-from torchlock.knowledge.compatibility import Stack
+from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.target import Platform
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def test_a_build_of_the_public_index_that_nobody_recorded(tmp_path: Path, packag
     path = tmp_path / "stack.json"
     path.write_text(json.dumps(table), encoding="utf-8")
     mine = Auditor(LINUX)
-    mine.known.stack = Stack(path)
+    mine.known.stack = CompatibilityTable(path)
     assert rules(audit("torch==2.11.0\ntorchaudio==2.11.0\n", by=mine)) == ["TL902"]
     assert rules(audit("torch==2.11.0\ntorchaudio==2.11.0\n", by=Auditor(LINUX))) == []
 

@@ -14,7 +14,7 @@ import pytest
 from skeleton import elf, pe
 from staged import install, tree, write
 from test_check import CXX, audio_files, bad, first, image, remove, run, stage_audio, stage_torch
-from torchlock.check import Scene, examine, healthy
+from torchlock.check import CheckContext, examine, healthy
 from torchlock.check.probe_results import compared
 from torchlock.cli.main import main
 from torchlock.inspect import binaries
@@ -285,12 +285,12 @@ def test_every_report_says_so(form: str, site: Path, capsys: pytest.CaptureFixtu
 
 def test_what_ran_needs_no_look(site: Path) -> None:
     stage_audio(site, needed=("libtorch_cpu.so", "libopenblas.so.0"))
-    scene = Scene(tree(site))
-    found = examine(scene)
+    context = CheckContext(tree(site))
+    found = examine(context)
     assert [each.packages[0][0] for each in found if each.rule == "TL907"] == ["torchaudio"]
     steps = tuple(Step(f"import {name}", "ok") for name in ("torch", "torchaudio"))
-    assert [each for each in compared(scene, found, Probe(steps)) if each.rule == "TL907"] == []
-    assert healthy(scene).startswith("nothing is wrong")
+    assert [each for each in compared(context, found, Probe(steps)) if each.rule == "TL907"] == []
+    assert healthy(context).startswith("nothing is wrong")
 
 
 # Windows, from another system.

@@ -11,7 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from staged import install, site_of, write
-from torchlock.check.context import Scene
+from torchlock.check.context import CheckContext
 from torchlock.check.export import export
 from torchlock.inspect.environment import of_tree
 
@@ -22,7 +22,7 @@ def site(tmp_path: Path) -> Path:
 
 
 def exported(site: Path) -> str:
-    return export(Scene(of_tree(str(site)), live=False))
+    return export(CheckContext(of_tree(str(site)), live=False))
 
 
 def test_the_line_that_locks_it_is_whole(site: Path) -> None:

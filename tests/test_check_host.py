@@ -13,7 +13,7 @@ from test_check_gpu import environment as environment
 from test_check_gpu import needs_sh, smi
 from test_check_gpu import rules as found
 from torchlock.answers import Unknown
-from torchlock.check import Scene
+from torchlock.check import CheckContext
 from torchlock.check.fix import add_remedies
 from torchlock.check.rules.ffmpeg import codec as codecs
 from torchlock.cli.main import main
@@ -201,7 +201,7 @@ def dylib(machine: str) -> bytes:
     return b"\xcf\xfa\xed\xfe" + MACHINES[machine].to_bytes(4, "little") + bytes(24)
 
 
-def abroad(tmp_path: Path, system: str, **variables: Path) -> Scene:
+def abroad(tmp_path: Path, system: str, **variables: Path) -> CheckContext:
     """A torchcodec for FFmpeg 7 and 8 on a machine of that system, where these variables name folders."""
     site = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
     ending = "dylib" if system == "macos-arm64" else "dll"
@@ -213,7 +213,7 @@ def abroad(tmp_path: Path, system: str, **variables: Path) -> Scene:
     install(site, "torchcodec", "0.11.0", files)
     environ = {name: str(path) for name, path in variables.items()}
     found = of_windows([], environ) if "win" in system else of_macos("arm64", [], environ, str(tmp_path / "root"))
-    return Scene(tree(site), platform=Platform.parse(system), search_path=found)
+    return CheckContext(tree(site), platform=Platform.parse(system), search_path=found)
 
 
 @pytest.mark.parametrize(
@@ -231,9 +231,9 @@ def test_an_ffmpeg_that_is_searched_for_is_found(tmp_path: Path, system: str, va
 
 
 def test_the_machine_of_another_is_not_judged_by_this_one(tmp_path: Path) -> None:
-    scene = abroad(tmp_path, "windows-amd64")
-    scene.search_path = None
-    assert list(codecs(scene)) == []
+    context = abroad(tmp_path, "windows-amd64")
+    context.search_path = None
+    assert list(codecs(context)) == []
 
 
 @pytest.mark.parametrize(
@@ -249,10 +249,10 @@ def test_no_ffmpeg_that_serves(tmp_path: Path, system: str, name: str, command: 
     folder = tmp_path / "root" / "elsewhere"
     write(folder / name)
     variable = "PATH" if "win" in system else "DYLD_LIBRARY_PATH"
-    scene = abroad(tmp_path, system, **{variable: folder})
-    (finding,) = codecs(scene)
+    context = abroad(tmp_path, system, **{variable: folder})
+    (finding,) = codecs(context)
     assert (finding.rule, finding.severity) == ("TL304", "warning")
-    add_remedies(scene, [finding])
+    add_remedies(context, [finding])
     assert finding.remedy is not None and finding.remedy.commands[0].line.endswith(command)
 
 

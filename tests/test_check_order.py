@@ -296,9 +296,9 @@ def test_a_note_that_the_loader_denies_stays_one() -> None:
 @pytest.mark.parametrize("strength", list(Strength))
 def test_what_is_only_declared_is_no_error(strength: Strength, site: Path) -> None:
     from staged import tree
-    from torchlock.check import Scene
+    from torchlock.check import CheckContext
 
-    finding = Scene(tree(site), live=False).finding("TL609", "error", "x", "torch", strength=strength)
+    finding = CheckContext(tree(site), live=False).finding("TL609", "error", "x", "torch", strength=strength)
     assert (finding.severity == "error") is (strength >= Strength.MEASURED)
     assert rules_below({"consequences": []}) == []
 

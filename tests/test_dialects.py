@@ -231,30 +231,30 @@ TEXT = "torch==2.0.1 # caf\u00e9\r\nnumpy\r\n"
 )
 def test_what_pip_decodes_is_decoded(mark: bytes, encoding: str) -> None:
     document = read_document("requirements.txt", raw=mark + TEXT.encode(encoding))
-    assert (document.text, document.encoding, document.mark) == (TEXT, encoding, mark)
-    assert document.problems == []
+    assert (document.text, document.encoding, document.bom) == (TEXT, encoding, mark)
+    assert document.issues == []
     assert [entry.name for entry in document.entries] == ["torch", "numpy"]
 
 
 def test_a_coding_line_is_heeded() -> None:
     raw = f"# -*- coding: cp1252 -*-\n{TEXT}".encode("cp1252")
     document = read_document("requirements.txt", raw=raw)
-    assert (document.encoding, document.problems) == ("cp1252", [])
+    assert (document.encoding, document.issues) == ("cp1252", [])
     assert "caf\u00e9" in document.text
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_utf_16_without_its_mark_is_read_though_pip_cannot(encoding: str) -> None:
     document = read_document("requirements.txt", raw=TEXT.encode(encoding))
-    assert [(problem.rule, problem.severity) for problem in document.problems] == [("TL503", "error")]
+    assert [(issue.rule, issue.severity) for issue in document.issues] == [("TL503", "error")]
     assert [entry.name for entry in document.entries] == ["torch", "numpy"]
 
 
 def test_bytes_of_an_unknown_encoding_are_read_all_the_same() -> None:
     raw = TEXT.encode("latin-1")
     document = read_document("requirements.txt", raw=raw)
-    (problem,) = document.problems
-    assert (problem.rule, problem.severity, problem.place.line) == ("TL503", "warning", 1)
+    (issue,) = document.issues
+    assert (issue.rule, issue.severity, issue.place.line) == ("TL503", "warning", 1)
     assert document.text.encode(document.encoding) == raw
     assert document.entries[0].specifier == "==2.0.1"
 

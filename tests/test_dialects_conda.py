@@ -63,7 +63,7 @@ def value(node: Node) -> object:
 def test_an_environment_is_read_with_every_place(newline: str) -> None:
     text = ENVIRONMENT.replace("\n", newline)
     document = conda_environment.read(text, "environment.yml")
-    assert document.problems == []
+    assert document.issues == []
     entries = found(document)
     spans = {name: entry.version and text[slice(*entry.version)] for name, entry in entries.items()}
     assert spans == {
@@ -113,7 +113,7 @@ def test_environments_of_the_corpus() -> None:
     for record in records:
         text = (CORPUS / record["file"]).read_bytes().decode()
         document = conda_environment.read(text, str(CORPUS / record["file"]))
-        assert [problem for problem in document.problems if problem.severity == "error"] == [], record["id"]
+        assert [issue for issue in document.issues if issue.severity == "error"] == [], record["id"]
         assert {entry.name for entry in document.entries} & {"torch", "torchaudio"}, record["id"]
         for entry in document.entries:
             assert entry.version is not None, (record["id"], entry)
@@ -137,8 +137,8 @@ def test_environments_of_the_corpus() -> None:
 )
 def test_yaml_in_its_many_ways(text: str) -> None:
     document = conda_environment.read(text, "environment.yml")
-    problems = [problem for problem in document.problems if problem.severity == "error"]
-    assert problems == [] or "%TAG" in text
+    issues = [issue for issue in document.issues if issue.severity == "error"]
+    assert issues == [] or "%TAG" in text
     assert [entry.name for entry in document.entries] == ["python", "torch", "torchaudio"]
     torch = found(document)["torch"]
     assert torch.version is not None and text[slice(*torch.version)] == "=1.7"
@@ -207,17 +207,15 @@ def test_match_specifications(spec: str, specifier: str | None) -> None:
 )
 def test_what_conda_could_not_read_is_told_with_what_was_meant(written: str, meant: str | None) -> None:
     document = read("numpy=1.26", written, "torchaudio=2.0")
-    [problem] = document.problems
-    assert (problem.rule, problem.severity, problem.place.line) == ("TL501", "error", 3)
-    assert [edit.new for edit in problem.edits] == ([meant] if meant else [])
+    [issue] = document.issues
+    assert (issue.rule, issue.severity, issue.place.line) == ("TL501", "error", 3)
+    assert [edit.new for edit in issue.edits] == ([meant] if meant else [])
     assert [entry.name for entry in document.entries] == ["numpy", "torchaudio"]
 
 
 def test_versions_without_words_in_pep_440_are_a_note() -> None:
     document = read("pytorch=1.7|1.8", "jpeg=9e=h1")
-    assert [(problem.rule, problem.severity, problem.place.line) for problem in document.problems] == [
-        ("TL902", "note", 2)
-    ]
+    assert [(issue.rule, issue.severity, issue.place.line) for issue in document.issues] == [("TL902", "note", 2)]
     assert found(document)["torch"].specifier == ""
 
 
@@ -237,10 +235,10 @@ def test_versions_without_words_in_pep_440_are_a_note() -> None:
 )
 def test_broken_yaml_is_told_on_its_line_and_the_rest_read(text: str, line: int, said: str) -> None:
     document = conda_environment.read(text, "environment.yml")
-    problem = document.problems[0]
-    assert (problem.rule, problem.severity) == ("TL501", "error")
-    assert said in problem.message
-    assert problem.place.line == line or not said
+    issue = document.issues[0]
+    assert (issue.rule, issue.severity) == ("TL501", "error")
+    assert said in issue.message
+    assert issue.place.line == line or not said
     if said:
         assert "torch" in found(document)
 
@@ -249,15 +247,15 @@ def test_a_list_one_step_too_deep_is_no_specification() -> None:
     document = conda_environment.read(
         "dependencies:\n  - numpy\n    - scipy\n  - pytorch=1.7\n", "environment.yml"
     )
-    [problem] = document.problems
-    assert (problem.rule, problem.severity, problem.place.line) == ("TL501", "error", 2)
+    [issue] = document.issues
+    assert (issue.rule, issue.severity, issue.place.line) == ("TL501", "error", 2)
     assert "torch" in found(document)
 
 
 def test_a_key_twice_is_a_warning() -> None:
     text = "dependencies:\n  - numpy\ndependencies:\n  - pytorch\n"
     document = conda_environment.read(text, "environment.yml")
-    assert [(problem.severity, problem.place.line) for problem in document.problems] == [("warning", 3)]
+    assert [(issue.severity, issue.place.line) for issue in document.issues] == [("warning", 3)]
     assert [entry.name for entry in document.entries] == ["torch"]
 
 
@@ -266,13 +264,13 @@ def test_a_key_twice_is_a_warning() -> None:
 )
 def test_what_lists_nothing_is_a_note(text: str) -> None:
     document = conda_environment.read(text, "environment.yml")
-    assert [(problem.rule, problem.severity) for problem in document.problems] == [("TL901", "note")]
+    assert [(issue.rule, issue.severity) for issue in document.issues] == [("TL901", "note")]
 
 
 def test_a_template_is_a_note_and_its_plain_lines_are_read() -> None:
     text = "dependencies:\n  - numpy={{ numpy }}\n{% if gpu %}\n  - pytorch=1.7\n{% endif %}\n"
     document = conda_environment.read(text, "environment.yml")
-    assert [(problem.rule, problem.severity) for problem in document.problems] == [("TL901", "note")]
+    assert [(issue.rule, issue.severity) for issue in document.issues] == [("TL901", "note")]
     assert found(document)["torch"].place.line == 4
 
 
@@ -385,7 +383,7 @@ def test_a_pip_list_on_one_line_holds_a_line_each(option: str, end: str) -> None
     document = conda_environment.read(text, "environment.yml")
     found = [entry for entry in document.entries if entry.channel != "conda"]
     assert [entry.name for entry in found] == ["torch", "torchaudio", "six"]
-    assert not document.problems
+    assert not document.issues
     line = text.splitlines()[1]
     assert [entry.place for entry in found] == [(2, line.index(entry.text) + 1) for entry in found]
     assert {index.place.line for index in document.indexes} <= {2}

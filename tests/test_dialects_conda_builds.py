@@ -85,8 +85,8 @@ def test_builds_in_other_files_of_conda() -> None:
 
 def test_a_later_command_may_replace_what_an_earlier_one_installed() -> None:
     text = f"conda install {TORCH} cpuonly\nconda install {TORCH} {AUDIO} pytorch-cuda=12.1\n"
-    assert not read("a.sh", text).problems
+    assert not read("a.sh", text).issues
     assert errors("a.sh", text.encode()) == []
-    assert [one.rule for one in read("a.sh", f"conda install {TORCH} cpuonly pytorch-cuda=12.1\n").problems] == [
+    assert [one.rule for one in read("a.sh", f"conda install {TORCH} cpuonly pytorch-cuda=12.1\n").issues] == [
         "TL203"
     ]

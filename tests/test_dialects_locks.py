@@ -268,7 +268,7 @@ def line_of(text: str, wanted: str) -> int:
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_a_sound_lock_has_no_problem_and_nothing_to_edit(name: str, text: str, newline: str) -> None:
     document = READERS[name].read(text.replace("\n", newline), name)
-    assert document.problems == []
+    assert document.issues == []
     assert document.locked
     assert document.entries
     for entry in document.entries:
@@ -284,7 +284,7 @@ def test_locks_of_the_corpus() -> None:
         path = CORPUS / record["file"]
         text = path.read_bytes().decode()
         document = READERS["uv.lock" if path.name.endswith("uv.lock") else "poetry.lock"].read(text, str(path))
-        assert document.problems == [], record["id"]
+        assert document.issues == [], record["id"]
         assert document.python and document.python_place.line
         said = {
             (package["name"], package["version"])
@@ -359,7 +359,7 @@ def test_old_poetry_locks_keep_their_files_apart() -> None:
         'hash = "sha256:aa"},\n]\n'
     )
     document = poetry_lock.read(text, "poetry.lock")
-    assert document.problems == []
+    assert document.issues == []
     [torch] = document.entries
     assert torch.filenames == ("torch-1.9.0-cp38-none-macosx_10_9_x86_64.whl",)
     assert torch.scope == "group:dev"
@@ -406,16 +406,16 @@ def test_pylock_extras_groups_and_environments() -> None:
 def test_an_invalid_pylock_is_told_on_its_line(old: str, new: str, line: str, said: str) -> None:
     text = PYLOCK.replace(old, new, 1)
     document = pylock.read(text, "pylock.toml")
-    [problem] = document.problems
-    assert (problem.rule, problem.severity) == ("TL501", "error")
-    assert said in problem.message
-    assert text.split("\n")[problem.place.line - 1].startswith(line)
+    [issue] = document.issues
+    assert (issue.rule, issue.severity) == ("TL501", "error")
+    assert said in issue.message
+    assert text.split("\n")[issue.place.line - 1].startswith(line)
     assert "torch==2.6.0" in found(document)
 
 
 def test_a_pylock_of_tomorrow_is_a_note() -> None:
     document = pylock.read(PYLOCK.replace('"1.0"', '"2.0"', 1), "pylock.toml")
-    assert [(problem.rule, problem.severity) for problem in document.problems] == [("TL901", "note")]
+    assert [(issue.rule, issue.severity) for issue in document.issues] == [("TL901", "note")]
 
 
 @pytest.mark.parametrize(("name", "text"), [("uv.lock", UV), ("poetry.lock", POETRY), ("pdm.lock", PDM)])
@@ -424,9 +424,9 @@ def test_a_merge_conflict_is_told_and_both_sides_are_read(name: str, text: str) 
     at = next(i for i, line in enumerate(lines) if line == 'name = "torchaudio"') + 1
     lines[at : at + 1] = ["<<<<<<< HEAD", lines[at], "=======", 'version = "9.9"', ">>>>>>> other"]
     document = READERS[name].read("\n".join(lines), name)
-    [problem] = document.problems
-    assert (problem.rule, problem.severity, problem.place.line) == ("TL501", "error", at + 1)
-    assert "merge conflict" in problem.message
+    [issue] = document.issues
+    assert (issue.rule, issue.severity, issue.place.line) == ("TL501", "error", at + 1)
+    assert "merge conflict" in issue.message
     assert "torchaudio" in {entry.name for entry in document.entries}
 
 
@@ -434,9 +434,9 @@ def test_a_merge_conflict_is_told_and_both_sides_are_read(name: str, text: str) 
 def test_a_broken_line_is_told_and_the_rest_read(name: str, text: str) -> None:
     broken = text.replace('name = "soundfile"', 'name = "soundfile').replace('name = "librosa"', 'name = "librosa')
     document = READERS[name].read(broken, name)
-    [problem] = document.problems
-    assert (problem.rule, problem.severity) == ("TL501", "error")
-    assert 'name = "' in broken.split("\n")[problem.place.line - 1]
+    [issue] = document.issues
+    assert (issue.rule, issue.severity) == ("TL501", "error")
+    assert 'name = "' in broken.split("\n")[issue.place.line - 1]
     assert {"torch", "torchaudio"} <= {entry.name for entry in document.entries}
 
 
@@ -479,7 +479,7 @@ def test_any_text_is_read_without_a_crash(lines: list[str], name: str, newline: 
         return
     count = text.count("\n") + 1
     assert all(0 <= entry.place.line <= count for entry in document.entries)
-    assert all(0 <= problem.place.line <= count for problem in document.problems)
+    assert all(0 <= issue.place.line <= count for issue in document.issues)
 
 
 @pytest.mark.parametrize("name", sorted(READERS))

@@ -21,7 +21,7 @@ from formats import asked, read, rules, scopes, stretches
 def test_a_makefile_that_installs_nothing(text: str) -> None:
     document = read("Makefile", text)
     assert not document.entries
-    assert not document.problems
+    assert not document.issues
 
 
 @pytest.mark.parametrize(

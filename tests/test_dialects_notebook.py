@@ -41,7 +41,7 @@ def book(*cells: dict[str, Any], indent: int | None = 1) -> str:
 def test_cells_that_install_nothing(held: dict[str, Any]) -> None:
     document = read("a.ipynb", book(held))
     assert not document.entries
-    assert not document.problems
+    assert not document.issues
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ def asked(value: str, before: str = "") -> tuple[list[tuple[str, str]], list[str
     """The requirements and the problems of a setup.py that asks for a value."""
     document = read(f"import torch\n{before}\nsetup(name='x', install_requires={value})\n", "setup.py")
     entries = [(entry.name, entry.specifier) for entry in document.entries]
-    return entries, [problem.rule for problem in document.problems]
+    return entries, [issue.rule for issue in document.issues]
 
 
 @pytest.mark.parametrize(

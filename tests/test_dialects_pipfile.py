@@ -113,7 +113,7 @@ def found(document: Document) -> dict[str, Entry]:
 def test_a_pipfile_has_no_problem_and_spans_its_versions(newline: str) -> None:
     text = PIPFILE.replace("\n", newline)
     document = pipfile.read(text, "Pipfile")
-    assert document.problems == []
+    assert document.issues == []
     spans = {entry.name: entry.version and text[slice(*entry.version)] for entry in document.entries}
     assert spans == {
         "numpy": "*",
@@ -160,24 +160,24 @@ def test_pipfiles_of_the_corpus() -> None:
     labels = json.loads((CORPUS / "labels.json").read_text(encoding="utf-8"))
     for record in (record for record in labels if record["kind"] == "pipfile"):
         document = pipfile.read((CORPUS / record["file"]).read_bytes().decode(), "Pipfile")
-        assert document.problems == [], record["id"]
+        assert document.issues == [], record["id"]
         assert {"torch", "torchaudio"} <= found(document).keys()
 
 
 def test_a_broken_version_is_told_on_its_line() -> None:
     text = PIPFILE.replace("~=2.1.0", "^2.1")
     document = pipfile.read(text, "Pipfile")
-    [problem] = document.problems
-    assert (problem.rule, problem.severity) == ("TL501", "error")
-    assert "TorchAudio" in text.split("\n")[problem.place.line - 1]
+    [issue] = document.issues
+    assert (issue.rule, issue.severity) == ("TL501", "error")
+    assert "TorchAudio" in text.split("\n")[issue.place.line - 1]
     assert "torch" in found(document)
 
 
 def test_a_broken_pipfile_is_told_and_the_rest_read() -> None:
     text = PIPFILE.replace('librosa = "0.10.1"', "librosa = 0.10.1")
     document = pipfile.read(text, "Pipfile")
-    assert [(problem.rule, problem.severity) for problem in document.problems] == [("TL501", "error")]
-    assert text.split("\n")[document.problems[0].place.line - 1].startswith("librosa")
+    assert [(issue.rule, issue.severity) for issue in document.issues] == [("TL501", "error")]
+    assert text.split("\n")[document.issues[0].place.line - 1].startswith("librosa")
     assert {"torch", "torchaudio"} <= found(document).keys()
 
 
@@ -185,7 +185,7 @@ def test_a_broken_pipfile_is_told_and_the_rest_read() -> None:
 def test_what_a_lock_pins(newline: str) -> None:
     text = LOCK.replace("\n", newline)
     document = pipfile.read_lock(text, "Pipfile.lock")
-    assert document.problems == []
+    assert document.issues == []
     entries = found(document)
     assert list(entries) == ["numpy", "torch", "demucs", "torchaudio"]
     assert (entries["numpy"].hashes, entries["numpy"].index) == (("sha256:bb", "sha256:cc"), None)
@@ -206,18 +206,18 @@ def test_a_merge_conflict_in_a_lock_is_told_and_the_rest_read() -> None:
     old = '            "version": "==2.1.0+cu121"\n'
     text = LOCK.replace(old, f"<<<<<<< HEAD\n{old}=======\n{old.replace('2.1.0', '2.2.0')}>>>>>>> other\n")
     document = pipfile.read_lock(text, "Pipfile.lock")
-    [problem] = document.problems
-    assert (problem.rule, problem.severity) == ("TL501", "error")
-    assert text.split("\n")[problem.place.line - 1] == "<<<<<<< HEAD"
+    [issue] = document.issues
+    assert (issue.rule, issue.severity) == ("TL501", "error")
+    assert text.split("\n")[issue.place.line - 1] == "<<<<<<< HEAD"
     assert {"numpy", "torch", "torchaudio"} <= found(document).keys()
 
 
 def test_broken_json_is_told_on_its_line() -> None:
     text = LOCK.replace('"index": "cuda",', '"index": "cuda"')
     document = pipfile.read_lock(text, "Pipfile.lock")
-    [problem] = document.problems
-    assert (problem.rule, problem.severity) == ("TL501", "error")
-    assert "version" in text.split("\n")[problem.place.line - 1]
+    [issue] = document.issues
+    assert (issue.rule, issue.severity) == ("TL501", "error")
+    assert "version" in text.split("\n")[issue.place.line - 1]
     assert {"numpy", "torchaudio"} <= found(document).keys()
 
 

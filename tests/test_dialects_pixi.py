@@ -19,7 +19,7 @@ from formats import asked, read, rules, scopes, stretches
 def test_a_manifest_that_installs_nothing(text: str) -> None:
     document = read("pixi.toml", text)
     assert not document.entries
-    assert not document.problems
+    assert not document.issues
 
 
 def test_a_manifest() -> None:

@@ -30,13 +30,13 @@ def stretches(document: Document) -> list[str | None]:
 
 
 def errors(document: Document) -> list[tuple[str, int]]:
-    return [(p.rule, p.place.line) for p in document.problems if p.severity == "error"]
+    return [(p.rule, p.place.line) for p in document.issues if p.severity == "error"]
 
 
 def mended(document: Document) -> str:
     text = document.text
-    for problem in document.problems:
-        for edit in problem.edits:
+    for issue in document.issues:
+        for edit in issue.edits:
             text = text[: edit.span.start] + edit.new + text[edit.span.end :]
     return text
 
@@ -57,7 +57,7 @@ def mended(document: Document) -> str:
     ],
 )
 def test_shapes_that_nobody_expects_are_no_problem(text: str) -> None:
-    assert not doc(text).problems
+    assert not doc(text).issues
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_poetry_constraint_that_poetry_knows_is_no_problem() -> None:
     ]
     lines = "\n".join(f'p{number} = "{constraint}"' for number, constraint in enumerate(constraints))
     document = doc(f"[tool.poetry.dependencies]\n{lines}\n")
-    assert not document.problems
+    assert not document.issues
     assert len(document.entries) == len(constraints)
 
 
@@ -172,7 +172,7 @@ def test_a_string_that_is_no_requirement_is_mended(wrong: str, right: str) -> No
     assert errors(document) == [("TL501", 3)]
     assert asked(document) == [("numpy", "")]
     again = doc(mended(document))
-    assert not again.problems
+    assert not again.issues
     assert str(again.entries[0].specifier) == specifier(right)
 
 
@@ -186,7 +186,7 @@ def test_requires_python_that_is_none() -> None:
     document = doc('[project]\nrequires-python = "^3.10"\n')
     assert errors(document) == [("TL501", 2)]
     assert document.python == ">=3.10,<4"
-    assert not doc(mended(document)).problems
+    assert not doc(mended(document)).issues
 
 
 def test_build_requirements_and_environments_are_scopes() -> None:
@@ -207,8 +207,8 @@ def test_dynamic_dependencies_come_from_their_file(tmp_path: Path) -> None:
     ]
     assert len(document.includes) == 1
     (tmp_path / "requirements.txt").unlink()
-    assert [p.rule for p in read(text, str(tmp_path / "pyproject.toml")).problems] == ["TL901"]
-    assert [p.rule for p in doc('[project]\ndynamic = ["dependencies"]\n').problems] == ["TL901"]
+    assert [p.rule for p in read(text, str(tmp_path / "pyproject.toml")).issues] == ["TL901"]
+    assert [p.rule for p in doc('[project]\ndynamic = ["dependencies"]\n').issues] == ["TL901"]
 
 
 # Poetry.
@@ -437,7 +437,7 @@ def test_of_a_broken_file_the_rest_is_read(text: str, line: int, names: list[str
     assert errors(document) == [("TL501", line)]
     assert [e.name for e in document.entries] == names
     assert (mended(document) != text) is mends
-    assert not mends or not doc(mended(document)).problems
+    assert not mends or not doc(mended(document)).issues
 
 
 PIECES = st.sampled_from(

@@ -27,7 +27,7 @@ NOX = "import nox\n\n@nox.session\ndef tests(session):\n"
 def test_scripts_that_install_nothing(text: str) -> None:
     document = read("a.py", text)
     assert not document.entries
-    assert not document.problems
+    assert not document.issues
 
 
 # PEP 723.
@@ -47,7 +47,7 @@ def test_a_block_with_all_that_it_can_say() -> None:
         assert [entry.index for entry in document.entries] == ["https://example.org/whl/cpu", None]
         assert [tuple(entry.place) for entry in document.entries] == [(5, 6), (6, 6)]
         assert document.python == ">=3.11"
-        assert not document.problems
+        assert not document.issues
 
 
 @pytest.mark.parametrize(

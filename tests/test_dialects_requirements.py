@@ -19,7 +19,7 @@ from torchlock.manifests import read_document
 from work import calls
 
 if TYPE_CHECKING:
-    from torchlock.manifests.document import Document, Entry, Problem
+    from torchlock.manifests.document import Document, Entry, ParseIssue
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 
@@ -38,13 +38,13 @@ def span_text(document: Document, entry: Entry) -> str:
     return document.text[entry.version.start : entry.version.end]
 
 
-def errors(document: Document) -> list[Problem]:
-    return [problem for problem in document.problems if problem.severity == "error"]
+def errors(document: Document) -> list[ParseIssue]:
+    return [issue for issue in document.issues if issue.severity == "error"]
 
 
 def mended(document: Document) -> str:
     text = document.text
-    edits = sorted({edit for problem in document.problems for edit in problem.edits}, reverse=True)
+    edits = sorted({edit for issue in document.issues for edit in issue.edits}, reverse=True)
     for span, new in edits:
         text = text[: span.start] + new + text[span.end :]
     return text
@@ -76,7 +76,7 @@ def test_a_requirement_is_read_with_the_stretch_of_its_versions(
 ) -> None:
     document = read(f"# first\r\n{line}\r\n")
     entry = only(document)
-    assert document.problems == []
+    assert document.issues == []
     assert (entry.name, SpecifierSet(entry.specifier)) == (name, SpecifierSet(specifier))
     assert span_text(document, entry) == span
     assert (entry.place.line, entry.place.column) == (2, 1 + len(line) - len(line.lstrip()))
@@ -93,7 +93,7 @@ def test_a_bare_name_has_an_empty_stretch_behind_its_extras() -> None:
 def test_a_continued_line_is_one_requirement() -> None:
     document = read("numpy\ntorch>=2.0,\\\n  <2.5 \\\n  --hash=sha256:" + "0" * 64 + "\n")
     entry = document.entries[1]
-    assert document.problems == []
+    assert document.issues == []
     assert SpecifierSet(entry.specifier) == SpecifierSet(">=2.0,<2.5")
     assert span_text(document, entry) == ">=2.0,\\\n  <2.5"
     assert entry.place == (2, 1)
@@ -107,7 +107,7 @@ def test_addresses_name_their_version_by_their_wheel() -> None:
         "-e git+https://example.org/x.git#egg=torchvision\n"
         "git+https://example.org/nameless.git\n"
     )
-    assert document.problems == []
+    assert document.issues == []
     assert [(entry.name, entry.specifier, entry.version) for entry in document.entries] == [
         ("torch", "==2.0.1+cu118", None),
         ("torchaudio", "==2.0.2", None),
@@ -129,7 +129,7 @@ def test_options_on_indexes_are_kept_as_written() -> None:
         ("no-index", ""),
     ]
     assert document.pre
-    assert document.problems == []
+    assert document.issues == []
 
 
 def test_included_files_are_read_in_place(tmp_path: Path) -> None:
@@ -151,9 +151,9 @@ def test_included_files_are_read_in_place(tmp_path: Path) -> None:
 
 def test_a_missing_included_file_is_told_and_nothing_else() -> None:
     document = read("-r nowhere/to-be-found.txt\ntorch==2.0.1\n")
-    (problem,) = document.problems
-    assert (problem.rule, problem.severity, problem.place) == ("TL901", "note", (1, 1))
-    assert "was not there, so what it asks for was not judged" in problem.message
+    (issue,) = document.issues
+    assert (issue.rule, issue.severity, issue.place) == ("TL901", "note", (1, 1))
+    assert "was not there, so what it asks for was not judged" in issue.message
     assert only(document).name == "torch"
 
 
@@ -166,7 +166,7 @@ def test_constraints_install_nothing() -> None:
 def test_the_same_package_under_disjoint_markers_is_two_entries() -> None:
     document = read('torch==2.0.1 ; sys_platform=="linux"\ntorch==2.1.0 ; sys_platform!="linux"\n')
     assert [entry.specifier for entry in document.entries] == ["==2.0.1", "==2.1.0"]
-    assert document.problems == []
+    assert document.issues == []
 
 
 def test_a_file_of_conda_is_read_as_conda_reads_it() -> None:
@@ -176,7 +176,7 @@ def test_a_file_of_conda_is_read_as_conda_reads_it() -> None:
         "python=3.8.13=h1_0\npytorch=1.7.1=py3.8_cuda10.2_0\nnumpy=1.19\n"
     )
     assert document.kind == "requirements"
-    assert document.problems == []
+    assert document.issues == []
     assert [(entry.name, entry.specifier, entry.channel, entry.style) for entry in document.entries] == [
         ("torch", "==1.7.1", "conda", "conda"),
         ("numpy", "==1.19.*", "conda", "conda"),
@@ -190,7 +190,7 @@ def test_variables_leave_the_rest_of_the_line_readable() -> None:
         "--extra-index-url https://user:${TOKEN}@example.org/simple\n"
         "torch==2.0.1+${CUDA_TAG}\ntorchaudio==$VERSION\n"
     )
-    assert [(problem.rule, problem.severity, problem.place.line) for problem in document.problems] == [
+    assert [(issue.rule, issue.severity, issue.place.line) for issue in document.issues] == [
         ("TL902", "note", 2),
         ("TL902", "note", 3),
     ]
@@ -200,7 +200,7 @@ def test_variables_leave_the_rest_of_the_line_readable() -> None:
 
 def test_a_template_is_not_judged() -> None:
     document = read("{% if cuda %}\ntorch=={{ version }}\n{% endif %}\nnumpy\n")
-    assert {problem.severity for problem in document.problems} == {"note"}
+    assert {issue.severity for issue in document.issues} == {"note"}
     assert only(document).name == "numpy"
 
 
@@ -302,13 +302,13 @@ def test_a_compiled_file_with_a_loose_line_is_no_lock() -> None:
 )
 def test_a_line_that_no_installer_reads_is_told_and_mended_where_it_is_plain(line: str, meant: str | None) -> None:
     document = read(f"scipy\n{line}\nlibrosa\n")
-    (problem,) = errors(document)
-    assert (problem.rule, problem.place.line) == ("TL501", 2)
+    (issue,) = errors(document)
+    assert (issue.rule, issue.place.line) == ("TL501", 2)
     assert {"scipy", "librosa"} <= {entry.name for entry in document.entries}
     assert mended(document) == (f"scipy\n{meant or line}\nlibrosa\n")
-    assert bool(problem.remedy) == (meant is not None)
+    assert bool(issue.remedy) == (meant is not None)
     if meant:
-        assert read(mended(document)).problems == []
+        assert read(mended(document)).issues == []
         assert len(document.entries) == 3  # What was meant is judged.
 
 
@@ -316,7 +316,7 @@ def test_several_requirements_on_a_line_get_a_line_each() -> None:
     document = read(
         "torch==1.7.1+cu110 torchvision==0.8.2+cu110 torchaudio==0.7.2 -f https://example.org/x.html\r\nnumpy"
     )
-    assert [problem.rule for problem in errors(document)] == ["TL501"]
+    assert [issue.rule for issue in errors(document)] == ["TL501"]
     assert [entry.name for entry in document.entries] == ["torch", "torchvision", "torchaudio", "numpy"]
     assert mended(document).split("\r\n") == [
         "torch==1.7.1+cu110",
@@ -333,20 +333,20 @@ def test_several_requirements_on_a_line_get_a_line_each() -> None:
 )
 def test_a_command_is_no_requirement_but_what_it_names_is_judged(command: str) -> None:
     document = read(f"{command} torch==2.0.1 'torchaudio' --index-url https://example.org/whl/cu118\n")
-    assert [problem.rule for problem in errors(document)] == ["TL501"]
+    assert [issue.rule for issue in errors(document)] == ["TL501"]
     assert [(entry.name, entry.specifier) for entry in document.entries] == [
         ("torch", "==2.0.1"),
         ("torchaudio", ""),
     ]
     assert [line.kind for line in document.indexes] == ["index"]
     again = read(mended(document))
-    assert again.problems == []
+    assert again.issues == []
     assert [entry.name for entry in again.entries] == ["torch", "torchaudio"]
 
 
 def test_both_sides_of_a_merge_conflict_are_read() -> None:
     document = read("<<<<<<< HEAD\ntorch==2.0.1\n=======\ntorch==2.1.0\n>>>>>>> branch\n")
-    assert [problem.place.line for problem in errors(document)] == [1, 3, 5]
+    assert [issue.place.line for issue in errors(document)] == [1, 3, 5]
     assert [entry.specifier for entry in document.entries] == ["==2.0.1", "==2.1.0"]
 
 
@@ -358,9 +358,9 @@ def test_prose_is_not_taken_for_several_requirements() -> None:
 
 def test_pip_packages_in_a_list_of_conda_are_one_error() -> None:
     document = read("absl-py=1.4.0=pypi_0\nnumpy=1.24=py38_0\ntorch=1.13.1=pypi_0\n")
-    (problem,) = document.problems
-    assert (problem.rule, problem.severity, problem.place.line) == ("TL505", "error", 3)
-    assert "this and 1 more" in problem.message
+    (issue,) = document.issues
+    assert (issue.rule, issue.severity, issue.place.line) == ("TL505", "error", 3)
+    assert "this and 1 more" in issue.message
     assert [(entry.name, entry.channel) for entry in document.entries] == [
         ("absl-py", "pip"),
         ("numpy", "conda"),
@@ -376,19 +376,19 @@ def test_an_option_behind_a_requirement_is_passed_over() -> None:
         "torch==2.0.1+cu118 --index-url https://example.org/whl/cu118\n"
         "torchaudio==2.0.2+cu118 --index-url https://example.org/whl/cu118\nnumpy\n"
     )
-    assert [(problem.rule, problem.severity) for problem in document.problems] == [("TL504", "warning")] * 2
+    assert [(issue.rule, issue.severity) for issue in document.issues] == [("TL504", "warning")] * 2
     assert document.indexes == []
     assert {entry.index for entry in document.entries} == {None}
     assert mended(document) == (
         "torch==2.0.1+cu118\n--extra-index-url https://example.org/whl/cu118\ntorchaudio==2.0.2+cu118\nnumpy\n"
     )
-    assert read(mended(document)).problems == []
+    assert read(mended(document)).issues == []
 
 
 def test_an_option_swallows_the_requirement_behind_it() -> None:
     document = read("-f https://example.org/torch_stable.html torchaudio==0.9.0\ntorch==1.9.0\n")
-    (problem,) = document.problems
-    assert (problem.rule, problem.severity) == ("TL504", "warning")
+    (issue,) = document.issues
+    assert (issue.rule, issue.severity) == ("TL504", "warning")
     assert only(document).name == "torch"
     assert mended(document) == "-f https://example.org/torch_stable.html\ntorchaudio==0.9.0\ntorch==1.9.0\n"
 
@@ -410,15 +410,15 @@ def test_an_option_swallows_the_requirement_behind_it() -> None:
 )
 def test_words_that_belong_to_no_option_are_passed_over(line: str, meant: str) -> None:
     document = read(f"{line}\n")
-    assert {(problem.rule, problem.severity) for problem in document.problems} == {("TL504", "warning")}
+    assert {(issue.rule, issue.severity) for issue in document.issues} == {("TL504", "warning")}
     assert mended(document) == f"{meant}\n"
-    assert read(mended(document)).problems == []
+    assert read(mended(document)).issues == []
 
 
 def test_only_the_last_index_url_counts() -> None:
     document = read("-i https://example.org/a\n-i https://example.org/b\n")
     assert [line.address for line in document.indexes] == ["https://example.org/b"]
-    assert [(problem.rule, problem.severity) for problem in document.problems] == [("TL504", "note")]
+    assert [(issue.rule, issue.severity) for issue in document.issues] == [("TL504", "note")]
 
 
 # Any text at all.
@@ -494,7 +494,7 @@ def judged(raw: bytes, path: str) -> Document | None:
 def test_any_bytes_are_read_and_come_back(raw: bytes) -> None:
     document = judged(raw, "requirements.txt")
     if document is not None:
-        assert document.mark + document.text.encode(document.encoding) == raw
+        assert document.bom + document.text.encode(document.encoding) == raw
 
 
 @settings(max_examples=600, deadline=None)
@@ -503,7 +503,7 @@ def test_every_stretch_lies_in_the_text_and_says_what_the_entry_says(text: str) 
     document = judged(text.encode("utf-8", "ignore"), "requirements.txt")
     if document is None:
         return
-    wrong = {problem.place.line for problem in document.problems}
+    wrong = {issue.place.line for issue in document.issues}
     lines = document.text.count("\n") + document.text.count("\r") + 1
     for entry in document.entries:
         assert 1 <= entry.place.line <= lines
@@ -529,7 +529,7 @@ def test_edits_do_not_overlap_and_mends_come_to_an_end(text: str) -> None:
     for _ in range(8):
         if document is None:
             return
-        edits = sorted({edit for problem in document.problems for edit in problem.edits})
+        edits = sorted({edit for issue in document.issues for edit in issue.edits})
         for left, right in pairwise(edits):
             assert left.span.end <= right.span.start
         if not edits:
@@ -553,11 +553,11 @@ def test_real_files(record: dict[str, Any], tmp_path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(CORPUS / record["file"], path)
     document = read_document(str(path))
-    assert document.mark + document.text.encode(document.encoding) == path.read_bytes()
+    assert document.bom + document.text.encode(document.encoding) == path.read_bytes()
     wrong = {line for rule in record["rules"] if rule["rule"] == "syntax" for line in rule["lines"]}
     conda = any(rule["rule"] == "pypi_0_in_conda_list" for rule in record["rules"])
-    assert {problem.place.line for problem in errors(document) if problem.rule == "TL501"} == wrong
-    assert any(problem.rule == "TL505" for problem in errors(document)) == conda
+    assert {issue.place.line for issue in errors(document) if issue.rule == "TL501"} == wrong
+    assert any(issue.rule == "TL505" for issue in errors(document)) == conda
     assert document.entries
 
 

@@ -29,8 +29,8 @@ def stretches(document: Document) -> list[str | None]:
     return [document.text[slice(*e.version)] if e.version else None for e in document.entries]
 
 
-def problems(document: Document) -> list[tuple[str, int]]:
-    return [(problem.rule, problem.place.line) for problem in document.problems]
+def issues(document: Document) -> list[tuple[str, int]]:
+    return [(issue.rule, issue.place.line) for issue in document.issues]
 
 
 CONFIG = """\
@@ -58,7 +58,7 @@ all = asr[dev-x, gpu]
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_a_configuration(end: str) -> None:
     document = cfg(CONFIG.replace("\n", end))
-    assert not document.problems
+    assert not document.issues
     assert asked(document) == [
         ("numpy", "", ""),
         ("torch", ">=2.0", ""),
@@ -85,7 +85,7 @@ def test_a_configuration_that_names_a_file(tmp_path: Path) -> None:
     text = "[options]\ninstall_requires = file: requirements.txt, other.txt\n"
     document = setup_cfg.read(text, str(tmp_path / "setup.cfg"))
     assert asked(document) == [("torch", "==2.0.1", "")]
-    assert problems(document) == [("TL901", 2)]
+    assert issues(document) == [("TL901", 2)]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_configuration_that_names_a_file(tmp_path: Path) -> None:
 )
 def test_a_broken_configuration_is_still_read(text: str, line: int) -> None:
     document = cfg(text)
-    assert problems(document) == [("TL501", line)]
+    assert issues(document) == [("TL501", line)]
     assert asked(document)[:1] == [("torch", "", "")]
 
 
@@ -123,7 +123,7 @@ def test_other_tools_sections_ask_for_nothing() -> None:
 )
 def test_a_script_that_asks_for_nothing(text: str) -> None:
     document = py(text)
-    assert (document.entries, document.problems) == ([], [])
+    assert (document.entries, document.issues) == ([], [])
 
 
 def test_literals_and_names() -> None:
@@ -136,7 +136,7 @@ def test_literals_and_names() -> None:
         "setup(name='asr', python_requires='>=3.8', install_requires=base, extras_require=extras)\n"
     )
     document = py(text)
-    assert not document.problems
+    assert not document.issues
     assert asked(document)[:5] == [
         ("numpy", "", ""),
         ("torch", "==2.0.1", ""),
@@ -176,7 +176,7 @@ def test_requirements_read_from_a_file(reading: str, tmp_path: Path) -> None:
     text = f"import setuptools\n{reading}\nsetuptools.setup(install_requires=reqs + ['numpy'])\n"
     document = py(text, str(tmp_path / "setup.py"))
     assert {name for name, _, _ in asked(document)} == {"torch", "numpy"}
-    assert [problem.severity for problem in document.problems] in ([], ["note"])
+    assert [issue.severity for issue in document.issues] in ([], ["note"])
 
 
 def test_keywords_in_a_dictionary() -> None:
@@ -191,7 +191,7 @@ def test_what_stands_under_a_condition_is_not_judged() -> None:
     )
     document = py(text)
     assert asked(document) == [("numpy", "", "")]
-    assert problems(document) == [("TL901", 6)]
+    assert issues(document) == [("TL901", 6)]
 
 
 @pytest.mark.parametrize(
@@ -205,14 +205,14 @@ def test_what_stands_under_a_condition_is_not_judged() -> None:
 )
 def test_what_only_running_would_tell(text: str, line: int) -> None:
     document = py(text)
-    assert problems(document) == [("TL901", line)]
-    assert document.problems[0].severity == "note"
+    assert issues(document) == [("TL901", line)]
+    assert document.issues[0].severity == "note"
 
 
 def test_a_string_that_is_no_requirement() -> None:
     document = py("setup(install_requires=[\n  'torch=2.1',\n  'numpy',\n])\n")
-    assert problems(document) == [("TL501", 2)]
-    assert [edit.new for edit in document.problems[0].edits] == ["torch==2.1"]
+    assert issues(document) == [("TL501", 2)]
+    assert [edit.new for edit in document.issues[0].edits] == ["torch==2.1"]
 
 
 def consistent(document: Document) -> None:

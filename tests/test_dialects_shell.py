@@ -33,7 +33,7 @@ def stretches(document: Document) -> list[str | None]:
 
 
 def rules(document: Document) -> list[tuple[str, str, int]]:
-    return [(problem.rule, problem.severity, problem.place.line) for problem in document.problems]
+    return [(issue.rule, issue.severity, issue.place.line) for issue in document.issues]
 
 
 # What must be left alone.
@@ -58,7 +58,7 @@ def rules(document: Document) -> list[tuple[str, str, int]]:
 def test_commands_that_install_nothing_of_interest(text: str) -> None:
     document = script(text)
     assert not {entry.name for entry in document.entries} - {"pip", "setuptools"}
-    assert not document.problems
+    assert not document.issues
 
 
 def test_redirections_are_no_versions() -> None:
@@ -66,7 +66,7 @@ def test_redirections_are_no_versions() -> None:
         "pip install torch==2.0>log.txt 2>&1\npip install torchaudio >> log 2>/dev/null </dev/null\n"
     )
     assert asked(document) == [("torch", "==2.0"), ("torchaudio", "")]
-    assert not document.problems
+    assert not document.issues
 
 
 # Commands.
@@ -96,7 +96,7 @@ def test_the_ways_to_install(command: str) -> None:
     document = script(f"set -e\r\n{command}\r\n")
     assert asked(document) == [("torch", "==2.0.1")]
     assert [text and text.lstrip("=") for text in stretches(document)] == ["2.0.1"]
-    assert not document.problems
+    assert not document.issues
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_environments_of_their_own(command: str, scope: str, wanted: list[str]) 
     document = script(f"{command}\npip install numpy\n")
     assert [entry.name for entry in document.entries] == [*wanted, "numpy"]
     assert {entry.scope for entry in document.entries} == {scope, ""}
-    assert not document.problems
+    assert not document.issues
 
 
 @pytest.mark.parametrize(
@@ -232,10 +232,10 @@ def test_a_requirements_file_is_read_in_place(tmp_path: Path) -> None:
 def test_versions_that_the_shell_takes_away(word: str, severity: str) -> None:
     document = script(f"pip install {word} numpy\n")
     assert rules(document) == [("TL501", severity, 1)]
-    edit = document.problems[0].edits[0]
+    edit = document.issues[0].edits[0]
     mended = document.text[: edit.span.start] + edit.new + document.text[edit.span.end :]
     assert mended == f'pip install "{word}" numpy\n'
-    assert not script(mended).problems
+    assert not script(mended).issues
     assert asked(document) == [("torch", ""), ("numpy", "")]
 
 
@@ -304,7 +304,7 @@ def test_a_dockerfile(end: str) -> None:
     assert stretches(document) == [None, "==2.1.1", "==0.1", "==1.26"]
     assert (document.python, document.python_place.line) == ("==3.11.*", 3)
     assert document.platforms == ("linux-x86_64", "linux-aarch64")
-    assert not document.problems
+    assert not document.issues
     assert {entry.scope for entry in document.entries} == {""}
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def test_environments_that_install_nothing(text: str) -> None:
     document = read("tox.ini", text)
     assert not document.entries
-    assert not document.problems
+    assert not document.issues
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ INDEX = "https://example.org/whl/cu118"
 def test_a_batch_file_that_installs_nothing(text: str) -> None:
     document = read("a.bat", text)
     assert not document.entries
-    assert not document.problems
+    assert not document.issues
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_batch_file_that_installs_nothing(text: str) -> None:
 def test_a_powershell_script_that_installs_nothing(text: str) -> None:
     document = read("a.ps1", text)
     assert not document.entries
-    assert not document.problems
+    assert not document.issues
 
 
 # Commands.
@@ -146,5 +146,5 @@ def test_versions_that_the_shell_takes_away() -> None:
     for path in ("a.bat", "a.ps1"):
         document = read(path, "pip install torch>=2.0\n")
         assert rules(document) == [("TL501", "warning", 1)]
-        assert [edit.new for edit in document.problems[0].edits] == ['"torch>=2.0"']
+        assert [edit.new for edit in document.issues[0].edits] == ['"torch>=2.0"']
         assert asked(document) == [("torch", "")]

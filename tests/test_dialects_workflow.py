@@ -35,7 +35,7 @@ def job(*steps: str, head: str = "") -> str:
 def test_jobs_that_install_nothing(text: str) -> None:
     document = read(GITHUB, text)
     assert not document.entries
-    assert not document.problems
+    assert not document.issues
 
 
 @pytest.mark.parametrize(
@@ -164,4 +164,4 @@ def test_broken_yaml_is_told(text: str) -> None:
 def test_a_quoted_command_over_several_lines(written: str) -> None:
     document = read(GITHUB, job(f"- run: {written}"))
     assert asked(document) == [("torch", "==2.0.1"), ("numpy", "==1.26.4")]
-    assert not document.problems
+    assert not document.issues

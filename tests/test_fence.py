@@ -702,6 +702,6 @@ def test_the_address_of_a_wheel_with_digits_of_any_script_is_read(version: str) 
 )
 def test_a_marker_of_another_tool_without_a_value_is_told(path: str, text: str, marker: str) -> None:
     document = read_document(path, raw=text.format(marker).encode())
-    (problem,) = document.problems
+    (problem,) = document.issues
     assert (problem.rule, problem.place.line) == ("TL501", 2)
     assert document.entries == []

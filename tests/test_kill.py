@@ -53,7 +53,7 @@ def test_a_writer_that_loses_something_is_found_out(
 
     trial = kill.Trial(kill.SCENARIOS["audit"], tmp_path)
 
-    def careless(path: str, content: bytes, *, expected: bytes | None = None) -> atomic.Written:
+    def careless(path: str, content: bytes, *, expected: bytes | None = None) -> atomic.WrittenFile:
         temporary.sweep(str(tmp_path))
         with temporary.Temporary(str(tmp_path)) as made:
             if bare:
@@ -61,7 +61,7 @@ def test_a_writer_that_loses_something_is_found_out(
                 made.take_place_of(path)
             else:
                 os.write(os.open(path, os.O_WRONLY | os.O_TRUNC), content)
-        return atomic.Written()
+        return atomic.WrittenFile()
 
     monkeypatch.setattr(atomic, "write_bytes", careless)
     with pytest.raises(AssertionError, match="what belongs to the file" if bare else "a part of the file"):

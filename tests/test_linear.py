@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from torchlock.audit import Auditor
-from torchlock.audit.fix.search import Curer
+from torchlock.audit.fix.search import FixSearch
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Report
 from torchlock.manifests import read_document
@@ -236,7 +236,7 @@ def test_a_line_that_many_scopes_include_is_changed_whole(chain: str, monkeypatc
     name, whole, link = CHAINS[chain]
     auditor, asked = Auditor(), []
     monkeypatch.setattr(
-        Curer, "cures", lambda self, *args, _cures=Curer.cures: asked.append(1) or _cures(self, *args)
+        FixSearch, "cures", lambda self, *args, _cures=FixSearch.cures: asked.append(1) or _cures(self, *args)
     )
     report = auditor.report(name, raw=whole.format(rows(60, link)).encode())
     (error,) = [finding for finding in report.findings if finding.severity == "error"]
@@ -368,7 +368,7 @@ def test_a_file_that_is_named_on_every_line_is_read_once(tmp_path: Path, monkeyp
     assert calls(lambda: read(80)) < RATIO * calls(lambda: read(40))
     many = read_document("install.sh", raw=b"pip install -r r.txt\n" * 600)
     assert len(many.entries) <= 50_000
-    assert any("too large" in problem.message for problem in many.problems)
+    assert any("too large" in problem.message for problem in many.issues)
 
 
 def test_a_long_line_is_not_repeated_for_each_of_its_findings() -> None:

@@ -19,7 +19,7 @@ from torchlock.cli.main import main
 from torchlock.index import wheel_build
 from torchlock.index.live_releases import LiveRelease
 from torchlock.index.sources import Sources
-from torchlock.knowledge.judge import Bare, unjudged, violations
+from torchlock.knowledge.judge import NamedVersion, unjudged, violations
 from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix, cuda_version
 from torchlock.manifests.lock_readers import parse_requirement
@@ -241,10 +241,10 @@ def test_a_file_of_the_catalogue_is_known_without_asking(index: Server) -> None:
 TARGET = Target(PythonVersion.parse("3.12"), Platform.parse("linux-x86_64"))
 
 
-def pins(torch: object, torchaudio: object) -> dict[str, Bare]:
+def pins(torch: object, torchaudio: object) -> dict[str, NamedVersion]:
     return {
-        "torch": Bare("torch", Version("2.11.0"), tags=LINUX, build=torch),  # type: ignore[arg-type]
-        "torchaudio": Bare("torchaudio", Version("2.11.0"), tags=LINUX, build=torchaudio),  # type: ignore[arg-type]
+        "torch": NamedVersion("torch", Version("2.11.0"), tags=LINUX, build=torch),  # type: ignore[arg-type]
+        "torchaudio": NamedVersion("torchaudio", Version("2.11.0"), tags=LINUX, build=torchaudio),  # type: ignore[arg-type]
     }
 
 

@@ -164,8 +164,8 @@ def test_a_merge_conflict_is_told_with_its_line(path: str, text: str, mark: str)
     lines = text.splitlines()
     for number in range(len(lines) + 1):
         document = read(path, "\n".join([*lines[:number], mark, *lines[number:], ""]))
-        told = [problem.place.line for problem in document.problems if problem.rule == "TL501"]
-        assert number + 1 in told, (number, document.problems)
+        told = [problem.place.line for problem in document.issues if problem.rule == "TL501"]
+        assert number + 1 in told, (number, document.issues)
 
 
 @pytest.mark.parametrize(("path", "text"), LOCKS)
@@ -182,7 +182,7 @@ def test_a_conflict_in_a_long_list_of_files_is_told_at_once(path: str, text: str
         ">>>>>>> x",
         *lines[middle:],
     ]
-    assert [problem for problem in read(path, "\n".join(damaged)).problems if problem.rule == "TL501"]
+    assert [problem for problem in read(path, "\n".join(damaged)).issues if problem.rule == "TL501"]
 
 
 @pytest.mark.parametrize(("path", "text"), LOCKS)
@@ -242,7 +242,7 @@ https://example.org/conda-forge/linux-64/torchaudio-2.5.1-cpu_0.conda"""
     ],
 )
 def test_a_list_that_ends_within_a_line_was_cut(name: str, text: str, cut: int) -> None:
-    found = read_document(name, raw=text[:cut].encode()).problems
+    found = read_document(name, raw=text[:cut].encode()).issues
     assert [(each.rule, each.place.line) for each in found] == [("TL501", text.count("\n", 0, cut) + 1)]
     for whole in (text, text + "\n", text.replace("\n", "\r\n")):
-        assert not read_document(name, raw=whole.encode()).problems
+        assert not read_document(name, raw=whole.encode()).issues

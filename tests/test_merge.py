@@ -43,12 +43,12 @@ def test_a_conflict_is_told_with_its_line_and_once(path: str, end: str) -> None:
     text = conflict(before, middle, middle.replace("2.1", "2.2"), after)
     line = before.count("\n") + 1
     there = [
-        problem
-        for problem in read(path, text.replace("\n", end)).problems
-        if problem.rule == "TL501" and problem.place.line == line
+        issue
+        for issue in read(path, text.replace("\n", end)).issues
+        if issue.rule == "TL501" and issue.place.line == line
     ]
-    (problem,) = there
-    assert "a merge conflict was left in the file" in problem.message
+    (issue,) = there
+    assert "a merge conflict was left in the file" in issue.message
 
 
 @pytest.mark.parametrize(
@@ -60,21 +60,21 @@ def test_a_conflict_is_told_with_its_line_and_once(path: str, end: str) -> None:
     ],
 )
 def test_marks_alone_are_no_conflict(text: str) -> None:
-    assert not [problem for problem in read("setup.py", text).problems if problem.rule == "TL501"]
+    assert not [issue for issue in read("setup.py", text).issues if issue.rule == "TL501"]
 
 
 @pytest.mark.parametrize("cut", [40, 60])
 def test_a_cut_notebook_is_told_with_its_line(cut: int) -> None:
     text = json.dumps({"cells": [{"cell_type": "code", "source": ["!pip install torch==2.1\n"]}]}, indent=1)
-    (problem,) = read("a.ipynb", text[:cut]).problems
-    assert (problem.rule, problem.severity) == ("TL501", "error")
-    assert problem.place.line == text[:cut].count("\n") + 1
+    (issue,) = read("a.ipynb", text[:cut]).issues
+    assert (issue.rule, issue.severity) == ("TL501", "error")
+    assert issue.place.line == text[:cut].count("\n") + 1
 
 
 def test_deep_json_and_toml_are_told_with_their_line() -> None:
     deep = "[" * 200_000
-    (problem,) = read("Pipfile.lock", '{"default":\n\n' + deep).problems
-    assert (problem.rule, problem.place.line) == ("TL501", 3)
+    (issue,) = read("Pipfile.lock", '{"default":\n\n' + deep).issues
+    assert (issue.rule, issue.place.line) == ("TL501", 3)
     for path in ("pyproject.toml", "uv.lock", "pixi.toml"):
-        (problem, *_) = read(path, f"x = '[['\ny = [\n1,\n{deep}\n").problems
-        assert (problem.rule, problem.place.line) == ("TL501", 4), path
+        (issue, *_) = read(path, f"x = '[['\ny = [\n1,\n{deep}\n").issues
+        assert (issue.rule, issue.place.line) == ("TL501", 4), path

@@ -15,7 +15,7 @@ import old_catalogue
 from index_server import Reply, Server
 from torchlock.cli.main import main
 from torchlock.knowledge import tables
-from torchlock.knowledge.judge import Bare, judge
+from torchlock.knowledge.judge import NamedVersion, judge
 from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix
 from torchlock.target import Platform, PythonVersion, Target
@@ -73,7 +73,7 @@ def loads(pins: dict[str, str]) -> bool:
         ranks = [(rank, index) for index, rank in enumerate(release.ranks(target.rank)) if rank is not None]
         wheel = min(ranks)[1]
         declared = [item for item in release.dependencies(wheel) or () if item.name in FAMILY]
-        found[name] = Bare(
+        found[name] = NamedVersion(
             name, Version(pins[name]), False, release.tags[wheel], release.build(wheel), tuple(declared)
         )
     problems = judge(found, target, Matrix(WHOLE / "compiled" / "rules.json"))

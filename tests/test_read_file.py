@@ -16,7 +16,7 @@ from packaging.specifiers import SpecifierSet
 
 from torchlock.errors import InputError
 from torchlock.manifests.lock_readers import merge, parse_requirement, read_constraints, read_file, read_overrides
-from torchlock.terms import Inputs, Origin, Written
+from torchlock.terms import Inputs, Origin, ParsedRequirement
 
 SOURCE = Path(__file__).parents[1] / "src"
 
@@ -26,7 +26,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def written(text: str) -> Written:
+def written(text: str) -> ParsedRequirement:
     return parse_requirement(text, Origin(None, None, text))
 
 

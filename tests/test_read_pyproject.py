@@ -9,7 +9,7 @@ import pytest
 from torchlock.errors import InputError
 from torchlock.manifests.lock_readers import read_file
 from torchlock.manifests.syntax.toml_positions import Places
-from torchlock.terms import Inputs, Written
+from torchlock.terms import Inputs, ParsedRequirement
 
 PROJECT = """\
 [build-system]
@@ -65,7 +65,7 @@ def refused(text: str, *extras: str, groups: tuple[str, ...] = (), all_extras: b
     return caught.value
 
 
-def lines(found: list[Written]) -> list[tuple[int | None, str]]:
+def lines(found: list[ParsedRequirement]) -> list[tuple[int | None, str]]:
     return [(item.origin.line, str(item.requirement)) for item in found]
 
 

@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from torchlock.errors import InputError
 from torchlock.manifests.lock_readers import parse_requirement
 from torchlock.manifests.syntax.pep508 import wheel_of
-from torchlock.terms import Origin, Written
+from torchlock.terms import Origin, ParsedRequirement
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def read(text: str, *, editable: bool = False, path: str | None = "r.txt") -> Written:
+def read(text: str, *, editable: bool = False, path: str | None = "r.txt") -> ParsedRequirement:
     return parse_requirement(text, Origin(path, 7, text), editable=editable)
 
 

@@ -9,7 +9,7 @@ import pytest
 from torchlock.errors import InputError
 from torchlock.manifests.lock_readers import read_constraints, read_file
 from torchlock.manifests.lock_readers.requirements_txt import logical_lines, read_requirements
-from torchlock.terms import Inputs, Written
+from torchlock.terms import Inputs, ParsedRequirement
 
 HASH = "sha256:" + "0" * 64
 OTHER = "sha512:" + "f" * 128
@@ -34,7 +34,7 @@ def write(name: str, text: str) -> None:
     path.write_bytes(text.encode())
 
 
-def lines(found: list[Written]) -> list[tuple[int | None, str]]:
+def lines(found: list[ParsedRequirement]) -> list[tuple[int | None, str]]:
     return [(item.origin.line, str(item.requirement or item.url)) for item in found]
 
 

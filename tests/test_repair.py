@@ -10,7 +10,7 @@ import pytest
 from skeleton import elf
 from staged import install, write
 from test_check import bad, first, remove, run, stage_audio, stage_torch
-from torchlock.check import Scene
+from torchlock.check import CheckContext
 from torchlock.check.fix.commands import install as install_command
 from torchlock.check.fix.commands import shell, uninstall, unset
 from torchlock.check.fix.plan import Plan
@@ -149,18 +149,18 @@ def test_what_is_installed_again_leaves_what_it_needs_alone(
         assert "--no-deps" in line, line
 
 
-def scene(stdlib: Path, *, virtual: bool) -> Scene:
+def context(stdlib: Path, *, virtual: bool) -> CheckContext:
     site = PathEntry(str(stdlib / "site-packages"), "site", "")
     interpreter = Interpreter("/usr/bin/python3", "3.11.2", stdlib=(str(stdlib),), virtual=virtual)
-    return Scene(Environment(interpreter, (site,), Tree()))
+    return CheckContext(Environment(interpreter, (site,), Tree()))
 
 
 def test_a_python_that_a_distribution_manages_gets_an_environment(tmp_path: Path) -> None:
     plan = Plan({"torch": "2.8.0"})
     write(tmp_path / "EXTERNALLY-MANAGED", "")
-    managed = {command.tool: command.line for command in install_command(scene(tmp_path, virtual=False), plan)}
+    managed = {command.tool: command.line for command in install_command(context(tmp_path, virtual=False), plan)}
     assert managed["pip"] == "/usr/bin/python3 -m venv .venv && .venv/bin/python -m pip install torch==2.8.0"
-    own = {command.tool: command.line for command in install_command(scene(tmp_path, virtual=True), plan)}
+    own = {command.tool: command.line for command in install_command(context(tmp_path, virtual=True), plan)}
     assert own["pip"] == "/usr/bin/python3 -m pip install torch==2.8.0"
 
 
@@ -190,7 +190,7 @@ def test_words_for_windows_keep_their_backslashes() -> None:
 def test_an_environment_of_its_own_gets_the_whole_stack(tmp_path: Path) -> None:
     """torchaudio 2.11 does not ask for torch: alone in a new environment it would find none."""
     write(tmp_path / "EXTERNALLY-MANAGED", "")
-    here = scene(tmp_path, virtual=False)
+    here = context(tmp_path, virtual=False)
     site = tmp_path / "site-packages"
     stage_torch(site, "2.13.0", cuda="'13.0'")
     stage_audio(site, "2.10.0")
@@ -250,7 +250,7 @@ def test_a_system_with_an_old_glibc_gets_a_release_that_runs_on_it(
 
 
 def test_variables_are_cleared_as_the_shell_of_the_platform_does(tmp_path: Path) -> None:
-    here = scene(tmp_path, virtual=True)
+    here = context(tmp_path, virtual=True)
     assert unset(here, "PYTHONPATH") == "unset PYTHONPATH"
     here.platform = Platform.parse("windows-amd64")
     assert unset(here, "PYTHONPATH") == 'set "PYTHONPATH="'
@@ -274,7 +274,7 @@ def test_uv_does_not_look_into_the_folder_of_the_user(tmp_path: Path) -> None:
     folder = tmp_path / "user"
     stage_audio(folder, "2.8.0+cpu")
     entry = PathEntry(str(folder), "user", "it is the user's")
-    named = Scene(Environment(Interpreter(executable="/opt/bin/python"), (entry,), Tree()), True)
+    named = CheckContext(Environment(Interpreter(executable="/opt/bin/python"), (entry,), Tree()), True)
     assert [command.tool for command in uninstall(named, ["torchaudio"])] == ["pip"]
     assert {command.tool for command in uninstall(named, ["torch"])} == {"pip", "uv"}
 

@@ -10,7 +10,7 @@ import pytest
 
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import Need, full, order, violations
-from torchlock.solve.propagate import Wipeout, propagate
+from torchlock.solve.propagate import DomainWipeout, propagate
 from work import calls
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def test_propagation_never_strikes_out_part_of_a_solution(seed: int) -> None:
         found = list(solutions(universe, roots, limits))
         try:
             left = propagate(universe, roots, limits).left
-        except Wipeout:
+        except DomainWipeout:
             assert not found
             continue
         assert all(left[name] >> index & 1 for solution in found for name, index in solution.items())

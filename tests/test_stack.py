@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from torchlock.knowledge.compatibility import Stack, bits
+from torchlock.knowledge.compatibility import CompatibilityTable, bits
 from torchlock.knowledge.judge import violations
 from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix
-from torchlock.solve.candidates import Policy, Sieve
+from torchlock.solve.candidates import CandidateFilter, Policy
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "compile_stack.py"
 
 
 @pytest.fixture(scope="module")
-def stack() -> Stack:
-    return Stack()
+def stack() -> CompatibilityTable:
+    return CompatibilityTable()
 
 
 def test_the_digest_is_up_to_date() -> None:
@@ -28,7 +28,7 @@ def test_the_digest_is_up_to_date() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_pairs_that_were_seen_to_work_stand(stack: Stack) -> None:
+def test_pairs_that_were_seen_to_work_stand(stack: CompatibilityTable) -> None:
     torch, audio = stack.packages["torch"], stack.packages["torchaudio"]
     linux = stack.platforms.index("linux-x86_64")
     for torch_version, audio_version in [("2.14.1", "2.11.0"), ("2.0.1", "2.0.2"), ("1.13.1", "0.13.1")]:
@@ -38,7 +38,7 @@ def test_pairs_that_were_seen_to_work_stand(stack: Stack) -> None:
     assert not stack.fits("torchaudio", audio.mask("==2.11.0")) & torch.mask("==2.9.1")
 
 
-def test_what_was_seen_to_work_on_one_platform_is_not_ruled_out_there(stack: Stack) -> None:
+def test_what_was_seen_to_work_on_one_platform_is_not_ruled_out_there(stack: CompatibilityTable) -> None:
     torch, audio, vision = (stack.packages[name] for name in ("torch", "torchaudio", "torchvision"))
     linux, arm, mac = (stack.platforms.index(name) for name in ("linux-x86_64", "linux-aarch64", "macos-arm64"))
     assert stack.loads("torchaudio", audio.mask("==2.11.0"), mac) & torch.mask("==2.10.0")
@@ -49,7 +49,7 @@ def test_what_was_seen_to_work_on_one_platform_is_not_ruled_out_there(stack: Sta
             assert not stack.loads(name, releases, platform) & torch.mask("==1.13.0")
 
 
-def test_a_mask_is_what_the_specifier_says(stack: Stack) -> None:
+def test_a_mask_is_what_the_specifier_says(stack: CompatibilityTable) -> None:
     torch = stack.packages["torch"]
     assert [torch.texts[index] for index in bits(torch.mask(">=2.3,<2.4"))] == ["2.3.0", "2.3.1"]
     assert torch.mask("==2.3") == torch.mask("==2.3.0")
@@ -57,25 +57,25 @@ def test_a_mask_is_what_the_specifier_says(stack: Stack) -> None:
     assert torch.mask("==7") == 0
 
 
-def test_cells_are_those_of_the_solver(stack: Stack) -> None:
+def test_cells_are_those_of_the_solver(stack: CompatibilityTable) -> None:
     """Drawn at random: a release is said to install on a target where the solver's sieve lets it through."""
     catalogue, draw = Catalogue(), random.Random(7)
     policy = Policy(all_pre=True, pinned=tuple(stack.packages))
     for cell in draw.sample(range(stack.everywhere.bit_length()), 12):
         name = draw.choice(list(stack.packages))
-        found = Sieve(stack.target(cell), policy).sort(name, catalogue.releases(name) or [])[0]
+        found = CandidateFilter(stack.target(cell), policy).sort(name, catalogue.releases(name) or [])[0]
         package = stack.packages[name]
         there = {package.texts[index] for index in bits(package.on(1 << cell))}
         assert there == {candidate.release.version for candidate in found if candidate.release}
 
 
-def test_pairs_are_those_of_the_judge(stack: Stack) -> None:
+def test_pairs_are_those_of_the_judge(stack: CompatibilityTable) -> None:
     """Drawn at random: what loads together on a target is what the judge lets pass there."""
     catalogue, matrix, draw = Catalogue(), Matrix(), random.Random(11)
     policy = Policy(all_pre=True, pinned=tuple(stack.packages))
     for cell in draw.sample(range(stack.everywhere.bit_length()), 16):
         target, platform = stack.target(cell), stack.coordinates(cell)[0]
-        sieve = Sieve(target, policy)
+        sieve = CandidateFilter(target, policy)
         torches = sieve.sort("torch", catalogue.releases("torch") or [])[0]
         partners = sieve.sort("torchaudio", catalogue.releases("torchaudio") or [])[0]
         if not torches or not partners:

@@ -118,4 +118,4 @@ def test_what_doubles_with_each_line_has_an_end(path: str, first: str, again: st
     lines = [again.format(number, number + 1) for number in range(40)]
     document = read(path, first + "".join(lines) + last.format(0, 40))
     assert sum(len(entry.text) for entry in document.entries) < 1_000_000
-    assert all(len(problem.message) < 100_000 for problem in document.problems)
+    assert all(len(problem.message) < 100_000 for problem in document.issues)

@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 from torchlock.errors import InputError
 from torchlock.manifests import read_document
 from torchlock.manifests.lock_readers import read_file
-from torchlock.terms import Written
+from torchlock.terms import ParsedRequirement
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -69,7 +69,7 @@ def of_lock(path: str) -> Reading:
         options = {"all_extras": True}
     inputs = read_file(path, **options)
 
-    def rows(found: list[Written], constraint: bool) -> list[Asked]:
+    def rows(found: list[ParsedRequirement], constraint: bool) -> list[Asked]:
         return [
             asked(
                 item.requirement.name,
@@ -98,7 +98,7 @@ def of_audit(path: str) -> tuple[Reading, list[str]]:
         if entry.scope != "group:build-system" and not entry.scope.startswith("group:hatch")
     ]
     indexes = [line.address for line in document.indexes if line.kind in ("index", "extra")]
-    wrong = [problem.message for problem in document.problems if problem.severity == "error"]
+    wrong = [issue.message for issue in document.issues if issue.severity == "error"]
     return Reading(frozenset(found), frozenset(indexes)), wrong
 
 
@@ -232,7 +232,7 @@ def test_real_files(record: dict[str, Any]) -> None:
     try:
         locked = of_lock(str(path))
     except (InputError, tomllib.TOMLDecodeError):
-        untold = [problem for problem in read_document(str(path)).problems if problem.rule == "TL901"]
+        untold = [issue for issue in read_document(str(path)).issues if issue.rule == "TL901"]
         assert wrong or untold
         return
     assert not wrong

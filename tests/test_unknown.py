@@ -26,7 +26,7 @@ from torchlock.answers import Unknown
 from torchlock.audit.context import Knowledge
 from torchlock.audit.index_builds import Offer
 from torchlock.audit.rules import newest_releases
-from torchlock.check import Scene, linking
+from torchlock.check import CheckContext, linking
 from torchlock.check.rules import ffmpeg, libsndfile, not_examined, versions
 from torchlock.errors import NetworkError, TorchlockError, UnknownPackage
 from torchlock.index import Index, digests, read_settings, wheel_build
@@ -43,8 +43,8 @@ from torchlock.inspect.build import linked_cuda
 from torchlock.inspect.loading.outcome import Outcome, Unseen
 from torchlock.knowledge import systems
 from torchlock.knowledge.builds import Builds
-from torchlock.knowledge.compatibility import Package, Stack
-from torchlock.knowledge.judge import Bare, judge, unjudged
+from torchlock.knowledge.compatibility import CompatibilityTable, Package
+from torchlock.knowledge.judge import NamedVersion, judge, unjudged
 from torchlock.knowledge.releases import Catalogue, CatalogueRelease
 from torchlock.knowledge.rules import Matrix, cuda_version
 from torchlock.runtime.files import Tree, Unreadable
@@ -209,7 +209,7 @@ def _(ground: Ground) -> object:
 
 @row("audit.choices:build_of", "no row, and an index that nobody knows")
 def _(ground: Ground) -> object:
-    known = Knowledge(Stack(), Matrix(), {})
+    known = Knowledge(CompatibilityTable(), Matrix(), {})
     offers = [
         Offer(frozenset(), every=False, public=False, unknown=True),
         Offer(frozenset(), every=True, public=False, unknown=False),
@@ -353,7 +353,7 @@ row("inspect.loading.outcome:Outcome.answer", "a library that nobody saw")(
 )
 
 
-def scene(ground: Ground, **packages: str) -> Scene:
+def install_set(ground: Ground, **packages: str) -> CheckContext:
     """An environment of these packages, of another machine, which nobody can look at."""
     site = ground.folder / "env" / "lib" / "python3.11" / "site-packages"
     site.mkdir(parents=True)
@@ -363,27 +363,29 @@ def scene(ground: Ground, **packages: str) -> Scene:
             told = f"__version__ = '{version}'\n"
             files = {f"{name}/__init__.py": "", f"{name}/version.py": told}
         install(site, name, version, files, tag=INSTALLED)
-    return Scene(tree(site), live=False, platform=LINUX)
+    return CheckContext(tree(site), live=False, platform=LINUX)
 
 
 row("check.examined:unexamined", "a torch without its library")(
-    lambda ground: list(not_examined.unexamined(scene(ground, torch="2.8.0+cpu")).values())
+    lambda ground: list(not_examined.unexamined(install_set(ground, torch="2.8.0+cpu")).values())
 )
-row("check.ffmpeg:ffmpeg_of", "another machine")(lambda ground: ffmpeg.ffmpeg_of(scene(ground)))
-row("check.ffmpeg:majors_of", "another machine")(lambda ground: ffmpeg.majors_of(scene(ground)))
-row("check.sndfile:of_machine", "another machine")(lambda ground: libsndfile.of_machine(scene(ground)))
-row("check.sndfile:has_library", "no module")(lambda ground: libsndfile.has_library(scene(ground)))
+row("check.ffmpeg:ffmpeg_of", "another machine")(lambda ground: ffmpeg.ffmpeg_of(install_set(ground)))
+row("check.ffmpeg:majors_of", "another machine")(lambda ground: ffmpeg.majors_of(install_set(ground)))
+row("check.sndfile:of_machine", "another machine")(lambda ground: libsndfile.of_machine(install_set(ground)))
+row("check.sndfile:has_library", "no module")(lambda ground: libsndfile.has_library(install_set(ground)))
 row("check.linking:resolved", "no library")(
-    lambda ground: linking.resolved(scene(ground, torch="2.8.0", torchaudio="2.8.0"), "torchaudio")
+    lambda ground: linking.resolved(install_set(ground, torch="2.8.0", torchaudio="2.8.0"), "torchaudio")
 )
 row("check.linking:uses_c_interface_only", "no library")(
-    lambda ground: linking.uses_c_interface_only(scene(ground, torch="2.8.0", torchaudio="2.8.0"), "torchaudio")
+    lambda ground: linking.uses_c_interface_only(
+        install_set(ground, torch="2.8.0", torchaudio="2.8.0"), "torchaudio"
+    )
 )
 row("check.versions:compares", "no source")(
-    lambda ground: versions.compares(scene(ground, torchaudio="2.8.0"), "torchaudio")
+    lambda ground: versions.compares(install_set(ground, torchaudio="2.8.0"), "torchaudio")
 )
 row("check.versions:unjudged", "a torch that does not tell its build")(
-    lambda ground: versions.unjudged(scene(ground, torch="2.8.0", torchaudio="2.8.0+cu129"), "torchaudio")
+    lambda ground: versions.unjudged(install_set(ground, torch="2.8.0", torchaudio="2.8.0+cu129"), "torchaudio")
 )
 
 
@@ -404,15 +406,15 @@ def test_what_is_not_known_is_unknown(name: str, how: str, ask: Ask, ground: Gro
 def test_an_unknown_build_breaks_no_rule_and_keeps_none() -> None:
     target = Target(PythonVersion.parse("3.12"), LINUX)
     pins = {
-        "torch": Bare("torch", Version("2.11.0"), tags=TAGS, build=NOBODY),
-        "torchaudio": Bare("torchaudio", Version("2.11.0"), tags=TAGS, build="cu130"),
+        "torch": NamedVersion("torch", Version("2.11.0"), tags=TAGS, build=NOBODY),
+        "torchaudio": NamedVersion("torchaudio", Version("2.11.0"), tags=TAGS, build="cu130"),
     }
     assert judge(pins, target, Matrix()) == []
     assert {each.because for each in unjudged(pins, target, Matrix())} == {NOBODY}
 
 
 def test_a_build_that_nothing_installed_tells_is_unknown(ground: Ground) -> None:
-    pins = scene(ground, torch="2.8.0", torchaudio="2.8.0", soundfile="0.13.1").pins
+    pins = install_set(ground, torch="2.8.0", torchaudio="2.8.0", soundfile="0.13.1").pins
     assert isinstance(pins["torch"].build, Unknown)
     assert isinstance(pins["torchaudio"].build, Unknown)
     assert pins["soundfile"].build is None, "it has no builds"
@@ -425,7 +427,7 @@ def test_a_library_that_cannot_be_read_is_unreadable(tmp_path: Path) -> None:
 
 def test_a_path_file_that_cannot_be_read_is_not_an_empty_one(ground: Ground) -> None:
     """It may add the folder in which all else lies."""
-    scene(ground)
+    install_set(ground)
     site = ground.folder / "env" / "lib" / "python3.11" / "site-packages"
     path = write(site / "more.pth", "/somewhere\n")
     real = os.open
@@ -436,7 +438,7 @@ def test_a_path_file_that_cannot_be_read_is_not_an_empty_one(ground: Ground) -> 
         return real(file, *rest)
 
     ground.change.setattr(os, "open", refuse)
-    found = Scene(tree(site), live=False, platform=LINUX)
+    found = CheckContext(tree(site), live=False, platform=LINUX)
     assert found.environment.unreadable == (Unreadable(str(path), "Permission denied"),)
 
 

@@ -42,7 +42,7 @@ class Source(NamedTuple):
 
 
 @dataclass(slots=True)
-class Written:
+class ParsedRequirement:
     """One requirement as its author wrote it.
 
     ``requirement`` is the parsed PEP 508 requirement, or None for a bare URL or path whose name is not
@@ -70,9 +70,9 @@ class Inputs:
     which one must hold. ``notes`` are sentences for stderr.
     """
 
-    requirements: list[Written] = field(default_factory=list)
-    constraints: list[Written] = field(default_factory=list)
-    overrides: list[Written] = field(default_factory=list)
+    requirements: list[ParsedRequirement] = field(default_factory=list)
+    constraints: list[ParsedRequirement] = field(default_factory=list)
+    overrides: list[ParsedRequirement] = field(default_factory=list)
     requires_python: tuple[SpecifierSet, Origin] | None = None
     index_url: str | None = None
     extra_index_urls: list[str] = field(default_factory=list)

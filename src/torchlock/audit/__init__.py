@@ -7,26 +7,26 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.audit import targets
-from torchlock.audit.context import Case, Knowledge
+from torchlock.audit.context import AuditContext, Knowledge
 from torchlock.audit.fix.edits import changes_of, encoded
-from torchlock.audit.fix.fixer import Mender
+from torchlock.audit.fix.fixer import Fixer
 from torchlock.audit.rules import builds, companions, host_libraries, newest_releases, releases, versions, wheels
 from torchlock.audit.rules.host_libraries import free, lower
 from torchlock.audit.suppressions import without_ignored
 from torchlock.audit.targets import judged_on
 from torchlock.errors import InputError, TorchlockError
 from torchlock.finding import SEVERITIES, FileReport, Finding, Remedy
-from torchlock.knowledge.compatibility import Stack
+from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.knowledge.rules import Matrix
 from torchlock.location import NOWHERE
-from torchlock.manifests.document import Problem
+from torchlock.manifests.document import ParseIssue
 from torchlock.runtime.fence import breakage
 from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
-    from torchlock.audit.install_sets import Scene
+    from torchlock.audit.install_sets import InstallSet
     from torchlock.location import Place
     from torchlock.manifests.document import Document
     from torchlock.target import Platform, PythonVersion
@@ -41,7 +41,7 @@ _NOTHING = "no requirement was found here, so nothing was judged"
 _WORDS = "whether this is a list of requirements is not known: neither its name nor a version in it says so"
 
 # In this order, since of two findings on the same lines the first tells more.
-_RULES: tuple[Callable[[Case, Scene], Iterator[Finding]], ...] = (
+_RULES: tuple[Callable[[AuditContext, InstallSet], Iterator[Finding]], ...] = (
     releases.absent,
     releases.doubles,
     versions.conflicts,
@@ -81,7 +81,7 @@ class Auditor:
 
     @cached_property
     def known(self) -> Knowledge:
-        known = Knowledge(Stack(), Matrix(), dict(self._options.libraries))
+        known = Knowledge(CompatibilityTable(), Matrix(), dict(self._options.libraries))
         for platform in self._options.platforms or ():
             if platform != type(platform).parse(str(platform)):
                 lower(known, platform)
@@ -91,8 +91,8 @@ class Auditor:
         return known
 
     @cached_property
-    def _mender(self) -> Mender:
-        return Mender(self.known, self.judge, self._size)
+    def _mender(self) -> Fixer:
+        return Fixer(self.known, self.judge, self._size)
 
     def report(self, path: str, raw: bytes | None = None, kind: str | None = None) -> FileReport:
         """Read and judge one file (``-``: standard input); ``raw`` is its content, where it was read already.
@@ -118,14 +118,14 @@ class Auditor:
         from torchlock.manifests import read_document
 
         document = read_document(path, raw=raw, kind=kind)
-        if not document.entries and not document.problems:
-            document.problems.append(Problem("TL905", "note", _NOTHING, NOWHERE))
+        if not document.entries and not document.issues:
+            document.issues.append(ParseIssue("TL905", "note", _NOTHING, NOWHERE))
         if document.guessed and document.kind == "requirements":
-            document.problems.append(Problem("TL905", "note", _WORDS, NOWHERE))
+            document.issues.append(ParseIssue("TL905", "note", _WORDS, NOWHERE))
         outside = is_outside(path, path)
         if outside:
-            first = {(problem.rule, problem.severity): problem for problem in reversed(document.problems)}
-            document.problems = [_unquoted(problem) for problem in first.values()]
+            first = {(issue.rule, issue.severity): issue for issue in reversed(document.issues)}
+            document.issues = [_unquoted(issue) for issue in first.values()]
         findings = self.judge(document)
         self._mender.add_remedies(document, findings)
         for finding in findings if outside else ():
@@ -167,12 +167,12 @@ class Auditor:
 
     def judge(self, document: Document) -> list[Finding]:
         """What is wrong with a document, in the order of its lines."""
-        findings = [self._of_problem(problem, document) for problem in document.problems]
+        findings = [self._of_problem(issue, document) for issue in document.issues]
         findings += _distinct(self._found(document))
         kept = without_ignored(findings, document.text, self._options.ignore)
         return sorted(kept, key=lambda finding: (finding.place, SEVERITIES.index(finding.severity), finding.rule))
 
-    def case(self, document: Document) -> Case:
+    def context(self, document: Document) -> AuditContext:
         """The document with all that it is judged by."""
         stack, options = self.known.stack, self._options
         pythons = None
@@ -181,36 +181,41 @@ class Auditor:
             pythons = [index for index, minor in enumerate(stack.pythons) if minor in minors]
         platforms = None if options.platforms is None else [str(platform) for platform in options.platforms]
         judged = judged_on(document, stack, pythons, platforms)
-        return Case(document, self.known, *judged, platforms_given=platforms is not None)
+        return AuditContext(document, self.known, *judged, platforms_given=platforms is not None)
 
     def _size(self, document: Document) -> int:
         """How much there is to judge: the lines, and the demands of every scene."""
         beside = len(document.text) // _CHARACTERS + document.text.count("torchlock:")
-        return len(document.entries) + beside + sum(_SCENE + scene.size for scene in self.case(document).scenes)
+        return (
+            len(document.entries)
+            + beside
+            + sum(_SCENE + install_set.size for install_set in self.context(document).install_sets)
+        )
 
     def _found(self, document: Document) -> Iterator[Finding]:
-        case = self.case(document)
-        yield from targets.unknown(case)
-        by_scene = [[finding for rule in _RULES for finding in rule(case, scene)] for scene in case.scenes]
+        context = self.context(document)
+        yield from targets.unknown(context)
+        by_scene = [
+            [finding for rule in _RULES for finding in rule(context, install_set)]
+            for install_set in context.install_sets
+        ]
         if document.kind == "constraints":
             _soften(by_scene)
         if document.locked:
-            _spare_what_works(case.scenes, by_scene)
+            _spare_what_works(context.install_sets, by_scene)
         for findings in by_scene:
             yield from findings
-        yield from releases.left_out(case)
-        yield from builds.constrained(case)
-        yield from releases.refused(case)
+        yield from releases.left_out(context)
+        yield from builds.constrained(context)
+        yield from releases.refused(context)
 
-    def _of_problem(self, problem: Problem, document: Document) -> Finding:
+    def _of_problem(self, issue: ParseIssue, document: Document) -> Finding:
         remedy = None
-        if problem.remedy or problem.edits:
-            changes = changes_of(document, problem.edits)
-            remedy = Remedy(problem.remedy, changes, problem.edits)
-        because = problem.because or self.known.matrix.because(problem.rule)
-        return Finding(
-            problem.rule, problem.severity, problem.message, problem.place, because=because, remedy=remedy
-        )
+        if issue.remedy or issue.edits:
+            changes = changes_of(document, issue.edits)
+            remedy = Remedy(issue.remedy, changes, issue.edits)
+        because = issue.because or self.known.matrix.because(issue.rule)
+        return Finding(issue.rule, issue.severity, issue.message, issue.place, because=because, remedy=remedy)
 
 
 def broken(path: str, error: Exception, where: str = "here, so nothing of this file was judged") -> FileReport:
@@ -220,9 +225,9 @@ def broken(path: str, error: Exception, where: str = "here, so nothing of this f
     return FileReport(path, "", [Finding("TL908", "error", message, because=found.because)], broken=found)
 
 
-def _unquoted(problem: Problem) -> Problem:
+def _unquoted(issue: ParseIssue) -> ParseIssue:
     """What is known of a line that must not be quoted; our own words on whole files stay."""
-    return Problem(problem.rule, problem.severity, NOT_QUOTED, problem.place) if problem.place.line else problem
+    return ParseIssue(issue.rule, issue.severity, NOT_QUOTED, issue.place) if issue.place.line else issue
 
 
 def _errors(findings: list[Finding]) -> int:
@@ -237,7 +242,7 @@ def _soften(by_scene: list[list[Finding]]) -> None:
                 finding.severity = "warning"
 
 
-def _spare_what_works(scenes: list[Scene], by_scene: list[list[Finding]]) -> None:
+def _spare_what_works(install_sets: list[InstallSet], by_scene: list[list[Finding]]) -> None:
     """A lock for many targets of which some work is not broken: what fails on the others is a warning."""
 
     def names(finding: Finding) -> frozenset[str]:
@@ -250,8 +255,8 @@ def _spare_what_works(scenes: list[Scene], by_scene: list[list[Finding]]) -> Non
             mine = names(finding)
             if finding.severity == "error" and mine not in works:
                 works[mine] = any(
-                    mine <= scene.demands.keys() and mine not in bad
-                    for scene, bad in zip(scenes, broken, strict=True)
+                    mine <= install_set.demands.keys() and mine not in bad
+                    for install_set, bad in zip(install_sets, broken, strict=True)
                 )
             if finding.severity == "error" and works[mine]:
                 finding.severity = "warning"

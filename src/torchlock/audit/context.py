@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from torchlock.audit.index_builds import Offer
-    from torchlock.audit.install_sets import Demand, Scene, Scenes
+    from torchlock.audit.install_sets import Demand, InstallSet, Scenes
     from torchlock.knowledge.builds import Builds
-    from torchlock.knowledge.compatibility import Stack
+    from torchlock.knowledge.compatibility import CompatibilityTable
     from torchlock.knowledge.releases import Catalogue, CatalogueRelease
     from torchlock.knowledge.rules import Matrix, Statement
     from torchlock.location import Place
@@ -32,7 +32,7 @@ _MAINSTREAM = ("linux-x86_64", "windows-amd64", "macos-arm64")
 class Knowledge:
     """The knowledge that every document is judged by. It caches answers, so two objects are never equal."""
 
-    stack: Stack
+    stack: CompatibilityTable
     matrix: Matrix
     libraries: Mapping[str, str | None]
     """Host libraries of the target → their versions, None for one that is known to be missing."""
@@ -73,7 +73,7 @@ class Knowledge:
 
 
 @dataclass
-class Case:
+class AuditContext:
     """A document, the knowledge, and the cells it is judged on.
 
     ``declared`` are sets of cells that the document (or the command line) names, each of which must have one
@@ -88,36 +88,36 @@ class Case:
     platforms_given: bool = False
 
     @property
-    def stack(self) -> Stack:
+    def stack(self) -> CompatibilityTable:
         return self.known.stack
 
     @property
-    def scenes(self) -> list[Scene]:
+    def install_sets(self) -> list[InstallSet]:
         """The sets of entries that are judged."""
-        return self._scenes.scenes
+        return self._install_sets.install_sets
 
     @property
     def left_out(self) -> list[str]:
         """The scopes that are not judged, since the file has too many."""
-        return self._scenes.left_out
+        return self._install_sets.left_out
 
     @cached_property
-    def _scenes(self) -> Scenes:
+    def _install_sets(self) -> Scenes:
         return scenes_of(self.document, self.known.stack, self.cells)
 
     @cached_property
-    def from_unknown(self) -> dict[tuple[str, str], list[Scene]]:
+    def from_unknown(self) -> dict[tuple[str, str], list[InstallSet]]:
         """Package and specifier → the first two scenes that take it from an index that nobody here can see."""
-        found: dict[tuple[str, str], list[Scene]] = {}
-        for scene in self.scenes:
-            for demand in (one for demands in scene.demands.values() for one in demands):
+        found: dict[tuple[str, str], list[InstallSet]] = {}
+        for install_set in self.install_sets:
+            for demand in (one for demands in install_set.demands.values() for one in demands):
                 there = found.setdefault((demand.name, demand.entry.specifier), [])
                 if (
                     len(there) < 2
-                    and not any(scene is other for other in there)
+                    and not any(install_set is other for other in there)
                     and self.offer(demand.entry).unknown
                 ):
-                    there.append(scene)
+                    there.append(install_set)
         return found
 
     def offer(self, entry: Entry) -> Offer:

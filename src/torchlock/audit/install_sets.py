@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
     from packaging.version import Version
 
-    from torchlock.knowledge.compatibility import Stack
+    from torchlock.knowledge.compatibility import CompatibilityTable
     from torchlock.manifests.document import Document, Entry
 
 # Builds that the makers of torch publish; any other local version is somebody else's.
@@ -57,7 +57,7 @@ def pinned(specifier: str) -> Version | None:
     return version_of(specifier.strip().lstrip("= ")) if _EXACT.fullmatch(specifier.strip()) else None
 
 
-def demand_of(entry: Entry, stack: Stack) -> Demand:
+def demand_of(entry: Entry, stack: CompatibilityTable) -> Demand:
     """Read one entry against the table."""
     specifier = entry.specifier
     if entry.url is not None and entry.url.startswith("image:"):
@@ -72,7 +72,7 @@ def demand_of(entry: Entry, stack: Stack) -> Demand:
 
 
 @lru_cache(maxsize=8192)
-def _reading(name: str, specifier: str, stack: Stack) -> tuple[int | None, str, bool, str]:
+def _reading(name: str, specifier: str, stack: CompatibilityTable) -> tuple[int | None, str, bool, str]:
     """All of a demand but its entry."""
     local = _LOCAL.search(specifier)
     label = local[3].lower() if local and local[1] != "!=" else ""
@@ -127,7 +127,7 @@ def _open(allowed: SpecifierSet, newest: Version) -> bool:
 
 
 @dataclass(slots=True)
-class Scene:
+class InstallSet:
     """Entries that are installed together, and the cells where just these are."""
 
     cells: int
@@ -208,11 +208,11 @@ def effective(entries: Sequence[Entry]) -> list[Entry]:
 class Scenes(NamedTuple):
     """The sets of entries that a document installs together; ``left_out`` are the scopes that are too many."""
 
-    scenes: list[Scene]
+    install_sets: list[InstallSet]
     left_out: list[str]
 
 
-def scenes_of(document: Document, stack: Stack, cells: int) -> Scenes:
+def scenes_of(document: Document, stack: CompatibilityTable, cells: int) -> Scenes:
     """The sets of entries that a document installs together, each with the cells where it is that set.
 
     What has a scope (an extra, a group) is installed with what has none. Constraints count where the
@@ -225,7 +225,7 @@ def scenes_of(document: Document, stack: Stack, cells: int) -> Scenes:
     by_scope: dict[str, list[Demand]] = {"": []}
     for demand in demands:
         by_scope.setdefault(demand.entry.scope, []).append(demand)
-    scenes: list[Scene] = []
+    install_sets: list[InstallSet] = []
     scopes, left = list(by_scope), _MOST + stack.everywhere.bit_length() * len(demands)
     for number, scope in enumerate(scopes):
         members = by_scope[scope]
@@ -234,16 +234,16 @@ def scenes_of(document: Document, stack: Stack, cells: int) -> Scenes:
         for active, where in _groups(members, everywhere, cells):
             left -= len(active)
             if left < 0:
-                return Scenes(scenes, scopes[number:])
-            scene = Scene(
+                return Scenes(install_sets, scopes[number:])
+            install_set = InstallSet(
                 where,
                 scope,
                 _by_name(active, locked=document.locked, alone=document.kind == "constraints"),
                 document.locked,
             )
-            if scene.demands:
-                scenes.append(scene)
-    return Scenes(scenes, [])
+            if install_set.demands:
+                install_sets.append(install_set)
+    return Scenes(install_sets, [])
 
 
 def _groups(members: Sequence[Demand], cells_of: dict[int, int], cells: int) -> Iterator[tuple[list[Demand], int]]:
@@ -276,7 +276,7 @@ def _by_name(active: Sequence[Demand], *, locked: bool, alone: bool) -> dict[str
     return found
 
 
-def cells_where(entry: Entry, stack: Stack) -> int:
+def cells_where(entry: Entry, stack: CompatibilityTable) -> int:
     """Where the marker of an entry holds, its own extra being asked for. Remembered with the table."""
     marker = entry.marker
     if not marker:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torchlock.audit.install_sets import Demand
-    from torchlock.knowledge.compatibility import Package, Stack
+    from torchlock.knowledge.compatibility import CompatibilityTable, Package
 
 _SYSTEMS = {
     "linux-x86_64": "Linux (x86_64)",
@@ -61,7 +61,7 @@ def asked(demand: Demand) -> str:
     return f"{demand.name}{spelled(specifier)}"
 
 
-def pythons(stack: Stack, cells: int) -> str:
+def pythons(stack: CompatibilityTable, cells: int) -> str:
     """``Python 3.13 and later``, ``Python 3.8 to 3.10``: those of some cells."""
     indices = sorted({stack.coordinates(cell)[1] for cell in bits(cells)})
     if not indices:
@@ -80,13 +80,13 @@ def pythons(stack: Stack, cells: int) -> str:
     return f"Python {listed(names)}"
 
 
-def where(stack: Stack, cells: int) -> str:
+def where(stack: CompatibilityTable, cells: int) -> str:
     """``Python 3.8 on Windows``, and just the Python where it is every platform."""
     systems = platforms(stack, cells)
     return pythons(stack, cells) + ("" if systems == "every platform" else f" on {systems}")
 
 
-def platforms(stack: Stack, cells: int) -> str:
+def platforms(stack: CompatibilityTable, cells: int) -> str:
     """``Linux (x86_64) and Windows``: those of some cells."""
     indices = sorted({stack.coordinates(cell)[0] for cell in bits(cells)})
     names = [_SYSTEMS[stack.platforms[index]] for index in indices]

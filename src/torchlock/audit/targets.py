@@ -11,16 +11,16 @@ from torchlock.target import LAST_PATCH
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from torchlock.audit.context import Case
+    from torchlock.audit.context import AuditContext
     from torchlock.finding import Finding
-    from torchlock.knowledge.compatibility import Stack
+    from torchlock.knowledge.compatibility import CompatibilityTable
     from torchlock.manifests.document import Document
 
 _UPPER = re.compile(r"(?:<=?|===?)\s*3\.\d|~=\s*3\.\d+\.\d")
 
 
 @lru_cache(maxsize=512)
-def pythons_of(specifier: str, stack: Stack) -> list[int]:
+def pythons_of(specifier: str, stack: CompatibilityTable) -> list[int]:
     """The indices of the Pythons of which some patch release satisfies a specifier set; all for "".
 
     Raises:
@@ -51,7 +51,10 @@ class Judged(NamedTuple):
 
 
 def judged_on(
-    document: Document, stack: Stack, pythons: Collection[int] | None, platforms: Collection[str] | None
+    document: Document,
+    stack: CompatibilityTable,
+    pythons: Collection[int] | None,
+    platforms: Collection[str] | None,
 ) -> Judged:
     """Where to judge a document, and what it (or the command line) declares.
 
@@ -80,14 +83,14 @@ def judged_on(
     return Judged(cells, tuple(one & cells for one in by_python or by_platform))
 
 
-def unknown(case: Case) -> Iterator[Finding]:
+def unknown(context: AuditContext) -> Iterator[Finding]:
     """A note on a document for an unknown Python, which is not judged."""
-    document, stack = case.document, case.stack
-    if case.cells or not any(entry.name in stack.packages for entry in document.entries):
+    document, stack = context.document, context.stack
+    if context.cells or not any(entry.name in stack.packages for entry in document.entries):
         return
     what = f"Python {document.python}" if document.python else "the Python of this file"
     first, last = stack.pythons[0], stack.pythons[-1]
     message = f"{what} is not among the known versions (3.{first} to 3.{last}): not judged"
-    finding = case.finding("TL902", "note", message, ())
+    finding = context.finding("TL902", "note", message, ())
     finding.place = document.python_place
     yield finding

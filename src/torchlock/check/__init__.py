@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import Scene
+from torchlock.check.context import CheckContext
 from torchlock.check.rules import (
     audio_backends,
     damaged_files,
@@ -34,9 +34,9 @@ from torchlock.runtime.fence import breakage
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-__all__ = ["Scene", "Verdict", "examine", "fenced", "healthy", "ranked", "untold", "verdict"]
+__all__ = ["CheckContext", "Verdict", "examine", "fenced", "healthy", "ranked", "untold", "verdict"]
 
-_RULES: tuple[Callable[[Scene], Iterator[Finding]], ...] = (
+_RULES: tuple[Callable[[CheckContext], Iterator[Finding]], ...] = (
     import_path.unseen,
     import_path.unknown,
     import_path.left_out,
@@ -69,7 +69,7 @@ _RULES: tuple[Callable[[Scene], Iterator[Finding]], ...] = (
 )
 
 
-def examine(scene: Scene, ignore: Collection[str] = ()) -> list[Finding]:
+def examine(context: CheckContext, ignore: Collection[str] = ()) -> list[Finding]:
     """Everything that is found in an environment, in the order of the rules; those to be ignored left out.
 
     A rule that meets a bug is a finding of its own (TL908), and the others are asked all the same.
@@ -77,15 +77,15 @@ def examine(scene: Scene, ignore: Collection[str] = ()) -> list[Finding]:
     found: list[Finding] = []
     for rule in _RULES:
         name = f"{rule.__module__.rpartition('.')[2]}.{rule.__name__}"
-        with fenced(scene, found, f"in its rule {name}, so what this rule tells was not examined"):
-            found.extend(rule(scene))
-    with fenced(scene, found, "while it looked for root causes"):
-        found = import_path.blamed(scene, found)
+        with fenced(context, found, f"in its rule {name}, so what this rule tells was not examined"):
+            found.extend(rule(context))
+    with fenced(context, found, "while it looked for root causes"):
+        found = import_path.blamed(context, found)
     return [finding for finding in found if finding.rule not in ignore]
 
 
 @contextlib.contextmanager
-def fenced(scene: Scene, found: list[Finding], where: str) -> Iterator[None]:
+def fenced(context: CheckContext, found: list[Finding], where: str) -> Iterator[None]:
     """A block that costs only itself if it meets a bug: this is noted in the scene, and becomes a finding (TL908).
 
     ``where`` goes on after "torchlock failed".
@@ -96,7 +96,7 @@ def fenced(scene: Scene, found: list[Finding], where: str) -> Iterator[None]:
         raise
     except Exception as error:
         met = breakage(error)
-        if met.place not in [each.place for each in scene.broken]:
-            scene.broken.append(met)
+        if met.place not in [each.place for each in context.broken]:
+            context.broken.append(met)
             message = f"torchlock failed {where}: {met}"
             found.append(Finding("TL908", "error", message, because=met.because, strength=Strength.REPORTED))

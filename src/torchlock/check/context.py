@@ -16,7 +16,7 @@ from torchlock.inspect.distributions import installed
 from torchlock.inspect.integrity import check_integrity
 from torchlock.inspect.modules import find_copies
 from torchlock.knowledge.builds import kind_of
-from torchlock.knowledge.judge import Bare
+from torchlock.knowledge.judge import NamedVersion
 from torchlock.knowledge.rules import Matrix
 from torchlock.standards.core_metadata import dependency_of
 from torchlock.target import LAST_PATCH, PYTHONS, PythonVersion, Target
@@ -51,7 +51,7 @@ _LONGEST = 2000
 
 
 @dataclass
-class Scene:
+class CheckContext:
     """One environment. ``live``: its interpreter was asked, so that this machine's driver counts.
 
     ``root`` has the libraries of that machine, ``search_path`` the folders of one with macOS or Windows; None
@@ -174,7 +174,7 @@ class Scene:
         return None
 
     @cached_property
-    def pins(self) -> dict[str, Bare]:
+    def pins(self) -> dict[str, NamedVersion]:
         """The stack as it would be imported, then every other distribution, with what its metadata declares."""
         pins = {}
         for name in STACK:
@@ -184,19 +184,19 @@ class Scene:
         for distribution in self.installed.distributions:
             version = version_of(distribution.version)
             if distribution.name not in pins and version is not None:
-                pins[distribution.name] = Bare(distribution.name, version)
+                pins[distribution.name] = NamedVersion(distribution.name, version)
         return pins
 
-    def _pin(self, name: str) -> Bare | None:
+    def _pin(self, name: str) -> NamedVersion | None:
         copy, distribution = self.copy(name), self.record(name)
         if copy is None or copy.kind == "namespace":
             return None
         texts = [copy.build.version if copy.build else "", distribution.version if distribution else ""]
         versions = [version for text in texts if (version := version_of(text)) is not None]
         if not versions:
-            return Bare(name, Version("0"), unversioned=True)
+            return NamedVersion(name, Version("0"), unversioned=True)
         tags = distribution.tags[0] if distribution and distribution.tags else ""
-        return Bare(name, versions[0], False, tags, self._build(name))
+        return NamedVersion(name, versions[0], False, tags, self._build(name))
 
     def record(self, name: str) -> Distribution | None:
         """The record that belongs to the copy that is imported, by the folder that both lie in."""
@@ -314,11 +314,11 @@ class Scene:
         pin = self.pins.get(name)
         if pin is None or pin.unversioned:
             return name
-        build = told(pin.build) if name in FAMILY and name != "torchtext" else ""
+        build = describe_build(pin.build) if name in FAMILY and name != "torchtext" else ""
         return f"{name} {pin.version.public}" + (f" ({build})" if build else "")
 
 
-def told(label: str | Unknown | None) -> str:
+def describe_build(label: str | Unknown | None) -> str:
     """A build in words: ``CPU build``, ``CUDA 13.0``, ``ROCm 6.4``; "" for an unknown one."""
     if isinstance(label, Unknown) or not label:
         return ""

@@ -12,7 +12,7 @@ from torchlock.runtime.files import Unreadable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
 
 _NAME = re.compile(r"([0-9]{1,6})")
 _OLD, _NEW = re.compile(r"RKSs|ESs|Ss$"), re.compile(r"cxx11")
@@ -39,23 +39,23 @@ def demangled(symbol: str) -> str:
     return "::".join(names) if names else symbol
 
 
-def other_abi(scene: Scene, symbols: Iterable[str]) -> str:
+def other_abi(context: CheckContext, symbols: Iterable[str]) -> str:
     """That a library was compiled with the other ABI of std::string than torch; "" if it was not.
 
     ``symbols`` are those that it uses and torch lacks (libstdc++, "Dual ABI").
     """
     names = list(symbols)
     wants_new, wants_old = (any(map(pattern.search, names)) for pattern in (_NEW, _OLD))
-    has_new = _torch_is_new(scene)
+    has_new = _torch_is_new(context)
     if has_new is None or not (wants_old if has_new else wants_new):
         return ""
     mine, its = ("old", "new") if has_new else ("new", "old")
     return f"it was compiled with the {mine} C++ ABI of std::string, and this torch with the {its} one"
 
 
-def _torch_is_new(scene: Scene) -> bool | None:
+def _torch_is_new(context: CheckContext) -> bool | None:
     """The ABI of this torch: whether it is that of GCC 5 and later; None where its libc10 does not tell."""
-    copy = scene.copy("torch")
+    copy = context.copy("torch")
     binary = read_binary(os.path.join(copy.path, "lib", "libc10.so")) if copy else None
     symbols = binary.symbols if isinstance(binary, Binary) else None
     if symbols is None or isinstance(symbols, Unreadable):

@@ -15,7 +15,7 @@ from torchlock.terms import FAMILY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
     from torchlock.inspect.distributions import Distribution, Source
 
 FIRST_LINE = "# The environment as it is installed"
@@ -28,43 +28,43 @@ _HASH = re.compile(r"(?:sha256=[0-9a-f]{64}|sha512=[0-9a-f]{128})", re.ASCII)
 _INSTALLERS = frozenset({"pip", "setuptools", "wheel"})
 
 
-def export(scene: Scene) -> str:
+def export(context: CheckContext) -> str:
     """The requirements file: one line a distribution, in the order of names; nothing that an installer would
     not read stands outside of a comment."""
-    return "\n".join([*_head(scene), *_lines(scene), *_machine(scene)]) + "\n"
+    return "\n".join([*_head(context), *_lines(context), *_machine(context)]) + "\n"
 
 
-def _head(scene: Scene) -> Iterator[str]:
-    target = scene.target
+def _head(context: CheckContext) -> Iterator[str]:
+    target = context.target
     where = f" on Python {target.python}, {target.platform.spelled}" if target else ""
     options = f" --python {target.python} --platform {target.platform.spelled}" if target else ""
     yield f"{FIRST_LINE}{where}."
     yield f"# Lock it with: torchlock lock -r THIS_FILE{options}"
-    labels = {str(pin.version.local) for name in FAMILY if (pin := scene.pins.get(name)) and pin.version.local}
+    labels = {str(pin.version.local) for name in FAMILY if (pin := context.pins.get(name)) and pin.version.local}
     for label in sorted(labels):
-        address = page_address(scene, label)
+        address = page_address(context, label)
         if address and _is_label(label):
             yield f"--extra-index-url {address}"
         else:
             yield f"# Name the index of its builds ({_plain(label)}), else those of the public index are locked."
 
 
-def _lines(scene: Scene) -> Iterator[str]:
+def _lines(context: CheckContext) -> Iterator[str]:
     known: dict[str, Distribution] = {}
-    for distribution in scene.installed.distributions:
+    for distribution in context.installed.distributions:
         known.setdefault(distribution.name, distribution)
     for name in STACK:
-        record = scene.record(name)
+        record = context.record(name)
         if record is not None:
             known[name] = record
     for name in sorted(known):
         if name not in _INSTALLERS:
-            yield _line(scene, known[name])
+            yield _line(context, known[name])
 
 
-def _line(scene: Scene, distribution: Distribution) -> str:
+def _line(context: CheckContext, distribution: Distribution) -> str:
     name = distribution.name
-    version = scene.version(name) if name in STACK else distribution.version
+    version = context.version(name) if name in STACK else distribution.version
     if not _NAME.fullmatch(name) or version_of(version) is None:
         return f"# not a name and version that an installer reads: {_plain(name)} {_plain(version)}"
     source = distribution.source
@@ -78,7 +78,7 @@ def _line(scene: Scene, distribution: Distribution) -> str:
         address = _address(source)
         return f"{name} @ {address}" if address else f"# from {_plain(source.url)}: {name} {version}"
     public, _, label = version.partition("+")
-    if label and name in FAMILY and not (_is_label(label) and page_address(scene, label)):
+    if label and name in FAMILY and not (_is_label(label) and page_address(context, label)):
         return f"{name}=={public}  # +{label}"
     return f"{name}=={version}"
 
@@ -101,12 +101,12 @@ def _is_label(label: str) -> bool:
     return kind_of(label) is not None
 
 
-def _machine(scene: Scene) -> Iterator[str]:
-    found = {name: version for name, version in libraries_of(scene).items() if version}
+def _machine(context: CheckContext) -> Iterator[str]:
+    found = {name: version for name, version in libraries_of(context).items() if version}
     if found:
         yield "# Libraries of the machine:"
         yield from (f"#   {name} {_plain(version)}" for name, version in sorted(found.items()))
-    for record in scene.environment.conda:
+    for record in context.environment.conda:
         if record.name in ("pytorch", "torchaudio", "ffmpeg", "libsndfile"):
             yield f"# conda: {_plain(record.name)} {_plain(record.version)} {_plain(record.build)}"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
 
 # The packages of the stack download models and assets from the host that also serves their wheels.
 _HOST = re.compile(rb"https://download\.[a-z]+\.org(?=/)")
@@ -25,10 +25,10 @@ _ASKED = (
 )
 
 
-def page_address(scene: Scene, label: str) -> str:
+def page_address(context: CheckContext, label: str) -> str:
     """The wheel page of one build, on the host that the installed packages themselves name; "" if none does."""
     for name in ("torchaudio", "torch", "torchvision"):
-        copy = scene.copy(name)
+        copy = context.copy(name)
         for part in _ASKED if copy else ():
             try:
                 text = files.read(os.path.join(copy.path, *part.split("/")), 1 << 20) if copy else b""

@@ -17,7 +17,7 @@ from torchlock.runtime.files import Unreadable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
     from torchlock.inspect.binaries.binary import Reference, Symbols
     from torchlock.inspect.loading.imports import Attempt
     from torchlock.inspect.loading.outcome import Unseen
@@ -40,7 +40,9 @@ class Ruling(NamedTuple):
     is_denied: bool = False
 
 
-def ruling(scene: Scene, name: str, statement: Statement, wanted: Dependency | None, *, own: bool) -> Ruling:
+def ruling(
+    context: CheckContext, name: str, statement: Statement, wanted: Dependency | None, *, own: bool
+) -> Ruling:
     """How far a rule applies that a companion needs another torch, or loads with none, by what the loader shows.
 
     Installers follow the pin of a wheel. A companion whose symbols are all there works with another patch release
@@ -51,8 +53,8 @@ def ruling(scene: Scene, name: str, statement: Statement, wanted: Dependency | N
     strength = _STRENGTHS.get(statement.kind, Strength.DECLARED)
     if statement.effect != "import":
         return Ruling(strength)
-    is_near = wanted is None or _is_same_minor(scene, wanted.specifier)
-    links = resolved(scene, name, whole=wanted is None)
+    is_near = wanted is None or _is_same_minor(context, wanted.specifier)
+    links = resolved(context, name, whole=wanted is None)
     if own and wanted is not None and (is_near or not isinstance(links, Unknown)):
         return Ruling(strength, is_denied=True)
     if isinstance(links, Unknown):
@@ -60,7 +62,7 @@ def ruling(scene: Scene, name: str, statement: Statement, wanted: Dependency | N
         return Ruling(strength, f"only the rule says so: {links.because}")
     if not links:
         return Ruling(Strength.MEASURED)
-    if is_near or uses_c_interface_only(scene, name) is True:
+    if is_near or uses_c_interface_only(context, name) is True:
         return Ruling(strength, is_denied=True)
     why = (
         "its symbols are all there, but the C++ interface differs between minor releases, and such pairs can crash"
@@ -68,12 +70,12 @@ def ruling(scene: Scene, name: str, statement: Statement, wanted: Dependency | N
     return Ruling(Strength.MEASURED, why)
 
 
-def resolved(scene: Scene, name: str, *, whole: bool = False) -> bool | Unknown:
+def resolved(context: CheckContext, name: str, *, whole: bool = False) -> bool | Unknown:
     """Whether all that the import of a companion opens finds its libraries, and its symbols in torch.
 
     ``whole``: also what it needs of the machine, which has to be known; but FFmpeg has rules of its own.
     """
-    groups = _opened(scene, name)
+    groups = _opened(context, name)
     if not groups:
         return Unknown(f"the libraries of {name} were not examined")
     closed = next((each.path for group in groups for each in group if not os.access(each.path, os.R_OK)), None)
@@ -85,15 +87,15 @@ def resolved(scene: Scene, name: str, *, whole: bool = False) -> bool | Unknown:
         if all(outcome.loads for outcome in outcomes):
             mine = [each for outcome in outcomes for each in outcome.unseen] if whole else []
             if not mine:
-                return _confirmed(scene, group)
+                return _confirmed(context, group)
             unseen += mine
     return Unknown(f"{unseen[0].name} was not examined: {unseen[0].why}") if unseen else False
 
 
-def uses_c_interface_only(scene: Scene, name: str) -> bool | Unknown:
+def uses_c_interface_only(context: CheckContext, name: str) -> bool | Unknown:
     """Whether a companion uses none of torch's C++ symbols, so that it is bound to no minor release of torch."""
-    paths = [item.path for group in _opened(scene, name) for item in group]
-    used = _used(_symbols(scene, paths))
+    paths = [item.path for group in _opened(context, name) for item in group]
+    used = _used(_symbols(context, paths))
     if not paths or isinstance(used, Unreadable):
         return Unknown(f"the symbols of {name} were not read")
     return not any(_CXX.match(use.name) for use in used)
@@ -111,22 +113,22 @@ def is_ffmpeg(name: str) -> bool:
     return bool(re.match(r"(lib)?(avutil|avcodec|avformat|avdevice|avfilter|swscale|swresample)[.-]", name))
 
 
-def _opened(scene: Scene, name: str) -> list[list[Attempt]]:
+def _opened(context: CheckContext, name: str) -> list[list[Attempt]]:
     """What the import opens, in groups of which one has to load."""
-    mine = [each for each in scene.attempts if each.package == name]
+    mine = [each for each in context.attempts if each.package == name]
     needed = [each for each in mine if each.role == "import"]
     return [[*needed, *group] for group in choices(mine).values()] or ([needed] if needed else [])
 
 
-def _confirmed(scene: Scene, group: Sequence[Attempt]) -> bool | Unknown:
+def _confirmed(context: CheckContext, group: Sequence[Attempt]) -> bool | Unknown:
     """Whether each symbol of torch was seen in a library of this torch, and none was assumed."""
-    copy = scene.copy("torch")
+    copy = context.copy("torch")
     folder = os.path.join(copy.path, "lib") if copy else ""
-    names = [name for name in scene.environment.tree.names(folder) if is_library(name) and _is_torchs(name)]
+    names = [name for name in context.environment.tree.names(folder) if is_library(name) and _is_torchs(name)]
     if len(names) > _LIBRARIES:
         return Unknown(f"{folder} has more than {_LIBRARIES} libraries")
-    offered = list(_symbols(scene, [os.path.join(folder, name) for name in names]))
-    own = list(_symbols(scene, [each.path for each in group]))
+    offered = list(_symbols(context, [os.path.join(folder, name) for name in names]))
+    own = list(_symbols(context, [each.path for each in group]))
     used = _used(own)
     readable = [each for each in (*offered, *own) if not isinstance(each, Unreadable)]
     if not offered or isinstance(used, Unreadable) or len(readable) < len(offered) + len(own):
@@ -150,10 +152,10 @@ def _used(libraries: Iterable[Symbols | Unreadable]) -> list[Reference] | Unread
     return found
 
 
-def _symbols(scene: Scene, paths: Sequence[str]) -> Iterator[Symbols | Unreadable]:
-    machine = scene.target.platform.machine if scene.target else ""
+def _symbols(context: CheckContext, paths: Sequence[str]) -> Iterator[Symbols | Unreadable]:
+    machine = context.target.platform.machine if context.target else ""
     for path in paths:
-        real = scene.root.real(path) if scene.root is not None and scene.root.holds(path) else path
+        real = context.root.real(path) if context.root is not None and context.root.holds(path) else path
         binary = read_binary(real, machine)
         yield binary.symbols if isinstance(binary, Binary) else binary
 
@@ -162,9 +164,9 @@ def _is_torchs(name: str) -> bool:
     return name.lower().removeprefix("lib").startswith(("torch", "c10", "shm"))
 
 
-def _is_same_minor(scene: Scene, specifier: str) -> bool:
+def _is_same_minor(context: CheckContext, specifier: str) -> bool:
     """Whether this torch is of the minor release that a rule speaks of, so that only the patch release differs."""
-    pin, wanted = scene.pins.get("torch"), re.search(r"(?<![0-9])([0-9]{1,9})\.([0-9]{1,9})", specifier)
+    pin, wanted = context.pins.get("torch"), re.search(r"(?<![0-9])([0-9]{1,9})\.([0-9]{1,9})", specifier)
     if pin is None or pin.unversioned or wanted is None:
         return False
     return pin.version.release[:2] == (int(wanted[1]), int(wanted[2]))

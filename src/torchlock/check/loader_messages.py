@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
 
 _ENOENT = "No such file or directory"
 # Modules that Python itself opens; all else is opened by ctypes, whose error is an OSError.
@@ -16,11 +16,11 @@ _IMPORTED = re.compile(
 )
 
 
-def not_found(scene: Scene, package: str, opened: str, library: str, wanted_by: str) -> str:
+def not_found(context: CheckContext, package: str, opened: str, library: str, wanted_by: str) -> str:
     """A library that is missing. ``opened`` is what the package opens, ``wanted_by`` what asks for the library."""
-    if _is_swallowed(scene, package):
+    if _is_swallowed(context, package):
         return _WITHOUT_OPERATORS
-    system = _system(scene)
+    system = _system(context)
     if system == "windows":
         return _of_windows(package, opened, wanted_by, 126, "module")
     if system == "macos":
@@ -28,11 +28,11 @@ def not_found(scene: Scene, package: str, opened: str, library: str, wanted_by: 
     return f"{_error(opened)}: {library}: cannot open shared object file: {_ENOENT}"
 
 
-def no_symbol(scene: Scene, package: str, opened: str, symbol: str, wanted_by: str) -> str:
+def no_symbol(context: CheckContext, package: str, opened: str, symbol: str, wanted_by: str) -> str:
     """A symbol that nothing defines."""
-    if _is_swallowed(scene, package):
+    if _is_swallowed(context, package):
         return _WITHOUT_OPERATORS
-    system = _system(scene)
+    system = _system(context)
     if system == "windows":
         return _of_windows(package, opened, wanted_by, 127, "procedure")
     if system == "macos":
@@ -40,9 +40,9 @@ def no_symbol(scene: Scene, package: str, opened: str, symbol: str, wanted_by: s
     return f"{_error(opened)}: {wanted_by}: undefined symbol: {symbol}"
 
 
-def no_library(scene: Scene, path: str) -> str:
+def no_library(context: CheckContext, path: str) -> str:
     """A file that is no library at all."""
-    system = _system(scene)
+    system = _system(context)
     if system == "windows":
         return f'OSError: [WinError 193] %1 is not a valid Win32 application. Error loading "{path}"'
     if system == "macos":
@@ -54,9 +54,9 @@ def no_library(scene: Scene, path: str) -> str:
 _WITHOUT_OPERATORS = "RuntimeError: operator torchvision::nms does not exist"
 
 
-def _is_swallowed(scene: Scene, package: str) -> bool:
-    copy = scene.copy("torchvision") if package == "torchvision" else None
-    return copy is not None and "_meta_registrations.py" in scene.environment.tree.names(copy.path)
+def _is_swallowed(context: CheckContext, package: str) -> bool:
+    copy = context.copy("torchvision") if package == "torchvision" else None
+    return copy is not None and "_meta_registrations.py" in context.environment.tree.names(copy.path)
 
 
 def _of_windows(package: str, opened: str, wanted_by: str, number: int, what: str) -> str:
@@ -79,5 +79,5 @@ def _error(opened: str) -> str:
     return "ImportError" if _IMPORTED.match(os.path.basename(opened)) else "OSError"
 
 
-def _system(scene: Scene) -> str:
-    return scene.target.platform.system if scene.target else "linux"
+def _system(context: CheckContext) -> str:
+    return context.target.platform.system if context.target else "linux"

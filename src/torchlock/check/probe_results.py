@@ -13,7 +13,7 @@ from torchlock.finding import Strength
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
     from torchlock.inspect.probe import Probe, Step
 
@@ -23,25 +23,25 @@ _OF_IMPORTS = frozenset({"TL101", "TL102", "TL103", "TL104", "TL201", "TL202", "
 _SOUND = frozenset({"TL301", "TL302", "TL303", "TL304", "TL305", "TL306", "TL102", "TL610", "TL611", "TL201"})
 
 
-def compared(scene: Scene, findings: Sequence[Finding], probe: Probe) -> list[Finding]:
+def compared(context: CheckContext, findings: Sequence[Finding], probe: Probe) -> list[Finding]:
     """The findings, corrected by what the interpreter shows: what ran outweighs what was read.
 
     An import that works makes a note of each rule that foretold its failure. It makes a warning of what the files
     themselves showed, and the disagreement is a finding of its own; so is a failure that nothing foretold. What
     was not run stays as it is.
     """
-    scene.ran |= {
+    context.ran |= {
         step.name.removeprefix("import ").partition(".")[0] for step in probe.steps if step.state == "ok"
     }
-    found = [*(each for each in findings if each.rule != "TL907"), *not_examined(scene)]
+    found = [*(each for each in findings if each.rule != "TL907"), *not_examined(context)]
     for name in sorted({name for each in found for name, _ in each.packages[:1]}):
         _weigh(name, found, probe)
     if probe.problem:
         severity = "warning" if probe.steps else "error"
         message = f"the smoke test did not finish: {probe.problem}"
-        found.append(scene.finding("TL614", severity, message, "torch", strength=Strength.RAN))
-    found += list(_imports(scene, found, probe))
-    found += list(_calls(scene, found, probe))
+        found.append(context.finding("TL614", severity, message, "torch", strength=Strength.RAN))
+    found += list(_imports(context, found, probe))
+    found += list(_calls(context, found, probe))
     return found
 
 
@@ -79,14 +79,14 @@ def _used(name: str, probe: Probe) -> list[Step]:
     return [step] if step is not None and step.state == "crashed" else []
 
 
-def _imports(scene: Scene, findings: list[Finding], probe: Probe) -> Iterator[Finding]:
+def _imports(context: CheckContext, findings: list[Finding], probe: Probe) -> Iterator[Finding]:
     torch = probe.step("import torch")
     for finding in findings if torch is not None and torch.state == "ok" else ():
         if finding.rule == "TL615" and finding.severity != "note":
             finding.severity, finding.message = "note", "torchaudio is not installed in this environment"
             message = "import torch works in this interpreter, though no file of it was found"
             because = "code that runs at its start may add folders"
-            yield scene.finding("TL614", "warning", message, "torch", because=because, strength=Strength.RAN)
+            yield context.finding("TL614", "warning", message, "torch", because=because, strength=Strength.RAN)
     for name in VITAL:
         step = probe.step(f"import {name}")
         if step is None:
@@ -95,22 +95,22 @@ def _imports(scene: Scene, findings: list[Finding], probe: Probe) -> Iterator[Fi
         foretold = [each for each in findings if each.severity == "error" and _is_about(each, name)]
         foretold = [each for each in foretold if each.rule != "TL606" or step.state != "ok"]
         if step.state == "ok" and foretold and (name == "torchaudio" or probe.step("import torchaudio") is None):
-            yield from _wrong(scene, name, foretold)
-        elif step.state != "ok" and name == "torchaudio" and _is_absent(scene, name):
+            yield from _wrong(context, name, foretold)
+        elif step.state != "ok" and name == "torchaudio" and _is_absent(context, name):
             return
         elif step.state != "ok" and foretold:
             foretold[0].says = said(step)
             return
         elif step.state != "ok":
             message = f"import {name} {_how(step)}, though nothing in the files shows why"
-            yield scene.finding(
+            yield context.finding(
                 "TL614", "error", message, name, says=said(step), because=step.library, strength=Strength.RAN
             )
             return
 
 
-def _is_absent(scene: Scene, name: str) -> bool:
-    return scene.copy(name) is None and scene.installed.get(name) is None
+def _is_absent(context: CheckContext, name: str) -> bool:
+    return context.copy(name) is None and context.installed.get(name) is None
 
 
 def _is_about(finding: Finding, name: str) -> bool:
@@ -119,12 +119,12 @@ def _is_about(finding: Finding, name: str) -> bool:
     return bool(suffering & {name, "numpy", "torch" if name == "torchaudio" else name})
 
 
-def _wrong(scene: Scene, name: str, foretold: Sequence[Finding]) -> Iterator[Finding]:
+def _wrong(context: CheckContext, name: str, foretold: Sequence[Finding]) -> Iterator[Finding]:
     for finding in foretold:
         finding.severity = "warning"
     message = f"import {name} works in this interpreter, though the files speak against it ({foretold[0].rule})"
     because = "what ran outweighs what was read"
-    yield scene.finding("TL614", "warning", message, name, because=because, strength=Strength.RAN)
+    yield context.finding("TL614", "warning", message, name, because=because, strength=Strength.RAN)
 
 
 def _how(step: Step) -> str:
@@ -139,7 +139,7 @@ def said(step: Step) -> str:
     return step.text if step.state == "failed" else f"{step.state}: {step.text}"
 
 
-def _calls(scene: Scene, findings: Sequence[Finding], probe: Probe) -> Iterator[Finding]:
+def _calls(context: CheckContext, findings: Sequence[Finding], probe: Probe) -> Iterator[Finding]:
     """What imports, and fails when it is used."""
     told = any(each.rule in _SOUND and each.severity != "note" for each in findings)
     imports = [probe.step(f"import {name}") for name in VITAL]
@@ -148,8 +148,8 @@ def _calls(scene: Scene, findings: Sequence[Finding], probe: Probe) -> Iterator[
         if step.state == "ok" or step.name in ("import torch", "import torchaudio") or broken:
             continue
         name = step.name.removeprefix("import ").partition(".")[0]
-        known = scene.pins.get(name)
+        known = context.pins.get(name)
         message = f"{step.name} {_how(step)}"
         severity = "note" if told else "warning"
         about = (name,) if known is not None else ("torchaudio",) if "save" in step.name else ("torch",)
-        yield scene.finding("TL614", severity, message, *about, says=said(step), strength=Strength.RAN)
+        yield context.finding("TL614", severity, message, *about, says=said(step), strength=Strength.RAN)

@@ -9,20 +9,20 @@ from torchlock.check.context import STACK, VITAL, dependencies_of
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
     from torchlock.inspect.distributions import Distribution
 
 # What the import of torch itself needs of others, in every release that does.
 _NEEDED = frozenset({"typing-extensions"})
 
 
-def needed_by_stack(scene: Scene) -> set[str]:
+def needed_by_stack(context: CheckContext) -> set[str]:
     """What torch and torchaudio declare, one level deep: the rest of an environment is not our matter."""
     found = set(_NEEDED)
     for name in VITAL:
-        record = scene.record(name)
-        if record is not None and scene.target is not None:
-            found |= {item.name for item in dependencies_of(record) if scene.target.holds(item.marker)}
+        record = context.record(name)
+        if record is not None and context.target is not None:
+            found |= {item.name for item in dependencies_of(record) if context.target.holds(item.marker)}
     return found
 
 
@@ -36,19 +36,19 @@ def module_of(name: str) -> str:
     return name.replace("-", "_")
 
 
-def owners_of(scene: Scene, paths: Collection[str]) -> set[str]:
+def owners_of(context: CheckContext, paths: Collection[str]) -> set[str]:
     """The distributions outside the stack whose records have one of these files, named from the site folder."""
     from torchlock.inspect.record import read_record
 
     wanted, found = set(paths), set()
-    for distribution in scene.installed.distributions if wanted else ():
+    for distribution in context.installed.distributions if wanted else ():
         record = () if distribution.name in STACK else read_record(distribution)
         if any(row.path in wanted for row in (() if isinstance(record, str) else record)):
             found.add(distribution.name)
     return found
 
 
-def is_hidden(scene: Scene, distribution: Distribution) -> bool:
+def is_hidden(context: CheckContext, distribution: Distribution) -> bool:
     """Whether another copy is imported in its place, so that what is wrong with it harms nobody."""
-    record, copy = scene.record(distribution.name), scene.copy(distribution.name)
+    record, copy = context.record(distribution.name), context.copy(distribution.name)
     return copy is not None and record is not distribution and distribution.name in STACK

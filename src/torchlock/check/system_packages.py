@@ -15,7 +15,7 @@ from torchlock.knowledge.rules import specifier_set
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
     from torchlock.knowledge.systems import Library, System
 
 ENOENT = "No such file or directory"
@@ -29,16 +29,16 @@ _BUILD = {
 _ON_WINDOWS = "unpack a shared build of a release that does, and put its bin folder on the PATH"
 
 
-def system_of(scene: Scene) -> System | None:
+def system_of(context: CheckContext) -> System | None:
     """The distribution release whose command is to be shown: the one that was named, else the machine's own."""
-    name = scene.system
-    if name is None and scene.environment.conda:
+    name = context.system
+    if name is None and context.environment.conda:
         name = "conda-forge"
-    if name is None and scene.root is not None:
-        known = systems.identified(release_of(scene.root))
+    if name is None and context.root is not None:
+        known = systems.identified(release_of(context.root))
         name = None if isinstance(known, Unknown) else known
-    if name is None and scene.target is not None:
-        name = {"macos": "macos-homebrew", "windows": "windows"}.get(scene.target.platform.system)
+    if name is None and context.target is not None:
+        name = {"macos": "macos-homebrew", "windows": "windows"}.get(context.target.platform.system)
     try:
         return None if name is None else systems.load(name)
     except InputError:
@@ -46,14 +46,14 @@ def system_of(scene: Scene) -> System | None:
 
 
 def install_library(
-    scene: Scene, library: str, needs: str, otherwise: str = "", there: int | None = None
+    context: CheckContext, library: str, needs: str, otherwise: str = "", there: int | None = None
 ) -> Remedy:
     """Install a library of the machine, by its own package manager if what that has will serve.
 
     ``there`` is the major version that is installed and too new: where nothing tells what the package manager
     has, it is that.
     """
-    system, known = shipped(scene, library)
+    system, known = shipped(context, library)
     if system is not None and known is not None and system.id == "conda-forge":
         return _of_conda(system, library, needs)
     if system is None or known is None or not system.install:
@@ -66,38 +66,38 @@ def install_library(
         build = _ON_WINDOWS if system.id == "windows" else _BUILD[library]
         return Remedy(f"{said}: {build}{otherwise}.")
     note = f" ({known.note})" if known.note else ""
-    return Remedy(f"Install {library} of {system.title}{note}.", commands=package_command(scene, system, known))
+    return Remedy(f"Install {library} of {system.title}{note}.", commands=package_command(context, system, known))
 
 
-def install_runtime(scene: Scene, library: str, file: str) -> Remedy:
+def install_runtime(context: CheckContext, library: str, file: str) -> Remedy:
     """Install what programs of a compiler need to run: a file of libstdc++ or libgomp, in any version."""
-    system, known = shipped(scene, library)
+    system, known = shipped(context, library)
     if system is None or known is None or not system.install:
         return Remedy(f"Install the package that brings {file}: most distributions call it {library}.")
-    return Remedy(f"Install {library} of {system.title}.", commands=package_command(scene, system, known))
+    return Remedy(f"Install {library} of {system.title}.", commands=package_command(context, system, known))
 
 
-def shipped(scene: Scene, library: str) -> tuple[System | None, Library | None]:
+def shipped(context: CheckContext, library: str) -> tuple[System | None, Library | None]:
     """The distribution release, and what it has of a library."""
-    system = system_of(scene)
+    system = system_of(context)
     return system, system.libraries.get(library) if system else None
 
 
-def package_command(scene: Scene, system: System, library: Library) -> tuple[Command, ...]:
+def package_command(context: CheckContext, system: System, library: Library) -> tuple[Command, ...]:
     """The line of the package manager, with the rights that it needs; slim images know of no package at first."""
     lines = [system.command(library.packages)]
-    if lines[0].startswith("apt-get") and _has_no_lists(scene):
+    if lines[0].startswith("apt-get") and _has_no_lists(context):
         lines.insert(0, "apt-get update")
-    if scene.live and hasattr(os, "geteuid") and os.geteuid() and not lines[0].startswith(("brew", "conda")):
+    if context.live and hasattr(os, "geteuid") and os.geteuid() and not lines[0].startswith(("brew", "conda")):
         lines = [f"sudo {line}" for line in lines]
     return (Command("system", " && ".join(lines)),)
 
 
-def _has_no_lists(scene: Scene) -> bool:
+def _has_no_lists(context: CheckContext) -> bool:
     """Whether the package lists of apt were deleted, as images do to be small."""
-    if scene.root is None or scene.system is not None:
+    if context.root is None or context.system is not None:
         return False
-    folder = scene.root.real("/var/lib/apt/lists")
+    folder = context.root.real("/var/lib/apt/lists")
     return os.path.isdir(folder) and not any("_Packages" in name for name in files.Tree().names(folder))
 
 
@@ -109,23 +109,23 @@ def _of_conda(system: System, library: str, needs: str) -> Remedy:
     return Remedy(f"Install {library} of {system.title}.", commands=(Command("conda", system.command(packages)),))
 
 
-def libraries_of(scene: Scene) -> dict[str, str | None]:
+def libraries_of(context: CheckContext) -> dict[str, str | None]:
     """The libraries that rules speak of: what the command line says of them, and what the machine has.
 
     FFmpeg and libsox are known by the majors that are there, libsndfile by its path.
     """
-    found = dict(scene.libraries)
-    if scene.root is not None:
-        majors = ffmpeg_majors(scene.root)
+    found = dict(context.libraries)
+    if context.root is not None:
+        majors = ffmpeg_majors(context.root)
         if majors:
             found.setdefault("ffmpeg", ", ".join(map(str, majors)))
-        if libsox(scene.root)[0]:
+        if libsox(context.root)[0]:
             found.setdefault("libsox", "14")
-        if path := libsndfile(scene.root):
+        if path := libsndfile(context.root):
             found.setdefault("libsndfile", path)
     return found
 
 
-def stated(scene: Scene, library: str) -> tuple[bool, str | None]:
+def stated(context: CheckContext, library: str) -> tuple[bool, str | None]:
     """Whether the command line says what there is of a library, and its version."""
-    return library in scene.libraries, scene.libraries.get(library)
+    return library in context.libraries, context.libraries.get(library)

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Sequence
 
-    from torchlock.cli.streams import Voice
+    from torchlock.cli.streams import Console
     from torchlock.target import Platform
 
 # From so many files on a second process pays for its start (measured: 20 ms, against 2 to 5 ms a file).
 _MANY = 100
 
 
-def run(arguments: argparse.Namespace, voice: Voice) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     """Carry the command out; returns its exit code.
 
     Raises:
@@ -34,35 +34,37 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     """
     _refuse_misuse(arguments)
     options = _options(arguments)
-    files, unread = _files(arguments, voice)
+    files, unread = _files(arguments, console)
     guard_report(arguments.output, [*files, *unread])
     if arguments.fix or arguments.diff:
-        return _mend(arguments, options, files, voice)
+        return _mend(arguments, options, files, console)
     passed = [_unread(path) for path in unread if "TL906" not in options.ignore]
-    judged = _judged(files, options, arguments, voice)
+    judged = _judged(files, options, arguments, console)
     _keep_crashes(judged)
     report = _report([*judged, *passed], options, arguments)
     code = _code(report, strict=arguments.strict)
     for file in report.files:
         if file.error is not None:
-            voice.say("error", f"{file.path}: {file.error}")
+            console.say("error", f"{file.path}: {file.error}")
     try:
-        rendered = _rendered(report, code, arguments, voice)
+        rendered = _rendered(report, code, arguments, console)
     except Exception:
-        told = [_if_writable(file, options, arguments, voice) for file in report.files]
+        told = [_if_writable(file, options, arguments, console) for file in report.files]
         if not any(file.broken for file in told):
             raise
         _keep_crashes(told)
         report, code = _report(told, options, arguments), BUG
-        rendered = _rendered(report, code, arguments, voice)
-    put(rendered, arguments.output, voice)
+        rendered = _rendered(report, code, arguments, console)
+    put(rendered, arguments.output, console)
     return code
 
 
-def _if_writable(file: FileReport, options: Options, arguments: argparse.Namespace, voice: Voice) -> FileReport:
+def _if_writable(
+    file: FileReport, options: Options, arguments: argparse.Namespace, console: Console
+) -> FileReport:
     """The report on a file, or on the bug that the writer of reports meets there."""
     try:
-        _rendered(_report([file], options, arguments), BUG, arguments, voice)
+        _rendered(_report([file], options, arguments), BUG, arguments, console)
     except Exception as error:
         return broken(file.path, error, "while it wrote this report, so what was found here is left out")
     return file
@@ -134,7 +136,7 @@ def _known(rules: Sequence[str]) -> frozenset[str]:
     return frozenset(rules)
 
 
-def _files(arguments: argparse.Namespace, voice: Voice) -> tuple[list[str], list[str]]:
+def _files(arguments: argparse.Namespace, console: Console) -> tuple[list[str], list[str]]:
     """The files to read: those named, and what the folders among them hold; and files there that are not read."""
     from torchlock.manifests import search
 
@@ -150,7 +152,7 @@ def _files(arguments: argparse.Namespace, voice: Voice) -> tuple[list[str], list
                     hint="name a file, or -R to look into its folders",
                 )
             if not held and not foreign:
-                voice.say("note", f"{name} holds nothing that can be audited")
+                console.say("note", f"{name} holds nothing that can be audited")
             found += [_tidy(path) for path in held]
         else:
             found.append(name)
@@ -170,28 +172,28 @@ def _tidy(path: str) -> str:
 
 
 def _judged(
-    files: Sequence[str], options: Options, arguments: argparse.Namespace, voice: Voice
+    files: Sequence[str], options: Options, arguments: argparse.Namespace, console: Console
 ) -> list[FileReport]:
     """One report a file, in their order; many files are shared out to as many processes as there are cores."""
     cores = os.cpu_count() or 1
     shared = len(files) >= _MANY and cores >= 2 and "-" not in files and can_share()
-    reports = _shared_out(files, options, cores, voice) if shared else None
+    reports = _shared_out(files, options, cores, console) if shared else None
     if reports is None:
         auditor, reports = Auditor(options), []
         for number, path in enumerate(files, 1):
             if len(files) > 1:
-                voice.progress(f"audit {number} of {len(files)}: {path}")
+                console.progress(f"audit {number} of {len(files)}: {path}")
             reports.append(_one(auditor, path, arguments.stdin_name))
-    voice.clear()
+    console.clear()
     return reports
 
 
-def _shared_out(files: Sequence[str], options: Options, count: int, voice: Voice) -> list[FileReport] | None:
+def _shared_out(files: Sequence[str], options: Options, count: int, console: Console) -> list[FileReport] | None:
     """The reports of so many processes; None where none can be started (a limit, a long name of TMPDIR)."""
     from torchlock.cli.workers import judged
 
     def tell(number: int, path: str) -> None:
-        voice.progress(f"audit {number} of {len(files)}: {path}")
+        console.progress(f"audit {number} of {len(files)}: {path}")
 
     try:
         with safe_path():
@@ -250,7 +252,7 @@ def _code(report: Report, *, strict: bool) -> int:
     return FOUND if "error" in statuses or (strict and "warning" in statuses) else OK
 
 
-def _rendered(report: Report, code: int, arguments: argparse.Namespace, voice: Voice) -> str:
+def _rendered(report: Report, code: int, arguments: argparse.Namespace, console: Console) -> str:
     if arguments.format == "json":
         from torchlock.report.audit_json import audit_json
 
@@ -266,8 +268,8 @@ def _rendered(report: Report, code: int, arguments: argparse.Namespace, voice: V
     from torchlock.report.audit_text import text
 
     plain = arguments.quiet and not any(file.status != "ok" for file in report.files)
-    colored = voice.on(sys.stdout) and not arguments.output
-    paint = voice.painted if colored else _unpainted
+    colored = console.on(sys.stdout) and not arguments.output
+    paint = console.painted if colored else _unpainted
     return "" if plain else text(report, paint, verbose=arguments.verbose)
 
 
@@ -275,7 +277,7 @@ def _unpainted(style: str, words: str) -> str:
     return words
 
 
-def _mend(arguments: argparse.Namespace, options: Options, files: Sequence[str], voice: Voice) -> int:
+def _mend(arguments: argparse.Namespace, options: Options, files: Sequence[str], console: Console) -> int:
     """Show or make the smallest changes; the exit code is that of what is left.
 
     A file that cannot be read or written is an error (exit code 2), and the others are mended all the same.
@@ -294,9 +296,9 @@ def _mend(arguments: argparse.Namespace, options: Options, files: Sequence[str],
             there.append(left[-1])
             continue
         try:
-            now = _mended(auditor, path, before, arguments, voice)
+            now = _mended(auditor, path, before, arguments, console)
         except InputError as error:
-            voice.say("error", str(error))
+            console.say("error", str(error))
             failed = True
         except TorchlockError:
             raise
@@ -306,7 +308,7 @@ def _mend(arguments: argparse.Namespace, options: Options, files: Sequence[str],
             continue
         left.append(auditor.report(name, now))
         if left[-1].guessed and path != "-" and left[-1].status != "ok":
-            voice.say("note", f"{path}: not changed, because its format was only guessed from its content")
+            console.say("note", f"{path}: not changed, because its format was only guessed from its content")
         there.append(auditor.report(name, before) if arguments.diff and now != before else left[-1])
     _keep_crashes({id(file): file for file in (*left, *there)}.values())
     report = _report(left, options, arguments)
@@ -314,11 +316,11 @@ def _mend(arguments: argparse.Namespace, options: Options, files: Sequence[str],
     if _code(report, strict=arguments.strict) != OK:
         from torchlock.report.audit_text import text
 
-        voice.line(text(report, voice.paint, verbose=False).rstrip("\n"))
+        console.line(text(report, console.paint, verbose=False).rstrip("\n"))
     return UNUSABLE if failed and code != BUG else code
 
 
-def _mended(auditor: Auditor, path: str, before: bytes, arguments: argparse.Namespace, voice: Voice) -> bytes:
+def _mended(auditor: Auditor, path: str, before: bytes, arguments: argparse.Namespace, console: Console) -> bytes:
     """Mend one file and show what is changed; its content now.
 
     Raises:
@@ -333,9 +335,9 @@ def _mended(auditor: Auditor, path: str, before: bytes, arguments: argparse.Name
 
         remark = write_bytes(path, after, expected=before).remark
         if remark:
-            voice.say("note", remark)
+            console.say("note", remark)
     if _show(path, before, after) and arguments.diff:
-        voice.say("note", f"{path}: this diff masks secrets, so patch cannot apply it; --fix can")
+        console.say("note", f"{path}: this diff masks secrets, so patch cannot apply it; --fix can")
     return after
 
 

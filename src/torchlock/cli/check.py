@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchlock.check import examine, fenced, healthy, ranked, untold, verdict
 from torchlock.check.system_packages import libraries_of
-from torchlock.cli.environment import current_folder, scene_of
+from torchlock.cli.environment import context_of, current_folder
 from torchlock.cli.exit_codes import BUG, FOUND, OK
 from torchlock.cli.output import guard_export, guard_report, put
 from torchlock.errors import InputError
@@ -18,13 +18,13 @@ from torchlock.runtime import files
 if TYPE_CHECKING:
     import argparse
 
-    from torchlock.check import Scene
+    from torchlock.check import CheckContext
     from torchlock.check.verdict import Verdict
-    from torchlock.cli.streams import Voice
+    from torchlock.cli.streams import Console
     from torchlock.inspect.probe import Step
 
 
-def run(arguments: argparse.Namespace, voice: Voice) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     """Carry the command out; returns its exit code.
 
     Raises:
@@ -36,46 +36,46 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
         guard_export(arguments.output)
     else:
         guard_report(arguments.output, [] if arguments.log is None else [arguments.log])
-    scene = scene_of(arguments, voice)
+    context = context_of(arguments, console)
     if arguments.export:
-        return _export(scene, arguments, voice)
-    found = examine(scene)
-    _refuse_blindness(scene, found)
+        return _export(context, arguments, console)
+    found = examine(context)
+    _refuse_blindness(context, found)
     ignored = sorted({each.rule for each in found if each.rule in ignore and each.severity == "error"})
     found = [each for each in found if each.rule not in ignore]
     if arguments.probe:
-        with fenced(scene, found, "in the smoke test, so what it tells is left out"):
-            found = _probed(scene, found, arguments, voice)
-    voice.clear()
+        with fenced(context, found, "in the smoke test, so what it tells is left out"):
+            found = _probed(context, found, arguments, console)
+    console.clear()
     findings = ranked(found)
     remarks: list[str] = []
     if arguments.log is not None:
-        with fenced(scene, findings, "in the log, so what it tells is left out"):
-            findings, remarks = _by_log(scene, findings, arguments, voice)
+        with fenced(context, findings, "in the log, so what it tells is left out"):
+            findings, remarks = _by_log(context, findings, arguments, console)
     if any(finding.severity != "note" for finding in findings):
-        _add_remedies(scene, findings)
-    fine = "not everything was examined" if scene.broken else healthy(scene)
-    if ignored and not scene.broken:
-        fine = f"nothing is wrong except what is ignored ({', '.join(ignored)}){untold(scene)}"
+        _add_remedies(context, findings)
+    fine = "not everything was examined" if context.broken else healthy(context)
+    if ignored and not context.broken:
+        fine = f"nothing is wrong except what is ignored ({', '.join(ignored)}){untold(context)}"
     result = verdict(findings, "; ".join([fine, *remarks]))
-    report = _report(scene, result)
+    report = _report(context, result)
     if arguments.format == "json" and report.target is not None:
-        report.target["libraries"] = libraries_of(scene)
-    code = BUG if scene.broken else _code(report, strict=arguments.strict)
-    put(_rendered(report, result, code, arguments, voice), arguments.output, voice)
+        report.target["libraries"] = libraries_of(context)
+    code = BUG if context.broken else _code(report, strict=arguments.strict)
+    put(_rendered(report, result, code, arguments, console), arguments.output, console)
     return code
 
 
-def _add_remedies(scene: Scene, findings: list[Finding]) -> None:
+def _add_remedies(context: CheckContext, findings: list[Finding]) -> None:
     """Give each root cause its remedy, and each bug the report to send; a bug of the remedies leaves them out."""
     from torchlock.check.fix import add_remedies
 
-    with fenced(scene, findings, "while it looked for a remedy"):
-        add_remedies(scene, [finding for finding in findings if finding.rule != "TL908"])
-    if scene.broken:
+    with fenced(context, findings, "while it looked for a remedy"):
+        add_remedies(context, [finding for finding in findings if finding.rule != "TL908"])
+    if context.broken:
         from torchlock.cli import crash
 
-        remedy = crash.remedy(crash.kept(scene.broken))
+        remedy = crash.remedy(crash.kept(context.broken))
         for finding in findings:
             if finding.rule == "TL908":
                 finding.remedy = remedy
@@ -98,7 +98,7 @@ def _refuse_misuse(arguments: argparse.Namespace) -> None:
         )
 
 
-def _refuse_blindness(scene: Scene, found: list[Finding]) -> None:
+def _refuse_blindness(context: CheckContext, found: list[Finding]) -> None:
     """Refuse to call a tree sound of which little was examined.
 
     Raises:
@@ -106,16 +106,16 @@ def _refuse_blindness(scene: Scene, found: list[Finding]) -> None:
     """
     from torchlock.check.rules.import_path import unlooked
 
-    if not any(each.severity == "error" for each in found) and (reason := unlooked(scene)):
-        sites = scene.environment.sites
+    if not any(each.severity == "error" for each in found) and (reason := unlooked(context)):
+        sites = context.environment.sites
         raise InputError(
-            f"--path: {sites[0].path if sites else scene.environment.interpreter.prefix}: {reason}",
+            f"--path: {sites[0].path if sites else context.environment.interpreter.prefix}: {reason}",
             hint="name the platform with --platform, like linux-x86_64; or its interpreter with --python",
         )
 
 
 def _by_log(
-    scene: Scene, findings: list[Finding], arguments: argparse.Namespace, voice: Voice
+    context: CheckContext, findings: list[Finding], arguments: argparse.Namespace, console: Console
 ) -> tuple[list[Finding], list[str]]:
     """The findings in the order that a log suggests; and what a healthy verdict has to add for it.
 
@@ -132,28 +132,28 @@ def _by_log(
     from torchlock.manifests.text import read_bytes
 
     log = read_log(decoded(read_bytes(arguments.log)))
-    installed = {name: (scene.version(name), scene.label(name) or "") for name in scene.pins}
-    strange = elsewhere(log, _folders(scene, arguments), installed, moved=not scene.live)
+    installed = {name: (context.version(name), context.label(name) or "") for name in context.pins}
+    strange = elsewhere(log, _folders(context, arguments), installed, moved=not context.live)
     if not strange:
-        if "TL209" in candidates(log)[:1] and (finding := without_cuda(scene)) is not None:
+        if "TL209" in candidates(log)[:1] and (finding := without_cuda(context)) is not None:
             findings = [*findings, finding]
-        findings = [*findings, *shown_by(log, scene)]
+        findings = [*findings, *shown_by(log, context)]
         promote(log, findings)
         told = any(each.rule in ("TL701", "TL702") and each.severity != "note" for each in findings)
-        if not told and (finding := of_callers(scene, log)) is not None:
+        if not told and (finding := of_callers(context, log)) is not None:
             findings = [*findings, finding]
-        findings = chosen(log, findings, owners_of(scene, log.frames))
+        findings = chosen(log, findings, owners_of(context, log.frames))
     said = remarks(log, findings, strange)
     for remark in said:
-        voice.say("note", remark)
+        console.say("note", remark)
     return findings, ["this does not explain the log"] if said else []
 
 
-def _folders(scene: Scene, arguments: argparse.Namespace) -> list[str]:
+def _folders(context: CheckContext, arguments: argparse.Namespace) -> list[str]:
     """The folders of the path, as their own machine names them."""
     from torchlock.inspect.environment_choice import root_of
 
-    folders = [entry.path for entry in scene.environment.path if entry.state == "folder"]
+    folders = [entry.path for entry in context.environment.path if entry.state == "folder"]
     root = None if arguments.path is None else arguments.root or root_of(arguments.path)
     if root is None:
         return folders
@@ -165,21 +165,23 @@ def _folders(scene: Scene, arguments: argparse.Namespace) -> list[str]:
     ]
 
 
-def _probed(scene: Scene, findings: list[Finding], arguments: argparse.Namespace, voice: Voice) -> list[Finding]:
+def _probed(
+    context: CheckContext, findings: list[Finding], arguments: argparse.Namespace, console: Console
+) -> list[Finding]:
     from torchlock.check.probe_results import compared
     from torchlock.inspect.interpreter import find_executable
     from torchlock.inspect.probe import probe
 
-    voice.progress("smoke test: import, resample, load and save")
+    console.progress("smoke test: import, resample, load and save")
     # As it was named: it may be a script that sets variables, and starts another.
     named = find_executable(arguments.python) if arguments.python else None
-    executable = named or scene.environment.interpreter.executable
+    executable = named or context.environment.interpreter.executable
 
     def progress(step: Step) -> None:
-        voice.progress(f"{step.name}: {step.state} {step.text}".rstrip())
+        console.progress(f"{step.name}: {step.state} {step.text}".rstrip())
 
     result = probe(executable, os.environ, current_folder(), arguments.probe_seconds, progress)
-    return compared(scene, findings, result)
+    return compared(context, findings, result)
 
 
 def _ignored(texts: list[str]) -> frozenset[str]:
@@ -193,22 +195,22 @@ def _ignored(texts: list[str]) -> frozenset[str]:
     return rules
 
 
-def _report(scene: Scene, result: Verdict) -> Report:
-    interpreter, target = scene.environment.interpreter, scene.target
-    sites = scene.environment.sites
+def _report(context: CheckContext, result: Verdict) -> Report:
+    interpreter, target = context.environment.interpreter, context.target
+    sites = context.environment.sites
     path = interpreter.executable or interpreter.prefix or (sites[0].path if sites else "")
-    if not scene.live and sites:
+    if not context.live and sites:
         path = sites[0].path
     table: dict[str, Any] = {
         "python": interpreter.version or (str(target.python) if target else None),
         "platform": target.platform.spelled if target else None,
-        "accelerator": scene.label("torch"),
+        "accelerator": context.label("torch"),
         "system": None,
-        "libraries": dict(scene.libraries),
+        "libraries": dict(context.libraries),
     }
     rules = {each.rule for finding in result.findings for each in (finding, *finding.consequences)}
-    titles = {rule: scene.matrix.title(rule) for rule in sorted(rules) if scene.matrix.has(rule)}
-    return Report([FileReport(path, "environment", result.findings)], scene.matrix.date, table, titles)
+    titles = {rule: context.matrix.title(rule) for rule in sorted(rules) if context.matrix.has(rule)}
+    return Report([FileReport(path, "environment", result.findings)], context.matrix.date, table, titles)
 
 
 def _code(report: Report, *, strict: bool) -> int:
@@ -216,7 +218,7 @@ def _code(report: Report, *, strict: bool) -> int:
     return FOUND if "error" in statuses or (strict and "warning" in statuses) else OK
 
 
-def _rendered(report: Report, result: Verdict, code: int, arguments: argparse.Namespace, voice: Voice) -> str:
+def _rendered(report: Report, result: Verdict, code: int, arguments: argparse.Namespace, console: Console) -> str:
     if arguments.format == "json":
         from torchlock.report.check_json import check_json
 
@@ -231,7 +233,7 @@ def _rendered(report: Report, result: Verdict, code: int, arguments: argparse.Na
         return github(report)
     from torchlock.report.check_text import text
 
-    paint = voice.painted if voice.on(sys.stdout) and not arguments.output else _unpainted
+    paint = console.painted if console.on(sys.stdout) and not arguments.output else _unpainted
     if arguments.quiet and report.files[0].status == "ok":
         return ""
     return text(report, result.sentence, result.commands, paint, verbose=arguments.verbose)
@@ -241,8 +243,8 @@ def _unpainted(style: str, words: str) -> str:
     return words
 
 
-def _export(scene: Scene, arguments: argparse.Namespace, voice: Voice) -> int:
+def _export(context: CheckContext, arguments: argparse.Namespace, console: Console) -> int:
     from torchlock.check.export import export
 
-    put(export(scene), arguments.output, voice, whole=True)
+    put(export(context), arguments.output, console, whole=True)
     return OK

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.check import Scene
+from torchlock.check import CheckContext
 from torchlock.errors import InputError
 from torchlock.runtime import files
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from torchlock.cli.streams import Voice
+    from torchlock.cli.streams import Console
     from torchlock.inspect.environment import Environment
     from torchlock.inspect.environment_choice import Active
     from torchlock.inspect.loading.root import Root
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from torchlock.target import Platform
 
 
-def scene_of(arguments: argparse.Namespace, voice: Voice) -> Scene:
+def context_of(arguments: argparse.Namespace, console: Console) -> CheckContext:
     """The environment that the command line names.
 
     Raises:
         InputError: there is none, or its interpreter does not answer.
     """
-    environment = _environment(arguments, voice)
+    environment = _environment(arguments, console)
     system, libraries, platform = _machine(arguments, environment)
-    scene = Scene(
+    context = CheckContext(
         environment,
         arguments.path is None,
         _root(arguments, environment),
@@ -43,28 +43,28 @@ def scene_of(arguments: argparse.Namespace, voice: Voice) -> Scene:
         platform=platform,
         search_path=_search_path(arguments, environment),
     )
-    if scene.live and "cuda-driver" not in libraries and (scene.label("torch") or "").startswith("cu"):
+    if context.live and "cuda-driver" not in libraries and (context.label("torch") or "").startswith("cu"):
         from torchlock.inspect.host import driver
 
         found = driver()
         if isinstance(found, Unknown):
-            voice.say("note", f"whether the NVIDIA driver serves this torch is not known: {found}")
+            console.say("note", f"whether the NVIDIA driver serves this torch is not known: {found}")
         elif found is not None:
             libraries["cuda-driver"] = found.version
-            scene.devices = found.devices
+            context.devices = found.devices
     if arguments.deep:
-        scene.progress = _counting(voice)
-    return scene
+        context.progress = _counting(console)
+    return context
 
 
-def _counting(voice: Voice) -> Callable[[int, int], None]:
+def _counting(console: Console) -> Callable[[int, int], None]:
     def progress(done: int, total: int) -> None:
-        voice.progress(f"hash {done >> 20} of {total >> 20} MB")
+        console.progress(f"hash {done >> 20} of {total >> 20} MB")
 
     return progress
 
 
-def _environment(arguments: argparse.Namespace, voice: Voice) -> Environment:
+def _environment(arguments: argparse.Namespace, console: Console) -> Environment:
     if arguments.path is not None:
         return _of_tree(arguments.path, arguments.root)
     from torchlock.cli.interpreter import answer_of
@@ -73,7 +73,7 @@ def _environment(arguments: argparse.Namespace, voice: Voice) -> Environment:
     cwd = current_folder()
     python, base, virtual = arguments.python, None, ""
     if python is None:
-        found = _active(voice)
+        found = _active(console)
         python = found.python
         if found.folder and not arguments.probe:
             from torchlock.inspect.environment_choice import base_of
@@ -81,7 +81,7 @@ def _environment(arguments: argparse.Namespace, voice: Voice) -> Environment:
             base, virtual = base_of(found.folder), found.folder
             if base is None:
                 said = "was found in the current folder: its files are read, and its interpreter is not run"
-                voice.say("note", f"{virtual} {said} (--python {python} runs it)")
+                console.say("note", f"{virtual} {said} (--python {python} runs it)")
                 arguments.path = virtual
                 return _of_tree(virtual, None)
     named = f"--python: {python}" if arguments.python else base or python
@@ -117,14 +117,16 @@ def _of_tree(path: str, root: str | None) -> Environment:
     return environment
 
 
-def _active(voice: Voice) -> Active:
+def _active(console: Console) -> Active:
     """The active environment; a note names it if a variable names a missing one."""
     from torchlock.inspect.environment_choice import active
 
     found = active(os.environ)
     for name, folder in found.gone:
-        voice.say("note", f"{name} names {folder}, which is not an environment; {found.python} is checked instead")
-        voice.say("note", f"{found.python} was chosen because {found.because}")
+        console.say(
+            "note", f"{name} names {folder}, which is not an environment; {found.python} is checked instead"
+        )
+        console.say("note", f"{found.python} was chosen because {found.because}")
     return found
 
 

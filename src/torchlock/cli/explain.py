@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-    from torchlock.cli.streams import Voice
+    from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
     from torchlock.knowledge.rules import Source, Statement
     from torchlock.lock.model import Pin
@@ -45,7 +45,7 @@ class Story:
     dated: str = ""
 
 
-def run(arguments: argparse.Namespace, voice: Voice) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     """Carry the command out; returns its exit code.
 
     Raises:
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
     if rules and len(rules) < len(arguments.requirements):
         raise InputError("rules and requirements are explained one at a time")
     matrix = Matrix()
-    stories = [_rule(rule.upper(), matrix) for rule in rules] or [_requirements(arguments, matrix, voice)]
+    stories = [_rule(rule.upper(), matrix) for rule in rules] or [_requirements(arguments, matrix, console)]
     if arguments.json:
         rows = [_row(story) for story in stories]
         table = {"torchlock": __version__, "data": matrix.date, "explained": rows}
@@ -110,7 +110,7 @@ def _said(statement: Statement) -> str:
     return "; ".join(parts)
 
 
-def _requirements(arguments: argparse.Namespace, matrix: Matrix, voice: Voice) -> Story:
+def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Console) -> Story:
     """Solve, and tell what was chosen and why, or what stands against it."""
     from torchlock.cli.target import target_of
     from torchlock.lock import Conflict, Options, lock
@@ -118,7 +118,7 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, voice: Voice) -
     from torchlock.terms import Inputs, Origin
 
     target, _ = target_of(arguments)
-    sources = _sources(arguments, voice)
+    sources = _sources(arguments, console)
 
     def solved(texts: list[str]) -> Any:
         inputs = Inputs(requirements=[parse_requirement(text, Origin(None, None, text)) for text in texts])
@@ -135,18 +135,18 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, voice: Voice) -
         )
 
     result = solved(arguments.requirements)
-    voice.clear()
+    console.clear()
     told = (
         _conflict(result)
         if isinstance(result, Conflict)
         else _together(arguments.requirements, result, matrix, solved, sources)
     )
     for note in sources.notes:
-        voice.say("note", note)
+        console.say("note", note)
     return told
 
 
-def _sources(arguments: argparse.Namespace, voice: Voice) -> Sources:
+def _sources(arguments: argparse.Namespace, console: Console) -> Sources:
     from torchlock.index.sources import Sources
 
     if arguments.build:
@@ -160,7 +160,7 @@ def _sources(arguments: argparse.Namespace, voice: Voice) -> Sources:
         refresh=arguments.refresh,
         build=arguments.build,
         cache_dir=arguments.cache_dir,
-        report=voice.progress,
+        report=console.progress,
     )
 
 
@@ -202,11 +202,11 @@ def _add_facts(story: Story, pins: Mapping[str, Pin], target: Target, matrix: Ma
     """Add the rules by which the packages of a story need each other."""
     from packaging.version import Version
 
-    from torchlock.knowledge.judge import Bare
+    from torchlock.knowledge.judge import NamedVersion
 
     for name in story.packages:
         pin = pins[name]
-        for statement in matrix.speaking_of(Bare(name, Version(pin.version)), target):
+        for statement in matrix.speaking_of(NamedVersion(name, Version(pin.version)), target):
             said = [dependency for dependency in statement.needs if dependency.name in story.packages]
             if said:
                 story.steps.append(

@@ -17,13 +17,13 @@ from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, Pin, allowed, lock
 from torchlock.manifests.lock_readers.settle import settled
 from torchlock.redaction import MASK, masked, one_line
-from torchlock.terms import Inputs, Origin, Written
+from torchlock.terms import Inputs, Origin, ParsedRequirement
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Collection
 
-    from torchlock.cli.streams import Voice
+    from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
     from torchlock.knowledge.systems import System
 
@@ -32,23 +32,23 @@ _TRANSIENT = {"-U", "--upgrade", "--check", "--dry-run", "-q", "--quiet", "-v", 
 _TRANSIENT_WITH_VALUE = {"-P", "--upgrade-package", "--color", "--cache-dir"}
 
 
-def run(arguments: argparse.Namespace, voice: Voice) -> int:
+def run(arguments: argparse.Namespace, console: Console) -> int:
     """Carry the command out; returns its exit code.
 
     Raises:
         TorchlockError: input that cannot be used, or an index that fails.
     """
-    _check_usage(arguments, voice)
+    _check_usage(arguments, console)
     target, system = target_of(arguments)
     inputs = _inputs(arguments)
     _spare_inputs(arguments, inputs)
     inputs = settled(inputs, target)
     for note in inputs.notes:
-        voice.say("note", note)
+        console.say("note", note)
     if not inputs.requirements:
-        _tell_empty(arguments, voice)
+        _tell_empty(arguments, console)
     matrix = Matrix()
-    sources = _sources(arguments, inputs, voice)
+    sources = _sources(arguments, inputs, console)
     result = lock(
         inputs,
         target,
@@ -60,30 +60,30 @@ def run(arguments: argparse.Namespace, voice: Voice) -> int:
         sources.renew,
         sources.provenance,
     )
-    voice.clear()
+    console.clear()
     if isinstance(result, Conflict):
         for note in sources.notes:
-            voice.say("note", note)
-        _report(result, voice)
+            console.say("note", note)
+        _report(result, console)
         return FOUND
     result = allowed(_hashed(result, arguments, sources), inputs)
-    voice.clear()
+    console.clear()
     for note in [*result.notes, *sources.notes]:
-        voice.say("note", note)
-    _tell_idle(arguments, inputs, result, voice)
-    _warn(arguments, result, voice)
-    return _write(result, arguments, inputs, sources, system, matrix.date, voice)
+        console.say("note", note)
+    _tell_idle(arguments, inputs, result, console)
+    _warn(arguments, result, console)
+    return _write(result, arguments, inputs, sources, system, matrix.date, console)
 
 
-def _tell_empty(arguments: argparse.Namespace, voice: Voice) -> None:
+def _tell_empty(arguments: argparse.Namespace, console: Console) -> None:
     files = ", ".join(arguments.files) or "pyproject.toml or requirements.in"
-    voice.say("warning", f"{files} has no requirements, so the lock is empty")
-    voice.say(
+    console.say("warning", f"{files} has no requirements, so the lock is empty")
+    console.say(
         "hint", "for a project, --extra, --all-extras and --group add the requirements of its extras and groups"
     )
 
 
-def _check_usage(arguments: argparse.Namespace, voice: Voice) -> None:
+def _check_usage(arguments: argparse.Namespace, console: Console) -> None:
     """Refuse options that contradict each other.
 
     Raises:
@@ -96,19 +96,21 @@ def _check_usage(arguments: argparse.Namespace, voice: Voice) -> None:
     if arguments.offline and arguments.refresh:
         raise InputError("--refresh asks the index, which --offline forbids", hint="leave one of them out")
     if _is_pylock(arguments) and (arguments.no_hashes or arguments.no_annotate):
-        voice.say("note", "--no-hashes and --no-annotate have no effect on pylock.toml")
+        console.say("note", "--no-hashes and --no-annotate have no effect on pylock.toml")
 
 
-def _warn(arguments: argparse.Namespace, result: Lock, voice: Voice) -> None:
+def _warn(arguments: argparse.Namespace, result: Lock, console: Console) -> None:
     """Warn of what the lock holds, or lacks."""
     if any(pin.written and pin.written.url and pin.written.url != masked(pin.written.url) for pin in result.pins):
-        voice.say("warning", "the lock holds the credentials of an address, as its line was written")
+        console.say("warning", "the lock holds the credentials of an address, as its line was written")
     if not arguments.no_hashes and (bare := [pin.name for pin in result.pins if not _has_hash(pin)]):
-        voice.say("warning", f"{', '.join(bare)}: no hash can be given, so pip refuses the file in its hash mode")
-        voice.say("hint", "lock with --no-hashes, or name a wheel or an archive")
+        console.say(
+            "warning", f"{', '.join(bare)}: no hash can be given, so pip refuses the file in its hash mode"
+        )
+        console.say("hint", "lock with --no-hashes, or name a wheel or an archive")
 
 
-def _tell_idle(arguments: argparse.Namespace, inputs: Inputs, result: Lock, voice: Voice) -> None:
+def _tell_idle(arguments: argparse.Namespace, inputs: Inputs, result: Lock, console: Console) -> None:
     """Report names in the options that the lock does not have."""
     from difflib import get_close_matches
 
@@ -119,11 +121,13 @@ def _tell_idle(arguments: argparse.Namespace, inputs: Inputs, result: Lock, voic
         if name not in names:
             near = get_close_matches(name, names, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            voice.say("warning", f"--upgrade-package {name}: the lock has no package of this name{hint}")
+            console.say("warning", f"--upgrade-package {name}: the lock has no package of this name{hint}")
     for written in inputs.overrides:
         if written.requirement is not None and canonicalize_name(written.requirement.name) not in names:
             line = written.origin.text.strip()
-            voice.say("note", f"{written.origin}: the override {line} has no effect: nothing requires the package")
+            console.say(
+                "note", f"{written.origin}: the override {line} has no effect: nothing requires the package"
+            )
 
 
 def _inputs(arguments: argparse.Namespace) -> Inputs:
@@ -184,7 +188,7 @@ def _options(arguments: argparse.Namespace) -> Options:
     )
 
 
-def _upgraded(arguments: argparse.Namespace) -> dict[str, Written | None]:
+def _upgraded(arguments: argparse.Namespace) -> dict[str, ParsedRequirement | None]:
     """What ``--upgrade-package`` names, each with the version that it is to have, as a constraint.
 
     Raises:
@@ -194,7 +198,7 @@ def _upgraded(arguments: argparse.Namespace) -> dict[str, Written | None]:
 
     from torchlock.manifests import lock_readers
 
-    found: dict[str, Written | None] = {}
+    found: dict[str, ParsedRequirement | None] = {}
     for text in arguments.upgrade_packages:
         match = re.fullmatch(r"([A-Za-z0-9][\w.-]*)\s*(==.+)?", text)
         if not match:
@@ -250,12 +254,12 @@ def _preferred(arguments: argparse.Namespace, upgraded: Collection[str]) -> dict
     }
 
 
-def _sources(arguments: argparse.Namespace, inputs: Inputs, voice: Voice) -> Sources:
+def _sources(arguments: argparse.Namespace, inputs: Inputs, console: Console) -> Sources:
     from torchlock.index.sources import Sources
 
     written = None if _is_public(inputs.index_url) else inputs.index_url
     if written and arguments.index_url not in (None, written):
-        voice.say("note", f"--index-url is used, and {written} of the input is ignored")
+        console.say("note", f"--index-url is used, and {written} of the input is ignored")
     if arguments.build:
         from torchlock.index.sdist.building import check_library
 
@@ -271,7 +275,7 @@ def _sources(arguments: argparse.Namespace, inputs: Inputs, voice: Voice) -> Sou
         pinned=_pinned(inputs),
         cache_dir=arguments.cache_dir,
         build=arguments.build,
-        report=voice.progress,
+        report=console.progress,
     )
 
 
@@ -304,32 +308,32 @@ def _write(
     sources: Sources,
     system: System | None,
     data_date: str,
-    voice: Voice,
+    console: Console,
 ) -> int:
     from torchlock.report import lock_json
 
     text = _render(result, arguments, sources, system, data_date)
     if arguments.check:
-        return _check(text, arguments.output, voice)
+        return _check(text, arguments.output, console)
     written = replaced = False
     if arguments.output and not arguments.dry_run:
         from torchlock.cli.output import is_of_others, put
 
         _spare_inputs(arguments, inputs)  # once more: another program may have put a file there meanwhile
         replaced = is_of_others(arguments.output)
-        written = put(text, arguments.output, voice, whole=True)
+        written = put(text, arguments.output, console, whole=True)
     if arguments.json:
         notes = [*result.notes, *sources.notes]
         text = lock_json.render(
             result, indexes=sources.indexes, notes=notes, data_date=data_date, version=__version__
         )
     if arguments.json or arguments.dry_run or not arguments.output:
-        deliver(text, voice)
+        deliver(text, console)
     if written:
         count = "1 package" if len(result.pins) == 1 else f"{len(result.pins)} packages"
-        voice.say("note", f"{count} locked in {arguments.output} for {result.target}")
+        console.say("note", f"{count} locked in {arguments.output} for {result.target}")
         if replaced:
-            voice.say("note", f"{arguments.output} was not made by torchlock, and the lock replaced it")
+            console.say("note", f"{arguments.output} was not made by torchlock, and the lock replaced it")
     return OK
 
 
@@ -372,7 +376,7 @@ def _is_pylock(arguments: argparse.Namespace) -> bool:
     return bool(arguments.format == "pylock")
 
 
-def _check(text: str, output: str, voice: Voice) -> int:
+def _check(text: str, output: str, console: Console) -> int:
     from difflib import unified_diff
 
     from torchlock.manifests.text import read_text
@@ -387,8 +391,8 @@ def _check(text: str, output: str, voice: Voice) -> int:
         f"{output} (new)",
     )
     sys.stdout.writelines(map(masked, lines))
-    voice.say("error", f"{output} is not up to date with its input")
-    voice.say("hint", "run the same command without --check")
+    console.say("error", f"{output} is not up to date with its input")
+    console.say("hint", "run the same command without --check")
     return FOUND
 
 
@@ -412,36 +416,36 @@ def _command(argv: list[str]) -> str:
     return one_line(shlex.join(["torchlock", *kept]))
 
 
-def _report(conflict: Conflict, voice: Voice) -> None:
+def _report(conflict: Conflict, console: Console) -> None:
     """Say on standard error which lines cannot stand together, why, and what would work."""
     from torchlock.lock.explain import explain
     from torchlock.lock.suggest import nearest
 
-    voice.progress("finding out why")
+    console.progress("finding out why")
     target = conflict.universe.target
     try:
         explanation = explain(conflict)
     except Exception:  # a bug, which is told behind what is known
-        voice.say("error", f"no solution for {target}")
+        console.say("error", f"no solution for {target}")
         raise
     units = explanation.units
     headline = f"no solution for {target}{explanation.dated}"
-    voice.say("error", f"{headline}: these cannot stand together" if len(units) > 1 else f"{headline}")
+    console.say("error", f"{headline}: these cannot stand together" if len(units) > 1 else f"{headline}")
     for unit in units:
-        voice.line(f"  {unit.written.origin}: {unit.written.origin.text.strip()}")
+        console.line(f"  {unit.written.origin}: {unit.written.origin.text.strip()}")
     for written in conflict.overrides:
-        voice.line(f"  {written.origin}: {written.origin.text.strip()} (override)")
-    voice.line("because")
+        console.line(f"  {written.origin}: {written.origin.text.strip()} (override)")
+    console.line("because")
     for number, step in enumerate(explanation.steps, 1):
-        voice.line(f"  {number}. {step}")
+        console.line(f"  {number}. {step}")
     if explanation.sources:
-        voice.line("sources")
+        console.line("sources")
         for source in explanation.sources:
-            voice.line(f"  {source.kind} {source.date}: {source.address}")
+            console.line(f"  {source.kind} {source.date}: {source.address}")
     suggestions = nearest(conflict, units)
     if suggestions:
-        voice.line(f"what would work{explanation.dated}")
+        console.line(f"what would work{explanation.dated}")
         for suggestion in suggestions:
-            voice.line(f"  - {suggestion}")
+            console.line(f"  - {suggestion}")
     if explanation.as_of:
-        voice.say("hint", explanation.advice)
+        console.say("hint", explanation.advice)

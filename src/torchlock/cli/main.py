@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from torchlock.cli.streams import Lasting, Voice
+    from torchlock.cli.streams import Console, Lasting
     from torchlock.report.ledger import Ledger
 
 
@@ -28,12 +28,12 @@ def main(argv: Sequence[str]) -> int:
     130 interrupted; 143 and 129 ended by SIGTERM and SIGHUP. The code is that of the result, also where nobody
     reads standard output to its end; where it fails otherwise (a full disk) it is 2.
     """
-    from torchlock.cli.streams import Voice, lasting
+    from torchlock.cli.streams import Console, lasting
     from torchlock.report.ledger import opened
     from torchlock.runtime.interrupts import handled
 
     with lasting() as output, handled():
-        written, voices = opened(), [Voice()]
+        written, voices = opened(), [Console()]
         try:
             return _delivered(_result(argv, voices), output, voices[-1], written)
         except KeyboardInterrupt as stop:
@@ -44,9 +44,9 @@ def main(argv: Sequence[str]) -> int:
             return _bug(error, voices[-1], written)
 
 
-def _result(argv: Sequence[str], voices: list[Voice]) -> int:
+def _result(argv: Sequence[str], voices: list[Console]) -> int:
     """The exit code of the command, before all is delivered; the voice that its options ask for is added."""
-    from torchlock.cli.streams import Voice
+    from torchlock.cli.streams import Console
     from torchlock.errors import TorchlockError
     from torchlock.redaction import forget, learn
 
@@ -61,7 +61,7 @@ def _result(argv: Sequence[str], voices: list[Voice]) -> int:
         from torchlock.cli.parser import parse
 
         arguments = parse(argv)
-        voices.append(Voice(color=arguments.color, quiet=arguments.quiet, verbose=arguments.verbose))
+        voices.append(Console(color=arguments.color, quiet=arguments.quiet, verbose=arguments.verbose))
         _tell_idle(arguments, voices[-1])
         code: int = arguments.run(arguments, voices[-1])
         return code
@@ -75,35 +75,37 @@ def _result(argv: Sequence[str], voices: list[Voice]) -> int:
         return UNUSABLE
 
 
-def _delivered(code: int, output: Lasting, voice: Voice, written: Ledger) -> int:
+def _delivered(code: int, output: Lasting, console: Console, written: Ledger) -> int:
     """The exit code, once all is said: 2 if standard output failed, not only lost its reader."""
     output.flush()
     if code in (OK, FOUND) and output.fault is not None and not output.left:
-        voice.say("error", f"standard output: {output.fault.strerror or output.fault}")
+        console.say("error", f"standard output: {output.fault.strerror or output.fault}")
         code = UNUSABLE
     if code not in (OK, FOUND) and (written.written or written.unfinished):
-        voice.say("error", written.sentence())
+        console.say("error", written.sentence())
     return code
 
 
-def _tell_idle(arguments: argparse.Namespace, voice: Voice) -> None:
+def _tell_idle(arguments: argparse.Namespace, console: Console) -> None:
     """Report variables of the environment that name no option."""
     for name, near in arguments.idle_variables.items():
         if near:
-            voice.say("warning", f"{name} in the environment is not an option of torchlock; did you mean {near}?")
+            console.say(
+                "warning", f"{name} in the environment is not an option of torchlock; did you mean {near}?"
+            )
         elif arguments.verbose:
-            voice.say("note", f"{name} in the environment is not an option of torchlock")
+            console.say("note", f"{name} in the environment is not an option of torchlock")
 
 
-def _unusable(error: Exception, voice: Voice) -> int:
-    voice.say("error", str(error))
+def _unusable(error: Exception, console: Console) -> int:
+    console.say("error", str(error))
     hint = getattr(error, "hint", None)
     if hint:
-        voice.say("hint", hint)
+        console.say("hint", hint)
     return FOUND if isinstance(error, Undecided) else UNUSABLE
 
 
-def _bug(error: Exception, voice: Voice, written: Ledger) -> int:
+def _bug(error: Exception, console: Console, written: Ledger) -> int:
     """Apologise, and keep the traceback where it can be sent from."""
     from torchlock.cli import crash
     from torchlock.runtime.fence import breakage
@@ -112,8 +114,8 @@ def _bug(error: Exception, voice: Voice, written: Ledger) -> int:
     is_memory = isinstance(error, MemoryError)
     what = "torchlock needs more memory than there was" if is_memory else "this is a bug of torchlock"
     try:
-        voice.say("error", f"{what}; sorry; {written.sentence()}")
-        voice.say("hint", crash.request(path))
+        console.say("error", f"{what}; sorry; {written.sentence()}")
+        console.say("hint", crash.request(path))
     except Exception:  # of what every message passes through
         sys.stderr.write("error: this is a bug of torchlock, which cannot even describe it; sorry\n")
     return BUG

@@ -14,7 +14,7 @@ from torchlock.runtime.files import is_folder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from torchlock.cli.streams import Voice
+    from torchlock.cli.streams import Console
 
 
 def guard_lock(path: str, inputs: Iterable[str], *, pylock: bool) -> None:
@@ -53,7 +53,7 @@ def guard_export(path: str | None) -> None:
         _guard(path, (), "an exported environment", _no_export, _owner, hint)
 
 
-def put(text: str, path: str | None, voice: Voice, *, whole: bool = False) -> bool:
+def put(text: str, path: str | None, console: Console, *, whole: bool = False) -> bool:
     """Write a result to a file, or to standard output for None and ``-``; returns whether all of it was taken.
 
     ``whole``: it is worth nothing in part, so that a reader who leaves before its end is told.
@@ -63,14 +63,14 @@ def put(text: str, path: str | None, voice: Voice, *, whole: bool = False) -> bo
     """
     if path is None or path == "-":
         if whole:
-            return deliver(text, voice)
+            return deliver(text, console)
         sys.stdout.write(text)
         return True
     from torchlock.report.atomic import write_text
 
     written = write_text(path, text)
     if written.remark:
-        voice.say("warning" if whole and not written.whole else "note", written.remark)
+        console.say("warning" if whole and not written.whole else "note", written.remark)
     return written.whole
 
 
@@ -207,7 +207,7 @@ def _no_list(path: str, text: str) -> str:
 
     A name that is not one of lists for pip says nothing: such a file has to hold pins.
     """
-    from torchlock.manifests.detection import dialect_of
+    from torchlock.manifests.detection import format_of
     from torchlock.manifests.lock_readers.requirements_txt import read_requirements
     from torchlock.report.own_outputs import is_lock
 
@@ -223,7 +223,7 @@ def _no_list(path: str, text: str) -> str:
     if any(each is not None and "==" in str(each.specifier) for each in requirements):
         return ""
     try:
-        kind, guessed = dialect_of(path, text)
+        kind, guessed = format_of(path, text)
     except InputError:
         kind, guessed = "", True
     if kind in ("requirements", "constraints") and not guessed:

@@ -16,7 +16,7 @@ from torchlock.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torchlock.cli.streams import Voice
+    from torchlock.cli.streams import Console
 
 COMMANDS = ("lock", "audit", "check", "explain")
 _DESCRIPTION = """\
@@ -160,10 +160,10 @@ def _is_option(name: str, value: object) -> bool:
     return any(option and (option.choices is None or value in option.choices) for option in options)
 
 
-def _run(command: str, arguments: argparse.Namespace, voice: Voice) -> int:
+def _run(command: str, arguments: argparse.Namespace, console: Console) -> int:
     """The command itself is imported when it runs: --help and wrong use need not wait for it."""
     try:
-        code: int = import_module(f"torchlock.cli.{command}").run(arguments, voice)
+        code: int = import_module(f"torchlock.cli.{command}").run(arguments, console)
     except InputError as error:
         from torchlock.cli.defaults import located
 

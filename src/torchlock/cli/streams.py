@@ -99,7 +99,7 @@ def lasting() -> Iterator[Lasting]:
         sys.stdout, sys.stderr = before
 
 
-def deliver(text: str, voice: Voice) -> bool:
+def deliver(text: str, console: Console) -> bool:
     """Write to standard output what is worth nothing in part, such as a lock; returns whether all was taken.
 
     A warning tells that the reader left before the end.
@@ -114,11 +114,11 @@ def deliver(text: str, voice: Voice) -> bool:
     told = "standard output did not take the whole result"
     if not sys.stdout.left:
         raise InputError(f"{told} ({sys.stdout.fault.strerror})")
-    voice.say("warning", f"{told}: its reader left before the end")
+    console.say("warning", f"{told}: its reader left before the end")
     return False
 
 
-class Voice:
+class Console:
     """Speaks on standard error.
 
     ``color`` is auto, always or never; ``quiet`` keeps everything but errors back, ``verbose`` shows every step.

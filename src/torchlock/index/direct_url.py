@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from torchlock.knowledge.rules import Statement
-    from torchlock.terms import Written
+    from torchlock.terms import ParsedRequirement
 
 UNKNOWN_VERSION = "0"
 _EXTRAS = re.compile(r"\[([^\[\]]*)\]$")
@@ -86,7 +86,7 @@ class DirectRelease:
         return [self._file]
 
 
-def read_direct(written: Written, metadata: Callable[[File], str]) -> DirectRelease | None:
+def read_direct(written: ParsedRequirement, metadata: Callable[[File], str]) -> DirectRelease | None:
     """What the address of a requirement tells; None where not even the project's name can be known.
 
     ``metadata`` gives the METADATA text of a file, and raises TorchlockError where that cannot be had.
@@ -105,7 +105,7 @@ def read_direct(written: Written, metadata: Callable[[File], str]) -> DirectRele
     return _archive(name, file, written, metadata)
 
 
-def _local_path(address: str, written: Written) -> Path | None:
+def _local_path(address: str, written: ParsedRequirement) -> Path | None:
     bare = _EXTRAS.sub("", address.partition("#")[0])
     if bare.startswith("file:"):
         from urllib.request import url2pathname
@@ -125,7 +125,7 @@ def _local_path(address: str, written: Written) -> Path | None:
     return path
 
 
-def _hashes(address: str, written: Written) -> dict[str, str]:
+def _hashes(address: str, written: ParsedRequirement) -> dict[str, str]:
     found = dict(re.findall(r"[#&](sha256|sha384|sha512)=([0-9a-fA-F]+)", address))
     for value in written.hashes:
         algorithm, _, digest = value.partition(":")
@@ -133,7 +133,7 @@ def _hashes(address: str, written: Written) -> dict[str, str]:
     return found
 
 
-def _folder(name: str | None, path: Path, written: Written) -> DirectRelease | None:
+def _folder(name: str | None, path: Path, written: ParsedRequirement) -> DirectRelease | None:
     """A source tree: what its static metadata states."""
     from torchlock.index.sdist import metadata_of_tree, project_of_tree, tree_files
     from torchlock.standards.core_metadata import parse_metadata
@@ -158,7 +158,7 @@ def _folder(name: str | None, path: Path, written: Written) -> DirectRelease | N
     return release
 
 
-def _passed_over(path: Path, written: Written) -> list[str]:
+def _passed_over(path: Path, written: ParsedRequirement) -> list[str]:
     """A note on the sources that a source tree names for its own requirements, which are not followed."""
     from torchlock.manifests import lock_readers
 
@@ -172,14 +172,14 @@ def _passed_over(path: Path, written: Written) -> list[str]:
     return [f"{written.origin}: the sources that {path} names for {names} are ignored"] if sourced else []
 
 
-def _extras_of(written: Written) -> list[str]:
+def _extras_of(written: ParsedRequirement) -> list[str]:
     """The extras in brackets behind a path."""
     asked = _EXTRAS.search((written.url or "").partition("#")[0])
     return sorted({_normal(extra.strip()) for extra in asked[1].split(",") if extra.strip()}) if asked else []
 
 
 def _archive(
-    name: str | None, file: File, written: Written, metadata: Callable[[File], str]
+    name: str | None, file: File, written: ParsedRequirement, metadata: Callable[[File], str]
 ) -> DirectRelease | None:
     from torchlock.standards import filenames
 
@@ -200,7 +200,9 @@ def _archive(
     return release
 
 
-def _declare(release: DirectRelease, file: File, written: Written, metadata: Callable[[File], str]) -> str:
+def _declare(
+    release: DirectRelease, file: File, written: ParsedRequirement, metadata: Callable[[File], str]
+) -> str:
     """Give the release what its file declares; what kept that from being read, or an empty string.
 
     Raises:
@@ -222,7 +224,7 @@ def _declare(release: DirectRelease, file: File, written: Written, metadata: Cal
     return ""
 
 
-def _wrong(written: Written, message: str) -> InputError:
+def _wrong(written: ParsedRequirement, message: str) -> InputError:
     return InputError(message, path=written.origin.path, line=written.origin.line)
 
 

@@ -23,7 +23,7 @@ _EARLY = frozenset(
 _HIDDEN = ("globals", "exec", "setattr", "vars", "__getattr__", "__import__", "import_module", "modules")
 
 
-class Lack(NamedTuple):
+class MissingName(NamedTuple):
     """A name that ``module`` lacks, and the file whose import takes it; ``is_from`` by ``from … import``."""
 
     module: str
@@ -32,7 +32,7 @@ class Lack(NamedTuple):
     is_from: bool
 
 
-def first_lack(folders: Sequence[str], start: str, has: Mapping[str, Collection[str]]) -> Lack | None:
+def first_lack(folders: Sequence[str], start: str, has: Mapping[str, Collection[str]]) -> MissingName | None:
     """The first name that a file takes of a module that lacks it; None where none does.
 
     ``folders`` is where packages and Python's own modules are looked for, ``start`` the package whose import is
@@ -49,7 +49,7 @@ def first_lack(folders: Sequence[str], start: str, has: Mapping[str, Collection[
         imports = list(_imports(tree, module, is_package))
         for base, name, is_from in _uses(tree, imports, has):
             if name not in has[base]:
-                return Lack(base, name, path, is_from)
+                return MissingName(base, name, path, is_from)
         for base, names in imports:
             for other in (*_parents(base), *(f"{base}.{name}" for name in names)):
                 top = other.partition(".")[0]

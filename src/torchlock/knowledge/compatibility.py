@@ -139,7 +139,7 @@ def _bare(text: str) -> str:
     return text
 
 
-class Stack:
+class CompatibilityTable:
     """torch, what is compiled against it, and the targets that any of it exists for.
 
     Raises:

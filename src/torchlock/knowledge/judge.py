@@ -8,7 +8,7 @@ from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.knowledge import rules as matrix_module
-from torchlock.knowledge.rules import BUILD_CUDA, HOST_PREFIX, cuda_version, filled, specifier_set
+from torchlock.knowledge.rules import BUILD_CUDA, HOST_PREFIX, cuda_version, specifier_set, substitute_cuda
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -60,7 +60,7 @@ class Unjudged(NamedTuple):
     because: Unknown
 
 
-class Bare(NamedTuple):
+class NamedVersion(NamedTuple):
     """A release of which only name and version are known, or the CUDA version of the torch build."""
 
     name: str
@@ -134,7 +134,7 @@ class _Judge:
                 yield from self._broken(statement, pinned)
         version = self._virtual[BUILD_CUDA]
         if version is not None:
-            cuda = Bare(BUILD_CUDA, Version(version))
+            cuda = NamedVersion(BUILD_CUDA, Version(version))
             for statement in self._matrix.speaking_of(cuda, self._target):
                 yield from self._broken(statement, cuda)
 
@@ -148,13 +148,13 @@ class _Judge:
             for statement in self._matrix.speaking_of(pinned, self._target) if unknown is not None else ():
                 for dependency in statement.needs:
                     if dependency.name == BUILD_CUDA and unknown is not None:
-                        yield Unjudged(pinned, statement, filled(dependency, pinned.build), unknown)
+                        yield Unjudged(pinned, statement, substitute_cuda(dependency, pinned.build), unknown)
 
     def _broken(self, statement: Statement, pinned: matrix_module.Pinned) -> Iterator[Violation]:
         if statement.never:
             yield Violation(pinned, statement, None)
         for dependency in statement.needs:
-            needed = filled(dependency, pinned.build)
+            needed = substitute_cuda(dependency, pinned.build)
             if not (statement.optional and self._virtual.get(needed.name) is None) and not self._kept(needed):
                 yield Violation(pinned, statement, needed)
         for dependency in statement.forbids if statement.refuse or self._used else ():

@@ -59,7 +59,7 @@ def cuda_version(build: str | Unknown | None) -> str | Unknown:
     return Unknown(f"nothing is known of builds labelled +{build}")
 
 
-def filled(dependency: Dependency, build: str | Unknown | None) -> Dependency:
+def substitute_cuda(dependency: Dependency, build: str | Unknown | None) -> Dependency:
     """Put the CUDA version of the wheel that a statement speaks of in the place of its braces.
 
     Where nobody knows that version, the braces stay, and no release satisfies them.

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.errors import Unasked
 from torchlock.lock.preferences import solve_keeping
 from torchlock.solve.candidates import Unproven
-from torchlock.solve.conflict_core import guilty, involved
+from torchlock.solve.conflict_core import involved, minimal_conflict
 from torchlock.solve.problem import GaveUp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from torchlock.lock.model import Options
-    from torchlock.solve.conflict_core import Unit
+    from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.problem import Solution
     from torchlock.solve.universe import Universe
 
@@ -23,13 +23,13 @@ class Attempt(NamedTuple):
     """A universe, the lines in its words with notes on them, and the solution, or None where there is none."""
 
     universe: Universe
-    units: list[Unit]
+    units: list[UserRequirement]
     notes: list[str]
     solution: Solution | None
 
 
 def attempts(
-    opened: Callable[[Unproven], tuple[Universe, list[Unit], list[str]]],
+    opened: Callable[[Unproven], tuple[Universe, list[UserRequirement], list[str]]],
     options: Options,
     renew: Callable[[Iterable[str]], bool],
 ) -> Attempt:
@@ -47,7 +47,7 @@ def attempts(
 
 
 def _attempt(
-    opened: Callable[[Unproven], tuple[Universe, list[Unit], list[str]]],
+    opened: Callable[[Unproven], tuple[Universe, list[UserRequirement], list[str]]],
     unproven: Unproven,
     options: Options,
     renew: Callable[[Iterable[str]], bool],
@@ -59,7 +59,7 @@ def _attempt(
             return Attempt(universe, units, notes, solution)
 
 
-def _asked_again(universe: Universe, units: Sequence[Unit], solution: Solution | None) -> Iterator[str]:
+def _asked_again(universe: Universe, units: Sequence[UserRequirement], solution: Solution | None) -> Iterator[str]:
     """The projects on which a later answer of the index could change the result."""
     yield from universe.outdated
     if solution is None and not _holds_back(universe):
@@ -70,15 +70,15 @@ def _holds_back(universe: Universe) -> bool:
     return any(universe.held.values())
 
 
-def _in_the_way(universe: Universe, units: Sequence[Unit]) -> set[str]:
+def _in_the_way(universe: Universe, units: Sequence[UserRequirement]) -> set[str]:
     """The projects that make a list of lines impossible."""
     try:
-        return involved(universe, guilty(universe, units))
+        return involved(universe, minimal_conflict(universe, units))
     except GaveUp:
         return universe.met
 
 
-def check_asked(universe: Universe, units: Sequence[Unit]) -> None:
+def check_asked(universe: Universe, units: Sequence[UserRequirement]) -> None:
     """Refuse to say that there is no solution if a source that matters was not asked.
 
     Raises:

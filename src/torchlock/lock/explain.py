@@ -25,9 +25,9 @@ from torchlock.knowledge.rules import (
 )
 from torchlock.lock import dependency_of
 from torchlock.solve.candidates import withdrawal
-from torchlock.solve.conflict_core import Unit, demands, guilty, involved, relevant
+from torchlock.solve.conflict_core import UserRequirement, demands, involved, minimal_conflict, relevant
 from torchlock.solve.problem import bits, full
-from torchlock.solve.propagate import Domains, Loss, Wipeout
+from torchlock.solve.propagate import Domains, DomainWipeout, Loss
 from torchlock.solve.reasons import Asked, Built, Declared, Ruled, SameBuild, Unreadable
 from torchlock.terms import FAMILY, Dependency, Provenance, spelled
 
@@ -48,7 +48,7 @@ class Explanation:
     ``as_of`` is the date of the snapshot that some of it rests on, or "" where indexes were asked for all of it.
     """
 
-    units: list[Unit]
+    units: list[UserRequirement]
     steps: list[str]
     sources: list[Source] = field(default_factory=list)
     as_of: str = ""
@@ -66,7 +66,7 @@ class Explanation:
 
 def explain(conflict: Conflict) -> Explanation:
     """Find the smallest guilty set of a conflict and say what follows from it."""
-    units = guilty(conflict.universe, conflict.units)
+    units = minimal_conflict(conflict.universe, conflict.units)
     teller = _Teller(conflict.universe, units)
     steps = list(dict.fromkeys(teller.steps()))
     matrix = conflict.universe.matrix
@@ -80,7 +80,7 @@ def explain(conflict: Conflict) -> Explanation:
 class _Teller:
     """Turns the trace of a failing propagation into sentences; notes the statements it cites."""
 
-    def __init__(self, universe: Universe, units: Sequence[Unit]) -> None:
+    def __init__(self, universe: Universe, units: Sequence[UserRequirement]) -> None:
         self.cited: dict[Statement, None] = {}
         self._universe = universe
         self._units = units
@@ -102,7 +102,7 @@ class _Teller:
         domains.trace()
         try:
             domains.require(roots)
-        except Wipeout as wipeout:
+        except DomainWipeout as wipeout:
             for loss in _relevant(domains.losses or [], wipeout.identifier):
                 yield from self._without_any(loss)
                 yield from self._sentences(loss, domains)

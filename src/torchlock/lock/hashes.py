@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torchlock.lock.model import Lock, Pin
-    from torchlock.terms import File, Inputs, Written
+    from torchlock.terms import File, Inputs, ParsedRequirement
 
 # What pip's --hash knows, with the number of digits; it refuses a file of requirements that names another.
 ACCEPTED = {"sha256": 64, "sha384": 96, "sha512": 128}
@@ -48,7 +48,7 @@ def allowed(lock: Lock, inputs: Inputs) -> Lock:
     return replace(lock, pins=tuple(_allowed(pin, lines.get(canonicalize_name(pin.name))) for pin in lock.pins))
 
 
-def _allowed(pin: Pin, line: Written | None) -> Pin:
+def _allowed(pin: Pin, line: ParsedRequirement | None) -> Pin:
     if line is None or pin.written is not None:
         return pin
     hashes = {value.lower() for value in line.hashes}

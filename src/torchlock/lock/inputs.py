@@ -8,7 +8,7 @@ from torchlock.errors import InputError, TorchlockError
 from torchlock.lock.model import Pin
 from torchlock.redaction import one_line
 from torchlock.solve.candidates import Policy, Unproven, is_exact, mentions_prerelease
-from torchlock.solve.conflict_core import Unit
+from torchlock.solve.conflict_core import UserRequirement
 from torchlock.solve.reasons import Asked
 from torchlock.terms import Dependency
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from torchlock.solve.candidates import Release
     from torchlock.solve.universe import Universe
     from torchlock.target import Target
-    from torchlock.terms import File, Inputs, Written
+    from torchlock.terms import File, Inputs, ParsedRequirement
 
 
-def dependency_of(written: Written) -> Dependency:
+def dependency_of(written: ParsedRequirement) -> Dependency:
     """What a line requires, taken apart.
 
     Raises:
@@ -36,7 +36,7 @@ def dependency_of(written: Written) -> Dependency:
     return Dependency.from_requirement(requirement)
 
 
-def limit_of(written: Written) -> Dependency:
+def limit_of(written: ParsedRequirement) -> Dependency:
     """What a constraint or an override says of a version, taken apart.
 
     Raises:
@@ -60,9 +60,9 @@ class Direct:
     """
 
     def __init__(
-        self, requirements: Sequence[Written], target: Target, metadata: Callable[[File], str] | None
+        self, requirements: Sequence[ParsedRequirement], target: Target, metadata: Callable[[File], str] | None
     ) -> None:
-        self.written: dict[str, Written] = {}
+        self.written: dict[str, ParsedRequirement] = {}
         self.notes: list[str] = []
         self._metadata = metadata or _no_metadata
         self._releases: dict[str, list[DirectRelease]] = {}
@@ -81,7 +81,7 @@ class Direct:
         """Whether the user names this project by address."""
         return name in self._releases
 
-    def dependency(self, written: Written) -> Dependency | None:
+    def dependency(self, written: ParsedRequirement) -> Dependency | None:
         """What a line requires; None for an address of which not even the name is known."""
         if written.url is None or written.requirement is not None:
             return dependency_of(written)
@@ -93,7 +93,7 @@ class Direct:
         for written in self._unnamed:
             yield Pin(written.origin.text.strip(), "", (), (asked_by(written),), (), written=written)
 
-    def _read(self, written: Written) -> str | None:
+    def _read(self, written: ParsedRequirement) -> str | None:
         from torchlock.index.direct_url import read_direct
 
         release = read_direct(written, self._metadata)
@@ -114,7 +114,7 @@ class Direct:
 _ELSEWHERE = "(of another target)"
 
 
-def _marker(written: Written) -> str:
+def _marker(written: ParsedRequirement) -> str:
     requirement = written.requirement
     return written.marker if requirement is None else str(requirement.marker or "")
 
@@ -152,9 +152,9 @@ def _specifiers(stated: Sequence[Dependency]) -> dict[str, list[str]]:
 
 def units_of(
     inputs: Inputs, direct: Direct, universe: Universe, overrides: Mapping[str, Sequence[Dependency]]
-) -> tuple[list[Unit], list[str]]:
+) -> tuple[list[UserRequirement], list[str]]:
     """The user's lines as roots and limits, and notes on those that do not apply to the target."""
-    units: list[Unit] = []
+    units: list[UserRequirement] = []
     notes = list(direct.notes)
     for written in inputs.requirements:
         dependency = direct.dependency(written)
@@ -167,15 +167,17 @@ def units_of(
             item for item in overrides.get(dependency.name, (dependency,)) if universe.target.holds(item.marker)
         ]
         reason = Asked(written)
-        units.append(Unit(written, tuple(need for item in replaced for need in universe.require(item, reason))))
+        units.append(
+            UserRequirement(written, tuple(need for item in replaced for need in universe.require(item, reason)))
+        )
     for written in inputs.constraints:
         dependency = limit_of(written)
         if universe.target.holds(dependency.marker) and dependency.name not in overrides:
             mask = universe.mask(dependency.name, dependency.specifier)
-            units.append(Unit(written, limits=((dependency.name, mask),)))
+            units.append(UserRequirement(written, limits=((dependency.name, mask),)))
     return units, notes
 
 
-def asked_by(written: Written) -> str:
+def asked_by(written: ParsedRequirement) -> str:
     """Who wrote a line, as annotations name it."""
     return "the command line" if written.origin.path is None else one_line(f"-r {written.origin.path}")

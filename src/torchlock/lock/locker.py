@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torchlock.knowledge.rules import Matrix
     from torchlock.lock.model import Options
     from torchlock.solve.candidates import Candidate, Release
-    from torchlock.solve.conflict_core import Unit
+    from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.problem import Solution
     from torchlock.target import Target
     from torchlock.terms import Dependency, File, Inputs
@@ -62,7 +62,7 @@ def lock(
     def near(name: str) -> bool:
         return direct.has(name) or at_hand(name)
 
-    def opened(unproven: Unproven) -> tuple[Universe, list[Unit], list[str]]:
+    def opened(unproven: Unproven) -> tuple[Universe, list[UserRequirement], list[str]]:
         policy = replace(policy_of(inputs, options), unproven=unproven)
         universe = Universe(target, matrix, direct.before(releases), policy, overrides, near, provenance)
         units, notes = units_of(inputs, direct, universe, overrides)
@@ -96,7 +96,7 @@ def _chosen(universe: Universe, solution: Solution) -> dict[str, Candidate]:
 
 
 def _notes(
-    universe: Universe, units: Sequence[Unit], solution: Solution, chosen: Mapping[str, Candidate]
+    universe: Universe, units: Sequence[UserRequirement], solution: Solution, chosen: Mapping[str, Candidate]
 ) -> Iterator[str]:
     """What the user should know of the releases that were chosen, and of those that were not."""
     yield from refused_notes(universe, chosen, units)
@@ -129,7 +129,7 @@ def _overrides(inputs: Inputs) -> dict[str, list[Dependency]]:
     return overrides
 
 
-def _check_names(units: Sequence[Unit], universe: Universe) -> None:
+def _check_names(units: Sequence[UserRequirement], universe: Universe) -> None:
     """A package that the user names and nobody has is a mistake to be told, not a conflict to be explained."""
     for unit in units:
         for root in unit.roots:

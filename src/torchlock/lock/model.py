@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
     from torchlock.answers import Unknown
     from torchlock.knowledge.rules import Statement
-    from torchlock.solve.conflict_core import Unit
+    from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.universe import Universe
     from torchlock.target import Target
-    from torchlock.terms import File, Written
+    from torchlock.terms import File, ParsedRequirement
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Pin:
     required_by: tuple[str, ...]
     rules: tuple[tuple[str, str], ...]
     marker: str = ""
-    written: Written | None = None
+    written: ParsedRequirement | None = None
     extras: tuple[str, ...] = ()
     unproven: Unknown | None = None
     built: str = ""
@@ -106,6 +106,6 @@ class Conflict:
     """
 
     universe: Universe
-    units: tuple[Unit, ...]
+    units: tuple[UserRequirement, ...]
     elsewhere: Callable[[Target], Lock | Conflict]
-    overrides: tuple[Written, ...] = ()
+    overrides: tuple[ParsedRequirement, ...] = ()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from torchlock.solve.candidates import Candidate
-    from torchlock.solve.conflict_core import Unit
+    from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.problem import Solution
     from torchlock.solve.reasons import Unreadable
     from torchlock.solve.universe import Universe
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 _MOST = 8
 
 
-def refused_notes(universe: Universe, chosen: Mapping[str, Candidate], units: Sequence[Unit]) -> Iterator[str]:
+def refused_notes(
+    universe: Universe, chosen: Mapping[str, Candidate], units: Sequence[UserRequirement]
+) -> Iterator[str]:
     """Newer releases of what the user names that the lines admit and their own metadata rules out, newest only."""
     asked: dict[str, list[str]] = {}
     for unit in units:
@@ -61,7 +63,7 @@ def withdrawn_notes(chosen: Mapping[str, Candidate]) -> Iterator[str]:
             yield f"{name} {candidate.version} is {withdrawal(candidate)}"
 
 
-def unread_notes(universe: Universe, units: Sequence[Unit], solution: Solution) -> Iterator[str]:
+def unread_notes(universe: Universe, units: Sequence[UserRequirement], solution: Solution) -> Iterator[str]:
     """A sentence for each package that the user asked for and that could be newer; one for all others."""
     roots, limits = demands(units)
     asked = {root.identifier for root in roots if "[" not in root.identifier and root.identifier in solution}

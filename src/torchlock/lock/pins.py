@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from torchlock.lock.inputs import Direct
     from torchlock.solve.candidates import Candidate
-    from torchlock.solve.conflict_core import Unit
+    from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.problem import Solution
     from torchlock.solve.universe import Universe
     from torchlock.target import Target
@@ -29,7 +29,7 @@ def pins_of(
     universe: Universe,
     solution: Solution,
     chosen: Mapping[str, Candidate],
-    units: Sequence[Unit],
+    units: Sequence[UserRequirement],
     direct: Direct,
 ) -> tuple[Pin, ...]:
     by: dict[str, dict[str, None]] = {name: {} for name in chosen}
@@ -73,7 +73,7 @@ def _is_origin(who: str) -> bool:
     return who.startswith("-r ") or who == "the command line"
 
 
-def _markers(units: Sequence[Unit]) -> dict[str, str]:
+def _markers(units: Sequence[UserRequirement]) -> dict[str, str]:
     """The marker of each name that the user asks for under one and the same marker only."""
     found: dict[str, set[str]] = {}
     for unit in units:
@@ -92,7 +92,7 @@ def _usable_files(candidate: Candidate) -> tuple[File, ...]:
     return tuple(files[index] for index in candidate.usable)
 
 
-def idle_extras(units: Sequence[Unit], chosen: Mapping[str, Candidate]) -> Iterator[str]:
+def idle_extras(units: Sequence[UserRequirement], chosen: Mapping[str, Candidate]) -> Iterator[str]:
     """Notes on extras that the user's lines ask for, and that no requirement of the chosen release belongs to."""
     for unit in units:
         if not unit.roots or unit.written.requirement is None or unit.written.url is not None:
@@ -173,7 +173,9 @@ def host_notes(universe: Universe, chosen: Mapping[str, Candidate]) -> Iterator[
                 yield HostNote("bundles", library, specifier, name, version, statement)
 
 
-def unproven_notes(universe: Universe, chosen: Mapping[str, Candidate], units: Sequence[Unit]) -> Iterator[str]:
+def unproven_notes(
+    universe: Universe, chosen: Mapping[str, Candidate], units: Sequence[UserRequirement]
+) -> Iterator[str]:
     """Notes on unproven releases that were taken, and on newer ones that were left out."""
     for name, candidate in sorted(chosen.items()):
         why = candidate.unproven
@@ -194,7 +196,7 @@ def _named(candidate: Candidate) -> str:
     return f"{candidate.name} {candidate.version}" + (f" ({date})" if date else "")
 
 
-def _counts(item: Candidate, chosen: Candidate, units: Sequence[Unit]) -> bool:
+def _counts(item: Candidate, chosen: Candidate, units: Sequence[UserRequirement]) -> bool:
     """Whether a candidate is a newer final release that the user's own lines admit."""
     asked = (
         dependency_of(unit.written)

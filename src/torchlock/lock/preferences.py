@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.errors import TorchlockError, Undecided
-from torchlock.solve.conflict_core import Unit, anchors, contested, demands, guilty
+from torchlock.solve.conflict_core import UserRequirement, anchors, contested, demands, minimal_conflict
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import GaveUp
 from torchlock.standards.filenames import same_version
-from torchlock.terms import Origin, Written
+from torchlock.terms import Origin, ParsedRequirement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torchlock.solve.universe import Universe
 
 
-def solve_keeping(universe: Universe, units: Sequence[Unit], options: Options) -> Solution | None:
+def solve_keeping(universe: Universe, units: Sequence[UserRequirement], options: Options) -> Solution | None:
     """The newest-first solution that keeps the pins of an existing lock as far as they still work.
 
     Pins that cannot stand together with the user's lines, or with the newest versions of what is to be
@@ -35,7 +35,7 @@ def solve_keeping(universe: Universe, units: Sequence[Unit], options: Options) -
         raise _undecided(error, universe, units) from error
 
 
-def _solve_keeping(universe: Universe, units: Sequence[Unit], options: Options) -> Solution | None:
+def _solve_keeping(universe: Universe, units: Sequence[UserRequirement], options: Options) -> Solution | None:
     soft = [unit for name, version in options.preferred.items() if (unit := _pinned(universe, name, version))]
     firm = [*units, *_newest(universe, units, options)] if soft else units
     while soft:
@@ -45,13 +45,13 @@ def _solve_keeping(universe: Universe, units: Sequence[Unit], options: Options) 
             break
         if solution is not None:
             return solution
-        blamed = {id(unit) for unit in guilty(universe, [*firm, *soft])}
+        blamed = {id(unit) for unit in minimal_conflict(universe, [*firm, *soft])}
         still = [unit for unit in soft if id(unit) not in blamed]
         soft = still if len(still) < len(soft) else []  # else the user's own lines are the conflict
     return resolve(universe, *demands(units), anchors(universe, units))
 
 
-def _undecided(gave_up: GaveUp, universe: Universe, units: Sequence[Unit]) -> Undecided:
+def _undecided(gave_up: GaveUp, universe: Universe, units: Sequence[UserRequirement]) -> Undecided:
     """The message in place of an answer: how much was tried, and the lines that it failed on."""
     lines = [
         f"{written.origin.text.strip()}" + ("" if written.origin.path is None else f" ({written.origin})")
@@ -64,22 +64,26 @@ def _undecided(gave_up: GaveUp, universe: Universe, units: Sequence[Unit]) -> Un
     )
 
 
-def _newest(universe: Universe, units: Sequence[Unit], options: Options) -> list[Unit]:
+def _newest(universe: Universe, units: Sequence[UserRequirement], options: Options) -> list[UserRequirement]:
     """What is to be upgraded, at the versions that it would have without the existing lock."""
     solution = resolve(universe, *demands(units), anchors(universe, units)) if options.upgraded else None
     return [
-        Unit(Written(None, Origin(None, None, name)), limits=((name, 1 << solution[name]),))
+        UserRequirement(ParsedRequirement(None, Origin(None, None, name)), limits=((name, 1 << solution[name]),))
         for name in options.upgraded
         if solution and name in solution
     ]
 
 
-def _pinned(universe: Universe, name: str, version: str) -> Unit | None:
+def _pinned(universe: Universe, name: str, version: str) -> UserRequirement | None:
     try:
         mask = universe.mask(name, f"=={version}")
     except TorchlockError:  # a package of the old lock that no source can be asked for any more
         return None
-    return Unit(Written(None, Origin(None, None, name)), limits=((name, mask),)) if mask else None
+    return (
+        UserRequirement(ParsedRequirement(None, Origin(None, None, name)), limits=((name, mask),))
+        if mask
+        else None
+    )
 
 
 def given_way(universe: Universe, preferred: Mapping[str, str], chosen: Mapping[str, Candidate]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from packaging.version import Version
 
 from torchlock.errors import TorchlockError
 from torchlock.lock import Lock, dependency_of
-from torchlock.solve.conflict_core import Unit, anchors, demands
+from torchlock.solve.conflict_core import UserRequirement, anchors, demands
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import GaveUp
 from torchlock.solve.unread import behind
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _MOST_NEIGHBOURS = 16
 
 
-def nearest(conflict: Conflict, guilty: Sequence[Unit]) -> list[str]:
+def nearest(conflict: Conflict, guilty: Sequence[UserRequirement]) -> list[str]:
     """What could be written instead, as sentences: one for each guilty line whose change alone is enough.
 
     Where no single change is, all guilty lines are loosened together.
@@ -47,7 +47,7 @@ def nearest(conflict: Conflict, guilty: Sequence[Unit]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _build(universe: Universe, guilty: Sequence[Unit]) -> Iterator[str]:
+def _build(universe: Universe, guilty: Sequence[UserRequirement]) -> Iterator[str]:
     """The option that reads what could not be read, if the lines fail because of that."""
     unread = [item.release for item in behind(universe, *demands(guilty)) if item.release.build]
     if unread:
@@ -55,7 +55,7 @@ def _build(universe: Universe, guilty: Sequence[Unit]) -> Iterator[str]:
         yield f"--build, which runs the build backend of {names} to learn what it requires"
 
 
-def _other_python(conflict: Conflict, guilty: Sequence[Unit]) -> Iterator[str]:
+def _other_python(conflict: Conflict, guilty: Sequence[UserRequirement]) -> Iterator[str]:
     """The nearest Python on which the lines stand, where wheels for this one are what is missing."""
     universe = conflict.universe
     names = {dependency_of(unit.written).name for unit in guilty}
@@ -77,7 +77,7 @@ def _other_python(conflict: Conflict, guilty: Sequence[Unit]) -> Iterator[str]:
             return
 
 
-def _without(conflict: Conflict, loosened: Sequence[Unit]) -> Solution | None:
+def _without(conflict: Conflict, loosened: Sequence[UserRequirement]) -> Solution | None:
     """The solution with the versions of these lines left open; of one pinned line, with the nearest version."""
     if len(loosened) == 1:
         for near in _near(loosened[0], conflict.universe):
@@ -87,7 +87,7 @@ def _without(conflict: Conflict, loosened: Sequence[Unit]) -> Solution | None:
     return _resolve(conflict, {id(unit): _loose(unit, conflict.universe) for unit in loosened})
 
 
-def _resolve(conflict: Conflict, replaced: Mapping[int, Unit]) -> Solution | None:
+def _resolve(conflict: Conflict, replaced: Mapping[int, UserRequirement]) -> Solution | None:
     universe = conflict.universe
     units = [replaced.get(id(unit), unit) for unit in conflict.units]
     try:
@@ -96,13 +96,13 @@ def _resolve(conflict: Conflict, replaced: Mapping[int, Unit]) -> Solution | Non
         return None
 
 
-def _loose(unit: Unit, universe: Universe) -> Unit:
+def _loose(unit: UserRequirement, universe: Universe) -> UserRequirement:
     """The line with its version left open; a constraint falls away."""
     dependency = dependency_of(unit.written)._replace(specifier="")
     return unit._replace(roots=tuple(universe.require(dependency, None)) if unit.roots else (), limits=())
 
 
-def _near(unit: Unit, universe: Universe) -> Iterator[Unit]:
+def _near(unit: UserRequirement, universe: Universe) -> Iterator[UserRequirement]:
     """The line with each version that is near the one it pins, nearest first; nothing for one without a pin."""
     dependency = dependency_of(unit.written)
     pin = next((clause.version for clause in SpecifierSet(dependency.specifier) if clause.operator == "=="), None)
@@ -119,7 +119,9 @@ def _near(unit: Unit, universe: Universe) -> Iterator[Unit]:
         yield unit._replace(roots=tuple(universe.require(near, None)))
 
 
-def _instead(universe: Universe, solution: Solution, loosened: Sequence[Unit], guilty: Sequence[Unit]) -> str:
+def _instead(
+    universe: Universe, solution: Solution, loosened: Sequence[UserRequirement], guilty: Sequence[UserRequirement]
+) -> str:
     version = _version_in(universe, solution)
     parts = []
     for unit in loosened:

@@ -12,11 +12,11 @@ from torchlock.errors import InputError
 from torchlock.location import Place
 from torchlock.manifests import merge_conflicts
 from torchlock.manifests.decoding import decode
-from torchlock.manifests.detection import Told, dialect_of, refuse_unread
+from torchlock.manifests.detection import Detected, format_of, refuse_unread
 from torchlock.manifests.discovery import find_files, search
-from torchlock.manifests.document import Document, Problem
+from torchlock.manifests.document import Document, ParseIssue
 from torchlock.manifests.text import is_folder, is_there, read_bytes
-from torchlock.manifests.validation import sift
+from torchlock.manifests.validation import drop_invalid
 
 __all__ = ["find_files", "kind_of", "read_document", "search"]
 
@@ -62,7 +62,7 @@ def kind_of(path: str, head: str | None) -> str:
     Raises:
         InputError: there is no reader for this kind of file.
     """
-    return dialect_of(path, head or "").kind
+    return format_of(path, head or "").kind
 
 
 def read_document(path: str, *, raw: bytes | None = None, kind: str | None = None) -> Document:
@@ -76,24 +76,24 @@ def read_document(path: str, *, raw: bytes | None = None, kind: str | None = Non
     if kind is None:
         refuse_unread(path)
     decoded = decode(_content(path) if raw is None else raw, path)
-    told = dialect_of(path, decoded.text) if kind is None else Told(kind)
+    told = format_of(path, decoded.text) if kind is None else Detected(kind)
     module, function = _READERS[told.kind]
     reader = getattr(import_module(f"torchlock.manifests.formats.{module}"), function)
     try:
         document: Document = reader(decoded.text, path)
     except RecursionError:
-        document = Document(path, told.kind, decoded.text, problems=[Problem("TL501", "error", _DEEP, Place(1))])
+        document = Document(path, told.kind, decoded.text, issues=[ParseIssue("TL501", "error", _DEEP, Place(1))])
     document.kind, document.guessed = told
     if told.kind in _WITH_COMMANDS and document.entries:
-        from torchlock.manifests.installer_settings import take_up
+        from torchlock.manifests.installer_settings import apply_settings
 
-        take_up(document)
+        apply_settings(document)
     if any(entry.channel == "conda" for entry in document.entries):
-        from torchlock.manifests.conda_builds import settle
+        from torchlock.manifests.conda_builds import infer_builds
 
-        settle(document)
-    sift(document)
-    merge_conflicts.tell(document)
+        infer_builds(document)
+    drop_invalid(document)
+    merge_conflicts.report_markers(document)
     return decoded.lend(document)
 
 

@@ -13,7 +13,7 @@ from packaging.specifiers import SpecifierSet
 from torchlock.errors import InputError
 from torchlock.location import NOWHERE, Edit, Place, Span
 from torchlock.manifests.corrections import meant_by
-from torchlock.manifests.document import Document, Entry, IndexLine, Problem
+from torchlock.manifests.document import Document, Entry, IndexLine, ParseIssue
 from torchlock.manifests.syntax.pep508 import ask
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
 from torchlock.manifests.syntax.requirement import parse_requirement
@@ -41,7 +41,7 @@ class Done:
     entries: int = 0
 
 
-class Draft:
+class DocumentBuilder:
     """One document, grown by its reader."""
 
     def __init__(self, text: str, path: str, kind: str) -> None:
@@ -69,7 +69,7 @@ class Draft:
             return start + len(rest)
         return start + len(rest.encode("utf-8", "surrogatepass")[:column].decode("utf-8", "replace"))
 
-    def problem(
+    def issue(
         self,
         rule: str,
         severity: str,
@@ -84,7 +84,7 @@ class Draft:
         found = (rule, severity, message, self.place(at), because, remedy, edits)
         if found not in self.done.told:
             self.done.told.add(found)
-            self.document.problems.append(Problem(*found))
+            self.document.issues.append(ParseIssue(*found))
 
     def requirement(
         self, written: str, at: int | None, exact: Span | None = None, *, quiet: bool = False
@@ -98,7 +98,7 @@ class Draft:
         if self.done.entries > _MOST:
             if self.done.entries == _MOST + 1:
                 message = f"more than {_MOST:,} requirements: those from here on are not judged"
-                self.problem("TL902", "note", message, at)
+                self.issue("TL902", "note", message, at)
             return None
         asked = ask(written)
         if asked is None:
@@ -127,10 +127,10 @@ class Draft:
             message, because = f"{written!r} is not a requirement: it has no name", ""
         mended = meant_by(written)
         if mended is None:
-            self.problem("TL501", "error", message, at, because=because)
+            self.issue("TL501", "error", message, at, because=because)
             return
         edits = (Edit(exact, mended),) if exact is not None else ()
-        self.problem("TL501", "error", message, at, because=because, remedy=f"Write {mended}", edits=edits)
+        self.issue("TL501", "error", message, at, because=because, remedy=f"Write {mended}", edits=edits)
 
     def index(self, kind: str, address: str, at: int | None) -> None:
         """Record an address that packages are taken from, each once."""
@@ -152,14 +152,14 @@ class Draft:
             remedy = f"Write {mended}" if mended else ""
             edits = (Edit(exact, mended),) if mended and exact else ()
             message = f"{key}: {shortened(value)!r} is not a version specifier"
-            self.problem("TL501", "error", message, at, remedy=remedy, edits=edits)
+            self.issue("TL501", "error", message, at, remedy=remedy, edits=edits)
             self.python(mended or "", at)
 
     def include(self, name: str, at: int | None, scope: str = "", *, constraint: bool = False) -> list[Entry]:
         """The entries of a requirements file named here, in place; a note (TL901) where it is not there."""
         path = beside(self.path, name)
         if "://" in name or not is_there(path):
-            self.problem("TL901", "note", f"{name} is not there, so what it asks for is not judged", at)
+            self.issue("TL901", "note", f"{name} is not there, so what it asks for is not judged", at)
             return []
         from torchlock.manifests.formats import requirements_txt
 
@@ -167,12 +167,12 @@ class Draft:
             try:
                 self.done.files[path] = requirements_txt.read(read_text(path), path)
             except InputError as error:
-                self.problem("TL901", "note", f"{name} is not judged: {error.message}", at)
+                self.issue("TL901", "note", f"{name} is not judged: {error.message}", at)
                 return []
             self._take(self.done.files[path], name, at)
         found = self.done.files[path]
         if self.done.entries + len(found.entries) > _MOST:
-            self.problem("TL901", "note", f"{name} is not judged here: the files named here are too large", at)
+            self.issue("TL901", "note", f"{name} is not judged here: the files named here are too large", at)
             return []
         self.done.entries += len(found.entries)
         return [
@@ -189,17 +189,17 @@ class Draft:
         self.done.told.update(("index", line.kind, line.address) for line in found.indexes)
         self.document.indexes += found.indexes
         self.document.pre = self.document.pre or found.pre
-        outside = bool(found.problems) and is_outside(found.path, self.path)
-        for problem in _first_of_each(found.problems) if outside else found.problems:
-            where = f"{name}:{problem.place.line}" if problem.place.line else name
-            message, because = (NOT_QUOTED, "") if outside else (problem.message, problem.because)
-            self.problem(problem.rule, problem.severity, masked(f"{where}: {message}"), at, because=because)
+        outside = bool(found.issues) and is_outside(found.path, self.path)
+        for issue in _first_of_each(found.issues) if outside else found.issues:
+            where = f"{name}:{issue.place.line}" if issue.place.line else name
+            message, because = (NOT_QUOTED, "") if outside else (issue.message, issue.because)
+            self.issue(issue.rule, issue.severity, masked(f"{where}: {message}"), at, because=because)
 
     def add(self, entries: Iterable[Entry | None]) -> None:
         """Take up entries, passing over what could not be read."""
         self.document.entries += [entry for entry in entries if entry is not None]
 
 
-def _first_of_each(problems: Iterable[Problem]) -> Iterable[Problem]:
+def _first_of_each(issues: Iterable[ParseIssue]) -> Iterable[ParseIssue]:
     """The first problem for each rule."""
-    return {problem.rule: problem for problem in reversed(list(problems))}.values()
+    return {issue.rule: issue for issue in reversed(list(issues))}.values()

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from torchlock.manifests.document import Problem
+from torchlock.manifests.document import ParseIssue
 from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def label_of(build: str) -> str:
     return "cpu" if _CPU.search(build) else ""
 
 
-def settle(document: Document) -> None:
+def infer_builds(document: Document) -> None:
     """Give packages of the torch family the build that others select, and report two that exclude each other.
 
     Beside each other is what one file lists, or one command installs: a later command may replace all of it.
@@ -65,4 +65,4 @@ def _settled(entry: Entry, chosen: dict[tuple[str, int], dict[str, Entry]]) -> E
 def _tell(document: Document, entries: list[Entry]) -> None:
     first, second = sorted(entries, key=lambda entry: entry.place)
     message = f"{first.text} and {second.text} exclude each other"
-    document.problems.append(Problem("TL203", "error", message, second.place, because=_BOTH))
+    document.issues.append(ParseIssue("TL203", "error", message, second.place, because=_BOTH))

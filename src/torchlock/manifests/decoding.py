@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torchlock.errors import InputError
 from torchlock.location import Place
-from torchlock.manifests.document import Document, Problem
+from torchlock.manifests.document import Document, ParseIssue
 from torchlock.manifests.text import CODING, MARKS, SURROGATE
 from torchlock.redaction import learn
 
@@ -16,14 +16,14 @@ class Decoded(NamedTuple):
 
     text: str
     encoding: str = "utf-8"
-    mark: bytes = b""
-    problem: Problem | None = None
+    bom: bytes = b""
+    issue: ParseIssue | None = None
 
     def lend(self, document: Document) -> Document:
         """The document, told how its text turns into bytes, and what was wrong with them."""
-        document.encoding, document.mark = self.encoding, self.mark
-        if self.problem is not None:
-            document.problems.insert(0, self.problem)
+        document.encoding, document.bom = self.encoding, self.bom
+        if self.issue is not None:
+            document.issues.insert(0, self.issue)
         return document
 
 
@@ -52,9 +52,9 @@ def decoded(raw: bytes, path: str) -> Decoded:
 
 
 def _marked(raw: bytes) -> Decoded | None:
-    for mark, encoding in MARKS:
-        if raw.startswith(mark):
-            return _strictly(raw[len(mark) :], encoding, mark)
+    for bom, encoding in MARKS:
+        if raw.startswith(bom):
+            return _strictly(raw[len(bom) :], encoding, bom)
     return None
 
 
@@ -68,7 +68,7 @@ def _declared(raw: bytes) -> Decoded | None:
     return _strictly(raw, "utf-8")
 
 
-def _strictly(raw: bytes, encoding: str, mark: bytes = b"") -> Decoded | None:
+def _strictly(raw: bytes, encoding: str, bom: bytes = b"") -> Decoded | None:
     """The text, if the encoding gives one that leads back to the same bytes."""
     try:
         text = raw.decode(encoding)
@@ -76,7 +76,7 @@ def _strictly(raw: bytes, encoding: str, mark: bytes = b"") -> Decoded | None:
             return None
     except (LookupError, ValueError, TypeError):
         return None
-    return Decoded(text, encoding, mark)
+    return Decoded(text, encoding, bom)
 
 
 def _without_mark(raw: bytes) -> Decoded | None:
@@ -90,7 +90,7 @@ def _without_mark(raw: bytes) -> Decoded | None:
     message = "this is UTF-16 without a byte order mark, which no installer can read"
     because = "UTF-16 is told from UTF-8 by its byte order mark only"
     remedy = "Save the file as UTF-8"
-    return found._replace(problem=Problem("TL503", "error", message, Place(1), because, remedy))
+    return found._replace(issue=ParseIssue("TL503", "error", message, Place(1), because, remedy))
 
 
 def _single_bytes(raw: bytes, path: str) -> Decoded:
@@ -104,5 +104,5 @@ def _single_bytes(raw: bytes, path: str) -> Decoded:
         line, byte = raw.count(b"\n", 0, error.start) + 1, raw[error.start]
     message = f"byte 0x{byte:02x} is not UTF-8, so it depends on the machine whether this file can be read"
     remedy = "Save the file as UTF-8"
-    problem = Problem("TL503", "warning", message, Place(line), "read as latin-1 here", remedy)
-    return Decoded(raw.decode("latin-1"), "latin-1", b"", problem)
+    issue = ParseIssue("TL503", "warning", message, Place(line), "read as latin-1 here", remedy)
+    return Decoded(raw.decode("latin-1"), "latin-1", b"", issue)

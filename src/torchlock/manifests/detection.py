@@ -185,14 +185,14 @@ _INSTEAD = (
 _SNIFFED = 500  # lines
 
 
-class Told(NamedTuple):
+class Detected(NamedTuple):
     """The format of a file. ``guessed``: neither its name nor a statement in it says so."""
 
     kind: str
     guessed: bool = False
 
 
-def dialect_of(path: str, text: str) -> Told:
+def format_of(path: str, text: str) -> Detected:
     """The dialect of a file, ``-`` for standard input.
 
     Raises:
@@ -200,7 +200,7 @@ def dialect_of(path: str, text: str) -> Told:
     """
     refuse_unread(path)
     kind = kind_by_name(path)
-    return Told(kind) if kind else _by_content(path, text)
+    return Detected(kind) if kind else _by_content(path, text)
 
 
 def refuse_unread(path: str) -> None:
@@ -260,7 +260,7 @@ def may_hold_requirements(path: str) -> bool:
     return any(unread.holds and re.fullmatch(unread.pattern, name) for unread in _UNREAD)
 
 
-def _by_content(path: str, text: str) -> Told:
+def _by_content(path: str, text: str) -> Detected:
     name = PurePath(path).name.lower()
     suffix = PurePath(name).suffix
     anything = path == "-" or path.startswith(("/dev/", "/proc/"))
@@ -268,18 +268,18 @@ def _by_content(path: str, text: str) -> Told:
     among = None if anything or named else _AMONG.get(suffix, ())
     for content in _CONTENTS:
         if (among is None or content.kind in among) and content.fits(text):
-            return Told(content.kind, guessed=not content.says)
+            return Detected(content.kind, guessed=not content.says)
     if suffix in _LISTS and not name.startswith("requirement") and _is_script(text):
-        return Told("shell", guessed=True)
+        return Detected("shell", guessed=True)
     if suffix in (".py", ".pyw"):
-        return Told("python")
+        return Detected("python")
     if not anything and not named and suffix not in _LISTS:
         raise InputError("no reader for this kind of file", path=path)
     if not anything:
         _refuse_no_list(path, name, text, named=named)
     folder = PurePath(path).parent.name.lower()
     guessed = not anything and not named and not _NEAR_LIST.search(f"{folder}/{name}") and _is_of_words(text)
-    return Told("constraints" if "constraint" in name else "requirements", guessed)
+    return Detected("constraints" if "constraint" in name else "requirements", guessed)
 
 
 def _is_of_words(text: str) -> bool:

@@ -131,7 +131,7 @@ def _is_list(head: bytes) -> bool:
 
     text = head.decode("utf-8", "replace")
     lines = text[: text.rfind("\n")] if len(head) == _SNIFFED else text
-    return not any(problem.severity == "error" for problem in read(lines, "-").problems)
+    return not any(issue.severity == "error" for issue in read(lines, "-").issues)
 
 
 def _head(item: os.DirEntry[str], size: int = _SNIFFED) -> bytes:

@@ -68,7 +68,7 @@ class IndexLine(NamedTuple):
 
 
 @dataclass(slots=True)
-class Problem:
+class ParseIssue:
     """A line that an installer could not read, or reads otherwise than its author thought.
 
     ``severity`` is ``error`` where the installer stops, ``warning`` where it goes on with something else,
@@ -106,7 +106,7 @@ class Document:
     kind: str
     text: str = ""
     encoding: str = "utf-8"
-    mark: bytes = b""
+    bom: bytes = b""
     entries: list[Entry] = field(default_factory=list)
     indexes: list[IndexLine] = field(default_factory=list)
     python: str = ""
@@ -115,6 +115,6 @@ class Document:
     assumed: bool = False
     locked: bool = False
     pre: bool = False
-    problems: list[Problem] = field(default_factory=list)
+    issues: list[ParseIssue] = field(default_factory=list)
     includes: list[str] = field(default_factory=list)
     guessed: bool = False

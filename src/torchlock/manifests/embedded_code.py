@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.location import Edit, Span
-from torchlock.manifests.builder import Draft
+from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.syntax.install_commands import Installer
 from torchlock.manifests.syntax.shell import commands
 
@@ -76,13 +76,15 @@ class Woven:
                 self.add(_MEANT.get(written[1:], written[1:]), there + match.start())
 
 
-class Inset(Draft):
+class EmbeddedBuilder(DocumentBuilder):
     """A draft of code inside another draft. What it records goes into the document of that one.
 
     ``pieces`` are those of ``Woven``; without ``exact`` no edit is possible, since the file spells it otherwise.
     """
 
-    def __init__(self, host: Draft, text: str, pieces: Sequence[tuple[int, int]], *, exact: bool = True) -> None:
+    def __init__(
+        self, host: DocumentBuilder, text: str, pieces: Sequence[tuple[int, int]], *, exact: bool = True
+    ) -> None:
         super().__init__(text, host.path, host.document.kind)
         self.document, self.done = host.document, host.done
         self._host = host
@@ -97,7 +99,7 @@ class Inset(Draft):
     def place(self, offset: int | None) -> Place:
         return self._host.place(None if offset is None else self.there(offset))
 
-    def problem(
+    def issue(
         self,
         rule: str,
         severity: str,
@@ -111,7 +113,7 @@ class Inset(Draft):
         spans = [self.span(edit.span) for edit in edits]
         moved = tuple(Edit(span, edit.new) for span, edit in zip(spans, edits, strict=True) if span is not None)
         fits = len(moved) == len(edits) and not any(set(edit.new) & set('"\\\n') for edit in moved)
-        super().problem(rule, severity, message, at, because=because, remedy=remedy, edits=moved if fits else ())
+        super().issue(rule, severity, message, at, because=because, remedy=remedy, edits=moved if fits else ())
 
     def span(self, span: Span) -> Span | None:
         """The position of a part in the file; None if the file spells it differently."""

@@ -22,7 +22,7 @@ _VARIABLES = re.compile(
 )
 
 
-def take_up(document: Document) -> None:
+def apply_settings(document: Document) -> None:
     """Record as indexes the settings of pip and uv that a document of commands speaks of."""
     patterns = (_FILES, _VARIABLES) if document.kind in ("python", "notebook") else (_FILES,)
     for pattern in patterns:

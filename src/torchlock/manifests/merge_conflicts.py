@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.location import Place
-from torchlock.manifests.document import Problem
+from torchlock.manifests.document import ParseIssue
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document
@@ -27,22 +27,22 @@ def merge_conflict(text: str) -> int | None:
     return found.start() if found else None
 
 
-def conflicts(text: str) -> list[Problem]:
+def conflicts(text: str) -> list[ParseIssue]:
     """The first mark of a merge conflict as a problem, if there is one."""
     merge = merge_conflict(text)
-    return [] if merge is None else [Problem("TL501", "error", LEFT, Place(_line(text, merge)))]
+    return [] if merge is None else [ParseIssue("TL501", "error", LEFT, Place(_line(text, merge)))]
 
 
-def tell(document: Document) -> None:
+def report_markers(document: Document) -> None:
     """Tell a whole merge conflict that the reader of the dialect did not tell, or called by another name."""
     at = _whole(document.text)
     if at is None:
         return
     line = _line(document.text, at)
-    there = [problem for problem in document.problems if problem.rule == "TL501" and problem.place.line == line]
-    if not any(LEFT in problem.message for problem in there):
-        others = [problem for problem in document.problems if problem not in there]
-        document.problems = [Problem("TL501", "error", LEFT, Place(line, 1)), *others]
+    there = [issue for issue in document.issues if issue.rule == "TL501" and issue.place.line == line]
+    if not any(LEFT in issue.message for issue in there):
+        others = [issue for issue in document.issues if issue not in there]
+        document.issues = [ParseIssue("TL501", "error", LEFT, Place(line, 1)), *others]
 
 
 def _whole(text: str) -> int | None:

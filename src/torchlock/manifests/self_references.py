@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
-from torchlock.manifests.document import Problem
+from torchlock.manifests.document import ParseIssue
 from torchlock.manifests.lock_readers.extras import DEEPEST
 from torchlock.manifests.syntax.markers import both
 from torchlock.redaction import shortened
@@ -27,7 +27,7 @@ class OwnExtras:
     def __init__(self, own: str, extras: Mapping[str, Sequence[Entry]]) -> None:
         self._own = canonicalize_name(own)
         self._extras = extras
-        self.problems: list[Problem] = []
+        self.issues: list[ParseIssue] = []
 
     def unfold(self, entries: Sequence[Entry], scope: str) -> list[Entry]:
         """The entries in a scope, those of the project's own extras in place of the requirement on these."""
@@ -51,6 +51,6 @@ class OwnExtras:
 
     def _refuse(self, entry: Entry) -> None:
         """Report the first of these entries; the others follow from it."""
-        if not self.problems:
+        if not self.issues:
             message = f"extras include each other more than {DEEPEST} deep, up to {shortened(entry.text)!r}"
-            self.problems.append(Problem("TL501", "error", message, entry.place))
+            self.issues.append(ParseIssue("TL501", "error", message, entry.place))

@@ -93,9 +93,9 @@ def decode(raw: bytes, path: str) -> str:
     Raises:
         InputError: it fits none of these, or holds NUL characters.
     """
-    for mark, encoding in MARKS:
-        if raw.startswith(mark):
-            return _text(raw[len(mark) :], encoding, path)
+    for bom, encoding in MARKS:
+        if raw.startswith(bom):
+            return _text(raw[len(bom) :], encoding, path)
     for line in raw.split(b"\n", 2)[:2]:
         coding = CODING.search(line) if line.startswith(b"#") else None
         if coding:

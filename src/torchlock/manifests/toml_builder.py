@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from torchlock.manifests.builder import Draft
+from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.syntax.toml import Tree
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _WORDS = {",": "Put a comma there", '"': "Close the string", '",': "Close the string, and put a comma there"}
 
 
-class Sheet(Draft):
+class TomlBuilder(DocumentBuilder):
     """A draft with the values of its text, or what could be rescued of them."""
 
     def __init__(self, text: str, path: str, kind: str) -> None:
@@ -27,7 +27,7 @@ class Sheet(Draft):
             edits = (mend,) if mend else ()
             remedy = _WORDS.get(mend.new, "") if mend else ""
             at = self._line(error.line) if error.line else None
-            self.problem("TL501", "error", error.message, at, remedy=remedy, edits=edits)
+            self.issue("TL501", "error", error.message, at, remedy=remedy, edits=edits)
 
     def _line(self, number: int) -> int:
         """The first character of a line that says something."""

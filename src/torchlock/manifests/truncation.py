@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 
 from torchlock.location import Place
-from torchlock.manifests.document import Problem
+from torchlock.manifests.document import ParseIssue
 
 _ADDRESS = re.compile(r"\S+\.(?:conda|tar\.bz2)(?:#[0-9a-f]{32,})?")
 
 
-def cut_off(text: str) -> list[Problem]:
+def cut_off(text: str) -> list[ParseIssue]:
     """The last line of a lock, as a problem if the file ends within it."""
     last = re.split(r"[\r\n]", text[-2000:])[-1].strip()
     if not last or last.startswith("#") or _is_whole(last):
         return []
     line = len(re.findall(r"\r\n|\r|\n", text)) + 1
-    return [Problem("TL501", "error", "the file ends within this line: it was cut", Place(line))]
+    return [ParseIssue("TL501", "error", "the file ends within this line: it was cut", Place(line))]
 
 
 def _is_whole(line: str) -> bool:

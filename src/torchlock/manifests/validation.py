@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.location import NOWHERE
-from torchlock.manifests.document import Problem
+from torchlock.manifests.document import ParseIssue
 from torchlock.redaction import shortened
 from torchlock.standards.markers import fault_of
 from torchlock.standards.versions import fault_of_specifier
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _OF_LOCKS = (" in extras", " in dependency_groups")
 
 
-def sift(document: Document) -> None:
+def drop_invalid(document: Document) -> None:
     """Take the entries out whose versions or marker have no value; each of them is a problem (TL501)."""
     faults = [(entry, _fault(entry)) for entry in document.entries]
     if not any(fault for _, fault in faults):
@@ -25,9 +25,9 @@ def sift(document: Document) -> None:
     document.entries = [entry for entry, fault in faults if not fault]
     for entry, fault in faults:
         if fault:
-            problem = _problem(entry, fault, document)
-            if problem not in document.problems:
-                document.problems.append(problem)
+            issue = _issue(entry, fault, document)
+            if issue not in document.issues:
+                document.issues.append(issue)
 
 
 def _fault(entry: Entry) -> str:
@@ -40,9 +40,9 @@ def _fault(entry: Entry) -> str:
     return f"its marker has no value: {fault}" if fault else ""
 
 
-def _problem(entry: Entry, fault: str, document: Document) -> Problem:
+def _issue(entry: Entry, fault: str, document: Document) -> ParseIssue:
     elsewhere = entry.path != document.path
     where = f"{entry.path}:{entry.place.line}: " if elsewhere else ""
     place = NOWHERE if elsewhere else entry.place
     marker = f" ; {entry.marker}" if "marker" in fault and entry.marker not in entry.text else ""
-    return Problem("TL501", "error", f"{where}{shortened(entry.text + marker)!r}: {fault}", place)
+    return ParseIssue("TL501", "error", f"{where}{shortened(entry.text + marker)!r}: {fault}", place)

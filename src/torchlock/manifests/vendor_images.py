@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.manifests.document import Problem
+from torchlock.manifests.document import ParseIssue
 from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from torchlock.manifests.builder import Draft
+    from torchlock.manifests.builder import DocumentBuilder
     from torchlock.manifests.document import Entry
 
 _EXACT = re.compile(r"===?\s*[^\s,*]+")
@@ -25,21 +25,23 @@ _REMEDY = (
 )
 
 
-def replaces_torch(entries: Sequence[Entry], vendor: str, image: str, at: int, draft: Draft) -> bool:
+def replaces_torch(entries: Sequence[Entry], vendor: str, image: str, at: int, builder: DocumentBuilder) -> bool:
     """Whether a command replaces the vendor's torch; notes what the image contains (TL903)."""
     replaced = any(entry.name == "torch" and _brings(entry) for entry in entries)
     more = "a command here replaces it" if replaced else "what goes with it is not known"
-    draft.problem("TL903", "note", f"{_brought(image, vendor)}; {more}", at)
+    builder.issue("TL903", "note", f"{_brought(image, vendor)}; {more}", at)
     return replaced
 
 
-def beside_vendor(entries: Sequence[Entry], vendor: str, image: str, at: int, draft: Draft) -> Iterator[Entry]:
+def beside_vendor(
+    entries: Sequence[Entry], vendor: str, image: str, at: int, builder: DocumentBuilder
+) -> Iterator[Entry]:
     """The entries that can be judged; a warning (TL203) for each companion of an unknown torch."""
     for entry in entries:
         if entry.name not in FAMILY:
             yield entry
         elif entry.name != "torch" and entry.url is None and not entry.constraint:
-            _warn(entry, _brought(image, vendor), at, draft)
+            _warn(entry, _brought(image, vendor), at, builder)
 
 
 def _brought(image: str, vendor: str) -> str:
@@ -52,11 +54,11 @@ def _brings(entry: Entry) -> bool:
     return not entry.constraint and (pinned or entry.url is not None or entry.index is not None)
 
 
-def _warn(entry: Entry, what: str, at: int, draft: Draft) -> None:
-    place = entry.place if entry.path == draft.path else draft.place(at)
+def _warn(entry: Entry, what: str, at: int, builder: DocumentBuilder) -> None:
+    place = entry.place if entry.path == builder.path else builder.place(at)
     text = f"{entry.name}{entry.specifier}"
     message = f"{what}, and no {text} on an index is built for that torch"
     remedy = _REMEDY.format(name=entry.name)
-    problem = Problem("TL203", "warning", message, place, because=_BECAUSE, remedy=remedy)
-    if problem not in draft.document.problems:
-        draft.document.problems.append(problem)
+    issue = ParseIssue("TL203", "warning", message, place, because=_BECAUSE, remedy=remedy)
+    if issue not in builder.document.issues:
+        builder.document.issues.append(issue)

@@ -31,7 +31,7 @@ _REFUSED_IN_PLACE = (errno.EBUSY, errno.EACCES, errno.EPERM, errno.EXDEV)
 _NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
 
 
-class Written(NamedTuple):
+class WrittenFile(NamedTuple):
     """How a file was written: ``remark`` is a sentence for the user where it was not replaced, else "".
 
     ``whole`` is False where the reader of a pipe left before the end.
@@ -41,12 +41,12 @@ class Written(NamedTuple):
     whole: bool = True
 
 
-def write_text(path: str, text: str) -> Written:
+def write_text(path: str, text: str) -> WrittenFile:
     """As ``write_bytes``; UTF-8, line feeds."""
     return write_bytes(path, text.encode(errors="backslashreplace"))
 
 
-def write_bytes(path: str, content: bytes, *, expected: bytes | None = None) -> Written:
+def write_bytes(path: str, content: bytes, *, expected: bytes | None = None) -> WrittenFile:
     """Replace a file's content, or make the file.
 
     On any failure, and whenever the process or the machine stops, the old content or the new one is there, never
@@ -75,7 +75,7 @@ def is_replaceable(path: str) -> bool:
     return _descriptor(path) is None and (found is None or stat.S_ISREG(found.st_mode))
 
 
-def _written(path: str, content: bytes, expected: bytes | None) -> Written:
+def _written(path: str, content: bytes, expected: bytes | None) -> WrittenFile:
     old = _found(path)
     number = _descriptor(path)
     if number is not None or (old is not None and not stat.S_ISREG(old.st_mode)):
@@ -87,10 +87,10 @@ def _written(path: str, content: bytes, expected: bytes | None) -> Written:
         if old is not None and old.st_nlink > 1:
             raise Unkept("has other hard links")
         _replace(path, target, old, content, expected)
-        return Written()
+        return WrittenFile()
     except Unkept as reason:
         _overwrite(path, target, content, expected)
-        return Written(f"{path} {reason}, so it was written in place, not replaced")
+        return WrittenFile(f"{path} {reason}, so it was written in place, not replaced")
 
 
 def _found(path: str) -> os.stat_result | None:
@@ -169,7 +169,7 @@ def _lay(descriptor: int, content: bytes, size: int) -> None:
     os.ftruncate(descriptor, len(content))
 
 
-def _written_through(path: str, number: int | None, old: os.stat_result | None, content: bytes) -> Written:
+def _written_through(path: str, number: int | None, old: os.stat_result | None, content: bytes) -> WrittenFile:
     """Write to what is open already, or is no regular file: there is nothing to replace."""
     if old is not None and stat.S_ISDIR(old.st_mode):
         raise InputError("is a folder, not a file", path=path)
@@ -184,11 +184,11 @@ def _written_through(path: str, number: int | None, old: os.stat_result | None, 
     try:
         _write(descriptor, content)
     except BrokenPipeError:
-        return Written(f"{path} was closed by its reader before all was written", whole=False)
+        return WrittenFile(f"{path} was closed by its reader before all was written", whole=False)
     finally:
         os.close(descriptor)
     what = "is open already" if number is not None else "is not a regular file"
-    return Written(f"{path} {what}, so it was written to, not replaced")
+    return WrittenFile(f"{path} {what}, so it was written to, not replaced")
 
 
 def _descriptor(path: str) -> int | None:

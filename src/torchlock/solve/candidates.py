@@ -174,7 +174,7 @@ def is_exact(specifier: str) -> bool:
     )
 
 
-class Sieve:
+class CandidateFilter:
     """Sorts the releases of projects into candidates and rejected ones, for one target and policy."""
 
     def __init__(self, target: Target, policy: Policy) -> None:

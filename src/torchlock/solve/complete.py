@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.solve.problem import GaveUp, Solution, best, order
-from torchlock.solve.propagate import Domains, Wipeout
+from torchlock.solve.propagate import Domains, DomainWipeout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +78,7 @@ class _Run:
         branch = domains.copy()
         try:
             branch.choose(identifier, mask)
-        except Wipeout as wipeout:
+        except DomainWipeout as wipeout:
             self.conflicts += 1
             for name in (identifier, wipeout.identifier):
                 self.weights[name] = self.weights.get(name, 1) + 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.knowledge.rules import is_virtual
 from torchlock.solve.complete import MOST_CONFLICTS, solvable
 from torchlock.solve.problem import GaveUp
-from torchlock.solve.propagate import Domains, Wipeout, propagate
+from torchlock.solve.propagate import Domains, DomainWipeout, propagate
 from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from torchlock.solve.problem import Need, Problem
     from torchlock.solve.propagate import Loss
     from torchlock.solve.universe import Universe
-    from torchlock.terms import Written
+    from torchlock.terms import ParsedRequirement
 
 # The limit on conflicts of a trial after another one was given up.
 _SHORT = 500
 
 
-class Unit(NamedTuple):
+class UserRequirement(NamedTuple):
     """One line of the user's: a requirement (``roots``), or a constraint (``limits``, name and mask)."""
 
-    written: Written
+    written: ParsedRequirement
     roots: tuple[Need, ...] = ()
     limits: tuple[tuple[str, int], ...] = ()
 
 
-def demands(units: Iterable[Unit]) -> tuple[list[Need], dict[str, int]]:
+def demands(units: Iterable[UserRequirement]) -> tuple[list[Need], dict[str, int]]:
     """What some lines come to together: roots, and a mask of what is allowed for each constrained name."""
     roots: list[Need] = []
     limits: dict[str, int] = {}
@@ -41,13 +41,13 @@ def demands(units: Iterable[Unit]) -> tuple[list[Need], dict[str, int]]:
     return roots, limits
 
 
-def anchors(universe: Universe, units: Iterable[Unit]) -> Problem:
+def anchors(universe: Universe, units: Iterable[UserRequirement]) -> Problem:
     """The universe seen from what the user names and the torch family: where nearly all conflicts come from."""
     asked = (need.identifier.partition("[")[0] for unit in units for need in unit.roots)
     return universe.anchored({*asked, *FAMILY, *universe.matrix.forbidden_beside(FAMILY)})
 
 
-def possible(problem: Universe, units: Sequence[Unit], most: int = MOST_CONFLICTS) -> bool:
+def possible(problem: Universe, units: Sequence[UserRequirement], most: int = MOST_CONFLICTS) -> bool:
     """Whether anything satisfies these lines.
 
     Raises:
@@ -56,12 +56,12 @@ def possible(problem: Universe, units: Sequence[Unit], most: int = MOST_CONFLICT
     try:
         propagate(anchors(problem, units), *demands(units))
         domains = propagate(problem, *demands(units))
-    except Wipeout:
+    except DomainWipeout:
         return False
     return solvable(domains, most) is not None
 
 
-def guilty(problem: Universe, units: Sequence[Unit]) -> list[Unit]:
+def minimal_conflict(problem: Universe, units: Sequence[UserRequirement]) -> list[UserRequirement]:
     """A smallest impossible set of an impossible list of lines: without any one of them the rest is possible.
 
     QuickXplain (Junker 2004): as many trials as the set has lines, times the logarithm of the list. Lines of
@@ -72,7 +72,7 @@ def guilty(problem: Universe, units: Sequence[Unit]) -> list[Unit]:
     return [unit for unit in units if id(unit) in kept]
 
 
-def involved(problem: Universe, blamed: Sequence[Unit]) -> set[str]:
+def involved(problem: Universe, blamed: Sequence[UserRequirement]) -> set[str]:
     """The projects that make a guilty set of lines impossible, and perhaps some more."""
     roots, limits = demands(blamed)
     found = {need.identifier for need in roots} | set(limits)
@@ -80,7 +80,7 @@ def involved(problem: Universe, blamed: Sequence[Unit]) -> set[str]:
     domains.trace()
     try:
         domains.require(roots)
-    except Wipeout as wipeout:
+    except DomainWipeout as wipeout:
         losses = relevant(domains.losses or [], wipeout.identifier)
         found |= {name for loss in losses for name in (loss.identifier, loss.by) if name}
     else:
@@ -107,7 +107,9 @@ class _Trials:
         self._problem = problem
         self._most = MOST_CONFLICTS
 
-    def explain(self, ground: list[Unit], units: list[Unit], *, tested: bool) -> list[Unit]:
+    def explain(
+        self, ground: list[UserRequirement], units: list[UserRequirement], *, tested: bool
+    ) -> list[UserRequirement]:
         """The lines out of ``units`` that are impossible together with ``ground``."""
         if not tested and self._impossible(ground):
             return []
@@ -119,7 +121,7 @@ class _Trials:
         early = self.explain(ground + late, first, tested=not late)
         return early + late
 
-    def _impossible(self, units: list[Unit]) -> bool:
+    def _impossible(self, units: list[UserRequirement]) -> bool:
         try:
             return not possible(self._problem, units, self._most)
         except GaveUp:
@@ -127,7 +129,9 @@ class _Trials:
             return False
 
 
-def contested(problem: Universe, units: Sequence[Unit], names: Collection[str]) -> list[Unit]:
+def contested(
+    problem: Universe, units: Sequence[UserRequirement], names: Collection[str]
+) -> list[UserRequirement]:
     """The lines that lead to one of these identifiers, by themselves or by what they need."""
     return [
         unit

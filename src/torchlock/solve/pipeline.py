@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.solve.complete import newest_first
 from torchlock.solve.problem import newest, violations
-from torchlock.solve.propagate import Wipeout, propagate, shave
+from torchlock.solve.propagate import DomainWipeout, propagate, shave
 from torchlock.solve.search import search
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def resolve(
             return solution
         while (solution := _settle(problem, roots, limits)) is not None and problem.learn(solution):
             pass
-    except Wipeout:
+    except DomainWipeout:
         return None
     if solution is not None and (wrong := list(violations(problem, roots, limits, solution))):
         raise AssertionError(f"the solver contradicts itself: {'; '.join(wrong)}")

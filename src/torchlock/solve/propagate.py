@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torchlock.solve.problem import Problem
 
 
-class Wipeout(Unsolvable):
+class DomainWipeout(Unsolvable):
     """The domain of ``identifier``, which every solution must hold, ran empty."""
 
     def __init__(self, identifier: str) -> None:
@@ -146,7 +146,7 @@ class Domains:
             self.must[identifier] = None
             changed[identifier] = None
             if not self.left[identifier]:
-                raise Wipeout(identifier)
+                raise DomainWipeout(identifier)
         self._lose(identifier, self.left[identifier] & ~need.mask, by, need, changed)
 
     def _lose(self, identifier: str, mask: int, by: str | None, cause: Need, changed: dict[str, None]) -> None:
@@ -157,7 +157,7 @@ class Domains:
         if self.losses is not None:
             self.losses.append(Loss(identifier, mask, by, cause))
         if not self.left[identifier] and identifier in self.must:
-            raise Wipeout(identifier)
+            raise DomainWipeout(identifier)
 
 
 def propagate(problem: Problem, roots: Sequence[Need], limits: Mapping[str, int]) -> Domains:
@@ -182,7 +182,7 @@ def shave(domains: Domains, identifiers: Iterable[str]) -> None:
             first = left & -left
             try:
                 domains.copy().choose(identifier, first)
-            except Wipeout:
+            except DomainWipeout:
                 domains.choose(identifier, left & ~first)
             else:
                 break

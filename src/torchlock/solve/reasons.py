@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from torchlock.knowledge.rules import Statement
-    from torchlock.terms import Dependency, Written
+    from torchlock.terms import Dependency, ParsedRequirement
 
 
 class Asked(NamedTuple):
     """The user wrote it."""
 
-    written: Written
+    written: ParsedRequirement
     constraint: bool = False
 
 

@@ -23,11 +23,11 @@ from torchlock.knowledge.rules import (
     EXCLUSION,
     HOST_PREFIX,
     cuda_version,
-    filled,
     is_virtual,
     specifier_set,
+    substitute_cuda,
 )
-from torchlock.solve.candidates import Candidate, Rejected, Sieve, is_exact
+from torchlock.solve.candidates import Candidate, CandidateFilter, Rejected, is_exact
 from torchlock.solve.policy import counted
 from torchlock.solve.problem import Need, bits, full
 from torchlock.solve.reasons import Built, Declared, Ruled, SameBuild, SameRelease, Unreadable
@@ -79,7 +79,7 @@ class Universe:
         self.unreadable: dict[tuple[str, str], Unreadable] = {}
         self._releases = releases
         self._policy = policy
-        self._sieve = Sieve(target, policy)
+        self._sieve = CandidateFilter(target, policy)
         self._overrides = overrides or {}
         self._at_hand = at_hand
         self._partial: dict[tuple[str, int], list[Need]] = {}
@@ -392,7 +392,7 @@ class Universe:
                     continue
                 if statement.optional and self._host.get(dependency.name) is None:
                     continue
-                needed = filled(dependency, candidate.build)
+                needed = substitute_cuda(dependency, candidate.build)
                 if self.target.holds(needed.marker):
                     yield from self.require(needed, Ruled(name, version, statement, needed))
         yield from self._exclusions(candidate, version)

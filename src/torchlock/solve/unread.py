@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.solve.propagate import Domains, Loss, Wipeout
+from torchlock.solve.propagate import Domains, DomainWipeout, Loss
 from torchlock.solve.reasons import Unreadable
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def behind(
         domains.require(roots)
         if name is not None:
             domains.choose(name, mask)
-    except Wipeout as wipeout:
+    except DomainWipeout as wipeout:
         start = name or wipeout.identifier
         return list(_ends(domains.losses or [], start, mask if name is not None else -1))
     return []

@@ -71,4 +71,4 @@ def _stretches(text: str, edits: Sequence[Edit]) -> list[tuple[int, int, list[Ed
 
 def encoded(document: Document, text: str) -> bytes:
     """The bytes of a file with this text, in the encoding that it was read in."""
-    return document.mark + text.encode(document.encoding)
+    return document.bom + text.encode(document.encoding)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.audit.fix.edits import apply
 from torchlock.audit.fix.remedies import fixed, relevant, remedy_of
-from torchlock.audit.fix.search import Curer
+from torchlock.audit.fix.search import FixSearch
 from torchlock.audit.install_sets import effective
 from torchlock.finding import Remedy
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _ENDED = "The search for a change was ended after {} trials: mend the first findings, then audit again."
 
 
-class Mender:
+class Fixer:
     """Finds remedies with the judge that found what is wrong."""
 
     def __init__(
@@ -33,7 +33,7 @@ class Mender:
         self._known = known
         self._judge = judge
         self._size = size
-        self._curer = Curer(known, judge)
+        self._curer = FixSearch(known, judge)
 
     def add_remedies(self, document: Document, findings: list[Finding]) -> None:
         """Give each finding that has none the part of the file's cure that is about it, else one of its own."""
@@ -75,7 +75,7 @@ class Mender:
 
     def mended(self, document: Document, severities: frozenset[str]) -> str:
         """One round: the lines that no installer reads first, since more shows once they can be read."""
-        edits = [edit for problem in document.problems if problem.severity in severities for edit in problem.edits]
+        edits = [edit for issue in document.issues if issue.severity in severities for edit in issue.edits]
         if edits:
             return apply(document.text, edits)
         bare = self._bare(document)
@@ -90,7 +90,7 @@ class Mender:
         """The document without what no rule speaks of, nor what no new version mends."""
         names, about = self._known.stack.packages, self._known.matrix.about
         entries = [entry for entry in effective(document.entries) if entry.name in names or about(entry.name)]
-        return replace(document, entries=entries, problems=[])
+        return replace(document, entries=entries, issues=[])
 
     def _cure(self, document: Document, found: list[Finding], severities: frozenset[str]) -> dict[int, str] | None:
         """The smallest changes after which nothing of these severities is found that versions can mend.

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torchlock.audit.context import Knowledge
     from torchlock.audit.install_sets import Demand
     from torchlock.finding import Finding
-    from torchlock.knowledge.compatibility import Package, Stack
+    from torchlock.knowledge.compatibility import CompatibilityTable, Package
     from torchlock.manifests.document import Document, Entry
 
 # So many lines are looked at; so many answers tried for one set of them, and for one cure.
@@ -34,7 +34,7 @@ _BUDGET, _TRIAL, _CHECK, _SET = 3000, 8, 4, 1
 _USUAL = 200
 
 
-class Curer:
+class FixSearch:
     """Looks for cures. ``judge`` is the audit's own judge of entries."""
 
     def __init__(self, known: Knowledge, judge: Callable[[Document], list[Finding]]) -> None:
@@ -231,7 +231,7 @@ def _weight(entry: Entry, spoken: set[str]) -> int:
     return cost if entry.name in spoken else cost + 16
 
 
-def _together(entry: Entry, entries: Iterable[Entry], stack: Stack) -> bool:
+def _together(entry: Entry, entries: Iterable[Entry], stack: CompatibilityTable) -> bool:
     """Whether an entry is installed with one of these: by its extra or group, and by its marker."""
     return any(
         (not entry.scope or not other.scope or entry.scope == other.scope)

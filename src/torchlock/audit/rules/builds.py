@@ -9,65 +9,65 @@ from torchlock.audit.install_sets import LABEL, demand_of
 from torchlock.audit.phrasing import as_of, asked, listed
 from torchlock.finding import Remedy
 from torchlock.knowledge.compatibility import bits
-from torchlock.knowledge.judge import Bare, violations
+from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.audit.context import Case
-    from torchlock.audit.install_sets import Demand, Scene
+    from torchlock.audit.context import AuditContext
+    from torchlock.audit.install_sets import Demand, InstallSet
     from torchlock.finding import Finding
 
 
-def disagreements(case: Case, scene: Scene) -> Iterator[Finding]:
+def disagreements(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Pinned builds of the family that are not the same."""
     pinned = [
         demand._replace(label=label)
-        for demand in (scene.first(name) for name in scene.demands if name in FAMILY)
-        if (label := _label_of(demand, case)) and LABEL.fullmatch(label)
+        for demand in (install_set.first(name) for name in install_set.demands if name in FAMILY)
+        if (label := _label_of(demand, context)) and LABEL.fullmatch(label)
     ]
-    if scene.locked and any(len(scene.demands[demand.name]) > 1 for demand in pinned):
+    if install_set.locked and any(len(install_set.demands[demand.name]) > 1 for demand in pinned):
         return  # Builds for several accelerators, of which one is chosen when it is installed.
     torch = next((demand for demand in pinned if demand.name == "torch"), None)
     if torch is None:
         labels = {demand.label for demand in pinned}
         if len(labels) > 1:
             texts = [f"{demand.name} is built for {demand.label}" for demand in pinned]
-            yield case.finding("TL203", "error", f"{listed(texts)}", pinned)
+            yield context.finding("TL203", "error", f"{listed(texts)}", pinned)
         return
     for demand in pinned:
         if demand.label != torch.label:
-            yield _disagreement(case, scene, demand, torch)
+            yield _disagreement(context, install_set, demand, torch)
 
 
-def _disagreement(case: Case, scene: Scene, demand: Demand, torch: Demand) -> Finding:
+def _disagreement(context: AuditContext, install_set: InstallSet, demand: Demand, torch: Demand) -> Finding:
     message = f"{asked(demand)} is built for {demand.label}, {asked(torch)} for {torch.label}"
     broken = None
     if demand.releases and torch.releases:
-        target = case.stack.target((scene.cells & -scene.cells).bit_length() - 1)
+        target = context.stack.target((install_set.cells & -install_set.cells).bit_length() - 1)
         pins = {
-            one.name: Bare(
+            one.name: NamedVersion(
                 one.name,
-                case.stack.packages[one.name].versions[(one.releases or 1).bit_length() - 1],
+                context.stack.packages[one.name].versions[(one.releases or 1).bit_length() - 1],
                 build=one.label,
             )
             for one in (demand, torch)
         }
-        found = violations(pins, target, case.known.matrix, complete=False)
+        found = violations(pins, target, context.known.matrix, complete=False)
         broken = next((each for each in found if each.statement and each.statement.rule == "TL201"), None)
     if broken is not None and broken.statement is not None:
-        return case.statement(broken.statement, "error", message, [demand, torch])
-    return case.finding("TL203", _gravity(demand.label, torch.label), message, [demand, torch])
+        return context.statement(broken.statement, "error", message, [demand, torch])
+    return context.finding("TL203", _gravity(demand.label, torch.label), message, [demand, torch])
 
 
-def _label_of(demand: Demand, case: Case) -> str | None:
+def _label_of(demand: Demand, context: AuditContext) -> str | None:
     """The build that is pinned, or the only one that the demand's own index has."""
     if demand.entry.build:
         return demand.entry.build
     if demand.label or demand.entry.index is None or demand.entry.channel == "conda":
         return demand.label
-    return case.offer(demand.entry).only_label
+    return context.offer(demand.entry).only_label
 
 
 def _gravity(label: str, torch: str) -> str:
@@ -78,133 +78,137 @@ def _gravity(label: str, torch: str) -> str:
     return "warning" if same else "error"
 
 
-def labels(case: Case, scene: Scene) -> Iterator[Finding]:
+def labels(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Pinned builds that never were, or that the indexes named here do not carry."""
     missing: dict[str, list[Demand]] = {}
-    for name in scene.demands:
-        for demand in scene.demands[name]:
+    for name in install_set.demands:
+        for demand in install_set.demands[name]:
             if not LABEL.fullmatch(demand.label) or name not in FAMILY:
                 continue
             if demand.entry.url is None and not demand.entry.constraint:
-                found = _label(case, scene, demand)
+                found = _label(context, install_set, demand)
                 if found is not None:
                     yield found
-                if (found is None or found.severity == "note") and not _offered(case, demand):
+                if (found is None or found.severity == "note") and not _offered(context, demand):
                     missing.setdefault(demand.label, []).append(demand)
     for label, demands in missing.items():
-        yield _without_index(case, label, demands)
-    yield from _not_served(case, scene)
+        yield _without_index(context, label, demands)
+    yield from _not_served(context, install_set)
 
 
-def _not_served(case: Case, scene: Scene) -> Iterator[Finding]:
+def _not_served(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Pins of releases that the page of one build, and nothing beside it, never had."""
-    for name in scene.demands:
-        demand = scene.first(name)
+    for name in install_set.demands:
+        demand = install_set.first(name)
         if demand.label or demand.entry.url or name not in FAMILY or demand.entry.channel == "conda":
             continue
-        label, version = case.offer(demand.entry).only_label, _version(case, demand)
+        label, version = context.offer(demand.entry).only_label, _version(context, demand)
         if label and demand.releases and not demand.exact:
-            texts = [case.stack.packages[name].texts[index] for index in bits(demand.releases)]
-            if all(case.known.builds.serves(name, text, label) is False for text in texts):
+            texts = [context.stack.packages[name].texts[index] for index in bits(demand.releases)]
+            if all(context.known.builds.serves(name, text, label) is False for text in texts):
                 message = (
                     f"{asked(demand)}: the page of {label} builds, the only index named here, has none of these"
                 )
-                yield case.finding("TL204", "error", f"{message} ({as_of(case.known.builds.date)})", [demand])
+                yield context.finding(
+                    "TL204", "error", f"{message} ({as_of(context.known.builds.date)})", [demand]
+                )
             continue
-        served = case.known.builds.serves(name, version, label) if label and version else True
+        served = context.known.builds.serves(name, version, label) if label and version else True
         if isinstance(served, Unknown):
             message = f"whether the page of {label} builds has {asked(demand)} is not judged: {served}"
-            yield case.finding("TL902", "note", message, [demand])
+            yield context.finding("TL902", "note", message, [demand])
         elif not served and version and label:
             message = f"{asked(demand)}: the page of {label} builds, the only index named here, never had it"
-            message += f" ({as_of(case.known.builds.date)})"
-            severity = "error" if _measured(case, name, version, label) else "warning"
-            yield case.finding("TL204", severity, message, [demand])
+            message += f" ({as_of(context.known.builds.date)})"
+            severity = "error" if _measured(context, name, version, label) else "warning"
+            yield context.finding("TL204", severity, message, [demand])
 
 
-def _measured(case: Case, name: str, version: str, label: str) -> bool:
+def _measured(context: AuditContext, name: str, version: str, label: str) -> bool:
     """Whether a complete list of the builds of a release was seen; a document may be incomplete."""
-    return any(source.kind != "declared" for source in case.known.builds.source_of(name, version, label))
+    return any(source.kind != "declared" for source in context.known.builds.source_of(name, version, label))
 
 
-def constrained(case: Case) -> Iterator[Finding]:
+def constrained(context: AuditContext) -> Iterator[Finding]:
     """Labels among a project's constraints, which count wherever its packages are asked for."""
-    if case.document.kind == "constraints":
+    if context.document.kind == "constraints":
         return
-    entries = [entry for entry in case.document.entries if entry.constraint and entry.name in FAMILY]
-    demands = [demand_of(entry, case.stack) for entry in entries if entry.path == case.document.path]
+    entries = [entry for entry in context.document.entries if entry.constraint and entry.name in FAMILY]
+    demands = [demand_of(entry, context.stack) for entry in entries if entry.path == context.document.path]
     for label in dict.fromkeys(demand.label for demand in demands if demand.label):
-        mine = [demand for demand in demands if demand.label == label and not _offered(case, demand)]
+        mine = [demand for demand in demands if demand.label == label and not _offered(context, demand)]
         if mine:
-            yield _without_index(case, label, mine)
+            yield _without_index(context, label, mine)
 
 
-def _offered(case: Case, demand: Demand) -> bool:
-    offer = case.offer(demand.entry)
-    return offer.named or offer.unknown or demand.entry.channel == "conda" or case.document.kind == "constraints"
+def _offered(context: AuditContext, demand: Demand) -> bool:
+    offer = context.offer(demand.entry)
+    return (
+        offer.named or offer.unknown or demand.entry.channel == "conda" or context.document.kind == "constraints"
+    )
 
 
-def _without_index(case: Case, label: str, demands: list[Demand]) -> Finding:
+def _without_index(context: AuditContext, label: str, demands: list[Demand]) -> Finding:
     names = listed(list(dict.fromkeys(asked(demand) for demand in demands)))
     message = f"{names}: the public index has no build with a label, and no index that carries +{label} is named"
-    finding = case.finding("TL507", "warning", message, demands)
+    finding = context.finding("TL507", "warning", message, demands)
     finding.remedy = Remedy(
         f"Name torch's own page of builds for {label} (its address ends in /whl/{label}) with --extra-index-url."
     )
     return finding
 
 
-def _label(case: Case, scene: Scene, demand: Demand) -> Finding | None:
+def _label(context: AuditContext, install_set: InstallSet, demand: Demand) -> Finding | None:
     """What is wrong with this one label: never published, or not in the indexes named."""
-    builds, offer = case.known.builds, case.offer(demand.entry)
+    builds, offer = context.known.builds, context.offer(demand.entry)
     if demand.entry.channel == "conda":
         return None
     carried = offer.carries(demand.label) if offer.named else None
     if carried is False:
         named = listed([f"+{label}" for label in sorted(offer.labels)], "and")
         message = f"{asked(demand)}: the index named here carries {named}, not +{demand.label}"
-        return case.finding("TL205", "error", message, [demand])
-    version = _version(case, demand)
+        return context.finding("TL205", "error", message, [demand])
+    version = _version(context, demand)
     if version is None:
         return None
     published = builds.published(demand.name, version, demand.label)
     if isinstance(published, Unknown):
         message = f"whether {demand.name} {version} was published as +{demand.label} is not judged: {published}"
-        return case.finding("TL902", "note", message, [demand])
+        return context.finding("TL902", "note", message, [demand])
     if published:
         return None
     there = builds.labels(demand.name, version)
     known = [] if isinstance(there, Unknown) else [f"+{label}" for label in sorted(there) if label]
     which = f"; it was published as {listed(known)} ({as_of(builds.date)})" if known else ""
-    severity = "error" if carried is True and _measured(case, demand.name, version, demand.label) else "warning"
+    severity = "error" if carried is True and _measured(context, demand.name, version, demand.label) else "warning"
     message = f"{demand.name} {version} was never published as +{demand.label}{which}"
-    return case.finding("TL204", severity, message, [demand])
+    return context.finding("TL204", severity, message, [demand])
 
 
-def _version(case: Case, demand: Demand) -> str | None:
+def _version(context: AuditContext, demand: Demand) -> str | None:
     if demand.exact and demand.releases:
-        return case.stack.packages[demand.name].texts[demand.releases.bit_length() - 1]
+        return context.stack.packages[demand.name].texts[demand.releases.bit_length() - 1]
     return None
 
 
-def pages(case: Case, scene: Scene) -> Iterator[Finding]:
+def pages(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """A page of all builds, and no label pinned: the highest label is not the one that anybody wants."""
-    for name in scene.demands:
-        demand = scene.first(name)
+    for name in install_set.demands:
+        demand = install_set.first(name)
         if name != "torch" or demand.label or not demand.exact or demand.entry.url:
             continue
-        offer, version = case.offer(demand.entry), _version(case, demand)
+        offer, version = context.offer(demand.entry), _version(context, demand)
         if not offer.every or version is None:
             continue
-        published = case.known.builds.labels(name, version)
+        published = context.known.builds.labels(name, version)
         if isinstance(published, Unknown):
             message = f"which build of {asked(demand)} the page named here serves is not judged: {published}"
-            yield case.finding("TL902", "note", message, [demand])
+            yield context.finding("TL902", "note", message, [demand])
             continue
         rocm = [label for label in published if label.startswith("rocm")]
         if rocm:
             message = (
                 f"{asked(demand)} has no label, and the page named here has every build: an installer takes "
-                f"+{max(rocm)} on Linux ({as_of(case.known.builds.date)}), which sorts above all +cu and +cpu"
+                f"+{max(rocm)} on Linux ({as_of(context.known.builds.date)}), which sorts above all +cu and +cpu"
             )
-            yield case.finding("TL206", "warning", message, [demand])
+            yield context.finding("TL206", "warning", message, [demand])

@@ -15,8 +15,8 @@ from torchlock.knowledge.rules import specifier_set
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.audit.context import Case
-    from torchlock.audit.install_sets import Scene
+    from torchlock.audit.context import AuditContext
+    from torchlock.audit.install_sets import InstallSet
     from torchlock.finding import Finding
     from torchlock.knowledge.rules import Statement
     from torchlock.manifests.document import Entry
@@ -34,53 +34,53 @@ _LIBRARIES = {"libsox": "sox", "ffmpeg": "ffmpeg"}
 _BESIDE = frozenset({"notebook", "workflow", "tox", "make"})
 
 
-def without_torch(case: Case, scene: Scene) -> Iterator[Finding]:
+def without_torch(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """A companion whose newest release declares no torch, and nothing that brings one."""
-    if "torch" in scene.demands:
+    if "torch" in install_set.demands:
         return
     for name in ("torchaudio", "torchcodec"):
-        if name not in scene.names():
+        if name not in install_set.names():
             continue
-        mask = scene.releases(name) or 0
-        if not mask or case.stack.asks(name, mask.bit_length() - 1):
+        mask = install_set.releases(name) or 0
+        if not mask or context.stack.asks(name, mask.bit_length() - 1):
             continue
-        demand = scene.first(name)
-        offer = case.offer(demand.entry)
+        demand = install_set.first(name)
+        offer = context.offer(demand.entry)
         if demand.entry.channel == "conda" or (not demand.exact and offer.unknown and not offer.public):
             continue  # conda's package requires torch; the packages of another index are not known.
-        alone = case.document.locked or case.document.kind in ("dockerfile", "shell", "pipfile")
-        beside = case.document.kind in _BESIDE or (case.document.kind == "python" and demand.entry.step > 0)
-        others = case.sides.names - {*case.stack.packages, "librosa", "scipy"}
-        text = case.stack.packages[name].texts[mask.bit_length() - 1]
+        alone = context.document.locked or context.document.kind in ("dockerfile", "shell", "pipfile")
+        beside = context.document.kind in _BESIDE or (context.document.kind == "python" and demand.entry.step > 0)
+        others = context.sides.names - {*context.stack.packages, "librosa", "scipy"}
+        text = context.stack.packages[name].texts[mask.bit_length() - 1]
         severity = (
             "error"
-            if case.document.locked and demand.exact
+            if context.document.locked and demand.exact
             else "warning"
             if (alone or not others) and not beside
             else "note"
         )
-        which = f"{name} {text}" if demand.exact else f"{name} {text}, the newest ({as_of(case.known.date)}),"
+        which = f"{name} {text}" if demand.exact else f"{name} {text}, the newest ({as_of(context.known.date)}),"
         message = f"{which} declares no torch, and nothing here asks for it"
-        finding = case.finding("TL108", severity, message, [demand])
+        finding = context.finding("TL108", severity, message, [demand])
         finding.remedy = Remedy("Ask for torch as well, on a line of its own.")
         yield finding
 
 
-def backends(case: Case, scene: Scene) -> Iterator[Finding]:
+def backends(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """torchaudio that imports, but has nothing to load or save with."""
-    if "torchaudio" not in scene.names():
+    if "torchaudio" not in install_set.names():
         return
-    package = case.stack.packages["torchaudio"]
-    mask = scene.releases("torchaudio") or 0
-    there = {_LIBRARIES[name] for name, version in case.known.libraries.items() if _serves(name, version)}
-    there |= {name for name in _BACKENDS if case.sides.has(name, scene.scope)}
-    demand = scene.first("torchaudio")
-    if not mask & ~package.mask(">=2.9") and not case.sides.has("torchcodec", scene.scope):
+    package = context.stack.packages["torchaudio"]
+    mask = install_set.releases("torchaudio") or 0
+    there = {_LIBRARIES[name] for name, version in context.known.libraries.items() if _serves(name, version)}
+    there |= {name for name in _BACKENDS if context.sides.has(name, install_set.scope)}
+    demand = install_set.first("torchaudio")
+    if not mask & ~package.mask(">=2.9") and not context.sides.has("torchcodec", install_set.scope):
         message = f"{asked(demand)} loads and saves through torchcodec, which nothing here asks for"
-        yield case.finding("TL305", "note", message, [demand])
+        yield context.finding("TL305", "note", message, [demand])
     if not mask & ~package.mask(">=2.1,<2.9") and not there:
         message = f"{asked(demand)} brings no backend: without soundfile, libsox or FFmpeg it cannot load or save"
-        yield case.finding("TL306", "note", message, [demand])
+        yield context.finding("TL306", "note", message, [demand])
 
 
 def _serves(name: str, version: str | None) -> bool:
@@ -90,16 +90,16 @@ def _serves(name: str, version: str | None) -> bool:
     return name != "ffmpeg" or specifier_set(">=4.1,<7").contains(version)
 
 
-def dependents(case: Case, scene: Scene) -> Iterator[Finding]:
+def dependents(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Pinned packages beside a release that took away what they call (the statements that forbid something)."""
-    for entry in case.sides.pins(scene.scope):
-        for statement in case.known.forbidding(entry.name):
+    for entry in context.sides.pins(install_set.scope):
+        for statement in context.known.forbidding(entry.name):
             if statement.rule in _ELSEWHERE or not _speaks_of(statement, entry):
                 continue
             for forbidden in statement.forbids:
-                beside = _beside(case, scene, forbidden)
+                beside = _beside(context, install_set, forbidden)
                 if beside is not None:
-                    yield _clash(case, entry, statement, forbidden, *beside)
+                    yield _clash(context, entry, statement, forbidden, *beside)
 
 
 def _speaks_of(statement: Statement, entry: Entry) -> bool:
@@ -123,19 +123,19 @@ def _pinned(specifier: str) -> str | None:
     return clauses[0].version.partition("+")[0]
 
 
-def _beside(case: Case, scene: Scene, forbidden: Dependency) -> tuple[Demand, str] | None:
+def _beside(context: AuditContext, install_set: InstallSet, forbidden: Dependency) -> tuple[Demand, str] | None:
     """The demand on what is forbidden, and how to call what it comes to, if that is a forbidden release."""
-    if forbidden.name in case.stack.packages:
-        mask, package = scene.releases(forbidden.name), case.stack.packages[forbidden.name]
-        final = (mask or 0) & ~package.pre & ~package.yanked & package.on(scene.cells)
+    if forbidden.name in context.stack.packages:
+        mask, package = install_set.releases(forbidden.name), context.stack.packages[forbidden.name]
+        final = (mask or 0) & ~package.pre & ~package.yanked & package.on(install_set.cells)
         bad = package.mask(forbidden.specifier)
         if not final or not bad & 1 << final.bit_length() - 1:
             return None
-        demand = scene.first(forbidden.name)
-        text, date = package.texts[final.bit_length() - 1], as_of(case.known.date)
+        demand = install_set.first(forbidden.name)
+        text, date = package.texts[final.bit_length() - 1], as_of(context.known.date)
         newest = f"{forbidden.name} {text}, which an installer takes ({date})"
         return demand, newest if (mask or 0) & ~bad else asked(demand)
-    for entry in case.sides.pins_of(forbidden.name, scene.scope):
+    for entry in context.sides.pins_of(forbidden.name, install_set.scope):
         version = _pinned(entry.specifier)
         if version is not None and specifier_set(forbidden.specifier).contains(version):
             return Demand(entry, None, exact=True), f"{entry.name} {version}"
@@ -143,13 +143,17 @@ def _beside(case: Case, scene: Scene, forbidden: Dependency) -> tuple[Demand, st
 
 
 def _clash(
-    case: Case, entry: Entry, statement: Statement, forbidden: Dependency, demand: Demand, took: str
+    context: AuditContext, entry: Entry, statement: Statement, forbidden: Dependency, demand: Demand, took: str
 ) -> Finding:
-    own = demand_of(entry, case.stack) if entry.name in case.stack.packages else Demand(entry, None, exact=True)
+    own = (
+        demand_of(entry, context.stack)
+        if entry.name in context.stack.packages
+        else Demand(entry, None, exact=True)
+    )
     verb = "does not work" if statement.effect == "import" else "does not wholly work"
     needs = _complement(forbidden.specifier)
     message = f"{asked(own)} {verb} with {took}: it needs {forbidden.name}{needs}"
-    return case.statement(statement, "warning", message, [own, demand])
+    return context.statement(statement, "warning", message, [own, demand])
 
 
 def _complement(specifier: str) -> str:

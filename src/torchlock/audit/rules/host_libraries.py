@@ -7,39 +7,39 @@ from typing import TYPE_CHECKING
 
 from torchlock.audit.phrasing import asked, platforms
 from torchlock.audit.rules.versions import newest
-from torchlock.knowledge.judge import Bare, violations
+from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.rules import GIL, HOST_PREFIX
 from torchlock.terms import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from torchlock.audit.context import Case, Knowledge
-    from torchlock.audit.install_sets import Scene
+    from torchlock.audit.context import AuditContext, Knowledge
+    from torchlock.audit.install_sets import InstallSet
     from torchlock.finding import Finding
     from torchlock.knowledge.judge import Violation
     from torchlock.target import Platform, Target
 
 
-def libraries(case: Case, scene: Scene) -> Iterator[Finding]:
+def libraries(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Releases that need of the machine what it has not: a driver, a glibc, FFmpeg, libsndfile."""
-    stack = case.stack
-    if not (case.known.libraries or stack.has_free_threads) or not scene.names():
+    stack = context.stack
+    if not (context.known.libraries or stack.has_free_threads) or not install_set.names():
         return
     for platform in range(len(stack.platforms)):
-        cells = scene.cells & stack.on_platform(platform)
+        cells = install_set.cells & stack.on_platform(platform)
         for cell in range(cells.bit_length() - 1, -1, -1):
             if cells & 1 << cell:
-                found = list(_broken(case, scene, cell, platform))
+                found = list(_broken(context, install_set, cell, platform))
                 if found:
                     yield from found
                     return
 
 
-def _broken(case: Case, scene: Scene, cell: int, platform: int) -> Iterator[Finding]:
+def _broken(context: AuditContext, install_set: InstallSet, cell: int, platform: int) -> Iterator[Finding]:
     """What an installer would bring to one cell, against the libraries of the machine."""
-    stack = case.stack
-    domains = {name: scene.releases(name) or 0 for name in scene.names()}
+    stack = context.stack
+    domains = {name: install_set.releases(name) or 0 for name in install_set.names()}
     chosen = newest(stack, domains, 1 << cell, platform) or {
         name: here.bit_length() - 1
         for name, mask in domains.items()
@@ -47,28 +47,28 @@ def _broken(case: Case, scene: Scene, cell: int, platform: int) -> Iterator[Find
     }
     pins = {}
     for name, index in chosen.items():
-        labels = scene.labels(name)
+        labels = install_set.labels(name)
         build = min(labels) if labels else stack.packages[name].build(index, platform)
-        wheels = case.tags(name, stack.packages[name].texts[index]) if _by_wheel(case, name) else ()
+        wheels = context.tags(name, stack.packages[name].texts[index]) if _by_wheel(context, name) else ()
         ranks = {tags: rank for tags in wheels if (rank := stack.target(cell).rank(tags)) is not None}
         tags = min(ranks, key=lambda tags: ranks[tags], default="")
-        pins[name] = Bare(name, stack.packages[name].versions[index], tags=tags, build=build)
-    target = replace(stack.target(cell), libraries=case.known.libraries)
-    for violation in violations(pins, target, case.known.matrix, complete=False):
+        pins[name] = NamedVersion(name, stack.packages[name].versions[index], tags=tags, build=build)
+    target = replace(stack.target(cell), libraries=context.known.libraries)
+    for violation in violations(pins, target, context.known.matrix, complete=False):
         if violation.dependency is not None and violation.dependency.name.startswith(HOST_PREFIX):
-            yield _finding(case, scene, violation, target)
+            yield _finding(context, install_set, violation, target)
 
 
-def _by_wheel(case: Case, name: str) -> bool:
+def _by_wheel(context: AuditContext, name: str) -> bool:
     """Whether it matters which wheel of a release an installer chooses."""
-    return name == "soundfile" or (name == "torch" and case.stack.has_free_threads)
+    return name == "soundfile" or (name == "torch" and context.stack.has_free_threads)
 
 
-def _finding(case: Case, scene: Scene, violation: Violation, target: Target) -> Finding:
+def _finding(context: AuditContext, install_set: InstallSet, violation: Violation, target: Target) -> Finding:
     assert violation.dependency is not None
     assert violation.statement is not None
-    name = violation.pinned.name if violation.pinned.name in scene.demands else "torch"
-    demand = scene.first(name)
+    name = violation.pinned.name if violation.pinned.name in install_set.demands else "torch"
+    demand = install_set.first(name)
     library = violation.dependency.name.removeprefix(HOST_PREFIX)
     has = target.host().get(violation.dependency.name)
     what = (
@@ -78,31 +78,31 @@ def _finding(case: Case, scene: Scene, violation: Violation, target: Target) -> 
     )
     severity = "error" if demand.exact else "warning"
     if violation.dependency.name == GIL:
-        here = case.stack.on_platform(case.stack.platforms.index(str(target.platform)))
+        here = context.stack.on_platform(context.stack.platforms.index(str(target.platform)))
         lock = f"needs the global interpreter lock, which Python {target.python} does not have"
-        message = f"{what} on {platforms(case.stack, here)} {lock}"
-        if scene.cells & ~here:
-            severity = "warning" if case.document.platforms else "note"
+        message = f"{what} on {platforms(context.stack, here)} {lock}"
+        if install_set.cells & ~here:
+            severity = "warning" if context.document.platforms else "note"
     else:
         need = f"{library}{spelled(violation.dependency.specifier)}"
         message = f"{what} needs {need}; the target has {has if has is not None else 'none'}"
-    return case.statement(violation.statement, severity, message, [demand])
+    return context.statement(violation.statement, severity, message, [demand])
 
 
-def sound(case: Case, scene: Scene) -> Iterator[Finding]:
+def sound(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """soundfile whose wheels for Linux hold no libsndfile, where nobody says whether the machine has one."""
-    if "soundfile" not in scene.names() or "libsndfile" in case.known.libraries:
+    if "soundfile" not in install_set.names() or "libsndfile" in context.known.libraries:
         return
-    stack, mask = case.stack, scene.releases("soundfile") or 0
+    stack, mask = context.stack, install_set.releases("soundfile") or 0
     package = stack.packages["soundfile"]
     linux = sum(stack.on_platform(i) for i, name in enumerate(stack.platforms) if name.startswith("linux"))
-    if not mask or not scene.cells & linux:
+    if not mask or not install_set.cells & linux:
         return
     text = package.texts[mask.bit_length() - 1]
-    if not any("manylinux" in tags for tags in case.tags("soundfile", text)):
-        demand = scene.first("soundfile")
-        message = f"soundfile {text} brings no libsndfile on {platforms(stack, scene.cells & linux)}"
-        yield case.finding("TL301", "note", message, [demand])
+    if not any("manylinux" in tags for tags in context.tags("soundfile", text)):
+        demand = install_set.first("soundfile")
+        message = f"soundfile {text} brings no libsndfile on {platforms(stack, install_set.cells & linux)}"
+        yield context.finding("TL301", "note", message, [demand])
 
 
 def lower(known: Knowledge, platform: Platform) -> None:
@@ -117,13 +117,13 @@ def free(known: Knowledge, minor: int) -> None:
 
 def _usable(known: Knowledge) -> Callable[[str, Target], Iterator[str]]:
     """What of the catalogue installs on a target."""
-    from torchlock.solve.candidates import Policy, Sieve
+    from torchlock.solve.candidates import CandidateFilter, Policy
 
     policy = Policy(all_pre=True, pinned=tuple(known.stack.packages))
 
     def usable(name: str, target: Target) -> Iterator[str]:
         releases = known.catalogue.releases(name) or []
-        for candidate in Sieve(target, policy).sort(name, releases)[0]:
+        for candidate in CandidateFilter(target, policy).sort(name, releases)[0]:
             if candidate.release is not None:
                 yield candidate.release.version
 

@@ -12,17 +12,17 @@ from torchlock.audit.index_builds import Offer
 from torchlock.audit.phrasing import as_of, asked, listed, platforms
 from torchlock.audit.rules.versions import LENIENT, RULES, near, newest, why
 from torchlock.knowledge.compatibility import bits
-from torchlock.knowledge.judge import Bare, violations
+from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.rules import specifier_set
 from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from torchlock.audit.context import Case, Knowledge
-    from torchlock.audit.install_sets import Demand, Scene
+    from torchlock.audit.context import AuditContext, Knowledge
+    from torchlock.audit.install_sets import Demand, InstallSet
     from torchlock.finding import Finding
-    from torchlock.knowledge.compatibility import Stack
+    from torchlock.knowledge.compatibility import CompatibilityTable
 
 _PUBLIC = Offer(frozenset(), every=False, public=True, unknown=False)
 # What an installer takes, and whether it loads: a partner, its release and that of torch (as indices).
@@ -56,71 +56,72 @@ class _Outcome(NamedTuple):
     installed: int
 
 
-def choices(case: Case, scene: Scene) -> Iterator[Finding]:
+def choices(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Each companion that an installer takes beside a torch with which it does not load."""
-    known = scene.names()
-    unseen = [name for name in known if _unseen(case, scene.first(name))]
-    if unseen and not scene.locked:
-        yield _not_seen(case, scene, unseen)
+    known = install_set.names()
+    unseen = [name for name in known if _unseen(context, install_set.first(name))]
+    if unseen and not install_set.locked:
+        yield _not_seen(context, install_set, unseen)
     names = [name for name in known if name not in unseen]
     if "torch" not in names or len(names) < 2:
         return
-    by_name = [[(name, world) for world in _worlds(case, scene, name)] for name in names]
+    by_name = [[(name, world) for world in _worlds(context, install_set, name)] for name in names]
     worlds = tuple(zip(*by_name, strict=True))
-    found = _outcome(case.known, worlds, scene.cells)
+    found = _outcome(context.known, worlds, install_set.cells)
     for name in dict.fromkeys(pair[0] for pair in found.broken):
         mine = {pair: cells for pair, cells in found.broken.items() if pair[0] == name}
         pair = max(mine, key=lambda pair: (pair[2], pair[1]))
-        yield _choice(case, scene, pair, mine[pair], worlds, everywhere=mine[pair] == found.installed)
+        yield _choice(context, install_set, pair, mine[pair], worlds, everywhere=mine[pair] == found.installed)
     told = {pair[0] for pair in found.broken}
     for name, because in found.unclear:
         if name not in told:
             told.add(name)
-            demands = [scene.first(name), scene.first("torch")]
+            demands = [install_set.first(name), install_set.first("torch")]
             message = f"whether {asked(demands[0])} goes with {asked(demands[1])} is not judged: {because}"
-            yield case.finding("TL902", "note", message, demands)
+            yield context.finding("TL902", "note", message, demands)
 
 
-def _unseen(case: Case, demand: Demand) -> bool:
+def _unseen(context: AuditContext, demand: Demand) -> bool:
     """Whether its index is not known, so that its newest release is not known."""
     if demand.name not in FAMILY or demand.exact:
         return False
-    offer = case.offer(demand.entry)
+    offer = context.offer(demand.entry)
     return demand.entry.channel == "conda" or (offer.unknown and not offer.public and not offer.named)
 
 
-def _not_seen(case: Case, scene: Scene, names: list[str]) -> Finding:
-    demands = [scene.first(name) for name in names]
+def _not_seen(context: AuditContext, install_set: InstallSet, names: list[str]) -> Finding:
+    demands = [install_set.first(name) for name in names]
     texts = listed([asked(demand) for demand in demands])
     where = "conda's channels" if demands[0].entry.channel == "conda" else "the index named here"
     message = f"the releases for {texts} in {where} are not known: not judged"
-    return case.finding("TL902", "note", message, demands)
+    return context.finding("TL902", "note", message, demands)
 
 
-def _worlds(case: Case, scene: Scene, name: str) -> list[World]:
+def _worlds(context: AuditContext, install_set: InstallSet, name: str) -> list[World]:
     """The world of a package on each platform."""
-    demand, mask = scene.first(name), scene.releases(name) or 0
-    offer = case.offer(demand.entry) if name in FAMILY else _PUBLIC
-    places = range(len(case.stack.platforms))
+    demand, mask = install_set.first(name), install_set.releases(name) or 0
+    offer = context.offer(demand.entry) if name in FAMILY else _PUBLIC
+    places = range(len(context.stack.platforms))
     if demand.entry.url is not None:
-        return [World(mask & _for(demand.entry.url, case, place), 0, demand.label, offer) for place in places]
+        return [World(mask & _for(demand.entry.url, context, place), 0, demand.label, offer) for place in places]
     if not demand.exact and not offer.public:
-        return [World(*_on_pages(case, name, mask, offer, place), demand.label, offer) for place in places]
+        return [World(*_on_pages(context, name, mask, offer, place), demand.label, offer) for place in places]
     if demand.entry.channel == "conda":
         return [World(mask, 0, "", _PUBLIC._replace(public=False, unknown=True))] * len(places)
-    if offer.only_public and not demand.label and _labels_from_elsewhere(scene):
+    if offer.only_public and not demand.label and _labels_from_elsewhere(install_set):
         offer = offer._replace(unknown=True)
     if offer.only_label:
         return [
-            World(_kept(case, demand, mask, offer.only_label, place), 0, demand.label, offer) for place in places
+            World(_kept(context, demand, mask, offer.only_label, place), 0, demand.label, offer)
+            for place in places
         ]
     return [World(mask, 0, demand.label, offer)] * len(places)
 
 
-def _kept(case: Case, demand: Demand, mask: int, page: str, platform: int) -> int:
+def _kept(context: AuditContext, demand: Demand, mask: int, page: str, platform: int) -> int:
     """The pinned releases that the only page named has, or may have, for a platform."""
-    builds, place = case.known.builds, case.stack.platforms[platform]
-    text = case.stack.packages[demand.name].texts[mask.bit_length() - 1]
+    builds, place = context.known.builds, context.stack.platforms[platform]
+    text = context.stack.packages[demand.name].texts[mask.bit_length() - 1]
     if demand.label:
         there = builds.published(demand.name, text, demand.label, place)
     else:
@@ -128,27 +129,27 @@ def _kept(case: Case, demand: Demand, mask: int, page: str, platform: int) -> in
     return 0 if there is False else mask
 
 
-def _for(address: str, case: Case, platform: int) -> int:
+def _for(address: str, context: AuditContext, platform: int) -> int:
     """All releases if the name of a wheel fits a platform, or the file is not a wheel; else none."""
     name = unquote(address.partition("#")[0].partition("?")[0].rpartition("/")[2])
-    cells, tags = case.stack.on_platform(platform), name.removesuffix(".whl")
-    if not name.endswith(".whl") or any(case.stack.target(cell).rank(tags) is not None for cell in bits(cells)):
+    cells, tags = context.stack.on_platform(platform), name.removesuffix(".whl")
+    if not name.endswith(".whl") or any(context.stack.target(cell).rank(tags) is not None for cell in bits(cells)):
         return -1
     return 0
 
 
-def _labels_from_elsewhere(scene: Scene) -> bool:
+def _labels_from_elsewhere(install_set: InstallSet) -> bool:
     """Whether a build is pinned: then some index has it, even if the file names none."""
-    return any(demand.label for name in FAMILY for demand in scene.demands.get(name, ()))
+    return any(demand.label for name in FAMILY for demand in install_set.demands.get(name, ()))
 
 
-def _on_pages(case: Case, name: str, mask: int, offer: Offer, platform: int) -> tuple[int, int]:
+def _on_pages(context: AuditContext, name: str, mask: int, offer: Offer, platform: int) -> tuple[int, int]:
     """The releases that the pages named have for a platform, and those that the table does not cover."""
     there = maybe = 0
-    package, place = case.stack.packages[name], case.stack.platforms[platform]
+    package, place = context.stack.packages[name], context.stack.platforms[platform]
     for index in bits(mask):
         answers = [
-            case.known.builds.serves(name, package.texts[index], label, place) for label in sorted(offer.labels)
+            context.known.builds.serves(name, package.texts[index], label, place) for label in sorted(offer.labels)
         ]
         if any(answer is True for answer in answers):
             there |= 1 << index
@@ -178,7 +179,7 @@ def _outcome(known: Knowledge, worlds: _Worlds, cells: int) -> _Outcome:
     return _Outcome(broken, unclear, installed)
 
 
-def _chosen(stack: Stack, here: Mapping[str, World], cell: int) -> dict[str, int]:
+def _chosen(stack: CompatibilityTable, here: Mapping[str, World], cell: int) -> dict[str, int]:
     """What an installer takes on a cell, of the releases known to be there."""
     platform = stack.coordinates(cell)[0]
     domains = {
@@ -210,7 +211,7 @@ def _answer(
 
 
 def _alternatives(
-    stack: Stack, here: Mapping[str, World], chosen: Mapping[str, int], name: str, cell: int
+    stack: CompatibilityTable, here: Mapping[str, World], chosen: Mapping[str, int], name: str, cell: int
 ) -> Iterator[tuple[int, int]]:
     """What may be taken of a partner and of torch: the newest known to be there, and all newer that may be."""
 
@@ -278,8 +279,8 @@ def _agree(
         if isinstance(made, Unknown):
             return made
     pins = {
-        name: Bare(name, version, build=str(build)),
-        "torch": Bare("torch", stack.packages["torch"].versions[torch], build=str(torch_build)),
+        name: NamedVersion(name, version, build=str(build)),
+        "torch": NamedVersion("torch", stack.packages["torch"].versions[torch], build=str(torch_build)),
     }
     target = stack.target(stack.on_platform(platform).bit_length() - 1)
     found = violations(pins, target, known.matrix, complete=False)
@@ -311,38 +312,40 @@ def build_of(known: Knowledge, name: str, index: int, platform: int, world: Worl
     return Unknown(f"{name} {text} has no build on the public index") if own is None else own
 
 
-def _choice(case: Case, scene: Scene, pair: _Pair, cells: int, worlds: _Worlds, *, everywhere: bool) -> Finding:
+def _choice(
+    context: AuditContext, install_set: InstallSet, pair: _Pair, cells: int, worlds: _Worlds, *, everywhere: bool
+) -> Finding:
     name, release, torch = pair
-    stack, packages = case.stack, case.stack.packages
+    stack, packages = context.stack, context.stack.packages
     platform, cell = stack.coordinates((cells & -cells).bit_length() - 1)[0], (cells & -cells).bit_length() - 1
     here = dict(worlds[platform])
     both = f"torch {packages['torch'].texts[torch]} and {name} {packages[name].texts[release]}"
-    pinned = scene.first("torch").exact and scene.first(name).exact
+    pinned = install_set.first("torch").exact and install_set.first(name).exact
     where = "" if everywhere else f" on {platforms(stack, cells)}"
-    demands = [scene.first(name), scene.first("torch")]
+    demands = [install_set.first(name), install_set.first("torch")]
     verb = "work" if name in LENIENT else "load"
     if pinned:
         message = f"{both} do not {verb} together{where}"
     else:
         took = "" if here[name].offer.only_public else _from(here[name].offer)
-        date = as_of(case.known.builds.date if took else case.known.date)
+        date = as_of(context.known.builds.date if took else context.known.date)
         message = f"an installer takes {both}{took}{where} ({date}), which do not {verb} together"
     severity = "error" if pinned and everywhere and name not in LENIENT else "warning"
-    if severity == "warning" and not case.declares_platforms and not cells & case.mainstream:
+    if severity == "warning" and not context.declares_platforms and not cells & context.mainstream:
         severity = "note"
     made = {
-        each: build_of(case.known, each, index, platform, here[each]) if each in FAMILY else Unknown("none")
+        each: build_of(context.known, each, index, platform, here[each]) if each in FAMILY else Unknown("none")
         for each, index in (("torch", torch), (name, release))
     }
     texts = {each: None if isinstance(build, Unknown) else build for each, build in made.items()}
     chosen = {"torch": torch, name: release}
-    violation = why(case, chosen, cell) or why(case, chosen, cell, builds=texts)
+    violation = why(context, chosen, cell) or why(context, chosen, cell, builds=texts)
     statement = None if violation is None else violation.statement
     if statement is None:
-        return case.finding(RULES[name], severity, message, demands)
+        return context.finding(RULES[name], severity, message, demands)
     if statement.rule == "TL201":
         message += f": {listed([f'{each} is built for {build}' for each, build in texts.items()])}"
-    return case.statement(statement, severity, message, demands)
+    return context.statement(statement, severity, message, demands)
 
 
 def _from(offer: Offer) -> str:

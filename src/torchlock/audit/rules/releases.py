@@ -14,58 +14,62 @@ from torchlock.knowledge.rules import specifier_set
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.audit.context import Case
-    from torchlock.audit.install_sets import Scene
+    from torchlock.audit.context import AuditContext
+    from torchlock.audit.install_sets import InstallSet
     from torchlock.finding import Finding
 
 
-def absent(case: Case, scene: Scene) -> Iterator[Finding]:
+def absent(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Versions that were never published, and versions that are not known."""
-    for demands in scene.demands.values():
+    for demands in install_set.demands.values():
         for demand in demands:
             if demand.releases is None and not demand.entry.constraint:
-                found = _absent(case, scene, demand) if demand.why == "absent" else _unjudged(case, demand)
+                found = (
+                    _absent(context, install_set, demand) if demand.why == "absent" else _unjudged(context, demand)
+                )
                 if found is not None:
                     yield found
 
 
-def _unjudged(case: Case, demand: Demand) -> Finding | None:
+def _unjudged(context: AuditContext, demand: Demand) -> Finding | None:
     """A note on a version that is not in the tables."""
     if demand.why == "image":
         image = (demand.entry.url or "").removeprefix("image:")
         message = f"which {demand.name} {image} contains, if any, is not known: what goes with it is not judged"
-        return case.finding("TL902", "note", message, [demand])
-    package = case.stack.packages[demand.name]
+        return context.finding("TL902", "note", message, [demand])
+    package = context.stack.packages[demand.name]
     rule, why = {
-        "newer": ("TL902", f"newer than the data ({package.texts[-1]}, {as_of(case.known.date)})"),
+        "newer": ("TL902", f"newer than the data ({package.texts[-1]}, {as_of(context.known.date)})"),
         "vendor": ("TL903", "a third-party build"),
         "unfinished": ("TL903", "not a final release"),
         "url": ("TL903", "installed from a file, a folder or a repository"),
     }.get(demand.why, ("", ""))
-    return case.finding(rule, "note", f"{asked(demand)} is {why}: not judged", [demand]) if rule else None
+    return context.finding(rule, "note", f"{asked(demand)} is {why}: not judged", [demand]) if rule else None
 
 
-def _absent(case: Case, scene: Scene, demand: Demand) -> Finding | None:
-    offer = case.offer(demand.entry)
+def _absent(context: AuditContext, install_set: InstallSet, demand: Demand) -> Finding | None:
+    offer = context.offer(demand.entry)
     version = demand.entry.specifier.partition("+")[0].lstrip("= ")
-    if not isinstance(case.known.builds.labels(demand.name, version), Unknown):
+    if not isinstance(context.known.builds.labels(demand.name, version), Unknown):
         return None  # The page of torch's own builds has it, though the public index does not.
-    date = as_of(case.known.date)
+    date = as_of(context.known.date)
     if offer.unknown or demand.entry.channel != "pip":
         where = "the index named here" if demand.entry.channel == "pip" else "conda's channel"
         message = (
             f"the public index has no {asked(demand)} ({date}), and what {where} has is not known: not judged"
         )
-        return case.finding("TL902", "note", message, [demand])
-    package = case.stack.packages[demand.name]
+        return context.finding("TL902", "note", message, [demand])
+    package = context.stack.packages[demand.name]
     near = _near(version, package.texts) if demand.exact else ""
-    severity = "error" if offer.public and not _elsewhere(case, scene, demand) else "warning"
-    return case.finding("TL502", severity, f"there is no {asked(demand)} ({date}){near}", [demand])
+    severity = "error" if offer.public and not _elsewhere(context, install_set, demand) else "warning"
+    return context.finding("TL502", severity, f"there is no {asked(demand)} ({date}){near}", [demand])
 
 
-def _elsewhere(case: Case, scene: Scene, demand: Demand) -> bool:
+def _elsewhere(context: AuditContext, install_set: InstallSet, demand: Demand) -> bool:
     """Whether other targets take the same from an index that nobody here can see."""
-    return any(other is not scene for other in case.from_unknown.get((demand.name, demand.entry.specifier), ()))
+    return any(
+        other is not install_set for other in context.from_unknown.get((demand.name, demand.entry.specifier), ())
+    )
 
 
 def _near(version: str, texts: list[str]) -> str:
@@ -74,95 +78,95 @@ def _near(version: str, texts: list[str]) -> str:
     return f": the releases of {series} are {listed(found)}" if found else ""
 
 
-def doubles(case: Case, scene: Scene) -> Iterator[Finding]:
+def doubles(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """One package twice, with versions that do not meet."""
-    if scene.locked:
+    if install_set.locked:
         return
-    for name, demands in scene.demands.items():
+    for name, demands in install_set.demands.items():
         known = [demand for demand in demands if demand.releases]
-        if len(known) > 1 and scene.releases(name) == 0:
-            told = [f"{asked(demand)} ({_where(case, demand)})" for demand in known[: -_TOLD - 1 : -1]]
+        if len(known) > 1 and install_set.releases(name) == 0:
+            told = [f"{asked(demand)} ({_where(context, demand)})" for demand in known[: -_TOLD - 1 : -1]]
             texts = listed(told if len(known) <= _TOLD else [*told, f"{len(known) - _TOLD} others"])
-            yield case.finding("TL506", "error", f"no release satisfies {texts} together", known[::-1])
+            yield context.finding("TL506", "error", f"no release satisfies {texts} together", known[::-1])
 
 
 # So many lines that contradict each other are told, and the others counted.
 _TOLD = 6
 
 
-def _where(case: Case, demand: Demand) -> str:
+def _where(context: AuditContext, demand: Demand) -> str:
     line = f"line {demand.entry.place.line}" if demand.entry.place.line else ""
-    elsewhere = demand.entry.path if demand.entry.path != case.document.path or not line else ""
+    elsewhere = demand.entry.path if demand.entry.path != context.document.path or not line else ""
     return " of ".join(filter(None, (line, elsewhere)))
 
 
-def yanked(case: Case, scene: Scene) -> Iterator[Finding]:
+def yanked(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Pins of releases that were withdrawn (PEP 592)."""
-    for name, demands in scene.demands.items():
-        package = case.stack.packages[name]
+    for name, demands in install_set.demands.items():
+        package = context.stack.packages[name]
         for demand in demands:
             if demand.exact and demand.releases and demand.releases & package.yanked:
                 index = next(bits(demand.releases))
-                reason = case.reason_yanked(name, package.texts[index])
+                reason = context.reason_yanked(name, package.texts[index])
                 message = f"{asked(demand)} was withdrawn{f': {reason}' if reason else ''}"
-                yield case.finding("TL508", "warning", message, [demand])
+                yield context.finding("TL508", "warning", message, [demand])
 
 
-def left_out(case: Case) -> Iterator[Finding]:
+def left_out(context: AuditContext) -> Iterator[Finding]:
     """A note on the extras and groups that are too many to be judged."""
-    if case.left_out:
-        first = case.left_out[0].partition(":")[2] or case.left_out[0]
-        count, sets = len(case.left_out), "set" if len(case.left_out) == 1 else "sets"
+    if context.left_out:
+        first = context.left_out[0].partition(":")[2] or context.left_out[0]
+        count, sets = len(context.left_out), "set" if len(context.left_out) == 1 else "sets"
         message = (
             f"this file names too many requirements together: {count} {sets} of them (extras, groups, "
             f"environments), from {first!r} on, {'was' if count == 1 else 'were'} not judged"
         )
-        mine = [entry for entry in case.document.entries if entry.scope == case.left_out[0]]
-        yield case.finding("TL902", "note", message, [Demand(entry, None) for entry in mine[:1]])
+        mine = [entry for entry in context.document.entries if entry.scope == context.left_out[0]]
+        yield context.finding("TL902", "note", message, [Demand(entry, None) for entry in mine[:1]])
 
 
 # Locks that pip does not read.
 _WITHOUT_PIP = frozenset({"uv.lock", "poetry.lock", "pdm.lock"})
 
 
-def refused(case: Case) -> Iterator[Finding]:
+def refused(context: AuditContext) -> Iterator[Finding]:
     """Pins of releases of any package that pip refuses because of their metadata."""
-    for entry in case.document.entries if case.document.kind not in _WITHOUT_PIP else ():
+    for entry in context.document.entries if context.document.kind not in _WITHOUT_PIP else ():
         version = pinned(entry.specifier)
         if version is None or entry.channel != "pip" or entry.url is not None:
             continue
-        for statement in case.known.matrix.about(entry.name):
+        for statement in context.known.matrix.about(entry.name):
             if statement.refused and specifier_set(statement.when.specifier).contains(version):
                 demand = Demand(entry, None, exact=True)
                 declares = f"it declares {statement.refused!r}, which is not a valid requirement"
                 message = f"pip 24.1 and later refuse {asked(demand)}: {declares}"
-                yield case.statement(statement, "warning", message, [demand])
+                yield context.statement(statement, "warning", message, [demand])
 
 
-def hashes(case: Case, scene: Scene) -> Iterator[Finding]:
+def hashes(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Hashes of which none is of a file of that release."""
-    for name, demands in scene.demands.items():
+    for name, demands in install_set.demands.items():
         for demand in demands:
             if not (demand.exact and demand.releases and demand.entry.hashes) or demand.label:
                 continue
-            offer = case.offer(demand.entry)
+            offer = context.offer(demand.entry)
             if offer.named or offer.unknown or demand.entry.url is not None:
                 continue
-            text = case.stack.packages[name].texts[demand.releases.bit_length() - 1]
+            text = context.stack.packages[name].texts[demand.releases.bit_length() - 1]
             given = {
                 digest.partition(":")[2].lower() for digest in demand.entry.hashes if digest.startswith("sha256:")
             }
-            if given and not given & case.digests(name, text):
+            if given and not given & context.digests(name, text):
                 message = f"none of the hashes of {asked(demand)} is of a file that the public index has for it"
-                finding = case.finding("TL509", "warning", message, [demand])
+                finding = context.finding("TL509", "warning", message, [demand])
                 finding.remedy = Remedy("Have the hashes made anew, from the index that the files come from.")
                 yield finding
 
 
-def twice_provided(case: Case, scene: Scene) -> Iterator[Finding]:
+def twice_provided(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """conda and pip both installing torch."""
-    if "torch" in scene.demands and len(case.sides.channels("torch", scene.scope)) > 1:
+    if "torch" in install_set.demands and len(context.sides.channels("torch", install_set.scope)) > 1:
         message = "conda and pip both install torch here: the second replaces files of the first"
-        finding = case.finding("TL510", "warning", message, [scene.first("torch")])
+        finding = context.finding("TL510", "warning", message, [install_set.first("torch")])
         finding.remedy = Remedy("Leave torch to one of them.")
         yield finding

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from torchlock.audit.phrasing import asked, listed, platforms, releases
 from torchlock.knowledge.compatibility import bits
-from torchlock.knowledge.judge import Bare, violations
+from torchlock.knowledge.judge import NamedVersion, violations
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from torchlock.audit.context import Case
-    from torchlock.audit.install_sets import Demand, Scene
+    from torchlock.audit.context import AuditContext
+    from torchlock.audit.install_sets import Demand, InstallSet
     from torchlock.finding import Finding
-    from torchlock.knowledge.compatibility import Stack
+    from torchlock.knowledge.compatibility import CompatibilityTable
     from torchlock.knowledge.judge import Violation
     from torchlock.knowledge.rules import Matrix
 
@@ -30,23 +30,23 @@ _REFUSED = (
 )
 
 
-def conflicts(case: Case, scene: Scene) -> Iterator[Finding]:
+def conflicts(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Demands of which no releases stand together, whatever the target and the build, or which metadata parts."""
-    domains = {name: scene.releases(name) or 0 for name in strict(scene)}
-    sets = guilty(case.stack, domains)
+    domains = {name: install_set.releases(name) or 0 for name in strict(install_set)}
+    sets = guilty(context.stack, domains)
     for names in sets:
-        by_pip = all(scene.first(name).entry.channel == "pip" for name in names)
-        if by_pip and near(case.stack, {name: domains[name] for name in names}):
-            yield _refusal(case, scene, names) or _doubt(case, scene, names)
+        by_pip = all(install_set.first(name).entry.channel == "pip" for name in names)
+        if by_pip and near(context.stack, {name: domains[name] for name in names}):
+            yield _refusal(context, install_set, names) or _doubt(context, install_set, names)
         else:
-            yield _conflict(case, scene, names)
+            yield _conflict(context, install_set, names)
     if not sets and "torch" in domains:
         pairs = [("torch", name) for name in domains if name != "torch"]
-        apart = [pair for pair in pairs if all(scene.first(name).entry.channel == "pip" for name in pair)]
-        yield from filter(None, (_refusal(case, scene, pair) for pair in apart))
+        apart = [pair for pair in pairs if all(install_set.first(name).entry.channel == "pip" for name in pair)]
+        yield from filter(None, (_refusal(context, install_set, pair) for pair in apart))
 
 
-def near(stack: Stack, domains: Mapping[str, int]) -> bool:
+def near(stack: CompatibilityTable, domains: Mapping[str, int]) -> bool:
     """Whether these differ only in the patch release of torch."""
     found: set[str] | None = None
     for name, mask in domains.items():
@@ -56,34 +56,34 @@ def near(stack: Stack, domains: Mapping[str, int]) -> bool:
 
 
 @lru_cache(maxsize=8192)
-def _series(stack: Stack, torches: int) -> set[str]:
+def _series(stack: CompatibilityTable, torches: int) -> set[str]:
     """The minor versions of some releases of torch."""
     texts = stack.packages["torch"].texts
     return {".".join(texts[index].split(".")[:2]) for index in bits(torches)}
 
 
-def _refusal(case: Case, scene: Scene, names: tuple[str, ...]) -> Finding | None:
+def _refusal(context: AuditContext, install_set: InstallSet, names: tuple[str, ...]) -> Finding | None:
     """What an installer refuses because of metadata; None if it does not, or only on minor platforms."""
-    stack, domains = case.stack, {name: scene.releases(name) or 0 for name in names}
-    refused, there = _refused(stack, tuple(domains.items()), scene.cells)
+    stack, domains = context.stack, {name: install_set.releases(name) or 0 for name in names}
+    refused, there = _refused(stack, tuple(domains.items()), install_set.cells)
     if not refused:
         return None
     lead = [name for name in names if name != "torch"]
-    demands = _demands(scene, names)
+    demands = _demands(install_set, names)
     torch = stack.packages["torch"]
     places = {stack.coordinates(cell)[0] for cell in bits(refused)}
     wanted = {name: releases(torch, _declared(stack, name, domains[name], places)) for name in lead}
-    asks = [f"{asked(scene.first(name))} asks for torch {wanted[name]}" for name in lead]
-    beside = f" beside {asked(scene.first('torch'))}" if "torch" in names else ""
+    asks = [f"{asked(install_set.first(name))} asks for torch {wanted[name]}" for name in lead]
+    beside = f" beside {asked(install_set.first('torch'))}" if "torch" in names else ""
     where = "" if refused == there else f" on {platforms(stack, refused)}"
     message = f"{listed(asks)}: pip refuses {'it' if len(lead) == 1 else 'them'}{beside}{where}"
-    usual = refused & case.mainstream or refused == there
-    soft = scene.locked or len(scene.steps(names)) > 1 or not usual
-    return case.finding(RULES[lead[0]], "warning" if soft else "error", message, demands, _REFUSED)
+    usual = refused & context.mainstream or refused == there
+    soft = install_set.locked or len(install_set.steps(names)) > 1 or not usual
+    return context.finding(RULES[lead[0]], "warning" if soft else "error", message, demands, _REFUSED)
 
 
 @lru_cache(maxsize=4096)
-def _refused(stack: Stack, domains: tuple[tuple[str, int], ...], cells: int) -> tuple[int, int]:
+def _refused(stack: CompatibilityTable, domains: tuple[tuple[str, int], ...], cells: int) -> tuple[int, int]:
     """The cells where metadata lets no releases of these stand together, and those where all of them install.
 
     Where the public index has them all on none of the cells, wheels for any platform tell for all.
@@ -100,7 +100,7 @@ def _refused(stack: Stack, domains: tuple[tuple[str, int], ...], cells: int) -> 
     return 0 if anywhere else cells, cells
 
 
-def _declared(stack: Stack, name: str, mask: int, places: Collection[int]) -> int:
+def _declared(stack: CompatibilityTable, name: str, mask: int, places: Collection[int]) -> int:
     """The releases of torch that metadata asks for on some platforms, or on any where it has no wheel on these."""
     found = 0
     for platform in places:
@@ -109,7 +109,7 @@ def _declared(stack: Stack, name: str, mask: int, places: Collection[int]) -> in
     return found if found or places == everywhere else _declared(stack, name, mask, everywhere)
 
 
-def _met(stack: Stack, domains: Mapping[str, int], platform: int) -> int:
+def _met(stack: CompatibilityTable, domains: Mapping[str, int], platform: int) -> int:
     """The releases of torch that the metadata of all partners lets through."""
     torch = domains.get("torch", stack.packages["torch"].everything)
     for name, mask in domains.items():
@@ -117,25 +117,29 @@ def _met(stack: Stack, domains: Mapping[str, int], platform: int) -> int:
     return torch
 
 
-def _demands(scene: Scene, names: tuple[str, ...]) -> list[Demand]:
+def _demands(install_set: InstallSet, names: tuple[str, ...]) -> list[Demand]:
     """The demands on some packages, torch at the end."""
-    return [scene.first(name) for name in sorted(names, key=lambda name: name == "torch")]
+    return [install_set.first(name) for name in sorted(names, key=lambda name: name == "torch")]
 
 
-def _doubt(case: Case, scene: Scene, names: tuple[str, ...]) -> Finding:
+def _doubt(context: AuditContext, install_set: InstallSet, names: tuple[str, ...]) -> Finding:
     """A note on a pair that differs in the patch release of torch and whose metadata names no release."""
-    demands = _demands(scene, names)
+    demands = _demands(install_set, names)
     texts = listed([asked(demand) for demand in demands])
     message = f"whether {texts} load together is not judged: they differ only in the patch release of torch"
-    return case.finding("TL902", "note", message, demands)
+    return context.finding("TL902", "note", message, demands)
 
 
-def strict(scene: Scene) -> list[str]:
+def strict(install_set: InstallSet) -> list[str]:
     """The packages of a scene that fail at import beside the wrong torch."""
-    return [name for name in scene.names() if scene.releases(name) and name not in LENIENT and name != "soundfile"]
+    return [
+        name
+        for name in install_set.names()
+        if install_set.releases(name) and name not in LENIENT and name != "soundfile"
+    ]
 
 
-def guilty(stack: Stack, domains: Mapping[str, int]) -> list[tuple[str, ...]]:
+def guilty(stack: CompatibilityTable, domains: Mapping[str, int]) -> list[tuple[str, ...]]:
     """The smallest sets of packages whose domains do not meet; every one that has two members, else one larger.
 
     All of them meet in torch, so that a set stands together if and only if some torch goes with each.
@@ -164,22 +168,22 @@ def _meet(torch: int, wanted: Mapping[str, int], names: list[str]) -> bool:
     return bool(torch)
 
 
-def _conflict(case: Case, scene: Scene, names: tuple[str, ...]) -> Finding:
-    stack = case.stack
-    demands = _demands(scene, names)
+def _conflict(context: AuditContext, install_set: InstallSet, names: tuple[str, ...]) -> Finding:
+    stack = context.stack
+    demands = _demands(install_set, names)
     torch = stack.packages["torch"]
     partner = next(name for name in names if name != "torch")
-    fitting = {name: stack.fits(name, scene.releases(name) or 0) for name in names if name != "torch"}
+    fitting = {name: stack.fits(name, install_set.releases(name) or 0) for name in names if name != "torch"}
     goes = [
-        f"{asked(scene.first(name))} goes with {f'torch {releases(torch, mask)}' if mask else 'no torch at all'}"
+        f"{asked(install_set.first(name))} goes with {f'torch {releases(torch, mask)}' if mask else 'no torch at all'}"
         for name, mask in fitting.items()
     ]
-    against = f", not with {asked(scene.first('torch'))}" if "torch" in names else ""
-    violation = _why(case, scene, partner)
-    severity = "warning" if len(scene.steps(names)) > 1 else "error"
+    against = f", not with {asked(install_set.first('torch'))}" if "torch" in names else ""
+    violation = _why(context, install_set, partner)
+    severity = "warning" if len(install_set.steps(names)) > 1 else "error"
     if violation is None or violation.statement is None:
-        return case.finding(RULES[partner], severity, f"{listed(goes)}{against}", demands)
-    return case.statement(violation.statement, severity, f"{listed(goes)}{against}", demands)
+        return context.finding(RULES[partner], severity, f"{listed(goes)}{against}", demands)
+    return context.statement(violation.statement, severity, f"{listed(goes)}{against}", demands)
 
 
 RULES = {
@@ -191,27 +195,31 @@ RULES = {
 }
 
 
-def _why(case: Case, scene: Scene, partner: str) -> Violation | None:
+def _why(context: AuditContext, install_set: InstallSet, partner: str) -> Violation | None:
     """What the judge says of the newest that both demands allow."""
-    torch = scene.releases("torch") or case.stack.packages["torch"].everything
-    chosen = {"torch": torch.bit_length() - 1, partner: (scene.releases(partner) or 1).bit_length() - 1}
-    return why(case, chosen, (scene.cells & -scene.cells).bit_length() - 1)
+    torch = install_set.releases("torch") or context.stack.packages["torch"].everything
+    chosen = {"torch": torch.bit_length() - 1, partner: (install_set.releases(partner) or 1).bit_length() - 1}
+    return why(context, chosen, (install_set.cells & -install_set.cells).bit_length() - 1)
 
 
 def why(
-    case: Case, chosen: Mapping[str, int], cell: int, builds: Mapping[str, str | None] | None = None
+    context: AuditContext, chosen: Mapping[str, int], cell: int, builds: Mapping[str, str | None] | None = None
 ) -> Violation | None:
     """What keeps these releases (by index) from loading together on a cell: versions, or these builds."""
     made = tuple((builds or {}).get(name) for name in chosen)
-    return _why_of(case.stack, case.known.matrix, tuple(chosen.items()), made, cell)
+    return _why_of(context.stack, context.known.matrix, tuple(chosen.items()), made, cell)
 
 
 @lru_cache(maxsize=4096)
 def _why_of(
-    stack: Stack, matrix: Matrix, chosen: tuple[tuple[str, int], ...], builds: tuple[str | None, ...], cell: int
+    stack: CompatibilityTable,
+    matrix: Matrix,
+    chosen: tuple[tuple[str, int], ...],
+    builds: tuple[str | None, ...],
+    cell: int,
 ) -> Violation | None:
     pins = {
-        name: Bare(name, stack.packages[name].versions[index], build=build)
+        name: NamedVersion(name, stack.packages[name].versions[index], build=build)
         for (name, index), build in zip(chosen, builds, strict=True)
     }
     for violation in violations(pins, stack.target(cell), matrix, complete=False):
@@ -221,7 +229,7 @@ def _why_of(
     return None
 
 
-def newest(stack: Stack, domains: Mapping[str, int], cell: int, platform: int) -> dict[str, int]:
+def newest(stack: CompatibilityTable, domains: Mapping[str, int], cell: int, platform: int) -> dict[str, int]:
     """What an installer takes on one cell: the newest that metadata lets stand together; nothing if none does."""
     if "torch" not in domains:
         return {}

@@ -16,85 +16,87 @@ from torchlock.terms import FAMILY
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from torchlock.check import Scene
+    from torchlock.check import CheckContext
     from torchlock.check.fix.plan import Plan
 
 
-def install(scene: Scene, plan: Plan, *, again: bool = False, fresh: bool = False) -> tuple[Command, ...]:
+def install(context: CheckContext, plan: Plan, *, again: bool = False, fresh: bool = False) -> tuple[Command, ...]:
     """Install what a plan says.
 
     ``again``: even where that version is there; ``fresh``: without the installer's cache, which may hold the
     damaged file.
     """
-    versions = whole(scene, plan.versions, plan.label) if is_managed(scene) else plan.versions
-    requirements = [word(scene, f"{name}=={version}") for name, version in versions.items()]
-    same = [name for name, version in plan.versions.items() if _is_there(scene, name, version)]
+    versions = whole(context, plan.versions, plan.label) if is_managed(context) else plan.versions
+    requirements = [word(context, f"{name}=={version}") for name, version in versions.items()]
+    same = [name for name, version in plan.versions.items() if _is_there(context, name, version)]
     # Another build of torch itself has requirements of its own; what is built for it has none but it.
     others = [name for name in plan.versions if name not in same]
-    known = all(name in scene.pins and name in FAMILY and name != "torch" for name in others)
+    known = all(name in context.pins and name in FAMILY and name != "torch" for name in others)
     alone = known and (again or not (others or "torch" in same))
     # What PYTHONPATH led to has its requirements there, too.
-    by_variable = any(_is_named_by_variable(scene, name) for name in plan.versions)
+    by_variable = any(_is_named_by_variable(context, name) for name in plan.versions)
     alone = alone and not by_variable
     pip, uv = ["install"], ["install"]
-    if (again or same) and not is_managed(scene):
+    if (again or same) and not is_managed(context):
         pip += ["--force-reinstall"] + (["--no-deps"] if alone else [])
         uv += [f"--reinstall-package {name}" for name in plan.versions] + (["--no-deps"] if alone else [])
     if fresh:
         pip.append("--no-cache-dir")
         uv.append("--refresh")
-    address = page_address(scene, plan.label) if plan.label else ""
+    address = page_address(context, plan.label) if plan.label else ""
     if plan.label:
         uv.append(f"--torch-backend={plan.label}")
-    commands = [_uv(scene, [*uv, *requirements])]
+    commands = [_uv(context, [*uv, *requirements])]
     if not plan.label:
-        commands.insert(0, _pip(scene, [*pip, *requirements]))
+        commands.insert(0, _pip(context, [*pip, *requirements]))
     elif address:
         # The page of one build has nothing but what is built for it.
-        built = [word(scene, f"{name}=={version}") for name, version in versions.items() if name in FAMILY]
+        built = [word(context, f"{name}=={version}") for name, version in versions.items() if name in FAMILY]
         others = [each for each in requirements if each not in built]
-        lines = [_pip(scene, [*pip, f"--index-url {address}", *built])]
-        lines += [_pip(scene, [*pip, *others])] if others else []
+        lines = [_pip(context, [*pip, f"--index-url {address}", *built])]
+        lines += [_pip(context, [*pip, *others])] if others else []
         commands.insert(0, Command("pip", " && ".join(each.line for each in lines)))
     if by_variable:
         commands = [
-            command._replace(line=f"{unset(scene, 'PYTHONPATH')} && {command.line}") for command in commands
+            command._replace(line=f"{unset(context, 'PYTHONPATH')} && {command.line}") for command in commands
         ]
-    return _preferred(scene, plan.versions, commands)
+    return _preferred(context, plan.versions, commands)
 
 
-def add(scene: Scene, name: str, specifier: str = "") -> tuple[Command, ...]:
+def add(context: CheckContext, name: str, specifier: str = "") -> tuple[Command, ...]:
     """Install what is missing, whatever else is there."""
-    there = whole(scene, {}, "") if is_managed(scene) else {}
-    others = [word(scene, f"{other}=={version}") for other, version in there.items() if other != name]
-    words = ["install", *others, word(scene, name + specifier)]
-    return _preferred(scene, [name], [_pip(scene, words), _uv(scene, words)])
+    there = whole(context, {}, "") if is_managed(context) else {}
+    others = [word(context, f"{other}=={version}") for other, version in there.items() if other != name]
+    words = ["install", *others, word(context, name + specifier)]
+    return _preferred(context, [name], [_pip(context, words), _uv(context, words)])
 
 
-def compiled(scene: Scene, name: str, version: str) -> tuple[Command, ...]:
+def compiled(context: CheckContext, name: str, version: str) -> tuple[Command, ...]:
     """Compile a package against the torch that is there; what was compiled before is not taken again."""
-    if is_managed(scene):
+    if is_managed(context):
         return ()
-    requirement = word(scene, f"{name}=={version}")
+    requirement = word(context, f"{name}=={version}")
     pip = ["--force-reinstall", "--no-deps", "--no-build-isolation", "--no-cache-dir", f"--no-binary {name}"]
     uv = [f"--reinstall-package {name}", "--no-deps", f"--no-build-isolation-package {name}", "--refresh"]
-    commands = [_pip(scene, ["install", *pip, requirement])]
-    commands.append(_uv(scene, ["install", *uv, f"--no-binary {name}", requirement]))
-    return _preferred(scene, [name], commands)
+    commands = [_pip(context, ["install", *pip, requirement])]
+    commands.append(_uv(context, ["install", *uv, f"--no-binary {name}", requirement]))
+    return _preferred(context, [name], commands)
 
 
-def uninstall(scene: Scene, names: Sequence[str]) -> tuple[Command, ...]:
+def uninstall(context: CheckContext, names: Sequence[str]) -> tuple[Command, ...]:
     """Remove the copies that come first on the path; none where the distribution keeps installers out."""
-    if is_managed(scene):
+    if is_managed(context):
         return ()
-    return _preferred(scene, names, [_pip(scene, ["uninstall", "-y", *names]), _uv(scene, ["uninstall", *names])])
+    return _preferred(
+        context, names, [_pip(context, ["uninstall", "-y", *names]), _uv(context, ["uninstall", *names])]
+    )
 
 
-def whole(scene: Scene, versions: Mapping[str, str], label: str) -> dict[str, str]:
+def whole(context: CheckContext, versions: Mapping[str, str], label: str) -> dict[str, str]:
     """All of the stack that is there, at the versions of a plan, for an environment that has nothing yet."""
     found = {}
     for name in STACK:
-        pin = scene.pins.get(name)
+        pin = context.pins.get(name)
         if name in versions:
             found[name] = versions[name]
         elif pin is not None and not pin.unversioned and name != "numpy":
@@ -105,57 +107,57 @@ def whole(scene: Scene, versions: Mapping[str, str], label: str) -> dict[str, st
 _ON_WINDOWS = {"rm -rf": "rmdir /s /q", "mv": "move"}
 
 
-def shell(scene: Scene, verb: str, *paths: str) -> tuple[Command, ...]:
+def shell(context: CheckContext, verb: str, *paths: str) -> tuple[Command, ...]:
     """Do something to files; nothing where a path cannot be shown as it is."""
-    verb = _ON_WINDOWS.get(verb, verb) if _is_windows(scene) else verb
-    line = " ".join([verb, *(word(scene, path) for path in paths)])
+    verb = _ON_WINDOWS.get(verb, verb) if _is_windows(context) else verb
+    line = " ".join([verb, *(word(context, path) for path in paths)])
     return (Command("shell", line),) if is_one_line(line) else ()
 
 
-def unset(scene: Scene, variable: str) -> str:
+def unset(context: CheckContext, variable: str) -> str:
     """The words that clear a variable, in the shell of the environment's platform."""
-    return f'set "{variable}="' if _is_windows(scene) else f"unset {variable}"
+    return f'set "{variable}="' if _is_windows(context) else f"unset {variable}"
 
 
-def word(scene: Scene, text: str) -> str:
+def word(context: CheckContext, text: str) -> str:
     """A word for the shell of the environment's platform."""
-    return quoted(text, windows=_is_windows(scene))
+    return quoted(text, windows=_is_windows(context))
 
 
-def is_managed(scene: Scene) -> bool:
+def is_managed(context: CheckContext) -> bool:
     """Whether the distribution keeps installers out of this Python (PEP 668)."""
-    interpreter = scene.environment.interpreter
+    interpreter = context.environment.interpreter
     folders = () if interpreter.virtual else interpreter.stdlib
     return any(files.is_file(os.path.join(folder, "EXTERNALLY-MANAGED")) for folder in folders)
 
 
-def is_nameless(scene: Scene) -> bool:
+def is_nameless(context: CheckContext) -> bool:
     """Whether no command can name the Python of the environment, since it is not of this machine."""
-    return not _executable(scene)
+    return not _executable(context)
 
 
-def _is_named_by_variable(scene: Scene, name: str) -> bool:
+def _is_named_by_variable(context: CheckContext, name: str) -> bool:
     """Whether the copy that is imported lies where PYTHONPATH leads, so that no install would replace it."""
-    copy = scene.copy(name)
+    copy = context.copy(name)
     return copy is not None and copy.entry is not None and copy.entry.kind == "pythonpath"
 
 
-def _is_of_user(scene: Scene, name: str) -> bool:
+def _is_of_user(context: CheckContext, name: str) -> bool:
     """Whether the copy that is imported lies in the folder of the user, which uv does not look into."""
-    copy = scene.copy(name)
+    copy = context.copy(name)
     return copy is not None and copy.entry is not None and copy.entry.kind == "user"
 
 
-def _is_there(scene: Scene, name: str, version: str) -> bool:
+def _is_there(context: CheckContext, name: str, version: str) -> bool:
     """Whether an installer would say that it is installed: a label counts only where it is asked for."""
-    pin = scene.pins.get(name)
+    pin = context.pins.get(name)
     if pin is None or pin.unversioned:
         return False
     return version in (pin.version.public, str(pin.version))
 
 
 def _preferred(
-    scene: Scene, names: Sequence[str] | Mapping[str, str], commands: list[Command]
+    context: CheckContext, names: Sequence[str] | Mapping[str, str], commands: list[Command]
 ) -> tuple[Command, ...]:
     """The tool first that installed the stack; where there is no pip in the environment that is uv.
 
@@ -163,42 +165,42 @@ def _preferred(
     """
     if not all(map(is_name, names)) or not all(is_one_line(command.line) for command in commands):
         return ()
-    if any(_is_of_user(scene, name) for name in names):
+    if any(_is_of_user(context, name) for name in names):
         commands = [command for command in commands if command.tool != "uv"]
-    record = scene.record("torchaudio") or scene.record("torch")
+    record = context.record("torchaudio") or context.record("torch")
     by_uv = record is not None and record.installer == "uv"
-    without_pip = scene.live and scene.installed.get("pip") is None
+    without_pip = context.live and context.installed.get("pip") is None
     tool = "uv" if by_uv or without_pip else "pip"
     return tuple(sorted(commands, key=lambda command: command.tool != tool))
 
 
-def _pip(scene: Scene, words: Sequence[str]) -> Command:
-    if is_managed(scene):
-        python = f"{_python(scene)} -m venv .venv && .venv/bin/python"
+def _pip(context: CheckContext, words: Sequence[str]) -> Command:
+    if is_managed(context):
+        python = f"{_python(context)} -m venv .venv && .venv/bin/python"
         return Command("pip", " ".join([python, "-m pip", *filter(None, words)]))
-    return Command("pip", " ".join([_python(scene), "-m pip", *filter(None, words)]))
+    return Command("pip", " ".join([_python(context), "-m pip", *filter(None, words)]))
 
 
-def _uv(scene: Scene, words: Sequence[str]) -> Command:
-    if is_managed(scene):
-        return Command("uv", " ".join([f"uv venv --python {_python(scene)} && uv pip", *filter(None, words)]))
-    place = f"--python {_python(scene)}" if _executable(scene) else ""
+def _uv(context: CheckContext, words: Sequence[str]) -> Command:
+    if is_managed(context):
+        return Command("uv", " ".join([f"uv venv --python {_python(context)} && uv pip", *filter(None, words)]))
+    place = f"--python {_python(context)}" if _executable(context) else ""
     return Command("uv", " ".join(filter(None, ["uv pip", words[0], place, *words[1:]])))
 
 
-def _python(scene: Scene) -> str:
-    path = _executable(scene)
-    return word(scene, path) if path else "python"
+def _python(context: CheckContext) -> str:
+    path = _executable(context)
+    return word(context, path) if path else "python"
 
 
-def _executable(scene: Scene) -> str:
+def _executable(context: CheckContext) -> str:
     """The interpreter that was asked, or that of a tree which runs on this machine; "" where there is none."""
-    interpreter = scene.environment.interpreter
+    interpreter = context.environment.interpreter
     if interpreter.executable or not is_used_here(interpreter.prefix):
         return interpreter.executable
     return os.path.join(interpreter.prefix, "bin", "python")
 
 
-def _is_windows(scene: Scene) -> bool:
-    platform = scene.platform or scene.environment.interpreter.target_platform
+def _is_windows(context: CheckContext) -> bool:
+    platform = context.platform or context.environment.interpreter.target_platform
     return platform is not None and platform.system == "windows"

@@ -11,57 +11,57 @@ from torchlock.check.context import STACK
 from torchlock.check.fix.commands import add, install
 from torchlock.check.fix.plan import planned
 from torchlock.finding import Remedy
-from torchlock.knowledge.judge import Bare
+from torchlock.knowledge.judge import NamedVersion
 from torchlock.knowledge.rules import specifier_set
 
 if TYPE_CHECKING:
-    from torchlock.check import Scene
+    from torchlock.check import CheckContext
     from torchlock.finding import Finding
     from torchlock.knowledge.rules import Statement
 
 _FURTHER = 5
 
 
-def apart(scene: Scene, finding: Finding) -> Remedy | None:
+def apart(context: CheckContext, finding: Finding) -> Remedy | None:
     """A release without what stands against the other; None where nothing is known.
 
     A later release of the package that is no part of the stack, unless its import fails and that would be another
     major of it; else an earlier one of the stack.
     """
     if len(finding.packages) < 2:
-        return _before_removal(scene, finding)
+        return _before_removal(context, finding)
     (name, _), (other, _) = finding.packages[:2]
-    if scene.target is None or scene.pins[name].unversioned:
+    if context.target is None or context.pins[name].unversioned:
         return None
-    statement = next(filter(None, (_of(each, finding.rule, other) for each in _spoken(scene, name))), None)
+    statement = next(filter(None, (_of(each, finding.rule, other) for each in _spoken(context, name))), None)
     if statement is None:
         return Remedy(f"Take a later release of {name}, or an earlier one of {other}.")
     if name in STACK:
         later, theirs = _end(statement.forbids[0].specifier), other
     else:
-        later, theirs = _later(scene, name, statement), name
-    if later is not None and (statement.effect == "use" or later.major == scene.pins[theirs].version.major):
-        return _upgraded(scene, theirs, later)
-    return _earlier(scene, statement, other) or (_upgraded(scene, theirs, later) if later else None)
+        later, theirs = _later(context, name, statement), name
+    if later is not None and (statement.effect == "use" or later.major == context.pins[theirs].version.major):
+        return _upgraded(context, theirs, later)
+    return _earlier(context, statement, other) or (_upgraded(context, theirs, later) if later else None)
 
 
-def _before_removal(scene: Scene, finding: Finding) -> Remedy:
+def _before_removal(context: CheckContext, finding: Finding) -> Remedy:
     """The stack before what somebody's own code calls was taken out of it."""
     name = finding.packages[0][0]
-    mine = [each for rule in ("TL701", "TL702") for each in scene.matrix.statements_of(rule)]
+    mine = [each for rule in ("TL701", "TL702") for each in context.matrix.statements_of(rule)]
     mine = [each for each in mine if any(lost in each.because for lost in finding.lacks)]
-    broken = next((each for each in mine if _is_broken(scene, each)), None)
-    remedy = _earlier(scene, broken, name) if broken is not None else None
+    broken = next((each for each in mine if _is_broken(context, each)), None)
+    remedy = _earlier(context, broken, name) if broken is not None else None
     if remedy is None:
         return Remedy(f"Remove the call, or install an earlier {name} with the torch of its release.")
     remedy.summary = f"{remedy.summary.rstrip('.')}; or remove the call."
     return remedy
 
 
-def _spoken(scene: Scene, name: str, version: Version | None = None) -> list[Statement]:
+def _spoken(context: CheckContext, name: str, version: Version | None = None) -> list[Statement]:
     """What the rules say of a package, as it is or at another version."""
-    pin = scene.pins[name] if version is None else Bare(name, version)
-    return list(scene.matrix.speaking_of(pin, scene.target)) if scene.target else []
+    pin = context.pins[name] if version is None else NamedVersion(name, version)
+    return list(context.matrix.speaking_of(pin, context.target)) if context.target else []
 
 
 def _of(statement: Statement, rule: str, other: str) -> Statement | None:
@@ -74,36 +74,36 @@ def _end(specifier: str) -> Version | None:
     return Version(found[1]) if found else None
 
 
-def _later(scene: Scene, name: str, statement: Statement) -> Version | None:
+def _later(context: CheckContext, name: str, statement: Statement) -> Version | None:
     """The first release of a package that no rule of its kind keeps from what is there."""
     version = _end(statement.when.specifier)
     for _ in range(_FURTHER):
         if version is None:
             return None
-        against = [each for each in _spoken(scene, name, version) if _is_broken(scene, each)]
+        against = [each for each in _spoken(context, name, version) if _is_broken(context, each)]
         if not against:
             return version
         version = _end(against[0].when.specifier)
     return None
 
 
-def _is_broken(scene: Scene, statement: Statement) -> bool:
+def _is_broken(context: CheckContext, statement: Statement) -> bool:
     return any(
-        each.name in scene.pins and specifier_set(each.specifier).contains(scene.pins[each.name].version)
+        each.name in context.pins and specifier_set(each.specifier).contains(context.pins[each.name].version)
         for each in statement.forbids
     )
 
 
-def _upgraded(scene: Scene, name: str, version: Version) -> Remedy:
-    return Remedy(f"Install {name} {version} or later.", commands=add(scene, name, f">={version}"))
+def _upgraded(context: CheckContext, name: str, version: Version) -> Remedy:
+    return Remedy(f"Install {name} {version} or later.", commands=add(context, name, f">={version}"))
 
 
-def _earlier(scene: Scene, statement: Statement, other: str) -> Remedy | None:
+def _earlier(context: CheckContext, statement: Statement, other: str) -> Remedy | None:
     """The stack as it was before what is forbidden."""
     forbidden = next(each for each in statement.forbids if each.name == other)
     start = re.fullmatch(r">=(\d[\w.]*)", forbidden.specifier)
-    plan = planned(scene, asked=[f"{other}<{start[1]}"]) if start and other in STACK else None
+    plan = planned(context, asked=[f"{other}<{start[1]}"]) if start and other in STACK else None
     if plan is None:
         return None
     steps = ", ".join(f"{name} {version}" for name, version in plan.versions.items())
-    return Remedy(f"Install {steps}, which still have it.", commands=install(scene, plan))
+    return Remedy(f"Install {steps}, which still have it.", commands=install(context, plan))

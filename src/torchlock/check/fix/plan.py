@@ -12,16 +12,16 @@ from torchlock.check.context import STACK, dependencies_of
 from torchlock.errors import TorchlockError
 from torchlock.index.sources import Sources
 from torchlock.knowledge.builds import Builds, kind_of
-from torchlock.knowledge.compatibility import Stack
+from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.knowledge.rules import BUILD_CUDA, Matrix
 from torchlock.lock import Conflict, Lock, Options, lock
 from torchlock.target import PLATFORMS
-from torchlock.terms import FAMILY, Inputs, Origin, Written
+from torchlock.terms import FAMILY, Inputs, Origin, ParsedRequirement
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from torchlock.check import Scene
+    from torchlock.check import CheckContext
     from torchlock.knowledge.rules import Pinned, Statement
     from torchlock.solve.candidates import Release
     from torchlock.target import Target
@@ -46,7 +46,7 @@ class Plan(NamedTuple):
 
 
 def planned(
-    scene: Scene,
+    context: CheckContext,
     broken: Collection[str] = (),
     wanted: Collection[str] = (),
     asked: Sequence[str] = (),
@@ -59,44 +59,44 @@ def planned(
     for the torch that is there, another torch for the torchaudio that is there, both; and for each the build of
     this torch first.
     """
-    target = scene.target
-    if target is None or _is_vendors(scene):
+    target = context.target
+    if target is None or _is_vendors(context):
         return None
     target = replace(target, libraries={**target.libraries, **(libraries or {})})
-    names = [name for name in STACK if name in scene.pins or name in broken or name in wanted]
-    for label in _labels(scene, target):
-        for constraints in ([*_constraints(scene, names), *asked], [*asked]):
+    names = [name for name in STACK if name in context.pins or name in broken or name in wanted]
+    for label in _labels(context, target):
+        for constraints in ([*_constraints(context, names), *asked], [*asked]):
             for firm in ("torch", "torchaudio", ""):
                 if firm and (
-                    firm not in scene.pins
-                    or scene.pins[firm].unversioned
-                    or (firm == "torch" and not _serves(scene, label))
+                    firm not in context.pins
+                    or context.pins[firm].unversioned
+                    or (firm == "torch" and not _serves(context, label))
                 ):
                     continue
-                plan = _solved(scene, target, names, firm, label, constraints, broken)
+                plan = _solved(context, target, names, firm, label, constraints, broken)
                 if plan is not None:
                     return plan
     return None
 
 
-def _is_vendors(scene: Scene) -> bool:
-    label = scene.label("torch")
-    pin = scene.pins.get("torch")
+def _is_vendors(context: CheckContext) -> bool:
+    label = context.label("torch")
+    pin = context.pins.get("torch")
     return bool(label and kind_of(label) is None) or bool(
         pin and not pin.unversioned and pin.version.is_prerelease
     )
 
 
-def _labels(scene: Scene, target: Target) -> Iterator[str]:
+def _labels(context: CheckContext, target: Target) -> Iterator[str]:
     """The builds to try: that of torch itself, older ones of its kind, then what the public index has.
 
     Who has ROCm is not sent to the public index, whose wheels are for CUDA.
     """
-    if scene.accelerator is not None:
-        yield "" if scene.accelerator in ("pypi", _public(scene, target)) else scene.accelerator
+    if context.accelerator is not None:
+        yield "" if context.accelerator in ("pypi", _public(context, target)) else context.accelerator
         return
-    label = scene.label("torch") or ""
-    if not label or target.platform.system == "macos" or label == _public(scene, target):
+    label = context.label("torch") or ""
+    if not label or target.platform.system == "macos" or label == _public(context, target):
         yield ""
         return
     yield label
@@ -112,7 +112,7 @@ def _older(label: str) -> list[str]:
         return []
     known = {
         each
-        for version in Stack().packages["torchaudio"].texts
+        for version in CompatibilityTable().packages["torchaudio"].texts
         for each in _known_labels("torchaudio", version)
         if kind_of(each) == kind and _number(each) < _number(label)
     }
@@ -133,50 +133,50 @@ def _number(label: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d{1,4}", digits))
 
 
-def _serves(scene: Scene, label: str) -> bool:
+def _serves(context: CheckContext, label: str) -> bool:
     """Whether torch can stay as it is where everything else is of this build."""
-    return label == scene.label("torch") or (not label and scene.accelerator is None)
+    return label == context.label("torch") or (not label and context.accelerator is None)
 
 
-def builds_for_cuda(scene: Scene) -> list[str]:
+def builds_for_cuda(context: CheckContext) -> list[str]:
     """What ``--accelerator`` may be for CUDA with the torch that is there: the public index's own, or pages."""
-    target = scene.target
-    if target is None or target.platform.system == "macos" or "torch" not in scene.pins:
+    target = context.target
+    if target is None or target.platform.system == "macos" or "torch" not in context.pins:
         return []
-    public = _public(scene, target)
+    public = _public(context, target)
     if isinstance(public, str) and public.startswith("cu"):
         return ["pypi"]
-    known = _known_labels("torch", scene.pins["torch"].version.public)
+    known = _known_labels("torch", context.pins["torch"].version.public)
     return sorted((each for each in known if kind_of(each) == "cuda"), key=_number, reverse=True)
 
 
-def _public(scene: Scene, target: Target) -> str | Unknown | None:
+def _public(context: CheckContext, target: Target) -> str | Unknown | None:
     """The build of the public index's own wheel of this torch."""
-    package = Stack().packages["torch"]
-    version = scene.pins["torch"].version.public if "torch" in scene.pins else ""
+    package = CompatibilityTable().packages["torch"]
+    version = context.pins["torch"].version.public if "torch" in context.pins else ""
     if version not in package.texts or str(target.platform) not in PLATFORMS:
-        return Unknown(f"the data have no torch {version} for {target.platform}", scene.matrix.date)
+        return Unknown(f"the data have no torch {version} for {target.platform}", context.matrix.date)
     return package.build(package.texts.index(version), list(PLATFORMS).index(str(target.platform)))
 
 
-def _constraints(scene: Scene, names: Sequence[str]) -> list[str]:
+def _constraints(context: CheckContext, names: Sequence[str]) -> list[str]:
     """What the other packages of the environment ask of the stack, and have now."""
     from torchlock.knowledge.rules import specifier_set
 
     found = []
-    for distribution in scene.installed.distributions:
+    for distribution in context.installed.distributions:
         for dependency in dependencies_of(distribution) if distribution.name not in STACK else ():
-            pin = scene.pins.get(dependency.name)
+            pin = context.pins.get(dependency.name)
             if dependency.name not in names or pin is None or pin.unversioned or not dependency.specifier:
                 continue
             is_kept = specifier_set(dependency.specifier).contains(pin.version)
-            if is_kept and scene.target and scene.target.holds(dependency.marker):
+            if is_kept and context.target and context.target.holds(dependency.marker):
                 found.append(f"{dependency.name}{dependency.specifier}")
     return list(dict.fromkeys(found))
 
 
 def _solved(
-    scene: Scene,
+    context: CheckContext,
     target: Target,
     names: Sequence[str],
     firm: str,
@@ -184,7 +184,9 @@ def _solved(
     constraints: Sequence[str],
     broken: Collection[str],
 ) -> Plan | None:
-    kept = {name: pin.version.public for name, pin in scene.pins.items() if name in names and not pin.unversioned}
+    kept = {
+        name: pin.version.public for name, pin in context.pins.items() if name in names and not pin.unversioned
+    }
     lines = [f"{name}=={kept[name]}" if name == firm else name for name in names]
     inputs = Inputs([_written(line) for line in lines], [_written(line) for line in constraints])
     sources = Sources(offline=True)
@@ -197,13 +199,13 @@ def _solved(
         found = published(name)
         if name != "torchcodec":
             return found
-        mine = "" if name in broken or _is_other_build(scene, name, label, target) else kept.get(name, "")
+        mine = "" if name in broken or _is_other_build(context, name, label, target) else kept.get(name, "")
         return [
             each for each in found if each.version == mine or _is_certain(each.version, label, target)
         ] or found
 
     preferred = {name: version for name, version in kept.items() if name != firm}
-    matrix = _Unflavoured() if label else scene.matrix
+    matrix = _Unflavoured() if label else context.matrix
     found: Lock | Conflict | None = None
     for candidates in (certain, published) if label and "torchcodec" in names else (published,):
         try:
@@ -218,17 +220,17 @@ def _solved(
     versions = {
         name: _labelled(name, version, label, target)
         for name, version in pins.items()
-        if name in broken or version != kept.get(name) or _is_other_build(scene, name, label, target)
+        if name in broken or version != kept.get(name) or _is_other_build(context, name, label, target)
     }
     return (
         Plan(versions, label if any("+" in version for version in versions.values()) else "") if versions else None
     )
 
 
-def _written(line: str) -> Written:
+def _written(line: str) -> ParsedRequirement:
     from packaging.requirements import Requirement
 
-    return Written(Requirement(line), Origin(None, None, line))
+    return ParsedRequirement(Requirement(line), Origin(None, None, line))
 
 
 def _is_published(name: str, version: str, label: str, target: Target) -> bool:
@@ -252,15 +254,15 @@ def _labelled(name: str, version: str, label: str, target: Target) -> str:
     return version if plain else f"{version}+{label}"
 
 
-def _is_other_build(scene: Scene, name: str, label: str, target: Target) -> bool:
+def _is_other_build(context: CheckContext, name: str, label: str, target: Target) -> bool:
     """Whether the build that is there is not the one that the plan is about, though the version may be."""
-    mine = scene.label(name)
+    mine = context.label(name)
     if name not in FAMILY or name in _PLAIN or not mine:
         return False
     if label:
         return mine != label
-    package = Stack().packages.get(name)
-    version = scene.pins[name].version.public
+    package = CompatibilityTable().packages.get(name)
+    version = context.pins[name].version.public
     if package is None or version not in package.texts or str(target.platform) not in PLATFORMS:
         return False
     public = package.build(package.texts.index(version), list(PLATFORMS).index(str(target.platform)))

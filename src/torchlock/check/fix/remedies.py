@@ -31,7 +31,7 @@ from torchlock.terms import FAMILY
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torchlock.check import Scene
+    from torchlock.check import CheckContext
     from torchlock.finding import Finding
 
 # A damaged or partial package is installed again; what does not fit gets a fitting one.
@@ -44,13 +44,13 @@ _BESIDE = frozenset({"torchaudio", "torchvision", "torchcodec"})
 _APART = frozenset({"TL701", "TL702", "TL703", "TL704", "TL705", "TL207"})
 
 
-def add_remedies(scene: Scene, findings: Sequence[Finding]) -> None:
+def add_remedies(context: CheckContext, findings: Sequence[Finding]) -> None:
     """Give each root cause that is more than a note its remedy, where it has none yet.
 
     One plan serves all that is damaged or does not fit, so that its command leads to an environment that loads.
     """
     bad = [finding for finding in findings if finding.severity != "note" and finding.remedy is None]
-    broken = [each for each in bad if each.rule in _AGAIN and not _is_library_of_the_machine(scene, each)]
+    broken = [each for each in bad if each.rule in _AGAIN and not _is_library_of_the_machine(context, each)]
     again = {name for finding in broken for name, _ in finding.packages if name in STACK}
     built_apart = {name for finding in filter(_fits_by_version, bad) for name in ("torch", finding.packages[0][0])}
     wanted = {
@@ -58,14 +58,14 @@ def add_remedies(scene: Scene, findings: Sequence[Finding]) -> None:
     }
     if any(finding.rule == "TL615" for finding in bad):
         wanted.add("torch")
-    lacking = {finding.packages[1][0] for finding in bad if _lacks_one_of_the_stack(scene, finding)}
+    lacking = {finding.packages[1][0] for finding in bad if _lacks_one_of_the_stack(context, finding)}
     wanted |= lacking
     plan: Plan | None = None
-    if lacking or again or any(finding.rule in _FIT or _pins_another(scene, finding) for finding in bad):
-        plan = planned(scene, again | built_apart, wanted) or (_same(scene, again) if again else None)
+    if lacking or again or any(finding.rule in _FIT or _pins_another(context, finding) for finding in bad):
+        plan = planned(context, again | built_apart, wanted) or (_same(context, again) if again else None)
     for finding in bad:
-        remedy = _remedy(scene, finding, plan)
-        finding.remedy = _elsewhere(scene, remedy) if remedy is not None else None
+        remedy = _remedy(context, finding, plan)
+        finding.remedy = _elsewhere(context, remedy) if remedy is not None else None
 
 
 def _fits_by_version(finding: Finding) -> bool:
@@ -73,123 +73,125 @@ def _fits_by_version(finding: Finding) -> bool:
     return finding.rule == "TL611" and finding.packages[0][0] in STACK
 
 
-def _elsewhere(scene: Scene, remedy: Remedy) -> Remedy:
+def _elsewhere(context: CheckContext, remedy: Remedy) -> Remedy:
     """Say where a command is meant to be run, if it cannot name the environment."""
-    if is_nameless(scene) and any(command.tool in ("pip", "uv") for command in remedy.commands):
+    if is_nameless(context) and any(command.tool in ("pip", "uv") for command in remedy.commands):
         remedy.summary = remedy.summary.rstrip(".") + "; run it with the Python of that environment."
     return remedy
 
 
-def _lacks_one_of_the_stack(scene: Scene, finding: Finding) -> bool:
+def _lacks_one_of_the_stack(context: CheckContext, finding: Finding) -> bool:
     """Whether somebody asks for a package of the stack that is not installed at all."""
-    return finding.rule == "TL609" and finding.packages[1][0] in STACK and finding.packages[1][0] not in scene.pins
+    return (
+        finding.rule == "TL609" and finding.packages[1][0] in STACK and finding.packages[1][0] not in context.pins
+    )
 
 
-def _pins_another(scene: Scene, finding: Finding) -> bool:
+def _pins_another(context: CheckContext, finding: Finding) -> bool:
     """Whether the metadata of one of the family asks for another release of one that is there."""
     names = {name for name, _ in finding.packages}
-    return finding.rule == "TL609" and len(names) == 2 and names <= FAMILY & set(scene.pins)
+    return finding.rule == "TL609" and len(names) == 2 and names <= FAMILY & set(context.pins)
 
 
-def _same(scene: Scene, names: set[str]) -> Plan | None:
+def _same(context: CheckContext, names: set[str]) -> Plan | None:
     """The versions that are there, once more; where the catalogue does not know them."""
-    versions = {name: scene.version(name) or _recorded(scene, name) for name in sorted(names)}
+    versions = {name: context.version(name) or _recorded(context, name) for name in sorted(names)}
     known = {name: version for name, version in versions.items() if version}
     return Plan(known) if known else None
 
 
-def _recorded(scene: Scene, name: str) -> str:
-    record = scene.installed.get(name)
+def _recorded(context: CheckContext, name: str) -> str:
+    record = context.installed.get(name)
     return record.version if record else ""
 
 
-def _remedy(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy | None:
+def _remedy(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy | None:
     if finding.rule == "TL603":
-        return Remedy("Delete it.", commands=shell(scene, "rm -rf", finding.path))
+        return Remedy("Delete it.", commands=shell(context, "rm -rf", finding.path))
     if not finding.packages:
         return None
-    if plan is not None and (_lacks_one_of_the_stack(scene, finding) or _pins_another(scene, finding)):
-        return _fitting(scene, plan)
-    return _of_rule(scene, finding) or _of_dependent(scene, finding) or _of_stack(scene, finding, plan)
+    if plan is not None and (_lacks_one_of_the_stack(context, finding) or _pins_another(context, finding)):
+        return _fitting(context, plan)
+    return _of_rule(context, finding) or _of_dependent(context, finding) or _of_stack(context, finding, plan)
 
 
-def _of_rule(scene: Scene, finding: Finding) -> Remedy | None:
+def _of_rule(context: CheckContext, finding: Finding) -> Remedy | None:
     """What mends the findings of one rule, whichever package they are about."""
     if finding.rule == "TL606":
-        return _moved(scene, finding)
+        return _moved(context, finding)
     if finding.rule == "TL613":
-        taken_out = (Command("shell", unset(scene, "LD_LIBRARY_PATH")),)
+        taken_out = (Command("shell", unset(context, "LD_LIBRARY_PATH")),)
         return Remedy("Take the folder out of LD_LIBRARY_PATH.", commands=taken_out)
     if finding.rule == "TL609":
-        return _dependency(scene, finding)
+        return _dependency(context, finding)
     if finding.rule == "TL209":
-        return _for_cuda(scene)
+        return _for_cuda(context)
     if finding.rule == "TL304":
-        return _of_ffmpeg(scene)
+        return _of_ffmpeg(context)
     if finding.rule == "TL306":
-        return Remedy("Install soundfile.", commands=add(scene, "soundfile"))
-    if _is_library_of_the_machine(scene, finding):
+        return Remedy("Install soundfile.", commands=add(context, "soundfile"))
+    if _is_library_of_the_machine(context, finding):
         later = "Install a later soundfile, whose wheel brings its own libsndfile."
-        return Remedy(later, commands=add(scene, "soundfile", ">=0.12.1"))
+        return Remedy(later, commands=add(context, "soundfile", ">=0.12.1"))
     return None
 
 
-def _of_dependent(scene: Scene, finding: Finding) -> Remedy | None:
+def _of_dependent(context: CheckContext, finding: Finding) -> Remedy | None:
     """What mends a package that uses torch."""
     if finding.rule in _APART:
-        return apart(scene, finding)
+        return apart(context, finding)
     if finding.packages[0][0] not in STACK and finding.rule in ("TL610", "TL611"):
-        return _rebuilt(scene, *finding.packages[0])
+        return _rebuilt(context, *finding.packages[0])
     if finding.packages[0][0] not in STACK and finding.rule in _AGAIN:
-        return _other_again(scene, *finding.packages[0])
+        return _other_again(context, *finding.packages[0])
     return None
 
 
-def _of_stack(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy | None:
+def _of_stack(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy | None:
     """What mends the stack itself: releases that go together, or the same once more."""
     if finding.rule in _AGAIN and plan is not None:
-        return _again(scene, finding, plan)
+        return _again(context, finding, plan)
     if finding.rule == "TL104" and plan is not None and _is_before_its_libraries(plan.versions.get("torchtext")):
         return Remedy(
             "Remove torchtext, which has no release for this torch and gets no new ones; or take torch 2.3.",
-            commands=uninstall(scene, ["torchtext"]),
+            commands=uninstall(context, ["torchtext"]),
         )
     if _fits_by_version(finding) and plan is not None and "torch" in plan.versions:
-        return _of_one_source(scene, finding, plan)
-    if finding.rule == "TL610" and finding.packages[0][0] in _BESIDE and is_vendors(scene, "torch"):
-        return _nothing(scene, finding)
+        return _of_one_source(context, finding, plan)
+    if finding.rule == "TL610" and finding.packages[0][0] in _BESIDE and is_vendors(context, "torch"):
+        return _nothing(context, finding)
     if finding.rule == "TL612":
-        return _later_system(scene, finding, plan)
+        return _later_system(context, finding, plan)
     if finding.rule in _FIT:
-        return _fitting(scene, plan) if plan is not None else _nothing(scene, finding)
+        return _fitting(context, plan) if plan is not None else _nothing(context, finding)
     return None
 
 
-def _is_library_of_the_machine(scene: Scene, finding: Finding) -> bool:
+def _is_library_of_the_machine(context: CheckContext, finding: Finding) -> bool:
     """Whether a finding is about a libsndfile that soundfile did not bring."""
-    copy = scene.copy("soundfile")
+    copy = context.copy("soundfile")
     if finding.rule != "TL608" or copy is None or finding.packages[0][0] != "soundfile":
         return False
     return not finding.path.startswith(os.path.dirname(copy.path) + os.sep)
 
 
-def _rebuilt(scene: Scene, name: str, version: str) -> Remedy:
+def _rebuilt(context: CheckContext, name: str, version: str) -> Remedy:
     """An extension module of somebody else, which only he or a compiler can bring for this torch."""
     return Remedy(
-        f"Install the build of {name} that was made for {scene.named('torch')}, or compile it here.",
-        commands=compiled(scene, name, version),
+        f"Install the build of {name} that was made for {context.named('torch')}, or compile it here.",
+        commands=compiled(context, name, version),
     )
 
 
-def _later_system(scene: Scene, finding: Finding, plan: Plan | None) -> Remedy:
+def _later_system(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy:
     """Releases for a system of this age, or else a later system."""
-    if plan is not None and any(version != scene.version(name) for name, version in plan.versions.items()):
-        return _fitting(scene, plan)
+    if plan is not None and any(version != context.version(name) for name, version in plan.versions.items()):
+        return _fitting(context, plan)
     if "GLIBC_" in finding.says:
         return Remedy(
             "Take a later release of the system, or an image with a later glibc: no wheel brings its own."
         )
-    if scene.environment.conda:
+    if context.environment.conda:
         line = "conda install -y -c conda-forge libstdcxx-ng"
         return Remedy("Install a later libstdc++ in this environment.", commands=(Command("conda", line),))
     return Remedy("Install a later libstdc++, which comes with GCC, or take a later release of the system.")
@@ -200,45 +202,45 @@ def _is_before_its_libraries(version: str | None) -> bool:
     return version is not None and specifier_set("<0.7").contains(version)
 
 
-def _fitting(scene: Scene, plan: Plan) -> Remedy:
+def _fitting(context: CheckContext, plan: Plan) -> Remedy:
     page = f", from the page whose address ends in /whl/{plan.label}" if plan.label else ""
-    return Remedy(f"Install {_steps(scene, plan)}{page}.", commands=install(scene, plan))
+    return Remedy(f"Install {_steps(context, plan)}{page}.", commands=install(context, plan))
 
 
-def _steps(scene: Scene, plan: Plan) -> str:
+def _steps(context: CheckContext, plan: Plan) -> str:
     """What is installed, and in whose place; all of the stack for an environment of its own."""
-    if is_managed(scene):
-        listed = [f"{name} {version}" for name, version in whole(scene, plan.versions, plan.label).items()]
+    if is_managed(context):
+        listed = [f"{name} {version}" for name, version in whole(context, plan.versions, plan.label).items()]
         return ", ".join(listed) + " in a virtual environment, since the distribution manages this Python"
     return ", ".join(
-        f"{name} {version}{_in_place(scene, name, version)}" for name, version in plan.versions.items()
+        f"{name} {version}{_in_place(context, name, version)}" for name, version in plan.versions.items()
     )
 
 
-def _in_place(scene: Scene, name: str, version: str) -> str:
-    there = scene.version(name)
+def _in_place(context: CheckContext, name: str, version: str) -> str:
+    there = context.version(name)
     return f" in place of {there}" if there and there != version else " once more" if there else ""
 
 
-def _other_again(scene: Scene, name: str, version: str) -> Remedy:
+def _other_again(context: CheckContext, name: str, version: str) -> Remedy:
     """A package that the stack needs, once more."""
-    plan = Plan({name: version or _recorded(scene, name)})
-    commands = install(scene, plan, again=True, fresh=True) if plan.versions[name] else add(scene, name)
+    plan = Plan({name: version or _recorded(context, name)})
+    commands = install(context, plan, again=True, fresh=True) if plan.versions[name] else add(context, name)
     return Remedy(f"Install {name} once more, without the installer's cache.", commands=commands)
 
 
-def _again(scene: Scene, finding: Finding, plan: Plan) -> Remedy:
-    commands = install(scene, plan, again=True, fresh=True)
-    return Remedy(f"Install {_steps(scene, plan)}, without the installer's cache.", commands=commands)
+def _again(context: CheckContext, finding: Finding, plan: Plan) -> Remedy:
+    commands = install(context, plan, again=True, fresh=True)
+    return Remedy(f"Install {_steps(context, plan)}, without the installer's cache.", commands=commands)
 
 
-def _for_cuda(scene: Scene) -> Remedy:
+def _for_cuda(context: CheckContext) -> Remedy:
     """The build for CUDA of what is there, the newest; it needs an NVIDIA GPU."""
-    wanted = scene.accelerator or ""
-    for label in (wanted,) if wanted.startswith("cu") else builds_for_cuda(scene):
-        plan = planned(replace(scene, accelerator=label))
+    wanted = context.accelerator or ""
+    for label in (wanted,) if wanted.startswith("cu") else builds_for_cuda(context):
+        plan = planned(replace(context, accelerator=label))
         if plan is not None:
-            remedy = _fitting(scene, plan)
+            remedy = _fitting(context, plan)
             return Remedy(
                 remedy.summary.rstrip(".") + ", on a machine with an NVIDIA GPU.", commands=remedy.commands
             )
@@ -247,89 +249,89 @@ def _for_cuda(scene: Scene) -> Remedy:
     )
 
 
-def _of_ffmpeg(scene: Scene) -> Remedy:
+def _of_ffmpeg(context: CheckContext) -> Remedy:
     """Where the FFmpeg that is there, or to be had, is too new: a torchcodec for it, or else an earlier FFmpeg."""
-    major = newest_to_come(scene)
-    plan = planned(scene, libraries={"ffmpeg": f"{major}.0"})
+    major = newest_to_come(context)
+    plan = planned(context, libraries={"ffmpeg": f"{major}.0"})
     if plan is None or set(plan.versions) != {"torchcodec"}:
-        return earlier(scene, cores_of(scene), major)
-    remedy = _fitting(scene, plan)
-    system, known = shipped(scene, "ffmpeg")
-    there = majors_of(scene)
+        return earlier(context, cores_of(context), major)
+    remedy = _fitting(context, plan)
+    system, known = shipped(context, "ffmpeg")
+    there = majors_of(context)
     is_lacking = isinstance(there, Unknown) or major not in there
     if is_lacking and system is not None and known is not None:
-        more = "".join(each.line for each in package_command(scene, system, known))
+        more = "".join(each.line for each in package_command(context, system, known))
         commands = tuple(each._replace(line=f"{each.line} && {more}") for each in remedy.commands)
         return Remedy(f"{remedy.summary.rstrip('.')}, and FFmpeg {major} of {system.title}.", commands=commands)
     return remedy
 
 
-def _of_one_source(scene: Scene, finding: Finding, plan: Plan) -> Remedy:
+def _of_one_source(context: CheckContext, finding: Finding, plan: Plan) -> Remedy:
     """Releases that go together, built apart: conda's torch beside the public index's torchaudio, or the like."""
     name = finding.packages[0][0]
     words = f"Take torch and {name} from one source: their releases go together, but these two were built apart."
-    return Remedy(f"{words} Install {_steps(scene, plan)}.", commands=install(scene, plan))
+    return Remedy(f"{words} Install {_steps(context, plan)}.", commands=install(context, plan))
 
 
-def _nothing(scene: Scene, finding: Finding) -> Remedy:
-    if not scene.installed.distributions and scene.target is None:
+def _nothing(context: CheckContext, finding: Finding) -> Remedy:
+    if not context.installed.distributions and context.target is None:
         return Remedy("Name the site-packages folder of an environment, or the environment itself.")
-    where = f" on Python {scene.target.python}, {scene.target.platform.spelled}" if scene.target else ""
+    where = f" on Python {context.target.python}, {context.target.platform.spelled}" if context.target else ""
     name = finding.packages[0][0] if finding.packages and finding.packages[0][0] in _BESIDE else "torchaudio"
-    if scene.copy("torch") is not None and is_vendors(scene, "torch"):
+    if context.copy("torch") is not None and is_vendors(context, "torch"):
         return Remedy(
-            f"Take {name} from where this torch ({scene.version('torch')}) came from, or build it against it: "
+            f"Take {name} from where this torch ({context.version('torch')}) came from, or build it against it: "
             "no wheel of the public index goes with it."
         )
     return Remedy(f"No releases are known that go together{where}; take another Python.")
 
 
-def _moved(scene: Scene, finding: Finding) -> Remedy:
+def _moved(context: CheckContext, finding: Finding) -> Remedy:
     """Take away what stands before the package that is meant."""
     name = finding.packages[0][0]
-    copies = scene.copies[name]
+    copies = context.copies[name]
     wins = copies.wins
     if wins is None or finding.path != wins.path:
-        return _renamed(scene, finding.path)
+        return _renamed(context, finding.path)
     kind = wins.entry.kind if wins.entry else ""
     if kind == "user" or (wins.entry is not None and wins.entry.is_site):
         return Remedy(
             f"Remove the copy of {name} that comes first, or run Python with -s.",
-            commands=uninstall(scene, [name]),
+            commands=uninstall(context, [name]),
         )
     if kind == "pth" and wins.entry is not None and wins.entry.origin is not None:
         origin = wins.entry.origin
         return Remedy(f"Take line {origin.line} out of {origin.path}, which adds {wins.entry.path}.")
     if kind == "pythonpath":
         return Remedy(
-            "Take its folder out of PYTHONPATH.", commands=(Command("shell", unset(scene, "PYTHONPATH")),)
+            "Take its folder out of PYTHONPATH.", commands=(Command("shell", unset(context, "PYTHONPATH")),)
         )
     if os.path.isdir(wins.path):
         return Remedy(
             f"Start Python in another folder than {os.path.dirname(wins.path)}.",
             commands=(Command("shell", "cd .."),),
         )
-    return _renamed(scene, wins.path)
+    return _renamed(context, wins.path)
 
 
-def _renamed(scene: Scene, path: str) -> Remedy:
+def _renamed(context: CheckContext, path: str) -> Remedy:
     """Somebody's own file or folder, which stands where Python looks first."""
     name = os.path.basename(path)
     what = "folder" if os.path.isdir(path) else "file"
     other = os.path.join(os.path.dirname(path), f"my_{name}")
-    return Remedy(f"Give the {what} another name than {name}.", commands=shell(scene, "mv", path, other))
+    return Remedy(f"Give the {what} another name than {name}.", commands=shell(context, "mv", path, other))
 
 
-def _dependency(scene: Scene, finding: Finding) -> Remedy | None:
+def _dependency(context: CheckContext, finding: Finding) -> Remedy | None:
     """Install what is asked for, unless it belongs to the stack, where one demand may break another."""
     asking, asked = finding.packages[0][0], finding.packages[1][0]
     if asked in STACK:
         return Remedy(f"Take a release of {asking} that goes with {asked} {finding.packages[1][1]}.")
     from torchlock.check.context import dependencies_of
 
-    record = scene.installed.get(asking)
+    record = context.installed.get(asking)
     found = [item for item in dependencies_of(record) if item.name == asked] if record else []
     specifier = found[0].specifier if found else ""
     version = specifier.removeprefix("==") if specifier.startswith("==") and "," not in specifier else ""
     line = f"{asked}=={version}" if version else f"{asked}{specifier}"
-    return Remedy(f"Install {line}.", commands=add(scene, asked, line.removeprefix(asked)))
+    return Remedy(f"Install {line}.", commands=add(context, asked, line.removeprefix(asked)))

@@ -15,7 +15,7 @@ from torchlock.knowledge.rules import specifier_set
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
 
 _SAYS = "RuntimeError: Couldn't find appropriate backend to handle uri"
@@ -23,99 +23,99 @@ _SAYS = "RuntimeError: Couldn't find appropriate backend to handle uri"
 _STREAMS = 4
 
 
-def backends(scene: Scene) -> Iterator[Finding]:
+def backends(context: CheckContext) -> Iterator[Finding]:
     """What the torchaudio that is there lacks to load and save files."""
-    if not is_there(scene, "torchaudio"):
+    if not is_there(context, "torchaudio"):
         return  # a record alone, of a module that is elsewhere
-    if _is_one_of(scene, "<2.1"):
-        yield from _bundled(scene)
-    elif _is_one_of(scene, ">=2.1,<2.9"):
-        yield from _dispatched(scene)
-    elif _is_one_of(scene, ">=2.9") and scene.copy("torchcodec") is None:
-        message = f"{scene.named('torchaudio')} loads and saves files through torchcodec, which is not installed"
+    if _is_one_of(context, "<2.1"):
+        yield from _bundled(context)
+    elif _is_one_of(context, ">=2.1,<2.9"):
+        yield from _dispatched(context)
+    elif _is_one_of(context, ">=2.9") and context.copy("torchcodec") is None:
+        message = f"{context.named('torchaudio')} loads and saves files through torchcodec, which is not installed"
         says = "ImportError: TorchCodec is required for load_with_torchcodec."
-        yield scene.finding("TL305", "note", message, "torchaudio", "torchcodec", says=says)
+        yield context.finding("TL305", "note", message, "torchaudio", "torchcodec", says=says)
 
 
-def _is_one_of(scene: Scene, releases: str) -> bool:
-    pin = scene.pins.get("torchaudio")
+def _is_one_of(context: CheckContext, releases: str) -> bool:
+    pin = context.pins.get("torchaudio")
     return pin is not None and not pin.unversioned and specifier_set(releases).contains(pin.version)
 
 
-def _bundled(scene: Scene) -> Iterator[Finding]:
+def _bundled(context: CheckContext) -> Iterator[Finding]:
     """torchaudio to 2.0 brings its libsox, but for Windows; and opens FFmpeg 4 for streams since 0.12."""
-    if _is_windows(scene) and scene.copy("soundfile") is None and not scene.environment.conda:
-        message = f"{scene.named('torchaudio')} finds nothing to load and save files with"
+    if _is_windows(context) and context.copy("soundfile") is None and not context.environment.conda:
+        message = f"{context.named('torchaudio')} finds nothing to load and save files with"
         because = "on Windows it loads and saves through soundfile alone, which is not installed"
         says = "RuntimeError: No audio I/O backend is available."
-        yield scene.finding("TL306", "warning", message, "torchaudio", because=because, says=says)
-    majors = ffmpeg_of(scene)
-    if _is_one_of(scene, ">=0.12") and not isinstance(majors, Unknown) and _STREAMS not in majors:
+        yield context.finding("TL306", "warning", message, "torchaudio", because=because, says=says)
+    majors = ffmpeg_of(context)
+    if _is_one_of(context, ">=0.12") and not isinstance(majors, Unknown) and _STREAMS not in majors:
         there = f"this machine has FFmpeg {majors[-1]}" if majors else "this machine has none"
-        message = f"{scene.named('torchaudio')} opens streams through FFmpeg {_STREAMS} alone: {there}"
-        remedy = install_library(scene, "ffmpeg", f">={_STREAMS}.1,<{_STREAMS + 1}")
+        message = f"{context.named('torchaudio')} opens streams through FFmpeg {_STREAMS} alone: {there}"
+        remedy = install_library(context, "ffmpeg", f">={_STREAMS}.1,<{_STREAMS + 1}")
         says = "ImportError: FFmpeg libraries are not found. Please install FFmpeg."
-        yield scene.finding("TL303", "note", message, "torchaudio", says=says, remedy=remedy)
+        yield context.finding("TL303", "note", message, "torchaudio", says=says, remedy=remedy)
 
 
-def _dispatched(scene: Scene) -> Iterator[Finding]:
+def _dispatched(context: CheckContext) -> Iterator[Finding]:
     """torchaudio 2.1 to 2.8 takes soundfile, FFmpeg or libsox, and brings none: one of the three is enough."""
-    if scene.target is None:
+    if context.target is None:
         return
-    majors, has_sox = ffmpeg_of(scene), _has_sox(scene, scene.target.platform.system)
+    majors, has_sox = ffmpeg_of(context), _has_sox(context, context.target.platform.system)
     has_ffmpeg = not isinstance(majors, Unknown) and any(4 <= major <= 6 for major in majors)
-    if scene.copy("soundfile") is None and has_sox is not True and not has_ffmpeg:
-        yield _nothing(scene, majors, known=not isinstance(majors, Unknown) and not isinstance(has_sox, Unknown))
+    if context.copy("soundfile") is None and has_sox is not True and not has_ffmpeg:
+        yield _nothing(context, majors, known=not isinstance(majors, Unknown) and not isinstance(has_sox, Unknown))
         return
-    if scene.target.platform.system == "macos" or isinstance(majors, Unknown) or isinstance(has_sox, Unknown):
+    if context.target.platform.system == "macos" or isinstance(majors, Unknown) or isinstance(has_sox, Unknown):
         return
     if not has_ffmpeg:
-        message = f"{scene.named('torchaudio')} does not load through FFmpeg: {_which(majors)}"
-        yield scene.finding(
-            "TL303", "note", message, "torchaudio", remedy=install_library(scene, "ffmpeg", ">=4.1,<7")
+        message = f"{context.named('torchaudio')} does not load through FFmpeg: {_which(majors)}"
+        yield context.finding(
+            "TL303", "note", message, "torchaudio", remedy=install_library(context, "ffmpeg", ">=4.1,<7")
         )
-    if not has_sox and not _is_windows(scene):
-        message = f"{scene.named('torchaudio')} does not load through libsox: libsox.so is not found"
-        yield scene.finding(
-            "TL302", "note", message, "torchaudio", remedy=install_library(scene, "libsox", ">=14.4.2")
+    if not has_sox and not _is_windows(context):
+        message = f"{context.named('torchaudio')} does not load through libsox: libsox.so is not found"
+        yield context.finding(
+            "TL302", "note", message, "torchaudio", remedy=install_library(context, "libsox", ">=14.4.2")
         )
 
 
-def _has_sox(scene: Scene, system: str) -> bool | Unknown:
+def _has_sox(context: CheckContext, system: str) -> bool | Unknown:
     """Whether torchaudio finds libsox, which it takes on Linux and macOS."""
-    told, version = stated(scene, "libsox")
+    told, version = stated(context, "libsox")
     if told or system == "windows":
         return bool(version)
     if system == "macos":
-        folders = scene.search_path.folders if scene.search_path else ()
-        found = any("libsox.dylib" in scene.environment.tree.names(folder) for folder in folders)
-        return found if scene.search_path else Unknown("the machine was not looked at")
-    if scene.root is None:
+        folders = context.search_path.folders if context.search_path else ()
+        found = any("libsox.dylib" in context.environment.tree.names(folder) for folder in folders)
+        return found if context.search_path else Unknown("the machine was not looked at")
+    if context.root is None:
         return Unknown("the machine was not looked at")
     # An environment of conda finds libsox in its own prefix, which the extension that wants it tells.
-    mine = [each for each in scene.attempts if each.package == "torchaudio"]
+    mine = [each for each in context.attempts if each.package == "torchaudio"]
     opened = [each for each in mine if "sox" in os.path.basename(each.path)]
     lost = [missing.name for each in opened for missing in each.outcome.missing]
-    return libsox(scene.root)[0] is not None or (bool(opened) and "libsox.so" not in lost)
+    return libsox(context.root)[0] is not None or (bool(opened) and "libsox.so" not in lost)
 
 
 def _which(majors: list[int]) -> str:
     return f"FFmpeg {majors[-1]} is not one of 4 to 6" if majors else "this machine has none"
 
 
-def _nothing(scene: Scene, majors: list[int] | Unknown, *, known: bool) -> Finding:
+def _nothing(context: CheckContext, majors: list[int] | Unknown, *, known: bool) -> Finding:
     """No soundfile, and no library of the machine; a note where nobody knows what the machine has."""
-    takes = "soundfile or FFmpeg 4 to 6" if _is_windows(scene) else "soundfile, FFmpeg 4 to 6 or libsox"
+    takes = "soundfile or FFmpeg 4 to 6" if _is_windows(context) else "soundfile, FFmpeg 4 to 6 or libsox"
     because = [f"it loads and saves through {takes}, and brings none of them"]
     because += [] if isinstance(majors, Unknown) or not majors else [_which(majors)]
-    runtime = libsox(scene.root)[1] if scene.root is not None and not stated(scene, "libsox")[0] else None
+    runtime = libsox(context.root)[1] if context.root is not None and not stated(context, "libsox")[0] else None
     because += [f"{os.path.basename(runtime)} is there, but torchaudio opens libsox.so"] if runtime else []
-    message = f"{scene.named('torchaudio')} finds nothing to load and save files with"
+    message = f"{context.named('torchaudio')} finds nothing to load and save files with"
     if not known:
         message += ", unless the machine has it: soundfile is not installed"
     severity = "warning" if known else "note"
-    return scene.finding("TL306", severity, message, "torchaudio", because="; ".join(because), says=_SAYS)
+    return context.finding("TL306", severity, message, "torchaudio", because="; ".join(because), says=_SAYS)
 
 
-def _is_windows(scene: Scene) -> bool:
-    return scene.target is not None and scene.target.platform.system == "windows"
+def _is_windows(context: CheckContext) -> bool:
+    return context.target is not None and context.target.platform.system == "windows"

@@ -21,7 +21,7 @@ from torchlock.terms import FAMILY
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
     from torchlock.inspect.integrity import Checked, Fault
 
@@ -43,20 +43,20 @@ _OPTIONAL = re.compile(r"prefixctc|_sox|ffmpeg|flashlight|ctc_prefix")
 _DISPENSABLE = re.compile(rf"^_torchaudio\.|{_OPTIONAL.pattern}")
 
 
-def damaged(scene: Scene) -> Iterator[Finding]:
+def damaged(context: CheckContext) -> Iterator[Finding]:
     """Files that are missing, cut off or changed, by distribution."""
-    named = (*STACK, *needed_by_stack(scene))
-    faults = sorted(scene.integrity.faults, key=lambda fault: fault.distribution)
-    by_name = {checked.distribution.name: checked for checked in scene.integrity.checked}
+    named = (*STACK, *needed_by_stack(context))
+    faults = sorted(context.integrity.faults, key=lambda fault: fault.distribution)
+    by_name = {checked.distribution.name: checked for checked in context.integrity.checked}
     for name, group in groupby(faults, key=lambda fault: fault.distribution):
         checked = by_name.get(name)
-        if name not in named or checked is None or checked.is_hollow or is_hidden(scene, checked.distribution):
+        if name not in named or checked is None or checked.is_hollow or is_hidden(context, checked.distribution):
             continue
         mine = [fault for fault in group if not _is_compiled(fault)]
-        yield from _lost(scene, checked, [fault for fault in mine if fault.kind in _LOST])
-        yield from _damaged(scene, name, [fault for fault in mine if fault.kind in _BROKEN])
-        yield from _changed(scene, name, [fault for fault in mine if fault.kind in _CHANGED])
-        yield from _closed(scene, name, [fault for fault in mine if fault.kind == "unreadable"])
+        yield from _lost(context, checked, [fault for fault in mine if fault.kind in _LOST])
+        yield from _damaged(context, name, [fault for fault in mine if fault.kind in _BROKEN])
+        yield from _changed(context, name, [fault for fault in mine if fault.kind in _CHANGED])
+        yield from _closed(context, name, [fault for fault in mine if fault.kind == "unreadable"])
 
 
 def _is_compiled(fault: Fault) -> bool:
@@ -64,34 +64,34 @@ def _is_compiled(fault: Fault) -> bool:
     return fault.kind == "missing" and fault.path.endswith(".py") and os.path.isfile(fault.path + "c")
 
 
-def _lost(scene: Scene, checked: Checked, faults: Sequence[Fault]) -> Iterator[Finding]:
+def _lost(context: CheckContext, checked: Checked, faults: Sequence[Fault]) -> Iterator[Finding]:
     """Missing files: an error where the import needs one of them, a warning where it may."""
     if not faults:
         return
     name = checked.distribution.name
-    needed, perhaps = _read_at_import(scene, name, faults)
+    needed, perhaps = _read_at_import(context, name, faults)
     first = (needed or perhaps or list(faults))[0]
     count = max(checked.missing, len(faults))
     if count == 1:
-        message = f"{name} lacks a file that was installed with it, {_short(scene, first.path)}"
+        message = f"{name} lacks a file that was installed with it, {_short(context, first.path)}"
     else:
         of = f" of {checked.recorded}" if checked.recorded else ""
-        short = _short(scene, first.path)
+        short = _short(context, first.path)
         message = f"{name} lacks {count}{of} files that were installed with it, {short} among them"
     core = next(filter(_is_core_of_numpy, faults), None)
     if core is not None:
         says = "ImportError: Error importing numpy: you should not try to import numpy from its source directory"
-        yield scene.finding("TL601", "error", message, name, path=core.path, says=says)
+        yield context.finding("TL601", "error", message, name, path=core.path, says=says)
     elif needed:
         severity = "error" if is_vital(name) else "warning"
         says = _no_module(checked, first.path) if first.path.endswith(".py") else ""
-        yield scene.finding("TL601", severity, message, name, path=first.path, says=says)
+        yield context.finding("TL601", severity, message, name, path=first.path, says=says)
     elif perhaps:
         message += "; its import may do without"
-        yield scene.finding("TL601", "warning", message, name, path=first.path)
+        yield context.finding("TL601", "warning", message, name, path=first.path)
     else:
         message += "; its import reads none of them"
-        yield scene.finding("TL601", "note", message, name, path=first.path)
+        yield context.finding("TL601", "note", message, name, path=first.path)
 
 
 def _is_core_of_numpy(fault: Fault) -> bool:
@@ -112,18 +112,18 @@ def _may_be_stripped(path: str) -> bool:
     return any(part in ("test", "tests", "bin") for part in parts) and parts[-1] not in _ALWAYS
 
 
-def _read_at_import(scene: Scene, name: str, faults: Sequence[Fault]) -> tuple[list[Fault], list[Fault]]:
+def _read_at_import(context: CheckContext, name: str, faults: Sequence[Fault]) -> tuple[list[Fault], list[Fault]]:
     """The files among those that are gone which the import needs, and those that it may need."""
     certain = [fault for fault in faults if os.path.basename(fault.path).startswith(_ALWAYS)]
     perhaps: list[Fault] = []
     libraries = [each for each in faults if is_library(each.path) and not _may_be_stripped(each.path)]
     libraries = [each for each in libraries if each not in certain]
-    if _does_without_libraries(scene, name):
+    if _does_without_libraries(context, name):
         libraries = []
     for each in libraries:
-        needed = not _loads_without(scene, name) and not _DISPENSABLE.search(os.path.basename(each.path))
+        needed = not _loads_without(context, name) and not _DISPENSABLE.search(os.path.basename(each.path))
         (certain if needed else perhaps).append(each)
-    copy = scene.copy(module_of(name))
+    copy = context.copy(module_of(name))
     lost = {os.path.normpath(fault.path): fault for fault in faults if fault.path.endswith(".py")}
     if copy is None or copy.kind == "module":
         certain += [fault for fault in lost.values() if os.path.basename(fault.path) == f"{module_of(name)}.py"]
@@ -134,26 +134,26 @@ def _read_at_import(scene: Scene, name: str, faults: Sequence[Fault]) -> tuple[l
     return certain, perhaps
 
 
-def _does_without_libraries(scene: Scene, name: str) -> bool:
+def _does_without_libraries(context: CheckContext, name: str) -> bool:
     """Whether a package works without those of its libraries that are gone.
 
     A torchaudio without any works in Python alone, a torchcodec with those for the one FFmpeg that is there, and
     soundfile with the libsndfile of the machine.
     """
-    copy = scene.copy(name)
+    copy = context.copy(name)
     if name == "soundfile":
-        return of_machine(scene) is True
+        return of_machine(context) is True
     if name == "torchcodec":
-        return any(all(each.outcome.loads for each in group) for group in choices(scene.attempts).values())
+        return any(all(each.outcome.loads for each in group) for group in choices(context.attempts).values())
     if name != "torchaudio" or copy is None or copy.kind != "package":
         return False
-    inside = scene.environment.tree.names(os.path.join(copy.path, "lib"))
+    inside = context.environment.tree.names(os.path.join(copy.path, "lib"))
     return bool(inside) and not any(is_library(each) for each in inside)
 
 
-def _loads_without(scene: Scene, name: str) -> bool:
+def _loads_without(context: CheckContext, name: str) -> bool:
     """Whether torch's own libraries load as they are, so that the import opens none of those that are gone."""
-    opened = [attempt for attempt in scene.attempts if attempt.package == name and attempt.role == "import"]
+    opened = [attempt for attempt in context.attempts if attempt.package == name and attempt.role == "import"]
     return name == "torch" and bool(opened) and all(attempt.outcome.loads for attempt in opened)
 
 
@@ -165,7 +165,7 @@ def _no_module(checked: Checked, path: str) -> str:
     return f"ModuleNotFoundError: No module named '{'.'.join(parts[: next(lost, len(parts))])}'"
 
 
-def _damaged(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:
+def _damaged(context: CheckContext, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:
     """Libraries that no loader takes."""
     for fault in faults[:3]:
         what = {
@@ -175,7 +175,7 @@ def _damaged(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Findi
             if fault.expected
             else "is cut off",
         }[fault.kind]
-        opened = not _may_be_stripped(fault.path) and not _loads_without(scene, name)
+        opened = not _may_be_stripped(fault.path) and not _loads_without(context, name)
         opened = opened and not _OPTIONAL.search(os.path.basename(fault.path))
         vital = (is_vital(name) and opened) or bool(_NUMPYS.search(fault.path))
         severity = "error" if vital else "warning"
@@ -184,31 +184,31 @@ def _damaged(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Findi
             "empty": f"OSError: {fault.path}: file too short",
             "pointer": f"OSError: {fault.path}: invalid ELF header",
         }[fault.kind]
-        message = f"{_short(scene, fault.path)} of {name} {what}"
-        yield scene.finding("TL607", severity, message, name, path=fault.path, says=says)
+        message = f"{_short(context, fault.path)} of {name} {what}"
+        yield context.finding("TL607", severity, message, name, path=fault.path, says=says)
 
 
-def _changed(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:
+def _changed(context: CheckContext, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:
     """Files of another size or content than recorded: cut off ones break, edited ones need not."""
     modules = [fault for fault in faults if fault.path.endswith(".py")]
     spoiled = {fault.path: what for fault in modules if (what := _spoiled(fault))}
     for fault in [fault for fault in faults if fault.path in spoiled][:3]:
-        copy = scene.copy(module_of(name))
+        copy = context.copy(module_of(name))
         read = copy is not None and (copy.path == fault.path or bool(reached(copy.path, [fault.path])[0]))
         severity = "error" if is_vital(name) and read else "warning"
-        message = f"{_short(scene, fault.path)} of {name} is damaged: it {spoiled[fault.path]}"
+        message = f"{_short(context, fault.path)} of {name} is damaged: it {spoiled[fault.path]}"
         says = "SyntaxError: invalid syntax" if "Python" in spoiled[fault.path] else ""
-        yield scene.finding("TL602", severity, message, name, path=fault.path, says=says)
+        yield context.finding("TL602", severity, message, name, path=fault.path, says=says)
     rest = [fault for fault in faults if fault.path not in spoiled]
     libraries = [fault for fault in rest if fault.kind == "hash" and is_library(fault.path)]
     if libraries and name in FAMILY:
         fault = libraries[0]
-        message = f"{_short(scene, fault.path)} of {name} has the recorded size, but not the recorded content"
-        yield scene.finding("TL602", "warning", message, name, path=fault.path)
+        message = f"{_short(context, fault.path)} of {name} has the recorded size, but not the recorded content"
+        yield context.finding("TL602", "warning", message, name, path=fault.path)
     elif rest:
-        count = f"{len(rest)} files" if len(rest) > 1 else _short(scene, rest[0].path)
+        count = f"{len(rest)} files" if len(rest) > 1 else _short(context, rest[0].path)
         message = f"{count} of {name} changed after the installation"
-        yield scene.finding("TL602", "note", message, name, path=rest[0].path)
+        yield context.finding("TL602", "note", message, name, path=rest[0].path)
 
 
 def _spoiled(fault: Fault) -> str:
@@ -229,12 +229,12 @@ def _spoiled(fault: Fault) -> str:
     return f"is cut off after {len(content)} of {fault.expected} bytes" if lost and content[-1:] != b"\n" else ""
 
 
-def _closed(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:
+def _closed(context: CheckContext, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:
     if faults:
-        needed = _read_at_import(scene, name, faults)[0]
+        needed = _read_at_import(context, name, faults)[0]
         needed += [fault for fault in faults if _CORE.search(fault.path)]
         fault = (needed or faults)[0]
-        message = f"{_short(scene, fault.path)} of {name} cannot be read ({fault.found or 'permission denied'})"
+        message = f"{_short(context, fault.path)} of {name} cannot be read ({fault.found or 'permission denied'})"
         severity = "error" if needed and is_vital(name) else "warning"
         says = (
             f"PermissionError: [Errno 13] Permission denied: '{fault.path}'" if fault.path.endswith(".py") else ""
@@ -243,13 +243,13 @@ def _closed(scene: Scene, name: str, faults: Sequence[Fault]) -> Iterator[Findin
             "Let everybody read what is installed, as whoever installed it: chmod -R a+rX on its folder."
         )
         because = "its mode keeps this user out"
-        yield scene.finding(
+        yield context.finding(
             "TL601", severity, message, name, path=fault.path, because=because, says=says, remedy=remedy
         )
 
 
-def _short(scene: Scene, path: str) -> str:
+def _short(context: CheckContext, path: str) -> str:
     """The path within the folder of packages, with forward slashes."""
-    folders = [entry.path.rstrip("/\\") + os.sep for entry in scene.environment.path if entry.kind != "current"]
+    folders = [entry.path.rstrip("/\\") + os.sep for entry in context.environment.path if entry.kind != "current"]
     within = max((folder for folder in folders if path.startswith(folder)), key=len, default="")
     return path[len(within) :].replace("\\", "/")

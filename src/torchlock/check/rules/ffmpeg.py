@@ -17,138 +17,138 @@ from torchlock.inspect.loading.imports import choices
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
     from torchlock.finding import Finding, Remedy
     from torchlock.inspect.loading.imports import Attempt
 
 
-def ffmpeg_of(scene: Scene) -> list[int] | Unknown:
+def ffmpeg_of(context: CheckContext) -> list[int] | Unknown:
     """The majors of FFmpeg that torchaudio finds."""
-    told, version = stated(scene, "ffmpeg")
+    told, version = stated(context, "ffmpeg")
     if told:
         return [int(version.split(".")[0])] if version else []
-    if scene.root is None:
-        return _searched(scene)
-    found = set(ffmpeg_majors(scene.root)) | _of_conda_prefix(scene)
+    if context.root is None:
+        return _searched(context)
+    found = set(ffmpeg_majors(context.root)) | _of_conda_prefix(context)
     # Told by the very libraries that want them, where those are: what they find of each, and what not.
     wanting: dict[int, list[Attempt]] = {}
-    for attempt in scene.attempts:
+    for attempt in context.attempts:
         if major := re.search(r"ffmpeg(\d)", os.path.basename(attempt.path)):
             wanting.setdefault(int(major[1]), []).append(attempt)
     for number, group in wanting.items():
         lacks = any(is_ffmpeg(each.name) for attempt in group for each in attempt.outcome.missing)
-        found = found - {number} if lacks and number not in _of_conda_prefix(scene) else found | {number}
+        found = found - {number} if lacks and number not in _of_conda_prefix(context) else found | {number}
     return sorted(found)
 
 
-def _searched(scene: Scene) -> list[int] | Unknown:
+def _searched(context: CheckContext) -> list[int] | Unknown:
     """The majors that macOS or Windows finds."""
-    if scene.search_path is None:
+    if context.search_path is None:
         return Unknown("the machine was not looked at")
-    copy = scene.copy("torchcodec")
-    folders = [*scene.search_path.folders, *([copy.path] if copy else [])]
-    for attempt in scene.attempts:
+    copy = context.copy("torchcodec")
+    folders = [*context.search_path.folders, *([copy.path] if copy else [])]
+    for attempt in context.attempts:
         if attempt.role != "import":
             binary = read_binary(attempt.path)
             folders += binary.rpath if isinstance(binary, Binary) else ()
-    return sorted(ffmpeg_in(folders, scene.environment.tree))
+    return sorted(ffmpeg_in(folders, context.environment.tree))
 
 
-def _homebrew(scene: Scene) -> str:
+def _homebrew(context: CheckContext) -> str:
     """The folder in which Homebrew has an FFmpeg that is not looked for; "" if it has none."""
-    path = scene.search_path
-    if path is None or not path.past_homebrew or not ffmpeg_in([path.homebrew], scene.environment.tree):
+    path = context.search_path
+    if path is None or not path.past_homebrew or not ffmpeg_in([path.homebrew], context.environment.tree):
         return ""
     return path.homebrew
 
 
-def _of_conda_prefix(scene: Scene) -> set[int]:
+def _of_conda_prefix(context: CheckContext) -> set[int]:
     """FFmpeg within a conda environment, whose Python finds it by its own RPATH; a tree has none to ask."""
-    if scene.live or not scene.environment.conda:
+    if context.live or not context.environment.conda:
         return set()
-    names = scene.environment.tree.names(os.path.join(scene.environment.interpreter.prefix, "lib"))
+    names = context.environment.tree.names(os.path.join(context.environment.interpreter.prefix, "lib"))
     return {major for major, number in FFMPEG.items() if f"libavutil.so.{number}" in names}
 
 
-def codec(scene: Scene) -> Iterator[Finding]:
+def codec(context: CheckContext) -> Iterator[Finding]:
     """torchcodec, for want of an FFmpeg that it was built for."""
-    pin = scene.pins.get("torchcodec")
+    pin = context.pins.get("torchcodec")
     if pin is None or pin.unversioned:
         return
-    cores = cores_of(scene)
-    majors = majors_of(scene)
-    if not cores or isinstance(majors, Unknown) or scene.target is None:
+    cores = cores_of(context)
+    majors = majors_of(context)
+    if not cores or isinstance(majors, Unknown) or context.target is None:
         return
-    by_major = choices(scene.attempts)
+    by_major = choices(context.attempts)
     mine = [attempt for group in by_major.values() for attempt in group]
-    told, _ = stated(scene, "ffmpeg")
+    told, _ = stated(context, "ffmpeg")
     lacking = not set(majors) & set(cores)
-    if not told and scene.target.platform.system == "linux":
+    if not told and context.target.platform.system == "linux":
         loads = any(all(attempt.outcome.loads for attempt in group) for group in by_major.values())
         own = {os.path.basename(attempt.path) for attempt in mine}
         lost = [each.name for attempt in mine for each in attempt.outcome.missing if each.name not in own]
-        lacking = not loads and bool(mine) and all(is_ffmpeg(name) for name in lost) and not _undefined(scene)
-    if not lacking or (not told and _of_conda_prefix(scene) & set(cores)):
+        lacking = not loads and bool(mine) and all(is_ffmpeg(name) for name in lost) and not _undefined(context)
+    if not lacking or (not told and _of_conda_prefix(context) & set(cores)):
         return
     because = ""
-    if not majors and scene.live and shutil.which("ffmpeg"):
+    if not majors and context.live and shutil.which("ffmpeg"):
         because += "; the ffmpeg program on the PATH brings no shared libraries"
-    if not majors and (folder := _homebrew(scene)):
+    if not majors and (folder := _homebrew(context)):
         because += f"; that of Homebrew lies in {folder}, where this Python does not look"
-    yield lacking_ffmpeg(scene, _what_is_there(scene, majors, cores), because, any_there=bool(majors))
+    yield lacking_ffmpeg(context, _what_is_there(context, majors, cores), because, any_there=bool(majors))
 
 
-def lacking_ffmpeg(scene: Scene, there: str, more: str = "", *, any_there: bool = False) -> Finding:
+def lacking_ffmpeg(context: CheckContext, there: str, more: str = "", *, any_there: bool = False) -> Finding:
     """The finding of a torchcodec without FFmpeg; ``there`` says what the machine has, ``more`` adds a reason."""
-    cores, pin = cores_of(scene), scene.pins["torchcodec"]
-    said = scene.matrix.speaking_of(pin, scene.target) if scene.target else ()
+    cores, pin = cores_of(context), context.pins["torchcodec"]
+    said = context.matrix.speaking_of(pin, context.target) if context.target else ()
     spoken = [each.because for each in said if each.rule == "TL304"]
     range_ = f"{cores[0]} to {cores[-1]}" if len(cores) > 1 else str(cores[0])
     program = "" if any_there else " as shared libraries"
-    copy = scene.copy("torchcodec")
-    return scene.finding(
+    copy = context.copy("torchcodec")
+    return context.finding(
         "TL304",
         "warning",
-        f"{scene.named('torchcodec')} needs FFmpeg {range_}{program}, and {there}",
+        f"{context.named('torchcodec')} needs FFmpeg {range_}{program}, and {there}",
         "torchcodec",
-        path=copy.path if copy and choices(scene.attempts) else "",
-        because=(spoken[0] if spoken else scene.matrix.because("TL304")) + more,
-        says=f"RuntimeError: Could not load libtorchcodec. [...] {_cannot_open(scene, cores[-1])}",
-        remedy=None if newest_to_come(scene) > cores[-1] else earlier(scene, cores),
+        path=copy.path if copy and choices(context.attempts) else "",
+        because=(spoken[0] if spoken else context.matrix.because("TL304")) + more,
+        says=f"RuntimeError: Could not load libtorchcodec. [...] {_cannot_open(context, cores[-1])}",
+        remedy=None if newest_to_come(context) > cores[-1] else earlier(context, cores),
     )
 
 
-def earlier(scene: Scene, cores: Sequence[int], there: int | None = None) -> Remedy:
+def earlier(context: CheckContext, cores: Sequence[int], there: int | None = None) -> Remedy:
     """An FFmpeg that this torchcodec was built for; ``there`` is the one that is too new."""
     needs = f">={cores[0]},<{cores[-1] + 1}"
     otherwise = f'; in a conda environment: conda install -c conda-forge "ffmpeg<{cores[-1] + 1}"'
-    return install_library(scene, "ffmpeg", needs, otherwise, there)
+    return install_library(context, "ffmpeg", needs, otherwise, there)
 
 
-def newest_to_come(scene: Scene) -> int:
+def newest_to_come(context: CheckContext) -> int:
     """The newest major of what is there and of what the package manager has; 0 where nobody knows."""
-    _, known = shipped(scene, "ffmpeg")
+    _, known = shipped(context, "ffmpeg")
     to_come = int(known.version.partition(".")[0]) if known and known.version else 0
-    there = majors_of(scene)
+    there = majors_of(context)
     return max([to_come, *([] if isinstance(there, Unknown) else there)])
 
 
-def cores_of(scene: Scene) -> list[int]:
+def cores_of(context: CheckContext) -> list[int]:
     """The majors of FFmpeg that the torchcodec which is there was built for."""
-    return sorted(_cores(scene))
+    return sorted(_cores(context))
 
 
-def majors_of(scene: Scene) -> list[int] | Unknown:
+def majors_of(context: CheckContext) -> list[int] | Unknown:
     """The majors of FFmpeg that begin to be there: their libavutil, or more."""
-    told, _ = stated(scene, "ffmpeg")
-    if told or scene.root is None:
-        return ffmpeg_of(scene)
-    return sorted(set(ffmpeg_majors(scene.root)) | _of_conda_prefix(scene))
+    told, _ = stated(context, "ffmpeg")
+    if told or context.root is None:
+        return ffmpeg_of(context)
+    return sorted(set(ffmpeg_majors(context.root)) | _of_conda_prefix(context))
 
 
-def _cannot_open(scene: Scene, major: int) -> str:
+def _cannot_open(context: CheckContext, major: int) -> str:
     number = FFMPEG.get(major, 59)
-    system = scene.target.platform.system if scene.target else "linux"
+    system = context.target.platform.system if context.target else "linux"
     if system == "macos":
         return f"Library not loaded: @rpath/libavutil.{number}.dylib"
     if system == "windows":
@@ -156,23 +156,23 @@ def _cannot_open(scene: Scene, major: int) -> str:
     return f"libavutil.so.{number}: cannot open shared object file: {ENOENT}"
 
 
-def _what_is_there(scene: Scene, majors: list[int], cores: list[int]) -> str:
+def _what_is_there(context: CheckContext, majors: list[int], cores: list[int]) -> str:
     if not majors:
         return "this machine has none"
     there = f"this machine has FFmpeg {', '.join(map(str, majors))}"
-    told, _ = stated(scene, "ffmpeg")
-    half = [major for major in majors if major in cores] if scene.root is not None and not told else []
-    lost = ffmpeg_lacks(scene.root, half[-1]) if half and scene.root is not None else []
+    told, _ = stated(context, "ffmpeg")
+    half = [major for major in majors if major in cores] if context.root is not None and not told else []
+    lost = ffmpeg_lacks(context.root, half[-1]) if half and context.root is not None else []
     return there + (f" without {', '.join(lost)}" if lost else "")
 
 
-def _undefined(scene: Scene) -> bool:
-    return any(attempt.outcome.undefined for attempt in scene.attempts if attempt.role == "choice")
+def _undefined(context: CheckContext) -> bool:
+    return any(attempt.outcome.undefined for attempt in context.attempts if attempt.role == "choice")
 
 
-def _cores(scene: Scene) -> Iterator[int]:
+def _cores(context: CheckContext) -> Iterator[int]:
     """The majors of FFmpeg that this torchcodec was built for, by the libraries in it."""
-    copy = scene.copy("torchcodec")
-    for name in scene.environment.tree.names(copy.path) if copy else ():
+    copy = context.copy("torchcodec")
+    for name in context.environment.tree.names(copy.path) if copy else ():
         if found := re.match(r"libtorchcodec(?:_core|_decoder)?(\d)\.", name):
             yield int(found[1])

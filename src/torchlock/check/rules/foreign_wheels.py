@@ -10,7 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import VITAL, told
+from torchlock.check.context import VITAL, describe_build
 from torchlock.inspect.library import is_library
 from torchlock.inspect.machine import machine_in, suffix_of
 from torchlock.inspect.tree_platform import machine_of_tag
@@ -19,7 +19,7 @@ from torchlock.knowledge.builds import kind_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
     from torchlock.inspect.distributions import Distribution
     from torchlock.inspect.modules import Copy
@@ -35,43 +35,43 @@ _OPENED = {
 _SYSTEMS = {"linux": "Linux", "macos": "macOS", "windows": "Windows"}
 
 
-def strangers(scene: Scene) -> Iterator[Finding]:
+def strangers(context: CheckContext) -> Iterator[Finding]:
     """At most one finding a package: its modules are for another Python, or its libraries for another machine."""
     for name in (*VITAL, "torchvision", "torchcodec", "torchtext", "numpy"):
-        copy = scene.copy(name)
+        copy = context.copy(name)
         if copy is not None and copy.kind in ("package", "editable"):
-            libraries = list(_libraries(scene, copy))
-            found = _other_python(scene, copy, libraries) or _other_machine(scene, copy, libraries)
+            libraries = list(_libraries(context, copy))
+            found = _other_python(context, copy, libraries) or _other_machine(context, copy, libraries)
             if found is not None:
                 yield found
 
 
-def misnamed(scene: Scene) -> Iterator[Finding]:
+def misnamed(context: CheckContext) -> Iterator[Finding]:
     """Wheels whose tag is for another platform than their libraries, and labels of another build than it is."""
     for name in (*VITAL, "torchvision", "torchcodec", "torchtext", "numpy"):
-        copy, record = scene.copy(name), scene.record(name)
+        copy, record = context.copy(name), context.record(name)
         if copy is None or copy.kind != "package":
             continue
-        if record is not None and (found := _other_tag(scene, copy, record)) is not None:
+        if record is not None and (found := _other_tag(context, copy, record)) is not None:
             yield found
-        if (found := _other_label(scene, copy)) is not None:
+        if (found := _other_label(context, copy)) is not None:
             yield found
 
 
-def _other_label(scene: Scene, copy: Copy) -> Finding | None:
-    called, shown = scene.labelled(copy.name), scene.label(copy.name)
+def _other_label(context: CheckContext, copy: Copy) -> Finding | None:
+    called, shown = context.labelled(copy.name), context.label(copy.name)
     if called == shown or kind_of(called) not in ("cpu", "cuda") or (shown and kind_of(shown) is None):
         return None
-    truth = told(shown) or "for CUDA, by its libraries"
-    version = scene.pins[copy.name].version.public
+    truth = describe_build(shown) or "for CUDA, by its libraries"
+    version = context.pins[copy.name].version.public
     message = f"{copy.name} is labelled {version}+{called}, but its files are from another build: {truth}"
     because = "installers read the label; the files of a package decide how it loads"
-    return scene.finding("TL605", "warning", message, copy.name, path=copy.path, because=because)
+    return context.finding("TL605", "warning", message, copy.name, path=copy.path, because=because)
 
 
-def _other_tag(scene: Scene, copy: Copy, record: Distribution) -> Finding | None:
+def _other_tag(context: CheckContext, copy: Copy, record: Distribution) -> Finding | None:
     tagged = [machine_of_tag(tag.rpartition("-")[2]) for tag in record.tags]
-    machine = next(filter(None, map(machine_in, _libraries(scene, copy))), None)
+    machine = next(filter(None, map(machine_in, _libraries(context, copy))), None)
     if machine is None or not tagged or None in tagged:
         return None
     if any(
@@ -80,23 +80,23 @@ def _other_tag(scene: Scene, copy: Copy, record: Distribution) -> Finding | None
         return None
     theirs = f"{_SYSTEMS[machine.system]} ({', '.join(machine.machines)})"
     message = (
-        f"the wheel of {scene.named(copy.name)} is tagged {record.tags[0]}, but its libraries are for {theirs}"
+        f"the wheel of {context.named(copy.name)} is tagged {record.tags[0]}, but its libraries are for {theirs}"
     )
     because = "installers read the tag; the header of a library decides where it loads"
-    return scene.finding("TL608", "note", message, copy.name, path=record.path, because=because)
+    return context.finding("TL608", "note", message, copy.name, path=record.path, because=because)
 
 
-def _libraries(scene: Scene, copy: Copy) -> Iterator[str]:
+def _libraries(context: CheckContext, copy: Copy) -> Iterator[str]:
     for folder in ("core", "_core") if copy.name == "numpy" else _FOLDERS:
         path = os.path.join(copy.path, *folder.split("/")) if folder else copy.path
-        names = [name for name in sorted(scene.environment.tree.names(path)) if is_library(name)]
+        names = [name for name in sorted(context.environment.tree.names(path)) if is_library(name)]
         opened = _OPENED.get(copy.name)
         yield from [os.path.join(path, name) for name in names if not opened or opened.match(name)][:_ASKED]
 
 
-def _other_python(scene: Scene, copy: Copy, libraries: list[str]) -> Finding | None:
+def _other_python(context: CheckContext, copy: Copy, libraries: list[str]) -> Finding | None:
     """Modules whose names carry a Python, none of which is this one."""
-    interpreter = scene.environment.interpreter
+    interpreter = context.environment.interpreter
     ours = ".".join(interpreter.version.split(".")[:2])
     found = [
         (path, suffix) for path in libraries if (suffix := suffix_of(os.path.basename(path))) and suffix.python
@@ -108,10 +108,10 @@ def _other_python(scene: Scene, copy: Copy, libraries: list[str]) -> Finding | N
     path, suffix = found[0]
     theirs = f"Python {suffix.python}" + (" without the global lock" if suffix.threads else "")
     mine = f"Python {ours}" + (" without the global lock" if interpreter.free_threaded else "")
-    message = f"{scene.named(copy.name)} was built for {theirs}, this is {mine}"
+    message = f"{context.named(copy.name)} was built for {theirs}, this is {mine}"
     module = os.path.basename(path).partition(".")[0]
     says = f"ModuleNotFoundError: No module named '{copy.name}.{module}'"
-    return scene.finding("TL608", _severity(copy), message, copy.name, path=path, says=says)
+    return context.finding("TL608", _severity(copy), message, copy.name, path=path, says=says)
 
 
 def _severity(copy: Copy) -> str:
@@ -119,9 +119,9 @@ def _severity(copy: Copy) -> str:
     return "error" if copy.name in (*VITAL, "numpy") else "warning"
 
 
-def _other_machine(scene: Scene, copy: Copy, libraries: list[str]) -> Finding | None:
+def _other_machine(context: CheckContext, copy: Copy, libraries: list[str]) -> Finding | None:
     """Libraries of another architecture or system than the interpreter's."""
-    target = scene.target
+    target = context.target
     if target is None:
         return None
     for path in libraries:
@@ -132,8 +132,8 @@ def _other_machine(scene: Scene, copy: Copy, libraries: list[str]) -> Finding | 
         if machine.system != platform.system or platform.machine not in machine.machines:
             theirs = f"{_SYSTEMS[machine.system]} ({', '.join(machine.machines)})"
             mine = f"{_SYSTEMS[platform.system]} ({platform.machine})"
-            message = f"{scene.named(copy.name)} was built for {theirs}, this Python is for {mine}"
-            return scene.finding(
+            message = f"{context.named(copy.name)} was built for {theirs}, this Python is for {mine}"
+            return context.finding(
                 "TL608",
                 _severity(copy),
                 message,

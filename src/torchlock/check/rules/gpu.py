@@ -14,7 +14,7 @@ from torchlock.runtime import files
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
 
 # libtorch_python is 30 MB; the list of architectures is a string in it.
@@ -22,39 +22,39 @@ _LARGEST = 256 << 20
 _FLAGS = re.compile(rb"(?:sm|compute)_\d{2,3}[a-z]?(?: (?:sm|compute)_\d{2,3}[a-z]?)+")
 
 
-def unusable(scene: Scene) -> Iterator[Finding]:
+def unusable(context: CheckContext) -> Iterator[Finding]:
     """What keeps CUDA from working on this machine; nothing where there is no driver, or no build for CUDA."""
-    if (scene.accelerator or "").startswith("cu") and (finding := without_cuda(scene)) is not None:
+    if (context.accelerator or "").startswith("cu") and (finding := without_cuda(context)) is not None:
         yield finding
-    if scene.target is None or not (scene.label("torch") or "").startswith("cu"):
+    if context.target is None or not (context.label("torch") or "").startswith("cu"):
         return
-    yield from _old_driver(scene)
-    yield from _unserved(scene)
+    yield from _old_driver(context)
+    yield from _unserved(context)
 
 
-def without_cuda(scene: Scene) -> Finding | None:
+def without_cuda(context: CheckContext) -> Finding | None:
     """That this torch is the CPU build, for whoever met its refusal: nothing is wrong with it otherwise."""
-    if scene.label("torch") != "cpu":
+    if context.label("torch") != "cpu":
         return None
-    message = f"{scene.named('torch')} was not built for CUDA, which was asked for"
+    message = f"{context.named('torch')} was not built for CUDA, which was asked for"
     says = "AssertionError: Torch not compiled with CUDA enabled"
-    return scene.finding("TL209", "warning", message, "torch", says=says)
+    return context.finding("TL209", "warning", message, "torch", says=says)
 
 
-def _old_driver(scene: Scene) -> Iterator[Finding]:
-    assert scene.target is not None
-    for violation in violations(scene.pins, scene.target, scene.matrix, complete=False):
+def _old_driver(context: CheckContext) -> Iterator[Finding]:
+    assert context.target is not None
+    for violation in violations(context.pins, context.target, context.matrix, complete=False):
         dependency, statement = violation.dependency, violation.statement
         if violation.pinned.name != BUILD_CUDA or dependency is None or statement is None:
             continue
-        if _is_later(scene, dependency.specifier):
+        if _is_later(context, dependency.specifier):
             continue
         wanted = dependency.specifier.removeprefix(">=")
-        there = scene.libraries.get("cuda-driver")
-        yield scene.finding(
+        there = context.libraries.get("cuda-driver")
+        yield context.finding(
             statement.rule,
             "warning",
-            f"{scene.named('torch')} needs an NVIDIA driver {wanted} or later, and {there} is there",
+            f"{context.named('torch')} needs an NVIDIA driver {wanted} or later, and {there} is there",
             "torch",
             because=statement.because,
             # What follows is the CUDA that the driver is for, as a number like 12020.
@@ -63,39 +63,39 @@ def _old_driver(scene: Scene) -> Iterator[Finding]:
         )
 
 
-def _is_later(scene: Scene, wanted: str) -> bool:
+def _is_later(context: CheckContext, wanted: str) -> bool:
     """Whether the libcuda that the loader finds is of a later driver, by NVIDIA's forward compatibility."""
-    path = scene.root.search("libcuda.so.1") if scene.live and scene.root is not None else None
+    path = context.root.search("libcuda.so.1") if context.live and context.root is not None else None
     found = re.fullmatch(r"libcuda\.so\.(\d+(\.\d+)+)", os.path.basename(os.path.realpath(path or "")))
     return found is not None and specifier_set(wanted).contains(found[1])
 
 
-def _unserved(scene: Scene) -> Iterator[Finding]:
-    devices = dict.fromkeys((name, int(capability.replace(".", ""))) for name, capability in _seen(scene))
-    flags = _architectures(scene) if devices else ()
+def _unserved(context: CheckContext) -> Iterator[Finding]:
+    devices = dict.fromkeys((name, int(capability.replace(".", ""))) for name, capability in _seen(context))
+    flags = _architectures(context) if devices else ()
     served = [number for _, number in devices if serves(flags, number)]
     if served and os.environ.get("CUDA_VISIBLE_DEVICES"):
         return  # It is not known which of them torch is shown.
     for name, number in devices if flags else ():
         if number not in served:
             shown = " ".join(flags)
-            message = f"{scene.named('torch')} has no code for {name} (sm_{number}), only for {shown}"
+            message = f"{context.named('torch')} has no code for {name} (sm_{number}), only for {shown}"
             says = (
                 f"{name} with CUDA capability sm_{number} is not compatible with the current PyTorch installation."
             )
-            yield scene.finding(
+            yield context.finding(
                 "TL208", "warning", message, "torch", says=says, remedy=_other_build(number, flags)
             )
 
 
-def _seen(scene: Scene) -> tuple[tuple[str, str], ...]:
+def _seen(context: CheckContext) -> tuple[tuple[str, str], ...]:
     """The devices, unless all are hidden from CUDA."""
-    return () if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1") else scene.devices
+    return () if os.environ.get("CUDA_VISIBLE_DEVICES", "0") in ("", "-1") else context.devices
 
 
-def _architectures(scene: Scene) -> tuple[str, ...]:
+def _architectures(context: CheckContext) -> tuple[str, ...]:
     """What this very torch was compiled for, as its library says itself."""
-    copy = scene.copy("torch")
+    copy = context.copy("torch")
     for name in ("libtorch_python.so", "torch_python.dll"):
         try:
             data = files.read(os.path.join(copy.path, "lib", name), _LARGEST) if copy else b""

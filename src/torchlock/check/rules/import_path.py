@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.context import STACK, version_of
 from torchlock.finding import Remedy
-from torchlock.knowledge.judge import Bare, violations
+from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
     from torchlock.inspect.modules import Copies, Copy
 
@@ -22,86 +22,86 @@ if TYPE_CHECKING:
 _HOOK = re.compile(r"__editable__|_virtualenv|distutils|coverage|nspkg|import sys, ?types, ?os")
 
 
-def unseen(scene: Scene) -> Iterator[Finding]:
+def unseen(context: CheckContext) -> Iterator[Finding]:
     """Folders that nobody let us list: what is in them is not known."""
-    for unreadable in scene.environment.unreadable[:5]:
+    for unreadable in context.environment.unreadable[:5]:
         verb = "listed" if os.path.isdir(unreadable.path) else "read"
         message = f"{unreadable.path} cannot be {verb} ({unreadable.reason}): what it holds is not known"
-        yield scene.finding("TL901", "warning", message, path=unreadable.path)
+        yield context.finding("TL901", "warning", message, path=unreadable.path)
 
 
-def unknown(scene: Scene) -> Iterator[Finding]:
+def unknown(context: CheckContext) -> Iterator[Finding]:
     """A platform or a Python that no rule is about, so that most was not looked at."""
-    if scene.target is not None or not (scene.copy("torch") or scene.copy("torchaudio")):
+    if context.target is not None or not (context.copy("torch") or context.copy("torchaudio")):
         return
-    platform = scene.environment.interpreter.platform
+    platform = context.environment.interpreter.platform
     what = f"{platform} is no platform that wheels of torch exist for" if platform else "the platform is not told"
-    if scene.platform or scene.environment.interpreter.target_platform:
+    if context.platform or context.environment.interpreter.target_platform:
         what = "the version of Python is not told, or none that wheels of torch exist for"
     message = f"{what}: versions, builds and libraries were not looked at"
     remedy = Remedy("Name the platform with --platform, like linux-x86_64; or the interpreter with --python.")
-    yield scene.finding("TL403", "warning", message, path=_site(scene), remedy=remedy)
+    yield context.finding("TL403", "warning", message, path=_site(context), remedy=remedy)
 
 
-def unlooked(scene: Scene) -> str:
+def unlooked(context: CheckContext) -> str:
     """Why a tree cannot be judged: its platform or Python is unknown, or part of it is missing; else ""."""
-    if scene.live:
+    if context.live:
         return ""
-    python = scene.environment.interpreter
-    there = any(scene.copy(name) or name in scene.pins for name in ("torch", "torchaudio"))
-    if scene.target is None and there and not (scene.platform or python.platform):
+    python = context.environment.interpreter
+    there = any(context.copy(name) or name in context.pins for name in ("torch", "torchaudio"))
+    if context.target is None and there and not (context.platform or python.platform):
         return "its platform is not known: versions, builds and libraries were not examined"
-    if scene.target is None and there and not python.version:
+    if context.target is None and there and not python.version:
         return "its Python is not known: versions, builds and libraries were not examined"
-    if needs_its_base(scene):
+    if needs_its_base(context):
         return f"it includes the packages of the Python in {python.base_prefix or 'its base'}, which was not found"
     return ""
 
 
-def needs_its_base(scene: Scene) -> bool:
+def needs_its_base(context: CheckContext) -> bool:
     """Whether a virtual environment may find torch in its base Python, which was not examined."""
-    python = scene.environment.interpreter
-    is_blind = not scene.live and python.virtual and python.system_site and not python.base_sites
-    return is_blind and not (is_there(scene, "torch") and is_there(scene, "torchaudio"))
+    python = context.environment.interpreter
+    is_blind = not context.live and python.virtual and python.system_site and not python.base_sites
+    return is_blind and not (is_there(context, "torch") and is_there(context, "torchaudio"))
 
 
-def absent(scene: Scene) -> Iterator[Finding]:
+def absent(context: CheckContext) -> Iterator[Finding]:
     """What cannot be imported since nobody installed it."""
-    if any(scene.environment.unreadable) or needs_its_base(scene):
+    if any(context.environment.unreadable) or needs_its_base(context):
         return
-    if not is_there(scene, "torchaudio") and not _is_recorded(scene, "torchaudio"):
-        severity = "note" if is_there(scene, "torch") or _is_recorded(scene, "torch") else "error"
+    if not is_there(context, "torchaudio") and not _is_recorded(context, "torchaudio"):
+        severity = "note" if is_there(context, "torch") or _is_recorded(context, "torch") else "error"
         message = "torchaudio is not installed in this environment"
         because = None
         if severity == "error":
             message = "neither torch nor torchaudio is installed in this environment"
-            if _runs_code(scene):
+            if _runs_code(context):
                 severity, message = "warning", "neither torch nor torchaudio is found in this environment"
                 because = "code that runs at its start may add folders, which only --probe can tell"
         says = "ModuleNotFoundError: No module named 'torchaudio'"
-        yield scene.finding(
-            "TL615", severity, message, "torchaudio", path=_site(scene), because=because, says=says
+        yield context.finding(
+            "TL615", severity, message, "torchaudio", path=_site(context), because=because, says=says
         )
         return
-    asking = next((name for name in ("torchaudio", "torchvision", "torchcodec") if is_there(scene, name)), None)
-    if asking and not is_there(scene, "torch") and not _is_recorded(scene, "torch"):
-        message = f"{scene.named(asking)} is installed, and no torch, which its import needs"
+    asking = next((name for name in ("torchaudio", "torchvision", "torchcodec") if is_there(context, name)), None)
+    if asking and not is_there(context, "torch") and not _is_recorded(context, "torch"):
+        message = f"{context.named(asking)} is installed, and no torch, which its import needs"
         says = "ModuleNotFoundError: No module named 'torch'"
-        yield scene.finding("TL108", "error", message, asking, "torch", path=_site(scene), says=says)
+        yield context.finding("TL108", "error", message, asking, "torch", path=_site(context), says=says)
 
 
-def left_out(scene: Scene) -> Iterator[Finding]:
+def left_out(context: CheckContext) -> Iterator[Finding]:
     """An environment whose own Python does not look into it: its settings are gone, or that Python is another."""
-    python = scene.environment.interpreter
-    if not scene.live or not python.executable or is_there(scene, "torch"):
+    python = context.environment.interpreter
+    if not context.live or not python.executable or is_there(context, "torch"):
         return
     folder = os.path.dirname(os.path.dirname(python.executable))
-    library, known = os.path.join(folder, "lib"), {entry.path for entry in scene.environment.path}
-    for name in sorted(scene.environment.tree.names(library)):
+    library, known = os.path.join(folder, "lib"), {entry.path for entry in context.environment.path}
+    for name in sorted(context.environment.tree.names(library)):
         site = os.path.join(library, name, "site-packages")
         if not re.fullmatch(r"python3\.\d+t?", name) or site in known:
             continue
-        if "__init__.py" not in scene.environment.tree.names(os.path.join(site, "torch")):
+        if "__init__.py" not in context.environment.tree.names(os.path.join(site, "torch")):
             continue
         message = f"{site} holds torch, and {python.executable} does not look there"
         mine = f"python{'.'.join(python.version.split('.')[:2])}"
@@ -114,69 +114,69 @@ def left_out(scene: Scene) -> Iterator[Finding]:
         else:
             continue
         says = "ModuleNotFoundError: No module named 'torchaudio'"
-        yield scene.finding(
+        yield context.finding(
             "TL615", "error", message, "torchaudio", "torch", path=site, because=because, says=says, remedy=remedy
         )
         return
 
 
-def is_there(scene: Scene, name: str) -> bool:
+def is_there(context: CheckContext, name: str) -> bool:
     """Whether an import finds it, and not just a folder of that name."""
-    copy = scene.copy(name)
+    copy = context.copy(name)
     return copy is not None and copy.kind != "namespace"
 
 
-def _runs_code(scene: Scene) -> bool:
+def _runs_code(context: CheckContext) -> bool:
     """Whether this Python runs code at its start that may change where it looks."""
-    changes = any(not _HOOK.search(line.text) for line in scene.environment.code)
+    changes = any(not _HOOK.search(line.text) for line in context.environment.code)
     names = ("sitecustomize.py", "usercustomize.py")
     return changes or any(
-        name in scene.environment.tree.names(entry.path) for entry in scene.environment.sites for name in names
+        name in context.environment.tree.names(entry.path) for entry in context.environment.sites for name in names
     )
 
 
-def _is_recorded(scene: Scene, name: str) -> bool:
-    return any(distribution.name == name for distribution in scene.installed.distributions)
+def _is_recorded(context: CheckContext, name: str) -> bool:
+    return any(distribution.name == name for distribution in context.installed.distributions)
 
 
-def _site(scene: Scene) -> str:
-    sites = scene.environment.sites
+def _site(context: CheckContext) -> str:
+    sites = context.environment.sites
     return sites[0].path if sites else ""
 
 
-def shadows(scene: Scene) -> Iterator[Finding]:
+def shadows(context: CheckContext) -> Iterator[Finding]:
     """Modules that stand before the installed package of their name, and second copies of packages."""
     for name in STACK:
-        copies = scene.copies.get(name)
+        copies = context.copies.get(name)
         if copies is None or copies.wins is None:
             continue
         if copies.wins.kind == "namespace":
-            yield from _remains(scene, copies.wins)
+            yield from _remains(context, copies.wins)
         elif copies.hidden:
-            yield from _hiding(scene, copies, copies.wins)
-        elif _is_stranger(scene, copies.wins) and copies.wins.entry is not None:
-            yield _strange(scene, copies.wins, None)
+            yield from _hiding(context, copies, copies.wins)
+        elif _is_stranger(context, copies.wins) and copies.wins.entry is not None:
+            yield _strange(context, copies.wins, None)
 
 
-def _remains(scene: Scene, copy: Copy) -> Iterator[Finding]:
+def _remains(context: CheckContext, copy: Copy) -> Iterator[Finding]:
     """A folder without an ``__init__``: what is left of a package, or a folder of somebody's own."""
     in_site = copy.entry is not None and copy.entry.is_site
-    if in_site and not _is_recorded(scene, copy.name):
+    if in_site and not _is_recorded(context, copy.name):
         message = f"of {copy.name} only a folder without __init__.py is left"
         severity = "error" if copy.name in ("torch", "torchaudio", "numpy") else "warning"
-        yield scene.finding("TL604", severity, message, copy.name, path=copy.path)
-    elif not in_site and copy.name == "numpy" and is_there(scene, "torch"):
+        yield context.finding("TL604", severity, message, copy.name, path=copy.path)
+    elif not in_site and copy.name == "numpy" and is_there(context, "torch"):
         message = f"a folder of your own, {copy.path}, is taken for numpy, which is not installed"
         says = "AttributeError: module 'numpy' has no attribute 'ndarray'"
-        yield scene.finding("TL606", "error", message, "numpy", path=copy.path, says=says)
+        yield context.finding("TL606", "error", message, "numpy", path=copy.path, says=says)
 
 
-def _hiding(scene: Scene, copies: Copies, wins: Copy) -> Iterator[Finding]:
+def _hiding(context: CheckContext, copies: Copies, wins: Copy) -> Iterator[Finding]:
     others = [copy for copy in copies.hidden if copy.kind != "namespace" and not _same_place(copy, wins)]
     if not others:
         return
-    if _is_stranger(scene, wins):
-        yield _strange(scene, wins, others[0])
+    if _is_stranger(context, wins):
+        yield _strange(context, wins, others[0])
         return
     version, hidden = _version(wins), _version(others[0])
     message = (
@@ -184,16 +184,16 @@ def _hiding(scene: Scene, copies: Copies, wins: Copy) -> Iterator[Finding]:
         f"{hidden} in {_folder(others[0])} is not"
     )
     because = f"{_folder(wins)} comes first: {wins.because}"
-    yield scene.finding("TL606", "note", message, copies.name, path=wins.path, because=because)
+    yield context.finding("TL606", "note", message, copies.name, path=wins.path, because=because)
 
 
-def blamed(scene: Scene, findings: list[Finding]) -> list[Finding]:
+def blamed(context: CheckContext, findings: list[Finding]) -> list[Finding]:
     """Second copies are harmless, but for one that stands before a copy with which an error would not be."""
     for finding in findings:
         if finding.rule == "TL606" and finding.severity == "note":
             name = finding.packages[0][0]
             errors = [each for each in findings if each.severity == "error" and _is_about(each, name)]
-            if errors and (_fits_hidden(scene, name) or all(each.rule in _DAMAGE for each in errors)):
+            if errors and (_fits_hidden(context, name) or all(each.rule in _DAMAGE for each in errors)):
                 finding.severity = "error"
     return findings
 
@@ -205,15 +205,15 @@ def _is_about(finding: Finding, name: str) -> bool:
     return finding.rule != "TL606" and name in {each for each, _ in finding.packages}
 
 
-def _fits_hidden(scene: Scene, name: str) -> bool:
+def _fits_hidden(context: CheckContext, name: str) -> bool:
     """Whether the rules have nothing against the first copy that is hidden, in the place of the one that wins."""
-    hidden = next((copy for copy in scene.copies[name].hidden if copy.build is not None), None)
+    hidden = next((copy for copy in context.copies[name].hidden if copy.build is not None), None)
     version = version_of(hidden.build.version) if hidden and hidden.build else None
-    if hidden is None or hidden.build is None or version is None or scene.target is None:
+    if hidden is None or hidden.build is None or version is None or context.target is None:
         return False
-    pin = Bare(name, version, build=hidden.build.label or None)
-    pins = {**scene.pins, name: pin}
-    found = violations(pins, scene.target, scene.matrix, complete=False)
+    pin = NamedVersion(name, version, build=hidden.build.label or None)
+    pins = {**context.pins, name: pin}
+    found = violations(pins, context.target, context.matrix, complete=False)
     about = [
         each for each in found if each.pinned.name == name or (each.dependency and each.dependency.name == name)
     ]
@@ -228,7 +228,7 @@ def _times(number: int) -> str:
     return "twice" if number == 2 else f"{number} times"
 
 
-def _is_stranger(scene: Scene, copy: Copy) -> bool:
+def _is_stranger(context: CheckContext, copy: Copy) -> bool:
     """Whether it is no package of that name: a script called torch.py, a clone that was never built."""
     if copy.kind == "editable" or (copy.name in ("numpy", "soundfile") and copy.kind == "package"):
         return False
@@ -249,7 +249,7 @@ def _mentions(path: str, word: bytes) -> bool:
         return False
 
 
-def _strange(scene: Scene, copy: Copy, real: Copy | None) -> Finding:
+def _strange(context: CheckContext, copy: Copy, real: Copy | None) -> Finding:
     what = "a file" if copy.kind == "module" else "a folder"
     hidden = f" in place of {copy.name} {_version(real)}".rstrip() if real else f", which is no {copy.name}"
     message = f"{what} of your own, {copy.path}, is imported{hidden}"
@@ -257,7 +257,7 @@ def _strange(scene: Scene, copy: Copy, real: Copy | None) -> Finding:
     says = f"AttributeError: partially initialized module '{copy.name}' has no attribute …"
     if copy.kind == "package" and copy.name != "torch":
         says = f"ModuleNotFoundError: No module named '{copy.name}.version'"
-    return scene.finding(
+    return context.finding(
         "TL606", severity, message, copy.name, path=copy.path, because=f"it comes first: {copy.because}", says=says
     )
 

@@ -16,7 +16,7 @@ from torchlock.runtime import files
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
     from torchlock.inspect.machine import Machine
     from torchlock.inspect.modules import Copy
@@ -42,86 +42,90 @@ _SAYS = {
 }
 
 
-def soundfile(scene: Scene) -> Iterator[Finding]:
+def soundfile(context: CheckContext) -> Iterator[Finding]:
     """soundfile's wheel for every platform carries no libsndfile; one for another architecture a useless one."""
-    copy = scene.copy("soundfile")
+    copy = context.copy("soundfile")
     if copy is None or copy.kind != "module":
         return
-    if bundled := _bundled(scene, copy):
-        yield from _other_machine(scene, bundled)
+    if bundled := _bundled(context, copy):
+        yield from _other_machine(context, bundled)
         return
-    if not stated(scene, "libsndfile")[0] and scene.search_path is not None:
-        yield from _of_another_architecture(scene, _searched(scene))
-    if has_library(scene) is False:
-        yield lacking(scene, "this machine has none" if of_machine(scene) is False else _NONE[_system(scene)])
+    if not stated(context, "libsndfile")[0] and context.search_path is not None:
+        yield from _of_another_architecture(context, _searched(context))
+    if has_library(context) is False:
+        yield lacking(
+            context, "this machine has none" if of_machine(context) is False else _NONE[_system(context)]
+        )
 
 
-def has_library(scene: Scene) -> bool | Unknown:
+def has_library(context: CheckContext) -> bool | Unknown:
     """Whether soundfile finds a libsndfile: that of its wheel, or the machine's."""
-    copy = scene.copy("soundfile")
+    copy = context.copy("soundfile")
     if copy is None or copy.kind != "module":
         return Unknown("no module soundfile.py was found")
-    if bundled := _bundled(scene, copy):
+    if bundled := _bundled(context, copy):
         if any(machine_of(_head(path)) for path in bundled):
             return True  # TL608 tells of one that is for another machine
         return Unknown(f"{os.path.basename(bundled[0])} cannot be read as a library")
-    found = of_machine(scene)
-    if isinstance(found, Unknown) and not scene.environment.conda and _brings(scene):
+    found = of_machine(context)
+    if isinstance(found, Unknown) and not context.environment.conda and _brings(context):
         return False
     return Unknown(f"it carries no libsndfile, and {found}") if isinstance(found, Unknown) else found
 
 
-def _bundled(scene: Scene, copy: Copy) -> list[str]:
+def _bundled(context: CheckContext, copy: Copy) -> list[str]:
     """The libraries that lie beside soundfile."""
     folder = os.path.join(os.path.dirname(copy.path), "_soundfile_data")
-    names = scene.environment.tree.names(folder)
+    names = context.environment.tree.names(folder)
     return [os.path.join(folder, name) for name in names if name.startswith("libsndfile")]
 
 
-def _system(scene: Scene) -> str:
-    return scene.target.platform.system if scene.target else "linux"
+def _system(context: CheckContext) -> str:
+    return context.target.platform.system if context.target else "linux"
 
 
-def _brings(scene: Scene) -> bool:
+def _brings(context: CheckContext) -> bool:
     """Whether the wheel of this very release for this platform carries libsndfile."""
-    releases = _with_library(scene)
-    return bool(releases) and specifier_set(releases).contains(scene.pins["soundfile"].version)
+    releases = _with_library(context)
+    return bool(releases) and specifier_set(releases).contains(context.pins["soundfile"].version)
 
 
-def _with_library(scene: Scene) -> str:
+def _with_library(context: CheckContext) -> str:
     """The releases whose wheels for this platform carry libsndfile; "" where that is not the rule."""
-    platform = scene.target.platform if scene.target else None
+    platform = context.target.platform if context.target else None
     return _CARRYING.get((platform.system, platform.machine), "") if platform else ""
 
 
-def of_machine(scene: Scene) -> bool | Unknown:
+def of_machine(context: CheckContext) -> bool | Unknown:
     """Whether the machine has a libsndfile of its own."""
-    told, version = stated(scene, "libsndfile")
+    told, version = stated(context, "libsndfile")
     if told:
         return bool(version)
-    if scene.search_path is not None:
-        return bool(_searched(scene))
-    if scene.environment.conda or scene.root is None:
+    if context.search_path is not None:
+        return bool(_searched(context))
+    if context.environment.conda or context.root is None:
         return Unknown("the machine was not examined")
-    return libsndfile(scene.root) is not None
+    return libsndfile(context.root) is not None
 
 
-def lacking(scene: Scene, because_none: str) -> Finding:
+def lacking(context: CheckContext, because_none: str) -> Finding:
     """The finding of a soundfile without a library; ``because_none`` says why the machine has none for it."""
-    message = f"{scene.named('soundfile')} carries no libsndfile, and {because_none}"
-    says = _SAYS[_system(scene)] if _is_one_of(scene, ">=0.11") else "OSError: sndfile library not found"
-    copy = scene.copy("soundfile")
+    message = f"{context.named('soundfile')} carries no libsndfile, and {because_none}"
+    says = _SAYS[_system(context)] if _is_one_of(context, ">=0.11") else "OSError: sndfile library not found"
+    copy = context.copy("soundfile")
     path = copy.path if copy else ""
-    return scene.finding("TL301", "warning", message, "soundfile", path=path, says=says, remedy=_remedy(scene))
+    return context.finding("TL301", "warning", message, "soundfile", path=path, says=says, remedy=_remedy(context))
 
 
-def _remedy(scene: Scene) -> Remedy:
+def _remedy(context: CheckContext) -> Remedy:
     """A wheel that brings the library, where there is one for macOS or Windows; else the machine's own."""
-    releases = _with_library(scene)
-    if not releases or scene.environment.conda:
-        return install_library(scene, "libsndfile", ">=1.0.20", ", or install a soundfile wheel of this platform")
-    version = scene.pins["soundfile"].version.public
-    wanted = f"soundfile=={version}" if _brings(scene) else f'"soundfile{releases}"'
+    releases = _with_library(context)
+    if not releases or context.environment.conda:
+        return install_library(
+            context, "libsndfile", ">=1.0.20", ", or install a soundfile wheel of this platform"
+        )
+    version = context.pins["soundfile"].version.public
+    wanted = f"soundfile=={version}" if _brings(context) else f'"soundfile{releases}"'
     summary = "Install a soundfile wheel that carries libsndfile in place of this one."
     options = f"--no-deps --only-binary soundfile {wanted}"
     return Remedy(
@@ -133,55 +137,55 @@ def _remedy(scene: Scene) -> Remedy:
     )
 
 
-def _is_one_of(scene: Scene, releases: str) -> bool:
-    return specifier_set(releases).contains(scene.pins["soundfile"].version)
+def _is_one_of(context: CheckContext, releases: str) -> bool:
+    return specifier_set(releases).contains(context.pins["soundfile"].version)
 
 
-def _searched(scene: Scene) -> list[str]:
+def _searched(context: CheckContext) -> list[str]:
     """The libraries that soundfile comes to on macOS or Windows, the first that opens being taken."""
-    path = scene.search_path
+    path = context.search_path
     if path is None:
         return []
-    windows = _system(scene) == "windows"
+    windows = _system(context) == "windows"
     names = ("sndfile.dll", "libsndfile.dll") if windows else ("libsndfile.dylib",)
-    folders = [*path.folders, *([path.homebrew] if path.homebrew and _is_one_of(scene, _KNOWS_HOMEBREW) else [])]
-    listed = [(folder, {name.lower() for name in scene.environment.tree.names(folder)}) for folder in folders]
+    folders = [*path.folders, *([path.homebrew] if path.homebrew and _is_one_of(context, _KNOWS_HOMEBREW) else [])]
+    listed = [(folder, {name.lower() for name in context.environment.tree.names(folder)}) for folder in folders]
     return [os.path.join(folder, name) for folder, there in listed for name in names if name in there]
 
 
-def _of_another_architecture(scene: Scene, found: Sequence[str]) -> Iterator[Finding]:
+def _of_another_architecture(context: CheckContext, found: Sequence[str]) -> Iterator[Finding]:
     """As an Intel Homebrew leaves it in /usr/local for a Python that is for arm64."""
     machines = [(path, machine_of(_head(path))) for path in found]
-    if scene.target is None or not found or any(_fits(scene, machine) for _, machine in machines):
+    if context.target is None or not found or any(_fits(context, machine) for _, machine in machines):
         return
-    platform, (path, machine) = scene.target.platform, machines[0]
+    platform, (path, machine) = context.target.platform, machines[0]
     there = ", ".join(machine.machines) if machine else ""
-    message = (
-        f"{scene.named('soundfile')} finds {path}, which is for {there}, and this Python is for {platform.machine}"
-    )
+    message = f"{context.named('soundfile')} finds {path}, which is for {there}, and this Python is for {platform.machine}"
     says = (
         f"OSError: cannot load library '{path}': dlopen({path}, 0x0002): tried: '{path}' "
         f"(mach-o file, but is an incompatible architecture (have '{there}', need '{platform.machine}'))"
     )
-    yield scene.finding("TL608", "warning", message, "soundfile", path=path, says=says, remedy=_replaced(scene))
+    yield context.finding(
+        "TL608", "warning", message, "soundfile", path=path, says=says, remedy=_replaced(context)
+    )
 
 
-def _fits(scene: Scene, machine: Machine | None) -> bool:
+def _fits(context: CheckContext, machine: Machine | None) -> bool:
     """Whether a library is for this machine; what cannot be read is not held against it."""
-    if machine is None or scene.target is None:
+    if machine is None or context.target is None:
         return True
-    return machine.system == scene.target.platform.system and scene.target.platform.machine in machine.machines
+    return machine.system == context.target.platform.system and context.target.platform.machine in machine.machines
 
 
-def _replaced(scene: Scene) -> Remedy | None:
+def _replaced(context: CheckContext) -> Remedy | None:
     """The library of Homebrew for this machine, if this soundfile would find it."""
-    if not _is_one_of(scene, _KNOWS_HOMEBREW):
+    if not _is_one_of(context, _KNOWS_HOMEBREW):
         return None
-    return install_library(scene, "libsndfile", ">=1.0.20", ", or install a soundfile wheel of this platform")
+    return install_library(context, "libsndfile", ">=1.0.20", ", or install a soundfile wheel of this platform")
 
 
-def _other_machine(scene: Scene, libraries: list[str]) -> Iterator[Finding]:
-    platform = scene.target.platform if scene.target else None
+def _other_machine(context: CheckContext, libraries: list[str]) -> Iterator[Finding]:
+    platform = context.target.platform if context.target else None
     machines = [(path, machine_of(_head(path))) for path in libraries]
     known = [(path, found) for path, found in machines if found]
     if platform is None or not known:
@@ -189,10 +193,10 @@ def _other_machine(scene: Scene, libraries: list[str]) -> Iterator[Finding]:
     if not any(found.system == platform.system and platform.machine in found.machines for _, found in known):
         path, found = known[0]
         message = (
-            f"the libsndfile of {scene.named('soundfile')} is for {found.system} ({', '.join(found.machines)})"
+            f"the libsndfile of {context.named('soundfile')} is for {found.system} ({', '.join(found.machines)})"
         )
         says = f"OSError: cannot load library '{path}'"
-        yield scene.finding("TL608", "warning", message, "soundfile", path=path, says=says)
+        yield context.finding("TL608", "warning", message, "soundfile", path=path, says=says)
 
 
 def _head(path: str) -> bytes:

@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import VITAL, told
+from torchlock.check.context import VITAL, describe_build
 from torchlock.check.cxx_symbols import demangled, other_abi
 from torchlock.check.index_pages import page_address
 from torchlock.check.linking import is_ffmpeg, without_ffmpeg
@@ -22,7 +22,7 @@ from torchlock.runtime.files import Unreadable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
     from torchlock.inspect.loading.imports import Attempt
     from torchlock.inspect.loading.outcome import Missing, Shadowed, Undefined
@@ -31,29 +31,31 @@ if TYPE_CHECKING:
 _ERRORS = frozenset({*VITAL, "torchvision", "torchtext", "numpy"})
 
 
-def loading(scene: Scene) -> Iterator[Finding]:
+def loading(context: CheckContext) -> Iterator[Finding]:
     """What keeps the libraries of the stack from being loaded, a finding for each package and sort."""
     for name in ("torch", "torchaudio", "torchvision", "torchtext", "torchcodec"):
-        mine = [attempt for attempt in scene.attempts if attempt.package == name and attempt.role == "import"]
-        yield from _unreadable(scene, name, mine)
-        yield from _missing(scene, name, mine)
-        yield from _undefined(scene, name, mine)
-        yield from _versions(scene, name, mine)
-    core = [attempt for attempt in scene.attempts if attempt.package == "numpy"]
-    yield from _unreadable(scene, "numpy", core)
-    yield from _missing(scene, "numpy", core)
-    yield from _codecs(scene)
-    yield from _shadowed(scene)
+        mine = [attempt for attempt in context.attempts if attempt.package == name and attempt.role == "import"]
+        yield from _unreadable(context, name, mine)
+        yield from _missing(context, name, mine)
+        yield from _undefined(context, name, mine)
+        yield from _versions(context, name, mine)
+    core = [attempt for attempt in context.attempts if attempt.package == "numpy"]
+    yield from _unreadable(context, "numpy", core)
+    yield from _missing(context, "numpy", core)
+    yield from _codecs(context)
+    yield from _shadowed(context)
 
 
-def _unreadable(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+def _unreadable(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
     for attempt in attempts:
         reason = attempt.outcome.unreadable
         if reason is not None and not reason.reason.startswith("is for "):  # TL608 tells of those
             path = reason.path or attempt.path
             why = f"it {reason.reason}" if reason.reason.startswith("is ") else reason.reason
             message = f"{os.path.basename(path)}, which {name} loads, cannot be loaded: {why}"
-            yield scene.finding("TL607", _severity(name), message, name, path=path, says=no_library(scene, path))
+            yield context.finding(
+                "TL607", _severity(name), message, name, path=path, says=no_library(context, path)
+            )
             return
 
 
@@ -61,7 +63,7 @@ def _severity(name: str) -> str:
     return "error" if name in _ERRORS else "warning"
 
 
-def _missing(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+def _missing(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
     own = {os.path.basename(attempt.path) for attempt in attempts}
     by_attempt = [
         (attempt, each) for attempt in attempts for each in attempt.outcome.missing if each.name not in own
@@ -69,53 +71,53 @@ def _missing(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[F
     if not by_attempt:
         return
     lost = [each for _, each in by_attempt]
-    if scene.root is not None and scene.root.is_musl and any(each.name == "libc.so.6" for each in lost):
-        yield _built_for_glibc(scene, name, *by_attempt[0])
+    if context.root is not None and context.root.is_musl and any(each.name == "libc.so.6" for each in lost):
+        yield _built_for_glibc(context, name, *by_attempt[0])
         return
     first = sorted(lost, key=_telling)[0]
     others = [each for each in dict.fromkeys(missing.name for missing in lost) if each != first.name]
     more = f", nor {_listed(others)}" if others else ""
     message = f"{os.path.basename(first.wanted_by)} of {name} needs {first.name}, which is not found{more}"
-    says = not_found(scene, name, by_attempt[0][0].path, lost[0].name, lost[0].wanted_by)
-    yield scene.finding(
+    says = not_found(context, name, by_attempt[0][0].path, lost[0].name, lost[0].wanted_by)
+    yield context.finding(
         "TL610",
         _severity(name),
         message,
         name,
         path=first.wanted_by,
-        because=_why(scene, name, first),
+        because=_why(context, name, first),
         says=says,
-        remedy=_remedy(scene, first),
+        remedy=_remedy(context, first),
         lacks=tuple(dict.fromkeys(each.name for each in lost)),
     )
 
 
-def found_missing(scene: Scene, attempt: Attempt, missing: Missing, because: str) -> Finding:
+def found_missing(context: CheckContext, attempt: Attempt, missing: Missing, because: str) -> Finding:
     """The finding of one library that is not there."""
     name = attempt.package
-    return scene.finding(
+    return context.finding(
         "TL610",
         _severity(name),
         f"{os.path.basename(missing.wanted_by)} of {name} needs {missing.name}, which is not found",
         name,
         path=missing.wanted_by,
         because=because,
-        says=not_found(scene, name, attempt.path, missing.name, missing.wanted_by),
-        remedy=_remedy(scene, missing),
+        says=not_found(context, name, attempt.path, missing.name, missing.wanted_by),
+        remedy=_remedy(context, missing),
         lacks=(missing.name,),
     )
 
 
-def _built_for_glibc(scene: Scene, name: str, attempt: Attempt, missing: Missing) -> Finding:
+def _built_for_glibc(context: CheckContext, name: str, attempt: Attempt, missing: Missing) -> Finding:
     """A wheel for glibc on a machine of musl, which no installer would have chosen."""
-    return scene.finding(
+    return context.finding(
         "TL612",
         _severity(name),
-        f"{scene.named(name)} was built for glibc, and this machine has musl",
+        f"{context.named(name)} was built for glibc, and this machine has musl",
         name,
         path=missing.wanted_by,
         because="no release of torch has wheels for musl (Alpine)",
-        says=not_found(scene, name, attempt.path, missing.name, missing.wanted_by),
+        says=not_found(context, name, attempt.path, missing.name, missing.wanted_by),
         remedy=Remedy("Take a machine or an image with glibc, such as Debian; or torch as Alpine packages it."),
     )
 
@@ -130,16 +132,16 @@ def _listed(names: Sequence[str]) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def _why(scene: Scene, name: str, missing: Missing) -> str | None:
+def _why(context: CheckContext, name: str, missing: Missing) -> str | None:
     is_built_for_one = re.match(rf"{_CUDA.pattern}|lib(torch|c10)_(cuda|hip)", missing.name)
-    if is_built_for_one and (apart := _built_apart(scene, name)):
+    if is_built_for_one and (apart := _built_apart(context, name)):
         return apart
     if re.match(r"lib(torch|c10)_(cuda|hip)|libtorch_cuda_c", missing.name):
         return "only builds of torch for CUDA (or ROCm) have that library" + (
-            f", and {scene.named('torch')} is none" if scene.label("torch") == "cpu" else ""
+            f", and {context.named('torch')} is none" if context.label("torch") == "cpu" else ""
         )
     if _CUDA.match(missing.name):
-        others = sorted(_like(scene, missing.name))
+        others = sorted(_like(context, missing.name))
         there = f"; {_listed(others)} is there, of another CUDA" if others else ""
         return f"the nvidia packages bring it, which builds of torch for CUDA ask for in their metadata{there}"
     if missing.name.startswith("libpython"):
@@ -147,24 +149,24 @@ def _why(scene: Scene, name: str, missing: Missing) -> str | None:
     return None
 
 
-def _built_apart(scene: Scene, name: str) -> str | None:
+def _built_apart(context: CheckContext, name: str) -> str | None:
     """That a package was built for another platform than a torch of somebody else's, of which no rule speaks."""
-    torch, mine = scene.build("torch"), told(scene.label(name))
-    if torch is None or name == "torch" or not is_vendors(scene, "torch") or not mine:
+    torch, mine = context.build("torch"), describe_build(context.label(name))
+    if torch is None or name == "torch" or not is_vendors(context, "torch") or not mine:
         return None
     theirs = (
         f"CUDA {torch.cuda}" if torch.cuda else f"ROCm {'.'.join(torch.hip.split('.')[:2])}" if torch.hip else ""
     )
     if not theirs or theirs == mine:
         return None
-    return f"{name} was built for {mine}, and this torch ({scene.version('torch')}) for {theirs}"
+    return f"{name} was built for {mine}, and this torch ({context.version('torch')}) for {theirs}"
 
 
-def _like(scene: Scene, name: str) -> set[str]:
+def _like(context: CheckContext, name: str) -> set[str]:
     """The same library for other versions of CUDA, among what the nvidia packages brought."""
-    stem, tree = name.partition(".so")[0] + ".so", scene.environment.tree
+    stem, tree = name.partition(".so")[0] + ".so", context.environment.tree
     found: set[str] = set()
-    for entry in scene.environment.sites:
+    for entry in context.environment.sites:
         nvidia = os.path.join(entry.path, "nvidia")
         for package in tree.names(nvidia) if "nvidia" in tree.names(entry.path) else ():
             names = tree.names(os.path.join(nvidia, package, "lib"))
@@ -172,17 +174,17 @@ def _like(scene: Scene, name: str) -> set[str]:
     return found
 
 
-def _remedy(scene: Scene, missing: Missing) -> Remedy | None:
+def _remedy(context: CheckContext, missing: Missing) -> Remedy | None:
     """What brings a library that belongs to no package."""
     if found := re.match(r"libstdc\+\+|libgcc_s|libgomp", missing.name):
-        return install_runtime(scene, "libgomp" if found[0] == "libgomp" else "libstdc++", missing.name)
+        return install_runtime(context, "libgomp" if found[0] == "libgomp" else "libstdc++", missing.name)
     if re.match(r"vcruntime|msvcp|vcomp", missing.name):
         line = "winget install Microsoft.VCRedist.2015+.x64"
         return Remedy("Install the Visual C++ runtime of 2015 and later.", commands=(Command("system", line),))
     if missing.name.startswith("libpython"):
         return Remedy("Take a later torchcodec, or a Python that was built with --enable-shared.")
     if missing.name.startswith("libomp140"):
-        return _with_openmp(scene)
+        return _with_openmp(context)
     return None
 
 
@@ -190,19 +192,19 @@ def _remedy(scene: Scene, missing: Missing) -> Remedy | None:
 _AFTER_240 = {"torch": "2.4.1", "torchaudio": "2.4.1", "torchvision": "0.19.1"}
 
 
-def _with_openmp(scene: Scene) -> Remedy:
+def _with_openmp(context: CheckContext) -> Remedy:
     """Install a torch of the same build that contains the OpenMP that its DLLs need."""
     summary = "Install torch 2.4.1, which contains it. Do not download the DLL from a website."
-    if not scene.version("torch").startswith("2.4.0"):
+    if not context.version("torch").startswith("2.4.0"):
         return Remedy(summary)
-    label = scene.label("torch") or ""
-    page = page_address(scene, label) if label else ""
-    pins = " ".join(f"{name}=={version}" for name, version in _AFTER_240.items() if name in scene.pins)
+    label = context.label("torch") or ""
+    page = page_address(context, label) if label else ""
+    pins = " ".join(f"{name}=={version}" for name, version in _AFTER_240.items() if name in context.pins)
     line = f"pip install {pins}" + (f" --index-url {page}" if page else "")
     return Remedy(summary, commands=(Command("pip", f"python -m {line}"), Command("uv", f"uv {line}")))
 
 
-def _undefined(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+def _undefined(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
     by_attempt = [(attempt, undefined) for attempt in attempts for undefined in attempt.outcome.undefined]
     if not by_attempt:
         return
@@ -211,14 +213,14 @@ def _undefined(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator
     more = f" and {len(found) - 1} more" if len(found) > 1 else ""
     library = os.path.basename(first.wanted_by)
     message = (
-        f"{library} of {name} uses {demangled(first.symbol)}{more}, which {scene.named('torch')} does not have"
+        f"{library} of {name} uses {demangled(first.symbol)}{more}, which {context.named('torch')} does not have"
     )
-    says = no_symbol(scene, name, by_attempt[0][0].path, found[0].symbol, found[0].wanted_by)
+    says = no_symbol(context, name, by_attempt[0][0].path, found[0].symbol, found[0].wanted_by)
     if name == "torch" and first.symbol.startswith("iJIT_"):
-        yield _without_jit(scene, first, says)
+        yield _without_jit(context, first, says)
         return
-    because = other_abi(scene, (undefined.symbol for undefined in found)) or None
-    yield scene.finding(
+    because = other_abi(context, (undefined.symbol for undefined in found)) or None
+    yield context.finding(
         "TL611",
         _severity(name),
         message,
@@ -232,10 +234,10 @@ def _undefined(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator
     )
 
 
-def _without_jit(scene: Scene, undefined: Undefined, says: str) -> Finding:
+def _without_jit(context: CheckContext, undefined: Undefined, says: str) -> Finding:
     """The torch of a conda channel over an MKL that no longer has the interface for profilers."""
-    version = next((record.version for record in scene.environment.conda if record.name == "mkl"), "")
-    return scene.finding(
+    version = next((record.version for record in context.environment.conda if record.name == "mkl"), "")
+    return context.finding(
         "TL611",
         "error",
         f"libtorch_cpu.so of torch uses {undefined.symbol}, which MKL {version} does not have".replace("  ", " "),
@@ -257,7 +259,7 @@ def _readable(undefined: Undefined) -> tuple[bool, bool, int]:
 _CUDA = re.compile(r"lib(cudart|cublas|cudnn|cufft|nccl|nvJitLink|cusparse|cupti|curand|cusolver|nvrtc)")
 
 
-def _versions(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
+def _versions(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
     found = [unmet for attempt in attempts for unmet in attempt.outcome.versions]
     if not found:
         return
@@ -266,21 +268,21 @@ def _versions(scene: Scene, name: str, attempts: Sequence[Attempt]) -> Iterator[
     there = f", {first.provider} has {first.newest} at most" if first.newest else ""
     message = f"{library}, which {name} loads, needs {first.version}{there}"
     says = f"{first.provider}: version `{first.version}' not found (required by {first.wanted_by})"
-    yield scene.finding("TL612", _severity(name), message, name, path=first.wanted_by, says=says)
+    yield context.finding("TL612", _severity(name), message, name, path=first.wanted_by, says=says)
 
 
-def _codecs(scene: Scene) -> Iterator[Finding]:
+def _codecs(context: CheckContext) -> Iterator[Finding]:
     """torchcodec: what keeps the library of every FFmpeg from being loaded, apart from FFmpeg itself."""
-    by_major = choices(scene.attempts)
+    by_major = choices(context.attempts)
     mine = [attempt for group in by_major.values() for attempt in group]
     if not mine or any(all(attempt.outcome.loads for attempt in group) for group in by_major.values()):
         return
     undefined = [each for attempt in mine for each in attempt.outcome.undefined]
     missing = [each for attempt in mine for each in attempt.outcome.missing if not is_ffmpeg(each.name)]
     if undefined:
-        yield from _undefined(scene, "torchcodec", mine)
+        yield from _undefined(context, "torchcodec", mine)
     if missing:
-        yield from _missing(scene, "torchcodec", [without_ffmpeg(attempt) for attempt in mine])
+        yield from _missing(context, "torchcodec", [without_ffmpeg(attempt) for attempt in mine])
 
 
 def _is_due_to(shadow: Shadowed, attempt: Attempt) -> bool:
@@ -294,11 +296,11 @@ def _is_due_to(shadow: Shadowed, attempt: Attempt) -> bool:
     return any(symbols.defines(undefined.symbol) is True for undefined in attempt.outcome.undefined)
 
 
-def _shadowed(scene: Scene) -> Iterator[Finding]:
+def _shadowed(context: CheckContext) -> Iterator[Finding]:
     """A folder of LD_LIBRARY_PATH that has CUDA's or torch's own libraries in other versions."""
-    found = {shadow.name: shadow for attempt in scene.attempts for shadow in attempt.outcome.shadowed}
+    found = {shadow.name: shadow for attempt in context.attempts for shadow in attempt.outcome.shadowed}
     for shadow in found.values():
         message = f"{shadow.taken} is loaded in place of {shadow.meant}, since LD_LIBRARY_PATH names its folder"
-        broken = any(_is_due_to(shadow, attempt) for attempt in scene.attempts if attempt.role == "import")
-        yield scene.finding("TL613", "error" if broken else "note", message, "torch", path=shadow.taken)
+        broken = any(_is_due_to(shadow, attempt) for attempt in context.attempts if attempt.role == "import")
+        yield context.finding("TL613", "error" if broken else "note", message, "torch", path=shadow.taken)
         return

@@ -11,16 +11,16 @@ from torchlock.runtime import files
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
 
 
-def hollow(scene: Scene) -> Iterator[Finding]:
+def hollow(context: CheckContext) -> Iterator[Finding]:
     """A torch with its libraries and without what its import opens first; its record need not tell."""
-    copy = scene.copy("torch")
+    copy = context.copy("torch")
     if copy is None or copy.kind != "package":
         return
-    tree = scene.environment.tree
+    tree = context.environment.tree
     folder = os.path.join(copy.path, "lib")
     libraries = tree.names(folder)
     if not any("torch_python." in name for name in libraries):
@@ -28,13 +28,13 @@ def hollow(scene: Scene) -> Iterator[Finding]:
     if not any(name.startswith("_C.") and is_library(name) for name in tree.names(copy.path)):
         says = "ModuleNotFoundError: No module named 'torch._C'"
         message = "torch lacks its extension module _C"
-        yield scene.finding("TL601", "error", message, "torch", path=copy.path, says=says)
+        yield context.finding("TL601", "error", message, "torch", path=copy.path, says=says)
     has_first = any(name.startswith("libtorch_global_deps.") for name in libraries)
     if not has_first and "libtorch_python.so" in libraries and _opens_first(copy.path):
         path = os.path.join(folder, "libtorch_global_deps.so")
         says = f"OSError: {path}: cannot open shared object file: No such file or directory"
         message = "torch lacks libtorch_global_deps, which its import opens first"
-        yield scene.finding("TL601", "error", message, "torch", path=path, says=says)
+        yield context.finding("TL601", "error", message, "torch", path=path, says=says)
 
 
 def _opens_first(package: str) -> bool:

@@ -23,7 +23,7 @@ from torchlock.terms import FAMILY
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
     from torchlock.check.log import Log, Signature
     from torchlock.finding import Finding
     from torchlock.inspect.loading.imports import Attempt
@@ -35,40 +35,40 @@ _WITHOUT_LIBRARY = {"torchaudio": ("windows", "<0.9"), "torchvision": ("", "<0.3
 _COMMON = ("msvcp140", "vcruntime140", "concrt140")
 
 
-def healthy(scene: Scene) -> str:
+def healthy(context: CheckContext) -> str:
     """``nothing is wrong: torch 2.13.0 (CPU build) and torchaudio 2.11.0 load``; or what was not examined."""
-    names = [name for name in STACK if name in scene.pins and name != "numpy"]
+    names = [name for name in STACK if name in context.pins and name != "numpy"]
     if not names or not {"torch", "torchaudio"} & set(names):
         return "nothing is wrong"
-    unknown = unexamined(scene)
-    fine = [scene.named(name) for name in names if name not in unknown and "torch" not in unknown]
+    unknown = unexamined(context)
+    fine = [context.named(name) for name in names if name not in unknown and "torch" not in unknown]
     loads = f": {listed(fine)} {'loads' if len(fine) == 1 else 'load'}" if fine else ""
-    early = "; no rule says whether these pre-releases go together" if fine and versions.unruled(scene) else ""
+    early = "; no rule says whether these pre-releases go together" if fine and versions.unruled(context) else ""
     missing = early + ("" if "torchaudio" in names or "torch" not in names else "; torchaudio is not installed")
     if not unknown:
         return f"nothing is wrong{loads}{missing}"
-    return f"nothing wrong was found{loads}{untold(scene)}{missing}"
+    return f"nothing wrong was found{loads}{untold(context)}{missing}"
 
 
-def untold(scene: Scene) -> str:
+def untold(context: CheckContext) -> str:
     """Text to add to a sentence about what was not examined; "" if everything was."""
-    groups = _grouped(unexamined(scene)).items()
-    return "".join(f"; {_sentence(scene, names, why)}" for why, names in groups)
+    groups = _grouped(unexamined(context)).items()
+    return "".join(f"; {_sentence(context, names, why)}" for why, names in groups)
 
 
-def not_examined(scene: Scene) -> Iterator[Finding]:
+def not_examined(context: CheckContext) -> Iterator[Finding]:
     """A note for all packages that were not examined for the same reason."""
-    for why, names in _grouped(unexamined(scene)).items():
-        copy = scene.copy(names[0])
+    for why, names in _grouped(unexamined(context)).items():
+        copy = context.copy(names[0])
         remedy = None
-        if not scene.live and scene.root is None:
+        if not context.live and context.root is None:
             remedy = Remedy(
                 "Run the check on the machine of this environment, or name its libraries with --system-lib."
             )
-        yield scene.finding(
+        yield context.finding(
             "TL907",
             "note",
-            _sentence(scene, names, why),
+            _sentence(context, names, why),
             *names,
             path=copy.path if copy else "",
             remedy=remedy,
@@ -82,8 +82,8 @@ def _grouped(unknown: dict[str, Unknown]) -> dict[str, list[str]]:
     return groups
 
 
-def _sentence(scene: Scene, names: Sequence[str], why: str) -> str:
-    return f"whether {listed([scene.named(name) for name in names])} can be imported was not examined: {why}"
+def _sentence(context: CheckContext, names: Sequence[str], why: str) -> str:
+    return f"whether {listed([context.named(name) for name in names])} can be imported was not examined: {why}"
 
 
 def listed(names: Sequence[str]) -> str:
@@ -91,50 +91,50 @@ def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def unexamined(scene: Scene) -> dict[str, Unknown]:
+def unexamined(context: CheckContext) -> dict[str, Unknown]:
     """The packages of the stack that are not known to load, each with the reason."""
-    if scene.target is None:
+    if context.target is None:
         return {}  # reported by TL403
     found: dict[str, Unknown] = {}
     for name in STACK:
-        if name not in scene.pins or name == "numpy" or name in scene.ran:
+        if name not in context.pins or name == "numpy" or name in context.ran:
             continue
-        own = _of_soundfile(scene) if name == "soundfile" else _of(scene, name)
+        own = _of_soundfile(context) if name == "soundfile" else _of(context, name)
         why = found["torch"] if name in FAMILY and "torch" in found else own
         if why is not None:
             found[name] = why
     return found
 
 
-def _of_soundfile(scene: Scene) -> Unknown | None:
-    answer = has_library(scene)
+def _of_soundfile(context: CheckContext) -> Unknown | None:
+    answer = has_library(context)
     return answer if isinstance(answer, Unknown) else None
 
 
-def _of(scene: Scene, name: str) -> Unknown | None:
+def _of(context: CheckContext, name: str) -> Unknown | None:
     """Why it is unknown whether a package loads; None if all that its import opens was examined."""
-    copy = scene.copy(name)
+    copy = context.copy(name)
     if copy is None or copy.kind == "namespace":
-        return Unknown(_without_module(scene, name))
-    mine = [attempt for attempt in scene.attempts if attempt.package == name]
+        return Unknown(_without_module(context, name))
+    mine = [attempt for attempt in context.attempts if attempt.package == name]
     imports = [attempt for attempt in mine if attempt.role == "import"]
-    opened = [*imports, *_chosen(scene, mine)]
+    opened = [*imports, *_chosen(context, mine)]
     if not opened:
-        return _without_library(scene, name)
-    unseen = [each for attempt in opened for each in _unseen(scene, attempt)]
-    return _told(unseen) if unseen else versions.unjudged(scene, name)
+        return _without_library(context, name)
+    unseen = [each for attempt in opened for each in _unseen(context, attempt)]
+    return _told(unseen) if unseen else versions.unjudged(context, name)
 
 
-def _chosen(scene: Scene, mine: Iterable[Attempt]) -> list[Attempt]:
+def _chosen(context: CheckContext, mine: Iterable[Attempt]) -> list[Attempt]:
     """Of libraries for one FFmpeg each, the best ones: examined and working, else not refuted."""
     groups = list(choices(mine).values())
     loading = [group for group in groups if all(attempt.outcome.loads for attempt in group)]
-    whole = [group for group in loading if not any(_unseen(scene, attempt) for attempt in group)]
+    whole = [group for group in loading if not any(_unseen(context, attempt) for attempt in group)]
     return next(iter([*whole, *loading[::-1], *groups]), [])
 
 
-def _unseen(scene: Scene, attempt: Attempt) -> list[Unseen]:
-    told, version = stated(scene, "ffmpeg")
+def _unseen(context: CheckContext, attempt: Attempt) -> list[Unseen]:
+    told, version = stated(context, "ffmpeg")
     return [each for each in attempt.outcome.unseen if not (told and version and is_ffmpeg(each.name))]
 
 
@@ -152,39 +152,41 @@ def _common(unseen: Unseen) -> bool:
     return unseen.name.lower().startswith(_COMMON)
 
 
-def _without_module(scene: Scene, name: str) -> str:
-    record = next((each for each in scene.installed.distributions if each.name == name), None)
+def _without_module(context: CheckContext, name: str) -> str:
+    record = next((each for each in context.installed.distributions if each.name == name), None)
     if record is not None and record.kind == "egg" and not os.path.isdir(record.path):
         return f"{os.path.basename(record.path)} is an archive, and its files were not examined"
     return f"no module {name} was found beside its metadata"
 
 
-def _without_library(scene: Scene, name: str) -> Unknown | None:
+def _without_library(context: CheckContext, name: str) -> Unknown | None:
     """Why no library was opened; None if it has none, or an earlier failure is reported."""
-    copy, record, target = scene.copy(name), scene.record(name), scene.target
+    copy, record, target = context.copy(name), context.record(name), context.target
     assert copy is not None and target is not None
     system, releases = _WITHOUT_LIBRARY.get(name, ("-", "<0"))
-    pin = scene.pins[name]
+    pin = context.pins[name]
     tags = record.tags if record is not None else ()
     is_pure = bool(tags) and all(tag.endswith("-none-any") for tag in tags)
     if name not in ("torch", "torchcodec") and is_pure:
         return None
     if system in ("", target.platform.system) and specifier_set(releases).contains(pin.version):
         return None
-    if name != "torch" and any(attempt.package == "torch" for attempt in scene.attempts):
-        torch = [attempt for attempt in scene.attempts if attempt.package == "torch" and attempt.role == "import"]
+    if name != "torch" and any(attempt.package == "torch" for attempt in context.attempts):
+        torch = [
+            attempt for attempt in context.attempts if attempt.package == "torch" and attempt.role == "import"
+        ]
         if torch and not all(attempt.outcome.loads for attempt in torch):
             return None
     what = "the extension module torch._C" if name == "torch" else "a library that its import opens"
     return Unknown(f"{what} was not found in {copy.path}")
 
 
-def shown_by(log: Log, scene: Scene) -> Iterator[Finding]:
+def shown_by(log: Log, context: CheckContext) -> Iterator[Finding]:
     """What a log shows to be missing on a machine that was not examined."""
     first = log.first
     if first is None:
         return
-    for attempt in scene.attempts:
+    for attempt in context.attempts:
         asked = [each for each in attempt.outcome.unseen if _is_named(each, attempt, first)]
         if attempt.role == "import" and asked and "TL610" in first.rules:
             lost = min(asked, key=_common)
@@ -192,19 +194,19 @@ def shown_by(log: Log, scene: Scene) -> Iterator[Finding]:
             because = (
                 "no package of this environment contains it, and the log shows that the machine does not have it"
             )
-            yield found_missing(scene, attempt, missing, because)
+            yield found_missing(context, attempt, missing, because)
             return
-    if first.rules[:1] == ("TL304",) and _needs_ffmpeg_unseen(scene):
-        yield lacking_ffmpeg(scene, "the log shows that the machine has none of them")
-    if "TL301" in first.rules and "soundfile" in scene.pins and isinstance(has_library(scene), Unknown):
-        yield lacking(scene, "the log shows that the machine has none")
+    if first.rules[:1] == ("TL304",) and _needs_ffmpeg_unseen(context):
+        yield lacking_ffmpeg(context, "the log shows that the machine has none of them")
+    if "TL301" in first.rules and "soundfile" in context.pins and isinstance(has_library(context), Unknown):
+        yield lacking(context, "the log shows that the machine has none")
 
 
-def _needs_ffmpeg_unseen(scene: Scene) -> bool:
+def _needs_ffmpeg_unseen(context: CheckContext) -> bool:
     """Whether each library of torchcodec needs an FFmpeg of a machine that was not examined."""
-    groups = choices(scene.attempts).values()
+    groups = choices(context.attempts).values()
     lost = [any(is_ffmpeg(each.name) for item in group for each in item.outcome.unseen) for group in groups]
-    return bool(lost) and all(lost) and not stated(scene, "ffmpeg")[0]
+    return bool(lost) and all(lost) and not stated(context, "ffmpeg")[0]
 
 
 def _is_named(unseen: Unseen, attempt: Attempt, signature: Signature) -> bool:

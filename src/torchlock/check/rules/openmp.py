@@ -11,7 +11,7 @@ from torchlock.finding import Remedy
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
 
 _RUNTIME = re.compile(r"lib(iomp5md\.dll|iomp5\.dylib|omp\.dylib)")
@@ -19,16 +19,16 @@ _INSIDE = ("", "lib", ".dylibs")
 _MOST = 2000
 
 
-def openmp(scene: Scene) -> Iterator[Finding]:
+def openmp(context: CheckContext) -> Iterator[Finding]:
     """A note, since most programs come through; a log tells of the one that did not."""
-    if scene.target is None or scene.target.platform.system == "linux" or scene.copy("torch") is None:
+    if context.target is None or context.target.platform.system == "linux" or context.copy("torch") is None:
         return
     copies: dict[str, list[str]] = {}
-    for path in _runtimes(scene):
+    for path in _runtimes(context):
         copies.setdefault(os.path.basename(path), []).append(path)
     for name, paths in copies.items():
         if len(paths) > 1:
-            yield scene.finding(
+            yield context.finding(
                 "TL613",
                 "note",
                 f"{name} is there {len(paths)} times: {_listed(paths)}",
@@ -43,19 +43,21 @@ def openmp(scene: Scene) -> Iterator[Finding]:
             )
 
 
-def _runtimes(scene: Scene) -> Iterator[str]:
+def _runtimes(context: CheckContext) -> Iterator[str]:
     """The copies in packages, and that of the environment itself, which conda brings."""
-    prefix = scene.environment.interpreter.prefix
-    own = [os.path.join(prefix, "Library", "bin"), os.path.join(prefix, "lib")] if scene.environment.conda else []
-    for folder in [*_folders(scene), *own]:
-        for name in scene.environment.tree.names(folder):
+    prefix = context.environment.interpreter.prefix
+    own = (
+        [os.path.join(prefix, "Library", "bin"), os.path.join(prefix, "lib")] if context.environment.conda else []
+    )
+    for folder in [*_folders(context), *own]:
+        for name in context.environment.tree.names(folder):
             if _RUNTIME.fullmatch(name):
                 yield os.path.join(folder, name)
 
 
-def _folders(scene: Scene) -> Iterator[str]:
-    for entry in scene.environment.sites:
-        packages = [name for name, kind in scene.environment.tree.names(entry.path).items() if kind == "folder"]
+def _folders(context: CheckContext) -> Iterator[str]:
+    for entry in context.environment.sites:
+        packages = [name for name, kind in context.environment.tree.names(entry.path).items() if kind == "folder"]
         for package in packages[:_MOST]:
             if not package.endswith((".dist-info", ".egg-info", "__pycache__")):
                 yield from (os.path.join(entry.path, package, inner).rstrip(os.sep) for inner in _INSIDE)

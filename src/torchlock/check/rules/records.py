@@ -12,24 +12,24 @@ from torchlock.terms import FAMILY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
     from torchlock.inspect.distributions import Distribution, Duplicate
     from torchlock.inspect.integrity import Checked
 
 
-def hollow(scene: Scene) -> Iterator[Finding]:
+def hollow(context: CheckContext) -> Iterator[Finding]:
     """Records without their package: what is left of an install that was interrupted or deleted by hand."""
-    for checked in scene.integrity.checked:
+    for checked in context.integrity.checked:
         distribution = checked.distribution
-        if is_hidden(scene, distribution) or distribution.name not in (*STACK, *needed_by_stack(scene)):
+        if is_hidden(context, distribution) or distribution.name not in (*STACK, *needed_by_stack(context)):
             continue
-        nothing = checked.is_hollow or (checked.recorded is None and _is_told(scene, distribution))
-        if nothing and not _is_importable(scene, distribution):
+        nothing = checked.is_hollow or (checked.recorded is None and _is_told(context, distribution))
+        if nothing and not _is_importable(context, distribution):
             message = f"{distribution.name} {distribution.version} is recorded as installed, but has no files"
             severity = "error" if is_vital(distribution.name) else "warning"
             says = f"ModuleNotFoundError: No module named '{module_of(distribution.name)}'"
-            yield scene.finding(
+            yield context.finding(
                 "TL604",
                 severity,
                 message,
@@ -39,89 +39,94 @@ def hollow(scene: Scene) -> Iterator[Finding]:
                 says=says,
             )
         elif checked.problem and distribution.name in STACK:
-            yield _unreadable(scene, checked)
+            yield _unreadable(context, checked)
 
 
-def without_package(scene: Scene) -> Iterator[Finding]:
+def without_package(context: CheckContext) -> Iterator[Finding]:
     """An editable install whose checkout, or the file that leads to it, is gone."""
-    if not scene.live or _has_archives(scene) or any(scene.environment.unreadable):
+    if not context.live or _has_archives(context) or any(context.environment.unreadable):
         return
-    mapped = {item.module for item in scene.environment.editables}
-    for distribution in scene.installed.distributions:
+    mapped = {item.module for item in context.environment.editables}
+    for distribution in context.installed.distributions:
         name, source = distribution.name, distribution.source
         editable = name in mapped or (source is not None and source.editable)
-        if name in FAMILY and editable and scene.copy(name) is None:
+        if name in FAMILY and editable and context.copy(name) is None:
             message = f"{name} {distribution.version} is installed in editable mode, and its folder is gone"
             says = f"ModuleNotFoundError: No module named '{name}'"
             severity = "error" if is_vital(name) else "warning"
-            yield scene.finding("TL604", severity, message, name, path=distribution.path, says=says)
+            yield context.finding("TL604", severity, message, name, path=distribution.path, says=says)
 
 
-def _is_importable(scene: Scene, distribution: Distribution) -> bool:
+def _is_importable(context: CheckContext, distribution: Distribution) -> bool:
     """Whether the module of what torch needs is there all the same, by another record or none."""
     if distribution.name not in STACK:
-        return scene.environment.has_module(module_of(distribution.name))
-    copy = scene.copy(distribution.name)
+        return context.environment.has_module(module_of(distribution.name))
+    copy = context.copy(distribution.name)
     return copy is not None and copy.kind != "namespace"
 
 
-def _is_told(scene: Scene, distribution: Distribution) -> bool:
+def _is_told(context: CheckContext, distribution: Distribution) -> bool:
     """Whether a record that cannot be read is that of a plain install, whose module would be seen."""
     plain = distribution.source is None or not distribution.source.editable
-    return plain and distribution.kind == "dist-info" and scene.live and not _has_archives(scene)
+    return plain and distribution.kind == "dist-info" and context.live and not _has_archives(context)
 
 
-def _has_archives(scene: Scene) -> bool:
+def _has_archives(context: CheckContext) -> bool:
     """Whether packages may lie in an archive, which is not opened."""
-    return any(entry.state == "file" and entry.kind != "stdlib" for entry in scene.environment.path)
+    return any(entry.state == "file" and entry.kind != "stdlib" for entry in context.environment.path)
 
 
-def _unreadable(scene: Scene, checked: Checked) -> Finding:
+def _unreadable(context: CheckContext, checked: Checked) -> Finding:
     distribution = checked.distribution
     message = f"the RECORD of {distribution.name} cannot be read ({checked.problem}): its files were not compared"
-    return scene.finding("TL604", "note", message, distribution.name, path=distribution.path)
+    return context.finding("TL604", "note", message, distribution.name, path=distribution.path)
 
 
-def leftovers(scene: Scene) -> Iterator[Finding]:
+def leftovers(context: CheckContext) -> Iterator[Finding]:
     """What an interrupted pip had moved aside."""
-    for leftover in scene.installed.leftovers:
+    for leftover in context.installed.leftovers:
         meant = f", the rest of an install of {leftover.meant} that was interrupted" if leftover.meant else ""
         message = f"{os.path.basename(leftover.path)} is left{meant}"
-        yield scene.finding("TL603", "note", message, path=leftover.path)
+        yield context.finding("TL603", "note", message, path=leftover.path)
 
 
-def doubles(scene: Scene) -> Iterator[Finding]:
+def doubles(context: CheckContext) -> Iterator[Finding]:
     """Two records of one name in one folder, conda's and pip's, or a record and files of another release."""
-    for duplicate in scene.installed.duplicates:
+    for duplicate in context.installed.duplicates:
         folders = {distribution.entry.path for distribution in duplicate.distributions}
         versions = {distribution.version for distribution in duplicate.distributions}
-        if duplicate.name in STACK and len(folders) == 1 and len(versions) > 1 and not _is_left(scene, duplicate):
+        if (
+            duplicate.name in STACK
+            and len(folders) == 1
+            and len(versions) > 1
+            and not _is_left(context, duplicate)
+        ):
             several = " and ".join(sorted(versions))
             message = f"{duplicate.name} is recorded twice in one folder, as {several}: one lies over the other"
             severity = "error" if duplicate.name in VITAL else "warning"
-            severity = "note" if _is_of_one(scene, duplicate) else severity
+            severity = "note" if _is_of_one(context, duplicate) else severity
             path = duplicate.distributions[0].path
-            yield scene.finding("TL605", severity, message, duplicate.name, path=path)
-    for twin in scene.installed.twins:
+            yield context.finding("TL605", severity, message, duplicate.name, path=path)
+    for twin in context.installed.twins:
         if twin.name in STACK:
             theirs, ours = twin.conda_version, twin.distribution.version
             message = f"conda installed {twin.name} {theirs}, and another installer put {ours} over it"
             severity = "note" if _same(theirs, ours) else "warning"
-            yield scene.finding("TL605", severity, message, twin.name, path=twin.distribution.path)
-    yield from _other_release(scene)
+            yield context.finding("TL605", severity, message, twin.name, path=twin.distribution.path)
+    yield from _other_release(context)
 
 
-def _is_left(scene: Scene, duplicate: Duplicate) -> bool:
+def _is_left(context: CheckContext, duplicate: Duplicate) -> bool:
     """Whether all but one are folders without a RECORD, and the files are of that one: they own nothing."""
-    build = scene.build(duplicate.name)
+    build = context.build(duplicate.name)
     owning = [each for each in duplicate.distributions if each.has_record]
     return build is not None and len(owning) == 1 and _same(owning[0].version, build.version)
 
 
-def _is_of_one(scene: Scene, duplicate: Duplicate) -> bool:
+def _is_of_one(context: CheckContext, duplicate: Duplicate) -> bool:
     """Whether no file differs from any of the records: then they are copies of one, and nothing is mixed."""
     kinds = ("missing", "size", "truncated", "empty", "hash")
-    return not any(scene.integrity.counts.get((duplicate.name, kind)) for kind in kinds)
+    return not any(context.integrity.counts.get((duplicate.name, kind)) for kind in kinds)
 
 
 def _same(one: str, other: str) -> bool:
@@ -129,24 +134,24 @@ def _same(one: str, other: str) -> bool:
     return first is not None and second is not None and first.public == second.public
 
 
-def _other_release(scene: Scene) -> Iterator[Finding]:
+def _other_release(context: CheckContext) -> Iterator[Finding]:
     """A record that speaks of one release, and a version file of another."""
     for name in FAMILY:
-        record, build = scene.record(name), scene.build(name)
+        record, build = context.record(name), context.build(name)
         if record is None or build is None or record.kind == "conda" or not build.version:
             continue
         if version_of(build.version) and version_of(record.version) and not _same(build.version, record.version):
             message = f"{name} is recorded as {record.version}, but its files are of {build.version}"
             severity = "warning"
-            yield scene.finding("TL605", severity, message, name, path=build.path)
+            yield context.finding("TL605", severity, message, name, path=build.path)
 
 
-def unrecorded(scene: Scene) -> Iterator[Finding]:
+def unrecorded(context: CheckContext) -> Iterator[Finding]:
     """Packages that no installer knows of."""
     for name in (*FAMILY, "soundfile"):
-        copy = scene.copy(name)
+        copy = context.copy(name)
         if copy is None or copy.entry is None or not copy.entry.is_site or copy.kind == "namespace":
             continue
-        if scene.record(name) is None and not scene.environment.conda:
+        if context.record(name) is None and not context.environment.conda:
             message = f"{name} is there, but no record of its installation: no installer can replace it as a whole"
-            yield scene.finding("TL604", "note", message, name, path=copy.path)
+            yield context.finding("TL604", "note", message, name, path=copy.path)

@@ -18,7 +18,7 @@ from torchlock.inspect.source import Names, lacking
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
     from torchlock.inspect.distributions import Distribution
     from torchlock.inspect.source import Use
@@ -27,19 +27,19 @@ _RULES = frozenset({"TL701", "TL702"})
 _MOST = 2000
 
 
-def removed(scene: Scene) -> Iterator[Finding]:
+def removed(context: CheckContext) -> Iterator[Finding]:
     """The first use in each package, of one that its import makes if there is any."""
-    copy = scene.copy("torchaudio")
+    copy = context.copy("torchaudio")
     if copy is None or copy.kind != "package":
         return
     has = Names(copy.path)
     if has.is_open:
         return
-    for distribution in scene.installed.distributions:
-        if _asks_for_it(distribution) and not _is_spoken_of(scene, distribution):
+    for distribution in context.installed.distributions:
+        if _asks_for_it(distribution) and not _is_spoken_of(context, distribution):
             uses = [use for path in _modules(distribution) for use in lacking(path, has)]
             if uses:
-                yield _told(scene, distribution, uses)
+                yield _told(context, distribution, uses)
 
 
 def _asks_for_it(distribution: Distribution) -> bool:
@@ -48,28 +48,28 @@ def _asks_for_it(distribution: Distribution) -> bool:
     )
 
 
-def _is_spoken_of(scene: Scene, distribution: Distribution) -> bool:
+def _is_spoken_of(context: CheckContext, distribution: Distribution) -> bool:
     """Whether this very release was tried, and a rule says what came of it."""
-    pin = scene.pins.get(distribution.name)
-    if pin is None or scene.target is None:
+    pin = context.pins.get(distribution.name)
+    if pin is None or context.target is None:
         return True
-    return any(statement.rule in _RULES for statement in scene.matrix.about(distribution.name))
+    return any(statement.rule in _RULES for statement in context.matrix.about(distribution.name))
 
 
-def _told(scene: Scene, distribution: Distribution, uses: list[Use]) -> Finding:
+def _told(context: CheckContext, distribution: Distribution, uses: list[Use]) -> Finding:
     early = {use.path: use for use in reversed(uses) if use.at_import}
     certain = {
         path for package in {_package(distribution, path) for path in early} for path in reached(package, early)[0]
     }
     first = next((use for use in uses if use.at_import and use.path in certain), uses[0])
     at_import = first.path in certain and first.at_import
-    torchaudio = scene.named("torchaudio")
+    torchaudio = context.named("torchaudio")
     what = "the import of " if at_import else ""
     verb = "uses" if at_import else "calls"
-    return scene.finding(
+    return context.finding(
         "TL701" if at_import else "TL702",
         "warning" if at_import else "note",
-        f"{what}{scene.named(distribution.name)} {verb} {first.name}, which {torchaudio} does not have",
+        f"{what}{context.named(distribution.name)} {verb} {first.name}, which {torchaudio} does not have",
         distribution.name,
         "torchaudio",
         path=first.path,

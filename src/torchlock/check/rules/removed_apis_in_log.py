@@ -10,7 +10,7 @@ from torchlock.finding import Strength
 from torchlock.inspect.source import Names
 
 if TYPE_CHECKING:
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
     from torchlock.check.log import Log
     from torchlock.finding import Finding
 
@@ -22,9 +22,9 @@ _LACKS = (
 )
 
 
-def of_callers(scene: Scene, log: Log) -> Finding | None:
+def of_callers(context: CheckContext, log: Log) -> Finding | None:
     """What a log says that torchaudio lacks, if this torchaudio lacks it; None where its source defines it."""
-    copy, first = scene.copy("torchaudio"), log.first
+    copy, first = context.copy("torchaudio"), log.first
     if copy is None or copy.kind != "package" or first is None or first.weight == ECHO:
         return None
     match = next(filter(None, (pattern.search(first.text) for pattern in _LACKS)), None)
@@ -36,10 +36,10 @@ def of_callers(scene: Scene, log: Log) -> Finding | None:
         return None
     caller = log.callers[-1] if log.callers else "the code that printed the log"
     is_import = "import" in first.text or "No module" in first.text
-    return scene.finding(
+    return context.finding(
         "TL701" if is_import else "TL702",
         "warning",
-        f"{caller} uses {lost}, which {scene.named('torchaudio')} does not have",
+        f"{caller} uses {lost}, which {context.named('torchaudio')} does not have",
         "torchaudio",
         path=copy.path,
         because="the log shows that it was called, and the source of torchaudio does not define it",

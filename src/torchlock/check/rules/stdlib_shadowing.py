@@ -9,12 +9,12 @@ from torchlock.check.rules.import_path import is_there
 from torchlock.check.system_packages import install_runtime
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.loading.imports import extension_of_python
-from torchlock.inspect.stdlib_imports import Lack, defined, first_lack
+from torchlock.inspect.stdlib_imports import MissingName, defined, first_lack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
     from torchlock.inspect.environment import PathEntry
 
@@ -37,33 +37,33 @@ _LOADED = frozenset((
 _CALLED = {"linecache": "lazycache", "platform": "system", "tokenize": "open"}
 
 
-def own_modules(scene: Scene) -> Iterator[Finding]:
+def own_modules(context: CheckContext) -> Iterator[Finding]:
     """A file of one's own in the place of a module that torch needs, without what is taken from that."""
-    torch = scene.copy("torch")
-    folders = [entry.path for entry in scene.environment.path if entry.kind == "stdlib"]
-    if torch is None or not folders or not is_there(scene, "torch"):
+    torch = context.copy("torch")
+    folders = [entry.path for entry in context.environment.path if entry.kind == "stdlib"]
+    if torch is None or not folders or not is_there(context, "torch"):
         return
-    own = dict(_own(scene, os.path.dirname(torch.path)))
-    has = {name: names for name, (path, _) in own.items() if (names := _defined(scene, path)) is not None}
-    lack = next((Lack(name, _CALLED[name], "", False) for name in _CALLED if _lacks(has, name)), None)
+    own = dict(_own(context, os.path.dirname(torch.path)))
+    has = {name: names for name, (path, _) in own.items() if (names := _defined(context, path)) is not None}
+    lack = next((MissingName(name, _CALLED[name], "", False) for name in _CALLED if _lacks(has, name)), None)
     if lack is None and has:
         lack = first_lack([os.path.dirname(torch.path), *folders], "torch", has)
     if lack is not None:
-        yield _in_place_of(scene, lack, *own[lack.module])
+        yield _in_place_of(context, lack, *own[lack.module])
 
 
-def _own(scene: Scene, site: str) -> Iterator[tuple[str, tuple[str, PathEntry]]]:
+def _own(context: CheckContext, site: str) -> Iterator[tuple[str, tuple[str, PathEntry]]]:
     """Each module that a folder before the right one has, with the file or folder, the first one only."""
     seen: set[str] = set()
     is_before = True
-    for entry in scene.environment.path:
+    for entry in context.environment.path:
         is_before = is_before and entry.kind != "stdlib"
         if entry.path == site and not is_before:
             return
-        names = scene.environment.tree.names(entry.path) if entry.state == "folder" else {}
+        names = context.environment.tree.names(entry.path) if entry.state == "folder" else {}
         for name in sorted(_LOADED - seen if is_before else {"typing_extensions", "torchgen"} - seen):
             folder = os.path.join(entry.path, name)
-            if names.get(name) == "folder" and "__init__.py" in scene.environment.tree.names(folder):
+            if names.get(name) == "folder" and "__init__.py" in context.environment.tree.names(folder):
                 yield name, (folder, entry)
             elif names.get(f"{name}.py") == "file":
                 yield name, (f"{folder}.py", entry)
@@ -74,12 +74,14 @@ def _own(scene: Scene, site: str) -> Iterator[tuple[str, tuple[str, PathEntry]]]
             return
 
 
-def _defined(scene: Scene, path: str) -> frozenset[str] | None:
+def _defined(context: CheckContext, path: str) -> frozenset[str] | None:
     if path.endswith(".py"):
         return defined(path)
     names = defined(os.path.join(path, "__init__.py"))
     return (
-        None if names is None else names | {each.partition(".")[0] for each in scene.environment.tree.names(path)}
+        None
+        if names is None
+        else names | {each.partition(".")[0] for each in context.environment.tree.names(path)}
     )
 
 
@@ -87,12 +89,12 @@ def _lacks(has: Mapping[str, frozenset[str]], name: str) -> bool:
     return name in has and _CALLED[name] not in has[name]
 
 
-def _in_place_of(scene: Scene, lack: Lack, path: str, entry: PathEntry) -> Finding:
+def _in_place_of(context: CheckContext, lack: MissingName, path: str, entry: PathEntry) -> Finding:
     """The finding, and how to let the right one be found; a folder of a package is no place to start Python in."""
     shown = os.path.basename(path)
     whose = "the module" if lack.module in ("typing_extensions", "torchgen") else "Python's module"
     taker = f", which {lack.path} takes from it" if lack.path else ""
-    inside = "__init__.py" in scene.environment.tree.names(entry.path)
+    inside = "__init__.py" in context.environment.tree.names(entry.path)
     of = shown if inside else f"{path}, of your own,"
     message = f"{of} is imported in place of {whose} {lack.module}, and lacks {lack.name}{taker}"
     says = (
@@ -105,12 +107,14 @@ def _in_place_of(scene: Scene, lack: Lack, path: str, entry: PathEntry) -> Findi
         summary = f"Start Python in another folder than {entry.path}, which is that of a package."
         remedy = Remedy(summary, commands=(Command("shell", "cd .."),) if entry.kind == "current" else ())
     because = f"it comes first: {entry.because}"
-    return scene.finding("TL606", "error", message, "torch", path=path, because=because, says=says, remedy=remedy)
+    return context.finding(
+        "TL606", "error", message, "torch", path=path, because=because, says=says, remedy=remedy
+    )
 
 
-def lacks_what_torch_takes(scene: Scene, module: str) -> str:
+def lacks_what_torch_takes(context: CheckContext, module: str) -> str:
     """The name that an installed module lacks and the import of torch takes from it; "" where there is none."""
-    torch = scene.copy("torch")
+    torch = context.copy("torch")
     if torch is None or torch.kind != "package":
         return ""
     site = os.path.dirname(torch.path)
@@ -119,45 +123,50 @@ def lacks_what_torch_takes(scene: Scene, module: str) -> str:
     return "" if lack is None else lack.name
 
 
-def ctypes(scene: Scene) -> Iterator[Finding]:
+def ctypes(context: CheckContext) -> Iterator[Finding]:
     """A Python without the module by which torch opens libraries, or whose module lacks libffi."""
-    python = scene.environment.interpreter
-    if not scene.live or python.implementation != "cpython" or not python.builtin or not is_there(scene, "torch"):
+    python = context.environment.interpreter
+    if (
+        not context.live
+        or python.implementation != "cpython"
+        or not python.builtin
+        or not is_there(context, "torch")
+    ):
         return
     name, version = "_ctypes", f"Python {python.version}"
     if name in python.builtin:
         return
-    path = extension_of_python(scene.environment, name)
+    path = extension_of_python(context.environment, name)
     if path is None:
         message = f"this {version} was built without its module {name}, by which torch opens libraries"
         says = f"ModuleNotFoundError: No module named '{name}'"
         because = "Python leaves the module out where it finds no headers of libffi when it is built"
-        yield _unbuilt(scene, message, python.prefix, because, says)
+        yield _unbuilt(context, message, python.prefix, because, says)
         return
-    for attempt in scene.attempts:
+    for attempt in context.attempts:
         lost = attempt.outcome.missing if attempt.package == "python" else ()
         if lost:
             message = f"the module {name} of {version} needs {lost[0].name}, which is not found"
             says = f"ImportError: {lost[0].name}: cannot open shared object file: No such file or directory"
             because = "this Python was built against a libffi that is no longer there"
-            yield _unbuilt(scene, message, path, because, says)
+            yield _unbuilt(context, message, path, because, says)
 
 
-def _unbuilt(scene: Scene, message: str, path: str, because: str, says: str) -> Finding:
-    remedy = _built_anew(scene)
+def _unbuilt(context: CheckContext, message: str, path: str, because: str, says: str) -> Finding:
+    remedy = _built_anew(context)
     sources = ("python-devguide",)
-    return scene.finding(
+    return context.finding(
         "TL610", "error", message, "torch", path=path, because=because, says=says, remedy=remedy, sources=sources
     )
 
 
-def _built_anew(scene: Scene) -> Remedy:
+def _built_anew(context: CheckContext) -> Remedy:
     """Build this Python once more, with libffi there; what pyenv built it builds again in the same place."""
-    python = scene.environment.interpreter
-    if scene.environment.conda:
+    python = context.environment.interpreter
+    if context.environment.conda:
         line = "conda install -y --force-reinstall python libffi"
         return Remedy("Install Python and libffi of this environment anew.", commands=(Command("conda", line),))
-    headers = install_runtime(scene, "libffi", "ffi.h")
+    headers = install_runtime(context, "libffi", "ffi.h")
     install = headers.commands[0].line if headers.commands else ""
     parts = python.base_prefix.replace("\\", "/").split("/")
     summary = "Install the headers of libffi, and build this Python anew"

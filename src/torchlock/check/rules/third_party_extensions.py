@@ -13,41 +13,41 @@ from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
     from torchlock.inspect.loading.imports import Attempt
 
 
-def extensions(scene: Scene) -> Iterator[Finding]:
+def extensions(context: CheckContext) -> Iterator[Finding]:
     """What keeps the modules of others from being loaded that torch is to blame for, one finding for each package.
 
     Only a warning: torchaudio loads without them.
     """
     told: set[str] = set()
-    for attempt in scene.attempts:
+    for attempt in context.attempts:
         if attempt.role == "other" and attempt.package not in told:
-            for finding in _judged(scene, attempt):
+            for finding in _judged(context, attempt):
                 told.add(attempt.package)
                 yield finding
 
 
-def _judged(scene: Scene, attempt: Attempt) -> Iterator[Finding]:
+def _judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
     name, library = attempt.package, os.path.basename(attempt.path)
-    severity = "warning" if _is_top(scene, attempt) else "note"
+    severity = "warning" if _is_top(context, attempt) else "note"
     missing = [each.name for each in attempt.outcome.missing if is_of_torch(each.name) or _CUDA.match(each.name)]
     undefined = [each.symbol for each in attempt.outcome.undefined if is_torchs_symbol(each.symbol)]
     if missing:
         message = (
-            f"{library} of {scene.named(name)} needs {missing[0]}, which {scene.named('torch')} does not have"
+            f"{library} of {context.named(name)} needs {missing[0]}, which {context.named('torch')} does not have"
         )
-        says = not_found(scene, name, attempt.path, missing[0], attempt.path)
-        yield scene.finding("TL610", severity, message, name, "torch", path=attempt.path, says=says)
+        says = not_found(context, name, attempt.path, missing[0], attempt.path)
+        yield context.finding("TL610", severity, message, name, "torch", path=attempt.path, says=says)
     elif undefined:
-        message = f"{library} of {scene.named(name)} uses {demangled(undefined[0])}"
-        message += f"{_and_more(undefined)}, which {scene.named('torch')} does not have"
-        because = other_abi(scene, undefined) or "it was built for another release of torch"
-        says = no_symbol(scene, name, attempt.path, undefined[0], attempt.path)
-        yield scene.finding(
+        message = f"{library} of {context.named(name)} uses {demangled(undefined[0])}"
+        message += f"{_and_more(undefined)}, which {context.named('torch')} does not have"
+        because = other_abi(context, undefined) or "it was built for another release of torch"
+        says = no_symbol(context, name, attempt.path, undefined[0], attempt.path)
+        yield context.finding(
             "TL611",
             severity,
             message,
@@ -67,5 +67,5 @@ def _and_more(names: list[str]) -> str:
     return f" and {len(names) - 1} more" if len(names) > 1 else ""
 
 
-def _is_top(scene: Scene, attempt: Attempt) -> bool:
-    return any(os.path.dirname(attempt.path) == entry.path for entry in scene.environment.sites)
+def _is_top(context: CheckContext, attempt: Attempt) -> bool:
+    return any(os.path.dirname(attempt.path) == entry.path for entry in context.environment.sites)

@@ -15,7 +15,7 @@ from torchlock.terms import FAMILY
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.check.context import Scene
+    from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
     from torchlock.inspect.distributions import Distribution
     from torchlock.terms import Dependency
@@ -26,16 +26,16 @@ _IMPORTED = {"torch": frozenset({"typing-extensions"}), "soundfile": frozenset({
 _LOADED = ("nvidia-", "triton", "cuda-")
 
 
-def unmet(scene: Scene) -> Iterator[Finding]:
+def unmet(context: CheckContext) -> Iterator[Finding]:
     """Demands of torch and its companions, and those of others on torch and its companions."""
-    if scene.target is None:
+    if context.target is None:
         return
-    for distribution in scene.installed.distributions:
-        if distribution.name in STACK and scene.record(distribution.name) is not distribution:
+    for distribution in context.installed.distributions:
+        if distribution.name in STACK and context.record(distribution.name) is not distribution:
             continue
         for dependency in dependencies_of(distribution):
-            if _matters(distribution, dependency) and scene.target.holds(dependency.marker):
-                yield from _judged(scene, distribution, dependency)
+            if _matters(distribution, dependency) and context.target.holds(dependency.marker):
+                yield from _judged(context, distribution, dependency)
 
 
 def _matters(distribution: Distribution, dependency: Dependency) -> bool:
@@ -44,22 +44,22 @@ def _matters(distribution: Distribution, dependency: Dependency) -> bool:
     return dependency.name in FAMILY or distribution.name in STACK
 
 
-def _judged(scene: Scene, distribution: Distribution, dependency: Dependency) -> Iterator[Finding]:
-    version = _installed(scene, dependency.name)
+def _judged(context: CheckContext, distribution: Distribution, dependency: Dependency) -> Iterator[Finding]:
+    version = _installed(context, dependency.name)
     asked = f"{distribution.name} {distribution.version} asks for {dependency.name}"
     wanted = f"{asked} {in_words(dependency.specifier)}".rstrip()
     if version is None:
-        if (dependency.name in FAMILY and distribution.name in FAMILY) or _is_importable(scene, dependency.name):
+        if (dependency.name in FAMILY and distribution.name in FAMILY) or _is_importable(context, dependency.name):
             return
         is_imported = dependency.name in _IMPORTED.get(distribution.name, ())
         severity = "error" if distribution.name == "torch" else "warning"
-        if not is_imported or _is_partial(scene, distribution):
+        if not is_imported or _is_partial(context, distribution):
             severity = "note"
         if distribution.name not in STACK:
             severity = "warning"
         says = f"ModuleNotFoundError: No module named '{dependency.name.replace('-', '_')}'"
         message = f"{wanted}, which is not installed"
-        yield scene.finding(
+        yield context.finding(
             "TL609", severity, message, distribution.name, dependency.name, path=distribution.path, says=says
         )
         return
@@ -74,33 +74,33 @@ def _judged(scene: Scene, distribution: Distribution, dependency: Dependency) ->
     says, strength = "", Strength.DECLARED
     if distribution.name == "torch" and dependency.name in _IMPORTED["torch"]:
         module = dependency.name.replace("-", "_")
-        if lost := lacks_what_torch_takes(scene, module):
+        if lost := lacks_what_torch_takes(context, module):
             severity, strength = "error", Strength.SHOWN
             says = f"ImportError: cannot import name '{lost}' from '{module}'"
-    yield scene.finding(
+    yield context.finding(
         "TL609",
         severity,
         message,
         distribution.name,
         dependency.name,
         path=distribution.path,
-        because=_because(scene, distribution.name, dependency.name),
+        because=_because(context, distribution.name, dependency.name),
         says=says,
         strength=strength,
     )
 
 
-def _because(scene: Scene, name: str, other: str) -> str | None:
+def _because(context: CheckContext, name: str, other: str) -> str | None:
     """Why a pin does not keep a companion from working, if its symbols were found in this torch."""
-    if other == "torch" and name in FAMILY and resolved(scene, name) is True:
+    if other == "torch" and name in FAMILY and resolved(context, name) is True:
         return f"installers follow this pin of its metadata; all symbols that {name} uses are in this torch"
     return None
 
 
-def _is_partial(scene: Scene, distribution: Distribution) -> bool:
+def _is_partial(context: CheckContext, distribution: Distribution) -> bool:
     """Whether a tree holds nothing at all of what a distribution asks for: it is but a part of somebody's path."""
     names = {item.name for item in dependencies_of(distribution) if not item.name.startswith(_LOADED)}
-    return not scene.live and not any(scene.installed.get(name) for name in names - FAMILY)
+    return not context.live and not any(context.installed.get(name) for name in names - FAMILY)
 
 
 def _strange_label(label: str) -> bool:
@@ -109,15 +109,15 @@ def _strange_label(label: str) -> bool:
     return kind_of(label) is None
 
 
-def _installed(scene: Scene, name: str) -> str | None:
+def _installed(context: CheckContext, name: str) -> str | None:
     """The version of what is imported, else that of the record; "" for an unknown one, None for what is absent."""
-    pin = scene.pins.get(name)
+    pin = context.pins.get(name)
     if pin is None:
-        record = scene.installed.get(name)
+        record = context.installed.get(name)
         return None if record is None else record.version
     return "" if pin.unversioned else str(pin.version)
 
 
-def _is_importable(scene: Scene, name: str) -> bool:
+def _is_importable(context: CheckContext, name: str) -> bool:
     """Whether a module of that name lies on the path, though nothing recorded it (conda, a system package)."""
-    return scene.environment.has_module(name.replace("-", "_")) or bool(scene.environment.conda)
+    return context.environment.has_module(name.replace("-", "_")) or bool(context.environment.conda)

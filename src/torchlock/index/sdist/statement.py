@@ -274,7 +274,7 @@ def _of_document(tree: _Tree, name: str, dialect: Any) -> Stated | Unknown:
                 (root / path).write_bytes(content)
         document: Document = dialect.read(tree.text(name), str(root / name))
         outside = [path for path in document.includes if not Path(path).resolve().is_relative_to(root.resolve())]
-    wrong = [problem.message for problem in document.problems if problem.rule in ("TL501", "TL901")]
+    wrong = [issue.message for issue in document.issues if issue.rule in ("TL501", "TL901")]
     if wrong or outside:
         return Unknown(f"its {name} cannot be read: {wrong[0]}" if wrong else f"its {name} includes another file")
     entries = [

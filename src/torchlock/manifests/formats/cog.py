@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.location import Span
-from torchlock.manifests.builder import Draft
-from torchlock.manifests.embedded_code import Inset
+from torchlock.manifests.builder import DocumentBuilder
+from torchlock.manifests.embedded_code import EmbeddedBuilder
 from torchlock.manifests.syntax.install_commands import Installed
 from torchlock.manifests.syntax.yaml import parse
 
@@ -20,52 +20,52 @@ if TYPE_CHECKING:
 
 def read(text: str, path: str) -> Document:
     """Read Python, packages and commands (``pre_install``, ``run``) of ``build``."""
-    draft, state = Draft(text, path, "cog"), Installed()
+    builder, state = DocumentBuilder(text, path, "cog"), Installed()
     root, wrong = parse(text)
     for start, message in wrong[:1]:
-        draft.problem("TL501", "error", f"not valid YAML: {message}", start)
+        builder.issue("TL501", "error", f"not valid YAML: {message}", start)
     build = root.get("build")
     if build is None:
-        return draft.document
-    draft.document.platforms = ("linux-x86_64",)
+        return builder.document
+    builder.document.platforms = ("linux-x86_64",)
     version = build.get("python_version")
     if version is not None and re.fullmatch(r"\d+\.\d+(?:\.\d+)?", version.text or ""):
-        draft.python(f"=={version.text}" + (".*" if (version.text or "").count(".") == 1 else ""), version.start)
-    _commands(draft, build.get("pre_install"), state)
+        builder.python(f"=={version.text}" + (".*" if (version.text or "").count(".") == 1 else ""), version.start)
+    _commands(builder, build.get("pre_install"), state)
     state.step += 1
     packages = build.get("python_packages")
     for item in packages.items if packages else ():
-        state.entries += list(_package(draft, item))
+        state.entries += list(_package(builder, item))
     requirements = build.get("python_requirements")
     if requirements is not None and requirements.text:
-        state.entries += draft.include(requirements.text, requirements.start)
+        state.entries += builder.include(requirements.text, requirements.start)
     for entry in state.entries:
         entry.step = entry.step or state.step
-    _commands(draft, build.get("run"), state)
-    draft.add(state.entries)
-    return draft.document
+    _commands(builder, build.get("run"), state)
+    builder.add(state.entries)
+    return builder.document
 
 
-def _package(draft: Draft, item: Node) -> Iterator[Entry]:
+def _package(builder: DocumentBuilder, item: Node) -> Iterator[Entry]:
     """A line for pip: a requirement, or an option on indexes."""
     text = item.text or ""
     option = re.match(r"(--extra-index-url|--index-url|--find-links)[= ]\s*(\S+)", text)
     if option:
         kind = {"--extra-index-url": "extra", "--index-url": "index"}.get(option[1], "find-links")
-        draft.index(kind, option[2], item.start)
+        builder.index(kind, option[2], item.start)
     elif text and "://" not in text:
         exact = Span(item.start, item.start + len(text)) if item.exact else None
-        entry = draft.requirement(text, item.start, exact)
+        entry = builder.requirement(text, item.start, exact)
         if entry is not None:
             yield entry
 
 
-def _commands(draft: Draft, node: Node | None, state: Installed) -> None:
+def _commands(builder: DocumentBuilder, node: Node | None, state: Installed) -> None:
     """The commands of a list, each a text or a table with ``command``."""
     for item in node.items if node else ():
         held = item.get("command") if item.mapping else item
         if held is not None and held.text:
-            Inset(draft, held.text, [(0, held.start)], exact=held.exact).install(state)
+            EmbeddedBuilder(builder, held.text, [(0, held.start)], exact=held.exact).install(state)
         elif held is not None and held.block:
             start, end, _ = held.block
-            Inset(draft, draft.text[start:end], [(0, start)]).install(state)
+            EmbeddedBuilder(builder, builder.text[start:end], [(0, start)]).install(state)

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from torchlock.errors import InputError
 from torchlock.location import Edit, Place, Span
-from torchlock.manifests.builder import Draft
+from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.conda_builds import label_of
 from torchlock.manifests.document import Entry
 from torchlock.manifests.syntax.conda_match_spec import SUBDIRS
@@ -73,25 +73,25 @@ _LOCKED = re.compile(
 
 def read(text: str, path: str) -> Document:
     """Read an environment file, an explicit list or a lock of conda-lock, as a text with its line ends."""
-    draft = Draft(text, path, "conda")
+    builder = DocumentBuilder(text, path, "conda")
     if _EXPLICIT.search(text):
-        _locked(draft, _PACKAGE_URL.finditer(text))
+        _locked(builder, _PACKAGE_URL.finditer(text))
     elif _LOCKED.search(text):
-        _locked(draft, _LOCKED.finditer(text))
+        _locked(builder, _LOCKED.finditer(text))
     else:
-        _Environment(draft).read()
-    return draft.document
+        _Environment(builder).read()
+    return builder.document
 
 
-def _locked(draft: Draft, packages: Iterable[re.Match[str]]) -> None:
+def _locked(builder: DocumentBuilder, packages: Iterable[re.Match[str]]) -> None:
     """What was resolved, one match for each package and platform."""
     from torchlock.manifests.merge_conflicts import conflicts
     from torchlock.manifests.syntax.toml_blocks import locked_entry
     from torchlock.manifests.truncation import cut_off
 
-    document = draft.document
+    document = builder.document
     document.locked = True
-    document.problems += conflicts(draft.text) or cut_off(draft.text)
+    document.issues += conflicts(builder.text) or cut_off(builder.text)
     subdirs: dict[str, None] = {}
     for match in packages:
         found = match.groupdict()
@@ -101,9 +101,9 @@ def _locked(draft: Draft, packages: Iterable[re.Match[str]]) -> None:
         subdir = found["subdir"]
         subdirs[subdir] = None
         if spec.name == "python":
-            draft.python(spec.specifier or "", match.start("name"))
-        place = draft.place(match.start("version"))
-        entry = locked_entry(spec.index_name, found["version"], place.line, draft.path)
+            builder.python(spec.specifier or "", match.start("name"))
+        place = builder.place(match.start("version"))
+        entry = locked_entry(spec.index_name, found["version"], place.line, builder.path)
         entry.specifier = spec.specifier or ""
         entry.channel = found.get("manager") or "conda"
         entry.build = label_of(found.get("build") or "")
@@ -115,29 +115,29 @@ def _locked(draft: Draft, packages: Iterable[re.Match[str]]) -> None:
 class _Environment:
     """An environment.yml."""
 
-    def __init__(self, draft: Draft) -> None:
-        self._draft = draft
-        self._document = draft.document
+    def __init__(self, builder: DocumentBuilder) -> None:
+        self._draft = builder
+        self._document = builder.document
         self._only_on: dict[str, None] = {}
 
     def read(self) -> None:
         template = re.search(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%", self._draft.text)
         if template:
             message = "a template, of which only what is not between braces is judged"
-            self._draft.problem("TL901", "note", message, template.start())
+            self._draft.issue("TL901", "note", message, template.start())
             root, wrong = parse_yaml(
                 re.sub(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%(?:(?!\{%|%\}).)*%\}", _blank, self._draft.text)
             )
         else:
             root, wrong = parse_yaml(self._draft.text)
             for start, message in wrong[:1]:
-                self._draft.problem("TL501", "error", f"not valid YAML: {message}", start)
+                self._draft.issue("TL501", "error", f"not valid YAML: {message}", start)
         self._doubled(root)
         dependencies = root.get("dependencies")
         if dependencies is None or not dependencies.items:
             if not wrong and not template:
                 message = "lists no dependencies, so there is nothing to judge"
-                self._draft.problem("TL901", "note", message, dependencies.start if dependencies else None)
+                self._draft.issue("TL901", "note", message, dependencies.start if dependencies else None)
             return
         pip = [node for item in dependencies.items for node in self._item(item, quiet=bool(wrong or template))]
         self._pip(pip)
@@ -149,7 +149,7 @@ class _Environment:
         for key, _ in root.pairs:
             if key.text in seen and key.text in ("dependencies", "channels"):
                 message = f"{key.text} stands here a second time: conda refuses that, other tools take the last"
-                self._draft.problem("TL501", "warning", message, key.start)
+                self._draft.issue("TL501", "warning", message, key.start)
             seen.add(key.text)
 
     def _item(self, item: Node, *, quiet: bool) -> Iterator[Node]:
@@ -174,7 +174,7 @@ class _Environment:
         versions = text[spec.start : spec.end]
         if spec.specifier is None and _matters(spec.index_name):
             message = f"{versions!r} is not judged: other tools have no words for these versions"
-            self._draft.problem("TL902", "note", message, item.start)
+            self._draft.issue("TL902", "note", message, item.start)
         self._document.entries.append(
             Entry(
                 spec.index_name,
@@ -198,7 +198,7 @@ class _Environment:
         if re.match(r"-[a-z]\b|--\w|git\+|\.{1,2}/|[\w.-]+\s*@", text):
             because = "that is pip's: it belongs into the list under pip:"
         remedy = f"write {meant}" if meant else ""
-        self._draft.problem("TL501", "error", message, item.start, because=because, remedy=remedy, edits=edits)
+        self._draft.issue("TL501", "error", message, item.start, because=because, remedy=remedy, edits=edits)
 
     def _pip(self, nodes: list[Node]) -> None:
         """The list that pip gets as a requirements file: read as one, with all else blanked out."""
@@ -214,11 +214,11 @@ class _Environment:
                 at = node.start + len(value)
         if not parts:
             return
-        listed = Draft("".join(parts), self._draft.path, "requirements")
+        listed = DocumentBuilder("".join(parts), self._draft.path, "requirements")
         try:
             found = requirements_txt.read(listed.text, self._draft.path)
         except InputError as error:
-            self._draft.problem("TL901", "note", f"the pip list is not judged: {error.message}", nodes[0].start)
+            self._draft.issue("TL901", "note", f"the pip list is not judged: {error.message}", nodes[0].start)
             return
         document = self._document
         document.entries += [
@@ -229,11 +229,11 @@ class _Environment:
             each._replace(place=self._place_in(listed, each.place)) if each.path == listed.path else each
             for each in found.indexes
         ]
-        document.problems += [replace(each, place=self._place_in(listed, each.place)) for each in found.problems]
+        document.issues += [replace(each, place=self._place_in(listed, each.place)) for each in found.issues]
         document.includes += found.includes
         document.pre = found.pre
 
-    def _place_in(self, listed: Draft, place: Place) -> Place:
+    def _place_in(self, listed: DocumentBuilder, place: Place) -> Place:
         """Where a place of the pip list is in the file: two of its lines may stand on one line of a flow list."""
         found = self._draft.place(listed.offset(place.line) + max(place.column, 1) - 1) if place.line else place
         return found if place.column else Place(found.line)
@@ -244,7 +244,7 @@ class _Environment:
         for node in listed.items if listed else ():
             if node.text and node.text not in SUBDIRS and node.text != "noarch":
                 message = f"unknown platform {node.text}: not judged for it"
-                self._draft.problem("TL902", "note", message, node.start)
+                self._draft.issue("TL902", "note", message, node.start)
         if names - {None}:
             self._document.platforms = tuple(name for name in PLATFORMS if name in names)
             return

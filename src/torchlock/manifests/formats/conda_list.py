@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.location import Place, Span
 from torchlock.manifests.conda_builds import label_of
-from torchlock.manifests.document import Document, Entry, Problem
+from torchlock.manifests.document import Document, Entry, ParseIssue
 from torchlock.manifests.syntax import conda_match_spec
 from torchlock.manifests.syntax.pep508 import normalised
 from torchlock.terms import FAMILY
@@ -62,7 +62,7 @@ def read(text: str, path: str) -> Document:
             document.python, document.python_place = row.spec.specifier or "", Place(row.line, row.column)
     foreign = [row for row in rows if row.from_pip]
     if foreign:
-        document.problems.append(_foreign(foreign))
+        document.issues.append(_foreign(foreign))
     return document
 
 
@@ -93,11 +93,11 @@ def _entry(row: _Row, path: str) -> Entry:
     )
 
 
-def _foreign(rows: list[_Row]) -> Problem:
+def _foreign(rows: list[_Row]) -> ParseIssue:
     """One problem for all of pip's packages, at the first of torch's family or else the first of all."""
     first = min(rows, key=lambda row: (normalised(row.spec.name) not in FAMILY, row.line))
     came = f"this and {len(rows) - 1} more packages came" if len(rows) > 1 else "this package came"
     message = f"{came} from pip, and conda has no build pypi_0: conda cannot install this list"
     because = "conda writes the build pypi_0 for what pip installed, and pip cannot read name=version=build"
     remedy = "Make the list anew with conda env export, which keeps the packages of pip apart"
-    return Problem("TL505", "error", message, Place(first.line, first.column), because, remedy)
+    return ParseIssue("TL505", "error", message, Place(first.line, first.column), because, remedy)

@@ -17,7 +17,7 @@ from torchlock.manifests.vendor_images import beside_vendor, replaces_torch
 from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
-    from torchlock.manifests.builder import Draft
+    from torchlock.manifests.builder import DocumentBuilder
 
 _INSTRUCTION = re.compile(r"[ \t]*([A-Za-z]+)[ \t]+")
 _HEREDOC = re.compile(r"<<-?[ \t]*[\"']?(\w+)[\"']?")
@@ -76,15 +76,15 @@ class _Stage:
         return [found[number] for number in sorted(found)]
 
 
-def read_stages(draft: Draft) -> None:
+def read_stages(builder: DocumentBuilder) -> None:
     """Take up all stages of a Dockerfile."""
-    _Dockerfile(draft).read()
+    _Dockerfile(builder).read()
 
 
 class _Dockerfile:
-    def __init__(self, draft: Draft) -> None:
-        self._draft = draft
-        self._text = draft.text
+    def __init__(self, builder: DocumentBuilder) -> None:
+        self._draft = builder
+        self._text = builder.text
         self._global: dict[str, str | None] = {}
         self._stages: list[_Stage] = []
         self._step = 0
@@ -124,7 +124,7 @@ class _Dockerfile:
         named = next((flag.partition("=")[2] for flag in flags if flag.startswith("--platform=")), "")
         if not named or "$" in named or named in _PLATFORMS:
             return _PLATFORMS.get(named, "")
-        self._draft.problem("TL902", "note", f"unknown platform {named}: not judged for it", at)
+        self._draft.issue("TL902", "note", f"unknown platform {named}: not judged for it", at)
         return ""
 
     def _image(self, stage: _Stage, name: str, at: int, *, known: bool) -> None:

@@ -5,56 +5,56 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.manifests.embedded_code import Inset, Woven
+from torchlock.manifests.embedded_code import EmbeddedBuilder, Woven
 from torchlock.manifests.formats import pyproject_uv
-from torchlock.manifests.toml_builder import Sheet
+from torchlock.manifests.toml_builder import TomlBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.manifests.builder import Draft
+    from torchlock.manifests.builder import DocumentBuilder
 
 _OPENING = re.compile(r"^# /// script[ \t]*\r?$", re.MULTILINE)
 _LINE = re.compile(r"#(?P<space> ?)(?P<text>[^\r\n]*)(?:\r\n|\n|\r|\Z)")
 
 
-class _Block(Inset, Sheet):
+class _Block(EmbeddedBuilder, TomlBuilder):
     """The TOML of a block, with the places of the script."""
 
-    def __init__(self, host: Draft, woven: Woven) -> None:
+    def __init__(self, host: DocumentBuilder, woven: Woven) -> None:
         self._host, self._pieces, self._exact = host, woven.pieces, True
-        Sheet.__init__(self, woven.text, host.path, host.document.kind)
+        TomlBuilder.__init__(self, woven.text, host.path, host.document.kind)
 
-    def take_over(self, host: Draft) -> None:
+    def take_over(self, host: DocumentBuilder) -> None:
         """Add what was read to the document of the script."""
         found, into = self.document, host.document
         into.entries += map(self.entry, found.entries)
         into.indexes += found.indexes
-        into.problems += [problem for problem in found.problems if problem not in into.problems]
+        into.issues += [issue for issue in found.issues if issue not in into.issues]
         into.pre = into.pre or found.pre
         into.platforms = into.platforms or found.platforms
         if found.python and not into.python:
             into.python, into.python_place = found.python, found.python_place
 
 
-def read(draft: Draft) -> None:
+def read(builder: DocumentBuilder) -> None:
     """Read ``dependencies``, ``requires-python`` and ``[tool.uv]`` of the block of a script, if it has one."""
-    blocks = list(_blocks(draft.text))
+    blocks = list(_blocks(builder.text))
     if len(blocks) > 1:
-        draft.problem(
+        builder.issue(
             "TL501", "error", "a script may have only one metadata block: this is the second", blocks[1][0]
         )
     for start, woven in blocks[:1]:
         if woven is None:
             message = "this metadata block is not closed by a line # ///, so tools refuse or ignore it"
-            draft.problem("TL501", "error", message, start)
+            builder.issue("TL501", "error", message, start)
             continue
-        block = _Block(draft, woven)
+        block = _Block(builder, woven)
         value, exact = block.tree.string("requires-python"), block.tree.content("requires-python")
         block.python_requires("requires-python", value, block.tree.offset("requires-python"), exact)
         block.add(block.listed("dependencies"))
         pyproject_uv.read(block)
-        block.take_over(draft)
+        block.take_over(builder)
 
 
 def _blocks(text: str) -> Iterator[tuple[int, Woven | None]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.manifests.builder import Draft
-from torchlock.manifests.embedded_code import Inset, Woven
+from torchlock.manifests.builder import DocumentBuilder
+from torchlock.manifests.embedded_code import EmbeddedBuilder, Woven
 from torchlock.manifests.install_parts import parted
 from torchlock.manifests.syntax.expansion import Expansion, bounded
 from torchlock.manifests.syntax.install_commands import Installed, index_variable
@@ -37,15 +37,15 @@ _OTHER_PROGRAM = re.compile(r"[ \t]*#!(?!.*\b(?:ba|z|da|k)?sh\b)")
 
 def read(text: str, path: str) -> Document:
     """Read a Makefile, or a justfile by its name. Each target is separate, with the targets that it needs."""
-    draft = Draft(text, path, "make")
+    builder = DocumentBuilder(text, path, "make")
     just = "just" in path.replace("\\", "/").rpartition("/")[2].lower()
-    _Reader(draft, just=just).read()
-    return draft.document
+    _Reader(builder, just=just).read()
+    return builder.document
 
 
 class _Reader:
-    def __init__(self, draft: Draft, *, just: bool) -> None:
-        self._draft = draft
+    def __init__(self, builder: DocumentBuilder, *, just: bool) -> None:
+        self._draft = builder
         self._just = just
         self._variables: dict[str, str | None] = {}
         self._entries: dict[str, list[Entry]] = {}
@@ -121,7 +121,7 @@ class _Reader:
         if not woven.text.strip():
             return
         state = Installed(dict(self._variables), [], self._step)
-        Inset(self._draft, woven.text, woven.pieces).install(state, self._words)
+        EmbeddedBuilder(self._draft, woven.text, woven.pieces).install(state, self._words)
         self._step = state.step
         for target in targets[:1]:
             self._entries.setdefault(target, []).extend(state.entries)
@@ -153,7 +153,7 @@ class _Reader:
                 found[held] = name
         if left <= 0:
             message = "too many targets need others: not all are judged with the targets that they need"
-            self._draft.problem("TL902", "note", message, 0)
+            self._draft.issue("TL902", "note", message, 0)
         around: dict[str, list[frozenset[str]]] = {}
         for held in found:
             for one in held:

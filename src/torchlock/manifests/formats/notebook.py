@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import InputError
-from torchlock.manifests.builder import Draft
-from torchlock.manifests.embedded_code import Inset, Woven
+from torchlock.manifests.builder import DocumentBuilder
+from torchlock.manifests.embedded_code import EmbeddedBuilder, Woven
 from torchlock.manifests.syntax.install_commands import Installed
 from torchlock.manifests.syntax.json_text import value_of
 
@@ -33,10 +33,10 @@ def read(text: str, path: str) -> Document:
     Raises:
         InputError: it is JSON, but not a notebook.
     """
-    draft, state = Draft(text, path, "notebook"), Installed()
-    held = value_of(draft)
-    if draft.document.problems:
-        return draft.document
+    builder, state = DocumentBuilder(text, path, "notebook"), Installed()
+    held = value_of(builder)
+    if builder.document.issues:
+        return builder.document
     if not isinstance(held, dict) or not isinstance(held.get("cells", held.get("worksheets")), list):
         raise InputError("is not a notebook: it has no cells", path=path)
     sources = _Sources(text)
@@ -46,9 +46,9 @@ def read(text: str, path: str) -> Document:
         if cell.get("cell_type") == "code":
             kept = _commands(source, woven)
             if kept.text:
-                Inset(draft, kept.text, kept.pieces, exact=woven is not None).install(state)
-    draft.add(state.entries)
-    return draft.document
+                EmbeddedBuilder(builder, kept.text, kept.pieces, exact=woven is not None).install(state)
+    builder.add(state.entries)
+    return builder.document
 
 
 class _Sources:
@@ -82,7 +82,9 @@ class _Sources:
 
 def _cells(held: dict[str, Any]) -> list[dict[str, Any]]:
     sheets = held.get("worksheets")
-    groups = [held] if not isinstance(sheets, list) else [sheet for sheet in sheets if isinstance(sheet, dict)]
+    groups = (
+        [held] if not isinstance(sheets, list) else [builder for builder in sheets if isinstance(builder, dict)]
+    )
     return [cell for group in groups for cell in group.get("cells") or [] if isinstance(cell, dict)]
 
 

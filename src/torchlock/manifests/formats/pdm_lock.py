@@ -27,7 +27,7 @@ def read(text: str, path: str) -> Document:
     """Read a lock that pdm wrote, as a text with its line ends."""
     document = Document(path, "pdm.lock", text, locked=True)
     lock = cut(text, path)
-    document.problems += lock.problems
+    document.issues += lock.issues
     metadata = lock.table("metadata", "metadata.targets").get("metadata", {})
     targets = tables(metadata.get("targets"))
     _declared(document, [metadata, *targets] if targets else [metadata])

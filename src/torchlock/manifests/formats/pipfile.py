@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from torchlock.answers import Unknown
 from torchlock.knowledge.public_index import is_public
 from torchlock.location import Span
-from torchlock.manifests.builder import Draft
+from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.document import Entry
 from torchlock.manifests.syntax.json_text import value_of
 from torchlock.manifests.syntax.lock_markers import both
 from torchlock.manifests.syntax.toml_blocks import locked_entry, strings, tables
-from torchlock.manifests.toml_builder import Sheet
+from torchlock.manifests.toml_builder import TomlBuilder
 from torchlock.standards.markers import parsed
 from torchlock.standards.versions import fault_of_specifier
 
@@ -47,69 +47,69 @@ _CATEGORY = re.compile(r'^[ \t]*"(?P<name>[\w.-]+)"\s*:\s*\{\s*(?="[^"\n]*"\s*:\
 
 def read(text: str, path: str) -> Document:
     """Read a Pipfile, as a text with its line ends."""
-    sheet = Sheet(text, path, "pipfile")
-    addresses = _sources(sheet)
-    _python(sheet)
-    sheet.document.pre = sheet.tree.get("pipenv", "allow_prereleases") is True
-    categories = [name for name, value in sheet.tree.items() if name not in _OTHERS and isinstance(value, dict)]
+    builder = TomlBuilder(text, path, "pipfile")
+    addresses = _sources(builder)
+    _python(builder)
+    builder.document.pre = builder.tree.get("pipenv", "allow_prereleases") is True
+    categories = [name for name, value in builder.tree.items() if name not in _OTHERS and isinstance(value, dict)]
     for category in ("packages", *categories):
         scope = "" if category == "packages" else f"group:{category}"
-        for name, value in sheet.tree.items(category):
-            sheet.add([_entry(sheet, category, name, value, scope, addresses)])
-    return sheet.document
+        for name, value in builder.tree.items(category):
+            builder.add([_entry(builder, category, name, value, scope, addresses)])
+    return builder.document
 
 
 def read_lock(text: str, path: str) -> Document:
     """Read a Pipfile.lock, as a text with its line ends; of an invalid one, the packages that can be told."""
-    draft = Draft(text, path, "pipfile.lock")
-    document = draft.document
+    builder = DocumentBuilder(text, path, "pipfile.lock")
+    document = builder.document
     document.locked = True
-    table = _json(draft)
+    table = _json(builder)
     meta = table.get("_meta")
     meta = meta if isinstance(meta, dict) else {}
     python = meta.get("requires")
     if isinstance(python, dict):
-        _declared(draft, python, text.find('"requires"'))
+        _declared(builder, python, text.find('"requires"'))
     addresses = {}
     for number, source in enumerate(tables(meta.get("sources"))):
         url, name = source.get("url"), source.get("name")
         if isinstance(url, str):
             addresses[name if isinstance(name, str) else url] = url
             if number == 0:  # The others are named by the packages that are taken from them.
-                draft.index("index", url, max(text.find(json.dumps(url)), 0))
-    document.entries += _locked(draft, addresses)
+                builder.index("index", url, max(text.find(json.dumps(url)), 0))
+    document.entries += _locked(builder, addresses)
     return document
 
 
-def _sources(sheet: Sheet) -> dict[str, str]:
+def _sources(builder: TomlBuilder) -> dict[str, str]:
     """The addresses by their names. The first is where packages come from that name none."""
     addresses: dict[str, str] = {}
-    for number in range(len(sheet.tree.array("source"))):
-        url = sheet.tree.string("source", number, "url")
+    for number in range(len(builder.tree.array("source"))):
+        url = builder.tree.string("source", number, "url")
         if url:
-            addresses[sheet.tree.string("source", number, "name") or url] = url
-            sheet.index("extra" if number else "index", url, sheet.tree.offset("source", number, "url"))
+            addresses[builder.tree.string("source", number, "name") or url] = url
+            builder.index("extra" if number else "index", url, builder.tree.offset("source", number, "url"))
     return addresses
 
 
-def _python(sheet: Sheet) -> None:
-    requires = {key: value for key, value in sheet.tree.items("requires") if isinstance(value, str)}
+def _python(builder: TomlBuilder) -> None:
+    requires = {key: value for key, value in builder.tree.items("requires") if isinstance(value, str)}
     for key in ("python_full_version", "python_version"):
         if key in requires:
-            _declared(sheet, {key: requires[key]}, sheet.tree.offset("requires", key))
+            _declared(builder, {key: requires[key]}, builder.tree.offset("requires", key))
 
 
-def _declared(draft: Draft, requires: dict[str, Any], at: int | None) -> None:
+def _declared(builder: DocumentBuilder, requires: dict[str, Any], at: int | None) -> None:
     full, version = requires.get("python_full_version"), requires.get("python_version")
     for value, star in ((full, ""), (version, ".*")):
         if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)*", value):
-            draft.python(f"=={value}{star}", at)
+            builder.python(f"=={value}{star}", at)
         elif isinstance(value, str) and _OPERATOR.match(value):
-            draft.python(value, at)
+            builder.python(value, at)
 
 
 def _entry(
-    sheet: Sheet, category: str, name: str, value: object, scope: str, addresses: dict[str, str]
+    builder: TomlBuilder, category: str, name: str, value: object, scope: str, addresses: dict[str, str]
 ) -> Entry | None:
     """One package, its version a string or a key of its table."""
     table = value if isinstance(value, dict) else {"version": value}
@@ -118,34 +118,34 @@ def _entry(
     if not isinstance(written, str):
         return None
     specifier = _specifier(written)
-    span = sheet.tree.content(*path)
-    at = sheet.tree.keys.get((category, name), sheet.tree.offset(category, name))
+    span = builder.tree.content(*path)
+    at = builder.tree.keys.get((category, name), builder.tree.offset(category, name))
     if specifier is None:
         message = f"{name}: {written[:200]!r} is not a version specifier"
-        sheet.problem("TL501", "error", message, at)
+        builder.issue("TL501", "error", message, at)
         return None
     url = next((f"{key}+{table[key]}" if key in ("git", "hg", "svn", "bzr") else str(table[key])
                 for key in _SOURCES if isinstance(table.get(key), str)), None)  # fmt: skip
     return Entry(
         re.sub(r"[-_.]+", "-", name).lower(),
         specifier,
-        sheet.place(at),
+        builder.place(at),
         f"{name}{specifier}",
-        sheet.path,
+        builder.path,
         marker=_marker(table),
         extras=tuple(sorted(strings(table.get("extras")))),
         version=Span(*span) if span is not None and url is None else None,
         scope=scope,
-        index=_index(sheet, table.get("index"), addresses),
+        index=_index(builder, table.get("index"), addresses),
         url=url.replace("git+git+", "git+") if url else None,
     )
 
 
-def _index(sheet: Sheet, name: object, addresses: dict[str, str]) -> str | None:
+def _index(builder: TomlBuilder, name: object, addresses: dict[str, str]) -> str | None:
     """Where pipenv takes a package from: what it names, else the first source, unless told to search all."""
     if isinstance(name, str):
         return addresses.get(name, name)
-    if len(addresses) < 2 or sheet.tree.get("pipenv", "install_search_all_sources") is True:
+    if len(addresses) < 2 or builder.tree.get("pipenv", "install_search_all_sources") is True:
         return None
     return next(iter(addresses.values()))
 
@@ -173,24 +173,24 @@ def _marker(table: dict[str, Any]) -> str:
     return found
 
 
-def _json(draft: Draft) -> dict[str, Any]:
-    table = value_of(draft)
+def _json(builder: DocumentBuilder) -> dict[str, Any]:
+    table = value_of(builder)
     if isinstance(table, dict):
         return table
-    if not draft.document.problems:
-        draft.problem("TL501", "error", "no Pipfile.lock: it is not a table", 0)
+    if not builder.document.issues:
+        builder.issue("TL501", "error", "no Pipfile.lock: it is not a table", 0)
     return {}
 
 
-def _locked(draft: Draft, addresses: dict[str, str]) -> Iterator[Entry]:
+def _locked(builder: DocumentBuilder, addresses: dict[str, str]) -> Iterator[Entry]:
     """The packages of all categories: flat tables with a version or a source."""
-    scopes = [(match.start(), match["name"]) for match in _CATEGORY.finditer(draft.text)]
+    scopes = [(match.start(), match["name"]) for match in _CATEGORY.finditer(builder.text)]
     number = -1
-    for flat in _flat(draft.text):
+    for flat in _flat(builder.text):
         while number + 1 < len(scopes) and scopes[number + 1][0] < flat.start:
             number += 1
         category = scopes[number][1] if number >= 0 else "default"
-        if category != "_meta" and (entry := _pinned(draft, flat, category, addresses)) is not None:
+        if category != "_meta" and (entry := _pinned(builder, flat, category, addresses)) is not None:
             yield entry
 
 
@@ -213,7 +213,7 @@ def _flat(text: str) -> Iterator[_Flat]:
             opened = token if token["opens"] else None
 
 
-def _pinned(draft: Draft, flat: _Flat, category: str, addresses: dict[str, str]) -> Entry | None:
+def _pinned(builder: DocumentBuilder, flat: _Flat, category: str, addresses: dict[str, str]) -> Entry | None:
     try:
         table = json.loads(f"{{{flat.inside}}}")
     except (ValueError, RecursionError):
@@ -235,8 +235,8 @@ def _pinned(draft: Draft, flat: _Flat, category: str, addresses: dict[str, str])
     return locked_entry(
         flat.name,
         pin,
-        draft.place(at).line,
-        draft.path,
+        builder.place(at).line,
+        builder.path,
         scope=scope,
         marker=marker if isinstance(marker, str) else "",
         hashes=tuple(strings(table.get("hashes"))),

@@ -28,7 +28,7 @@ _SDIST = re.compile(r"(?P<name>.+)-(?P<version>\d[^-]*?)\.(?:tar\.gz|zip)")
 
 def read(text: str, path: str) -> Document:
     """Read a lock of pixi (versions 4 to 6). Its environments are apart from each other."""
-    document = Document(path, "pixi.lock", text, locked=True, problems=conflicts(text) or cut_off(text))
+    document = Document(path, "pixi.lock", text, locked=True, issues=conflicts(text) or cut_off(text))
     found = list(_packages(text))
     names = list(dict.fromkeys(environment for environment, *_ in found))
     subdirs = {subdir for _, subdir, *_ in found}

@@ -27,7 +27,7 @@ def read(text: str, path: str) -> Document:
     """Read a lock that poetry wrote, as a text with its line ends."""
     document = Document(path, "poetry.lock", text, locked=True)
     lock = cut(text, path)
-    document.problems += lock.problems
+    document.issues += lock.issues
     python = _PYTHON.search(lock.sections.get("metadata", ""))
     if python:
         document.python = specifier_of(python[1]) or ""

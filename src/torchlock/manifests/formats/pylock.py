@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from torchlock.errors import InputError
 from torchlock.knowledge.public_index import is_public
 from torchlock.location import Place
-from torchlock.manifests.document import Document, Problem
+from torchlock.manifests.document import Document, ParseIssue
 from torchlock.manifests.syntax.lock_markers import placed, platforms
 from torchlock.manifests.syntax.toml_blocks import base_name, cut, strings, tables
 from torchlock.manifests.syntax.toml_positions import parse_toml
@@ -26,7 +26,7 @@ def read(text: str, path: str) -> Document:
     """Read a lock of PEP 751, as a text with its line ends; where it is not valid, what can be read of it."""
     document = Document(path, "pylock", text, locked=True)
     lock = cut(text, path, "packages")
-    head = lock.table("") if lock.problems else _whole(text, path, document, lock)
+    head = lock.table("") if lock.issues else _whole(text, path, document, lock)
     python = _PYTHON.search(lock.sections.get("", ""))
     if python:
         document.python = python[1]
@@ -35,7 +35,7 @@ def read(text: str, path: str) -> Document:
     groups = [f"group:{group}" for group in strings(head.get("default-groups"))]
     for block in lock.packages:
         document.entries += _entries(block, groups, path)
-    document.problems += [problem for problem in lock.problems if problem not in document.problems]
+    document.issues += [issue for issue in lock.issues if issue not in document.issues]
     return document
 
 
@@ -44,29 +44,29 @@ def _whole(text: str, path: str, document: Document, lock: Lock) -> dict[str, An
     try:
         table = parse_toml(text.encode("utf-8", "surrogatepass"), path)
     except InputError as error:
-        document.problems.append(Problem("TL501", "error", error.message, Place(error.line or 1)))
+        document.issues.append(ParseIssue("TL501", "error", error.message, Place(error.line or 1)))
         return lock.table("")
     packages = table.get("packages")
     if isinstance(packages, list) and len(packages) == len(lock.blocks):
         for block, package in zip(lock.blocks, packages, strict=True):
             block.table = package
-    document.problems += _invalid(table, text, lock)
+    document.issues += _invalid(table, text, lock)
     return table
 
 
-def _invalid(table: dict[str, Any], text: str, lock: Lock) -> list[Problem]:
+def _invalid(table: dict[str, Any], text: str, lock: Lock) -> list[ParseIssue]:
     from packaging.pylock import Pylock, PylockUnsupportedVersionError, PylockValidationError
 
     try:
         Pylock.from_dict(table)
     except PylockUnsupportedVersionError as error:
         message = f"a newer version of the format than is known here: {_sentence(error)}"
-        return [Problem("TL901", "note", message, _key(text, "lock-version"))]
+        return [ParseIssue("TL901", "note", message, _key(text, "lock-version"))]
     except PylockValidationError as error:
         message = f"no valid pylock (PEP 751): {_sentence(error)}"
-        return [Problem("TL501", "error", message, _place(text, lock, error))]
+        return [ParseIssue("TL501", "error", message, _place(text, lock, error))]
     except (ValueError, TypeError, RecursionError) as error:
-        return [Problem("TL501", "error", f"no valid pylock (PEP 751): {_sentence(error)}", Place(1))]
+        return [ParseIssue("TL501", "error", f"no valid pylock (PEP 751): {_sentence(error)}", Place(1))]
     return []
 
 

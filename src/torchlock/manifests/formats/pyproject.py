@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from torchlock.manifests.formats import pyproject_pdm, pyproject_pixi, pyproject_poetry, pyproject_uv
 from torchlock.manifests.lock_readers.extras import DEEPEST
 from torchlock.manifests.self_references import OwnExtras
-from torchlock.manifests.toml_builder import Sheet
+from torchlock.manifests.toml_builder import TomlBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,45 +26,45 @@ def read(text: str, path: str) -> Document:
     What no installer could read is among the document's problems; of invalid TOML the plain strings are
     still read.
     """
-    sheet = Sheet(text, path, "pyproject")
-    _Project(sheet).read()
-    return sheet.document
+    builder = TomlBuilder(text, path, "pyproject")
+    _Project(builder).read()
+    return builder.document
 
 
 class _Project:
-    def __init__(self, sheet: Sheet) -> None:
-        self._sheet = sheet
-        self._tree = sheet.tree
+    def __init__(self, builder: TomlBuilder) -> None:
+        self._sheet = builder
+        self._tree = builder.tree
         self._met_depth = False
 
     def read(self) -> None:
-        sheet = self._sheet
+        builder = self._sheet
         self._shapes()
         self._python()
         extras = {name: self._extra(name, key) for key, name in self._extra_names()}
         own = OwnExtras(self._tree.string("project", "name"), extras)
-        sheet.add(own.unfold(self._dependencies(), ""))
+        builder.add(own.unfold(self._dependencies(), ""))
         for name, entries in extras.items():
-            sheet.add(own.unfold(entries, f"extra:{name}"))
+            builder.add(own.unfold(entries, f"extra:{name}"))
         for key, name in ((key, canonicalize_name(key)) for key, _ in self._tree.items("dependency-groups")):
             if self._groups[name] != key:
                 message = f"the dependency groups {key} and {self._groups[name]} have the same name"
-                self._problem(message, self._tree.offset("dependency-groups", key))
+                self._issue(message, self._tree.offset("dependency-groups", key))
         for group in self._groups:
-            sheet.add(own.unfold(self._group(group), f"group:{group}"))
-        sheet.document.problems += own.problems
-        sheet.add(sheet.listed("tool", "flit", "metadata", "requires"))
-        sheet.add(sheet.listed("tool", "rye", "dev-dependencies", scope="group:dev"))
-        for number, item in enumerate(sheet.tree.array("tool", "rye", "sources")):
+            builder.add(own.unfold(self._group(group), f"group:{group}"))
+        builder.document.issues += own.issues
+        builder.add(builder.listed("tool", "flit", "metadata", "requires"))
+        builder.add(builder.listed("tool", "rye", "dev-dependencies", scope="group:dev"))
+        for number, item in enumerate(builder.tree.array("tool", "rye", "sources")):
             if isinstance(item, dict) and isinstance(item.get("url"), str):
                 kind = "index" if item.get("name") == "default" else "extra"
-                sheet.index(kind, item["url"], sheet.tree.offset("tool", "rye", "sources", number, "url"))
-        pyproject_poetry.read(sheet)
-        pyproject_pixi.read(sheet)
+                builder.index(kind, item["url"], builder.tree.offset("tool", "rye", "sources", number, "url"))
+        pyproject_poetry.read(builder)
+        pyproject_pixi.read(builder)
         self._hatch()
-        sheet.add(sheet.listed("build-system", "requires", scope="group:build-system"))
-        pyproject_pdm.read(sheet)
-        pyproject_uv.read(sheet)
+        builder.add(builder.listed("build-system", "requires", scope="group:build-system"))
+        pyproject_pdm.read(builder)
+        pyproject_uv.read(builder)
 
     def _shapes(self) -> None:
         """Report values of the wrong type, which every installer refuses."""
@@ -79,16 +79,16 @@ class _Project:
             for number, item in enumerate(tree.array(*where)):
                 if not isinstance(item, str) and (where[0] == "project" or not isinstance(item, dict)):
                     message = f"{'.'.join(where)}: {item!r} is not a requirement"
-                    self._problem(message, tree.offset(*where, number) or tree.offset(*where))
+                    self._issue(message, tree.offset(*where, number) or tree.offset(*where))
 
     def _shape(self, kind: type, called: str, *where: str) -> None:
         value = self._tree.get(*where)
         if value is not None and not isinstance(value, kind):
-            self._problem(f"{'.'.join(where)} is no {called}", self._tree.offset(*where))
+            self._issue(f"{'.'.join(where)} is no {called}", self._tree.offset(*where))
 
-    def _problem(self, message: str, at: int | None) -> None:
+    def _issue(self, message: str, at: int | None) -> None:
         if self._tree.error is None:
-            self._sheet.problem("TL501", "error", message, at)
+            self._sheet.issue("TL501", "error", message, at)
 
     def _python(self) -> None:
         where = ("project", "requires-python")
@@ -123,7 +123,7 @@ class _Project:
                 return self._from_files("", *where)
         if not self._tree.items("tool", "poetry", "dependencies"):
             at = self._tree.offset("project", "dynamic")
-            self._sheet.problem("TL901", "note", "dependencies are dynamic: only a build would tell them", at)
+            self._sheet.issue("TL901", "note", "dependencies are dynamic: only a build would tell them", at)
         return found
 
     def _from_files(self, scope: str, *where: Key) -> list[Entry]:
@@ -167,19 +167,19 @@ class _Project:
         if included not in self._groups:
             self._no_group(value, at)
         elif included in chain:
-            self._problem(f"the dependency groups {chain[-1]} and {included} include each other", at)
+            self._issue(f"the dependency groups {chain[-1]} and {included} include each other", at)
         elif len(chain) < DEEPEST:
             return included
         elif not self._met_depth:
             self._met_depth = True
-            self._problem(f"the dependency groups include each other more than {DEEPEST} deep", at)
+            self._issue(f"the dependency groups include each other more than {DEEPEST} deep", at)
         return None
 
     def _no_group(self, item: dict[str, object], at: int | None) -> None:
         if "include-group" in item:
-            self._problem(f"no dependency group is called {item['include-group']!r}", at)
+            self._issue(f"no dependency group is called {item['include-group']!r}", at)
         else:
-            self._problem(f"{item!r} is not a requirement", at)
+            self._issue(f"{item!r} is not a requirement", at)
 
     def _hatch(self) -> None:
         """The environments of hatch; their strings may hold fields that hatch fills in."""

@@ -13,25 +13,25 @@ from torchlock.manifests.overrides import override
 from torchlock.standards.versions import fault_of_specifier
 
 if TYPE_CHECKING:
-    from torchlock.manifests.toml_builder import Sheet
+    from torchlock.manifests.toml_builder import TomlBuilder
 
 _OWN = ("tool", "pdm")
 
 
-def read(sheet: Sheet) -> None:
+def read(builder: TomlBuilder) -> None:
     """Take up what ``[tool.pdm]`` says, beside what ``[project]`` has said already."""
-    for group, items in sheet.tree.items(*_OWN, "dev-dependencies"):
+    for group, items in builder.tree.items(*_OWN, "dev-dependencies"):
         for number, item in enumerate(items if isinstance(items, list) else ()):
             if isinstance(item, str) and not item.startswith("-e"):
-                entry = sheet.written(*_OWN, "dev-dependencies", group, number)
-                sheet.add([replace(entry, scope=f"group:{canonicalize_name(group)}")] if entry else [])
-    for number, item in enumerate(sheet.tree.array(*_OWN, "source")):
+                entry = builder.written(*_OWN, "dev-dependencies", group, number)
+                builder.add([replace(entry, scope=f"group:{canonicalize_name(group)}")] if entry else [])
+    for number, item in enumerate(builder.tree.array(*_OWN, "source")):
         if isinstance(item, dict) and isinstance(item.get("url"), str):
-            _source(sheet, item, sheet.tree.offset(*_OWN, "source", number, "url"))
-    _overrides(sheet)
+            _source(builder, item, builder.tree.offset(*_OWN, "source", number, "url"))
+    _overrides(builder)
 
 
-def _source(sheet: Sheet, source: dict[str, Any], at: int | None) -> None:
+def _source(builder: TomlBuilder, source: dict[str, Any], at: int | None) -> None:
     """An index; one that is called pypi stands in place of the public one."""
     url = source["url"]
     kind = (
@@ -43,33 +43,33 @@ def _source(sheet: Sheet, source: dict[str, Any], at: int | None) -> None:
     )
     included, excluded = (source.get(key) for key in ("include_packages", "exclude_packages"))
     patterns = [str(pattern) for pattern in included] if isinstance(included, list) else []
-    for entry in sheet.document.entries:
+    for entry in builder.document.entries:
         if any(fnmatchcase(entry.name, pattern) for pattern in patterns):
             entry.index = url
     if not (isinstance(excluded, list) and "*" in excluded):
-        sheet.index(kind, url, at)
+        builder.index(kind, url, at)
 
 
-def _overrides(sheet: Sheet) -> None:
+def _overrides(builder: TomlBuilder) -> None:
     where = (*_OWN, "resolution", "overrides")
     found = []
-    for key, value in sheet.tree.items(*where):
+    for key, value in builder.tree.items(*where):
         if not isinstance(value, str):
             continue
         located = "://" in value
         specifier = "" if located else value if value[:1] in "<>=!~" else f"=={value}"
         if fault_of_specifier(specifier):
             continue
-        at = sheet.tree.offset(*where, key)
+        at = builder.tree.offset(*where, key)
         found.append(
             Entry(
                 name=canonicalize_name(key),
                 specifier=specifier,
-                place=sheet.place(at),
+                place=builder.place(at),
                 text=f"{key} = {value}",
-                path=sheet.path,
-                version=None if located else sheet.tree.content(*where, key),
+                path=builder.path,
+                version=None if located else builder.tree.content(*where, key),
                 url=value if located else None,
             )
         )
-    override(sheet.document, found)
+    override(builder.document, found)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from torchlock.manifests.document import Document
     from torchlock.manifests.syntax.toml import Path
-    from torchlock.manifests.toml_builder import Sheet
+    from torchlock.manifests.toml_builder import TomlBuilder
 
 _TABLE = ("tool", "pixi")
 _PLATFORMS = {
@@ -42,77 +42,77 @@ MARKERS = {
 
 def read_manifest(text: str, path: str) -> Document:
     """Read a pixi.toml."""
-    from torchlock.manifests.toml_builder import Sheet
+    from torchlock.manifests.toml_builder import TomlBuilder
 
-    sheet = Sheet(text, path, "pixi")
-    _manifest(sheet, ())
-    return sheet.document
+    builder = TomlBuilder(text, path, "pixi")
+    _manifest(builder, ())
+    return builder.document
 
 
-def read(sheet: Sheet) -> None:
+def read(builder: TomlBuilder) -> None:
     """Read ``[tool.pixi]`` of a pyproject.toml."""
-    if sheet.tree.items(*_TABLE):
-        _manifest(sheet, _TABLE)
+    if builder.tree.items(*_TABLE):
+        _manifest(builder, _TABLE)
 
 
-def _manifest(sheet: Sheet, own: Path) -> None:
-    tree = sheet.tree
+def _manifest(builder: TomlBuilder, own: Path) -> None:
+    tree = builder.tree
     for table in ("workspace", "project"):
         names = [str(name) for name in tree.array(*own, table, "platforms")]
         known = tuple(_PLATFORMS[name] for name in names if name in _PLATFORMS)
-        sheet.document.platforms = sheet.document.platforms or known
+        builder.document.platforms = builder.document.platforms or known
     options = (*own, "pypi-options")
     for key, kind in (("index-url", "index"), ("extra-index-urls", "extra")):
-        for address, at in sheet.strings(*options, key):
-            sheet.index(kind, address, at)
-    _feature(sheet, own, "")
+        for address, at in builder.strings(*options, key):
+            builder.index(kind, address, at)
+    _feature(builder, own, "")
     used = set[str]()
     for name, held in tree.items(*own, "environments"):
         environment = held if isinstance(held, dict) else {"features": held}
         features = [str(one) for one in environment.get("features") or ()]
         kind = "alone" if environment.get("no-default-feature") is True else "group"
         for feature in features:
-            _feature(sheet, (*own, "feature", feature), f"{kind}:{canonicalize_name(name)}")
+            _feature(builder, (*own, "feature", feature), f"{kind}:{canonicalize_name(name)}")
         used.update(features)
     for name, _ in tree.items(*own, "feature"):
         if name not in used:
-            _feature(sheet, (*own, "feature", name), f"group:{canonicalize_name(name)}")
+            _feature(builder, (*own, "feature", name), f"group:{canonicalize_name(name)}")
 
 
-def _feature(sheet: Sheet, path: Path, scope: str) -> None:
-    sheet.add(_tables(sheet, path, scope, ""))
-    for name, _ in sheet.tree.items(*path, "target"):
+def _feature(builder: TomlBuilder, path: Path, scope: str) -> None:
+    builder.add(_tables(builder, path, scope, ""))
+    for name, _ in builder.tree.items(*path, "target"):
         if name in MARKERS:
-            sheet.add(_tables(sheet, (*path, "target", name), scope, MARKERS[name]))
+            builder.add(_tables(builder, (*path, "target", name), scope, MARKERS[name]))
 
 
-def _tables(sheet: Sheet, path: Path, scope: str, marker: str) -> Iterator[Entry]:
+def _tables(builder: TomlBuilder, path: Path, scope: str, marker: str) -> Iterator[Entry]:
     for table, channel in (("dependencies", "conda"), ("pypi-dependencies", "pip")):
-        for key, value in sheet.tree.items(*path, table):
-            entry = _entry(sheet, (*path, table, key), value, channel)
+        for key, value in builder.tree.items(*path, table):
+            entry = _entry(builder, (*path, table, key), value, channel)
             if entry is not None and entry.name != "python":
                 yield replace(entry, scope=scope, marker=marker)
             elif entry is not None and not marker and not scope:
-                sheet.python(entry.specifier, sheet.tree.offset(*path, table, key))
+                builder.python(entry.specifier, builder.tree.offset(*path, table, key))
 
 
-def _entry(sheet: Sheet, path: Path, value: object, channel: str) -> Entry | None:
+def _entry(builder: TomlBuilder, path: Path, value: object, channel: str) -> Entry | None:
     table = value if isinstance(value, dict) else {}
     where = (*path, "version") if table else path
     name = canonicalize_name(str(path[-1]))
     url = next((table[key] for key in ("url", "git", "path") if isinstance(table.get(key), str)), None)
-    specifier = specifier_of(sheet.tree.string(*where) or "*")
+    specifier = specifier_of(builder.tree.string(*where) or "*")
     if specifier is None:
         return None
     index = table.get("index")
-    at = sheet.tree.offset(*where)
+    at = builder.tree.offset(*where)
     return Entry(
         name=NAMES.get(name, name) if channel == "conda" else name,
         specifier=specifier,
-        place=sheet.place(at),
-        text=f"{path[-1]} = {sheet.tree.string(*where)}",
-        path=sheet.path,
-        version=sheet.tree.content(*where) if url is None else None,
+        place=builder.place(at),
+        text=f"{path[-1]} = {builder.tree.string(*where)}",
+        path=builder.path,
+        version=builder.tree.content(*where) if url is None else None,
         style="conda" if channel == "conda" else "pep440",
         channel=channel,
         index=index if isinstance(index, str) else None,

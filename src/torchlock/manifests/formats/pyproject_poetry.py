@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.manifests.syntax.toml import Path
-    from torchlock.manifests.toml_builder import Sheet
+    from torchlock.manifests.toml_builder import TomlBuilder
 
 _OWN = ("tool", "poetry")
 _ELSEWHERE = ("url", "git", "path", "file")
 
 
-def read(sheet: Sheet) -> None:
+def read(builder: TomlBuilder) -> None:
     """Take up what ``[tool.poetry]`` says, beside what ``[project]`` has said already."""
-    if sheet.tree.items(*_OWN):
-        _Poetry(sheet).read()
+    if builder.tree.items(*_OWN):
+        _Poetry(builder).read()
 
 
 class _Poetry:
-    def __init__(self, sheet: Sheet) -> None:
-        self._sheet = sheet
-        self._tree = sheet.tree
+    def __init__(self, builder: TomlBuilder) -> None:
+        self._sheet = builder
+        self._tree = builder.tree
         self._urls: dict[str, str] = {}
 
     def read(self) -> None:
@@ -150,7 +150,7 @@ class _Poetry:
     def _unknown(self, path: Path) -> None:
         if self._tree.error is None:
             value = self._tree.string(*path)
-            self._sheet.problem(
+            self._sheet.issue(
                 "TL501",
                 "error",
                 f"{value!r} is not a version constraint that poetry knows",

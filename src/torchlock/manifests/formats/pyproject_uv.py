@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.manifests.document import Entry
-    from torchlock.manifests.toml_builder import Sheet
+    from torchlock.manifests.toml_builder import TomlBuilder
 
 _OWN = ("tool", "uv")
 
@@ -32,24 +32,24 @@ class _Source:
     scope: str
 
 
-def read(sheet: Sheet) -> None:
+def read(builder: TomlBuilder) -> None:
     """Take up what ``[tool.uv]`` says, and apply it to the entries there are."""
-    if sheet.tree.items(*_OWN):
-        _Uv(sheet).read()
+    if builder.tree.items(*_OWN):
+        _Uv(builder).read()
 
 
 class _Uv:
-    def __init__(self, sheet: Sheet) -> None:
-        self._sheet = sheet
-        self._tree = sheet.tree
+    def __init__(self, builder: TomlBuilder) -> None:
+        self._sheet = builder
+        self._tree = builder.tree
         self._urls: dict[str, str] = {}
 
     def read(self) -> None:
-        sheet, document = self._sheet, self._sheet.document
+        builder, document = self._sheet, self._sheet.document
         self._indexes()
-        sheet.add(sheet.listed(*_OWN, "dev-dependencies", scope="group:dev"))
-        sheet.add(map(_in_extra, sheet.listed(*_OWN, "constraint-dependencies", constraint=True)))
-        override(document, sheet.listed(*_OWN, "override-dependencies"))
+        builder.add(builder.listed(*_OWN, "dev-dependencies", scope="group:dev"))
+        builder.add(map(_in_extra, builder.listed(*_OWN, "constraint-dependencies", constraint=True)))
+        override(document, builder.listed(*_OWN, "override-dependencies"))
         sources: dict[str, list[_Source]] = {
             canonicalize_name(key): self._sources(key, value) for key, value in self._tree.items(*_OWN, "sources")
         }
@@ -107,7 +107,7 @@ class _Uv:
         fault = fault_of(marker)
         if fault and self._tree.error is None:
             message = f"{where}: {shortened(marker)!r} is not a marker: {fault}"
-            self._sheet.problem("TL501", "error", message, at)
+            self._sheet.issue("TL501", "error", message, at)
         return not fault
 
     def _platforms(self) -> None:

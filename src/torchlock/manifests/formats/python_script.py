@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from torchlock.manifests.builder import Draft
-from torchlock.manifests.embedded_code import Inset
+from torchlock.manifests.builder import DocumentBuilder
+from torchlock.manifests.embedded_code import EmbeddedBuilder
 from torchlock.manifests.formats import inline_script
 from torchlock.manifests.install_parts import parted
 from torchlock.manifests.syntax.install_commands import Installed, Installer
@@ -47,19 +47,19 @@ _WORTH = re.compile(r"install|/// script|add_python_packages|TORCH_COMMAND")
 
 def read(text: str, path: str) -> Document:
     """Read a script. What only a run would show gets a note (TL902), and so does a file that is not Python 3."""
-    draft = Draft(text, path, "python")
-    inline_script.read(draft)
+    builder = DocumentBuilder(text, path, "python")
+    inline_script.read(builder)
     if _WORTH.search(text):
         try:
             tree = parsed(text)
-            reader = _Reader(draft, tree)
+            reader = _Reader(builder, tree)
             reader.read()
         except UNPARSED as error:
-            at = draft.offset(getattr(error, "lineno", None) or 1)
-            draft.problem("TL901", "note", "this is not Python 3, so what it installs is not judged", at)
+            at = builder.offset(getattr(error, "lineno", None) or 1)
+            builder.issue("TL901", "note", "this is not Python 3, so what it installs is not judged", at)
         else:
-            draft.add(parted(reader.parts))
-    return draft.document
+            builder.add(parted(reader.parts))
+    return builder.document
 
 
 @dataclass(slots=True)
@@ -70,8 +70,8 @@ class _Part:
 
 
 class _Reader:
-    def __init__(self, draft: Draft, tree: ast.Module) -> None:
-        self._draft = draft
+    def __init__(self, builder: DocumentBuilder, tree: ast.Module) -> None:
+        self._draft = builder
         self._tree = tree
         self._parts: dict[str, _Part] = {}
         self._values = Values(tree)
@@ -214,7 +214,9 @@ class _Reader:
         if word.unknown and not _INSTALL.search(word.value):
             return
         start = word.content.start if word.content else word.start
-        Inset(self._draft, word.value, [(0, start)], exact=word.content is not None).install(state, branch=branch)
+        EmbeddedBuilder(self._draft, word.value, [(0, start)], exact=word.content is not None).install(
+            state, branch=branch
+        )
         self._step = state.step
 
     def _arguments(self, nodes: Iterable[ast.expr]) -> Iterator[Word]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from torchlock.errors import InputError
 from torchlock.location import NOWHERE, Edit, Place, Span
 from torchlock.manifests.decoding import decode
-from torchlock.manifests.document import Document, Entry, IndexLine, Problem
+from torchlock.manifests.document import Document, Entry, IndexLine, ParseIssue
 from torchlock.manifests.syntax import pep508
 from torchlock.manifests.syntax.pip_lines import ENDS, Line, join, pieces
 from torchlock.manifests.syntax.pip_options import HASH, Option, parse_options, parted
@@ -183,14 +183,14 @@ class _Reader:
     def _line(self, line: Line) -> None:
         if len(line.text) > _ENDLESS and not self._is_long_for_its_hashes(line.text):
             rule, severity = ("TL902", "note") if line.text.startswith("-") else ("TL501", "error")
-            self._problem(rule, severity, "this line is longer than any requirement, so it was not judged", line)
+            self._issue(rule, severity, "this line is longer than any requirement, so it was not judged", line)
         elif _TEMPLATE.search(line.text):
-            self._problem(
+            self._issue(
                 "TL902", "note", "this line is to be filled in from a template, so it was not judged", line
             )
         elif _CONFLICT.match(line.text):
             message = "a merge conflict was left in the file: no installer can read this line"
-            self._problem("TL501", "error", message, line, because="both sides of the conflict are judged here")
+            self._issue("TL501", "error", message, line, because="both sides of the conflict are judged here")
         elif _COMMAND.match(line.text):
             self._command(line)
         elif _SECTION.fullmatch(line.text):
@@ -212,7 +212,7 @@ class _Reader:
         self._scope = f"extra:{pep508.normalised(name)}" if name else ""
         message = f"{line.text!r} is not a requirement: a requirements file has no sections"
         because = "sections with brackets are those of setup.cfg and of the requires.txt that setuptools writes"
-        self._problem("TL501", "error", message, line, because=because)
+        self._issue("TL501", "error", message, line, because=because)
 
     def _requirement(self, line: Line, written: str, text: str) -> None:
         options, strays = self._options(line, text)
@@ -220,11 +220,11 @@ class _Reader:
         for option in options:
             if option.name == "--hash" and not HASH.fullmatch(option.value):
                 message = f"--hash={option.value} is not of the form sha256:…, sha384:… or sha512:…"
-                self._problem("TL501", "error", message, line)
+                self._issue("TL501", "error", message, line)
             elif option.name == "--hash":
                 hashes.append(option.value)
             elif option.name == "--editable":
-                self._problem("TL501", "error", "-e stands at the beginning of a line of its own", line)
+                self._issue("TL501", "error", "-e stands at the beginning of a line of its own", line)
         ignored = [option for option in options if option.name not in (*_BEHIND, "--editable")]
         entries = self._asked(line, written, tuple(dict.fromkeys(hashes)))
         if (ignored or strays) and entries:
@@ -238,7 +238,7 @@ class _Reader:
         try:
             return parse_options(text)
         except InputError as error:
-            self._problem("TL501", "error", error.message, line, because=error.hint or "")
+            self._issue("TL501", "error", error.message, line, because=error.hint or "")
             return [], []
 
     def _passed_over(self, line: Line, written: str, ignored: list[Option], strays: list[str]) -> None:
@@ -253,7 +253,7 @@ class _Reader:
         edits = () if strays else options_moved(line, len(written), ignored, self._newline, self._lines)
         names = " and ".join(dict.fromkeys(option.name for option in ignored))
         remedy = f"Give {names} a line of its own" if edits else ""
-        self._problem("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits)
+        self._issue("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits)
 
     # Requirements.
 
@@ -312,7 +312,7 @@ class _Reader:
         asked = pep508.ask(written if "://" in written else rest) if "@" in written else pep508.ask(rest)
         name = asked.name if asked else written
         message = f"{variable} is not known here, so {name} was not judged by it"
-        self._problem("TL902", "note", message, line)
+        self._issue("TL902", "note", message, line)
         if asked is not None and (asked.specifier or asked.url):
             self._add(line, written, asked._replace(versions=None))
         return asked is not None
@@ -327,7 +327,7 @@ class _Reader:
             return
         stretch = inside(written)
         if stretch is None:
-            self._problem("TL501", "error", message, line, because=because)
+            self._issue("TL501", "error", message, line, because=because)
             return
         start, end = stretch
         self._place_asked(line, start, end)
@@ -335,7 +335,7 @@ class _Reader:
         around = [(end, end, "  ")] if glued else [(0, start, ""), (end, len(written), "")]
         edits = tuple(Edit(line.span(first, last), new) for first, last, new in around if first < last or new)
         remedy = "Put spaces in front of the comment" if glued else f"Write {written[start:end]}"
-        self._problem("TL501", "error", message, line, because=because, remedy=remedy, edits=edits)
+        self._issue("TL501", "error", message, line, because=because, remedy=remedy, edits=edits)
 
     def _place_asked(self, line: Line, start: int, end: int) -> None:
         asked = pep508.ask_anyhow(line.text[start:end])
@@ -356,7 +356,7 @@ class _Reader:
         self._add(line, written, asked._replace(versions=old if same and asked.url is None else None))
         edits = (Edit(line.span(*stretch), text),)
         remedy = f"Write {meant}"
-        self._problem("TL501", "error", message, line, because=because, remedy=remedy, edits=edits)
+        self._issue("TL501", "error", message, line, because=because, remedy=remedy, edits=edits)
         return True
 
     def _several(self, line: Line) -> bool:
@@ -372,7 +372,7 @@ class _Reader:
         names = [_name(piece.value) for piece in words]
         message = f"{' and '.join(names)} stand on one line: each takes a line of its own"
         edits = apart(line, found, self._newline)
-        self._problem("TL501", "error", message, line, remedy="Give each a line of its own", edits=edits)
+        self._issue("TL501", "error", message, line, remedy="Give each a line of its own", edits=edits)
         return True
 
     def _command(self, line: Line) -> None:
@@ -390,7 +390,7 @@ class _Reader:
         fits = found and all(piece.option or pep508.ask_anyhow(piece.value) for piece in found)
         edits = apart(line, found, self._newline) if fits else ()
         remedy = "Write what the command installs, each on a line of its own" if edits else ""
-        self._problem("TL501", "error", message, line, remedy=remedy, edits=edits)
+        self._issue("TL501", "error", message, line, remedy=remedy, edits=edits)
 
     # Lines of options.
 
@@ -402,7 +402,7 @@ class _Reader:
                 self._option(option, line)
             else:
                 message = f"pip takes no account of {option.name} on this line: give it a line of its own"
-                self._problem("TL504", "warning", message, line)
+                self._issue("TL504", "warning", message, line)
         if strays:
             self._strays(line, options, strays)
 
@@ -414,7 +414,7 @@ class _Reader:
         elif option.name == "--pre" or option == ("--all-releases", ":all:"):
             self._document.pre = True
         elif option.name == "--hash":
-            self._problem("TL504", "warning", "there is no requirement in front of --hash", line)
+            self._issue("TL504", "warning", "there is no requirement in front of --hash", line)
         else:
             self._index(option, line, line.at(0))
 
@@ -424,7 +424,7 @@ class _Reader:
         try:
             located = parse_requirement(value, Origin(self._path, None, line.text), editable=True)
         except InputError as error:
-            self._problem("TL501", "error", error.message, line, because=error.hint or "")
+            self._issue("TL501", "error", error.message, line, because=error.hint or "")
             return
         asked = pep508.ask(str(located.requirement)) if located.requirement is not None else None
         if asked is not None:
@@ -436,21 +436,19 @@ class _Reader:
             return
         if option.value.startswith("-"):
             message = f"pip takes {option.value!r} for the address that {option.name} needs"
-            self._problem("TL504", "warning", message, line)
+            self._issue("TL504", "warning", message, line)
             return
         variable = _VARIABLE.search(_USERINFO.sub("//", option.value))
         if variable:
-            self._problem(
-                "TL902", "note", f"{variable[0]} is not known here, so nor is what this address has", line
-            )
+            self._issue("TL902", "note", f"{variable[0]} is not known here, so nor is what this address has", line)
         indexes = self._document.indexes
         if kind == "index" and any(known.kind == "index" for known in indexes):
             message = "the last --index-url counts: pip forgets the one above"
-            self._problem("TL504", "note", message, line)
+            self._issue("TL504", "note", message, line)
             indexes[:] = [known for known in indexes if known.kind != "index"]
         elif kind == "index" and any(known.kind == "extra" for known in indexes):
             message = "pip forgets the --extra-index-url of earlier lines here: put --index-url first"
-            self._problem("TL504", "warning", message, line)
+            self._issue("TL504", "warning", message, line)
         indexes.append(IndexLine(kind, option.value, self._place(at), self._path))
 
     def _strays(self, line: Line, options: list[Option], strays: list[str]) -> None:
@@ -461,7 +459,7 @@ class _Reader:
         hyphen = line.text.startswith("- ")
         because = "to pip, the hyphen begins an option" if hyphen else "an option takes one value"
         edits, remedy = strays_mended(line, options, self._newline)
-        self._problem("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits)
+        self._issue("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits)
 
     # Included files.
 
@@ -472,12 +470,12 @@ class _Reader:
         key, constraint = _key(path), self._constraint or option.name == "--constraint"
         if len(self._chain) > _DEEP and key not in self._chain:
             message = f"{name} is not judged: files include each other more than {_DEEP} deep"
-            self._problem("TL901", "note", message, line)
+            self._issue("TL901", "note", message, line)
             return
         if key in self._chain:
             message = f"{name} is being read already: these files include each other"
             because = "pip reads the same files again and again, or reports an error"
-            self._problem("TL504", "warning", message, line, because=because)
+            self._issue("TL504", "warning", message, line, because=because)
             return
         if (key, constraint) in self._done:
             return
@@ -485,7 +483,7 @@ class _Reader:
         text = None if "://" in path else _text_of(path)
         if text is None:
             message = f"{name} was not there, so what it asks for was not judged"
-            self._problem("TL901", "note", message, line)
+            self._issue("TL901", "note", message, line)
             return
         found = Document(path=path, kind="constraints" if constraint else "requirements", text=text)
         _Reader(found, constraint=constraint, chain=self._chain, done=self._done).read()
@@ -500,14 +498,14 @@ class _Reader:
         document.indexes += found.indexes
         document.pre |= found.pre
         document.includes += [path for path in (found.path, *found.includes) if path not in document.includes]
-        for problem in found.problems:
-            where = f"{name}:{problem.place.line}" if problem.place.line else name
-            self._problem(
-                problem.rule,
-                problem.severity,
-                masked(f"{where}: {problem.message}"),
+        for issue in found.issues:
+            where = f"{name}:{issue.place.line}" if issue.place.line else name
+            self._issue(
+                issue.rule,
+                issue.severity,
+                masked(f"{where}: {issue.message}"),
                 line,
-                because=problem.because,
+                because=issue.because,
             )
 
     # Places.
@@ -522,7 +520,7 @@ class _Reader:
         """The lines that the file has, or will have when it is mended."""
         return {line.strip() for line in self._text.splitlines()}
 
-    def _problem(
+    def _issue(
         self,
         rule: str,
         severity: str,
@@ -535,10 +533,10 @@ class _Reader:
     ) -> None:
         place = self._place(line.at(0))
         if self._outside:
-            if any(known.rule == rule for known in self._document.problems):
+            if any(known.rule == rule for known in self._document.issues):
                 return
             message, because, remedy, edits = NOT_QUOTED, "", "", ()
-        self._document.problems.append(Problem(rule, severity, message, place, because, remedy, edits))
+        self._document.issues.append(ParseIssue(rule, severity, message, place, because, remedy, edits))
 
     @cached_property
     def _starts(self) -> list[int]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from packaging.utils import canonicalize_name
 
 from torchlock.location import Span
-from torchlock.manifests.builder import Draft
+from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.self_references import OwnExtras
 from torchlock.manifests.syntax.pep508 import ask
 
@@ -35,36 +35,36 @@ def read(text: str, path: str) -> Document:
 
     A file that configparser refuses is a problem; its lines are read all the same.
     """
-    draft = Draft(text, path, "setup.cfg")
-    _validate(draft)
+    builder = DocumentBuilder(text, path, "setup.cfg")
+    _validate(builder)
     values = _values(text)
     for piece in values.get(("options", "python_requires"), [])[:1]:
-        draft.python_requires("python_requires", piece.text, piece.start, _span(piece))
+        builder.python_requires("python_requires", piece.text, piece.start, _span(piece))
     extras: dict[str, list[Entry]] = {
-        canonicalize_name(key): _requirements(draft, pieces)
+        canonicalize_name(key): _requirements(builder, pieces)
         for (section, key), pieces in values.items()
         if section == _EXTRAS
     }
     name = " ".join(piece.text for piece in values.get(("metadata", "name"), []))
     own = OwnExtras(name, extras)
-    draft.add(own.unfold(_requirements(draft, values.get(("options", "install_requires"), [])), ""))
+    builder.add(own.unfold(_requirements(builder, values.get(("options", "install_requires"), [])), ""))
     for extra, entries in extras.items():
-        draft.add(own.unfold(entries, f"extra:{extra}"))
-    draft.document.problems += own.problems
+        builder.add(own.unfold(entries, f"extra:{extra}"))
+    builder.document.issues += own.issues
     for piece in values.get(("options", "dependency_links"), []):
-        draft.index("find-links", piece.text, piece.start)
-    return draft.document
+        builder.index("find-links", piece.text, piece.start)
+    return builder.document
 
 
-def _validate(draft: Draft) -> None:
+def _validate(builder: DocumentBuilder) -> None:
     try:
-        configparser.RawConfigParser().read_string(re.sub(r"\r\n?", "\n", draft.text))
+        configparser.RawConfigParser().read_string(re.sub(r"\r\n?", "\n", builder.text))
     except configparser.Error as error:
         lines = [line for line, _ in getattr(error, "errors", [])] or [getattr(error, "lineno", None) or 1]
-        start = [match.end() for match in re.finditer(r"\r\n?|\n", draft.text)]
+        start = [match.end() for match in re.finditer(r"\r\n?|\n", builder.text)]
         at = [0, *start][min(lines[0] - 1, len(start))]
         reason = _REASONS.get(type(error), "it does not parse")
-        draft.problem("TL501", "error", f"is no valid setup.cfg: {reason}", at)
+        builder.issue("TL501", "error", f"is no valid setup.cfg: {reason}", at)
 
 
 _REASONS: dict[type[configparser.Error], str] = {
@@ -103,13 +103,15 @@ def _span(piece: _Piece) -> Span:
     return Span(piece.start, piece.start + len(piece.text))
 
 
-def _requirements(draft: Draft, pieces: list[_Piece]) -> list[Entry]:
+def _requirements(builder: DocumentBuilder, pieces: list[_Piece]) -> list[Entry]:
     """The requirements of a value, or of the files that it names."""
     if pieces and pieces[0].text.startswith("file:"):
         names = ",".join(piece.text for piece in pieces).removeprefix("file:").split(",")
-        return [entry for name in names if name.strip() for entry in draft.include(name.strip(), pieces[0].start)]
+        return [
+            entry for name in names if name.strip() for entry in builder.include(name.strip(), pieces[0].start)
+        ]
     parts = list(_parted(pieces[0])) if len(pieces) == 1 else pieces
-    found = [draft.requirement(part.text, part.start, _span(part)) for part in parts]
+    found = [builder.requirement(part.text, part.start, _span(part)) for part in parts]
     return [entry for entry in found if entry is not None]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from torchlock.location import Span
-from torchlock.manifests.builder import Draft
+from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.self_references import OwnExtras
 from torchlock.manifests.syntax.markers import both, valid
 from torchlock.manifests.syntax.python_literals import UNPARSED, parsed, span_of
@@ -26,36 +26,36 @@ def read(text: str, path: str) -> Document:
 
     What the text alone does not tell is noted (TL901), and so is a file that is not Python 3.
     """
-    draft = Draft(text, path, "setup.py")
+    builder = DocumentBuilder(text, path, "setup.py")
     try:
         arguments = setup_arguments(parsed(text))
     except UNPARSED as error:
         line = getattr(error, "lineno", None) or 1
-        draft.problem(
-            "TL901", "note", "this is not Python 3, so what it asks for is not judged", draft.offset(line)
+        builder.issue(
+            "TL901", "note", "this is not Python 3, so what it asks for is not judged", builder.offset(line)
         )
     else:
-        _Setup(draft, arguments).read()
-    return draft.document
+        _Setup(builder, arguments).read()
+    return builder.document
 
 
 class _Setup:
-    def __init__(self, draft: Draft, arguments: dict[str, Argument]) -> None:
-        self._draft = draft
+    def __init__(self, builder: DocumentBuilder, arguments: dict[str, Argument]) -> None:
+        self._draft = builder
         self._arguments = arguments
 
     def read(self) -> None:
-        draft = self._draft
+        builder = self._draft
         for text in self._texts("python_requires"):
-            draft.python_requires("python_requires", text.value, self._start(text), self._span(text))
+            builder.python_requires("python_requires", text.value, self._start(text), self._span(text))
         extras = self._extras()
         own = OwnExtras("".join(text.value for text in self._texts("name")), extras)
-        draft.add(own.unfold(self._required("install_requires"), ""))
+        builder.add(own.unfold(self._required("install_requires"), ""))
         for name, entries in extras.items():
-            draft.add(own.unfold(entries, f"extra:{name}") if name else own.unfold(entries, ""))
-        draft.document.problems += own.problems
+            builder.add(own.unfold(entries, f"extra:{name}") if name else own.unfold(entries, ""))
+        builder.document.issues += own.issues
         for text in self._texts("dependency_links"):
-            draft.index("find-links", text.value, self._start(text))
+            builder.index("find-links", text.value, self._start(text))
 
     def _texts(self, key: str) -> Iterator[Text]:
         argument = self._arguments.get(key)
@@ -125,4 +125,4 @@ class _Setup:
     def _unknown(self, key: str, node: ast.expr) -> None:
         message = f"{key} is put together when setup.py runs: what cannot be read from its text is not judged"
         at = self._draft.offset(node.lineno, node.col_offset)
-        self._draft.problem("TL901", "note", message, at, because="setup.py is read as text and never run")
+        self._draft.issue("TL901", "note", message, at, because="setup.py is read as text and never run")

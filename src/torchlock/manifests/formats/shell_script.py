@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.manifests.builder import Draft
+from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.detection import kind_by_name
 from torchlock.manifests.formats.dockerfile import read_stages
 from torchlock.manifests.syntax.install_commands import Installed, Installer
@@ -30,16 +30,16 @@ def read(text: str, path: str) -> Document:
     kind = kind_by_name(path)
     if kind not in ("dockerfile", "shell"):
         kind = "dockerfile" if _FROM.match(text) else "shell"
-    draft = Draft(text, path, kind)
+    builder = DocumentBuilder(text, path, kind)
     if kind == "dockerfile":
-        read_stages(draft)
-        return _of_one_python(draft.document, text)
+        read_stages(builder)
+        return _of_one_python(builder.document, text)
     state = Installed()
-    installer = Installer(draft, state)
+    installer = Installer(builder, state)
     for command in commands(text, 0, len(text), state.variables):
         installer.take(command)
-    draft.add(state.entries)
-    return _of_one_python(draft.document, text)
+    builder.add(state.entries)
+    return _of_one_python(builder.document, text)
 
 
 def _of_one_python(document: Document, text: str) -> Document:

@@ -9,8 +9,8 @@ from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.location import Span
-from torchlock.manifests.builder import Draft
-from torchlock.manifests.embedded_code import Inset
+from torchlock.manifests.builder import DocumentBuilder
+from torchlock.manifests.embedded_code import EmbeddedBuilder
 from torchlock.manifests.install_parts import parted
 from torchlock.manifests.syntax.install_commands import INDEX_VARIABLES, Installed
 from torchlock.manifests.syntax.markers import both
@@ -47,25 +47,25 @@ _INDEX_OPTION = re.compile(r"(?:-[if]|--(?:extra-)?index-url|--index|--find-link
 
 def read(text: str, path: str) -> Document:
     """Read ``deps`` and the commands of every environment, each separately."""
-    draft = Draft(text, path, "tox")
+    builder = DocumentBuilder(text, path, "tox")
     values = _values(text)
     for section, key in values:
         if key in ("setenv", "set_env") and section.startswith("testenv"):
             for piece in values[section, key]:
-                _variable(draft, piece)
+                _variable(builder, piece)
         elif key == "install_command" and section.startswith("testenv"):
             for piece in values[section, key]:
                 for option in _INDEX_OPTION.finditer(piece.text):
-                    draft.index("extra", option[1], piece.start)
+                    builder.index("extra", option[1], piece.start)
     parts: dict[str, list[Entry]] = {}
     done = set()
     for name in _names(values):
         pieces = tuple(_pieces(values, name))
         if (_python(name), pieces) not in done:
             done.add((_python(name), pieces))
-            parts[name or "testenv"] = _entries(draft, pieces, name)
-    draft.add(parted(parts))
-    return draft.document
+            parts[name or "testenv"] = _entries(builder, pieces, name)
+    builder.add(parted(parts))
+    return builder.document
 
 
 def _names(values: dict[tuple[str, str], list[_Piece]]) -> list[str]:
@@ -146,11 +146,11 @@ def _values(text: str) -> dict[tuple[str, str], list[_Piece]]:
     return found
 
 
-def _variable(draft: Draft, piece: _Piece) -> None:
+def _variable(builder: DocumentBuilder, piece: _Piece) -> None:
     name, _, value = piece.text.partition("=")
     kind = INDEX_VARIABLES.get(name.strip())
     for address in value.split() if kind else ():
-        draft.index(kind or "", address, piece.start)
+        builder.index(kind or "", address, piece.start)
 
 
 def _resolved(
@@ -179,16 +179,16 @@ def _resolved(
     return found
 
 
-def _entries(draft: Draft, pieces: Iterable[tuple[str, _Piece]], name: str) -> list[Entry]:
+def _entries(builder: DocumentBuilder, pieces: Iterable[tuple[str, _Piece]], name: str) -> list[Entry]:
     """What the lines install; ``py310`` in a name is the Python of the environment."""
     state = Installed()
     for key, piece in pieces:
         if key == "deps":
-            state.entries += _dependency(draft, piece)
+            state.entries += _dependency(builder, piece)
         else:
             text = piece.text.lstrip("-! ")
             shift = len(piece.text) - len(text)
-            Inset(draft, text, [(0, piece.start + shift)]).install(state)
+            EmbeddedBuilder(builder, text, [(0, piece.start + shift)]).install(state)
     python = _python(name)
     marker = f"python_version == '3.{python[3:]}'" if python else ""
     return [replace(entry, marker=both(entry.marker, marker)) for entry in state.entries]
@@ -199,23 +199,23 @@ def _python(name: str) -> str:
     return next((part for part in name.split("-") if re.fullmatch(r"py3\d+", part)), "")
 
 
-def _dependency(draft: Draft, piece: _Piece) -> list[Entry]:
+def _dependency(builder: DocumentBuilder, piece: _Piece) -> list[Entry]:
     """A line of ``deps``: a requirement, or an option on a file of them."""
     text = piece.text
     file = re.match(r"(-r|-c|--requirement|--constraint)[ =]?\s*(.+)", text)
     if file:
         name = re.sub(r"\{(?:toxinidir|tox_root)\}[/\\]?", "", file[2].strip())
         if "{" not in name:
-            return draft.include(name, piece.start, constraint="c" in file[1].lstrip("-")[:1])
+            return builder.include(name, piece.start, constraint="c" in file[1].lstrip("-")[:1])
     if "{" in text:
         message = f"{text}: the value that tox puts in place of the braces is not known: not judged"
-        draft.problem("TL902", "note", message, piece.start)
+        builder.issue("TL902", "note", message, piece.start)
         return []
     index = re.match(r"(?:-i|--index-url|--extra-index-url|-f|--find-links)[ =]\s*(\S+)", text)
     if index:
         kind = "find-links" if "f" in text.lstrip("-")[:1] else "extra" if "extra" in text else "index"
-        draft.index(kind, index[1], piece.start)
+        builder.index(kind, index[1], piece.start)
     if text.startswith(("-", ".", "/")) or "://" in text.partition("@")[0]:
         return []
-    entry = draft.requirement(text, piece.start, Span(piece.start, piece.start + len(text)))
+    entry = builder.requirement(text, piece.start, Span(piece.start, piece.start + len(text)))
     return [entry] if entry else []

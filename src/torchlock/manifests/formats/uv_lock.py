@@ -80,7 +80,7 @@ def read(text: str, path: str) -> Document:
     """
     document = Document(path, "uv.lock", text, locked=True)
     lock = cut(text, path)
-    document.problems += lock.problems
+    document.issues += lock.issues
     head = lock.table("")
     python = _PYTHON.search(text)
     if python:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.manifests.builder import Draft
+from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.syntax.install_commands import INDEX_VARIABLES, Installed, Installer
 from torchlock.manifests.syntax.windows_shell import batch_commands, powershell_commands
 
@@ -30,12 +30,12 @@ def read_powershell(text: str, path: str) -> Document:
 
 
 def _read(text: str, path: str, kind: str, words: Words) -> Document:
-    draft, state = Draft(text, path, kind), Installed()
-    installer = Installer(draft, state)
+    builder, state = DocumentBuilder(text, path, kind), Installed()
+    installer = Installer(builder, state)
     for command in words(text, 0, len(text), state.variables):
         installer.take(command)
     for name, index in INDEX_VARIABLES.items():
         for address in (state.variables.get(name.lower()) or "").split():
-            draft.index(index, address, text.lower().find(name.lower()))
-    draft.add(state.entries)
-    return draft.document
+            builder.index(index, address, text.lower().find(name.lower()))
+    builder.add(state.entries)
+    return builder.document

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from torchlock.manifests.builder import Draft
-from torchlock.manifests.embedded_code import Inset
+from torchlock.manifests.builder import DocumentBuilder
+from torchlock.manifests.embedded_code import EmbeddedBuilder
 from torchlock.manifests.install_parts import parted
 from torchlock.manifests.syntax.install_commands import INDEX_VARIABLES, Installed
 from torchlock.manifests.syntax.markers import both
@@ -58,19 +58,19 @@ class _Job:
 
 def read(text: str, path: str) -> Document:
     """Read the commands of all jobs; each job has its own machine."""
-    draft = Draft(text, path, "workflow")
+    builder = DocumentBuilder(text, path, "workflow")
     root, wrong = parse(text)
     for start, message in wrong[:1]:
-        draft.problem("TL901", "note", f"the file cannot be read from here on: {message}", start)
-    reader = _Reader(draft)
+        builder.issue("TL901", "note", f"the file cannot be read from here on: {message}", start)
+    reader = _Reader(builder)
     reader.walk(root, "", "")
-    draft.add(parted(reader.entries()))
-    return draft.document
+    builder.add(parted(reader.entries()))
+    return builder.document
 
 
 class _Reader:
-    def __init__(self, draft: Draft) -> None:
-        self._draft = draft
+    def __init__(self, builder: DocumentBuilder) -> None:
+        self._draft = builder
         self._jobs: dict[str, _Job] = {}
         self._step = 0
 
@@ -154,20 +154,20 @@ class _Reader:
             return
         job = self._job(name)
         shell = (keys["shell"].text or "").lower() if "shell" in keys else key if key in _SHELLS else ""
-        inset = self._inset(node, text)
-        if inset is not None and not shell.startswith("python"):
+        embedded = self._inset(node, text)
+        if embedded is not None and not shell.startswith("python"):
             job.state.step = self._step
-            inset.install(job.state, _words(shell, job), branch)
+            embedded.install(job.state, _words(shell, job), branch)
             self._step = job.state.step
 
-    def _inset(self, node: Node, text: str) -> Inset | None:
+    def _inset(self, node: Node, text: str) -> EmbeddedBuilder | None:
         block = node.block
         if block is None:
-            return Inset(self._draft, text, [(0, node.start)], exact=node.exact) if text else None
+            return EmbeddedBuilder(self._draft, text, [(0, node.start)], exact=node.exact) if text else None
         lines = self._draft.text[block.start : block.end]
         if block.folded:
             lines = re.sub(r"\r?\n(?=[ \t]*[^\s])", lambda match: " " * len(match[0]), lines)
-        return Inset(self._draft, lines, [(0, block.start)])
+        return EmbeddedBuilder(self._draft, lines, [(0, block.start)])
 
 
 def _words(shell: str, job: _Job) -> Words:

@@ -11,7 +11,7 @@ from torchlock.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
-    from torchlock.terms import Written
+    from torchlock.terms import ParsedRequirement
 
 
 # Deeper than any project's extras and groups include each other.
@@ -38,7 +38,7 @@ class Extras:
     """The extras of one project; ``read`` gives the requirements of one, by its name as written."""
 
     def __init__(
-        self, own: str, names: Collection[str], read: Callable[[str], Iterable[Written]], path: str
+        self, own: str, names: Collection[str], read: Callable[[str], Iterable[ParsedRequirement]], path: str
     ) -> None:
         self._own = canonicalize_name(own)
         self._names = names
@@ -46,14 +46,14 @@ class Extras:
         self._path = path
         self._done: set[tuple[str, str]] = set()
 
-    def of(self, asked: Collection[str], *, every: bool) -> Iterator[Written]:
+    def of(self, asked: Collection[str], *, every: bool) -> Iterator[ParsedRequirement]:
         """The requirements of some extras, or of all."""
         for extra in [*asked, *(self._names if every else ())]:
             yield from self._extra(known_name("extra", extra, self._names, self._path), "", ())
 
     def unfold(
-        self, found: Iterable[Written], marker: str = "", within: tuple[str, ...] = ()
-    ) -> Iterator[Written]:
+        self, found: Iterable[ParsedRequirement], marker: str = "", within: tuple[str, ...] = ()
+    ) -> Iterator[ParsedRequirement]:
         """Requirements, with those of the extras that one on the project itself asks for in its place."""
         for written in found:
             requirement = written.requirement
@@ -65,7 +65,7 @@ class Extras:
                 name = known_name("extra", extra, self._names, self._path, written.origin.line)
                 yield from self._extra(name, both, within)
 
-    def _extra(self, name: str, marker: str, within: tuple[str, ...]) -> Iterator[Written]:
+    def _extra(self, name: str, marker: str, within: tuple[str, ...]) -> Iterator[ParsedRequirement]:
         """The requirements of an extra where a marker holds, unless they have been given before."""
         if name in within or not self._done.isdisjoint({(name, ""), (name, marker)}):
             return
@@ -75,7 +75,7 @@ class Extras:
         yield from self.unfold(self._read(name), marker, (*within, name))
 
 
-def _under(written: Written, marker: str) -> Written:
+def _under(written: ParsedRequirement, marker: str) -> ParsedRequirement:
     """A requirement that holds only where a marker does; "" holds everywhere."""
     if written.requirement is None or not marker:
         return written

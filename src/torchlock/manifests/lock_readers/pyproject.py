@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from packaging.specifiers import SpecifierSet
 
-    from torchlock.terms import Source, Written
+    from torchlock.terms import ParsedRequirement, Source
 
 
 def read_pyproject(
@@ -121,7 +121,7 @@ class _Project:
         found = {f"extra:{canonicalize_name(name)}" for name in (*extras, *every)}
         return found | {f"group:{canonicalize_name(name)}" for name in groups}
 
-    def _sourced(self, found: Iterable[Written], scope: str) -> Iterator[Written]:
+    def _sourced(self, found: Iterable[ParsedRequirement], scope: str) -> Iterator[ParsedRequirement]:
         for written in found:
             name = canonicalize_name(written.requirement.name) if written.requirement else ""
             yield with_sources(written, self._sources.get(name, ()), scope)
@@ -146,7 +146,7 @@ class _Project:
                     f"{place}: nothing asks for {name}, so its source ({what}) has no effect"
                 )
 
-    def _dependencies(self) -> Iterable[Written]:
+    def _dependencies(self) -> Iterable[ParsedRequirement]:
         if "dependencies" in self._dynamic:
             return self._sourced(self._from_files("dependencies"), "")
         return self._sourced(self._table.requirements("project", "dependencies"), "")
@@ -159,7 +159,7 @@ class _Project:
             where = ("tool", "setuptools", "dynamic", "optional-dependencies")
         names = list(self._table.subtable(*where))
 
-        def read(name: str) -> Iterable[Written]:
+        def read(name: str) -> Iterable[ParsedRequirement]:
             if dynamic:
                 found = self._from_files("optional-dependencies", name)
             else:
@@ -172,7 +172,7 @@ class _Project:
     def _dynamic(self) -> list[Any]:
         return self._table.array("project", "dynamic")
 
-    def _from_files(self, *keys: str) -> list[Written]:
+    def _from_files(self, *keys: str) -> list[ParsedRequirement]:
         """Requirements that setuptools or a plugin of hatch reads from files; others need a build."""
         table = self._table
         where: tuple[str, ...] = ("tool", "setuptools", "dynamic", *keys)
@@ -200,7 +200,7 @@ class _Project:
             return f"if they stand in setup.cfg: -r {cfg}"
         return "name the file that they come from with -r, or give them on the command line"
 
-    def _group(self, name: str, chain: tuple[str, ...], done: set[str]) -> Iterator[Written]:
+    def _group(self, name: str, chain: tuple[str, ...], done: set[str]) -> Iterator[ParsedRequirement]:
         """The requirements of a group and of the groups it includes, each once, in the order of writing."""
         table = self._table
         groups = table.subtable("dependency-groups")
@@ -239,7 +239,7 @@ class _Project:
             found.setdefault(canonicalize_name(name), []).append(name)
         return found
 
-    def _older_group(self, name: str) -> list[Written] | None:
+    def _older_group(self, name: str) -> list[ParsedRequirement] | None:
         """What uv, Rye and PDM called development dependencies before there were groups; None for no such."""
         found: list[tuple[str, ...]] = [
             ("tool", tool, "dev-dependencies")

@@ -21,7 +21,7 @@ from torchlock.terms import Inputs, Origin
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from torchlock.terms import Written
+    from torchlock.terms import ParsedRequirement
 
 # What may stand behind a requirement. Only --hash says something about the result.
 _BEHIND = {"--hash", "--config-settings", "--global-option", "--install-option"}
@@ -227,7 +227,7 @@ class _File:
             raise self._error(line, f"--hash={option.value}: not of the form sha256:…, sha384:… or sha512:…")
         return expanded
 
-    def _add(self, written: Written) -> None:
+    def _add(self, written: ParsedRequirement) -> None:
         if not self._constraint:
             self._inputs.requirements.append(written)
             return

@@ -36,14 +36,14 @@ def read_script(path: str) -> Inputs:
     except InputError as error:
         error.line = first if error.line is None else first + error.line
         raise
-    sheet = Table(table, content, path, first)
+    builder = Table(table, content, path, first)
     inputs = Inputs()
-    sources = read_uv(sheet, inputs, ())
-    for written in sheet.requirements("dependencies"):
+    sources = read_uv(builder, inputs, ())
+    for written in builder.requirements("dependencies"):
         name = canonicalize_name(written.requirement.name) if written.requirement else ""
         inputs.requirements.append(with_sources(written, sources.get(name, ()), ""))
     if "requires-python" in table:
-        line = sheet.line("requires-python")
+        line = builder.line("requires-python")
         inputs.requires_python = requires_python(table["requires-python"], path, line)
     return inputs
 

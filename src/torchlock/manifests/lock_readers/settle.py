@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torchlock.target import Target
-    from torchlock.terms import Inputs, Source, Written
+    from torchlock.terms import Inputs, ParsedRequirement, Source
 
 
 def settled(inputs: Inputs, target: Target) -> Inputs:
@@ -48,7 +48,7 @@ def settled(inputs: Inputs, target: Target) -> Inputs:
     return found
 
 
-def _source(written: Written, target: Target) -> Source | None:
+def _source(written: ParsedRequirement, target: Target) -> Source | None:
     if written.requirement is None or written.url is not None:
         return None
     if not target.holds(str(written.requirement.marker or "")):
@@ -56,14 +56,14 @@ def _source(written: Written, target: Target) -> Source | None:
     return next((source for source in written.sources if target.holds(source.marker)), None)
 
 
-def _route(inputs: Inputs, written: Written, source: Source) -> None:
+def _route(inputs: Inputs, written: ParsedRequirement, source: Source) -> None:
     name = canonicalize_name(written.requirement.name) if written.requirement else ""
     if inputs.routes.setdefault(name, source.index_url) != source.index_url:
         path, line, _ = source.origin
         raise InputError(f"{name} has another index besides this one", path=path, line=line)
 
 
-def _by_address(written: Written, source: Source) -> Written:
+def _by_address(written: ParsedRequirement, source: Source) -> ParsedRequirement:
     """The requirement by address, spelled as pip takes it."""
     from packaging.requirements import Requirement
 
@@ -77,7 +77,7 @@ def _by_address(written: Written, source: Source) -> Written:
     return replace(written, requirement=named, origin=origin, url=source.url, sources=())
 
 
-def _versions(written: Written) -> Written:
+def _versions(written: ParsedRequirement) -> ParsedRequirement:
     """The requirement without its extras, as a constraint."""
     from packaging.requirements import Requirement
 
@@ -86,7 +86,7 @@ def _versions(written: Written) -> Written:
     return replace(written, requirement=constraint, sources=())
 
 
-def with_sources(written: Written, sources: Sequence[Source], scope: str) -> Written:
+def with_sources(written: ParsedRequirement, sources: Sequence[Source], scope: str) -> ParsedRequirement:
     """The requirement with those of its package's sources that hold in its scope."""
     fitting = tuple(source for source in sources if source.scope in ("", scope))
     return replace(written, sources=fitting) if fitting else written

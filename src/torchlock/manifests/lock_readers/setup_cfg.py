@@ -16,7 +16,7 @@ from torchlock.terms import Inputs, Origin
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from torchlock.terms import Written
+    from torchlock.terms import ParsedRequirement
 
 _EXTRAS = "options.extras_require"
 
@@ -80,7 +80,7 @@ class _Config:
             inputs.requires_python = requires_python(python, self._path, line)
         return inputs
 
-    def _requirements(self, section: str, key: str) -> list[Written]:
+    def _requirements(self, section: str, key: str) -> list[ParsedRequirement]:
         value = self._parser.get(section, key, fallback="").strip()
         if value.startswith("file:"):
             names = [name.strip() for name in value.removeprefix("file:").replace("\n", ",").split(",")]
@@ -96,7 +96,7 @@ class _Config:
             for written in self._parted(line, self._line(section, key, line), alone=len(lines) == 1)
         ]
 
-    def _parted(self, text: str, line: int | None, *, alone: bool) -> list[Written]:
+    def _parted(self, text: str, line: int | None, *, alone: bool) -> list[ParsedRequirement]:
         """One requirement a line; a value of a single line may hold several, parted by semicolons."""
         try:
             return [parse_requirement(text, Origin(self._path, line, text))]

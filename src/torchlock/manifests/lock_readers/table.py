@@ -13,7 +13,7 @@ from torchlock.terms import Origin
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.terms import Written
+    from torchlock.terms import ParsedRequirement
 
 
 class Table:
@@ -98,7 +98,7 @@ class Table:
             raise self.wrong("is not a list of strings", *keys)
         return items
 
-    def requirements(self, *keys: str) -> list[Written]:
+    def requirements(self, *keys: str) -> list[ParsedRequirement]:
         """The requirements in the list there.
 
         Raises:
@@ -106,7 +106,7 @@ class Table:
         """
         return [self.requirement(item, *keys) for item in self.array(*keys)]
 
-    def requirement(self, item: object, *keys: str) -> Written:
+    def requirement(self, item: object, *keys: str) -> ParsedRequirement:
         """A string of the list at these keys as a requirement.
 
         Raises:

@@ -26,7 +26,7 @@ from torchlock.terms import FAMILY
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from torchlock.manifests.builder import Draft
+    from torchlock.manifests.builder import DocumentBuilder
     from torchlock.manifests.syntax.shell import Word
 
 # A variable that is named after pip stands for it.
@@ -85,11 +85,11 @@ INDEX_VARIABLES = {
 _DEEPEST = 20
 
 
-def index_variable(draft: Draft, name: str, value: str | None, at: int) -> None:
+def index_variable(builder: DocumentBuilder, name: str, value: str | None, at: int) -> None:
     """Record the indexes that a variable of pip or uv names; with None for its value one that nobody knows."""
     if name in INDEX_VARIABLES:
         for address in [f"${name}"] if value is None else value.split():
-            draft.index("extra" if value is None else INDEX_VARIABLES[name], address, at)
+            builder.index("extra" if value is None else INDEX_VARIABLES[name], address, at)
 
 
 @dataclass(slots=True)
@@ -112,8 +112,8 @@ class Installed:
 class Installer:
     """Takes commands one after the other. ``scope`` is that of the commands that always run."""
 
-    def __init__(self, draft: Draft, state: Installed) -> None:
-        self._draft = draft
+    def __init__(self, builder: DocumentBuilder, state: Installed) -> None:
+        self._draft = builder
         self._state = state
         self._depth = 0
 
@@ -272,7 +272,7 @@ class Installer:
             platform = platform_of(word.value)
             if platform is None:
                 message = f"unknown platform {word.value}: not judged for it"
-                self._draft.problem("TL902", "note", message, word.start)
+                self._draft.issue("TL902", "note", message, word.start)
             elif platform not in document.platforms:
                 document.platforms += (platform,)
 
@@ -315,7 +315,7 @@ class Installer:
             because = f"pip sees {word.value} without its versions; quotes keep the shell from it"
             edits = (Edit(whole, f'"{raw}"'),) if not set(raw) & set("\"'\\$`\n") else ()
             severity = "error" if reads else "warning"
-            self._draft.problem(
+            self._draft.issue(
                 "TL501", severity, message, word.start, because=because, remedy="Put it in quotes", edits=edits
             )
 
@@ -359,7 +359,7 @@ class Installer:
         specifier = specifier_of(versions)
         if specifier is None:
             message = f"{versions!r} is not a version constraint that poetry knows"
-            self._draft.problem("TL501", "error", message, word.start)
+            self._draft.issue("TL501", "error", message, word.start)
             return
         start, end = match.span("versions")
         content = word.content
@@ -419,7 +419,7 @@ class Installer:
     def _unknown(self, word: Word) -> list[Entry]:
         names = ", ".join(dict.fromkeys(word.unknown))
         message = f"{word.value}: what {names} stands for is not known here, so this is not judged"
-        self._draft.problem("TL902", "note", message, word.start)
+        self._draft.issue("TL902", "note", message, word.start)
         return []
 
 

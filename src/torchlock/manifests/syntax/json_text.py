@@ -9,28 +9,28 @@ from typing import TYPE_CHECKING, Any
 from torchlock.manifests.merge_conflicts import LEFT, merge_conflict
 
 if TYPE_CHECKING:
-    from torchlock.manifests.builder import Draft
+    from torchlock.manifests.builder import DocumentBuilder
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]')
 # No table of a tool is as deep as this.
 _DEEPEST = 200
 
 
-def value_of(draft: Draft) -> Any:
+def value_of(builder: DocumentBuilder) -> Any:
     """The value that a draft's text has; None where it is no JSON, then a problem of the draft."""
     try:
-        return json.loads(draft.text)
+        return json.loads(builder.text)
     except RecursionError:
-        draft.problem("TL501", "error", "not valid JSON: nested too deeply", _deep(draft.text))
+        builder.issue("TL501", "error", "not valid JSON: nested too deeply", _deep(builder.text))
     except json.JSONDecodeError as error:
-        conflict = merge_conflict(draft.text)
+        conflict = merge_conflict(builder.text)
         if conflict is not None:
-            draft.problem("TL501", "error", LEFT, conflict)
+            builder.issue("TL501", "error", LEFT, conflict)
         else:
             reason = error.msg[:1].lower() + error.msg[1:]
-            draft.problem("TL501", "error", f"not valid JSON: {reason}", min(error.pos, len(draft.text)))
+            builder.issue("TL501", "error", f"not valid JSON: {reason}", min(error.pos, len(builder.text)))
     except ValueError as error:  # A number too long to be one.
-        draft.problem("TL501", "error", f"not valid JSON: {error}", 0)
+        builder.issue("TL501", "error", f"not valid JSON: {error}", 0)
     return None
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from torchlock.location import Span
 
 if TYPE_CHECKING:
-    from torchlock.manifests.builder import Draft
+    from torchlock.manifests.builder import DocumentBuilder
 
 # What parsing may raise, also for nesting and numbers beyond Python's limits.
 UNPARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
@@ -28,12 +28,12 @@ def parsed(text: str) -> ast.Module:
         return ast.parse(text)
 
 
-def span_of(draft: Draft, node: ast.Constant) -> Span | None:
+def span_of(builder: DocumentBuilder, node: ast.Constant) -> Span | None:
     """Where the characters of a string stand, if it is one literal without escapes."""
     if node.end_lineno is None or node.end_col_offset is None:
         return None
-    start = draft.offset(node.lineno, node.col_offset)
-    raw = draft.text[start : draft.offset(node.end_lineno, node.end_col_offset)]
+    start = builder.offset(node.lineno, node.col_offset)
+    raw = builder.text[start : builder.offset(node.end_lineno, node.end_col_offset)]
     literal = _LITERAL.fullmatch(raw)
     if literal is None or literal[2] != node.value:
         return None

@@ -12,7 +12,7 @@ from torchlock.manifests.text import is_folder, is_there
 from torchlock.redaction import shortened
 from torchlock.standards.markers import fault_of
 from torchlock.standards.versions import fault_of_versions
-from torchlock.terms import Written
+from torchlock.terms import ParsedRequirement
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -68,7 +68,7 @@ _MISTAKES = (
 
 def parse_requirement(
     text: str, origin: Origin, *, hashes: tuple[str, ...] = (), editable: bool = False
-) -> Written:
+) -> ParsedRequirement:
     """Read one requirement as its author wrote it.
 
     Raises:
@@ -81,7 +81,7 @@ def parse_requirement(
         requirement = _parsed(text, origin)
         if _FILE.match(text) or (origin.path is None and _names_a_file(text)):
             raise _invalid("this is the name of a file", origin, hint=f"did you mean -r {text}?")
-        written = Written(requirement, origin, url=requirement.url, hashes=hashes)
+        written = ParsedRequirement(requirement, origin, url=requirement.url, hashes=hashes)
     if written.url is not None and _FETCHED.match(written.url):
         _check_address(written.url, origin)
     return written
@@ -176,13 +176,13 @@ def _names_a_file(text: str) -> bool:
     return Path(text).suffix in (".txt", ".in", ".toml", ".cfg", ".py") and is_there(text)
 
 
-def _located(text: str, origin: Origin, hashes: tuple[str, ...], editable: bool) -> Written:
+def _located(text: str, origin: Origin, hashes: tuple[str, ...], editable: bool) -> ParsedRequirement:
     """An address or path, with the requirement it comes to where the text itself names the project."""
     if editable and not _ADDRESS.match(text) and re.match(r"[\w.-]+(\[[^\]]*\])?\s*(@|[<>=!~]=)", text):
         named = _parsed(text, origin)
         if named.url is None:
             raise _invalid("only a folder or an address can be editable", origin, hint="leave the -e out")
-        return Written(named, origin, url=named.url, editable=True, hashes=hashes)
+        return ParsedRequirement(named, origin, url=named.url, editable=True, hashes=hashes)
     location, _, marker = text.partition("; " if _ADDRESS.match(text) else ";")
     location = location.strip().removesuffix(";")
     name = _name_in(location, origin)
@@ -190,7 +190,7 @@ def _located(text: str, origin: Origin, hashes: tuple[str, ...], editable: bool)
     parsed = _parsed(f"{name or 'nameless'} ; {marker}", origin)
     requirement = parsed if name else None
     marker = str(parsed.marker or "")
-    return Written(requirement, origin, url=location, editable=editable, hashes=hashes, marker=marker)
+    return ParsedRequirement(requirement, origin, url=location, editable=editable, hashes=hashes, marker=marker)
 
 
 def _name_in(location: str, origin: Origin) -> str | None:

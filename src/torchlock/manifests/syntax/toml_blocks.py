@@ -12,7 +12,7 @@ from typing import Any
 
 from torchlock.errors import InputError
 from torchlock.location import Place
-from torchlock.manifests.document import Entry, Problem
+from torchlock.manifests.document import Entry, ParseIssue
 from torchlock.manifests.merge_conflicts import conflicts
 from torchlock.manifests.syntax.toml_positions import loads, parse_toml
 
@@ -86,7 +86,7 @@ class Lock:
 
     blocks: list[Block] = field(default_factory=list)
     sections: dict[str, str] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
+    issues: list[ParseIssue] = field(default_factory=list)
 
     @property
     def packages(self) -> list[Block]:
@@ -118,7 +118,7 @@ def cut(text: str, path: str, kind: str = "package") -> Lock:
     lock = Lock()
     starts, odd = _statements(text, kind)
     if odd:
-        lock.problems += invalid(text, path)
+        lock.issues += invalid(text, path)
     sections: dict[str, list[str]] = {}
     line, end = 1, 0
     for (start, name), (stop, _) in zip(starts, [*starts[1:], (len(text), "")], strict=True):
@@ -133,7 +133,7 @@ def cut(text: str, path: str, kind: str = "package") -> Lock:
     return lock
 
 
-def invalid(text: str, path: str) -> list[Problem]:
+def invalid(text: str, path: str) -> list[ParseIssue]:
     """Why a text is not valid TOML, if it is not."""
     found = conflicts(text)
     if found:
@@ -141,7 +141,7 @@ def invalid(text: str, path: str) -> list[Problem]:
     try:
         parse_toml(text.encode("utf-8", "surrogatepass"), path)
     except InputError as error:
-        return [Problem("TL501", "error", error.message, Place(error.line or 1))]
+        return [ParseIssue("TL501", "error", error.message, Place(error.line or 1))]
     return []
 
 
