@@ -10,6 +10,7 @@ from torchlock.check.system_packages import install_runtime
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.loading.imports import extension_of_python
 from torchlock.inspect.stdlib_imports import MissingName, defined, first_lack
+from torchlock.knowledge.registry import rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,6 +38,7 @@ _LOADED = frozenset((
 _CALLED = {"linecache": "lazycache", "platform": "system", "tokenize": "open"}
 
 
+@rule("TL606")
 def own_modules(context: CheckContext) -> Iterator[Finding]:
     """A file of one's own in the place of a module that torch needs, without what is taken from that."""
     torch = context.copy("torch")
@@ -123,6 +125,7 @@ def lacks_what_torch_takes(context: CheckContext, module: str) -> str:
     return "" if lack is None else lack.name
 
 
+@rule("TL610")
 def ctypes(context: CheckContext) -> Iterator[Finding]:
     """A Python without the module by which torch opens libraries, or whose module lacks libffi."""
     python = context.environment.interpreter
