@@ -11,6 +11,7 @@ from torchlock.finding import Remedy
 from torchlock.knowledge.compatibility import bits
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of
 from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def _not_served(context: AuditContext, install_set: InstallSet) -> Iterator[Find
         elif not served and version and label:
             message = f"{asked(demand)}: the page of {label} builds, the only index named here, never had it"
             message += f" ({as_of(context.known.builds.date)})"
-            severity = "error" if _measured(context, name, version, label) else "warning"
+            severity = severity_of(fails=_measured(context, name, version, label))
             yield context.finding("TL204", severity, message, [demand])
 
 
@@ -184,9 +185,9 @@ def _label(context: AuditContext, install_set: InstallSet, demand: Demand) -> Fi
     there = builds.labels(demand.name, version)
     known = [] if isinstance(there, Unknown) else [f"+{label}" for label in sorted(there) if label]
     which = f"; it was published as {listed(known)} ({as_of(builds.date)})" if known else ""
-    severity = "error" if carried is True and _measured(context, demand.name, version, demand.label) else "warning"
+    certain = carried is True and _measured(context, demand.name, version, demand.label)
     message = f"{demand.name} {version} was never published as +{demand.label}{which}"
-    return context.finding("TL204", severity, message, [demand])
+    return context.finding("TL204", severity_of(fails=certain), message, [demand])
 
 
 def _version(context: AuditContext, demand: Demand) -> str | None:

@@ -15,6 +15,7 @@ from torchlock.inspect.import_graph import reached
 from torchlock.inspect.record import read_record
 from torchlock.inspect.source import Names, lacking
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +71,7 @@ def _told(context: CheckContext, distribution: Distribution, uses: list[Use]) ->
     verb = "uses" if at_import else "calls"
     return context.finding(
         "TL701" if at_import else "TL702",
-        "warning" if at_import else "note",
+        severity_of(fails=False, partly=at_import),
         f"{what}{context.named(distribution.name)} {verb} {first.name}, which {torchaudio} does not have",
         distribution.name,
         "torchaudio",

@@ -18,6 +18,7 @@ from torchlock.knowledge.builds import kind_of
 from torchlock.knowledge.judge import violations
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import BUILD_CUDA, HOST_PREFIX, cuda_version, is_virtual
+from torchlock.knowledge.severity import severity_of
 from torchlock.runtime import files
 from torchlock.terms import FAMILY, spelled
 
@@ -191,10 +192,9 @@ def _is_shown(context: CheckContext, violation: Violation) -> bool:
 
 def _severity(context: CheckContext, name: str, effect: str, *, shown: bool = False) -> str:
     if effect == "use" or name not in _ERRORS:
-        return "warning"
-    if shown:
-        return "error"
-    return "note" if is_vendors(context, name) or is_vendors(context, "torch") else "error"
+        return severity_of(fails=False)
+    ruled = shown or not (is_vendors(context, name) or is_vendors(context, "torch"))
+    return severity_of(fails=ruled, partly=False)
 
 
 def _is_pure(context: CheckContext, name: str) -> bool:
@@ -301,7 +301,7 @@ def flavours(context: CheckContext) -> Iterator[Finding]:
             if (links := resolved(context, name)) is True:
                 continue
             rest = f"only their labels say so: {links.because}" if isinstance(links, Unknown) else ""
-            severity = "error" if name in _ERRORS else "warning"
+            severity = severity_of(fails=name in _ERRORS)
             theirs = f"{context.named('torch')} is for {describe_build(torch)}"
             message = f"{context.named(name)} was built for {describe_build(mine)}, {theirs}"
             because = "; ".join(filter(None, (context.matrix.because("TL203"), rest)))
