@@ -8,10 +8,10 @@ import warnings
 
 import pytest
 
-from regex_found import uses
-from regex_growth import slow
-from regex_steps import Matcher
-from regex_tree import parsed
+from support.regex.found import uses
+from support.regex.growth import slow
+from support.regex.steps import Matcher
+from support.regex.tree import parsed
 
 # Patterns that are known only when the program runs, by the function that uses them: all that it may get.
 GIVEN = {

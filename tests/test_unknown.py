@@ -20,8 +20,8 @@ from packaging.markers import Marker
 from packaging.version import Version
 
 import torchlock
-from index_server import Reply, Server, entry, page
-from staged import install, tree, write
+from support.index_server import Reply, Server, entry, page
+from support.site_folder import install, tree, write
 from torchlock.answers import Unknown
 from torchlock.audit.context import Knowledge
 from torchlock.audit.index_builds import Offer
