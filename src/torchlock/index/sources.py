@@ -181,9 +181,9 @@ class Sources:
         asked = dict.fromkeys(each.index for each in self._answers.get(name, ()) if isinstance(each, LiveRelease))
         if not asked:
             return Provenance()
-        from torchlock.knowledge.public_index import default_index
+        from torchlock.knowledge.indexes import is_public
 
-        where = " and ".join(asked) if list(asked) != [default_index()] else ""
+        where = "" if all(map(is_public, asked)) else " and ".join(asked)
         unasked = next((error for index in self._opened if (error := index.unasked(name))), None)
         return Provenance(where, unasked=unasked.message if unasked else "")
 

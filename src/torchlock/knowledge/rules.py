@@ -13,6 +13,7 @@ from packaging.specifiers import SpecifierSet
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
+from torchlock.knowledge.builds import parse_label
 from torchlock.standards.versions import fault_of_specifier
 from torchlock.terms import Dependency
 
@@ -52,11 +53,10 @@ def cuda_version(build: str | Unknown | None) -> str | Unknown:
         return build
     if not build:
         return Unknown("nothing tells what it was built for")
-    if build in ("cpu", "xpu") or build.startswith("rocm"):
-        return "0"
-    if build.startswith("cu") and build[2:].isdigit():
-        return f"{build[2:-1]}.{build[-1]}"
-    return Unknown(f"nothing is known of builds labelled +{build}")
+    label = parse_label(build)
+    if label is None:
+        return Unknown(f"nothing is known of builds labelled +{build}")
+    return label.dotted if label.kind == "cuda" else "0"
 
 
 def substitute_cuda(dependency: Dependency, build: str | Unknown | None) -> Dependency:

@@ -13,7 +13,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from torchlock.answers import Unknown
-from torchlock.knowledge.builds import Builds, kind_of, page_of
+from torchlock.knowledge.builds import Builds, describe_build, kind_of, needs_same_build
+from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.rules import (
     BUILD_CUDA,
     EXCLUSION,
@@ -215,12 +216,12 @@ class _Teller:
         elif isinstance(reason, Built):
             if reason.cuda != "0":
                 yield f"torch {reason.version} is built for CUDA {reason.cuda}"
-            elif reason.build.startswith(("rocm", "xpu")):
-                yield f"torch {reason.version} is built for {_accelerator(reason.build)}"
+            elif needs_same_build(reason.build):
+                yield f"torch {reason.version} is built for {describe_build(reason.build)}"
             else:
                 yield f"torch {reason.version} is a CPU build"
         elif isinstance(reason, SameBuild):
-            accelerator = _accelerator(reason.build)
+            accelerator = describe_build(reason.build)
             yield f"{reason.name} {reason.version} is built for {accelerator}, and needs such a torch"
         elif isinstance(reason, Unreadable):
             yield f"{reason.name} {reason.version}: {reason.message}"
@@ -375,11 +376,6 @@ def _called(name: str) -> str:
     if name == f"{HOST_PREFIX}cuda-driver":
         return "NVIDIA driver"
     return name.removeprefix(HOST_PREFIX)
-
-
-def _accelerator(build: str) -> str:
-    """``ROCm 6.4`` of ``rocm6.4``."""
-    return "XPU" if build == "xpu" else f"ROCm {build.removeprefix('rocm')}".strip()
 
 
 def _need(dependency: Dependency) -> str:

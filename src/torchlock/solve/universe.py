@@ -18,6 +18,7 @@ from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.errors import BrokenFile, NeedsBuild, NetworkError, NotFetched, TorchlockError, UnknownPackage
+from torchlock.knowledge.builds import needs_same_build
 from torchlock.knowledge.rules import (
     BUILD_CUDA,
     EXCLUSION,
@@ -42,10 +43,6 @@ if TYPE_CHECKING:
     from torchlock.solve.problem import Problem
     from torchlock.target import Target
     from torchlock.terms import Dependency
-
-
-# Builds for accelerators without CUDA, whose libraries only a torch of the same build has.
-_OTHERS = ("rocm", "xpu")
 
 
 class Universe:
@@ -384,7 +381,7 @@ class Universe:
         cuda = cuda_version(candidate.build) if name == "torch" else None
         if isinstance(cuda, str):
             yield Need(BUILD_CUDA, self.mask(BUILD_CUDA, f"=={cuda}"), Built(version, cuda, str(candidate.build)))
-        elif name in FAMILY and isinstance(candidate.build, str) and candidate.build.startswith(_OTHERS):
+        elif name in FAMILY and isinstance(candidate.build, str) and needs_same_build(candidate.build):
             yield Need("torch", self._of_build(candidate.build), SameBuild(name, version, candidate.build))
         for statement in self.statements(candidate):
             for dependency in statement.needs:

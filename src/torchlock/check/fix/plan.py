@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,7 +10,7 @@ from torchlock.answers import Unknown
 from torchlock.check.context import STACK, dependencies_of
 from torchlock.errors import TorchlockError
 from torchlock.index.sources import Sources
-from torchlock.knowledge.builds import Builds, kind_of
+from torchlock.knowledge.builds import Builds, kind_of, parse_label
 from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.knowledge.rules import BUILD_CUDA, Matrix
 from torchlock.lock import Conflict, Lock, Options, lock
@@ -127,10 +126,8 @@ def _known_labels(name: str, version: str) -> Collection[str]:
 
 def _number(label: str) -> tuple[int, ...]:
     """``cu130`` → 13, 0; ``rocm5.4.2`` → 5, 4, 2."""
-    digits = re.sub(r"^[a-z]+", "", label)
-    if "." not in digits and len(digits) > 1:
-        digits = f"{digits[:-1]}.{digits[-1]}"
-    return tuple(int(part) for part in re.findall(r"\d{1,4}", digits))
+    build = parse_label(label)
+    return build.version if build is not None else ()
 
 
 def _serves(context: CheckContext, label: str) -> bool:
