@@ -298,8 +298,7 @@ class CheckContext:
 
     def evidence(self, identifier: str) -> Evidence:
         """A source of the matrix as a report shows it."""
-        source = self.matrix.source(identifier)
-        return Evidence(source.id, source.address, source.kind, source.date, source.note)
+        return self.matrix.source(identifier)
 
     def version(self, name: str) -> str:
         """The version that is installed, with its build; "" for what is not."""

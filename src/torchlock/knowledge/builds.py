@@ -196,10 +196,7 @@ class Builds:
                 return self.source_of("torch", torch, label)
             rows = said or whole or rows
         ids = dict.fromkeys(source for row in rows for source in self._groups[row.group]["sources"])
-        return tuple(
-            Evidence(source, row["address"], row["kind"], row["date"], row.get("note", ""))
-            for source, row in ((source, self._sources[source]) for source in ids)
-        )
+        return tuple(Evidence.from_row(source, self._sources[source]) for source in ids)
 
     def _of(self, name: str, version: str) -> list[_Row]:
         key = _key(version)

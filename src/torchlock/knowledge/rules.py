@@ -12,6 +12,7 @@ from packaging.specifiers import SpecifierSet
 
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
+from torchlock.finding import Evidence
 from torchlock.knowledge import tables
 from torchlock.knowledge.builds import parse_label
 from torchlock.standards.versions import fault_of_specifier
@@ -90,17 +91,6 @@ class Pinned(Protocol):
     def tags(self) -> str: ...
     @property
     def build(self) -> str | Unknown | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a fact was found; ``kind`` is declared, measured or reported."""
-
-    id: str
-    address: str
-    kind: str
-    date: str
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,10 +237,9 @@ class Matrix:
         """The identifiers of the sources of a rule."""
         return tuple(self._rules.get(rule, {}).get("sources", ()))
 
-    def source(self, source: str) -> Source:
+    def source(self, source: str) -> Evidence:
         """The source with this identifier."""
-        row = self._sources[source]
-        return Source(source, row["address"], row["kind"], row.get("date", ""), row.get("note", ""))
+        return Evidence.from_row(source, self._sources[source])
 
     def _statement(self, row: dict[str, Any]) -> Statement:
         rule = self._rules[row["rule"]]

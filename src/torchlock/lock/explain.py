@@ -35,7 +35,8 @@ from torchlock.terms import FAMILY, Dependency, Provenance, spelled
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from torchlock.knowledge.rules import Source, Statement
+    from torchlock.finding import Evidence
+    from torchlock.knowledge.rules import Statement
     from torchlock.lock import Conflict
     from torchlock.solve.candidates import Candidate, Rejected
     from torchlock.solve.universe import Universe
@@ -51,7 +52,7 @@ class Explanation:
 
     units: list[UserRequirement]
     steps: list[str]
-    sources: list[Source] = field(default_factory=list)
+    sources: list[Evidence] = field(default_factory=list)
     as_of: str = ""
 
     @property
