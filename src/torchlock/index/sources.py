@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torchlock.answers import Unknown
     from torchlock.index import Index, IndexSettings
     from torchlock.index.sdist import Reader
-    from torchlock.solve.candidates import Release
+    from torchlock.knowledge.releases import Release
     from torchlock.terms import File
 
 PUBLIC = "the public index (bundled catalogue)"

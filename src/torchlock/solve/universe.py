@@ -38,8 +38,9 @@ from torchlock.terms import FAMILY, Provenance
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from torchlock.knowledge.releases import Release
     from torchlock.knowledge.rules import Matrix, Statement
-    from torchlock.solve.candidates import Policy, Release
+    from torchlock.solve.candidates import Policy
     from torchlock.solve.problem import Problem
     from torchlock.target import Target
     from torchlock.terms import Dependency

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from torchlock.check import CheckContext
+    from torchlock.knowledge.releases import Release
     from torchlock.knowledge.rules import Pinned, Statement
-    from torchlock.solve.candidates import Release
     from torchlock.target import Target
 
 # Has had no builds of its own since long, and comes from the public index.
