@@ -85,7 +85,7 @@ def _reading(name: str, specifier: str, stack: CompatibilityTable) -> tuple[int 
         return None, label, exact, "unreadable"
     if releases:
         return releases, label, exact, ""
-    return None, label, exact, _absence(specifier, exact, package.texts[-1])
+    return None, label, exact, _absence(specifier, exact, package.versions[-1])
 
 
 def _of_wheel(url: str) -> str:

@@ -207,7 +207,7 @@ def _add_facts(story: Story, pins: Mapping[str, Pin], target: Target, matrix: Ma
 
     for name in story.packages:
         pin = pins[name]
-        for statement in matrix.speaking_of(NamedVersion(name, Version(pin.version)), target):
+        for statement in matrix.statements_for(NamedVersion(name, Version(pin.version)), target):
             said = [dependency for dependency in statement.needs if dependency.name in story.packages]
             if said:
                 story.steps.append(

@@ -164,13 +164,13 @@ class Matrix:
             if self._refuses(row)
         }
 
-    def speaking_of(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
+    def statements_for(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
         """The statements that speak of this release, as it is installed on this target."""
         for statement in self._about_version(pinned, target):
             if not statement.build or _family(pinned.build) == statement.build[:2]:
                 yield statement
 
-    def unsure_of(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
+    def possible_statements_for(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
         """The statements on one kind of build that may speak of this release, whose own build is unknown."""
         if isinstance(pinned.build, Unknown):
             yield from (statement for statement in self._about_version(pinned, target) if statement.build)

@@ -179,7 +179,7 @@ class Universe:
 
     def statements(self, candidate: Candidate) -> Iterator[Statement]:
         """The statements that speak of this candidate on this target: the matrix's, and what was read in it."""
-        yield from self.matrix.speaking_of(candidate, self.target)
+        yield from self.matrix.statements_for(candidate, self.target)
         if candidate.release is not None:
             yield from candidate.release.statements(candidate.wheel)
 
@@ -248,7 +248,7 @@ class Universe:
         never = {
             candidate.version: statement
             for candidate in (candidates if any(item.never for item in self.matrix.about(name)) else ())
-            for statement in self.matrix.speaking_of(candidate, self.target)
+            for statement in self.matrix.statements_for(candidate, self.target)
             if statement.never
         }
         rejected += [Rejected(str(version), "never", statement.rule) for version, statement in never.items()]

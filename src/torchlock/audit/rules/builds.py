@@ -50,7 +50,7 @@ def _disagreement(context: AuditContext, install_set: InstallSet, demand: Demand
         pins = {
             one.name: NamedVersion(
                 one.name,
-                context.stack.packages[one.name].versions[(one.releases or 1).bit_length() - 1],
+                context.stack.packages[one.name].parsed_versions[(one.releases or 1).bit_length() - 1],
                 build=one.label,
             )
             for one in (demand, torch)
@@ -105,7 +105,7 @@ def _not_served(context: AuditContext, install_set: InstallSet) -> Iterator[Find
             continue
         label, version = context.offer(demand.entry).only_label, _version(context, demand)
         if label and demand.releases and not demand.exact:
-            texts = [context.stack.packages[name].texts[index] for index in bits(demand.releases)]
+            texts = [context.stack.packages[name].versions[index] for index in bits(demand.releases)]
             if all(context.known.builds.serves(name, text, label) is False for text in texts):
                 message = (
                     f"{asked(demand)}: the page of {label} builds, the only index named here, has none of these"
@@ -188,7 +188,7 @@ def _label(context: AuditContext, install_set: InstallSet, demand: Demand) -> Fi
 
 def _version(context: AuditContext, demand: Demand) -> str | None:
     if demand.exact and demand.releases:
-        return context.stack.packages[demand.name].texts[demand.releases.bit_length() - 1]
+        return context.stack.packages[demand.name].versions[demand.releases.bit_length() - 1]
     return None
 
 

@@ -111,7 +111,7 @@ def _older(label: str) -> list[str]:
         return []
     known = {
         each
-        for version in CompatibilityTable().packages["torchaudio"].texts
+        for version in CompatibilityTable().packages["torchaudio"].versions
         for each in _known_labels("torchaudio", version)
         if kind_of(each) == kind and _number(each) < _number(label)
     }
@@ -151,9 +151,9 @@ def _public(context: CheckContext, target: Target) -> str | Unknown | None:
     """The build of the public index's own wheel of this torch."""
     package = CompatibilityTable().packages["torch"]
     version = context.pins["torch"].version.public if "torch" in context.pins else ""
-    if version not in package.texts or str(target.platform) not in PLATFORMS:
+    if version not in package.versions or str(target.platform) not in PLATFORMS:
         return Unknown(f"the data have no torch {version} for {target.platform}", context.matrix.date)
-    return package.build(package.texts.index(version), list(PLATFORMS).index(str(target.platform)))
+    return package.build(package.versions.index(version), list(PLATFORMS).index(str(target.platform)))
 
 
 def _constraints(context: CheckContext, names: Sequence[str]) -> list[str]:
@@ -260,16 +260,16 @@ def _is_other_build(context: CheckContext, name: str, label: str, target: Target
         return mine != label
     package = CompatibilityTable().packages.get(name)
     version = context.pins[name].version.public
-    if package is None or version not in package.texts or str(target.platform) not in PLATFORMS:
+    if package is None or version not in package.versions or str(target.platform) not in PLATFORMS:
         return False
-    public = package.build(package.texts.index(version), list(PLATFORMS).index(str(target.platform)))
+    public = package.build(package.versions.index(version), list(PLATFORMS).index(str(target.platform)))
     return isinstance(public, str) and mine != public  # of an unknown build nobody says that it is another
 
 
 class _Unflavoured(Matrix):
     """The rules without those on builds: whatever comes from the page of one build agrees in it."""
 
-    def speaking_of(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
-        for statement in super().speaking_of(pinned, target):
+    def statements_for(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
+        for statement in super().statements_for(pinned, target):
             if not statement.build and not any(item.name == BUILD_CUDA for item in statement.needs):
                 yield statement
