@@ -215,7 +215,7 @@ def _(ground: Ground) -> object:
         Offer(frozenset(), every=True, public=False, unknown=False),
         Offer(frozenset({"cu999"}), every=False, public=False, unknown=False),
     ]
-    last = len(known.stack.packages["torch"].texts) - 1
+    last = len(known.stack.packages["torch"].versions) - 1
     return [
         newest_releases.build_of(known, "torch", last, 0, newest_releases.World(0, 0, "", offer))
         for offer in offers
