@@ -24,6 +24,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from torchlock.knowledge.builds import kind_of
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -90,7 +92,6 @@ _SYSTEM_KEYS = {
 }
 _LIBRARY_KEYS = {"version", "packages", "note"}
 _BUILDS_KEYS = {"package", "complete", "index", "kind", "sources", "checked", "rows", "never"}
-_BUILD = r"cpu|cu\d{2,3}|rocm\d+(\.\d+){1,2}|xpu"
 _PLATFORMS = ("linux-x86_64", "linux-aarch64", "windows-amd64", "windows-arm64", "macos-arm64", "macos-x86_64")
 
 
@@ -559,7 +560,7 @@ def _build_row(row: Any) -> list[_Release]:
         if platform not in _PLATFORMS:
             raise TableError(f"{platform!r} is not one of {', '.join(_PLATFORMS)}")
     for build in builds:
-        if not re.fullmatch(rf"({_BUILD})|plain(=({_BUILD}))?", build):
+        if build != "plain" and not kind_of(build.removeprefix("plain=")):
             raise TableError(f"{build!r} is not like cpu, cu118, rocm6.2, xpu, plain or plain=cu102")
     return [(_release(release), [platforms, _pythons(" ".join(pythons)), builds]) for release in releases]
 
@@ -570,7 +571,7 @@ def _never_row(item: Any) -> list[_Release]:
         raise TableError("must be a list of two texts: releases, builds")
     releases, builds = (cell.split() for cell in item)
     for build in builds:
-        if not re.fullmatch(_BUILD, build):
+        if not kind_of(build):
             raise TableError(f"{build!r} is not like cpu, cu118, rocm6.2 or xpu")
     return [(_release(release), [[], [], [f"!{build}" for build in builds]]) for release in releases]
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from staged import install, site_of
+from support.site_folder import install, site_of
 from torchlock.audit import Auditor
 from torchlock.cli import audit as audit_command
 from torchlock.cli import crash

@@ -20,8 +20,8 @@ from packaging.markers import Marker
 from packaging.version import Version
 
 import torchlock
-from index_server import Reply, Server, entry, page
-from staged import install, tree, write
+from support.index_server import Reply, Server, entry, page
+from support.site_folder import install, tree, write
 from torchlock.answers import Unknown
 from torchlock.audit.context import Knowledge
 from torchlock.audit.index_builds import Offer
@@ -223,7 +223,7 @@ def _(ground: Ground) -> object:
         Offer(frozenset(), every=True, public=False, unknown=False),
         Offer(frozenset({"cu999"}), every=False, public=False, unknown=False),
     ]
-    last = len(known.stack.packages["torch"].texts) - 1
+    last = len(known.stack.packages["torch"].versions) - 1
     return [
         newest_releases.build_of(known, "torch", last, 0, newest_releases.World(0, 0, "", offer))
         for offer in offers

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.audit.install_sets import LABEL, demand_of
+from torchlock.audit.install_sets import demand_of
 from torchlock.audit.phrasing import as_of, asked, listed
 from torchlock.finding import Remedy
+from torchlock.knowledge.builds import is_published
 from torchlock.knowledge.compatibility import bits
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.registry import rule
@@ -28,7 +29,7 @@ def disagreements(context: AuditContext, install_set: InstallSet) -> Iterator[Fi
     pinned = [
         demand._replace(label=label)
         for demand in (install_set.first(name) for name in install_set.demands if name in FAMILY)
-        if (label := _label_of(demand, context)) and LABEL.fullmatch(label)
+        if (label := _label_of(demand, context)) and is_published(label)
     ]
     if install_set.locked and any(len(install_set.demands[demand.name]) > 1 for demand in pinned):
         return  # Builds for several accelerators, of which one is chosen when it is installed.
@@ -52,7 +53,7 @@ def _disagreement(context: AuditContext, install_set: InstallSet, demand: Demand
         pins = {
             one.name: NamedVersion(
                 one.name,
-                context.stack.packages[one.name].versions[(one.releases or 1).bit_length() - 1],
+                context.stack.packages[one.name].parsed_versions[(one.releases or 1).bit_length() - 1],
                 build=one.label,
             )
             for one in (demand, torch)
@@ -87,7 +88,7 @@ def labels(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     missing: dict[str, list[Demand]] = {}
     for name in install_set.demands:
         for demand in install_set.demands[name]:
-            if not LABEL.fullmatch(demand.label) or name not in FAMILY:
+            if not is_published(demand.label) or name not in FAMILY:
                 continue
             if demand.entry.url is None and not demand.entry.constraint:
                 found = _label(context, install_set, demand)
@@ -108,7 +109,7 @@ def _not_served(context: AuditContext, install_set: InstallSet) -> Iterator[Find
             continue
         label, version = context.offer(demand.entry).only_label, _version(context, demand)
         if label and demand.releases and not demand.exact:
-            texts = [context.stack.packages[name].texts[index] for index in bits(demand.releases)]
+            texts = [context.stack.packages[name].versions[index] for index in bits(demand.releases)]
             if all(context.known.builds.serves(name, text, label) is False for text in texts):
                 message = (
                     f"{asked(demand)}: the page of {label} builds, the only index named here, has none of these"
@@ -192,7 +193,7 @@ def _label(context: AuditContext, install_set: InstallSet, demand: Demand) -> Fi
 
 def _version(context: AuditContext, demand: Demand) -> str | None:
     if demand.exact and demand.releases:
-        return context.stack.packages[demand.name].texts[demand.releases.bit_length() - 1]
+        return context.stack.packages[demand.name].versions[demand.releases.bit_length() - 1]
     return None
 
 

@@ -54,7 +54,7 @@ def without_torch(context: AuditContext, install_set: InstallSet) -> Iterator[Fi
         alone = context.document.locked or context.document.kind in ("dockerfile", "shell", "pipfile")
         beside = context.document.kind in _BESIDE or (context.document.kind == "python" and demand.entry.step > 0)
         others = context.sides.names - {*context.stack.packages, "librosa", "scipy"}
-        text = context.stack.packages[name].texts[mask.bit_length() - 1]
+        text = context.stack.packages[name].versions[mask.bit_length() - 1]
         certain = context.document.locked and demand.exact
         severity = severity_of(fails=certain, partly=(alone or not others) and not beside)
         which = f"{name} {text}" if demand.exact else f"{name} {text}, the newest ({as_of(context.known.date)}),"
@@ -127,12 +127,12 @@ def _beside(context: AuditContext, install_set: InstallSet, forbidden: Dependenc
     """The demand on what is forbidden, and how to call what it comes to, if that is a forbidden release."""
     if forbidden.name in context.stack.packages:
         mask, package = install_set.releases(forbidden.name), context.stack.packages[forbidden.name]
-        final = (mask or 0) & ~package.pre & ~package.yanked & package.on(install_set.cells)
+        final = (mask or 0) & ~package.prereleases & ~package.yanked & package.on(install_set.cells)
         bad = package.mask(forbidden.specifier)
         if not final or not bad & 1 << final.bit_length() - 1:
             return None
         demand = install_set.first(forbidden.name)
-        text, date = package.texts[final.bit_length() - 1], as_of(context.known.date)
+        text, date = package.versions[final.bit_length() - 1], as_of(context.known.date)
         newest = f"{forbidden.name} {text}, which an installer takes ({date})"
         return demand, newest if (mask or 0) & ~bad else asked(demand)
     for entry in context.sides.pins_of(forbidden.name, install_set.scope):

@@ -42,7 +42,7 @@ def _unjudged(context: AuditContext, demand: Demand) -> Finding | None:
         return context.finding("TL902", "note", message, [demand])
     package = context.stack.packages[demand.name]
     rule, why = {
-        "newer": ("TL902", f"newer than the data ({package.texts[-1]}, {as_of(context.known.date)})"),
+        "newer": ("TL902", f"newer than the data ({package.versions[-1]}, {as_of(context.known.date)})"),
         "vendor": ("TL903", "a third-party build"),
         "unfinished": ("TL903", "not a final release"),
         "url": ("TL903", "installed from a file, a folder or a repository"),
@@ -63,7 +63,7 @@ def _absent(context: AuditContext, install_set: InstallSet, demand: Demand) -> F
         )
         return context.finding("TL902", "note", message, [demand])
     package = context.stack.packages[demand.name]
-    near = _near(version, package.texts) if demand.exact else ""
+    near = _near(version, package.versions) if demand.exact else ""
     severity = severity_of(fails=offer.public and not _elsewhere(context, install_set, demand))
     return context.finding("TL502", severity, f"there is no {asked(demand)} ({date}){near}", [demand])
 
@@ -112,7 +112,7 @@ def yanked(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
         for demand in demands:
             if demand.exact and demand.releases and demand.releases & package.yanked:
                 index = next(bits(demand.releases))
-                reason = context.reason_yanked(name, package.texts[index])
+                reason = context.reason_yanked(name, package.versions[index])
                 message = f"{asked(demand)} was withdrawn{f': {reason}' if reason else ''}"
                 yield context.finding("TL508", "warning", message, [demand])
 
@@ -160,7 +160,7 @@ def hashes(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
             offer = context.offer(demand.entry)
             if offer.named or offer.unknown or demand.entry.url is not None:
                 continue
-            text = context.stack.packages[name].texts[demand.releases.bit_length() - 1]
+            text = context.stack.packages[name].versions[demand.releases.bit_length() - 1]
             given = {
                 digest.partition(":")[2].lower() for digest in demand.entry.hashes if digest.startswith("sha256:")
             }

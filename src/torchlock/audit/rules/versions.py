@@ -61,7 +61,7 @@ def near(stack: CompatibilityTable, domains: Mapping[str, int]) -> bool:
 @lru_cache(maxsize=8192)
 def _series(stack: CompatibilityTable, torches: int) -> set[str]:
     """The minor versions of some releases of torch."""
-    texts = stack.packages["torch"].texts
+    texts = stack.packages["torch"].versions
     return {".".join(texts[index].split(".")[:2]) for index in bits(torches)}
 
 
@@ -223,7 +223,7 @@ def _why_of(
     cell: int,
 ) -> Violation | None:
     pins = {
-        name: NamedVersion(name, stack.packages[name].versions[index], build=build)
+        name: NamedVersion(name, stack.packages[name].parsed_versions[index], build=build)
         for (name, index), build in zip(chosen, builds, strict=True)
     }
     for violation in violations(pins, stack.target(cell), matrix, complete=False):
@@ -241,7 +241,7 @@ def newest(stack: CompatibilityTable, domains: Mapping[str, int], cell: int, pla
     for name, allowed in domains.items():
         package = stack.packages[name]
         mask = allowed & package.on(cell)
-        here[name] = mask & ~package.pre & ~package.yanked or mask
+        here[name] = mask & ~package.prereleases & ~package.yanked or mask
         if not here[name]:
             return {}
     partners = [name for name in here if name in stack.partners]

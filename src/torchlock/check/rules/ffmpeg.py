@@ -103,7 +103,7 @@ def codec(context: CheckContext) -> Iterator[Finding]:
 def lacking_ffmpeg(context: CheckContext, there: str, more: str = "", *, any_there: bool = False) -> Finding:
     """The finding of a torchcodec without FFmpeg; ``there`` says what the machine has, ``more`` adds a reason."""
     cores, pin = cores_of(context), context.pins["torchcodec"]
-    said = context.matrix.speaking_of(pin, context.target) if context.target else ()
+    said = context.matrix.statements_for(pin, context.target) if context.target else ()
     spoken = [each.because for each in said if each.rule == "TL304"]
     range_ = f"{cores[0]} to {cores[-1]}" if len(cores) > 1 else str(cores[0])
     program = "" if any_there else " as shared libraries"

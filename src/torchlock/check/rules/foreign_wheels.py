@@ -10,11 +10,11 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import VITAL, describe_build
+from torchlock.check.context import VITAL
 from torchlock.inspect.library import is_library
 from torchlock.inspect.machine import machine_in, suffix_of
 from torchlock.inspect.tree_platform import machine_of_tag
-from torchlock.knowledge.builds import kind_of
+from torchlock.knowledge.builds import describe_build, kind_of
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.log_signatures import ECHO
 from torchlock.check.rules.versions import path_of
 from torchlock.finding import Strength
-from torchlock.inspect.source import Names
+from torchlock.inspect.torchaudio_names import TorchaudioNames
 from torchlock.knowledge.registry import rule
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def of_callers(context: CheckContext, log: Log, found: Sequence[Finding]) -> Ite
     if any(each.rule in ("TL701", "TL702") and each.severity != "note" for each in found):
         return
     match = next(filter(None, (pattern.search(first.text) for pattern in _LACKS)), None)
-    names = Names(copy.path)
-    lost = "" if match is None or names.is_open else names.lost(f"{match['module']}.{match['name']}")
+    names = TorchaudioNames(copy.path)
+    lost = "" if match is None or names.is_open else names.missing_part(f"{match['module']}.{match['name']}")
     if lost:
         yield _finding(context, log, first, lost)
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from torchlock.answers import Unknown
-from torchlock.check.context import STACK, describe_build
+from torchlock.check.context import STACK
 from torchlock.check.linking import Ruling, resolved, ruling
 from torchlock.finding import Strength
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.library import is_library
-from torchlock.knowledge.builds import kind_of
+from torchlock.knowledge.builds import describe_build, kind_of
 from torchlock.knowledge.judge import violations
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import BUILD_CUDA, HOST_PREFIX, cuda_version, is_virtual
