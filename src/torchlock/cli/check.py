@@ -197,9 +197,7 @@ def _report(context: CheckContext, result: Verdict) -> Report:
         "system": None,
         "libraries": dict(context.libraries),
     }
-    rules = {each.rule for finding in result.findings for each in (finding, *finding.consequences)}
-    titles = {rule: context.matrix.title(rule) for rule in sorted(rules) if context.matrix.has(rule)}
-    return Report([FileReport(path, "environment", result.findings)], context.matrix.date, table, titles)
+    return Report([FileReport(path, "environment", result.findings)], context.matrix.date, table)
 
 
 def _code(report: Report, *, strict: bool) -> int:

@@ -8,6 +8,7 @@ from torchlock.answers import Unknown
 from torchlock.audit.install_sets import demand_of
 from torchlock.audit.phrasing import as_of, asked, listed
 from torchlock.finding import Remedy
+from torchlock.knowledge.build_pairs import built_for, mismatch
 from torchlock.knowledge.builds import is_published
 from torchlock.knowledge.compatibility import bits
 from torchlock.knowledge.judge import NamedVersion, violations
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from torchlock.audit.context import AuditContext
     from torchlock.audit.install_sets import Demand, InstallSet
     from torchlock.finding import Finding
+    from torchlock.knowledge.build_pairs import Mismatch
+    from torchlock.knowledge.rules import Statement
 
 
 @rule("TL201", "TL203")
@@ -37,32 +40,39 @@ def disagreements(context: AuditContext, install_set: InstallSet) -> Iterator[Fi
     if torch is None:
         labels = {demand.label for demand in pinned}
         if len(labels) > 1:
-            texts = [f"{demand.name} is built for {demand.label}" for demand in pinned]
+            texts = [built_for(demand.name, demand.label) for demand in pinned]
             yield context.finding("TL203", "error", f"{listed(texts)}", pinned)
         return
     for demand in pinned:
-        if demand.label != torch.label:
-            yield _disagreement(context, install_set, demand, torch)
+        found = mismatch(asked(demand), demand.label, asked(torch), torch.label)
+        if found is not None:
+            yield _disagreement(context, install_set, found, demand, torch)
 
 
-def _disagreement(context: AuditContext, install_set: InstallSet, demand: Demand, torch: Demand) -> Finding:
-    message = f"{asked(demand)} is built for {demand.label}, {asked(torch)} for {torch.label}"
-    broken = None
-    if demand.releases and torch.releases:
-        target = context.stack.target((install_set.cells & -install_set.cells).bit_length() - 1)
-        pins = {
-            one.name: NamedVersion(
-                one.name,
-                context.stack.packages[one.name].parsed_versions[(one.releases or 1).bit_length() - 1],
-                build=one.label,
-            )
-            for one in (demand, torch)
-        }
-        found = violations(pins, target, context.known.matrix, complete=False)
-        broken = next((each for each in found if each.statement and each.statement.rule == "TL201"), None)
-    if broken is not None and broken.statement is not None:
-        return context.statement(broken.statement, "error", message, [demand, torch])
-    return context.finding("TL203", _gravity(demand.label, torch.label), message, [demand, torch])
+def _disagreement(
+    context: AuditContext, install_set: InstallSet, found: Mismatch, demand: Demand, torch: Demand
+) -> Finding:
+    """TL201, if a rule compares the CUDA versions of these releases; else TL203."""
+    statement = _cuda_rule(context, install_set, demand, torch) if demand.releases and torch.releases else None
+    if statement is not None:
+        return context.statement(statement, "error", found.message, [demand, torch])
+    return context.finding("TL203", severity_of(fails=found.fails), found.message, [demand, torch])
+
+
+def _cuda_rule(context: AuditContext, install_set: InstallSet, *demands: Demand) -> Statement | None:
+    """The statement of TL201 that these two pins violate."""
+    target = context.stack.target((install_set.cells & -install_set.cells).bit_length() - 1)
+    pins = {
+        one.name: NamedVersion(
+            one.name,
+            context.stack.packages[one.name].parsed_versions[(one.releases or 1).bit_length() - 1],
+            build=one.label,
+        )
+        for one in demands
+    }
+    found = violations(pins, target, context.known.matrix, complete=False)
+    statements = (each.statement for each in found)
+    return next((each for each in statements if each is not None and each.rule == "TL201"), None)
 
 
 def _label_of(demand: Demand, context: AuditContext) -> str | None:
@@ -72,14 +82,6 @@ def _label_of(demand: Demand, context: AuditContext) -> str | None:
     if demand.label or demand.entry.index is None or demand.entry.channel == "conda":
         return demand.label
     return context.offer(demand.entry).only_label
-
-
-def _gravity(label: str, torch: str) -> str:
-    """CPU builds run beside any torch; CUDA builds of one major version mostly do."""
-    if label == "cpu":
-        return "warning"
-    same = label[:2] == torch[:2] == "cu" and label[2:-1] == torch[2:-1]
-    return "warning" if same else "error"
 
 
 @rule("TL204", "TL205", "TL507", "TL902")
