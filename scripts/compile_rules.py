@@ -50,7 +50,7 @@ _RULE_KEYS = {
     *_REGISTRY_KEYS,
 }
 _SEVERITIES = ("error", "warning", "note")
-_COMMANDS = ("audit", "check")
+_COMMANDS = ("audit", "check", "lock")
 _PRINT_KEYS = {"order", "line", "beside", "also", "weight"}
 _WEIGHTS = ("echo", "headline", "attempt", "cause")
 # Names of libraries occur in the output of every installer. They count only beside one of these words.

@@ -159,6 +159,7 @@ def test_a_torch_before_1_5_offers_its_symbols_to_all(
 # What was not examined.
 
 
+@pytest.mark.triggers("TL907")
 def test_a_torch_without_its_extension(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     remove(site, "torch")
     install(site, "torch", "2.8.0", {"torch/__init__.py": "", "torch/version.py": "__version__ = '2.8.0'\n"})
@@ -283,6 +284,7 @@ def test_every_report_says_so(form: str, site: Path, capsys: pytest.CaptureFixtu
         json.loads(out)
 
 
+@pytest.mark.leaves_alone("TL614")
 def test_what_ran_needs_no_look(site: Path) -> None:
     stage_audio(site, needed=("libtorch_cpu.so", "libopenblas.so.0"))
     context = CheckContext(tree(site))
@@ -319,6 +321,7 @@ def windows(tmp_path: Path, **needed: Sequence[str]) -> Path:
     return site
 
 
+@pytest.mark.leaves_alone("TL610", "TL907")
 def test_a_tree_of_windows_all_of_which_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = run(capsys, "--path", windows(tmp_path), "--platform", "windows-amd64", code=0)
     assert report["summary"].startswith("nothing is wrong: torch 2.4.0 (CPU build) loads")
