@@ -67,5 +67,9 @@ def _functions_report_only_their_rules() -> Iterator[None]:
         return each._replace(function=asked)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(registry, "functions", lambda *named, **options: map(watched, functions(*named, **options)))
+        patch.setattr(
+            registry,
+            "functions",
+            lambda *named, **options: [watched(each) for each in functions(*named, **options)],
+        )
         yield

@@ -38,7 +38,7 @@ _COMPARING = {
     "torchaudio": ("_extension/__init__.py", "_extension/utils.py", "_extension.py"),
     "torchvision": ("extension.py",),
 }
-_CUDA = re.compile(r"(lib)?(cudart|torch_cuda|c10_cuda|cufft|cublas)")
+_CUDA = re.compile(r"(lib)?(cudart|torch_cuda|c10_cuda|cufft|cublas|npp|nvcuvid)")
 # What breaks torchaudio itself; the rest breaks only who imports it.
 _ERRORS = frozenset({"torch", "torchaudio", "torchvision", "torchtext"})
 
@@ -119,7 +119,7 @@ def unjudged(context: CheckContext, name: str) -> Unknown | None:
         return None
     if any(isinstance(pin.build, str) and kind_of(pin.build) in ("rocm", "xpu") for pin in (torch, mine)):
         return None  # reported by TL203
-    if isinstance(builds[name], Unknown) and not _links_cuda(context, name):
+    if isinstance(builds[name], Unknown) and links_cuda(context, name) is not True:
         return None
     lost = name if isinstance(builds[name], Unknown) else "torch"
     return Unknown(
@@ -127,11 +127,13 @@ def unjudged(context: CheckContext, name: str) -> Unknown | None:
     )
 
 
-def _links_cuda(context: CheckContext, name: str) -> bool:
-    """Whether the libraries of a package are those of a CUDA build, as far as they can be read."""
-    paths = [attempt.path for attempt in context.attempts if attempt.package == name and attempt.role == "import"]
-    found = [read_binary(path) for path in paths]
-    return any(_CUDA.match(each.name) for binary in found if isinstance(binary, Binary) for each in binary.needed)
+def links_cuda(context: CheckContext, name: str) -> bool | Unknown:
+    """Whether the libraries of a package are those of a CUDA build; unknown if none of them can be read."""
+    paths = [attempt.path for attempt in context.attempts if attempt.package == name and attempt.role != "other"]
+    found = [binary for binary in map(read_binary, paths) if isinstance(binary, Binary)]
+    if not found:
+        return Unknown(f"the libraries of {name} were not examined")
+    return any(_CUDA.match(each.name) for binary in found for each in binary.needed)
 
 
 def _is_elsewhere(violation: Violation) -> bool:
