@@ -474,6 +474,26 @@ def test_a_library_that_is_missing_counts_where_no_rule_speaks(
     assert ("warning", "TL610") in bad(run(capsys, "--path", site))
 
 
+def decoding_refused(site: Path, capsys: pytest.CaptureFixture[str], *needed: str) -> dict[str, Any]:
+    """The check of a torchcodec with a log in which it refused a GPU; ``needed`` are libraries that it links."""
+    stage_codec(site, "0.7.0", needed)
+    image(site, *FFMPEG_6, *needed)
+    text = "RuntimeError: Unsupported device: cuda. Did you install a CPU-only build of torchcodec?\n"
+    return run(capsys, "--path", site, "--log", write(site.parents[3] / "log", text), code=0)
+
+
+@pytest.mark.triggers("TL210")
+def test_a_torchcodec_without_cuda_decodes_on_no_gpu(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = decoding_refused(site, capsys)
+    assert bad(report) == [("warning", "TL210")]
+    assert report["summary"] == "torchcodec 0.7.0 is a CPU build and cannot decode on a GPU"
+
+
+@pytest.mark.leaves_alone("TL210")
+def test_a_torchcodec_with_cuda_is_not_called_a_cpu_build(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bad(decoding_refused(site, capsys, "libnppicc.so.12")) == []
+
+
 def test_a_codec_for_another_cuda_whose_libraries_are_all_there(
     site: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
