@@ -18,8 +18,8 @@ from torchlock.knowledge import tables
 from torchlock.knowledge.judge import NamedVersion, judge
 from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix
+from torchlock.knowledge.stack import FAMILY
 from torchlock.target import Platform, PythonVersion, Target
-from torchlock.terms import FAMILY
 
 TARGET = ["--python", "3.12", "--platform", "linux-x86_64"]
 PLAIN = [*TARGET, "--no-hashes", "--no-annotate"]

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.check.log_signatures import ATTEMPT, CAUSE, COMPILED, ECHO, WORDS
 from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
+from torchlock.knowledge.stack import FAMILY
 from torchlock.redaction import shortened
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torchlock.check.log_signatures import Known
     from torchlock.finding import Finding
 
-_MODULES = {"torch", "torchaudio", "torchvision", "torchcodec", "torchtext", "soundfile"}
+_MODULES = FAMILY | {"soundfile"}
 _OF_TORCH = re.compile(
     r"_?(torch|c10|cuda|cudart|cublas|cufft|cusolver|curand|nccl|nvrtc|nvtoolsext|amdhip|roc|torio)"
 )

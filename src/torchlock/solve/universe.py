@@ -28,12 +28,13 @@ from torchlock.knowledge.rules import (
     specifier_set,
     substitute_cuda,
 )
+from torchlock.knowledge.stack import FAMILY
 from torchlock.solve.candidates import Candidate, CandidateFilter, Rejected, is_exact
 from torchlock.solve.policy import counted
 from torchlock.solve.problem import Need, bits, full
 from torchlock.solve.reasons import Built, Declared, Ruled, SameBuild, SameRelease, Unreadable
 from torchlock.standards.markers import extra_of
-from torchlock.terms import FAMILY, Provenance
+from torchlock.terms import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -11,7 +11,7 @@ from torchlock.finding import Remedy
 from torchlock.knowledge.builds import is_published
 from torchlock.knowledge.compatibility import bits
 from torchlock.knowledge.judge import NamedVersion, violations
-from torchlock.terms import FAMILY
+from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from torchlock.audit.rules.versions import LENIENT, RULES, near, newest, why
 from torchlock.knowledge.compatibility import bits
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.rules import specifier_set
-from torchlock.terms import FAMILY
+from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

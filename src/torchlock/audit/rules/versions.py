@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from torchlock.audit.phrasing import asked, listed, platforms, releases
 from torchlock.knowledge.compatibility import bits
 from torchlock.knowledge.judge import NamedVersion, violations
+from torchlock.knowledge.stack import MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -186,13 +187,7 @@ def _conflict(context: AuditContext, install_set: InstallSet, names: tuple[str, 
     return context.statement(violation.statement, severity, f"{listed(goes)}{against}", demands)
 
 
-RULES = {
-    "torchaudio": "TL101",
-    "torchcodec": "TL102",
-    "torchvision": "TL103",
-    "torchtext": "TL104",
-    "numpy": "TL105",
-}
+RULES = {name: member.rule for name, member in MEMBERS.items() if member.rule}
 
 
 def _why(context: AuditContext, install_set: InstallSet, partner: str) -> Violation | None:

@@ -7,7 +7,6 @@ import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import STACK
 from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_stack
 from torchlock.check.rules.libsndfile import of_machine
 from torchlock.finding import Remedy
@@ -15,8 +14,8 @@ from torchlock.inspect.import_graph import reached
 from torchlock.inspect.library import is_library
 from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.source import parsed
+from torchlock.knowledge.stack import FAMILY, STACK
 from torchlock.runtime.files import read as files_read
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import STACK, VITAL, version_of
+from torchlock.check.context import version_of
 from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_stack
-from torchlock.terms import FAMILY
+from torchlock.knowledge.stack import CORE, FAMILY, STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +103,7 @@ def doubles(context: CheckContext) -> Iterator[Finding]:
         ):
             several = " and ".join(sorted(versions))
             message = f"{duplicate.name} is recorded twice in one folder, as {several}: one lies over the other"
-            severity = "error" if duplicate.name in VITAL else "warning"
+            severity = "error" if duplicate.name in CORE else "warning"
             severity = "note" if _is_of_one(context, duplicate) else severity
             path = duplicate.distributions[0].path
             yield context.finding("TL605", severity, message, duplicate.name, path=path)

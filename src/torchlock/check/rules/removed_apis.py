@@ -10,10 +10,10 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import STACK
 from torchlock.inspect.import_graph import reached
 from torchlock.inspect.record import read_record
 from torchlock.inspect.source import Names, lacking
+from torchlock.knowledge.stack import STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix
 from torchlock.solve.candidates import CandidateFilter, Policy
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "compile_stack.py"
+SCRIPT = Path(__file__).parents[1] / "scripts" / "compile_compatibility.py"
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_what_was_seen_to_work_on_one_platform_is_not_ruled_out_there(stack: Com
 
 def test_a_mask_is_what_the_specifier_says(stack: CompatibilityTable) -> None:
     torch = stack.packages["torch"]
-    assert [torch.texts[index] for index in bits(torch.mask(">=2.3,<2.4"))] == ["2.3.0", "2.3.1"]
+    assert [torch.versions[index] for index in bits(torch.mask(">=2.3,<2.4"))] == ["2.3.0", "2.3.1"]
     assert torch.mask("==2.3") == torch.mask("==2.3.0")
     assert torch.mask("") == torch.everything
     assert torch.mask("==7") == 0
