@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from staged import install, write
-from test_check import bad, run
+from support.call_count import calls
+from support.check import bad, run
+from support.site_folder import install, write
 from torchlock.check.log import candidates, chosen, decoded, elsewhere, read_log, remarks
 from torchlock.check.log_signatures import SIGNATURES
 from torchlock.cli.main import main
 from torchlock.finding import Finding
 from torchlock.knowledge.rules import Matrix
-from work import calls
 
 TAG = "cp311-cp311-win_amd64"
 REPORTS = Path(__file__).parents[2] / "shared" / "failures" / "reports.json"

@@ -19,7 +19,7 @@ import pytest
 
 import torchlock.audit
 import torchlock.check
-from staged import install, site_of
+from support.site_folder import install, site_of
 from torchlock.audit import Auditor
 from torchlock.cli import audit as audit_command
 from torchlock.cli import crash

@@ -176,7 +176,8 @@ def _conflict(context: AuditContext, install_set: InstallSet, names: tuple[str, 
     partner = next(name for name in names if name != "torch")
     fitting = {name: stack.fits(name, install_set.releases(name) or 0) for name in names if name != "torch"}
     goes = [
-        f"{asked(install_set.first(name))} goes with {f'torch {releases(torch, mask)}' if mask else 'no torch at all'}"
+        f"{asked(install_set.first(name))} goes with "
+        + (f"torch {releases(torch, mask)}" if mask else "no torch at all")
         for name, mask in fitting.items()
     ]
     against = f", not with {asked(install_set.first('torch'))}" if "torch" in names else ""

@@ -160,7 +160,8 @@ def _of_another_architecture(context: CheckContext, found: Sequence[str]) -> Ite
         return
     platform, (path, machine) = context.target.platform, machines[0]
     there = ", ".join(machine.machines) if machine else ""
-    message = f"{context.named('soundfile')} finds {path}, which is for {there}, and this Python is for {platform.machine}"
+    finds = f"{context.named('soundfile')} finds {path}, which is for {there}"
+    message = f"{finds}, and this Python is for {platform.machine}"
     says = (
         f"OSError: cannot load library '{path}': dlopen({path}, 0x0002): tried: '{path}' "
         f"(mach-o file, but is an incompatible architecture (have '{there}', need '{platform.machine}'))"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.log_signatures import ECHO
 from torchlock.finding import Strength
-from torchlock.inspect.source import Names
+from torchlock.inspect.torchaudio_names import TorchaudioNames
 
 if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
@@ -30,8 +30,8 @@ def of_callers(context: CheckContext, log: Log) -> Finding | None:
     match = next(filter(None, (pattern.search(first.text) for pattern in _LACKS)), None)
     if match is None:
         return None
-    names = Names(copy.path)
-    lost = "" if names.is_open else names.lost(f"{match['module']}.{match['name']}")
+    names = TorchaudioNames(copy.path)
+    lost = "" if names.is_open else names.missing_part(f"{match['module']}.{match['name']}")
     if not lost:
         return None
     caller = log.callers[-1] if log.callers else "the code that printed the log"

@@ -278,7 +278,8 @@ def flavours(context: CheckContext) -> Iterator[Finding]:
                 continue
             rest = f"only their labels say so: {links.because}" if isinstance(links, Unknown) else ""
             severity = "error" if name in _ERRORS else "warning"
-            message = f"{context.named(name)} was built for {describe_build(mine)}, {context.named('torch')} is for {describe_build(torch)}"
+            theirs = f"{context.named('torch')} is for {describe_build(torch)}"
+            message = f"{context.named(name)} was built for {describe_build(mine)}, {theirs}"
             because = "; ".join(filter(None, (context.matrix.because("TL203"), rest)))
             yield context.finding(
                 "TL203",
