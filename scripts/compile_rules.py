@@ -583,7 +583,7 @@ def _choice(table: dict[str, Any], key: str, known: tuple[str, ...]) -> str:
 def _specifier(table: dict[str, Any], key: str) -> str:
     value = _text(table, key)
     try:
-        return str(requirement_row(f"name{value}")[1])
+        return str(requirement_row(f"name {value}")[1])
     except TableError as error:
         raise error.under(key) from None
 
