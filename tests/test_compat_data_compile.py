@@ -150,6 +150,7 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
     assert sorted(file.name for file in (path / "compiled").iterdir()) == [
         "builds.json",
         "rules.json",
+        "stack.json",
         "systems.json",
     ]
 
