@@ -15,6 +15,13 @@ from support.regex.tree import parsed
 
 # Patterns that are known only when the program runs, by the function that uses them: all that it may get.
 GIVEN = {
+    ("src/torchlock/check/log_signatures.py", "signatures: row.line"): lambda module: [
+        known.line.pattern for known in module.signatures()
+    ],
+    ("src/torchlock/check/log_signatures.py", "signatures: row.beside"): lambda module: [
+        known.beside.pattern for known in module.signatures() if known.beside
+    ],
+    ("scripts/compile_rules.py", "_print: pattern"): lambda module: [],
     ("src/torchlock/manifests/headers.py", "python_beside: pattern"): lambda _: [
         r"(?:cpython-|python)?(\d+\.\d+)",
         r"python-(\d+\.\d+)",

@@ -260,7 +260,7 @@ class CompatibilityTable:
         return bool(self._free)
 
     def use_free_threaded(self, minor: int, usable: Callable[[str, Target], Iterable[str]]) -> None:
-        """Judge a minor release of Python by its free-threaded build; ``usable`` as in ``set_platform_floor``."""
+        """Judge a minor release of Python by its free-threaded build; see ``set_platform_floor``."""
         self._free.add(minor)
         self._targets.clear()
         for platform in range(len(self.platforms)):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from torchlock.audit.phrasing import asked, listed, platforms, releases
 from torchlock.knowledge.compatibility import bits
 from torchlock.knowledge.judge import NamedVersion, violations
+from torchlock.knowledge.registry import rule
 from torchlock.knowledge.stack import MEMBERS
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _REFUSED = (
 )
 
 
+@rule("TL101", "TL102", "TL103", "TL104", "TL902")
 def conflicts(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Demands of which no releases stand together, whatever the target and the build, or which metadata parts."""
     domains = {name: install_set.releases(name) or 0 for name in strict(install_set)}

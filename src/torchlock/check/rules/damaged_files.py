@@ -14,6 +14,7 @@ from torchlock.inspect.import_graph import files_read
 from torchlock.inspect.library import is_library
 from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.source import parsed
+from torchlock.knowledge.registry import rule
 from torchlock.knowledge.stack import FAMILY, STACK
 from torchlock.runtime.files import read as read_file
 
@@ -42,6 +43,7 @@ _OPTIONAL = re.compile(r"prefixctc|_sox|ffmpeg|flashlight|ctc_prefix")
 _DISPENSABLE = re.compile(rf"^_torchaudio\.|{_OPTIONAL.pattern}")
 
 
+@rule("TL601", "TL602", "TL607")
 def damaged(context: CheckContext) -> Iterator[Finding]:
     """Files that are missing, cut off or changed, by distribution."""
     named = (*STACK, *needed_by_stack(context))

@@ -14,6 +14,7 @@ from torchlock.inspect.library import is_library
 from torchlock.inspect.machine import machine_in, suffix_of
 from torchlock.inspect.tree_platform import machine_of_tag
 from torchlock.knowledge.builds import describe_build, kind_of
+from torchlock.knowledge.registry import rule
 from torchlock.knowledge.stack import MEMBERS
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _OPENED = {
 _SYSTEMS = {"linux": "Linux", "macos": "macOS", "windows": "Windows"}
 
 
+@rule("TL608")
 def strangers(context: CheckContext) -> Iterator[Finding]:
     """At most one finding a package: its modules are for another Python, or its libraries for another machine."""
     for name in (name for name, member in MEMBERS.items() if member.is_compiled):
@@ -46,6 +48,7 @@ def strangers(context: CheckContext) -> Iterator[Finding]:
                 yield found
 
 
+@rule("TL605", "TL608")
 def misnamed(context: CheckContext) -> Iterator[Finding]:
     """Wheels whose tag is for another platform than their libraries, and labels of another build than it is."""
     for name in (name for name, member in MEMBERS.items() if member.is_compiled):

@@ -10,6 +10,7 @@ from torchlock.check.system_packages import ENOENT, install_library, stated
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.host import libsndfile
 from torchlock.inspect.machine import HEAD, machine_of
+from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 from torchlock.runtime import files
 
@@ -42,6 +43,7 @@ _SAYS = {
 }
 
 
+@rule("TL301", "TL608")
 def soundfile(context: CheckContext) -> Iterator[Finding]:
     """soundfile's wheel for every platform carries no libsndfile; one for another architecture a useless one."""
     copy = context.copy("soundfile")

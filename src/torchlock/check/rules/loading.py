@@ -17,6 +17,7 @@ from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol, numbers_of
 from torchlock.inspect.loading.imports import choices
 from torchlock.knowledge.builds import describe_build
+from torchlock.knowledge.registry import rule
 from torchlock.knowledge.stack import FAMILY, MEMBERS
 from torchlock.runtime.files import Unreadable
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _ERRORS = frozenset(name for name, member in MEMBERS.items() if member.effect == "import")
 
 
+@rule("TL610", "TL611", "TL612", "TL613", "TL607")
 def loading(context: CheckContext) -> Iterator[Finding]:
     """What keeps the libraries of the stack from being loaded, a finding for each package and sort."""
     for name in filter(FAMILY.__contains__, MEMBERS):

@@ -15,6 +15,7 @@ from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.library import is_library
 from torchlock.knowledge.builds import describe_build, kind_of
 from torchlock.knowledge.judge import violations
+from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import BUILD_CUDA, HOST_PREFIX, cuda_version, is_virtual
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK, cuda_check_of
 from torchlock.runtime import files
@@ -34,6 +35,22 @@ _CUDA = re.compile(r"(lib)?(cudart|torch_cuda|c10_cuda|cufft|cublas)")
 _ERRORS = frozenset(name for name in FAMILY if MEMBERS[name].effect == "import")
 
 
+@rule(
+    "TL101",
+    "TL102",
+    "TL103",
+    "TL104",
+    "TL105",
+    "TL106",
+    "TL107",
+    "TL201",
+    "TL207",
+    "TL701",
+    "TL702",
+    "TL703",
+    "TL704",
+    "TL705",
+)
 def conflicts(context: CheckContext) -> Iterator[Finding]:
     """What the rules say against the releases and builds that are there."""
     if context.target is None or ("torch" not in context.pins and "torchaudio" not in context.pins):
@@ -56,6 +73,7 @@ def _is_of_builds(violation: Violation) -> bool:
     return violation.dependency is not None and violation.dependency.name == BUILD_CUDA
 
 
+@rule("TL903")
 def prereleases(context: CheckContext) -> Iterator[Finding]:
     """TL903: nightlies and builds of one's own, to which rules on versions do not apply."""
     if names := unruled(context):
@@ -264,6 +282,7 @@ def _says(context: CheckContext, rule: str, name: str) -> str:
     return ""
 
 
+@rule("TL203")
 def flavours(context: CheckContext) -> Iterator[Finding]:
     """TL203: kinds of builds that were not made for each other, where no rule on CUDA speaks of them.
 
