@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect.library import is_library
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from torchlock.inspect.environment import Environment
     from torchlock.inspect.extensions import Extension
     from torchlock.inspect.loading.outcome import Outcome
+    from torchlock.inspect.loading.process import LoaderProcess
     from torchlock.inspect.modules import Copies, Copy
 
 
@@ -30,22 +31,6 @@ class Attempt(NamedTuple):
     path: str
     role: str
     outcome: Outcome
-
-
-class Process(Protocol):
-    """A process of some platform."""
-
-    def search_in(self, folder: str) -> None:
-        """Search a folder besides, from now on."""
-
-    def load(
-        self,
-        path: str,
-        *,
-        symbols: bool = True,
-        elsewhere: Callable[[str], str | None] | None = None,
-        shared: bool = False,
-    ) -> Outcome: ...
 
 
 # package → (folder, pattern of the file name, role), in the order of opening. The first pattern that fits counts.
@@ -91,7 +76,7 @@ _ALL_DLLS = re.compile(rb"""["']\*\.dll["']""")
 def attempts(
     environment: Environment,
     copies: Mapping[str, Copies],
-    process: Process,
+    process: LoaderProcess,
     others: Iterable[Extension] = (),
     beside: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Attempt]:
@@ -102,7 +87,7 @@ def attempts(
     companions would.
     """
     found: list[Attempt] = []
-    elsewhere = _Preloaded(environment)
+    preloaded = _Preloaded(environment)
     wins = copies["torch"].wins if "torch" in copies else None
     if wins is not None:
         process.search_in(os.path.join(wins.path, "lib"))  # as torch itself tells Windows
@@ -110,7 +95,7 @@ def attempts(
         found.append(Attempt("python", path, "import", process.load(path, symbols=False)))
     for path, role in _torch(environment, copies):
         shared = role == "optional" or _is_for_all(wins)
-        outcome = process.load(path, symbols=False, elsewhere=elsewhere, shared=shared)
+        outcome = process.load(path, symbols=False, preloaded=preloaded, shared=shared)
         # What the first of them lacks torch looks for itself; one that is no library ends its import.
         found.append(Attempt("torch", path, "import" if outcome.unreadable else role, outcome))
     if environment.conda and wins is not None:
@@ -133,7 +118,7 @@ def _is_for_all(torch: Copy | None) -> bool:
     return release is not None and (int(release[1]), int(release[2])) < (1, 5)
 
 
-def _over_mkl(path: str, process: Process) -> Iterator[Attempt]:
+def _over_mkl(path: str, process: LoaderProcess) -> Iterator[Attempt]:
     """The torch of a conda channel links MKL as a shared library, of which later releases lack what it calls."""
     outcome = process.load(path) if os.path.isfile(path) else None
     lost = [each for each in outcome.undefined if each.symbol.startswith("iJIT_")] if outcome else []
