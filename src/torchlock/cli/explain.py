@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from torchlock.cli.streams import Console
     from torchlock.finding import Evidence
-    from torchlock.index.sources import Sources
     from torchlock.knowledge.rules import Statement
     from torchlock.lock.model import Pin
     from torchlock.target import Target
@@ -113,28 +112,20 @@ def _said(statement: Statement) -> str:
 
 def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Console) -> Story:
     """Solve, and tell what was chosen and why, or what stands against it."""
+    from torchlock.cli.sources import open_sources
     from torchlock.cli.target import target_of
     from torchlock.lock import Conflict, Options, lock
     from torchlock.manifests.lock_readers import parse_requirement
     from torchlock.terms import Inputs, Origin
 
-    target, _ = target_of(arguments)
-    sources = _sources(arguments, console)
+    def inputs_of(texts: list[str]) -> Inputs:
+        return Inputs(requirements=[parse_requirement(text, Origin(None, None, text)) for text in texts])
 
     def solved(texts: list[str]) -> Any:
-        inputs = Inputs(requirements=[parse_requirement(text, Origin(None, None, text)) for text in texts])
-        return lock(
-            inputs,
-            target,
-            Options(unproven=arguments.unproven),
-            matrix,
-            sources.releases,
-            sources.metadata,
-            sources.at_hand,
-            sources.renew,
-            sources.provenance,
-        )
+        return lock(inputs_of(texts), target, Options(unproven=arguments.unproven), matrix, sources)
 
+    target, _ = target_of(arguments)
+    sources = open_sources(arguments, inputs_of(arguments.requirements), console)
     result = solved(arguments.requirements)
     console.clear()
     told = (
@@ -145,24 +136,6 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Consol
     for note in sources.notes:
         console.say("note", note)
     return told
-
-
-def _sources(arguments: argparse.Namespace, console: Console) -> Sources:
-    from torchlock.index.sources import Sources
-
-    if arguments.build:
-        from torchlock.index.sdist.building import check_library
-
-        check_library()
-    return Sources(
-        index_url=arguments.index_url,
-        extra_index_urls=arguments.extra_index_urls,
-        offline=arguments.offline,
-        refresh=arguments.refresh,
-        build=arguments.build,
-        cache_dir=arguments.cache_dir,
-        report=console.progress,
-    )
 
 
 def _conflict(conflict: Any) -> Story:

@@ -102,10 +102,10 @@ class Lock:
 class Conflict:
     """No environment satisfies these lines; everything the explainer needs to say why.
 
-    ``elsewhere`` tries the same lines on another target; ``overrides`` are the lines that replaced others.
+    ``retry`` tries the same lines on another target; ``overrides`` are the lines that replaced others.
     """
 
     universe: Universe
     units: tuple[UserRequirement, ...]
-    elsewhere: Callable[[Target], Lock | Conflict]
+    retry: Callable[[Target], Lock | Conflict]
     overrides: tuple[ParsedRequirement, ...] = ()
