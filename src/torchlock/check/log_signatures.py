@@ -88,7 +88,6 @@ SIGNATURES = (
     Known(r"FFmpeg libraries are not|torio_ffmpeg|torchaudio_ffmpeg", ("TL303", "TL610"), _FAILS),
     Known(r"libsox|sox extension", ("TL302", "TL306"), _FAILS),
     Known(r"libsndfile|sndfile library", ("TL301", "TL608", "TL610"), _FAILS),
-    Known(r"LibsndfileError", ("TL301",)),
     Known(
         r"find appropriate backend|No audio (I/O )?backend is available|is not one of available backends",
         ("TL306", "TL303", "TL302", "TL305", "TL301"),
