@@ -19,6 +19,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     return None if whole or "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else 0
 
 
+def pytest_collection_finish() -> None:
+    """What is imported and collected by now stays to the end: no collection of garbage need look at it."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def _tables_closed() -> None:
     """A run keeps its tables open; one of many runs in a process leaves them to the garbage collector."""

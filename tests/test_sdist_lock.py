@@ -16,7 +16,7 @@ from support.sdists import Shelf, archive, computed, of_setuptools, pkg_info
 from torchlock.answers import Unknown
 from torchlock.cli.main import main
 from torchlock.index.sources import Sources
-from torchlock.solve.candidates import Release
+from torchlock.knowledge.releases import Release
 from torchlock.terms import Dependency
 
 Locked = tuple[int, dict[str, str], str, str]
