@@ -204,8 +204,6 @@ def _one(auditor: Auditor, path: str, name: str) -> FileReport:
 def _report(files: list[FileReport], options: Options, arguments: argparse.Namespace) -> Report:
     from torchlock.knowledge.rules import Matrix
 
-    matrix = Matrix()
-    findings = [finding for file in files for finding in file.findings]
     target = {
         "python": None if options.pythons is None else [str(python) for python in options.pythons],
         "platform": None if options.platforms is None else [platform.spelled for platform in options.platforms],
@@ -213,7 +211,7 @@ def _report(files: list[FileReport], options: Options, arguments: argparse.Names
         "system": arguments.system,
         "libraries": dict(options.libraries),
     }
-    return Report(files, matrix.date, target, titles_of(findings, matrix))
+    return Report(files, Matrix().date, target)
 
 
 def _keep_crashes(files: Iterable[FileReport]) -> None:

@@ -187,9 +187,7 @@ def _report(context: CheckContext, result: Verdict) -> Report:
         "system": None,
         "libraries": dict(context.libraries),
     }
-    findings = [each for finding in result.findings for each in (finding, *finding.consequences)]
-    titles = titles_of(findings, context.matrix)
-    return Report([FileReport(path, "environment", result.findings)], context.matrix.date, table, titles)
+    return Report([FileReport(path, "environment", result.findings)], context.matrix.date, table)
 
 
 def _rendered(report: Report, result: Verdict, code: int, arguments: argparse.Namespace, console: Console) -> str:
