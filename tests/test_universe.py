@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from support.call_count import calls
 from fixed_source import FixedSource
+from support.call_count import calls
 from torchlock.errors import UnknownPackage
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, lock

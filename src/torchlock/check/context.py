@@ -18,8 +18,8 @@ from torchlock.inspect.modules import find_copies
 from torchlock.knowledge.builds import describe_build, kind_of
 from torchlock.knowledge.judge import NamedVersion
 from torchlock.knowledge.rules import Matrix
-from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
 from torchlock.knowledge.severity import limited
+from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
 from torchlock.standards.core_metadata import dependency_of
 from torchlock.target import LAST_PATCH, PYTHONS, PythonVersion, Target
 

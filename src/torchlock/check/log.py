@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.check.log_signatures import ATTEMPT, CAUSE, ECHO, WORDS, signatures
 from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
-from torchlock.knowledge.stack import FAMILY
 from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import FAMILY
 from torchlock.redaction import shortened
 
 if TYPE_CHECKING:

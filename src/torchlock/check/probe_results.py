@@ -9,8 +9,8 @@ from torchlock.check.rules.not_examined import not_examined
 from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
 from torchlock.knowledge.registry import rule
-from torchlock.knowledge.stack import CORE
 from torchlock.knowledge.severity import severity_of, softened
+from torchlock.knowledge.stack import CORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

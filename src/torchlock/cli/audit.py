@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from torchlock.audit import Auditor, Options, broken
 from torchlock.cli.exit_codes import BUG, OK, UNUSABLE
 from torchlock.cli.output import guard_report, put
-from torchlock.cli.reports import exit_code, ignored_rules, rendered, titles_of
+from torchlock.cli.reports import exit_code, ignored_rules, rendered
 from torchlock.cli.safe_path import can_share, safe_path
 from torchlock.errors import InputError, TorchlockError
 from torchlock.finding import FileReport, Finding, Report

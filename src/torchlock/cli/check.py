@@ -10,7 +10,7 @@ from torchlock.check.system_packages import libraries_of
 from torchlock.cli.environment import context_of, current_folder
 from torchlock.cli.exit_codes import BUG, OK
 from torchlock.cli.output import guard_export, guard_report, put
-from torchlock.cli.reports import exit_code, ignored_rules, rendered, titles_of
+from torchlock.cli.reports import exit_code, ignored_rules, rendered
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Finding, Report
 from torchlock.runtime import files

@@ -34,8 +34,6 @@ from torchlock.solve.policy import counted
 from torchlock.solve.problem import Need, bits, full
 from torchlock.solve.reasons import Built, Declared, Ruled, SameBuild, SameRelease, Unreadable
 from torchlock.standards.markers import extra_of
-from torchlock.terms import Provenance
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

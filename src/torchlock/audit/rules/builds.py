@@ -13,9 +13,8 @@ from torchlock.knowledge.builds import is_published
 from torchlock.knowledge.compatibility import bits
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.registry import rule
-from torchlock.knowledge.stack import FAMILY
 from torchlock.knowledge.severity import severity_of
-from torchlock.terms import FAMILY
+from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,8 @@ from torchlock.audit.phrasing import asked, listed, platforms, releases
 from torchlock.knowledge.compatibility import bits
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.registry import rule
-from torchlock.knowledge.stack import MEMBERS
 from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping

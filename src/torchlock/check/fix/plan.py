@@ -14,7 +14,6 @@ from torchlock.knowledge.builds import Builds, kind_of, parse_label
 from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.knowledge.rules import BUILD_CUDA, Matrix
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
-from torchlock.lock import Conflict, Lock, Options, lock
 from torchlock.lock import Lock, Options, lock
 from torchlock.solve.source import DelegatingSource
 from torchlock.target import PLATFORMS

@@ -15,10 +15,9 @@ from torchlock.inspect.library import is_library
 from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.source import parsed
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, STACK
 from torchlock.runtime.files import read as read_file
-from torchlock.knowledge.severity import severity_of
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

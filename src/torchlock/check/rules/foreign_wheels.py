@@ -15,8 +15,8 @@ from torchlock.inspect.machine import machine_in, suffix_of
 from torchlock.inspect.tree_platform import machine_of_tag
 from torchlock.knowledge.builds import describe_build, kind_of
 from torchlock.knowledge.registry import rule
-from torchlock.knowledge.stack import MEMBERS
 from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,8 @@ from torchlock.check.context import version_of
 from torchlock.finding import Remedy
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.registry import group, rule
-from torchlock.knowledge.stack import MEMBERS, STACK
 from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import MEMBERS, STACK
 from torchlock.runtime import files
 
 if TYPE_CHECKING:

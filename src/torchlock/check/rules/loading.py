@@ -18,8 +18,8 @@ from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol,
 from torchlock.inspect.loading.imports import choices
 from torchlock.knowledge.builds import describe_build
 from torchlock.knowledge.registry import rule
-from torchlock.knowledge.stack import FAMILY, MEMBERS
 from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import FAMILY, MEMBERS
 from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from torchlock.check.context import version_of
 from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_stack
 from torchlock.knowledge.registry import rule
-from torchlock.knowledge.stack import CORE, FAMILY, STACK
 from torchlock.knowledge.severity import severity_of
-from torchlock.terms import FAMILY
+from torchlock.knowledge.stack import CORE, FAMILY, STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,8 @@ from torchlock.check.rules.versions import in_words
 from torchlock.finding import Strength
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
-from torchlock.knowledge.stack import CORE, FAMILY, STACK
 from torchlock.knowledge.severity import severity_of
-from torchlock.terms import FAMILY
+from torchlock.knowledge.stack import CORE, FAMILY, STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,8 +18,8 @@ from torchlock.knowledge.builds import describe_build, kind_of
 from torchlock.knowledge.judge import violations
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import BUILD_CUDA, HOST_PREFIX, cuda_version, is_virtual
-from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK, cuda_check_of
 from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK, cuda_check_of
 from torchlock.runtime import files
 from torchlock.terms import spelled
 
