@@ -1,4 +1,4 @@
-"""The main job: from requirements to pins that load, or to the conflict that forbids them."""
+"""The main job: resolve requirements into pins that load, or return the conflict."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torchlock.lock.inputs import Direct, limit_of, policy_of, units_of
 from torchlock.lock.model import Conflict, Lock
 from torchlock.lock.passed_over import refused_notes, unread_notes, withdrawn_notes
 from torchlock.lock.pins import from_source, host_notes, idle_extras, pins_of, unproven_notes
-from torchlock.lock.preferences import given_way
+from torchlock.lock.preferences import changed_pins
 from torchlock.solve.candidates import Unproven
 from torchlock.solve.universe import Universe
 from torchlock.terms import Provenance
@@ -43,16 +43,16 @@ def lock(
 ) -> Lock | Conflict:
     """Resolve the requirements for the target.
 
-    ``releases`` answers a normalised name with its releases, oldest first, or raises UnknownPackage;
-    ``metadata`` a file named by address with its METADATA text, or raises a TorchlockError; ``at_hand`` tells
-    whether ``releases`` answers without asking an index. ``renew`` asks the index for projects that are known
-    from a snapshot and tells whether it has anything new; it is called before anything is refused, and looks
-    into the names only if the index may be asked.
-    ``provenance`` tells where the releases of a project are known from.
+    ``releases`` returns the releases of a normalised name, oldest first, or raises UnknownPackage.
+    ``metadata`` returns the METADATA text of a file that a URL names, or raises a TorchlockError.
+    ``at_hand`` says whether ``releases`` answers without asking an index.
+    ``renew`` asks the index for projects that are known from a snapshot, and returns whether it has anything
+    new. It is called before a conflict is returned, and reads the names only if the index may be asked.
+    ``provenance`` says where the releases of a project are known from.
 
     Raises:
         InputError: the project itself does not run on the target's Python, or a line cannot be used.
-        UnknownPackage: no source holds a package that the user names.
+        UnknownPackage: no source has a package that the user names.
         NetworkError: an index failed.
     """
     _check_python(inputs, target)
@@ -80,14 +80,14 @@ def lock(
     chosen = _chosen(universe, solution)
     if wrong := judge(chosen, target, matrix, overrides):
         raise AssertionError(f"the judge rejects what the solver chose: {'; '.join(wrong)}")
-    notes += given_way(universe, options.preferred, chosen)
+    notes += changed_pins(universe, units, options.preferred, chosen)
     notes += _notes(universe, units, solution, chosen)
     pins = (*pins_of(universe, solution, chosen, units, direct), *direct.unnamed_pins())
     return Lock(target, pins, tuple(host_notes(universe, chosen)), tuple(notes), universe.visited)
 
 
 def _chosen(universe: Universe, solution: Solution) -> dict[str, Candidate]:
-    """The candidate of each project in a solution."""
+    """The chosen candidate of each project."""
     return {
         name: universe.candidates(name)[index]
         for name, index in solution.items()
@@ -98,7 +98,7 @@ def _chosen(universe: Universe, solution: Solution) -> dict[str, Candidate]:
 def _notes(
     universe: Universe, units: Sequence[UserRequirement], solution: Solution, chosen: Mapping[str, Candidate]
 ) -> Iterator[str]:
-    """What the user should know of the releases that were chosen, and of those that were not."""
+    """Notes on the releases that were chosen, and on those that were left out."""
     yield from refused_notes(universe, chosen, units)
     yield from unread_notes(universe, units, solution)
     yield from withdrawn_notes(chosen)
@@ -114,10 +114,10 @@ def _check_python(inputs: Inputs, target: Target) -> None:
     specifier, (path, line, _) = inputs.requires_python
     if not specifier.contains(target.python.full, prereleases=True):
         raise InputError(
-            f"this project requires Python {specifier}, the target is {target.python.full}",
+            f"this project requires Python {specifier}, and the target has {target.python.full}",
             path=path,
             line=line,
-            hint="choose the target's Python with --python",
+            hint="choose another Python with --python",
         )
 
 
@@ -130,7 +130,8 @@ def _overrides(inputs: Inputs) -> dict[str, list[Dependency]]:
 
 
 def _check_names(units: Sequence[UserRequirement], universe: Universe) -> None:
-    """A package that the user names and nobody has is a mistake to be told, not a conflict to be explained."""
+    """Refuse a package that the user names and no source has: it is an input error, not a conflict."""
+
     for unit in units:
         for root in unit.roots:
             error = universe.unknown.get(root.identifier)
