@@ -32,7 +32,7 @@ def ignored_rules(texts: Sequence[str]) -> frozenset[str]:
         matrix = Matrix()
         for rule in rules:
             if not matrix.has(rule):
-                raise InputError(f"--ignore: no rule is called {rule}", hint="rules are called like TL101")
+                raise InputError(f"--ignore: unknown rule {rule}", hint="rules have names like TL101")
     return frozenset(rules)
 
 

@@ -1,4 +1,4 @@
-"""Solve, and solve again with the releases of today: a snapshot alone never decides a refusal."""
+"""Solve, and before a conflict is reported, solve again with today's releases."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Attempt(NamedTuple):
-    """A universe, the lines in its words with notes on them, and the solution, or None where there is none."""
+    """A universe, the user's lines in its terms, notes on them, and the solution (None: there is none)."""
 
     universe: Universe
     units: list[UserRequirement]
@@ -60,7 +60,7 @@ def _attempt(
 
 
 def _asked_again(universe: Universe, units: Sequence[UserRequirement], solution: Solution | None) -> Iterator[str]:
-    """The projects on which a later answer of the index could change the result."""
+    """The projects for which newer data from the index could change the result."""
     yield from universe.outdated
     if solution is None and not _holds_back(universe):
         yield from _in_the_way(universe, units)
@@ -71,7 +71,8 @@ def _holds_back(universe: Universe) -> bool:
 
 
 def _in_the_way(universe: Universe, units: Sequence[UserRequirement]) -> set[str]:
-    """The projects that make a list of lines impossible."""
+    """The projects because of which the lines have no solution."""
+
     try:
         return involved(universe, minimal_conflict(universe, units))
     except GaveUp:

@@ -1,4 +1,4 @@
-"""The user's lines as the solver takes them: roots, limits, and what they allow."""
+"""Turn the user's requirements into the input of the solver: roots, limits and policy."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 def dependency_of(written: ParsedRequirement) -> Dependency:
-    """What a line requires, taken apart.
+    """The parts of a requirement: name, extras, specifier, marker.
 
     Raises:
-        InputError: the line is a bare address, of which nobody knows the name.
+        InputError: the line is a URL without a project name.
     """
     requirement = written.requirement
     if requirement is None:
@@ -39,24 +39,24 @@ def dependency_of(written: ParsedRequirement) -> Dependency:
 
 
 def limit_of(written: ParsedRequirement) -> Dependency:
-    """What a constraint or an override says of a version, taken apart.
+    """The parts of a constraint or an override.
 
     Raises:
-        InputError: it names an address, which is followed in requirements alone.
+        InputError: it names a URL, which only a requirement may do.
     """
     if written.url is not None:
         path, line, text = written.origin
         raise InputError(
-            f"{text.strip()}: an address is followed in a requirement only, not in a constraint or an override",
+            f"{text.strip()}: a URL is supported in a requirement only, not in a constraint or an override",
             path=path,
             line=line,
-            hint="write this line among the requirements",
+            hint="move this line to the requirements",
         )
     return dependency_of(written)
 
 
 class Direct:
-    """The requirements that name an address, read as far as that goes without a build.
+    """The requirements that name a URL, with the metadata that can be read without a build.
 
     ``written`` has the line of each project that is known by name; ``notes`` say what is not known.
     """
@@ -79,14 +79,14 @@ class Direct:
         return _DirectFirst(self._source, self._releases) if self._releases else self._source
 
     def dependency(self, written: ParsedRequirement) -> Dependency | None:
-        """What a line requires; None for an address of which not even the name is known."""
+        """The parts of a requirement; None for a URL whose project name is unknown."""
         if written.url is None or written.requirement is not None:
             return dependency_of(written)
         name = self._names[id(written)]
         return None if name is None else Dependency(name, marker=_marker(written))
 
     def unnamed_pins(self) -> Iterator[Pin]:
-        """What stays in the lock as it was written, unseen by the solver."""
+        """The lines that stay in the lock as written, and that the solver does not see."""
         for written in self._unnamed:
             yield Pin(written.origin.text.strip(), "", (), (asked_by(written),), (), written=written)
 
@@ -95,12 +95,14 @@ class Direct:
 
         release = read_direct(written, self._source.metadata)
         if release is None:
-            self.notes.append(f"{written.origin}: {written.url} is kept as written; its project is not known")
+            self.notes.append(
+                f"{written.origin}: {written.url} is kept as written, because its project name is unknown"
+            )
             return None
         other = self.written.get(release.name)
         if other is not None and other.url != written.url:
             path, line, _ = written.origin
-            raise InputError(f"{release.name} has another address at {other.origin}", path=path, line=line)
+            raise InputError(f"{release.name} has another URL at {other.origin}", path=path, line=line)
         self.notes += [*release.notes, f"{written.origin}: {release.name} is kept as written"]
         self.written[release.name] = written
         self._releases[release.name] = [release]
@@ -131,7 +133,7 @@ class _DirectFirst(DelegatingSource):
 
 
 def policy_of(inputs: Inputs, options: Options) -> Policy:
-    """What the user's lines allow: pre-releases where one is named, yanked releases where one is pinned."""
+    """The policy that the lines imply: pre-releases if one is named, yanked releases if one is pinned."""
     stated = [
         dependency_of(written)
         for written in [*inputs.requirements, *inputs.constraints, *inputs.overrides]
@@ -150,7 +152,7 @@ def policy_of(inputs: Inputs, options: Options) -> Policy:
 
 
 def _specifiers(stated: Sequence[Dependency]) -> dict[str, list[str]]:
-    """All that the lines ask of the version of each project."""
+    """All specifiers of the lines, by project."""
     found: dict[str, list[str]] = {}
     for item in stated:
         found.setdefault(item.name, []).append(item.specifier)
@@ -160,7 +162,7 @@ def _specifiers(stated: Sequence[Dependency]) -> dict[str, list[str]]:
 def units_of(
     inputs: Inputs, direct: Direct, universe: Universe, overrides: Mapping[str, Sequence[Dependency]]
 ) -> tuple[list[UserRequirement], list[str]]:
-    """The user's lines as roots and limits, and notes on those that do not apply to the target."""
+    """The user's lines as roots and limits, and notes on lines that do not apply to the target."""
     units: list[UserRequirement] = []
     notes = list(direct.notes)
     for written in inputs.requirements:
@@ -186,5 +188,6 @@ def units_of(
 
 
 def asked_by(written: ParsedRequirement) -> str:
-    """Who wrote a line, as annotations name it."""
+    """The origin of a line, as annotations in the lock name it."""
+
     return "the command line" if written.origin.path is None else one_line(f"-r {written.origin.path}")

@@ -1,4 +1,4 @@
-"""The main job: from requirements to pins that load, or to the conflict that forbids them."""
+"""The main job: resolve requirements into pins that load, or return the conflict."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from torchlock.lock.inputs import Direct, limit_of, policy_of, units_of
 from torchlock.lock.model import Conflict, Lock
 from torchlock.lock.passed_over import refused_notes, unread_notes, withdrawn_notes
 from torchlock.lock.pins import from_source, host_notes, idle_extras, pins_of, unproven_notes
-from torchlock.lock.preferences import given_way
+from torchlock.lock.preferences import changed_pins
+from torchlock.solve.candidates import Unproven
 from torchlock.solve.universe import Universe
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class _Job:
             tuple(host_notes(universe, chosen)),
             (
                 *notes,
-                *given_way(universe, self._options.preferred, chosen),
+                *changed_pins(universe, units, self._options.preferred, chosen),
                 *_notes(universe, units, solution, chosen),
             ),
             universe.visited,
@@ -102,7 +103,7 @@ class _Job:
 
 
 def _chosen(universe: Universe, solution: Solution) -> dict[str, Candidate]:
-    """The candidate of each project in a solution."""
+    """The chosen candidate of each project."""
     return {
         name: universe.candidates(name)[index]
         for name, index in solution.items()
@@ -113,7 +114,7 @@ def _chosen(universe: Universe, solution: Solution) -> dict[str, Candidate]:
 def _notes(
     universe: Universe, units: Sequence[UserRequirement], solution: Solution, chosen: Mapping[str, Candidate]
 ) -> Iterator[str]:
-    """What the user should know of the releases that were chosen, and of those that were not."""
+    """Notes on the releases that were chosen, and on those that were left out."""
     yield from refused_notes(universe, chosen, units)
     yield from unread_notes(universe, units, solution)
     yield from withdrawn_notes(chosen)
@@ -129,10 +130,10 @@ def _check_python(inputs: Inputs, target: Target) -> None:
     specifier, (path, line, _) = inputs.requires_python
     if not specifier.contains(target.python.full, prereleases=True):
         raise InputError(
-            f"this project requires Python {specifier}, the target is {target.python.full}",
+            f"this project requires Python {specifier}, and the target has {target.python.full}",
             path=path,
             line=line,
-            hint="choose the target's Python with --python",
+            hint="choose another Python with --python",
         )
 
 
@@ -145,7 +146,8 @@ def _overrides(inputs: Inputs) -> dict[str, list[Dependency]]:
 
 
 def _check_names(units: Sequence[UserRequirement], universe: Universe) -> None:
-    """A package that the user names and nobody has is a mistake to be told, not a conflict to be explained."""
+    """Refuse a package that the user names and no source has: it is an input error, not a conflict."""
+
     for unit in units:
         for root in unit.roots:
             error = universe.unknown.get(root.identifier)
