@@ -11,8 +11,8 @@ from torchlock.check.log_signatures import ATTEMPT, CAUSE, ECHO, WORDS, signatur
 from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
 from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import FAMILY
 from torchlock.redaction import shortened
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torchlock.check.log_signatures import Known
     from torchlock.finding import Finding
 
-_MODULES = {"torch", "torchaudio", "torchvision", "torchcodec", "torchtext", "soundfile"}
+_MODULES = FAMILY | {"soundfile"}
 _OF_TORCH = re.compile(
     r"_?(torch|c10|cuda|cudart|cublas|cufft|cusolver|curand|nccl|nvrtc|nvtoolsext|amdhip|roc|torio)"
 )

@@ -14,7 +14,7 @@ from torchlock.knowledge.compatibility import bits
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
-from torchlock.terms import FAMILY
+from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,7 +16,7 @@ from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.severity import severity_of
-from torchlock.terms import FAMILY
+from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

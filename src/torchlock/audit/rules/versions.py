@@ -10,6 +10,7 @@ from torchlock.knowledge.compatibility import bits
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -190,13 +191,7 @@ def _conflict(context: AuditContext, install_set: InstallSet, names: tuple[str, 
     return context.statement(violation.statement, severity, f"{listed(goes)}{against}", demands)
 
 
-RULES = {
-    "torchaudio": "TL101",
-    "torchcodec": "TL102",
-    "torchvision": "TL103",
-    "torchtext": "TL104",
-    "numpy": "TL105",
-}
+RULES = {name: member.rule for name, member in MEMBERS.items() if member.rule}
 
 
 def _why(context: AuditContext, install_set: InstallSet, partner: str) -> Violation | None:

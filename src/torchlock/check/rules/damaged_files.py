@@ -7,7 +7,6 @@ import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import STACK
 from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_stack
 from torchlock.check.rules.libsndfile import of_machine
 from torchlock.finding import Remedy
@@ -17,8 +16,8 @@ from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.source import parsed
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import FAMILY, STACK
 from torchlock.runtime.files import read as read_file
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import STACK, VITAL, version_of
+from torchlock.check.context import version_of
 from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_stack
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
-from torchlock.terms import FAMILY
+from torchlock.knowledge.stack import CORE, FAMILY, STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,7 +110,7 @@ def doubles(context: CheckContext) -> Iterator[Finding]:
             several = " and ".join(sorted(versions))
             message = f"{duplicate.name} is recorded twice in one folder, as {several}: one lies over the other"
             mixed = not _is_of_one(context, duplicate)
-            severity = severity_of(fails=mixed and duplicate.name in VITAL, partly=mixed)
+            severity = severity_of(fails=mixed and duplicate.name in CORE, partly=mixed)
             path = duplicate.distributions[0].path
             yield context.finding("TL605", severity, message, duplicate.name, path=path)
     for twin in context.installed.twins:

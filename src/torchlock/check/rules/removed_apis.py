@@ -10,12 +10,12 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import STACK
 from torchlock.inspect.import_graph import files_read
 from torchlock.inspect.record import read_record
 from torchlock.inspect.torchaudio_names import TorchaudioNames, missing_uses
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import STACK, VITAL, dependencies_of, version_of
+from torchlock.check.context import dependencies_of, version_of
 from torchlock.check.linking import resolved
 from torchlock.check.rules.stdlib_shadowing import lacks_what_torch_takes
 from torchlock.check.rules.versions import in_words
@@ -12,7 +12,7 @@ from torchlock.finding import Strength
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.severity import severity_of
-from torchlock.terms import FAMILY
+from torchlock.knowledge.stack import CORE, FAMILY, STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +68,7 @@ def _judged(context: CheckContext, distribution: Distribution, dependency: Depen
     found = version_of(version)
     if found is None or specifier_set(dependency.specifier).contains(found):
         return
-    vital = distribution.name in VITAL and dependency.name in VITAL
+    vital = distribution.name in CORE and dependency.name in CORE
     message = f"{wanted}, and {version} is installed"
     repacked = vital and found.local is not None and _strange_label(found.local)
     in_family = distribution.name in FAMILY or dependency.name in FAMILY

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from torchlock.answers import Unknown
-from torchlock.check.context import STACK
 from torchlock.check.linking import Ruling, resolved, ruling
 from torchlock.finding import Strength
 from torchlock.inspect.binaries import Binary, read_binary
@@ -20,8 +19,9 @@ from torchlock.knowledge.judge import violations
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import BUILD_CUDA, HOST_PREFIX, cuda_version, is_virtual
 from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK, cuda_check_of
 from torchlock.runtime import files
-from torchlock.terms import FAMILY, spelled
+from torchlock.terms import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,14 +33,9 @@ if TYPE_CHECKING:
 
 # The call at an import that compares versions of CUDA, and is no comment.
 _CALL = re.compile(rb"^[^#\n]{0,200}(?<!def )_check_cuda_version\(\)", re.M)
-# The files whose import makes it: package → paths.
-_COMPARING = {
-    "torchaudio": ("_extension/__init__.py", "_extension/utils.py", "_extension.py"),
-    "torchvision": ("extension.py",),
-}
 _CUDA = re.compile(r"(lib)?(cudart|torch_cuda|c10_cuda|cufft|cublas|npp|nvcuvid)")
-# What breaks torchaudio itself; the rest breaks only who imports it.
-_ERRORS = frozenset({"torch", "torchaudio", "torchvision", "torchtext"})
+# A mismatch stops the import of these; of the other members it stops only some calls.
+_ERRORS = frozenset(name for name in FAMILY if MEMBERS[name].effect == "import")
 
 
 @rule(
@@ -111,7 +106,7 @@ def unjudged(context: CheckContext, name: str) -> Unknown | None:
     own = context.build("torch")
     if isinstance(builds.get("torch"), Unknown) and own is not None and own.cuda == builds[name]:
         return None  # A vendor's label, and a version file that states CUDA.
-    if name not in _COMPARING or torch is None or builds[name] == "0" or compares(context, name) is False:
+    if not cuda_check_of(name) or torch is None or builds[name] == "0" or compares(context, name) is False:
         return None
     if not any(isinstance(build, Unknown) for build in builds.values()):
         return None
@@ -265,13 +260,13 @@ def compares(context: CheckContext, name: str) -> bool | Unknown:
     if copy is None:
         return Unknown(f"{name} was not found")
     texts = []
-    for file in _COMPARING.get(name, ()):
+    for file in cuda_check_of(name):
         try:
             texts.append(files.read(os.path.join(copy.path, *file.split("/")), 1 << 16))
         except OSError:
             continue
     if not texts:
-        return Unknown(f"the source of {name} was not read") if name in _COMPARING else False
+        return Unknown(f"the source of {name} was not read") if cuda_check_of(name) else False
     raised = [b"different CUDA" in text for text in texts if b"def _check_cuda_version" in text]
     return any(map(_CALL.search, texts)) and (not raised or any(raised))
 
@@ -298,7 +293,7 @@ def accelerators(context: CheckContext) -> Iterator[Finding]:
     A label is a claim. A build that finds all its libraries and symbols in this torch works with it.
     """
     torch = context.label("torch") or ""
-    for name in FAMILY - {"torch", "torchtext"}:
+    for name in sorted(name for name in FAMILY - {"torch"} if MEMBERS[name].labels):
         mine = (context.label(name) if name in context.pins else None) or ""
         kinds = {kind_of(torch), kind_of(mine)}
         found = mismatch(_plain(context, name), mine, _plain(context, "torch"), torch)
