@@ -71,11 +71,11 @@ class Command(NamedTuple):
 
 @dataclass(slots=True)
 class Remedy:
-    """The smallest change that cures a finding.
+    """The smallest change that fixes a finding.
 
     ``summary`` is one sentence in the imperative; ``changes`` are what it comes to, line by line; ``edits``
     are the same for the file's text. Both are empty where no edit of the file helps, and ``summary`` says
-    what does. ``commands`` mend an environment: each is one way to do it, in the spelling of one tool.
+    what does. ``commands`` fix an environment: each is one way to do it, in the spelling of one tool.
     """
 
     summary: str
@@ -92,7 +92,7 @@ class Finding:
     ``(name, version or specifier)`` pairs; ``related`` are further places of the same file.
 
     In an environment ``path`` is the file or folder in place of a line, ``says`` the text that Python prints
-    when it meets this, and ``consequences`` are further findings that are gone when this one is mended.
+    when it meets this, and ``consequences`` are further findings that are gone when this one is fixed.
     ``lacks`` are the libraries, symbols or modules that were looked for and not found.
     """
 

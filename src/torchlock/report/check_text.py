@@ -40,8 +40,8 @@ def text(
 
 def _first(status: str, sentence: str, commands: Sequence[Command], paint: Paint) -> str:
     head = f"{paint('hint', 'ok:')} " if status == "ok" else f"{paint(status, f'{status}:')} "
-    mend = f"; mend it with: {paint('bold', _shown(commands[0].line))}" if commands else ""
-    return f"{head}{_shown(sentence)}{mend}"
+    fix = f". Fix: {paint('bold', _shown(commands[0].line))}" if commands else ""
+    return f"{head}{_shown(sentence)}{fix}"
 
 
 def _finding(finding: Finding, paint: Paint, told: dict[str, None], *, verbose: bool) -> Iterator[str]:
@@ -60,7 +60,7 @@ def _finding(finding: Finding, paint: Paint, told: dict[str, None], *, verbose: 
     if len(finding.consequences) > len(effects):
         yield f"  and {len(finding.consequences) - len(effects)} more like it (-v shows them)"
     if finding.remedy is not None:
-        yield f"  {paint('hint', 'remedy:')} {_shown(finding.remedy.summary)}"
+        yield f"  {paint('hint', 'Fix:')} {_shown(finding.remedy.summary)}"
         for command in finding.remedy.commands:
             yield f"    {command.tool}: {_shown(command.line)}"
     for source in finding.sources:

@@ -115,7 +115,7 @@ def _remedy(context: CheckContext, finding: Finding, plan: Plan | None) -> Remed
 
 
 def _of_rule(context: CheckContext, finding: Finding) -> Remedy | None:
-    """What mends the findings of one rule, whichever package they are about."""
+    """The remedy for findings of one rule, whichever package they are about."""
     if finding.rule == "TL606":
         return _moved(context, finding)
     if finding.rule == "TL613":
@@ -136,7 +136,7 @@ def _of_rule(context: CheckContext, finding: Finding) -> Remedy | None:
 
 
 def _of_dependent(context: CheckContext, finding: Finding) -> Remedy | None:
-    """What mends a package that uses torch."""
+    """The remedy for a package that uses torch."""
     if finding.rule in _APART:
         return apart(context, finding)
     if finding.packages[0][0] not in STACK and finding.rule in ("TL610", "TL611"):
@@ -147,7 +147,7 @@ def _of_dependent(context: CheckContext, finding: Finding) -> Remedy | None:
 
 
 def _of_stack(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy | None:
-    """What mends the stack itself: releases that go together, or the same once more."""
+    """The remedy for the stack itself: releases that work together, or the same ones reinstalled."""
     if finding.rule in _AGAIN and plan is not None:
         return _again(context, finding, plan)
     if finding.rule == "TL104" and plan is not None and _is_before_its_libraries(plan.versions.get("torchtext")):
