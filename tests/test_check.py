@@ -118,7 +118,7 @@ def test_a_wrong_copy_before_a_good_one(site: Path, tmp_path: Path, capsys: pyte
     stage_audio(site, "2.5.1+cpu")
     report = run(capsys, "--path", site, code=1)
     assert (first(report)["rule"], rules_below(first(report))[0]) == ("TL606", "TL101")
-    assert "torchaudio is there twice: 2.5.1+cpu" in report["summary"]
+    assert "torchaudio is installed twice: 2.5.1+cpu" in report["summary"]
     assert report["command"].endswith("uninstall -y torchaudio")
 
 

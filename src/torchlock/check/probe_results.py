@@ -87,7 +87,7 @@ def _imports(context: CheckContext, findings: list[Finding], probe: Probe) -> It
     for finding in findings if torch is not None and torch.state == "ok" else ():
         if finding.rule == "TL615" and finding.severity != "note":
             finding.severity, finding.message = "note", "torchaudio is not installed in this environment"
-            message = "import torch works in this interpreter, though no file of it was found"
+            message = "import torch works in this interpreter, although no file of it was found"
             because = "code that runs at its start may add folders"
             yield context.finding("TL614", "warning", message, "torch", because=because, strength=Strength.RAN)
     for name in CORE:
@@ -105,7 +105,7 @@ def _imports(context: CheckContext, findings: list[Finding], probe: Probe) -> It
             foretold[0].says = said(step)
             return
         elif step.state != "ok":
-            message = f"import {name} {_how(step)}, though nothing in the files shows why"
+            message = f"import {name} {_how(step)}, and no file shows why"
             yield context.finding(
                 "TL614", "error", message, name, says=said(step), because=step.library, strength=Strength.RAN
             )
@@ -125,7 +125,7 @@ def _is_about(finding: Finding, name: str) -> bool:
 def _wrong(context: CheckContext, name: str, foretold: Sequence[Finding]) -> Iterator[Finding]:
     for finding in foretold:
         finding.severity = softened(finding.severity)
-    message = f"import {name} works in this interpreter, though the files speak against it ({foretold[0].rule})"
+    message = f"import {name} works in this interpreter, although the files show an error ({foretold[0].rule})"
     because = "what ran outweighs what was read"
     yield context.finding("TL614", "warning", message, name, because=because, strength=Strength.RAN)
 

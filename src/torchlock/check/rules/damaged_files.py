@@ -89,10 +89,10 @@ def _lost(context: CheckContext, checked: Checked, faults: Sequence[Fault]) -> I
         says = _no_module(checked, first.path) if first.path.endswith(".py") else ""
         yield context.finding("TL601", severity, message, name, path=first.path, says=says)
     elif perhaps:
-        message += "; its import may do without"
+        message += "; its import may work without it"
         yield context.finding("TL601", "warning", message, name, path=first.path)
     else:
-        message += "; its import reads none of them"
+        message += "; its import does not need them"
         yield context.finding("TL601", "note", message, name, path=first.path)
 
 

@@ -84,12 +84,12 @@ def _old_driver(context: CheckContext) -> Iterator[Finding]:
         yield context.finding(
             statement.rule,
             "warning",
-            f"{context.named('torch')} needs an NVIDIA driver {wanted} or later, and {there} is there",
+            f"{context.named('torch')} needs an NVIDIA driver {wanted} or newer; this machine has {there}",
             "torch",
             because=statement.because,
             # What follows is the CUDA that the driver is for, as a number like 12020.
             says="RuntimeError: The NVIDIA driver on your system is too old (found version",
-            remedy=Remedy(f"Update the NVIDIA driver to {wanted} or later, or take a torch for an older CUDA."),
+            remedy=Remedy(f"Update the NVIDIA driver to {wanted} or newer, or install a torch for an older CUDA."),
         )
 
 
@@ -155,5 +155,7 @@ def serves(flags: tuple[str, ...], capability: int) -> bool:
 def _other_build(capability: int, flags: tuple[str, ...]) -> Remedy:
     newest = max(int(re.sub(r"\D", "", flag)) for flag in flags)
     if capability > newest:
-        return Remedy("Take a build of torch for a later CUDA (from 12.8 on they have code for this GPU).")
-    return Remedy("Take a build of torch for an older CUDA, like cu126, or an older torch: later ones dropped it.")
+        return Remedy("Install a torch for CUDA 12.8 or newer, which has code for this GPU.")
+    return Remedy(
+        "Install a torch for an older CUDA, like cu126, or an older torch: newer ones have no code for this GPU."
+    )

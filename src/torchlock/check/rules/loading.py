@@ -122,7 +122,7 @@ def _built_for_glibc(context: CheckContext, name: str, attempt: Attempt, missing
         path=missing.wanted_by,
         because="no release of torch has wheels for musl (Alpine)",
         says=not_found(context, name, attempt.path, missing.name, missing.wanted_by),
-        remedy=Remedy("Take a machine or an image with glibc, such as Debian; or torch as Alpine packages it."),
+        remedy=Remedy("Use a machine or an image with glibc, such as Debian; or the torch package of Alpine."),
     )
 
 
@@ -186,7 +186,7 @@ def _remedy(context: CheckContext, missing: Missing) -> Remedy | None:
         line = "winget install Microsoft.VCRedist.2015+.x64"
         return Remedy("Install the Visual C++ runtime of 2015 and later.", commands=(Command("system", line),))
     if missing.name.startswith("libpython"):
-        return Remedy("Take a later torchcodec, or a Python that was built with --enable-shared.")
+        return Remedy("Install a newer torchcodec, or a Python that was built with --enable-shared.")
     if missing.name.startswith("libomp140"):
         return _with_openmp(context)
     return None
@@ -304,7 +304,7 @@ def _shadowed(context: CheckContext) -> Iterator[Finding]:
     """A folder of LD_LIBRARY_PATH that has CUDA's or torch's own libraries in other versions."""
     found = {shadow.name: shadow for attempt in context.attempts for shadow in attempt.outcome.shadowed}
     for shadow in found.values():
-        message = f"{shadow.taken} is loaded in place of {shadow.meant}, since LD_LIBRARY_PATH names its folder"
+        message = f"{shadow.taken} is loaded in place of {shadow.meant}, because LD_LIBRARY_PATH names its folder"
         broken = any(_is_due_to(shadow, attempt) for attempt in context.attempts if attempt.role == "import")
         yield context.finding(
             "TL613", severity_of(fails=broken, partly=False), message, "torch", path=shadow.taken

@@ -38,7 +38,7 @@ def hollow(context: CheckContext) -> Iterator[Finding]:
                 message,
                 distribution.name,
                 path=distribution.path,
-                because="an install that was interrupted, or a folder that was deleted, leaves its record behind",
+                because="an interrupted installation or a deleted folder leaves its record behind",
                 says=says,
             )
         elif checked.problem and distribution.name in STACK:
@@ -90,7 +90,7 @@ def _unreadable(context: CheckContext, checked: Checked) -> Finding:
 def leftovers(context: CheckContext) -> Iterator[Finding]:
     """What an interrupted pip had moved aside."""
     for leftover in context.installed.leftovers:
-        meant = f", the rest of an install of {leftover.meant} that was interrupted" if leftover.meant else ""
+        meant = f" over from an interrupted installation of {leftover.meant}" if leftover.meant else ""
         message = f"{os.path.basename(leftover.path)} is left{meant}"
         yield context.finding("TL603", "note", message, path=leftover.path)
 
@@ -108,7 +108,7 @@ def doubles(context: CheckContext) -> Iterator[Finding]:
             and not _is_left(context, duplicate)
         ):
             several = " and ".join(sorted(versions))
-            message = f"{duplicate.name} is recorded twice in one folder, as {several}: one lies over the other"
+            message = f"{duplicate.name} is recorded twice in one folder, as {several}: their files are mixed"
             mixed = not _is_of_one(context, duplicate)
             severity = severity_of(fails=mixed and duplicate.name in CORE, partly=mixed)
             path = duplicate.distributions[0].path
@@ -159,5 +159,5 @@ def unrecorded(context: CheckContext) -> Iterator[Finding]:
         if copy is None or copy.entry is None or not copy.entry.is_site or copy.kind == "namespace":
             continue
         if context.record(name) is None and not context.environment.conda:
-            message = f"{name} is there, but no record of its installation: no installer can replace it as a whole"
+            message = f"{name} has no installation record: no installer can replace it as a whole"
             yield context.finding("TL604", "note", message, name, path=copy.path)
