@@ -35,7 +35,17 @@ DATA = Path(__file__).parents[1] / "compat_data"
 KINDS = ("declared", "measured", "reported")
 
 _STORY_KEYS = ("what", "why", "example", "fix")
-_REGISTRY_KEYS = {"severity", "rank", "by", "group", "explains", "hidden_by_error", "whole_file", "prints"}
+_REGISTRY_KEYS = {
+    "severity",
+    "rank",
+    "by",
+    "group",
+    "explains",
+    "remedy",
+    "hidden_by_error",
+    "whole_file",
+    "prints",
+}
 _RULE_KEYS = {
     "id",
     "title",
@@ -51,6 +61,7 @@ _RULE_KEYS = {
 }
 _SEVERITIES = ("error", "warning", "note")
 _COMMANDS = ("audit", "check", "lock")
+_REMEDIES = ("reinstall", "versions", "dependent")
 _PRINT_KEYS = {"order", "line", "beside", "also", "weight"}
 _WEIGHTS = ("echo", "headline", "attempt", "cause")
 # Names of libraries occur in the output of every installer. They count only beside one of these words.
@@ -294,6 +305,10 @@ def _registry(table: dict[str, Any], identifier: str) -> dict[str, Any]:
         raise TableError(f"must be some of {', '.join(_COMMANDS)}", "by")
     if "group" in table:
         row["group"] = _text(table, "group")
+    if "remedy" in table:
+        row["remedy"] = _text(table, "remedy")
+        if row["remedy"] not in _REMEDIES:
+            raise TableError(f"must be one of {', '.join(_REMEDIES)}", "remedy")
     if "explains" in table:
         row["explains"] = _texts(table, "explains")
     for key in ("hidden_by_error", "whole_file"):
