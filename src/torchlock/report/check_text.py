@@ -48,15 +48,15 @@ def _finding(finding: Finding, paint: Paint, told: dict[str, None], *, verbose: 
     yield f"{paint(finding.severity, finding.severity)} {finding.rule} {_shown(finding.message)}"
     if finding.path:
         yield f"  at {_shown(finding.path)}"
-    if finding.says:
-        yield f"  Python says: {_shown(finding.says)}"
+    if finding.expected_error:
+        yield f"  Python says: {_shown(finding.expected_error)}"
     if finding.because:
         yield f"  because {_shown(finding.because)}"
     effects = finding.consequences if verbose else finding.consequences[:_SHOWN]
     for effect in effects:
         yield f"  so {effect.rule} {_shown(effect.message)}"
-        if effect.says:
-            yield f"     Python says: {_shown(effect.says)}"
+        if effect.expected_error:
+            yield f"     Python says: {_shown(effect.expected_error)}"
     if len(finding.consequences) > len(effects):
         yield f"  and {len(finding.consequences) - len(effects)} more like it (-v shows them)"
     if finding.remedy is not None:

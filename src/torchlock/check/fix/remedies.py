@@ -189,7 +189,7 @@ def _later_system(context: CheckContext, finding: Finding, plan: Plan | None) ->
     """Releases for a system of this age, or else a later system."""
     if plan is not None and any(version != context.version(name) for name, version in plan.versions.items()):
         return _fitting(context, plan)
-    if "GLIBC_" in finding.says:
+    if "GLIBC_" in finding.expected_error:
         return Remedy(
             "Take a later release of the system, or an image with a later glibc: no wheel brings its own."
         )

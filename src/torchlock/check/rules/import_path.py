@@ -85,16 +85,24 @@ def absent(context: CheckContext) -> Iterator[Finding]:
             if _runs_code(context):
                 severity, message = "warning", "neither torch nor torchaudio is found in this environment"
                 because = "code that runs at its start may add folders, which only --probe can tell"
-        says = "ModuleNotFoundError: No module named 'torchaudio'"
+        expected_error = "ModuleNotFoundError: No module named 'torchaudio'"
         yield context.finding(
-            "TL615", severity, message, "torchaudio", path=_site(context), because=because, says=says
+            "TL615",
+            severity,
+            message,
+            "torchaudio",
+            path=_site(context),
+            because=because,
+            expected_error=expected_error,
         )
         return
     asking = next((name for name in ("torchaudio", "torchvision", "torchcodec") if is_there(context, name)), None)
     if asking and not is_there(context, "torch") and not _is_recorded(context, "torch"):
         message = f"{context.named(asking)} is installed without torch, which its import needs"
-        says = "ModuleNotFoundError: No module named 'torch'"
-        yield context.finding("TL108", "error", message, asking, "torch", path=_site(context), says=says)
+        expected_error = "ModuleNotFoundError: No module named 'torch'"
+        yield context.finding(
+            "TL108", "error", message, asking, "torch", path=_site(context), expected_error=expected_error
+        )
 
 
 @rule("TL615")
@@ -121,9 +129,17 @@ def left_out(context: CheckContext) -> Iterator[Finding]:
             remedy = Remedy(f"Run its Python with -m venv --without-pip {folder}: the packages in it stay.")
         else:
             continue
-        says = "ModuleNotFoundError: No module named 'torchaudio'"
+        expected_error = "ModuleNotFoundError: No module named 'torchaudio'"
         yield context.finding(
-            "TL615", "error", message, "torchaudio", "torch", path=site, because=because, says=says, remedy=remedy
+            "TL615",
+            "error",
+            message,
+            "torchaudio",
+            "torch",
+            path=site,
+            because=because,
+            expected_error=expected_error,
+            remedy=remedy,
         )
         return
 
@@ -176,8 +192,8 @@ def _remains(context: CheckContext, copy: Copy) -> Iterator[Finding]:
         yield context.finding("TL604", severity, message, copy.name, path=copy.path)
     elif not in_site and copy.name == "numpy" and is_there(context, "torch"):
         message = f"your folder {copy.path} is imported as numpy, which is not installed"
-        says = "AttributeError: module 'numpy' has no attribute 'ndarray'"
-        yield context.finding("TL606", "error", message, "numpy", path=copy.path, says=says)
+        expected_error = "AttributeError: module 'numpy' has no attribute 'ndarray'"
+        yield context.finding("TL606", "error", message, "numpy", path=copy.path, expected_error=expected_error)
 
 
 def _hiding(context: CheckContext, copies: Copies, wins: Copy) -> Iterator[Finding]:
@@ -260,11 +276,17 @@ def _strange(context: CheckContext, copy: Copy, real: Copy | None) -> Finding:
     hidden = f" in place of {copy.name} {_version(real)}".rstrip() if real else f", which is not {copy.name}"
     message = f"your {what} {copy.path} is imported{hidden}"
     severity = severity_of(fails=copy.name in MEMBERS and MEMBERS[copy.name].vital)
-    says = f"AttributeError: partially initialized module '{copy.name}' has no attribute …"
+    expected_error = f"AttributeError: partially initialized module '{copy.name}' has no attribute …"
     if copy.kind == "package" and copy.name != "torch":
-        says = f"ModuleNotFoundError: No module named '{copy.name}.version'"
+        expected_error = f"ModuleNotFoundError: No module named '{copy.name}.version'"
     return context.finding(
-        "TL606", severity, message, copy.name, path=copy.path, because=f"it comes first: {copy.because}", says=says
+        "TL606",
+        severity,
+        message,
+        copy.name,
+        path=copy.path,
+        because=f"it comes first: {copy.because}",
+        expected_error=expected_error,
     )
 
 

@@ -37,7 +37,7 @@ def openmp(context: CheckContext) -> Iterator[Finding]:
                 "torch",
                 path=paths[1],
                 because="a process that loads two of them can end, or compute wrong results",
-                says=f"OMP: Error #15: Initializing {name}, but found {name} already initialized.",
+                expected_error=f"OMP: Error #15: Initializing {name}, but found {name} already initialized.",
                 remedy=Remedy(
                     "Install what brings them from one distributor, all by pip or all by conda, or keep one copy. "
                     "KMP_DUPLICATE_LIB_OK=TRUE only hides it, and results may be wrong."

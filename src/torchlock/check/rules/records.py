@@ -31,7 +31,7 @@ def hollow(context: CheckContext) -> Iterator[Finding]:
         if nothing and not _is_importable(context, distribution):
             message = f"{distribution.name} {distribution.version} is recorded as installed, but has no files"
             severity = severity_of(fails=is_vital(distribution.name))
-            says = f"ModuleNotFoundError: No module named '{module_of(distribution.name)}'"
+            expected_error = f"ModuleNotFoundError: No module named '{module_of(distribution.name)}'"
             yield context.finding(
                 "TL604",
                 severity,
@@ -39,7 +39,7 @@ def hollow(context: CheckContext) -> Iterator[Finding]:
                 distribution.name,
                 path=distribution.path,
                 because="an interrupted installation or a deleted folder leaves its record behind",
-                says=says,
+                expected_error=expected_error,
             )
         elif checked.problem and distribution.name in STACK:
             yield _unreadable(context, checked)
@@ -56,9 +56,11 @@ def without_package(context: CheckContext) -> Iterator[Finding]:
         editable = name in mapped or (source is not None and source.editable)
         if name in FAMILY and editable and context.copy(name) is None:
             message = f"{name} {distribution.version} is installed in editable mode, and its folder is gone"
-            says = f"ModuleNotFoundError: No module named '{name}'"
+            expected_error = f"ModuleNotFoundError: No module named '{name}'"
             severity = severity_of(fails=is_vital(name))
-            yield context.finding("TL604", severity, message, name, path=distribution.path, says=says)
+            yield context.finding(
+                "TL604", severity, message, name, path=distribution.path, expected_error=expected_error
+            )
 
 
 def _is_importable(context: CheckContext, distribution: Distribution) -> bool:

@@ -169,7 +169,7 @@ def _told(context: CheckContext, violation: Violation) -> Iterator[Finding]:
         path=path_of(context, pinned.name),
         because="; ".join(filter(None, (statement.because, rest.because))),
         strength=rest.strength,
-        says=_says(context, statement.rule, pinned.name),
+        expected_error=_says(context, statement.rule, pinned.name),
         sources=statement.sources,
     )
 
