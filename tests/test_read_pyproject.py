@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from torchlock.errors import InputError
-from torchlock.manifests.lock_readers import read_file
+from torchlock.manifests.selection import read_inputs
 from torchlock.manifests.syntax.toml_positions import Places
 from torchlock.terms import Inputs, ParsedRequirement
 
@@ -55,7 +55,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def read(text: str, *extras: str, groups: tuple[str, ...] = (), all_extras: bool = False) -> Inputs:
     Path("pyproject.toml").write_text(text, encoding="utf-8")
-    return read_file("pyproject.toml", extras=extras, groups=groups, all_extras=all_extras)
+    return read_inputs("pyproject.toml", extras=extras, groups=groups, all_extras=all_extras)
 
 
 def refused(text: str, *extras: str, groups: tuple[str, ...] = (), all_extras: bool = False) -> InputError:
@@ -141,12 +141,12 @@ def test_a_project_that_asks_for_nothing(text: str) -> None:
 def test_a_byte_order_mark_and_windows_line_ends() -> None:
     text = '\ufeff[project]\r\ndependencies = [\r\n "torch",\r\n]\r\n'
     Path("pyproject.toml").write_bytes(text.encode())
-    assert lines(read_file("pyproject.toml").requirements) == [(3, "torch")]
+    assert lines(read_inputs("pyproject.toml").requirements) == [(3, "torch")]
 
 
 def test_any_toml_may_hold_a_project() -> None:
     Path("other.toml").write_text('[project]\ndependencies = ["torch"]')
-    assert lines(read_file("other.toml").requirements) == [(2, "torch")]
+    assert lines(read_inputs("other.toml").requirements) == [(2, "torch")]
 
 
 # Dynamic.

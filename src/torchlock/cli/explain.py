@@ -114,7 +114,7 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Consol
     """Solve, and tell what was chosen and why, or what stands against it."""
     from torchlock.cli.target import target_of
     from torchlock.lock import Conflict, Options, lock
-    from torchlock.manifests.lock_readers import parse_requirement
+    from torchlock.manifests.syntax.requirement import parse_requirement
     from torchlock.terms import Inputs, Origin
 
     target, _ = target_of(arguments)
@@ -265,7 +265,7 @@ def _newest(version: str, releases: Any) -> str | None:
 def _name(text: str) -> str:
     from packaging.utils import canonicalize_name
 
-    from torchlock.manifests.lock_readers import parse_requirement
+    from torchlock.manifests.syntax.requirement import parse_requirement
     from torchlock.terms import Origin
 
     requirement = parse_requirement(text, Origin(None, None, text)).requirement

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.location import Place
@@ -18,7 +19,12 @@ from torchlock.manifests.document import Document, ParseIssue
 from torchlock.manifests.text import is_folder, is_there, read_bytes
 from torchlock.manifests.validation import drop_invalid
 
-__all__ = ["find_files", "kind_of", "read_document", "search"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torchlock.manifests.decoding import Decoded
+
+__all__ = ["find_files", "kind_of", "read_as_written", "read_content", "read_document", "search"]
 
 # Kind → module of ``formats`` and the function in it.
 _READERS = {
@@ -38,6 +44,7 @@ _READERS = {
     "pixi.lock": ("pixi_lock", "read"),
     "tox": ("tox", "read"),
     "python": ("python_script", "read"),
+    "script": ("inline_script", "read"),
     "notebook": ("notebook", "read"),
     "workflow": ("workflow", "read"),
     "cog": ("cog", "read"),
@@ -47,6 +54,9 @@ _READERS = {
     "dockerfile": ("shell_script", "read"),
     "shell": ("shell_script", "read"),
 }
+
+# Formats in which pip puts in environment variables.
+_EXPANDED = frozenset({"requirements", "constraints"})
 
 _DEEP = "it is nested too deeply: no tool that reads this format goes so deep"
 
@@ -66,39 +76,37 @@ def kind_of(path: str, head: str | None) -> str:
 
 
 def read_document(path: str, *, raw: bytes | None = None, kind: str | None = None) -> Document:
-    """Read a file, ``-`` for standard input, in the dialect that it is in.
+    """Read a file, ``-`` for standard input, for audit: with what its overrides and sources change.
 
-    ``raw`` is its content where that is known already, ``kind`` its dialect.
+    ``raw`` is its content where that is known already, ``kind`` its format.
 
     Raises:
         InputError: it cannot be read, or there is no reader for this kind of file.
     """
-    if kind is None:
-        refuse_unread(path)
-    decoded = decode(_content(path) if raw is None else raw, path)
-    told = format_of(path, decoded.text) if kind is None else Detected(kind)
-    module, function = _READERS[told.kind]
-    reader = getattr(import_module(f"torchlock.manifests.formats.{module}"), function)
-    try:
-        document: Document = reader(decoded.text, path)
-    except RecursionError:
-        document = Document(path, told.kind, decoded.text, issues=[ParseIssue("TL501", "error", _DEEP, Place(1))])
-    document.kind, document.guessed = told
-    if told.kind in _WITH_COMMANDS and document.entries:
+    from torchlock.manifests.refinement import refine
+
+    document, decoded = _read(path, raw, kind, None)
+    refine(document)
+    if document.kind in _WITH_COMMANDS and document.entries:
         from torchlock.manifests.installer_settings import apply_settings
 
         apply_settings(document)
-    if any(entry.channel == "conda" for entry in document.entries):
-        from torchlock.manifests.conda_builds import infer_builds
-
-        infer_builds(document)
-    drop_invalid(document)
-    merge_conflicts.report_markers(document)
-    return decoded.lend(document)
+    return _checked(document, decoded)
 
 
-def _content(path: str) -> bytes:
-    """The bytes of a file; a pipe is read only if the shell made it.
+def read_as_written(path: str, raw: bytes, kind: str, variables: Mapping[str, str]) -> Document:
+    """Read the content of a file for lock: every entry as it is written, nameless addresses too.
+
+    ``variables`` are put in the place of ``${NAME}`` where pip does so. ``kind`` is the format.
+
+    Raises:
+        InputError: it is not text.
+    """
+    return _checked(*_read(path, raw, kind, variables))
+
+
+def read_content(path: str) -> bytes:
+    """The bytes of a file, ``-`` for standard input; a pipe is read only if the shell made it.
 
     Raises:
         InputError: it cannot be read, or might never end.
@@ -107,3 +115,33 @@ def _content(path: str) -> bytes:
     if not opened and is_there(path) and not is_folder(path) and not Path(path).is_file():
         raise InputError("is not a regular file", path=path)
     return read_bytes(path)
+
+
+def _read(
+    path: str, raw: bytes | None, kind: str | None, variables: Mapping[str, str] | None
+) -> tuple[Document, Decoded]:
+    if kind is None:
+        refuse_unread(path)
+    decoded = decode(read_content(path) if raw is None else raw, path)
+    detected = format_of(path, decoded.text) if kind is None else Detected(kind)
+    module, function = _READERS[detected.kind]
+    reader = getattr(import_module(f"torchlock.manifests.formats.{module}"), function)
+    arguments = (variables,) if detected.kind in _EXPANDED else ()
+    try:
+        document: Document = reader(decoded.text, path, *arguments)
+    except RecursionError:
+        issues = [ParseIssue("TL501", "error", _DEEP, Place(1))]
+        document = Document(path, detected.kind, decoded.text, issues=issues)
+    document.kind, document.guessed = detected
+    return document, decoded
+
+
+def _checked(document: Document, decoded: Decoded) -> Document:
+    """The document without entries that no installer can evaluate, and with what is wrong in its bytes."""
+    if any(entry.channel == "conda" for entry in document.entries):
+        from torchlock.manifests.conda_builds import infer_builds
+
+        infer_builds(document)
+    drop_invalid(document)
+    merge_conflicts.report_markers(document)
+    return decoded.lend(document)
