@@ -57,21 +57,48 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [str(item.origin) for item in read_inputs("-").requirements] == ["-:1", "base.txt:1"]
 
 
-@pytest.mark.parametrize("name", ["environment.yml", "uv.lock", "Pipfile", "Pipfile.lock", "x.json", "x.whl"])
-def test_files_of_other_tools(name: str) -> None:
-    with pytest.raises(InputError, match="by its name"):
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("x.whl", "by its name it is an archive"),
+        ("x.json", "no reader for this kind of file"),
+        ("uv.lock", "is a lock (uv.lock)"),
+        ("Pipfile.lock", "is a lock (pipfile.lock)"),
+        ("Dockerfile", "holds commands (dockerfile)"),
+        ("tox.ini", "holds commands (tox)"),
+        ("noxfile.py", "has no script metadata block"),
+    ],
+)
+def test_files_that_are_not_locked(name: str, words: str) -> None:
+    Path(name).write_text("")
+    with pytest.raises(InputError) as caught:
         read_inputs(name)
+    assert words in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["environment.yml", "uv.lock", "Pipfile", "Pipfile.lock", "x.whl"])
+def test_constraints_are_in_the_format_of_pip(name: str) -> None:
     with pytest.raises(InputError, match="by its name"):
         read_constraints(name)
 
 
+@pytest.fixture
+def files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty file of each name, and an empty standard input."""
+    for name in ("requirements.txt", "setup.cfg", "tool.py"):
+        Path(name).touch()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
+
+
+@pytest.mark.usefixtures("files")
 @pytest.mark.parametrize("name", ["requirements.txt", "setup.cfg", "tool.py", "-"])
 def test_groups_need_a_pyproject(name: str) -> None:
     with pytest.raises(InputError, match="has no dependency groups"):
         read_inputs(name, groups=["dev"])
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "tool.py", "-"])
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize("name", ["requirements.txt", "tool.py"])
 def test_extras_need_a_project(name: str) -> None:
     with pytest.raises(InputError, match="has no extras"):
         read_inputs(name, extras=["dev"])

@@ -113,17 +113,22 @@ def test_all_extras() -> None:
 def test_markers_of_both_hold() -> None:
     text = (
         "[project]\nname='x'\n[project.optional-dependencies]\n"
-        "a = ['t; os_name==\"nt\" or os_name==\"posix\"', 'https://example.org/t.zip']\n"
+        "a = ['t; os_name==\"nt\" or os_name==\"posix\"']\n"
         "b = ['x[a]; python_version<\"4\"']"
     )
     found = read(text, "b").requirements
     assert str(found[0].requirement) == 't; (os_name == "nt" or os_name == "posix") and python_version < "4"'
-    assert found[1].url == "https://example.org/t.zip"
+
+
+def test_an_address_without_a_name_is_not_a_requirement_of_a_project() -> None:
+    text = "[project]\nname='x'\n[project.optional-dependencies]\na = ['https://example.org/t.zip']\n"
+    assert "it has no name" in refused(text, "a").message
+    assert read(text).requirements == []
 
 
 def test_groups() -> None:
     found = lines(read(PROJECT, groups=("test-all", "lint")).requirements)
-    assert found == [*OWN, (24, "ruff"), (25, "pytest>8"), (14, "pytest"), (14, "numpy"), (24, "ruff")]
+    assert found == [*OWN, (24, "ruff"), (25, "pytest>8"), (14, "pytest"), (14, "numpy")]
 
 
 def test_groups_without_a_project() -> None:
@@ -316,7 +321,7 @@ def test_two_groups_of_one_name() -> None:
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("[tool.poetry.dependencies]\ntorch = '*'", "[tool.poetry] is not read"),
+        ("[tool.poetry]\nname = 'x'", "[tool.poetry]"),
         ("lock-version = '1.0'", "lock file"),
         ("", "[project]"),
     ],

@@ -78,7 +78,7 @@ def logical_lines(text: str) -> list[tuple[int, str]]:
         pytest.param("# no \\\ntorch", [(2, "torch")], id="a comment line does not go on"),
         pytest.param("torch # no \\\nnumpy\nx", [(1, "torch"), (3, "x")], id="a comment behind does"),
         pytest.param("torch \\", [(1, "torch")], id="goes on to the end of the file"),
-        pytest.param("\\\n\\\ntorch", [(1, "torch")], id="begins with nothing"),
+        pytest.param("\\\n\\\ntorch", [(3, "torch")], id="begins with nothing"),
         pytest.param("a\x0cb\nc", [(1, "a"), (1, "b"), (2, "c")], id="form feed"),
         pytest.param("torch\t  # no\n  \t# \\\nx#y", [(1, "torch"), (3, "x#y")], id="space before comments"),
     ],

@@ -66,8 +66,8 @@ def test_scripts_that_ask_for_nothing(text: str, tmp_path: Path) -> None:
     ("text", "line", "words"),
     [
         pytest.param("import torch\n", None, "no script metadata", id="none"),
-        pytest.param("# /// script\n# x = 1\n", None, "no script metadata", id="not closed"),
-        pytest.param("# /// script\n#x = 1\n# ///\n", None, "no script metadata", id="no space"),
+        pytest.param("# /// script\n# x = 1\n", 1, "script metadata block is not closed", id="not closed"),
+        pytest.param("# /// script\n#x = 1\n# ///\n", 1, "script metadata block is not closed", id="no space"),
         pytest.param(f"{SCRIPT}\n\n{SCRIPT}", 18, "two script metadata blocks, the first in line 3", id="two"),
         pytest.param("\n# /// script\n# x = 1\n# y = \n# ///\n", 4, "not valid TOML", id="toml"),
         pytest.param("# /// script\n# dependencies = ['x=1']\n# ///\n", 2, "'x=1'", id="requirement"),

@@ -6,7 +6,7 @@ import os
 from pathlib import PurePath
 
 from torchlock.errors import InputError
-from torchlock.manifests import read_as_written, read_content
+from torchlock.manifests.reader import read_as_written, read_content
 from torchlock.manifests.decoding import decode
 from torchlock.manifests.detection import LISTS, belongs_to, format_of, refuse_unread
 from torchlock.manifests.document import Document

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
-from torchlock.manifests import read_as_written, read_content
+from torchlock.manifests.reader import read_as_written, read_content
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -50,6 +51,7 @@ class _Selection:
         scopes = ["", *self._scopes(extras, groups, all_extras)]
         self._refuse_issues(scopes)
         self._refuse_conflicts(scopes)
+        self._refuse_what_is_declared_nowhere(scopes, all_extras)
         self._add(document.entries, scopes)
         inputs.overrides += [self._parsed(entry) for entry in document.overrides]
         self._python()
@@ -85,10 +87,20 @@ class _Selection:
 
     # What stops a lock.
 
+    def _refuse_what_is_declared_nowhere(self, scopes: Collection[str], all_extras: bool) -> None:
+        """Refuse a pyproject.toml without a project, unless only groups are asked for."""
+        document = self._document
+        only_groups = len(scopes) > 1 and not all_extras and not any(each.startswith("extra:") for each in scopes)
+        if document.kind == "pyproject" and not (document.project or only_groups):
+            raise InputError("has no [project] table", path=document.path, hint=_where_else(document))
+
     def _refuse_issues(self, scopes: Collection[str]) -> None:
         for issue in self._document.issues:
             if issue.stops_a_lock and issue.scope in scopes:
                 raise self._error(issue)
+        for scope, error in self._document.refusals:
+            if scope in scopes:
+                raise error
 
     def _error(self, issue: ParseIssue) -> InputError:
         path, line, message = self._where(issue)
@@ -115,7 +127,7 @@ class _Selection:
                 found[entry.scope].append(entry)
         seen: set[tuple[object, ...]] = set()
         for entry in (entry for scope in scopes for entry in found[scope]):
-            line = (entry.path, entry.place, entry.text)
+            line = (entry.constraint, entry.path, entry.place, entry.text)
             if not seen.isdisjoint({(*line, ""), (*line, entry.marker)}):
                 continue
             seen.add((*line, "" if entry.marker in entry.text else entry.marker))
@@ -154,10 +166,29 @@ class _Selection:
     def _notes(self, scopes: Collection[str]) -> Iterator[str]:
         told = [*self._document.notes]
         told += [self._where(issue) for issue in self._document.issues if issue.scope in scopes]
+        told += self._idle_sources()
         yield from dict.fromkeys(map(_note, sorted(told, key=lambda origin: (origin.path or "", origin.line or 0))))
         for written in self._inputs.requirements:
             if written.requirement is not None and written.requirement.name.lower() == "pytorch":
                 yield f"{written.origin}: pytorch is its name in conda; package indexes call it torch"
+
+    def _idle_sources(self) -> Iterator[Origin]:
+        """Sources of packages that no requirement of the file names: the name may be wrong."""
+        document = self._document
+        named = {entry.name for entry in [*document.entries, *document.overrides]}
+        for name, sources in document.sources.items():
+            for path, line, text in (source.origin for source in sources[:1]):
+                if name not in named and path == document.path:
+                    yield Origin(path, line, f"nothing asks for {name}, so its source ({text}) has no effect")
+
+
+def _where_else(document: Document) -> str:
+    """A hint where the requirements of a pyproject.toml without a project may be."""
+    if re.search(r"^lock-version\b", document.text, re.MULTILINE):
+        return "this is a lock file, which says what was chosen, not what a project asks for"
+    if is_there(config := beside(document.path, "setup.cfg")):
+        return f"perhaps its requirements are in {config}"
+    return "requirements are read from [project] and [tool.poetry], and from [dependency-groups] with --group"
 
 
 def _note(origin: Origin) -> str:

@@ -15,20 +15,24 @@ from torchlock.redaction import shortened
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from torchlock.manifests.document import Declared, Entry
+    from torchlock.manifests.document import Declared, Document, Entry
 
 # Extras and groups of real projects do not include each other as deep as this.
 DEEPEST = 100
 
 
 class OwnExtras:
-    """The extras of one project, by their normalised names. ``issues`` are the references that were not followed."""
+    """The extras of one project, by their normalised names.
+
+    ``issues`` are the references that were not followed, each kind once; ``refusals`` stop a lock of their scopes.
+    """
 
     def __init__(self, own: str, extras: Mapping[str, Sequence[Entry]], declared: Mapping[str, Declared]) -> None:
         self._own = canonicalize_name(own)
         self._extras = extras
         self._declared = declared
         self.issues: list[ParseIssue] = []
+        self.refusals: list[tuple[str, InputError]] = []
 
     def unfold(self, entries: Sequence[Entry], scope: str) -> list[Entry]:
         """The entries in a scope, those of the project's own extras in place of the requirement on these."""
@@ -58,13 +62,21 @@ class OwnExtras:
         names = ", ".join(sorted(item.name for item in self._declared.values()))
         hint = f"there are: {names}" if names else "the project has no extras"
         error = InputError(message, path=entry.path, line=entry.place.line or None, hint=hint)
-        self._report(ParseIssue("TL504", "warning", message, entry.place, scope=scope, error=error))
+        self._report(ParseIssue("TL504", "warning", message, entry.place, scope=scope), error)
 
     def _refuse_depth(self, entry: Entry, scope: str) -> None:
         message = f"extras include each other more than {DEEPEST} deep, up to {shortened(entry.text)!r}"
-        self._report(ParseIssue("TL501", "error", message, entry.place, scope=scope))
+        error = InputError(message, path=entry.path, line=entry.place.line or None)
+        self._report(ParseIssue("TL501", "error", message, entry.place, scope=scope), error)
 
-    def _report(self, issue: ParseIssue) -> None:
-        """Report the first of each kind in a scope; the others follow from it."""
-        if not any((known.rule, known.scope) == (issue.rule, issue.scope) for known in self.issues):
+    def _report(self, issue: ParseIssue, error: InputError) -> None:
+        """Report the first of each kind; the others follow from it, and only stop a lock of their scopes."""
+        self.refusals.append((issue.scope, error))
+        if not any(known.rule == issue.rule for known in self.issues):
+            issue.error = error
             self.issues.append(issue)
+
+    def report_to(self, document: Document) -> None:
+        """Add what was not followed to the document."""
+        document.issues += self.issues
+        document.refusals += self.refusals

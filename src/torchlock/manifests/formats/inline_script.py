@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from torchlock.manifests.document import Document
 
-_OPENING = re.compile(r"^# /// script[ \t]*\r?$", re.MULTILINE)
-_LINE = re.compile(r"#(?P<space> ?)(?P<text>[^\r\n]*)(?:\r\n|\n|\r|\Z)")
+_OPENING = re.compile(r"(?:^|(?<=\r))# /// script[ \t]*(?:\r\n|\n|\r|\Z)", re.MULTILINE)
+_LINE = re.compile(r"#(?P<space> |(?=[\r\n]|\Z))(?P<text>[^\r\n]*)(?:\r\n|\n|\r|\Z)")
 
 
 class _Block(EmbeddedBuilder, TomlBuilder):
@@ -93,12 +93,13 @@ def _blocks(text: str) -> Iterator[tuple[int, Woven | None]]:
     """Where each block begins, and its content; None if it is not closed."""
     at = 0
     while opening := _OPENING.search(text, at):
-        at = opening.end() + 1
+        at = opening.end()
         woven, closed, length = Woven(), -1, 0
         while line := _LINE.match(text, at):
             if line["text"].rstrip() == "///" and line["space"]:
                 closed = length
-            woven.add(text[line.start("text") : line.end()], line.start("text"))
+            content = text[line.start("text") : line.end()]
+            woven.add(f"{content[:-1]}\n" if content.endswith("\r") else content, line.start("text"))
             length += line.end() - line.start("text")
             at = max(line.end(), at + 1)
         yield opening.start(), woven.head(closed) if closed >= 0 else None

@@ -60,7 +60,7 @@ class _Project:
         for group in self._groups:
             with builder.within(builder.group(self._groups[group], self._group_offset(group))) as scope:
                 builder.add(own.unfold(self._group(group), scope))
-        builder.document.issues += own.issues
+        own.report_to(builder.document)
         self._other_tools()
 
     def _other_tools(self) -> None:
@@ -218,10 +218,17 @@ class _Project:
             self._builder.fault(f"these dependency groups include each other: {' → '.join(names)}", at)
         elif len(chain) < DEEPEST:
             return included
-        elif not self._met_depth:
-            self._met_depth = True
-            self._builder.fault(f"the dependency groups include each other more than {DEEPEST} deep", at)
+        else:
+            self._report_depth(at)
         return None
+
+    def _report_depth(self, at: int | None) -> None:
+        """Report the first group that is included too deeply; the others only stop a lock."""
+        message = f"the dependency groups include each other more than {DEEPEST} deep"
+        if not self._met_depth:
+            self._met_depth = True
+            self._builder.fault(message, at)
+        self._builder.refuse(message, at)
 
     def _no_group(self, where: Path, item: dict[str, object], at: int | None) -> None:
         included = item.get("include-group")

@@ -73,7 +73,7 @@ def _overrides(builder: TomlBuilder) -> None:
                 name=canonicalize_name(key),
                 specifier=specifier,
                 place=builder.place(at),
-                text=f"{key} = {value}",
+                text=f"{key} = {value}" if located else f"{key}{specifier}",
                 path=builder.path,
                 version=None if located else builder.tree.content(*where, key),
                 url=value if located else None,

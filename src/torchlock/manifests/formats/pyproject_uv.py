@@ -118,7 +118,6 @@ class _Uv:
     # Indexes.
 
     def _indexes(self) -> None:
-        self._builder.shape(list, "list of tables", *_OWN, "index")
         for number, item in enumerate(self._tree.array(*_OWN, "index")):
             if isinstance(item, dict) and isinstance(item.get("url"), str):
                 self._index(item, self._tree.offset(*_OWN, "index", number, "url"))

@@ -452,6 +452,7 @@ class _Reader:
         elif option.name == "--pre" or option == ("--all-releases", ":all:"):
             self._document.pre = True
         elif option.name == "--hash":
+            self._hash(option.value, line)
             self._issue("TL504", "warning", "there is no requirement in front of --hash", line)
         else:
             self._index(option, line, line.at(0))

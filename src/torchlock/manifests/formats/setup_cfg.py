@@ -53,7 +53,7 @@ def read(text: str, path: str) -> Document:
     builder.add(own.unfold(_requirements(builder, values.get(("options", "install_requires"), [])), ""))
     for extra, entries in extras.items():
         builder.add(own.unfold(entries, f"extra:{extra}"))
-    builder.document.issues += own.issues
+    own.report_to(builder.document)
     for piece in values.get(("options", "dependency_links"), []):
         builder.index("find-links", piece.text, piece.start)
     _refuse_elsewhere(builder, values)

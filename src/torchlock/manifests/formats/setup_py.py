@@ -57,7 +57,7 @@ class _Setup:
         builder.add(own.unfold(self._required("install_requires"), ""))
         for name, entries in extras.items():
             builder.add(own.unfold(entries, f"extra:{name}") if name else own.unfold(entries, ""))
-        builder.document.issues += own.issues
+        own.report_to(builder.document)
         for text in self._texts("dependency_links"):
             builder.index("find-links", text.value, self._start(text))
 
