@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torchlock.cli.streams import Console
+    from torchlock.finding import Evidence
     from torchlock.index.sources import Sources
-    from torchlock.knowledge.rules import Source, Statement
+    from torchlock.knowledge.rules import Statement
     from torchlock.lock.model import Pin
     from torchlock.target import Target
 
@@ -40,7 +41,7 @@ class Story:
     steps: list[str] = field(default_factory=list)
     packages: dict[str, str] = field(default_factory=dict)
     remedies: list[str] = field(default_factory=list)
-    sources: dict[str, Source] = field(default_factory=dict)
+    sources: dict[str, Evidence] = field(default_factory=dict)
     hints: list[str] = field(default_factory=list)
     dated: str = ""
 
@@ -206,7 +207,7 @@ def _add_facts(story: Story, pins: Mapping[str, Pin], target: Target, matrix: Ma
 
     for name in story.packages:
         pin = pins[name]
-        for statement in matrix.speaking_of(NamedVersion(name, Version(pin.version)), target):
+        for statement in matrix.statements_for(NamedVersion(name, Version(pin.version)), target):
             said = [dependency for dependency in statement.needs if dependency.name in story.packages]
             if said:
                 story.steps.append(

@@ -244,8 +244,9 @@ def _preferred(arguments: argparse.Namespace, upgraded: Collection[str]) -> dict
 
 def _sources(arguments: argparse.Namespace, inputs: Inputs, console: Console) -> Sources:
     from torchlock.index.sources import Sources
+    from torchlock.knowledge.indexes import is_public
 
-    written = None if _is_public(inputs.index_url) else inputs.index_url
+    written = None if inputs.index_url and is_public(inputs.index_url) else inputs.index_url
     if written and arguments.index_url not in (None, written):
         console.say("note", f"--index-url is used, and {written} of the input is ignored")
     if arguments.build:
@@ -265,15 +266,6 @@ def _sources(arguments: argparse.Namespace, inputs: Inputs, console: Console) ->
         build=arguments.build,
         report=console.progress,
     )
-
-
-def _is_public(url: str | None) -> bool:
-    """Whether an address that an input names is the public index, which the catalogue is a snapshot of."""
-    if not url:
-        return False
-    from torchlock.knowledge.public_index import default_index
-
-    return url.rstrip("/") == default_index().rstrip("/")
 
 
 def _pinned(inputs: Inputs) -> dict[str, str]:
