@@ -11,8 +11,6 @@ from torchlock.errors import InputError
 from torchlock.terms import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from torchlock.target import Target
     from torchlock.terms import Inputs, ParsedRequirement, Source
 
@@ -84,9 +82,3 @@ def _versions(written: ParsedRequirement) -> ParsedRequirement:
     constraint = Requirement(str(written.requirement))
     constraint.extras = set()
     return replace(written, requirement=constraint, sources=())
-
-
-def with_sources(written: ParsedRequirement, sources: Sequence[Source], scope: str) -> ParsedRequirement:
-    """The requirement with those of its package's sources that hold in its scope."""
-    fitting = tuple(source for source in sources if source.scope in ("", scope))
-    return replace(written, sources=fitting) if fitting else written
