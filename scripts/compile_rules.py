@@ -24,6 +24,8 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from torchlock.knowledge.builds import kind_of
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -32,7 +34,33 @@ else:
 DATA = Path(__file__).parents[1] / "compat_data"
 KINDS = ("declared", "measured", "reported")
 
-_RULE_KEYS = {"id", "title", "because", "kind", "sources", "checked", "effect", "refuse", "statement"}
+_STORY_KEYS = ("what", "why", "example", "fix")
+_REGISTRY_KEYS = {"severity", "rank", "by", "group", "explains", "hidden_by_error", "whole_file", "prints"}
+_RULE_KEYS = {
+    "id",
+    "title",
+    "because",
+    "kind",
+    "sources",
+    "checked",
+    "effect",
+    "refuse",
+    "statement",
+    *_STORY_KEYS,
+    *_REGISTRY_KEYS,
+}
+_SEVERITIES = ("error", "warning", "note")
+_COMMANDS = ("audit", "check")
+_PRINT_KEYS = {"order", "line", "beside", "also", "weight"}
+_WEIGHTS = ("echo", "headline", "attempt", "cause")
+# Names of libraries occur in the output of every installer. They count only beside one of these words.
+_WORDS = {
+    "@failure": (
+        r"cannot|could ?n[o']t|can't|no such file|not found|not loaded|unable to|failed|missing|error\b|\berr|"
+        r"undefined symbol|symbol not found|wrong architecture|incompatible"
+    ),
+    "@undefined": r"undefined symbol|symbol not found|not defined in",
+}
 _GROUNDS = {"because", "kind", "sources", "checked"}
 _STATEMENT_KEYS = _GROUNDS | {
     "when",
@@ -64,7 +92,6 @@ _SYSTEM_KEYS = {
 }
 _LIBRARY_KEYS = {"version", "packages", "note"}
 _BUILDS_KEYS = {"package", "complete", "index", "kind", "sources", "checked", "rows", "never"}
-_BUILD = r"cpu|cu\d{2,3}|rocm\d+(\.\d+){1,2}|xpu"
 _PLATFORMS = ("linux-x86_64", "linux-aarch64", "windows-amd64", "windows-arm64", "macos-arm64", "macos-x86_64")
 
 
@@ -229,6 +256,94 @@ def _statement(table: dict[str, Any], rule: str) -> tuple[str, dict[str, Any]]:
     return when[0], row
 
 
+def _story(table: dict[str, Any]) -> dict[str, str]:
+    """What the page of a rule says, in whole sentences."""
+    story = {"title": _text(table, "title")}
+    for key in _STORY_KEYS:
+        story[key] = _text(table, key)
+        if not story[key].endswith((".", "`", "…")):
+            raise TableError("must end with a full stop", key)
+    return story
+
+
+def _registry(table: dict[str, Any], identifier: str) -> dict[str, Any]:
+    """What the program asks about a rule: severity, place among causes, consequences, and what it prints."""
+    row: dict[str, Any] = {
+        "severity": _text(table, "severity"),
+        "rank": table.get("rank"),
+        "by": _texts(table, "by"),
+    }
+    if row["severity"] not in _SEVERITIES:
+        raise TableError(f"must be one of {', '.join(_SEVERITIES)}", "severity")
+    if type(row["rank"]) is not int or row["rank"] < 1:
+        raise TableError("must be a number from 1 on", "rank")
+    if not set(row["by"]) <= set(_COMMANDS):
+        raise TableError(f"must be some of {', '.join(_COMMANDS)}", "by")
+    if "group" in table:
+        row["group"] = _text(table, "group")
+    if "explains" in table:
+        row["explains"] = _texts(table, "explains")
+    for key in ("hidden_by_error", "whole_file"):
+        if key in table:
+            row[key] = _true(table, key)
+    row["prints"] = []
+    for number, item in enumerate(_list(table, "prints")):
+        try:
+            row["prints"].append(_print(item, identifier))
+        except TableError as error:
+            raise error.under(f"prints[{number}]") from None
+    return row
+
+
+def _print(table: dict[str, Any], identifier: str) -> list[Any]:
+    """``[order, line, beside, weight, rules]`` of a line that a failure prints."""
+    _known(table, _PRINT_KEYS)
+    order, weight = table.get("order"), table.get("weight", "cause")
+    if type(order) is not int:
+        raise TableError("must be a number", "order")
+    if weight not in _WEIGHTS:
+        raise TableError(f"must be one of {', '.join(_WEIGHTS)}", "weight")
+    beside = table.get("beside", "")
+    beside = _WORDS.get(beside, beside)
+    for key, pattern in (("line", _text(table, "line")), ("beside", beside)):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise TableError(f"is not a pattern: {error}", key) from None
+    also = _texts(table, "also") if "also" in table else []
+    return [order, table["line"], beside, weight, [identifier, *also]]
+
+
+def compile_registry(rules: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The registry and the stories of all rules. Names of groups are replaced by their rules.
+
+    Raises:
+        TableError: two rules share a rank, two lines an order, or a rule that is named does not exist.
+    """
+    rows = {identifier: dict(rule["registry"]) for identifier, rule in rules.items()}
+    groups: dict[str, list[str]] = {}
+    for identifier, row in rows.items():
+        groups.setdefault(row.get("group", ""), []).append(identifier)
+    prints = sorted(line for row in rows.values() for line in row.pop("prints"))
+    for row in rows.values():
+        if "explains" in row:
+            row["explains"] = sorted({rule for name in row["explains"] for rule in groups.get(name, [name])})
+    _unlike([row["rank"] for row in rows.values()], "rank")
+    _unlike([line[0] for line in prints], "order")
+    named = [rule for row in rows.values() for rule in row.get("explains", ())]
+    for rule in [*named, *(rule for line in prints for rule in line[4])]:
+        if rule not in rules:
+            raise TableError(f"no rule or group is called {rule!r}")
+    registry = {"rules": rows, "prints": [line[1:] for line in prints]}
+    return registry, {identifier: rule["story"] for identifier, rule in rules.items()}
+
+
+def _unlike(numbers: list[int], key: str) -> None:
+    twice = {number for number in numbers if numbers.count(number) > 1}
+    if twice:
+        raise TableError(f"{min(twice)} is there twice", key)
+
+
 def _list(table: dict[str, Any], key: str) -> list[dict[str, Any]]:
     value = table.get(key, [])
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
@@ -248,6 +363,7 @@ def _rule(table: dict[str, Any]) -> tuple[str, dict[str, Any], list[tuple[str, d
         "sources": _texts(table, "sources"),
         "checked": _date(table, "checked"),
     }
+    rule["story"], rule["registry"] = _story(table), _registry(table, identifier)
     if "effect" in table:
         rule["effect"] = _text(table, "effect")
         if rule["effect"] not in ("import", "use"):
@@ -444,7 +560,7 @@ def _build_row(row: Any) -> list[_Release]:
         if platform not in _PLATFORMS:
             raise TableError(f"{platform!r} is not one of {', '.join(_PLATFORMS)}")
     for build in builds:
-        if not re.fullmatch(rf"({_BUILD})|plain(=({_BUILD}))?", build):
+        if build != "plain" and not kind_of(build.removeprefix("plain=")):
             raise TableError(f"{build!r} is not like cpu, cu118, rocm6.2, xpu, plain or plain=cu102")
     return [(_release(release), [platforms, _pythons(" ".join(pythons)), builds]) for release in releases]
 
@@ -455,7 +571,7 @@ def _never_row(item: Any) -> list[_Release]:
         raise TableError("must be a list of two texts: releases, builds")
     releases, builds = (cell.split() for cell in item)
     for build in builds:
-        if not re.fullmatch(_BUILD, build):
+        if not kind_of(build):
             raise TableError(f"{build!r} is not like cpu, cu118, rocm6.2 or xpu")
     return [(_release(release), [[], [], [f"!{build}" for build in builds]]) for release in releases]
 
@@ -564,9 +680,16 @@ def compile_all(data: Path) -> dict[str, str]:
     systems = read_systems(data / "systems", sources)
     builds = read_builds(data / "builds.toml", sources, statements)
     checked = _dates([*rules.values(), *(row for rows in statements.values() for row in rows)])
+    registry, stories = compile_registry(rules)
+    facts = {
+        identifier: {key: value for key, value in rule.items() if key not in ("story", "registry")}
+        for identifier, rule in rules.items()
+    }
     return {
         "builds.json": dump({"date": max(_dates(builds["groups"]), default=max(checked)), **builds}),
-        "rules.json": dump({"date": max(checked), "rules": rules, "sources": sources, "statements": statements}),
+        "registry.json": dump(registry),
+        "rules.json": dump({"date": max(checked), "rules": facts, "sources": sources, "statements": statements}),
+        "stories.json": dump(stories),
         "systems.json": dump(
             {"date": max(_dates(list(systems.values())), default=max(checked)), "systems": systems}
         ),

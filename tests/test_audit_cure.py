@@ -210,7 +210,7 @@ def test_no_smaller_change_would_do() -> None:
     for _ in range(60):
         lines = {}
         for name in ("torch", "torchaudio", "torchvision"):
-            texts = [text for text in stack.packages[name].texts if text >= "1" or name != "torch"]
+            texts = [text for text in stack.packages[name].versions if text >= "1" or name != "torch"]
             lines[name] = draw.choice(texts[8:])
         text = "".join(f"{name}=={version}\n" for name, version in lines.items())
         if not errors(text):
@@ -231,7 +231,7 @@ def _one_line(lines: dict[str, str]) -> bool:
     """Whether some release of some line alone mends all."""
     for name in lines:
         package = auditor().known.stack.packages[name]
-        for version in package.texts:
+        for version in package.versions:
             if not errors("".join(f"{each}=={version if each == name else pin}\n" for each, pin in lines.items())):
                 return True
     return False

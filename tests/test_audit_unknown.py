@@ -48,7 +48,7 @@ def builds() -> Builds:
 @cache
 def labels_of(name: str) -> tuple[list[str], list[str]]:
     """The releases of a package that the stack knows, and every label that any of them has."""
-    releases = auditor().known.stack.packages[name].texts
+    releases = auditor().known.stack.packages[name].versions
     found: set[str] = set()
     for release in releases:
         there = builds().labels(name, release)

@@ -10,7 +10,7 @@ import pytest
 
 from torchlock.audit import Auditor, Options
 from torchlock.knowledge.builds import Builds
-from torchlock.knowledge.public_index import default_index, is_public
+from torchlock.knowledge.indexes import default_index, is_public
 from torchlock.target import Platform
 
 if TYPE_CHECKING:

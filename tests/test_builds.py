@@ -7,7 +7,8 @@ from functools import cache
 import pytest
 
 from torchlock.answers import Unknown
-from torchlock.knowledge.builds import Builds, is_of_releases, kind_of, label_of_index
+from torchlock.knowledge.builds import Builds, describe_build, is_published, kind_of, parse_label
+from torchlock.knowledge.indexes import BUILDS, PRIVATE, UNKNOWN, classify_index
 
 
 @cache
@@ -16,55 +17,132 @@ def builds() -> Builds:
 
 
 @pytest.mark.parametrize(
-    ("address", "flavour"),
+    ("address", "label"),
     [
         ("https://example.org/whl/cu118", "cu118"),
         ("https://example.org/whl/cu118/", "cu118"),
+        ("https://EXAMPLE.org/whl/CU118/", "cu118"),
+        ("https://download.pytorch.org/whl/cu118", "cu118"),
         ("https://example.org/whl/cu118/torch_stable.html", "cu118"),
         ("https://user:secret@example.org/whl/cu118?a=b#c", "cu118"),
-        ("https://example.org/whl/nightly/cu121", "cu121"),
-        ("https://example.org/whl/nightly/cu121/torch_nightly.html", "cu121"),
-        ("https://example.org/whl/test/cu132", "cu132"),
         ("https://example.org/whl/rocm6.0", "rocm6.0"),
         ("https://example.org/whl/rocm6.2.4", "rocm6.2.4"),
         ("https://example.org/whl/cpu", "cpu"),
         ("https://example.org/whl/xpu", "xpu"),
-        ("https://example.org/whl/lts/1.8/cu111", "cu111"),
         ("https://example.org/pytorch-wheels/cu121", "cu121"),
+        ("https://mirror.example.com/pytorch-wheels/cu121", "cu121"),
         ("https://example.org/repository/pytorch/whl/cu126/", "cu126"),
+        ("https://mirror.example.com/repository/pytorch/whl/cu126/", "cu126"),
         ("https://example.org/whl/cu126/torch/", "cu126"),
         ("https://example.org/whl/torch_stable.html", ""),
-        ("https://example.org/whl/lts/1.8/torch_lts.html", ""),
         ("https://example.org/whl/torch/", ""),
         ("https://example.org/whl", ""),
-        ("https://example.org/whl/nightly", ""),
-        ("https://example.org/simple", None),
-        ("https://example.org/llama-cpp-python/whl/cu121", None),
-        ("https://example.org/whl/cu121/torch2.3/", None),
-        ("https://example.org/whl/torch-2.1.0+cu118.html", None),
-        ("https://example.org/packages/stable/cu118/", None),
-        ("./wheels", None),
-        ("pytorch-cu118", None),
-        ("", None),
     ],
 )
-def test_the_flavour_of_an_index_is_read_from_its_path(address: str, flavour: str | None) -> None:
-    assert label_of_index(address) == flavour
+def test_a_page_of_the_pytorch_index(address: str, label: str) -> None:
+    assert classify_index(address) == (BUILDS, label)
 
 
 @pytest.mark.parametrize(
-    ("address", "releases"),
+    "address",
     [
-        ("https://example.org/whl/cu118", True),
-        ("https://example.org/whl/torch_stable.html", True),
-        ("https://example.org/whl/nightly/cu121", False),
-        ("https://example.org/whl/test/cu132", False),
-        ("https://example.org/whl/lts/1.8/cu111", False),
-        ("https://example.org/pytorch-wheels/nightly/cu121", False),
+        "https://example.org/whl/nightly/cu121",
+        "https://example.org/whl/nightly/cu121/torch_nightly.html",
+        "https://example.org/whl/nightly",
+        "https://example.org/whl/test/cu132",
+        "https://example.org/whl/lts/1.8/cu111",
+        "https://example.org/whl/lts/1.8/torch_lts.html",
+        "https://example.org/pytorch-wheels/nightly/cu121",
+        "./wheels",
+        "./pytorch/wheels",
+        "pytorch-cu118",
+        "http://[not an address/simple",
+        "file:///wheels",
+        "",
     ],
 )
-def test_parts_of_the_index_that_are_no_releases(address: str, releases: bool) -> None:
-    assert is_of_releases(address) is releases
+def test_an_address_whose_content_is_unknown(address: str) -> None:
+    assert classify_index(address) == (UNKNOWN, "")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://example.org/simple",
+        "https://pkg.example.com/simple",
+        "https://pkg.example.com/whl/cu118",
+        "https://example.org/llama-cpp-python/whl/cu121",
+        "https://example.org/whl/cu121/torch2.3/",
+        "https://example.org/whl/torch-2.1.0+cu118.html",
+        "https://example.org/whl/rocm6.4.1.git1ded221d",
+        "https://example.org/packages/stable/cu118/",
+    ],
+)
+def test_another_index(address: str) -> None:
+    assert classify_index(address) == (PRIVATE, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("cpu", ("cpu", (), "", "cpu")),
+        ("cu92", ("cuda", (9, 2), "", "cu92")),
+        ("cu132", ("cuda", (13, 2), "", "cu132")),
+        ("rocm", ("rocm", (), "", "rocm")),
+        ("rocm6.2.4", ("rocm", (6, 2, 4), "", "rocm6.2.4")),
+        ("rocm6.4.1.git1ded221d", ("rocm", (6, 4, 1), ".git1ded221d", "rocm6.4.1.git1ded221d")),
+        ("xpu", ("xpu", (), "", "xpu")),
+        ("", None),
+        ("cu1", None),
+        ("cu1234", None),
+        ("cu121-pt20", None),
+        ("cpu.cxx11.abi", None),
+        ("nv24.5", None),
+    ],
+)
+def test_a_label_is_taken_apart(text: str, label: tuple[object, ...] | None) -> None:
+    assert parse_label(text) == label
+
+
+def test_labels_of_one_kind_compare_by_version() -> None:
+    labels = ["cu118", "cu92", "rocm6.10", "rocm6.4", "cu130", "rocm"]
+    assert sorted(labels, key=lambda text: parse_label(text) or ()) == [
+        *("cu92", "cu118", "cu130"),
+        *("rocm", "rocm6.4", "rocm6.10"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("label", "published"),
+    [
+        ("cpu", True),
+        ("cu999", True),
+        ("rocm9.1", True),
+        ("rocm6.2.4", True),
+        ("rocm6.4.1", False),
+        ("rocm", False),
+    ],
+)
+def test_labels_of_the_pytorch_index(label: str, published: bool) -> None:
+    assert is_published(label) is published
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        ("cpu", "CPU build"),
+        ("cu130", "CUDA 13.0"),
+        ("rocm", "ROCm"),
+        ("rocm6.4", "ROCm 6.4"),
+        ("rocm6.4.1.git1", "ROCm 6.4.1.git1"),
+        ("xpu", "XPU"),
+        ("nv24.5", "build nv24.5"),
+        (None, ""),
+        (Unknown("nobody asked"), ""),
+    ],
+)
+def test_a_build_in_words(label: str | Unknown | None, words: str) -> None:
+    assert describe_build(label) == words
 
 
 @pytest.mark.parametrize(

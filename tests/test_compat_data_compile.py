@@ -32,6 +32,13 @@ because = "it is compiled against it"
 kind = "declared"
 sources = ["s"]
 checked = 2026-11-22
+severity = "error"
+rank = 10
+by = ["audit"]
+what = "Compares the two."
+why = "It does not load."
+example = "torchaudio==2.8.0 and torch==2.7.0."
+fix = "Use its torch."
 """
 STATEMENT = """
 [[rule.statement]]
@@ -148,7 +155,9 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
     assert compile_rules.main(["--check", "--data", str(path)]) == 0
     assert sorted(file.name for file in (path / "compiled").iterdir()) == [
         "builds.json",
+        "registry.json",
         "rules.json",
+        "stories.json",
         "systems.json",
     ]
 

@@ -35,7 +35,7 @@ def effects(one: Pin, other: Pin, platform: str = "linux-x86_64") -> list[str]:
     target = Target(PythonVersion.parse("3.11"), Platform.parse(platform))
     found = [
         statement.effect
-        for statement in matrix().speaking_of(one, target)
+        for statement in matrix().statements_for(one, target)
         for forbidden in statement.forbids
         if forbidden.name == other.name and specifier_set(forbidden.specifier).contains(other.version)
     ]

@@ -1,148 +1,95 @@
-"""The floors of the house: a file imports only from floors below its own."""
+"""The floors of the house: a file imports from floors below it and from its own room, and nothing else."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "torchlock"
 
-# What stands on a floor may use every floor below it, and its own package.
-FLOORS = [
-    {
-        "errors",
-        "fence",
-        "interrupts",
-        "answers",
-        "redaction",
-        "secret_commands",
-        "secret_forms",
-        "words",
-        "headers",
-        "urls",
-        "versions",
-        "markers",
-        "core_metadata",
-        "wheel_names",
-        "target",
-        "document",
-        "finding",
-        "temporary",
-    },
-    {
-        "data",
-        "builds",
-        "matrix",
-        "stack",
-        "catalogue",
-        "systems",
-        "index",
-        "sources",
-        "inspect",
-        "read",
-        "dialects",
-        "sdist",
-        "direct",
-        "live",
-        "wheel_build",
-    },
-    {"solve", "judge"},
-    {"lock", "audit", "check"},
-    {"explain", "mend", "repair"},
-    {"write"},
-    {"cli", "__main__"},
-]
-# Within a floor, who may use whom.
-SIDEWAYS = {
-    ("core_metadata", "redaction"),
-    ("target", "redaction"),
-    ("redaction", "secret_forms"),
-    ("fence", "redaction"),
-    ("secret_forms", "secret_commands"),
-    ("markers", "answers"),
-    ("markers", "versions"),
-    ("target", "answers"),
-    ("target", "errors"),
-    ("target", "markers"),
-    ("target", "words"),
-    ("words", "errors"),
-    ("core_metadata", "answers"),
-    ("core_metadata", "headers"),
-    ("core_metadata", "markers"),
-    ("core_metadata", "versions"),
-    ("core_metadata", "words"),
-    ("finding", "document"),
-    ("builds", "data"),
-    ("matrix", "data"),
-    ("catalogue", "data"),
-    ("systems", "data"),
-    ("stack", "data"),
-    ("direct", "read"),
-    ("index", "read"),
-    ("inspect", "read"),
-    ("dialects", "index"),
-    ("dialects", "read"),
-    ("direct", "index"),
-    ("catalogue", "answers"),
-    ("direct", "wheel_build"),
-    ("live", "catalogue"),
-    ("live", "matrix"),
-    ("live", "wheel_build"),
-    ("wheel_build", "builds"),
-    ("wheel_build", "inspect"),
-    ("sources", "live"),
-    ("sdist", "dialects"),
-    ("sdist", "index"),
-    ("sdist", "inspect"),
-    ("sdist", "read"),
-    ("direct", "sdist"),
-    ("sources", "sdist"),
-    ("sources", "catalogue"),
-    ("sources", "index"),
-    ("__main__", "cli"),
+# The rooms of each floor, from the bottom to the top. Rooms of one floor do not import each other.
+FLOORS = {
+    "errors": ("errors",),
+    "words": ("answers", "location", "redaction", "terms"),
+    "tools": ("runtime", "standards"),
+    "values": ("finding", "target"),
+    "knowledge": ("knowledge",),
+    "installed": ("inspect",),
+    "written": ("manifests",),
+    "indexes": ("index",),
+    "solver": ("solve",),
+    "lock": ("lock",),
+    "judges": ("audit", "check"),
+    "reports": ("report",),
+    "commands": ("cli",),
+    "start": ("__main__",),
 }
+HEIGHT = {room: height for height, rooms in enumerate(FLOORS.values()) for room in rooms}
+FILES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
 
 
-def room(path: Path) -> str:
+class Imported(NamedTuple):
+    """One import from this package: the room, the names that are taken, and whether only types need it."""
+
+    line: int
+    room: str
+    names: tuple[str, ...]
+    for_types: bool
+
+
+def room_of(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
-def floor(name: str) -> int:
-    return next(number for number, rooms in enumerate(FLOORS) if name in rooms)
-
-
-def imports(path: Path) -> set[str]:
-    """The rooms that a file imports from, type-only imports left out."""
-    found: set[str] = set()
+def imported(path: Path) -> Iterator[Imported]:
+    """What a file imports from this package."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    typing_only = {
+    for_types = {
         id(child)
         for node in ast.walk(tree)
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
         for child in ast.walk(node)
     }
     for node in ast.walk(tree):
-        if id(node) in typing_only:
+        if isinstance(node, ast.Import):
+            modules = [(alias.name, ()) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}:{node.lineno}: a relative import"
+            names = tuple(alias.name for alias in node.names)
+            package = node.module or ""
+            modules = (
+                [(f"torchlock.{name}", ()) for name in names] if package == "torchlock" else [(package, names)]
+            )
+        else:
             continue
-        if isinstance(node, ast.ImportFrom) and node.module == "torchlock":
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("torchlock."):
-            found.add((node.module or "").split(".")[1])
-        elif isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("torchlock.")}
-    return found - {"__version__"}
-
-
-FILES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
+        for module, names in modules:
+            if module.startswith("torchlock.") and module != "torchlock.__version__":
+                yield Imported(node.lineno, module.split(".")[1], names, id(node) in for_types)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_imports_run_downwards(path: Path) -> None:
-    here = room(path)
-    for other in imports(path) - {here}:
-        assert floor(other) < floor(here) or (here, other) in SIDEWAYS, f"{path.name} imports {other}"
+    """Types included: what a function takes belongs to a floor that it may know."""
+    here = room_of(path)
+    for each in imported(path):
+        is_below = HEIGHT[each.room] < HEIGHT[here]
+        assert each.room == here or is_below, f"line {each.line} of {path} imports from {each.room}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_private_names_stay_in_their_room(path: Path) -> None:
+    here = room_of(path)
+    for each in imported(path):
+        private = [name for name in each.names if name.startswith("_") and name != "__version__"]
+        assert each.room == here or not private, f"line {each.line} of {path} imports {private} of {each.room}"
+
+
+def test_every_room_has_a_floor() -> None:
+    assert {room_of(path) for path in FILES} == HEIGHT.keys()
 
 
 def test_neither_torch_nor_the_network_is_imported_at_the_top_of_a_file() -> None:
@@ -160,5 +107,5 @@ def test_neither_torch_nor_the_network_is_imported_at_the_top_of_a_file() -> Non
             )
         }
         assert not names & {"torch", "torchaudio"}, path
-        if room(path) != "index":
+        if room_of(path) != "index":
             assert not names & {"requests", "pypi_simple"}, path

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-import old_catalogue
-from index_server import Reply, Server
+from support import old_catalogue
+from support.index_server import Reply, Server
 from torchlock.cli.main import main
 from torchlock.knowledge import tables
 from torchlock.knowledge.judge import NamedVersion, judge

@@ -8,31 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from support.call_count import calls
+from support.universe import Universe
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import Need, full, order, violations
 from torchlock.solve.propagate import DomainWipeout, propagate
-from work import calls
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-class Universe:
-    """A problem written out: identifier → its candidates, best first → what each needs."""
-
-    def __init__(self, candidates: dict[str, list[list[Need]]]) -> None:
-        self.candidates = candidates
-        self.visited: set[tuple[str, int]] = set()
-
-    def size(self, identifier: str) -> int:
-        return len(self.candidates[identifier])
-
-    def needs(self, identifier: str, index: int) -> list[Need]:
-        self.visited.add((identifier, index))
-        return self.candidates[identifier][index]
-
-    def learn(self, solution: dict[str, int]) -> bool:
-        return False
 
 
 def random_universe(rng: random.Random, *, cyclic: bool) -> tuple[Universe, list[Need], dict[str, int]]:

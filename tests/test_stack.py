@@ -65,7 +65,7 @@ def test_cells_are_those_of_the_solver(stack: CompatibilityTable) -> None:
         name = draw.choice(list(stack.packages))
         found = CandidateFilter(stack.target(cell), policy).sort(name, catalogue.releases(name) or [])[0]
         package = stack.packages[name]
-        there = {package.texts[index] for index in bits(package.on(1 << cell))}
+        there = {package.versions[index] for index in bits(package.on(1 << cell))}
         assert there == {candidate.release.version for candidate in found if candidate.release}
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from support.call_count import calls
 from torchlock.errors import UnknownPackage
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, lock
-from torchlock.manifests.lock_readers import parse_requirement
+from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.target import Platform, PythonVersion, Target
 from torchlock.terms import Dependency, File, Inputs, Origin
-from work import calls
 
 TARGET = Target(PythonVersion.parse("3.11"), Platform.parse("linux-x86_64"))
 MATRIX = Matrix()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from torchlock.location import NOWHERE, Place
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torchlock.location import Edit
     from torchlock.runtime.fence import Breakage
 
@@ -34,13 +36,21 @@ class Strength(IntEnum):
 
 
 class Evidence(NamedTuple):
-    """A source of a fact: ``address`` is a link, or says what was measured; ``kind`` how it is known."""
+    """A source of a fact, as ``compat_data/sources.toml`` has it.
+
+    ``address`` is a link, or says what was measured. ``kind`` is ``declared``, ``measured`` or ``reported``.
+    """
 
     id: str
     address: str
     kind: str = ""
     date: str = ""
     note: str = ""
+
+    @classmethod
+    def from_row(cls, identifier: str, row: Mapping[str, str]) -> Evidence:
+        """Read one source of a compiled table."""
+        return cls(identifier, row["address"], row["kind"], row.get("date", ""), row.get("note", ""))
 
 
 class Change(NamedTuple):

@@ -209,5 +209,4 @@ class AuditContext:
         return self.known.catalogue.releases(name) or ()
 
     def evidence(self, source: str) -> Evidence:
-        found = self.known.matrix.source(source)
-        return Evidence(found.id, found.address, found.kind, found.date, found.note)
+        return self.known.matrix.source(source)

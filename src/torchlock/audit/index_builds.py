@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
-from torchlock.knowledge.builds import is_of_releases, is_of_torch, label_of_index
-from torchlock.knowledge.public_index import is_public
+from torchlock.knowledge.indexes import BUILDS, PRIVATE, PUBLIC, UNKNOWN, classify_index
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry
@@ -55,14 +54,12 @@ def offer_of(entry: Entry, document: Document) -> Offer:
     else:
         addresses = [line.address for line in document.indexes if line.address]
         public = not any(line.kind in ("index", "no-index") for line in document.indexes)
-    labels, every, unknown = set(), False, False
+    labels: set[str] = set()
+    every = unknown = False
     for address in addresses:
-        label = label_of_index(address)
-        if label is None or not is_of_torch(address) or not is_of_releases(address):
-            known = is_public(address)
-            public, unknown = public or known, unknown or not known
-        elif label:
-            labels.add(label)
-        else:
-            every = True
+        kind, label = classify_index(address)
+        public |= kind == PUBLIC
+        unknown |= kind in (PRIVATE, UNKNOWN)
+        every |= kind == BUILDS and not label
+        labels |= {label} if label else set()
     return Offer(frozenset(labels), every, public, unknown)

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import InputError
+from torchlock.knowledge.builds import is_published
 from torchlock.standards.versions import fault_of_specifier, version_of
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from torchlock.knowledge.compatibility import CompatibilityTable
     from torchlock.manifests.document import Document, Entry
 
-# Builds that the makers of torch publish; any other local version is somebody else's.
-# ROCm releases with three numbers are mostly AMD's own; these are not.
-LABEL = re.compile(r"cpu|cu\d{2,3}|rocm\d+\.\d+|rocm(?:4\.0\.1|4\.3\.1|4\.5\.2|5\.1\.1|5\.4\.2|6\.2\.4)|xpu")
 # What is installed in an environment of its own, not with the project.
 _ALONE = ("group:build-system", "alone:")
 _LOCAL = re.compile(r"(===?|!=)\s*([^\s,+=]+)\+([\w.\-]+)")
@@ -79,7 +77,7 @@ def _reading(name: str, specifier: str, stack: CompatibilityTable) -> tuple[int 
     specifier = _LOCAL.sub(r"\1\2", specifier)
     package = stack.packages[name]
     exact = bool(_EXACT.fullmatch(specifier.strip()))
-    if label and not LABEL.fullmatch(label):
+    if label and not is_published(label):
         return None, label, exact, "vendor"
     try:
         releases = package.mask(specifier)
@@ -87,7 +85,7 @@ def _reading(name: str, specifier: str, stack: CompatibilityTable) -> tuple[int 
         return None, label, exact, "unreadable"
     if releases:
         return releases, label, exact, ""
-    return None, label, exact, _absence(specifier, exact, package.texts[-1])
+    return None, label, exact, _absence(specifier, exact, package.versions[-1])
 
 
 def _of_wheel(url: str) -> str:

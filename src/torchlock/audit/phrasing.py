@@ -35,11 +35,11 @@ def as_of(date: str) -> str:
 
 def releases(package: Package, mask: int) -> str:
     """``2.3.0 or 2.3.1``, ``2.11.0 or later``, ``1.7.0 to 1.9.1``, ``none``."""
-    found = list(bits(mask & ~package.pre)) or list(bits(mask))
+    found = list(bits(mask & ~package.prereleases)) or list(bits(mask))
     if not found:
         return "none"
-    texts = [package.texts[index] for index in found]
-    whole = [index for index in bits(package.everything & ~package.pre) if index >= found[0]]
+    texts = [package.versions[index] for index in found]
+    whole = [index for index in bits(package.everything & ~package.prereleases) if index >= found[0]]
     if len(found) > 1 and found == whole:
         return f"{texts[0]} or later"
     if len(found) > 3:

@@ -15,7 +15,7 @@ from torchlock.finding import Evidence, Finding, Remedy, Strength
 from torchlock.inspect.distributions import installed
 from torchlock.inspect.integrity import check_integrity
 from torchlock.inspect.modules import find_copies
-from torchlock.knowledge.builds import kind_of
+from torchlock.knowledge.builds import describe_build, kind_of
 from torchlock.knowledge.judge import NamedVersion
 from torchlock.knowledge.rules import Matrix
 from torchlock.standards.core_metadata import dependency_of
@@ -298,8 +298,7 @@ class CheckContext:
 
     def evidence(self, identifier: str) -> Evidence:
         """A source of the matrix as a report shows it."""
-        source = self.matrix.source(identifier)
-        return Evidence(source.id, source.address, source.kind, source.date, source.note)
+        return self.matrix.source(identifier)
 
     def version(self, name: str) -> str:
         """The version that is installed, with its build; "" for what is not."""
@@ -316,19 +315,6 @@ class CheckContext:
             return name
         build = describe_build(pin.build) if name in FAMILY and name != "torchtext" else ""
         return f"{name} {pin.version.public}" + (f" ({build})" if build else "")
-
-
-def describe_build(label: str | Unknown | None) -> str:
-    """A build in words: ``CPU build``, ``CUDA 13.0``, ``ROCm 6.4``; "" for an unknown one."""
-    if isinstance(label, Unknown) or not label:
-        return ""
-    if label == "cpu":
-        return "CPU build"
-    if label.startswith("cu") and label[2:].isdigit() and len(label) > 3:
-        return f"CUDA {label[2:-1]}.{label[-1]}"
-    if label.startswith("rocm"):
-        return f"ROCm {label[4:]}"
-    return f"build {label}"
 
 
 @lru_cache(maxsize=1 << 12)

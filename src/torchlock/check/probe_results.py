@@ -9,6 +9,7 @@ from torchlock.check.log import candidates, read_log
 from torchlock.check.rules.not_examined import not_examined
 from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
+from torchlock.knowledge.registry import rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ _OF_IMPORTS = frozenset({"TL101", "TL102", "TL103", "TL104", "TL201", "TL202", "
 _SOUND = frozenset({"TL301", "TL302", "TL303", "TL304", "TL305", "TL306", "TL102", "TL610", "TL611", "TL201"})
 
 
+@rule("TL614", on="probe")
 def compared(context: CheckContext, findings: Sequence[Finding], probe: Probe) -> list[Finding]:
     """The findings, corrected by what the interpreter shows: what ran outweighs what was read.
 

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from torchlock.cli.streams import Console
+    from torchlock.finding import Evidence
     from torchlock.index.sources import Sources
-    from torchlock.knowledge.rules import Source, Statement
+    from torchlock.knowledge.rules import Statement
     from torchlock.lock.model import Pin
     from torchlock.target import Target
 
@@ -40,7 +41,7 @@ class Story:
     steps: list[str] = field(default_factory=list)
     packages: dict[str, str] = field(default_factory=dict)
     remedies: list[str] = field(default_factory=list)
-    sources: dict[str, Source] = field(default_factory=dict)
+    sources: dict[str, Evidence] = field(default_factory=dict)
     hints: list[str] = field(default_factory=list)
     dated: str = ""
 
@@ -114,7 +115,7 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Consol
     """Solve, and tell what was chosen and why, or what stands against it."""
     from torchlock.cli.target import target_of
     from torchlock.lock import Conflict, Options, lock
-    from torchlock.manifests.lock_readers import parse_requirement
+    from torchlock.manifests.syntax.requirement import parse_requirement
     from torchlock.terms import Inputs, Origin
 
     target, _ = target_of(arguments)
@@ -206,7 +207,7 @@ def _add_facts(story: Story, pins: Mapping[str, Pin], target: Target, matrix: Ma
 
     for name in story.packages:
         pin = pins[name]
-        for statement in matrix.speaking_of(NamedVersion(name, Version(pin.version)), target):
+        for statement in matrix.statements_for(NamedVersion(name, Version(pin.version)), target):
             said = [dependency for dependency in statement.needs if dependency.name in story.packages]
             if said:
                 story.steps.append(
@@ -265,7 +266,7 @@ def _newest(version: str, releases: Any) -> str | None:
 def _name(text: str) -> str:
     from packaging.utils import canonicalize_name
 
-    from torchlock.manifests.lock_readers import parse_requirement
+    from torchlock.manifests.syntax.requirement import parse_requirement
     from torchlock.terms import Origin
 
     requirement = parse_requirement(text, Origin(None, None, text)).requirement

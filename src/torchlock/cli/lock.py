@@ -15,7 +15,8 @@ from torchlock.cli.target import target_of
 from torchlock.errors import InputError
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, Pin, allowed, lock
-from torchlock.manifests.lock_readers.settle import settled
+from torchlock.lock.package_sources import settled
+from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.redaction import MASK, masked, one_line
 from torchlock.terms import Inputs, Origin, ParsedRequirement
 
@@ -131,7 +132,7 @@ def _tell_idle(arguments: argparse.Namespace, inputs: Inputs, result: Lock, cons
 
 
 def _inputs(arguments: argparse.Namespace) -> Inputs:
-    from torchlock.manifests import lock_readers
+    from torchlock.manifests import selection
 
     files = list(arguments.files)
     if not files and not arguments.requirements:
@@ -142,7 +143,7 @@ def _inputs(arguments: argparse.Namespace) -> Inputs:
                 hint="torchlock lock torchaudio, or torchlock lock -r FILE",
             )
     parts = [
-        lock_readers.read_file(
+        selection.read_inputs(
             file, extras=arguments.extras, groups=arguments.groups, all_extras=arguments.all_extras
         )
         for file in files
@@ -151,13 +152,13 @@ def _inputs(arguments: argparse.Namespace) -> Inputs:
         raise InputError("--extra and --group belong to a project file", hint="name it with -r pyproject.toml")
     asked = Inputs(
         requirements=[
-            lock_readers.parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements
+            parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements
         ]
     )
-    parts += [lock_readers.read_constraints(file) for file in arguments.constraints]
+    parts += [selection.read_constraints(file) for file in arguments.constraints]
     parts.append(Inputs(constraints=[written for written in _upgraded(arguments).values() if written]))
-    parts += [lock_readers.read_overrides(file) for file in arguments.overrides]
-    return lock_readers.merge(asked, *parts)
+    parts += [selection.read_overrides(file) for file in arguments.overrides]
+    return selection.merge(asked, *parts)
 
 
 def _spare_inputs(arguments: argparse.Namespace, inputs: Inputs) -> None:
@@ -196,15 +197,13 @@ def _upgraded(arguments: argparse.Namespace) -> dict[str, ParsedRequirement | No
     """
     from packaging.utils import canonicalize_name
 
-    from torchlock.manifests import lock_readers
-
     found: dict[str, ParsedRequirement | None] = {}
     for text in arguments.upgrade_packages:
         match = re.fullmatch(r"([A-Za-z0-9][\w.-]*)\s*(==.+)?", text)
         if not match:
             raise InputError(f"--upgrade-package: {text!r} is neither NAME nor NAME==VERSION")
         origin = Origin(None, None, f"--upgrade-package {text}")
-        written = lock_readers.parse_requirement(text, origin) if match[2] else None
+        written = parse_requirement(text, origin) if match[2] else None
         name = canonicalize_name(match[1])
         if found.setdefault(name, written) != written:
             raise InputError(f"--upgrade-package names {name} twice", hint="leave one of them out")
@@ -233,31 +232,21 @@ def _preferred(arguments: argparse.Namespace, upgraded: Collection[str]) -> dict
 
     if arguments.upgrade or not is_kept(arguments.output):
         return {}
-    from packaging.utils import canonicalize_name
-
-    from torchlock.manifests.lock_readers import read_pylock_pins
-    from torchlock.manifests.lock_readers.requirements_txt import read_requirements
+    from torchlock.manifests.pins import read_pins
 
     try:
-        if _is_pylock(arguments):
-            return {name: version for name, version in read_pylock_pins(arguments.output) if name not in upgraded}
-        existing = read_requirements(arguments.output)
+        pins = read_pins(arguments.output, "pylock" if _is_pylock(arguments) else "requirements")
     except InputError as error:
         error.hint = "--upgrade makes a new lock without reading the old one"
         raise
-    return {
-        canonicalize_name(written.requirement.name): clause.version
-        for written in existing.requirements
-        if written.requirement is not None and canonicalize_name(written.requirement.name) not in upgraded
-        for clause in written.requirement.specifier
-        if clause.operator == "=="
-    }
+    return {name: version for name, version in pins.items() if name not in upgraded}
 
 
 def _sources(arguments: argparse.Namespace, inputs: Inputs, console: Console) -> Sources:
     from torchlock.index.sources import Sources
+    from torchlock.knowledge.indexes import is_public
 
-    written = None if _is_public(inputs.index_url) else inputs.index_url
+    written = None if inputs.index_url and is_public(inputs.index_url) else inputs.index_url
     if written and arguments.index_url not in (None, written):
         console.say("note", f"--index-url is used, and {written} of the input is ignored")
     if arguments.build:
@@ -277,15 +266,6 @@ def _sources(arguments: argparse.Namespace, inputs: Inputs, console: Console) ->
         build=arguments.build,
         report=console.progress,
     )
-
-
-def _is_public(url: str | None) -> bool:
-    """Whether an address that an input names is the public index, which the catalogue is a snapshot of."""
-    if not url:
-        return False
-    from torchlock.knowledge.public_index import default_index
-
-    return url.rstrip("/") == default_index().rstrip("/")
 
 
 def _pinned(inputs: Inputs) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import InputError
 from torchlock.index import addresses
-from torchlock.knowledge.public_index import default_index
+from torchlock.knowledge.indexes import default_index
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

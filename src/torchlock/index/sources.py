@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torchlock.answers import Unknown
     from torchlock.index import Index, IndexSettings
     from torchlock.index.sdist import Reader
-    from torchlock.solve.candidates import Release
+    from torchlock.knowledge.releases import Release
     from torchlock.terms import File
 
 PUBLIC = "the public index (bundled catalogue)"
@@ -181,9 +181,9 @@ class Sources:
         asked = dict.fromkeys(each.index for each in self._answers.get(name, ()) if isinstance(each, LiveRelease))
         if not asked:
             return Provenance()
-        from torchlock.knowledge.public_index import default_index
+        from torchlock.knowledge.indexes import is_public
 
-        where = " and ".join(asked) if list(asked) != [default_index()] else ""
+        where = "" if all(map(is_public, asked)) else " and ".join(asked)
         unasked = next((error for index in self._opened if (error := index.unasked(name))), None)
         return Provenance(where, unasked=unasked.message if unasked else "")
 

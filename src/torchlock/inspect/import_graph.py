@@ -1,121 +1,165 @@
-"""Which files ``import torch`` reads, found in the source without running it: what is not read harms nobody."""
+"""The modules that the import of a package loads, followed from source to source without running any.
+
+One walk over imports, with two users: ``files_read`` says which files of a package its import reads,
+``first_missing`` which name its import takes from a module that does not define it.
+"""
 
 from __future__ import annotations
 
-import ast
 import os
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.inspect.source import parsed
+from torchlock.inspect.source import imports, parsed, uses
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    import ast
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-# torch itself comes to some 900 modules.
-_MOST = 4000
+    from torchlock.inspect.source import Import
+
+# torch has about 900 modules, and with those of Python that it imports about 1,300.
+_MOST_MODULES = 5000
+# Python loads these before it searches any folder: no other file of that name replaces them.
+_LOADED_AT_START = frozenset(
+    {"abc", "codecs", "encodings", "genericpath", "io", "ntpath", "os", "posixpath", "site", "stat"}
+)
 
 
-def reached(package: str, wanted: Iterable[str]) -> tuple[set[str], set[str]]:
-    """Those of some files of a package that its import certainly reads, and those that it may read.
+class Module(NamedTuple):
+    """A module by its full name, and the source file that an import of it reads ("" if there is none)."""
 
-    ``package`` is its folder, ``wanted`` paths of ``.py`` files in it, which need not exist. An import under a
-    condition may be made; those guarded by ``try`` or within a function are not followed. A folder without
-    its ``__init__`` is a package all the same (PEP 420), and missed for certain only by who takes a name from it.
-    """
-    looked_for = {os.path.normpath(path) for path in wanted}
-    walk = _Walk(package, looked_for)
-    walk.follow(certain=True)
-    certain = set(walk.found)
-    walk.follow(certain=False)
-    return certain, walk.found - certain
+    name: str
+    path: str
+    is_package: bool
 
 
 class _Walk:
-    """The modules that an import has come to, and the wanted files among them."""
+    """A walk over imports, breadth first: each module is visited once.
 
-    def __init__(self, package: str, looked_for: set[str]) -> None:
-        self._root, self._name = os.path.split(package)
-        self._looked_for = looked_for
-        self._seen = {self._name: True}
+    ``locate`` finds the source of a module; ``follows`` says whether to go on to a module of this name.
+    """
+
+    def __init__(self, start: str, locate: Callable[[str], Module], follows: Callable[[str], bool]) -> None:
+        self._seen = {start: None}
+        self._locate = locate
+        self._follows = follows
+
+    def visits(self, *, conditional: bool = False) -> Iterator[tuple[Module, ast.Module | None, list[Import]]]:
+        """Each module with its syntax tree (None if it cannot be read) and its imports.
+
+        A second call starts from all modules of the first: with ``conditional`` it also follows imports under
+        conditions.
+        """
+        queue = deque(self._seen)
+        while queue and len(self._seen) < _MOST_MODULES:
+            module = self._locate(queue.popleft())
+            tree = parsed(module.path) if module.path else None
+            found: list[Import] = []
+            if tree is not None:
+                found += imports(tree, module.name, is_package=module.is_package, conditional=conditional)
+            yield module, tree, found
+            for name in (name for each in found for name in each.modules()):
+                if name not in self._seen and self._follows(name):
+                    self._seen[name] = None
+                    queue.append(name)
+
+
+def files_read(package: str, wanted: Iterable[str]) -> tuple[set[str], set[str]]:
+    """Which of some files of a package its import certainly reads, and which others it may read.
+
+    ``package`` is its folder, ``wanted`` are paths of ``.py`` files in it, which need not exist. An import under a
+    condition may run; imports in ``try`` or in a function are not followed. A folder without ``__init__`` is a
+    package all the same (PEP 420): it is certainly missed only if a name is taken from it.
+    """
+    reading = _Reading(package, wanted)
+    walk = _Walk(reading.name, reading.locate, lambda module: module.partition(".")[0] == reading.name)
+    for module, _, found in walk.visits():
+        reading.add(module, found)
+    certain = set(reading.found)
+    for module, _, found in walk.visits(conditional=True):
+        reading.add(module, found)
+    return certain, (reading.found | reading.lost_inits) - certain
+
+
+class _Reading:
+    """The wanted files of a package that its import has read."""
+
+    def __init__(self, package: str, wanted: Iterable[str]) -> None:
+        self._root, self.name = os.path.split(package)
+        self._wanted = {os.path.normpath(path) for path in wanted}
         self.found: set[str] = set()
-        self._hollow: set[str] = set()
+        self.lost_inits: set[str] = set()
 
-    def _file(self, module: str) -> tuple[str, bool]:
-        """The file of a module, and whether it is a package's; that which is looked for if none is there."""
-        path, is_package = _file(self._root, module)
-        inside = os.path.join(path.removesuffix(".py"), "__init__.py")
-        return (inside, False) if not is_package and inside in self._looked_for else (path, is_package)
+    def locate(self, name: str) -> Module:
+        """A module of the package; its path is the wanted one if no file is there."""
+        module = self._on_disk(name)
+        init = os.path.join(module.path.removesuffix(".py"), "__init__.py")
+        return Module(name, init, False) if not module.is_package and init in self._wanted else module
 
-    def follow(self, *, certain: bool) -> None:
-        """Go on from all modules that were come to; conditions count unless ``certain``."""
-        queue = list(self._seen)
-        while queue and len(self._seen) < _MOST:
-            module = queue.pop()
-            path, is_package = self._file(module)
-            if path in self._looked_for:
-                if is_package and module != self._name and not files.is_file(path):
-                    self._hollow.add(module)
-                else:
-                    self.found.add(path)
-            for base, names in _imports(path, module, is_package, certain=certain):
-                lost = self._file(base)[0]
-                if lost in self._looked_for and any(not self._is_there(base, name) for name in names):
-                    self.found.add(lost)
-                for other in (*_with_parents(base), *(f"{base}.{name}" for name in names)):
-                    if other not in self._seen and other.partition(".")[0] == self._name:
-                        self._seen[other] = certain
-                        queue.append(other)
-        if not certain:
-            self.found |= {self._file(module)[0] for module in self._hollow}
+    def _on_disk(self, name: str) -> Module:
+        base = os.path.normpath(os.path.join(self._root, *name.split(".")))
+        if files.is_folder(base):
+            return Module(name, os.path.join(base, "__init__.py"), True)
+        return Module(name, f"{base}.py", False)
 
-    def _is_there(self, base: str, name: str) -> bool:
-        path, is_package = _file(self._root, f"{base}.{name}")
-        return is_package or files.is_file(path)
+    def add(self, module: Module, found: Iterable[Import]) -> None:
+        """Note what the visit of a module reads."""
+        if module.path in self._wanted:
+            is_namespace = module.is_package and module.name != self.name and not files.is_file(module.path)
+            (self.lost_inits if is_namespace else self.found).add(module.path)
+        for each in found:
+            path = self.locate(each.module).path
+            if path in self._wanted and any(not self._is_module(f"{each.module}.{name}") for name in each.names):
+                self.found.add(path)
+
+    def _is_module(self, name: str) -> bool:
+        module = self._on_disk(name)
+        return module.is_package or files.is_file(module.path)
 
 
-def _file(root: str, module: str) -> tuple[str, bool]:
-    """The file of a module, and whether it is a package's; the file that should be there if none is."""
-    base = os.path.normpath(os.path.join(root, *module.split(".")))
-    if files.is_folder(base):
-        return os.path.join(base, "__init__.py"), True
-    return base + ".py", False
+class MissingName(NamedTuple):
+    """A name that ``module`` does not define, and the file whose import takes it (``is_import``: by an import)."""
+
+    module: str
+    name: str
+    path: str
+    is_import: bool
 
 
-def _imports(path: str, module: str, is_package: bool, *, certain: bool) -> Iterator[tuple[str, list[str]]]:
-    """The modules that a module imports, each with the names that are taken from it, which may be modules."""
-    tree = parsed(path)
-    for node in _unguarded(tree.body, certain=certain) if tree else ():
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, []) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and (base := _absolute(node, module, is_package)):
-            yield base, [alias.name for alias in node.names]
+def first_missing(
+    folders: Sequence[str], start: str, defined: Mapping[str, Collection[str]]
+) -> MissingName | None:
+    """The first name that the import of a package takes from a module that does not define it; None if none.
+
+    ``folders`` are searched for packages and for Python's own modules. ``start`` is the package whose import is
+    followed, ``defined`` the names of the modules in question.
+    """
+
+    def follows(module: str) -> bool:
+        top = module.partition(".")[0]
+        return top not in defined and top not in _LOADED_AT_START
+
+    walk = _Walk(start, lambda name: _search(folders, name), follows)
+    for module, tree, _ in walk.visits():
+        if tree is None:
+            continue
+        for use in uses(tree, module.path, defined, lazy_annotations=True, in_functions=False):
+            top, name, *_ = use.name.split(".")
+            if use.at_import and name not in defined[top]:
+                return MissingName(top, name, use.path, use.is_import)
+    return None
 
 
-def _unguarded(body: list[ast.stmt], *, certain: bool) -> Iterator[ast.stmt]:
-    """The statements at the left margin, and those of ``with`` blocks there; unless ``certain`` also of ``if``."""
-    left = body[::-1]
-    while left:
-        node = left.pop()
-        yield node
-        if isinstance(node, ast.With):
-            left += node.body[::-1]
-        elif isinstance(node, ast.If) and not certain and not _is_for_types(node.test):
-            left += [*node.body, *node.orelse][::-1]
-
-
-def _is_for_types(test: ast.expr) -> bool:
-    return any(getattr(node, "id", getattr(node, "attr", "")) == "TYPE_CHECKING" for node in ast.walk(test))
-
-
-def _absolute(node: ast.ImportFrom, module: str, is_package: bool) -> str:
-    if not node.level:
-        return node.module or ""
-    parts = module.split(".")
-    parts = parts[: len(parts) - node.level + (1 if is_package else 0)]
-    return ".".join([*parts, *([node.module] if node.module else [])])
-
-
-def _with_parents(name: str) -> Iterator[str]:
+def _search(folders: Iterable[str], name: str) -> Module:
+    """A module in the first folder that has its source."""
     parts = name.split(".")
-    yield from (".".join(parts[: end + 1]) for end in range(len(parts)))
+    for folder in folders:
+        base = os.path.join(folder, *parts)
+        init = os.path.join(base, "__init__.py")
+        if files.is_file(init):
+            return Module(name, init, True)
+        if files.is_file(f"{base}.py"):
+            return Module(name, f"{base}.py", False)
+    return Module(name, "", False)

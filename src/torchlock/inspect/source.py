@@ -1,189 +1,272 @@
-"""The source of packages: the names that one module takes from another package, and those that this defines.
+"""One Python source file, read and never run: the names that it defines, and those that it takes from others.
 
-Read, never run. What is guarded, by ``try``, ``if`` or ``hasattr``, counts as not taken.
+Code that ``try``, a condition, a loop or ``contextlib.suppress`` guards is not certain to run.
 """
 
 from __future__ import annotations
 
 import ast
-import os
-import re
 import warnings
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
 # No file of the stack is larger than a megabyte.
-_LARGEST = 4 << 20
-_DOTTED = re.compile(rb"\btorchaudio(?:\.\w+)+")
-_FROM = re.compile(
-    rb"\bfrom\s{1,99}(torchaudio[\w.]{0,99})\s{1,99}import\s{1,99}(\([^)]{0,4000}\)|[^\n(]{0,4000})"
-)
-_RENAMED = re.compile(rb"\bimport\s{1,99}torchaudio[\w.]{0,99}\s{1,99}as\b")
+LARGEST = 4 << 20
+# With these a module defines names that its source does not show.
+_DYNAMIC = frozenset(("globals", "exec", "setattr", "vars", "__import__", "import_module"))
+_DYNAMIC_ATTRIBUTES = _DYNAMIC | {"modules"}  # sys.modules[__name__] = …
 
 
 def parsed(path: str) -> ast.Module | None:
-    """The syntax tree of a file; None where it cannot be read or is no Python that we know."""
+    """The syntax tree of a file; None where it cannot be read or is not Python that we know."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(files.read(path, _LARGEST))
+            return ast.parse(files.read(path, LARGEST))
     except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
         return None
 
 
+class Import(NamedTuple):
+    """One import: the module in full, and the names that ``from module import …`` takes, ``*`` among them."""
+
+    module: str
+    names: tuple[str, ...] = ()
+
+    def modules(self) -> Iterator[str]:
+        """All modules that it may load: the packages around the module, itself, and names that may be modules."""
+        parts = self.module.split(".")
+        yield from (".".join(parts[: end + 1]) for end in range(len(parts)))
+        yield from (f"{self.module}.{name}" for name in self.names if name != "*")
+
+
+def imports(
+    tree: ast.Module, module: str, *, is_package: bool = False, conditional: bool = False
+) -> Iterator[Import]:
+    """The imports that run with the module of this name; with ``conditional`` also those under ``if``."""
+    for node in _statements(tree.body, conditional=conditional):
+        if isinstance(node, ast.Import):
+            yield from (Import(alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (base := _absolute(node, module, is_package=is_package)):
+            yield Import(base, tuple(alias.name for alias in node.names))
+
+
+def _statements(body: list[ast.stmt], *, conditional: bool) -> Iterator[ast.stmt]:
+    """Statements outside functions and classes: in ``with`` blocks too, and with ``conditional`` under ``if``."""
+    left = body[::-1]
+    while left:
+        node = left.pop()
+        yield node
+        if isinstance(node, ast.With) and not _suppresses(node):
+            left += node.body[::-1]
+        elif isinstance(node, ast.If) and conditional and not _is_for_types(node.test):
+            left += [*node.body, *node.orelse][::-1]
+
+
+def _suppresses(node: ast.With) -> bool:
+    return any(_mentions(item.context_expr, "suppress") for item in node.items)
+
+
+def _is_for_types(test: ast.expr) -> bool:
+    return _mentions(test, "TYPE_CHECKING")
+
+
+def _mentions(expression: ast.expr, name: str) -> bool:
+    return any(getattr(node, "id", getattr(node, "attr", "")) == name for node in ast.walk(expression))
+
+
+def _absolute(node: ast.ImportFrom, module: str, *, is_package: bool) -> str:
+    """The full name of the module that ``from … import`` names."""
+    parts = module.split(".")
+    parts = parts[: len(parts) - node.level + (1 if is_package else 0)] if node.level else []
+    return ".".join([*parts, *([node.module] if node.module else [])])
+
+
+def defined_names(tree: ast.Module) -> frozenset[str] | None:
+    """The names that a module may define; None where the source does not show all of them."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if _hides_names(node):
+            return None
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.MatchAs | ast.MatchStar) and node.name:
+            names.add(node.name)
+    makes_names = any(
+        isinstance(node, ast.FunctionDef) and node.name == "__getattr__"
+        for node in _statements(tree.body, conditional=True)
+    )
+    return None if makes_names else frozenset(names)
+
+
+def _hides_names(node: ast.AST) -> bool:
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return any(alias.name == "*" for alias in node.names)
+    if isinstance(node, ast.Attribute):
+        return node.attr in _DYNAMIC_ATTRIBUTES
+    return isinstance(node, ast.Name) and (
+        node.id in _DYNAMIC or (node.id == "__getattr__" and isinstance(node.ctx, ast.Store))
+    )
+
+
 class Use(NamedTuple):
-    """A name that a file takes from torchaudio (``torchaudio.io.StreamReader``), and whether its import does."""
+    """A name that a file takes from another package (``torchaudio.io.StreamReader``).
+
+    ``at_import``: the import of the file certainly takes it. ``is_import``: an import statement names it.
+    """
 
     path: str
     line: int
     name: str
     at_import: bool
+    is_import: bool = False
 
 
-def lacking(path: str, has: Names) -> list[Use]:
-    """What a file takes that is not there, in its order; ``name`` is as much of each as is missing."""
+def uses(
+    tree: ast.Module,
+    path: str,
+    packages: Collection[str],
+    *,
+    lazy_annotations: bool = False,
+    in_functions: bool = True,
+) -> list[Use]:
+    """What a file takes from some packages, in its order; what is guarded is left out.
+
+    ``lazy_annotations``: the Python evaluates no annotation at import (3.14 and later). Without
+    ``in_functions`` only what the import of the file takes is looked for.
+    """
+    finder = _UseFinder(tree, path, packages, lazy_annotations=lazy_annotations, in_functions=in_functions)
     try:
-        content = files.read(path, _LARGEST)
-    except (OSError, ValueError):
-        return []
-    tree = parsed(path) if _may_lack(content, has) else None
-    try:
-        uses = list(_Uses(path).of(tree)) if tree is not None else []
+        for node in tree.body:
+            finder.visit(node, at_import=True)
     except RecursionError:  # an expression of a thousand parts
         return []
-    return [use._replace(name=lost) for use in uses if (lost := has.lost(use.name))]
+    return finder.found
 
 
-def _may_lack(content: bytes, has: Names) -> bool:
-    """Whether a source mentions a name that is not there, or hides it: parsing takes fifty times as long."""
-    if b"torchaudio" not in content:
-        return False
-    names = {match[0].decode() for match in _DOTTED.finditer(content)}
-    for match in _FROM.finditer(content):
-        words = re.findall(rb"\w+", match[2])
-        names |= {f"{match[1].decode()}.{word.decode('utf-8', 'replace')}" for word in words}
-    return bool(_RENAMED.search(content)) or any(has.lost(name) for name in names)
+class _UseFinder:
+    """Collects the uses in one file."""
 
-
-class _Uses:
-    """What one module takes from torchaudio."""
-
-    def __init__(self, path: str) -> None:
+    def __init__(
+        self,
+        tree: ast.Module,
+        path: str,
+        packages: Collection[str],
+        *,
+        lazy_annotations: bool,
+        in_functions: bool,
+    ) -> None:
+        self.found: list[Use] = []
         self._path = path
-        self._known: dict[str, str] = {}
-        self._lazy = False
+        self._packages = packages
+        self._in_functions = in_functions
+        self._evaluates_annotations = not (lazy_annotations or _has_lazy_annotations(tree))
+        self._global = _bindings(_outside_functions(tree), packages)
+        self._everywhere = _bindings(ast.walk(tree), packages) if in_functions else self._global
 
-    def of(self, tree: ast.Module) -> Iterator[Use]:
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    if alias.name.partition(".")[0] == "torchaudio":
-                        self._known[alias.asname or "torchaudio"] = alias.name if alias.asname else "torchaudio"
-            elif isinstance(node, ast.ImportFrom) and node.module == "__future__":
-                self._lazy |= any(alias.name == "annotations" for alias in node.names)
-        for node in tree.body:
-            yield from self._in(node, at_import=True)
-
-    def _in(self, node: ast.AST, *, at_import: bool) -> Iterator[Use]:
-        if isinstance(node, ast.If | ast.Try | ast.IfExp | ast.BoolOp):
-            return  # It may be asked for before, or its absence be seen to.
-        if (
-            isinstance(node, ast.ImportFrom)
-            and not node.level
-            and (node.module or "").split(".")[0] == "torchaudio"
-        ):
-            for alias in node.names:
-                if alias.name != "*":
-                    yield Use(self._path, node.lineno, f"{node.module}.{alias.name}", at_import)
-        elif isinstance(node, ast.Attribute) and (name := self._dotted(node)):
-            yield Use(self._path, node.lineno, name, at_import)
+    def visit(self, node: ast.AST, *, at_import: bool) -> None:
+        """Add what this part of the file uses."""
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            self._add_imported(node, at_import=at_import)
+        elif isinstance(node, ast.Attribute) and (name := self._dotted(node, at_import=at_import)):
+            self.found.append(Use(self._path, node.lineno, name, at_import))
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield from self._function(node, at_import=at_import)
-        elif isinstance(node, ast.AnnAssign) and self._lazy:
-            yield from self._in(node.value, at_import=at_import) if node.value else ()
-        else:
-            later = at_import and not isinstance(node, ast.Lambda)
-            for child in ast.iter_child_nodes(node):
-                yield from self._in(child, at_import=later)
+            self._visit_function(node, at_import=at_import)
+        elif isinstance(node, ast.AnnAssign):
+            annotation = node.annotation if at_import and self._evaluates_annotations else None
+            self._visit_all(filter(None, (annotation, node.value)), at_import=at_import)
+        elif isinstance(node, ast.For | ast.AsyncFor | ast.While):
+            self.visit(node.test if isinstance(node, ast.While) else node.iter, at_import=at_import)
+            self._visit_all([*node.body, *node.orelse], at_import=False)
+        elif isinstance(node, ast.If):
+            self.visit(node.test, at_import=at_import)
+        elif not (_is_guarded(node) or (isinstance(node, ast.Lambda) and not self._in_functions)):
+            certain = at_import and not isinstance(node, ast.Lambda)
+            self._visit_all(ast.iter_child_nodes(node), at_import=certain)
 
-    def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, *, at_import: bool) -> Iterator[Use]:
-        """Decorators, defaults and annotations are looked at when it is defined, its body when it is called."""
+    def _visit_all(self, nodes: Iterable[ast.AST], *, at_import: bool) -> None:
+        for node in nodes:
+            self.visit(node, at_import=at_import)
+
+    def _visit_function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, *, at_import: bool) -> None:
+        """Its definition evaluates decorators, defaults and annotations; a call runs its body."""
         arguments = node.args
-        now: list[ast.AST | None] = [*node.decorator_list, *arguments.defaults, *arguments.kw_defaults]
-        if not self._lazy:
+        evaluated: list[ast.expr | None] = [*node.decorator_list, *arguments.defaults, *arguments.kw_defaults]
+        if at_import and self._evaluates_annotations:
             every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-            now += [each.annotation for each in every] + [node.returns]
-        for part in filter(None, now):
-            yield from self._in(part, at_import=at_import)
-        for part in node.body:
-            yield from self._in(part, at_import=False)
+            evaluated += [each.annotation for each in every] + [node.returns]
+        self._visit_all(filter(None, evaluated), at_import=at_import)
+        if self._in_functions:
+            self._visit_all(node.body, at_import=False)
 
-    def _dotted(self, node: ast.Attribute) -> str:
-        """The whole name, if it begins with torchaudio; "" else."""
+    def _add_imported(self, node: ast.Import | ast.ImportFrom, *, at_import: bool) -> None:
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names if "." in alias.name]
+        else:
+            names = [f"{node.module}.{alias.name}" for alias in node.names if alias.name != "*"]
+        if isinstance(node, ast.Import) or not node.level:
+            for name in names:
+                if name.partition(".")[0] in self._packages:
+                    self.found.append(Use(self._path, node.lineno, name, at_import, is_import=True))
+
+    def _dotted(self, node: ast.Attribute, *, at_import: bool) -> str:
+        """The full name, if it begins with a package that is looked for; else ""."""
         parts: list[str] = []
         here: ast.expr = node
         while isinstance(here, ast.Attribute):
             parts.append(here.attr)
             here = here.value
-        if not isinstance(here, ast.Name) or here.id not in self._known:
+        bindings = self._global if at_import else self._everywhere
+        if not isinstance(here, ast.Name) or here.id not in bindings:
             return ""
-        return ".".join([self._known[here.id], *reversed(parts)])
+        return ".".join([bindings[here.id], *reversed(parts)])
 
 
-class Names:
-    """What a package defines, by the source of its modules; what one takes from elsewhere is not followed."""
-
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
-        self._modules: dict[str, set[str] | None] = {}
-        self.is_open = self._defined(folder) is None
-
-    def lost(self, dotted: str) -> str:
-        """As much of ``torchaudio.io.StreamReader`` as is not there; "" where all is, as far as modules lead."""
-        place, parts = self._folder, dotted.split(".")
-        for number, part in enumerate(parts[1:], 2):
-            inner = os.path.join(place, part)
-            if files.is_folder(inner):
-                place = inner
-                continue
-            if files.is_file(inner + ".py"):
-                place = inner + ".py"
-                continue
-            defined = self._defined(place)
-            is_there = defined is None or part in defined or (part.startswith("__") and part.endswith("__"))
-            return "" if is_there else ".".join(parts[:number])
-        return ""
-
-    def _defined(self, place: str) -> set[str] | None:
-        """The names of a module; None where it makes them as they are asked for, or takes all of another."""
-        if place not in self._modules:
-            path = os.path.join(place, "__init__.py") if files.is_folder(place) else place
-            tree = parsed(path)
-            self._modules[place] = None if tree is None else _bound(tree)
-        return self._modules[place]
+def _is_guarded(node: ast.AST) -> bool:
+    """Whether code may run only where a name is known to be there, or its absence is handled."""
+    return isinstance(node, ast.Try | ast.IfExp | ast.BoolOp) or (isinstance(node, ast.With) and _suppresses(node))
 
 
-def _bound(tree: ast.Module) -> set[str] | None:
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-            if node.name == "__getattr__" and node in tree.body:
-                return None
-            found.add(node.name)
-        elif isinstance(node, ast.Import | ast.ImportFrom):
-            if any(alias.name == "*" for alias in node.names):
-                return None
-            found |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
-        elif (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Name)
-            and node.func.id in ("setattr", "globals")
-        ):
-            return None
-    return found
+def _has_lazy_annotations(tree: ast.Module) -> bool:
+    return any(
+        isinstance(node, ast.ImportFrom) and node.module == "__future__" and node.names[0].name == "annotations"
+        for node in tree.body
+    )
+
+
+def _outside_functions(tree: ast.Module) -> Iterator[ast.AST]:
+    left: list[ast.AST] = [tree]
+    while left:
+        node = left.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.expr):
+            left += ast.iter_child_nodes(node)
+
+
+def _bindings(nodes: Iterable[ast.AST], packages: Collection[str]) -> dict[str, str]:
+    """The local names that imports bind to modules of the packages, each with that module's full name.
+
+    A name that another import binds to something else is left out.
+    """
+    bound: dict[str, set[str]] = {}
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                top = alias.name.partition(".")[0]
+                bound.setdefault(alias.asname or top, set()).add(alias.name if alias.asname else top)
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                bound.setdefault(alias.asname or alias.name, set()).add("")
+    return {
+        name: module
+        for name, (module, *others) in bound.items()
+        if not others and module.partition(".")[0] in packages
+    }

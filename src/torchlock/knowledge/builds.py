@@ -1,4 +1,4 @@
-"""The builds of each release on the PyTorch wheel index, and the builds that an index address leads to.
+"""The builds of each release on the PyTorch wheel index, and the labels that name them.
 
 What a local version promises (``2.5.1+cu124``) is looked up in ``compat_data/builds.toml``. That table is
 complete for some releases and not for others; an answer is ``Unknown`` where it does not cover a build.
@@ -7,9 +7,8 @@ complete for some releases and not for others; an answer is ``Unknown`` where it
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from packaging.version import Version
 
@@ -21,18 +20,69 @@ from torchlock.knowledge import tables
 if TYPE_CHECKING:
     from pathlib import Path
 
-# A build as its label spells it. Vendors have others (+nv24.5, +rocm6.4.1.git1ded221d), which are not judged.
-_LABEL = re.compile(r"(cpu)|(cu)\d{2,3}|(rocm)\d+(?:\.\d+){1,2}|(xpu)")
-_KINDS = {"cpu": "cpu", "cu": "cuda", "rocm": "rocm", "xpu": "xpu"}
+# Vendors have more labels; of those only ROCm builds can be told by their name (+rocm6.4.1.git1ded221d).
+_LABEL = re.compile(r"(cpu|xpu)|(cu)(\d{1,2})(\d)|(rocm)(\d{1,4}(?:\.\d{1,4}){1,2})?(.*)")
+_KINDS = {"cu": "cuda"}
+# The ROCm releases with three numbers that the PyTorch index has; AMD and others label theirs in the same way.
+_ROCM_PATCHES = {(4, 0, 1), (4, 3, 1), (4, 5, 2), (5, 1, 1), (5, 4, 2), (6, 2, 4)}
 
-# How addresses of the index are laid out, and those of its mirrors, whose paths say pytorch somewhere.
-_INDEX = re.compile(
-    r"""(?P<before>.*)/(?:whl|(?P<wheels>pytorch-wheels))
-    (?:/nightly|/test|/lts/\d+\.\d+)?
-    (?:/(?P<label>cpu|cu\d{2,3}|rocm\d+(?:\.\d+){1,2}|xpu))?
-    (?:/torch_\w+\.html|/torch(?:audio|vision|text|codec)?)?/?""",
-    re.VERBOSE,
-)
+
+class BuildLabel(NamedTuple):
+    """The local version of a build, taken apart. Labels of one kind compare by their version.
+
+    ``kind`` is ``cpu``, ``cuda``, ``rocm`` or ``xpu``; ``version`` the version of CUDA or ROCm, empty if the label
+    has none; ``vendor`` what a vendor adds to a ROCm label.
+    """
+
+    kind: str
+    version: tuple[int, ...] = ()
+    vendor: str = ""
+    text: str = ""
+
+    @property
+    def is_of_index(self) -> bool:
+        """Whether the PyTorch index spells its labels like this."""
+        return self.kind != "rocm" or bool(self.version and not self.vendor)
+
+    @property
+    def dotted(self) -> str:
+        """The version of CUDA or ROCm as text, like 12.4."""
+        return ".".join(map(str, self.version))
+
+
+@lru_cache(maxsize=1 << 12)
+def parse_label(text: str) -> BuildLabel | None:
+    """Read the label of a build: ``cpu``, ``cu124``, ``rocm6.4``, ``xpu``. None for any other text."""
+    match = _LABEL.fullmatch(text)
+    if match is None:
+        return None
+    kind = match[1] or match[2] or match[5]
+    numbers = [match[3], match[4]] if match[2] else (match[6] or "").split(".")
+    version = tuple(int(number) for number in numbers if number)
+    return BuildLabel(_KINDS.get(kind, kind), version, match[7] or "", text)
+
+
+def is_published(label: str) -> bool:
+    """Whether the PyTorch index has, or may get, builds with this label; any other label is a vendor's."""
+    build = parse_label(label)
+    return build is not None and build.is_of_index and (len(build.version) < 3 or build.version in _ROCM_PATCHES)
+
+
+def needs_same_build(label: str) -> bool:
+    """Whether only a torch of the same build has the libraries that a build with this label needs."""
+    build = parse_label(label)
+    return build is not None and build.kind in ("rocm", "xpu")
+
+
+def describe_build(label: str | Unknown | None) -> str:
+    """A build in words: ``CPU build``, ``CUDA 13.0``, ``ROCm 6.4``; "" if it is unknown."""
+    if isinstance(label, Unknown) or not label:
+        return ""
+    build = parse_label(label)
+    if build is None or build.kind == "xpu":
+        return "XPU" if build else f"build {label}"
+    words = {"cpu": "CPU build", "cuda": f"CUDA {build.dotted}", "rocm": f"ROCm {build.dotted}{build.vendor}"}
+    return words[build.kind].strip()
 
 
 class _Row(NamedTuple):
@@ -64,58 +114,8 @@ def _key(version: str) -> str | None:
 
 def kind_of(label: str) -> str | None:
     """``cpu``, ``cuda``, ``rocm`` or ``xpu``; None for a label that the PyTorch index does not use."""
-    match = _LABEL.fullmatch(label)
-    return _KINDS[next(filter(None, match.groups()))] if match else None
-
-
-def page_of(label: str) -> str:
-    """The address of the PyTorch wheel index that serves the builds of this label."""
-    return f"https://download.pytorch.org/whl/{label}"
-
-
-# Parts of the index whose content changes from day to day, or is another than that of the releases.
-_APART = re.compile(r"/(?:whl|pytorch-wheels)/(?:nightly|test|lts)\b")
-
-
-@cache
-def is_of_releases(address: str) -> bool:
-    """Whether an address with a flavour leads to the releases, and not to nightlies, candidates or the LTS."""
-    return not _APART.search(unquote(address).lower())
-
-
-# The hosts of the index, with the name that stands for them in files that are passed on (RFC 2606).
-_HOSTS = re.compile(r"(?:.+\.)?pytorch\.org|example\.org")
-
-
-@cache
-def is_of_torch(address: str) -> bool:
-    """Whether an address is of the PyTorch index or of a mirror of it, which says pytorch in its path.
-
-    What another host holds under the same path nobody knows: its owner may build releases of his own.
-    """
-    try:
-        parts = urlsplit(address)
-        host = parts.hostname or ""
-    except ValueError:  # brackets that are no IPv6 address
-        return False
-    return bool(_HOSTS.fullmatch(host)) or "pytorch" in unquote(parts.path).lower()
-
-
-@cache
-def label_of_index(address: str) -> str | None:
-    """Read the flavour out of an index address or find-links page, by the shape of its path.
-
-    Returns ``cu118`` for ``…/whl/cu118`` and the like, "" where the page holds all flavours
-    (``…/whl/torch_stable.html``, ``…/whl``), None for an index that is laid out otherwise.
-    """
-    try:
-        path = urlsplit(address).path
-    except ValueError:  # brackets that are no IPv6 address
-        return None
-    match = _INDEX.fullmatch(unquote(path).lower())
-    if not match or not (match["wheels"] or not match["before"] or "pytorch" in match["before"]):
-        return None
-    return match["label"] or ""
+    build = parse_label(label)
+    return build.kind if build is not None and build.is_of_index else None
 
 
 class Builds:
@@ -196,10 +196,7 @@ class Builds:
                 return self.source_of("torch", torch, label)
             rows = said or whole or rows
         ids = dict.fromkeys(source for row in rows for source in self._groups[row.group]["sources"])
-        return tuple(
-            Evidence(source, row["address"], row["kind"], row["date"], row.get("note", ""))
-            for source, row in ((source, self._sources[source]) for source in ids)
-        )
+        return tuple(Evidence.from_row(source, self._sources[source]) for source in ids)
 
     def _of(self, name: str, version: str) -> list[_Row]:
         key = _key(version)

@@ -42,34 +42,34 @@ class Package:
 
     def __init__(self, name: str, row: dict[str, Any]) -> None:
         self.name = name
-        self.texts: list[str] = row["versions"]
+        self.versions: list[str] = row["versions"]
         self.cells: list[int] = row["cells"]
         self.yanked = sum(1 << index for index in row["yanked"])
         self._builds: list[Any] = row["builds"]
         self.date: str = row["date"]
-        self.everything = (1 << len(self.texts)) - 1
+        self.everything = (1 << len(self.versions)) - 1
         self._masks: dict[str, int] = {}
 
     @cached_property
-    def versions(self) -> list[Version]:
+    def parsed_versions(self) -> list[Version]:
         from packaging.version import Version
 
-        return [Version(text) for text in self.texts]
+        return [Version(text) for text in self.versions]
 
     @cached_property
     def _index(self) -> dict[str, int]:
-        return {_bare(text): index for index, text in enumerate(self.texts)}
+        return {_bare(text): index for index, text in enumerate(self.versions)}
 
     @cached_property
-    def alike(self) -> int:
-        """All but those of the first years, which are another library under the same name."""
+    def comparable(self) -> int:
+        """Excludes early releases, when this name was a library of another kind."""
         return self.everything & ~self.mask(_UNLIKE.get(self.name, "<0"))
 
     @cached_property
-    def pre(self) -> int:
+    def prereleases(self) -> int:
         """The pre-releases."""
         return sum(
-            1 << index for index, text in enumerate(self.texts) if not re.fullmatch(r"[\d.]+(post\d+)?", text)
+            1 << index for index, text in enumerate(self.versions) if not re.fullmatch(r"[\d.]+(post\d+)?", text)
         )
 
     def mask(self, specifier: str) -> int:
@@ -93,7 +93,7 @@ class Package:
         from packaging.specifiers import SpecifierSet
 
         allowed = SpecifierSet(specifier, prereleases=True)
-        return sum(1 << index for index, version in enumerate(self.versions) if allowed.contains(version))
+        return sum(1 << index for index, version in enumerate(self.parsed_versions) if allowed.contains(version))
 
     def build(self, index: int, platform: int) -> str | Unknown | None:
         """What the public index's own wheel of a release is built for there (``cpu``, ``cu130``).
@@ -102,9 +102,9 @@ class Package:
         """
         row: str | list[str | None] | None = self._builds[index]
         build = row[platform] if isinstance(row, list) else row
-        if build is not None or self.name not in FAMILY or not self.alike >> index & 1:
+        if build is not None or self.name not in FAMILY or not self.comparable >> index & 1:
             return build
-        return Unknown(f"the build of {self.name} {self.texts[index]} on the public index is not recorded")
+        return Unknown(f"the build of {self.name} {self.versions[index]} on the public index is not recorded")
 
     def on(self, cells: int) -> int:
         """The releases with a wheel (or a source distribution that may be built) on any of these cells."""
@@ -121,7 +121,7 @@ class Package:
     def install(self, cell: int, usable: Collection[str]) -> None:
         """Say anew which releases install on one cell."""
         self._on.clear()
-        for index, text in enumerate(self.texts):
+        for index, text in enumerate(self.versions):
             self.cells[index] = self.cells[index] | cell if text in usable else self.cells[index] & ~cell
 
     def cells_of(self, mask: int) -> int:
@@ -216,7 +216,7 @@ class CompatibilityTable:
         key = name, column, platform
         known = self._turned.get(key)
         if known is None:
-            known = self._turned[key] = [0] * len(self.packages["torch"].texts)
+            known = self._turned[key] = [0] * len(self.packages["torch"].versions)
             for index, row in enumerate(self._pairs[name]):
                 mask = row[column] if isinstance(row[column], int) else row[column][platform]
                 for torch in bits(mask):
@@ -245,7 +245,7 @@ class CompatibilityTable:
             self._places[platform] = Platform.parse(self.platforms[platform])
         return self._places[platform]
 
-    def lower(self, place: Platform, usable: Callable[[str, Target], Iterable[str]]) -> None:
+    def set_platform_floor(self, place: Platform, usable: Callable[[str, Target], Iterable[str]]) -> None:
         """Judge a platform by another floor; ``usable`` tells which versions of a package install on a target."""
         platform = self.platforms.index(str(place))
         self._places[platform] = place
@@ -260,8 +260,8 @@ class CompatibilityTable:
         """Whether any Python is judged by its free-threaded build."""
         return bool(self._free)
 
-    def free(self, minor: int, usable: Callable[[str, Target], Iterable[str]]) -> None:
-        """Judge a minor release of Python by its free-threaded build; ``usable`` is as for ``lower``."""
+    def use_free_threaded(self, minor: int, usable: Callable[[str, Target], Iterable[str]]) -> None:
+        """Judge a minor release of Python by its free-threaded build; see ``set_platform_floor``."""
         self._free.add(minor)
         self._targets.clear()
         for platform in range(len(self.platforms)):

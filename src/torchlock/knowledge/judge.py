@@ -130,22 +130,22 @@ class _Judge:
             for dependency in () if isinstance(declared, Unknown) else declared:  # unknown is not broken
                 if dependency.name not in self._overridden and not self._kept(dependency):
                     yield Violation(pinned, None, dependency)
-            for statement in self._matrix.speaking_of(pinned, self._target):
+            for statement in self._matrix.statements_for(pinned, self._target):
                 yield from self._broken(statement, pinned)
         version = self._virtual[BUILD_CUDA]
         if version is not None:
             cuda = NamedVersion(BUILD_CUDA, Version(version))
-            for statement in self._matrix.speaking_of(cuda, self._target):
+            for statement in self._matrix.statements_for(cuda, self._target):
                 yield from self._broken(statement, cuda)
 
     def unjudged(self) -> Iterator[Unjudged]:
         torch = self._pins.get("torch")
         unknown = torch.build if torch is not None and isinstance(torch.build, Unknown) else None
         for pinned in self._pins.values():
-            for statement in self._matrix.unsure_of(pinned, self._target):
+            for statement in self._matrix.possible_statements_for(pinned, self._target):
                 if isinstance(pinned.build, Unknown):
                     yield from (Unjudged(pinned, statement, item, pinned.build) for item in statement.needs)
-            for statement in self._matrix.speaking_of(pinned, self._target) if unknown is not None else ():
+            for statement in self._matrix.statements_for(pinned, self._target) if unknown is not None else ():
                 for dependency in statement.needs:
                     if dependency.name == BUILD_CUDA and unknown is not None:
                         yield Unjudged(pinned, statement, substitute_cuda(dependency, pinned.build), unknown)

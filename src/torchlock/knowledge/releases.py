@@ -42,8 +42,43 @@ def are_various(tags: Sequence[str]) -> bool:
     return len({python for python, _ in modern}) > 1 or len({platform for _, platform in modern}) > 1
 
 
+class Release(Protocol):
+    """One release of a project, as one index or the bundled catalogue serves it.
+
+    Methods take a wheel by its index in ``tags``, the (compressed) tag parts of the wheels' names; -1 is the
+    source distribution. ``origin`` names the file that its requirements were read from. ``live``: its
+    dependencies are read over the network. ``unversioned``: its version is unknown (a repository, say), and every
+    requirement on it counts as met. ``unproven`` says why the data do not cover a wheel of the torch family,
+    ``statements`` what was read in that wheel.
+    """
+
+    live: bool
+    unversioned: bool
+    name: str
+    version: str
+
+    @property
+    def tags(self) -> Sequence[str]: ...
+    @property
+    def yanked(self) -> str | None: ...
+    @property
+    def date(self) -> str: ...
+    @property
+    def has_sdist(self) -> bool: ...
+    @property
+    def invalid(self) -> Sequence[str]: ...
+    def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]: ...
+    def requires_python(self, wheel: int) -> str: ...
+    def build(self, wheel: int) -> str | Unknown | None: ...
+    def unproven(self, wheel: int) -> Unknown | None: ...
+    def statements(self, wheel: int) -> Sequence[Statement]: ...
+    def dependencies(self, wheel: int) -> list[Dependency] | Unknown: ...
+    def origin(self, wheel: int) -> str: ...
+    def files(self) -> list[File]: ...
+
+
 class CatalogueRelease:
-    """One release of a project as the bundled catalogue holds it (the seam ``solve.Release``)."""
+    """One release of a project as the bundled catalogue holds it (see ``Release``)."""
 
     __slots__ = ("_record", "_table", "name", "version")
 
@@ -154,13 +189,6 @@ class CatalogueRelease:
         if not isinstance(value, list):
             return value
         return value[wheel] if 0 <= wheel < len(value) else None
-
-
-class Release(Protocol):
-    """What an index knows of a source distribution (-1)."""
-
-    def dependencies(self, wheel: int) -> list[Dependency] | Unknown: ...
-    def origin(self, wheel: int) -> str: ...
 
 
 class _Table:

@@ -12,7 +12,9 @@ from packaging.specifiers import SpecifierSet
 
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
+from torchlock.finding import Evidence
 from torchlock.knowledge import tables
+from torchlock.knowledge.builds import parse_label
 from torchlock.standards.versions import fault_of_specifier
 from torchlock.terms import Dependency
 
@@ -52,11 +54,10 @@ def cuda_version(build: str | Unknown | None) -> str | Unknown:
         return build
     if not build:
         return Unknown("nothing tells what it was built for")
-    if build in ("cpu", "xpu") or build.startswith("rocm"):
-        return "0"
-    if build.startswith("cu") and build[2:].isdigit():
-        return f"{build[2:-1]}.{build[-1]}"
-    return Unknown(f"nothing is known of builds labelled +{build}")
+    label = parse_label(build)
+    if label is None:
+        return Unknown(f"nothing is known of builds labelled +{build}")
+    return label.dotted if label.kind == "cuda" else "0"
 
 
 def substitute_cuda(dependency: Dependency, build: str | Unknown | None) -> Dependency:
@@ -90,17 +91,6 @@ class Pinned(Protocol):
     def tags(self) -> str: ...
     @property
     def build(self) -> str | Unknown | None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a fact was found; ``kind`` is declared, measured or reported."""
-
-    id: str
-    address: str
-    kind: str
-    date: str
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +164,13 @@ class Matrix:
             if self._refuses(row)
         }
 
-    def speaking_of(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
+    def statements_for(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
         """The statements that speak of this release, as it is installed on this target."""
         for statement in self._about_version(pinned, target):
             if not statement.build or _family(pinned.build) == statement.build[:2]:
                 yield statement
 
-    def unsure_of(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
+    def possible_statements_for(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
         """The statements on one kind of build that may speak of this release, whose own build is unknown."""
         if isinstance(pinned.build, Unknown):
             yield from (statement for statement in self._about_version(pinned, target) if statement.build)
@@ -247,10 +237,9 @@ class Matrix:
         """The identifiers of the sources of a rule."""
         return tuple(self._rules.get(rule, {}).get("sources", ()))
 
-    def source(self, source: str) -> Source:
+    def source(self, source: str) -> Evidence:
         """The source with this identifier."""
-        row = self._sources[source]
-        return Source(source, row["address"], row["kind"], row.get("date", ""), row.get("note", ""))
+        return Evidence.from_row(source, self._sources[source])
 
     def _statement(self, row: dict[str, Any]) -> Statement:
         rule = self._rules[row["rule"]]

@@ -13,7 +13,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from torchlock.answers import Unknown
-from torchlock.knowledge.builds import Builds, kind_of, page_of
+from torchlock.knowledge.builds import Builds, describe_build, kind_of, needs_same_build
+from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.rules import (
     BUILD_CUDA,
     EXCLUSION,
@@ -34,7 +35,8 @@ from torchlock.terms import FAMILY, Dependency, Provenance, spelled
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from torchlock.knowledge.rules import Source, Statement
+    from torchlock.finding import Evidence
+    from torchlock.knowledge.rules import Statement
     from torchlock.lock import Conflict
     from torchlock.solve.candidates import Candidate, Rejected
     from torchlock.solve.universe import Universe
@@ -50,7 +52,7 @@ class Explanation:
 
     units: list[UserRequirement]
     steps: list[str]
-    sources: list[Source] = field(default_factory=list)
+    sources: list[Evidence] = field(default_factory=list)
     as_of: str = ""
 
     @property
@@ -215,12 +217,12 @@ class _Teller:
         elif isinstance(reason, Built):
             if reason.cuda != "0":
                 yield f"torch {reason.version} is built for CUDA {reason.cuda}"
-            elif reason.build.startswith(("rocm", "xpu")):
-                yield f"torch {reason.version} is built for {_accelerator(reason.build)}"
+            elif needs_same_build(reason.build):
+                yield f"torch {reason.version} is built for {describe_build(reason.build)}"
             else:
                 yield f"torch {reason.version} is a CPU build"
         elif isinstance(reason, SameBuild):
-            accelerator = _accelerator(reason.build)
+            accelerator = describe_build(reason.build)
             yield f"{reason.name} {reason.version} is built for {accelerator}, and needs such a torch"
         elif isinstance(reason, Unreadable):
             yield f"{reason.name} {reason.version}: {reason.message}"
@@ -375,11 +377,6 @@ def _called(name: str) -> str:
     if name == f"{HOST_PREFIX}cuda-driver":
         return "NVIDIA driver"
     return name.removeprefix(HOST_PREFIX)
-
-
-def _accelerator(build: str) -> str:
-    """``ROCm 6.4`` of ``rocm6.4``."""
-    return "XPU" if build == "xpu" else f"ROCm {build.removeprefix('rocm')}".strip()
 
 
 def _need(dependency: Dependency) -> str:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from torchlock.index.direct_url import DirectRelease
+    from torchlock.knowledge.releases import Release
     from torchlock.lock.model import Options
-    from torchlock.solve.candidates import Release
     from torchlock.solve.universe import Universe
     from torchlock.target import Target
     from torchlock.terms import File, Inputs, ParsedRequirement

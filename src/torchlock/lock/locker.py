@@ -21,9 +21,10 @@ from torchlock.terms import Provenance
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from torchlock.knowledge.releases import Release
     from torchlock.knowledge.rules import Matrix
     from torchlock.lock.model import Options
-    from torchlock.solve.candidates import Candidate, Release
+    from torchlock.solve.candidates import Candidate
     from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.problem import Solution
     from torchlock.target import Target

@@ -11,6 +11,8 @@ import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.knowledge.indexes import page_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,7 +21,6 @@ _PYTHON = re.compile(
 )
 _PYTORCH = re.compile(r"(?:^|/)pytorch/pytorch(?:[:@]|$)")
 _PYTORCH_TAG = re.compile(r"pytorch/pytorch:v?(\d{1,4}(?:\.\d{1,4}){1,2})-cuda(\d{1,4})(?:\.(\d{1,4}))?", re.A)
-_PAGE = "https://download.pytorch.org/whl/cu"
 # Vendors that build torch for their own images.
 _VENDORS = {
     "NVIDIA": r"(?:^|/)nvidia/(?:pytorch|nemo|vllm|sglang|modulus|physicsnemo|tritonserver:\S*py)"
@@ -102,7 +103,7 @@ def _of_pytorch(name: str) -> Image:
     numbers = [int(part) for part in tag[1].split(".")]
     major, minor, patch = (*numbers, 0, 0)[:3]
     by_pip = (major, minor) >= (2, 6)
-    page = f"{_PAGE}{tag[2]}{tag[3]}" if by_pip and tag[3] else None
+    page = page_of(f"cu{tag[2]}{tag[3]}") if by_pip and tag[3] else None
     return Image(
         torch=tag[1], channel="pip" if by_pip else "conda", page=page, held=_companions(major, minor, patch)
     )

@@ -96,7 +96,8 @@ def _without_mark(raw: bytes) -> Decoded | None:
 def _single_bytes(raw: bytes, path: str) -> Decoded:
     """Latin-1, in which any byte is a character."""
     if b"\0" in raw:
-        raise InputError("is no text file: it holds zero bytes", path=path)
+        line = raw.count(b"\n", 0, raw.index(b"\0")) + 1
+        raise InputError("holds a NUL character: this is no text file", path=path, line=line)
     try:
         raw.decode()
         line, byte = 1, raw[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
@@ -16,48 +16,12 @@ from torchlock.standards.core_metadata import refusal
 from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from torchlock.answers import Unknown
-    from torchlock.knowledge.rules import Statement
+    from torchlock.knowledge.releases import Release
     from torchlock.target import Target
-    from torchlock.terms import Dependency, File
-
-
-class Release(Protocol):
-    """A release as one index serves it: the seam between knowledge and solving.
-
-    ``unproven`` says why the data do not cover a wheel of the torch family, ``statements`` what was read in it.
-
-    Wheels are counted as in ``tags``, the (compressed) tag part of each wheel's name; -1 is the sdist, of which
-    ``origin`` tells where its requirements were read. ``live`` releases have to be asked for their dependencies
-    over the network; of ``unversioned`` ones (a repository, say) nobody knows the version, so that every
-    requirement on them counts as met.
-    """
-
-    live: bool
-    unversioned: bool
-    name: str
-    version: str
-
-    @property
-    def tags(self) -> Sequence[str]: ...
-    @property
-    def yanked(self) -> str | None: ...
-    @property
-    def date(self) -> str: ...
-    @property
-    def has_sdist(self) -> bool: ...
-    @property
-    def invalid(self) -> Sequence[str]: ...
-    def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]: ...
-    def requires_python(self, wheel: int) -> str: ...
-    def build(self, wheel: int) -> str | Unknown | None: ...
-    def unproven(self, wheel: int) -> Unknown | None: ...
-    def statements(self, wheel: int) -> Sequence[Statement]: ...
-    def dependencies(self, wheel: int) -> list[Dependency] | Unknown: ...
-    def origin(self, wheel: int) -> str: ...
-    def files(self) -> list[File]: ...
+    from torchlock.terms import Dependency
 
 
 class Candidate(NamedTuple):

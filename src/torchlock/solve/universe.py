@@ -18,6 +18,7 @@ from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.errors import BrokenFile, NeedsBuild, NetworkError, NotFetched, TorchlockError, UnknownPackage
+from torchlock.knowledge.builds import needs_same_build
 from torchlock.knowledge.rules import (
     BUILD_CUDA,
     EXCLUSION,
@@ -37,15 +38,12 @@ from torchlock.terms import FAMILY, Provenance
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from torchlock.knowledge.releases import Release
     from torchlock.knowledge.rules import Matrix, Statement
-    from torchlock.solve.candidates import Policy, Release
+    from torchlock.solve.candidates import Policy
     from torchlock.solve.problem import Problem
     from torchlock.target import Target
     from torchlock.terms import Dependency
-
-
-# Builds for accelerators without CUDA, whose libraries only a torch of the same build has.
-_OTHERS = ("rocm", "xpu")
 
 
 class Universe:
@@ -181,7 +179,7 @@ class Universe:
 
     def statements(self, candidate: Candidate) -> Iterator[Statement]:
         """The statements that speak of this candidate on this target: the matrix's, and what was read in it."""
-        yield from self.matrix.speaking_of(candidate, self.target)
+        yield from self.matrix.statements_for(candidate, self.target)
         if candidate.release is not None:
             yield from candidate.release.statements(candidate.wheel)
 
@@ -250,7 +248,7 @@ class Universe:
         never = {
             candidate.version: statement
             for candidate in (candidates if any(item.never for item in self.matrix.about(name)) else ())
-            for statement in self.matrix.speaking_of(candidate, self.target)
+            for statement in self.matrix.statements_for(candidate, self.target)
             if statement.never
         }
         rejected += [Rejected(str(version), "never", statement.rule) for version, statement in never.items()]
@@ -384,7 +382,7 @@ class Universe:
         cuda = cuda_version(candidate.build) if name == "torch" else None
         if isinstance(cuda, str):
             yield Need(BUILD_CUDA, self.mask(BUILD_CUDA, f"=={cuda}"), Built(version, cuda, str(candidate.build)))
-        elif name in FAMILY and isinstance(candidate.build, str) and candidate.build.startswith(_OTHERS):
+        elif name in FAMILY and isinstance(candidate.build, str) and needs_same_build(candidate.build):
             yield Need("torch", self._of_build(candidate.build), SameBuild(name, version, candidate.build))
         for statement in self.statements(candidate):
             for dependency in statement.needs:

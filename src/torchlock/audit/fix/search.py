@@ -148,7 +148,7 @@ class FixSearch:
         """Releases of torch to build an answer on, as indices: near what is written, and fitting what stays."""
         stack = self._known.stack
         package = stack.packages["torch"]
-        mask = package.everything & ~package.yanked & ~package.pre
+        mask = package.everything & ~package.yanked & ~package.prereleases
         own = [demand_of(entry, stack) for entry in entries if entry.name == "torch"]
         for demand in fixed:
             if demand.releases is None or demand.name not in FAMILY or not _together(demand.entry, entries, stack):
@@ -156,7 +156,7 @@ class FixSearch:
             fitting = demand.releases if demand.name == "torch" else stack.fits(demand.name, demand.releases)
             mask = mask & fitting or mask
         written = next((_written(demand, package) for demand in own), None)
-        yield from _nearest(mask, written, package.texts)
+        yield from _nearest(mask, written, package.versions)
 
     def _options(
         self, entry: Entry, torch: int, fixed: Sequence[Demand], document: Document, pin: bool
@@ -171,15 +171,15 @@ class FixSearch:
             fitting = fitting & stack.loads_beside(entry.name, torch) or fitting
         else:
             fitting = package.everything
-        fitting = fitting & ~package.pre & ~package.yanked or fitting
-        fitting &= package.alike & self._served(entry, package, document)
+        fitting = fitting & ~package.prereleases & ~package.yanked or fitting
+        fitting &= package.comparable & self._served(entry, package, document)
         if not pin and not demand.exact:
             if demand.releases:
                 yield from _capped(entry, package, demand.releases, fitting)
             return
-        for index in islice(_nearest(fitting, _written(demand, package), package.texts), 3):
-            for label in self._labels(entry, package.texts[index], fixed, document):
-                yield respelled(entry.specifier, package.texts[index], label)
+        for index in islice(_nearest(fitting, _written(demand, package), package.versions), 3):
+            for label in self._labels(entry, package.versions[index], fixed, document):
+                yield respelled(entry.specifier, package.versions[index], label)
 
     def _served(self, entry: Entry, package: Package, document: Document) -> int:
         """The releases that are known to be on the only page that an entry is taken from; all where it is none."""
@@ -188,7 +188,7 @@ class FixSearch:
             return package.everything
         key = entry.name, page
         if key not in self._pages:
-            found = (self._known.builds.serves(entry.name, text, page) for text in package.texts)
+            found = (self._known.builds.serves(entry.name, text, page) for text in package.versions)
             self._pages[key] = sum(1 << index for index, answer in enumerate(found) if answer is True)
         return self._pages[key]
 
@@ -282,11 +282,11 @@ def _series(text: str, parts: int) -> str:
 def _capped(entry: Entry, package: Package, allowed: int, good: int) -> Iterator[str]:
     """A range that stays one: with an upper end above the newest release that is good."""
     kept = allowed & good
-    above = [index for index in bits(allowed & ~package.pre) if index >= kept.bit_length()]
+    above = [index for index in bits(allowed & ~package.prereleases) if index >= kept.bit_length()]
     if not kept or not above:
         return
     clauses = [clause.strip() for clause in entry.specifier.split(",") if not re.match(r"\s*<", clause)]
-    bound = re.sub(r"(?<!\.0)(?:\.0)+$", "", package.texts[above[0]])
+    bound = re.sub(r"(?<!\.0)(?:\.0)+$", "", package.versions[above[0]])
     yield ",".join([*filter(None, clauses), f"<{bound}"])
 
 

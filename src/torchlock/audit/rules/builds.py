@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.audit.install_sets import LABEL, demand_of
+from torchlock.audit.install_sets import demand_of
 from torchlock.audit.phrasing import as_of, asked, listed
 from torchlock.finding import Remedy
+from torchlock.knowledge.builds import is_published
 from torchlock.knowledge.compatibility import bits
 from torchlock.knowledge.judge import NamedVersion, violations
+from torchlock.knowledge.registry import rule
 from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
@@ -20,12 +22,13 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 
+@rule("TL201", "TL203")
 def disagreements(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Pinned builds of the family that are not the same."""
     pinned = [
         demand._replace(label=label)
         for demand in (install_set.first(name) for name in install_set.demands if name in FAMILY)
-        if (label := _label_of(demand, context)) and LABEL.fullmatch(label)
+        if (label := _label_of(demand, context)) and is_published(label)
     ]
     if install_set.locked and any(len(install_set.demands[demand.name]) > 1 for demand in pinned):
         return  # Builds for several accelerators, of which one is chosen when it is installed.
@@ -49,7 +52,7 @@ def _disagreement(context: AuditContext, install_set: InstallSet, demand: Demand
         pins = {
             one.name: NamedVersion(
                 one.name,
-                context.stack.packages[one.name].versions[(one.releases or 1).bit_length() - 1],
+                context.stack.packages[one.name].parsed_versions[(one.releases or 1).bit_length() - 1],
                 build=one.label,
             )
             for one in (demand, torch)
@@ -78,12 +81,13 @@ def _gravity(label: str, torch: str) -> str:
     return "warning" if same else "error"
 
 
+@rule("TL204", "TL205", "TL507", "TL902")
 def labels(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Pinned builds that never were, or that the indexes named here do not carry."""
     missing: dict[str, list[Demand]] = {}
     for name in install_set.demands:
         for demand in install_set.demands[name]:
-            if not LABEL.fullmatch(demand.label) or name not in FAMILY:
+            if not is_published(demand.label) or name not in FAMILY:
                 continue
             if demand.entry.url is None and not demand.entry.constraint:
                 found = _label(context, install_set, demand)
@@ -104,7 +108,7 @@ def _not_served(context: AuditContext, install_set: InstallSet) -> Iterator[Find
             continue
         label, version = context.offer(demand.entry).only_label, _version(context, demand)
         if label and demand.releases and not demand.exact:
-            texts = [context.stack.packages[name].texts[index] for index in bits(demand.releases)]
+            texts = [context.stack.packages[name].versions[index] for index in bits(demand.releases)]
             if all(context.known.builds.serves(name, text, label) is False for text in texts):
                 message = (
                     f"{asked(demand)}: the page of {label} builds, the only index named here, has none of these"
@@ -129,6 +133,7 @@ def _measured(context: AuditContext, name: str, version: str, label: str) -> boo
     return any(source.kind != "declared" for source in context.known.builds.source_of(name, version, label))
 
 
+@rule("TL507", on="document")
 def constrained(context: AuditContext) -> Iterator[Finding]:
     """Labels among a project's constraints, which count wherever its packages are asked for."""
     if context.document.kind == "constraints":
@@ -187,10 +192,11 @@ def _label(context: AuditContext, install_set: InstallSet, demand: Demand) -> Fi
 
 def _version(context: AuditContext, demand: Demand) -> str | None:
     if demand.exact and demand.releases:
-        return context.stack.packages[demand.name].texts[demand.releases.bit_length() - 1]
+        return context.stack.packages[demand.name].versions[demand.releases.bit_length() - 1]
     return None
 
 
+@rule("TL206", "TL902")
 def pages(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """A page of all builds, and no label pinned: the highest label is not the one that anybody wants."""
     for name in install_set.demands:

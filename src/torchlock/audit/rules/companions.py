@@ -10,6 +10,7 @@ from packaging.specifiers import SpecifierSet
 from torchlock.audit.install_sets import Demand, demand_of
 from torchlock.audit.phrasing import as_of, asked
 from torchlock.finding import Remedy
+from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _LIBRARIES = {"libsox": "sox", "ffmpeg": "ffmpeg"}
 _BESIDE = frozenset({"notebook", "workflow", "tox", "make"})
 
 
+@rule("TL108")
 def without_torch(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """A companion whose newest release declares no torch, and nothing that brings one."""
     if "torch" in install_set.demands:
@@ -51,7 +53,7 @@ def without_torch(context: AuditContext, install_set: InstallSet) -> Iterator[Fi
         alone = context.document.locked or context.document.kind in ("dockerfile", "shell", "pipfile")
         beside = context.document.kind in _BESIDE or (context.document.kind == "python" and demand.entry.step > 0)
         others = context.sides.names - {*context.stack.packages, "librosa", "scipy"}
-        text = context.stack.packages[name].texts[mask.bit_length() - 1]
+        text = context.stack.packages[name].versions[mask.bit_length() - 1]
         severity = (
             "error"
             if context.document.locked and demand.exact
@@ -66,6 +68,7 @@ def without_torch(context: AuditContext, install_set: InstallSet) -> Iterator[Fi
         yield finding
 
 
+@rule("TL306", "TL305")
 def backends(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """torchaudio that imports, but has nothing to load or save with."""
     if "torchaudio" not in install_set.names():
@@ -90,6 +93,7 @@ def _serves(name: str, version: str | None) -> bool:
     return name != "ffmpeg" or specifier_set(">=4.1,<7").contains(version)
 
 
+@rule("TL106", "TL207", "TL701", "TL702", "TL703", "TL704", "TL705")
 def dependents(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Pinned packages beside a release that took away what they call (the statements that forbid something)."""
     for entry in context.sides.pins(install_set.scope):
@@ -127,12 +131,12 @@ def _beside(context: AuditContext, install_set: InstallSet, forbidden: Dependenc
     """The demand on what is forbidden, and how to call what it comes to, if that is a forbidden release."""
     if forbidden.name in context.stack.packages:
         mask, package = install_set.releases(forbidden.name), context.stack.packages[forbidden.name]
-        final = (mask or 0) & ~package.pre & ~package.yanked & package.on(install_set.cells)
+        final = (mask or 0) & ~package.prereleases & ~package.yanked & package.on(install_set.cells)
         bad = package.mask(forbidden.specifier)
         if not final or not bad & 1 << final.bit_length() - 1:
             return None
         demand = install_set.first(forbidden.name)
-        text, date = package.texts[final.bit_length() - 1], as_of(context.known.date)
+        text, date = package.versions[final.bit_length() - 1], as_of(context.known.date)
         newest = f"{forbidden.name} {text}, which an installer takes ({date})"
         return demand, newest if (mask or 0) & ~bad else asked(demand)
     for entry in context.sides.pins_of(forbidden.name, install_set.scope):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from torchlock.audit.phrasing import asked, platforms
 from torchlock.audit.rules.versions import newest
 from torchlock.knowledge.judge import NamedVersion, violations
+from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import GIL, HOST_PREFIX
 from torchlock.terms import spelled
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from torchlock.target import Platform, Target
 
 
+@rule("TL202", "TL301", "TL304", "TL401", "TL402", "TL404")
 def libraries(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Releases that need of the machine what it has not: a driver, a glibc, FFmpeg, libsndfile."""
     stack = context.stack
@@ -49,10 +51,10 @@ def _broken(context: AuditContext, install_set: InstallSet, cell: int, platform:
     for name, index in chosen.items():
         labels = install_set.labels(name)
         build = min(labels) if labels else stack.packages[name].build(index, platform)
-        wheels = context.tags(name, stack.packages[name].texts[index]) if _by_wheel(context, name) else ()
+        wheels = context.tags(name, stack.packages[name].versions[index]) if _by_wheel(context, name) else ()
         ranks = {tags: rank for tags in wheels if (rank := stack.target(cell).rank(tags)) is not None}
         tags = min(ranks, key=lambda tags: ranks[tags], default="")
-        pins[name] = NamedVersion(name, stack.packages[name].versions[index], tags=tags, build=build)
+        pins[name] = NamedVersion(name, stack.packages[name].parsed_versions[index], tags=tags, build=build)
     target = replace(stack.target(cell), libraries=context.known.libraries)
     for violation in violations(pins, target, context.known.matrix, complete=False):
         if violation.dependency is not None and violation.dependency.name.startswith(HOST_PREFIX):
@@ -89,6 +91,7 @@ def _finding(context: AuditContext, install_set: InstallSet, violation: Violatio
     return context.statement(violation.statement, severity, message, [demand])
 
 
+@rule("TL301")
 def sound(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """soundfile whose wheels for Linux hold no libsndfile, where nobody says whether the machine has one."""
     if "soundfile" not in install_set.names() or "libsndfile" in context.known.libraries:
@@ -98,7 +101,7 @@ def sound(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     linux = sum(stack.on_platform(i) for i, name in enumerate(stack.platforms) if name.startswith("linux"))
     if not mask or not install_set.cells & linux:
         return
-    text = package.texts[mask.bit_length() - 1]
+    text = package.versions[mask.bit_length() - 1]
     if not any("manylinux" in tags for tags in context.tags("soundfile", text)):
         demand = install_set.first("soundfile")
         message = f"soundfile {text} brings no libsndfile on {platforms(stack, install_set.cells & linux)}"
@@ -107,12 +110,12 @@ def sound(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
 
 def lower(known: Knowledge, platform: Platform) -> None:
     """Judge a platform by another floor of its libc or macOS than the usual one."""
-    known.stack.lower(platform, _usable(known))
+    known.stack.set_platform_floor(platform, _usable(known))
 
 
 def free(known: Knowledge, minor: int) -> None:
     """Judge a minor release of Python by its free-threaded build."""
-    known.stack.free(minor, _usable(known))
+    known.stack.use_free_threaded(minor, _usable(known))
 
 
 def _usable(known: Knowledge) -> Callable[[str, Target], Iterator[str]]:

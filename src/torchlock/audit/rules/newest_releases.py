@@ -13,6 +13,7 @@ from torchlock.audit.phrasing import as_of, asked, listed, platforms
 from torchlock.audit.rules.versions import LENIENT, RULES, near, newest, why
 from torchlock.knowledge.compatibility import bits
 from torchlock.knowledge.judge import NamedVersion, violations
+from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 from torchlock.terms import FAMILY
 
@@ -56,6 +57,7 @@ class _Outcome(NamedTuple):
     installed: int
 
 
+@rule("TL101", "TL102", "TL103", "TL104", "TL105", "TL201", "TL902")
 def choices(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Each companion that an installer takes beside a torch with which it does not load."""
     known = install_set.names()
@@ -121,7 +123,7 @@ def _worlds(context: AuditContext, install_set: InstallSet, name: str) -> list[W
 def _kept(context: AuditContext, demand: Demand, mask: int, page: str, platform: int) -> int:
     """The pinned releases that the only page named has, or may have, for a platform."""
     builds, place = context.known.builds, context.stack.platforms[platform]
-    text = context.stack.packages[demand.name].texts[mask.bit_length() - 1]
+    text = context.stack.packages[demand.name].versions[mask.bit_length() - 1]
     if demand.label:
         there = builds.published(demand.name, text, demand.label, place)
     else:
@@ -149,7 +151,8 @@ def _on_pages(context: AuditContext, name: str, mask: int, offer: Offer, platfor
     package, place = context.stack.packages[name], context.stack.platforms[platform]
     for index in bits(mask):
         answers = [
-            context.known.builds.serves(name, package.texts[index], label, place) for label in sorted(offer.labels)
+            context.known.builds.serves(name, package.versions[index], label, place)
+            for label in sorted(offer.labels)
         ]
         if any(answer is True for answer in answers):
             there |= 1 << index
@@ -217,7 +220,7 @@ def _alternatives(
 
     def candidates(package: str) -> Iterator[int]:
         least, table = chosen.get(package, -1), stack.packages[package]
-        maybe = here[package].maybe & ~table.pre & ~table.yanked & table.on(1 << cell)
+        maybe = here[package].maybe & ~table.prereleases & ~table.yanked & table.on(1 << cell)
         if least >= 0:
             yield least
         yield from (index for index in bits(maybe) if index > least)
@@ -267,7 +270,7 @@ def _agree(
 ) -> bool | Unknown:
     """Whether the rules on builds allow these together; unknown if one of the builds is unknown."""
     stack = known.stack
-    version = stack.packages[name].versions[index]
+    version = stack.packages[name].parsed_versions[index]
     rules = [
         statement
         for statement in known.matrix.about(name)
@@ -280,7 +283,7 @@ def _agree(
             return made
     pins = {
         name: NamedVersion(name, version, build=str(build)),
-        "torch": NamedVersion("torch", stack.packages["torch"].versions[torch], build=str(torch_build)),
+        "torch": NamedVersion("torch", stack.packages["torch"].parsed_versions[torch], build=str(torch_build)),
     }
     target = stack.target(stack.on_platform(platform).bit_length() - 1)
     found = violations(pins, target, known.matrix, complete=False)
@@ -291,7 +294,7 @@ def build_of(known: Knowledge, name: str, index: int, platform: int, world: Worl
     """The build of a release that an installer gets in a world."""
     if world.label:
         return world.label
-    offer, text = world.offer, known.stack.packages[name].texts[index]
+    offer, text = world.offer, known.stack.packages[name].versions[index]
     if offer.unknown or offer.every:
         return Unknown(f"the build of {name} {text} on the index named here is not known")
     served = []
@@ -319,7 +322,7 @@ def _choice(
     stack, packages = context.stack, context.stack.packages
     platform, cell = stack.coordinates((cells & -cells).bit_length() - 1)[0], (cells & -cells).bit_length() - 1
     here = dict(worlds[platform])
-    both = f"torch {packages['torch'].texts[torch]} and {name} {packages[name].texts[release]}"
+    both = f"torch {packages['torch'].versions[torch]} and {name} {packages[name].versions[release]}"
     pinned = install_set.first("torch").exact and install_set.first(name).exact
     where = "" if everywhere else f" on {platforms(stack, cells)}"
     demands = [install_set.first(name), install_set.first("torch")]

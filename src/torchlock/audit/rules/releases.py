@@ -9,6 +9,7 @@ from torchlock.audit.install_sets import Demand, pinned
 from torchlock.audit.phrasing import as_of, asked, listed
 from torchlock.finding import Remedy
 from torchlock.knowledge.compatibility import bits
+from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 
+@rule("TL502", "TL902", "TL903")
 def absent(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Versions that were never published, and versions that are not known."""
     for demands in install_set.demands.values():
@@ -39,7 +41,7 @@ def _unjudged(context: AuditContext, demand: Demand) -> Finding | None:
         return context.finding("TL902", "note", message, [demand])
     package = context.stack.packages[demand.name]
     rule, why = {
-        "newer": ("TL902", f"newer than the data ({package.texts[-1]}, {as_of(context.known.date)})"),
+        "newer": ("TL902", f"newer than the data ({package.versions[-1]}, {as_of(context.known.date)})"),
         "vendor": ("TL903", "a third-party build"),
         "unfinished": ("TL903", "not a final release"),
         "url": ("TL903", "installed from a file, a folder or a repository"),
@@ -60,7 +62,7 @@ def _absent(context: AuditContext, install_set: InstallSet, demand: Demand) -> F
         )
         return context.finding("TL902", "note", message, [demand])
     package = context.stack.packages[demand.name]
-    near = _near(version, package.texts) if demand.exact else ""
+    near = _near(version, package.versions) if demand.exact else ""
     severity = "error" if offer.public and not _elsewhere(context, install_set, demand) else "warning"
     return context.finding("TL502", severity, f"there is no {asked(demand)} ({date}){near}", [demand])
 
@@ -78,6 +80,7 @@ def _near(version: str, texts: list[str]) -> str:
     return f": the releases of {series} are {listed(found)}" if found else ""
 
 
+@rule("TL506")
 def doubles(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """One package twice, with versions that do not meet."""
     if install_set.locked:
@@ -100,6 +103,7 @@ def _where(context: AuditContext, demand: Demand) -> str:
     return " of ".join(filter(None, (line, elsewhere)))
 
 
+@rule("TL508")
 def yanked(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Pins of releases that were withdrawn (PEP 592)."""
     for name, demands in install_set.demands.items():
@@ -107,11 +111,12 @@ def yanked(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
         for demand in demands:
             if demand.exact and demand.releases and demand.releases & package.yanked:
                 index = next(bits(demand.releases))
-                reason = context.reason_yanked(name, package.texts[index])
+                reason = context.reason_yanked(name, package.versions[index])
                 message = f"{asked(demand)} was withdrawn{f': {reason}' if reason else ''}"
                 yield context.finding("TL508", "warning", message, [demand])
 
 
+@rule("TL902", on="document")
 def left_out(context: AuditContext) -> Iterator[Finding]:
     """A note on the extras and groups that are too many to be judged."""
     if context.left_out:
@@ -129,6 +134,7 @@ def left_out(context: AuditContext) -> Iterator[Finding]:
 _WITHOUT_PIP = frozenset({"uv.lock", "poetry.lock", "pdm.lock"})
 
 
+@rule("TL511", on="document")
 def refused(context: AuditContext) -> Iterator[Finding]:
     """Pins of releases of any package that pip refuses because of their metadata."""
     for entry in context.document.entries if context.document.kind not in _WITHOUT_PIP else ():
@@ -143,6 +149,7 @@ def refused(context: AuditContext) -> Iterator[Finding]:
                 yield context.statement(statement, "warning", message, [demand])
 
 
+@rule("TL509")
 def hashes(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Hashes of which none is of a file of that release."""
     for name, demands in install_set.demands.items():
@@ -152,7 +159,7 @@ def hashes(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
             offer = context.offer(demand.entry)
             if offer.named or offer.unknown or demand.entry.url is not None:
                 continue
-            text = context.stack.packages[name].texts[demand.releases.bit_length() - 1]
+            text = context.stack.packages[name].versions[demand.releases.bit_length() - 1]
             given = {
                 digest.partition(":")[2].lower() for digest in demand.entry.hashes if digest.startswith("sha256:")
             }
@@ -163,6 +170,7 @@ def hashes(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
                 yield finding
 
 
+@rule("TL510")
 def twice_provided(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """conda and pip both installing torch."""
     if "torch" in install_set.demands and len(context.sides.channels("torch", install_set.scope)) > 1:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from torchlock.audit.phrasing import asked, listed, platforms, releases
 from torchlock.knowledge.compatibility import bits
 from torchlock.knowledge.judge import NamedVersion, violations
+from torchlock.knowledge.registry import rule
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -30,6 +31,7 @@ _REFUSED = (
 )
 
 
+@rule("TL101", "TL102", "TL103", "TL104", "TL902")
 def conflicts(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Demands of which no releases stand together, whatever the target and the build, or which metadata parts."""
     domains = {name: install_set.releases(name) or 0 for name in strict(install_set)}
@@ -58,7 +60,7 @@ def near(stack: CompatibilityTable, domains: Mapping[str, int]) -> bool:
 @lru_cache(maxsize=8192)
 def _series(stack: CompatibilityTable, torches: int) -> set[str]:
     """The minor versions of some releases of torch."""
-    texts = stack.packages["torch"].texts
+    texts = stack.packages["torch"].versions
     return {".".join(texts[index].split(".")[:2]) for index in bits(torches)}
 
 
@@ -175,7 +177,8 @@ def _conflict(context: AuditContext, install_set: InstallSet, names: tuple[str, 
     partner = next(name for name in names if name != "torch")
     fitting = {name: stack.fits(name, install_set.releases(name) or 0) for name in names if name != "torch"}
     goes = [
-        f"{asked(install_set.first(name))} goes with {f'torch {releases(torch, mask)}' if mask else 'no torch at all'}"
+        f"{asked(install_set.first(name))} goes with "
+        + (f"torch {releases(torch, mask)}" if mask else "no torch at all")
         for name, mask in fitting.items()
     ]
     against = f", not with {asked(install_set.first('torch'))}" if "torch" in names else ""
@@ -219,7 +222,7 @@ def _why_of(
     cell: int,
 ) -> Violation | None:
     pins = {
-        name: NamedVersion(name, stack.packages[name].versions[index], build=build)
+        name: NamedVersion(name, stack.packages[name].parsed_versions[index], build=build)
         for (name, index), build in zip(chosen, builds, strict=True)
     }
     for violation in violations(pins, stack.target(cell), matrix, complete=False):
@@ -237,7 +240,7 @@ def newest(stack: CompatibilityTable, domains: Mapping[str, int], cell: int, pla
     for name, allowed in domains.items():
         package = stack.packages[name]
         mask = allowed & package.on(cell)
-        here[name] = mask & ~package.pre & ~package.yanked or mask
+        here[name] = mask & ~package.prereleases & ~package.yanked or mask
         if not here[name]:
             return {}
     partners = [name for name in here if name in stack.partners]

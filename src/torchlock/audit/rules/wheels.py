@@ -9,6 +9,7 @@ from torchlock.audit.phrasing import as_of, asked, listed, pythons, releases, wh
 from torchlock.audit.rules.versions import guilty, strict
 from torchlock.finding import Remedy
 from torchlock.knowledge.compatibility import bits
+from torchlock.knowledge.registry import rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _BY_THEMSELVES = ("numpy", "soundfile")
 
 
+@rule("TL403")
 def unavailable(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Demands that nothing satisfies on the targets judged, though there are releases that would elsewhere."""
     names = [name for name in (*strict(install_set), *_BY_THEMSELVES) if install_set.releases(name)]
@@ -90,9 +92,9 @@ def _nowhere(context: AuditContext, install_set: InstallSet, names: list[str]) -
         name = empty[0]
         package = context.stack.packages[name]
         exists = package.cells_of(install_set.releases(name) or 0)
-        newest = package.on(install_set.cells) & ~package.pre & package.alike
+        newest = package.on(install_set.cells) & ~package.prereleases & package.comparable
         date = as_of(context.known.date)
-        hint = f"; {name} {package.texts[newest.bit_length() - 1]} is the newest that has one" if newest else ""
+        hint = f"; {name} {package.versions[newest.bit_length() - 1]} is the newest that has one" if newest else ""
         there = f" (it has them for {pythons(context.stack, exists)})" if exists else ""
         message = f"{asked(install_set.first(name))} has no wheel for {target}{there}{hint} ({date})"
         return context.finding("TL403", severity, message, [install_set.first(name)])
@@ -119,7 +121,7 @@ def _somewhere(
         message = f"{texts}: no compatible set of releases has wheels for {target}, {which}"
         return _declared(context, context.finding("TL403", severity, message, demands))
     package = context.stack.packages[name]
-    there = releases(package, package.on(lost) & ~package.pre & package.alike)
+    there = releases(package, package.on(lost) & ~package.prereleases & package.comparable)
     date = as_of(context.known.date)
     message = f"{asked(install_set.first(name))} has no wheel for {target}, {which} (there: {there}, {date})"
     return _declared(context, context.finding("TL403", severity, message, [install_set.first(name)]))

@@ -61,7 +61,7 @@ def _before_removal(context: CheckContext, finding: Finding) -> Remedy:
 def _spoken(context: CheckContext, name: str, version: Version | None = None) -> list[Statement]:
     """What the rules say of a package, as it is or at another version."""
     pin = context.pins[name] if version is None else NamedVersion(name, version)
-    return list(context.matrix.speaking_of(pin, context.target)) if context.target else []
+    return list(context.matrix.statements_for(pin, context.target)) if context.target else []
 
 
 def _of(statement: Statement, rule: str, other: str) -> Statement | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -11,7 +10,7 @@ from torchlock.answers import Unknown
 from torchlock.check.context import STACK, dependencies_of
 from torchlock.errors import TorchlockError
 from torchlock.index.sources import Sources
-from torchlock.knowledge.builds import Builds, kind_of
+from torchlock.knowledge.builds import Builds, kind_of, parse_label
 from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.knowledge.rules import BUILD_CUDA, Matrix
 from torchlock.lock import Conflict, Lock, Options, lock
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from torchlock.check import CheckContext
+    from torchlock.knowledge.releases import Release
     from torchlock.knowledge.rules import Pinned, Statement
-    from torchlock.solve.candidates import Release
     from torchlock.target import Target
 
 # Has had no builds of its own since long, and comes from the public index.
@@ -112,7 +111,7 @@ def _older(label: str) -> list[str]:
         return []
     known = {
         each
-        for version in CompatibilityTable().packages["torchaudio"].texts
+        for version in CompatibilityTable().packages["torchaudio"].versions
         for each in _known_labels("torchaudio", version)
         if kind_of(each) == kind and _number(each) < _number(label)
     }
@@ -127,10 +126,8 @@ def _known_labels(name: str, version: str) -> Collection[str]:
 
 def _number(label: str) -> tuple[int, ...]:
     """``cu130`` → 13, 0; ``rocm5.4.2`` → 5, 4, 2."""
-    digits = re.sub(r"^[a-z]+", "", label)
-    if "." not in digits and len(digits) > 1:
-        digits = f"{digits[:-1]}.{digits[-1]}"
-    return tuple(int(part) for part in re.findall(r"\d{1,4}", digits))
+    build = parse_label(label)
+    return build.version if build is not None else ()
 
 
 def _serves(context: CheckContext, label: str) -> bool:
@@ -154,9 +151,9 @@ def _public(context: CheckContext, target: Target) -> str | Unknown | None:
     """The build of the public index's own wheel of this torch."""
     package = CompatibilityTable().packages["torch"]
     version = context.pins["torch"].version.public if "torch" in context.pins else ""
-    if version not in package.texts or str(target.platform) not in PLATFORMS:
+    if version not in package.versions or str(target.platform) not in PLATFORMS:
         return Unknown(f"the data have no torch {version} for {target.platform}", context.matrix.date)
-    return package.build(package.texts.index(version), list(PLATFORMS).index(str(target.platform)))
+    return package.build(package.versions.index(version), list(PLATFORMS).index(str(target.platform)))
 
 
 def _constraints(context: CheckContext, names: Sequence[str]) -> list[str]:
@@ -263,16 +260,16 @@ def _is_other_build(context: CheckContext, name: str, label: str, target: Target
         return mine != label
     package = CompatibilityTable().packages.get(name)
     version = context.pins[name].version.public
-    if package is None or version not in package.texts or str(target.platform) not in PLATFORMS:
+    if package is None or version not in package.versions or str(target.platform) not in PLATFORMS:
         return False
-    public = package.build(package.texts.index(version), list(PLATFORMS).index(str(target.platform)))
+    public = package.build(package.versions.index(version), list(PLATFORMS).index(str(target.platform)))
     return isinstance(public, str) and mine != public  # of an unknown build nobody says that it is another
 
 
 class _Unflavoured(Matrix):
     """The rules without those on builds: whatever comes from the page of one build agrees in it."""
 
-    def speaking_of(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
-        for statement in super().speaking_of(pinned, target):
+    def statements_for(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
+        for statement in super().statements_for(pinned, target):
             if not statement.build and not any(item.name == BUILD_CUDA for item in statement.needs):
                 yield statement

@@ -11,11 +11,12 @@ from torchlock.check.context import STACK
 from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_stack
 from torchlock.check.rules.libsndfile import of_machine
 from torchlock.finding import Remedy
-from torchlock.inspect.import_graph import reached
+from torchlock.inspect.import_graph import files_read
 from torchlock.inspect.library import is_library
 from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.source import parsed
-from torchlock.runtime.files import read as files_read
+from torchlock.knowledge.registry import rule
+from torchlock.runtime.files import read as read_file
 from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ _OPTIONAL = re.compile(r"prefixctc|_sox|ffmpeg|flashlight|ctc_prefix")
 _DISPENSABLE = re.compile(rf"^_torchaudio\.|{_OPTIONAL.pattern}")
 
 
+@rule("TL601", "TL602", "TL607")
 def damaged(context: CheckContext) -> Iterator[Finding]:
     """Files that are missing, cut off or changed, by distribution."""
     named = (*STACK, *needed_by_stack(context))
@@ -128,7 +130,7 @@ def _read_at_import(context: CheckContext, name: str, faults: Sequence[Fault]) -
     if copy is None or copy.kind == "module":
         certain += [fault for fault in lost.values() if os.path.basename(fault.path) == f"{module_of(name)}.py"]
     elif lost:
-        read, likely = reached(copy.path, lost)
+        read, likely = files_read(copy.path, lost)
         certain += [lost[path] for path in sorted(read)]
         perhaps += [lost[path] for path in sorted(likely)]
     return certain, perhaps
@@ -194,7 +196,7 @@ def _changed(context: CheckContext, name: str, faults: Sequence[Fault]) -> Itera
     spoiled = {fault.path: what for fault in modules if (what := _spoiled(fault))}
     for fault in [fault for fault in faults if fault.path in spoiled][:3]:
         copy = context.copy(module_of(name))
-        read = copy is not None and (copy.path == fault.path or bool(reached(copy.path, [fault.path])[0]))
+        read = copy is not None and (copy.path == fault.path or bool(files_read(copy.path, [fault.path])[0]))
         severity = "error" if is_vital(name) and read else "warning"
         message = f"{_short(context, fault.path)} of {name} is damaged: it {spoiled[fault.path]}"
         says = "SyntaxError: invalid syntax" if "Python" in spoiled[fault.path] else ""
@@ -218,7 +220,7 @@ def _spoiled(fault: Fault) -> str:
     stood behind it; an install that was interrupted does.
     """
     try:
-        content = files_read(fault.path, _LARGEST)
+        content = read_file(fault.path, _LARGEST)
     except OSError:
         return ""
     if not content:

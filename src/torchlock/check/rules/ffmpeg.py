@@ -13,6 +13,7 @@ from torchlock.check.system_packages import ENOENT, install_library, shipped, st
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.host import FFMPEG, ffmpeg_in, ffmpeg_lacks, ffmpeg_majors
 from torchlock.inspect.loading.imports import choices
+from torchlock.knowledge.registry import rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,6 +71,7 @@ def _of_conda_prefix(context: CheckContext) -> set[int]:
     return {major for major, number in FFMPEG.items() if f"libavutil.so.{number}" in names}
 
 
+@rule("TL304")
 def codec(context: CheckContext) -> Iterator[Finding]:
     """torchcodec, for want of an FFmpeg that it was built for."""
     pin = context.pins.get("torchcodec")
@@ -101,7 +103,7 @@ def codec(context: CheckContext) -> Iterator[Finding]:
 def lacking_ffmpeg(context: CheckContext, there: str, more: str = "", *, any_there: bool = False) -> Finding:
     """The finding of a torchcodec without FFmpeg; ``there`` says what the machine has, ``more`` adds a reason."""
     cores, pin = cores_of(context), context.pins["torchcodec"]
-    said = context.matrix.speaking_of(pin, context.target) if context.target else ()
+    said = context.matrix.statements_for(pin, context.target) if context.target else ()
     spoken = [each.because for each in said if each.rule == "TL304"]
     range_ = f"{cores[0]} to {cores[-1]}" if len(cores) > 1 else str(cores[0])
     program = "" if any_there else " as shared libraries"

@@ -10,11 +10,12 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import VITAL, describe_build
+from torchlock.check.context import VITAL
 from torchlock.inspect.library import is_library
 from torchlock.inspect.machine import machine_in, suffix_of
 from torchlock.inspect.tree_platform import machine_of_tag
-from torchlock.knowledge.builds import kind_of
+from torchlock.knowledge.builds import describe_build, kind_of
+from torchlock.knowledge.registry import rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,7 @@ _OPENED = {
 _SYSTEMS = {"linux": "Linux", "macos": "macOS", "windows": "Windows"}
 
 
+@rule("TL608")
 def strangers(context: CheckContext) -> Iterator[Finding]:
     """At most one finding a package: its modules are for another Python, or its libraries for another machine."""
     for name in (*VITAL, "torchvision", "torchcodec", "torchtext", "numpy"):
@@ -46,6 +48,7 @@ def strangers(context: CheckContext) -> Iterator[Finding]:
                 yield found
 
 
+@rule("TL605", "TL608")
 def misnamed(context: CheckContext) -> Iterator[Finding]:
     """Wheels whose tag is for another platform than their libraries, and labels of another build than it is."""
     for name in (*VITAL, "torchvision", "torchcodec", "torchtext", "numpy"):

@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import VITAL, describe_build
+from torchlock.check.context import VITAL
 from torchlock.check.cxx_symbols import demangled, other_abi
 from torchlock.check.index_pages import page_address
 from torchlock.check.linking import is_ffmpeg, without_ffmpeg
@@ -17,6 +17,8 @@ from torchlock.finding import Command, Remedy
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol, numbers_of
 from torchlock.inspect.loading.imports import choices
+from torchlock.knowledge.builds import describe_build
+from torchlock.knowledge.registry import rule
 from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 _ERRORS = frozenset({*VITAL, "torchvision", "torchtext", "numpy"})
 
 
+@rule("TL610", "TL611", "TL612", "TL613", "TL607")
 def loading(context: CheckContext) -> Iterator[Finding]:
     """What keeps the libraries of the stack from being loaded, a finding for each package and sort."""
     for name in ("torch", "torchaudio", "torchvision", "torchtext", "torchcodec"):

@@ -17,6 +17,7 @@ from torchlock.check.system_packages import stated
 from torchlock.finding import Remedy
 from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.loading.outcome import Missing
+from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 from torchlock.terms import FAMILY
 
@@ -56,6 +57,7 @@ def untold(context: CheckContext) -> str:
     return "".join(f"; {_sentence(context, names, why)}" for why, names in groups)
 
 
+@rule("TL907")
 def not_examined(context: CheckContext) -> Iterator[Finding]:
     """A note for all packages that were not examined for the same reason."""
     for why, names in _grouped(unexamined(context)).items():
@@ -181,7 +183,8 @@ def _without_library(context: CheckContext, name: str) -> Unknown | None:
     return Unknown(f"{what} was not found in {copy.path}")
 
 
-def shown_by(log: Log, context: CheckContext) -> Iterator[Finding]:
+@rule("TL610", "TL304", "TL301", on="log")
+def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
     """What a log shows to be missing on a machine that was not examined."""
     first = log.first
     if first is None:

@@ -11,9 +11,10 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from torchlock.check.context import STACK
-from torchlock.inspect.import_graph import reached
+from torchlock.inspect.import_graph import files_read
 from torchlock.inspect.record import read_record
-from torchlock.inspect.source import Names, lacking
+from torchlock.inspect.torchaudio_names import TorchaudioNames, missing_uses
+from torchlock.knowledge.registry import rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,17 +28,21 @@ _RULES = frozenset({"TL701", "TL702"})
 _MOST = 2000
 
 
+@rule("TL701", "TL702")
 def removed(context: CheckContext) -> Iterator[Finding]:
     """The first use in each package, of one that its import makes if there is any."""
     copy = context.copy("torchaudio")
     if copy is None or copy.kind != "package":
         return
-    has = Names(copy.path)
-    if has.is_open:
+    names = TorchaudioNames(copy.path)
+    if names.is_open:
         return
+    lazy = context.target is not None and context.target.python.minor >= 14  # PEP 649
     for distribution in context.installed.distributions:
         if _asks_for_it(distribution) and not _is_spoken_of(context, distribution):
-            uses = [use for path in _modules(distribution) for use in lacking(path, has)]
+            uses = [
+                use for path in _modules(distribution) for use in missing_uses(path, names, lazy_annotations=lazy)
+            ]
             if uses:
                 yield _told(context, distribution, uses)
 
@@ -59,7 +64,9 @@ def _is_spoken_of(context: CheckContext, distribution: Distribution) -> bool:
 def _told(context: CheckContext, distribution: Distribution, uses: list[Use]) -> Finding:
     early = {use.path: use for use in reversed(uses) if use.at_import}
     certain = {
-        path for package in {_package(distribution, path) for path in early} for path in reached(package, early)[0]
+        path
+        for package in {_package(distribution, path) for path in early}
+        for path in files_read(package, early)[0]
     }
     first = next((use for use in uses if use.at_import and use.path in certain), uses[0])
     at_import = first.path in certain and first.at_import

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from torchlock.check.rules.import_path import is_there
 from torchlock.check.system_packages import install_runtime
 from torchlock.finding import Command, Remedy
+from torchlock.inspect.import_graph import MissingName, first_missing
 from torchlock.inspect.loading.imports import extension_of_python
-from torchlock.inspect.stdlib_imports import MissingName, defined, first_lack
+from torchlock.inspect.source import defined_names, parsed
+from torchlock.knowledge.registry import rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,6 +39,7 @@ _LOADED = frozenset((
 _CALLED = {"linecache": "lazycache", "platform": "system", "tokenize": "open"}
 
 
+@rule("TL606")
 def own_modules(context: CheckContext) -> Iterator[Finding]:
     """A file of one's own in the place of a module that torch needs, without what is taken from that."""
     torch = context.copy("torch")
@@ -47,7 +50,7 @@ def own_modules(context: CheckContext) -> Iterator[Finding]:
     has = {name: names for name, (path, _) in own.items() if (names := _defined(context, path)) is not None}
     lack = next((MissingName(name, _CALLED[name], "", False) for name in _CALLED if _lacks(has, name)), None)
     if lack is None and has:
-        lack = first_lack([os.path.dirname(torch.path), *folders], "torch", has)
+        lack = first_missing([os.path.dirname(torch.path), *folders], "torch", has)
     if lack is not None:
         yield _in_place_of(context, lack, *own[lack.module])
 
@@ -76,13 +79,18 @@ def _own(context: CheckContext, site: str) -> Iterator[tuple[str, tuple[str, Pat
 
 def _defined(context: CheckContext, path: str) -> frozenset[str] | None:
     if path.endswith(".py"):
-        return defined(path)
-    names = defined(os.path.join(path, "__init__.py"))
+        return _names_in(path)
+    names = _names_in(os.path.join(path, "__init__.py"))
     return (
         None
         if names is None
         else names | {each.partition(".")[0] for each in context.environment.tree.names(path)}
     )
+
+
+def _names_in(path: str) -> frozenset[str] | None:
+    tree = parsed(path)
+    return None if tree is None else defined_names(tree)
 
 
 def _lacks(has: Mapping[str, frozenset[str]], name: str) -> bool:
@@ -99,7 +107,7 @@ def _in_place_of(context: CheckContext, lack: MissingName, path: str, entry: Pat
     message = f"{of} is imported in place of {whose} {lack.module}, and lacks {lack.name}{taker}"
     says = (
         f"ImportError: cannot import name '{lack.name}' from '{lack.module}' ({path})"
-        if lack.is_from
+        if lack.is_import
         else f"AttributeError: module '{lack.module}' has no attribute '{lack.name}'"
     )
     remedy = None
@@ -118,11 +126,12 @@ def lacks_what_torch_takes(context: CheckContext, module: str) -> str:
     if torch is None or torch.kind != "package":
         return ""
     site = os.path.dirname(torch.path)
-    names = defined(os.path.join(site, f"{module}.py"))
-    lack = None if names is None else first_lack([site], "torch", {module: names})
+    names = _names_in(os.path.join(site, f"{module}.py"))
+    lack = None if names is None else first_missing([site], "torch", {module: names})
     return "" if lack is None else lack.name
 
 
+@rule("TL610")
 def ctypes(context: CheckContext) -> Iterator[Finding]:
     """A Python without the module by which torch opens libraries, or whose module lacks libffi."""
     python = context.environment.interpreter

@@ -9,6 +9,7 @@ from torchlock.check.linking import resolved
 from torchlock.check.rules.stdlib_shadowing import lacks_what_torch_takes
 from torchlock.check.rules.versions import in_words
 from torchlock.finding import Strength
+from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 from torchlock.terms import FAMILY
 
@@ -26,6 +27,7 @@ _IMPORTED = {"torch": frozenset({"typing-extensions"}), "soundfile": frozenset({
 _LOADED = ("nvidia-", "triton", "cuda-")
 
 
+@rule("TL609")
 def unmet(context: CheckContext) -> Iterator[Finding]:
     """Demands of torch and its companions, and those of others on torch and its companions."""
     if context.target is None:

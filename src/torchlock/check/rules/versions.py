@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from torchlock.answers import Unknown
-from torchlock.check.context import STACK, describe_build
+from torchlock.check.context import STACK
 from torchlock.check.linking import Ruling, resolved, ruling
 from torchlock.finding import Strength
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.library import is_library
-from torchlock.knowledge.builds import kind_of
+from torchlock.knowledge.builds import describe_build, kind_of
 from torchlock.knowledge.judge import violations
+from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import BUILD_CUDA, HOST_PREFIX, cuda_version, is_virtual
 from torchlock.runtime import files
 from torchlock.terms import FAMILY, spelled
@@ -39,6 +40,22 @@ _CUDA = re.compile(r"(lib)?(cudart|torch_cuda|c10_cuda|cufft|cublas)")
 _ERRORS = frozenset({"torch", "torchaudio", "torchvision", "torchtext"})
 
 
+@rule(
+    "TL101",
+    "TL102",
+    "TL103",
+    "TL104",
+    "TL105",
+    "TL106",
+    "TL107",
+    "TL201",
+    "TL207",
+    "TL701",
+    "TL702",
+    "TL703",
+    "TL704",
+    "TL705",
+)
 def conflicts(context: CheckContext) -> Iterator[Finding]:
     """What the rules say against the releases and builds that are there."""
     if context.target is None or ("torch" not in context.pins and "torchaudio" not in context.pins):
@@ -61,6 +78,7 @@ def _is_of_builds(violation: Violation) -> bool:
     return violation.dependency is not None and violation.dependency.name == BUILD_CUDA
 
 
+@rule("TL903")
 def prereleases(context: CheckContext) -> Iterator[Finding]:
     """TL903: nightlies and builds of one's own, to which rules on versions do not apply."""
     if names := unruled(context):
@@ -269,6 +287,7 @@ def _says(context: CheckContext, rule: str, name: str) -> str:
     return ""
 
 
+@rule("TL203")
 def flavours(context: CheckContext) -> Iterator[Finding]:
     """TL203: kinds of builds that were not made for each other, where no rule on CUDA speaks of them.
 
@@ -283,7 +302,8 @@ def flavours(context: CheckContext) -> Iterator[Finding]:
                 continue
             rest = f"only their labels say so: {links.because}" if isinstance(links, Unknown) else ""
             severity = "error" if name in _ERRORS else "warning"
-            message = f"{context.named(name)} was built for {describe_build(mine)}, {context.named('torch')} is for {describe_build(torch)}"
+            theirs = f"{context.named('torch')} is for {describe_build(torch)}"
+            message = f"{context.named(name)} was built for {describe_build(mine)}, {theirs}"
             because = "; ".join(filter(None, (context.matrix.because("TL203"), rest)))
             yield context.finding(
                 "TL203",

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.answers import Unknown
-from torchlock.knowledge.public_index import is_public
+from torchlock.knowledge.indexes import is_public
 from torchlock.location import Span
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.document import Entry

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from torchlock.knowledge.public_index import is_public
+from torchlock.knowledge.indexes import is_public
 from torchlock.location import Place
 from torchlock.manifests.document import Document
 from torchlock.manifests.syntax.lock_markers import either, placed

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import InputError
-from torchlock.knowledge.public_index import is_public
+from torchlock.knowledge.indexes import is_public
 from torchlock.location import Place
 from torchlock.manifests.document import Document, ParseIssue
 from torchlock.manifests.syntax.lock_markers import placed, platforms

@@ -6,7 +6,7 @@ import re
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from torchlock.knowledge.public_index import is_public
+from torchlock.knowledge.indexes import is_public
 from torchlock.location import Place
 from torchlock.manifests.document import Document
 from torchlock.manifests.syntax.lock_markers import both, either, platforms, simplified, with_scopes

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from torchlock.knowledge.indexes import page_of
 from torchlock.location import Edit, Span
 from torchlock.manifests.already_satisfied import Present, installs_anew, still_wanted
 from torchlock.manifests.conda_builds import label_of
@@ -425,7 +426,7 @@ class Installer:
 
 def _page(name: str, backend: str) -> str | None:
     """Where uv takes a package of the torch family from with ``--torch-backend``; ``auto`` asks the machine."""
-    return f"https://download.pytorch.org/whl/{backend}" if name in FAMILY else None
+    return page_of(backend) if name in FAMILY else None
 
 
 def _address(value: str) -> str:

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any
 
-from index_server import Reply, Server, entry, page
+from support.index_server import Reply, Server, entry, page
 
 SETUP = "from setuptools import setup\nsetup(name='{name}', version='{version}'{more})\n"
 

@@ -10,8 +10,8 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from skeleton import elf
-from staged import install, write
+from support.libraries import elf
+from support.site_folder import install, write
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.runtime.files import Unreadable
 
@@ -125,3 +125,14 @@ def image(site: Path, *libraries: str) -> None:
         write(root / "lib64" / name, elf(name))
     for name in ("libstdc++.so.6", "libgcc_s.so.1", "libgomp.so.1", "libz.so.1", *libraries):
         write(root / "lib64" / name, elf(name))
+
+
+def cpu_wheel() -> Path | None:
+    """A CPU build of torch 2.13.0, where pip's own settings name one on disk."""
+    settings = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "get", "global.find-links"], capture_output=True, text=True
+    )
+    links = settings.stdout.split()
+    links += os.environ.get("PIP_FIND_LINKS", "").split()
+    found = [path for link in links for path in Path(link).glob("torch-2.13.0+cpu-*.whl")]
+    return next((path for path in found if f"cp3{sys.version_info.minor}-" in path.name), None)

@@ -84,9 +84,3 @@ def _versions(written: ParsedRequirement) -> ParsedRequirement:
     constraint = Requirement(str(written.requirement))
     constraint.extras = set()
     return replace(written, requirement=constraint, sources=())
-
-
-def with_sources(written: ParsedRequirement, sources: Sequence[Source], scope: str) -> ParsedRequirement:
-    """The requirement with those of its package's sources that hold in its scope."""
-    fitting = tuple(source for source in sources if source.scope in ("", scope))
-    return replace(written, sources=fitting) if fitting else written

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from regex_tree import (
+from support.regex.tree import (
     FOREVER,
     Anchor,
     Atomic,

@@ -125,3 +125,17 @@ def _defined(strings: _Strings, versions: Sequence[str]) -> bytes:
         rows += struct.pack("<HHHHIII", 1, 0, index + 2, 1, 0, 20, 0 if last else 28)
         rows += struct.pack("<II", strings.add(version), 0)
     return rows
+
+
+def macho(needed: str = "@rpath/libtorch.dylib", name: bytes = b"_torch_library_impl") -> bytes:
+    """A library for arm64 that needs one other and uses one symbol of it."""
+    text = needed.encode() + b"\0"
+    text += bytes(-len(text) % 8)
+    load = struct.pack("<IIIIII", 0xC, 24 + len(text), 24, 0, 0, 0) + text
+    strings = b"\0" + name + b"\0"
+    size = 32 + len(load) + 24 + 80
+    symtab = struct.pack("<IIIIII", 2, 24, size, 1, size + 16, len(strings))
+    dysymtab = struct.pack("<IIIIIIII", 0xB, 80, 0, 0, 0, 0, 0, 1) + bytes(48)
+    commands = load + symtab + dysymtab
+    head = struct.pack("<IIIIIIII", 0xFEEDFACF, 0x0100000C, 0, 6, 3, len(commands), 0, 0)
+    return head + commands + struct.pack("<IBBHQ", 1, 1, 0, 1 << 8, 0) + strings

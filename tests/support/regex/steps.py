@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Callable
 
-from regex_tree import (
+from support.regex.tree import (
     Anchor,
     Atomic,
     Branch,

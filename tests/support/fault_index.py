@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from index_server import JSON, page
+from support.index_server import JSON, page
 
 Fault = Callable[[socket.socket], None]
 

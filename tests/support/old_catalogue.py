@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from index_server import Server, entry, page, ranges
+from support.index_server import Server, entry, page, ranges
 from torchlock.knowledge import tables
 from torchlock.knowledge.releases import Catalogue, CatalogueRelease
 from torchlock.knowledge.rules import cuda_version

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from regex_paths import witnesses
-from regex_steps import Matcher, counted
-from regex_tree import Pattern, parsed
+from support.regex.paths import witnesses
+from support.regex.steps import Matcher, counted
+from support.regex.tree import Pattern, parsed
 
 _BUDGET = 200_000
 _ROUNDS = 16
