@@ -113,7 +113,7 @@ def test_all_extras() -> None:
 def test_markers_of_both_hold() -> None:
     text = (
         "[project]\nname='x'\n[project.optional-dependencies]\n"
-        "a = ['t; os_name==\"nt\" or os_name==\"posix\"']\n"
+        'a = [\'t; os_name=="nt" or os_name=="posix"\']\n'
         "b = ['x[a]; python_version<\"4\"']"
     )
     found = read(text, "b").requirements

@@ -36,9 +36,7 @@ def locked(*requests: str, platform: str = "linux-x86_64") -> Lock:
             raise UnknownPackage(name, name)
         return found
 
-    inputs = Inputs(
-        requirements=[parse_requirement(text, Origin(None, None, text)) for text in requests]
-    )
+    inputs = Inputs(requirements=[parse_requirement(text, Origin(None, None, text)) for text in requests])
     target = Target(PythonVersion.parse("3.12"), Platform.parse(platform))
     result = lock(inputs, target, Options(), Matrix(), releases)
     assert isinstance(result, Lock)

@@ -151,9 +151,7 @@ def _inputs(arguments: argparse.Namespace) -> Inputs:
     if (arguments.extras or arguments.groups or arguments.all_extras) and not files:
         raise InputError("--extra and --group belong to a project file", hint="name it with -r pyproject.toml")
     asked = Inputs(
-        requirements=[
-            parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements
-        ]
+        requirements=[parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements]
     )
     parts += [selection.read_constraints(file) for file in arguments.constraints]
     parts.append(Inputs(constraints=[written for written in _upgraded(arguments).values() if written]))

@@ -11,8 +11,6 @@ from torchlock.errors import InputError
 from torchlock.terms import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from torchlock.target import Target
     from torchlock.terms import Inputs, ParsedRequirement, Source
 

@@ -1,7 +1,7 @@
-"""What people wrote: files of many formats, each read into one ``Document``. Nothing is imported before it is needed.
+"""What people wrote: files of many formats, each read into one ``Document``.
 
-``reader`` reads a file, ``formats`` has one module for each format, ``selection`` takes from a document what is to
-be locked, ``discovery`` finds the files of a folder.
+Nothing is imported before it is needed. ``reader`` reads a file, ``formats`` has one module for each format,
+``selection`` takes from a document what is to be locked, ``discovery`` finds the files of a folder.
 """
 
 from __future__ import annotations

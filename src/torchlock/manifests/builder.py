@@ -105,12 +105,12 @@ class DocumentBuilder:
         if note not in self.document.notes:
             self.document.notes.append(note)
 
-    def extra(self, name: str, at: int | None) -> str:
+    def declare_extra(self, name: str, at: int | None) -> str:
         """Record a declared extra; returns its scope."""
         self.document.extras.setdefault(canonicalize_name(name), Declared(name, self.place(at)))
         return f"extra:{canonicalize_name(name)}"
 
-    def group(self, name: str, at: int | None) -> str:
+    def declare_group(self, name: str, at: int | None) -> str:
         """Record a declared dependency group; returns its scope."""
         self.document.groups.setdefault(canonicalize_name(name), Declared(name, self.place(at)))
         return f"group:{canonicalize_name(name)}"

@@ -6,10 +6,10 @@ import os
 from pathlib import PurePath
 
 from torchlock.errors import InputError
-from torchlock.manifests.reader import read_as_written, read_content
 from torchlock.manifests.decoding import decode
 from torchlock.manifests.detection import LISTS, belongs_to, format_of, refuse_unread
 from torchlock.manifests.document import Document
+from torchlock.manifests.reader import read_as_written, read_content
 
 # Formats that declare what a project asks for.
 PROJECTS = ("pyproject", "setup.cfg", "setup.py", "pipfile", "pixi", "conda", "script")
@@ -51,13 +51,19 @@ def list_to_lock(path: str, kind: str) -> Document:
     """The document of a requirements or constraints file in pip's format, with environment variables put in.
 
     Raises:
-        InputError: it cannot be read, or has another format by its name.
+        InputError: it cannot be read, or is named as constraints and has another format by its name.
     """
+    if kind == "constraints":
+        _refuse_other_formats(path)
+    return read_as_written(path, read_content(path), kind, os.environ)
+
+
+def _refuse_other_formats(path: str) -> None:
+    """Refuse a file of constraints whose name is that of another format."""
     refuse_unread(path)
     what = belongs_to(path)
-    if what and not what.endswith((" requirements", " constraints")):
+    if what and not what.endswith(" constraints"):
         raise InputError(f"is {what} by its name", path=path, hint="constraints are in the format of pip")
-    return read_as_written(path, read_content(path), kind, os.environ)
 
 
 def _kind_of(path: str, raw: bytes) -> str:

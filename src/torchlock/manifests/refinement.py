@@ -1,4 +1,4 @@
-"""A document as audit judges it: overrides, sources and routes applied to the entries, nameless addresses left out."""
+"""A document as audit judges it: overrides, sources and routes are applied, nameless addresses left out."""
 
 from __future__ import annotations
 

@@ -167,7 +167,9 @@ class _Selection:
         told = [*self._document.notes]
         told += [self._where(issue) for issue in self._document.issues if issue.scope in scopes]
         told += self._idle_sources()
-        yield from dict.fromkeys(map(_note, sorted(told, key=lambda origin: (origin.path or "", origin.line or 0))))
+        yield from dict.fromkeys(
+            map(_note, sorted(told, key=lambda origin: (origin.path or "", origin.line or 0)))
+        )
         for written in self._inputs.requirements:
             if written.requirement is not None and written.requirement.name.lower() == "pytorch":
                 yield f"{written.origin}: pytorch is its name in conda; package indexes call it torch"

@@ -48,7 +48,9 @@ def read(text: str, path: str) -> Document:
     builder = DocumentBuilder(text, path, "script")
     read_block(builder)
     if not builder.document.project and not builder.document.issues:
-        hint = "the block begins with the line # /// script and ends with # ///; its lines begin with # and a space"
+        hint = (
+            "the block begins with the line # /// script and ends with # ///; its lines begin with # and a space"
+        )
         builder.refuse("has no script metadata block (PEP 723)", None, hint=hint)
     return builder.document
 
@@ -58,7 +60,7 @@ def read_block(builder: DocumentBuilder) -> None:
     blocks = list(_blocks(builder.text))
     if len(blocks) > 1:
         first = builder.place(blocks[0][0]).line
-        message = f"a script may have only one metadata block: there are two script metadata blocks, the first in line {first}"
+        message = f"this script has two script metadata blocks, the first in line {first}; it may have only one"
         builder.issue("TL501", "error", message, blocks[1][0])
     for start, woven in blocks[:1]:
         if woven is None:

@@ -58,7 +58,7 @@ class _Project:
             builder.add(own.unfold(entries, f"extra:{name}"))
         self._spellings()
         for group in self._groups:
-            with builder.within(builder.group(self._groups[group], self._group_offset(group))) as scope:
+            with builder.within(builder.declare_group(self._groups[group], self._group_offset(group))) as scope:
                 builder.add(own.unfold(self._group(group), scope))
         own.report_to(builder.document)
         self._other_tools()
@@ -94,9 +94,10 @@ class _Project:
             self._builder.shape(dict, "table", *table)
         self._requirements("", "project", "dependencies")
         self._requirements("", "project", "dynamic")
-        for kind, *table in (("extra", "project", "optional-dependencies"), ("group", "dependency-groups")):
-            for key, _ in self._tree.items(*table):
-                self._requirements(f"{kind}:{canonicalize_name(key)}", *table, key)
+        for key, _ in self._tree.items("project", "optional-dependencies"):
+            self._requirements(f"extra:{canonicalize_name(key)}", "project", "optional-dependencies", key)
+        for key, _ in self._tree.items("dependency-groups"):
+            self._requirements(f"group:{canonicalize_name(key)}", "dependency-groups", key)
 
     def _requirements(self, scope: str, *where: str) -> None:
         """Report a list of requirements that is not one, and items in it that are none."""
@@ -125,7 +126,7 @@ class _Project:
             for key, _ in self._tree.items(*table)
         ]
         for path in keys:
-            self._builder.extra(path[-1], self._tree.offset(*path))
+            self._builder.declare_extra(path[-1], self._tree.offset(*path))
         return [(path[-1], canonicalize_name(path[-1])) for path in keys]
 
     def _extra(self, name: str, key: str) -> list[Entry]:

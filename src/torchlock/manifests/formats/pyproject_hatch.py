@@ -14,7 +14,7 @@ _OWN = ("tool", "hatch", "envs")
 def read(builder: TomlBuilder) -> None:
     """Take up the dependencies of all environments. Hatch fills fields like ``{root:uri}`` in; lock cannot."""
     for name, _ in builder.tree.items(*_OWN):
-        with builder.within(builder.group(f"hatch-{name}", builder.tree.offset(*_OWN, name))) as scope:
+        with builder.within(builder.declare_group(f"hatch-{name}", builder.tree.offset(*_OWN, name))) as scope:
             for key in ("dependencies", "extra-dependencies"):
                 _dependencies(builder, scope, *_OWN, name, key)
 

@@ -21,7 +21,9 @@ _OWN = ("tool", "pdm")
 def read(builder: TomlBuilder) -> None:
     """Take up what ``[tool.pdm]`` says, beside what ``[project]`` has said already."""
     for group, items in builder.tree.items(*_OWN, "dev-dependencies"):
-        with builder.within(builder.group(group, builder.tree.offset(*_OWN, "dev-dependencies", group))) as scope:
+        with builder.within(
+            builder.declare_group(group, builder.tree.offset(*_OWN, "dev-dependencies", group))
+        ) as scope:
             for number, item in enumerate(items if isinstance(items, list) else ()):
                 _development(builder, item, scope, *_OWN, "dev-dependencies", group, number)
     for number, item in enumerate(builder.tree.array(*_OWN, "source")):
@@ -38,7 +40,9 @@ def read(builder: TomlBuilder) -> None:
 def _development(builder: TomlBuilder, item: object, scope: str, *where: Key) -> None:
     """One development dependency; an editable one is a folder or a repository."""
     if isinstance(item, str) and item.startswith("-e"):
-        builder.refuse(f"{item!r}: editable development dependencies are not followed", builder.tree.offset(*where))
+        builder.refuse(
+            f"{item!r}: editable development dependencies are not followed", builder.tree.offset(*where)
+        )
     elif isinstance(item, str):
         entry = builder.written(*where)
         builder.add([replace(entry, scope=scope)] if entry else [])

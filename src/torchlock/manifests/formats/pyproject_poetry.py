@@ -44,7 +44,7 @@ class _Poetry:
             self._group(name, (*_OWN, "group", name, "dependencies"))
 
     def _group(self, name: str, path: Path) -> None:
-        with self._builder.within(self._builder.group(name, self._tree.offset(*path))) as scope:
+        with self._builder.within(self._builder.declare_group(name, self._tree.offset(*path))) as scope:
             self._table(path, scope)
 
     def _sources(self) -> None:
@@ -91,7 +91,7 @@ class _Poetry:
         """For each optional dependency the extras that bring it."""
         found: dict[str, list[str]] = {}
         for key, names in self._tree.items(*_OWN, "extras"):
-            self._builder.extra(key, self._tree.offset(*_OWN, "extras", key))
+            self._builder.declare_extra(key, self._tree.offset(*_OWN, "extras", key))
             for name in names if isinstance(names, list) else ():
                 found.setdefault(canonicalize_name(str(name)), []).append(canonicalize_name(key))
         return found

@@ -13,7 +13,7 @@ _OWN = ("tool", "rye")
 def read(builder: TomlBuilder) -> None:
     """Take up what ``[tool.rye]`` says. A source called default stands in place of the public index."""
     if builder.tree.array(*_OWN, "dev-dependencies"):
-        with builder.within(builder.group("dev", builder.tree.offset(*_OWN, "dev-dependencies"))) as scope:
+        with builder.within(builder.declare_group("dev", builder.tree.offset(*_OWN, "dev-dependencies"))) as scope:
             builder.add(builder.listed(*_OWN, "dev-dependencies", scope=scope))
     for number, item in enumerate(builder.tree.array(*_OWN, "sources")):
         if isinstance(item, dict) and isinstance(item.get("url"), str):

@@ -72,7 +72,10 @@ def _workspace_of(builder: TomlBuilder) -> TomlBuilder | None:
 
 def _is_member(root: TomlBuilder, folder: str) -> bool:
     members, excluded = (
-        any(fnmatchcase(folder, each.removeprefix("./").rstrip("/")) for each, _ in root.strings(*_OWN, "workspace", key))
+        any(
+            fnmatchcase(folder, each.removeprefix("./").rstrip("/"))
+            for each, _ in root.strings(*_OWN, "workspace", key)
+        )
         for key in ("members", "exclude")
     )
     return members and not excluded
@@ -105,7 +108,9 @@ class _Uv:
         builder, document = self._builder, self._builder.document
         self._indexes()
         if self._tree.array(*_OWN, "dev-dependencies"):
-            with builder.within(builder.group("dev", self._tree.offset(*_OWN, "dev-dependencies"))) as scope:
+            with builder.within(
+                builder.declare_group("dev", self._tree.offset(*_OWN, "dev-dependencies"))
+            ) as scope:
                 builder.add(builder.listed(*_OWN, "dev-dependencies", scope=scope))
         builder.add(map(_in_extra, builder.listed(*_OWN, "constraint-dependencies", constraint=True)))
         document.overrides += builder.listed(*_OWN, "override-dependencies")
@@ -212,7 +217,8 @@ class _Uv:
             markers = [(marker, at) for marker, at in strings if self._valid(marker, f"tool.uv.{key}", at)]
             if key == "environments":
                 document.environments += [
-                    Origin(self._builder.path, self._builder.place(at).line or None, marker) for marker, at in markers
+                    Origin(self._builder.path, self._builder.place(at).line or None, marker)
+                    for marker, at in markers
                 ]
             if markers:
                 document.platforms = tuple(

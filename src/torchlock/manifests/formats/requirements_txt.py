@@ -66,12 +66,12 @@ _DEEP = 30
 def read(text: str, path: str, variables: Mapping[str, str] | None = None) -> Document:
     """Read a requirements file with all the files it includes.
 
-    A list that conda made is in pip's format by its name only, and read as conda reads it. ``variables`` are put
-    in the place of ``${NAME}``, as pip does; with None, such a line is reported.
+    ``variables`` are put in the place of ``${NAME}``, as pip does. With None, the file is read for audit: such a
+    line is reported, and a list that conda made is read as conda reads it, for its name alone is that of pip's.
     """
     from torchlock.manifests import headers
 
-    if _SINGLE_EQUALS.search(text) and not path.lower().endswith(_YAML):
+    if variables is None and _SINGLE_EQUALS.search(text) and not path.lower().endswith(_YAML):
         from torchlock.manifests.formats import conda_list
 
         if conda_list.is_conda_list(text):
@@ -86,9 +86,7 @@ def read_constraints(text: str, path: str, variables: Mapping[str, str] | None =
     return _read(text, path, "constraints", variables, constraint=True)
 
 
-def _read(
-    text: str, path: str, kind: str, variables: Mapping[str, str] | None, *, constraint: bool
-) -> Document:
+def _read(text: str, path: str, kind: str, variables: Mapping[str, str] | None, *, constraint: bool) -> Document:
     document = Document(path=path, kind=kind, text=text)
     _Reader(document, constraint=constraint, chain={}, variables=variables).read()
     return document
@@ -461,9 +459,7 @@ class _Reader:
         from torchlock.manifests.syntax.requirement import parse_requirement
 
         try:
-            located = parse_requirement(
-                self._expanded(value), Origin(self._path, None, line.text), editable=True
-            )
+            located = parse_requirement(self._expanded(value), Origin(self._path, None, line.text), editable=True)
         except InputError as error:
             self._issue("TL501", "error", error.message, line, because=error.hint or "")
             return
@@ -472,9 +468,7 @@ class _Reader:
             return
         asked = pep508.ask(str(located.requirement))
         if asked is not None:
-            self._add(
-                line, line.text, asked._replace(url=located.url or value, versions=None), editable=True
-            )
+            self._add(line, line.text, asked._replace(url=located.url or value, versions=None), editable=True)
 
     def _index(self, option: Option, line: Line, at: int) -> None:
         kind = _KINDS.get(option.name)
@@ -518,7 +512,9 @@ class _Reader:
             self._note(
                 f"what a constraints file includes are constraints too; pip would install what is in {name}", line
             )
-        path = beside(self._path, re.sub(r"^/+(?=[A-Za-z]:)", "", re.sub(r"^file:(//(localhost)?(?=/))?", "", value)))
+        path = beside(
+            self._path, re.sub(r"^/+(?=[A-Za-z]:)", "", re.sub(r"^file:(//(localhost)?(?=/))?", "", value))
+        )
         key = _key(path)
         if key in self._chain:
             self._circle(name, path, line)
@@ -558,9 +554,7 @@ class _Reader:
 
     def _read_in_place(self, found: Document, name: str, line: Line) -> None:
         constraint = found.kind == "constraints"
-        _Reader(
-            found, constraint=constraint, chain=self._chain, variables=self._variables, done=self._done
-        ).read()
+        _Reader(found, constraint=constraint, chain=self._chain, variables=self._variables, done=self._done).read()
         self._take(found, name, line)
 
     def _take(self, found: Document, name: str, line: Line) -> None:

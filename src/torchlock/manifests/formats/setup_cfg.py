@@ -43,7 +43,7 @@ def read(text: str, path: str) -> Document:
     builder.document.project = any(section in ("options", _EXTRAS) for section, _ in lines)
     for piece in values.get(("options", "python_requires"), [])[:1]:
         builder.python_requires("python_requires", piece.text, piece.start, _span(piece))
-    extras = {
+    extras: dict[str, list[Entry]] = {
         canonicalize_name(key): _extra(builder, key, lines[section, key], pieces)
         for (section, key), pieces in values.items()
         if section == _EXTRAS
@@ -62,7 +62,7 @@ def read(text: str, path: str) -> Document:
 
 
 def _extra(builder: DocumentBuilder, key: str, at: int, pieces: list[_Piece]) -> list[Entry]:
-    with builder.within(builder.extra(key.lower(), at)) as scope:
+    with builder.within(builder.declare_extra(key.lower(), at)) as scope:
         return [replace(entry, scope=scope) for entry in _requirements(builder, pieces)]
 
 

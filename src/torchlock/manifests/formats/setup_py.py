@@ -86,7 +86,7 @@ class _Setup:
         for key, value in table.items.items():
             name, _, marker = key.partition(":")
             at = self._builder.offset(argument.node.lineno, argument.node.col_offset)
-            with self._builder.within(self._builder.extra(name, at) if name else "") as scope:
+            with self._builder.within(self._builder.declare_extra(name, at) if name else "") as scope:
                 entries = self._entries(value, "extras_require", argument.node)
             for entry in entries:
                 entry.scope = scope
