@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     from torchlock.manifests.syntax.toml import Key, Path
 
 
-_DYNAMIC_EXTRAS = ("tool", "setuptools", "dynamic", "optional-dependencies")
+_DYNAMIC = ("tool", "setuptools", "dynamic")
+# Where an extra can be declared: in the standard's table, and where tools that build a project read it from.
+_EXTRAS = (
+    ("project", "optional-dependencies"),
+    (*_DYNAMIC, "optional-dependencies"),
+    (*pyproject_hatch.HOOK, "optional-dependencies"),
+    ("tool", "flit", "metadata", "requires-extra"),
+)
+_BRINGING = ("dependencies", "optional-dependencies", "requires-python")
 
 
 def read(text: str, path: str) -> Document:
@@ -50,6 +58,8 @@ class _Project:
         builder = self._builder
         builder.document.project = isinstance(self._tree.get("project"), dict)
         self._shapes()
+        self._dynamic_and_static()
+        self._misspelt()
         self._python()
         extras = {name: self._extra(name, key) for key, name in self._extra_names()}
         own = OwnExtras(self._tree.string("project", "name"), extras, builder.document.extras)
@@ -65,7 +75,9 @@ class _Project:
 
     def _other_tools(self) -> None:
         builder = self._builder
-        builder.add(builder.listed("tool", "flit", "metadata", "requires"))
+        if self._tree.items("tool", "flit", "metadata"):
+            builder.document.project = True
+            builder.add(builder.listed("tool", "flit", "metadata", "requires"))
         pyproject_rye.read(builder)
         pyproject_poetry.read(builder)
         pyproject_pixi.read(builder)
@@ -118,35 +130,53 @@ class _Project:
         elif value is not None:
             self._builder.python_requires("requires-python", value, self._tree.offset(*where), exact)
 
+    def _dynamic_and_static(self) -> None:
+        """Report a field with a value that is listed as dynamic too."""
+        for key in _BRINGING:
+            if key in self._tree.array("project", "dynamic") and self._tree.get("project", key) is not None:
+                message = f"project.{key} has a value, and dynamic lists it too: one of them has to go"
+                self._builder.fault(message, self._tree.offset("project", key))
+
+    def _misspelt(self) -> None:
+        """Report keys that [project] does not have, where they look like one about requirements."""
+        from difflib import get_close_matches
+
+        for key, _ in self._tree.items("project"):
+            close = get_close_matches(key.replace("_", "-").lower(), _BRINGING, n=1, cutoff=0.8)
+            if close and key not in _BRINGING:
+                message = f"[project] has no key {key!r}, so installers refuse the file or ignore the key"
+                at = self._tree.keys.get(("project", key))
+                self._builder.issue("TL504", "warning", message, at, because=f"perhaps {close[0]} was meant")
+
     def _extra_names(self) -> list[tuple[str, str]]:
         """The extras as written, and normalised."""
-        keys = [
-            (*table, key)
-            for table in (("project", "optional-dependencies"), _DYNAMIC_EXTRAS)
-            for key, _ in self._tree.items(*table)
-        ]
+        keys = [(*table, key) for table in _EXTRAS for key, _ in self._tree.items(*table)]
         for path in keys:
             self._builder.declare_extra(path[-1], self._tree.offset(*path))
         return [(path[-1], canonicalize_name(path[-1])) for path in keys]
 
     def _extra(self, name: str, key: str) -> list[Entry]:
         scope = f"extra:{name}"
+        standard, dynamic, hook, flit = ((*table, key) for table in _EXTRAS)
         with self._builder.within(scope):
-            found = self._builder.listed("project", "optional-dependencies", key, scope=scope)
-            where = (*_DYNAMIC_EXTRAS, key, "file")
-            if found or self._tree.get(*_DYNAMIC_EXTRAS, key) is None:
+            found = [
+                *self._builder.listed(*standard, scope=scope),
+                *self._builder.listed(*flit, scope=scope),
+                *self._from_files(scope, *hook),
+            ]
+            if found or self._tree.get(*dynamic) is None:
                 return found
-            if not self._builder.strings(*where):
+            if not self._builder.strings(*dynamic, "file"):
                 self._dynamic("optional-dependencies")
-            return self._from_files(scope, *where)
+            return self._from_files(scope, *dynamic, "file")
 
     def _dependencies(self) -> list[Entry]:
         found = self._builder.listed("project", "dependencies")
         if "dependencies" not in self._tree.array("project", "dynamic"):
             return found
         for where in (
-            ("tool", "setuptools", "dynamic", "dependencies", "file"),
-            ("tool", "hatch", "metadata", "hooks", "requirements_txt", "files"),
+            (*_DYNAMIC, "dependencies", "file"),
+            (*pyproject_hatch.HOOK, "files"),
         ):
             if self._builder.strings(*where):
                 return self._from_files("", *where)

@@ -14,7 +14,7 @@ from torchlock.errors import InputError
 from torchlock.manifests.conversion import near
 from torchlock.manifests.syntax.markers import part_extra
 from torchlock.manifests.syntax.repositories import repository_address, subdirectory
-from torchlock.manifests.text import decode_utf8, read_bytes
+from torchlock.manifests.text import beside, decode_utf8, is_there, read_bytes
 from torchlock.manifests.toml_builder import TomlBuilder
 from torchlock.redaction import shortened
 from torchlock.standards.markers import fault_of
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _OWN = ("tool", "uv")
 _KINDS = ("index", "git", "url", "path", "workspace")
+# What else a source may say.
+_FURTHER = {"subdirectory", "rev", "tag", "branch", "lfs", "editable", "package", "marker", "extra", "group"}
 # Keys about releases and their origin that lock does not follow, with what to do instead.
 _NOT_FOLLOWED = {
     "dependency-metadata": "the metadata of the releases is used",
@@ -55,6 +57,13 @@ def read(builder: TomlBuilder) -> None:
         _take_over(root.document, builder.document)
     if builder.tree.items(*_OWN):
         _Uv(builder, root or builder, urls).read()
+    _note_settings(builder)
+
+
+def _note_settings(builder: TomlBuilder) -> None:
+    """Report a uv.toml, whose settings uv takes in place of those in pyproject.toml."""
+    if builder.document.kind == "pyproject" and builder.path != "-" and is_there(beside(builder.path, "uv.toml")):
+        builder.note("lock does not read the uv.toml beside this file: give its indexes as options", None)
 
 
 def _workspace_of(builder: TomlBuilder) -> TomlBuilder | None:
@@ -116,6 +125,7 @@ class _Uv:
         document.overrides += builder.listed(*_OWN, "override-dependencies")
         for key, value in self._tree.items(*_OWN, "sources"):
             document.sources[canonicalize_name(key)] = list(self._sources(key, value))
+        self._groups()
         self._conflicts()
         self._policy()
         self._environments()
@@ -148,10 +158,21 @@ class _Uv:
         for item in value if isinstance(value, list) else [value]:
             kinds = [kind for kind in _KINDS if kind in item] if isinstance(item, dict) else []
             if isinstance(item, dict) and len(kinds) == 1:
+                self._check(key, item)
                 yield self._source(key, kinds[0], item)
             else:
                 hint = f"a source must have one of {', '.join(_KINDS)}"
                 self._refuse(f"{item!r} is not a source", "sources", key, hint=hint)
+
+    def _check(self, key: str, item: dict[str, Any]) -> None:
+        """Refuse keys that uv does not know, and an extra or group that the project does not declare."""
+        for name in item:
+            if name not in _FURTHER and name not in _KINDS:
+                self._refuse(f"a source has no key {name!r}", "sources", key)
+        document = self._builder.document
+        for name, declared in (("extra", document.extras), ("group", document.groups)) if document.project else ():
+            if name in item and canonicalize_name(str(item[name])) not in declared:
+                self._refuse(f"no {name} is called {item[name]!r}", "sources", key)
 
     def _source(self, key: str, kind: str, item: dict[str, Any]) -> Source:
         texts = {name: value for name, value in item.items() if isinstance(value, str)}
@@ -196,6 +217,13 @@ class _Uv:
             return []
 
     # What the project limits itself to.
+
+    def _groups(self) -> None:
+        """What a group says of Python."""
+        for name, _ in self._tree.items(*_OWN, "dependency-groups"):
+            where = (*_OWN, "dependency-groups", name, "requires-python")
+            if python := self._tree.string(*where):
+                self._note(f"lock --group {name} with a --python that fits {python}", *where)
 
     def _conflicts(self) -> None:
         for number, together in enumerate(self._tree.array(*_OWN, "conflicts")):
