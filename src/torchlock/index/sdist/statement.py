@@ -70,7 +70,7 @@ class _Tree:
     """The files of a source tree, parsed as far as several readers need it."""
 
     def __init__(self, files: Files) -> None:
-        from torchlock.manifests.syntax.toml_positions import parse_toml
+        from torchlock.manifests.syntax.toml_values import parse_toml
 
         self.files = files
         self.project = parse_toml(files.get("pyproject.toml", b""), "pyproject.toml")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.manifests.document import Document, Entry
-    from torchlock.manifests.syntax.toml import Key, Path
+    from torchlock.manifests.syntax.toml_tokens import Key, Path
 
 
 def read(text: str, path: str) -> Document:

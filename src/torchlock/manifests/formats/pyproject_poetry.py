@@ -14,7 +14,7 @@ from torchlock.manifests.syntax.poetry_constraints import python_marker, specifi
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.manifests.syntax.toml import Path
+    from torchlock.manifests.syntax.toml_tokens import Path
     from torchlock.manifests.toml_builder import TomlBuilder
 
 _OWN = ("tool", "poetry")

@@ -116,7 +116,7 @@ def read_pylock_pins(path: str) -> list[tuple[str, str]]:
     Raises:
         InputError: it is no such file, or names what is no project or no version.
     """
-    from torchlock.manifests.syntax.toml_positions import parse_toml
+    from torchlock.manifests.syntax.toml_values import parse_toml
     from torchlock.manifests.text import read_bytes
 
     packages = parse_toml(read_bytes(path), path).get("packages", [])

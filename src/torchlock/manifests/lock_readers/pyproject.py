@@ -17,7 +17,7 @@ from torchlock.manifests.lock_readers.requirements_txt import read_requirements
 from torchlock.manifests.lock_readers.settle import with_sources
 from torchlock.manifests.lock_readers.table import Table
 from torchlock.manifests.lock_readers.uv import read_uv
-from torchlock.manifests.syntax.toml_positions import parse_toml
+from torchlock.manifests.syntax.toml_values import parse_toml
 from torchlock.manifests.text import beside, decode_utf8, read_bytes
 from torchlock.redaction import shortened
 from torchlock.standards.versions import fault_of_specifier

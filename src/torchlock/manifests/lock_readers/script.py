@@ -12,7 +12,7 @@ from torchlock.manifests.lock_readers.pyproject import requires_python
 from torchlock.manifests.lock_readers.settle import with_sources
 from torchlock.manifests.lock_readers.table import Table
 from torchlock.manifests.lock_readers.uv import read_uv
-from torchlock.manifests.syntax.toml_positions import parse_toml
+from torchlock.manifests.syntax.toml_values import parse_toml
 from torchlock.manifests.text import read_text
 from torchlock.terms import Inputs
 

@@ -7,13 +7,45 @@ from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import InputError
 from torchlock.manifests.syntax.requirement import parse_requirement
-from torchlock.manifests.syntax.toml_positions import Places
+from torchlock.manifests.syntax.toml_tokens import Literal, scan, value_of
 from torchlock.terms import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.terms import ParsedRequirement
+
+
+class Places:
+    """The lines of a valid document's keys and strings, by the keys that lead to them."""
+
+    def __init__(self, text: str) -> None:
+        self._strings: dict[str, list[tuple[tuple[str, ...], int]]] = {}
+        self._keys: dict[tuple[str, ...], int] = {}
+        line = at = 0
+        for item in scan(text, broken=False):
+            path, start = (item.path, item.start) if isinstance(item, Literal) else item
+            line, at = line + text.count("\n", at, start), max(at, start)
+            keys = tuple(key for key in path if isinstance(key, str))
+            if isinstance(item, Literal):
+                self._strings.setdefault(value_of(item.raw), []).append((keys, line + 1))
+            else:
+                self._keys.setdefault(keys, line + 1)
+
+    def string(self, value: str, *keys: str) -> int | None:
+        """The line of a string under these keys, else of the keys, else of its first occurrence."""
+        found = self._strings.get(value, [])
+        for leading, line in found:
+            if leading == keys[: len(leading)]:
+                return line
+        return self.key(*keys) or (found[0][1] if found else None)
+
+    def key(self, *keys: str) -> int | None:
+        """The line of a key or table header, or of the nearest one above it."""
+        for length in range(len(keys), 0, -1):
+            if keys[:length] in self._keys:
+                return self._keys[keys[:length]]
+        return None
 
 
 class Table:
