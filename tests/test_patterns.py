@@ -51,7 +51,7 @@ HOW = {
     "src/torchlock/manifests/formats/dockerfile.py: _FLAG": ("match", "once an instruction"),
     "src/torchlock/manifests/formats/dockerfile.py: _INSTRUCTION": ("match", "at the beginning of an instruction"),
     "src/torchlock/manifests/headers.py: python_beside": ("match", "at the beginning of a line"),
-    "src/torchlock/manifests/syntax/lock_markers.py: _TOKEN": (
+    "src/torchlock/manifests/syntax/markers.py: _TOKEN": (
         "match",
         "the first that does not match ends the reading",
     ),
