@@ -71,7 +71,7 @@ def test_an_extra_is_parted_from_the_rest(marker: str, expected: tuple[str, str]
 
 
 @pytest.mark.parametrize(
-    "marker", ["", "x", "os_name ~= '1'", "os_name == 'nt' and", "(" * 200, "os_name == 'nt')"]
+    "marker", ["", "x", "os_name ~= '1'", "os_name in 'nt' and", "(" * 200, "os_name in 'nt')"]
 )
 def test_what_has_no_opposite(marker: str) -> None:
     assert negated(marker) is None

@@ -1,7 +1,7 @@
 """Arithmetic on environment markers (PEP 508), as texts: joined, negated, simplified.
 
-``standards.markers`` evaluates markers, with ``packaging``. They are parsed here because ``packaging`` has no public
-form of a parsed marker, and neither negates nor simplifies one.
+``standards.markers`` evaluates markers, with ``packaging``. They are parsed here because ``packaging`` has no
+public form of a parsed marker, and neither negates nor simplifies one.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Clause(NamedTuple):
     right: str
 
     def compared(self) -> tuple[str, str, str]:
-        """Variable, operator and value without quotes. The value may be written first: ``'linux' == sys_platform``."""
+        """Variable, operator and value without quotes, the variable first. (``'nt' == os_name`` is allowed.)"""
         left, operator, right = self
         if left[0] in "'\"" and right[0] not in "'\"" and operator in ("==", "!="):
             left, right = right, left
