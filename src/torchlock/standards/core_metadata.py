@@ -63,12 +63,12 @@ def parse_metadata(text: str) -> CoreMetadata | Unknown:
     return CoreMetadata(
         headers.first("name"),
         headers.first("version"),
-        _numbers(headers.first("metadata-version")),
+        headers.metadata_version,
         headers.first("requires-python"),
         sorted({_normal(unfolded(extra)) for extra in headers.fields.get("provides-extra", ())}),
         [dependency for value in values if (dependency := declared[value])],
         [value for value in values if declared[value] is None],
-        frozenset(unfolded(value).lower() for value in headers.fields.get("dynamic", ())),
+        headers.dynamic,
     )
 
 
@@ -112,10 +112,6 @@ def _has_value(marker: Marker | None) -> bool:
     if marker is None or not _DOUBTFUL.search(str(marker)):
         return True
     return not fault_of(str(marker))
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(map(int, text.split("."))) if re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4})*", text) else (0,)
 
 
 def _normal(name: str) -> str:

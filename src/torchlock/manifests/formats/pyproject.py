@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.manifests.document import Document, Entry
-    from torchlock.manifests.syntax.toml import Key, Path
+    from torchlock.manifests.syntax.toml_tokens import Key, Path
 
 
 _DYNAMIC = ("tool", "setuptools", "dynamic")

@@ -15,7 +15,7 @@ from torchlock.manifests.syntax.repositories import repository_address, subdirec
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.manifests.syntax.toml import Path
+    from torchlock.manifests.syntax.toml_tokens import Path
     from torchlock.manifests.toml_builder import TomlBuilder
 
 _OWN = ("tool", "poetry")
