@@ -203,7 +203,7 @@ def _solved(
         ] or found
 
     preferred = {name: version for name, version in kept.items() if name != firm}
-    matrix = _Unflavoured() if label else context.matrix
+    matrix = _WithoutBuildStatements() if label else context.matrix
     found: Lock | Conflict | None = None
     for candidates in (certain, published) if label and "torchcodec" in names else (published,):
         try:
@@ -267,7 +267,7 @@ def _is_other_build(context: CheckContext, name: str, label: str, target: Target
     return isinstance(public, str) and mine != public  # of an unknown build nobody says that it is another
 
 
-class _Unflavoured(Matrix):
+class _WithoutBuildStatements(Matrix):
     """The rules without those on builds: whatever comes from the page of one build agrees in it."""
 
     def statements_for(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
