@@ -14,12 +14,13 @@ from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
-from torchlock.finding import Evidence
 from torchlock.knowledge import tables
 from torchlock.standards.versions import without_trailing_zeros
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from torchlock.finding import Evidence
 
 # Vendors use other labels, too. Of these only ROCm builds can be recognised (+rocm6.4.1.git1ded221d).
 _LABEL = re.compile(r"(cpu|xpu)|(cu)(\d{1,2})(\d)|(rocm)(\d{1,4}(?:\.\d{1,4}){1,2})?(.*)")
@@ -200,6 +201,8 @@ class Builds:
             if not said and not whole and torch and self._denied(name, version, label):
                 return self.source_of("torch", torch, label)
             rows = said or whole or rows
+        from torchlock.finding import Evidence
+
         ids = dict.fromkeys(source for row in rows for source in self._groups[row.group]["sources"])
         return tuple(Evidence.from_row(source, self._sources[source]) for source in ids)
 

@@ -12,7 +12,6 @@ from packaging.specifiers import SpecifierSet
 
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
-from torchlock.finding import Evidence
 from torchlock.knowledge import tables
 from torchlock.knowledge.builds import parse_label
 from torchlock.standards.versions import fault_of_specifier, without_trailing_zeros
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from packaging.version import Version
 
+    from torchlock.finding import Evidence
     from torchlock.target import Target
 
 # Virtual packages, beside the real ones. Each has one version, which is that of the target.
@@ -237,6 +237,8 @@ class Matrix:
 
     def source(self, source: str) -> Evidence:
         """The source with this identifier."""
+        from torchlock.finding import Evidence
+
         return Evidence.from_row(source, self._sources[source])
 
     def _statement(self, row: dict[str, Any]) -> Statement:
