@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torchlock.target import Platform, Target
 
 
-@rule("TL202", "TL301", "TL304", "TL401", "TL402", "TL404")
+@rule("TL202", "TL301", "TL304", "TL404")
 def libraries(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Releases that need of the machine what it has not: a driver, a glibc, FFmpeg, libsndfile."""
     stack = context.stack
