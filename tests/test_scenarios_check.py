@@ -2,8 +2,9 @@
 
 ``stack`` are the distributions of the small staged stack with their versions, ``torch`` and ``torchaudio`` further
 words for their staging, ``files`` texts to write over it, ``libraries`` ELF files, ``removed`` paths to delete,
-``machine`` the libraries of a staged Debian 12. ``findings`` are all but the notes, ``consequences`` those under
-the first, ``says`` parts of the summary, ``prints`` what the failure prints; the command has one part of ``command``.
+``machine`` the libraries of a staged Debian 12. ``findings`` are all but the notes, ``consequences`` those
+under the first, ``says`` parts of the summary, ``prints`` what the failure prints, ``command`` alternatives of
+a part of the command.
 """
 
 from __future__ import annotations
