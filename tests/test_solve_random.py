@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from torchlock.knowledge.masks import full
 from torchlock.solve.pipeline import resolve
-from torchlock.solve.problem import Need, full, order, violations
+from torchlock.solve.problem import Need, order, violations
 from torchlock.solve.propagate import DomainWipeout, propagate
 from work import calls
 

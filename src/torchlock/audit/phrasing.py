@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.knowledge.compatibility import bits
+from torchlock.knowledge.masks import bits
 from torchlock.terms import spelled
 
 if TYPE_CHECKING:

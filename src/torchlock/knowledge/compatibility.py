@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
+from torchlock.knowledge.masks import bits
 from torchlock.target import Platform, PythonVersion, Target
 from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
     from packaging.version import Version
@@ -27,14 +28,6 @@ _FITS, _DECLARED, _LOADS = 0, 1, 2
 # Releases without compiled code, from before there was any.
 _UNLIKE = {"torchtext": "<0.7", "torchvision": "<0.3"}
 _PLAIN = re.compile(r"==\s*(\d+(?:\.\d+)*)")
-
-
-def bits(mask: int) -> Iterator[int]:
-    """The members of a mask, oldest first."""
-    while mask:
-        low = mask & -mask
-        yield low.bit_length() - 1
-        mask ^= low
 
 
 class Package:

@@ -15,6 +15,7 @@ from packaging.version import Version
 from torchlock.answers import Unknown
 from torchlock.knowledge.builds import Builds, describe_build, kind_of, needs_same_build
 from torchlock.knowledge.indexes import page_of
+from torchlock.knowledge.masks import bits, full
 from torchlock.knowledge.rules import (
     BUILD_CUDA,
     EXCLUSION,
@@ -27,7 +28,6 @@ from torchlock.knowledge.rules import (
 from torchlock.lock import dependency_of
 from torchlock.solve.candidates import withdrawal
 from torchlock.solve.conflict_core import UserRequirement, demands, involved, minimal_conflict, relevant
-from torchlock.solve.problem import bits, full
 from torchlock.solve.propagate import Domains, DomainWipeout, Loss
 from torchlock.solve.reasons import Asked, Built, Declared, Ruled, SameBuild, Unreadable
 from torchlock.terms import FAMILY, Dependency, Provenance, spelled

@@ -19,6 +19,7 @@ from packaging.version import Version
 from torchlock.answers import Unknown
 from torchlock.errors import BrokenFile, NeedsBuild, NetworkError, NotFetched, TorchlockError, UnknownPackage
 from torchlock.knowledge.builds import needs_same_build
+from torchlock.knowledge.masks import bits, full
 from torchlock.knowledge.rules import (
     BUILD_CUDA,
     EXCLUSION,
@@ -30,7 +31,7 @@ from torchlock.knowledge.rules import (
 )
 from torchlock.solve.candidates import Candidate, CandidateFilter, Rejected, is_exact
 from torchlock.solve.policy import counted
-from torchlock.solve.problem import Need, bits, full
+from torchlock.solve.problem import Need
 from torchlock.solve.reasons import Built, Declared, Ruled, SameBuild, SameRelease, Unreadable
 from torchlock.standards.markers import extra_of
 from torchlock.terms import FAMILY

@@ -9,8 +9,8 @@ from torchlock.audit.install_sets import demand_of
 from torchlock.audit.phrasing import as_of, asked, listed
 from torchlock.finding import Remedy
 from torchlock.knowledge.builds import is_published
-from torchlock.knowledge.compatibility import bits
 from torchlock.knowledge.judge import NamedVersion, violations
+from torchlock.knowledge.masks import bits
 from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
