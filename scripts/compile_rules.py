@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compile the tables that people write (rules, sources, systems, builds) to the JSON that the program reads.
+"""Compile the tables that people write to the JSON that the program reads: rules, stack, systems, builds.
 
     compile_rules.py            write compat_data/compiled/
     compile_rules.py --check    write nothing; exit 1 if it is stale
@@ -34,7 +34,33 @@ else:
 DATA = Path(__file__).parents[1] / "compat_data"
 KINDS = ("declared", "measured", "reported")
 
-_RULE_KEYS = {"id", "title", "because", "kind", "sources", "checked", "effect", "refuse", "statement"}
+_STORY_KEYS = ("what", "why", "example", "fix")
+_REGISTRY_KEYS = {"severity", "rank", "by", "group", "explains", "hidden_by_error", "whole_file", "prints"}
+_RULE_KEYS = {
+    "id",
+    "title",
+    "because",
+    "kind",
+    "sources",
+    "checked",
+    "effect",
+    "refuse",
+    "statement",
+    *_STORY_KEYS,
+    *_REGISTRY_KEYS,
+}
+_SEVERITIES = ("error", "warning", "note")
+_COMMANDS = ("audit", "check")
+_PRINT_KEYS = {"order", "line", "beside", "also", "weight"}
+_WEIGHTS = ("echo", "headline", "attempt", "cause")
+# Names of libraries occur in the output of every installer. They count only beside one of these words.
+_WORDS = {
+    "@failure": (
+        r"cannot|could ?n[o']t|can't|no such file|not found|not loaded|unable to|failed|missing|error\b|\berr|"
+        r"undefined symbol|symbol not found|wrong architecture|incompatible"
+    ),
+    "@undefined": r"undefined symbol|symbol not found|not defined in",
+}
 _GROUNDS = {"because", "kind", "sources", "checked"}
 _STATEMENT_KEYS = _GROUNDS | {
     "when",
@@ -66,6 +92,19 @@ _SYSTEM_KEYS = {
 }
 _LIBRARY_KEYS = {"version", "packages", "note"}
 _BUILDS_KEYS = {"package", "complete", "index", "kind", "sources", "checked", "rows", "never"}
+_MEMBER_KEYS = {
+    "name",
+    "role",
+    "conda",
+    "effect",
+    "vital",
+    "rule",
+    "labels",
+    "earlier",
+    "bare",
+    "cuda_check",
+    "opens",
+}
 _PLATFORMS = ("linux-x86_64", "linux-aarch64", "windows-amd64", "windows-arm64", "macos-arm64", "macos-x86_64")
 
 
@@ -230,6 +269,94 @@ def _statement(table: dict[str, Any], rule: str) -> tuple[str, dict[str, Any]]:
     return when[0], row
 
 
+def _story(table: dict[str, Any]) -> dict[str, str]:
+    """What the page of a rule says, in whole sentences."""
+    story = {"title": _text(table, "title")}
+    for key in _STORY_KEYS:
+        story[key] = _text(table, key)
+        if not story[key].endswith((".", "`", "…")):
+            raise TableError("must end with a full stop", key)
+    return story
+
+
+def _registry(table: dict[str, Any], identifier: str) -> dict[str, Any]:
+    """What the program asks about a rule: severity, place among causes, consequences, and what it prints."""
+    row: dict[str, Any] = {
+        "severity": _text(table, "severity"),
+        "rank": table.get("rank"),
+        "by": _texts(table, "by"),
+    }
+    if row["severity"] not in _SEVERITIES:
+        raise TableError(f"must be one of {', '.join(_SEVERITIES)}", "severity")
+    if type(row["rank"]) is not int or row["rank"] < 1:
+        raise TableError("must be a number from 1 on", "rank")
+    if not set(row["by"]) <= set(_COMMANDS):
+        raise TableError(f"must be some of {', '.join(_COMMANDS)}", "by")
+    if "group" in table:
+        row["group"] = _text(table, "group")
+    if "explains" in table:
+        row["explains"] = _texts(table, "explains")
+    for key in ("hidden_by_error", "whole_file"):
+        if key in table:
+            row[key] = _true(table, key)
+    row["prints"] = []
+    for number, item in enumerate(_list(table, "prints")):
+        try:
+            row["prints"].append(_print(item, identifier))
+        except TableError as error:
+            raise error.under(f"prints[{number}]") from None
+    return row
+
+
+def _print(table: dict[str, Any], identifier: str) -> list[Any]:
+    """``[order, line, beside, weight, rules]`` of a line that a failure prints."""
+    _known(table, _PRINT_KEYS)
+    order, weight = table.get("order"), table.get("weight", "cause")
+    if type(order) is not int:
+        raise TableError("must be a number", "order")
+    if weight not in _WEIGHTS:
+        raise TableError(f"must be one of {', '.join(_WEIGHTS)}", "weight")
+    beside = table.get("beside", "")
+    beside = _WORDS.get(beside, beside)
+    for key, pattern in (("line", _text(table, "line")), ("beside", beside)):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise TableError(f"is not a pattern: {error}", key) from None
+    also = _texts(table, "also") if "also" in table else []
+    return [order, table["line"], beside, weight, [identifier, *also]]
+
+
+def compile_registry(rules: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The registry and the stories of all rules. Names of groups are replaced by their rules.
+
+    Raises:
+        TableError: two rules share a rank, two lines an order, or a rule that is named does not exist.
+    """
+    rows = {identifier: dict(rule["registry"]) for identifier, rule in rules.items()}
+    groups: dict[str, list[str]] = {}
+    for identifier, row in rows.items():
+        groups.setdefault(row.get("group", ""), []).append(identifier)
+    prints = sorted(line for row in rows.values() for line in row.pop("prints"))
+    for row in rows.values():
+        if "explains" in row:
+            row["explains"] = sorted({rule for name in row["explains"] for rule in groups.get(name, [name])})
+    _unlike([row["rank"] for row in rows.values()], "rank")
+    _unlike([line[0] for line in prints], "order")
+    named = [rule for row in rows.values() for rule in row.get("explains", ())]
+    for rule in [*named, *(rule for line in prints for rule in line[4])]:
+        if rule not in rules:
+            raise TableError(f"no rule or group is called {rule!r}")
+    registry = {"rules": rows, "prints": [line[1:] for line in prints]}
+    return registry, {identifier: rule["story"] for identifier, rule in rules.items()}
+
+
+def _unlike(numbers: list[int], key: str) -> None:
+    twice = {number for number in numbers if numbers.count(number) > 1}
+    if twice:
+        raise TableError(f"{min(twice)} is there twice", key)
+
+
 def _list(table: dict[str, Any], key: str) -> list[dict[str, Any]]:
     value = table.get(key, [])
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
@@ -249,6 +376,7 @@ def _rule(table: dict[str, Any]) -> tuple[str, dict[str, Any], list[tuple[str, d
         "sources": _texts(table, "sources"),
         "checked": _date(table, "checked"),
     }
+    rule["story"], rule["registry"] = _story(table), _registry(table, identifier)
     if "effect" in table:
         rule["effect"] = _text(table, "effect")
         if rule["effect"] not in ("import", "use"):
@@ -547,6 +675,93 @@ def partners(statements: list[dict[str, Any]]) -> dict[str, str]:
     return found
 
 
+def _opened(item: Any) -> list[str]:
+    """One library that an import opens: folder, pattern, role."""
+    if not isinstance(item, list) or len(item) != 3 or not all(isinstance(cell, str) for cell in item):
+        raise TableError("must be a list of three texts: folder, pattern, role")
+    try:
+        re.compile(item[1])
+    except re.error as error:
+        raise TableError(f"{item[1]!r} is not a pattern: {error}") from error
+    if item[2] not in ("import", "optional", "choice"):
+        raise TableError("the role must be import, optional or choice")
+    return item
+
+
+def _choice(table: dict[str, Any], key: str, known: tuple[str, ...]) -> str:
+    value = _text(table, key)
+    if value not in known:
+        raise TableError(f"must be one of {', '.join(known)}", key)
+    return value
+
+
+def _specifier(table: dict[str, Any], key: str) -> str:
+    value = _text(table, key)
+    try:
+        return str(requirement_row(f"name {value}")[1])
+    except TableError as error:
+        raise error.under(key) from None
+
+
+def _member(table: dict[str, Any]) -> dict[str, Any]:
+    """One member of the stack."""
+    _known(table, _MEMBER_KEYS)
+    name = _text(table, "name")
+    if canonicalize_name(name) != name:
+        raise TableError(f"{name!r} is not a normalised name", "name")
+    member: dict[str, Any] = {
+        "name": name,
+        "role": _choice(table, "role", ("core", "companion", "support")),
+        "effect": _choice(table, "effect", ("import", "use")),
+    }
+    member |= {key: _texts(table, key) for key in ("conda", "cuda_check") if key in table}
+    if "vital" in table:
+        member["vital"] = _true(table, "vital")
+    if "labels" in table:
+        if table["labels"] is not False:
+            raise TableError("must be false, or left out", "labels")
+        member["labels"] = False
+    if "rule" in table:
+        member["rule"] = _text(table, "rule")
+    if "earlier" in table:
+        member["earlier"] = _specifier(table, "earlier")
+    if "bare" in table:
+        _known(table["bare"], {"all", "linux", "macos", "windows"})
+        member["bare"] = {system: _specifier(table["bare"], system) for system in table["bare"]}
+    for number, item in enumerate(table.get("opens", ())):
+        try:
+            member.setdefault("opens", []).append(_opened(item))
+        except TableError as error:
+            raise error.under(f"opens[{number}]") from None
+    return member
+
+
+def read_members(path: Path, rules: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """``stack.toml``: the members of the stack, in the order of writing.
+
+    Raises:
+        TableError: it is not of the form, a name appears twice, or a rule is not known.
+    """
+    members: list[dict[str, Any]] = []
+    table = read_toml(path)
+    try:
+        _known(table, {"member"})
+        for number, item in enumerate(_list(table, "member")):
+            try:
+                member = _member(item)
+                if any(member["name"] == other["name"] for other in members):
+                    raise TableError(f"{member['name']} is there twice", "name")
+                if member.get("rule", "") and member["rule"] not in rules:
+                    raise TableError(f"{member['rule']} is not a rule", "rule")
+            except TableError as error:
+                raise error.under(f"member[{number}]") from None
+            members.append(member)
+    except TableError as error:
+        error.file = path.name
+        raise
+    return members
+
+
 # The writers.
 
 
@@ -565,9 +780,17 @@ def compile_all(data: Path) -> dict[str, str]:
     systems = read_systems(data / "systems", sources)
     builds = read_builds(data / "builds.toml", sources, statements)
     checked = _dates([*rules.values(), *(row for rows in statements.values() for row in rows)])
+    registry, stories = compile_registry(rules)
+    facts = {
+        identifier: {key: value for key, value in rule.items() if key not in ("story", "registry")}
+        for identifier, rule in rules.items()
+    }
     return {
         "builds.json": dump({"date": max(_dates(builds["groups"]), default=max(checked)), **builds}),
-        "rules.json": dump({"date": max(checked), "rules": rules, "sources": sources, "statements": statements}),
+        "registry.json": dump(registry),
+        "rules.json": dump({"date": max(checked), "rules": facts, "sources": sources, "statements": statements}),
+        "stack.json": dump({"members": read_members(data / "stack.toml", rules)}),
+        "stories.json": dump(stories),
         "systems.json": dump(
             {"date": max(_dates(list(systems.values())), default=max(checked)), "systems": systems}
         ),

@@ -34,10 +34,11 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from torchlock.knowledge.stack import FAMILY
+
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "live-locks.md"
 PYTHONS = ("3.10", "3.12")
-FAMILY = ("torch", "torchaudio", "torchvision", "torchcodec", "torchtext")
 SECONDS = 1800
 
 INPUTS = (
@@ -98,28 +99,29 @@ WHY: dict[str, str] = {
 }
 
 HEAD = """\
-# Live locks beside uv
+# Live locks compared with uv
 
-What `torchlock lock` writes for inputs as audio, machine learning and web projects have them, from the public
-index, and what `uv pip compile` writes for the same input on the same day. Date: {dates}. uv {uv},
+The locks that `torchlock lock` and `uv pip compile` write for typical inputs of audio, machine learning and web
+projects, from the public index, on the same day. Date: {dates}. uv {uv},
 Python {pythons}, platform `linux-x86_64` (for uv: `x86_64-manylinux_2_28`). Repeat it with
 `python scripts/live_locks.py --write`.
 
-Of each lock three things are asked:
+Three questions about each lock:
 
-1. *Is it whole?* uv resolves the same input with every pin of the lock as a constraint. A package that only uv
-   then names is one that the lock lacks: the lock is incomplete.
-2. *Does it have as many packages outside the torch family as uv has?* For this uv is given the pins of the family
-   alone (torch, torchaudio, torchvision, torchcodec, torchtext), since rules decide these here.
+1. *Is it whole?* uv resolves the same input with every pin of the lock as a constraint. If uv then needs a package that
+   the lock lacks, the lock is incomplete.
+2. *Does it have as many packages outside the torch family as uv has?* For this, uv gets only the pins of the family
+   (torch, torchaudio, torchvision, torchcodec, torchtext), because our rules decide these.
 3. *Which of them have another version?*
 
-The numbers are those of one day: tomorrow's releases change them.
+The numbers are from one day: later releases change them.
 
 ## Result
 
 {summary}
 `python scripts/compare_headers.py` compares our reader of core metadata with the standard library's `email`, on
-every metadata text that the cache held after these locks: {headers}.
+every metadata text in the cache after these locks: {headers}.
+
 
 ## What differs, and why
 

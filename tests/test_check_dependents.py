@@ -7,8 +7,8 @@ from textwrap import dedent
 
 import pytest
 
-from staged import install, write
-from test_check import bad, first, run, stage_audio, stage_torch
+from support.check import bad, first, run, stage_audio, stage_torch
+from support.site_folder import install, write
 
 AUDIO = """
 from . import functional

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from skeleton import elf, pe
-from staged import install, tree, write
-from test_check import CXX, audio_files, bad, first, image, remove, run, stage_audio, stage_torch
+from support.check import CXX, audio_files, bad, first, image, remove, run, stage_audio, stage_torch
+from support.libraries import elf, pe
+from support.site_folder import install, tree, write
 from torchlock.check import CheckContext, examine, healthy
 from torchlock.check.probe_results import compared
 from torchlock.cli.main import main

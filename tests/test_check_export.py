@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from staged import install, site_of, write
+from support.site_folder import install, site_of, write
 from torchlock.check.context import CheckContext
 from torchlock.check.export import export
 from torchlock.inspect.environment import of_tree

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from skeleton import elf
-from staged import install, write
-from test_check import CXX, bad, first, run, stage_audio, stage_torch
-from test_check import site as site
+from support.check import CXX, bad, first, run, stage_audio, stage_torch
+from support.check import site as site
+from support.libraries import elf
+from support.site_folder import install, write
 
 OLD = "_ZN3c105ErrorC2ENS_14SourceLocationESs"
 NEW = "_ZN3c105ErrorC2ENS_14SourceLocationENSt7__cxx1112basic_stringIcSt11char_traitsIcESaIcEEE"

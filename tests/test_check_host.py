@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from skeleton import elf
-from staged import install, tree, write
-from test_check import audio_files, bad, first, image, run, stage_audio, stage_torch
-from test_check_gpu import environment as environment
-from test_check_gpu import needs_sh, smi
-from test_check_gpu import rules as found
+from support.check import audio_files, bad, first, image, run, stage_audio, stage_torch
+from support.ffmpeg import codec, ffmpeg
+from support.libraries import elf
+from support.nvidia import environment as environment
+from support.nvidia import needs_sh, smi
+from support.nvidia import rules as found
+from support.site_folder import install, tree, write
 from torchlock.answers import Unknown
 from torchlock.check import CheckContext
 from torchlock.check.fix import add_remedies
@@ -20,13 +21,6 @@ from torchlock.cli.main import main
 from torchlock.inspect.loading.search_path import of_macos, of_windows
 from torchlock.knowledge.systems import identified
 from torchlock.target import Platform
-
-PARTS = ("avutil", "avcodec", "avformat", "avdevice", "avfilter", "swscale", "swresample")
-NUMBERS = {5: (57, 59, 59, 59, 8, 6, 4), 6: (58, 60, 60, 60, 9, 7, 4), 9: (61, 63, 63, 63, 12, 10, 7)}
-
-
-def ffmpeg(major: int) -> list[str]:
-    return [f"lib{part}.so.{number}" for part, number in zip(PARTS, NUMBERS[major], strict=True)]
 
 
 @pytest.fixture
@@ -48,16 +42,6 @@ def stage(folder: Path) -> None:
         files[f"torio/lib/_torio_ffmpeg{major}.so"] = elf("", [library, *names], runpath="$ORIGIN")
     headers = "Requires-Dist: torch (==2.8.0)\n"
     install(folder, "torchaudio", "2.8.0+cpu", files, headers=headers, tag="cp311-cp311-manylinux_2_28_x86_64")
-
-
-def codec(site: Path) -> None:
-    """torchcodec 0.7, for FFmpeg 5 and 6."""
-    files: dict[str, bytes | str] = {
-        "torchcodec/__init__.py": "",
-        "torchcodec/version.py": "__version__ = '0.7.0+cpu'\n",
-        **{f"torchcodec/libtorchcodec_core{n}.so": elf("", [*ffmpeg(n), "libtorch_cpu.so"]) for n in (5, 6)},
-    }
-    install(site, "torchcodec", "0.7.0+cpu", files, tag="cp311-cp311-manylinux_2_28_x86_64")
 
 
 def conda(site: Path, *libraries: str) -> None:

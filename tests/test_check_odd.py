@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import sys
 from pathlib import Path
 
 import pytest
 
-from skeleton import elf
-from staged import install, write
-from test_check import CXX, audio_files, bad, first, remove, run, stage_audio, stage_torch
-from test_check import site as site
-from test_probe import TORCH
+from support.check import CXX, TORCH, audio_files, bad, first, python_over, remove, run, stage_audio, stage_torch
+from support.check import site as site
+from support.libraries import elf
+from support.site_folder import install, write
 from torchlock.cli.main import main
 from torchlock.inspect.tree_python import find_sites
 from torchlock.runtime.files import Tree
@@ -72,8 +70,8 @@ def test_files_that_are_there_as_bytecode_alone(site: Path, capsys: pytest.Captu
 def test_a_torchcodec_slimmed_to_the_ffmpeg_that_is_there(
     site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from test_check import image
-    from test_check_host import codec, ffmpeg
+    from support.check import image
+    from support.ffmpeg import codec, ffmpeg
 
     image(site, *ffmpeg(6))
     codec(site)
@@ -134,14 +132,6 @@ def test_a_torchaudio_whose_comparison_was_taken_out(
     assert (bad(report) == []) is is_fine
     if not is_fine:
         assert "torch==2.12.0+cu130" in report["command"]
-
-
-def python_over(tmp_path: Path, site: Path, *variables: str) -> Path:
-    """A script that starts this Python with folders and variables of its own, as environment modules do."""
-    lines = "".join(f"export {each}\n" for each in (f"PYTHONPATH={site}", *variables))
-    script = write(tmp_path / "python", f'#!/bin/sh\n{lines}exec {sys.executable} "$@"\n')
-    script.chmod(script.stat().st_mode | stat.S_IXUSR)
-    return script
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a script as interpreter")

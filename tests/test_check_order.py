@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from skeleton import elf
-from staged import install, write
-from test_check import bad, first, image, remove, rules_below, run, stage_audio, stage_torch
-from test_check import site as site
+from support.check import bad, first, image, remove, rules_below, run, stage_audio, stage_torch
+from support.check import site as site
+from support.libraries import elf
+from support.site_folder import install, write
 from torchlock.check.log import chosen, promote, read_log
 from torchlock.check.verdict import ranked
 from torchlock.cli.main import main
@@ -295,7 +295,7 @@ def test_a_note_that_the_loader_denies_stays_one() -> None:
 
 @pytest.mark.parametrize("strength", list(Strength))
 def test_what_is_only_declared_is_no_error(strength: Strength, site: Path) -> None:
-    from staged import tree
+    from support.site_folder import tree
     from torchlock.check import CheckContext
 
     finding = CheckContext(tree(site), live=False).finding("TL609", "error", "x", "torch", strength=strength)

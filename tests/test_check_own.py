@@ -8,11 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from skeleton import elf
-from staged import install, write
-from test_check import audio_files, bad, first, remove, rules_below, run, stage_audio
-from test_check import site as site
-from test_check_odd import python_over
+from support.check import audio_files, bad, first, python_over, remove, rules_below, run, stage_audio
+from support.check import site as site
+from support.libraries import elf
+from support.site_folder import install, write
 from torchlock.cli.main import main
 from torchlock.inspect.interpreter import Interpreter, ask
 

@@ -14,9 +14,8 @@ from typing import Any
 
 import pytest
 
-from stage import Wheels
-from staged import install, write
-from test_installers import cpu_wheel
+from support.real_wheels import Wheels, cpu_wheel
+from support.site_folder import install, write
 from torchlock.cli.main import main
 
 pytestmark = [pytest.mark.network, pytest.mark.skipif(sys.platform != "linux", reason="wheels of Linux")]
@@ -31,7 +30,7 @@ def pip(python: Path, *words: str) -> None:
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A virtual environment with the CPU build of torch 2.13.0, NumPy and soundfile, as pip makes it."""
     folder = tmp_path_factory.mktemp("real")
-    wheel = cpu_wheel(folder)
+    wheel = cpu_wheel()
     if wheel is None:
         pytest.skip("no CPU build of torch 2.13.0 on disk")
     subprocess.run([sys.executable, "-m", "venv", str(folder / "env")], check=True)
@@ -209,7 +208,7 @@ def with_a_script_called_torch(env: Path, wheels: Wheels) -> None:
 
 
 def with_a_library_of_another_machine(env: Path, wheels: Wheels) -> None:
-    from skeleton import elf
+    from support.libraries import elf
 
     path = site_of(env) / "torch" / "lib" / "libc10.so"
     path.unlink()

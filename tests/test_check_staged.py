@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from stage import Wheels, image, symbols_of, torch
-from staged import install
+from support.real_wheels import Wheels, image, symbols_of, torch
+from support.site_folder import install
 from torchlock.cli.main import main
 
 pytestmark = pytest.mark.network

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local_index import publish
+from support.local_index import publish
 from torchlock.cli.main import main
 from torchlock.solve.problem import GaveUp
 

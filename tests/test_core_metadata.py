@@ -108,7 +108,10 @@ def test_any_bytes_at_all(data: bytes) -> None:
 
 def test_email_is_not_imported() -> None:
     """It costs 20 ms, and a check of an environment must not wait for it."""
-    code = "import sys; from torchlock.standards.headers import read_headers; read_headers('A: b'); print('email' in sys.modules)"
+    code = (
+        "import sys; from torchlock.standards.headers import read_headers; "
+        "read_headers('A: b'); print('email' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
 
 

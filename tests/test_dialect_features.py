@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local_index import publish
+from support.local_index import publish
 from torchlock.cli.main import main
 from torchlock.manifests import read_document
 from torchlock.manifests.document import Document

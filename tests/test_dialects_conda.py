@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.call_count import calls
 from torchlock.errors import InputError
 from torchlock.manifests.document import Document, Entry
 from torchlock.manifests.formats import conda_environment
 from torchlock.manifests.syntax.conda_match_spec import parse as parse_spec
 from torchlock.manifests.syntax.yaml import Node
 from torchlock.manifests.syntax.yaml import parse as parse_yaml
-from work import calls
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from formats import errors, read
+from support.formats import errors, read
 from torchlock.manifests.conda_builds import label_of
 
 

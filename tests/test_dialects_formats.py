@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from formats import AUDIO, FITTING, TORCH, errors, fixed, read, rules
+from support.formats import AUDIO, FITTING, TORCH, errors, fixed, read, rules
 from torchlock.audit import Auditor
 from torchlock.errors import InputError
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from formats import asked, read, rules, stretches
+from support.formats import asked, read, rules, stretches
 from torchlock.errors import InputError
 
 

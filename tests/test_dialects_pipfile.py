@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from support.call_count import calls
 from torchlock.errors import InputError
 from torchlock.manifests.document import Document, Entry
 from torchlock.manifests.formats import pipfile
-from work import calls
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from formats import asked, read, rules, scopes, stretches
+from support.formats import asked, read, rules, scopes, stretches
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from support.call_count import calls
 from torchlock.errors import InputError
 from torchlock.manifests import read_document
-from work import calls
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry, ParseIssue

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from formats import asked, errors, read, rules, scopes, stretches
+from support.formats import asked, errors, read, rules, scopes, stretches
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,13 +14,17 @@ DOCUMENTS = [
     ROOT / "README.md",
     ROOT / "SECURITY.md",
     ROOT / "CHANGELOG.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "compat_data" / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
 ]
-# A file of the repository, by its path, or by that within the package.
-FILE = re.compile(r"`((?:[\w-]+/)+[\w-]+\.(?:py|toml|md))`")
+# A file or folder of the repository, by its path from the root or from the package.
+FILE = re.compile(r"`((?:[\w-]+/)+(?:[\w-]+\.(?:py|toml|md|json))?)`")
+# The same in a drawing, where it is not quoted.
+DRAWN = re.compile(r"(?<![\w./])((?:[a-z_]+/)+(?:[a-z_]+\.py)?)(?![\w/])")
 COMMAND = re.compile(rf"`(?:torchlock )?({'|'.join(COMMANDS)}) ([^`]*)`")
 
-documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+documents = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
 
 def anchors(path: Path) -> set[str]:
@@ -41,9 +45,17 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 @documents
-def test_files_that_are_named_are_there(document: Path) -> None:
+def test_files_and_folders_that_are_named_are_there(document: Path) -> None:
     for name in FILE.findall(document.read_text(encoding="utf-8")):
-        assert (ROOT / name).exists() or (ROOT / "src" / "torchlock" / name).exists(), name
+        assert any((root / name).exists() for root in (ROOT, ROOT / "src" / "torchlock", document.parent)), name
+
+
+def test_the_drawings_of_the_architecture_name_files_that_are_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = {name for block in re.findall(r"^```\n(.*?)^```", text, re.M | re.S) for name in DRAWN.findall(block)}
+    assert len(named) > 20
+    for name in named:
+        assert (ROOT / "src" / "torchlock" / name).exists(), name
 
 
 @documents

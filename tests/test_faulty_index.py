@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from fault_index import (
+from support.call_count import calls
+from support.fault_index import (
     HEAD,
     FaultServer,
     bomb,
@@ -28,7 +29,7 @@ from fault_index import (
     says,
     whole_page,
 )
-from index_server import (
+from support.index_server import (
     Reply,
     Request,
     Server,
@@ -50,7 +51,6 @@ from torchlock.index.cache import Page
 from torchlock.index.pages import PageError, parse_page
 from torchlock.index.settings import IndexSettings
 from torchlock.index.transport import Transport
-from work import calls
 
 NAME = "demo-1.0-py3-none-any.whl"
 PATH = f"/files/{NAME}"

@@ -10,16 +10,14 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import torchlock.audit
-import torchlock.check
-from staged import install, site_of
+from support.site_folder import install, site_of
 from torchlock.audit import Auditor
 from torchlock.cli import audit as audit_command
 from torchlock.cli import crash
@@ -28,6 +26,7 @@ from torchlock.errors import InputError
 from torchlock.finding import FileReport
 from torchlock.index import source
 from torchlock.index.pages import parse_page
+from torchlock.knowledge import registry
 from torchlock.manifests import read_document
 from torchlock.runtime.fence import Breakage, breakage
 from torchlock.standards import core_metadata
@@ -406,6 +405,13 @@ def test_no_pin_of_an_old_pylock_is_a_bug(name: str, version: str, capsys: pytes
 # A bug of ours.
 
 
+def register(monkeypatch: pytest.MonkeyPatch, module: str, function: Callable[..., Iterator[Any]]) -> None:
+    """Add a rule to those of a job, for one test."""
+    function.__module__ = module
+    monkeypatch.setattr(registry, "_registered", list(registry._registered))
+    registry.rule("TL101")(function)
+
+
 def planted(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """A rule that breaks on every file with "bad" in its name."""
 
@@ -414,7 +420,7 @@ def planted(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
             raise error
         yield from ()
 
-    monkeypatch.setattr(torchlock.audit, "_RULES", (*torchlock.audit._RULES, rule))
+    register(monkeypatch, "torchlock.audit.rules.planted", rule)
 
 
 @pytest.mark.parametrize("pool", [False, True])
@@ -550,7 +556,7 @@ def test_a_bug_of_a_rule_does_not_end_the_diagnosis(
     install(site, "torch", "2.0.0", headers="Requires-Dist: absent")
     arguments = ["check", "--path", str(site), "--platform", "linux-x86_64", "--format", "json"]
     without = main(arguments), json.loads(capsys.readouterr().out)
-    monkeypatch.setattr(torchlock.check, "_RULES", (rule, *torchlock.check._RULES))
+    register(monkeypatch, "torchlock.check.rules.planted", rule)
     assert main(arguments) == 3
     found = json.loads(capsys.readouterr().out)
     rules = {finding["rule"] for finding in found["files"][0]["findings"]}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from index_server import Reply, Request, Server, entry, html, index, page
+from support.index_server import Reply, Request, Server, entry, html, index, page
 from torchlock.index.cache import Cache, default_folder
 from torchlock.runtime import temporary
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from index_server import JSON, Reply, Server, entry, html, index, page
+from support.index_server import JSON, Reply, Server, entry, html, index, page
 from torchlock.errors import NetworkError, UnknownPackage
 from torchlock.index.client import Index
 from torchlock.index.configuration import read_settings

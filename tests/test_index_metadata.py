@@ -10,7 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from index_server import Reply, Request, Server, file_at, index, metadata_text, ranges, sdist, sha256, wheel
+from support.index_server import (
+    Reply,
+    Request,
+    Server,
+    file_at,
+    index,
+    metadata_text,
+    ranges,
+    sdist,
+    sha256,
+    wheel,
+)
 from torchlock.errors import MetadataError, NeedsBuild, NetworkError
 from torchlock.index import metadata
 from torchlock.standards.core_metadata import parse_metadata

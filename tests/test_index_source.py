@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from index_server import Reply, Server, entry, index, metadata_text, page
+from support.index_server import Reply, Server, entry, index, metadata_text, page
 from torchlock.errors import MetadataError, UnknownPackage
 from torchlock.index.source import releases
 from torchlock.standards.core_metadata import CoreMetadata, parse_metadata

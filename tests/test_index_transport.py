@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from index_server import Reply, Server, entry, file_at, index, metadata_text, page
+from support.index_server import Reply, Server, entry, file_at, index, metadata_text, page
 from torchlock.errors import NetworkError
 from torchlock.index.settings import IndexSettings
 from torchlock.index.transport import Transport

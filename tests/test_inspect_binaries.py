@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skeleton import elf, pe
+from support.libraries import elf, macho, pe
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.runtime.files import Unreadable
 
@@ -128,20 +128,6 @@ def test_no_elf_raises(tmp_path_factory: pytest.TempPathFactory, at: int, patch:
     if isinstance(answer, Binary) and not isinstance(answer.symbols, Unreadable):
         list(answer.symbols.exported())
         answer.symbols.defines("torch_library_impl")
-
-
-def macho(needed: str = "@rpath/libtorch.dylib", name: bytes = b"_torch_library_impl") -> bytes:
-    """A library for arm64 that needs one other and uses one symbol of it."""
-    text = needed.encode() + b"\0"
-    text += bytes(-len(text) % 8)
-    load = struct.pack("<IIIIII", 0xC, 24 + len(text), 24, 0, 0, 0) + text
-    strings = b"\0" + name + b"\0"
-    size = 32 + len(load) + 24 + 80
-    symtab = struct.pack("<IIIIII", 2, 24, size, 1, size + 16, len(strings))
-    dysymtab = struct.pack("<IIIIIIII", 0xB, 80, 0, 0, 0, 0, 0, 1) + bytes(48)
-    commands = load + symtab + dysymtab
-    head = struct.pack("<IIIIIIII", 0xFEEDFACF, 0x0100000C, 0, 6, 3, len(commands), 0, 0)
-    return head + commands + struct.pack("<IBBHQ", 1, 1, 0, 1 << 8, 0) + strings
 
 
 def test_mach_o_tells_from_which_library_a_symbol_comes(tmp_path: Path) -> None:

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from skeleton import elf, pe
-from test_inspect_binaries import macho
+from support.call_count import calls
+from support.libraries import elf, macho, pe
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.binaries.raw import Steps
 from torchlock.inspect.loading.bundle_process import BundleProcess
 from torchlock.inspect.loading.elf_process import ElfProcess
 from torchlock.runtime.files import Unreadable
-from work import calls
 
 BASE = 0x1000
 FEW_CALLS = 2_000_000

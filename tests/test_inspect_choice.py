@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from skeleton import elf, pe
-from staged import install, write
-from test_check import audio_files, bad, run, torch_files
+from support.check import audio_files, bad, run, torch_files
+from support.libraries import elf, pe
+from support.site_folder import install, write
 from torchlock.cli.main import main
 from torchlock.inspect.environment_choice import active, is_used_here, root_of
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from staged import install, site_of, tree, write
+from support.site_folder import install, site_of, tree, write
 from torchlock.inspect.build import parse_build, read_build
 from torchlock.inspect.distributions import Distribution, Installed, installed
 from torchlock.inspect.environment import Environment, of_interpreter

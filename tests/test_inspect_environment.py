@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from staged import install, site_of, tree, write
+from support.site_folder import install, site_of, tree, write
 from torchlock.inspect.environment import Environment, of_interpreter
 from torchlock.inspect.interpreter import Interpreter, ask
 

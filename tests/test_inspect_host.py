@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from skeleton import elf
-from staged import write
+from support.libraries import elf
+from support.site_folder import write
 from torchlock.answers import Unknown
 from torchlock.inspect import host
 from torchlock.inspect.host import Driver, driver, ffmpeg_lacks, ffmpeg_majors, libsndfile, libsox, release_of

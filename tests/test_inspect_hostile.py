@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skeleton import elf as library
-from staged import elf, install, site_of, tree, write
+from support.call_count import calls
+from support.libraries import elf as library
+from support.site_folder import elf, install, site_of, tree, write
 from torchlock.cli.main import main
 from torchlock.inspect.build import parse_build
 from torchlock.inspect.distributions import installed
@@ -25,7 +26,6 @@ from torchlock.inspect.machine import machine_of, suffix_of
 from torchlock.inspect.modules import find_copies
 from torchlock.runtime import files
 from torchlock.standards.headers import read_headers
-from work import calls
 
 posix = pytest.mark.skipif(os.name != "posix", reason="pipes, links and odd names")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from staged import digest, elf, install, site_of, tree, write
+from support.site_folder import digest, elf, install, site_of, tree, write
 from torchlock.inspect.distributions import installed
 from torchlock.inspect.integrity import LISTED, Integrity, check_integrity
 

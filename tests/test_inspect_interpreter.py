@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from staged import elf, install, site_of, tree, write
+from support.site_folder import elf, install, site_of, tree, write
 from torchlock.inspect.interpreter import Interpreter, NoAnswer, ask
 from torchlock.inspect.tree_python import find_sites
 from torchlock.runtime.files import Tree

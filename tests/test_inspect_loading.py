@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from skeleton import elf, pe
-from staged import write
+from support.libraries import elf, pe
+from support.site_folder import write
 from torchlock.inspect.binaries.binary import Binary, Needed
 from torchlock.inspect.loading.bundle_process import BundleProcess
 from torchlock.inspect.loading.elf_process import ElfProcess

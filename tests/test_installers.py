@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from support.real_wheels import cpu_wheel
 from torchlock.cli.main import main
 
 pytestmark = pytest.mark.network
@@ -87,18 +88,10 @@ def test_pip_installs_in_hash_mode_and_it_imports(venv: Path) -> None:
     assert result.returncode == 0, result.stderr
 
 
-def cpu_wheel(folder: Path) -> Path | None:
-    """A CPU build of torch 2.13.0, where pip's own settings name one on disk."""
-    links = run(sys.executable, "-m", "pip", "config", "get", "global.find-links").stdout.split()
-    links += os.environ.get("PIP_FIND_LINKS", "").split()
-    found = [path for link in links for path in Path(link).glob("torch-2.13.0+cpu-*.whl")]
-    return next((path for path in found if f"cp3{sys.version_info.minor}-" in path.name), None)
-
-
 def test_a_cpu_torch_with_the_public_torchaudio_fails_as_we_say(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    wheel = cpu_wheel(tmp_path)
+    wheel = cpu_wheel()
     if wheel is None:
         pytest.skip("no CPU build of torch 2.13.0 on disk")
     lines = f"torch @ {wheel.as_uri()}\ntorchaudio==2.11.0\n"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from support.call_count import calls
 from torchlock.audit import Auditor
 from torchlock.audit.fix.search import FixSearch
 from torchlock.errors import InputError
@@ -19,7 +20,6 @@ from torchlock.report.audit_json import audit_json
 from torchlock.report.audit_text import text as audit_text
 from torchlock.report.github import github
 from torchlock.report.sarif import sarif
-from work import calls
 
 # What doubles with the input, and a little for what grows with its logarithm.
 RATIO = 2.5

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
-from index_server import Reply, Server, entry, page, ranges
+from support.index_server import Reply, Server, entry, page, ranges
 from torchlock.answers import Unknown
 from torchlock.cli.main import main
 from torchlock.index import wheel_build

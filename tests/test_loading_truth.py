@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from skeleton import elf
+from support.libraries import elf
 from torchlock.inspect.loading.elf_process import ElfProcess
 from torchlock.inspect.loading.root import Root
 

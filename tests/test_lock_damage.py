@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from formats import read
+from support.formats import read
 from torchlock.errors import InputError
 from torchlock.manifests import read_document
 

@@ -12,9 +12,9 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from folder_index import FolderIndex, headers
-from index_server import Reply, Server, entry, page, wheel
-from sources_made import archive, pkg_info
+from support.folder_index import FolderIndex, headers
+from support.index_server import Reply, Server, entry, page, wheel
+from support.sdists import archive, pkg_info
 from torchlock.answers import Unknown
 from torchlock.cli.main import main
 from torchlock.index import Index, IndexSettings

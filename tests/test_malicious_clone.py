@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from staged import install
+from support.site_folder import install
 from torchlock.cli.safe_path import can_share
 from torchlock.inspect.environment_choice import base_of
 from torchlock.inspect.interpreter import NoAnswer, ask, find_executable

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from formats import read
+from support.formats import read
 
 MARKS = ("<<<<<<< HEAD\n", "=======\n", ">>>>>>> other\n")
 

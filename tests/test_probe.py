@@ -13,16 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from staged import write
+from support.check import TORCH
+from support.site_folder import write
 from torchlock.cli.main import main
 from torchlock.inspect.probe import Step, probe
 
 SMOKE = Path(__file__).parents[1] / "src" / "torchlock" / "inspect" / "smoke.py"
-TORCH = """
-__version__ = "2.8.0"
-class cuda:
-    is_available = staticmethod(lambda: False)
-"""
 
 
 def environ(folder: Path) -> dict[str, str]:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from sources_made import archive
-from staged import write
+from support.sdists import archive
+from support.site_folder import write
 from torchlock.audit import Auditor, Options
 from torchlock.cli.main import main
 from torchlock.cli.workers import judged

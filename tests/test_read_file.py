@@ -259,7 +259,10 @@ def test_projects_come_back(lines: list[tuple[str, str, list[str]]]) -> None:
 def test_reading_requirements_imports_little() -> None:
     """Neither TOML nor what is slow to import, such as email, is loaded for a requirements file."""
     Path("r.txt").write_text("torch==2.3.1 ; python_version > '3'\n--pre\n")
-    code = "import sys; from torchlock.manifests.lock_readers import read_file; read_file('r.txt'); print(*sys.modules)"
+    code = (
+        "import sys; from torchlock.manifests.lock_readers import read_file; "
+        "read_file('r.txt'); print(*sys.modules)"
+    )
     loaded = subprocess.run(
         [sys.executable, "-c", code], env={"PYTHONPATH": str(SOURCE)}, capture_output=True, text=True, check=True
     ).stdout.split()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from test_check import remove, stage_audio, stage_torch
+from support.check import remove, stage_audio, stage_torch
 from torchlock.cli.main import main
 from torchlock.cli.parser import COMMANDS, parser_of
 from torchlock.knowledge.releases import Catalogue

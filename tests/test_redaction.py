@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from support.call_count import calls
 from torchlock import redaction
 from torchlock.audit import Auditor
 from torchlock.cli.main import main
@@ -23,7 +24,6 @@ from torchlock.report.audit_text import text as audit_text
 from torchlock.report.github import github
 from torchlock.report.sarif import sarif
 from torchlock.runtime.fence import breakage
-from work import calls
 
 if TYPE_CHECKING:
     pass

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from skeleton import elf
-from staged import install, write
-from test_check import bad, first, remove, run, stage_audio, stage_torch
+from support.check import bad, first, remove, run, stage_audio, stage_torch
+from support.libraries import elf
+from support.site_folder import install, write
 from torchlock.check import CheckContext
 from torchlock.check.fix.commands import install as install_command
 from torchlock.check.fix.commands import shell, uninstall, unset

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from index_server import metadata_text
-from sources_made import archive, of_setuptools, pkg_info
+from support.index_server import metadata_text
+from support.sdists import archive, of_setuptools, pkg_info
 from torchlock.index.archives import ArchiveError
 from torchlock.index.sdist import Reader
 from torchlock.index.sdist.compressed import decompressed

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from index_server import Server
-from sources_made import Shelf, archive, computed
+from support.index_server import Server
+from support.sdists import Shelf, archive, computed
 from torchlock.answers import Unknown
 from torchlock.cli.main import main
 from torchlock.index.sdist.building import Builder

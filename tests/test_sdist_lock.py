@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from index_server import Reply, Server
-from sources_made import Shelf, archive, computed, of_setuptools, pkg_info
+from support.index_server import Reply, Server
+from support.sdists import Shelf, archive, computed, of_setuptools, pkg_info
 from torchlock.answers import Unknown
 from torchlock.cli.main import main
 from torchlock.index.sources import Sources
@@ -318,7 +318,7 @@ def test_the_source_of_what_is_compiled_elsewhere_comes_last(shelf: Shelf, lock:
 
 
 def test_a_zip_is_read_in_parts(shelf: Shelf, lock: Callable[..., Locked]) -> None:
-    from index_server import ranges
+    from support.index_server import ranges
 
     files = {**of_setuptools("below"), "data.bin": os.urandom(3 << 20)}
     content = archive(files, kind="zip")

@@ -6,7 +6,7 @@ import pytest
 from resolvelib import BaseReporter, ResolutionImpossible, Resolver
 from resolvelib.resolvers import ResolutionTooDeep
 
-from test_solve_random import Universe
+from support.universe import Universe
 from torchlock.knowledge.masks import full
 from torchlock.solve import complete
 from torchlock.solve.pipeline import resolve

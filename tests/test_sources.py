@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from index_server import Reply, Server, entry, page, sha256
+from support.index_server import Reply, Server, entry, page, sha256
 from torchlock.cli.main import main
 from torchlock.errors import UnknownPackage
 from torchlock.index.sources import Sources

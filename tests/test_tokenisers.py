@@ -7,9 +7,9 @@ from contextlib import suppress
 
 import pytest
 
-from formats import read
+from support.call_count import calls
+from support.formats import read
 from torchlock.errors import InputError
-from work import calls
 
 # A text that is repeated, between what stands before and behind it.
 SHAPES = [

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from fixed_source import FixedSource
+from support.call_count import calls
+from support.fixed_source import FixedSource
 from torchlock.errors import UnknownPackage
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, lock
 from torchlock.manifests.lock_readers import parse_requirement
 from torchlock.target import Platform, PythonVersion, Target
 from torchlock.terms import Dependency, File, Inputs, Origin
-from work import calls
 
 TARGET = Target(PythonVersion.parse("3.11"), Platform.parse("linux-x86_64"))
 MATRIX = Matrix()

@@ -20,8 +20,8 @@ from packaging.markers import Marker
 from packaging.version import Version
 
 import torchlock
-from index_server import Reply, Server, entry, page
-from staged import install, tree, write
+from support.index_server import Reply, Server, entry, page
+from support.site_folder import install, tree, write
 from torchlock.answers import Unknown
 from torchlock.audit.context import Knowledge
 from torchlock.audit.index_builds import Offer
@@ -62,7 +62,7 @@ NOBODY = Unknown("nobody looked")
 
 # Functions whose type has ``Unknown``, and that never give it: what they do in its place.
 DECIDED = {
-    "direct:DirectRelease.unproven": "the user asks for this very file, so that the policy of lock is met",
+    "index.direct_url:DirectRelease.unproven": "the user asks for this file, so the policy of lock is met",
 }
 
 
@@ -103,10 +103,10 @@ def row(name: str, how: str) -> Callable[[Ask], Ask]:
 # Markers without a value.
 
 
-row("markers:parsed", "what is no marker")(
+row("standards.markers:parsed", "what is no marker")(
     lambda ground: [markers.parsed(text) for text in ("", "x", "(" * 300 + "os_name == ''" + ")" * 300)]
 )
-row("markers:value_of", "what cannot be compared")(
+row("standards.markers:value_of", "what cannot be compared")(
     lambda ground: [
         markers.value_of(Marker(text), Target(PythonVersion(3, 11, 0), LINUX).environment)
         for text in ("'a' == 'b'", "os_name ~= 'x'", "'a' in extras")
@@ -123,18 +123,22 @@ def builds(ground: Ground) -> list[Builds]:
     return [Builds(), Builds(write(ground.folder / "builds.json", json.dumps(empty)))]
 
 
-row("builds:Builds.labels", "no row")(lambda ground: [each.labels("torch", "99.0") for each in builds(ground)])
-row("builds:Builds.labels", "no version")(
+row("knowledge.builds:Builds.labels", "no row")(
+    lambda ground: [each.labels("torch", "99.0") for each in builds(ground)]
+)
+row("knowledge.builds:Builds.labels", "no version")(
     lambda ground: [each.labels("torch", "latest") for each in builds(ground)]
 )
-row("builds:Builds.labels", "no package")(
+row("knowledge.builds:Builds.labels", "no package")(
     lambda ground: [each.labels("lightning", "2.0") for each in builds(ground)]
 )
-row("builds:Builds.published", "no row")(
+row("knowledge.builds:Builds.published", "no row")(
     lambda ground: [each.published("torch", "99.0", "cpu", "linux-x86_64", "3.12") for each in builds(ground)]
 )
-row("builds:Builds.published", "a vendor's label")(lambda ground: Builds().published("torch", "2.1.0", "nv24.5"))
-row("builds:Builds.serves", "no row")(
+row("knowledge.builds:Builds.published", "a vendor's label")(
+    lambda ground: Builds().published("torch", "2.1.0", "nv24.5")
+)
+row("knowledge.builds:Builds.serves", "no row")(
     lambda ground: [each.serves("torch", "99.0", "cu118", "linux-x86_64") for each in builds(ground)]
 )
 
@@ -148,10 +152,14 @@ def release(ground: Ground) -> CatalogueRelease:
     return found
 
 
-row("catalogue:CatalogueRelease.build", "not recorded")(lambda ground: release(ground).build(0))
-row("catalogue:CatalogueRelease.unproven", "not recorded")(lambda ground: release(ground).unproven(0))
-row("catalogue:CatalogueRelease.dependencies", "no metadata")(lambda ground: release(ground).dependencies(0))
-row("catalogue:CatalogueRelease.dependencies", "an sdist")(lambda ground: release(ground).dependencies(-1))
+row("knowledge.releases:CatalogueRelease.build", "not recorded")(lambda ground: release(ground).build(0))
+row("knowledge.releases:CatalogueRelease.unproven", "not recorded")(lambda ground: release(ground).unproven(0))
+row("knowledge.releases:CatalogueRelease.dependencies", "no metadata")(
+    lambda ground: release(ground).dependencies(0)
+)
+row("knowledge.releases:CatalogueRelease.dependencies", "an sdist")(
+    lambda ground: release(ground).dependencies(-1)
+)
 
 
 def candidate(ground: Ground) -> Candidate:
@@ -163,7 +171,7 @@ row("solve.candidates:Candidate.unproven", "not recorded")(lambda ground: candid
 row("solve.candidates:Candidate.dependencies", "no metadata")(lambda ground: candidate(ground).dependencies)
 
 
-@row("stack:Package.build", "not recorded")
+@row("knowledge.compatibility:Package.build", "not recorded")
 def _(ground: Ground) -> object:
     table = {
         "versions": ["1.0", "2.0"],
@@ -176,28 +184,28 @@ def _(ground: Ground) -> object:
     return [package.build(0, 0), package.build(1, 1)]
 
 
-row("matrix:cuda_version", "no build, or a strange one")(
+row("knowledge.rules:cuda_version", "no build, or a strange one")(
     lambda ground: [cuda_version(build) for build in (None, "", "nv24.5", "cu", "mine", NOBODY)]
 )
-row("wheel_build:of_label", "a vendor's label")(lambda ground: wheel_build.of_label("nv24.5"))
-row("wheel_build:of_version_file", "no file")(
+row("index.wheel_build:of_label", "a vendor's label")(lambda ground: wheel_build.of_label("nv24.5"))
+row("index.wheel_build:of_version_file", "no file")(
     lambda ground: [wheel_build.of_version_file(name, TAGS, {}) for name in ("torch", "torchaudio")]
 )
-row("wheel_build:of_version_file", "a file that does not tell")(
+row("index.wheel_build:of_version_file", "a file that does not tell")(
     lambda ground: [
         wheel_build.of_version_file("torch", TAGS, {"torch/version.py": "__version__ = '9.0'\n"}),
         wheel_build.of_version_file("torchaudio", TAGS, {"torchaudio/version.py": "\0\xff"}),
     ]
 )
-row("wheel_build:compared", "no source")(
+row("index.wheel_build:compared", "no source")(
     lambda ground: [wheel_build.compared(name, {}) for name in ("torchaudio", "torchvision")]
 )
-row("systems:identified", "a system that the table lacks")(
+row("knowledge.systems:identified", "a system that the table lacks")(
     lambda ground: [systems.identified(told) for told in ({}, {"ID": "plan9"}, {"ID": "q", "VERSION_ID": "9"})]
 )
 
 
-@row("systems:of_host", "a file that cannot be read")
+@row("knowledge.systems:of_host", "a file that cannot be read")
 def _(ground: Ground) -> object:
     def refuse(*_: object, **__: object) -> str:
         raise PermissionError(13, "Permission denied")
@@ -207,7 +215,7 @@ def _(ground: Ground) -> object:
     return systems.of_host()
 
 
-@row("audit.choices:build_of", "no row, and an index that nobody knows")
+@row("audit.rules.newest_releases:build_of", "no row, and an index that nobody knows")
 def _(ground: Ground) -> object:
     known = Knowledge(CompatibilityTable(), Matrix(), {})
     offers = [
@@ -222,7 +230,7 @@ def _(ground: Ground) -> object:
     ]
 
 
-row("audit.offers:Offer.carries", "an index that nobody knows")(
+row("audit.index_builds:Offer.carries", "an index that nobody knows")(
     lambda ground: Offer(frozenset({"cpu"}), every=False, public=False, unknown=True).carries("cu118")
 )
 
@@ -244,11 +252,15 @@ def live(ground: Ground) -> Iterator[LiveRelease]:
         yield found
 
 
-row("live:LiveRelease.build", "an index without the file")(lambda ground: [each.build(0) for each in live(ground)])
-row("live:LiveRelease.unproven", "not in the data")(lambda ground: [each.unproven(0) for each in live(ground)])
+row("index.live_releases:LiveRelease.build", "an index without the file")(
+    lambda ground: [each.build(0) for each in live(ground)]
+)
+row("index.live_releases:LiveRelease.unproven", "not in the data")(
+    lambda ground: [each.unproven(0) for each in live(ground)]
+)
 
 
-@row("live:LiveRelease.dependencies", "an index without the file")
+@row("index.live_releases:LiveRelease.dependencies", "an index without the file")
 def _(ground: Ground) -> object:
     def asked(each: LiveRelease) -> object:
         try:
@@ -275,7 +287,7 @@ row("index.client:Index.sha256", "an index without the file")(
 row("index.digests:Hasher.sha256", "offline")(
     lambda ground: digests.Hasher(None, Cache(ground.folder, print), print).sha256(remote(ground))
 )
-row("sources:Sources.sha256", "offline")(lambda ground: Sources(offline=True).sha256(remote(ground)))
+row("index.sources:Sources.sha256", "offline")(lambda ground: Sources(offline=True).sha256(remote(ground)))
 
 
 # Files that cannot be read.
@@ -304,14 +316,14 @@ row("index.digests:local_sha256", "a file that cannot be read")(
         if path.name != "pipe"
     ]
 )
-row("core_metadata:parse_metadata", "no metadata")(
+row("standards.core_metadata:parse_metadata", "no metadata")(
     lambda ground: [parse_metadata(text) for text in ("", "<html>", "Name: x\n", "Version: 1\n\n")]
 )
-row("core_metadata:parse_metadata", "a text that breaks off")(
+row("standards.core_metadata:parse_metadata", "a text that breaks off")(
     lambda ground: parse_metadata("Metadata-Version: 2.1\nName: x\nVersion: 1\nRequires-Di")
 )
-row("sdist.reader:metadata_of_tree", "no file")(lambda ground: metadata_of_tree({}, "demo", "1.0"))
-row("sdist.statement:stated", "no file, or none that can be read")(
+row("index.sdist.reader:metadata_of_tree", "no file")(lambda ground: metadata_of_tree({}, "demo", "1.0"))
+row("index.sdist.statement:stated", "no file, or none that can be read")(
     lambda ground: [
         stated({}),
         stated({"pyproject.toml": b"\xff\xfe["}),
@@ -319,8 +331,10 @@ row("sdist.statement:stated", "no file, or none that can be read")(
         stated({"setup.py": b"from setuptools import setup\nsetup(install_requires=ask())\n"}),
     ]
 )
-row("sdist.building:Builder.__call__", "no archive")(lambda ground: Builder()(b"no archive", "demo-1.0.tar.gz"))
-row("direct:DirectRelease.build", "an address that does not tell")(
+row("index.sdist.building:Builder.__call__", "no archive")(
+    lambda ground: Builder()(b"no archive", "demo-1.0.tar.gz")
+)
+row("index.direct_url:DirectRelease.build", "an address that does not tell")(
     lambda ground: [
         DirectRelease("torch", File(name, f"https://example.org/{name}", {}), []).build(-1)
         for name in ("torch.tar.gz", f"torch-1.0-{TAGS}.whl", "repository")
@@ -353,7 +367,7 @@ row("inspect.loading.outcome:Outcome.answer", "a library that nobody saw")(
 )
 
 
-def install_set(ground: Ground, **packages: str) -> CheckContext:
+def context(ground: Ground, **packages: str) -> CheckContext:
     """An environment of these packages, of another machine, which nobody can look at."""
     site = ground.folder / "env" / "lib" / "python3.11" / "site-packages"
     site.mkdir(parents=True)
@@ -366,26 +380,24 @@ def install_set(ground: Ground, **packages: str) -> CheckContext:
     return CheckContext(tree(site), live=False, platform=LINUX)
 
 
-row("check.examined:unexamined", "a torch without its library")(
-    lambda ground: list(not_examined.unexamined(install_set(ground, torch="2.8.0+cpu")).values())
+row("check.rules.not_examined:unexamined", "a torch without its library")(
+    lambda ground: list(not_examined.unexamined(context(ground, torch="2.8.0+cpu")).values())
 )
-row("check.ffmpeg:ffmpeg_of", "another machine")(lambda ground: ffmpeg.ffmpeg_of(install_set(ground)))
-row("check.ffmpeg:majors_of", "another machine")(lambda ground: ffmpeg.majors_of(install_set(ground)))
-row("check.sndfile:of_machine", "another machine")(lambda ground: libsndfile.of_machine(install_set(ground)))
-row("check.sndfile:has_library", "no module")(lambda ground: libsndfile.has_library(install_set(ground)))
+row("check.rules.ffmpeg:ffmpeg_of", "another machine")(lambda ground: ffmpeg.ffmpeg_of(context(ground)))
+row("check.rules.ffmpeg:majors_of", "another machine")(lambda ground: ffmpeg.majors_of(context(ground)))
+row("check.rules.libsndfile:of_machine", "another machine")(lambda ground: libsndfile.of_machine(context(ground)))
+row("check.rules.libsndfile:has_library", "no module")(lambda ground: libsndfile.has_library(context(ground)))
 row("check.linking:resolved", "no library")(
-    lambda ground: linking.resolved(install_set(ground, torch="2.8.0", torchaudio="2.8.0"), "torchaudio")
+    lambda ground: linking.resolved(context(ground, torch="2.8.0", torchaudio="2.8.0"), "torchaudio")
 )
 row("check.linking:uses_c_interface_only", "no library")(
-    lambda ground: linking.uses_c_interface_only(
-        install_set(ground, torch="2.8.0", torchaudio="2.8.0"), "torchaudio"
-    )
+    lambda ground: linking.uses_c_interface_only(context(ground, torch="2.8.0", torchaudio="2.8.0"), "torchaudio")
 )
-row("check.versions:compares", "no source")(
-    lambda ground: versions.compares(install_set(ground, torchaudio="2.8.0"), "torchaudio")
+row("check.rules.versions:compares", "no source")(
+    lambda ground: versions.compares(context(ground, torchaudio="2.8.0"), "torchaudio")
 )
-row("check.versions:unjudged", "a torch that does not tell its build")(
-    lambda ground: versions.unjudged(install_set(ground, torch="2.8.0", torchaudio="2.8.0+cu129"), "torchaudio")
+row("check.rules.versions:unjudged", "a torch that does not tell its build")(
+    lambda ground: versions.unjudged(context(ground, torch="2.8.0", torchaudio="2.8.0+cu129"), "torchaudio")
 )
 
 
@@ -414,7 +426,7 @@ def test_an_unknown_build_breaks_no_rule_and_keeps_none() -> None:
 
 
 def test_a_build_that_nothing_installed_tells_is_unknown(ground: Ground) -> None:
-    pins = install_set(ground, torch="2.8.0", torchaudio="2.8.0", soundfile="0.13.1").pins
+    pins = context(ground, torch="2.8.0", torchaudio="2.8.0", soundfile="0.13.1").pins
     assert isinstance(pins["torch"].build, Unknown)
     assert isinstance(pins["torchaudio"].build, Unknown)
     assert pins["soundfile"].build is None, "it has no builds"
@@ -427,7 +439,7 @@ def test_a_library_that_cannot_be_read_is_unreadable(tmp_path: Path) -> None:
 
 def test_a_path_file_that_cannot_be_read_is_not_an_empty_one(ground: Ground) -> None:
     """It may add the folder in which all else lies."""
-    install_set(ground)
+    context(ground)
     site = ground.folder / "env" / "lib" / "python3.11" / "site-packages"
     path = write(site / "more.pth", "/somewhere\n")
     real = os.open

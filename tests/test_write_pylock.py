@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from packaging.pylock import Pylock, is_valid_pylock_path
 
-from fixed_source import FixedSource
+from support.fixed_source import FixedSource
 from torchlock.answers import Unknown
 from torchlock.cli.main import main
 from torchlock.errors import InputError, UnknownPackage

@@ -6,16 +6,15 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.audit import targets
 from torchlock.audit.context import AuditContext, Knowledge
 from torchlock.audit.fix.edits import changes_of, encoded
 from torchlock.audit.fix.fixer import Fixer
-from torchlock.audit.rules import builds, companions, host_libraries, newest_releases, releases, versions, wheels
 from torchlock.audit.rules.host_libraries import free, lower
 from torchlock.audit.suppressions import without_ignored
 from torchlock.audit.targets import judged_on
 from torchlock.errors import InputError, TorchlockError
 from torchlock.finding import SEVERITIES, FileReport, Finding, Remedy
+from torchlock.knowledge import registry
 from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.knowledge.rules import Matrix
 from torchlock.location import NOWHERE
@@ -24,7 +23,7 @@ from torchlock.runtime.fence import breakage
 from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from torchlock.audit.install_sets import InstallSet
     from torchlock.location import Place
@@ -40,25 +39,7 @@ _SCENE, _CHARACTERS = 8, 20_000
 _NOTHING = "no requirement was found here, so nothing was judged"
 _WORDS = "whether this is a list of requirements is not known: neither its name nor a version in it says so"
 
-# In this order, since of two findings on the same lines the first tells more.
-_RULES: tuple[Callable[[AuditContext, InstallSet], Iterator[Finding]], ...] = (
-    releases.absent,
-    releases.doubles,
-    versions.conflicts,
-    builds.disagreements,
-    builds.labels,
-    wheels.unavailable,
-    newest_releases.choices,
-    builds.pages,
-    companions.without_torch,
-    companions.dependents,
-    host_libraries.libraries,
-    releases.yanked,
-    releases.hashes,
-    releases.twice_provided,
-    companions.backends,
-    host_libraries.sound,
-)
+_RULES = "torchlock.audit.rules"
 
 
 class Options(NamedTuple):
@@ -167,7 +148,7 @@ class Auditor:
 
     def judge(self, document: Document) -> list[Finding]:
         """What is wrong with a document, in the order of its lines."""
-        findings = [self._of_problem(issue, document) for issue in document.issues]
+        findings = [_of_issue(issue, document, self.known.matrix) for issue in document.issues]
         findings += _distinct(self._found(document))
         kept = without_ignored(findings, document.text, self._options.ignore)
         return sorted(kept, key=lambda finding: (finding.place, SEVERITIES.index(finding.severity), finding.rule))
@@ -194,9 +175,9 @@ class Auditor:
 
     def _found(self, document: Document) -> Iterator[Finding]:
         context = self.context(document)
-        yield from targets.unknown(context)
+        rules = registry.functions(_RULES)
         by_scene = [
-            [finding for rule in _RULES for finding in rule(context, install_set)]
+            [finding for rule in rules for finding in rule.function(context, install_set)]
             for install_set in context.install_sets
         ]
         if document.kind == "constraints":
@@ -205,19 +186,21 @@ class Auditor:
             _spare_what_works(context.install_sets, by_scene)
         for findings in by_scene:
             yield from findings
-        yield from releases.left_out(context)
-        yield from builds.constrained(context)
-        yield from releases.refused(context)
-
-    def _of_problem(self, issue: ParseIssue, document: Document) -> Finding:
-        remedy = None
-        if issue.remedy or issue.edits:
-            changes = changes_of(document, issue.edits)
-            remedy = Remedy(issue.remedy, changes, issue.edits)
-        because = issue.because or self.known.matrix.because(issue.rule)
-        return Finding(issue.rule, issue.severity, issue.message, issue.place, because=because, remedy=remedy)
+        for rule in registry.functions(_RULES, on="document"):
+            yield from rule.function(context)
 
 
+@registry.rule("TL501", "TL503", "TL504", "TL505", "TL901", "TL902", "TL903", "TL905", on="issue")
+def _of_issue(issue: ParseIssue, document: Document, matrix: Matrix) -> Finding:
+    """The finding for what the reader of a format reports."""
+    remedy = None
+    if issue.remedy or issue.edits:
+        remedy = Remedy(issue.remedy, changes_of(document, issue.edits), issue.edits)
+    because = issue.because or matrix.because(issue.rule)
+    return Finding(issue.rule, issue.severity, issue.message, issue.place, because=because, remedy=remedy)
+
+
+@registry.rule("TL908", on="bug")
 def broken(path: str, error: Exception, where: str = "here, so nothing of this file was judged") -> FileReport:
     """The report on a file that met a bug; ``where`` goes on after "torchlock failed"."""
     found = breakage(error)
@@ -271,7 +254,7 @@ def _distinct(findings: Iterator[Finding]) -> list[Finding]:
         known = best.get(key)
         if known is None or SEVERITIES.index(finding.severity) < SEVERITIES.index(known.severity):
             best[key] = finding
-    kept = list(best.values())
+    kept, hidden = list(best.values()), registry.hidden_by_error()
     errors: dict[Place, list[set[Place]]] = {}
     for finding in kept:
         places = {finding.place, *finding.related}
@@ -281,10 +264,6 @@ def _distinct(findings: Iterator[Finding]) -> list[Finding]:
         finding
         for finding in kept
         if finding.severity != "warning"
-        or finding.rule not in _CONSEQUENCES
+        or finding.rule not in hidden
         or not any({finding.place, *finding.related} <= places for places in errors.get(finding.place, ()))
     ]
-
-
-# Warnings that only repeat an error on the same lines.
-_CONSEQUENCES = frozenset({"TL101", "TL102", "TL103", "TL104", "TL201", "TL403"})

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.finding import Finding
+from torchlock.knowledge import registry
 from torchlock.location import Place
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def ignores_in(text: str) -> list[Ignore]:
     return found
 
 
+@registry.rule("TL904", on="comment")
 def without_ignored(findings: Iterable[Finding], text: str, rules: Iterable[str] = ()) -> list[Finding]:
     """The findings that nobody has decided to live with; a comment without effect or reason is a note.
 

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.target import LAST_PATCH
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection
 
-    from torchlock.audit.context import AuditContext
-    from torchlock.finding import Finding
     from torchlock.knowledge.compatibility import CompatibilityTable
     from torchlock.manifests.document import Document
 
@@ -81,16 +79,3 @@ def judged_on(
     if by_python and by_platform:
         return Judged(cells, tuple(one & other for one in by_python for other in by_platform))
     return Judged(cells, tuple(one & cells for one in by_python or by_platform))
-
-
-def unknown(context: AuditContext) -> Iterator[Finding]:
-    """A note on a document for an unknown Python, which is not judged."""
-    document, stack = context.document, context.stack
-    if context.cells or not any(entry.name in stack.packages for entry in document.entries):
-        return
-    what = f"Python {document.python}" if document.python else "the Python of this file"
-    first, last = stack.pythons[0], stack.pythons[-1]
-    message = f"{what} is not among the known versions (3.{first} to 3.{last}): not judged"
-    finding = context.finding("TL902", "note", message, ())
-    finding.place = document.python_place
-    yield finding

@@ -7,11 +7,11 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.check.log_signatures import ATTEMPT, CAUSE, COMPILED, ECHO, WORDS
+from torchlock.check.log_signatures import ATTEMPT, CAUSE, ECHO, WORDS, signatures
 from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
+from torchlock.knowledge.stack import FAMILY
 from torchlock.redaction import shortened
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torchlock.check.log_signatures import Known
     from torchlock.finding import Finding
 
-_MODULES = {"torch", "torchaudio", "torchvision", "torchcodec", "torchtext", "soundfile"}
+_MODULES = FAMILY | {"soundfile"}
 _OF_TORCH = re.compile(
     r"_?(torch|c10|cuda|cudart|cublas|cufft|cusolver|curand|nccl|nvrtc|nvtoolsext|amdhip|roc|torio)"
 )
@@ -187,8 +187,8 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _known(line: str) -> tuple[int, Known] | None:
-    for index, (known, pattern, beside) in enumerate(COMPILED):
-        if pattern.search(line) and (beside is None or beside.search(line)):
+    for index, known in enumerate(signatures()):
+        if known.line.search(line) and (known.beside is None or known.beside.search(line)):
             return index, known
     return None
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import VITAL
 from torchlock.check.log import candidates, read_log
 from torchlock.check.rules.not_examined import not_examined
 from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
+from torchlock.knowledge.registry import rule
+from torchlock.knowledge.stack import CORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ _OF_IMPORTS = frozenset({"TL101", "TL102", "TL103", "TL104", "TL201", "TL202", "
 _SOUND = frozenset({"TL301", "TL302", "TL303", "TL304", "TL305", "TL306", "TL102", "TL610", "TL611", "TL201"})
 
 
+@rule("TL614", on="probe")
 def compared(context: CheckContext, findings: Sequence[Finding], probe: Probe) -> list[Finding]:
     """The findings, corrected by what the interpreter shows: what ran outweighs what was read.
 
@@ -68,7 +70,7 @@ def _weigh(name: str, findings: list[Finding], probe: Probe) -> None:
     likely = candidates(read_log(failed.text)) if failed else ()
     for finding in bare:
         if failed is not None and finding.rule in likely and finding.rule != "TL609":
-            finding.severity = "error" if name in VITAL else finding.severity
+            finding.severity = "error" if name in CORE else finding.severity
             finding.strength, finding.says = Strength.RAN, said(failed)
 
 
@@ -87,7 +89,7 @@ def _imports(context: CheckContext, findings: list[Finding], probe: Probe) -> It
             message = "import torch works in this interpreter, though no file of it was found"
             because = "code that runs at its start may add folders"
             yield context.finding("TL614", "warning", message, "torch", because=because, strength=Strength.RAN)
-    for name in VITAL:
+    for name in CORE:
         step = probe.step(f"import {name}")
         if step is None:
             continue
@@ -142,7 +144,7 @@ def said(step: Step) -> str:
 def _calls(context: CheckContext, findings: Sequence[Finding], probe: Probe) -> Iterator[Finding]:
     """What imports, and fails when it is used."""
     told = any(each.rule in _SOUND and each.severity != "note" for each in findings)
-    imports = [probe.step(f"import {name}") for name in VITAL]
+    imports = [probe.step(f"import {name}") for name in CORE]
     broken = any(step is not None and step.state != "ok" for step in imports)
     for step in probe.steps:
         if step.state == "ok" or step.name in ("import torch", "import torchaudio") or broken:

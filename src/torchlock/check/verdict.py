@@ -11,62 +11,17 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import VITAL
 from torchlock.finding import SEVERITIES, Strength
+from torchlock.knowledge import registry
+from torchlock.knowledge.stack import CORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from torchlock.finding import Command, Finding
 
-# From what causes to what is caused. Of two findings about the same packages the earlier is the root.
-_ORDER = (
-    "TL615",
-    "TL108",
-    "TL606",
-    "TL604",
-    "TL607",
-    "TL601",
-    "TL605",
-    "TL602",
-    "TL608",
-    "TL401",
-    "TL612",
-    "TL403",
-    "TL107",
-    "TL101",
-    "TL103",
-    "TL104",
-    "TL102",
-    "TL105",
-    "TL106",
-    "TL201",
-    "TL203",
-    "TL202",
-    "TL613",
-    "TL610",
-    "TL611",
-    "TL609",
-    "TL614",
-)
-_VERSIONS = frozenset({"TL101", "TL102", "TL103", "TL104", "TL105", "TL106", "TL107"})
-_BUILDS = frozenset({"TL201", "TL202", "TL203"})
-_LOADING = frozenset({"TL610", "TL611", "TL614"})
-_INSTALLS = frozenset({"TL601", "TL602", "TL604", "TL605", "TL607", "TL608", "TL615", "TL108"})
 # Symbols of torch that only builds for one kind of accelerator have.
 _OF_ONE_BUILD = re.compile(r"cuda|cudnn|cublas|nccl|hip|xpu", re.IGNORECASE)
-# Which rules a root cause explains, where the two share a package.
-_EXPLAINS: dict[str, frozenset[str]] = {
-    "TL606": _VERSIONS | _BUILDS | _LOADING | _INSTALLS | {"TL609"},
-    "TL612": _LOADING,
-    "TL613": _LOADING,
-    "TL610": frozenset({"TL614", "TL611"}),
-    "TL611": frozenset({"TL614"}),
-    "TL609": frozenset({"TL614"}),
-    **{rule: _INSTALLS | _LOADING | {"TL609", "TL301"} for rule in _INSTALLS},
-    **{rule: _LOADING | _BUILDS | {"TL609"} for rule in _VERSIONS},
-    **{rule: _LOADING | _BUILDS | {"TL609"} for rule in _BUILDS},
-}
 
 
 @dataclass(slots=True)
@@ -110,32 +65,37 @@ def strength_of(finding: Finding, found: Iterable[Finding]) -> Strength:
 def _rank(finding: Finding, found: Iterable[Finding]) -> tuple[int, int, bool, int]:
     """Errors first; what is the matter with torch and torchaudio before what is with others; what was shown before
     what a rule says; causes first."""
-    vital = 0 if any(name in VITAL for name, _ in finding.packages[:1]) or not finding.packages else 1
-    order = _ORDER.index(finding.rule) if finding.rule in _ORDER else len(_ORDER)
+    vital = 0 if any(name in CORE for name, _ in finding.packages[:1]) or not finding.packages else 1
     is_bare = strength_of(finding, found) < Strength.SHOWN
-    return SEVERITIES.index(finding.severity), vital, is_bare, order
+    return SEVERITIES.index(finding.severity), vital, is_bare, registry.get(finding.rule).rank
 
 
 def _explains(cause: Finding, effect: Finding) -> bool:
-    if effect.rule not in _EXPLAINS.get(cause.rule, ()) or "note" in (cause.severity, effect.severity):
+    """Whether a finding is a consequence of another: its rule may be, it is no worse, and they share packages."""
+    if effect.rule not in registry.get(cause.rule).explains or "note" in (cause.severity, effect.severity):
         return False
     if SEVERITIES.index(cause.severity) > SEVERITIES.index(effect.severity):
         return False
     causing = {name for name, _ in cause.packages}
     suffering = [name for name, _ in effect.packages]
-    if effect.rule in _LOADING and "torch" in causing and cause.rule in _INSTALLS | {"TL606"}:
+    loading, installs = registry.group("loading"), registry.group("damage", "absence")
+    if effect.rule in loading and "torch" in causing and cause.rule in installs | {"TL606"}:
         return True
-    if effect.rule in _LOADING or effect.rule in _INSTALLS:
-        # What a companion was built for explains nothing that torch itself lacks.
-        if cause.rule in _VERSIONS | _BUILDS and cause.packages[0][0] != "torch":
-            causing.discard("torch")
-        # Nor does a build for another CUDA explain symbols that every build of torch has.
-        if cause.rule in _BUILDS and effect.rule == "TL611" and effect.lacks:
-            return suffering[0] in causing and any(_OF_ONE_BUILD.search(each) for each in effect.lacks)
-        return bool(suffering) and suffering[0] in causing
+    if effect.rule in loading or effect.rule in installs:
+        return _explains_loading(cause, effect, causing, suffering)
     if effect.rule == "TL609":
         return set(suffering) <= causing
     return bool(causing & set(suffering))
+
+
+def _explains_loading(cause: Finding, effect: Finding, causing: set[str], suffering: list[str]) -> bool:
+    """Whether a cause about these packages explains what one of them lacks, or the damage in it."""
+    if cause.rule in registry.group("versions", "builds") and cause.packages[0][0] != "torch":
+        causing = causing - {"torch"}  # The build of a companion does not explain what torch lacks.
+    is_of_build = cause.rule in registry.group("builds") and effect.rule == "TL611" and effect.lacks
+    if is_of_build and not any(_OF_ONE_BUILD.search(each) for each in effect.lacks):
+        return False  # Every build of torch has these symbols.
+    return bool(suffering) and suffering[0] in causing
 
 
 def verdict(findings: Sequence[Finding], healthy: str) -> Verdict:

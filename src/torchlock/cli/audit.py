@@ -14,6 +14,7 @@ from torchlock.cli.reports import exit_code, ignored_rules, rendered, titles_of
 from torchlock.cli.safe_path import can_share, safe_path
 from torchlock.errors import InputError, TorchlockError
 from torchlock.finding import FileReport, Finding, Report
+from torchlock.knowledge.registry import rule
 from torchlock.runtime.files import is_folder
 
 if TYPE_CHECKING:
@@ -144,6 +145,7 @@ def _files(arguments: argparse.Namespace, console: Console) -> tuple[list[str], 
     return list(dict.fromkeys(found)), list(dict.fromkeys(unread))
 
 
+@rule("TL906", on="unread")
 def _unread(path: str) -> FileReport:
     """The report on a file that names packages in a format that is not read."""
     from torchlock.manifests.detection import unread_by_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from torchlock.check import examine, fenced, healthy, ranked, untold, verdict
+from torchlock.check import by_log, examine, fenced, healthy, ranked, untold, verdict
 from torchlock.check.system_packages import libraries_of
 from torchlock.cli.environment import context_of, current_folder
 from torchlock.cli.exit_codes import BUG, OK
@@ -125,25 +125,14 @@ def _by_log(
     Raises:
         InputError: the log cannot be read.
     """
-    from torchlock.check.log import candidates, chosen, decoded, elsewhere, promote, read_log, remarks
-    from torchlock.check.relevance import owners_of
-    from torchlock.check.rules.gpu import without_cuda
-    from torchlock.check.rules.not_examined import shown_by
-    from torchlock.check.rules.removed_apis_in_log import of_callers
+    from torchlock.check.log import decoded, elsewhere, read_log, remarks
     from torchlock.manifests.text import read_bytes
 
     log = read_log(decoded(read_bytes(arguments.log)))
     installed = {name: (context.version(name), context.label(name) or "") for name in context.pins}
     strange = elsewhere(log, _folders(context, arguments), installed, moved=not context.live)
     if not strange:
-        if "TL209" in candidates(log)[:1] and (finding := without_cuda(context)) is not None:
-            findings = [*findings, finding]
-        findings = [*findings, *shown_by(log, context)]
-        promote(log, findings)
-        told = any(each.rule in ("TL701", "TL702") and each.severity != "note" for each in findings)
-        if not told and (finding := of_callers(context, log)) is not None:
-            findings = [*findings, finding]
-        findings = chosen(log, findings, owners_of(context, log.frames))
+        findings = by_log(context, log, findings)
     said = remarks(log, findings, strange)
     for remark in said:
         console.say("note", remark)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, NetworkError, Unasked, UnknownPackage
 from torchlock.knowledge.releases import Catalogue
-from torchlock.terms import FAMILY, Provenance
+from torchlock.knowledge.stack import FAMILY
+from torchlock.terms import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

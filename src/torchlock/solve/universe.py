@@ -29,12 +29,12 @@ from torchlock.knowledge.rules import (
     specifier_set,
     substitute_cuda,
 )
+from torchlock.knowledge.stack import FAMILY
 from torchlock.solve.candidates import Candidate, CandidateFilter, Rejected, is_exact
 from torchlock.solve.policy import counted
 from torchlock.solve.problem import Need
 from torchlock.solve.reasons import Built, Declared, Ruled, SameBuild, SameRelease, Unreadable
 from torchlock.standards.markers import extra_of
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -11,7 +11,8 @@ from torchlock.finding import Remedy
 from torchlock.knowledge.builds import is_published
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.masks import bits
-from torchlock.terms import FAMILY
+from torchlock.knowledge.registry import rule
+from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 
+@rule("TL201", "TL203")
 def disagreements(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Pinned builds of the family that are not the same."""
     pinned = [
@@ -79,6 +81,7 @@ def _gravity(label: str, torch: str) -> str:
     return "warning" if same else "error"
 
 
+@rule("TL204", "TL205", "TL507", "TL902")
 def labels(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Pinned builds that never were, or that the indexes named here do not carry."""
     missing: dict[str, list[Demand]] = {}
@@ -130,6 +133,7 @@ def _measured(context: AuditContext, name: str, version: str, label: str) -> boo
     return any(source.kind != "declared" for source in context.known.builds.source_of(name, version, label))
 
 
+@rule("TL507", on="document")
 def constrained(context: AuditContext) -> Iterator[Finding]:
     """Labels among a project's constraints, which count wherever its packages are asked for."""
     if context.document.kind == "constraints":
@@ -192,6 +196,7 @@ def _version(context: AuditContext, demand: Demand) -> str | None:
     return None
 
 
+@rule("TL206", "TL902")
 def pages(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """A page of all builds, and no label pinned: the highest label is not the one that anybody wants."""
     for name in install_set.demands:

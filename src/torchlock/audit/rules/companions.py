@@ -10,6 +10,7 @@ from packaging.specifiers import SpecifierSet
 from torchlock.audit.install_sets import Demand, demand_of
 from torchlock.audit.phrasing import as_of, asked
 from torchlock.finding import Remedy
+from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _LIBRARIES = {"libsox": "sox", "ffmpeg": "ffmpeg"}
 _BESIDE = frozenset({"notebook", "workflow", "tox", "make"})
 
 
+@rule("TL108")
 def without_torch(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """A companion whose newest release declares no torch, and nothing that brings one."""
     if "torch" in install_set.demands:
@@ -66,6 +68,7 @@ def without_torch(context: AuditContext, install_set: InstallSet) -> Iterator[Fi
         yield finding
 
 
+@rule("TL306", "TL305")
 def backends(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """torchaudio that imports, but has nothing to load or save with."""
     if "torchaudio" not in install_set.names():
@@ -90,6 +93,7 @@ def _serves(name: str, version: str | None) -> bool:
     return name != "ffmpeg" or specifier_set(">=4.1,<7").contains(version)
 
 
+@rule("TL106", "TL207", "TL701", "TL702", "TL703", "TL704", "TL705")
 def dependents(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Pinned packages beside a release that took away what they call (the statements that forbid something)."""
     for entry in context.sides.pins(install_set.scope):

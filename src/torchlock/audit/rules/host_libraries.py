@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from torchlock.audit.phrasing import asked, platforms
 from torchlock.audit.rules.versions import newest
 from torchlock.knowledge.judge import NamedVersion, violations
+from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import GIL, HOST_PREFIX
 from torchlock.terms import spelled
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from torchlock.target import Platform, Target
 
 
+@rule("TL202", "TL301", "TL304", "TL401", "TL402", "TL404")
 def libraries(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Releases that need of the machine what it has not: a driver, a glibc, FFmpeg, libsndfile."""
     stack = context.stack
@@ -89,6 +91,7 @@ def _finding(context: AuditContext, install_set: InstallSet, violation: Violatio
     return context.statement(violation.statement, severity, message, [demand])
 
 
+@rule("TL301")
 def sound(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """soundfile whose wheels for Linux hold no libsndfile, where nobody says whether the machine has one."""
     if "soundfile" not in install_set.names() or "libsndfile" in context.known.libraries:

@@ -13,8 +13,9 @@ from torchlock.audit.phrasing import as_of, asked, listed, platforms
 from torchlock.audit.rules.versions import LENIENT, RULES, near, newest, why
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.masks import bits
+from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
-from torchlock.terms import FAMILY
+from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,6 +57,7 @@ class _Outcome(NamedTuple):
     installed: int
 
 
+@rule("TL101", "TL102", "TL103", "TL104", "TL105", "TL201", "TL902")
 def choices(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Each companion that an installer takes beside a torch with which it does not load."""
     known = install_set.names()

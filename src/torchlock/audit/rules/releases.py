@@ -9,6 +9,7 @@ from torchlock.audit.install_sets import Demand, pinned
 from torchlock.audit.phrasing import as_of, asked, listed
 from torchlock.finding import Remedy
 from torchlock.knowledge.masks import bits
+from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 
+@rule("TL502", "TL902", "TL903")
 def absent(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Versions that were never published, and versions that are not known."""
     for demands in install_set.demands.values():
@@ -78,6 +80,7 @@ def _near(version: str, texts: list[str]) -> str:
     return f": the releases of {series} are {listed(found)}" if found else ""
 
 
+@rule("TL506")
 def doubles(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """One package twice, with versions that do not meet."""
     if install_set.locked:
@@ -100,6 +103,7 @@ def _where(context: AuditContext, demand: Demand) -> str:
     return " of ".join(filter(None, (line, elsewhere)))
 
 
+@rule("TL508")
 def yanked(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Pins of releases that were withdrawn (PEP 592)."""
     for name, demands in install_set.demands.items():
@@ -112,6 +116,7 @@ def yanked(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
                 yield context.finding("TL508", "warning", message, [demand])
 
 
+@rule("TL902", on="document")
 def left_out(context: AuditContext) -> Iterator[Finding]:
     """A note on the extras and groups that are too many to be judged."""
     if context.left_out:
@@ -129,6 +134,7 @@ def left_out(context: AuditContext) -> Iterator[Finding]:
 _WITHOUT_PIP = frozenset({"uv.lock", "poetry.lock", "pdm.lock"})
 
 
+@rule("TL511", on="document")
 def refused(context: AuditContext) -> Iterator[Finding]:
     """Pins of releases of any package that pip refuses because of their metadata."""
     for entry in context.document.entries if context.document.kind not in _WITHOUT_PIP else ():
@@ -143,6 +149,7 @@ def refused(context: AuditContext) -> Iterator[Finding]:
                 yield context.statement(statement, "warning", message, [demand])
 
 
+@rule("TL509")
 def hashes(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Hashes of which none is of a file of that release."""
     for name, demands in install_set.demands.items():
@@ -163,6 +170,7 @@ def hashes(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
                 yield finding
 
 
+@rule("TL510")
 def twice_provided(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """conda and pip both installing torch."""
     if "torch" in install_set.demands and len(context.sides.channels("torch", install_set.scope)) > 1:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from torchlock.audit.phrasing import asked, listed, platforms, releases
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.masks import bits
+from torchlock.knowledge.registry import rule
+from torchlock.knowledge.stack import MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -30,6 +32,7 @@ _REFUSED = (
 )
 
 
+@rule("TL101", "TL102", "TL103", "TL104", "TL902")
 def conflicts(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Demands of which no releases stand together, whatever the target and the build, or which metadata parts."""
     domains = {name: install_set.releases(name) or 0 for name in strict(install_set)}
@@ -175,7 +178,8 @@ def _conflict(context: AuditContext, install_set: InstallSet, names: tuple[str, 
     partner = next(name for name in names if name != "torch")
     fitting = {name: stack.fits(name, install_set.releases(name) or 0) for name in names if name != "torch"}
     goes = [
-        f"{asked(install_set.first(name))} goes with {f'torch {releases(torch, mask)}' if mask else 'no torch at all'}"
+        f"{asked(install_set.first(name))} goes with "
+        + (f"torch {releases(torch, mask)}" if mask else "no torch at all")
         for name, mask in fitting.items()
     ]
     against = f", not with {asked(install_set.first('torch'))}" if "torch" in names else ""
@@ -186,13 +190,7 @@ def _conflict(context: AuditContext, install_set: InstallSet, names: tuple[str, 
     return context.statement(violation.statement, severity, f"{listed(goes)}{against}", demands)
 
 
-RULES = {
-    "torchaudio": "TL101",
-    "torchcodec": "TL102",
-    "torchvision": "TL103",
-    "torchtext": "TL104",
-    "numpy": "TL105",
-}
+RULES = {name: member.rule for name, member in MEMBERS.items() if member.rule}
 
 
 def _why(context: AuditContext, install_set: InstallSet, partner: str) -> Violation | None:

@@ -9,6 +9,7 @@ from torchlock.audit.phrasing import as_of, asked, listed, pythons, releases, wh
 from torchlock.audit.rules.versions import guilty, strict
 from torchlock.finding import Remedy
 from torchlock.knowledge.masks import bits
+from torchlock.knowledge.registry import rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 _BY_THEMSELVES = ("numpy", "soundfile")
 
 
+@rule("TL403")
 def unavailable(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Demands that nothing satisfies on the targets judged, though there are releases that would elsewhere."""
     names = [name for name in (*strict(install_set), *_BY_THEMSELVES) if install_set.releases(name)]

@@ -7,16 +7,17 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
-from torchlock.check.context import STACK, dependencies_of
+from torchlock.check.context import dependencies_of
 from torchlock.errors import TorchlockError
 from torchlock.index.sources import Sources
 from torchlock.knowledge.builds import Builds, kind_of, parse_label
 from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.knowledge.rules import BUILD_CUDA, Matrix
+from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
 from torchlock.lock import Lock, Options, lock
 from torchlock.solve.source import DelegatingSource
 from torchlock.target import PLATFORMS
-from torchlock.terms import FAMILY, Inputs, Origin, ParsedRequirement
+from torchlock.terms import Inputs, Origin, ParsedRequirement
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from torchlock.solve.source import ReleaseSource
     from torchlock.target import Target
 
-# Has had no builds of its own since long, and comes from the public index.
-_PLAIN = frozenset({"torchtext"})
+# Wheels without a label: of torchtext, and of all that is not compiled against torch.
+_LABELLED = frozenset(name for name in FAMILY if MEMBERS[name].labels)
 
 
 @cache
@@ -264,7 +265,7 @@ def _written(line: str) -> ParsedRequirement:
 
 
 def _is_published(name: str, version: str, label: str, target: Target) -> bool:
-    if not label or name not in FAMILY or name in _PLAIN:
+    if not label or name not in _LABELLED:
         return True
     python = f"{target.python.major}.{target.python.minor}" + ("t" if target.python.free_threaded else "")
     if _builds().published(name, version, label, str(target.platform), python) is False:
@@ -277,7 +278,7 @@ def _is_certain(version: str, label: str, target: Target) -> bool:
 
 
 def _labelled(name: str, version: str, label: str, target: Target) -> str:
-    if not label or name not in FAMILY or name in _PLAIN:
+    if not label or name not in _LABELLED:
         return version
     published = _builds().published(name, version, label, str(target.platform))
     plain = isinstance(published, Unknown) and name == "torchcodec"
@@ -287,7 +288,7 @@ def _labelled(name: str, version: str, label: str, target: Target) -> str:
 def _is_other_build(context: CheckContext, name: str, label: str, target: Target) -> bool:
     """Whether the build that is there is not the one that the plan is about, though the version may be."""
     mine = context.label(name)
-    if name not in FAMILY or name in _PLAIN or not mine:
+    if name not in _LABELLED or not mine:
         return False
     if label:
         return mine != label

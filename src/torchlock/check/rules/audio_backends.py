@@ -10,6 +10,7 @@ from torchlock.check.rules.ffmpeg import ffmpeg_of
 from torchlock.check.rules.import_path import is_there
 from torchlock.check.system_packages import install_library, stated
 from torchlock.inspect.host import libsox
+from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _SAYS = "RuntimeError: Couldn't find appropriate backend to handle uri"
 _STREAMS = 4
 
 
+@rule("TL306", "TL305", "TL303", "TL302")
 def backends(context: CheckContext) -> Iterator[Finding]:
     """What the torchaudio that is there lacks to load and save files."""
     if not is_there(context, "torchaudio"):

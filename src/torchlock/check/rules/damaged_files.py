@@ -7,7 +7,6 @@ import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import STACK
 from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_stack
 from torchlock.check.rules.libsndfile import of_machine
 from torchlock.finding import Remedy
@@ -15,8 +14,9 @@ from torchlock.inspect.import_graph import files_read
 from torchlock.inspect.library import is_library
 from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.source import parsed
+from torchlock.knowledge.registry import rule
+from torchlock.knowledge.stack import FAMILY, STACK
 from torchlock.runtime.files import read as read_file
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,6 +43,7 @@ _OPTIONAL = re.compile(r"prefixctc|_sox|ffmpeg|flashlight|ctc_prefix")
 _DISPENSABLE = re.compile(rf"^_torchaudio\.|{_OPTIONAL.pattern}")
 
 
+@rule("TL601", "TL602", "TL607")
 def damaged(context: CheckContext) -> Iterator[Finding]:
     """Files that are missing, cut off or changed, by distribution."""
     named = (*STACK, *needed_by_stack(context))

@@ -13,6 +13,7 @@ from torchlock.check.system_packages import ENOENT, install_library, shipped, st
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.host import FFMPEG, ffmpeg_in, ffmpeg_lacks, ffmpeg_majors
 from torchlock.inspect.loading.imports import choices
+from torchlock.knowledge.registry import rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,6 +71,7 @@ def _of_conda_prefix(context: CheckContext) -> set[int]:
     return {major for major, number in FFMPEG.items() if f"libavutil.so.{number}" in names}
 
 
+@rule("TL304")
 def codec(context: CheckContext) -> Iterator[Finding]:
     """torchcodec, for want of an FFmpeg that it was built for."""
     pin = context.pins.get("torchcodec")

@@ -6,15 +6,18 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.check.log import candidates
 from torchlock.finding import Remedy
 from torchlock.knowledge.judge import violations
+from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import BUILD_CUDA, specifier_set
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from torchlock.check.context import CheckContext
+    from torchlock.check.log import Log
     from torchlock.finding import Finding
 
 # libtorch_python is 30 MB; the list of architectures is a string in it.
@@ -22,23 +25,29 @@ _LARGEST = 256 << 20
 _FLAGS = re.compile(rb"(?:sm|compute)_\d{2,3}[a-z]?(?: (?:sm|compute)_\d{2,3}[a-z]?)+")
 
 
+@rule("TL202", "TL208", "TL209")
 def unusable(context: CheckContext) -> Iterator[Finding]:
     """What keeps CUDA from working on this machine; nothing where there is no driver, or no build for CUDA."""
-    if (context.accelerator or "").startswith("cu") and (finding := without_cuda(context)) is not None:
-        yield finding
+    if (context.accelerator or "").startswith("cu"):
+        yield from _cpu_build(context)
     if context.target is None or not (context.label("torch") or "").startswith("cu"):
         return
     yield from _old_driver(context)
     yield from _unserved(context)
 
 
-def without_cuda(context: CheckContext) -> Finding | None:
-    """That this torch is the CPU build, for whoever met its refusal: nothing is wrong with it otherwise."""
-    if context.label("torch") != "cpu":
-        return None
-    message = f"{context.named('torch')} was not built for CUDA, which was asked for"
-    says = "AssertionError: Torch not compiled with CUDA enabled"
-    return context.finding("TL209", "warning", message, "torch", says=says)
+@rule("TL209", on="log")
+def refused_cuda(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """The CPU build of torch, where the log shows that it refused CUDA."""
+    if "TL209" in candidates(log)[:1] and not any(each.rule == "TL209" for each in found):
+        yield from _cpu_build(context)
+
+
+def _cpu_build(context: CheckContext) -> Iterator[Finding]:
+    if context.label("torch") == "cpu":
+        message = f"{context.named('torch')} was not built for CUDA, which was asked for"
+        says = "AssertionError: Torch not compiled with CUDA enabled"
+        yield context.finding("TL209", "warning", message, "torch", says=says)
 
 
 def _old_driver(context: CheckContext) -> Iterator[Finding]:

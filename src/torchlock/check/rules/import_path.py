@@ -6,9 +6,11 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import STACK, version_of
+from torchlock.check.context import version_of
 from torchlock.finding import Remedy
 from torchlock.knowledge.judge import NamedVersion, violations
+from torchlock.knowledge.registry import group, rule
+from torchlock.knowledge.stack import MEMBERS, STACK
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 _HOOK = re.compile(r"__editable__|_virtualenv|distutils|coverage|nspkg|import sys, ?types, ?os")
 
 
+@rule("TL901")
 def unseen(context: CheckContext) -> Iterator[Finding]:
     """Folders that nobody let us list: what is in them is not known."""
     for unreadable in context.environment.unreadable[:5]:
@@ -30,6 +33,7 @@ def unseen(context: CheckContext) -> Iterator[Finding]:
         yield context.finding("TL901", "warning", message, path=unreadable.path)
 
 
+@rule("TL403")
 def unknown(context: CheckContext) -> Iterator[Finding]:
     """A platform or a Python that no rule is about, so that most was not looked at."""
     if context.target is not None or not (context.copy("torch") or context.copy("torchaudio")):
@@ -65,6 +69,7 @@ def needs_its_base(context: CheckContext) -> bool:
     return is_blind and not (is_there(context, "torch") and is_there(context, "torchaudio"))
 
 
+@rule("TL615", "TL108")
 def absent(context: CheckContext) -> Iterator[Finding]:
     """What cannot be imported since nobody installed it."""
     if any(context.environment.unreadable) or needs_its_base(context):
@@ -90,6 +95,7 @@ def absent(context: CheckContext) -> Iterator[Finding]:
         yield context.finding("TL108", "error", message, asking, "torch", path=_site(context), says=says)
 
 
+@rule("TL615")
 def left_out(context: CheckContext) -> Iterator[Finding]:
     """An environment whose own Python does not look into it: its settings are gone, or that Python is another."""
     python = context.environment.interpreter
@@ -144,6 +150,7 @@ def _site(context: CheckContext) -> str:
     return sites[0].path if sites else ""
 
 
+@rule("TL606", "TL604")
 def shadows(context: CheckContext) -> Iterator[Finding]:
     """Modules that stand before the installed package of their name, and second copies of packages."""
     for name in STACK:
@@ -163,7 +170,7 @@ def _remains(context: CheckContext, copy: Copy) -> Iterator[Finding]:
     in_site = copy.entry is not None and copy.entry.is_site
     if in_site and not _is_recorded(context, copy.name):
         message = f"of {copy.name} only a folder without __init__.py is left"
-        severity = "error" if copy.name in ("torch", "torchaudio", "numpy") else "warning"
+        severity = "error" if copy.name in MEMBERS and MEMBERS[copy.name].vital else "warning"
         yield context.finding("TL604", severity, message, copy.name, path=copy.path)
     elif not in_site and copy.name == "numpy" and is_there(context, "torch"):
         message = f"a folder of your own, {copy.path}, is taken for numpy, which is not installed"
@@ -193,12 +200,9 @@ def blamed(context: CheckContext, findings: list[Finding]) -> list[Finding]:
         if finding.rule == "TL606" and finding.severity == "note":
             name = finding.packages[0][0]
             errors = [each for each in findings if each.severity == "error" and _is_about(each, name)]
-            if errors and (_fits_hidden(context, name) or all(each.rule in _DAMAGE for each in errors)):
+            if errors and (_fits_hidden(context, name) or all(each.rule in group("damage") for each in errors)):
                 finding.severity = "error"
     return findings
-
-
-_DAMAGE = frozenset({"TL601", "TL602", "TL604", "TL605", "TL607", "TL608"})
 
 
 def _is_about(finding: Finding, name: str) -> bool:
@@ -253,7 +257,7 @@ def _strange(context: CheckContext, copy: Copy, real: Copy | None) -> Finding:
     what = "a file" if copy.kind == "module" else "a folder"
     hidden = f" in place of {copy.name} {_version(real)}".rstrip() if real else f", which is no {copy.name}"
     message = f"{what} of your own, {copy.path}, is imported{hidden}"
-    severity = "error" if copy.name in ("torch", "torchaudio", "numpy") else "warning"
+    severity = "error" if copy.name in MEMBERS and MEMBERS[copy.name].vital else "warning"
     says = f"AttributeError: partially initialized module '{copy.name}' has no attribute …"
     if copy.kind == "package" and copy.name != "torch":
         says = f"ModuleNotFoundError: No module named '{copy.name}.version'"

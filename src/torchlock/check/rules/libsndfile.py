@@ -10,6 +10,7 @@ from torchlock.check.system_packages import ENOENT, install_library, stated
 from torchlock.finding import Command, Remedy
 from torchlock.inspect.host import libsndfile
 from torchlock.inspect.machine import HEAD, machine_of
+from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 from torchlock.runtime import files
 
@@ -42,6 +43,7 @@ _SAYS = {
 }
 
 
+@rule("TL301", "TL608")
 def soundfile(context: CheckContext) -> Iterator[Finding]:
     """soundfile's wheel for every platform carries no libsndfile; one for another architecture a useless one."""
     copy = context.copy("soundfile")
@@ -160,7 +162,8 @@ def _of_another_architecture(context: CheckContext, found: Sequence[str]) -> Ite
         return
     platform, (path, machine) = context.target.platform, machines[0]
     there = ", ".join(machine.machines) if machine else ""
-    message = f"{context.named('soundfile')} finds {path}, which is for {there}, and this Python is for {platform.machine}"
+    finds = f"{context.named('soundfile')} finds {path}, which is for {there}"
+    message = f"{finds}, and this Python is for {platform.machine}"
     says = (
         f"OSError: cannot load library '{path}': dlopen({path}, 0x0002): tried: '{path}' "
         f"(mach-o file, but is an incompatible architecture (have '{there}', need '{platform.machine}'))"

@@ -6,7 +6,6 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import VITAL
 from torchlock.check.cxx_symbols import demangled, other_abi
 from torchlock.check.index_pages import page_address
 from torchlock.check.linking import is_ffmpeg, without_ffmpeg
@@ -18,6 +17,8 @@ from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol, numbers_of
 from torchlock.inspect.loading.imports import choices
 from torchlock.knowledge.builds import describe_build
+from torchlock.knowledge.registry import rule
+from torchlock.knowledge.stack import FAMILY, MEMBERS
 from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
@@ -28,13 +29,14 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.imports import Attempt
     from torchlock.inspect.loading.outcome import Missing, Shadowed, Undefined
 
-# What breaks with its own import; the rest only warns.
-_ERRORS = frozenset({*VITAL, "torchvision", "torchtext", "numpy"})
+# A library that does not load stops the import of these; of the other members it stops only some calls.
+_ERRORS = frozenset(name for name, member in MEMBERS.items() if member.effect == "import")
 
 
+@rule("TL610", "TL611", "TL612", "TL613", "TL607")
 def loading(context: CheckContext) -> Iterator[Finding]:
     """What keeps the libraries of the stack from being loaded, a finding for each package and sort."""
-    for name in ("torch", "torchaudio", "torchvision", "torchtext", "torchcodec"):
+    for name in filter(FAMILY.__contains__, MEMBERS):
         mine = [attempt for attempt in context.attempts if attempt.package == name and attempt.role == "import"]
         yield from _unreadable(context, name, mine)
         yield from _missing(context, name, mine)

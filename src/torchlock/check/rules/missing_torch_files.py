@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from torchlock.inspect.library import is_library
+from torchlock.knowledge.registry import rule
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
 
 
+@rule("TL601")
 def hollow(context: CheckContext) -> Iterator[Finding]:
     """A torch with its libraries and without what its import opens first; its record need not tell."""
     copy = context.copy("torch")

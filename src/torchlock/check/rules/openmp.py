@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.finding import Remedy
+from torchlock.knowledge.registry import rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,7 @@ _INSIDE = ("", "lib", ".dylibs")
 _MOST = 2000
 
 
+@rule("TL613")
 def openmp(context: CheckContext) -> Iterator[Finding]:
     """A note, since most programs come through; a log tells of the one that did not."""
     if context.target is None or context.target.platform.system == "linux" or context.copy("torch") is None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import STACK, VITAL, version_of
+from torchlock.check.context import version_of
 from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_stack
-from torchlock.terms import FAMILY
+from torchlock.knowledge.registry import rule
+from torchlock.knowledge.stack import CORE, FAMILY, STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.integrity import Checked
 
 
+@rule("TL604")
 def hollow(context: CheckContext) -> Iterator[Finding]:
     """Records without their package: what is left of an install that was interrupted or deleted by hand."""
     for checked in context.integrity.checked:
@@ -42,6 +44,7 @@ def hollow(context: CheckContext) -> Iterator[Finding]:
             yield _unreadable(context, checked)
 
 
+@rule("TL604")
 def without_package(context: CheckContext) -> Iterator[Finding]:
     """An editable install whose checkout, or the file that leads to it, is gone."""
     if not context.live or _has_archives(context) or any(context.environment.unreadable):
@@ -82,6 +85,7 @@ def _unreadable(context: CheckContext, checked: Checked) -> Finding:
     return context.finding("TL604", "note", message, distribution.name, path=distribution.path)
 
 
+@rule("TL603")
 def leftovers(context: CheckContext) -> Iterator[Finding]:
     """What an interrupted pip had moved aside."""
     for leftover in context.installed.leftovers:
@@ -90,6 +94,7 @@ def leftovers(context: CheckContext) -> Iterator[Finding]:
         yield context.finding("TL603", "note", message, path=leftover.path)
 
 
+@rule("TL605")
 def doubles(context: CheckContext) -> Iterator[Finding]:
     """Two records of one name in one folder, conda's and pip's, or a record and files of another release."""
     for duplicate in context.installed.duplicates:
@@ -103,7 +108,7 @@ def doubles(context: CheckContext) -> Iterator[Finding]:
         ):
             several = " and ".join(sorted(versions))
             message = f"{duplicate.name} is recorded twice in one folder, as {several}: one lies over the other"
-            severity = "error" if duplicate.name in VITAL else "warning"
+            severity = "error" if duplicate.name in CORE else "warning"
             severity = "note" if _is_of_one(context, duplicate) else severity
             path = duplicate.distributions[0].path
             yield context.finding("TL605", severity, message, duplicate.name, path=path)
@@ -146,6 +151,7 @@ def _other_release(context: CheckContext) -> Iterator[Finding]:
             yield context.finding("TL605", severity, message, name, path=build.path)
 
 
+@rule("TL604")
 def unrecorded(context: CheckContext) -> Iterator[Finding]:
     """Packages that no installer knows of."""
     for name in (*FAMILY, "soundfile"):

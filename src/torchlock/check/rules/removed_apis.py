@@ -10,10 +10,11 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import STACK
 from torchlock.inspect.import_graph import files_read
 from torchlock.inspect.record import read_record
 from torchlock.inspect.torchaudio_names import TorchaudioNames, missing_uses
+from torchlock.knowledge.registry import rule
+from torchlock.knowledge.stack import STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,7 @@ _RULES = frozenset({"TL701", "TL702"})
 _MOST = 2000
 
 
+@rule("TL701", "TL702")
 def removed(context: CheckContext) -> Iterator[Finding]:
     """The first use in each package, of one that its import makes if there is any."""
     copy = context.copy("torchaudio")

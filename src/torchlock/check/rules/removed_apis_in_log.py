@@ -6,12 +6,16 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.log_signatures import ECHO
+from torchlock.check.rules.versions import path_of
 from torchlock.finding import Strength
 from torchlock.inspect.torchaudio_names import TorchaudioNames
+from torchlock.knowledge.registry import rule
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from torchlock.check.context import CheckContext
-    from torchlock.check.log import Log
+    from torchlock.check.log import Log, Signature
     from torchlock.finding import Finding
 
 # What Python prints if torchaudio lacks a name; each with the module and the name.
@@ -22,18 +26,22 @@ _LACKS = (
 )
 
 
-def of_callers(context: CheckContext, log: Log) -> Finding | None:
-    """What a log says that torchaudio lacks, if this torchaudio lacks it; None where its source defines it."""
+@rule("TL701", "TL702", on="log")
+def of_callers(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """What a log says that torchaudio lacks, unless its source defines it or a package is known to use it."""
     copy, first = context.copy("torchaudio"), log.first
     if copy is None or copy.kind != "package" or first is None or first.weight == ECHO:
-        return None
+        return
+    if any(each.rule in ("TL701", "TL702") and each.severity != "note" for each in found):
+        return
     match = next(filter(None, (pattern.search(first.text) for pattern in _LACKS)), None)
-    if match is None:
-        return None
     names = TorchaudioNames(copy.path)
-    lost = "" if names.is_open else names.missing_part(f"{match['module']}.{match['name']}")
-    if not lost:
-        return None
+    lost = "" if match is None or names.is_open else names.missing_part(f"{match['module']}.{match['name']}")
+    if lost:
+        yield _finding(context, log, first, lost)
+
+
+def _finding(context: CheckContext, log: Log, first: Signature, lost: str) -> Finding:
     caller = log.callers[-1] if log.callers else "the code that printed the log"
     is_import = "import" in first.text or "No module" in first.text
     return context.finding(
@@ -41,7 +49,7 @@ def of_callers(context: CheckContext, log: Log) -> Finding | None:
         "warning",
         f"{caller} uses {lost}, which {context.named('torchaudio')} does not have",
         "torchaudio",
-        path=copy.path,
+        path=path_of(context, "torchaudio"),
         because="the log shows that it was called, and the source of torchaudio does not define it",
         says=first.text,
         sources=("torchaudio-init",),

@@ -11,6 +11,7 @@ from torchlock.finding import Command, Remedy
 from torchlock.inspect.import_graph import MissingName, first_missing
 from torchlock.inspect.loading.imports import extension_of_python
 from torchlock.inspect.source import defined_names, parsed
+from torchlock.knowledge.registry import rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,6 +39,7 @@ _LOADED = frozenset((
 _CALLED = {"linecache": "lazycache", "platform": "system", "tokenize": "open"}
 
 
+@rule("TL606")
 def own_modules(context: CheckContext) -> Iterator[Finding]:
     """A file of one's own in the place of a module that torch needs, without what is taken from that."""
     torch = context.copy("torch")
@@ -129,6 +131,7 @@ def lacks_what_torch_takes(context: CheckContext, module: str) -> str:
     return "" if lack is None else lack.name
 
 
+@rule("TL610")
 def ctypes(context: CheckContext) -> Iterator[Finding]:
     """A Python without the module by which torch opens libraries, or whose module lacks libffi."""
     python = context.environment.interpreter

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.cxx_symbols import demangled, other_abi
 from torchlock.check.loader_messages import no_symbol, not_found
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol
+from torchlock.knowledge.registry import rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.imports import Attempt
 
 
+@rule("TL610", "TL611")
 def extensions(context: CheckContext) -> Iterator[Finding]:
     """What keeps the modules of others from being loaded that torch is to blame for, one finding for each package.
 

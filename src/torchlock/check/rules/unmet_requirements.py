@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import STACK, VITAL, dependencies_of, version_of
+from torchlock.check.context import dependencies_of, version_of
 from torchlock.check.linking import resolved
 from torchlock.check.rules.stdlib_shadowing import lacks_what_torch_takes
 from torchlock.check.rules.versions import in_words
 from torchlock.finding import Strength
+from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
-from torchlock.terms import FAMILY
+from torchlock.knowledge.stack import CORE, FAMILY, STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,7 @@ _IMPORTED = {"torch": frozenset({"typing-extensions"}), "soundfile": frozenset({
 _LOADED = ("nvidia-", "triton", "cuda-")
 
 
+@rule("TL609")
 def unmet(context: CheckContext) -> Iterator[Finding]:
     """Demands of torch and its companions, and those of others on torch and its companions."""
     if context.target is None:
@@ -66,7 +68,7 @@ def _judged(context: CheckContext, distribution: Distribution, dependency: Depen
     found = version_of(version)
     if found is None or specifier_set(dependency.specifier).contains(found):
         return
-    vital = distribution.name in VITAL and dependency.name in VITAL
+    vital = distribution.name in CORE and dependency.name in CORE
     message = f"{wanted}, and {version} is installed"
     severity = "warning" if distribution.name in FAMILY or dependency.name in FAMILY else "note"
     if vital and found.local and _strange_label(found.local):

@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from torchlock.answers import Unknown
-from torchlock.check.context import STACK
 from torchlock.check.linking import Ruling, resolved, ruling
 from torchlock.finding import Strength
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.library import is_library
 from torchlock.knowledge.builds import describe_build, kind_of
 from torchlock.knowledge.judge import violations
+from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import BUILD_CUDA, HOST_PREFIX, cuda_version, is_virtual
+from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK, cuda_check_of
 from torchlock.runtime import files
-from torchlock.terms import FAMILY, spelled
+from torchlock.terms import spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,16 +30,27 @@ if TYPE_CHECKING:
 
 # The call at an import that compares versions of CUDA, and is no comment.
 _CALL = re.compile(rb"^[^#\n]{0,200}(?<!def )_check_cuda_version\(\)", re.M)
-# The files whose import makes it: package → paths.
-_COMPARING = {
-    "torchaudio": ("_extension/__init__.py", "_extension/utils.py", "_extension.py"),
-    "torchvision": ("extension.py",),
-}
 _CUDA = re.compile(r"(lib)?(cudart|torch_cuda|c10_cuda|cufft|cublas)")
-# What breaks torchaudio itself; the rest breaks only who imports it.
-_ERRORS = frozenset({"torch", "torchaudio", "torchvision", "torchtext"})
+# A mismatch stops the import of these; of the other members it stops only some calls.
+_ERRORS = frozenset(name for name in FAMILY if MEMBERS[name].effect == "import")
 
 
+@rule(
+    "TL101",
+    "TL102",
+    "TL103",
+    "TL104",
+    "TL105",
+    "TL106",
+    "TL107",
+    "TL201",
+    "TL207",
+    "TL701",
+    "TL702",
+    "TL703",
+    "TL704",
+    "TL705",
+)
 def conflicts(context: CheckContext) -> Iterator[Finding]:
     """What the rules say against the releases and builds that are there."""
     if context.target is None or ("torch" not in context.pins and "torchaudio" not in context.pins):
@@ -61,6 +73,7 @@ def _is_of_builds(violation: Violation) -> bool:
     return violation.dependency is not None and violation.dependency.name == BUILD_CUDA
 
 
+@rule("TL903")
 def prereleases(context: CheckContext) -> Iterator[Finding]:
     """TL903: nightlies and builds of one's own, to which rules on versions do not apply."""
     if names := unruled(context):
@@ -90,7 +103,7 @@ def unjudged(context: CheckContext, name: str) -> Unknown | None:
     own = context.build("torch")
     if isinstance(builds.get("torch"), Unknown) and own is not None and own.cuda == builds[name]:
         return None  # A vendor's label, and a version file that states CUDA.
-    if name not in _COMPARING or torch is None or builds[name] == "0" or compares(context, name) is False:
+    if not cuda_check_of(name) or torch is None or builds[name] == "0" or compares(context, name) is False:
         return None
     if not any(isinstance(build, Unknown) for build in builds.values()):
         return None
@@ -243,13 +256,13 @@ def compares(context: CheckContext, name: str) -> bool | Unknown:
     if copy is None:
         return Unknown(f"{name} was not found")
     texts = []
-    for file in _COMPARING.get(name, ()):
+    for file in cuda_check_of(name):
         try:
             texts.append(files.read(os.path.join(copy.path, *file.split("/")), 1 << 16))
         except OSError:
             continue
     if not texts:
-        return Unknown(f"the source of {name} was not read") if name in _COMPARING else False
+        return Unknown(f"the source of {name} was not read") if cuda_check_of(name) else False
     raised = [b"different CUDA" in text for text in texts if b"def _check_cuda_version" in text]
     return any(map(_CALL.search, texts)) and (not raised or any(raised))
 
@@ -269,13 +282,14 @@ def _says(context: CheckContext, rule: str, name: str) -> str:
     return ""
 
 
+@rule("TL203")
 def flavours(context: CheckContext) -> Iterator[Finding]:
     """TL203: kinds of builds that were not made for each other, where no rule on CUDA speaks of them.
 
     A label says what a build is called; one that finds all its libraries and symbols in this torch goes with it.
     """
     torch = context.label("torch")
-    for name in FAMILY - {"torch", "torchtext"}:
+    for name in sorted(name for name in FAMILY - {"torch"} if MEMBERS[name].labels):
         mine = context.label(name) if name in context.pins else None
         kinds = {kind_of(torch or ""), kind_of(mine or "")}
         if mine and torch and len(kinds) == 2 and None not in kinds and kinds != {"cpu", "cuda"}:
@@ -283,7 +297,8 @@ def flavours(context: CheckContext) -> Iterator[Finding]:
                 continue
             rest = f"only their labels say so: {links.because}" if isinstance(links, Unknown) else ""
             severity = "error" if name in _ERRORS else "warning"
-            message = f"{context.named(name)} was built for {describe_build(mine)}, {context.named('torch')} is for {describe_build(torch)}"
+            theirs = f"{context.named('torch')} is for {describe_build(torch)}"
+            message = f"{context.named(name)} was built for {describe_build(mine)}, {theirs}"
             because = "; ".join(filter(None, (context.matrix.because("TL203"), rest)))
             yield context.finding(
                 "TL203",

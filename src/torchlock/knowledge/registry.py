@@ -1,0 +1,177 @@
+"""The registry of rules: what each rule is about, how it ranks among causes, and the functions that find it.
+
+The facts come from ``compat_data/rules`` (compiled). A function is registered where it is written::
+
+    @rule("TL606", "TL604")
+    def shadows(context: CheckContext) -> Iterator[Finding]: ...
+
+``functions`` imports the modules of one package of rules and orders what they register: causes first. So a job
+loads its own rules only, and no list has to name them.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from torchlock.errors import DataError
+from torchlock.knowledge import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_DOCUMENTATION = "https://github.com/torchlock/torchlock/blob/main/docs/rules"
+_Function = TypeVar("_Function", bound="Callable[..., Any]")
+
+
+class Rule(NamedTuple):
+    """The facts about a rule that its findings do not carry.
+
+    ``severity`` is the worst that a finding of this rule can have. A rule with a low ``rank`` is nearer to the
+    root cause. ``explains`` are the rules whose findings are consequences of this one, where both are about the
+    same package. ``by`` names the commands that report it. ``whole_file``: no line can carry a comment for it.
+    ``hidden_by_error``: its warning adds nothing to an error on the same lines.
+    """
+
+    id: str
+    severity: str
+    rank: int
+    by: tuple[str, ...]
+    group: str
+    explains: frozenset[str]
+    whole_file: bool
+    hidden_by_error: bool
+
+
+class Story(NamedTuple):
+    """A rule for its reader: what it does, why this is bad, an example, and how to fix it."""
+
+    title: str
+    what: str
+    why: str
+    example: str
+    fix: str
+
+
+class Print(NamedTuple):
+    """A line that a failure prints: it matches both patterns. ``rules`` are its causes, the likeliest first."""
+
+    line: str
+    beside: str
+    weight: str
+    rules: tuple[str, ...]
+
+
+class Registered(NamedTuple):
+    """A function that finds violations of ``rules``; ``on`` says when it is asked, "" for always."""
+
+    rules: tuple[str, ...]
+    function: Callable[..., Any]
+    on: str
+
+    @property
+    def name(self) -> str:
+        """The module and the function, like ``records.doubles``."""
+        return f"{self.function.__module__.rpartition('.')[2]}.{self.function.__name__}"
+
+
+_registered: list[Registered] = []
+
+
+def rule(*identifiers: str, on: str = "") -> Callable[[_Function], _Function]:
+    """Register a function for all rules that it can report; the one that it is mainly about comes first.
+
+    ``on`` is "" for a function that is always asked. In the audit ``document`` has it asked once for a file, and
+    not for each set of requirements; in the check ``log`` has it asked only where there is a log.
+    """
+
+    def register(function: _Function) -> _Function:
+        _registered.append(Registered(identifiers, function, on))
+        return function
+
+    return register
+
+
+def functions(package: str, on: str = "") -> list[Registered]:
+    """The functions of a package of rules, causes first; of two about one rule the narrower comes first.
+
+    Raises:
+        DataError: the bundled registry is damaged.
+    """
+    _load(package)
+    mine = [each for each in _registered if each.on == on and each.function.__module__.startswith(f"{package}.")]
+    return sorted(mine, key=lambda each: (get(each.rules[0]).rank, len(each.rules)))
+
+
+@cache
+def _load(package: str) -> None:
+    for module in pkgutil.iter_modules(import_module(package).__path__):
+        import_module(f"{package}.{module.name}")
+
+
+@cache
+def get(identifier: str) -> Rule:
+    """The facts about a rule.
+
+    Raises:
+        KeyError: no rule has this identifier.
+    """
+    row = _table()["rules"][identifier]
+    return Rule(
+        identifier,
+        row["severity"],
+        row["rank"],
+        tuple(row["by"]),
+        row.get("group", ""),
+        frozenset(row.get("explains", ())),
+        row.get("whole_file", False),
+        row.get("hidden_by_error", False),
+    )
+
+
+@cache
+def group(*names: str) -> frozenset[str]:
+    """The rules of some groups, such as ``versions``, ``builds``, ``loading`` or ``damage``."""
+    return frozenset(identifier for identifier, row in _table()["rules"].items() if row.get("group") in names)
+
+
+@cache
+def hidden_by_error() -> frozenset[str]:
+    """The rules whose warnings add nothing to an error on the same lines."""
+    return frozenset(each for each in _table()["rules"] if get(each).hidden_by_error)
+
+
+def prints() -> list[Print]:
+    """What failures print, in the order in which a line is compared."""
+    return [Print(line, beside, weight, tuple(rules)) for line, beside, weight, rules in _table()["prints"]]
+
+
+def story(identifier: str) -> Story:
+    """What a rule says to its reader.
+
+    Raises:
+        KeyError: no rule has this identifier.
+    """
+    row = _read("stories.json")[identifier]
+    return Story(row["title"], row["what"], row["why"], row["example"], row["fix"])
+
+
+def help_uri(identifier: str) -> str:
+    """The address of the page of a rule."""
+    return f"{_DOCUMENTATION}/{identifier}.md"
+
+
+@cache
+def _table() -> dict[str, Any]:
+    return _read("registry.json")
+
+
+@cache
+def _read(name: str) -> dict[str, Any]:
+    path = tables.ROOT / "compiled" / name
+    table = tables.load_json(path)
+    if not isinstance(table, dict):
+        raise DataError("damaged (not an object)", path=str(path))
+    return table

@@ -1,0 +1,1 @@
+"""What the tests share: staged environments, local indexes, counters of work."""

@@ -1,0 +1,138 @@
+"""Environments staged from real wheels, with a skeleton of torch that offers what its own companions use."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from support.libraries import elf
+from support.site_folder import install, write
+from torchlock.inspect.binaries import Binary, read_binary
+from torchlock.runtime.files import Unreadable
+
+PYTHON = "3.11"
+MODULE = "cpython-311-x86_64-linux-gnu"
+# Defined by what a process has anyway.
+_SYSTEM = ("Py", "_Py", "__Py")
+
+
+class Wheels:
+    """Real wheels, fetched by pip once and kept in a folder; TORCHLOCK_TEST_WHEELS names one that lasts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(os.environ.get("TORCHLOCK_TEST_WHEELS") or folder)
+
+    def get(self, requirement: str, platform: str = "manylinux_2_28_x86_64", python: str = PYTHON) -> Path:
+        """The wheel of one release for one platform."""
+        place = self.folder / f"{requirement}-{platform}-{python}"
+        found = list(place.glob("*.whl"))
+        if not found:
+            place.mkdir(parents=True, exist_ok=True)
+            platforms = [platform]
+            if "x86_64" in platform and "linux" in platform:
+                platforms += ["manylinux_2_17_x86_64", "manylinux2014_x86_64", "manylinux1_x86_64"]
+            words = [
+                sys.executable,
+                "-m",
+                "pip",
+                "download",
+                "-q",
+                "--no-deps",
+                "--only-binary=:all:",
+                "-d",
+                str(place),
+            ]
+            words += [f"--python-version={python}", *(f"--platform={each}" for each in platforms), requirement]
+            subprocess.run(words, check=True, capture_output=True)
+            found = list(place.glob("*.whl"))
+        return found[0]
+
+    def install(
+        self, site: Path, requirement: str, platform: str = "manylinux_2_28_x86_64", python: str = PYTHON
+    ) -> None:
+        """Unpack a wheel as an installer does."""
+        with zipfile.ZipFile(self.get(requirement, platform, python)) as archive:
+            archive.extractall(site)
+
+
+def symbols_of(folder: Path) -> tuple[set[str], set[str]]:
+    """The symbols that the libraries of a package use, and the libraries of torch and CUDA that they need."""
+    symbols: set[str] = set()
+    needed: set[str] = set()
+    for path in folder.rglob("*.so*"):
+        binary = read_binary(str(path))
+        if isinstance(binary, Unreadable) or isinstance(binary.symbols, Unreadable):
+            continue
+        assert isinstance(binary, Binary)
+        names = {each.name for each in binary.symbols.undefined if not each.version and not each.weak}
+        symbols |= {name for name in names if not name.startswith(_SYSTEM)}
+        needed |= {each.name for each in binary.needed}
+    return symbols, needed
+
+
+def torch(
+    site: Path,
+    version: str,
+    cuda: str = "",
+    *,
+    offers: Iterable[str] = (),
+    needed: Iterable[str] = (),
+    nvidia: bool = True,
+    module: str = MODULE,
+) -> None:
+    """Install a skeleton of torch. ``offers`` are its symbols, ``needed`` what its companions need."""
+    libraries = ["libtorch.so", "libtorch_cpu.so", "libc10.so", "libtorch_python.so", "libshm.so"]
+    major = cuda.partition(".")[0]
+    runtime = {"11": "libcudart.so.11.0"}.get(major, f"libcudart.so.{major}")
+    if cuda:
+        libraries += ["libtorch_cuda.so", "libc10_cuda.so"]
+        if major == "11":
+            libraries += ["libtorch_cuda_cpp.so", "libtorch_cuda_cu.so"]
+    files: dict[str, bytes | str] = {
+        "torch/__init__.py": "",
+        "torch/version.py": f"__version__ = '{version}'\ncuda = {cuda or None!r}\nhip = None\n",
+        f"torch/_C.{module}.so": elf("", ["libtorch_python.so"], runpath="$ORIGIN/lib"),
+    }
+    for name in libraries:
+        below = [other for other in libraries if other != name and name == "libtorch_python.so"]
+        if name == "libtorch_cuda.so":
+            below = [runtime, *sorted({each for each in needed if re.match(r"lib(nv|cu)", each)} - {runtime})]
+        files[f"torch/lib/{name}"] = elf(
+            name, below, list(offers) if name == "libtorch_cpu.so" else [], runpath="$ORIGIN"
+        )
+    install(site, "torch", version if "+cpu" in version else version.partition("+")[0], files)
+    if cuda and nvidia:
+        place = "nvidia/cuda_runtime/lib" if major != "13" else "nvidia/cu13/lib"
+        brought = {f"{place}/{name}": elf(name) for name in files_of_nvidia(runtime, needed)}
+        install(site, f"nvidia-cuda-runtime-cu{major}", cuda, brought)
+
+
+def files_of_nvidia(runtime: str, needed: Iterable[str]) -> list[str]:
+    """The libraries that the packages of NVIDIA bring."""
+    return sorted({runtime, *(name for name in needed if re.match(r"lib(nv|cu)", name))})
+
+
+def image(site: Path, *libraries: str) -> None:
+    """Make a machine of the folder around an environment: Debian 12, with these libraries besides."""
+    root = site.parents[2]
+    write(root / "etc" / "os-release", "ID=debian\nVERSION_ID=12\n")
+    for name in ("libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1", "ld-linux-x86-64.so.2"):
+        write(root / "lib64" / name, elf(name))
+    for name in ("libstdc++.so.6", "libgcc_s.so.1", "libgomp.so.1", "libz.so.1", *libraries):
+        write(root / "lib64" / name, elf(name))
+
+
+def cpu_wheel() -> Path | None:
+    """A CPU build of torch 2.13.0, where pip's own settings name one on disk."""
+    settings = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "get", "global.find-links"], capture_output=True, text=True
+    )
+    links = settings.stdout.split()
+    links += os.environ.get("PIP_FIND_LINKS", "").split()
+    found = [path for link in links for path in Path(link).glob("torch-2.13.0+cpu-*.whl")]
+    return next((path for path in found if f"cp3{sys.version_info.minor}-" in path.name), None)

@@ -1,0 +1,1 @@
+"""Every regular expression of the project: found, read, and its steps counted."""
