@@ -18,8 +18,9 @@ from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Lock, Options, lock
 from torchlock.manifests import lock_readers
 from torchlock.report import pylock_toml
+from torchlock.standards.index_file import File
 from torchlock.target import Platform, PythonVersion, Target
-from torchlock.terms import File, Inputs, Origin
+from torchlock.terms import Inputs, Origin
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -15,8 +15,8 @@ from torchlock.errors import DataError
 from torchlock.finding import Evidence
 from torchlock.knowledge import tables
 from torchlock.knowledge.builds import parse_label
+from torchlock.standards.dependency import Dependency
 from torchlock.standards.versions import fault_of_specifier
-from torchlock.terms import Dependency
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from torchlock.solve.candidates import Policy
     from torchlock.solve.problem import Problem
     from torchlock.solve.source import ReleaseSource
+    from torchlock.standards.dependency import Dependency
     from torchlock.target import Target
-    from torchlock.terms import Dependency
 
 
 class Universe:

@@ -10,7 +10,7 @@ from torchlock.audit.rules.versions import newest
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import GIL, HOST_PREFIX
-from torchlock.terms import spelled
+from torchlock.standards.dependency import readable_specifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,7 +86,7 @@ def _finding(context: AuditContext, install_set: InstallSet, violation: Violatio
         if install_set.cells & ~here:
             severity = "warning" if context.document.platforms else "note"
     else:
-        need = f"{library}{spelled(violation.dependency.specifier)}"
+        need = f"{library}{readable_specifier(violation.dependency.specifier)}"
         message = f"{what} needs {need}; the target has {has if has is not None else 'none'}"
     return context.statement(violation.statement, severity, message, [demand])
 
