@@ -14,7 +14,8 @@ from urllib.parse import unquote, urlsplit
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, MetadataError, TorchlockError
 from torchlock.knowledge.stack import FAMILY
-from torchlock.terms import Dependency, File
+from torchlock.standards.dependency import Dependency
+from torchlock.standards.index_file import File
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

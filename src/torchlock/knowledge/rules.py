@@ -16,6 +16,8 @@ from torchlock.knowledge import tables
 from torchlock.knowledge.builds import parse_label
 from torchlock.standards.versions import fault_of_specifier, without_trailing_zeros
 from torchlock.terms import Dependency
+from torchlock.standards.dependency import Dependency
+from torchlock.standards.versions import fault_of_specifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -157,7 +157,7 @@ def _canonical(requirements: Iterable[str]) -> set[str]:
     """Requirements in one spelling."""
     from packaging.requirements import InvalidRequirement, Requirement
 
-    from torchlock.terms import Dependency
+    from torchlock.standards.dependency import Dependency
 
     found = set()
     for text in requirements:
