@@ -167,7 +167,7 @@ def test_a_whole_wheel_with_another_hash_is_refused(tmp_path, server):
     ("content", "words"),
     [
         pytest.param(b"no zip at all", "is not a readable wheel", id="no-zip"),
-        pytest.param(wheel(TEXT, name="other"), "holds no METADATA", id="foreign-wheel"),
+        pytest.param(wheel(TEXT, name="other"), "contains no METADATA", id="foreign-wheel"),
         pytest.param(wheel(TEXT)[:-40], "is not a readable wheel", id="cut-off"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Which indexes may be asked and how, once it is decided."""
+"""The index settings of one source, and how several of them are combined."""
 
 from __future__ import annotations
 
