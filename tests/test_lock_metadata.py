@@ -173,7 +173,7 @@ def test_a_requirement_by_address_matters_where_it_holds(index, locked):
     run = locked("demo[x]")
     assert run.code == 1
     said = "it declares that it needs plain @ https://example.org/plain-1.0-py3-none-any.whl"
-    assert f'demo 2.0: {said} ; extra == "x"; an address is followed only among your own lines' in run.err
+    assert f'demo 2.0: {said} ; extra == "x"; torchlock follows a URL only in your own requirements' in run.err
 
 
 @pytest.mark.parametrize("address", ["git+https://example.org/p.git", "https://example.org/plain-1.0.tar.gz"])

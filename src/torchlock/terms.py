@@ -1,4 +1,4 @@
-"""The words every floor shares: where a statement comes from, a requirement as written, a file of an index."""
+"""Values that all floors share: the origin of a line, a parsed requirement, a file of an index."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FAMILY = frozenset({"torch", "torchaudio", "torchvision", "torchcodec", "torchte
 
 
 class Origin(NamedTuple):
-    """Where a statement was written: a file and a line (from 1), or the command line (both None)."""
+    """Where a line was written: a file and a line number (from 1), or the command line (both None)."""
 
     path: str | None
     line: int | None
@@ -27,11 +27,11 @@ class Origin(NamedTuple):
 
 
 class Source(NamedTuple):
-    """The source of one package in a project's file, in place of the common indexes.
+    """The source of one package in a project's file, instead of the common indexes.
 
-    ``index_url`` is the address of the one index to ask; ``url`` an address or path of the package itself. Only
-    one of them is set. ``marker`` says in which environments it holds, ``scope`` in which extra (``extra:NAME``)
-    or dependency group (``group:NAME``); "" holds everywhere.
+    ``index_url`` is the URL of the only index to ask; ``url`` a URL or path of the package itself. Only one of
+    them is set. ``marker`` says in which environments it holds, ``scope`` in which extra (``extra:NAME``) or
+    dependency group (``group:NAME``); "" holds everywhere.
     """
 
     origin: Origin
@@ -85,10 +85,10 @@ class Inputs:
 
 
 class Provenance(NamedTuple):
-    """Where the releases of a project were looked up.
+    """Which sources the releases of a project come from.
 
     ``where`` names the indexes that were asked, or is "" for the public one. ``as_of`` is the date of a snapshot
-    of it (YYYY-MM-DD), or "" where it was asked just now. ``unasked`` says which source could not be asked, if
+    of it (YYYY-MM-DD), or "" if it was asked just now. ``unasked`` says which source could not be asked, if
     there is one that may have more.
     """
 
@@ -121,10 +121,10 @@ class File(NamedTuple):
 
 
 class Dependency(NamedTuple):
-    """A PEP 508 requirement, taken apart so that the hot path need not parse it.
+    """The parts of a PEP 508 requirement, so that the hot path need not parse it.
 
     ``name`` is normalised; ``specifier`` and ``marker`` are their texts ("" for none); ``extras`` are
-    normalised and sorted. A requirement by address has ``===URL`` as its specifier, which no version satisfies.
+    normalised and sorted. A requirement that names a URL has the specifier ``===URL``, which no version satisfies.
     """
 
     name: str
@@ -134,13 +134,13 @@ class Dependency(NamedTuple):
 
     @classmethod
     def from_row(cls, row: list[Any]) -> Dependency:
-        """Read ``[name, specifier, marker, [extras]]``, trailing empties left out, as compat_data/ has it."""
+        """Read a row of compat_data/: ``[name, specifier, marker, [extras]]`` without trailing empty values."""
         name, specifier, marker, extras = [*row, "", "", ()][:4] if len(row) < 4 else row
         return cls(name, specifier, marker, tuple(extras))
 
     @classmethod
     def from_requirement(cls, requirement: Requirement) -> Dependency:
-        """Take a parsed requirement apart."""
+        """Convert a parsed requirement."""
         from packaging.utils import canonicalize_name
 
         return cls(
@@ -157,7 +157,7 @@ class Dependency(NamedTuple):
 
     @property
     def address(self) -> str:
-        """The URL of a requirement by address; empty for all others."""
+        """The URL of a requirement that names one; empty for all others."""
         return self.specifier[3:] if self.specifier.startswith("===") and ":" in self.specifier else ""
 
 
@@ -165,7 +165,7 @@ _BOUNDS = ("===", "==", "~=", ">=", ">", "!=", "<=", "<")
 
 
 def spelled(specifier: str) -> str:
-    """A specifier set as people write it, lower bounds first: ``>=4.1,<7``."""
+    """A specifier set in the usual order, lower bounds first: ``>=4.1,<7``."""
     clauses = [clause.strip() for clause in specifier.split(",")]
     return ",".join(
         sorted(

@@ -402,8 +402,8 @@ def _too_large(file: File, size: int | None, limit: int = WHOLE_LIMIT) -> Networ
     megabytes = f"{size / 1e6:.0f} MB" if size is not None else f"more than {limit / 1e6:.0f} MB"
     if not file.filename.endswith(".whl"):
         return NeedsBuild(
-            f"the source distribution {file.filename} has {megabytes}, and torchlock fetches at most {limit / 1e6:.0f} MB "
-            "to read requirements",
+            f"the source distribution {file.filename} has {megabytes}, and torchlock fetches at most "
+            f"{limit / 1e6:.0f} MB to read requirements",
             hint="use --build to fetch up to 1 GB, and to run the package's build backend if necessary",
         )
     return NetworkError(

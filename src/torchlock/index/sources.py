@@ -39,13 +39,13 @@ def today() -> str:
 class Sources:
     """Returns the releases of a project.
 
-    Extra indexes that the user names are asked first, so that nobody can take a private name over in public;
-    then the catalogue; then the index. An index named by the user (``index_url``) takes the catalogue's place,
-    since it may serve something else under the same name. ``refresh`` asks the index for packages of the
-    catalogue too. ``pinned`` are versions that the user names by project: if a source lacks one, the
-    next source is asked, too. ``routes`` map names, or patterns of names, to the one index
-    that is asked for them. With ``build`` the build backends of source distributions run, if the requirements
-    are known only after a build. ``day`` tells today's date (YYYY-MM-DD). ``report`` is told what is being asked.
+    Extra indexes are asked first, so that nobody can take over a private name in public; then the catalogue; then
+    the index. An index of the user (``index_url``) replaces the catalogue, because it may serve another project
+    under the same name. ``refresh`` asks the index for packages of the catalogue too. ``pinned`` are versions that
+    the user names by project: if a source lacks one, the next source is asked, too. ``routes`` map names, or
+    patterns of names, to the one index that is asked for them. With ``build`` the build backends of source
+    distributions run, if the requirements are known only after a build. ``day`` returns today's date (YYYY-MM-DD).
+    ``report`` is called with the current step.
     """
 
     def __init__(

@@ -40,8 +40,8 @@ def text(
 
 def _first(status: str, sentence: str, commands: Sequence[Command], paint: Paint) -> str:
     head = f"{paint('hint', 'ok:')} " if status == "ok" else f"{paint(status, f'{status}:')} "
-    mend = f"; mend it with: {paint('bold', _shown(commands[0].line))}" if commands else ""
-    return f"{head}{_shown(sentence)}{mend}"
+    fix = f"; fix: {paint('bold', _shown(commands[0].line))}" if commands else ""
+    return f"{head}{_shown(sentence)}{fix}"
 
 
 def _finding(finding: Finding, paint: Paint, told: dict[str, None], *, verbose: bool) -> Iterator[str]:

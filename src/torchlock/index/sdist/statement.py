@@ -1,4 +1,4 @@
-"""The requirements that a source tree states, and the file that decides.
+"""Read the requirements that a source tree states, and the file that states them.
 
 In this order: PKG-INFO of core metadata 2.2 or later with nothing dynamic (PEP 643); ``requires.txt`` of
 setuptools, where setup.py says the same on every machine; ``[project]`` of pyproject.toml (PEP 621); PKG-INFO of a
@@ -228,7 +228,7 @@ def _at_least(version: str) -> bool:
 
 
 def _setup(tree: _Tree) -> Answer:
-    """setup.py and setup.cfg as their text stands."""
+    """The requirements in the text of setup.py and setup.cfg."""
     if not tree.of_setuptools or not {"setup.py", "setup.cfg"} & set(tree.files):
         return None
     script = Stated([], [], "", "")
