@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compile the tables that people write (rules, sources, systems, builds) to the JSON that the program reads.
+"""Compile the tables that people write to the JSON that the program reads: rules, stack, systems, builds.
 
     compile_rules.py            write compat_data/compiled/
     compile_rules.py --check    write nothing; exit 1 if it is stale
@@ -92,6 +92,19 @@ _SYSTEM_KEYS = {
 }
 _LIBRARY_KEYS = {"version", "packages", "note"}
 _BUILDS_KEYS = {"package", "complete", "index", "kind", "sources", "checked", "rows", "never"}
+_MEMBER_KEYS = {
+    "name",
+    "role",
+    "conda",
+    "effect",
+    "vital",
+    "rule",
+    "labels",
+    "earlier",
+    "bare",
+    "cuda_check",
+    "opens",
+}
 _PLATFORMS = ("linux-x86_64", "linux-aarch64", "windows-amd64", "windows-arm64", "macos-arm64", "macos-x86_64")
 
 
@@ -662,6 +675,93 @@ def partners(statements: list[dict[str, Any]]) -> dict[str, str]:
     return found
 
 
+def _opened(item: Any) -> list[str]:
+    """One library that an import opens: folder, pattern, role."""
+    if not isinstance(item, list) or len(item) != 3 or not all(isinstance(cell, str) for cell in item):
+        raise TableError("must be a list of three texts: folder, pattern, role")
+    try:
+        re.compile(item[1])
+    except re.error as error:
+        raise TableError(f"{item[1]!r} is not a pattern: {error}") from error
+    if item[2] not in ("import", "optional", "choice"):
+        raise TableError("the role must be import, optional or choice")
+    return item
+
+
+def _choice(table: dict[str, Any], key: str, known: tuple[str, ...]) -> str:
+    value = _text(table, key)
+    if value not in known:
+        raise TableError(f"must be one of {', '.join(known)}", key)
+    return value
+
+
+def _specifier(table: dict[str, Any], key: str) -> str:
+    value = _text(table, key)
+    try:
+        return str(requirement_row(f"name {value}")[1])
+    except TableError as error:
+        raise error.under(key) from None
+
+
+def _member(table: dict[str, Any]) -> dict[str, Any]:
+    """One member of the stack."""
+    _known(table, _MEMBER_KEYS)
+    name = _text(table, "name")
+    if canonicalize_name(name) != name:
+        raise TableError(f"{name!r} is not a normalised name", "name")
+    member: dict[str, Any] = {
+        "name": name,
+        "role": _choice(table, "role", ("core", "companion", "support")),
+        "effect": _choice(table, "effect", ("import", "use")),
+    }
+    member |= {key: _texts(table, key) for key in ("conda", "cuda_check") if key in table}
+    if "vital" in table:
+        member["vital"] = _true(table, "vital")
+    if "labels" in table:
+        if table["labels"] is not False:
+            raise TableError("must be false, or left out", "labels")
+        member["labels"] = False
+    if "rule" in table:
+        member["rule"] = _text(table, "rule")
+    if "earlier" in table:
+        member["earlier"] = _specifier(table, "earlier")
+    if "bare" in table:
+        _known(table["bare"], {"all", "linux", "macos", "windows"})
+        member["bare"] = {system: _specifier(table["bare"], system) for system in table["bare"]}
+    for number, item in enumerate(table.get("opens", ())):
+        try:
+            member.setdefault("opens", []).append(_opened(item))
+        except TableError as error:
+            raise error.under(f"opens[{number}]") from None
+    return member
+
+
+def read_members(path: Path, rules: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """``stack.toml``: the members of the stack, in the order of writing.
+
+    Raises:
+        TableError: it is not of the form, a name appears twice, or a rule is not known.
+    """
+    members: list[dict[str, Any]] = []
+    table = read_toml(path)
+    try:
+        _known(table, {"member"})
+        for number, item in enumerate(_list(table, "member")):
+            try:
+                member = _member(item)
+                if any(member["name"] == other["name"] for other in members):
+                    raise TableError(f"{member['name']} is there twice", "name")
+                if member.get("rule", "") and member["rule"] not in rules:
+                    raise TableError(f"{member['rule']} is not a rule", "rule")
+            except TableError as error:
+                raise error.under(f"member[{number}]") from None
+            members.append(member)
+    except TableError as error:
+        error.file = path.name
+        raise
+    return members
+
+
 # The writers.
 
 
@@ -689,6 +789,7 @@ def compile_all(data: Path) -> dict[str, str]:
         "builds.json": dump({"date": max(_dates(builds["groups"]), default=max(checked)), **builds}),
         "registry.json": dump(registry),
         "rules.json": dump({"date": max(checked), "rules": facts, "sources": sources, "statements": statements}),
+        "stack.json": dump({"members": read_members(data / "stack.toml", rules)}),
         "stories.json": dump(stories),
         "systems.json": dump(
             {"date": max(_dates(list(systems.values())), default=max(checked)), "systems": systems}

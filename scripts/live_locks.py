@@ -34,10 +34,11 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from torchlock.knowledge.stack import FAMILY
+
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "live-locks.md"
 PYTHONS = ("3.10", "3.12")
-FAMILY = ("torch", "torchaudio", "torchvision", "torchcodec", "torchtext")
 SECONDS = 1800
 
 INPUTS = (

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
-import sys
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
@@ -17,18 +15,13 @@ from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+import compile_rules
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "compat_data"
-
-_SPEC = importlib.util.spec_from_file_location("compile_rules", ROOT / "scripts" / "compile_rules.py")
-assert _SPEC is not None
-assert _SPEC.loader is not None
-compile_rules = importlib.util.module_from_spec(_SPEC)
-sys.modules["compile_rules"] = compile_rules
-_SPEC.loader.exec_module(compile_rules)
 
 FAMILY = ("torchaudio", "torchvision", "torchtext", "torchcodec")
 ENVIRONMENTS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from fixed_source import FixedSource
 from support.call_count import calls
 from torchlock.errors import UnknownPackage
 from torchlock.knowledge.rules import Matrix
@@ -79,7 +80,7 @@ def solve(requests: list[str], releases: list[Made], **options: object) -> dict[
         return found
 
     inputs = Inputs(requirements=[parse_requirement(text, Origin(None, None, text)) for text in requests])
-    result = lock(inputs, TARGET, Options(**options), MATRIX, of)  # type: ignore[arg-type]
+    result = lock(inputs, TARGET, Options(**options), MATRIX, FixedSource(of))  # type: ignore[arg-type]
     if isinstance(result, Conflict):
         return None
     assert isinstance(result, Lock)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from packaging.pylock import Pylock, is_valid_pylock_path
 
+from fixed_source import FixedSource
 from torchlock.answers import Unknown
 from torchlock.cli.main import main
 from torchlock.errors import InputError, UnknownPackage
@@ -39,7 +40,7 @@ def locked(*requests: str, platform: str = "linux-x86_64") -> Lock:
         requirements=[lock_readers.parse_requirement(text, Origin(None, None, text)) for text in requests]
     )
     target = Target(PythonVersion.parse("3.12"), Platform.parse(platform))
-    result = lock(inputs, target, Options(), Matrix(), releases)
+    result = lock(inputs, target, Options(), Matrix(), FixedSource(releases))
     assert isinstance(result, Lock)
     return result
 

@@ -9,9 +9,6 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
 
-# Compiled against each other; no source distribution of theirs can be built without a whole toolchain.
-FAMILY = frozenset({"torch", "torchaudio", "torchvision", "torchcodec", "torchtext"})
-
 
 class Origin(NamedTuple):
     """Where a line was written: a file and a line number (from 1), or the command line (both None)."""

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.audit import Auditor, Options, broken
-from torchlock.cli.exit_codes import BUG, FOUND, OK, UNUSABLE
+from torchlock.cli.exit_codes import BUG, OK, UNUSABLE
 from torchlock.cli.output import guard_report, put
+from torchlock.cli.reports import exit_code, ignored_rules, rendered
 from torchlock.cli.safe_path import can_share, safe_path
 from torchlock.errors import InputError, TorchlockError
 from torchlock.finding import FileReport, Finding, Report
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Sequence
 
+    from torchlock.cli.reports import Paint
     from torchlock.cli.streams import Console
     from torchlock.target import Platform
 
@@ -43,20 +45,20 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     judged = _judged(files, options, arguments, console)
     _keep_crashes(judged)
     report = _report([*judged, *passed], options, arguments)
-    code = _code(report, strict=arguments.strict)
+    code = exit_code(report, strict=arguments.strict)
     for file in report.files:
         if file.error is not None:
             console.say("error", f"{file.path}: {file.error}")
     try:
-        rendered = _rendered(report, code, arguments, console)
+        output = _rendered(report, code, arguments, console)
     except Exception:
         told = [_if_writable(file, options, arguments, console) for file in report.files]
         if not any(file.broken for file in told):
             raise
         _keep_crashes(told)
         report, code = _report(told, options, arguments), BUG
-        rendered = _rendered(report, code, arguments, console)
-    put(rendered, arguments.output, console)
+        output = _rendered(report, code, arguments, console)
+    put(output, arguments.output, console)
     return code
 
 
@@ -106,9 +108,7 @@ def _options(arguments: argparse.Namespace) -> Options:
     if pythons and pythons[0].minor not in PYTHONS:
         hint = f"the data cover Python 3.{PYTHONS[0]} to 3.{PYTHONS[-1]}"
         raise InputError(f"--python: no data for Python {pythons[0]}", hint=hint)
-
-    rules = [rule.strip().upper() for text in arguments.ignore for rule in text.split(",") if rule.strip()]
-    return Options(pythons, platforms, _known(rules), libraries)
+    return Options(pythons, platforms, ignored_rules(arguments.ignore), libraries)
 
 
 def _platform_of(arguments: argparse.Namespace) -> str:
@@ -121,22 +121,6 @@ def _platform_of(arguments: argparse.Namespace) -> str:
     else:
         runs_on = ("macos",) if any(text.startswith("macos=") for text in arguments.system_lib) else ()
     return next((name for name in PLATFORMS if name.partition("-")[0] in runs_on), PLATFORMS[0])
-
-
-def _known(rules: Sequence[str]) -> frozenset[str]:
-    """The rules to ignore.
-
-    Raises:
-        InputError: a rule does not exist.
-    """
-    if rules:
-        from torchlock.knowledge.rules import Matrix
-
-        matrix = Matrix()
-        for rule in rules:
-            if not matrix.has(rule):
-                raise InputError(f"--ignore: unknown rule {rule}", hint="rules have names like TL101")
-    return frozenset(rules)
 
 
 def _files(arguments: argparse.Namespace, console: Console) -> tuple[list[str], list[str]]:
@@ -221,8 +205,6 @@ def _one(auditor: Auditor, path: str, name: str) -> FileReport:
 def _report(files: list[FileReport], options: Options, arguments: argparse.Namespace) -> Report:
     from torchlock.knowledge.rules import Matrix
 
-    matrix = Matrix()
-    rules = {finding.rule for file in files for finding in file.findings}
     target = {
         "python": None if options.pythons is None else [str(python) for python in options.pythons],
         "platform": None if options.platforms is None else [platform.spelled for platform in options.platforms],
@@ -230,9 +212,7 @@ def _report(files: list[FileReport], options: Options, arguments: argparse.Names
         "system": arguments.system,
         "libraries": dict(options.libraries),
     }
-    return Report(
-        files, matrix.date, target, {rule: matrix.title(rule) for rule in sorted(rules) if matrix.has(rule)}
-    )
+    return Report(files, Matrix().date, target)
 
 
 def _keep_crashes(files: Iterable[FileReport]) -> None:
@@ -241,44 +221,23 @@ def _keep_crashes(files: Iterable[FileReport]) -> None:
     if broken:
         from torchlock.cli import crash
 
-        remedy = crash.remedy(crash.kept(file.broken for file in broken if file.broken))
+        remedy = crash.remedy(file.broken for file in broken if file.broken)
         for finding in (finding for file in broken for finding in file.findings):
             finding.remedy = remedy
 
 
-def _code(report: Report, *, strict: bool) -> int:
-    """3 if a file was not judged because of a bug; else 2 if a file could not be read, else 1 for an error."""
-    if any(file.broken for file in report.files):
-        return BUG
-    statuses = {file.status for file in report.files}
-    if "unreadable" in statuses:
-        return UNUSABLE
-    return FOUND if "error" in statuses or (strict and "warning" in statuses) else OK
-
-
 def _rendered(report: Report, code: int, arguments: argparse.Namespace, console: Console) -> str:
-    if arguments.format == "json":
+    def as_json() -> str:
         from torchlock.report.audit_json import audit_json
 
         return audit_json(report)
-    if arguments.format == "sarif":
-        from torchlock.report.sarif import sarif
 
-        return sarif(report, exit_code=code)
-    if arguments.format == "github":
-        from torchlock.report.github import github
+    def as_text(paint: Paint) -> str:
+        from torchlock.report.audit_text import text
 
-        return github(report)
-    from torchlock.report.audit_text import text
+        return text(report, paint, verbose=arguments.verbose)
 
-    plain = arguments.quiet and not any(file.status != "ok" for file in report.files)
-    colored = console.on(sys.stdout) and not arguments.output
-    paint = console.painted if colored else _unpainted
-    return "" if plain else text(report, paint, verbose=arguments.verbose)
-
-
-def _unpainted(style: str, words: str) -> str:
-    return words
+    return rendered(report, code, arguments, console, as_json=as_json, as_text=as_text)
 
 
 def _mend(arguments: argparse.Namespace, options: Options, files: Sequence[str], console: Console) -> int:
@@ -316,8 +275,8 @@ def _mend(arguments: argparse.Namespace, options: Options, files: Sequence[str],
         there.append(auditor.report(name, before) if arguments.diff and now != before else left[-1])
     _keep_crashes({id(file): file for file in (*left, *there)}.values())
     report = _report(left, options, arguments)
-    code = _code(_report(there, options, arguments), strict=arguments.strict)
-    if _code(report, strict=arguments.strict) != OK:
+    code = exit_code(_report(there, options, arguments), strict=arguments.strict)
+    if exit_code(report, strict=arguments.strict) != OK:
         from torchlock.report.audit_text import text
 
         console.line(text(report, console.paint, verbose=False).rstrip("\n"))

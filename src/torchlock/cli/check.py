@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 from torchlock.check import by_log, examine, fenced, healthy, ranked, untold, verdict
 from torchlock.check.system_packages import libraries_of
 from torchlock.cli.environment import context_of, current_folder
-from torchlock.cli.exit_codes import BUG, FOUND, OK
+from torchlock.cli.exit_codes import BUG, OK
 from torchlock.cli.output import guard_export, guard_report, put
+from torchlock.cli.reports import exit_code, ignored_rules, rendered
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Finding, Report
 from torchlock.runtime import files
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from torchlock.check import CheckContext
     from torchlock.check.verdict import Verdict
+    from torchlock.cli.reports import Paint
     from torchlock.cli.streams import Console
     from torchlock.inspect.probe import Step
 
@@ -31,7 +32,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         TorchlockError: wrong use, no such environment, or a file that cannot be written.
     """
     _refuse_misuse(arguments)
-    ignore = _ignored(arguments.ignore)
+    ignore = ignored_rules(arguments.ignore)
     if arguments.export:
         guard_export(arguments.output)
     else:
@@ -61,7 +62,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     report = _report(context, result)
     if arguments.format == "json" and report.target is not None:
         report.target["libraries"] = libraries_of(context)
-    code = BUG if context.broken else _code(report, strict=arguments.strict)
+    code = BUG if context.broken else exit_code(report, strict=arguments.strict)
     put(_rendered(report, result, code, arguments, console), arguments.output, console)
     return code
 
@@ -75,7 +76,7 @@ def _add_remedies(context: CheckContext, findings: list[Finding]) -> None:
     if context.broken:
         from torchlock.cli import crash
 
-        remedy = crash.remedy(crash.kept(context.broken))
+        remedy = crash.remedy(context.broken)
         for finding in findings:
             if finding.rule == "TL908":
                 finding.remedy = remedy
@@ -175,18 +176,6 @@ def _probed(
     return compared(context, findings, result)
 
 
-def _ignored(texts: list[str]) -> frozenset[str]:
-    from torchlock.knowledge.rules import Matrix
-
-    rules = frozenset(rule.strip().upper() for text in texts for rule in text.split(",") if rule.strip())
-    matrix = Matrix() if rules else None
-    for rule in sorted(rules):
-        if matrix is not None and not matrix.has(rule):
-            raise InputError(f"--ignore: unknown rule {rule}", hint="rules have names like TL101")
-
-    return rules
-
-
 def _report(context: CheckContext, result: Verdict) -> Report:
     interpreter, target = context.environment.interpreter, context.target
     sites = context.environment.sites
@@ -200,39 +189,21 @@ def _report(context: CheckContext, result: Verdict) -> Report:
         "system": None,
         "libraries": dict(context.libraries),
     }
-    rules = {each.rule for finding in result.findings for each in (finding, *finding.consequences)}
-    titles = {rule: context.matrix.title(rule) for rule in sorted(rules) if context.matrix.has(rule)}
-    return Report([FileReport(path, "environment", result.findings)], context.matrix.date, table, titles)
-
-
-def _code(report: Report, *, strict: bool) -> int:
-    statuses = {file.status for file in report.files}
-    return FOUND if "error" in statuses or (strict and "warning" in statuses) else OK
+    return Report([FileReport(path, "environment", result.findings)], context.matrix.date, table)
 
 
 def _rendered(report: Report, result: Verdict, code: int, arguments: argparse.Namespace, console: Console) -> str:
-    if arguments.format == "json":
+    def as_json() -> str:
         from torchlock.report.check_json import check_json
 
         return check_json(report, result.sentence, result.commands)
-    if arguments.format == "sarif":
-        from torchlock.report.sarif import sarif
 
-        return sarif(report, exit_code=code)
-    if arguments.format == "github":
-        from torchlock.report.github import github
+    def as_text(paint: Paint) -> str:
+        from torchlock.report.check_text import text
 
-        return github(report)
-    from torchlock.report.check_text import text
+        return text(report, result.sentence, result.commands, paint, verbose=arguments.verbose)
 
-    paint = console.painted if console.on(sys.stdout) and not arguments.output else _unpainted
-    if arguments.quiet and report.files[0].status == "ok":
-        return ""
-    return text(report, result.sentence, result.commands, paint, verbose=arguments.verbose)
-
-
-def _unpainted(style: str, words: str) -> str:
-    return words
+    return rendered(report, code, arguments, console, as_json=as_json, as_text=as_text)
 
 
 def _export(context: CheckContext, arguments: argparse.Namespace, console: Console) -> int:

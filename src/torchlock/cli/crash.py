@@ -37,9 +37,9 @@ def request(path: str | None) -> str:
     return f"please report this bug, and send {path} (read it first: it contains your arguments)"
 
 
-def remedy(path: str | None) -> Remedy:
-    """The same, as the remedy of a finding."""
-    text = request(path)
+def remedy(breakages: Iterable[Breakage]) -> Remedy:
+    """Write down what broke; what to do with that file, as the remedy of a finding."""
+    text = request(kept(breakages))
     return Remedy(f"{text[:1].upper()}{text[1:]}.")
 
 

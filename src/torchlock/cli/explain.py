@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torchlock import __version__
 from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.errors import InputError
+from torchlock.knowledge import registry
 from torchlock.knowledge.rules import Matrix
 from torchlock.redaction import masked, one_line
 from torchlock.report.safe_json import dumped
@@ -20,16 +21,12 @@ if TYPE_CHECKING:
 
     from torchlock.cli.streams import Console
     from torchlock.finding import Evidence
-    from torchlock.index.sources import Sources
     from torchlock.knowledge.rules import Statement
     from torchlock.lock.model import Pin
     from torchlock.target import Target
 
 _RULE = re.compile(r"TL\d{3}", re.IGNORECASE)
 _EXAMPLES = 12
-# Rules of check whose numbers do not begin with TL6, and rules about whole files.
-_OF_ENVIRONMENTS = frozenset({"TL208", "TL209", "TL907"})
-_OF_WHOLE_FILES = frozenset({"TL905", "TL906"})
 
 
 @dataclass
@@ -69,31 +66,30 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _rule(rule: str, matrix: Matrix) -> Story:
-    """Describe a rule: its title, its reason, and some of its statements."""
+    """What a rule does, why, an example, how to fix it, and the newest of its statements."""
     if not matrix.has(rule):
         raise InputError(f"unknown rule {rule}", hint=f"the rules are {', '.join(matrix.rules())}")
-    story = Story(f"{rule}: {matrix.title(rule)}")
-    story.steps.append(f"Because {matrix.because(rule)}.")
+    known, told = registry.get(rule), registry.story(rule)
+    story = Story(f"{rule}: {told.title}")
+    commands = " and ".join(f"torchlock {command}" for command in known.by)
+    story.steps += [told.what, told.why, f"Because {matrix.because(rule)}.", f"Example: {told.example}"]
+    story.steps += [f"Fix: {told.fix}", f"Reported by {commands}. Worst severity: {known.severity}."]
     statements = matrix.statements_of(rule)
-    is_of_environments = rule.startswith("TL6") or rule in _OF_ENVIRONMENTS
     if statements:
         count = f"{len(statements)} statements, such as" if len(statements) > 1 else "One statement"
-        story.steps.append(f"{count}:")
-        for statement in statements[-_EXAMPLES:]:
-            story.steps[-1] += f"\n     {statement.when}: {_said(statement)}"
-    elif not is_of_environments:
-        story.steps.append("torchlock audit derives it from the file and the tables.")
-    else:
-        story.steps.append("torchlock check finds it in the files of an environment and of its machine.")
-    if is_of_environments:
-        story.steps.append(f"To ignore it: torchlock check --ignore {rule}")
-    elif rule in _OF_WHOLE_FILES:
-        story.steps.append(f"To ignore it: torchlock audit --ignore {rule}")
-    else:
-        story.steps.append(f"To ignore it, add a comment to the line: # torchlock: ignore[{rule}] reason")
+        rows = [f"\n     {statement.when}: {_said(statement)}" for statement in statements[-_EXAMPLES:]]
+        story.steps.append(f"{count}:{''.join(rows)}")
+    story.steps.append(_ignoring(known))
     cited = [*matrix.sources_of(rule), *(source for statement in statements for source in statement.sources)]
     story.sources = {source: matrix.source(source) for source in dict.fromkeys(cited)}
     return story
+
+
+def _ignoring(rule: registry.Rule) -> str:
+    """How to leave a rule out of a report."""
+    if "audit" in rule.by and not rule.whole_file:
+        return f"To ignore it, add a comment to the line: # torchlock: ignore[{rule.id}] reason"
+    return f"To ignore it: torchlock {rule.by[0]} --ignore {rule.id}"
 
 
 def _said(statement: Statement) -> str:
@@ -115,28 +111,20 @@ def _said(statement: Statement) -> str:
 
 def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Console) -> Story:
     """Solve the requirements, and explain the solution or the conflict."""
+    from torchlock.cli.sources import open_sources
     from torchlock.cli.target import target_of
     from torchlock.lock import Conflict, Options, lock
     from torchlock.manifests.lock_readers import parse_requirement
     from torchlock.terms import Inputs, Origin
 
-    target, _ = target_of(arguments)
-    sources = _sources(arguments, console)
+    def inputs_of(texts: list[str]) -> Inputs:
+        return Inputs(requirements=[parse_requirement(text, Origin(None, None, text)) for text in texts])
 
     def solved(texts: list[str]) -> Any:
-        inputs = Inputs(requirements=[parse_requirement(text, Origin(None, None, text)) for text in texts])
-        return lock(
-            inputs,
-            target,
-            Options(unproven=arguments.unproven),
-            matrix,
-            sources.releases,
-            sources.metadata,
-            sources.at_hand,
-            sources.renew,
-            sources.provenance,
-        )
+        return lock(inputs_of(texts), target, Options(unproven=arguments.unproven), matrix, sources)
 
+    target, _ = target_of(arguments)
+    sources = open_sources(arguments, inputs_of(arguments.requirements), console)
     result = solved(arguments.requirements)
     console.clear()
     story = (
@@ -147,24 +135,6 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Consol
     for note in sources.notes:
         console.say("note", note)
     return story
-
-
-def _sources(arguments: argparse.Namespace, console: Console) -> Sources:
-    from torchlock.index.sources import Sources
-
-    if arguments.build:
-        from torchlock.index.sdist.building import check_library
-
-        check_library()
-    return Sources(
-        index_url=arguments.index_url,
-        extra_index_urls=arguments.extra_index_urls,
-        offline=arguments.offline,
-        refresh=arguments.refresh,
-        build=arguments.build,
-        cache_dir=arguments.cache_dir,
-        report=console.progress,
-    )
 
 
 def _conflict(conflict: Any) -> Story:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from torchlock import __version__
 from torchlock.cli.exit_codes import FOUND, OK
+from torchlock.cli.sources import open_sources
 from torchlock.cli.streams import deliver
 from torchlock.cli.target import target_of
 from torchlock.errors import InputError
@@ -48,18 +49,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if not inputs.requirements:
         _tell_empty(arguments, console)
     matrix = Matrix()
-    sources = _sources(arguments, inputs, console)
-    result = lock(
-        inputs,
-        target,
-        _options(arguments),
-        matrix,
-        sources.releases,
-        sources.metadata,
-        sources.at_hand,
-        sources.renew,
-        sources.provenance,
-    )
+    sources = open_sources(arguments, inputs, console)
+    result = lock(inputs, target, _options(arguments), matrix, sources)
     console.clear()
     if isinstance(result, Conflict):
         for note in sources.notes:
@@ -252,45 +243,6 @@ def _preferred(arguments: argparse.Namespace, upgraded: Collection[str]) -> dict
         if written.requirement is not None and canonicalize_name(written.requirement.name) not in upgraded
         for clause in written.requirement.specifier
         if clause.operator == "=="
-    }
-
-
-def _sources(arguments: argparse.Namespace, inputs: Inputs, console: Console) -> Sources:
-    from torchlock.index.sources import Sources
-    from torchlock.knowledge.indexes import is_public
-
-    written = None if inputs.index_url and is_public(inputs.index_url) else inputs.index_url
-    if written and arguments.index_url not in (None, written):
-        console.say("note", f"--index-url is used, and the index {written} of the input is ignored")
-    if arguments.build:
-        from torchlock.index.sdist.building import check_library
-
-        check_library()
-    return Sources(
-        index_url=arguments.index_url or written,
-        extra_index_urls=[*arguments.extra_index_urls, *inputs.extra_index_urls],
-        find_links=inputs.find_links,
-        no_index=inputs.no_index,
-        routes=inputs.routes,
-        offline=arguments.offline,
-        refresh=arguments.refresh,
-        pinned=_pinned(inputs),
-        cache_dir=arguments.cache_dir,
-        build=arguments.build,
-        report=console.progress,
-    )
-
-
-def _pinned(inputs: Inputs) -> dict[str, str]:
-    """The versions that requirements and constraints pin, by project."""
-    from packaging.utils import canonicalize_name
-
-    return {
-        canonicalize_name(written.requirement.name): clause.version
-        for written in (*inputs.constraints, *inputs.requirements)
-        if written.requirement is not None
-        for clause in written.requirement.specifier
-        if clause.operator == "==" and "*" not in clause.version
     }
 
 

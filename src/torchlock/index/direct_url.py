@@ -13,7 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, MetadataError, TorchlockError
-from torchlock.terms import FAMILY, Dependency, File
+from torchlock.knowledge.stack import FAMILY
+from torchlock.terms import Dependency, File
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

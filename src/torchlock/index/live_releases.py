@@ -10,7 +10,8 @@ from torchlock.errors import TorchlockError
 from torchlock.index import wheel_build
 from torchlock.knowledge.releases import OF_WHEELS, are_various
 from torchlock.knowledge.rules import BUILD_CUDA, Statement, cuda_version
-from torchlock.terms import FAMILY, Dependency
+from torchlock.knowledge.stack import FAMILY
+from torchlock.terms import Dependency
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, NetworkError, Unasked, UnknownPackage
 from torchlock.knowledge.releases import Catalogue
-from torchlock.terms import FAMILY, Provenance
+from torchlock.knowledge.stack import FAMILY
+from torchlock.terms import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -226,7 +227,7 @@ class Sources:
             return False
         return any(pin in (found, Version(found.public)) for found in map(_version, releases))
 
-    def at_hand(self, name: str) -> bool:
+    def is_local(self, name: str) -> bool:
         """Whether the releases of a project can be had without asking an index."""
         return name in self._answers or (
             self._route(name) is None

@@ -8,21 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.knowledge.builds import kind_of
+from torchlock.knowledge.stack import cuda_check_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from torchlock.terms import Dependency
 
-# The module in which a package compares its CUDA version with that of torch at import.
-_CHECKS = {
-    "torchaudio": (
-        "torchaudio/_extension/utils.py",
-        "torchaudio/_extension/__init__.py",
-        "torchaudio/_extension.py",
-    ),
-    "torchvision": ("torchvision/extension.py",),
-}
 _RUNTIME = re.compile(r"cuda-toolkit|nvidia-cuda-runtime(?:-cu\d+)?")
 _PIN = re.compile(r"===?([0-9]+)\.([0-9]+)(?:\..*)?")
 _TRITON = {"pytorch-triton-rocm": "rocm", "triton-rocm": "rocm", "pytorch-triton-xpu": "xpu", "triton-xpu": "xpu"}
@@ -84,7 +76,12 @@ def of_version_file(name: str, tags: str, members: Mapping[str, str]) -> str | U
 
 def members_of(name: str) -> Sequence[str]:
     """The members of a wheel that state its build and the comparison at import."""
-    return (f"{name}/version.py", *_CHECKS.get(name, ()))
+    return (f"{name}/version.py", *_checks(name))
+
+
+def _checks(name: str) -> list[str]:
+    """The files of a package that compare its CUDA version with that of torch at import."""
+    return [f"{name}/{path}" for path in cuda_check_of(name)]
 
 
 def compared(name: str, members: Mapping[str, str]) -> Compared | Unknown | None:
@@ -92,7 +89,7 @@ def compared(name: str, members: Mapping[str, str]) -> Compared | Unknown | None
 
     A comparison that cannot be understood counts as that of the whole version, which is the safe one.
     """
-    paths = _CHECKS.get(name, ())
+    paths = _checks(name)
     if paths and not any(path in members for path in paths):
         return Unknown(f"the wheel has none of {', '.join(paths)}")
     for path in paths:

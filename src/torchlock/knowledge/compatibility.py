@@ -1,6 +1,7 @@
 """The digest of catalogue and rules: which releases of the stack fit which torch, and on which targets.
 
-Written by ``scripts/compile_stack.py``, which asks the judge and the solver's sieve; here are only lookups.
+Written by ``scripts/compile_compatibility.py``, which asks the judge and the solver's filter of candidates;
+here are only lookups.
 Sets of releases are bit masks, oldest first; so are sets of targets: a *cell* is one Python on one platform.
 """
 
@@ -13,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
+from torchlock.knowledge.stack import FAMILY, MEMBERS
 from torchlock.target import Platform, PythonVersion, Target
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 # The columns of the table of pairs.
 _FITS, _DECLARED, _LOADS = 0, 1, 2
-# Releases without compiled code, from before there was any.
-_UNLIKE = {"torchtext": "<0.7", "torchvision": "<0.3"}
 _PLAIN = re.compile(r"==\s*(\d+(?:\.\d+)*)")
 
 
@@ -63,7 +62,7 @@ class Package:
     @cached_property
     def comparable(self) -> int:
         """Excludes early releases, when this name was a library of another kind."""
-        return self.everything & ~self.mask(_UNLIKE.get(self.name, "<0"))
+        return self.everything & ~self.mask(MEMBERS[self.name].earlier or "<0")
 
     @cached_property
     def prereleases(self) -> int:
@@ -147,7 +146,7 @@ class CompatibilityTable:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        path = path or tables.ROOT / "compiled" / "stack.json"
+        path = path or tables.ROOT / "compiled" / "compatibility.json"
         table = tables.load_json(path)
         try:
             self.pythons: list[int] = table["pythons"]

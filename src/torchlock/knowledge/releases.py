@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
-from torchlock.terms import FAMILY, Dependency, File
+from torchlock.knowledge.stack import FAMILY
+from torchlock.terms import Dependency, File
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -11,11 +11,12 @@ from torchlock.solve.conflict_core import involved, minimal_conflict
 from torchlock.solve.problem import GaveUp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from torchlock.lock.model import Options
     from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.problem import Solution
+    from torchlock.solve.source import ReleaseSource
     from torchlock.solve.universe import Universe
 
 
@@ -31,16 +32,15 @@ class Attempt(NamedTuple):
 def attempts(
     opened: Callable[[Unproven], tuple[Universe, list[UserRequirement], list[str]]],
     options: Options,
-    renew: Callable[[Iterable[str]], bool],
+    source: ReleaseSource,
 ) -> Attempt:
     """Solve without unproven releases, and where that fails with them (see ``solve.policy``).
 
-    ``opened`` makes a universe, in which only what is proven and asked for counts, or more. ``renew`` asks the
-    index for projects that are known from a snapshot, and returns whether it has anything new.
+    ``opened`` makes a universe, in which only what is proven and asked for counts, or more.
     """
-    found = _attempt(opened, Unproven.ANY if options.unproven else Unproven.ASKED, options, renew)
+    found = _attempt(opened, Unproven.ANY if options.unproven else Unproven.ASKED, options, source)
     if found.solution is None and _holds_back(found.universe):
-        found = _attempt(opened, Unproven.LAST, options, renew)
+        found = _attempt(opened, Unproven.LAST, options, source)
         if found.solution is not None:
             found.notes.append("no set of proven releases satisfies these lines, so unproven releases are used")
     return found
@@ -50,12 +50,12 @@ def _attempt(
     opened: Callable[[Unproven], tuple[Universe, list[UserRequirement], list[str]]],
     unproven: Unproven,
     options: Options,
-    renew: Callable[[Iterable[str]], bool],
+    source: ReleaseSource,
 ) -> Attempt:
     while True:
         universe, units, notes = opened(unproven)
         solution = solve_keeping(universe, units, options)
-        if not renew([*options.upgraded, *_asked_again(universe, units, solution)]):
+        if not source.renew([*options.upgraded, *_asked_again(universe, units, solution)]):
             return Attempt(universe, units, notes, solution)
 
 

@@ -24,13 +24,14 @@ from torchlock.knowledge.rules import (
     is_virtual,
     specifier_set,
 )
+from torchlock.knowledge.stack import FAMILY
 from torchlock.lock import dependency_of
 from torchlock.solve.candidates import withdrawal
 from torchlock.solve.conflict_core import UserRequirement, demands, involved, minimal_conflict, relevant
 from torchlock.solve.problem import bits, full
 from torchlock.solve.propagate import Domains, DomainWipeout, Loss
 from torchlock.solve.reasons import Asked, Built, Declared, Ruled, SameBuild, Unreadable
-from torchlock.terms import FAMILY, Dependency, Provenance, spelled
+from torchlock.terms import Dependency, Provenance, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

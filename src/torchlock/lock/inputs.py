@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.errors import InputError, TorchlockError
+from torchlock.errors import InputError
 from torchlock.lock.model import Pin
 from torchlock.redaction import one_line
 from torchlock.solve.candidates import Policy, Unproven, is_exact, mentions_prerelease
 from torchlock.solve.conflict_core import UserRequirement
 from torchlock.solve.reasons import Asked
+from torchlock.solve.source import DelegatingSource
 from torchlock.terms import Dependency
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from torchlock.index.direct_url import DirectRelease
     from torchlock.knowledge.releases import Release
     from torchlock.lock.model import Options
+    from torchlock.solve.source import ReleaseSource
     from torchlock.solve.universe import Universe
     from torchlock.target import Target
-    from torchlock.terms import File, Inputs, ParsedRequirement
+    from torchlock.terms import Inputs, ParsedRequirement
 
 
 def dependency_of(written: ParsedRequirement) -> Dependency:
@@ -59,12 +61,10 @@ class Direct:
     ``written`` has the line of each project that is known by name; ``notes`` say what is not known.
     """
 
-    def __init__(
-        self, requirements: Sequence[ParsedRequirement], target: Target, metadata: Callable[[File], str] | None
-    ) -> None:
+    def __init__(self, requirements: Sequence[ParsedRequirement], target: Target, source: ReleaseSource) -> None:
         self.written: dict[str, ParsedRequirement] = {}
         self.notes: list[str] = []
-        self._metadata = metadata or _no_metadata
+        self._source = source
         self._releases: dict[str, list[DirectRelease]] = {}
         self._names: dict[int, str | None] = {}
         for written in requirements:
@@ -73,13 +73,10 @@ class Direct:
                 self._names[id(written)] = self._read(written) if applies else _ELSEWHERE
         self._unnamed = [written for written in requirements if self._names.get(id(written), "") is None]
 
-    def before(self, releases: Callable[[str], Sequence[Release]]) -> Callable[[str], Sequence[Release]]:
-        """The same source, but for the projects that the user names by address."""
-        return lambda name: self._releases.get(name) or releases(name)
-
-    def has(self, name: str) -> bool:
-        """Whether the user names this project by URL."""
-        return name in self._releases
+    @property
+    def source(self) -> ReleaseSource:
+        """The source, which has of each project that the user names by address that release alone."""
+        return _DirectFirst(self._source, self._releases) if self._releases else self._source
 
     def dependency(self, written: ParsedRequirement) -> Dependency | None:
         """The parts of a requirement; None for a URL whose project name is unknown."""
@@ -96,7 +93,7 @@ class Direct:
     def _read(self, written: ParsedRequirement) -> str | None:
         from torchlock.index.direct_url import read_direct
 
-        release = read_direct(written, self._metadata)
+        release = read_direct(written, self._source.metadata)
         if release is None:
             self.notes.append(
                 f"{written.origin}: {written.url} is kept as written, because its project name is unknown"
@@ -121,8 +118,18 @@ def _marker(written: ParsedRequirement) -> str:
     return written.marker if requirement is None else str(requirement.marker or "")
 
 
-def _no_metadata(file: File) -> str:
-    raise TorchlockError(f"{file.filename} was not asked for its metadata")
+class _DirectFirst(DelegatingSource):
+    """A source that some releases come before."""
+
+    def __init__(self, source: ReleaseSource, first: Mapping[str, Sequence[Release]]) -> None:
+        super().__init__(source)
+        self._first = first
+
+    def releases(self, name: str) -> Sequence[Release]:
+        return self._first.get(name) or self.source.releases(name)
+
+    def is_local(self, name: str) -> bool:
+        return name in self._first or self.source.is_local(name)
 
 
 def policy_of(inputs: Inputs, options: Options) -> Policy:

@@ -103,10 +103,10 @@ class Conflict:
     """No environment satisfies these lines; with everything that the explanation needs.
 
 
-    ``elsewhere`` tries the same lines on another target; ``overrides`` are the lines that replaced others.
+    ``retry`` tries the same lines on another target; ``overrides`` are the lines that replaced others.
     """
 
     universe: Universe
     units: tuple[UserRequirement, ...]
-    elsewhere: Callable[[Target], Lock | Conflict]
+    retry: Callable[[Target], Lock | Conflict]
     overrides: tuple[ParsedRequirement, ...] = ()

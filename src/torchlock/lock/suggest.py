@@ -67,7 +67,7 @@ def _other_python(conflict: Conflict, guilty: Sequence[UserRequirement]) -> Iter
             continue
         other = PythonVersion.parse(f"3.{minor}{'t' if python.free_threaded else ''}")
         try:
-            found = conflict.elsewhere(replace(universe.target, python=other))
+            found = conflict.retry(replace(universe.target, python=other))
         except TorchlockError:
             continue
         if isinstance(found, Lock):

@@ -11,9 +11,9 @@ from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.index.direct_url import DirectRelease
+from torchlock.knowledge.stack import FAMILY
 from torchlock.redaction import one_line
 from torchlock.standards.core_metadata import refusal
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

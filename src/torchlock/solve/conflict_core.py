@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.knowledge.rules import is_virtual
+from torchlock.knowledge.stack import FAMILY
 from torchlock.solve.complete import MOST_CONFLICTS, solvable
 from torchlock.solve.problem import GaveUp
 from torchlock.solve.propagate import Domains, DomainWipeout, propagate
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.knowledge.rules import specifier_set
+from torchlock.knowledge.stack import FAMILY
 from torchlock.solve.candidates import Unproven
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,7 +15,7 @@ from torchlock.answers import Unknown
 from torchlock.audit.index_builds import offer_of
 from torchlock.audit.install_sets import cells_where, demand_of, once
 from torchlock.knowledge.compatibility import bits
-from torchlock.terms import FAMILY
+from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-from torchlock.terms import FAMILY
+from torchlock.knowledge.stack import FAMILY
 
 
 def main() -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from torchlock.knowledge.stack import CONDA_NAMES
 from torchlock.manifests.document import Entry
-from torchlock.manifests.syntax.conda_match_spec import NAMES, specifier_of
+from torchlock.manifests.syntax.conda_match_spec import specifier_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,7 +108,7 @@ def _entry(builder: TomlBuilder, path: Path, value: object, channel: str) -> Ent
     index = table.get("index")
     at = builder.tree.offset(*where)
     return Entry(
-        name=NAMES.get(name, name) if channel == "conda" else name,
+        name=CONDA_NAMES.get(name, name) if channel == "conda" else name,
         specifier=specifier,
         place=builder.place(at),
         text=f"{path[-1]} = {builder.tree.string(*where)}",

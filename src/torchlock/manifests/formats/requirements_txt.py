@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
+from torchlock.knowledge.stack import FAMILY
 from torchlock.location import NOWHERE, Edit, Place, Span
 from torchlock.manifests.decoding import decode
 from torchlock.manifests.document import Document, Entry, IndexLine, ParseIssue
@@ -22,7 +23,7 @@ from torchlock.manifests.syntax.pip_options import HASH, Option, parse_options, 
 from torchlock.manifests.text import beside
 from torchlock.redaction import masked
 from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
-from torchlock.terms import FAMILY, Origin
+from torchlock.terms import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
