@@ -50,8 +50,8 @@ if TYPE_CHECKING:
 class Universe:
     """A ``Problem`` made of releases and rules.
 
-    ``overrides`` replace every requirement on a package by these. Needs on projects that only an index knows appear
-    only after ``learn``.
+    ``overrides`` replace every requirement on a package by these. Needs on projects that only an index knows
+    appear only after ``learn``.
 
     ``held`` are the candidates held back for being unproven (``solve.policy``); ``outdated`` the projects of
     which something names a later version than any that is known.
