@@ -151,9 +151,9 @@ def test_parts_that_are_not_what_was_asked_for_are_not_used(tmp_path, server, wh
 def test_a_large_wheel_is_never_fetched_whole(tmp_path, server, large, monkeypatch):
     monkeypatch.setattr(metadata, "WHOLE_LIMIT", 1 << 19)
     server.routes[PATH] = Reply(large)
-    with pytest.raises(NetworkError, match=r"cannot be had without fetching 1 MB: 127[.]0"):
+    with pytest.raises(NetworkError, match=r"cannot be read without fetching 1 MB: 127[.]0"):
         index(tmp_path, server).metadata(file_at(server, NAME, size=len(large)))
-    with pytest.raises(NetworkError, match="cannot be had without fetching 1 MB"):
+    with pytest.raises(NetworkError, match="cannot be read without fetching 1 MB"):
         index(tmp_path, server).metadata(file_at(server, NAME))
 
 

@@ -42,10 +42,10 @@ class Source(NamedTuple):
 class ParsedRequirement:
     """One requirement as its author wrote it.
 
-    ``requirement`` is the parsed PEP 508 requirement, or None for a bare URL or path whose name is not
-    known from the text; ``url`` then holds the address or path, and ``marker`` what stands behind it.
-    ``editable`` marks ``-e``. ``hashes`` holds ``--hash`` values as ``algorithm:digest``. Of ``sources`` the
-    first one that holds on the target counts.
+    ``requirement`` is the parsed PEP 508 requirement, or None for a bare URL or path without a known name; then
+    ``url`` is the URL or path, and ``marker`` the marker after it.
+    ``editable`` marks ``-e``. ``hashes`` holds ``--hash`` values as ``algorithm:digest``. The first of ``sources``
+    whose marker holds on the target is used.
     """
 
     requirement: Requirement | None
@@ -85,8 +85,8 @@ class Provenance(NamedTuple):
     """Which sources the releases of a project come from.
 
     ``where`` names the indexes that were asked, or is "" for the public one. ``as_of`` is the date of a snapshot
-    of it (YYYY-MM-DD), or "" if it was asked just now. ``unasked`` says which source could not be asked, if
-    there is one that may have more.
+    of it (YYYY-MM-DD), or "" if it was asked just now. ``unasked`` names a source that could not be
+    asked and may have more releases.
     """
 
     where: str = ""
@@ -104,7 +104,7 @@ class File(NamedTuple):
 
     ``url`` is absolute when an index was asked, else relative to the index's file host. ``uploaded`` is
     an ISO 8601 time in UTC. ``yanked`` is None, or the reason (possibly empty) of PEP 592.
-    ``metadata_hashes`` is None where no PEP 658 metadata file is offered. Sizes are in bytes.
+    ``metadata_hashes`` is None if there is no PEP 658 metadata file. Sizes are in bytes.
     """
 
     filename: str

@@ -33,14 +33,14 @@ class BrokenOff(Exception):
 
 
 def whole_body(response: requests.Response, limit: int) -> bytes:
-    """All of the body, unpacked where it was asked for packed; of an answer that says no, its beginning.
+    """The whole body, decompressed if compression was requested; of an error answer, only its beginning.
 
-    A file that was asked for as it is stays as it is: some servers call that of a ``.tar.gz`` packed.
+    A file that was requested uncompressed stays as it is: some servers label a ``.tar.gz`` as compressed.
 
     Raises:
-        TooLarge: it is longer than ``limit``, packed or unpacked.
-        BrokenOff: it is shorter than announced, or ends within what was packed.
-        NetworkError: it does not unpack, or is packed in a way that was not asked for.
+        TooLarge: it is longer than ``limit``, compressed or decompressed.
+        BrokenOff: it is shorter than announced, or its compressed data is incomplete.
+        NetworkError: it cannot be decompressed, or has an encoding that was not requested.
     """
     stated = response.headers.get("Content-Length", "")
     length = int(stated) if re.fullmatch(r"[0-9]{1,18}", stated) else None

@@ -1,7 +1,7 @@
 """Cached answers of indexes on disk: pages to revalidate, and metadata that never changes.
 
-One file per entry: a line of JSON, then the body. Entries appear by ``os.replace``, so processes may share the
-folder; whatever does not read back whole counts as absent.
+One file per entry: a line of JSON, then the body. Entries are written with ``os.replace``, so processes may share
+the folder; an incomplete entry counts as absent.
 """
 
 from __future__ import annotations

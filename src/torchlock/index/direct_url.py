@@ -1,7 +1,7 @@
 """Requirements that name a URL or a folder: read their metadata as far as possible without a build.
 
-A wheel states everything, an archive its name and version and perhaps its requirements, a folder what its
-project files state, a repository nothing. Unknown facts are reported, never guessed.
+A wheel states everything; an archive states its name, its version and sometimes its requirements; a folder has
+project files; a repository states nothing. Unknown facts are reported, never guessed.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class DirectRelease:
 def read_direct(written: ParsedRequirement, metadata: Callable[[File], str]) -> DirectRelease | None:
     """The release that a URL requirement names; None if not even the project name can be known.
 
-    ``metadata`` gives the METADATA text of a file, and raises TorchlockError where that cannot be had.
+    ``metadata`` returns the METADATA text of a file, or raises a TorchlockError.
 
     Raises:
         InputError: the path does not exist, or the file is not a wheel.

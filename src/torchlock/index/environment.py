@@ -55,6 +55,6 @@ def with_credentials(name: str, url: str, environ: Mapping[str, str]) -> str:
 
 
 def _named(word: str, environ: Mapping[str, str]) -> str:
-    """Take ``name=address``, the form uv has for an index, apart."""
+    """Split ``name=address``, uv's form of a named index."""
     match = re.match(r"([\w.-]+)=(?=\S)", word)
     return with_credentials(match[1], word[match.end() :], environ) if match else word

@@ -25,7 +25,7 @@ class LiveRelease:
     """A release of an index (the seam ``solve.Release``).
 
     ``bundled`` is the release of the catalogue that has this version (its label apart), or None; ``as_of`` is
-    the date of the catalogue. Of a file that the catalogue holds nothing needs to be asked.
+    the date of the catalogue. A file that is in the catalogue needs no request.
     """
 
     live = True

@@ -80,13 +80,13 @@ class MetadataReader:
         self._without_ranges: set[str] = set()
 
     def read(self, file: File) -> str:
-        """The text of the file's metadata; of an sdist, that of the wheel it would become.
+        """The metadata text of the file; for an sdist, the metadata of the wheel that it would become.
 
         Raises:
             NeedsBuild: it is an sdist whose requirements are known only after a build.
             MetadataError: the file is damaged.
-            BrokenFile: it is gone, or not what the index describes.
-            NetworkError: the metadata cannot be had; the message says why.
+            BrokenFile: it is missing, or does not match the index.
+            NetworkError: the metadata cannot be read; the message says why.
         """
         if not file.filename.endswith(".whl"):
             return self._sdist(file)
@@ -407,7 +407,7 @@ def _too_large(file: File, size: int | None, limit: int = WHOLE_LIMIT) -> Networ
             hint="use --build to fetch up to 1 GB, and to run the package's build backend if necessary",
         )
     return NetworkError(
-        f"the metadata of {file.filename} cannot be had without fetching {megabytes}: "
+        f"the metadata of {file.filename} cannot be read without fetching {megabytes}: "
         f"{addresses.host(file.url)} serves neither it nor parts of the file",
         hint="use an index that serves metadata files (PEP 658)",
     )

@@ -33,10 +33,7 @@ class TooSlow(Exception):
 
 
 class _Paced(io.RawIOBase):
-    """The bytes of an answer as they come, headers and all.
-
-    Raises TooSlow on reading where they come too slowly.
-    """
+    """The bytes of an answer, including its headers. Reading raises TooSlow if they arrive too slowly."""
 
     def __init__(self, raw: io.RawIOBase) -> None:
         super().__init__()
@@ -62,7 +59,7 @@ class _Paced(io.RawIOBase):
 
 
 class _Lines(io.BufferedReader):
-    """The same for who reads it by lines. Raises TooSlow where there are too many, or one has no end."""
+    """The same, read by lines. Raises TooSlow if there are too many lines, or a line is endless."""
 
     def __init__(self, raw: io.RawIOBase) -> None:
         super().__init__(raw)

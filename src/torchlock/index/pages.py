@@ -27,7 +27,7 @@ _HASH = re.compile(
     r"|(sha384)=([0-9a-f]{96})|(sha512|blake2b)=([0-9a-f]{128}))(?![0-9a-f])",
     re.IGNORECASE,
 )
-# An address that stays as it is but for its fragment. Pages have thousands of them, and taking each apart is dear.
+# A URL that only loses its fragment. Pages have thousands of them, and parsing each is slow.
 _PLAIN = re.compile(r"(https?://[a-z0-9.-]+/[\w./~+-]*)(?:#.*)?", re.ASCII)
 # The base of all links of a page.
 _LONGEST_BASE = 2000
@@ -138,7 +138,7 @@ class _Links(HTMLParser):
         self.base: str | None = None
         self.version: str | None = None
         self.interactive = False
-        # Of a whole page these are closed: the document, where it is opened at all, and every link.
+        # In a complete page these tags are closed: the document, if it is opened, and every link.
         self.open: set[str] = set()
 
     def handle_endtag(self, tag: str) -> None:

@@ -86,7 +86,7 @@ class PageReader:
         return not self._refresh and page.fresh(time.time())
 
     def _hidden(self, answer: Answer, url: str) -> bool:
-        """Whether a storage bucket that may not be listed answered, as it does for whatever it lacks."""
+        """Whether a storage bucket without list permission answered: it answers so for missing files."""
         hidden = answer.status == 403 and not answer.authorised and b"<Code>AccessDenied</Code>" in answer.body
         if hidden:
             self._note(f"{addresses.redact(url)} denies access (status 403); treated as missing")

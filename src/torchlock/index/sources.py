@@ -159,9 +159,9 @@ class Sources:
         return not self._offline and self._day() > self._as_of
 
     def renew(self, names: Iterable[str]) -> bool:
-        """Ask the index for those of these projects that are known from the catalogue alone, if it may be asked.
+        """Ask the index for the projects that are known only from the catalogue, if it may be asked.
 
-        Returns whether it has something that was not known. A failure of the index is noted, and changes nothing.
+        Returns whether it has anything new. A failure of the index becomes a note, and changes nothing.
         """
         changed = False
         if self._offline or self._silent or not self._snapshots:
@@ -189,7 +189,7 @@ class Sources:
         return Provenance(where, unasked=unasked.message if unasked else "")
 
     def _today(self, name: str) -> Sequence[Release]:
-        """The releases of a project today on the index of the catalogue; none if it cannot be asked.
+        """Today's releases of a project on the index of the catalogue; empty if it cannot be asked.
 
         It is asked once, with short timeouts, and not again after a failure: the catalogue is enough to go on.
         """
@@ -228,7 +228,7 @@ class Sources:
         return any(pin in (found, Version(found.public)) for found in map(_version, releases))
 
     def is_local(self, name: str) -> bool:
-        """Whether the releases of a project can be had without asking an index."""
+        """Whether the releases of a project are available without asking an index."""
         return name in self._answers or (
             self._route(name) is None
             and self._bundled
@@ -247,10 +247,10 @@ class Sources:
         return release or Unknown(f"{unknown}, and the index no longer has it")
 
     def metadata(self, file: File) -> str:
-        """The METADATA text of a file that the user names by address.
+        """The METADATA text of a file that the user names by URL.
 
         Raises:
-            TorchlockError: it cannot be had, or only by a build.
+            TorchlockError: it cannot be read, or only with a build.
         """
         return self._index.metadata(file)
 
@@ -263,7 +263,7 @@ class Sources:
         return self._index.sha256(file)
 
     def address(self, name: str, file: File) -> str:
-        """The absolute address of a project's file; the catalogue holds it relative to the index's file host.
+        """The absolute URL of a project's file; in the catalogue it is relative to the index's file host.
 
         Raises:
             UnknownPackage, NetworkError: the index, which alone knows its file host, cannot be asked.

@@ -28,7 +28,7 @@ TRIES = 3
 TIMEOUT = (10, 30)
 HURRIED_TIMEOUT = (3, 10)
 PAGE_LIMIT = 64 << 20
-# How long the answers of one index may take in all, in seconds; then it is given up.
+# The seconds that all answers of one index may take; then it is not asked any more.
 PATIENCE = 1800.0
 _LONGEST_WAIT = 30.0
 _PASSING = {429, 500, 502, 503, 504}

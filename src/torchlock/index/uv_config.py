@@ -37,7 +37,7 @@ def read_uv_config(environ: Mapping[str, str], folder: Path) -> list[IndexSettin
 
 
 def _project_file(folder: Path) -> Iterator[Path]:
-    """The nearest file upwards that configures uv; beside a pyproject.toml, uv.toml is the stronger."""
+    """The nearest configuration file of uv in this folder or above; uv.toml wins over pyproject.toml."""
     for parent in (folder, *folder.parents):
         for path in (parent / "uv.toml", parent / "pyproject.toml"):
             if path.is_file() and _read(path) is not None:

@@ -87,7 +87,7 @@ def _checks(name: str) -> list[str]:
 def compared(name: str, members: Mapping[str, str]) -> Compared | Unknown | None:
     """The comparison of CUDA versions at the import of a package; None if there is none.
 
-    A comparison that cannot be understood counts as that of the whole version, which is the safe one.
+    A comparison that is not understood counts as a comparison of the whole version, which is safe.
     """
     paths = _checks(name)
     if paths and not any(path in members for path in paths):

@@ -157,7 +157,7 @@ def _addresses(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 def _end_of_user(text: str, start: int, stop: int) -> int | None:
     """The start of the host in a URL with a user or password; None for other URLs.
 
-    What stands between may hold anything, if only the author did not escape it.
+    The text between may contain any character, if the author did not escape it.
     """
     if text.startswith("/", start):
         if text.endswith(("file://", "sqlite://"), 0, start):
@@ -267,7 +267,7 @@ def _of_name(name: re.Match[str], start: int, end: int, netrc: str) -> tuple[int
 
 
 def _is_place(name: re.Match[str], given: re.Match[str]) -> bool:
-    """Whether a colon stands behind a user of an address, a file, or a package of which a message speaks."""
+    """Whether the colon comes after the user of a URL, a file, or a package in a message."""
     text, start = name.string, name.start()
     if given["room"] and _FILE.search(name[0]):
         return True

@@ -22,10 +22,10 @@ _LEAVING = 0.2
 
 @contextlib.contextmanager
 def child(command: Sequence[str], **settings: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program for a block, in a session of its own; at the end of the block it ends with its group.
+    """Run a program for a block, in its own session; at the end of the block it ends with its group.
 
-    So it does when this process ends, by whatever signal. What left the group (``setsid``) lives on; so do, on
-    Windows, the children of a program that is ended before this process is. ``settings`` are those of ``Popen``.
+    It also ends when this process ends, by any signal. A process that left the group (``setsid``) survives; on
+    Windows, so do the children of a program that ends before this process. ``settings`` are those of ``Popen``.
 
     Raises:
         OSError, ValueError: it cannot be started.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Candidate(NamedTuple):
-    """A release as it would be installed on the target: ``wheel`` is the one an installer chooses.
+    """A release as it would be installed on the target: ``wheel`` is the wheel that an installer chooses.
 
     ``usable`` are all wheels that install there. ``release`` is None for a virtual package. ``compiled``: the
     project publishes compiled wheels, of this release or of another.
@@ -94,7 +94,7 @@ class Unproven(Enum):
     """When releases of the torch family that the data do not cover are candidates."""
 
     ASKED = "only those that the user's own lines ask for"
-    LAST = "where nothing else is left"
+    LAST = "if nothing else is left"
     ANY = "like any other"
 
 
@@ -148,7 +148,7 @@ class CandidateFilter:
         self._pythons: dict[str, bool] = {"": True}
 
     def sort(self, name: str, releases: Iterable[Release]) -> tuple[list[Candidate], list[Rejected]]:
-        """Candidates, best first, and what was rejected, oldest first.
+        """Candidates, best first, and rejected releases, oldest first.
 
         The order: final releases, newest (or lowest) first; then, of a project with compiled wheels, releases
         without a wheel for this target, whose source would have to be compiled; then pre-releases that nobody

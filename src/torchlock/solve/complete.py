@@ -120,10 +120,10 @@ def newest_first(problem: Problem, roots: Sequence[Need], domains: Domains) -> S
     """The solution whose packages are each the best possible, taken in the order of ``problem.order``; or None.
 
     The first package gets the best candidate of any solution, the second the best of any solution with that,
-    and so on. Where the search for a better one is given up, the one that was found stays.
+    and so on. If the search for a better candidate gives up, the one that was found stays.
 
     Raises:
-        GaveUp: too many conflicts, and no solution at all until then.
+        GaveUp: too many conflicts, and no solution so far.
     """
     run = _Run()
     found = run.solve(domains)

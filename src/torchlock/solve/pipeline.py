@@ -51,7 +51,8 @@ def resolve(
 def _settle(problem: Problem, roots: Sequence[Need], limits: Mapping[str, int]) -> Solution | None:
     """The newest solution as far as needs are known: those of releases on live indexes may be unknown.
 
-    A solution that turns out to hold what was known only in part is looked for again once that is learned.
+    If a solution contains a release whose needs were known only in part, they are fetched and the search is
+    repeated.
     """
     domains = propagate(problem, roots, limits)
     solution = search(problem, roots, domains.left, learn=False)

@@ -1,7 +1,7 @@
 """The terms of the solver: packages are identifiers, candidates are numbers, requirements are bitmasks.
 
-A domain lists the candidates of one identifier, best first; bit *i* of a mask stands for candidate *i*. A
-need says that the identifier must be among those of the mask once whoever has the need is chosen.
+A domain lists the candidates of one identifier, best first; bit *i* of a mask stands for candidate *i*. A need
+says: if its owner is chosen, the candidate of the identifier must be one of the mask.
 """
 
 from __future__ import annotations
@@ -78,8 +78,8 @@ def newest(
     """Whether a solution is correct, and provably the newest in some order of dependents before dependencies.
 
     For each package in turn, every candidate that is better than the chosen one and allowed by the packages
-    before it must have a need that these leave nothing for. Then no solution that agrees on the packages before
-    it holds a better one.
+    before it must have a need for which these packages leave no candidate. Then no solution with the same earlier
+    packages contains a better one.
     """
     allowed = dict(limits)
 

@@ -1,9 +1,9 @@
 """Arc consistency: remove every candidate that no solution can contain.
 
-Two inferences, repeated until nothing changes. A candidate goes when one of its needs has nothing left; and
-for a package that every solution must hold, what all its remaining candidates need must be held as well, by a
-candidate that at least one of them allows. Both are sound on cyclic graphs; an empty domain of a package
-that must be held proves that there is no solution.
+Two inferences, repeated until nothing changes. A candidate is removed if one of its needs has no candidates left.
+And if every solution needs a package, every solution also needs what all its remaining candidates need: a
+candidate that at least one of them allows. Both are sound on cyclic graphs; an empty domain of a package that must
+be held proves that there is no solution.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class DomainWipeout(Unsolvable):
 class Loss(NamedTuple):
     """Why candidates were removed.
 
-    ``cause`` is a need of the user (``by`` None), a need of the candidate itself that nothing is left for
-    (``by`` is the identifier that lost them), or a need of the package ``by`` that every solution holds.
+    ``cause`` is a need of the user (``by`` None), a need of the candidate for which no candidate is left (``by``
+    is the identifier without candidates), or a need of the package ``by`` that every solution contains.
     """
 
     identifier: str

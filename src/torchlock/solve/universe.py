@@ -1,8 +1,8 @@
 """The candidates and needs of one target: releases and rules in the terms of the solver, computed when needed.
 
-Everything is remembered, nothing worked out before it is asked for. The machine and the CUDA version of the
-torch build stand beside real packages (``host-glibc``, ``build-cuda``), and what a rule forbids becomes a
-package of two candidates, of which one side needs the first and the other the second.
+Answers are cached. The machine and the CUDA version of the torch build are modelled as packages (``host-glibc``,
+``build-cuda``). A rule that forbids two releases together becomes a package with two candidates; each release
+needs a different one.
 """
 
 from __future__ import annotations

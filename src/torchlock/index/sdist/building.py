@@ -48,7 +48,7 @@ def check_library() -> None:
 
 
 class Builder:
-    """Runs build backends on this machine (the seam ``index.metadata.Builder``)."""
+    """Runs build backends on this machine (implements ``index.metadata.Builder``)."""
 
     def __init__(self, settings: IndexSettings | None = None, seconds: float = SECONDS) -> None:
         self._settings = settings

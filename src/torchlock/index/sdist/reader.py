@@ -26,7 +26,7 @@ _REASON = "X-Torchlock-Requirements-Unknown"
 
 
 class Reader:
-    """Reads source distributions (the seam ``index.metadata.Sdists``); ``builder`` asks build backends."""
+    """Reads source distributions (implements ``index.metadata.Sdists``); ``builder`` asks build backends."""
 
     def __init__(self, builder: Builder | None = None) -> None:
         self.builder = builder

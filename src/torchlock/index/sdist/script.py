@@ -151,7 +151,7 @@ class _Slice:
                 self._writers.setdefault((scope, name), []).append(node)
 
     def _scope(self, node: ast.AST) -> ast.AST | None:
-        """The function or comprehension in which a node stands; None for the module."""
+        """The function or comprehension that contains a node; None for the module."""
         parent = self._parents.get(node)
         while parent is not None and not isinstance(parent, _SCOPES):
             parent = self._parents.get(parent)

@@ -2,7 +2,7 @@
 
 In this order: PKG-INFO of core metadata 2.2 or later with nothing dynamic (PEP 643); ``requires.txt`` of
 setuptools, where setup.py says the same on every machine; ``[project]`` of pyproject.toml (PEP 621); PKG-INFO of a
-build backend that computes nothing; setup.cfg and setup.py as their text stands.
+build backend that computes nothing; the text of setup.cfg and setup.py.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class _Tree:
         return self.files[path].decode("utf-8", "replace")
 
     def headers(self, path: str) -> Headers | None:
-        """The headers of a metadata file; None where there is no such file."""
+        """The headers of a metadata file; None if it does not exist."""
         return read_headers(self.text(path)) if path in self.files else None
 
     def egg_info(self) -> str | None:
