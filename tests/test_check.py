@@ -352,9 +352,7 @@ def test_the_first_line_says_it_all(site: Path, capsys: pytest.CaptureFixture[st
     (site / "torch" / "functional.py").unlink()
     assert main(["check", "--path", str(site)]) == 1
     line = capsys.readouterr().out.splitlines()[0]
-    assert line.startswith(
-        "error: torch lacks a file that was installed with it, torch/functional.py; mend it with: "
-    )
+    assert line.startswith("error: torch lacks a file that was installed with it, torch/functional.py; fix: ")
 
 
 def test_hostile_names_cannot_speak_to_the_terminal(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

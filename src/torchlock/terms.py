@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Origin(NamedTuple):
-    """Where a statement was written: a file and a line (from 1), or the command line (both None)."""
+    """Where a line was written: a file and a line number (from 1), or the command line (both None)."""
 
     path: str | None
     line: int | None
@@ -24,11 +24,11 @@ class Origin(NamedTuple):
 
 
 class Source(NamedTuple):
-    """The source of one package in a project's file, in place of the common indexes.
+    """The source of one package in a project's file, instead of the common indexes.
 
-    ``index_url`` is the address of the one index to ask; ``url`` an address or path of the package itself. Only
-    one of them is set. ``marker`` says in which environments it holds, ``scope`` in which extra (``extra:NAME``)
-    or dependency group (``group:NAME``); "" holds everywhere.
+    ``index_url`` is the URL of the only index to ask; ``url`` a URL or path of the package itself. Only one of
+    them is set. ``marker`` says in which environments it holds, ``scope`` in which extra (``extra:NAME``) or
+    dependency group (``group:NAME``); "" holds everywhere.
     """
 
     origin: Origin
@@ -42,10 +42,10 @@ class Source(NamedTuple):
 class ParsedRequirement:
     """One requirement as its author wrote it.
 
-    ``requirement`` is the parsed PEP 508 requirement, or None for a bare URL or path whose name is not
-    known from the text; ``url`` then holds the address or path, and ``marker`` what stands behind it.
-    ``editable`` marks ``-e``. ``hashes`` holds ``--hash`` values as ``algorithm:digest``. Of ``sources`` the
-    first one that holds on the target counts.
+    ``requirement`` is the parsed PEP 508 requirement, or None for a bare URL or path without a known name; then
+    ``url`` is the URL or path, and ``marker`` the marker after it.
+    ``editable`` marks ``-e``. ``hashes`` holds ``--hash`` values as ``algorithm:digest``. The first of ``sources``
+    whose marker holds on the target is used.
     """
 
     requirement: Requirement | None

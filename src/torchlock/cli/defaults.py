@@ -24,15 +24,15 @@ def defaults(
 ) -> dict[str, Any]:
     """The defaults of options: ``TORCHLOCK_*`` variables over ``[tool.torchlock]`` of ./pyproject.toml.
 
-    The variables are the user's own and may say everything; the table is the project's and may not
+    The variables belong to the user and may set every option; the table belongs to the project and may not
     (``cli/project.py``).
 
-    ``named_only`` are options that the command line alone sets: what a project locks for says nothing about which
-    environment is to be checked. ``is_elsewhere`` tells whether another command has an option that takes a value,
-    since one table serves them all.
+    ``named_only`` are options that only the command line sets: the target of a lock does not say which environment
+    is to be checked. ``is_elsewhere`` says whether another command has an option that accepts a value, because all
+    commands share one table.
 
     Raises:
-        InputError: a key that is no option or that no project may set, or a value that the option does not take.
+        InputError: an unknown key, a key that a project may not set, or a value that the option does not accept.
     """
     options = {
         action.option_strings[-1][2:]: action

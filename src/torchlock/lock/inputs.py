@@ -109,7 +109,7 @@ class Direct:
         return release.name
 
 
-# Stands for the name of what does not apply to the target, which nobody looks into.
+# The name of a requirement that does not apply to the target; its content is never used.
 _ELSEWHERE = "(of another target)"
 
 

@@ -134,8 +134,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     add(
         "--format",
         choices=("requirements", "pylock"),
-        help="requirements: a requirements file for pip; pylock: pylock.toml (PEP 751), which contains the URLs of "
-        "the files, so the index is asked for them (default: from the file name of -o)",
+        help="requirements: a requirements file for pip; pylock: pylock.toml (PEP 751), which contains the URLs "
+        "of the files, so the index is asked for them (default: from the file name of -o)",
     )
     add("--no-hashes", action="store_true", help="omit the hashes")
     add("--no-annotate", action="store_true", help="omit the comments that say why each package is there")
