@@ -31,7 +31,7 @@ class Source(NamedTuple):
 
     ``index_url`` is the address of the one index to ask; ``url`` an address or path of the package itself. Only
     one of them is set. ``marker`` says in which environments it holds, ``scope`` in which extra (``extra:NAME``)
-    or dependency group (``group:NAME``); "" holds everywhere.
+    or dependency group (``group:NAME``); "" holds everywhere. ``editable``: as ``-e`` in a requirements file.
     """
 
     origin: Origin
@@ -39,6 +39,7 @@ class Source(NamedTuple):
     url: str = ""
     marker: str = ""
     scope: str = ""
+    editable: bool = False
 
 
 @dataclass(slots=True)
