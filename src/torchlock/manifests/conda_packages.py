@@ -24,7 +24,7 @@ def note_on(entry: Entry) -> CondaNote | None:
     """
     if entry.channel != "conda":
         return None
-    if entry.name == "python":
+    if entry.name in ("python", "pip"):
         return CondaNote("", kept=False)
     if not _catalogue().holds(entry.name):
         text = (

@@ -133,7 +133,7 @@ class _Selection:
         found = []
         for entry in entries:
             note = note_on(entry)
-            if note and entry.scope in scopes:
+            if note and note.text and entry.scope in scopes:
                 self._document.notes.append(Origin(entry.path, entry.place.line, note.text))
             if note is None or note.kept:
                 found.append(entry)

@@ -276,7 +276,8 @@ class _Reader:
         if located.requirement is None:
             self._add_nameless(line, written, located)
             return True
-        asked = pep508.ask(stated) or pep508.ask(str(located.requirement))
+        # The name of a wheel is a valid name of a project too.
+        asked = (None if located.url else pep508.ask(stated)) or pep508.ask(str(located.requirement))
         if asked is not None:
             url = located.url
             versions = None if url or stated != written else asked.versions

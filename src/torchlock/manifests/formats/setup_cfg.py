@@ -82,7 +82,8 @@ def _refuse_elsewhere(builder: DocumentBuilder, values: dict[tuple[str, str], li
 
 
 def _note_dashes(builder: DocumentBuilder, lines: dict[tuple[str, str], int]) -> None:
-    for at in lines.values():
+    """Note keys of [metadata] and [options] that are written with dashes."""
+    for at in (at for (section, key), at in lines.items() if key and section in ("metadata", "options")):
         written = builder.text[at:].split("=", 1)[0].split(":", 1)[0].rstrip()
         if "-" in written and "\n" not in written:
             wanted = written.replace("-", "_")
