@@ -36,6 +36,7 @@ class Source(NamedTuple):
     url: str = ""
     marker: str = ""
     scope: str = ""
+    editable: bool = False
 
 
 @dataclass(slots=True)
