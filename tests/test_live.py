@@ -23,7 +23,6 @@ from torchlock.knowledge.judge import NamedVersion, unjudged, violations
 from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix, cuda_version
 from torchlock.manifests.syntax.requirement import parse_requirement
-from torchlock.manifests.lock_readers import parse_requirement
 from torchlock.standards.dependency import Dependency
 from torchlock.target import Platform, PythonVersion, Target
 from torchlock.terms import Origin

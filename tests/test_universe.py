@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from fixed_source import FixedSource
 from support.call_count import calls
+from support.fixed_source import FixedSource
 from torchlock.errors import UnknownPackage
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, lock
 from torchlock.manifests.syntax.requirement import parse_requirement
-from support.fixed_source import FixedSource
-from torchlock.manifests.lock_readers import parse_requirement
 from torchlock.standards.dependency import Dependency
 from torchlock.standards.index_file import File
 from torchlock.target import Platform, PythonVersion, Target

@@ -403,7 +403,7 @@ def _need(dependency: Dependency) -> str:
     lowest = specifier.removeprefix(">=")
     if specifier.startswith(">=") and "," not in specifier:
         return f"{library} {lowest} or newer"
-    return f"{library} {spelled(specifier)}".strip()
+    return f"{library} {readable_specifier(specifier)}".strip()
 
 
 def _versions(versions: Iterable[str]) -> str:

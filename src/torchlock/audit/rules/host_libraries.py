@@ -11,7 +11,6 @@ from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import GIL, HOST_PREFIX
 from torchlock.knowledge.severity import severity_of
-from torchlock.terms import spelled
 from torchlock.standards.dependency import readable_specifier
 
 if TYPE_CHECKING:

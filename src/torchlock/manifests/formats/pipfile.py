@@ -13,7 +13,6 @@ from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.document import Entry
 from torchlock.manifests.syntax.json_text import value_of
 from torchlock.manifests.syntax.markers import both
-from torchlock.manifests.syntax.lock_markers import both
 from torchlock.manifests.syntax.repositories import repository_address
 from torchlock.manifests.syntax.toml_blocks import locked_entry, strings, tables
 from torchlock.manifests.toml_builder import TomlBuilder

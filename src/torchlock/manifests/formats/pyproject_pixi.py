@@ -10,7 +10,6 @@ from packaging.utils import canonicalize_name
 from torchlock.knowledge.stack import CONDA_NAMES
 from torchlock.manifests.document import Entry
 from torchlock.manifests.syntax.conda_match_spec import specifier_of
-from torchlock.manifests.syntax.conda_match_spec import NAMES, specifier_of
 from torchlock.manifests.syntax.repositories import repository_address
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.manifests.document import Document, Entry
-    from torchlock.manifests.syntax.toml import Key
+    from torchlock.manifests.syntax.toml_tokens import Key
 
 _OWN = ("tool", "uv")
 _KINDS = ("index", "git", "url", "path", "workspace")
