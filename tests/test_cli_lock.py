@@ -285,7 +285,7 @@ def test_the_classical_file_needs_libsndfile_where_glibc_is_old(capsys: pytest.C
     system = ["--system", "debian-11", "--system-lib", "glibc=2.28"]
     assert run(*CLASSICAL, "--platform", "linux-x86_64", *system) == 0
     text = capsys.readouterr().out
-    needs = text[text.index("# This set needs from the system:") :].partition("# Bundled")[0]
+    needs = text[text.index("# Required from the system:") :].partition("# Bundled")[0]
     assert "libsndfile" in needs
     assert "apt-get install -y" in needs
     assert "libsndfile1" in needs
@@ -297,7 +297,7 @@ def test_the_classical_file_needs_libsndfile_where_glibc_is_old(capsys: pytest.C
 def test_the_classical_file_needs_nothing_where_glibc_is_new(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*CLASSICAL, "--platform", "linux-x86_64", "--system-lib", "glibc=2.31") == 0
     text = capsys.readouterr().out
-    assert "This set needs from the system" not in text
+    assert "Required from the system" not in text
     assert "libsndfile 1.2.0, in soundfile 0.12.0" in text
     assert text[text.index("\nsoundfile==0.12.0") :].partition("# via")[0].count("--hash=") == 2
 
@@ -546,7 +546,7 @@ def test_an_empty_lock_is_told(name: str, text: str, capsys: pytest.CaptureFixtu
     ("name", "text", "told"),
     [
         ("pyproject.toml", "[project]\nname = 'x'\ndynamic = ['dependencies']\n", "is dynamic"),
-        ("pyproject.toml", "[tool.poetry.dependencies]\ntorch = '*'\n", "has no [project] table"),
+        ("pyproject.toml", "[tool.poetry]\nname = 'x'\n", "has no [project] table"),
         ("setup.cfg", "[options]\npackages = x\n", "has no install_requires, which setup.py sets"),
         ("setup.cfg", "[metadata]\nname = x\n", "has no [options] section"),
     ],

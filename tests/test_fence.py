@@ -397,7 +397,7 @@ def test_no_pin_of_an_old_pylock_is_a_bug(name: str, version: str, capsys: pytes
     Path("pylock.toml").write_text(f"lock-version = '1.0'\ncreated-by = 'x'\n{package}", encoding="utf-8")
     assert main(["lock", "six", *TARGET, "-o", "pylock.toml"]) == 2
     said = capsys.readouterr().err
-    assert "error: pylock.toml: " in said
+    assert "error: pylock.toml:" in said
     assert "hint: --upgrade makes a new lock" in said
     assert len(said) < 500
 

@@ -116,7 +116,7 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Consol
     from torchlock.cli.sources import open_sources
     from torchlock.cli.target import target_of
     from torchlock.lock import Conflict, Options, lock
-    from torchlock.manifests.lock_readers import parse_requirement
+    from torchlock.manifests.syntax.requirement import parse_requirement
     from torchlock.terms import Inputs, Origin
 
     def inputs_of(texts: list[str]) -> Inputs:
@@ -240,7 +240,7 @@ def _newest(version: str, releases: Any) -> str | None:
 def _name(text: str) -> str:
     from packaging.utils import canonicalize_name
 
-    from torchlock.manifests.lock_readers import parse_requirement
+    from torchlock.manifests.syntax.requirement import parse_requirement
     from torchlock.terms import Origin
 
     requirement = parse_requirement(text, Origin(None, None, text)).requirement

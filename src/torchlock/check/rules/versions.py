@@ -21,7 +21,7 @@ from torchlock.knowledge.rules import BUILD_CUDA, HOST_PREFIX, cuda_version, is_
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK, cuda_check_of
 from torchlock.runtime import files
-from torchlock.terms import spelled
+from torchlock.standards.dependency import readable_specifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -332,4 +332,4 @@ def in_words(specifier: str) -> str:
     """``2.10.0`` for a pin, ``>=2.11`` for a range."""
     exact = re.fullmatch(r"==([^*,]+)", specifier)
     series = re.fullmatch(r"==([^*,]+)\.\*", specifier)
-    return exact[1] if exact else series[1] if series else spelled(specifier)
+    return exact[1] if exact else series[1] if series else readable_specifier(specifier)
