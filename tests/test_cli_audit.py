@@ -64,7 +64,7 @@ def test_exit_codes(folder: Path, text: str, options: list[str], code: int) -> N
         pytest.param(["--fix", "--diff"], "exclude each other", id="fix and diff"),
         pytest.param(["--fix", "-"], "standard input", id="fix of standard input"),
         pytest.param(["--fix", "--format", "json"], "writes no report", id="fix and a report"),
-        pytest.param(["--ignore", "TL000"], "no rule is called TL000", id="a rule that is none"),
+        pytest.param(["--ignore", "TL000"], "unknown rule TL000", id="a rule that is none"),
         pytest.param(["--accelerator", "cu118"], "not supported", id="an accelerator"),
         pytest.param(["--python", "snake"], "neither a version nor an interpreter", id="a Python that is none"),
         pytest.param(["."], "nothing", id="an empty folder is no mistake"),

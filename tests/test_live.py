@@ -22,7 +22,7 @@ from torchlock.index.sources import Sources
 from torchlock.knowledge.judge import NamedVersion, unjudged, violations
 from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix, cuda_version
-from torchlock.manifests.lock_readers import parse_requirement
+from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.target import Platform, PythonVersion, Target
 from torchlock.terms import Dependency, Origin
 

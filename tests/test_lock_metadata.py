@@ -305,7 +305,7 @@ def test_where_no_hash_can_be_had_the_user_is_told(capsys, monkeypatch, why):
         run = Run(capsys, server.url, "demo")
         assert run.pins == ["demo==1.0"]
         assert "--hash" not in run.out
-        assert "demo: no hash can be given, so pip refuses the file in its hash mode" in run.err
+        assert "demo: no hash is available, so pip refuses the lock in its hash mode" in run.err
         file = Run(capsys, server.url, "demo", "--format", "pylock")
         assert (file.code, file.out) == (2, "")
         assert "pylock.toml wants a hash of demo-1.0-py3-none-any.whl" in file.err
@@ -350,14 +350,14 @@ def test_tags_of_interpreters_that_nobody_knows_are_words(index, locked, tags, w
         index.add("demo", "1.0", tag=tag)
     run = locked("demo")
     assert run.code == 1
-    assert f"(1.0 has wheels for {words} there)" in run.err
+    assert f"(on this platform, 1.0 has wheels for {words})" in run.err
 
 
 def test_platforms_that_nobody_knows_are_words(index, locked):
     for platform in ("ios_13_0_arm64_iphoneos", "win32", "macosx_11_0_universal2", "linux_armv7l", "sonic"):
         index.add("demo", "1.0", tag=f"cp312-cp312-{platform}")
     places = "ios_13_0_arm64_iphoneos, linux-armv7l, macos-universal2, sonic, windows-32"
-    assert f"(1.0 has wheels for {places} only)" in locked("demo").err
+    assert f"(1.0 has wheels only for {places})" in locked("demo").err
 
 
 def test_files_with_names_that_make_no_sense_are_passed_over(index, locked):
@@ -374,7 +374,7 @@ def test_withdrawn_releases(index, locked):
     index.add("top", "1.0", ["demo>=1"])
     run = locked("demo")
     assert run.code == 1
-    assert "demo 1.0: withdrawn by its publisher (broken); only an exact pin takes it, like demo==1.0" in run.err
+    assert "demo 1.0: withdrawn by its publisher (broken); only an exact pin selects it: demo==1.0" in run.err
     assert "demo 2.0: withdrawn by its publisher; only" in run.err
     assert "withdrawn by its publisher (broken)" in locked("top").err
     pinned = locked("demo==1.0")

@@ -71,11 +71,6 @@ HOW = {
     "src/torchlock/manifests/syntax/windows_shell.py: _CMD_CONDITION": ("match", "once an if"),
     "src/torchlock/manifests/syntax/windows_shell.py: _PS_REST": ("match", "behind a value"),
     "src/torchlock/manifests/syntax/windows_shell.py: _PS_VALUE": ("match", "behind an equals sign"),
-    "src/torchlock/manifests/syntax/yaml.py: _PLAIN_IN_FLOW": ("match", "the reading goes on behind it, or ends"),
-    "src/torchlock/manifests/syntax/yaml.py: _WHOLE_QUOTED": (
-        "match",
-        "a quote that nothing closes ends the reading",
-    ),
     "src/torchlock/redaction/forms.py: _PORT_LIKE": ("match", "once an address"),
     "src/torchlock/redaction/forms.py: _SIMPLE": ("match", "once an address"),
     "src/torchlock/report/audit_text.py: _REQUIREMENT": ("match", "once a finding, on its line"),

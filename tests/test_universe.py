@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from fixed_source import FixedSource
 from support.call_count import calls
 from torchlock.errors import UnknownPackage
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, lock
-from torchlock.manifests.lock_readers import parse_requirement
+from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.target import Platform, PythonVersion, Target
 from torchlock.terms import Dependency, File, Inputs, Origin
 
@@ -79,7 +80,7 @@ def solve(requests: list[str], releases: list[Made], **options: object) -> dict[
         return found
 
     inputs = Inputs(requirements=[parse_requirement(text, Origin(None, None, text)) for text in requests])
-    result = lock(inputs, TARGET, Options(**options), MATRIX, of)  # type: ignore[arg-type]
+    result = lock(inputs, TARGET, Options(**options), MATRIX, FixedSource(of))  # type: ignore[arg-type]
     if isinstance(result, Conflict):
         return None
     assert isinstance(result, Lock)

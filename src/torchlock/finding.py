@@ -145,5 +145,3 @@ class Report:
     files: list[FileReport]
     date: str
     target: dict[str, Any] = field(default_factory=dict)
-    titles: dict[str, str] = field(default_factory=dict)
-    """Rule identifier → its one-line title, for the rules that occur."""

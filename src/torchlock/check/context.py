@@ -18,6 +18,7 @@ from torchlock.inspect.modules import find_copies
 from torchlock.knowledge.builds import describe_build, kind_of
 from torchlock.knowledge.judge import NamedVersion
 from torchlock.knowledge.rules import Matrix
+from torchlock.knowledge.severity import limited
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
 from torchlock.standards.core_metadata import dependency_of
 from torchlock.target import LAST_PATCH, PYTHONS, PythonVersion, Target
@@ -273,14 +274,12 @@ class CheckContext:
     ) -> Finding:
         """A finding about these packages, with the grounds and the sources of its rule.
 
-        What is only declared or reported is never an error.
+        Its severity is limited by the policy (``knowledge/severity.py``).
         """
-        if severity == "error" and strength < Strength.MEASURED:
-            severity = "warning"
         identifiers = self.matrix.sources_of(rule) if sources is None else sources
         return Finding(
             rule,
-            severity,
+            limited(rule, severity, strength=strength),
             message,
             because=self.matrix.because(rule) if because is None else because,
             packages=tuple((name, self.version(name)) for name in names),

@@ -9,6 +9,7 @@ from torchlock.check.rules.not_examined import not_examined
 from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of, softened
 from torchlock.knowledge.stack import CORE
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def compared(context: CheckContext, findings: Sequence[Finding], probe: Probe) -
     for name in sorted({name for each in found for name, _ in each.packages[:1]}):
         _weigh(name, found, probe)
     if probe.problem:
-        severity = "warning" if probe.steps else "error"
+        severity = severity_of(fails=not probe.steps)
         message = f"the smoke test did not finish: {probe.problem}"
         found.append(context.finding("TL614", severity, message, "torch", strength=Strength.RAN))
     found += list(_imports(context, found, probe))
@@ -123,7 +124,7 @@ def _is_about(finding: Finding, name: str) -> bool:
 
 def _wrong(context: CheckContext, name: str, foretold: Sequence[Finding]) -> Iterator[Finding]:
     for finding in foretold:
-        finding.severity = "warning"
+        finding.severity = softened(finding.severity)
     message = f"import {name} works in this interpreter, though the files speak against it ({foretold[0].rule})"
     because = "what ran outweighs what was read"
     yield context.finding("TL614", "warning", message, name, because=because, strength=Strength.RAN)
@@ -152,6 +153,6 @@ def _calls(context: CheckContext, findings: Sequence[Finding], probe: Probe) -> 
         name = step.name.removeprefix("import ").partition(".")[0]
         known = context.pins.get(name)
         message = f"{step.name} {_how(step)}"
-        severity = "note" if told else "warning"
+        severity = severity_of(fails=False, partly=not told)
         about = (name,) if known is not None else ("torchaudio",) if "save" in step.name else ("torch",)
         yield context.finding("TL614", severity, message, *about, says=said(step), strength=Strength.RAN)

@@ -1,4 +1,4 @@
-"""No module of the current folder is imported: not by ``python -m torchlock``, and not by its worker processes."""
+"""Import no module of the current folder, neither in ``python -m torchlock`` nor in its worker processes."""
 
 from __future__ import annotations
 

@@ -161,11 +161,11 @@ def _folder(name: str | None, path: Path, written: ParsedRequirement) -> DirectR
 
 def _passed_over(path: Path, written: ParsedRequirement) -> list[str]:
     """A note on the sources that a source tree names for its own requirements, which are not followed."""
-    from torchlock.manifests import lock_readers
+    from torchlock.manifests.selection import read_inputs
 
     project = path / "pyproject.toml"
     try:
-        stated = lock_readers.read_file(str(project)).requirements if project.is_file() else []
+        stated = read_inputs(str(project)).requirements if project.is_file() else []
     except InputError:
         return []
     sourced = [item.requirement.name for item in stated if item.requirement and item.sources]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+from torchlock.index.seekable import SeekableFile
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -13,7 +15,7 @@ _PIECE = 1 << 16
 _BUDGET = 32 << 20
 
 
-class RemoteFile(io.RawIOBase):
+class RemoteFile(SeekableFile):
     """A seekable file whose end is known; ``fetch(start, stop)`` brings any other piece, whole.
 
     Raises ValueError on reading when more than 32 MB would have been fetched.
@@ -25,16 +27,6 @@ class RemoteFile(io.RawIOBase):
         self._pieces = [(size - len(end), end)]
         self._fetch = fetch
         self._fetched = 0
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]

@@ -227,7 +227,7 @@ class Sources:
             return False
         return any(pin in (found, Version(found.public)) for found in map(_version, releases))
 
-    def at_hand(self, name: str) -> bool:
+    def is_local(self, name: str) -> bool:
         """Whether the releases of a project can be had without asking an index."""
         return name in self._answers or (
             self._route(name) is None

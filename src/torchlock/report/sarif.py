@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from torchlock import __version__
 from torchlock.finding import LONGEST_LINE
+from torchlock.knowledge import registry
 from torchlock.redaction import Line, learn, lines_of, masked
 from torchlock.report.safe_json import dumped
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.finding import Evidence, FileReport, Finding, Report
+    from torchlock.knowledge.registry import Story
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _ROOT = "PROJECTROOT"
@@ -51,42 +53,44 @@ def sarif(report: Report, *, exit_code: int = 0) -> str:
 
 
 def _rules(report: Report) -> list[dict[str, Any]]:
-    """The rules that occur, each with the grounds and sources of its findings."""
+    """The rules that occur: their stories and pages, with the grounds and sources of their findings."""
     found: dict[str, list[Finding]] = {}
     for file in report.files:
         for finding in file.findings:
             found.setdefault(finding.rule, []).append(finding)
     rules = []
     for rule, findings in sorted(found.items()):
-        title = report.titles.get(rule, rule)
+        story = registry.story(rule)
         sources = {source.address: source for finding in findings for source in finding.sources}
-        because = next((finding.because for finding in findings if finding.because), title)
-        level = min((finding.severity for finding in findings), key=("error", "warning", "note").index)
+        because = next((finding.because for finding in findings if finding.because), story.why)
         rules.append(
             {
                 "id": rule,
-                "shortDescription": {"text": title},
-                "fullDescription": {"text": because},
+                "shortDescription": {"text": story.title},
+                "fullDescription": {"text": f"{story.what} {story.why}"},
                 "help": {
-                    "text": _help(because, [*sources.values()]),
-                    "markdown": _markdown(because, [*sources.values()]),
+                    "text": _help(because, story, [*sources.values()]),
+                    "markdown": _markdown(because, story, [*sources.values()]),
                 },
-                "defaultConfiguration": {"level": level},
+                "helpUri": registry.help_uri(rule),
+                "defaultConfiguration": {"level": registry.get(rule).severity},
             }
         )
     return rules
 
 
-def _help(because: str, sources: list[Evidence]) -> str:
-    return "\n".join([because, *(f"Source ({source.kind}): {source.address}" for source in sources)])
+def _help(because: str, story: Story, sources: list[Evidence]) -> str:
+    return "\n".join(
+        [because, f"Fix: {story.fix}", *(f"Source ({source.kind}): {source.address}" for source in sources)]
+    )
 
 
-def _markdown(because: str, sources: list[Evidence]) -> str:
+def _markdown(because: str, story: Story, sources: list[Evidence]) -> str:
     links = [
         f"- {source.kind}: <{source.address}>" if "://" in source.address else f"- {source.kind}: {source.address}"
         for source in sources
     ]
-    return "\n".join([because, "", *links]).rstrip()
+    return "\n".join([because, "", f"Fix: {story.fix}", "", *links]).rstrip()
 
 
 def _results(file: FileReport, index: dict[str, int]) -> Iterator[dict[str, Any]]:

@@ -34,15 +34,15 @@ from torchlock.solve.policy import counted
 from torchlock.solve.problem import Need, bits, full
 from torchlock.solve.reasons import Built, Declared, Ruled, SameBuild, SameRelease, Unreadable
 from torchlock.standards.markers import extra_of
-from torchlock.terms import Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from torchlock.knowledge.releases import Release
     from torchlock.knowledge.rules import Matrix, Statement
     from torchlock.solve.candidates import Policy
     from torchlock.solve.problem import Problem
+    from torchlock.solve.source import ReleaseSource
     from torchlock.target import Target
     from torchlock.terms import Dependency
 
@@ -50,10 +50,8 @@ if TYPE_CHECKING:
 class Universe:
     """A ``Problem`` made of releases and rules.
 
-    ``releases`` maps a normalised name to its releases, oldest first, and raises UnknownPackage.
-    ``overrides`` replace every requirement on a package by these. ``at_hand`` tells whether the releases of a
-    project can be had without asking an index; needs on others show only once a candidate is learned.
-    ``provenance`` tells where the releases of a project are known from.
+    ``overrides`` replace every requirement on a package by these. Needs on projects that only an index knows show
+    once a candidate is learned.
 
     ``held`` are the candidates held back for being unproven (``solve.policy``); ``outdated`` the projects of
     which something names a later version than any that is known.
@@ -63,24 +61,22 @@ class Universe:
         self,
         target: Target,
         matrix: Matrix,
-        releases: Callable[[str], Sequence[Release]],
+        source: ReleaseSource,
         policy: Policy,
         overrides: Mapping[str, Sequence[Dependency]] | None = None,
-        at_hand: Callable[[str], bool] = lambda name: True,
-        provenance: Callable[[str], Provenance] = lambda name: Provenance(),
     ) -> None:
-        self.provenance = provenance
+        self.provenance = source.provenance
         self.held: dict[str, list[Candidate]] = {}
         self.outdated: set[str] = set()
         self.target = target
         self.matrix = matrix
         self.unknown: dict[str, UnknownPackage] = {}
         self.unreadable: dict[tuple[str, str], Unreadable] = {}
-        self._releases = releases
+        self._releases = source.releases
         self._policy = policy
         self._sieve = CandidateFilter(target, policy)
         self._overrides = overrides or {}
-        self._at_hand = at_hand
+        self._is_local = source.is_local
         self._partial: dict[tuple[str, int], list[Need]] = {}
         self._candidates: dict[str, list[Candidate]] = {}
         self._rejected: dict[str, list[Rejected]] = {}
@@ -221,7 +217,7 @@ class Universe:
             name not in self._candidates
             and (candidate.name, candidate.version) not in self._learned
             and not is_virtual(name)
-            and not self._at_hand(name)
+            and not self._is_local(name)
         )
 
     def _known(self, identifier: str, index: int) -> bool:

@@ -10,6 +10,7 @@ from torchlock.audit.rules.versions import newest
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import GIL, HOST_PREFIX
+from torchlock.knowledge.severity import severity_of
 from torchlock.terms import spelled
 
 if TYPE_CHECKING:
@@ -78,13 +79,13 @@ def _finding(context: AuditContext, install_set: InstallSet, violation: Violatio
         if name == violation.pinned.name
         else (f"{asked(demand)}, built for CUDA {violation.pinned.version},")
     )
-    severity = "error" if demand.exact else "warning"
+    severity = severity_of(fails=demand.exact)
     if violation.dependency.name == GIL:
         here = context.stack.on_platform(context.stack.platforms.index(str(target.platform)))
         lock = f"needs the global interpreter lock, which Python {target.python} does not have"
         message = f"{what} on {platforms(context.stack, here)} {lock}"
         if install_set.cells & ~here:
-            severity = "warning" if context.document.platforms else "note"
+            severity = severity_of(fails=False, partly=bool(context.document.platforms))
     else:
         need = f"{library}{spelled(violation.dependency.specifier)}"
         message = f"{what} needs {need}; the target has {has if has is not None else 'none'}"

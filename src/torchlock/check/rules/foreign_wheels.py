@@ -15,6 +15,7 @@ from torchlock.inspect.machine import machine_in, suffix_of
 from torchlock.inspect.tree_platform import machine_of_tag
 from torchlock.knowledge.builds import describe_build, kind_of
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import MEMBERS
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _other_python(context: CheckContext, copy: Copy, libraries: list[str]) -> Fi
 
 def _severity(copy: Copy) -> str:
     """A numpy that is there and does not load takes torch with it."""
-    return "error" if MEMBERS[copy.name].vital else "warning"
+    return severity_of(fails=MEMBERS[copy.name].vital)
 
 
 def _other_machine(context: CheckContext, copy: Copy, libraries: list[str]) -> Finding | None:

@@ -18,6 +18,7 @@ from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol,
 from torchlock.inspect.loading.imports import choices
 from torchlock.knowledge.builds import describe_build
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, MEMBERS
 from torchlock.runtime.files import Unreadable
 
@@ -63,7 +64,7 @@ def _unreadable(context: CheckContext, name: str, attempts: Sequence[Attempt]) -
 
 
 def _severity(name: str) -> str:
-    return "error" if name in _ERRORS else "warning"
+    return severity_of(fails=name in _ERRORS)
 
 
 def _missing(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
@@ -305,5 +306,7 @@ def _shadowed(context: CheckContext) -> Iterator[Finding]:
     for shadow in found.values():
         message = f"{shadow.taken} is loaded in place of {shadow.meant}, since LD_LIBRARY_PATH names its folder"
         broken = any(_is_due_to(shadow, attempt) for attempt in context.attempts if attempt.role == "import")
-        yield context.finding("TL613", "error" if broken else "note", message, "torch", path=shadow.taken)
+        yield context.finding(
+            "TL613", severity_of(fails=broken, partly=False), message, "torch", path=shadow.taken
+        )
         return

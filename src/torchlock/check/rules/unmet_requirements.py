@@ -11,6 +11,7 @@ from torchlock.check.rules.versions import in_words
 from torchlock.finding import Strength
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
+from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import CORE, FAMILY, STACK
 
 if TYPE_CHECKING:
@@ -54,11 +55,10 @@ def _judged(context: CheckContext, distribution: Distribution, dependency: Depen
         if (dependency.name in FAMILY and distribution.name in FAMILY) or _is_importable(context, dependency.name):
             return
         is_imported = dependency.name in _IMPORTED.get(distribution.name, ())
-        severity = "error" if distribution.name == "torch" else "warning"
-        if not is_imported or _is_partial(context, distribution):
-            severity = "note"
-        if distribution.name not in STACK:
-            severity = "warning"
+        used = is_imported and not _is_partial(context, distribution)
+        severity = severity_of(
+            fails=used and distribution.name == "torch", partly=used or distribution.name not in STACK
+        )
         says = f"ModuleNotFoundError: No module named '{dependency.name.replace('-', '_')}'"
         message = f"{wanted}, which is not installed"
         yield context.finding(
@@ -70,9 +70,9 @@ def _judged(context: CheckContext, distribution: Distribution, dependency: Depen
         return
     vital = distribution.name in CORE and dependency.name in CORE
     message = f"{wanted}, and {version} is installed"
-    severity = "warning" if distribution.name in FAMILY or dependency.name in FAMILY else "note"
-    if vital and found.local and _strange_label(found.local):
-        severity = "note"
+    repacked = vital and found.local is not None and _strange_label(found.local)
+    in_family = distribution.name in FAMILY or dependency.name in FAMILY
+    severity = severity_of(fails=False, partly=in_family and not repacked)
     says, strength = "", Strength.DECLARED
     if distribution.name == "torch" and dependency.name in _IMPORTED["torch"]:
         module = dependency.name.replace("-", "_")

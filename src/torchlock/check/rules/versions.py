@@ -13,10 +13,12 @@ from torchlock.check.linking import Ruling, resolved, ruling
 from torchlock.finding import Strength
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.library import is_library
+from torchlock.knowledge.build_pairs import mismatch
 from torchlock.knowledge.builds import describe_build, kind_of
 from torchlock.knowledge.judge import violations
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import BUILD_CUDA, HOST_PREFIX, cuda_version, is_virtual
+from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK, cuda_check_of
 from torchlock.runtime import files
 from torchlock.terms import spelled
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
+    from torchlock.knowledge.build_pairs import Mismatch
     from torchlock.knowledge.judge import NamedVersion, Violation
 
 # The call at an import that compares versions of CUDA, and is no comment.
@@ -186,10 +189,9 @@ def _is_shown(context: CheckContext, violation: Violation) -> bool:
 
 def _severity(context: CheckContext, name: str, effect: str, *, shown: bool = False) -> str:
     if effect == "use" or name not in _ERRORS:
-        return "warning"
-    if shown:
-        return "error"
-    return "note" if is_vendors(context, name) or is_vendors(context, "torch") else "error"
+        return severity_of(fails=False)
+    ruled = shown or not (is_vendors(context, name) or is_vendors(context, "torch"))
+    return severity_of(fails=ruled, partly=False)
 
 
 def _is_pure(context: CheckContext, name: str) -> bool:
@@ -283,33 +285,39 @@ def _says(context: CheckContext, rule: str, name: str) -> str:
 
 
 @rule("TL203")
-def flavours(context: CheckContext) -> Iterator[Finding]:
-    """TL203: kinds of builds that were not made for each other, where no rule on CUDA speaks of them.
+def accelerators(context: CheckContext) -> Iterator[Finding]:
+    """Builds for different kinds of accelerators, which no rule on CUDA versions compares.
 
-    A label says what a build is called; one that finds all its libraries and symbols in this torch goes with it.
+    A label is a claim. A build that finds all its libraries and symbols in this torch works with it.
     """
-    torch = context.label("torch")
+    torch = context.label("torch") or ""
     for name in sorted(name for name in FAMILY - {"torch"} if MEMBERS[name].labels):
-        mine = context.label(name) if name in context.pins else None
-        kinds = {kind_of(torch or ""), kind_of(mine or "")}
-        if mine and torch and len(kinds) == 2 and None not in kinds and kinds != {"cpu", "cuda"}:
-            if (links := resolved(context, name)) is True:
-                continue
-            rest = f"only their labels say so: {links.because}" if isinstance(links, Unknown) else ""
-            severity = "error" if name in _ERRORS else "warning"
-            theirs = f"{context.named('torch')} is for {describe_build(torch)}"
-            message = f"{context.named(name)} was built for {describe_build(mine)}, {theirs}"
-            because = "; ".join(filter(None, (context.matrix.because("TL203"), rest)))
-            yield context.finding(
-                "TL203",
-                severity,
-                message,
-                name,
-                "torch",
-                path=path_of(context, name),
-                because=because,
-                strength=Strength.MEASURED,
-            )
+        mine = (context.label(name) if name in context.pins else None) or ""
+        kinds = {kind_of(torch), kind_of(mine)}
+        found = mismatch(_plain(context, name), mine, _plain(context, "torch"), torch)
+        if found is None or len(kinds) == 1 or None in kinds or kinds == {"cpu", "cuda"}:
+            continue
+        links = resolved(context, name)
+        if links is not True:
+            yield _mismatched(context, name, found, links)
+
+
+def _plain(context: CheckContext, name: str) -> str:
+    return f"{name} {context.pins[name].version.public}" if name in context.pins else name
+
+
+def _mismatched(context: CheckContext, name: str, found: Mismatch, links: bool | Unknown) -> Finding:
+    rest = f"only their labels say so: {links.because}" if isinstance(links, Unknown) else ""
+    return context.finding(
+        "TL203",
+        severity_of(fails=found.fails and name in _ERRORS),
+        found.message,
+        name,
+        "torch",
+        path=path_of(context, name),
+        because="; ".join(filter(None, (context.matrix.because("TL203"), rest))),
+        strength=Strength.MEASURED,
+    )
 
 
 def path_of(context: CheckContext, name: str) -> str:

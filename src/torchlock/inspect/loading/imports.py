@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.knowledge.stack import MEMBERS
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from torchlock.inspect.environment import Environment
     from torchlock.inspect.extensions import Extension
     from torchlock.inspect.loading.outcome import Outcome
+    from torchlock.inspect.loading.process import LoaderProcess
     from torchlock.inspect.modules import Copies, Copy
 
 
@@ -32,22 +33,6 @@ class Attempt(NamedTuple):
     outcome: Outcome
 
 
-class Process(Protocol):
-    """A process of some platform."""
-
-    def search_in(self, folder: str) -> None:
-        """Search a folder besides, from now on."""
-
-    def load(
-        self,
-        path: str,
-        *,
-        symbols: bool = True,
-        elsewhere: Callable[[str], str | None] | None = None,
-        shared: bool = False,
-    ) -> Outcome: ...
-
-
 _EXTENSION = r"(\.abi3|\.cpython-\w+-[\w-]+|\.cp\w+-win\w+)?\.(so|pyd|dylib|dll)"
 _ALL_DLLS = re.compile(rb"""["']\*\.dll["']""")
 
@@ -55,7 +40,7 @@ _ALL_DLLS = re.compile(rb"""["']\*\.dll["']""")
 def attempts(
     environment: Environment,
     copies: Mapping[str, Copies],
-    process: Process,
+    process: LoaderProcess,
     others: Iterable[Extension] = (),
     beside: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Attempt]:
@@ -66,7 +51,7 @@ def attempts(
     companions would.
     """
     found: list[Attempt] = []
-    elsewhere = _Preloaded(environment)
+    preloaded = _Preloaded(environment)
     wins = copies["torch"].wins if "torch" in copies else None
     if wins is not None:
         process.search_in(os.path.join(wins.path, "lib"))  # as torch itself tells Windows
@@ -74,7 +59,7 @@ def attempts(
         found.append(Attempt("python", path, "import", process.load(path, symbols=False)))
     for path, role in _torch(environment, copies):
         shared = role == "optional" or _is_for_all(wins)
-        outcome = process.load(path, symbols=False, elsewhere=elsewhere, shared=shared)
+        outcome = process.load(path, symbols=False, preloaded=preloaded, shared=shared)
         # What the first of them lacks torch looks for itself; one that is no library ends its import.
         found.append(Attempt("torch", path, "import" if outcome.unreadable else role, outcome))
     if environment.conda and wins is not None:
@@ -97,7 +82,7 @@ def _is_for_all(torch: Copy | None) -> bool:
     return release is not None and (int(release[1]), int(release[2])) < (1, 5)
 
 
-def _over_mkl(path: str, process: Process) -> Iterator[Attempt]:
+def _over_mkl(path: str, process: LoaderProcess) -> Iterator[Attempt]:
     """The torch of a conda channel links MKL as a shared library, of which later releases lack what it calls."""
     outcome = process.load(path) if os.path.isfile(path) else None
     lost = [each for each in outcome.undefined if each.symbol.startswith("iJIT_")] if outcome else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.utils import canonicalize_name
@@ -12,6 +13,7 @@ from torchlock.location import Span
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.self_references import OwnExtras
 from torchlock.manifests.syntax.pep508 import ask
+from torchlock.manifests.text import beside, is_there, read_included
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,23 +39,49 @@ def read(text: str, path: str) -> Document:
     """
     builder = DocumentBuilder(text, path, "setup.cfg")
     _validate(builder)
-    values = _values(text)
+    values, lines = _values(text)
+    builder.document.project = any(section in ("options", _EXTRAS) for section, _ in lines)
     for piece in values.get(("options", "python_requires"), [])[:1]:
         builder.python_requires("python_requires", piece.text, piece.start, _span(piece))
     extras: dict[str, list[Entry]] = {
-        canonicalize_name(key): _requirements(builder, pieces)
+        canonicalize_name(key): _extra(builder, key, lines[section, key], pieces)
         for (section, key), pieces in values.items()
         if section == _EXTRAS
     }
     name = " ".join(piece.text for piece in values.get(("metadata", "name"), []))
-    own = OwnExtras(name, extras)
+    own = OwnExtras(name, extras, builder.document.extras)
     builder.add(own.unfold(_requirements(builder, values.get(("options", "install_requires"), [])), ""))
     for extra, entries in extras.items():
         builder.add(own.unfold(entries, f"extra:{extra}"))
-    builder.document.issues += own.issues
+    own.report_to(builder.document)
     for piece in values.get(("options", "dependency_links"), []):
         builder.index("find-links", piece.text, piece.start)
+    _refuse_elsewhere(builder, values)
+    _note_dashes(builder, lines)
     return builder.document
+
+
+def _extra(builder: DocumentBuilder, key: str, at: int, pieces: list[_Piece]) -> list[Entry]:
+    with builder.within(builder.declare_extra(key.lower(), at)) as scope:
+        return [replace(entry, scope=scope) for entry in _requirements(builder, pieces)]
+
+
+def _refuse_elsewhere(builder: DocumentBuilder, values: dict[tuple[str, str], list[_Piece]]) -> None:
+    """Refuse a file without requirements, whose place is another file."""
+    if not builder.document.project:
+        builder.refuse("has no [options] section", None, hint="setuptools reads requirements from [options]")
+    elif ("options", "install_requires") not in values and builder.path != "-":
+        script = beside(builder.path, "setup.py")
+        if is_there(script) and "install_requires" in read_included(script):
+            builder.refuse(f"has no install_requires, which {script} sets", None, hint=f"name it: -r {script}")
+
+
+def _note_dashes(builder: DocumentBuilder, lines: dict[tuple[str, str], int]) -> None:
+    for at in lines.values():
+        written = builder.text[at:].split("=", 1)[0].split(":", 1)[0].rstrip()
+        if "-" in written and "\n" not in written:
+            wanted = written.replace("-", "_")
+            builder.note(f"{written} is written with dashes: newer releases of setuptools require {wanted}", at)
 
 
 def _validate(builder: DocumentBuilder) -> None:
@@ -75,9 +103,13 @@ _REASONS: dict[type[configparser.Error], str] = {
 }
 
 
-def _values(text: str) -> dict[tuple[str, str], list[_Piece]]:
-    """The lines of every value by section and key, comments left out. A key's dashes are underscores."""
+def _values(text: str) -> tuple[dict[tuple[str, str], list[_Piece]], dict[tuple[str, str], int]]:
+    """The lines of every value by section and key, comments left out, and where each key begins.
+
+    A key's dashes are underscores.
+    """
     found: dict[tuple[str, str], list[_Piece]] = {}
+    keys: dict[tuple[str, str], int] = {}
     section, pieces = "", []  # type: str, list[_Piece]
     for match in _LINE.finditer(text):
         line, start = match[0], match.start()
@@ -85,18 +117,20 @@ def _values(text: str) -> dict[tuple[str, str], list[_Piece]]:
         assignment = re.match(r"([^\s#;=:][^=:]*)[=:]", line)
         if header:
             section, pieces = header[1], []
+            keys.setdefault((section, ""), start)
             continue
         if assignment:
             key = assignment[1].rstrip()
             key = key if section == _EXTRAS else key.lower().replace("-", "_")
             pieces = found[section, key] = []
+            keys.setdefault((section, key), start)
             line, start = line[assignment.end() :], start + assignment.end()
         elif not line[0].isspace() or line.lstrip().startswith((";", "#")):
             continue
         words = _COMMENT.sub("", line)
         if words.strip():
             pieces.append(_Piece(words.strip(), start + len(words) - len(words.lstrip())))
-    return found
+    return found, keys
 
 
 def _span(piece: _Piece) -> Span:
