@@ -285,7 +285,7 @@ def test_the_classical_file_needs_libsndfile_where_glibc_is_old(capsys: pytest.C
     system = ["--system", "debian-11", "--system-lib", "glibc=2.28"]
     assert run(*CLASSICAL, "--platform", "linux-x86_64", *system) == 0
     text = capsys.readouterr().out
-    needs = text[text.index("# This set needs from the system:") :].partition("# Bundled")[0]
+    needs = text[text.index("# Required from the system:") :].partition("# Bundled")[0]
     assert "libsndfile" in needs
     assert "apt-get install -y" in needs
     assert "libsndfile1" in needs
@@ -297,7 +297,7 @@ def test_the_classical_file_needs_libsndfile_where_glibc_is_old(capsys: pytest.C
 def test_the_classical_file_needs_nothing_where_glibc_is_new(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(*CLASSICAL, "--platform", "linux-x86_64", "--system-lib", "glibc=2.31") == 0
     text = capsys.readouterr().out
-    assert "This set needs from the system" not in text
+    assert "Required from the system" not in text
     assert "libsndfile 1.2.0, in soundfile 0.12.0" in text
     assert text[text.index("\nsoundfile==0.12.0") :].partition("# via")[0].count("--hash=") == 2
 

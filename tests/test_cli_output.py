@@ -434,6 +434,9 @@ def test_a_fix_does_not_undo_what_was_edited_meanwhile(
 
     monkeypatch.setattr(Auditor, "fixed", slowly)
     assert main(["audit", "--fix", "list.txt"]) == 2
-    assert "list.txt: was changed by another program meanwhile, so it is not written" in capsys.readouterr().err
+    assert (
+        "list.txt: was changed by another program meanwhile, so torchlock does not write it"
+        in capsys.readouterr().err
+    )
     assert Path("list.txt").read_text() == "edited\n"
     assert sorted(path.name for path in Path().iterdir()) == ["list.txt", "site"]

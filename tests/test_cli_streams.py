@@ -230,4 +230,4 @@ def test_standard_output_by_its_name(arguments: list[str], code: int, unread: in
     done = run(*arguments, "-o", "/dev/stdout", stdout=unread)
     os.close(unread)
     assert done.returncode == code
-    assert "/dev/stdout was closed by its reader before all was written" in done.stderr
+    assert "/dev/stdout was closed by its reader before everything was written" in done.stderr

@@ -545,6 +545,7 @@ def test_a_bug_of_the_mender_leaves_the_file_alone(monkeypatch: pytest.MonkeyPat
     assert Path("a.txt").read_text() == PAIR
 
 
+@pytest.mark.triggers("TL908")
 def test_a_bug_of_a_rule_does_not_end_the_diagnosis(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

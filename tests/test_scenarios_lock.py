@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from fixed_source import FixedSource
+from support.fixed_source import FixedSource
 from torchlock.errors import UnknownPackage
 from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix

@@ -17,7 +17,7 @@ from torchlock.answers import Unknown
 from torchlock.cli.main import main
 from torchlock.index.sources import Sources
 from torchlock.knowledge.releases import Release
-from torchlock.terms import Dependency
+from torchlock.standards.dependency import Dependency
 
 Locked = tuple[int, dict[str, str], str, str]
 
@@ -110,7 +110,7 @@ def test_of_a_release_the_wheel_and_of_releases_the_newest(shelf: Shelf, lock: C
     code, pins, text, notes = lock("both", "newer")
     assert (code, pins) == (0, {"both": "1.0", "newer": "1.1"})
     assert text.count("# built from source") == 1
-    assert "not tried: newer 1.1" in notes
+    assert "not tested: newer 1.1" in notes
     assert shelf.server.asked("/files/both-1.0.tar.gz") == 0
 
 
@@ -314,7 +314,7 @@ def test_the_source_of_what_is_compiled_elsewhere_comes_last(shelf: Shelf, lock:
     assert "demo 2.0 was skipped: it has no wheel for" in notes
     code, pins, _, notes = lock("demo>=2")
     assert (code, pins) == (0, {"demo": "2.0"})
-    assert "no wheel for Python 3.11, manylinux_2_28_x86_64: demo 2.0; compiled from source" in notes
+    assert "no wheel for Python 3.11, manylinux_2_28_x86_64: demo 2.0; the installer has to compile it" in notes
 
 
 def test_a_zip_is_read_in_parts(shelf: Shelf, lock: Callable[..., Locked]) -> None:

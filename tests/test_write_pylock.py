@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from packaging.pylock import Pylock, is_valid_pylock_path
 
-from fixed_source import FixedSource
+from support.fixed_source import FixedSource
 from torchlock.answers import Unknown
 from torchlock.cli.main import main
 from torchlock.errors import InputError, UnknownPackage
@@ -19,8 +19,9 @@ from torchlock.lock import Lock, Options, lock
 from torchlock.manifests.pins import read_pins
 from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.report import pylock_toml
+from torchlock.standards.index_file import File
 from torchlock.target import Platform, PythonVersion, Target
-from torchlock.terms import File, Inputs, Origin
+from torchlock.terms import Inputs, Origin
 
 if sys.version_info >= (3, 11):
     import tomllib

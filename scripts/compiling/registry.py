@@ -10,7 +10,7 @@ from compiling.values import TableError, refuse_unknown, tables_of, text_of, tex
 STORY_KEYS = ("what", "why", "example", "fix")
 REGISTRY_KEYS = {"severity", "rank", "by", "group", "explains", "hidden_by_error", "whole_file", "prints"}
 _SEVERITIES = ("error", "warning", "note")
-_COMMANDS = ("audit", "check")
+_COMMANDS = ("audit", "check", "lock")
 _PRINT_KEYS = {"order", "line", "beside", "also", "weight"}
 _WEIGHTS = ("echo", "headline", "attempt", "cause")
 # Names of libraries occur in the output of every installer. They count only beside one of these words.

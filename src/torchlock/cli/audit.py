@@ -139,7 +139,7 @@ def _files(arguments: argparse.Namespace, console: Console) -> tuple[list[str], 
                     hint="name a file, or -R to look into its folders",
                 )
             if not held and not foreign:
-                console.say("note", f"{name} holds nothing that can be audited")
+                console.say("note", f"{name} contains no file that can be audited")
             found += [_tidy(path) for path in held]
         else:
             found.append(name)

@@ -24,15 +24,15 @@ def defaults(
 ) -> dict[str, Any]:
     """The defaults of options: ``TORCHLOCK_*`` variables over ``[tool.torchlock]`` of ./pyproject.toml.
 
-    The variables are the user's own and may say everything; the table is the project's and may not
+    The variables belong to the user and may set every option; the table belongs to the project and may not
     (``cli/project.py``).
 
-    ``named_only`` are options that the command line alone sets: what a project locks for says nothing about which
-    environment is to be checked. ``is_elsewhere`` tells whether another command has an option that takes a value,
-    since one table serves them all.
+    ``named_only`` are options that only the command line sets: the target of a lock does not say which environment
+    is to be checked. ``is_elsewhere`` says whether another command has an option that accepts a value, because all
+    commands share one table.
 
     Raises:
-        InputError: a key that is no option or that no project may set, or a value that the option does not take.
+        InputError: an unknown key, a key that a project may not set, or a value that the option does not accept.
     """
     options = {
         action.option_strings[-1][2:]: action
@@ -110,10 +110,10 @@ class _Table(NamedTuple):
 
     def wrong(self, message: str, name: str, hint: str | None = None) -> InputError:
         """An error with the line of a key."""
-        from torchlock.manifests.syntax.toml_positions import Places
+        from torchlock.manifests.syntax.toml import Tree
 
-        places = Places(self.text)
-        lines = [places.key("tool", "torchlock", each) for each in (name, name.replace("-", "_"))]
+        tree = Tree(self.text, _PROJECT)
+        lines = [tree.line("tool", "torchlock", each) for each in (name, name.replace("-", "_"))]
         return InputError(message, path=_PROJECT, line=max(filter(None, lines), default=None), hint=hint)
 
     def value(self, name: str, action: argparse.Action) -> Any:
@@ -197,12 +197,14 @@ def _configured() -> _Table:
         return _Table({})
     if len(raw) == _LARGEST:
         raise InputError("is too large to be read", path=_PROJECT)
-    from torchlock.manifests.syntax.toml_positions import Places, parse_toml
+    from torchlock.manifests.syntax.toml_values import parse_toml
 
     tools = parse_toml(raw, _PROJECT).get("tool", {})
     table = tools.get("torchlock", {}) if isinstance(tools, dict) else {}
     if not isinstance(table, dict):
-        line = Places(raw.decode("utf-8", "replace")).key("tool", "torchlock")
+        from torchlock.manifests.syntax.toml import Tree
+
+        line = Tree(raw.decode("utf-8", "replace"), _PROJECT).line("tool", "torchlock", 0)
         raise InputError(f"{_TABLE} is not a table", path=_PROJECT, line=line)
     values = {str(name).replace("_", "-"): value for name, value in table.items()}
     return _Table(values, raw.decode("utf-8-sig", "replace") if values else "")

@@ -89,6 +89,8 @@ def _ignoring(rule: registry.Rule) -> str:
     """How to leave a rule out of a report."""
     if "audit" in rule.by and not rule.whole_file:
         return f"To ignore it, add a comment to the line: # torchlock: ignore[{rule.id}] reason"
+    if rule.by == ("lock",):
+        return "torchlock lock always follows it."
     return f"To ignore it: torchlock {rule.by[0]} --ignore {rule.id}"
 
 

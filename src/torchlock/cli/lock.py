@@ -23,7 +23,7 @@ from torchlock.terms import Inputs, Origin, ParsedRequirement
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
@@ -122,6 +122,7 @@ def _tell_idle(arguments: argparse.Namespace, inputs: Inputs, result: Lock, cons
 
 def _inputs(arguments: argparse.Namespace) -> Inputs:
     from torchlock.manifests import selection
+    from torchlock.manifests.lockable import lock_kind
 
     files = list(arguments.files)
     if not files and not arguments.requirements:
@@ -131,6 +132,8 @@ def _inputs(arguments: argparse.Namespace) -> Inputs:
                 "nothing to lock: no requirement given, and no pyproject.toml or requirements.in here",
                 hint="name a requirement, like: torchlock lock torchaudio; or a file: torchlock lock -r FILE",
             )
+    if arguments.requirements or any(not lock_kind(file) for file in files):
+        files = [file for file in files if not lock_kind(file)]
     parts = [
         selection.read_inputs(
             file, extras=arguments.extras, groups=arguments.groups, all_extras=arguments.all_extras
@@ -217,19 +220,38 @@ def _moment(text: str | None) -> str | None:
 
 
 def _preferred(arguments: argparse.Namespace, upgraded: Collection[str]) -> dict[str, str]:
-    """The pins of the existing output file that are to be kept."""
+    """The pins that the user wants kept: of the locks that are named with -r, and of the existing output file."""
+    if arguments.upgrade:
+        return {}
+    pins = {**_pins_of_locks(arguments.files), **_pins_of_output(arguments)}
+    return {name: version for name, version in pins.items() if name not in upgraded}
+
+
+def _pins_of_locks(files: Sequence[str]) -> dict[str, str]:
+    from torchlock.manifests.lockable import lock_kind
+
+    found: dict[str, str] = {}
+    for file in files:
+        kind = lock_kind(file)
+        if kind:
+            from torchlock.manifests.pins import read_pins
+
+            found = {**read_pins(file, kind), **found}
+    return found
+
+
+def _pins_of_output(arguments: argparse.Namespace) -> dict[str, str]:
     from torchlock.cli.output import is_kept
 
-    if arguments.upgrade or not is_kept(arguments.output):
+    if not is_kept(arguments.output):
         return {}
     from torchlock.manifests.pins import read_pins
 
     try:
-        pins = read_pins(arguments.output, "pylock" if _is_pylock(arguments) else "requirements")
+        return read_pins(arguments.output, "pylock" if _is_pylock(arguments) else "requirements")
     except InputError as error:
         error.hint = "use --upgrade to write a new lock without reading the old one"
         raise
-    return {name: version for name, version in pins.items() if name not in upgraded}
 
 
 def _write(

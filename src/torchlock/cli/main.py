@@ -24,9 +24,9 @@ _READ = ("TORCHLOCK_", "PIP_", "UV_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 def main(argv: Sequence[str]) -> int:
     """Run one command and return the exit code of the contract.
 
-    0 done; 1 no solution, or a finding of severity error; 2 wrong use or unreadable input; 3 a bug of ours;
-    130 interrupted; 143 and 129 ended by SIGTERM and SIGHUP. The code is that of the result, also where nobody
-    reads standard output to its end; where it fails otherwise (a full disk) it is 2.
+    0 done; 1 no solution, or a finding of severity error; 2 wrong use or unreadable input; 3 a bug in torchlock;
+    130 interrupted; 143 and 129 ended by SIGTERM and SIGHUP. The code describes the result, also if the reader of
+    standard output exits early; if standard output fails in another way (a full disk), it is 2.
     """
     from torchlock.cli.streams import Console, lasting
     from torchlock.report.ledger import opened

@@ -1,4 +1,4 @@
-"""What ``audit`` and ``check`` share: rules to ignore, the format of a report, and its exit code."""
+"""Code that ``audit`` and ``check`` share: ignored rules, the format of a report, and its exit code."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def can_share() -> bool:
     """Whether workers can be started that do not search the current folder.
 
     A worker that is not forked is started with ``python -c``, which imports from the current folder first. Only
-    Python 3.11 and newer can be told not to.
+    Python 3.11 and newer have an option against that.
     """
     if sys.version_info >= (3, 11):
         return True

@@ -1,4 +1,4 @@
-"""Where ``lock`` and ``explain`` get releases: the same options open the same sources."""
+"""Open the sources of releases for ``lock`` and ``explain``: the same options mean the same sources."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def open_sources(arguments: argparse.Namespace, inputs: Inputs, console: Console
 
     written = None if inputs.index_url and is_public(inputs.index_url) else inputs.index_url
     if written and arguments.index_url not in (None, written):
-        console.say("note", f"--index-url is used, and {written} of the input is ignored")
+        console.say("note", f"--index-url is used, and the index {written} of the input is ignored")
     if arguments.build:
         from torchlock.index.sdist.building import check_library
 
@@ -44,7 +44,7 @@ def open_sources(arguments: argparse.Namespace, inputs: Inputs, console: Console
 
 
 def _pinned(inputs: Inputs) -> dict[str, str]:
-    """The versions that requirements and constraints name, by project."""
+    """The versions that requirements and constraints pin, by project."""
     from packaging.utils import canonicalize_name
 
     return {

@@ -1,4 +1,4 @@
-"""A file on a server, read in pieces: what a zip reader needs of a wheel is its end and one member."""
+"""A file on a server, read in byte ranges: a zip reader needs only the end of a wheel and one member."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torchlock.index.seekable import SeekableFile
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# How much is fetched when a piece is missing, and how much in all before it is no longer worth it.
+# The number of bytes per request, and the total at which fetching the whole file is better.
 _PIECE = 1 << 16
 _BUDGET = 32 << 20
 

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
+from torchlock.knowledge.masks import bits
 from torchlock.knowledge.stack import FAMILY, MEMBERS
 from torchlock.standards.versions import without_trailing_zeros
 from torchlock.target import Platform, PythonVersion, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
     from packaging.version import Version
@@ -27,14 +28,6 @@ if TYPE_CHECKING:
 # The columns of the table of pairs.
 _FITS, _DECLARED, _LOADS = 0, 1, 2
 _PLAIN = re.compile(r"==\s*(\d+(?:\.\d+)*)")
-
-
-def bits(mask: int) -> Iterator[int]:
-    """The members of a mask, oldest first."""
-    while mask:
-        low = mask & -mask
-        yield low.bit_length() - 1
-        mask ^= low
 
 
 class Package:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from torchlock.knowledge.rules import Matrix, Statement
+    from torchlock.standards.dependency import Dependency
     from torchlock.target import Target
-    from torchlock.terms import Dependency
 
 
 class Pinned(matrix_module.Pinned, Protocol):

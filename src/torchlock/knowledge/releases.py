@@ -12,13 +12,14 @@ import re
 from functools import cached_property
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
 from torchlock.knowledge.stack import FAMILY
-from torchlock.terms import Dependency, File
+from torchlock.standards.dependency import Dependency
+from torchlock.standards.index_file import File
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,6 +42,24 @@ def are_various(tags: Sequence[str]) -> bool:
     parts = [tag.split("-") for tag in tags]
     modern = {(part[0], part[-1]) for part in parts if re.search(r"(?:^|\.)(?:cp|py)3", part[0])}
     return len({python for python, _ in modern}) > 1 or len({platform for _, platform in modern}) > 1
+
+
+class Provenance(NamedTuple):
+    """Where the releases of a project were looked up.
+
+    ``where`` names the indexes that were asked, or is "" for the public one. ``as_of`` is the date of a snapshot
+    of it (YYYY-MM-DD), or "" where it was asked just now. ``unasked`` says which source could not be asked, if
+    there is one that may have more.
+    """
+
+    where: str = ""
+    as_of: str = ""
+    unasked: str = ""
+
+    @property
+    def dated(self) -> str:
+        """`` as of DATE``, to end a statement about existing releases; empty if it was asked just now."""
+        return f" as of {self.as_of}" if self.as_of else ""
 
 
 class Release(Protocol):

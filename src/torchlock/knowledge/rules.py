@@ -14,8 +14,8 @@ from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
 from torchlock.knowledge.builds import parse_label
+from torchlock.standards.dependency import Dependency
 from torchlock.standards.versions import fault_of_specifier, without_trailing_zeros
-from torchlock.terms import Dependency
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

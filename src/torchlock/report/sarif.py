@@ -118,7 +118,7 @@ def _result(file: FileReport, finding: Finding, index: dict[str, int], lines: li
     if related:
         result["relatedLocations"] = [_location(file.path, place.line, place.column, lines) for place in related]
     edits = finding.remedy.edits if finding.remedy is not None else ()
-    # Whoever applies a fix would write stars where its text was masked.
+    # Applying a fix with masked text would write stars into the file.
     if finding.remedy is not None and edits and not any(masked(edit.new) != edit.new for edit in edits):
         replacements = [
             {
@@ -148,7 +148,7 @@ def _location(path: str, line: int = 0, column: int = 0, lines: list[Line] | Non
 
 
 def _artifact(path: str) -> dict[str, Any]:
-    """A relative address with what addresses cannot hold escaped; one from the root stays absolute."""
+    """A relative URL with special characters escaped; an absolute path stays absolute."""
     address = quote(masked(path).replace("\\", "/"), safe="/._-~", errors="surrogateescape")
     if address.startswith("/"):
         return {"uri": f"file://{address}"}
@@ -156,7 +156,7 @@ def _artifact(path: str) -> dict[str, Any]:
 
 
 def _region(text: str, start: int, end: int) -> dict[str, int]:
-    """A stretch of text as lines and columns, from 1; the end is behind the last character."""
+    """A span of text as lines and columns, from 1; the end is after the last character."""
     first, last = _place(text, start), _place(text, end)
     return {"startLine": first[0], "startColumn": first[1], "endLine": last[0], "endColumn": last[1]}
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from torchlock.answers import Unknown
 from torchlock.audit.index_builds import offer_of
 from torchlock.audit.install_sets import cells_where, demand_of, once
-from torchlock.knowledge.compatibility import bits
+from torchlock.knowledge.masks import bits
 from torchlock.knowledge.stack import FAMILY
 from torchlock.standards.versions import without_trailing_zeros
 

@@ -47,8 +47,8 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="FILE",
         dest="files",
-        help="requirements.in/.txt, pyproject.toml, setup.cfg, a script with inline metadata; "
-        "- for standard input",
+        help="a file of requirements or of a project (requirements.txt, pyproject.toml, Pipfile, …); - for stdin; "
+        "the pins of another tool's lock (uv.lock, …) are kept",
     )
     add(
         "-c",
@@ -134,8 +134,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     add(
         "--format",
         choices=("requirements", "pylock"),
-        help="requirements: a requirements file for pip; pylock: pylock.toml (PEP 751), which contains the URLs of "
-        "the files, so the index is asked for them (default: from the file name of -o)",
+        help="requirements: a requirements file for pip; pylock: pylock.toml (PEP 751), which contains the URLs "
+        "of the files, so the index is asked for them (default: from the file name of -o)",
     )
     add("--no-hashes", action="store_true", help="omit the hashes")
     add("--no-annotate", action="store_true", help="omit the comments that say why each package is there")

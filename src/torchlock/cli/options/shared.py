@@ -11,13 +11,23 @@ if TYPE_CHECKING:
     Adder = argparse.ArgumentParser | argparse._ArgumentGroup
 
 
+_SOURCES = """\
+Default: the bundled catalogue, which is a snapshot with a date. The index is
+asked for other packages, for the torch family if the snapshot is older than a
+day, and before a conflict is reported."""
+
+
 def add_messages(parser: argparse.ArgumentParser) -> None:
     """Add --quiet, --verbose and --color."""
     group = parser.add_argument_group("messages")
     volume = group.add_mutually_exclusive_group()
     volume.add_argument("-q", "--quiet", action="store_true", help="show only errors")
-    volume.add_argument("-v", "--verbose", action="store_true", help="show every step and every note")
-    group.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="default: auto")
+    volume.add_argument(
+        "-v", "--verbose", action="store_true", help="also show every step, and the notes of a report"
+    )
+    group.add_argument(
+        "--color", choices=("auto", "always", "never"), default="auto", help="use colours (default: auto)"
+    )
 
 
 def add_build(parser: Adder) -> None:
@@ -89,10 +99,7 @@ def add_unproven(add: Callable[..., object]) -> None:
 
 def add_sources(parser: argparse.ArgumentParser) -> None:
     """Add the options that say where releases come from."""
-    group = parser.add_argument_group(
-        "sources (default: the bundled catalogue, a dated snapshot; the index is asked for other packages, for "
-        "the torch family if the snapshot is older than a day, and before a conflict is reported)"
-    )
+    group = parser.add_argument_group("sources of releases", _SOURCES)
     add = group.add_argument
     add("-i", "--index-url", metavar="URL", help="use this index instead of the bundled catalogue")
     add(
@@ -103,7 +110,7 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
         dest="extra_index_urls",
         help="another index; a package comes from the first index that has it (repeatable)",
     )
-    add("--offline", action="store_true", help="never use the network: only the catalogue and the cache")
+    add("--offline", action="store_true", help="never use the network, only the catalogue and the cache")
     add("--refresh", action="store_true", help="ask the index for every package, also for those in the catalogue")
     add("--cache-dir", metavar="DIR", help="the folder for cached answers of indexes")
 

@@ -11,7 +11,7 @@ from torchlock.index.seekable import SeekableFile
 if TYPE_CHECKING:
     from lzma import LZMADecompressor
 
-# What ``xz -9`` needs is 65 MB; a file may ask for 4 GB.
+# ``xz -9`` needs 65 MB; a file may ask for 4 GB.
 _DICTIONARY = 128 << 20
 _PIECE = 64 << 10
 

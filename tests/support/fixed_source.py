@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from torchlock.errors import TorchlockError
-from torchlock.knowledge.releases import Release
-from torchlock.terms import File, Provenance
+from torchlock.knowledge.releases import Provenance, Release
+from torchlock.standards.index_file import File
 
 
 class FixedSource:
