@@ -11,6 +11,7 @@ from torchlock.check.log_signatures import ATTEMPT, CAUSE, ECHO, WORDS, signatur
 from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
 from torchlock.redaction import shortened
+from torchlock.standards.names import normalise
 from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ def _told_installed(line: str) -> Iterator[tuple[str, str]]:
 
 
 def _package(name: str) -> str:
-    name = re.sub(r"[-_.]+", "-", name).lower()
+    name = normalise(name)
     return "torch" if name == "pytorch" else name
 
 

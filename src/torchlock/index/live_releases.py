@@ -10,6 +10,7 @@ from torchlock.errors import TorchlockError
 from torchlock.index import wheel_build
 from torchlock.knowledge.releases import OF_WHEELS, are_various
 from torchlock.knowledge.rules import BUILD_CUDA, Statement, cuda_version
+from torchlock.standards.filenames import tags_of
 from torchlock.terms import FAMILY, Dependency
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class LiveRelease:
         self._builds: dict[int, str | Unknown | None] = {}
         self.name = release.name
         self.version = release.version
-        self.tags: Sequence[str] = ["-".join(file.filename[:-4].split("-")[-3:]) for file in release.wheels]
+        self.tags: Sequence[str] = [tags_of(file.filename) for file in release.wheels]
 
     @property
     def index(self) -> str:

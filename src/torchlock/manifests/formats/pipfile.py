@@ -16,6 +16,7 @@ from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.toml_blocks import locked_entry, strings, tables
 from torchlock.manifests.toml_builder import TomlBuilder
 from torchlock.standards.markers import parsed
+from torchlock.standards.names import normalise
 from torchlock.standards.versions import fault_of_specifier
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def _entry(
     url = next((f"{key}+{table[key]}" if key in ("git", "hg", "svn", "bzr") else str(table[key])
                 for key in _SOURCES if isinstance(table.get(key), str)), None)  # fmt: skip
     return Entry(
-        re.sub(r"[-_.]+", "-", name).lower(),
+        normalise(name),
         specifier,
         builder.place(at),
         f"{name}{specifier}",

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from torchlock.standards.names import normalise
+
 # conda keeps a folder of packages for each platform.
 SUBDIRS = {
     "linux-64": "linux-x86_64",
@@ -67,7 +69,7 @@ class MatchSpec(NamedTuple):
     @property
     def index_name(self) -> str:
         """The name that package indexes use."""
-        normal = re.sub(r"[-_.]+", "-", self.name).lower()
+        normal = normalise(self.name)
         return NAMES.get(normal, normal)
 
 
