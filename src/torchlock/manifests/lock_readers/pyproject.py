@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from torchlock.errors import InputError
+from torchlock.manifests.decoding import decode_utf8
 from torchlock.manifests.lock_readers.extras import DEEPEST, Extras, known_name
 from torchlock.manifests.lock_readers.other_tools import read_other_tools
 from torchlock.manifests.lock_readers.poetry import read_poetry
@@ -18,7 +19,7 @@ from torchlock.manifests.lock_readers.settle import with_sources
 from torchlock.manifests.lock_readers.table import Table
 from torchlock.manifests.lock_readers.uv import read_uv
 from torchlock.manifests.syntax.toml_values import parse_toml
-from torchlock.manifests.text import beside, decode_utf8, read_bytes
+from torchlock.manifests.text import beside, read_bytes
 from torchlock.redaction import shortened
 from torchlock.standards.versions import fault_of_specifier
 from torchlock.terms import Inputs, Origin

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
+from torchlock.manifests.decoding import decode_utf8
 from torchlock.manifests.lock_readers.table import Table
 from torchlock.manifests.syntax.toml_values import parse_toml
-from torchlock.manifests.text import beside, decode_utf8, read_bytes
+from torchlock.manifests.text import beside, read_bytes
 from torchlock.standards.markers import fault_of
 from torchlock.terms import Origin, Source
 
