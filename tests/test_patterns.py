@@ -21,7 +21,7 @@ GIVEN = {
     ("src/torchlock/check/log_signatures.py", "signatures: row.beside"): lambda module: [
         known.beside.pattern for known in module.signatures() if known.beside
     ],
-    ("scripts/compile_rules.py", "_print: pattern"): lambda module: [],
+    ("scripts/compiling/registry.py", "_print: pattern"): lambda module: [],
     ("src/torchlock/manifests/headers.py", "python_beside: pattern"): lambda _: [
         r"(?:cpython-|python)?(\d+\.\d+)",
         r"python-(\d+\.\d+)",
@@ -29,6 +29,7 @@ GIVEN = {
     ("src/torchlock/manifests/detection.py", "fits: pattern"): lambda module: [
         pattern for content in module._CONTENTS for pattern in (content.pattern, content.too) if pattern
     ],
+    ("scripts/compiling/stack.py", "_opened: item[1]"): lambda module: [],  # only compiled, to see that it is one
     ("src/torchlock/manifests/detection.py", "_what: unread.pattern"): lambda module: [
         unread.pattern for unread in module._UNREAD
     ],
@@ -36,8 +37,8 @@ GIVEN = {
     ("src/torchlock/manifests/detection.py", "_refuse_no_list: pattern"): lambda module: [
         pattern for pattern, _ in module._INSTEAD
     ],
-    ("src/torchlock/inspect/loading/imports.py", "_companion: pattern"): lambda module: [
-        pattern for opened in module._OPENED.values() for _, pattern, _ in opened
+    ("src/torchlock/inspect/loading/imports.py", "_companion: pattern + _EXTENSION"): lambda module: [
+        opened.pattern + module._EXTENSION for member in module.MEMBERS.values() for opened in member.opens
     ],
     ("src/torchlock/manifests/syntax/requirement.py", "_hint: pattern"): lambda module: [
         pattern for pattern, _ in module._MISTAKES

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.redaction import shortened
+from torchlock.standards.dependency import Dependency
 from torchlock.standards.headers import read_headers, unfolded
 from torchlock.standards.markers import fault_of
 from torchlock.standards.names import normalise
 from torchlock.standards.versions import fault_of_versions
-from torchlock.terms import Dependency
 
 if TYPE_CHECKING:
     from packaging.markers import Marker

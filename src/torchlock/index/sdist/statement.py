@@ -1,8 +1,8 @@
-"""The requirements that a source tree states, and the file that decides.
+"""Read the requirements that a source tree states, and the file that states them.
 
 In this order: PKG-INFO of core metadata 2.2 or later with nothing dynamic (PEP 643); ``requires.txt`` of
 setuptools, where setup.py says the same on every machine; ``[project]`` of pyproject.toml (PEP 621); PKG-INFO of a
-build backend that computes nothing; setup.cfg and setup.py as their text stands.
+build backend that computes nothing; the text of setup.cfg and setup.py.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class _Tree:
         return self.files[path].decode("utf-8", "replace")
 
     def headers(self, path: str) -> Headers | None:
-        """The headers of a metadata file; None where there is no such file."""
+        """The headers of a metadata file; None if it does not exist."""
         return read_headers(self.text(path)) if path in self.files else None
 
     def egg_info(self) -> str | None:
@@ -157,7 +157,7 @@ def _canonical(requirements: Iterable[str]) -> set[str]:
     """Requirements in one spelling."""
     from packaging.requirements import InvalidRequirement, Requirement
 
-    from torchlock.terms import Dependency
+    from torchlock.standards.dependency import Dependency
 
     found = set()
     for text in requirements:
@@ -224,7 +224,7 @@ def _at_least(version: str) -> bool:
 
 
 def _setup(tree: _Tree) -> Answer:
-    """setup.py and setup.cfg as their text stands."""
+    """The requirements in the text of setup.py and setup.cfg."""
     if not tree.of_setuptools or not {"setup.py", "setup.cfg"} & set(tree.files):
         return None
     script = Stated([], [], "", "")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from torchlock.knowledge.stack import CONDA_NAMES
 from torchlock.standards.names import normalise
 
 # conda keeps a folder of packages for each platform.
@@ -19,14 +20,6 @@ SUBDIRS = {
     "osx-arm64": "macos-arm64",
     "win-64": "windows-amd64",
     "win-arm64": "windows-arm64",
-}
-# What conda calls what package indexes know by another name.
-NAMES = {
-    "pytorch": "torch",
-    "pytorch-cpu": "torch",
-    "pytorch-gpu": "torch",
-    "pysoundfile": "soundfile",
-    "python-soundfile": "soundfile",
 }
 
 _SPEC = re.compile(
@@ -70,7 +63,7 @@ class MatchSpec(NamedTuple):
     def index_name(self) -> str:
         """The name that package indexes use."""
         normal = normalise(self.name)
-        return NAMES.get(normal, normal)
+        return CONDA_NAMES.get(normal, normal)
 
 
 def parse(text: str) -> MatchSpec | None:
