@@ -19,8 +19,8 @@ from torchlock.knowledge import tables
 from torchlock.knowledge.judge import NamedVersion, judge
 from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix
+from torchlock.knowledge.stack import FAMILY
 from torchlock.target import Platform, PythonVersion, Target
-from torchlock.terms import FAMILY
 
 TARGET = ["--python", "3.12", "--platform", "linux-x86_64"]
 PLAIN = [*TARGET, "--no-hashes", "--no-annotate"]
@@ -96,7 +96,7 @@ def test_bare_names_get_the_newest_proven_set(names: list[str], capsys: pytest.C
     assert code == 0
     assert not [name for name in LOST if pins.get(name) in LOST[name]]
     assert f"torch {newest('torch')} (" in said
-    assert "--unproven or a pin takes it" in said
+    assert "use --unproven or a pin to lock it" in said
     assert loads(pins)
     assert lock(capsys, *names, *PLAIN, "--offline")[:2] == (0, pins)
 
@@ -165,7 +165,7 @@ def test_an_exclusion_is_no_request(capsys: pytest.CaptureFixture[str]) -> None:
     code, pins, said = lock(capsys, f"torch!={kept}", *PLAIN)
     assert code == 0
     assert pins["torch"] not in LOST["torch"]
-    assert "--unproven or a pin takes it" in said
+    assert "use --unproven or a pin to lock it" in said
 
 
 def test_a_pair_that_cannot_load_is_refused_by_what_was_read(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from packaging.specifiers import SpecifierSet
 
+from support.fixed_source import FixedSource
 from support.scenarios import read_toml, scenarios
 from torchlock.errors import UnknownPackage
 from torchlock.knowledge.releases import Catalogue
@@ -14,7 +15,7 @@ from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, lock
 from torchlock.lock.explain import explain
 from torchlock.lock.suggest import nearest
-from torchlock.manifests import lock_readers
+from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.target import Platform, PythonVersion, Target
 from torchlock.terms import Inputs, Origin
 
@@ -45,12 +46,12 @@ def releases(name: str) -> Any:
 
 
 def solve(scenario: dict[str, Any]) -> Lock | Conflict:
-    requirements = [lock_readers.parse_requirement(text, Origin(None, None, text)) for text in scenario["request"]]
+    requirements = [parse_requirement(text, Origin(None, None, text)) for text in scenario["request"]]
     libraries = {name: version or None for name, version in scenario.get("libraries", {}).items()}
     target = Target(
         PythonVersion.parse(scenario["python"]), Platform.parse(scenario["platform"]), libraries=libraries
     )
-    return lock(Inputs(requirements=requirements), target, Options(), MATRIX, releases)
+    return lock(Inputs(requirements=requirements), target, Options(), MATRIX, FixedSource(releases))
 
 
 @scenarios("lock")

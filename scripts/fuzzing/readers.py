@@ -74,20 +74,20 @@ def _reported(report: FileReport) -> None:
     from torchlock.report.github import github
     from torchlock.report.sarif import sarif
 
-    whole = Report([report], "2026-01-01", {}, {})
+    whole = Report([report], "2026-01-01", {})
     for written in (audit_json(whole), sarif(whole), github(whole), text(whole, lambda style, words: words)):
         written.encode()
 
 
 def _lock(path: str, content: bytes) -> None:
-    from torchlock.manifests.lock_readers import read_file
+    from torchlock.manifests.selection import read_inputs
 
     with _folder({path: content}) as folder:
-        read_file(str(folder / path))
+        read_inputs(str(folder / path))
 
 
 def _requirement(path: str, content: bytes) -> None:
-    from torchlock.manifests.lock_readers import parse_requirement
+    from torchlock.manifests.syntax.requirement import parse_requirement
     from torchlock.terms import Origin
 
     text = content.decode("utf-8", "surrogateescape")
