@@ -119,9 +119,8 @@ FORMATS = (
     ),
     Format(
         "pixi",
-        "pyproject_pixi",
+        "pixi_manifest",
         "project",
-        function="read_manifest",
         names=("pixi.toml",),
         suffixes=(".toml",),
         contents=(Content(r"^\[(?:workspace|pypi-dependencies|feature\.[\w.\"-]+)\]\s*$"),),
