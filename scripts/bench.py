@@ -88,7 +88,7 @@ def cases(folder: Path) -> list[Case]:
     ]
     return [
         Case(f"lock {' '.join(REQUEST)}, with hashes", ours, uv, "at most 2x, 60 MiB"),
-        Case("the same, uv told to use its cache alone", ours, [*uv, "--offline"], ""),
+        Case("the same, uv from its cache only", ours, [*uv, "--offline"], ""),
         Case("lock torch torchaudio", [*ours[:2], "torch", "torchaudio", *ours[4:]], [], ""),
         Case(
             "audit of one file, beside torchlock --version",

@@ -34,10 +34,11 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from torchlock.knowledge.stack import FAMILY
+
 ROOT = Path(__file__).parents[1]
 TABLE = ROOT / "docs" / "live-locks.md"
 PYTHONS = ("3.10", "3.12")
-FAMILY = ("torch", "torchaudio", "torchvision", "torchcodec", "torchtext")
 SECONDS = 1800
 
 INPUTS = (
@@ -107,10 +108,10 @@ Python {pythons}, platform `linux-x86_64` (for uv: `x86_64-manylinux_2_28`). Rep
 
 Three questions about each lock:
 
-1. *Is it whole?* uv resolves the same input with every pin of the lock as a constraint. If uv then needs a package that
-   the lock lacks, the lock is incomplete.
-2. *Does it have as many packages outside the torch family as uv has?* For this, uv gets only the pins of the family
-   (torch, torchaudio, torchvision, torchcodec, torchtext), because our rules decide these.
+1. *Is it whole?* uv resolves the same input with every pin of the lock as a constraint. If uv then needs a package
+   that the lock lacks, the lock is incomplete.
+2. *Does it have as many packages outside the torch family as uv has?* For this, uv gets only the pins of the
+   family (torch, torchaudio, torchvision, torchcodec, torchtext), because our rules decide these.
 3. *Which of them have another version?*
 
 The numbers are from one day: later releases change them.

@@ -128,7 +128,7 @@ def test_builds_answer_with_unknown_where_they_have_no_row(without_builds: Audit
 @pytest.mark.parametrize("package", ["torch", "torchaudio"])
 def test_a_build_of_the_public_index_that_nobody_recorded(tmp_path: Path, package: str) -> None:
     """It passes no rule on CUDA by being unknown: the pair of 2.11 agrees, that of 2.15 does not, as recorded."""
-    table = json.loads((tables.ROOT / "compiled" / "stack.json").read_text(encoding="utf-8"))
+    table = json.loads((tables.ROOT / "compiled" / "compatibility.json").read_text(encoding="utf-8"))
     row = table["packages"][package]
     row["builds"] = [None] * len(row["builds"])
     path = tmp_path / "stack.json"

@@ -64,7 +64,7 @@ def test_exit_codes(folder: Path, text: str, options: list[str], code: int) -> N
         pytest.param(["--fix", "--diff"], "exclude each other", id="fix and diff"),
         pytest.param(["--fix", "-"], "standard input", id="fix of standard input"),
         pytest.param(["--fix", "--format", "json"], "writes no report", id="fix and a report"),
-        pytest.param(["--ignore", "TL000"], "no rule is called TL000", id="a rule that is none"),
+        pytest.param(["--ignore", "TL000"], "unknown rule TL000", id="a rule that is none"),
         pytest.param(["--accelerator", "cu118"], "not supported", id="an accelerator"),
         pytest.param(["--python", "snake"], "neither a version nor an interpreter", id="a Python that is none"),
         pytest.param(["."], "nothing", id="an empty folder is no mistake"),
@@ -242,6 +242,7 @@ def test_where_no_requirement_was_found_nothing_is_called_right(
     assert "note" not in capsys.readouterr().out
 
 
+@pytest.mark.triggers("TL906")
 def test_a_folder_with_formats_that_are_not_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "Jenkinsfile").write_text("sh 'pip install torch==2.0.1 torchaudio==2.1.0'\n")
     assert run(".") == 0
@@ -265,6 +266,7 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     assert (file["path"], file["kind"]) == ("-", "pyproject")
 
 
+@pytest.mark.leaves_alone("TL906")
 def test_folders(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "requirements.txt").write_text(GOOD)
     for name in ("apps/asr", ".venv/lib", "node_modules/x"):

@@ -61,8 +61,8 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        pytest.param(["TL000"], "no rule is called TL000", id="a rule that is none"),
-        pytest.param(["TL101", "torch"], "one at a time", id="both"),
+        pytest.param(["TL000"], "unknown rule TL000", id="a rule that is none"),
+        pytest.param(["TL101", "torch"], "cannot be explained together", id="both"),
         pytest.param(["torch="], "is not a requirement", id="no requirement"),
     ],
 )

@@ -242,5 +242,5 @@ def test_an_address_cannot_begin_a_line_of_its_own(
     Path("pyproject.toml").write_text('[tool.torchlock]\nindex-url = "https://example.org/x\\n--find-links y"\n')
     assert main(["lock", "torch", "--offline"]) == 2
     told = capsys.readouterr().err
-    assert "has a control character" in told
+    assert "contains a control character" in told
     assert "\n--find-links" not in told

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import re
+import shlex
+from importlib import import_module
 
 import pytest
 
@@ -16,6 +19,24 @@ SINGLE = [
     for option in parser_of(command)[0]._actions
     if option.option_strings and option.nargs is None and not isinstance(option.default, list)
 ]
+
+
+# The examples in the help of each command: the command line ends where a remark begins, after two spaces.
+EXAMPLES = [
+    shlex.split(found)
+    for command in COMMANDS
+    for found in re.findall(
+        r"\btorchlock ((?:\S| (?! ))+)",
+        import_module(f"torchlock.cli.options.{command}").EPILOG.partition("To ignore")[0],
+    )
+]
+
+
+@pytest.mark.parametrize("words", EXAMPLES, ids=" ".join)
+def test_each_example_of_the_help_can_be_parsed(words: list[str]) -> None:
+    if ">" in words:
+        words = words[: words.index(">")]
+    assert parse(words).run
 
 
 def values(option: argparse.Action) -> tuple[str, str]:

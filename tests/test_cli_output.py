@@ -131,7 +131,7 @@ def test_what_is_no_text_is_not_replaced(command: str, capsys: pytest.CaptureFix
     for name in ("model.pt", "requirements.txt", "report.json", "pylock.toml", "audio.wav", "no-suffix"):
         Path(name).write_bytes(b"\x80\x02PK\0\xff\xfe\0" * 100)
         said = refused(COMMANDS[command], name, capsys)
-        assert "is not replaced" in said or "it has the name of" in said
+        assert "cannot be replaced" in said or "this is the name of" in said
 
 
 @every_command
@@ -139,7 +139,7 @@ def test_what_is_no_text_is_not_replaced(command: str, capsys: pytest.CaptureFix
 def test_the_name_of_another_program_is_not_taken(
     command: str, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "it has the name of" in refused(COMMANDS[command], name, capsys)
+    assert "this is the name of" in refused(COMMANDS[command], name, capsys)
     assert not Path(name).exists()
 
 
@@ -172,7 +172,7 @@ def _names_of(path: str) -> list[str]:
 def test_a_lock_replaces_no_input(option: str, upgrade: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     Path("reqs.txt").write_text("six==1.16.0\n")
     for name in _names_of("reqs.txt"):
-        assert "is an input as well" in refused([*LOCK, option, "reqs.txt", *upgrade], name, capsys)
+        assert "is also an input" in refused([*LOCK, option, "reqs.txt", *upgrade], name, capsys)
 
 
 def test_a_lock_replaces_no_file_that_an_input_includes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -180,29 +180,27 @@ def test_a_lock_replaces_no_file_that_an_input_includes(capsys: pytest.CaptureFi
     Path("base.txt").write_text("six==1.16.0\n")
     Path("limits.txt").write_text("six<2\n")
     for name in ("base.txt", "limits.txt"):
-        assert "is an input as well" in refused([*LOCK, "-r", "reqs.txt"], name, capsys)
+        assert "is also an input" in refused([*LOCK, "-r", "reqs.txt"], name, capsys)
 
 
 @pytest.mark.parametrize("name", ["requirements.in", "dev.in", "REQUIREMENTS.IN"])
 def test_a_lock_is_never_an_input_of_locks(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path(name).write_text("six\n")
-    assert "it has the name of an input of a lock, not of a lock that torchlock writes" in refused(
-        LOCK, name, capsys
-    )
+    assert "cannot be used for a lock: this is the name of an input of a lock" in refused(LOCK, name, capsys)
 
 
 @pytest.mark.parametrize("format_", ["text", "json", "sarif", "github"])
 def test_an_audit_replaces_no_input(format_: str, capsys: pytest.CaptureFixture[str]) -> None:
     for name in _names_of("list.txt"):
-        assert "is an input as well" in refused([*AUDIT, "--format", format_], name, capsys)
+        assert "is also an input" in refused([*AUDIT, "--format", format_], name, capsys)
     Path("requirements.txt").write_text("torch\n")
-    assert "is an input as well" in refused(["audit"], "requirements.txt", capsys)
-    assert "is an input as well" in refused(["audit", "none.txt"], "none.txt", capsys)
+    assert "is also an input" in refused(["audit"], "requirements.txt", capsys)
+    assert "is also an input" in refused(["audit", "none.txt"], "none.txt", capsys)
 
 
 def test_a_check_does_not_replace_its_log(capsys: pytest.CaptureFixture[str]) -> None:
     Path("log.txt").write_text("OSError: libsox.so: cannot open shared object file\n")
-    assert "is an input as well" in refused([*CHECK, "--log", "log.txt"], "log.txt", capsys)
+    assert "is also an input" in refused([*CHECK, "--log", "log.txt"], "log.txt", capsys)
 
 
 @links
@@ -218,7 +216,7 @@ def test_what_is_read_from_standard_input_is_an_input(command: list[str]) -> Non
             check=False,
         )
     assert process.returncode == 2
-    assert b"list.txt: is an input as well" in process.stderr
+    assert b"list.txt: is also an input" in process.stderr
     assert Path("list.txt").read_text() == "torch==2.7.1\ntorchaudio==2.5.1\n"
 
 
@@ -250,11 +248,11 @@ def test_a_list_is_replaced_and_its_pins_are_kept(
     text = Path(name).read_text()
     assert text.startswith("# This file was made by torchlock")
     assert ("six==1.15.0 " in text) == ("==1.15.0" in EARLIER_LOCKS[name] and not upgrade)
-    said = f"note: {name} was not made by torchlock, and the lock replaced it\n"
+    said = f"note: the lock replaced {name}, which torchlock had not written\n"
     assert (said in capsys.readouterr().err) == (name != "blank.txt")
     assert main([*LOCK, "-o", name]) == 0
     assert Path(name).read_text() == text
-    assert "was not made by torchlock" not in capsys.readouterr().err
+    assert "which torchlock had not written" not in capsys.readouterr().err
 
 
 def test_a_damaged_lock_is_made_anew_only_if_asked(capsys: pytest.CaptureFixture[str]) -> None:
@@ -264,7 +262,7 @@ def test_a_damaged_lock_is_made_anew_only_if_asked(capsys: pytest.CaptureFixture
     Path("requirements.txt").write_text(damaged)
     capsys.readouterr()
     assert main([*LOCK, "-o", "requirements.txt"]) == 2
-    assert "hint: --upgrade makes a new lock without reading the old one" in capsys.readouterr().err
+    assert "hint: use --upgrade to write a new lock without reading the old one" in capsys.readouterr().err
     assert Path("requirements.txt").read_text() == damaged
     assert main([*LOCK, "-o", "requirements.txt", "--upgrade"]) == 0
     assert Path("requirements.txt").read_text() == text
@@ -277,7 +275,7 @@ def test_a_pylock_of_another_program_is_a_lock(capsys: pytest.CaptureFixture[str
     guard_lock("pylock.toml", [], pylock=True)
     assert "of the format pylock" in refused([*LOCK, "--format", "requirements"], "pylock.toml", capsys)
     Path("pylock.toml").write_text("[tool]\n")
-    assert "it is no pylock.toml" in refused(LOCK, "pylock.toml", capsys)
+    assert "it is not a pylock.toml" in refused(LOCK, "pylock.toml", capsys)
 
 
 REPORTS = [
@@ -328,21 +326,21 @@ def test_a_report_of_a_broken_environment_replaces_one() -> None:
 
 def test_a_report_does_not_replace_a_lock(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*LOCK, "-o", "out.txt"]) == 0
-    assert "is no report of torchlock" in refused(AUDIT, "out.txt", capsys)
-    assert "is no report of torchlock" in refused(CHECK, "out.txt", capsys)
+    assert "is not a report of torchlock" in refused(AUDIT, "out.txt", capsys)
+    assert "is not a report of torchlock" in refused(CHECK, "out.txt", capsys)
     assert main([*AUDIT, "-o", "report.txt"]) == 1
-    assert "is not replaced by a lock" in refused(LOCK, "report.txt", capsys)
+    assert "cannot be replaced by a lock" in refused(LOCK, "report.txt", capsys)
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", "{}", '{"runs": [1]}', '{"runs": []}', '{"a":' * 100_000, "{\n" * 9])
 def test_json_of_others_is_no_report(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("report.json").write_text(text)
-    assert "is no report of torchlock" in refused(AUDIT, "report.json", capsys)
+    assert "is not a report of torchlock" in refused(AUDIT, "report.json", capsys)
 
 
 def test_sarif_of_others_is_no_report(capsys: pytest.CaptureFixture[str]) -> None:
     Path("out.sarif").write_text('{"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "bandit"}}}]}')
-    assert "is no report of torchlock" in refused([*AUDIT, "--format", "sarif"], "out.sarif", capsys)
+    assert "is not a report of torchlock" in refused([*AUDIT, "--format", "sarif"], "out.sarif", capsys)
 
 
 def test_an_exported_environment_replaces_only_another(capsys: pytest.CaptureFixture[str]) -> None:
@@ -350,7 +348,7 @@ def test_an_exported_environment_replaces_only_another(capsys: pytest.CaptureFix
     assert main([*command, "-o", "environment.in"]) == 0
     assert main([*command, "-o", "environment.in"]) == 0
     Path("requirements.in").write_text("torch\n")
-    assert "is no exported environment" in refused(command, "requirements.in", capsys)
+    assert "is not an exported environment" in refused(command, "requirements.in", capsys)
 
 
 # What is not a file.
@@ -395,7 +393,7 @@ def test_an_input_is_not_replaced_by_its_descriptor(capsys: pytest.CaptureFixtur
         for name in (f"/dev/fd/{file.fileno()}", f"/proc/self/fd/{file.fileno()}"):
             if Path(name).exists():
                 command = ["lock", "-r", "requirements.in", "--offline"]
-                assert "is an input as well" in refused(command, name, capsys)
+                assert "is also an input" in refused(command, name, capsys)
     assert Path("requirements.in").read_text() == "six\n"
 
 
@@ -436,6 +434,9 @@ def test_a_fix_does_not_undo_what_was_edited_meanwhile(
 
     monkeypatch.setattr(Auditor, "fixed", slowly)
     assert main(["audit", "--fix", "list.txt"]) == 2
-    assert "list.txt: was changed by another program meanwhile, so it is not written" in capsys.readouterr().err
+    assert (
+        "list.txt: was changed by another program meanwhile, so torchlock does not write it"
+        in capsys.readouterr().err
+    )
     assert Path("list.txt").read_text() == "edited\n"
     assert sorted(path.name for path in Path().iterdir()) == ["list.txt", "site"]

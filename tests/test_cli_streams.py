@@ -149,7 +149,7 @@ def test_a_lock_that_is_cut_is_told(
     monkeypatch.setattr(sys, "stdout", Failing(error, after))
     assert main(arguments) == (0 if error is CUT else 2)
     said = capsys.readouterr().err
-    assert "standard output did not take the whole result" in said
+    assert "the result was not written completely to standard output" in said
     written = Path("new.txt").exists()
     assert written == (arguments == PRODUCTS["lock, written and told"])
     assert ("new.txt was changed" in said) == (written and error is FULL)
@@ -230,4 +230,4 @@ def test_standard_output_by_its_name(arguments: list[str], code: int, unread: in
     done = run(*arguments, "-o", "/dev/stdout", stdout=unread)
     os.close(unread)
     assert done.returncode == code
-    assert "/dev/stdout was closed by its reader before all was written" in done.stderr
+    assert "/dev/stdout was closed by its reader before everything was written" in done.stderr

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
-import sys
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
@@ -17,18 +15,17 @@ from packaging.markers import Marker
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+import compile_rules
+from compiling.builds import read_builds
+from compiling.rules import read_rules, read_sources
+from compiling.systems import read_systems
+from compiling.values import read_toml
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT / "compat_data"
-
-_SPEC = importlib.util.spec_from_file_location("compile_rules", ROOT / "scripts" / "compile_rules.py")
-assert _SPEC is not None
-assert _SPEC.loader is not None
-compile_rules = importlib.util.module_from_spec(_SPEC)
-sys.modules["compile_rules"] = compile_rules
-_SPEC.loader.exec_module(compile_rules)
 
 FAMILY = ("torchaudio", "torchvision", "torchtext", "torchcodec")
 ENVIRONMENTS = {
@@ -80,15 +77,13 @@ class Tables:
 @cache
 def real() -> Tables:
     """The tables of this checkout."""
-    sources = compile_rules.read_sources(DATA / "sources.toml")
-    rules, statements = compile_rules.read_rules(DATA / "rules", sources)
-    systems = compile_rules.read_systems(DATA / "systems", sources)
+    sources = read_sources(DATA / "sources.toml")
+    rules, statements = read_rules(DATA / "rules", sources)
+    systems = read_systems(DATA / "systems", sources)
     unpartnered = [
-        row
-        for path in sorted((DATA / "rules").glob("*.toml"))
-        for row in compile_rules.read_toml(path).get("unpartnered", [])
+        row for path in sorted((DATA / "rules").glob("*.toml")) for row in read_toml(path).get("unpartnered", [])
     ]
-    builds = compile_rules.read_builds(DATA / "builds.toml", sources, statements)
+    builds = read_builds(DATA / "builds.toml", sources, statements)
     tables = Tables(rules, sources, statements, systems, unpartnered, builds=builds)
     names = {"torch"}
     for name, rows in statements.items():

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-_SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "compile_rules.py"
-_SPEC = importlib.util.spec_from_file_location("compile_rules", _SCRIPT)
-assert _SPEC is not None
-assert _SPEC.loader is not None
-compile_rules = importlib.util.module_from_spec(_SPEC)
-sys.modules.setdefault("compile_rules", compile_rules)
-_SPEC.loader.exec_module(compile_rules)
+import compile_rules
+from compiling.values import requirement_row
 
 SOURCES = """
 [s]
@@ -67,6 +60,14 @@ rows = [["2.5.0 2.5.1", "linux-x86_64", "3.9-3.13 3.13t", "cpu cu124"]]
 """
 
 
+STACK = """
+[[member]]
+name = "torch"
+role = "core"
+effect = "import"
+"""
+
+
 def folder(
     path: Path,
     *,
@@ -77,6 +78,7 @@ def folder(
 ) -> Path:
     """A data folder of one file of each kind."""
     (path / "builds.toml").write_text(builds, encoding="utf-8")
+    (path / "stack.toml").write_text(STACK, encoding="utf-8")
     (path / "rules").mkdir()
     (path / "systems").mkdir()
     (path / "rules" / "torchaudio.toml").write_text(rules, encoding="utf-8")
@@ -138,7 +140,7 @@ def test_a_system_keeps_its_libraries(tmp_path: Path) -> None:
     ],
 )
 def test_requirements_are_taken_apart(text: str, row: list[Any]) -> None:
-    assert compile_rules.requirement_row(text, braces=True) == row
+    assert requirement_row(text, braces=True) == row
 
 
 def test_the_same_tables_give_the_same_bytes(tmp_path: Path) -> None:
@@ -157,6 +159,7 @@ def test_check_writes_nothing_and_says_what_is_stale(tmp_path: Path, capsys: pyt
         "builds.json",
         "registry.json",
         "rules.json",
+        "stack.json",
         "stories.json",
         "systems.json",
     ]

@@ -347,7 +347,7 @@ def test_uv_sources_and_indexes() -> None:
     document = doc(UV)
     torch = [(e.scope, e.marker, e.index) for e in document.entries if e.name == "torch"]
     linux = "sys_platform == 'linux' and platform_machine == 'x86_64'"
-    other = "(sys_platform != 'linux' or platform_machine != 'x86_64')"
+    other = "sys_platform != 'linux' or platform_machine != 'x86_64'"
     assert torch == [
         ("", linux, "https://example.org/whl/cu124"),
         ("", other, None),

@@ -95,7 +95,7 @@ def test_a_folder_is_read_like_an_archive(
     text, notes = locked(capsys, "demo @ " + (folder / "demo").as_uri(), "six")
     assert ("\ntorch==2.3.1 " in text) is not bool(says)
     assert says in notes
-    assert ("not known without a build" in notes) is bool(says)
+    assert ("unknown without a build" in notes) is bool(says)
 
 
 def test_a_wheel_brings_what_it_declares_with_its_hash(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -116,14 +116,14 @@ def test_a_repository_is_kept_with_a_note(capsys: pytest.CaptureFixture[str]) ->
     line = "demo @ git+https://example.org/demo.git@v1"
     text, notes = locked(capsys, line, "torch==2.3.1")
     assert f"\n{line}\n" in text
-    assert "not known without a build" in notes
+    assert "unknown without a build" in notes
 
 
 def test_an_address_without_a_name_is_kept_as_well(capsys: pytest.CaptureFixture[str]) -> None:
     line = "git+https://example.org/demo.git"
     text, notes = locked(capsys, line, "torch==2.3.1")
     assert f"\n{line}\n" in text
-    assert "not known" in notes
+    assert "project name is unknown" in notes
 
 
 def test_a_marker_behind_a_path_counts(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

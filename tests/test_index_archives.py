@@ -38,9 +38,9 @@ def listed(count: int) -> bytes:
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_metadata_that_would_be_unpacked_at_once(method: int) -> None:
     content = wheel(TEXT.encode() + bytes(1 << 20), method)
-    with pytest.raises(ArchiveError, match="another way than by deflate"):
+    with pytest.raises(ArchiveError, match="not compressed with deflate"):
         read(content)
-    with pytest.raises(ArchiveError, match="another way than by deflate"):
+    with pytest.raises(ArchiveError, match="not compressed with deflate"):
         wheel_members(io.BytesIO(content), [METADATA])
 
 

@@ -130,7 +130,7 @@ def test_progress_is_told(tmp_path, server):
         pytest.param(
             Reply(b"no gzip", content_type=JSON, headers={"Content-Encoding": "gzip"}), "decompress", id="no-gzip"
         ),
-        pytest.param(Reply(status=302, headers={"Location": "/demo/"}), "redirects without end", id="loop"),
+        pytest.param(Reply(status=302, headers={"Location": "/demo/"}), "redirects endlessly", id="loop"),
     ],
 )
 def test_nonsense_is_named_with_its_address_and_not_kept(tmp_path, server, reply, words):
@@ -148,7 +148,7 @@ def test_a_bucket_that_may_not_be_listed_counts_as_not_having_it(tmp_path, serve
     other.routes["/demo/"] = page(entry("demo-1.0.tar.gz"))
     asked = index(tmp_path, server, other)
     assert filenames(asked) == ["demo-1.0.tar.gz"]
-    assert "taken as not there" in asked.notes[0]
+    assert "treated as missing" in asked.notes[0]
 
 
 # Folders and pages on this machine.
@@ -181,7 +181,7 @@ def test_a_folder_that_does_not_exist_is_noted_once(tmp_path, server):
     server.routes["/demo/"] = server.routes["/other/"] = page()
     asked = index(tmp_path / "cache", (tmp_path / "gone").as_uri(), server)
     assert asked.files("demo") == asked.files("other") == []
-    assert asked.notes == [f"the index {(tmp_path / 'gone').as_uri()} does not exist; going on without it"]
+    assert asked.notes == [f"the index {(tmp_path / 'gone').as_uri()} does not exist; continuing without it"]
 
 
 def test_find_links_add_files(tmp_path, server):
@@ -209,7 +209,7 @@ def test_without_any_index_find_links_remain(tmp_path):
     assert filenames(asked) == ["demo-1.0.tar.gz"]
     with pytest.raises(UnknownPackage, match="has no project other"):
         asked.files("other")
-    with pytest.raises(UnknownPackage, match="no index may be asked"):
+    with pytest.raises(UnknownPackage, match="--no-index forbids asking an index"):
         Index(IndexSettings(no_index=True), cache_dir=tmp_path / "cache").files("other")
 
 

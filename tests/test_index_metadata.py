@@ -25,7 +25,8 @@ from support.index_server import (
 from torchlock.errors import MetadataError, NeedsBuild, NetworkError
 from torchlock.index import metadata
 from torchlock.standards.core_metadata import parse_metadata
-from torchlock.terms import Dependency, File
+from torchlock.standards.dependency import Dependency
+from torchlock.standards.index_file import File
 
 NAME = "demo-1.0-py3-none-any.whl"
 PATH = f"/files/{NAME}"
@@ -151,9 +152,9 @@ def test_parts_that_are_not_what_was_asked_for_are_not_used(tmp_path, server, wh
 def test_a_large_wheel_is_never_fetched_whole(tmp_path, server, large, monkeypatch):
     monkeypatch.setattr(metadata, "WHOLE_LIMIT", 1 << 19)
     server.routes[PATH] = Reply(large)
-    with pytest.raises(NetworkError, match=r"cannot be had without fetching 1 MB: 127[.]0"):
+    with pytest.raises(NetworkError, match=r"cannot be read without fetching 1 MB: 127[.]0"):
         index(tmp_path, server).metadata(file_at(server, NAME, size=len(large)))
-    with pytest.raises(NetworkError, match="cannot be had without fetching 1 MB"):
+    with pytest.raises(NetworkError, match="cannot be read without fetching 1 MB"):
         index(tmp_path, server).metadata(file_at(server, NAME))
 
 
@@ -167,7 +168,7 @@ def test_a_whole_wheel_with_another_hash_is_refused(tmp_path, server):
     ("content", "words"),
     [
         pytest.param(b"no zip at all", "is not a readable wheel", id="no-zip"),
-        pytest.param(wheel(TEXT, name="other"), "holds no METADATA", id="foreign-wheel"),
+        pytest.param(wheel(TEXT, name="other"), "contains no METADATA", id="foreign-wheel"),
         pytest.param(wheel(TEXT)[:-40], "is not a readable wheel", id="cut-off"),
     ],
 )

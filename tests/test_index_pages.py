@@ -8,7 +8,7 @@ import re
 import pytest
 
 from torchlock.index.pages import PageError, parse_page
-from torchlock.terms import File
+from torchlock.standards.index_file import File
 
 URL = "https://example.org/simple/demo/"
 
@@ -157,7 +157,7 @@ def test_the_base_of_a_page_counts():
 
 def test_a_page_from_the_network_names_no_local_files():
     assert read_html('<a href="file:///etc/demo-1.tar.gz">x</a>') == []
-    with pytest.raises(PageError, match="base is no address"):
+    with pytest.raises(PageError, match="base is not a URL"):
         read_html('<base href="file:///etc/"><a href="demo-1.tar.gz">x</a>')
     assert read_json({"filename": "demo-1.tar.gz", "url": "file:///etc/demo-1.tar.gz", "hashes": {}}) == []
 
@@ -173,8 +173,8 @@ def test_the_form_is_guessed_where_the_server_does_not_name_it():
         pytest.param(b'{"files": [', "application/json", "damaged JSON", id="cut-off"),
         pytest.param(b"[" * 100_000, "application/json", "damaged JSON", id="endlessly-deep"),
         pytest.param(b"\xff\xfe\x00", "application/json", "damaged JSON", id="bytes"),
-        pytest.param(b'{"error": "no"}', "application/json", "no list of files", id="other-json"),
-        pytest.param(b"[]", "application/json", "no list of files", id="array"),
+        pytest.param(b'{"error": "no"}', "application/json", "not a list of files", id="other-json"),
+        pytest.param(b"[]", "application/json", "not a list of files", id="array"),
         pytest.param(b"<form action='/login'><input type=password></form>", "text/html", "login", id="login"),
         pytest.param(b"<body><script src='app.js'></script></body>", "text/html", "web page", id="web-app"),
         pytest.param(b"PK\x03\x04", "application/zip", "application/zip", id="zip"),
@@ -270,7 +270,7 @@ def test_html_that_makes_no_sense_is_an_error_or_no_file(text):
     try:
         assert read_html(text) == []
     except PageError as error:
-        assert str(error) in ("answered with damaged HTML", "answered with a page that breaks off")
+        assert str(error) in ("answered with damaged HTML", "answered with an incomplete page")
 
 
 PLAIN = (

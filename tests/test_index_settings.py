@@ -206,7 +206,7 @@ def test_a_project_turns_no_check_of_certificates_off(read, tmp_path):
         path = write(tmp_path / place, header + text)
         assert list(read().trusted_hosts) == []
         assert read().notes == (
-            f"{path}: allow-insecure-host is ignored in a project; UV_INSECURE_HOST is the user's",
+            f"{path}: allow-insecure-host is ignored in a project; use UV_INSECURE_HOST instead",
         )
         path.unlink()
     named = write(tmp_path / "home" / ".config" / "uv" / "uv.toml", text)

@@ -291,4 +291,4 @@ def test_a_part_of_an_environment_means_it_and_what_is_none_is_refused(
     write(tmp_path / "elsewhere" / "notes.txt")
     for folder in (site / "torch", site / "torch-2.8.0+cpu.dist-info", tmp_path / "elsewhere"):
         assert main(["check", "--path", str(folder)]) == 2
-        assert "holds no packages of Python, and no environment" in capsys.readouterr().err
+        assert "contains no Python packages and no environment" in capsys.readouterr().err

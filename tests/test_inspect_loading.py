@@ -169,7 +169,7 @@ def test_windows_lacks_a_runtime_only_where_it_was_looked_for(
 ) -> None:
     needed = (Needed("VCRUNTIME140.dll"), Needed("KERNEL32.dll"))
     library = Binary(str(tmp_path / "a.pyd"), "pe", "amd64", 64, ("amd64",), needed)
-    monkeypatch.setattr("torchlock.inspect.loading.bundle_process.read_binary", lambda *_: library)
+    monkeypatch.setattr("torchlock.inspect.loading.process.read_binary", lambda *_: library)
     assert BundleProcess("windows", "amd64").load(library.path).loads
     here = (str(tmp_path / "System32"),)
     (missing,) = BundleProcess("windows", "amd64", here).load(library.path).missing

@@ -18,8 +18,8 @@ from support.sdists import archive, pkg_info
 from torchlock.answers import Unknown
 from torchlock.cli.main import main
 from torchlock.index import Index, IndexSettings
+from torchlock.standards.index_file import File
 from torchlock.target import Platform, PythonVersion, Target
-from torchlock.terms import File
 
 TARGET = ["--python", "3.12", "--platform", "linux-x86_64", "--no-annotate"]
 
@@ -100,7 +100,7 @@ UNREADABLE = {
     "another project": ({"metadata": headers("evil", "2.0", "plain")}, "its metadata is for evil 2.0"),
     "another version": ({"metadata": headers("demo", "3.0", "plain")}, "its metadata is for demo 3.0"),
     "no zip file": ({"content": b"no wheel"}, "is not a readable wheel"),
-    "a wheel without": ({"content": wheel("", name="other")}, "holds no METADATA"),
+    "a wheel without": ({"content": wheel("", name="other")}, "contains no METADATA"),
     "for a later Python": (
         {"metadata": headers("demo", "2.0", more="Requires-Python: >=3.13\n")},
         "it requires Python >=3.13, the target is 3.12",
@@ -173,7 +173,7 @@ def test_a_requirement_by_address_matters_where_it_holds(index, locked):
     run = locked("demo[x]")
     assert run.code == 1
     said = "it declares that it needs plain @ https://example.org/plain-1.0-py3-none-any.whl"
-    assert f'demo 2.0: {said} ; extra == "x"; an address is followed only among your own lines' in run.err
+    assert f'demo 2.0: {said} ; extra == "x"; torchlock follows a URL only in your own requirements' in run.err
 
 
 @pytest.mark.parametrize("address", ["git+https://example.org/p.git", "https://example.org/plain-1.0.tar.gz"])
@@ -305,10 +305,10 @@ def test_where_no_hash_can_be_had_the_user_is_told(capsys, monkeypatch, why):
         run = Run(capsys, server.url, "demo")
         assert run.pins == ["demo==1.0"]
         assert "--hash" not in run.out
-        assert "demo: no hash can be given, so pip refuses the file in its hash mode" in run.err
+        assert "demo: no hash is available, so pip refuses the lock in its hash mode" in run.err
         file = Run(capsys, server.url, "demo", "--format", "pylock")
         assert (file.code, file.out) == (2, "")
-        assert "pylock.toml wants a hash of demo-1.0-py3-none-any.whl" in file.err
+        assert "pylock.toml needs a hash of demo-1.0-py3-none-any.whl" in file.err
 
 
 def test_offline_the_hash_of_a_file_stays_unknown(tmp_path):
@@ -350,14 +350,14 @@ def test_tags_of_interpreters_that_nobody_knows_are_words(index, locked, tags, w
         index.add("demo", "1.0", tag=tag)
     run = locked("demo")
     assert run.code == 1
-    assert f"(1.0 has wheels for {words} there)" in run.err
+    assert f"(on this platform, 1.0 has wheels for {words})" in run.err
 
 
 def test_platforms_that_nobody_knows_are_words(index, locked):
     for platform in ("ios_13_0_arm64_iphoneos", "win32", "macosx_11_0_universal2", "linux_armv7l", "sonic"):
         index.add("demo", "1.0", tag=f"cp312-cp312-{platform}")
     places = "ios_13_0_arm64_iphoneos, linux-armv7l, macos-universal2, sonic, windows-32"
-    assert f"(1.0 has wheels for {places} only)" in locked("demo").err
+    assert f"(1.0 has wheels only for {places})" in locked("demo").err
 
 
 def test_files_with_names_that_make_no_sense_are_passed_over(index, locked):
@@ -374,7 +374,7 @@ def test_withdrawn_releases(index, locked):
     index.add("top", "1.0", ["demo>=1"])
     run = locked("demo")
     assert run.code == 1
-    assert "demo 1.0: withdrawn by its publisher (broken); only an exact pin takes it, like demo==1.0" in run.err
+    assert "demo 1.0: withdrawn by its publisher (broken); only an exact pin selects it: demo==1.0" in run.err
     assert "demo 2.0: withdrawn by its publisher; only" in run.err
     assert "withdrawn by its publisher (broken)" in locked("top").err
     pinned = locked("demo==1.0")

@@ -21,7 +21,7 @@ GIVEN = {
     ("src/torchlock/check/log_signatures.py", "signatures: row.beside"): lambda module: [
         known.beside.pattern for known in module.signatures() if known.beside
     ],
-    ("scripts/compile_rules.py", "_print: pattern"): lambda module: [],
+    ("scripts/compiling/registry.py", "_print: pattern"): lambda module: [],
     ("src/torchlock/manifests/headers.py", "python_beside: pattern"): lambda _: [
         r"(?:cpython-|python)?(\d+\.\d+)",
         r"python-(\d+\.\d+)",
@@ -29,6 +29,7 @@ GIVEN = {
     ("src/torchlock/manifests/detection.py", "fits: pattern"): lambda module: [
         pattern for content in module._CONTENTS for pattern in (content.pattern, content.too) if pattern
     ],
+    ("scripts/compiling/stack.py", "_opened: item[1]"): lambda module: [],  # only compiled, to see that it is one
     ("src/torchlock/manifests/detection.py", "_what: unread.pattern"): lambda module: [
         unread.pattern for unread in module._UNREAD
     ],
@@ -36,8 +37,8 @@ GIVEN = {
     ("src/torchlock/manifests/detection.py", "_refuse_no_list: pattern"): lambda module: [
         pattern for pattern, _ in module._INSTEAD
     ],
-    ("src/torchlock/inspect/loading/imports.py", "_companion: pattern"): lambda module: [
-        pattern for opened in module._OPENED.values() for _, pattern, _ in opened
+    ("src/torchlock/inspect/loading/imports.py", "_companion: pattern + _EXTENSION"): lambda module: [
+        opened.pattern + module._EXTENSION for member in module.MEMBERS.values() for opened in member.opens
     ],
     ("src/torchlock/manifests/syntax/requirement.py", "_hint: pattern"): lambda module: [
         pattern for pattern, _ in module._MISTAKES
@@ -51,7 +52,7 @@ HOW = {
     "src/torchlock/manifests/formats/dockerfile.py: _FLAG": ("match", "once an instruction"),
     "src/torchlock/manifests/formats/dockerfile.py: _INSTRUCTION": ("match", "at the beginning of an instruction"),
     "src/torchlock/manifests/headers.py: python_beside": ("match", "at the beginning of a line"),
-    "src/torchlock/manifests/syntax/lock_markers.py: _TOKEN": (
+    "src/torchlock/manifests/syntax/markers.py: _TOKEN": (
         "match",
         "the first that does not match ends the reading",
     ),
@@ -66,15 +67,10 @@ HOW = {
         "match",
         "always matches, and the reading goes on behind it",
     ),
-    "src/torchlock/manifests/syntax/toml.py: _HEADER": ("match", "at the beginning of a line"),
+    "src/torchlock/manifests/syntax/toml_tokens.py: _HEADER": ("match", "at the beginning of a line"),
     "src/torchlock/manifests/syntax/windows_shell.py: _CMD_CONDITION": ("match", "once an if"),
     "src/torchlock/manifests/syntax/windows_shell.py: _PS_REST": ("match", "behind a value"),
     "src/torchlock/manifests/syntax/windows_shell.py: _PS_VALUE": ("match", "behind an equals sign"),
-    "src/torchlock/manifests/syntax/yaml.py: _PLAIN_IN_FLOW": ("match", "the reading goes on behind it, or ends"),
-    "src/torchlock/manifests/syntax/yaml.py: _WHOLE_QUOTED": (
-        "match",
-        "a quote that nothing closes ends the reading",
-    ),
     "src/torchlock/redaction/forms.py: _PORT_LIKE": ("match", "once an address"),
     "src/torchlock/redaction/forms.py: _SIMPLE": ("match", "once an address"),
     "src/torchlock/report/audit_text.py: _REQUIREMENT": ("match", "once a finding, on its line"),
@@ -87,7 +83,6 @@ BOUNDED = {
     "src/torchlock/inspect/torchaudio_names.py: _FROM": "4000 characters behind each 25",
     "src/torchlock/knowledge/rules.py: _EXACT": "statements of our own data",
     "src/torchlock/manifests/syntax/requirement.py: _hint": "a line of 500 characters (_LONG)",
-    "src/torchlock/manifests/syntax/toml_positions.py: _TOKEN": "valid TOML, where every string is closed",
 }
 
 

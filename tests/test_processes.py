@@ -229,7 +229,7 @@ def test_a_worker_that_is_killed_costs_one_file(tmp_path: Path, monkeypatch: pyt
     assert told == list(range(1, 23))
     assert [each.path for each in reports if each.status != "error"] == [names[1]]
     assert reports[1].status == "unreadable"
-    assert reports[1].error == "could not be judged: the process that read it was ended by signal 9"
+    assert reports[1].error == "could not be judged: its worker process was ended by signal 9"
 
 
 # Programs that are run.

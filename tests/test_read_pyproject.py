@@ -8,7 +8,7 @@ import pytest
 
 from torchlock.errors import InputError
 from torchlock.manifests.selection import read_inputs
-from torchlock.manifests.syntax.toml_positions import Places
+from torchlock.manifests.syntax.toml import Tree
 from torchlock.terms import Inputs, ParsedRequirement
 
 PROJECT = """\
@@ -361,33 +361,29 @@ h = "yes"
 
 
 @pytest.mark.parametrize(
-    ("value", "keys", "line"),
+    ("path", "value", "line"),
     [
-        ("a", ("top",), 1),
-        ("a", ("rows", "a"), 14),
-        ("b", ("quoted.key",), 2),
-        ("c", ("quoted.key",), 2),
-        ("d", ("table", "x.y", "multi"), 5),
-        ("e", ("table", "x.y", "multi"), 7),
-        ("f", ("table", "x.y", "multi", "inner"), 7),
-        ("g", ("table", "x.y", "multi"), 7),
-        ("yes", ("rows", "h"), 15),
-        ("no", ("rows", "h"), 15),
-        ("nowhere", ("table", "gone"), None),
-        ("nowhere", ("gone",), None),
-        ("yes", ("gone",), 15),
+        (("top",), "a", 1),
+        (("rows", 0, "a"), "a", 14),
+        (("quoted.key", 0), "b", 2),
+        (("quoted.key", 1), "c", 2),
+        (("table", "x.y", "multi", 0), "d", 5),
+        (("table", "x.y", "multi", 1), "d", 6),
+        (("table", "x.y", "multi", 2), "e", 7),
+        (("table", "x.y", "multi", 3, "inner"), "f", 7),
+        (("table", "x.y", "multi", 4, 0, 0), "g", 7),
+        (("rows", 0, "h"), "yes", 15),
+        (("table", "x.y"), None, 3),
+        (("table", "x.y", "multi", "gone"), None, 4),
+        (("rows", 0), None, 13),
+        (("table", "gone"), None, None),
+        (("not", "a"), None, None),
     ],
 )
-def test_places(value: str, keys: tuple[str, ...], line: int | None) -> None:
-    assert Places(DOCUMENT).string(value, *keys) == line
-
-
-def test_places_of_keys() -> None:
-    places = Places(DOCUMENT)
-    assert places.key("table", "x.y") == 3
-    assert places.key("table", "x.y", "multi", "gone") == 4
-    assert places.key("rows") == 13
-    assert places.key("not", "a") is None
+def test_lines_of_values(path: tuple[str | int, ...], value: str | None, line: int | None) -> None:
+    tree = Tree(DOCUMENT, "")
+    assert tree.line(*path) == line
+    assert value is None or tree.get(*path) == value
 
 
 def test_a_group_that_is_included_twice_on_each_of_forty_levels_is_read_once() -> None:

@@ -200,7 +200,7 @@ def test_options_that_mean_nothing_here(line: str) -> None:
         ("-r base.txt -r more.txt", "--requirement on this line"),
         ("-r base.txt more.txt", "'more.txt'"),
         ("-r base.txt ; os_name == 'nt'", "os_name"),
-        ("- torch", "'- torch'"),
+        ("- ./x torch", "'- ./x torch'"),
         ("-- -r gone.txt", "'-- -r gone.txt'"),
         ("pytorch", "call it torch"),
         ("--extra-index-url https://example.org/x\n-i https://example.org", "pip forgets the --extra-index-url"),
@@ -352,6 +352,10 @@ def test_files_that_include_others_without_end() -> None:
         pytest.param("-i 'https://example.org", 1, "quotation", id="open quote"),
         pytest.param("torch -e .", 1, "-e stands at the beginning", id="editable behind a requirement"),
         pytest.param("-e torch==2.0", 1, "only a folder", id="editable without folder"),
+        pytest.param("- torch", 1, "takes no account of '- torch'", id="an item of a list in Markdown"),
+        pytest.param("-e x @ git+https://example.org/x", 1, "no name in front", id="name before an editable"),
+        pytest.param("-e git+https://example.org/x", 1, "needs its name", id="editable repository without a name"),
+        pytest.param("git://example.org/x#egg=x", 1, "begins with git://", id="git's own protocol"),
     ],
 )
 def test_refused(text: str, line: int, words: str) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import http.server
-import importlib.util
 import io
 import json
 import struct
-import sys
 import threading
 import zipfile
 from pathlib import Path
@@ -16,16 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import refresh_releases
+from refreshing.binaries import cuda_libraries, elf_needed
+from refreshing.pages import File
+from refreshing.wheels import decide_build, declared_build
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "refresh_releases.py"
-_SPEC = importlib.util.spec_from_file_location("refresh_releases", _SCRIPT)
-assert _SPEC is not None
-assert _SPEC.loader is not None
-refresh_releases = importlib.util.module_from_spec(_SPEC)
-sys.modules["refresh_releases"] = refresh_releases
-_SPEC.loader.exec_module(refresh_releases)
 
 
 def elf(*needed: str) -> bytes:
@@ -302,7 +297,7 @@ def test_a_wheel_that_cannot_be_read_leaves_its_requirements_unknown(index: Inde
     ],
 )
 def test_what_torch_declares(text: str, build: str | None) -> None:
-    assert refresh_releases.declared_build(text) == build
+    assert declared_build(text) == build
 
 
 @pytest.mark.parametrize(
@@ -319,13 +314,13 @@ def test_what_torch_declares(text: str, build: str | None) -> None:
 )
 def test_how_a_build_is_decided(label: str | None, linked: list[str], build: str | None) -> None:
     facts = {"declared": None, "label": label, "linked": linked}
-    assert refresh_releases.decide_build(facts, "cu117") == build
+    assert decide_build(facts, "cu117") == build
 
 
 def test_needed_libraries_of_a_binary() -> None:
-    assert refresh_releases.elf_needed(elf("libc.so.6", "libcudart.so.12")) == ["libc.so.6", "libcudart.so.12"]
-    assert refresh_releases.elf_needed(b"\x7fELF\x02\x01" + bytes(100)) == []
-    assert refresh_releases.cuda_libraries(b"MZ\0\0c10_cuda.dll\0kernel32.dll\0") == ["c10_cuda.dll"]
+    assert elf_needed(elf("libc.so.6", "libcudart.so.12")) == ["libc.so.6", "libcudart.so.12"]
+    assert elf_needed(b"\x7fELF\x02\x01" + bytes(100)) == []
+    assert cuda_libraries(b"MZ\0\0c10_cuda.dll\0kernel32.dll\0") == ["c10_cuda.dll"]
 
 
 @pytest.mark.parametrize(
@@ -343,5 +338,5 @@ def test_needed_libraries_of_a_binary() -> None:
     ],
 )
 def test_platform_of_a_tag(tag: str, platform: tuple[str, str]) -> None:
-    file = refresh_releases.File(f"odd-1.0-{tag}.whl", "", "", None, None, None, None)
+    file = File(f"odd-1.0-{tag}.whl", "", "", None, None, None, None)
     assert file.platform == platform

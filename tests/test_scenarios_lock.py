@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from packaging.specifiers import SpecifierSet
 
+from support.fixed_source import FixedSource
 from torchlock.errors import UnknownPackage
 from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix
@@ -57,7 +58,7 @@ def solve(scenario: dict[str, Any]) -> Lock | Conflict:
     target = Target(
         PythonVersion.parse(scenario["python"]), Platform.parse(scenario["platform"]), libraries=libraries
     )
-    return lock(Inputs(requirements=requirements), target, Options(), MATRIX, releases)
+    return lock(Inputs(requirements=requirements), target, Options(), MATRIX, FixedSource(releases))
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda path: path.stem)

@@ -17,7 +17,7 @@ from torchlock.answers import Unknown
 from torchlock.cli.main import main
 from torchlock.index.sources import Sources
 from torchlock.knowledge.releases import Release
-from torchlock.terms import Dependency
+from torchlock.standards.dependency import Dependency
 
 Locked = tuple[int, dict[str, str], str, str]
 
@@ -63,7 +63,7 @@ def test_an_sdist_is_a_candidate_like_any_other(shelf: Shelf, lock: Callable[...
     assert (code, pins) == (0, {"encodec": "0.1.1", "numpy": "2.0"})
     assert f"--hash=sha256:{hashlib.sha256(content).hexdigest()}" in text
     assert "# built from source; its requirements are those of encodec.egg-info/requires.txt" in text
-    assert "built from source at installation, which was not tried: encodec 0.1.1" in notes
+    assert "the installer has to build from source, which was not tested: encodec 0.1.1" in notes
     assert lock("encodec", "--allow-sdist")[:2] == (code, pins)
     package = json.loads(lock("encodec", "--json")[2])["packages"][0]
     assert package["built_from_source"] == {"requirements_from": "encodec.egg-info/requires.txt"}
@@ -110,7 +110,7 @@ def test_of_a_release_the_wheel_and_of_releases_the_newest(shelf: Shelf, lock: C
     code, pins, text, notes = lock("both", "newer")
     assert (code, pins) == (0, {"both": "1.0", "newer": "1.1"})
     assert text.count("# built from source") == 1
-    assert "not tried: newer 1.1" in notes
+    assert "not tested: newer 1.1" in notes
     assert shelf.server.asked("/files/both-1.0.tar.gz") == 0
 
 
@@ -145,7 +145,7 @@ def test_a_newer_release_that_is_passed_over_is_told(
         f"note: hydra 1.3.2 was skipped: it needs antlr{through}, and the source distribution antlr-4.9.3" in notes
     )
     assert "uses platform.machine" in notes or "imports platform" in notes
-    assert "--build takes it" in notes
+    assert "use --build to include it" in notes
 
 
 def test_nothing_is_told_where_the_newest_is_taken_or_nobody_could_have_it(
@@ -272,7 +272,7 @@ def test_no_sdist_of_the_torch_family_is_ever_taken(shelf: Shelf, lock: Callable
     shelf.sdist("torchtext", "1.0", of_setuptools(name="torchtext"))
     code, _, _, message = lock("torchtext", "--build")
     assert code == 1
-    assert "the torch family is never built from source" in message
+    assert "torchlock never builds the torch family from source" in message
     assert shelf.server.asked("/files/torchtext-1.0.tar.gz") == 0
 
 
@@ -314,7 +314,7 @@ def test_the_source_of_what_is_compiled_elsewhere_comes_last(shelf: Shelf, lock:
     assert "demo 2.0 was skipped: it has no wheel for" in notes
     code, pins, _, notes = lock("demo>=2")
     assert (code, pins) == (0, {"demo": "2.0"})
-    assert "no wheel for Python 3.11, manylinux_2_28_x86_64: demo 2.0; compiled from source" in notes
+    assert "no wheel for Python 3.11, manylinux_2_28_x86_64: demo 2.0; the installer has to compile it" in notes
 
 
 def test_a_zip_is_read_in_parts(shelf: Shelf, lock: Callable[..., Locked]) -> None:

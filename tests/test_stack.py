@@ -1,90 +1,114 @@
-"""The digest that the audit reads, against the catalogue and the rules that it is made of."""
+"""The table of the members of the stack: what it says of each, and that one row is all that a new member needs."""
 
 from __future__ import annotations
 
-import random
-import subprocess
-import sys
+import json
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 
-from torchlock.knowledge.compatibility import CompatibilityTable, bits
-from torchlock.knowledge.judge import violations
-from torchlock.knowledge.releases import Catalogue
+import compile_rules
+from torchlock.errors import DataError
+from torchlock.inspect import probe
 from torchlock.knowledge.rules import Matrix
-from torchlock.solve.candidates import CandidateFilter, Policy
+from torchlock.knowledge.stack import CONDA_NAMES, CORE, FAMILY, MEMBERS, STACK, cuda_check_of, read_members
 
-SCRIPT = Path(__file__).parents[1] / "scripts" / "compile_stack.py"
-
-
-@pytest.fixture(scope="module")
-def stack() -> CompatibilityTable:
-    return CompatibilityTable()
-
-
-def test_the_digest_is_up_to_date() -> None:
-    done = subprocess.run([sys.executable, str(SCRIPT), "--check"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+DATA = Path(__file__).parents[1] / "compat_data"
+ROW = """
+[[member]]
+name = "torchrl"
+role = "companion"
+conda = ["pytorch-rl"]
+effect = "import"
+opens = [["", "_torchrl", "import"]]
+"""
 
 
-def test_pairs_that_were_seen_to_work_stand(stack: CompatibilityTable) -> None:
-    torch, audio = stack.packages["torch"], stack.packages["torchaudio"]
-    linux = stack.platforms.index("linux-x86_64")
-    for torch_version, audio_version in [("2.14.1", "2.11.0"), ("2.0.1", "2.0.2"), ("1.13.1", "0.13.1")]:
-        release = audio.mask(f"=={audio_version}")
-        assert stack.loads("torchaudio", release, linux) & torch.mask(f"=={torch_version}")
-    assert not stack.loads("torchaudio", audio.mask("==2.11.0"), linux) & torch.mask("==2.15.0")
-    assert not stack.fits("torchaudio", audio.mask("==2.11.0")) & torch.mask("==2.9.1")
+def test_who_belongs_to_the_stack() -> None:
+    assert CORE == ("torch", "torchaudio")
+    assert {"torch", "torchaudio", "torchvision", "torchtext", "torchcodec"} == FAMILY
+    assert set(STACK) == FAMILY | {"numpy", "soundfile"}
+    assert STACK[:2] == CORE  # messages begin with torch
 
 
-def test_what_was_seen_to_work_on_one_platform_is_not_ruled_out_there(stack: CompatibilityTable) -> None:
-    torch, audio, vision = (stack.packages[name] for name in ("torch", "torchaudio", "torchvision"))
-    linux, arm, mac = (stack.platforms.index(name) for name in ("linux-x86_64", "linux-aarch64", "macos-arm64"))
-    assert stack.loads("torchaudio", audio.mask("==2.11.0"), mac) & torch.mask("==2.10.0")
-    assert not stack.loads("torchaudio", audio.mask("==2.11.0"), linux) & torch.mask("==2.10.0")
-    for platform, stands in ((linux, False), (arm, True), (mac, True)):
-        for name, releases in (("torchaudio", audio.mask("==0.12.0")), ("torchvision", vision.mask("==0.13.0"))):
-            assert bool(stack.loads(name, releases, platform) & torch.mask("==1.12.1")) is stands
-            assert not stack.loads(name, releases, platform) & torch.mask("==1.13.0")
+def test_conda_names() -> None:
+    assert CONDA_NAMES["pytorch"] == CONDA_NAMES["pytorch-gpu"] == "torch"
+    assert CONDA_NAMES["python-soundfile"] == CONDA_NAMES["pysoundfile"] == "soundfile"
+    assert not CONDA_NAMES.keys() & MEMBERS.keys()
 
 
-def test_a_mask_is_what_the_specifier_says(stack: CompatibilityTable) -> None:
-    torch = stack.packages["torch"]
-    assert [torch.texts[index] for index in bits(torch.mask(">=2.3,<2.4"))] == ["2.3.0", "2.3.1"]
-    assert torch.mask("==2.3") == torch.mask("==2.3.0")
-    assert torch.mask("") == torch.everything
-    assert torch.mask("==7") == 0
+def test_what_a_broken_member_stops() -> None:
+    assert {name for name, member in MEMBERS.items() if member.vital} == {"torch", "torchaudio", "numpy"}
+    assert {name for name, member in MEMBERS.items() if member.effect == "use"} == {"torchcodec", "soundfile"}
 
 
-def test_cells_are_those_of_the_solver(stack: CompatibilityTable) -> None:
-    """Drawn at random: a release is said to install on a target where the solver's sieve lets it through."""
-    catalogue, draw = Catalogue(), random.Random(7)
-    policy = Policy(all_pre=True, pinned=tuple(stack.packages))
-    for cell in draw.sample(range(stack.everywhere.bit_length()), 12):
-        name = draw.choice(list(stack.packages))
-        found = CandidateFilter(stack.target(cell), policy).sort(name, catalogue.releases(name) or [])[0]
-        package = stack.packages[name]
-        there = {package.versions[index] for index in bits(package.on(1 << cell))}
-        assert there == {candidate.release.version for candidate in found if candidate.release}
+@pytest.mark.parametrize("name", [name for name, member in MEMBERS.items() if member.rule])
+def test_the_rule_of_a_pair_is_about_that_member(name: str) -> None:
+    statements = Matrix().statements_of(MEMBERS[name].rule)
+    named = {item.name for each in statements for item in (each.when, *each.needs, *each.forbids)}
+    assert {"torch", name} <= named
 
 
-def test_pairs_are_those_of_the_judge(stack: CompatibilityTable) -> None:
-    """Drawn at random: what loads together on a target is what the judge lets pass there."""
-    catalogue, matrix, draw = Catalogue(), Matrix(), random.Random(11)
-    policy = Policy(all_pre=True, pinned=tuple(stack.packages))
-    for cell in draw.sample(range(stack.everywhere.bit_length()), 16):
-        target, platform = stack.target(cell), stack.coordinates(cell)[0]
-        sieve = CandidateFilter(target, policy)
-        torches = sieve.sort("torch", catalogue.releases("torch") or [])[0]
-        partners = sieve.sort("torchaudio", catalogue.releases("torchaudio") or [])[0]
-        if not torches or not partners:
-            continue
-        torch, partner = draw.choice(torches), draw.choice(partners)
-        pins = {"torch": torch._replace(), "torchaudio": partner}
-        found = violations(pins, target, matrix, complete=False)
-        ruled = [each for each in found if each.statement and each.dependency]
-        mine = [each for each in ruled if each.dependency and each.dependency.name in ("torch", "build-cuda")]
-        index = stack.packages["torchaudio"].mask(f"=={partner.version}")
-        loads = stack.loads("torchaudio", index, platform) & stack.packages["torch"].mask(f"=={torch.version}")
-        assert bool(loads) == (not mine)
+def test_a_file_that_compares_cuda_versions() -> None:
+    assert cuda_check_of("torchvision") == ("extension.py",)
+    assert cuda_check_of("torch") == cuda_check_of("librosa") == ()
+
+
+def test_the_smoke_test_imports_each_member() -> None:
+    """It runs in the interpreter of the environment, without the table."""
+    source = Path(probe.__file__).with_name("smoke.py").read_text(encoding="utf-8")
+    listed = re.search(r"for name in \(([^)]*)\):\n\s+if not is_there", source)
+    assert listed
+    imported = {name.partition(".")[0] for name in re.findall(r'"([\w.]+)"', listed[1])}
+    assert imported == {name for name in STACK if name != "numpy"}
+
+
+def _with(tmp_path: Path, row: str) -> Path:
+    data = tmp_path / "data"
+    shutil.copytree(DATA, data, ignore=shutil.ignore_patterns("compiled", "releases"))
+    with (data / "stack.toml").open("a", encoding="utf-8") as file:
+        file.write(row)
+    return data
+
+
+def test_one_row_adds_a_member(tmp_path: Path) -> None:
+    data = _with(tmp_path, ROW)
+    assert compile_rules.main(["--data", str(data)]) == 0
+    members = read_members(data / "compiled" / "stack.json")
+    assert tuple(members) == (*STACK, "torchrl")
+    new = members["torchrl"]
+    assert (new.role, new.conda, new.is_compiled, new.labels) == ("companion", ("pytorch-rl",), True, True)
+    assert new.opens == (("", "_torchrl", "import"),)
+
+
+@pytest.mark.parametrize(
+    ("row", "error"),
+    [
+        (ROW.replace('"torchrl"', '"torch"'), "member[7].name: torch is there twice"),
+        (ROW.replace('"torchrl"', '"Torch_RL"'), "member[7].name: 'Torch_RL' is not a normalised name"),
+        (ROW.replace("companion", "friend"), "member[7].role: must be one of core, companion, support"),
+        (ROW + 'rule = "TL000"\n', "member[7].rule: TL000 is not a rule"),
+        (ROW + 'earlier = "0.7"\n', "member[7].earlier: "),
+        (ROW + "colour = 1\n", "member[7].colour: unknown key"),
+        (ROW.replace('"_torchrl"', '"("'), "member[7].opens[0]: '(' is not a pattern"),
+        (ROW.replace('"import"]]', '"never"]]'), "member[7].opens[0]: the role must be"),
+    ],
+)
+def test_a_row_that_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str], row: str, error: str) -> None:
+    assert compile_rules.main(["--data", str(_with(tmp_path, row))]) == 2
+    assert f"stack.toml: {error}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["[]", '{"members": [{}]}', "{", '{"members": [{"name": "torch"}]}'])
+def test_a_damaged_table(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "stack.json"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(DataError):
+        read_members(path)
+
+
+def test_the_compiled_table_is_that_of_the_program() -> None:
+    rows = json.loads((DATA / "compiled" / "stack.json").read_text(encoding="utf-8"))["members"]
+    assert [row["name"] for row in rows] == list(STACK)

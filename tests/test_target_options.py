@@ -27,7 +27,7 @@ def expected(system: systems.System, name: str) -> Platform | None:
     family, _, version = system.libc.partition(" ")
     if platform.system not in system.platforms:
         return None
-    if system.id == "conda-forge" and platform.libc == "musl":  # its packages are for glibc
+    if system.id == "conda-forge" and platform.libc == "musl":  # its packages need glibc
         return None
     if not version or platform.system != "linux":
         return platform
@@ -141,7 +141,7 @@ ANSWER: dict[str, object] = {
         ({}, ""),
         ({"libc": "glibc " + "9" * 5000}, ""),
         ({"bits": float("inf")}, "does not answer as a Python interpreter (garbled"),
-        ({"version": "3." + "9" * 5000}, "is no Python version"),
+        ({"version": "3." + "9" * 5000}, "is not a Python version"),
         ({"platform": "linux-s390x"}, "that interpreter runs on linux-s390x"),
         ({"implementation": "pypy"}, "wheels of this stack exist for CPython only"),
     ],

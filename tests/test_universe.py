@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from support.call_count import calls
+from support.fixed_source import FixedSource
 from torchlock.errors import UnknownPackage
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, lock
 from torchlock.manifests.syntax.requirement import parse_requirement
+from torchlock.standards.dependency import Dependency
+from torchlock.standards.index_file import File
 from torchlock.target import Platform, PythonVersion, Target
-from torchlock.terms import Dependency, File, Inputs, Origin
+from torchlock.terms import Inputs, Origin
 
 TARGET = Target(PythonVersion.parse("3.11"), Platform.parse("linux-x86_64"))
 MATRIX = Matrix()
@@ -79,7 +82,7 @@ def solve(requests: list[str], releases: list[Made], **options: object) -> dict[
         return found
 
     inputs = Inputs(requirements=[parse_requirement(text, Origin(None, None, text)) for text in requests])
-    result = lock(inputs, TARGET, Options(**options), MATRIX, of)  # type: ignore[arg-type]
+    result = lock(inputs, TARGET, Options(**options), MATRIX, FixedSource(of))  # type: ignore[arg-type]
     if isinstance(result, Conflict):
         return None
     assert isinstance(result, Lock)

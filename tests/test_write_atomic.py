@@ -149,7 +149,7 @@ def test_attributes_that_cannot_be_kept_are_not_lost(error: int, monkeypatch: py
     monkeypatch.setattr(os, "setxattr", refused)
     said = write_text("out.txt", "new\n").remark
     assert said == (
-        "out.txt has attributes that a new file cannot be given, so it was written in place, not replaced"
+        "out.txt has attributes that cannot be copied to a new file, so it was written in place, not replaced"
     )
     assert os.getxattr("out.txt", "user.origin") == b"here"
     assert Path("out.txt").read_text() == "new\n"
@@ -381,7 +381,7 @@ def test_a_reader_that_goes_is_told_and_nothing_more() -> None:
     os.close(reading)
     said = write_text(f"/dev/fd/{writing}", "new\n").remark
     os.close(writing)
-    assert said == f"/dev/fd/{writing} was closed by its reader before all was written"
+    assert said == f"/dev/fd/{writing} was closed by its reader before everything was written"
 
 
 @pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="no such name here")
@@ -525,7 +525,9 @@ def test_a_folder_that_takes_no_file(error: int, monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(os, "open", refused)
     said = write_text("out.txt", "new\n").remark
-    assert said == "out.txt lies in a folder where no file can be made, so it was written in place, not replaced"
+    assert (
+        said == "out.txt is in a folder in which no file can be created, so it was written in place, not replaced"
+    )
     assert Path("out.txt").read_text() == "new\n"
     with pytest.raises(InputError, match="cannot be written"):
         write_text("another.txt", "new\n")
@@ -537,7 +539,7 @@ def test_a_folder_without_permission_to_write() -> None:
     Path("folder/out.txt").write_text("old\n")
     Path("folder").chmod(0o555)
     try:
-        assert "where no file can be made" in write_text("folder/out.txt", "new\n").remark
+        assert "in which no file can be created" in write_text("folder/out.txt", "new\n").remark
         assert Path("folder/out.txt").read_text() == "new\n"
         with pytest.raises(InputError):
             write_text("folder/another.txt", "new\n")

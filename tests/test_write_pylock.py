@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from packaging.pylock import Pylock, is_valid_pylock_path
 
+from support.fixed_source import FixedSource
 from torchlock.answers import Unknown
 from torchlock.cli.main import main
 from torchlock.errors import InputError, UnknownPackage
@@ -18,8 +19,9 @@ from torchlock.lock import Lock, Options, lock
 from torchlock.manifests.pins import read_pins
 from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.report import pylock_toml
+from torchlock.standards.index_file import File
 from torchlock.target import Platform, PythonVersion, Target
-from torchlock.terms import File, Inputs, Origin
+from torchlock.terms import Inputs, Origin
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -38,7 +40,7 @@ def locked(*requests: str, platform: str = "linux-x86_64") -> Lock:
 
     inputs = Inputs(requirements=[parse_requirement(text, Origin(None, None, text)) for text in requests])
     target = Target(PythonVersion.parse("3.12"), Platform.parse(platform))
-    result = lock(inputs, target, Options(), Matrix(), releases)
+    result = lock(inputs, target, Options(), Matrix(), FixedSource(releases))
     assert isinstance(result, Lock)
     return result
 

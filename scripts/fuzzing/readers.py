@@ -74,7 +74,7 @@ def _reported(report: FileReport) -> None:
     from torchlock.report.github import github
     from torchlock.report.sarif import sarif
 
-    whole = Report([report], "2026-01-01", {}, {})
+    whole = Report([report], "2026-01-01", {})
     for written in (audit_json(whole), sarif(whole), github(whole), text(whole, lambda style, words: words)):
         written.encode()
 

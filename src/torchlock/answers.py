@@ -1,4 +1,4 @@
-"""The third answer besides yes and no: functions on knowledge, indexes and files return a value or ``Unknown``."""
+"""The answer besides yes and no: functions that ask tables, indexes or files return a value or ``Unknown``."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ class Unknown:
     """The answer is not known.
 
     ``because`` is half a sentence that says why ("its header could not be read"). ``as_of`` is the date
-    (YYYY-MM-DD) of the knowledge that was asked, or "" where the answer does not age.
+    (YYYY-MM-DD) of the data that were asked, or "" if the answer does not age.
 
-    It is neither true nor false: code that needs a yes or a no has to apply a named policy.
+    It has no truth value: code that needs a yes or a no must apply a named policy.
     """
 
     because: str

@@ -1,4 +1,4 @@
-"""What stops the work. What the tool exists to discover (a conflict, a finding) is a value, not an error."""
+"""Errors that stop the work. A conflict or a finding is a result, not an error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class TorchlockError(Exception):
 
 
 class InputError(TorchlockError):
-    """What the user gave cannot be used: a file, a requirement, an option.
+    """The input cannot be used: a file, a requirement, an option.
 
     ``path`` and ``line`` (counted from 1) say where; both are None for the command line.
     """
@@ -49,11 +49,11 @@ class DataError(TorchlockError):
 
 
 class NetworkError(TorchlockError):
-    """An index could not be asked, or what it answered makes no sense. Never carries credentials."""
+    """An index could not be asked, or its answer is invalid. The message never contains credentials."""
 
 
 class BrokenFile(NetworkError):
-    """One file of an index is missing, or not what the index describes: other files may be usable."""
+    """One file of an index is missing or does not match its description; other files may be usable."""
 
 
 class NotFetched(NetworkError):
@@ -65,7 +65,7 @@ class NeedsBuild(TorchlockError):
 
 
 class UnknownPackage(TorchlockError):
-    """No source that may be asked holds a project of this name."""
+    """No source that may be asked has a project of this name."""
 
     def __init__(self, name: str, message: str, *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -73,14 +73,14 @@ class UnknownPackage(TorchlockError):
 
 
 class MetadataError(TorchlockError):
-    """What one file declares is unknown, or installers refuse it: that file is not a candidate.
+    """The metadata of one file is unknown, or installers refuse it: the file is not a candidate.
 
     ``message`` follows name, version and a colon: "it declares …", "its metadata has no Name".
     """
 
 
 class Unasked(UnknownPackage):
-    """A source that comes first may not be asked (``--offline``), so it is unknown whether it has the project."""
+    """An earlier source may not be asked (``--offline``), so it is unknown whether it has the project."""
 
 
 class Undecided(TorchlockError):

@@ -1,4 +1,4 @@
-"""What an audit or a check finds: values, which every report is made of."""
+"""The results of an audit or a check, as plain values for the reports."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from torchlock.location import Edit
     from torchlock.runtime.fence import Breakage
 
-# A longer line is not quoted whole: many findings on one line would repeat it once for each.
+# A longer line is quoted only in part, because each finding on a line repeats it.
 LONGEST_LINE = 2000
-# From bad to harmless; a report is as bad as its worst finding.
+# From worst to harmless; a report has the severity of its worst finding.
 SEVERITIES = ("error", "warning", "note")
 
 
@@ -36,9 +36,9 @@ class Strength(IntEnum):
 
 
 class Evidence(NamedTuple):
-    """A source of a fact, as ``compat_data/sources.toml`` has it.
+    """A source of a fact, from ``compat_data/sources.toml``.
 
-    ``address`` is a link, or says what was measured. ``kind`` is ``declared``, ``measured`` or ``reported``.
+    ``address`` is a link, or describes the measurement. ``kind`` is ``declared``, ``measured`` or ``reported``.
     """
 
     id: str
@@ -54,7 +54,7 @@ class Evidence(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A whole line before and after, without its line end. ``old`` is None for a line that is new."""
+    """A whole line before and after, without its line end. ``old`` is None for a new line."""
 
     path: str
     line: int
@@ -71,11 +71,11 @@ class Command(NamedTuple):
 
 @dataclass(slots=True)
 class Remedy:
-    """The smallest change that cures a finding.
+    """The smallest change that fixes a finding.
 
-    ``summary`` is one sentence in the imperative; ``changes`` are what it comes to, line by line; ``edits``
-    are the same for the file's text. Both are empty where no edit of the file helps, and ``summary`` says
-    what does. ``commands`` mend an environment: each is one way to do it, in the spelling of one tool.
+    ``summary`` is one sentence in the imperative. ``changes`` are the changed lines, ``edits`` the same changes as
+    positions in the text; both are empty if no edit of the file helps. ``commands`` fix an environment: each
+    command alone is enough, for one tool.
     """
 
     summary: str
@@ -86,14 +86,14 @@ class Remedy:
 
 @dataclass(slots=True)
 class Finding:
-    """One thing that is wrong, or might be.
+    """One result: something that is wrong, may be wrong, or was not judged.
 
     ``message`` is one sentence that names versions; ``because`` says why that is so; ``packages`` are
     ``(name, version or specifier)`` pairs; ``related`` are further places of the same file.
 
-    In an environment ``path`` is the file or folder in place of a line, ``says`` the text that Python prints
-    when it meets this, and ``consequences`` are further findings that are gone when this one is mended.
-    ``lacks`` are the libraries, symbols or modules that were looked for and not found.
+    In an environment, ``path`` is the file or folder instead of a line, ``says`` the text that Python prints when
+    this fails, and ``consequences`` are findings that disappear when this one is fixed.
+    ``lacks`` are the libraries, symbols or modules that were not found.
     """
 
     rule: str
@@ -116,9 +116,9 @@ class Finding:
 class FileReport:
     """One file with its findings, in the order of lines. ``status`` is the worst severity, or ``unreadable``.
 
-    ``text`` is what was read, so that a report can show the line; ``error`` says why it could not be.
-    ``guessed``: the format was guessed from the content. ``broken`` is a bug that kept the file from being judged,
-    which a finding (TL908) tells.
+    ``text`` is the content, so that a report can show a line; ``error`` says why the file could not be read.
+    ``guessed``: the format was guessed from the content. ``broken`` is a bug because of which the file was not
+    judged; a finding (TL908) reports it.
     """
 
     path: str
@@ -140,10 +140,8 @@ class FileReport:
 
 @dataclass(slots=True)
 class Report:
-    """All files of one run. ``target`` is what the JSON report shows of it; ``date`` that of the knowledge."""
+    """All files of one run. ``target`` is the target for the JSON report; ``date`` the date of the data."""
 
     files: list[FileReport]
     date: str
     target: dict[str, Any] = field(default_factory=dict)
-    titles: dict[str, str] = field(default_factory=dict)
-    """Rule identifier → its one-line title, for the rules that occur."""

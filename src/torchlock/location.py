@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Place(NamedTuple):
-    """A place in a file: line and column from 1; column 0 where only the line is known, line 0 for the file."""
+    """A place in a file: line and column from 1; column 0 if only the line is known, line 0 for the whole file."""
 
     line: int = 0
     column: int = 0
@@ -16,14 +16,14 @@ NOWHERE = Place()
 
 
 class Span(NamedTuple):
-    """A stretch of ``Document.text``, as offsets in characters: ``text[start:end]``."""
+    """A part of ``Document.text``, as offsets in characters: ``text[start:end]``."""
 
     start: int
     end: int
 
 
 class Edit(NamedTuple):
-    """Put ``new`` in the place of ``Document.text[span.start:span.end]``."""
+    """Replace ``Document.text[span.start:span.end]`` by ``new``."""
 
     span: Span
     new: str

@@ -1,4 +1,4 @@
-"""The machine that a lock is for: Python, platform and host libraries, never those of the running interpreter."""
+"""The target: Python, platform and system libraries. It never depends on the interpreter that runs torchlock."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from torchlock.standards.markers import parsed, value_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-# The last release of each series that is closed, the newest known of the others: what a bare "3.11" stands for.
+# The last patch release of each Python series, or the newest known: "3.11" without a patch release means it.
 LAST_PATCH = {6: 15, 7: 17, 8: 20, 9: 25, 10: 20, 11: 16, 12: 14, 13: 12, 14: 7, 15: 1}
 
-# The minor releases of Python 3 that any of this exists for.
+# The minor releases of Python 3 that the data cover.
 PYTHONS = tuple(LAST_PATCH)
 
-# Floors that an unqualified platform name stands for, and what markers call its machine.
+# The floor of a platform without one, and the name of its machine in markers.
 _DEFAULT_GLIBC = (2, 28)
 _DEFAULT_MACOS = {"arm64": (14, 0), "x86_64": (13, 0)}
 
@@ -37,7 +37,7 @@ PLATFORMS = (
 
 
 class PythonVersion(NamedTuple):
-    """A CPython, ``free_threaded`` for the builds that wheels tag with a final t."""
+    """A CPython version; ``free_threaded`` for the builds whose wheel tags end in t."""
 
     major: int
     minor: int
@@ -52,7 +52,7 @@ class PythonVersion(NamedTuple):
         return f"{self.major}.{self.minor}.{self.patch}"
 
     def satisfies(self, requires_python: str) -> bool:
-        """Whether Requires-Python admits this Python; as for pip, an invalid specifier limits nothing."""
+        """Whether Requires-Python admits this Python; as in pip, an invalid specifier admits all."""
         from packaging.specifiers import SpecifierSet
 
         try:
@@ -62,25 +62,25 @@ class PythonVersion(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> PythonVersion:
-        """Read ``3.11``, ``3.11.7`` or ``3.13t``; a bare minor stands for its newest patch release.
+        """Parse ``3.11``, ``3.11.7`` or ``3.13t``; ``3.11`` means its newest patch release.
 
         Raises:
-            InputError: it is no version of Python that wheels of this stack were ever built for.
+            InputError: it is not a Python version from 3.6 on.
         """
         match = re.fullmatch(r"([0-9])\.([0-9]{1,2})(?:\.([0-9]{1,2}))?(t?)", text.strip())
         if not match or int(match[1]) != 3 or int(match[2]) < 6:
-            hint = "give a version from 3.6 on, like --python 3.12, or the path of an interpreter"
-            raise InputError(f"--python: {text!r} is no Python version", hint=hint)
+            hint = "use a version from 3.6 on, like --python 3.12, or the path of an interpreter"
+            raise InputError(f"--python: {text!r} is not a Python version", hint=hint)
         minor = int(match[2])
         patch = int(match[3]) if match[3] else LAST_PATCH.get(minor, 0)
         return cls(3, minor, patch, bool(match[4]))
 
 
 class Platform(NamedTuple):
-    """An operating system, its machine and the floor of its C library or release.
+    """An operating system, a machine, and the floor: the oldest supported C library or macOS.
 
-    ``system`` is linux, macos or windows; ``libc`` is glibc, musl or empty; ``floor`` is the version of the
-    libc, or of macOS, and (0, 0) on Windows.
+    ``system`` is linux, macos or windows; ``libc`` is glibc, musl or empty; ``floor`` is a version of the libc or
+    of macOS, and (0, 0) on Windows.
     """
 
     system: str
@@ -102,10 +102,10 @@ class Platform(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Platform:
-        """Read ``linux-x86_64``, ``manylinux_2_28_x86_64``, ``macosx_14_0_arm64``, ``musllinux_1_2_aarch64``, ….
+        """Parse ``linux-x86_64``, ``manylinux_2_28_x86_64``, ``macosx_14_0_arm64``, ``musllinux_1_2_aarch64``, ….
 
         Raises:
-            InputError: it is none of them.
+            InputError: it is not a known platform.
         """
         name = {
             "manylinux1": "manylinux_2_5",
@@ -123,30 +123,29 @@ class Platform(NamedTuple):
             family, machine = match[1], match[4]
             system = "macos" if family == "macosx" else "linux"
             if family == "macosx" and machine == "arm64" and int(match[2]) < 11:
-                hint = "like --platform macosx_11_0_arm64"
+                hint = "use --platform macosx_11_0_arm64 or a later release"
                 raise InputError(f"--platform {text}: the first macOS for arm64 is 11.0", hint=hint)
             if f"{system}-{machine}" in PLATFORMS:
                 libc = {"manylinux": "glibc", "musllinux": "musl"}.get(family, "")
                 return cls(system, machine, libc, (int(match[2]), int(match[3])))
         if re.fullmatch(r"win_(amd64|arm64)", text):
             return cls("windows", text[4:], "", (0, 0))
-        known = ", ".join(PLATFORMS)
         raise InputError(
-            f"--platform: {text!r} is no platform",
-            hint=f"one of {known}, manylinux_2_28_x86_64 and the like, host",
+            f"--platform: unknown platform {text!r}{_meant(text)}",
+            hint=f"use host, {', '.join(PLATFORMS)}, or a name with a floor, like manylinux_2_28_x86_64",
         )
 
     @classmethod
     def of_host(cls) -> Platform:
-        """The platform of the running interpreter, with the floor that its own C library or macOS sets."""
+        """The platform of the running interpreter; its C library or macOS sets the floor."""
         from packaging.tags import platform_tags
 
         for tag in platform_tags():
             if re.match(r"(manylinux_|musllinux_|macosx_|win_(amd|arm)64)", tag):
                 return cls.parse(tag)
         raise InputError(
-            f"this machine ({sys.platform}) is none that wheels of this stack exist for",
-            hint="name the target with --platform",
+            f"no wheels of this stack exist for this machine ({sys.platform})",
+            hint="name another target with --platform",
         )
 
     def tags(self) -> Iterator[str]:
@@ -174,10 +173,10 @@ class Platform(NamedTuple):
 
 @dataclass(frozen=True)
 class Target:
-    """What a lock must load on.
+    """The Python and the machine on which a lock must load.
 
     ``libraries`` maps a host library (``ffmpeg``, ``libsox``, ``libsndfile``, ``cuda-driver``, …) to its
-    version, or to None where the target is known to lack it; a library that is not in it is unknown.
+    version, or to None if the target is known to lack it; a library that is not in it is unknown.
     """
 
     python: PythonVersion
@@ -191,7 +190,7 @@ class Target:
 
     @cached_property
     def environment(self) -> dict[str, str]:
-        """The marker environment of PEP 508. What a target cannot know (kernel release) is empty."""
+        """The marker environment of PEP 508. Values that a target cannot know (kernel release) are empty."""
         system = self.platform.system
         machine = "AMD64" if self.platform.machine == "amd64" else self.platform.machine
         return {
@@ -211,7 +210,7 @@ class Target:
 
     @cached_property
     def tag_ranks(self) -> dict[str, int]:
-        """Every single wheel tag that installs here, with its rank: lower is what an installer prefers."""
+        """Every wheel tag that installs here, with its rank: installers prefer a lower rank."""
         from packaging.tags import compatible_tags, cpython_tags
 
         version = self.python[:2]
@@ -223,7 +222,7 @@ class Target:
         return {str(tag): rank for rank, tag in reversed(list(enumerate(ranked)))}
 
     def rank(self, tags: str) -> int | None:
-        """How well a wheel fits whose name ends in these (compressed) tags; None if it does not install."""
+        """The rank of a wheel whose name ends in these (compressed) tags; None if it does not install."""
         parts = tags.split("-")
         if len(parts) < 3:
             return None
@@ -238,7 +237,7 @@ class Target:
         return min(ranks, default=None)
 
     def holds(self, marker: str, extra: str = "") -> bool:
-        """Whether an environment marker (PEP 508) is true here, with this extra asked for.
+        """Whether an environment marker (PEP 508) is true here, with this extra.
 
         Raises:
             InputError: it has no value. (Readers refuse such markers, each with its line.)
@@ -259,7 +258,7 @@ class Target:
         return {}
 
     def host(self) -> dict[str, str | None]:
-        """The machine as packages: ``host-glibc`` → 2.28 and so on; None for what it is known to lack.
+        """The machine as packages: ``host-glibc`` → 2.28 and so on; None for a library that it lacks.
 
         ``host-gil`` is the global interpreter lock, which free-threaded builds of Python lack.
         """
@@ -270,3 +269,11 @@ class Target:
         found.setdefault("host-macos", version if self.platform.system == "macos" else None)
         found["host-gil"] = None if self.python.free_threaded else "1"
         return found
+
+
+def _meant(text: str) -> str:
+    """A question that names the platform that was probably meant, or ""."""
+    from difflib import get_close_matches
+
+    near = [name for name in PLATFORMS if text and name.startswith(text)] or get_close_matches(text, PLATFORMS, 1)
+    return f"; did you mean {near[0]}?" if near else ""

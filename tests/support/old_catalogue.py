@@ -14,7 +14,7 @@ from support.index_server import Server, entry, page, ranges
 from torchlock.knowledge import tables
 from torchlock.knowledge.releases import Catalogue, CatalogueRelease
 from torchlock.knowledge.rules import cuda_version
-from torchlock.terms import FAMILY
+from torchlock.knowledge.stack import FAMILY
 
 LOST = 3
 # What its source compares, by the release that began with it; nothing below the first.

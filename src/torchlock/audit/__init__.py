@@ -17,6 +17,7 @@ from torchlock.finding import SEVERITIES, FileReport, Finding, Remedy
 from torchlock.knowledge import registry
 from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.knowledge.rules import Matrix
+from torchlock.knowledge.severity import softened
 from torchlock.location import NOWHERE
 from torchlock.manifests.document import ParseIssue
 from torchlock.runtime.fence import breakage
@@ -221,8 +222,7 @@ def _soften(by_scene: list[list[Finding]]) -> None:
     """Constraints only hold for what is asked for elsewhere: nobody knows that it all is."""
     for findings in by_scene:
         for finding in findings:
-            if finding.severity == "error":
-                finding.severity = "warning"
+            finding.severity = softened(finding.severity)
 
 
 def _spare_what_works(install_sets: list[InstallSet], by_scene: list[list[Finding]]) -> None:
@@ -242,7 +242,7 @@ def _spare_what_works(install_sets: list[InstallSet], by_scene: list[list[Findin
                     for install_set, bad in zip(install_sets, broken, strict=True)
                 )
             if finding.severity == "error" and works[mine]:
-                finding.severity = "warning"
+                finding.severity = softened(finding.severity)
 
 
 def _distinct(findings: Iterator[Finding]) -> list[Finding]:

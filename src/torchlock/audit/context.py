@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from torchlock.audit.index_builds import offer_of
 from torchlock.audit.install_sets import scenes_of
 from torchlock.audit.sides import Sides
-from torchlock.finding import Evidence, Finding
+from torchlock.finding import Evidence, Finding, Strength
+from torchlock.knowledge.severity import limited
 from torchlock.location import NOWHERE
 
 if TYPE_CHECKING:
@@ -155,9 +156,10 @@ class AuditContext:
         demands: Sequence[Demand],
     ) -> Finding:
         """A finding that rests on a statement of the matrix."""
+        # The metadata of torchcodec names no torch: where nobody tried a pair, only its documentation speaks.
         untried = statement.rule == "TL102" and statement.kind == "declared"
-        if severity == "error" and (untried or statement.effect == "use" or statement.rule.startswith("TL7")):
-            severity = "warning"  # torch and torchaudio import; something beside them fails, or may.
+        strength = Strength.DECLARED if untried else Strength.MEASURED
+        severity = limited(statement.rule, severity, effect=statement.effect, strength=strength)
         return self.finding(statement.rule, severity, message, demands, statement.because, statement.sources)
 
     def finding(
@@ -174,7 +176,7 @@ class AuditContext:
         places = self.places(demand.entry for demand in demands)
         return Finding(
             rule,
-            severity,
+            limited(rule, severity),
             message,
             places[0] if places else NOWHERE,
             because=because or self.known.matrix.because(rule),

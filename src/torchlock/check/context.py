@@ -18,9 +18,10 @@ from torchlock.inspect.modules import find_copies
 from torchlock.knowledge.builds import describe_build, kind_of
 from torchlock.knowledge.judge import NamedVersion
 from torchlock.knowledge.rules import Matrix
+from torchlock.knowledge.severity import limited
+from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
 from torchlock.standards.core_metadata import dependency_of
 from torchlock.target import LAST_PATCH, PYTHONS, PythonVersion, Target
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,13 +36,9 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.search_path import SearchPath
     from torchlock.inspect.modules import Copies, Copy
     from torchlock.runtime.fence import Breakage
+    from torchlock.standards.dependency import Dependency
     from torchlock.target import Platform
-    from torchlock.terms import Dependency
 
-# In the order in which a message names them.
-STACK = ("torch", "torchaudio", "torchvision", "torchtext", "torchcodec", "soundfile", "numpy")
-# Whose faults keep torchaudio from being imported.
-VITAL = ("torch", "torchaudio")
 # Libraries that only a build of torch for CUDA has.
 _OF_CUDA = re.compile(r"(lib)?(torch_cuda|c10_cuda|caffe2_gpu)(_cu|_cpp)?\.(so|dll)")
 # A label of an own build, which says nothing about CUDA.
@@ -277,14 +274,12 @@ class CheckContext:
     ) -> Finding:
         """A finding about these packages, with the grounds and the sources of its rule.
 
-        What is only declared or reported is never an error.
+        Its severity is limited by the policy (``knowledge/severity.py``).
         """
-        if severity == "error" and strength < Strength.MEASURED:
-            severity = "warning"
         identifiers = self.matrix.sources_of(rule) if sources is None else sources
         return Finding(
             rule,
-            severity,
+            limited(rule, severity, strength=strength),
             message,
             because=self.matrix.because(rule) if because is None else because,
             packages=tuple((name, self.version(name)) for name in names),
@@ -313,7 +308,7 @@ class CheckContext:
         pin = self.pins.get(name)
         if pin is None or pin.unversioned:
             return name
-        build = describe_build(pin.build) if name in FAMILY and name != "torchtext" else ""
+        build = describe_build(pin.build) if name in FAMILY and MEMBERS[name].labels else ""
         return f"{name} {pin.version.public}" + (f" ({build})" if build else "")
 
 

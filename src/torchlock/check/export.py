@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import STACK, version_of
+from torchlock.check.context import version_of
 from torchlock.check.index_pages import page_address
 from torchlock.check.system_packages import libraries_of
 from torchlock.knowledge.builds import kind_of
+from torchlock.knowledge.stack import FAMILY, STACK
 from torchlock.redaction import MASK, masked, one_line
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.check.log_signatures import ATTEMPT, CAUSE, ECHO, WORDS, signatures
 from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
+from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import FAMILY
 from torchlock.redaction import shortened
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from torchlock.check.log_signatures import Known
     from torchlock.finding import Finding
 
-_MODULES = {"torch", "torchaudio", "torchvision", "torchcodec", "torchtext", "soundfile"}
+_MODULES = FAMILY | {"soundfile"}
 _OF_TORCH = re.compile(
     r"_?(torch|c10|cuda|cudart|cublas|cufft|cusolver|curand|nccl|nvrtc|nvtoolsext|amdhip|roc|torio)"
 )
@@ -279,7 +280,7 @@ def promote(log: Log, findings: Sequence[Finding]) -> None:
     likely = log.first.rules[:2] if log.first else ()
     for finding in findings:
         if finding.severity == "note" and finding.rule in likely and _may_be(finding, log):
-            finding.severity = "error" if finding.rule == "TL615" else "warning"
+            finding.severity = severity_of(fails=finding.rule == "TL615")
 
 
 def _may_be(finding: Finding, log: Log) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import VITAL
 from torchlock.check.log import candidates, read_log
 from torchlock.check.rules.not_examined import not_examined
 from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of, softened
+from torchlock.knowledge.stack import CORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,7 +40,7 @@ def compared(context: CheckContext, findings: Sequence[Finding], probe: Probe) -
     for name in sorted({name for each in found for name, _ in each.packages[:1]}):
         _weigh(name, found, probe)
     if probe.problem:
-        severity = "warning" if probe.steps else "error"
+        severity = severity_of(fails=not probe.steps)
         message = f"the smoke test did not finish: {probe.problem}"
         found.append(context.finding("TL614", severity, message, "torch", strength=Strength.RAN))
     found += list(_imports(context, found, probe))
@@ -70,7 +71,7 @@ def _weigh(name: str, findings: list[Finding], probe: Probe) -> None:
     likely = candidates(read_log(failed.text)) if failed else ()
     for finding in bare:
         if failed is not None and finding.rule in likely and finding.rule != "TL609":
-            finding.severity = "error" if name in VITAL else finding.severity
+            finding.severity = "error" if name in CORE else finding.severity
             finding.strength, finding.says = Strength.RAN, said(failed)
 
 
@@ -89,7 +90,7 @@ def _imports(context: CheckContext, findings: list[Finding], probe: Probe) -> It
             message = "import torch works in this interpreter, though no file of it was found"
             because = "code that runs at its start may add folders"
             yield context.finding("TL614", "warning", message, "torch", because=because, strength=Strength.RAN)
-    for name in VITAL:
+    for name in CORE:
         step = probe.step(f"import {name}")
         if step is None:
             continue
@@ -123,7 +124,7 @@ def _is_about(finding: Finding, name: str) -> bool:
 
 def _wrong(context: CheckContext, name: str, foretold: Sequence[Finding]) -> Iterator[Finding]:
     for finding in foretold:
-        finding.severity = "warning"
+        finding.severity = softened(finding.severity)
     message = f"import {name} works in this interpreter, though the files speak against it ({foretold[0].rule})"
     because = "what ran outweighs what was read"
     yield context.finding("TL614", "warning", message, name, because=because, strength=Strength.RAN)
@@ -144,7 +145,7 @@ def said(step: Step) -> str:
 def _calls(context: CheckContext, findings: Sequence[Finding], probe: Probe) -> Iterator[Finding]:
     """What imports, and fails when it is used."""
     told = any(each.rule in _SOUND and each.severity != "note" for each in findings)
-    imports = [probe.step(f"import {name}") for name in VITAL]
+    imports = [probe.step(f"import {name}") for name in CORE]
     broken = any(step is not None and step.state != "ok" for step in imports)
     for step in probe.steps:
         if step.state == "ok" or step.name in ("import torch", "import torchaudio") or broken:
@@ -152,6 +153,6 @@ def _calls(context: CheckContext, findings: Sequence[Finding], probe: Probe) -> 
         name = step.name.removeprefix("import ").partition(".")[0]
         known = context.pins.get(name)
         message = f"{step.name} {_how(step)}"
-        severity = "note" if told else "warning"
+        severity = severity_of(fails=False, partly=not told)
         about = (name,) if known is not None else ("torchaudio",) if "save" in step.name else ("torch",)
         yield context.finding("TL614", severity, message, *about, says=said(step), strength=Strength.RAN)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import STACK, VITAL, dependencies_of
+from torchlock.check.context import dependencies_of
+from torchlock.knowledge.stack import CORE, STACK
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -19,7 +20,7 @@ _NEEDED = frozenset({"typing-extensions"})
 def needed_by_stack(context: CheckContext) -> set[str]:
     """What torch and torchaudio declare, one level deep: the rest of an environment is not our matter."""
     found = set(_NEEDED)
-    for name in VITAL:
+    for name in CORE:
         record = context.record(name)
         if record is not None and context.target is not None:
             found |= {item.name for item in dependencies_of(record) if context.target.holds(item.marker)}
@@ -28,7 +29,7 @@ def needed_by_stack(context: CheckContext) -> set[str]:
 
 def is_vital(name: str) -> bool:
     """Whether the import of torch or torchaudio fails without it."""
-    return name in VITAL or name in _NEEDED
+    return name in CORE or name in _NEEDED
 
 
 def module_of(name: str) -> str:

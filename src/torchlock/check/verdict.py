@@ -11,9 +11,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import VITAL
 from torchlock.finding import SEVERITIES, Strength
 from torchlock.knowledge import registry
+from torchlock.knowledge.stack import CORE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -65,7 +65,7 @@ def strength_of(finding: Finding, found: Iterable[Finding]) -> Strength:
 def _rank(finding: Finding, found: Iterable[Finding]) -> tuple[int, int, bool, int]:
     """Errors first; what is the matter with torch and torchaudio before what is with others; what was shown before
     what a rule says; causes first."""
-    vital = 0 if any(name in VITAL for name, _ in finding.packages[:1]) or not finding.packages else 1
+    vital = 0 if any(name in CORE for name, _ in finding.packages[:1]) or not finding.packages else 1
     is_bare = strength_of(finding, found) < Strength.SHOWN
     return SEVERITIES.index(finding.severity), vital, is_bare, registry.get(finding.rule).rank
 

@@ -1,4 +1,4 @@
-"""The command line: arguments → job → writer → exit code. The only floor that knows argv and the streams."""
+"""The command line: arguments → job → report → exit code. Only this package uses argv and the streams."""
 
 from __future__ import annotations
 

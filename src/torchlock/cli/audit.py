@@ -1,4 +1,4 @@
-"""``torchlock audit``: read, judge, report; and mend."""
+"""``torchlock audit``: read files, judge them, report the findings, fix them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.audit import Auditor, Options, broken
-from torchlock.cli.exit_codes import BUG, FOUND, OK, UNUSABLE
+from torchlock.cli.exit_codes import BUG, OK, UNUSABLE
 from torchlock.cli.output import guard_report, put
+from torchlock.cli.reports import exit_code, ignored_rules, rendered
 from torchlock.cli.safe_path import can_share, safe_path
 from torchlock.errors import InputError, TorchlockError
 from torchlock.finding import FileReport, Finding, Report
@@ -20,15 +21,16 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Sequence
 
+    from torchlock.cli.reports import Paint
     from torchlock.cli.streams import Console
     from torchlock.target import Platform
 
-# From so many files on a second process pays for its start (measured: 20 ms, against 2 to 5 ms a file).
+# With this many files, a second process saves time (measured: its start takes 20 ms, a file 2 to 5 ms).
 _MANY = 100
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Carry the command out; returns its exit code.
+    """Run the command and return its exit code.
 
     Raises:
         TorchlockError: wrong use, or a file that cannot be written.
@@ -43,27 +45,27 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     judged = _judged(files, options, arguments, console)
     _keep_crashes(judged)
     report = _report([*judged, *passed], options, arguments)
-    code = _code(report, strict=arguments.strict)
+    code = exit_code(report, strict=arguments.strict)
     for file in report.files:
         if file.error is not None:
             console.say("error", f"{file.path}: {file.error}")
     try:
-        rendered = _rendered(report, code, arguments, console)
+        output = _rendered(report, code, arguments, console)
     except Exception:
         told = [_if_writable(file, options, arguments, console) for file in report.files]
         if not any(file.broken for file in told):
             raise
         _keep_crashes(told)
         report, code = _report(told, options, arguments), BUG
-        rendered = _rendered(report, code, arguments, console)
-    put(rendered, arguments.output, console)
+        output = _rendered(report, code, arguments, console)
+    put(output, arguments.output, console)
     return code
 
 
 def _if_writable(
     file: FileReport, options: Options, arguments: argparse.Namespace, console: Console
 ) -> FileReport:
-    """The report on a file, or on the bug that the writer of reports meets there."""
+    """The report on a file; if it cannot be written because of a bug, the report on that bug."""
     try:
         _rendered(_report([file], options, arguments), BUG, arguments, console)
     except Exception as error:
@@ -73,16 +75,16 @@ def _if_writable(
 
 def _refuse_misuse(arguments: argparse.Namespace) -> None:
     if arguments.fix and arguments.diff:
-        raise InputError("--fix and --diff exclude each other", hint="--diff shows what --fix would do")
+        raise InputError("--fix and --diff exclude each other", hint="--diff shows what --fix would change")
     if arguments.fix and "-" in arguments.files:
-        raise InputError("--fix cannot change standard input", hint="--diff shows what would change")
+        raise InputError("--fix cannot change standard input", hint="use --diff to see the fix")
     if (arguments.fix or arguments.diff) and (arguments.format != "text" or arguments.output):
         name = "--fix" if arguments.fix else "--diff"
-        raise InputError(f"{name} writes no report", hint="run the audit once more for --format and -o")
+        raise InputError(f"{name} writes no report", hint=f"run the audit again, without {name}, for a report")
     if arguments.accelerator != "pypi":
         raise InputError(
             f"--accelerator: {arguments.accelerator!r} is not supported yet",
-            hint="only pypi is: the builds that each file asks for",
+            hint="use pypi, which means the builds that each file asks for",
         )
 
 
@@ -104,13 +106,13 @@ def _options(arguments: argparse.Namespace) -> Options:
     asked_for = platforms[0] if platforms else None
     pythons = None if arguments.python is None else (python_of(arguments.python, asked_for),)
     if pythons and pythons[0].minor not in PYTHONS:
-        raise InputError(f"--python: Python {pythons[0]} is not in the data of this stack")
-    rules = [rule.strip().upper() for text in arguments.ignore for rule in text.split(",") if rule.strip()]
-    return Options(pythons, platforms, _known(rules), libraries)
+        hint = f"the data cover Python 3.{PYTHONS[0]} to 3.{PYTHONS[-1]}"
+        raise InputError(f"--python: no data for Python {pythons[0]}", hint=hint)
+    return Options(pythons, platforms, ignored_rules(arguments.ignore), libraries)
 
 
 def _platform_of(arguments: argparse.Namespace) -> str:
-    """A platform of the system that the command line names, where it names no platform."""
+    """A platform of the system that the command line names, if it names no platform."""
     from torchlock.knowledge import systems
     from torchlock.target import PLATFORMS
 
@@ -121,24 +123,8 @@ def _platform_of(arguments: argparse.Namespace) -> str:
     return next((name for name in PLATFORMS if name.partition("-")[0] in runs_on), PLATFORMS[0])
 
 
-def _known(rules: Sequence[str]) -> frozenset[str]:
-    """The rules to ignore.
-
-    Raises:
-        InputError: one is no rule.
-    """
-    if rules:
-        from torchlock.knowledge.rules import Matrix
-
-        matrix = Matrix()
-        for rule in rules:
-            if not matrix.has(rule):
-                raise InputError(f"--ignore: no rule is called {rule}", hint="rules are called like TL101")
-    return frozenset(rules)
-
-
 def _files(arguments: argparse.Namespace, console: Console) -> tuple[list[str], list[str]]:
-    """The files to read: those named, and what the folders among them hold; and files there that are not read."""
+    """The named files and the files in the named folders; and the files in these folders without a reader."""
     from torchlock.manifests import search
 
     found: list[str] = []
@@ -153,7 +139,7 @@ def _files(arguments: argparse.Namespace, console: Console) -> tuple[list[str], 
                     hint="name a file, or -R to look into its folders",
                 )
             if not held and not foreign:
-                console.say("note", f"{name} holds nothing that can be audited")
+                console.say("note", f"{name} contains no file that can be audited")
             found += [_tidy(path) for path in held]
         else:
             found.append(name)
@@ -162,7 +148,7 @@ def _files(arguments: argparse.Namespace, console: Console) -> tuple[list[str], 
 
 @rule("TL906", on="unread")
 def _unread(path: str) -> FileReport:
-    """The report on a file that names packages in a format that is not read."""
+    """The report on a file that names packages in a format without a reader."""
     from torchlock.manifests.detection import unread_by_name
 
     message = f"no reader for this kind of file: {unread_by_name(path)}, which names packages"
@@ -176,7 +162,7 @@ def _tidy(path: str) -> str:
 def _judged(
     files: Sequence[str], options: Options, arguments: argparse.Namespace, console: Console
 ) -> list[FileReport]:
-    """One report a file, in their order; many files are shared out to as many processes as there are cores."""
+    """One report per file, in order; many files are distributed to one process per core."""
     cores = os.cpu_count() or 1
     shared = len(files) >= _MANY and cores >= 2 and "-" not in files and can_share()
     reports = _shared_out(files, options, cores, console) if shared else None
@@ -191,7 +177,7 @@ def _judged(
 
 
 def _shared_out(files: Sequence[str], options: Options, count: int, console: Console) -> list[FileReport] | None:
-    """The reports of so many processes; None where none can be started (a limit, a long name of TMPDIR)."""
+    """The reports of worker processes; None if no process can be started (a limit, a long TMPDIR)."""
     from torchlock.cli.workers import judged
 
     def tell(number: int, path: str) -> None:
@@ -219,8 +205,6 @@ def _one(auditor: Auditor, path: str, name: str) -> FileReport:
 def _report(files: list[FileReport], options: Options, arguments: argparse.Namespace) -> Report:
     from torchlock.knowledge.rules import Matrix
 
-    matrix = Matrix()
-    rules = {finding.rule for file in files for finding in file.findings}
     target = {
         "python": None if options.pythons is None else [str(python) for python in options.pythons],
         "platform": None if options.platforms is None else [platform.spelled for platform in options.platforms],
@@ -228,61 +212,38 @@ def _report(files: list[FileReport], options: Options, arguments: argparse.Names
         "system": arguments.system,
         "libraries": dict(options.libraries),
     }
-    return Report(
-        files, matrix.date, target, {rule: matrix.title(rule) for rule in sorted(rules) if matrix.has(rule)}
-    )
+    return Report(files, Matrix().date, target)
 
 
 def _keep_crashes(files: Iterable[FileReport]) -> None:
-    """One report on disk for all bugs that were met; each file they were met in says where it is."""
+    """Write one bug report for all bugs; the findings of each affected file name it."""
     broken = [file for file in files if file.broken]
     if broken:
         from torchlock.cli import crash
 
-        remedy = crash.remedy(crash.kept(file.broken for file in broken if file.broken))
+        remedy = crash.remedy(file.broken for file in broken if file.broken)
         for finding in (finding for file in broken for finding in file.findings):
             finding.remedy = remedy
 
 
-def _code(report: Report, *, strict: bool) -> int:
-    """3 if a bug kept a file from being judged; else 2 if one could not be read, else 1 for an error."""
-    if any(file.broken for file in report.files):
-        return BUG
-    statuses = {file.status for file in report.files}
-    if "unreadable" in statuses:
-        return UNUSABLE
-    return FOUND if "error" in statuses or (strict and "warning" in statuses) else OK
-
-
 def _rendered(report: Report, code: int, arguments: argparse.Namespace, console: Console) -> str:
-    if arguments.format == "json":
+    def as_json() -> str:
         from torchlock.report.audit_json import audit_json
 
         return audit_json(report)
-    if arguments.format == "sarif":
-        from torchlock.report.sarif import sarif
 
-        return sarif(report, exit_code=code)
-    if arguments.format == "github":
-        from torchlock.report.github import github
+    def as_text(paint: Paint) -> str:
+        from torchlock.report.audit_text import text
 
-        return github(report)
-    from torchlock.report.audit_text import text
+        return text(report, paint, verbose=arguments.verbose)
 
-    plain = arguments.quiet and not any(file.status != "ok" for file in report.files)
-    colored = console.on(sys.stdout) and not arguments.output
-    paint = console.painted if colored else _unpainted
-    return "" if plain else text(report, paint, verbose=arguments.verbose)
-
-
-def _unpainted(style: str, words: str) -> str:
-    return words
+    return rendered(report, code, arguments, console, as_json=as_json, as_text=as_text)
 
 
 def _mend(arguments: argparse.Namespace, options: Options, files: Sequence[str], console: Console) -> int:
-    """Show or make the smallest changes; the exit code is that of what is left.
+    """Show or apply the fixes; the exit code describes the findings that remain.
 
-    A file that cannot be read or written is an error (exit code 2), and the others are mended all the same.
+    A file that cannot be read or written is an error (exit code 2); the others are still fixed.
     """
     from torchlock.report.ledger import current
 
@@ -314,8 +275,8 @@ def _mend(arguments: argparse.Namespace, options: Options, files: Sequence[str],
         there.append(auditor.report(name, before) if arguments.diff and now != before else left[-1])
     _keep_crashes({id(file): file for file in (*left, *there)}.values())
     report = _report(left, options, arguments)
-    code = _code(_report(there, options, arguments), strict=arguments.strict)
-    if _code(report, strict=arguments.strict) != OK:
+    code = exit_code(_report(there, options, arguments), strict=arguments.strict)
+    if exit_code(report, strict=arguments.strict) != OK:
         from torchlock.report.audit_text import text
 
         console.line(text(report, console.paint, verbose=False).rstrip("\n"))
@@ -323,7 +284,7 @@ def _mend(arguments: argparse.Namespace, options: Options, files: Sequence[str],
 
 
 def _mended(auditor: Auditor, path: str, before: bytes, arguments: argparse.Namespace, console: Console) -> bytes:
-    """Mend one file and show what is changed; its content now.
+    """Fix one file and show the changes; return the new content.
 
     Raises:
         InputError: it cannot be read or written.
@@ -347,12 +308,13 @@ def _content(path: str) -> bytes:
     from torchlock.manifests.text import read_bytes
 
     if path != "-" and Path(path).exists() and not Path(path).is_file():
-        raise InputError("is no regular file", path=path)
+        raise InputError("is not a regular file", path=path)
     return read_bytes(path)
 
 
 def _show(path: str, before: bytes, after: bytes) -> bool:
-    """Print the difference, as patch takes it if nothing in it is masked; whether something is."""
+    """Print the difference for ``patch``; return whether secrets in it are masked, so that patch cannot use it."""
+
     from difflib import unified_diff
 
     from torchlock.manifests.decoding import decode

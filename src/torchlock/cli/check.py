@@ -1,16 +1,16 @@
-"""``torchlock check``: look at one environment, and say why it does not load."""
+"""``torchlock check``: examine one environment, and say why it does not load."""
 
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 from torchlock.check import by_log, examine, fenced, healthy, ranked, untold, verdict
 from torchlock.check.system_packages import libraries_of
 from torchlock.cli.environment import context_of, current_folder
-from torchlock.cli.exit_codes import BUG, FOUND, OK
+from torchlock.cli.exit_codes import BUG, OK
 from torchlock.cli.output import guard_export, guard_report, put
+from torchlock.cli.reports import exit_code, ignored_rules, rendered
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Finding, Report
 from torchlock.runtime import files
@@ -20,18 +20,19 @@ if TYPE_CHECKING:
 
     from torchlock.check import CheckContext
     from torchlock.check.verdict import Verdict
+    from torchlock.cli.reports import Paint
     from torchlock.cli.streams import Console
     from torchlock.inspect.probe import Step
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Carry the command out; returns its exit code.
+    """Run the command and return its exit code.
 
     Raises:
-        TorchlockError: wrong use, an environment that is none, or a file that cannot be written.
+        TorchlockError: wrong use, no such environment, or a file that cannot be written.
     """
     _refuse_misuse(arguments)
-    ignore = _ignored(arguments.ignore)
+    ignore = ignored_rules(arguments.ignore)
     if arguments.export:
         guard_export(arguments.output)
     else:
@@ -44,30 +45,30 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     ignored = sorted({each.rule for each in found if each.rule in ignore and each.severity == "error"})
     found = [each for each in found if each.rule not in ignore]
     if arguments.probe:
-        with fenced(context, found, "in the smoke test, so what it tells is left out"):
+        with fenced(context, found, "in the smoke test, so its result is left out"):
             found = _probed(context, found, arguments, console)
     console.clear()
     findings = ranked(found)
     remarks: list[str] = []
     if arguments.log is not None:
-        with fenced(context, findings, "in the log, so what it tells is left out"):
+        with fenced(context, findings, "in the log, so the log is ignored"):
             findings, remarks = _by_log(context, findings, arguments, console)
     if any(finding.severity != "note" for finding in findings):
         _add_remedies(context, findings)
     fine = "not everything was examined" if context.broken else healthy(context)
     if ignored and not context.broken:
-        fine = f"nothing is wrong except what is ignored ({', '.join(ignored)}){untold(context)}"
+        fine = f"nothing is wrong except the ignored rules ({', '.join(ignored)}){untold(context)}"
     result = verdict(findings, "; ".join([fine, *remarks]))
     report = _report(context, result)
     if arguments.format == "json" and report.target is not None:
         report.target["libraries"] = libraries_of(context)
-    code = BUG if context.broken else _code(report, strict=arguments.strict)
+    code = BUG if context.broken else exit_code(report, strict=arguments.strict)
     put(_rendered(report, result, code, arguments, console), arguments.output, console)
     return code
 
 
 def _add_remedies(context: CheckContext, findings: list[Finding]) -> None:
-    """Give each root cause its remedy, and each bug the report to send; a bug of the remedies leaves them out."""
+    """Add a remedy to each root cause, and the bug report to each bug. A bug in this step leaves remedies out."""
     from torchlock.check.fix import add_remedies
 
     with fenced(context, findings, "while it looked for a remedy"):
@@ -75,7 +76,7 @@ def _add_remedies(context: CheckContext, findings: list[Finding]) -> None:
     if context.broken:
         from torchlock.cli import crash
 
-        remedy = crash.remedy(crash.kept(context.broken))
+        remedy = crash.remedy(context.broken)
         for finding in findings:
             if finding.rule == "TL908":
                 finding.remedy = remedy
@@ -83,26 +84,28 @@ def _add_remedies(context: CheckContext, findings: list[Finding]) -> None:
 
 def _refuse_misuse(arguments: argparse.Namespace) -> None:
     if arguments.root is not None and arguments.path is None:
-        raise InputError("--root is the machine that --path is of", hint="name the tree with --path")
+        raise InputError("--root needs --path", hint="name the folder of packages with --path")
     if arguments.root is not None and not files.is_folder(arguments.root):
         raise InputError(f"--root: {arguments.root!r} is not a folder")
     if arguments.probe and arguments.path is not None:
-        raise InputError("--probe runs an interpreter, and --path names none", hint="name it with --python")
+        raise InputError(
+            "--probe runs an interpreter, and --path does not name one", hint="use --python instead of --path"
+        )
     if not arguments.probe_seconds > 0:
-        raise InputError(f"--probe-seconds: {arguments.probe_seconds:g} is no time", hint="like 120")
+        raise InputError(f"--probe-seconds: {arguments.probe_seconds:g} is not a time limit", hint="like 120")
     asked = arguments.probe or arguments.log or arguments.accelerator or arguments.format != "text"
     if arguments.export and asked:
         raise InputError(
-            "--export writes what is installed, no report and no command",
-            hint="run the check once more for the report",
+            "--export writes the installed packages, not a report",
+            hint="run the check again, without --export, for a report",
         )
 
 
 def _refuse_blindness(context: CheckContext, found: list[Finding]) -> None:
-    """Refuse to call a tree sound of which little was examined.
+    """Refuse to call an environment healthy if its platform or Python is unknown.
 
     Raises:
-        InputError: its platform or Python is unknown, and nothing is wrong in any case.
+        InputError: the platform or Python is unknown, and no error was found.
     """
     from torchlock.check.rules.import_path import unlooked
 
@@ -117,7 +120,7 @@ def _refuse_blindness(context: CheckContext, found: list[Finding]) -> None:
 def _by_log(
     context: CheckContext, findings: list[Finding], arguments: argparse.Namespace, console: Console
 ) -> tuple[list[Finding], list[str]]:
-    """The findings in the order that a log suggests; and what a healthy verdict has to add for it.
+    """The findings in the order that a log suggests; and remarks for the first line of the report.
 
     A log from another environment is ignored.
 
@@ -139,7 +142,7 @@ def _by_log(
 
 
 def _folders(context: CheckContext, arguments: argparse.Namespace) -> list[str]:
-    """The folders of the path, as their own machine names them."""
+    """The folders of the import path, as the checked machine names them."""
     from torchlock.inspect.environment_choice import root_of
 
     folders = [entry.path for entry in context.environment.path if entry.state == "folder"]
@@ -162,7 +165,7 @@ def _probed(
     from torchlock.inspect.probe import probe
 
     console.progress("smoke test: import, resample, load and save")
-    # As it was named: it may be a script that sets variables, and starts another.
+    # As the user named it: it may be a script that sets variables and starts another interpreter.
     named = find_executable(arguments.python) if arguments.python else None
     executable = named or context.environment.interpreter.executable
 
@@ -171,17 +174,6 @@ def _probed(
 
     result = probe(executable, os.environ, current_folder(), arguments.probe_seconds, progress)
     return compared(context, findings, result)
-
-
-def _ignored(texts: list[str]) -> frozenset[str]:
-    from torchlock.knowledge.rules import Matrix
-
-    rules = frozenset(rule.strip().upper() for text in texts for rule in text.split(",") if rule.strip())
-    matrix = Matrix() if rules else None
-    for rule in sorted(rules):
-        if matrix is not None and not matrix.has(rule):
-            raise InputError(f"--ignore: no rule is called {rule}", hint="rules are called like TL101")
-    return rules
 
 
 def _report(context: CheckContext, result: Verdict) -> Report:
@@ -197,39 +189,21 @@ def _report(context: CheckContext, result: Verdict) -> Report:
         "system": None,
         "libraries": dict(context.libraries),
     }
-    rules = {each.rule for finding in result.findings for each in (finding, *finding.consequences)}
-    titles = {rule: context.matrix.title(rule) for rule in sorted(rules) if context.matrix.has(rule)}
-    return Report([FileReport(path, "environment", result.findings)], context.matrix.date, table, titles)
-
-
-def _code(report: Report, *, strict: bool) -> int:
-    statuses = {file.status for file in report.files}
-    return FOUND if "error" in statuses or (strict and "warning" in statuses) else OK
+    return Report([FileReport(path, "environment", result.findings)], context.matrix.date, table)
 
 
 def _rendered(report: Report, result: Verdict, code: int, arguments: argparse.Namespace, console: Console) -> str:
-    if arguments.format == "json":
+    def as_json() -> str:
         from torchlock.report.check_json import check_json
 
         return check_json(report, result.sentence, result.commands)
-    if arguments.format == "sarif":
-        from torchlock.report.sarif import sarif
 
-        return sarif(report, exit_code=code)
-    if arguments.format == "github":
-        from torchlock.report.github import github
+    def as_text(paint: Paint) -> str:
+        from torchlock.report.check_text import text
 
-        return github(report)
-    from torchlock.report.check_text import text
+        return text(report, result.sentence, result.commands, paint, verbose=arguments.verbose)
 
-    paint = console.painted if console.on(sys.stdout) and not arguments.output else _unpainted
-    if arguments.quiet and report.files[0].status == "ok":
-        return ""
-    return text(report, result.sentence, result.commands, paint, verbose=arguments.verbose)
-
-
-def _unpainted(style: str, words: str) -> str:
-    return words
+    return rendered(report, code, arguments, console, as_json=as_json, as_text=as_text)
 
 
 def _export(context: CheckContext, arguments: argparse.Namespace, console: Console) -> int:

@@ -1,4 +1,4 @@
-"""The report on a bug of ours: a file with the tracebacks, to be sent by a person."""
+"""Write a bug report: a file with the tracebacks, for the user to send."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
     from torchlock.runtime.fence import Breakage
 
-# So many different bugs are described; whoever mends them sees the others then.
+# The number of different bugs in one report.
 _MOST = 5
-# Of the command line, which may name ten thousand files.
+# The number of characters of the command line, which may name ten thousand files.
 _ARGUMENTS = 4_000
 
 
 def kept(breakages: Iterable[Breakage]) -> str | None:
-    """Write down what broke, each bug once, for its owner alone; the path of the file.
+    """Write each bug once to a file that only its owner can read; return its path.
 
-    None where no file can be made (a full disk, no folder for temporary files, no memory): this never raises.
+    Never raises: returns None if no file can be written (a full disk, no temporary folder, no memory).
     """
     try:
         return _written(_text(breakages))
@@ -33,13 +33,13 @@ def kept(breakages: Iterable[Breakage]) -> str | None:
 def request(path: str | None) -> str:
     """What to do with a report, as a sentence without a full stop; ``path`` may be None."""
     if path is None:
-        return "please report it; no file could be written with what to send"
-    return f"please report it with {path} (read it first: it holds your arguments)"
+        return "please report this bug; the file with its traceback could not be written"
+    return f"please report this bug, and send {path} (read it first: it contains your arguments)"
 
 
-def remedy(path: str | None) -> Remedy:
-    """The same, as the remedy of a finding."""
-    text = request(path)
+def remedy(breakages: Iterable[Breakage]) -> Remedy:
+    """Write down what broke; what to do with that file, as the remedy of a finding."""
+    text = request(kept(breakages))
     return Remedy(f"{text[:1].upper()}{text[1:]}.")
 
 
@@ -56,7 +56,8 @@ def _text(breakages: Iterable[Breakage]) -> str:
         *(f"\n{each}\n{masked(each.trace)}" for each in distinct[:_MOST]),
     ]
     if len(distinct) > _MOST:
-        parts.append(f"\n{len(distinct) - _MOST} more of other kinds")
+        parts.append(f"\n{len(distinct) - _MOST} more bugs")
+
     return "\n".join(parts)
 
 

@@ -1,4 +1,4 @@
-"""The defaults of options: the environment's variables, over the project's own table."""
+"""The defaults of options: environment variables, then the project's table."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def defaults(
 ) -> dict[str, Any]:
     """The defaults of options: ``TORCHLOCK_*`` variables over ``[tool.torchlock]`` of ./pyproject.toml.
 
-    The variables are the user's own and may say everything; the table is the project's and may not
+    The variables belong to the user and may set every option; the table belongs to the project and may not
     (``cli/project.py``).
 
-    ``named_only`` are options that the command line alone sets: what a project locks for says nothing about which
-    environment is to be checked. ``is_elsewhere`` tells whether another command has an option that takes a value,
-    since one table serves them all.
+    ``named_only`` are options that only the command line sets: the target of a lock does not say which environment
+    is to be checked. ``is_elsewhere`` says whether another command has an option that accepts a value, because all
+    commands share one table.
 
     Raises:
-        InputError: a key that is no option or that no project may set, or a value that the option does not take.
+        InputError: an unknown key, a key that a project may not set, or a value that the option does not accept.
     """
     options = {
         action.option_strings[-1][2:]: action
@@ -50,7 +50,7 @@ def defaults(
 
 
 def located(error: InputError, argv: Iterable[str]) -> InputError:
-    """An error about an option (``--system: …``), at the line of the table of the project that gave its value."""
+    """An error about an option (``--system: …``), with the line in the project's table that set the value."""
     about = re.match(r"--([a-z-]+)\b", error.message)
     if error.path is not None or about is None:
         return error
@@ -66,7 +66,7 @@ def located(error: InputError, argv: Iterable[str]) -> InputError:
 def _of_project(
     options: dict[str, argparse.Action], is_elsewhere: Callable[[str, object], bool]
 ) -> dict[str, Any]:
-    """What the table of the project sets of these options.
+    """The values of these options in the project's table.
 
     Raises:
         InputError: as ``defaults``.
@@ -80,9 +80,9 @@ def _of_project(
     for name, value in table.values.items():
         if name not in options and not is_elsewhere(name, value):
             allowed = sorted(each for each in options if not refusal(each))
-            raise table.wrong(f"{_TABLE}: no option is called {name!r}", name, f"one of {', '.join(allowed)}")
+            raise table.wrong(f"{_TABLE}: unknown option {name!r}", name, f"use one of {', '.join(allowed)}")
         if refused := refusal(name):
-            said = f"{_TABLE}: a project may not set {name}: {refused.reason}"
+            said = f"{_TABLE}: a project may not set {name}, because {refused.reason}"
             raise table.wrong(said, name, _hint(name, variable=refused.variable))
         if not _takes(options.get(name), value) and is_elsewhere(name, value):
             continue
@@ -97,30 +97,30 @@ def _variable(name: str) -> str:
 
 
 def _hint(name: str, *, variable: bool) -> str:
-    """How the user sets what a project may not."""
+    """How the user can set an option that a project may not set."""
     other = f", or set {_variable(name)}" if variable else ""
-    return f"remove it there, and give --{name} on the command line{other}"
+    return f"remove it there, and use --{name} on the command line{other}"
 
 
 class _Table(NamedTuple):
-    """``[tool.torchlock]``: its values by the names of options, and the text of the file that it stands in."""
+    """The table ``[tool.torchlock]``: its values by option name, and the text of its file."""
 
     values: dict[str, Any]
     text: str = ""
 
     def wrong(self, message: str, name: str, hint: str | None = None) -> InputError:
-        """An error at the line of a key."""
-        from torchlock.manifests.syntax.toml_positions import Places
+        """An error with the line of a key."""
+        from torchlock.manifests.syntax.toml import Tree
 
-        places = Places(self.text)
-        lines = [places.key("tool", "torchlock", each) for each in (name, name.replace("-", "_"))]
+        tree = Tree(self.text, _PROJECT)
+        lines = [tree.line("tool", "torchlock", each) for each in (name, name.replace("-", "_"))]
         return InputError(message, path=_PROJECT, line=max(filter(None, lines), default=None), hint=hint)
 
     def value(self, name: str, action: argparse.Action) -> Any:
-        """A value as its option would have read it from the command line.
+        """A value, converted as on the command line.
 
         Raises:
-            InputError: it has another type, or is none of those to choose from.
+            InputError: it has the wrong type, or is not one of the choices.
         """
         value = self.values[name]
         many = isinstance(action.default, list)
@@ -137,9 +137,9 @@ class _Table(NamedTuple):
         if _is_number(value):
             written = re.search(rf"{name.replace('-', '[-_]')}\W*=[\s\[]*([-+.\w]+)", self.text)
             literal = written[1] if written else value
-            said = f"{_TABLE} {name} = {literal} is the number {value}, and a string is expected"
+            said = f"{_TABLE} {name} = {literal} is the number {value}, but must be a string"
             return self.wrong(said, name, f'write it in quotes: "{literal}"')
-        return self.wrong(f"{_TABLE} {name}: {value!r} is no single value", name)
+        return self.wrong(f"{_TABLE} {name}: {value!r} is not a single value", name)
 
 
 def _is_number(value: object) -> bool:
@@ -147,7 +147,7 @@ def _is_number(value: object) -> bool:
 
 
 def _fits(value: object, action: argparse.Action) -> bool:
-    """Whether a value of TOML has the type that an option takes; a date is taken as its text."""
+    """Whether a TOML value has the type of an option; a date counts as text."""
     if action.nargs == 0:
         return True
     if _is_number(value):
@@ -155,16 +155,14 @@ def _fits(value: object, action: argparse.Action) -> bool:
     return not isinstance(value, (bool, list, dict))
 
 
-# Those of the tests apart.
+# Variables of the tests are excluded.
 _VARIABLE = re.compile(_PREFIX + r"(?!TEST_)\w+")
 
 
 def idle_variables(commands: Callable[[], Iterable[argparse.ArgumentParser]]) -> dict[str, str]:
-    """The ``TORCHLOCK_*`` variables that name no option, each with the one that was likely meant.
+    """The ``TORCHLOCK_*`` variables that name no option, each with the variable that was probably meant, or "".
 
-    One that resembles no option ("") is most likely somebody's own.
-
-    ``commands`` makes the parsers of all commands; it is called only where there is a variable to look up.
+    ``commands`` creates the parsers of all commands; it is called only if there is a variable to look up.
     """
     names = {name for name, value in os.environ.items() if value and _VARIABLE.fullmatch(name)}
     if not names:
@@ -184,7 +182,7 @@ def idle_variables(commands: Callable[[], Iterable[argparse.ArgumentParser]]) ->
 
 
 def _takes(action: argparse.Action | None, value: object) -> bool:
-    """Whether a value is one of those that an option has to choose from, if it has."""
+    """Whether an option accepts a value: it has no choices, or the value is one of them."""
     return action is not None and (action.choices is None or value in action.choices)
 
 
@@ -199,19 +197,21 @@ def _configured() -> _Table:
         return _Table({})
     if len(raw) == _LARGEST:
         raise InputError("is too large to be read", path=_PROJECT)
-    from torchlock.manifests.syntax.toml_positions import Places, parse_toml
+    from torchlock.manifests.syntax.toml_values import parse_toml
 
     tools = parse_toml(raw, _PROJECT).get("tool", {})
     table = tools.get("torchlock", {}) if isinstance(tools, dict) else {}
     if not isinstance(table, dict):
-        line = Places(raw.decode("utf-8", "replace")).key("tool", "torchlock")
+        from torchlock.manifests.syntax.toml import Tree
+
+        line = Tree(raw.decode("utf-8", "replace"), _PROJECT).line("tool", "torchlock", 0)
         raise InputError(f"{_TABLE} is not a table", path=_PROJECT, line=line)
     values = {str(name).replace("_", "-"): value for name, value in table.items()}
     return _Table(values, raw.decode("utf-8-sig", "replace") if values else "")
 
 
 def _value(action: argparse.Action, value: Any, where: str) -> Any:
-    """A default as its option would have read it from the command line."""
+    """A default, converted as on the command line."""
     if action.nargs == 0:
         words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
         known = words.get(str(value).lower())
@@ -221,7 +221,8 @@ def _value(action: argparse.Action, value: Any, where: str) -> Any:
     if isinstance(action.default, list):
         return [str(item) for item in value] if isinstance(value, list) else str(value).split()
     if isinstance(value, (list, dict)):
-        raise InputError(f"{where}: {value!r} is no single value")
+        raise InputError(f"{where}: {value!r} is not a single value")
     if action.choices is not None and value not in action.choices:
-        raise InputError(f"{where}: {value!r} is none of {', '.join(action.choices)}")
+        raise InputError(f"{where}: {value!r} is not one of {', '.join(action.choices)}")
+
     return str(value)

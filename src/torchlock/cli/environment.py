@@ -1,4 +1,4 @@
-"""The environment that a command line names, and the machine that it is judged for."""
+"""Find the environment that the command line names, and the machine for which it is judged."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 def context_of(arguments: argparse.Namespace, console: Console) -> CheckContext:
-    """The environment that the command line names.
+    """The context of the environment that the command line names.
 
     Raises:
-        InputError: there is none, or its interpreter does not answer.
+        InputError: there is no environment, or its interpreter does not answer.
     """
     environment = _environment(arguments, console)
     system, libraries, platform = _machine(arguments, environment)
@@ -48,7 +48,7 @@ def context_of(arguments: argparse.Namespace, console: Console) -> CheckContext:
 
         found = driver()
         if isinstance(found, Unknown):
-            console.say("note", f"whether the NVIDIA driver serves this torch is not known: {found}")
+            console.say("note", f"it is unknown whether the NVIDIA driver supports this torch: {found}")
         elif found is not None:
             libraries["cuda-driver"] = found.version
             context.devices = found.devices
@@ -81,13 +81,13 @@ def _environment(arguments: argparse.Namespace, console: Console) -> Environment
             base, virtual = base_of(found.folder), found.folder
             if base is None:
                 said = "was found in the current folder: its files are read, and its interpreter is not run"
-                console.say("note", f"{virtual} {said} (--python {python} runs it)")
+                console.say("note", f"{virtual} {said} (to run it, use --python {python})")
                 arguments.path = virtual
                 return _of_tree(virtual, None)
     named = f"--python: {python}" if arguments.python else base or python
     if re.fullmatch(r"\d+\.\d+t?", python):
         python = f"python{python}"
-    hint = "--path SITE_PACKAGES looks at its packages without asking it"
+    hint = "use --path SITE_PACKAGES to check its packages without running it"
     answer = answer_of(base or python, named, hint, virtual if base else "")
     if base:
         answer = answer._replace(executable=python)
@@ -95,10 +95,10 @@ def _environment(arguments: argparse.Namespace, console: Console) -> Environment
 
 
 def _of_tree(path: str, root: str | None) -> Environment:
-    """The environment that a folder holds, which is read and not run.
+    """The environment in a folder. It is read, and nothing in it is run.
 
     Raises:
-        InputError: it holds none.
+        InputError: the folder contains no environment.
     """
     from torchlock.inspect.environment import of_tree
     from torchlock.inspect.environment_choice import root_of
@@ -111,14 +111,14 @@ def _of_tree(path: str, root: str | None) -> Environment:
     environment = of_tree(path, root=Root(folder) if folder else None)
     if not any(is_site(entry.path, environment.tree) for entry in environment.sites if entry.state == "folder"):
         raise InputError(
-            f"--path: {path!r} holds no packages of Python, and no environment",
-            hint="name a site-packages folder, or the environment or the image that it is in",
+            f"--path: {path!r} contains no Python packages and no environment",
+            hint="name a site-packages folder, an environment, or the root folder of an image",
         )
     return environment
 
 
 def _active(console: Console) -> Active:
-    """The active environment; a note names it if a variable names a missing one."""
+    """The active environment. If a variable names a missing environment, a note says which one is used."""
     from torchlock.inspect.environment_choice import active
 
     found = active(os.environ)
@@ -131,34 +131,34 @@ def _active(console: Console) -> Active:
 
 
 def current_folder() -> str:
-    """The folder that this was started in.
+    """The folder in which torchlock was started.
 
     Raises:
-        InputError: it was deleted since.
+        InputError: it was deleted.
     """
     try:
         return os.getcwd()  # noqa: PTH109 (a text: paths here are compared by os.path)
     except OSError:
-        raise InputError("the current folder is gone", hint="change to one that is there") from None
+        raise InputError("the current folder does not exist any more", hint="change to another folder") from None
 
 
 def _accelerator(name: str | None) -> str | None:
-    """The build that is wanted.
+    """The requested build.
 
     Raises:
-        InputError: torch was never built so.
+        InputError: torch has no such build.
     """
     from torchlock.knowledge.builds import kind_of
 
     if name is not None and name != "pypi" and kind_of(name) is None:
-        raise InputError(f"--accelerator: {name!r} is no build of torch", hint="like pypi, cpu, cu128 or rocm6.4")
+        raise InputError(f"--accelerator: unknown build {name!r}", hint="like pypi, cpu, cu128 or rocm6.4")
     return name
 
 
 def _machine(
     arguments: argparse.Namespace, environment: Environment
 ) -> tuple[str | None, dict[str, str | None], Platform | None]:
-    """What the command line says of the machine: its distribution release, its libraries, its platform."""
+    """The machine that the command line describes: its distribution release, libraries and platform."""
     from torchlock.cli.target import place_of
     from torchlock.knowledge import systems
 
@@ -177,10 +177,10 @@ def _machine(
 
 
 def _search_path(arguments: argparse.Namespace, environment: Environment) -> SearchPath | None:
-    """Where macOS or Windows looks for libraries; None for Linux, and for a machine that is not here.
+    """The library search path of macOS or Windows; None for Linux, and for another machine.
 
     Raises:
-        InputError: the root folder is that of a Windows machine.
+        InputError: the root folder belongs to a Windows machine.
     """
     from torchlock.inspect.loading.search_path import of_macos, of_windows
 
@@ -190,9 +190,9 @@ def _search_path(arguments: argparse.Namespace, environment: Environment) -> Sea
     prefixes = [environment.interpreter.prefix, environment.interpreter.base_prefix]
     if arguments.root is not None:
         if platform.system == "windows":
-            hint = "say what it has with --system-lib, like ffmpeg=7.1"
+            hint = "name its libraries with --system-lib, like ffmpeg=7.1"
             raise InputError(
-                "--root: where a Windows machine looks for libraries is not told by its files", hint=hint
+                "--root: the files of a Windows machine do not show its library search path", hint=hint
             )
         return of_macos(platform.machine, prefixes, {}, arguments.root)
     if arguments.path is not None or sys.platform != {"macos": "darwin", "windows": "win32"}[platform.system]:
@@ -214,12 +214,12 @@ def _platform(arguments: argparse.Namespace, environment: Environment) -> Platfo
     if arguments.platform in PLATFORMS and (own.system, own.machine) == (named.system, named.machine):
         return own
     if own[:3] != named[:3] or named.floor > own.floor:
-        raise InputError(f"--platform: the Python that is to be checked runs on {own.spelled}")
+        raise InputError(f"--platform: the checked Python runs on {own.spelled}")
     return named
 
 
 def _root(arguments: argparse.Namespace, environment: Environment) -> Root | None:
-    """The machine whose libraries count; None for one that is not here."""
+    """The machine whose libraries are used; None for another machine."""
     from torchlock.inspect.environment_choice import is_used_here, root_of
     from torchlock.inspect.loading.root import Root
 

@@ -1,4 +1,4 @@
-"""``torchlock explain``: the story of a rule, or why requirements do or do not go together."""
+"""``torchlock explain``: describe a rule, or say why requirements work together or conflict."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torchlock import __version__
 from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.errors import InputError
+from torchlock.knowledge import registry
 from torchlock.knowledge.rules import Matrix
 from torchlock.redaction import masked, one_line
 from torchlock.report.safe_json import dumped
@@ -20,21 +21,17 @@ if TYPE_CHECKING:
 
     from torchlock.cli.streams import Console
     from torchlock.finding import Evidence
-    from torchlock.index.sources import Sources
     from torchlock.knowledge.rules import Statement
     from torchlock.lock.model import Pin
     from torchlock.target import Target
 
 _RULE = re.compile(r"TL\d{3}", re.IGNORECASE)
 _EXAMPLES = 12
-# Rules of check whose numbers do not begin with TL6, and rules on files that no line speaks of.
-_OF_ENVIRONMENTS = frozenset({"TL208", "TL209", "TL907"})
-_OF_WHOLE_FILES = frozenset({"TL905", "TL906"})
 
 
 @dataclass
 class Story:
-    """An answer: a headline, numbered sentences, what would work, and where it is known from."""
+    """An answer: a headline, numbered sentences, changes that would work, and sources."""
 
     headline: str
     together: bool = True
@@ -47,14 +44,16 @@ class Story:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Carry the command out; returns its exit code.
+    """Run the command and return its exit code.
 
     Raises:
-        InputError: a requirement that cannot be read, a rule that is none, both at once.
+        InputError: an invalid requirement, an unknown rule, or rules together with requirements.
     """
     rules = [text for text in arguments.requirements if _RULE.fullmatch(text)]
     if rules and len(rules) < len(arguments.requirements):
-        raise InputError("rules and requirements are explained one at a time")
+        raise InputError(
+            "rules and requirements cannot be explained together", hint="run torchlock explain once for each"
+        )
     matrix = Matrix()
     stories = [_rule(rule.upper(), matrix) for rule in rules] or [_requirements(arguments, matrix, console)]
     if arguments.json:
@@ -67,39 +66,40 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _rule(rule: str, matrix: Matrix) -> Story:
-    """What a rule says, why, and its first statements."""
+    """What a rule does, why, an example, how to fix it, and the newest of its statements."""
     if not matrix.has(rule):
-        raise InputError(f"no rule is called {rule}", hint=f"there are {', '.join(matrix.rules())}")
-    story = Story(f"{rule}: {matrix.title(rule)}")
-    story.steps.append(f"Because {matrix.because(rule)}.")
+        raise InputError(f"unknown rule {rule}", hint=f"the rules are {', '.join(matrix.rules())}")
+    known, told = registry.get(rule), registry.story(rule)
+    story = Story(f"{rule}: {told.title}")
+    commands = " and ".join(f"torchlock {command}" for command in known.by)
+    story.steps += [told.what, told.why, f"Because {matrix.because(rule)}.", f"Example: {told.example}"]
+    story.steps += [f"Fix: {told.fix}", f"Reported by {commands}. Worst severity: {known.severity}."]
     statements = matrix.statements_of(rule)
-    is_of_environments = rule.startswith("TL6") or rule in _OF_ENVIRONMENTS
     if statements:
         count = f"{len(statements)} statements, such as" if len(statements) > 1 else "One statement"
-        story.steps.append(f"{count}:")
-        for statement in statements[-_EXAMPLES:]:
-            story.steps[-1] += f"\n     {statement.when}: {_said(statement)}"
-    elif not is_of_environments:
-        story.steps.append("torchlock audit derives it from the file and the tables.")
-    else:
-        story.steps.append("torchlock check finds it in the files of an environment and of its machine.")
-    if is_of_environments:
-        story.steps.append(f"To leave it out of a report: torchlock check --ignore {rule}")
-    elif rule in _OF_WHOLE_FILES:
-        story.steps.append(f"To leave it out of a report: torchlock audit --ignore {rule}")
-    else:
-        story.steps.append(f"To ignore it, add a comment to the line: # torchlock: ignore[{rule}] reason")
+        rows = [f"\n     {statement.when}: {_said(statement)}" for statement in statements[-_EXAMPLES:]]
+        story.steps.append(f"{count}:{''.join(rows)}")
+    story.steps.append(_ignoring(known))
     cited = [*matrix.sources_of(rule), *(source for statement in statements for source in statement.sources)]
     story.sources = {source: matrix.source(source) for source in dict.fromkeys(cited)}
     return story
 
 
+def _ignoring(rule: registry.Rule) -> str:
+    """How to leave a rule out of a report."""
+    if "audit" in rule.by and not rule.whole_file:
+        return f"To ignore it, add a comment to the line: # torchlock: ignore[{rule.id}] reason"
+    if rule.by == ("lock",):
+        return "torchlock lock always follows it."
+    return f"To ignore it: torchlock {rule.by[0]} --ignore {rule.id}"
+
+
 def _said(statement: Statement) -> str:
-    """``needs torch==2.8.0``, ``loads with nothing``, …"""
-    parts = ["loads with nothing"] if statement.never else []
+    """A statement in words: ``needs torch==2.8.0``, ``never loads``, …"""
+    parts = ["never loads"] if statement.never else []
     for verb, dependencies in (
         ("needs", statement.needs),
-        ("does not go with", statement.forbids),
+        ("does not work with", statement.forbids),
         ("can use", statement.wants),
     ):
         if dependencies:
@@ -107,62 +107,36 @@ def _said(statement: Statement) -> str:
     if statement.refused:
         parts.append(f"declares {statement.refused!r}")
     if statement.bundles:
-        parts.append(f"brings {', '.join(statement.bundles)}")
+        parts.append(f"bundles {', '.join(statement.bundles)}")
     return "; ".join(parts)
 
 
 def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Console) -> Story:
-    """Solve, and tell what was chosen and why, or what stands against it."""
+    """Solve the requirements, and explain the solution or the conflict."""
+    from torchlock.cli.sources import open_sources
     from torchlock.cli.target import target_of
     from torchlock.lock import Conflict, Options, lock
     from torchlock.manifests.syntax.requirement import parse_requirement
     from torchlock.terms import Inputs, Origin
 
-    target, _ = target_of(arguments)
-    sources = _sources(arguments, console)
+    def inputs_of(texts: list[str]) -> Inputs:
+        return Inputs(requirements=[parse_requirement(text, Origin(None, None, text)) for text in texts])
 
     def solved(texts: list[str]) -> Any:
-        inputs = Inputs(requirements=[parse_requirement(text, Origin(None, None, text)) for text in texts])
-        return lock(
-            inputs,
-            target,
-            Options(unproven=arguments.unproven),
-            matrix,
-            sources.releases,
-            sources.metadata,
-            sources.at_hand,
-            sources.renew,
-            sources.provenance,
-        )
+        return lock(inputs_of(texts), target, Options(unproven=arguments.unproven), matrix, sources)
 
+    target, _ = target_of(arguments)
+    sources = open_sources(arguments, inputs_of(arguments.requirements), console)
     result = solved(arguments.requirements)
     console.clear()
-    told = (
+    story = (
         _conflict(result)
         if isinstance(result, Conflict)
         else _together(arguments.requirements, result, matrix, solved, sources)
     )
     for note in sources.notes:
         console.say("note", note)
-    return told
-
-
-def _sources(arguments: argparse.Namespace, console: Console) -> Sources:
-    from torchlock.index.sources import Sources
-
-    if arguments.build:
-        from torchlock.index.sdist.building import check_library
-
-        check_library()
-    return Sources(
-        index_url=arguments.index_url,
-        extra_index_urls=arguments.extra_index_urls,
-        offline=arguments.offline,
-        refresh=arguments.refresh,
-        build=arguments.build,
-        cache_dir=arguments.cache_dir,
-        report=console.progress,
-    )
+    return story
 
 
 def _conflict(conflict: Any) -> Story:
@@ -183,24 +157,24 @@ def _conflict(conflict: Any) -> Story:
 
 
 def _together(texts: list[str], result: Any, matrix: Matrix, solved: Any, sources: Any) -> Story:
-    """The pins of what was asked for, the facts that bind them, and what keeps newer ones out."""
+    """The story of a solution: the pins, the facts that connect them, and why newer releases are not used."""
 
     named = {_name(text) for text in texts}
-    pins = {pin.name: pin for pin in result.pins if pin.version}  # the notes tell of the others
+    pins = {pin.name: pin for pin in result.pins if pin.version}  # the notes are about the others
     bound = named | {name for pin in result.pins for name, _ in pin.rules}
     story = Story(
         "", hints=list(result.notes), packages={name: pins[name].version for name in pins if name in bound}
     )
     chosen = ", ".join(f"{name} {version}" for name, version in story.packages.items())
-    found = f"they go together on {result.target}: {chosen}"
-    story.headline = found if chosen else f"no version is known of what is asked for on {result.target}"
+    found = f"they work together on {result.target}: {chosen}"
+    story.headline = found if chosen else f"no versions of these requirements are known for {result.target}"
     _add_facts(story, pins, result.target, matrix)
     _add_newer(story, texts, named, pins, solved, sources)
     return story
 
 
 def _add_facts(story: Story, pins: Mapping[str, Pin], target: Target, matrix: Matrix) -> None:
-    """Add the rules by which the packages of a story need each other."""
+    """Add the rules that connect the packages of a story."""
     from packaging.version import Version
 
     from torchlock.knowledge.judge import NamedVersion
@@ -220,7 +194,7 @@ def _add_facts(story: Story, pins: Mapping[str, Pin], target: Target, matrix: Ma
 def _add_newer(
     story: Story, texts: list[str], named: set[str], pins: Mapping[str, Pin], solved: Any, sources: Any
 ) -> None:
-    """Add what keeps newer releases of the packages that were asked for out."""
+    """Add why newer releases of the requested packages are not used."""
     from torchlock.lock import Conflict
 
     pinned = {_name(text) for text in texts if "==" in text}
@@ -236,18 +210,18 @@ def _add_newer(
         if unproven:
             which = " and ".join(f"{pin.name} {pin.version}" for pin in unproven)
             story.steps.append(
-                f"{name} {newer} is newer, but goes only with {which}, which the data do not cover."
+                f"{name} {newer} is newer, but works only with {which}, which the data do not cover."
             )
             held = [pins[pin.name] for pin in unproven if pin.name in pins]
             beside = "".join(f" with {pin.name} {pin.version}" for pin in held)
             other = solved([*texts, newer_pin, *(f"{pin.name}=={pin.version}" for pin in held)])
         if isinstance(other, Conflict):
-            told = _conflict(other)
+            conflict = _conflict(other)
             dated = sources.provenance(name).dated
             story.steps.append(
-                f"{name} {newer} is newer, but cannot be used{beside}{dated}: {' '.join(told.steps)}"
+                f"{name} {newer} is newer, but cannot be used{beside}{dated}: {' '.join(conflict.steps)}"
             )
-            story.sources.update(told.sources)
+            story.sources.update(conflict.sources)
 
 
 def _newest(version: str, releases: Any) -> str | None:

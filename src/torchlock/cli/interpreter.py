@@ -1,4 +1,4 @@
-"""The interpreter that a command line names, asked who it is; an answer that is none is wrong use."""
+"""Ask the interpreter that the command line names; a wrong answer is wrong use."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
 
 def answer_of(path: str, named: str, hint: str, virtual: str = "") -> Interpreter:
-    """What an interpreter says of itself. ``named`` is how a message calls it.
+    """Ask an interpreter for its version, paths and tags. ``named`` is its name in messages.
 
     Raises:
         InputError: it does not answer; ``hint`` says what to do.
     """
+
     from torchlock.inspect.interpreter import NoAnswer, ask
 
     answer = ask(path, virtual=virtual) if virtual else ask(path)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from torchlock import __version__
 from torchlock.cli.exit_codes import FOUND, OK
+from torchlock.cli.sources import open_sources
 from torchlock.cli.streams import deliver
 from torchlock.cli.target import target_of
 from torchlock.errors import InputError
@@ -22,19 +23,19 @@ from torchlock.terms import Inputs, Origin, ParsedRequirement
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
     from torchlock.knowledge.systems import System
 
-# What does not change the result, and so does not belong into the command that the lock names.
+# Options that do not change the result: the command in the lock omits them.
 _TRANSIENT = {"-U", "--upgrade", "--check", "--dry-run", "-q", "--quiet", "-v", "--verbose", "--refresh", "--json"}
 _TRANSIENT_WITH_VALUE = {"-P", "--upgrade-package", "--color", "--cache-dir"}
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    """Carry the command out; returns its exit code.
+    """Run the command and return its exit code.
 
     Raises:
         TorchlockError: input that cannot be used, or an index that fails.
@@ -49,18 +50,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if not inputs.requirements:
         _tell_empty(arguments, console)
     matrix = Matrix()
-    sources = _sources(arguments, inputs, console)
-    result = lock(
-        inputs,
-        target,
-        _options(arguments),
-        matrix,
-        sources.releases,
-        sources.metadata,
-        sources.at_hand,
-        sources.renew,
-        sources.provenance,
-    )
+    sources = open_sources(arguments, inputs, console)
+    result = lock(inputs, target, _options(arguments), matrix, sources)
     console.clear()
     if isinstance(result, Conflict):
         for note in sources.notes:
@@ -79,9 +70,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 def _tell_empty(arguments: argparse.Namespace, console: Console) -> None:
     files = ", ".join(arguments.files) or "pyproject.toml or requirements.in"
     console.say("warning", f"{files} has no requirements, so the lock is empty")
-    console.say(
-        "hint", "for a project, --extra, --all-extras and --group add the requirements of its extras and groups"
-    )
+    console.say("hint", "to lock extras or groups of a project, use --extra NAME, --all-extras or --group NAME")
 
 
 def _check_usage(arguments: argparse.Namespace, console: Console) -> None:
@@ -93,26 +82,26 @@ def _check_usage(arguments: argparse.Namespace, console: Console) -> None:
     if arguments.output == "-":
         arguments.output = None
     if arguments.check and not arguments.output:
-        raise InputError("--check compares with a file", hint="name it with -o FILE")
+        raise InputError("--check compares the lock with a file", hint="name the file with -o FILE")
     if arguments.offline and arguments.refresh:
-        raise InputError("--refresh asks the index, which --offline forbids", hint="leave one of them out")
+        raise InputError("--refresh asks the index, and --offline forbids it", hint="use only one of them")
     if _is_pylock(arguments) and (arguments.no_hashes or arguments.no_annotate):
         console.say("note", "--no-hashes and --no-annotate have no effect on pylock.toml")
 
 
 def _warn(arguments: argparse.Namespace, result: Lock, console: Console) -> None:
-    """Warn of what the lock holds, or lacks."""
+    """Warn about credentials in the lock, and about packages without a hash."""
     if any(pin.written and pin.written.url and pin.written.url != masked(pin.written.url) for pin in result.pins):
-        console.say("warning", "the lock holds the credentials of an address, as its line was written")
+        console.say("warning", "the lock contains the credentials of a URL, as in its input")
     if not arguments.no_hashes and (bare := [pin.name for pin in result.pins if not _has_hash(pin)]):
         console.say(
-            "warning", f"{', '.join(bare)}: no hash can be given, so pip refuses the file in its hash mode"
+            "warning", f"{', '.join(bare)}: no hash is available, so pip refuses the lock in its hash mode"
         )
-        console.say("hint", "lock with --no-hashes, or name a wheel or an archive")
+        console.say("hint", "use --no-hashes, or require a wheel or an archive instead")
 
 
 def _tell_idle(arguments: argparse.Namespace, inputs: Inputs, result: Lock, console: Console) -> None:
-    """Report names in the options that the lock does not have."""
+    """Report names in options and overrides that the lock does not contain."""
     from difflib import get_close_matches
 
     from packaging.utils import canonicalize_name
@@ -122,7 +111,7 @@ def _tell_idle(arguments: argparse.Namespace, inputs: Inputs, result: Lock, cons
         if name not in names:
             near = get_close_matches(name, names, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            console.say("warning", f"--upgrade-package {name}: the lock has no package of this name{hint}")
+            console.say("warning", f"--upgrade-package {name}: the lock does not contain this package{hint}")
     for written in inputs.overrides:
         if written.requirement is not None and canonicalize_name(written.requirement.name) not in names:
             line = written.origin.text.strip()
@@ -133,6 +122,7 @@ def _tell_idle(arguments: argparse.Namespace, inputs: Inputs, result: Lock, cons
 
 def _inputs(arguments: argparse.Namespace) -> Inputs:
     from torchlock.manifests import selection
+    from torchlock.manifests.lockable import lock_kind
 
     files = list(arguments.files)
     if not files and not arguments.requirements:
@@ -140,8 +130,10 @@ def _inputs(arguments: argparse.Namespace) -> Inputs:
         if not files:
             raise InputError(
                 "nothing to lock: no requirement given, and no pyproject.toml or requirements.in here",
-                hint="torchlock lock torchaudio, or torchlock lock -r FILE",
+                hint="name a requirement, like: torchlock lock torchaudio; or a file: torchlock lock -r FILE",
             )
+    if arguments.requirements or any(not lock_kind(file) for file in files):
+        files = [file for file in files if not lock_kind(file)]
     parts = [
         selection.read_inputs(
             file, extras=arguments.extras, groups=arguments.groups, all_extras=arguments.all_extras
@@ -149,7 +141,7 @@ def _inputs(arguments: argparse.Namespace) -> Inputs:
         for file in files
     ]
     if (arguments.extras or arguments.groups or arguments.all_extras) and not files:
-        raise InputError("--extra and --group belong to a project file", hint="name it with -r pyproject.toml")
+        raise InputError("--extra and --group need a project file", hint="name it with -r pyproject.toml")
     asked = Inputs(
         requirements=[parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements]
     )
@@ -160,7 +152,7 @@ def _inputs(arguments: argparse.Namespace) -> Inputs:
 
 
 def _spare_inputs(arguments: argparse.Namespace, inputs: Inputs) -> None:
-    """Refuse an output that is an input, or no lock.
+    """Refuse an output that is an input, or a file that is not a lock.
 
     Raises:
         InputError: it is.
@@ -188,10 +180,10 @@ def _options(arguments: argparse.Namespace) -> Options:
 
 
 def _upgraded(arguments: argparse.Namespace) -> dict[str, ParsedRequirement | None]:
-    """What ``--upgrade-package`` names, each with the version that it is to have, as a constraint.
+    """The packages of ``--upgrade-package``, each with its version as a constraint, or None.
 
     Raises:
-        InputError: it is neither NAME nor NAME==VERSION.
+        InputError: a value is neither NAME nor NAME==VERSION, or names a package twice.
     """
     from packaging.utils import canonicalize_name
 
@@ -199,17 +191,20 @@ def _upgraded(arguments: argparse.Namespace) -> dict[str, ParsedRequirement | No
     for text in arguments.upgrade_packages:
         match = re.fullmatch(r"([A-Za-z0-9][\w.-]*)\s*(==.+)?", text)
         if not match:
-            raise InputError(f"--upgrade-package: {text!r} is neither NAME nor NAME==VERSION")
+            raise InputError(
+                f"--upgrade-package: {text!r} is neither NAME nor NAME==VERSION",
+                hint="like -P torch or -P torch==2.8.0",
+            )
         origin = Origin(None, None, f"--upgrade-package {text}")
         written = parse_requirement(text, origin) if match[2] else None
         name = canonicalize_name(match[1])
         if found.setdefault(name, written) != written:
-            raise InputError(f"--upgrade-package names {name} twice", hint="leave one of them out")
+            raise InputError(f"--upgrade-package names {name} twice", hint="use only one of them")
     return found
 
 
 def _moment(text: str | None) -> str | None:
-    """A day (its first moment) or an ISO 8601 time as an ISO 8601 time in UTC."""
+    """Convert a day (its start) or an ISO 8601 time to an ISO 8601 time in UTC."""
     if text is None:
         return None
     from datetime import datetime, timezone
@@ -220,63 +215,43 @@ def _moment(text: str | None) -> str | None:
             moment = moment.replace(tzinfo=timezone.utc)
         moment = moment.astimezone(timezone.utc)
     except (ValueError, OverflowError):
-        raise InputError(f"--exclude-newer: {text!r} is no date", hint="like 2025-03-31") from None
+        raise InputError(f"--exclude-newer: {text!r} is not a date", hint="like 2025-03-31") from None
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _preferred(arguments: argparse.Namespace, upgraded: Collection[str]) -> dict[str, str]:
-    """The pins of the existing output file that the user wants kept."""
+    """The pins that the user wants kept: of the locks that are named with -r, and of the existing output file."""
+    if arguments.upgrade:
+        return {}
+    pins = {**_pins_of_locks(arguments.files), **_pins_of_output(arguments)}
+    return {name: version for name, version in pins.items() if name not in upgraded}
+
+
+def _pins_of_locks(files: Sequence[str]) -> dict[str, str]:
+    from torchlock.manifests.lockable import lock_kind
+
+    found: dict[str, str] = {}
+    for file in files:
+        kind = lock_kind(file)
+        if kind:
+            from torchlock.manifests.pins import read_pins
+
+            found = {**read_pins(file, kind), **found}
+    return found
+
+
+def _pins_of_output(arguments: argparse.Namespace) -> dict[str, str]:
     from torchlock.cli.output import is_kept
 
-    if arguments.upgrade or not is_kept(arguments.output):
+    if not is_kept(arguments.output):
         return {}
     from torchlock.manifests.pins import read_pins
 
     try:
-        pins = read_pins(arguments.output, "pylock" if _is_pylock(arguments) else "requirements")
+        return read_pins(arguments.output, "pylock" if _is_pylock(arguments) else "requirements")
     except InputError as error:
-        error.hint = "--upgrade makes a new lock without reading the old one"
+        error.hint = "use --upgrade to write a new lock without reading the old one"
         raise
-    return {name: version for name, version in pins.items() if name not in upgraded}
-
-
-def _sources(arguments: argparse.Namespace, inputs: Inputs, console: Console) -> Sources:
-    from torchlock.index.sources import Sources
-    from torchlock.knowledge.indexes import is_public
-
-    written = None if inputs.index_url and is_public(inputs.index_url) else inputs.index_url
-    if written and arguments.index_url not in (None, written):
-        console.say("note", f"--index-url is used, and {written} of the input is ignored")
-    if arguments.build:
-        from torchlock.index.sdist.building import check_library
-
-        check_library()
-    return Sources(
-        index_url=arguments.index_url or written,
-        extra_index_urls=[*arguments.extra_index_urls, *inputs.extra_index_urls],
-        find_links=inputs.find_links,
-        no_index=inputs.no_index,
-        routes=inputs.routes,
-        offline=arguments.offline,
-        refresh=arguments.refresh,
-        pinned=_pinned(inputs),
-        cache_dir=arguments.cache_dir,
-        build=arguments.build,
-        report=console.progress,
-    )
-
-
-def _pinned(inputs: Inputs) -> dict[str, str]:
-    """The versions that requirements and constraints name, by project."""
-    from packaging.utils import canonicalize_name
-
-    return {
-        canonicalize_name(written.requirement.name): clause.version
-        for written in (*inputs.constraints, *inputs.requirements)
-        if written.requirement is not None
-        for clause in written.requirement.specifier
-        if clause.operator == "==" and "*" not in clause.version
-    }
 
 
 def _write(
@@ -297,7 +272,7 @@ def _write(
     if arguments.output and not arguments.dry_run:
         from torchlock.cli.output import is_of_others, put
 
-        _spare_inputs(arguments, inputs)  # once more: another program may have put a file there meanwhile
+        _spare_inputs(arguments, inputs)  # again: another program may have created a file meanwhile
         replaced = is_of_others(arguments.output)
         written = put(text, arguments.output, console, whole=True)
     if arguments.json:
@@ -311,12 +286,12 @@ def _write(
         count = "1 package" if len(result.pins) == 1 else f"{len(result.pins)} packages"
         console.say("note", f"{count} locked in {arguments.output} for {result.target}")
         if replaced:
-            console.say("note", f"{arguments.output} was not made by torchlock, and the lock replaced it")
+            console.say("note", f"the lock replaced {arguments.output}, which torchlock had not written")
     return OK
 
 
 def _hashed(result: Lock, arguments: argparse.Namespace, sources: Sources) -> Lock:
-    """With the hashes that installers take; files are fetched for them only where the lock is to hold hashes."""
+    """The lock with hashes that installers accept; files are fetched only if the lock shall have hashes."""
     from torchlock.answers import Unknown
     from torchlock.lock import with_hashes
 
@@ -375,12 +350,12 @@ def _check(text: str, output: str, console: Console) -> int:
 
 
 def _settled(text: str) -> str:
-    """Without the lines that name the command and the program's version, which change nothing."""
+    """The text without the lines that name the command and the version of torchlock."""
     return re.sub(r"\A# (This file was made by torchlock.*\n#     )?.*\n", "", text.replace("\r\n", "\n"))
 
 
 def _command(argv: list[str]) -> str:
-    """The command as the lock names it: what does not change the result, and passwords, left out."""
+    """The command for the comment in the lock, without passwords and options that do not change the result."""
     kept: list[str] = []
     skip = False
     for word in argv:
@@ -395,20 +370,20 @@ def _command(argv: list[str]) -> str:
 
 
 def _report(conflict: Conflict, console: Console) -> None:
-    """Say on standard error which lines cannot stand together, why, and what would work."""
+    """Write to standard error which requirements conflict, why, and which changes would work."""
     from torchlock.lock.explain import explain
     from torchlock.lock.suggest import nearest
 
-    console.progress("finding out why")
+    console.progress("explaining the conflict")
     target = conflict.universe.target
     try:
         explanation = explain(conflict)
-    except Exception:  # a bug, which is told behind what is known
+    except Exception:  # a bug, which is reported after the result
         console.say("error", f"no solution for {target}")
         raise
     units = explanation.units
     headline = f"no solution for {target}{explanation.dated}"
-    console.say("error", f"{headline}: these cannot stand together" if len(units) > 1 else f"{headline}")
+    console.say("error", f"{headline}: these requirements conflict" if len(units) > 1 else f"{headline}")
     for unit in units:
         console.line(f"  {unit.written.origin}: {unit.written.origin.text.strip()}")
     for written in conflict.overrides:

@@ -1,4 +1,4 @@
-"""Dispatch, and the price of every kind of failure, fixed in one place."""
+"""Run a command, and turn every kind of failure into its exit code. Only this module decides exit codes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from torchlock.report.ledger import Ledger
 
 
-# Variables that this program and its libraries read.
+# Variables that torchlock and its libraries read.
 _READ = ("TORCHLOCK_", "PIP_", "UV_", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one command and return the exit code of the contract.
 
-    0 done; 1 no solution, or a finding of severity error; 2 wrong use or unreadable input; 3 a bug of ours;
-    130 interrupted; 143 and 129 ended by SIGTERM and SIGHUP. The code is that of the result, also where nobody
-    reads standard output to its end; where it fails otherwise (a full disk) it is 2.
+    0 done; 1 no solution, or a finding of severity error; 2 wrong use or unreadable input; 3 a bug in torchlock;
+    130 interrupted; 143 and 129 ended by SIGTERM and SIGHUP. The code describes the result, also if the reader of
+    standard output exits early; if standard output fails in another way (a full disk), it is 2.
     """
     from torchlock.cli.streams import Console, lasting
     from torchlock.report.ledger import opened
@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _result(argv: Sequence[str], voices: list[Console]) -> int:
-    """The exit code of the command, before all is delivered; the voice that its options ask for is added."""
+    """The exit code of the command; adds the Console that its options ask for to ``voices``."""
     from torchlock.cli.streams import Console
     from torchlock.errors import TorchlockError
     from torchlock.redaction import forget, learn
@@ -70,13 +70,13 @@ def _result(argv: Sequence[str], voices: list[Console]) -> int:
     except TorchlockError as error:
         return _unusable(error, voices[-1])
     except OSError as error:
-        told = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
-        voices[-1].say("error", told)
+        message = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+        voices[-1].say("error", message)
         return UNUSABLE
 
 
 def _delivered(code: int, output: Lasting, console: Console, written: Ledger) -> int:
-    """The exit code, once all is said: 2 if standard output failed, not only lost its reader."""
+    """The exit code after all output is written: 2 if standard output failed, unless its reader exited."""
     output.flush()
     if code in (OK, FOUND) and output.fault is not None and not output.left:
         console.say("error", f"standard output: {output.fault.strerror or output.fault}")
@@ -87,14 +87,12 @@ def _delivered(code: int, output: Lasting, console: Console, written: Ledger) ->
 
 
 def _tell_idle(arguments: argparse.Namespace, console: Console) -> None:
-    """Report variables of the environment that name no option."""
+    """Report environment variables that name no option."""
     for name, near in arguments.idle_variables.items():
         if near:
-            console.say(
-                "warning", f"{name} in the environment is not an option of torchlock; did you mean {near}?"
-            )
+            console.say("warning", f"unknown environment variable {name}; did you mean {near}?")
         elif arguments.verbose:
-            console.say("note", f"{name} in the environment is not an option of torchlock")
+            console.say("note", f"unknown environment variable {name}")
 
 
 def _unusable(error: Exception, console: Console) -> int:
@@ -106,16 +104,17 @@ def _unusable(error: Exception, console: Console) -> int:
 
 
 def _bug(error: Exception, console: Console, written: Ledger) -> int:
-    """Apologise, and keep the traceback where it can be sent from."""
+    """Report a bug, and write its traceback to a file that the user can send."""
     from torchlock.cli import crash
     from torchlock.runtime.fence import breakage
 
     path = crash.kept([breakage(error)])
     is_memory = isinstance(error, MemoryError)
-    what = "torchlock needs more memory than there was" if is_memory else "this is a bug of torchlock"
+    what = "torchlock ran out of memory" if is_memory else "this is a bug in torchlock"
     try:
         console.say("error", f"{what}; sorry; {written.sentence()}")
         console.say("hint", crash.request(path))
-    except Exception:  # of what every message passes through
-        sys.stderr.write("error: this is a bug of torchlock, which cannot even describe it; sorry\n")
+    except Exception:  # a bug in the code that writes messages
+        sys.stderr.write("error: this is a bug in torchlock, and its message could not be written; sorry\n")
+
     return BUG

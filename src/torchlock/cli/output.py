@@ -1,4 +1,4 @@
-"""Where results go: what ``-o`` may replace, and what it never does."""
+"""Write results, and decide which existing files ``-o`` may replace."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def guard_lock(path: str, inputs: Iterable[str], *, pylock: bool) -> None:
-    """Refuse to write a lock over what it is made from, or over what is neither a lock nor a list of requirements.
+    """Refuse to write a lock over one of its inputs, or over a file that is neither a lock nor requirements.
 
     Raises:
         InputError: the output is a folder, an input, or a file of another kind.
@@ -54,12 +54,12 @@ def guard_export(path: str | None) -> None:
 
 
 def put(text: str, path: str | None, console: Console, *, whole: bool = False) -> bool:
-    """Write a result to a file, or to standard output for None and ``-``; returns whether all of it was taken.
+    """Write a result to a file, or to standard output for None and ``-``; return whether all was written.
 
-    ``whole``: it is worth nothing in part, so that a reader who leaves before its end is told.
+    ``whole``: a part of the result is useless, so warn if the reader of a pipe exits early.
 
     Raises:
-        InputError: the file cannot be written; or standard output fails, though it is to take the whole.
+        InputError: the file cannot be written; or, with ``whole``, standard output fails.
     """
     if path is None or path == "-":
         if whole:
@@ -75,12 +75,12 @@ def put(text: str, path: str | None, console: Console, *, whole: bool = False) -
 
 
 def is_kept(path: str | None) -> bool:
-    """Whether there is a regular file of this name, which a result would replace."""
+    """Whether a regular file of this name exists, which a result would replace."""
     return path is not None and _is_file(path) and Path(path).is_file()
 
 
 def is_of_others(path: str) -> bool:
-    """Whether this file holds anything, and torchlock did not make it as a lock: perhaps somebody wrote it."""
+    """Whether this file has content that torchlock did not write as a lock."""
     from torchlock.report.own_outputs import is_own_lock
 
     text = _existing(path, "") if is_kept(path) else ""
@@ -99,35 +99,35 @@ def _guard(
     owner_of: Callable[[str], str],
     hint: str,
 ) -> None:
-    """Refuse an output that is not ours. A device or a pipe has nothing to lose, so that it is never refused.
+    """Refuse to overwrite a file of another kind. A device or a pipe is never refused.
 
-    What is open already (``/dev/fd/3``) is refused only where it is an input.
+    An open file (``/dev/fd/3``) is refused only if it is an input.
 
-    ``owner_of`` says what a file is by its name, "" if that says nothing; ``why_not`` says of the text of an
-    existing file why it is nothing that ``what`` may replace, "" if it may.
+    ``owner_of`` returns the kind of a file by its name, or "". ``why_not`` returns why ``what`` may not replace
+    an existing file with this text, or "" if it may.
     """
     if not path:
-        raise InputError("-o names no file", hint=hint)
+        raise InputError("-o needs the name of a file", hint=hint)
     if is_folder(path):
         raise InputError("is a folder, not a file", path=path, hint=hint)
     replaced = _is_file(path)
     if (replaced or Path(path).is_file()) and any(_is_same(path, each) for each in inputs):
-        raise InputError("is an input as well", path=path, hint=hint)
+        raise InputError("is also an input", path=path, hint=hint)
     if not replaced:
         return
     if not is_folder(str(Path(os.path.realpath(path)).parent)):
-        raise InputError("cannot be written: there is no such folder", path=path)
+        raise InputError("cannot be written: its folder does not exist", path=path)
     owner = owner_of(path)
     if owner:
         raise InputError(
-            f"is not written: it has the name of {owner}, not of {what} that torchlock writes",
+            f"cannot be used for {what}: this is the name of {owner}",
             path=path,
             hint=hint,
         )
     text = _existing(path, hint)
     reason = why_not(text) if text else ""
     if reason:
-        raise InputError(f"is not replaced by {what}, because {reason}", path=path, hint=hint)
+        raise InputError(f"cannot be replaced by {what}, because {reason}", path=path, hint=hint)
 
 
 def _is_file(path: str) -> bool:
@@ -141,7 +141,7 @@ def _is_file(path: str) -> bool:
 
 
 def _is_same(path: str, other: str) -> bool:
-    """Whether two names are of one file, whatever links or spellings lead there; ``-`` is what is read from."""
+    """Whether two names refer to one file, also through links; ``-`` is standard input."""
     try:
         if other == "-":
             return not os.isatty(0) and os.path.samestat(os.fstat(0), Path(path).stat())
@@ -153,7 +153,7 @@ def _is_same(path: str, other: str) -> bool:
 def _owner(path: str) -> str:
     from torchlock.manifests.detection import belongs_to
 
-    # A symbolic link is as much of a kind as the file that it leads to.
+    # A symbolic link has the kind of its name, or of its target.
     return belongs_to(path) or belongs_to(os.path.realpath(path))
 
 
@@ -171,7 +171,7 @@ def _existing(path: str, hint: str) -> str:
     """The text of an existing file; "" if there is none, or it is blank.
 
     Raises:
-        InputError: it cannot be read as text, so that nobody knows what it is.
+        InputError: it cannot be read as text, so its kind is unknown.
     """
     from torchlock.manifests.text import decode, read_bytes
 
@@ -180,32 +180,32 @@ def _existing(path: str, hint: str) -> str:
             return ""
         text = decode(read_bytes(path), path)
     except InputError as error:
-        raise InputError(f"is not replaced, because it {error.message}", path=path, hint=hint) from error
+        raise InputError(f"cannot be replaced, because it {error.message}", path=path, hint=hint) from error
     return text if text.strip() else ""
 
 
 def _no_report(text: str) -> str:
     from torchlock.report.own_outputs import is_report
 
-    return "" if is_report(text) else "it is no report of torchlock"
+    return "" if is_report(text) else "it is not a report of torchlock"
 
 
 def _no_export(text: str) -> str:
     from torchlock.report.own_outputs import is_export
 
-    return "" if is_export(text) else "it is no exported environment"
+    return "" if is_export(text) else "it is not an exported environment"
 
 
 def _no_pylock(text: str) -> str:
     from torchlock.report.own_outputs import is_pylock
 
-    return "" if is_pylock(text) else "it is no pylock.toml"
+    return "" if is_pylock(text) else "it is not a pylock.toml"
 
 
 def _no_list(path: str, text: str) -> str:
-    """Why this is neither a lock, damaged or not, nor a list of requirements that is sound.
+    """Why this is neither a lock (perhaps damaged) nor a valid list of requirements; "" if it is one.
 
-    A name that is not one of lists for pip says nothing: such a file has to hold pins.
+    If the name is not that of a requirements file, the file must contain pins.
     """
     from torchlock.manifests.detection import format_of
     from torchlock.manifests.selection import read_list

@@ -1,4 +1,4 @@
-"""The command line: which command it names, and what it says to it."""
+"""Parse the command line: the command and its options."""
 
 from __future__ import annotations
 
@@ -20,23 +20,30 @@ if TYPE_CHECKING:
 
 COMMANDS = ("lock", "audit", "check", "explain")
 _DESCRIPTION = """\
-Environments of the PyTorch audio stack that load.
+Lock, audit and check environments of the PyTorch audio stack, so that
+torchaudio loads.
 
 commands:
-  lock     pin and hash what some requirements come to, so that it installs and torchaudio imports
-  audit    find what of requirements and lock files will not load, and mend it
-  check    why torchaudio does not load in an environment, and the command that mends it
-  explain  why some requirements do or do not go together; what a rule is about
+  lock     resolve requirements into a pinned, hashed lock that installs and loads
+  audit    find requirements that will not load, in requirements, lock and other files; fix them
+  check    say why torchaudio does not load in an environment, and which command fixes it
+  explain  describe a rule, or say why requirements work together or conflict
 
-torchlock COMMAND --help tells more.
+examples:
+  torchlock lock torchaudio soundfile -o requirements.txt
+  torchlock audit requirements.txt
+  torchlock check
+  torchlock explain TL101
+
+torchlock COMMAND --help shows the options of a command.
 """
 
 
 class _Once(argparse._StoreAction):
     """An option with a single value: if given twice, both values must be equal.
 
-    argparse silently takes the last one, and two values are a mistake or a wish for both.
-    A parser, and so each of its actions, reads one command line only.
+    argparse silently takes the last value. But two values are a mistake, or the user expects both to be used.
+    A parser, and so each of its actions, parses only one command line.
     """
 
     _given: tuple[str, Any] | None = None
@@ -58,7 +65,7 @@ class _Once(argparse._StoreAction):
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, with wrong use as an InputError so that it ends like every other."""
+    """An argparse parser that raises InputError for wrong use, like the rest of the program."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -66,11 +73,11 @@ class _Parser(argparse.ArgumentParser):
         self.register("action", "store", _Once)
 
     def error(self, message: str) -> NoReturn:
-        raise InputError(message, hint=f"{self.prog} --help shows what there is")
+        raise InputError(message, hint=f"{self.prog} --help lists the options")
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Help as wide as the terminal. argparse asks for one of these at every option; its own imports shutil."""
+    """Formats help to the width of the terminal. Without it, argparse imports shutil for every option."""
 
     def __init__(self, prog: str) -> None:
         try:
@@ -81,12 +88,13 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Read the command line; options that are not on it come from the environment, then from pyproject.toml.
+    """Parse the command line; missing options come from environment variables, then from pyproject.toml.
 
-    ``run`` of the answer is the command: it takes the answer and a Voice, and returns an exit code.
+    The ``run`` attribute of the result is the command: a function of the result and a Console that returns an
+    exit code.
 
     Raises:
-        InputError: wrong use, or a default that is none.
+        InputError: wrong use, or an invalid default.
         SystemExit: --help or --version was given.
     """
     argv, operands = _operands(argv)
@@ -94,9 +102,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if position is None:
         word = next((word for word in argv if not word.startswith("-")), None)
         if word is not None and "-h" not in argv and "--help" not in argv:
-            raise InputError(f"no command is called {word!r}", hint=f"there is: {', '.join(COMMANDS)}")
+            raise InputError(f"unknown command {word!r}", hint=f"the commands are {', '.join(COMMANDS)}")
         _top().parse_args(argv if argv else ["--help"])
-        raise InputError("no command was given", hint="torchlock --help shows what there is")
+        raise InputError("no command was given", hint="torchlock --help lists the commands")
     command = argv[position]
     parser, named_only = parser_of(command)
     parser.set_defaults(**defaults(parser, named_only, _is_option))
@@ -108,12 +116,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _operands(argv: Sequence[str]) -> tuple[Sequence[str], list[str]]:
-    """The words before ``--``, and those behind it, which are files or requirements whatever they begin with.
+    """The words before ``--``, and the words after it, which are always files or requirements.
 
-    A program that passes on the names of files (pre-commit) passes on what somebody called ``--fix`` as well.
+    A program that passes file names (pre-commit) would also pass a file that somebody called ``--fix``.
 
     Raises:
-        InputError: a word is an option, and also the name of a file.
+        InputError: a word is an option and also the name of a file.
     """
     at = argv.index("--") if "--" in argv else len(argv)
     for word in argv[:at]:
@@ -140,7 +148,7 @@ def _top() -> argparse.ArgumentParser:
 
 
 def parser_of(command: str) -> tuple[_Parser, frozenset[str]]:
-    """The parser of a command, and the options of it that no table of defaults sets."""
+    """The parser of a command, and the names of its options that defaults do not set."""
     options = import_module(f"torchlock.cli.options.{command}")
     parser = _Parser(
         prog=f"torchlock {command}",
@@ -155,13 +163,14 @@ def parser_of(command: str) -> tuple[_Parser, frozenset[str]]:
 
 
 def _is_option(name: str, value: object) -> bool:
-    """Whether any command has an option of this name, which takes the value."""
+    """Whether any command has an option of this name that accepts the value."""
     options = (parser_of(command)[0]._option_string_actions.get(f"--{name}") for command in COMMANDS)
     return any(option and (option.choices is None or value in option.choices) for option in options)
 
 
 def _run(command: str, arguments: argparse.Namespace, console: Console) -> int:
-    """The command itself is imported when it runs: --help and wrong use need not wait for it."""
+    """Import and run a command. It is imported here so that --help and wrong use are fast."""
+
     try:
         code: int = import_module(f"torchlock.cli.{command}").run(arguments, console)
     except InputError as error:

@@ -1,7 +1,7 @@
-"""What ``[tool.torchlock]`` of a project may set: the file came with the project, and is data.
+"""The options that ``[tool.torchlock]`` of a project may set. A project is not trusted, so most are limited.
 
-An option that is missing in the table is refused, so that a new one is reviewed before a project may set it. The
-user's own settings are the command line and the ``TORCHLOCK_*`` variables, which may say everything.
+An option that is missing here is refused, so that a new option is reviewed before a project may set it. The user's
+own settings are the command line and the ``TORCHLOCK_*`` variables; they may set every option.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def version(value: str) -> str:
     return (
         ""
         if re.fullmatch(r"\d[\w.+-]*", value)
-        else "a project may name a version of Python only, not an interpreter"
+        else "a project may only name a Python version, not an interpreter"
     )
 
 
@@ -41,8 +41,7 @@ def read_inside(value: str) -> str:
 def written_inside(value: str) -> str:
     """Why a file to write is refused; "" for a lock in the folder of the project.
 
-    Hidden folders (``.git/hooks``, ``.venv``) and names that programs other than installers read are no places
-    for a lock.
+    Refused are hidden folders (``.git/hooks``, ``.venv``) and names of files that other programs read.
     """
     if value == "-":
         return ""
@@ -57,23 +56,23 @@ def written_inside(value: str) -> str:
 
 
 def index(value: str) -> str:
-    """Why an index is refused; "" for an address of the network and for a folder of the project."""
+    """Why an index is refused; "" for a URL and for a folder of the project."""
     from torchlock.index.addresses import is_local, local_path
 
     if is_local(value) and not _inside(str(local_path(value))):
-        return "a project may only name an address of the network, or a folder inside its own"
+        return "a project may only name a URL, or a folder inside its own"
     return ""
 
 
 def _irregular(value: str) -> str:
-    """Why a path is refused that is there and no regular file; a pipe would be waited for without end."""
+    """Why an existing path is refused that is not a regular file; reading a pipe could block forever."""
     path = Path(value)
     return "" if path.is_file() or not path.exists() else "a project may only name regular files"
 
 
 def _inside(path: str) -> bool:
-    """Whether a path lies in the current folder once all links are followed."""
-    if path.replace("\\", "/").startswith("//"):  # of another machine: Windows would ask it, and log in
+    """Whether a path is in the current folder, after following all links."""
+    if path.replace("\\", "/").startswith("//"):  # on another machine: Windows would connect and log in
         return False
     try:
         here = os.path.normcase(os.path.realpath(os.curdir))
@@ -85,7 +84,7 @@ def _inside(path: str) -> bool:
 _READS = "it reads files outside the project"
 _RUN = "it is about one run"
 
-# Every option of every command: None for one that may have any value, a function that says why a value is refused.
+# Every option of every command: None if any value is allowed, or a function that says why a value is refused.
 OPTIONS: Mapping[str, Refused | Callable[[str], str] | None] = {
     # target
     "python": version,
@@ -143,17 +142,18 @@ OPTIONS: Mapping[str, Refused | Callable[[str], str] | None] = {
     "verbose": None,
     "color": None,
 }
-_UNREVIEWED = Refused("it is not among those that a project may set")
+_UNREVIEWED = Refused("it is not in the list of options that a project may set")
 
 
 def refusal(name: str) -> Refused | None:
-    """Why no project may set an option; None where it may."""
+    """Why a project may not set an option; None if it may."""
     found = OPTIONS.get(name, _UNREVIEWED)
     return found if isinstance(found, Refused) else None
 
 
 def objection(name: str, value: object) -> str:
-    """Why a project may not give this value to an option that it may set; "" where it may."""
+    """Why a project may not set an option to this value; "" if it may."""
+
     found = OPTIONS.get(name)
     if found is None or isinstance(found, Refused):
         return ""

@@ -1,4 +1,4 @@
-"""No module of the current folder is imported: not by ``python -m torchlock``, and not by its worker processes."""
+"""Import no module of the current folder, neither in ``python -m torchlock`` nor in its worker processes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def can_share() -> bool:
     """Whether workers can be started that do not search the current folder.
 
     A worker that is not forked is started with ``python -c``, which imports from the current folder first. Only
-    Python 3.11 and newer can be told not to.
+    Python 3.11 and newer have an option against that.
     """
     if sys.version_info >= (3, 11):
         return True

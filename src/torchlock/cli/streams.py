@@ -1,4 +1,4 @@
-"""The standard streams: a run goes on whatever becomes of them; and what is said on standard error."""
+"""The standard streams. A run continues even if a stream fails; messages go to standard error."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
 _CODES = {"error": "1;31", "warning": "1;33", "note": "1;36", "hint": "1;32", "bold": "1"}
-_BLINK = 0.4  # seconds of work before progress is worth a line
+_BLINK = 0.4  # seconds of work before progress is shown
 
 
 class Lasting:
-    """A standard stream that raises nothing: what it cannot take is lost, and ``fault`` says why.
+    """A standard stream that never raises: text that cannot be written is lost, and ``fault`` says why.
 
-    Otherwise the reader of a pipe decides how far the work goes. ``stream`` is None where it was closed before the
-    start. All else that a stream has is that of ``stream``.
+    So the reader of a pipe cannot stop the work. ``stream`` is None if it was closed before the start. All other
+    attributes are those of ``stream``.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -56,12 +56,12 @@ class Lasting:
 
     @property
     def left(self) -> bool:
-        """Whether the stream failed because nobody reads it any more. (Windows says "invalid argument" then.)"""
+        """Whether the stream failed because its reader exited. (Windows reports "invalid argument" then.)"""
         gone = isinstance(self.fault, BrokenPipeError | ConnectionResetError)
         return gone or (os.name == "nt" and self.fault is not None and self.fault.errno == errno.EINVAL)
 
     def _give_up(self, error: OSError) -> None:
-        """From now on everything goes nowhere, and so does what Python writes when it ends."""
+        """Discard all further text, also the text that Python writes when it ends."""
         self.fault = self.fault or error
         with contextlib.suppress(OSError, ValueError, AttributeError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -100,9 +100,9 @@ def lasting() -> Iterator[Lasting]:
 
 
 def deliver(text: str, console: Console) -> bool:
-    """Write to standard output what is worth nothing in part, such as a lock; returns whether all was taken.
+    """Write a result of which a part is useless, such as a lock; return whether all of it was written.
 
-    A warning tells that the reader left before the end.
+    Warns if the reader of standard output exited before the end.
 
     Raises:
         InputError: standard output failed in another way.
@@ -111,17 +111,17 @@ def deliver(text: str, console: Console) -> bool:
     sys.stdout.flush()
     if not isinstance(sys.stdout, Lasting) or sys.stdout.fault is None:
         return True
-    told = "standard output did not take the whole result"
+    failed = "the result was not written completely to standard output"
     if not sys.stdout.left:
-        raise InputError(f"{told} ({sys.stdout.fault.strerror})")
-    console.say("warning", f"{told}: its reader left before the end")
+        raise InputError(f"{failed} ({sys.stdout.fault.strerror})")
+    console.say("warning", f"{failed}: its reader exited before the end")
     return False
 
 
 class Console:
-    """Speaks on standard error.
+    """Writes messages to standard error.
 
-    ``color`` is auto, always or never; ``quiet`` keeps everything but errors back, ``verbose`` shows every step.
+    ``color`` is auto, always or never; ``quiet`` shows only errors and hints, ``verbose`` shows every step.
     """
 
     def __init__(self, *, color: str = "auto", quiet: bool = False, verbose: bool = False) -> None:
@@ -139,27 +139,27 @@ class Console:
         return self.painted(style, text) if self._color else text
 
     def painted(self, style: str, text: str) -> str:
-        """The text in colour, wherever it goes."""
+        """The text in colour, for any stream."""
         return f"\033[{_CODES[style]}m{text}\033[0m"
 
     def on(self, stream: TextIO) -> bool:
-        """Whether this stream is to be coloured."""
+        """Whether this stream gets colours."""
         return self._wanted == "always" or (self._wanted == "auto" and stream.isatty() and not _plain())
 
     def say(self, kind: str, text: str) -> None:
-        """One message; ``kind`` is error, warning, note or hint."""
+        """Write one message; ``kind`` is error, warning, note or hint."""
         if self._quiet and kind in ("note", "warning"):
             return
         self.clear()
         print(f"{self.paint(kind, kind + ':')} {_neutral(text)}", file=sys.stderr)
 
     def line(self, text: str = "") -> None:
-        """One line of a longer message."""
+        """Write one line of a longer message."""
         self.clear()
         print(_neutral(text), file=sys.stderr)
 
     def progress(self, text: str) -> None:
-        """What is being done: a line of its own with --verbose, a passing one on a terminal."""
+        """Show the current step: as a line with --verbose, else as a temporary line on a terminal."""
         if self._verbose and text != self._said:
             self.line(text)
             self._said = text
@@ -168,7 +168,7 @@ class Console:
             self._shown = True
 
     def clear(self) -> None:
-        """Take the passing line away."""
+        """Remove the temporary line."""
         if self._shown:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
             self._shown = False
@@ -179,5 +179,6 @@ def _plain() -> bool:
 
 
 def _neutral(text: str) -> str:
-    """Without secrets, and without control characters: no file name or index can speak to the terminal."""
+    """The text without secrets and control characters, so that no file name can control the terminal."""
+
     return "\n".join(one_line(line.replace("\t", " ")) for line in masked(text).split("\n"))

@@ -1,4 +1,4 @@
-"""From --python, --platform, --system and --system-lib to a Target."""
+"""Turn --python, --platform, --system and --system-lib into a Target."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 LIBRARIES = ("ffmpeg", "libsox", "libsndfile", "glibc", "musl", "macos", "cuda-driver")
 # Libraries that set the floor of a platform; a target has at most one of them.
 _FLOORS = ("glibc", "musl", "macos")
-# The text of a version whose two numbers are those of a C library or of macOS.
+# The longest version of a C library or of macOS, as text.
 _LONGEST = 7
 
 
 def target_of(arguments: argparse.Namespace) -> tuple[Target, System | None]:
-    """The target, and the system whose install command is to be shown (None: nobody named one).
+    """The target, and the system whose install command is shown (None: no system was named).
 
     Raises:
-        InputError: an option does not say what it should.
+        InputError: an option is invalid.
     """
     if arguments.accelerator != "pypi":
         raise InputError(
             f"--accelerator: {arguments.accelerator!r} is not supported yet",
-            hint="only pypi is: the builds that the public index itself serves",
+            hint="use pypi, which means the builds that the public index serves",
         )
     platform, libraries, system = place_of(arguments.platform, arguments.system, arguments.system_lib)
     name = "none" if system is None else system.id
@@ -44,9 +44,9 @@ def target_of(arguments: argparse.Namespace) -> tuple[Target, System | None]:
 def place_of(
     name: str | None, system_name: str, stated_libraries: Sequence[str], own: Platform | None = None
 ) -> tuple[Platform, dict[str, str | None], System | None]:
-    """--platform, --system and --system-lib together: the platform with its floor, and its libraries.
+    """Combine --platform, --system and --system-lib: the platform with its floor, its libraries, the system.
 
-    Without a name, ``own`` (of an environment) is the platform. A floor that was not written is the system's.
+    Without a name, the platform is ``own`` (of an environment). Without a floor, the system sets it.
 
     Raises:
         InputError: an option is invalid, or two of them contradict each other.
@@ -64,8 +64,8 @@ def place_of(
             raise InputError(f"--system {system.id}: {system.title} does not run on {platform}")
         if system.id == "conda-forge" and platform.libc == "musl":
             raise InputError(
-                f"--system {system.id}: its packages are for glibc, and {platform.spelled} is for musl",
-                hint=f"one that fits is {_fitting('glibc')}",
+                f"--system {system.id}: its packages need glibc, and {platform.spelled} has musl",
+                hint=f"use {_fitting('glibc')}",
             )
         family, _, version = system.libc.partition(" ")
         if family in ("glibc", "musl") and version and (name, system_name) != ("host", "host"):
@@ -87,12 +87,12 @@ def place_of(
 def _agreed(
     platform: Platform, asked: str, said: str, family: str, version: str | None, *, fixed: bool
 ) -> Platform:
-    """The platform with the version of its C library (or macOS) that the machine is said to have.
+    """The platform with the stated version of its C library (or macOS).
 
-    A floor that is ``fixed``, since the user wrote it, stays if it is not above that version.
+    A floor that is ``fixed``, because the user wrote it, stays if it is not above that version.
 
     Raises:
-        InputError: the machine has another one, or an older one than the platform asks for.
+        InputError: the machine has another C library, or an older one than the platform requires.
     """
     said = said.format(version=version or "none")
     own = platform.libc or platform.system
@@ -100,7 +100,7 @@ def _agreed(
         if version is None:
             return platform
         what = f"is for {own}" if own in _FLOORS else f"has no {family}"
-        raise InputError(f"{said} contradicts {asked}, which {what}", hint=f"one that fits is {_fitting(family)}")
+        raise InputError(f"{said} contradicts {asked}, which {what}", hint=f"use {_fitting(family)}")
     if version is None:
         raise InputError(f"{said} contradicts {asked}, whose wheels need {family}")
     numbers = re.match(r"([0-9]+)(?:\.([0-9]+))?", version)
@@ -115,13 +115,13 @@ def _agreed(
         called = {"macos": "macOS"}.get(family, family)
         raise InputError(
             f"{said} contradicts {asked}, which needs {called} {newer} or newer",
-            hint=f"one that fits is {fitting}",
+            hint=f"use {fitting}",
         )
     return platform
 
 
 def _fitting(family: str) -> str:
-    """A platform of this C library, or of macOS, to name in a hint."""
+    """A platform option with this C library, or with macOS, for a hint."""
     names = {"glibc": "manylinux_2_28_x86_64", "musl": "musllinux_1_2_x86_64", "macos": "macosx_14_0_arm64"}
     return f"--platform {names[family]}"
 
@@ -135,7 +135,8 @@ def _system(name: str) -> System | None:
         found = systems.of_host()
         if isinstance(found, Unknown):
             raise InputError(
-                f"--system host: this system is not known: {found}", hint="name one, or its --system-lib"
+                f"--system host: this system is unknown: {found}",
+                hint="name a system, like --system debian-12, or its libraries with --system-lib",
             )
         name = found
     return systems.load(name)
@@ -148,8 +149,8 @@ def _stated(options: Sequence[str]) -> dict[str, str | None]:
     for option in options:
         name, separator, version = option.partition("=")
         if name not in LIBRARIES or not separator:
-            hint = f"NAME=VERSION or NAME=none, with NAME one of {', '.join(LIBRARIES)}"
-            raise InputError(f"--system-lib: {option!r} is not understood", hint=hint)
+            hint = f"use NAME=VERSION or NAME=none, where NAME is one of {', '.join(LIBRARIES)}"
+            raise InputError(f"--system-lib: invalid value {option!r}", hint=hint)
         try:
             found = None if version == "none" else str(Version(version))
         except ValueError:
@@ -163,7 +164,7 @@ def python_of(text: str | None, platform: Platform | None = None) -> PythonVersi
     """--python: a version, the path of an interpreter, or None for the running one.
 
     Raises:
-        InputError: it is neither, or the interpreter runs on another platform than the one that is asked for.
+        InputError: it is neither, or the interpreter runs on another platform than the target.
     """
     if text is None:
         free_threaded = hasattr(sys, "_is_gil_enabled") and "t" in getattr(sys, "abiflags", "")
@@ -174,13 +175,15 @@ def python_of(text: str | None, platform: Platform | None = None) -> PythonVersi
 
 
 def _ask(path: str, platform: Platform | None) -> PythonVersion:
-    """The version of an interpreter, which is asked for nothing else."""
+    """The version of an interpreter."""
     from torchlock.cli.interpreter import answer_of
     from torchlock.inspect.interpreter import find_executable
 
     if find_executable(path) is None:
-        raise InputError(f"--python: {path!r} is neither a version nor an interpreter", hint="like --python 3.12")
-    answer = answer_of(path, f"--python: {path}", "name the version alone, like --python 3.12")
+        raise InputError(
+            f"--python: {path!r} is neither a version nor an interpreter", hint="use, for example, --python 3.12"
+        )
+    answer = answer_of(path, f"--python: {path}", "use the version instead, like --python 3.12")
     if answer.implementation != "cpython":
         said = f"--python: {path} is {answer.implementation}; wheels of this stack exist for CPython only"
         raise InputError(said)
@@ -191,7 +194,7 @@ def _ask(path: str, platform: Platform | None) -> PythonVersion:
 
 
 def _refuse_elsewhere(path: str, version: PythonVersion, answer: Interpreter, platform: Platform) -> None:
-    """Refuse an interpreter of another platform: a path names that very interpreter."""
+    """Refuse an interpreter of another platform."""
     own = answer.target_platform
     if own is not None and own[:3] == platform[:3]:
         return
@@ -199,5 +202,5 @@ def _refuse_elsewhere(path: str, version: PythonVersion, answer: Interpreter, pl
     named += " with musl" if own is not None and own.libc == "musl" else ""
     raise InputError(
         f"--python {path} contradicts the platform {platform.spelled}: that interpreter runs on {named}",
-        hint=f"name the platform of the interpreter with --platform, or the version alone: --python {version}",
+        hint=f"use the platform of the interpreter with --platform, or only its version: --python {version}",
     )

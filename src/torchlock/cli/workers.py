@@ -1,4 +1,4 @@
-"""Many files, judged by several processes."""
+"""Judge many files in several processes."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from multiprocessing.connection import Connection
 
-# So many files at a time are given to a process, which so never waits for the next.
+# A worker gets this many files at a time, so that it never waits for the next one.
 _BATCH = 8
-# Our ends of the pipes. A forked process inherits them, and its own pipe ends with us only if it closes them.
+# Our ends of the pipes. A forked worker must close its copies, or its own pipe never ends.
 _ours: list[Connection] = []
 
 
 def judged(
     paths: Sequence[str], options: Options, count: int, tell: Callable[[int, str], None]
 ) -> list[FileReport]:
-    """One report a file, in their order, by ``count`` processes. ``tell`` hears how many are done, and the last.
+    """Judge files in ``count`` processes; return one report per file, in order.
 
-    A file whose process is killed (by a system that is out of memory, say) is unreadable; the others go on. The
-    processes end with this call, however it ends, and with this process.
+    ``tell`` is called with the number of finished files and the last path. If a worker is killed (for example
+    because the system is out of memory), its current file is unreadable, and the others are still judged. The
+    workers end with this call and with this process.
 
     Raises:
         OSError: no process can be started.
-        TorchlockError: what a process met that is no matter of one file.
+        TorchlockError: a worker met an error that does not concern one file.
     """
     from multiprocessing.connection import wait
 
@@ -57,7 +58,7 @@ def judged(
 
 
 class _Worker:
-    """One process. ``batch`` are the numbers of the files that it was given and has not reported."""
+    """One worker process. ``batch`` has the numbers of its files that are not reported yet."""
 
     def __init__(self, options: Options) -> None:
         from multiprocessing import Pipe, Process
@@ -79,7 +80,7 @@ class _Worker:
         """The next report; None if the process is dead.
 
         Raises:
-            TorchlockError: the process met one.
+            TorchlockError: the worker raised it.
         """
         try:
             answer = self.pipe.recv()
@@ -91,7 +92,7 @@ class _Worker:
         raise TorchlockError(message, hint=hint)
 
     def end(self) -> None:
-        """Kill it, for it holds nothing that could be lost."""
+        """Kill the process: it holds nothing that could be lost."""
         self.process.kill()
         self.process.join(5)
         self.pipe.close()
@@ -128,7 +129,7 @@ class _Workers:
         code = dead.process.exitcode
         self.start()
         ending = f"by signal {-code}" if code is not None and code < 0 else f"with exit status {code}"
-        return FileReport(path, "", error=f"could not be judged: the process that read it was ended {ending}")
+        return FileReport(path, "", error=f"could not be judged: its worker process was ended {ending}")
 
     def idle(self) -> list[_Worker]:
         return [worker for worker in self.by_pipe.values() if not worker.batch]

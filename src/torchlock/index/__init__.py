@@ -1,4 +1,4 @@
-"""Live indexes, for what the bundled catalogue does not hold. Nothing is imported before it is needed.
+"""Package indexes, for releases that are not in the bundled catalogue. Modules are imported when needed.
 
 ``configuration`` reads which indexes the user means, ``client`` asks them, ``source`` hands the answers to
 the solver as releases. A socket, and the library that opens it, appear in ``transport`` alone.

@@ -1,4 +1,4 @@
-"""Addresses of indexes and files: which machine, which credentials, and how to print one without them."""
+"""URLs of indexes and files: their origin, their credentials, and how to print them without credentials."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def bare(url: str) -> str:
-    """The address to ask: without credentials and fragment, with its query."""
+    """The URL to request: without credentials and fragment, with its query."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, parts.query, ""))
 
 
 def credentials(url: str) -> tuple[str, str] | None:
-    """User and password written into the address, percent escapes undone."""
+    """User and password in the URL, with percent escapes decoded."""
     userinfo, separator, _ = urlsplit(url).netloc.rpartition("@")
     if not separator:
         return None
@@ -36,17 +36,17 @@ def origin(url: str) -> str:
 
 
 def host(url: str) -> str:
-    """The name to show in progress: the host, or the path of a local index."""
+    """The name to show: the host, or the path of a local index."""
     return redact(url) if is_local(url) else redact(url).partition("://")[2].partition("/")[0]
 
 
 def is_local(url: str) -> bool:
-    """Whether this is a path or a ``file:`` address."""
+    """Whether this is a path or a ``file:`` URL."""
     return url.startswith("file:") or "://" not in url
 
 
 def local_path(url: str) -> Path:
-    """The path that a local address means; a plain path is taken as it is."""
+    """The path of a ``file:`` URL; a path stays as it is."""
     if not url.startswith("file:"):
         return Path(url)
     path = unquote(urlsplit(url).path)
@@ -54,7 +54,7 @@ def local_path(url: str) -> Path:
 
 
 def expanded(path: str) -> Path:
-    """A path with the home folder in place of ``~``; as it is written where nobody knows that folder."""
+    """A path with ``~`` replaced by the home folder; unchanged if that folder is unknown."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
@@ -62,20 +62,20 @@ def expanded(path: str) -> Path:
 
 
 def file_url(path: Path) -> str:
-    """The ``file:`` address of an absolute path."""
+    """The ``file:`` URL of an absolute path."""
     text = path.as_posix()
     return "file://" + quote(text if text.startswith("/") else f"/{text}")
 
 
 def unusable(url: str) -> str | None:
-    """Why an address can not be used, in words that do not repeat it; None if it can."""
+    """Why a URL cannot be used, without repeating it; None if it can."""
     if not url.isprintable():
-        return "has a control character"
+        return "contains a control character"
     if is_local(url):
         return None
     if not is_url(url):
         return NO_URL
     parts = urlsplit(url)
     if parts.scheme not in _DEFAULT_PORTS:
-        return f"has the scheme {parts.scheme}, which is none of http, https and file"
-    return None if parts.hostname else "names no host"
+        return f"has the scheme {parts.scheme}, not http, https or file"
+    return None if parts.hostname else "has no host"

@@ -1,4 +1,4 @@
-"""The metadata file inside a wheel (the package ``sdist`` reads source archives)."""
+"""Read the metadata file in a wheel. (The package ``sdist`` reads source archives.)"""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ if TYPE_CHECKING:
     import zipfile
     from collections.abc import Sequence
 
-# METADATA holds the long description too; beyond this it is an attack.
+# METADATA contains the long description; a larger file is an attack.
 _LIMIT = 16 << 20
-# The list of members that a zip file ends with; each takes ten times as much memory. That of torch has 2 MB.
+# The size of the list of members at the end of a zip file; it needs ten times as much memory. torch has 2 MB.
 _LIST = 12 << 20
 
 
 class ArchiveError(Exception):
-    """Why an archive gave no metadata, as the end of a sentence."""
+    """Why the metadata of an archive cannot be read, as the end of a sentence."""
 
 
 def wheel_metadata(file: IO[bytes], filename: str) -> str:
     """The text of ``<name>-<version>.dist-info/METADATA``.
 
     Raises:
-        ArchiveError: this is no zip file, or it holds no such member.
+        ArchiveError: this is not a zip file, or it has no such member.
     """
     try:
         with opened_zip(file) as archive:
@@ -34,7 +34,7 @@ def wheel_metadata(file: IO[bytes], filename: str) -> str:
 
 
 def wheel_members(file: IO[bytes], names: Sequence[str]) -> dict[str, str]:
-    """The texts of those of these members that a wheel has.
+    """The texts of these members, if the wheel has them.
 
     Raises:
         ArchiveError: this is not a zip file, or a member is too large.
@@ -49,7 +49,7 @@ def wheel_members(file: IO[bytes], names: Sequence[str]) -> dict[str, str]:
 
 
 def damages() -> tuple[type[Exception], ...]:
-    """The errors of the standard library's readers of archives."""
+    """The exceptions that the standard library's archive readers raise."""
     import lzma
     import struct
     import tarfile
@@ -61,7 +61,7 @@ def damages() -> tuple[type[Exception], ...]:
 
 
 def opened_zip(file: IO[bytes]) -> zipfile.ZipFile:
-    """A zip file whose list of members is short enough to be kept in memory.
+    """A zip file whose list of members is short enough for memory.
 
     Raises:
         ArchiveError: it is longer.
@@ -76,7 +76,7 @@ def opened_zip(file: IO[bytes]) -> zipfile.ZipFile:
 
 
 class _Listed:
-    """A file of which no more is read at once than ``limit``, as long as that is a number."""
+    """A file of which at most ``limit`` bytes are read at once, as long as ``limit`` is set."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -91,32 +91,32 @@ class _Listed:
 
 
 def open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
-    """The content of a member, unpacked as it is read.
+    """The content of a member, decompressed while it is read.
 
     Raises:
-        ArchiveError: by its method of compression, all of it would be unpacked at once.
+        ArchiveError: its compression method would decompress everything at once.
         Exception: one of ``damages``.
     """
     import zipfile
 
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ArchiveError("has metadata that is compressed in another way than by deflate")
+        raise ArchiveError("has metadata that is not compressed with deflate")
     return archive.open(member)
 
 
 def _member(archive: zipfile.ZipFile, filename: str) -> str:
-    """The METADATA whose folder bears the wheel's own name (PEP 427); vendored ones lie deeper."""
+    """The METADATA in the folder with the wheel's own name (PEP 427); vendored ones are deeper."""
     project = normalise(filename.partition("-")[0])
     for name in archive.namelist():
         folder, _, rest = name.partition("/")
         if rest == "METADATA" and folder.endswith(".dist-info") and normalise(folder.partition("-")[0]) == project:
             return name
-    raise ArchiveError("holds no METADATA")
+    raise ArchiveError("contains no METADATA")
 
 
 def _text(content: IO[bytes]) -> str:
     with content:
         raw = content.read(_LIMIT + 1)
     if len(raw) > _LIMIT:
-        raise ArchiveError("holds metadata of more than 16 MB")
+        raise ArchiveError("contains metadata of more than 16 MB")
     return raw.decode("utf-8", errors="replace")

@@ -1,4 +1,4 @@
-"""The body of an answer: whole, unpacked, and no longer than the caller wants."""
+"""Read the body of an answer: complete, decompressed, and within a limit."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     import requests
 
-# The one coding that is asked for: others unpack to more than a thousand times their size.
+# The only accepted encoding: others expand to more than a thousand times their size.
 CODING = "gzip"
 _GZIP = ("gzip", "x-gzip")
 _PIECE = 1 << 16
 
 
 class TooLarge(NetworkError):
-    """The body is longer than the caller wants; ``size`` is its length where the server gave one."""
+    """The body is longer than the limit; ``size`` is its length if the server sent it."""
 
     def __init__(self, url: str, size: int | None) -> None:
         super().__init__(f"{addresses.redact(url)} is too large to read ({_megabytes(size)})")
@@ -29,18 +29,18 @@ class TooLarge(NetworkError):
 
 
 class BrokenOff(Exception):
-    """The body ends before its end."""
+    """The body is incomplete."""
 
 
 def whole_body(response: requests.Response, limit: int) -> bytes:
-    """All of the body, unpacked where it was asked for packed; of an answer that says no, its beginning.
+    """The whole body, decompressed if compression was requested; of an error answer, only its beginning.
 
-    A file that was asked for as it is stays as it is: some servers call that of a ``.tar.gz`` packed.
+    A file that was requested uncompressed stays as it is: some servers label a ``.tar.gz`` as compressed.
 
     Raises:
-        TooLarge: it is longer than ``limit``, packed or unpacked.
-        BrokenOff: it is shorter than announced, or ends within what was packed.
-        NetworkError: it does not unpack, or is packed in a way that was not asked for.
+        TooLarge: it is longer than ``limit``, compressed or decompressed.
+        BrokenOff: it is shorter than announced, or its compressed data is incomplete.
+        NetworkError: it cannot be decompressed, or has an encoding that was not requested.
     """
     stated = response.headers.get("Content-Length", "")
     length = int(stated) if re.fullmatch(r"[0-9]{1,18}", stated) else None
@@ -88,7 +88,7 @@ def _unpacked(response: requests.Response, pieces: _Pieces, limit: int) -> Itera
         return
     shown = addresses.redact(response.url)
     if coding not in _GZIP:
-        raise NetworkError(f"{shown} answered in a coding that was not asked for ({coding[:20]!r})")
+        raise NetworkError(f"{shown} answered in an encoding that was not requested ({coding[:20]!r})")
     size = 0
     try:
         for piece in _members(pieces):
@@ -101,7 +101,7 @@ def _unpacked(response: requests.Response, pieces: _Pieces, limit: int) -> Itera
 
 
 def _members(pieces: _Pieces) -> Iterator[bytes]:
-    """What the members of a gzip file hold; what follows the last of them counts for nothing."""
+    """The content of the members of a gzip file; data after the last member is ignored."""
     reader = zlib.decompressobj(wbits=31)
     for piece in pieces:
         rest = piece

@@ -1,7 +1,7 @@
-"""What indexes answered before, on disk: pages to ask about again, metadata that never changes.
+"""Cached answers of indexes on disk: pages to revalidate, and metadata that never changes.
 
-One file per entry: a line of JSON, then the body. Entries appear by ``os.replace``, so processes may share the
-folder; whatever does not read back whole counts as absent.
+One file per entry: a line of JSON, then the body. Entries are written with ``os.replace``, so processes may share
+the folder; an incomplete entry counts as absent.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from torchlock.runtime.temporary import Temporary, sweep
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-# How long a page counts as fresh, unless the index says less.
+# How long a page is fresh, unless the index says less.
 DEFAULT_MAX_AGE = 600
 # No entry is longer: a page may have 64 MB.
 _LONGEST = 80 << 20
-# What was said of a page and can be said again: an answer may hold more than a request may.
+# Characters of a stored header that may be sent again: an answer may contain more than a request.
 _HEADER = re.compile(r"[!-~]([ -~]{0,998}[!-~])?")
 
 
 class Page(NamedTuple):
-    """A page of an index and what HTTP said about it. Times are seconds since the epoch.
+    """A page of an index with its HTTP headers. Times are seconds since the epoch.
 
     ``missing``: the index answered that it has no such page.
     """
@@ -44,22 +44,22 @@ class Page(NamedTuple):
     missing: bool = False
 
     def fresh(self, now: float) -> bool:
-        """Whether the page may be used without asking again (a clock set back makes it stale)."""
+        """Whether the page may be used without asking again (if the clock was set back, it is stale)."""
         return 0 <= now - self.stored_at < self.max_age
 
     def conditions(self) -> dict[str, str]:
-        """The headers that ask whether the page has changed; what could not be sent is left out."""
+        """The headers that ask whether the page has changed, without invalid ones."""
         headers = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
         return {name: value for name, value in headers.items() if _HEADER.fullmatch(value)}
 
 
 def key(*parts: str) -> str:
-    """The name of an entry; addresses in it cannot be read back."""
+    """The name of an entry; it does not reveal the URL."""
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def default_folder(environ: Mapping[str, str] | None = None) -> Path:
-    """``TORCHLOCK_CACHE_DIR``, or torchlock's folder where this system keeps caches."""
+    """``TORCHLOCK_CACHE_DIR``, or torchlock's folder in the cache folder of this system."""
     environ = os.environ if environ is None else environ
     if named := environ.get("TORCHLOCK_CACHE_DIR"):
         return Path(named)
@@ -72,7 +72,7 @@ def default_folder(environ: Mapping[str, str] | None = None) -> Path:
 
 
 class Cache:
-    """A folder of entries. No failure of the disk ever stops the work: the first one is noted, once."""
+    """A folder of entries. Disk errors never stop the work; the first one is reported once."""
 
     def __init__(self, folder: Path, note: Callable[[str], None]) -> None:
         self._folder = folder
@@ -131,11 +131,13 @@ class Cache:
             _replace(self._path(kind, name), line + b"\n" + body)
         except OSError as error:
             self._writable = False
-            self._note(f"the cache {self._folder} cannot be written ({error.strerror or error}); going on without")
+            self._note(
+                f"the cache {self._folder} cannot be written ({error.strerror or error}); continuing without it"
+            )
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Put a whole file into place, readable by its owner alone, or leave nothing behind."""
+    """Write a complete file that only its owner can read, or no file."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     sweep(str(path.parent))
     with Temporary(str(path.parent)) as temporary:

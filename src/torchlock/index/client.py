@@ -1,4 +1,4 @@
-"""Asking indexes: which files a project has, and what a file's metadata says."""
+"""Ask indexes for the files of a project, and for the metadata of a file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torchlock.index.metadata import Sdists
     from torchlock.index.settings import IndexSettings
     from torchlock.index.transport import Transport
-    from torchlock.terms import File
+    from torchlock.standards.index_file import File
 
 
 class Listing(NamedTuple):
@@ -32,10 +32,9 @@ class Listing(NamedTuple):
 
 
 class Index:
-    """All configured indexes as one, each package taken from the first that has it.
+    """All configured indexes as one; each package comes from the first index that has it.
 
-    Nothing is opened before the first question. ``notes`` grows while questions are answered: what the user
-    should know although the work goes on.
+    Nothing is opened before the first question. ``notes`` collects remarks for the user while the work continues.
     """
 
     def __init__(
@@ -73,7 +72,7 @@ class Index:
         self._unasked: dict[str, UnknownPackage] = {}
 
     def files(self, name: str) -> list[File]:
-        """Every wheel and sdist of a project: of the first index that has it, then those of find-links.
+        """Every wheel and sdist of a project: from the first index that has it, then from find-links.
 
         Raises:
             UnknownPackage: no source that may be asked has it.
@@ -85,17 +84,17 @@ class Index:
         """The same by source; a file of find-links that an earlier source has as well is left to that one."""
         normal = filenames.normalise(name)
         if normal is None:
-            raise UnknownPackage(name, f"{name!r} is no name of a project")
+            raise UnknownPackage(name, f"{name!r} is not a valid project name")
         if normal not in self._listings:
             self._listings[normal] = self._ask(normal)
         return self._listings[normal]
 
     def unasked(self, name: str) -> UnknownPackage | None:
-        """A note on a project, if one of its sources may not be asked though others answered."""
+        """A note on a project if one of its sources could not be asked although others answered."""
         return self._unasked.get(name)
 
     def metadata(self, file: File) -> str:
-        """The text of a file's METADATA, by the cheapest way that works; of an sdist, that of its wheel.
+        """The METADATA text of a file, by the cheapest way that works; for an sdist, the METADATA of its wheel.
 
         Raises:
             NeedsBuild: it is an sdist whose requirements are known only after a build.
@@ -112,7 +111,7 @@ class Index:
         return self._metadata.origin(self.metadata(file))
 
     def sha256(self, file: File) -> str | Unknown:
-        """The hash of a file, by reading all of it; unknown where that is too much, or forbidden.
+        """The hash of a file, by reading all of it; unknown if it is too large, or offline.
 
         Raises:
             NetworkError: the file is not the one that the index describes.
@@ -120,7 +119,7 @@ class Index:
         return local_sha256(file) if addresses.is_local(file.url) else self._hasher.sha256(file)
 
     def members(self, file: File, names: Sequence[str]) -> dict[str, str]:
-        """The texts of those of these members that a wheel holds, read in place.
+        """The texts of these members, if the wheel has them, by byte ranges.
 
         Raises:
             NetworkError: the wheel cannot be read; the message says why.
@@ -154,19 +153,19 @@ class Index:
         return found
 
     def _first(self, urls: list[str], name: str, unseen: list[str]) -> list[Listing]:
-        """The files of the first index that has the project; pages that are missing offline go to ``unseen``."""
+        """The files of the first index that has the project; pages missing offline are added to ``unseen``."""
         for url in urls:
             try:
                 files = self._pages.files(f"{url.rstrip('/')}/{name}/", name)
             except NotCached:
                 unseen.append(addresses.redact(url))
-                return []  # what it has would come first
+                return []  # its files would come first
             if files is not None:
                 return [Listing(addresses.redact(url), files)]
         return []
 
     def _added(self, name: str, unseen: list[str]) -> Iterator[tuple[str, list[File]]]:
-        """What the user's own folders and find-links add, whoever serves the project: nobody else writes there."""
+        """The files that the user's own folders and find-links add, whichever index serves the project."""
         for url in self._urls:
             if addresses.is_local(url):
                 yield url, local.project_files(addresses.local_path(url), name) or []
@@ -174,7 +173,7 @@ class Index:
             yield location, self._linked(location, name, unseen)
 
     def _linked(self, location: str, name: str, unseen: list[str]) -> list[File]:
-        """What a find-links location has of the project."""
+        """The files of the project in a find-links location."""
         if location not in self._links:
             try:
                 self._links[location] = self._location(location)
@@ -196,7 +195,7 @@ class Index:
     def _exists(self, url: str, what: str) -> bool:
         if not addresses.is_local(url) or addresses.local_path(url).exists():
             return True
-        self._note(f"the {what} {addresses.redact(url)} does not exist; going on without it")
+        self._note(f"the {what} {addresses.redact(url)} does not exist; continuing without it")
         return False
 
     def _unknown(self, name: str, unseen: list[str]) -> UnknownPackage:
@@ -204,11 +203,13 @@ class Index:
             return Unasked(
                 name,
                 f"{name} is not in the cache, and --offline forbids asking {' and '.join(unseen)}",
-                hint="run once without --offline",
+                hint="run the command once without --offline",
             )
         asked = [addresses.redact(url) for url in (*self._urls, *self._settings.find_links)]
         if not asked:
-            return UnknownPackage(name, f"no index may be asked for {name}", hint="leave out --no-index")
+            return UnknownPackage(
+                name, f"--no-index forbids asking an index for {name}", hint="run without --no-index"
+            )
         return UnknownPackage(
             name,
             f"{' and '.join(asked)} {'has' if len(asked) == 1 else 'have'} no project {name}",

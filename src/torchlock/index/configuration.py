@@ -1,4 +1,4 @@
-"""All places where a user may have named indexes, in the order of their strength."""
+"""Read index settings from all places where a user may set them, strongest first."""
 
 from __future__ import annotations
 

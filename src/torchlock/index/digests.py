@@ -1,4 +1,4 @@
-"""The SHA-256 of a file for which an index gives no hash that installers accept."""
+"""Compute the SHA-256 of a file if the index has no hash that installers accept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torchlock.index.transport import Transport
-    from torchlock.terms import File
+    from torchlock.standards.index_file import File
 
 
 def local_sha256(file: File) -> str | Unknown:
@@ -51,7 +51,7 @@ class Hasher:
             return Unknown(f"{addresses.redact(file.url)} is not a file that can be fetched")
         # The hash of the index is weak, but identifies the content.
         weak = sorted(f"{name}={digest}" for name, digest in file.hashes.items())
-        # Without any, the address stands for it, for --offline alone: tomorrow it may have other content.
+        # Without a hash, the URL identifies the file, only for --offline: its content may change.
         told = weak or ["address", file.url]
         name = cache.key("sha256", addresses.origin(file.url), file.filename, *told)
         known = self._store.metadata(name) if weak or self._transport is None else None

@@ -1,7 +1,7 @@
-"""Requirements that name an address or a folder in place of an index: what can be known of them without a build.
+"""Requirements that name a URL or a folder: read their metadata as far as possible without a build.
 
-A wheel states everything, an archive its name and version and perhaps its requirements, a folder what its
-project files state, a repository nothing. What is not known is reported, never guessed.
+A wheel states everything; an archive states its name, its version and sometimes its requirements; a folder has
+project files; a repository states nothing. Unknown facts are reported, never guessed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from urllib.parse import unquote, urlsplit
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, MetadataError, TorchlockError
-from torchlock.terms import FAMILY, Dependency, File
+from torchlock.knowledge.stack import FAMILY
+from torchlock.standards.dependency import Dependency
+from torchlock.standards.index_file import File
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,9 +28,9 @@ _EXTRAS = re.compile(r"\[([^\[\]]*)\]$")
 
 
 class DirectRelease:
-    """The one release of a project that the user names by address (the seam ``solve.Release``).
+    """The only release of a project that the user names by URL (a ``Release`` for the solver).
 
-    ``unversioned``: its version is not known, so every requirement on it counts as met. ``notes`` say what
+    ``unversioned``: its version is unknown, so every requirement on it counts as satisfied. ``notes`` say what
     could not be found out.
     """
 
@@ -68,7 +70,7 @@ class DirectRelease:
             return of_label(label)
         if self.name not in FAMILY or (self.tags and self.tags[0].endswith("-any")):
             return None
-        return Unknown("its address does not say what it was built for")
+        return Unknown("its URL does not name its build")
 
     def unproven(self, wheel: int) -> Unknown | None:
         return None  # the user asked for this very one
@@ -87,12 +89,12 @@ class DirectRelease:
 
 
 def read_direct(written: ParsedRequirement, metadata: Callable[[File], str]) -> DirectRelease | None:
-    """What the address of a requirement tells; None where not even the project's name can be known.
+    """The release that a URL requirement names; None if not even the project name can be known.
 
-    ``metadata`` gives the METADATA text of a file, and raises TorchlockError where that cannot be had.
+    ``metadata`` returns the METADATA text of a file, or raises a TorchlockError.
 
     Raises:
-        InputError: a path that is not there, or a wheel that is none.
+        InputError: the path does not exist, or the file is not a wheel.
     """
     address = written.url or ""
     path = _local_path(address, written)
@@ -146,7 +148,7 @@ def _folder(name: str | None, path: Path, written: ParsedRequirement) -> DirectR
     release = DirectRelease(_normal(name), File(path.name, path.resolve().as_uri(), {}), [], version=version)
     text = metadata_of_tree(files, release.name, version or UNKNOWN_VERSION)
     if isinstance(text, Unknown):
-        release.notes.append(f"{written.origin}: what {path} requires is not known without a build ({text})")
+        release.notes.append(f"{written.origin}: the requirements of {path} are unknown without a build ({text})")
         return release
     declared = parse_metadata(text)
     if isinstance(declared, Unknown):
@@ -159,7 +161,7 @@ def _folder(name: str | None, path: Path, written: ParsedRequirement) -> DirectR
 
 
 def _passed_over(path: Path, written: ParsedRequirement) -> list[str]:
-    """A note on the sources that a source tree names for its own requirements, which are not followed."""
+    """A note on the sources that a source tree sets for its requirements; they are ignored."""
     from torchlock.manifests.selection import read_inputs
 
     project = path / "pyproject.toml"
@@ -173,7 +175,7 @@ def _passed_over(path: Path, written: ParsedRequirement) -> list[str]:
 
 
 def _extras_of(written: ParsedRequirement) -> list[str]:
-    """The extras in brackets behind a path."""
+    """The extras in brackets after a path."""
     asked = _EXTRAS.search((written.url or "").partition("#")[0])
     return sorted({_normal(extra.strip()) for extra in asked[1].split(",") if extra.strip()}) if asked else []
 
@@ -196,7 +198,9 @@ def _archive(
     else:
         problem = _declare(release, file, written, metadata)
     if problem:
-        release.notes.append(f"{written.origin}: what {name} requires is not known without a build ({problem})")
+        release.notes.append(
+            f"{written.origin}: the requirements of {name} are unknown without a build ({problem})"
+        )
     return release
 
 
@@ -216,7 +220,7 @@ def _declare(
             raise MetadataError(declared.because)
     except TorchlockError as error:
         if file.url.startswith("file:") and file.filename.endswith(".whl"):
-            raise _wrong(written, f"{file.filename} is no wheel that can be read ({error.message})") from error
+            raise _wrong(written, f"{file.filename} is not a readable wheel ({error.message})") from error
         return error.message
     if declared.invalid:
         raise _wrong(written, f"{file.filename} declares an invalid requirement: {declared.invalid[0]}")

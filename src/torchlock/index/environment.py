@@ -1,4 +1,4 @@
-"""What environment variables say about indexes, those of uv before those of pip."""
+"""Index settings in environment variables; those of uv come before those of pip."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def read_environment(environ: Mapping[str, str], folder: Path) -> IndexSettings:
 
 
 def with_credentials(name: str, url: str, environ: Mapping[str, str]) -> str:
-    """The address of an index that has a name, with ``UV_INDEX_<NAME>_USERNAME`` and ``_PASSWORD`` put in."""
+    """The URL of a named index, with ``UV_INDEX_<NAME>_USERNAME`` and ``_PASSWORD`` inserted."""
     stem = "UV_INDEX_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
     user, password = environ.get(f"{stem}_USERNAME"), environ.get(f"{stem}_PASSWORD")
     if not name or addresses.is_local(url) or (user is None and password is None):
@@ -55,6 +55,6 @@ def with_credentials(name: str, url: str, environ: Mapping[str, str]) -> str:
 
 
 def _named(word: str, environ: Mapping[str, str]) -> str:
-    """Take ``name=address``, the form uv has for an index, apart."""
+    """Split ``name=address``, uv's form of a named index."""
     match = re.match(r"([\w.-]+)=(?=\S)", word)
     return with_credentials(match[1], word[match.end() :], environ) if match else word

@@ -1,4 +1,4 @@
-"""A release as a live index serves it: its build is read, or unknown if it cannot be read."""
+"""A release on a live index. Its build is read from the index, or unknown."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from torchlock.errors import TorchlockError
 from torchlock.index import wheel_build
 from torchlock.knowledge.releases import OF_WHEELS, are_various
 from torchlock.knowledge.rules import BUILD_CUDA, Statement, cuda_version
-from torchlock.terms import FAMILY, Dependency
+from torchlock.knowledge.stack import FAMILY
+from torchlock.standards.dependency import Dependency
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from torchlock.index import IndexRelease
     from torchlock.knowledge.releases import CatalogueRelease
-    from torchlock.terms import File
+    from torchlock.standards.index_file import File
 
 
 class LiveRelease:
     """A release of an index (the seam ``solve.Release``).
 
     ``bundled`` is the release of the catalogue that has this version (its label apart), or None; ``as_of`` is
-    the date of the catalogue. Of a file that the catalogue holds nothing needs to be asked.
+    the date of the catalogue. A file that is in the catalogue needs no request.
     """
 
     live = True
@@ -70,11 +71,11 @@ class LiveRelease:
         ]
 
     def requires_python(self, wheel: int) -> str:
-        """As the page says; if it does not, as the file declares, once that was read."""
+        """Requires-Python from the page, else from the file if it was read."""
         return self._release.requires_python(self._file(wheel))
 
     def build(self, wheel: int) -> str | Unknown | None:
-        """What the wheel was built for (``cpu``, ``cu130``, ``rocm6.4``, ``xpu``); None where none matters.
+        """The build of the wheel (``cpu``, ``cu130``, ``rocm6.4``, ``xpu``); None if it has no variants.
 
         It is read from its label, the same file in the catalogue, its own requirements, else from
         ``version.py`` in the wheel.
@@ -94,7 +95,7 @@ class LiveRelease:
         return build if isinstance(build, Unknown) else None
 
     def statements(self, wheel: int) -> Sequence[Statement]:
-        """What the source in the wheel says about the torch that it loads with, if the data do not cover it.
+        """Statements from the source in the wheel about the torch that it needs, if the data do not cover it.
 
         If that source cannot be read, the import counts as comparing the whole CUDA version.
         """
@@ -105,7 +106,7 @@ class LiveRelease:
         if compared is None:
             return ()
         if isinstance(compared, Unknown):
-            because = f"whether its import compares the CUDA version with that of torch is not known ({compared})"
+            because = f"it is unknown whether its import compares its CUDA version with that of torch ({compared})"
         else:
             because = f"its import compares the CUDA version with that of torch ({compared.path} in the wheel)"
         needed = "{cuda}" if isinstance(compared, Unknown) or compared.minor else "{cuda_major}.*"
@@ -154,7 +155,7 @@ class LiveRelease:
 
     @property
     def _alike(self) -> bool:
-        """Whether the wheels have one and the same metadata file, and were not all built on one machine."""
+        """Whether all wheels have the same metadata file, and were built on several machines."""
         digests = {(file.metadata_hashes or {}).get("sha256") for file in self._release.wheels}
         return len(digests) == 1 and None not in digests and are_various(self.tags)
 
@@ -170,7 +171,7 @@ class LiveRelease:
 
     @cached_property
     def _without_metadata(self) -> set[str]:
-        """The hashes of wheels that no installer can use, as the catalogue has it."""
+        """The hashes of wheels in the catalogue that no installer can use."""
         ranks = self._bundled.ranks(_present) if self._bundled is not None else []
         if None not in ranks:
             return set()
@@ -198,7 +199,7 @@ class LiveRelease:
             told = wheel_build.of_requirements(declared, self.tags[wheel])
             return told or wheel_build.of_version_file(self.name, self.tags[wheel], self._members(wheel))
         except TorchlockError as error:
-            return Unknown(f"what it was built for cannot be read: {error.message}")
+            return Unknown(f"its build cannot be read: {error.message}")
 
     def _members(self, wheel: int) -> dict[str, str]:
         return self._release.members(self._file(wheel), wheel_build.members_of(self.name))

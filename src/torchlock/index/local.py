@@ -1,4 +1,4 @@
-"""Indexes and find-links locations that are folders or pages on this machine."""
+"""Read indexes and find-links locations on this machine: folders or pages."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from torchlock.errors import NetworkError
 from torchlock.index import addresses
 from torchlock.index.pages import PageError, parse_page
 from torchlock.standards.filenames import is_distribution
-from torchlock.terms import File
+from torchlock.standards.index_file import File
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-# As much as a page elsewhere may have; some devices have no end.
+# The limit for remote pages, too; some devices are endless.
 _LIMIT = 64 << 20
 
 
@@ -30,7 +30,7 @@ def project_files(root: Path, name: str) -> list[File] | None:
 
 
 def page_files(path: Path, base: str | None = None) -> list[File]:
-    """What an HTML page on this machine lists.
+    """The files that a local HTML page lists.
 
     Raises:
         NetworkError: it cannot be read.
@@ -52,6 +52,6 @@ def _content(path: Path) -> bytes:
 
 
 def folder_files(folder: Path) -> list[File]:
-    """The wheels and sdists that lie in a folder, by name; their hashes are not computed."""
+    """The wheels and sdists in a folder, by name; their hashes are not computed."""
     paths = sorted(path for path in folder.iterdir() if is_distribution(path.name) and path.is_file())
     return [File(path.name, addresses.file_url(path.absolute()), {}, path.stat().st_size) for path in paths]

@@ -1,4 +1,4 @@
-"""The way to a file's metadata that costs least: cache, PEP 658 file, byte ranges, the whole file."""
+"""Read the metadata of a file in the cheapest way: cache, PEP 658 file, byte ranges, the whole file."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from torchlock.index.transport import Answer, Transport
-    from torchlock.terms import File
+    from torchlock.standards.index_file import File
 
-# A larger file is fetched whole only for a build.
+# A larger file is fetched completely only for a build.
 WHOLE_LIMIT = 64 << 20
 BUILD_LIMIT = 1 << 30
 # Cached answers of another version of the reader are not used.
 _SDIST_READER = "sdist-1"
-# How much of a wheel's end is asked for at first: nearly always its directory and METADATA.
+# The first request: this many bytes at the end of a wheel nearly always contain its directory and METADATA.
 _END = 128 << 10
 _METADATA_LIMIT = 16 << 20
 _IDENTITY = {"Accept-Encoding": "identity", "Cache-Control": "no-cache"}
-# Statuses that say something about the server, or about the asker, not about the file.
+# Statuses that are about the server or the client, not about the file.
 _OF_THE_SERVER = (401, 407, 408, 429)
 _STRONG = ("sha256", "sha512", "sha384", "sha224", "blake2b", "sha1", "md5")
 
@@ -60,7 +60,7 @@ class Builder(Protocol):
 
 
 class _NoRanges(Exception):
-    """The server does not serve parts of this file."""
+    """The server does not serve byte ranges of this file."""
 
 
 class MetadataReader:
@@ -80,13 +80,13 @@ class MetadataReader:
         self._without_ranges: set[str] = set()
 
     def read(self, file: File) -> str:
-        """The text of the file's metadata; of an sdist, that of the wheel it would become.
+        """The metadata text of the file; for an sdist, the metadata of the wheel that it would become.
 
         Raises:
-            NeedsBuild: it is an sdist whose requirements only a build would tell.
+            NeedsBuild: it is an sdist whose requirements are known only after a build.
             MetadataError: the file is damaged.
-            BrokenFile: it is gone, or not what the index describes.
-            NetworkError: the metadata cannot be had; the message says why.
+            BrokenFile: it is missing, or does not match the index.
+            NetworkError: the metadata cannot be read; the message says why.
         """
         if not file.filename.endswith(".whl"):
             return self._sdist(file)
@@ -117,12 +117,12 @@ class MetadataReader:
         return found
 
     def _contents(self, file: File) -> IO[bytes]:
-        """The wheel to read from: on this machine, in pieces on the server, or fetched whole."""
+        """The wheel as a file: on this machine, in byte ranges on the server, or fetched completely."""
         if addresses.is_local(file.url):
             return self._opened(file)
         if self._transport is None:
             raise _not_cached(file)
-        self._report(f"asking {addresses.host(file.url)} what {file.filename} was built for")
+        self._report(f"asking {addresses.host(file.url)} for the build of {file.filename}")
         transport = self._transport()
         try:
             return self._open(file, transport)
@@ -130,7 +130,7 @@ class MetadataReader:
             return io.BytesIO(self._bytes(file, transport, WHOLE_LIMIT))
 
     def _kept(self, file: File, name: str) -> str | None:
-        """What is kept of a file by this name (``_key``); of one without a hash it serves --offline alone."""
+        """The cached text of this key (``_key``); for a file without a hash, only with --offline."""
         hashed = any(algorithm in file.hashes for algorithm in _STRONG)
         return self._store.metadata(name) if hashed or self._transport is None else None
 
@@ -139,7 +139,7 @@ class MetadataReader:
         return self._sdists.origin(text) if self._sdists else ""
 
     def _sdist(self, file: File) -> str:
-        """What an sdist states, else the result of a build; both are cached by the hash of the file."""
+        """The static metadata of an sdist, else the result of a build; both are cached by the file's hash."""
         sdists = self._sdists
         if sdists is None:
             raise _needs_build(file, "")
@@ -153,7 +153,7 @@ class MetadataReader:
                 content = self._content(file, WHOLE_LIMIT if sdists.builder is None else BUILD_LIMIT)
                 text = sdists.read(content, file.filename)
             except _NoRanges:
-                raise NetworkError(f"{addresses.redact(file.url)} changes while it is read") from None
+                raise NetworkError(f"{addresses.redact(file.url)} changed while it was read") from None
             except ArchiveError as error:
                 raise MetadataError(f"{file.filename} {error}") from error
         if name:
@@ -165,14 +165,14 @@ class MetadataReader:
         return self._built(file, sdists.builder, content)
 
     def _beside_static(self, file: File) -> str | None:
-        """The metadata file that the index offers beside an sdist, if nothing in it is dynamic."""
+        """The metadata file that the index offers for an sdist, if nothing in it is dynamic."""
         if file.metadata_hashes is None or addresses.is_local(file.url) or self._transport is None:
             return None
         text = self._beside(file, self._transport())
         return text if text is not None and _is_static(text) else None
 
     def _content(self, file: File, limit: int = WHOLE_LIMIT) -> IO[bytes]:
-        """An sdist to read from: parts of a zip on the server, else all of the file.
+        """The sdist as a file: byte ranges of a zip on the server, else the whole file.
 
         Raises:
             NeedsBuild: it is too large to be fetched for reading.
@@ -191,7 +191,7 @@ class MetadataReader:
         return io.BytesIO(self._bytes(file, transport, limit))
 
     def _built(self, file: File, builder: Builder, content: IO[bytes] | None) -> str:
-        """The metadata that the build backend gives on this machine."""
+        """The metadata that the build backend computes on this machine."""
         if isinstance(content, io.BytesIO):
             archive = content.getvalue()
         elif addresses.is_local(file.url):
@@ -255,7 +255,7 @@ class MetadataReader:
         return answer.body.decode("utf-8", errors="replace")
 
     def _by_ranges(self, file: File, transport: Transport) -> str | None:
-        """METADATA out of the zip on the server; None if the server does not serve parts."""
+        """METADATA from the zip on the server; None if the server does not serve byte ranges."""
         from torchlock.index.transport import TooLarge
 
         origin = addresses.origin(file.url)
@@ -303,7 +303,7 @@ class MetadataReader:
         return _extract(io.BytesIO(self._bytes(file, transport, WHOLE_LIMIT)), file)
 
     def _bytes(self, file: File, transport: Transport, limit: int) -> bytes:
-        """All of a file, as the index describes it."""
+        """The whole file, verified against the index."""
         from torchlock.index.transport import TooLarge
 
         try:
@@ -320,9 +320,9 @@ class MetadataReader:
 def _key(file: File, *more: str) -> str:
     """The name that the metadata of a file of an index are kept by.
 
-    What one host says about a hash is not believed of another: the host is part of it. The strongest hash tells
-    one content from the next, weak as it may be. Without any, the address stands for it, which may have other
-    content tomorrow: what is kept so serves --offline alone.
+    Hosts do not trust each other's hashes, so the host is part of the key. The strongest hash identifies the
+    content, even if it is weak. Without a hash, the URL identifies it; its content may change, so the cached text
+    is used only with --offline.
     """
     origin = addresses.origin(file.url)
     algorithm = next((each for each in _STRONG if each in file.hashes), None)
@@ -340,7 +340,7 @@ def _extract(content: IO[bytes], file: File) -> str:
 
 
 def _is_static(text: str) -> bool:
-    """Whether every wheel built from the sdist with this metadata has the dependencies that it names."""
+    """Whether every wheel built from an sdist with this metadata has the same dependencies."""
     found = parse_metadata(text)
     return not isinstance(found, Unknown) and found.dependencies_are_static
 
@@ -348,7 +348,7 @@ def _is_static(text: str) -> bool:
 def _not_cached(file: File) -> NotFetched:
     return NotFetched(
         f"the metadata of {file.filename} is not in the cache, and --offline forbids fetching it",
-        hint="run once without --offline",
+        hint="run the command once without --offline",
     )
 
 
@@ -356,12 +356,12 @@ def _needs_build(file: File, why: str) -> NeedsBuild:
     return NeedsBuild(
         f"the source distribution {file.filename} must be built to get its requirements"
         + (f" ({why})" if why else ""),
-        hint="--build runs its build backend, which is code of the package",
+        hint="use --build to run its build backend, which is code of the package",
     )
 
 
 def _content_range(answer: Answer) -> tuple[int, int, int]:
-    """Start, stop (not included) and size of the whole, if the body is that part of it."""
+    """Start, stop (exclusive) and total size, if the body is that range."""
     stated = answer.headers.get("Content-Range", "").strip()
     match = re.fullmatch(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18})", stated)
     if not match or int(match[2]) + 1 - int(match[1]) != len(answer.body):
@@ -370,11 +370,11 @@ def _content_range(answer: Answer) -> tuple[int, int, int]:
 
 
 def _succeeded(answer: Answer, url: str) -> None:
-    """Pass an answer that has the file.
+    """Check that an answer contains the file.
 
     Raises:
         BrokenFile: the server has no such file, or does not give this one.
-        NetworkError: the server fails, or asks for credentials: so it would for every file.
+        NetworkError: the server fails or needs credentials, as it would for every file.
     """
     from torchlock.index.transport import failure
 
@@ -382,19 +382,19 @@ def _succeeded(answer: Answer, url: str) -> None:
         return
     if answer.status in _OF_THE_SERVER or answer.status >= 500:
         raise failure(answer, url)
-    # So a storage bucket that may not be listed says that it lacks a file.
+    # A storage bucket without list permission answers so if a file does not exist.
     hidden = answer.status == 403 and not answer.authorised and b"<Code>AccessDenied</Code>" in answer.body
-    what = "was not found" if answer.status in (404, 410) or hidden else "is not given to us"
+    what = "was not found" if answer.status in (404, 410) or hidden else "is refused"
     raise BrokenFile(f"{addresses.redact(url)} {what} (status {answer.status})")
 
 
 def verify(body: bytes, hashes: dict[str, str], url: str) -> None:
-    """Compare with the strongest hash that is given; none given is nothing to compare with."""
+    """Compare with the strongest known hash; without a hash, accept."""
     algorithm = next((name for name in _STRONG if name in hashes), None)
     if algorithm and hashlib.new(algorithm, body).hexdigest() != hashes[algorithm]:
         raise BrokenFile(
             f"{addresses.redact(url)} is not what the index describes: its {algorithm} differs",
-            hint="the index or a proxy serves a damaged or foreign file; try --refresh",
+            hint="the index or a proxy serves a damaged or wrong file; try --refresh",
         )
 
 
@@ -402,12 +402,12 @@ def _too_large(file: File, size: int | None, limit: int = WHOLE_LIMIT) -> Networ
     megabytes = f"{size / 1e6:.0f} MB" if size is not None else f"more than {limit / 1e6:.0f} MB"
     if not file.filename.endswith(".whl"):
         return NeedsBuild(
-            f"the source distribution {file.filename} has {megabytes}, and at most {limit / 1e6:.0f} MB are "
-            "fetched to read requirements",
-            hint="--build fetches up to 1 GB, and runs code of the package where that is needed",
+            f"the source distribution {file.filename} has {megabytes}, and torchlock fetches at most "
+            f"{limit / 1e6:.0f} MB to read requirements",
+            hint="use --build to fetch up to 1 GB, and to run the package's build backend if necessary",
         )
     return NetworkError(
-        f"the metadata of {file.filename} cannot be had without fetching {megabytes}: "
+        f"the metadata of {file.filename} cannot be read without fetching {megabytes}: "
         f"{addresses.host(file.url)} serves neither it nor parts of the file",
-        hint="use an index that serves metadata beside its files (PEP 658)",
+        hint="use an index that serves metadata files (PEP 658)",
     )

@@ -1,4 +1,4 @@
-"""Answers that come too slowly, or never come to their point, are given up.
+"""Abort answers that are too slow or endless.
 
 A timeout between two bytes never ends a server that drips, and no limit of a body one that sends other lines.
 """
@@ -16,7 +16,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-# An answer may take so many seconds in any case, and a second more for so many bytes of it.
+# The seconds that an answer may take, plus one second for each number of bytes.
 GRACE = 60.0
 RATE = 1024
 # So much may a line of an answer have, and its lines in all: status, headers, sizes of chunks, trailers.
@@ -26,17 +26,14 @@ clock = time.monotonic
 
 
 class TooSlow(Exception):
-    """The answer came too slowly; the text is the end of a sentence."""
+    """The answer was too slow; the text is the end of a sentence."""
 
     def __init__(self, what: str = f"sends less than {RATE >> 10} kB a second") -> None:
         super().__init__(what)
 
 
 class _Paced(io.RawIOBase):
-    """The bytes of an answer as they come, headers and all.
-
-    Raises TooSlow on reading where they come too slowly.
-    """
+    """The bytes of an answer, including its headers. Reading raises TooSlow if they arrive too slowly."""
 
     def __init__(self, raw: io.RawIOBase) -> None:
         super().__init__()
@@ -62,7 +59,7 @@ class _Paced(io.RawIOBase):
 
 
 class _Lines(io.BufferedReader):
-    """The same for who reads it by lines. Raises TooSlow where there are too many, or one has no end."""
+    """The same, read by lines. Raises TooSlow if there are too many lines, or a line is endless."""
 
     def __init__(self, raw: io.RawIOBase) -> None:
         super().__init__(raw)
@@ -73,7 +70,7 @@ class _Lines(io.BufferedReader):
         line = super().readline(_LINE + 1 if unbounded else size)
         self._left -= len(line)
         if self._left < 0 or (unbounded and len(line) > _LINE):
-            raise TooSlow("sends headers without end")
+            raise TooSlow("sends endless headers")
         return line
 
 

@@ -1,4 +1,4 @@
-"""The simple API's list of files in both of its forms, JSON (PEP 691, 700) and HTML (PEP 503).
+"""Parse the file list of the simple API in both forms: JSON (PEP 691, 700) and HTML (PEP 503).
 
 Also what later PEPs put there: 592 (yanked), 658 and 714 (core metadata), 629 (the version of the form). One
 entry that makes no sense is left out; a page that makes none is an error.
@@ -15,28 +15,28 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from torchlock.index import addresses
 from torchlock.standards.filenames import is_distribution
-from torchlock.terms import File
+from torchlock.standards.index_file import File
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
 
 _JSON = re.compile(r"application/(vnd\.pypi\.simple\.v\w+\+)?json")
 _HTML = re.compile(r"text/html|application/(vnd\.pypi\.simple\.v\w+\+html|xhtml\+xml)")
-# Each digest in its length: an installer takes no other.
+# The length of each digest: installers accept no other.
 _HASH = re.compile(
     r"(?:(md5)=([0-9a-f]{32})|(sha1)=([0-9a-f]{40})|(sha224)=([0-9a-f]{56})|(sha256)=([0-9a-f]{64})"
     r"|(sha384)=([0-9a-f]{96})|(sha512|blake2b)=([0-9a-f]{128}))(?![0-9a-f])",
     re.IGNORECASE,
 )
-# An address that stays as it is but for its fragment. Pages have thousands of them, and taking each apart is dear.
+# A URL that only loses its fragment. Pages have thousands of them, and parsing each is slow.
 _PLAIN = re.compile(r"(https?://[a-z0-9.-]+/[\w./~+-]*)(?:#.*)?", re.ASCII)
-# What all links of a page are added to.
+# The base of all links of a page.
 _LONGEST_BASE = 2000
-# PEP 714: the first name wins; the others are what servers wrote before it.
+# PEP 714: the first name wins; older servers use the others.
 _METADATA_KEYS = ("core-metadata", "dist-info-metadata", "data-dist-info-metadata")
 
 
 class PageError(Exception):
-    """Why a page is no list of files, as the end of a sentence."""
+    """Why a page is not a list of files, as the end of a sentence."""
 
 
 def parse_page(body: bytes, content_type: str, url: str) -> list[File]:
@@ -48,7 +48,7 @@ def parse_page(body: bytes, content_type: str, url: str) -> list[File]:
         url: where the page was found after redirects; relative addresses start there.
 
     Raises:
-        PageError: it is no page of the simple API, or of a version of it that is not known here.
+        PageError: it is not a page of the simple API, or of an unknown version of it.
     """
     media, _, parameters = content_type.partition(";")
     media = media.strip().lower()
@@ -68,7 +68,7 @@ def _parse_json(body: bytes, url: str) -> list[File]:
     meta = document.get("meta") if isinstance(document, dict) else None
     entries = document.get("files") if isinstance(document, dict) else None
     if not isinstance(entries, list):
-        raise PageError("answered with JSON that is no list of files")
+        raise PageError("answered with JSON that is not a list of files")
     _check_version(meta.get("api-version") if isinstance(meta, dict) else None)
     return [file for entry in entries if isinstance(entry, dict) and (file := _from_json(entry, url))]
 
@@ -101,11 +101,11 @@ def _parse_html(text: str, url: str) -> list[File]:
     except AssertionError as error:  # html.parser raises this for an invalid marked section (<![…)
         raise PageError("answered with damaged HTML") from error
     if links.open or links.cdata_elem or links.rawdata.startswith("<"):
-        raise PageError("answered with a page that breaks off")
+        raise PageError("answered with an incomplete page")
     _check_version(links.version)
     base = url if links.base is None else _absolute(url, links.base)
     if base is None or len(base.partition("?")[0]) > _LONGEST_BASE:
-        raise PageError("answered with a page whose base is no address")
+        raise PageError("answered with a page whose base is not a URL")
     files = [file for anchor in links.anchors if (file := _from_anchor(anchor, base, url))]
     if not files and links.interactive:
         raise PageError("answered with a web page (a login?), not with a list of files")
@@ -138,7 +138,7 @@ class _Links(HTMLParser):
         self.base: str | None = None
         self.version: str | None = None
         self.interactive = False
-        # Of a whole page these are closed: the document, where it is opened at all, and every link.
+        # In a complete page these tags are closed: the document, if it is opened, and every link.
         self.open: set[str] = set()
 
     def handle_endtag(self, tag: str) -> None:
@@ -167,7 +167,7 @@ def _check_version(version: Any) -> None:
 
 
 def _absolute(base: str, address: str, page: str | None = None) -> str | None:
-    """Where an address on a page leads, or None if that is nowhere; a remote page may not name local files."""
+    """The absolute URL of a link, or None if it is invalid; a remote page may not name local files."""
     if plain := _PLAIN.fullmatch(address):
         return plain[1]
     try:
@@ -180,7 +180,7 @@ def _absolute(base: str, address: str, page: str | None = None) -> str | None:
 
 
 def _is_text(name: str) -> bool:
-    """Whether a name or an address can be encoded, printed and handed to the system."""
+    """Whether a name or a URL can be encoded, printed and passed to the system."""
     return name.isprintable()
 
 
@@ -210,7 +210,7 @@ def _offered(value: Any) -> dict[str, str] | None:
 
 
 def _utc(value: Any) -> str | None:
-    """An upload time in UTC, with a final Z; None for what is no time."""
+    """An upload time in UTC, with a final Z; None if it is invalid."""
     if not isinstance(value, str):
         return None
     # Before Python 3.11 fromisoformat knows neither Z nor fractions of other than 3 or 6 digits.

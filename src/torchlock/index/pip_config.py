@@ -1,4 +1,4 @@
-"""What pip's configuration files say about indexes."""
+"""Index settings in pip's configuration files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def read_pip_config(environ: Mapping[str, str]) -> list[IndexSettings]:
     """One layer per file that exists, strongest first, as pip lets one file override another.
 
     Raises:
-        InputError: a file is no ini file, or a value in it cannot be used.
+        InputError: a file is not a valid ini file, or a value in it is invalid.
     """
     return [layer for path in _files(environ) if (layer := _read(path)) is not None]
 
@@ -33,7 +33,7 @@ def truth(text: str, name: str, path: str | None = None) -> bool:
     """Read a switch in pip's spelling.
 
     Raises:
-        InputError: it is neither a yes nor a no.
+        InputError: it is neither true nor false.
     """
     if text.lower() in _YES | _NO:
         return text.lower() in _YES
@@ -94,12 +94,12 @@ def _read(path: Path) -> IndexSettings | None:
     try:
         parser.read_string(text)
     except configparser.Error as error:
-        raise InputError("is no valid pip configuration", path=str(path), line=_line(error)) from error
+        raise InputError("is not a valid pip configuration", path=str(path), line=_line(error)) from error
     return _layer(_values(parser), path)
 
 
 def _line(error: configparser.Error) -> int | None:
-    """Where configparser stumbled: some of its errors have a line, others a list of them."""
+    """The line of a configparser error: some of its errors have a line, others a list of lines."""
     if isinstance(line := getattr(error, "lineno", None), int):
         return line
     return next((line for line, _ in getattr(error, "errors", ())), None)

@@ -1,4 +1,4 @@
-"""Pages of indexes on the network: through the cache, and asked about again when they are no longer fresh."""
+"""Read pages of indexes on the network: from the cache, and revalidated when they are stale."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from torchlock.index.transport import Answer, Transport
-    from torchlock.terms import File
+    from torchlock.standards.index_file import File
 
 
 class NotCached(Exception):
-    """The page would have to be asked for, and that is forbidden."""
+    """The page is not in the cache, and --offline forbids asking for it."""
 
 
 class PageReader:
@@ -86,10 +86,10 @@ class PageReader:
         return not self._refresh and page.fresh(time.time())
 
     def _hidden(self, answer: Answer, url: str) -> bool:
-        """Whether a storage bucket that may not be listed answered, as it does for whatever it lacks."""
+        """Whether a storage bucket without list permission answered: it answers so for missing files."""
         hidden = answer.status == 403 and not answer.authorised and b"<Code>AccessDenied</Code>" in answer.body
         if hidden:
-            self._note(f"{addresses.redact(url)} denies access (status 403); taken as not there")
+            self._note(f"{addresses.redact(url)} denies access (status 403); treated as missing")
         return hidden
 
 

@@ -1,19 +1,21 @@
-"""A file on a server, read in pieces: what a zip reader needs of a wheel is its end and one member."""
+"""A file on a server, read in byte ranges: a zip reader needs only the end of a wheel and one member."""
 
 from __future__ import annotations
 
 import io
 from typing import TYPE_CHECKING
 
+from torchlock.index.seekable import SeekableFile
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# How much is fetched when a piece is missing, and how much in all before it is no longer worth it.
+# The number of bytes per request, and the total at which fetching the whole file is better.
 _PIECE = 1 << 16
 _BUDGET = 32 << 20
 
 
-class RemoteFile(io.RawIOBase):
+class RemoteFile(SeekableFile):
     """A seekable file whose end is known; ``fetch(start, stop)`` brings any other piece, whole.
 
     Raises ValueError on reading when more than 32 MB would have been fetched.
@@ -25,16 +27,6 @@ class RemoteFile(io.RawIOBase):
         self._pieces = [(size - len(end), end)]
         self._fetch = fetch
         self._fetched = 0
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]

@@ -1,4 +1,4 @@
-"""A session of requests in which netrc's credentials go to no host but one that netrc names."""
+"""A session of requests that sends netrc credentials only to hosts that netrc names."""
 
 from __future__ import annotations
 

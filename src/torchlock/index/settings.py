@@ -1,4 +1,4 @@
-"""Which indexes may be asked and how, once it is decided."""
+"""The index settings of one source, and how several of them are combined."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class IndexSettings:
-    """What one source says about indexes (None, or nothing: it does not say), or all of them combined.
+    """The index settings of one source (None or empty: not set), or of all sources combined.
 
-    Addresses may carry credentials; a repr of the settings does not. A location is a URL, a ``file:`` URL or
-    a path. ``notes`` are sentences for stderr.
+    URLs may contain credentials; a repr of the settings does not. A location is a URL, a ``file:`` URL or a path.
+    ``notes`` are sentences for stderr.
     """
 
     index_url: str | None = None
@@ -36,7 +36,7 @@ class IndexSettings:
     def index_urls(self) -> list[str]:
         """The indexes to ask for a package, in this order; the first one that has it decides.
 
-        Extra ones come first, as with uv: nobody can take a private name over by publishing it in public.
+        Extra ones come first, as in uv, so that nobody can take over a private name by publishing it in public.
         """
         if self.no_index:
             return []
@@ -47,10 +47,10 @@ class IndexSettings:
         return f"IndexSettings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     def relative_to(self, folder: Path, path: str | None = None) -> IndexSettings:
-        """The same settings with plain paths made absolute and addresses checked.
+        """The same settings with absolute paths and checked URLs.
 
         Raises:
-            InputError: an address cannot be used; ``path`` says in which file it stands.
+            InputError: a URL cannot be used; ``path`` is the file that contains it.
         """
         changed: dict[str, Any] = _said(self)
         for name in ("extra_index_urls", "find_links"):

@@ -1,4 +1,4 @@
-"""What the solver sees of an index: releases, each with its files and what they declare."""
+"""The releases of an index for the solver, each with its files and their metadata."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from torchlock.index.client import Index
-    from torchlock.terms import Dependency, File
+    from torchlock.standards.dependency import Dependency
+    from torchlock.standards.index_file import File
 
 
 class IndexRelease:
-    """One release of a project as an index serves it. What files declare is fetched when first asked for."""
+    """One release of a project on an index. The metadata of its files is fetched when needed."""
 
     __slots__ = ("_asked", "_declared", "date", "index", "name", "sdist", "version", "wheels", "yanked")
 
@@ -30,7 +31,7 @@ class IndexRelease:
         self.name = name
         self.version = version
         self.wheels = [file for file in files if file.filename.endswith(".whl")]
-        # Of two archives the gzipped one is the standard's (PEP 625).
+        # Of two archives, the gzipped one follows the standard (PEP 625).
         sdists = [file for file in files if not file.filename.endswith(".whl")]
         self.sdist = min(sdists, key=lambda file: not file.filename.endswith(".tar.gz"), default=None)
         self.yanked = _yanked(files)
@@ -41,7 +42,7 @@ class IndexRelease:
         return f"IndexRelease({self.name} {self.version}, {len(self.wheels)} wheels)"
 
     def declared(self, file: File) -> CoreMetadata:
-        """What the file's own metadata says; the same for every later question about the file.
+        """The file's own metadata; fetched once.
 
         Raises:
             NeedsBuild: it is an sdist whose dependencies are known only after a build.
@@ -94,15 +95,15 @@ class IndexRelease:
 
 
 def _parsed(text: str) -> CoreMetadata | Unknown:
-    """The metadata of one file, for which a bug of ours is no reason to give up all others."""
+    """The metadata of one file; a bug in torchlock affects only this file."""
     try:
         return parse_metadata(text)
     except Exception as error:
-        return Unknown(f"torchlock failed to read its metadata, which is a bug: {breakage(error)}")
+        return Unknown(f"torchlock failed to read its metadata because of a bug: {breakage(error)}")
 
 
 def releases(index: Index, name: str) -> list[IndexRelease]:
-    """Every release of a project, oldest first; files with names that installers refuse are left out.
+    """Every release of a project, oldest first, without files whose names installers refuse.
 
     Raises:
         UnknownPackage: no index has the project.
@@ -121,6 +122,6 @@ def releases(index: Index, name: str) -> list[IndexRelease]:
 
 
 def _yanked(files: Sequence[File]) -> str | None:
-    """A release is yanked when all its files are; the first reason that says something is the release's."""
+    """A release is yanked if all its files are; its reason is the first non-empty one."""
     reasons = [file.yanked for file in files if file.yanked is not None]
     return None if len(reasons) < len(files) else next(filter(None, reasons), "")

@@ -1,7 +1,7 @@
 """Where releases come from: the bundled catalogue first, a live index for what it lacks.
 
-The catalogue is a snapshot of one day. It has the first word, since it costs nothing, but never the last one: the
-torch family is asked for again once the snapshot is older than a day, and every project before a message says
+The catalogue is a snapshot of one day. It is asked first, because that costs nothing, but it never decides alone:
+the torch family is asked for again once the snapshot is older than a day, and every project before a message says
 that something does not exist (``renew``).
 """
 
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, NetworkError, Unasked, UnknownPackage
-from torchlock.knowledge.releases import Catalogue
-from torchlock.terms import FAMILY, Provenance
+from torchlock.knowledge.releases import Catalogue, Provenance
+from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torchlock.index import Index, IndexSettings
     from torchlock.index.sdist import Reader
     from torchlock.knowledge.releases import Release
-    from torchlock.terms import File
+    from torchlock.standards.index_file import File
 
 PUBLIC = "the public index (bundled catalogue)"
 
@@ -37,15 +37,15 @@ def today() -> str:
 
 
 class Sources:
-    """Answers names with releases.
+    """Returns the releases of a project.
 
-    Extra indexes that the user names are asked first, so that nobody can take a private name over in public;
-    then the catalogue; then the index. An index named by the user (``index_url``) takes the catalogue's place,
-    since it may serve something else under the same name. ``refresh`` asks the index for packages of the
-    catalogue too. ``pinned`` are versions that the user names by project: if a source lacks one, the
-    next source is asked, too. ``routes`` map names, or patterns of names, to the one index
-    that is asked for them. With ``build`` the build backends of source distributions run, if the requirements
-    are known only after a build. ``day`` tells today's date (YYYY-MM-DD). ``report`` is told what is being asked.
+    Extra indexes are asked first, so that nobody can take over a private name in public; then the catalogue; then
+    the index. An index of the user (``index_url``) replaces the catalogue, because it may serve another project
+    under the same name. ``refresh`` asks the index for packages of the catalogue too. ``pinned`` are versions that
+    the user names by project: if a source lacks one, the next source is asked, too. ``routes`` map names, or
+    patterns of names, to the one index that is asked for them. With ``build`` the build backends of source
+    distributions run, if the requirements are known only after a build. ``day`` returns today's date (YYYY-MM-DD).
+    ``report`` is called with the current step.
     """
 
     def __init__(
@@ -118,8 +118,8 @@ class Sources:
 
         if self._offline:
             raise NetworkError(
-                f"{name} comes from the index {redact(url)}, which --offline forbids to ask",
-                hint="run without --offline; the catalogue has only the builds of the public index",
+                f"{name} comes from the index {redact(url)}, and --offline forbids asking it",
+                hint="run without --offline: the catalogue has only the builds of the public index",
             )
         settings = replace(self._settings(), index_url=url, extra_index_urls=(), find_links=(), no_index=None)
         self._routed[name] = url
@@ -128,7 +128,7 @@ class Sources:
     def _found(self, name: str) -> Sequence[Release]:
         """The answer of the first source that has the project, with the release that it is pinned to.
 
-        What the catalogue does not know may be private: whoever has it first is the only one asked.
+        A project that is not in the catalogue may be private: only the first source that has it is asked.
         """
         first = self._extra(name)
         if first and (self._has_pinned(name, first) or not self._catalogue.holds(name)):
@@ -154,13 +154,13 @@ class Sources:
 
     @cached_property
     def _aged(self) -> bool:
-        """Whether there may be releases that the snapshot lacks, and the index may be asked for them."""
+        """Whether the snapshot is so old that the index is asked for newer releases."""
         return not self._offline and self._day() > self._as_of
 
     def renew(self, names: Iterable[str]) -> bool:
-        """Ask the index for those of these projects that are known from the catalogue alone, if it may be asked.
+        """Ask the index for the projects that are known only from the catalogue, if it may be asked.
 
-        Returns whether it has something that was not known. A failure of the index is noted, and changes nothing.
+        Returns whether it has anything new. A failure of the index becomes a note, and changes nothing.
         """
         changed = False
         if self._offline or self._silent or not self._snapshots:
@@ -173,7 +173,7 @@ class Sources:
         return changed
 
     def provenance(self, name: str) -> Provenance:
-        """Where the releases of a project were looked up."""
+        """Which sources the releases of a project come from."""
         if name in self._snapshots:
             return Provenance(as_of=self._as_of)
         from torchlock.index.live_releases import LiveRelease
@@ -188,7 +188,7 @@ class Sources:
         return Provenance(where, unasked=unasked.message if unasked else "")
 
     def _today(self, name: str) -> Sequence[Release]:
-        """The releases of a project today on the index of the catalogue; none if it cannot be asked.
+        """Today's releases of a project on the index of the catalogue; empty if it cannot be asked.
 
         It is asked once, with short timeouts, and not again after a failure: the catalogue is enough to go on.
         """
@@ -226,8 +226,8 @@ class Sources:
             return False
         return any(pin in (found, Version(found.public)) for found in map(_version, releases))
 
-    def at_hand(self, name: str) -> bool:
-        """Whether the releases of a project can be had without asking an index."""
+    def is_local(self, name: str) -> bool:
+        """Whether the releases of a project are available without asking an index."""
         return name in self._answers or (
             self._route(name) is None
             and self._bundled
@@ -246,10 +246,10 @@ class Sources:
         return release or Unknown(f"{unknown}, and the index no longer has it")
 
     def metadata(self, file: File) -> str:
-        """The METADATA text of a file that the user names by address.
+        """The METADATA text of a file that the user names by URL.
 
         Raises:
-            TorchlockError: it cannot be had, or only by a build.
+            TorchlockError: it cannot be read, or only with a build.
         """
         return self._index.metadata(file)
 
@@ -262,7 +262,7 @@ class Sources:
         return self._index.sha256(file)
 
     def address(self, name: str, file: File) -> str:
-        """The absolute address of a project's file; the catalogue holds it relative to the index's file host.
+        """The absolute URL of a project's file; in the catalogue it is relative to the index's file host.
 
         Raises:
             UnknownPackage, NetworkError: the index, which alone knows its file host, cannot be asked.
@@ -282,13 +282,13 @@ class Sources:
                 self._served_elsewhere = not served.url.endswith(file.url)
                 return served.url
         raise NetworkError(
-            f"nobody tells where {file.filename} lies",
-            hint="run without --offline: pylock.toml holds the addresses of files, which only the index knows",
+            f"the URL of {file.filename} is unknown offline",
+            hint="run without --offline: pylock.toml contains the URLs of files, and only the index knows them",
         )
 
     @property
     def notes(self) -> list[str]:
-        """Sentences on what was noticed while reading settings and asking indexes."""
+        """Remarks from reading settings and asking indexes."""
         asked = [index.notes for index in self._opened]
         return list(dict.fromkeys([*self._notes, *(note for notes in asked for note in notes)]))
 
@@ -300,7 +300,7 @@ class Sources:
 
     @property
     def indexes(self) -> list[str]:
-        """What was asked, without credentials, in the order of first use."""
+        """The indexes that were asked, without credentials, in the order of first use."""
         return list(self._used)
 
     @property
@@ -354,7 +354,7 @@ class Sources:
 
         found = releases(index, name)
         if not found:
-            raise UnknownPackage(name, f"{name}: the index has no file that an installer could use")
+            raise UnknownPackage(name, f"{name}: the index has no file that an installer can use")
         self._used.update(dict.fromkeys(release.index for release in found))
         bundled = {release.version: release for release in self._catalogue.releases(name) or ()}
         return [LiveRelease(each, bundled.get(each.version.partition("+")[0]), self._as_of) for each in found]

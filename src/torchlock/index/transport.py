@@ -28,14 +28,16 @@ TRIES = 3
 TIMEOUT = (10, 30)
 HURRIED_TIMEOUT = (3, 10)
 PAGE_LIMIT = 64 << 20
-# How long the answers of one index may take in all, in seconds; then it is given up.
+# The seconds that all answers of one index may take; then it is not asked any more.
 PATIENCE = 1800.0
 _LONGEST_WAIT = 30.0
 _PASSING = {429, 500, 502, 503, 504}
 
 
 class Answer(NamedTuple):
-    """What a server said. ``url`` is where redirects ended, ``authorised`` whether credentials went there."""
+    """The answer of a server. ``url`` is the URL after redirects, ``authorised`` whether credentials were sent
+    there.
+    """
 
     status: int
     url: str
@@ -45,7 +47,7 @@ class Answer(NamedTuple):
 
 
 class _Passing(Exception):
-    """A failure that may be gone the next time; the text is the end of a sentence."""
+    """A temporary failure; the text is the end of a sentence."""
 
 
 class Transport:
@@ -123,13 +125,13 @@ class Transport:
             raise _Passing("broke off its answer") from error
         except ValueError as error:  # Requests lets them through: a redirect to http://[, a chunk of -5 bytes.
             raise NetworkError(
-                f"{addresses.redact(url)} answered with what is no HTTP", hint=_CONNECTION_HINT
+                f"{addresses.redact(url)} answered with invalid HTTP", hint=_CONNECTION_HINT
             ) from error
         except OSError as error:
             if "TLS" not in str(error):
                 raise _Passing("broke off its answer") from error
             raise NetworkError(
-                f"{addresses.redact(url)} cannot be asked: the file of certificates cannot be read",
+                f"{addresses.redact(url)} cannot be asked: the certificate file cannot be read",
                 hint="check PIP_CERT, SSL_CERT_FILE, REQUESTS_CA_BUNDLE and pip's configuration",
             ) from error
 
@@ -164,24 +166,22 @@ class _Adapter(HTTPAdapter):
         return super().send(request, *args, **kwargs)
 
 
-_CONNECTION_HINT = "check the connection, the proxy and the index address, or use --offline"
-_CERTIFICATE_HINT = (
-    "name a file of authorities that are trusted with PIP_CERT or SSL_CERT_FILE; no credentials were sent"
-)
+_CONNECTION_HINT = "check the connection, the proxy and the index URL, or use --offline"
+_CERTIFICATE_HINT = "set PIP_CERT or SSL_CERT_FILE to a file of trusted authorities; no credentials were sent"
 
 
 def failure(answer: Answer, asked: str) -> NetworkError:
-    """What is wrong with an answer whose status is no success, and what to do about it."""
+    """Describe an answer with an error status, and what to do about it."""
     url = addresses.redact(asked)
     if answer.status in (401, 403) and answer.authorised:
         return NetworkError(
             f"{url} refuses the credentials that were sent (status {answer.status})",
-            hint="check the user and password in the index address or in netrc",
+            hint="check the user and password in the index URL or in netrc",
         )
     if answer.status in (401, 403):
         return NetworkError(
             f"{url} asks for credentials (status {answer.status})",
-            hint="put them into netrc, or into the index address: https://user:password@host/…",
+            hint="put them into netrc, or into the index URL: https://user:password@host/…",
         )
     if answer.status == 407:
         return NetworkError(f"{url}: the proxy asks for credentials (status 407)", hint=_CONNECTION_HINT)
@@ -202,31 +202,31 @@ def _translated(error: requests.RequestException, url: str, timeout: tuple[int, 
     shown = addresses.redact(url)
     if isinstance(error, requests.exceptions.SSLError):
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return NetworkError(f"{shown} has no certificate that is trusted here", hint=_CERTIFICATE_HINT)
-        return NetworkError(f"{shown} does not speak TLS as it should", hint=_CONNECTION_HINT)
+            return NetworkError(f"{shown} has no trusted certificate", hint=_CERTIFICATE_HINT)
+        return NetworkError(f"{shown} does not use TLS correctly", hint=_CONNECTION_HINT)
     if isinstance(error, requests.exceptions.ProxyError):
         return _Passing("cannot be reached through the proxy")
     if isinstance(error, requests.ConnectTimeout):
-        return _Passing(f"could not be connected to within {timeout[0]} seconds")
+        return _Passing(f"did not accept a connection within {timeout[0]} seconds")
     if isinstance(error, requests.Timeout):
         return _Passing(f"was silent for {timeout[1]} seconds")
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
         return _Passing("broke off its answer")
     if isinstance(error, requests.TooManyRedirects):
-        return NetworkError(f"{shown} redirects without end")
+        return NetworkError(f"{shown} redirects endlessly")
     if isinstance(error, requests.ConnectionError):
         return _Passing(f"cannot be reached ({_reason(error)})")
     return NetworkError(f"{shown} cannot be asked ({type(error).__name__})")
 
 
 def _reason(error: BaseException) -> str:
-    """The innermost cause, if it is one that has words of its own."""
+    """The message of the innermost cause, if it has one."""
     seen = str(error)
     for words, reason in (
-        ("NameResolution", "the host name is not known"),
+        ("NameResolution", "the host name is unknown"),
         ("refused", "connection refused"),
         ("timed out", "it was silent"),
-        ("unreachable", "no route to it"),
+        ("unreachable", "no route to the host"),
         ("reset", "connection reset"),
     ):
         if words in seen:

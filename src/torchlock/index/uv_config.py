@@ -1,4 +1,4 @@
-"""What uv's configuration says about indexes: ``uv.toml``, and ``[tool.uv]`` of ``pyproject.toml``."""
+"""Index settings in uv's configuration: ``uv.toml``, and ``[tool.uv]`` of ``pyproject.toml``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def read_uv_config(environ: Mapping[str, str], folder: Path) -> list[IndexSettin
     """One layer per configuration that uv would read for a project in ``folder``, strongest first.
 
     Raises:
-        InputError: a file is no TOML, or a value in it is not what uv expects.
+        InputError: a file is not valid TOML, or a value in it is not valid for uv.
     """
     if environ.get("UV_NO_CONFIG"):
         return []
@@ -37,7 +37,7 @@ def read_uv_config(environ: Mapping[str, str], folder: Path) -> list[IndexSettin
 
 
 def _project_file(folder: Path) -> Iterator[Path]:
-    """The nearest file upwards that configures uv; beside a pyproject.toml, uv.toml is the stronger."""
+    """The nearest configuration file of uv in this folder or above; uv.toml wins over pyproject.toml."""
     for parent in (folder, *folder.parents):
         for path in (parent / "uv.toml", parent / "pyproject.toml"):
             if path.is_file() and _read(path) is not None:
@@ -58,7 +58,7 @@ def _user_files(environ: Mapping[str, str]) -> Iterator[Path]:
 
 def _read(path: Path) -> dict[str, Any] | None:
     """The table that configures uv, or None where a pyproject.toml has none."""
-    from torchlock.manifests.syntax.toml_positions import parse_toml
+    from torchlock.manifests.syntax.toml_values import parse_toml
     from torchlock.manifests.text import read_bytes
 
     document = parse_toml(read_bytes(str(path)), str(path))
@@ -92,7 +92,7 @@ class _Table:
             url = with_credentials(name, entry["url"], self._environ)
             if entry.get("explicit") is True:
                 what = f"the index {name or 'without a name'} is explicit"
-                notes.append(f"{self._path}: {what}: it is asked only for packages that name it")
+                notes.append(f"{self._path}: {what}: it is used only for packages that name it")
             elif entry.get("format") == "flat":
                 flat.append(url)
             elif entry.get("default") is True:
@@ -102,7 +102,7 @@ class _Table:
         trusted = tuple(self._texts("allow-insecure-host"))
         if trusted and self._of_project:
             notes.append(
-                f"{self._path}: allow-insecure-host is ignored in a project; UV_INSECURE_HOST is the user's"
+                f"{self._path}: allow-insecure-host is ignored in a project; use UV_INSECURE_HOST instead"
             )
         settings = IndexSettings(
             index_url=default,

@@ -1,4 +1,4 @@
-"""What a wheel of the torch family was built for, by its label, its requirements and the source within it."""
+"""Find the build of a wheel of the torch family, from its label, its requirements and its source."""
 
 from __future__ import annotations
 
@@ -8,21 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.knowledge.builds import kind_of
+from torchlock.knowledge.stack import cuda_check_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from torchlock.terms import Dependency
+    from torchlock.standards.dependency import Dependency
 
-# Where a package compares its CUDA version with that of torch when it is imported.
-_CHECKS = {
-    "torchaudio": (
-        "torchaudio/_extension/utils.py",
-        "torchaudio/_extension/__init__.py",
-        "torchaudio/_extension.py",
-    ),
-    "torchvision": ("torchvision/extension.py",),
-}
 _RUNTIME = re.compile(r"cuda-toolkit|nvidia-cuda-runtime(?:-cu\d+)?")
 _PIN = re.compile(r"===?([0-9]+)\.([0-9]+)(?:\..*)?")
 _TRITON = {"pytorch-triton-rocm": "rocm", "triton-rocm": "rocm", "pytorch-triton-xpu": "xpu", "triton-xpu": "xpu"}
@@ -31,14 +23,14 @@ _SPLIT = ".with.pypi.cudnn"
 
 
 class Compared(NamedTuple):
-    """What an import compares: the CUDA version with its minor part, or only the major part; and the file."""
+    """The comparison that an import makes: the CUDA version with or without its minor part; and the file."""
 
     minor: bool
     path: str
 
 
 def of_label(label: str) -> str | Unknown:
-    """The build that a local version names: ``cu130`` of ``2.11.0+cu130``."""
+    """The build in a local version: ``cu130`` of ``2.11.0+cu130``."""
     label = label.removesuffix(_SPLIT)
     return label if kind_of(label) else Unknown(f"unknown build label +{label}")
 
@@ -68,7 +60,7 @@ def of_version_file(name: str, tags: str, members: Mapping[str, str]) -> str | U
     path = f"{name}/version.py"
     build = build_of_text(path, members.get(path, ""))
     if build is None:
-        return Unknown(f"it has no {path} that says what it was built for")
+        return Unknown(f"it has no {path} that names its build")
     if name == "torch":
         if build.cuda is None:
             return Unknown(f"its {path} does not say what it was built for")
@@ -83,16 +75,21 @@ def of_version_file(name: str, tags: str, members: Mapping[str, str]) -> str | U
 
 
 def members_of(name: str) -> Sequence[str]:
-    """The members of a wheel that state its build and what its import compares."""
-    return (f"{name}/version.py", *_CHECKS.get(name, ()))
+    """The members of a wheel that state its build and the comparison at import."""
+    return (f"{name}/version.py", *_checks(name))
+
+
+def _checks(name: str) -> list[str]:
+    """The files of a package that compare its CUDA version with that of torch at import."""
+    return [f"{name}/{path}" for path in cuda_check_of(name)]
 
 
 def compared(name: str, members: Mapping[str, str]) -> Compared | Unknown | None:
-    """What the import of a package compares with the CUDA version of torch; None where it compares nothing.
+    """The comparison of CUDA versions at the import of a package; None if there is none.
 
-    A comparison that cannot be understood counts as that of the whole version, which is the safe one.
+    A comparison that is not understood counts as a comparison of the whole version, which is safe.
     """
-    paths = _CHECKS.get(name, ())
+    paths = _checks(name)
     if paths and not any(path in members for path in paths):
         return Unknown(f"the wheel has none of {', '.join(paths)}")
     for path in paths:
@@ -119,7 +116,7 @@ def _of_minor(test: ast.expr) -> bool:
 
 
 def _environment(tags: str) -> dict[str, str]:
-    """What markers see where this wheel installs."""
+    """The marker environment in which this wheel installs."""
     platform = tags.rpartition("-")[2].partition(".")[0]
     machine = next((name for name in ("x86_64", "aarch64", "arm64", "amd64") if platform.endswith(name)), "")
     python = re.match(r"cp(\d)(\d+)", tags)

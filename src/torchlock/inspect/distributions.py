@@ -11,11 +11,12 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.inspect.metadata import Metadata, read_egg_requires, read_metadata
+from torchlock.knowledge.stack import CONDA_NAMES, STACK
 from torchlock.runtime import files
 from torchlock.standards.headers import read_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from torchlock.inspect.environment import Environment, PathEntry
     from torchlock.runtime.files import Tree
@@ -156,11 +157,17 @@ def _dist_info(entry: PathEntry, name: str, tree: Tree) -> Distribution:
         written,
         claimed if project else "",
         _tags(path) if "WHEEL" in names else (),
-        (files.text(os.path.join(path, "INSTALLER"), 200) or "").strip() if "INSTALLER" in names else "",
+        _installer(path, names),
         _source(path) if "direct_url.json" in names else None,
         "REQUESTED" in names,
         "RECORD" in names,
     )
+
+
+def _installer(path: str, names: Collection[str]) -> str:
+    """The installer that a folder of metadata names; "" if it names none."""
+    text = files.text(os.path.join(path, "INSTALLER"), 200) if "INSTALLER" in names else None
+    return (text or "").strip()
 
 
 def _tags(path: str) -> tuple[str, ...]:
@@ -218,13 +225,11 @@ def _egg(entry: PathEntry, name: str, kind: str, tree: Tree) -> Iterator[Distrib
         metadata,
         written,
         claimed,
-        installer=(files.text(os.path.join(path, "INSTALLER"), 200) or "").strip() if "INSTALLER" in names else "",
+        installer=_installer(path, names),
         has_record="installed-files.txt" in names or "RECORD" in names,
     )
 
 
-# What is guessed where nothing else of that name is left.
-_STACK = ("torch", "torchaudio", "torchcodec", "torchvision", "soundfile", "numpy")
 _INFO = re.compile(r"-[^-]*\.(?:dist|egg)-info$")
 
 
@@ -232,7 +237,7 @@ def _meant(name: str, names: Iterable[str]) -> str:
     """pip puts ``~`` in the place of the first letter, further signs for further ones: ``~orch``, ``~-rch``."""
     tail = _INFO.sub("", name.lstrip("~-.=%0123456789"))
     length = len(_INFO.sub("", name))
-    others = (_INFO.sub("", other) for other in (*names, *_STACK) if not other.startswith("~"))
+    others = (_INFO.sub("", other) for other in (*names, *STACK) if not other.startswith("~"))
     alike = (other for other in others if tail and len(other) == length and other.endswith(tail))
     return next(alike, "")
 
@@ -263,10 +268,6 @@ def _without_links(several: list[Distribution]) -> list[Distribution]:
     return list(seen.values())
 
 
-# conda's names for what indexes call otherwise.
-_CONDA_NAMES = {"pytorch": "torch", "pysoundfile": "soundfile", "pytorch-cpu": "torch", "pytorch-gpu": "torch"}
-
-
 def _twins(environment: Environment, distributions: tuple[Distribution, ...]) -> tuple[CondaTwin, ...]:
     """Projects of conda that another installer has put its own files over."""
     first: dict[str, Distribution] = {}
@@ -275,7 +276,7 @@ def _twins(environment: Environment, distributions: tuple[Distribution, ...]) ->
             first.setdefault(distribution.name, distribution)
     twins: dict[str, CondaTwin] = {}
     for record in environment.conda:
-        name = _CONDA_NAMES.get(record.name, normalise(record.name))
+        name = CONDA_NAMES.get(record.name, normalise(record.name))
         if name in first and name not in twins:
             twins[name] = CondaTwin(name, record.path, record.version, first[name])
     return tuple(twins.values())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect.machine import HEAD, machine_of
 from torchlock.inspect.tree_python import settings_of
+from torchlock.knowledge.stack import CORE
 from torchlock.runtime import files
 from torchlock.runtime.programs import program
 
@@ -136,7 +137,7 @@ def _has_torch(python: str) -> bool:
     for name in names[:1000]:
         if name.startswith("python3"):
             sites += [os.path.join(library, name, each) for each in ("site-packages", "dist-packages")]
-    return any(files.is_folder(os.path.join(site, name)) for site in sites for name in ("torch", "torchaudio"))
+    return any(files.is_folder(os.path.join(site, name)) for site in sites for name in CORE)
 
 
 def is_used_here(prefix: str) -> bool:

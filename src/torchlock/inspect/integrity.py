@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect.library import broken_library, is_library
 from torchlock.inspect.record import Record, Row, read_record
+from torchlock.knowledge.stack import FAMILY
 from torchlock.runtime import files
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections import Counter

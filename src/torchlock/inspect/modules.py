@@ -10,13 +10,13 @@ import os
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect.build import Build, read_build
+from torchlock.knowledge.stack import STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from torchlock.inspect.environment import Environment, PathEntry
 
-WATCHED = ("torch", "torchaudio", "torchcodec", "torchvision", "torchtext", "soundfile", "numpy")
 
 _BYTECODE = (".pyc",)
 _SOURCE = (".py", ".pyw")
@@ -54,7 +54,7 @@ class Copies(NamedTuple):
     portions: tuple[Copy, ...] = ()
 
 
-def find_copies(environment: Environment, names: Iterable[str] = WATCHED) -> dict[str, Copies]:
+def find_copies(environment: Environment, names: Iterable[str] = STACK) -> dict[str, Copies]:
     """Look for each module everywhere that this environment's Python would, and beyond where it stops."""
     return {name: _copies(environment, name) for name in names}
 

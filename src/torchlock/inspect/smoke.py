@@ -137,14 +137,20 @@ def sound():
     return content.getvalue()
 
 
+def recording(folder):
+    """The path of a small WAV file, made in this folder."""
+    path = os.path.join(folder, "in.wav")
+    with open(path, "wb") as file:
+        file.write(sound())
+    return path
+
+
 def load_and_save(folder, backend):
     def work():
         import torch
         import torchaudio
 
-        path = os.path.join(folder, "in.wav")
-        with open(path, "wb") as file:
-            file.write(sound())
+        path = recording(folder)
         chosen = {"backend": backend} if backend else {}
         wave_form, rate = torchaudio.load(path, **chosen)
         if rate != RATE or tuple(wave_form.shape) != (1, RATE):
@@ -158,9 +164,7 @@ def read_and_write(folder):
     def work():
         import soundfile
 
-        path = os.path.join(folder, "in.wav")
-        with open(path, "wb") as file:
-            file.write(sound())
+        path = recording(folder)
         data, rate = soundfile.read(path)
         soundfile.write(os.path.join(folder, "out.wav"), data, rate)
         return soundfile.__libsndfile_version__
@@ -172,9 +176,7 @@ def decode(folder):
     def work():
         from torchcodec.decoders import AudioDecoder
 
-        path = os.path.join(folder, "in.wav")
-        with open(path, "wb") as file:
-            file.write(sound())
+        path = recording(folder)
         samples = AudioDecoder(path).get_all_samples()
         if is_there("torchcodec.encoders"):  # since 0.5
             from torchcodec.encoders import AudioEncoder

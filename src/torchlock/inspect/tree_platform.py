@@ -12,6 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from torchlock.inspect.machine import Machine, machine_in, suffix_of
+from torchlock.knowledge.stack import MEMBERS
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from torchlock.runtime.files import Tree
 
 # Packages whose libraries are read first.
-STACK = ("torch", "torchaudio", "torchcodec", "torchvision", "numpy")
+FIRST = tuple(name for name, member in MEMBERS.items() if member.is_compiled)
 # How many packages are searched for a library.
 _ASKED = 300
 _VOTES = 50
@@ -166,8 +167,8 @@ def _by_suffix(name: str) -> Machine | None:
 
 def _packages(site: str, tree: Tree) -> Iterator[str]:
     names = tree.names(site)
-    folders = [name for name in STACK if name in names]
-    folders += [name for name, kind in names.items() if kind == "folder" and name not in STACK]
+    folders = [name for name in FIRST if name in names]
+    folders += [name for name, kind in names.items() if kind == "folder" and name not in FIRST]
     yield from ("", *folders[:_ASKED])
 
 
@@ -176,6 +177,6 @@ def _libraries(site: str, folder: str, tree: Tree) -> Iterator[tuple[str, str]]:
     for name in tree.names(place):
         if name.endswith(_LIBRARIES):
             yield name, os.path.join(place, name)
-    if folder in STACK and tree.names(place).get("lib") == "folder":
+    if folder in FIRST and tree.names(place).get("lib") == "folder":
         inside = os.path.join(place, "lib")
         yield from ((name, os.path.join(inside, name)) for name in tree.names(inside) if name.endswith(_LIBRARIES))

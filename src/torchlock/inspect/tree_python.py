@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.inspect.interpreter import Interpreter
 from torchlock.inspect.machine import suffix_of
-from torchlock.inspect.tree_platform import STACK, extensions, is_made_here, platform_of
+from torchlock.inspect.tree_platform import FIRST, extensions, is_made_here, platform_of
 from torchlock.runtime import files
 from torchlock.standards.headers import read_headers
 
@@ -22,7 +22,7 @@ _SMALL = 64 << 10
 # How many wheels, libraries and folders are asked before the tree is said to be silent.
 _ASKED = 300
 _SITES = ("site-packages", "dist-packages")
-_PACKAGES = STACK
+_PACKAGES = FIRST
 _PYTHON = re.compile(r"(?:python|pypy)\d(?:\.\d+)?t?")
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from torchlock.knowledge.builds import parse_label
+from torchlock.knowledge.stack import FAMILY
 
 PUBLIC, BUILDS, PRIVATE, UNKNOWN = "public", "builds", "private", "unknown"
 # What poetry and pipenv call the public index.
@@ -24,8 +25,8 @@ _PYTORCH_PLACEHOLDER = "example.org"
 # Folders that hold the PyTorch index, and those below it whose content is not the releases.
 _ROOTS = ("whl", "pytorch-wheels")
 _CHANGING = {"nightly": 1, "test": 1, "lts": 2}
-# The last step of an address: the page of one project, or a find-links page.
-_LEAF = re.compile(r"torch_\w+\.html|torch(?:audio|vision|text|codec)?")
+# A find-links page; the pages of projects have their names.
+_LINKS = re.compile(r"torch_\w+\.html")
 
 
 class IndexClass(NamedTuple):
@@ -101,7 +102,7 @@ def _builds_page(path: str) -> IndexClass | None:
     label = parse_label(rest[0]) if rest else None
     if label is not None and label.is_of_index:
         rest = rest[1:]
-    if len(rest) > 1 or not all(map(_LEAF.fullmatch, rest)):
+    if len(rest) > 1 or not all(step in FAMILY or _LINKS.fullmatch(step) for step in rest):
         return None
     return IndexClass(UNKNOWN) if changing else IndexClass(BUILDS, label.text if label else "")
 

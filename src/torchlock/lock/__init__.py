@@ -1,4 +1,4 @@
-"""``lock``: requirements in, an environment that loads out."""
+"""The job ``lock``: resolve requirements into pins that load on the target, or explain the conflict."""
 
 from torchlock.lock.hashes import allowed, with_hashes
 from torchlock.lock.inputs import dependency_of

@@ -1,4 +1,4 @@
-"""Solve, and solve again with the releases of today: a snapshot alone never decides a refusal."""
+"""Solve, and before a conflict is reported, solve again with today's releases."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from torchlock.solve.conflict_core import involved, minimal_conflict
 from torchlock.solve.problem import GaveUp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from torchlock.lock.model import Options
     from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.problem import Solution
+    from torchlock.solve.source import ReleaseSource
     from torchlock.solve.universe import Universe
 
 
 class Attempt(NamedTuple):
-    """A universe, the lines in its words with notes on them, and the solution, or None where there is none."""
+    """A universe, the user's lines in its terms, notes on them, and the solution (None: there is none)."""
 
     universe: Universe
     units: list[UserRequirement]
@@ -31,16 +32,15 @@ class Attempt(NamedTuple):
 def attempts(
     opened: Callable[[Unproven], tuple[Universe, list[UserRequirement], list[str]]],
     options: Options,
-    renew: Callable[[Iterable[str]], bool],
+    source: ReleaseSource,
 ) -> Attempt:
     """Solve without unproven releases, and where that fails with them (see ``solve.policy``).
 
-    ``opened`` makes a universe, in which only what is proven and asked for counts, or more. ``renew`` asks the
-    index for projects that are known from a snapshot, and returns whether it has anything new.
+    ``opened`` makes a universe, in which only what is proven and asked for counts, or more.
     """
-    found = _attempt(opened, Unproven.ANY if options.unproven else Unproven.ASKED, options, renew)
+    found = _attempt(opened, Unproven.ANY if options.unproven else Unproven.ASKED, options, source)
     if found.solution is None and _holds_back(found.universe):
-        found = _attempt(opened, Unproven.LAST, options, renew)
+        found = _attempt(opened, Unproven.LAST, options, source)
         if found.solution is not None:
             found.notes.append("no set of proven releases satisfies these lines, so unproven releases are used")
     return found
@@ -50,17 +50,17 @@ def _attempt(
     opened: Callable[[Unproven], tuple[Universe, list[UserRequirement], list[str]]],
     unproven: Unproven,
     options: Options,
-    renew: Callable[[Iterable[str]], bool],
+    source: ReleaseSource,
 ) -> Attempt:
     while True:
         universe, units, notes = opened(unproven)
         solution = solve_keeping(universe, units, options)
-        if not renew([*options.upgraded, *_asked_again(universe, units, solution)]):
+        if not source.renew([*options.upgraded, *_asked_again(universe, units, solution)]):
             return Attempt(universe, units, notes, solution)
 
 
 def _asked_again(universe: Universe, units: Sequence[UserRequirement], solution: Solution | None) -> Iterator[str]:
-    """The projects on which a later answer of the index could change the result."""
+    """The projects for which newer data from the index could change the result."""
     yield from universe.outdated
     if solution is None and not _holds_back(universe):
         yield from _in_the_way(universe, units)
@@ -71,7 +71,8 @@ def _holds_back(universe: Universe) -> bool:
 
 
 def _in_the_way(universe: Universe, units: Sequence[UserRequirement]) -> set[str]:
-    """The projects that make a list of lines impossible."""
+    """The projects because of which the lines have no solution."""
+
     try:
         return involved(universe, minimal_conflict(universe, units))
     except GaveUp:

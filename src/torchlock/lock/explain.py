@@ -1,6 +1,6 @@
-"""A conflict in sentences: the guilty lines, what follows from them, and the sources of every step.
+"""Explain a conflict: the conflicting requirements, the steps that follow from them, and their sources.
 
-Nothing is worked out here: the solver's losses carry their reasons, and each reason its origin.
+This module computes nothing new: each loss of the solver has its reason, and each reason its origin.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from packaging.version import Version
 from torchlock.answers import Unknown
 from torchlock.knowledge.builds import Builds, describe_build, kind_of, needs_same_build
 from torchlock.knowledge.indexes import page_of
+from torchlock.knowledge.masks import bits, full
+from torchlock.knowledge.releases import Provenance
 from torchlock.knowledge.rules import (
     BUILD_CUDA,
     EXCLUSION,
@@ -24,13 +26,13 @@ from torchlock.knowledge.rules import (
     is_virtual,
     specifier_set,
 )
+from torchlock.knowledge.stack import FAMILY
 from torchlock.lock import dependency_of
 from torchlock.solve.candidates import withdrawal
 from torchlock.solve.conflict_core import UserRequirement, demands, involved, minimal_conflict, relevant
-from torchlock.solve.problem import bits, full
 from torchlock.solve.propagate import Domains, DomainWipeout, Loss
 from torchlock.solve.reasons import Asked, Built, Declared, Ruled, SameBuild, Unreadable
-from torchlock.terms import FAMILY, Dependency, Provenance, spelled
+from torchlock.standards.dependency import Dependency, readable_specifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -45,9 +47,9 @@ if TYPE_CHECKING:
 
 @dataclass
 class Explanation:
-    """Why some lines cannot stand together: ``units`` are the smallest guilty set, ``steps`` the sentences.
+    """Why some requirements conflict: ``units`` is the smallest conflicting set, ``steps`` the sentences.
 
-    ``as_of`` is the date of the snapshot that some of it rests on, or "" where indexes were asked for all of it.
+    ``as_of`` is the date of the snapshot that a step depends on, or "" if indexes were asked for everything.
     """
 
     units: list[UserRequirement]
@@ -57,30 +59,30 @@ class Explanation:
 
     @property
     def dated(self) -> str:
-        """The end of a heading about existing releases."""
+        """The date that ends a heading about existing releases."""
         return Provenance(as_of=self.as_of).dated
 
     @property
     def advice(self) -> str:
-        """How to get later releases."""
-        return f"releases are as of {self.as_of}: run without --offline, or with --refresh, to ask for later ones"
+        """A hint: how to get later releases."""
+        return f"releases are as of {self.as_of}: run without --offline, or with --refresh, to get later ones"
 
 
 def explain(conflict: Conflict) -> Explanation:
-    """Find the smallest guilty set of a conflict and say what follows from it."""
+    """Find the smallest conflicting set of requirements, and explain it step by step."""
     units = minimal_conflict(conflict.universe, conflict.units)
-    teller = _Teller(conflict.universe, units)
-    steps = list(dict.fromkeys(teller.steps()))
+    narrator = _Narrator(conflict.universe, units)
+    steps = list(dict.fromkeys(narrator.steps()))
     matrix = conflict.universe.matrix
-    sources = dict.fromkeys(source for statement in teller.cited for source in statement.sources)
+    sources = dict.fromkeys(source for statement in narrator.cited for source in statement.sources)
     as_of = max(
         (conflict.universe.provenance(name).as_of for name in involved(conflict.universe, units)), default=""
     )
     return Explanation(units, steps, [matrix.source(source) for source in sources], as_of)
 
 
-class _Teller:
-    """Turns the trace of a failing propagation into sentences; notes the statements it cites."""
+class _Narrator:
+    """Turns the trace of a failed propagation into sentences, and collects the statements that it cites."""
 
     def __init__(self, universe: Universe, units: Sequence[UserRequirement]) -> None:
         self.cited: dict[Statement, None] = {}
@@ -95,7 +97,7 @@ class _Teller:
                 return
         names = {dependency_of(unit.written).name for unit in self._units}
         if len(names) == 1 and len(self._units) > 1:
-            asked = " and ".join(spelled(dependency_of(unit.written).specifier) for unit in self._units)
+            asked = " and ".join(readable_specifier(dependency_of(unit.written).specifier) for unit in self._units)
             name = names.pop()
             yield f"no {name} that installs here satisfies {asked} together{self._dated(name)}"
             return
@@ -110,30 +112,32 @@ class _Teller:
                 yield from self._sentences(loss, domains)
             yield from self._nothing_left(wipeout.identifier, domains)
         else:
-            yield "every two of these can stand together, but no choice of versions satisfies all of them"
+            yield "any two of these are compatible, but no choice of versions satisfies all of them"
 
     def _dated(self, name: str) -> str:
-        """The date that a statement about the releases of a project carries."""
+        """The date to add to a statement about the releases of a project."""
         return self._universe.provenance(name).dated
 
     def _nothing_left(self, identifier: str, domains: Domains) -> Iterator[str]:
         name = identifier.partition("[")[0]
         if name.startswith(EXCLUSION):
-            yield "so one of the two has to give way"
+            yield "so only one of the two can be installed"
         elif name in self._universe.unknown:
             yield self._universe.unknown[name].message
         elif not self._universe.candidates(name):
             if name.startswith(HOST_PREFIX):
                 yield from self._who_needs(name, domains)
             yield from self._absent(Dependency(name))
+        elif name.startswith(HOST_PREFIX):
+            yield f"the target has {_called(name)} {self._universe.candidates(name)[0].version}"
         else:
             if not is_virtual(name):
                 yield from self._rejections(name, self._rejected(name, self._asked(name)))
                 yield from self._withdrawn(name, self._asked(name))
-            yield f"so nothing is left for {_called(name)}"
+            yield f"so no {'build of torch' if name == BUILD_CUDA else f'version of {name}'} is left"
 
     def _who_needs(self, name: str, domains: Domains) -> Iterator[str]:
-        """Why the target must have what it lacks: the best release of each package that must be there."""
+        """Which packages need the missing host library: the best release of each required package."""
         for identifier in domains.must:
             for index in list(bits(domains.left[identifier]))[:1]:
                 for need in self._universe.needs(identifier, index):
@@ -141,7 +145,7 @@ class _Teller:
                         yield from self._because(need.reason)
 
     def _asked(self, name: str) -> str:
-        """What the lines ask of a package, all together."""
+        """The specifiers of all lines about a package, joined."""
         asked = (dependency_of(unit.written) for unit in self._units)
         return ",".join(item.specifier for item in asked if item.name == name and item.specifier)
 
@@ -163,13 +167,13 @@ class _Teller:
                         yield from self._because(need.reason)
 
     def _without_any(self, loss: Loss) -> Iterator[str]:
-        """Why there is no candidate at all of what was needed, which is the root of a loss."""
+        """Why the needed package has no candidates, which is the root of a loss."""
         name = (loss.by or "").partition("[")[0]
         if name and not is_virtual(name) and loss.by != loss.identifier and not self._universe.candidates(name):
             yield from self._absent(Dependency(name))
 
     def _unread(self, lost: Sequence[Candidate]) -> Iterator[str]:
-        """Releases whose requirements could not be read: the newest with its reason, the others counted."""
+        """Name the newest release whose requirements could not be read, with its reason; count the others."""
         found = [
             reason
             for candidate in lost
@@ -192,16 +196,16 @@ class _Teller:
             self.cited[reason.statement] = None
             rule = reason.statement.rule
             yield (
-                f"{_called(name)} {versions}: each needs another {_called(reason.dependency.name)} "
+                f"{_subject(name)} {versions}: each needs another {_called(reason.dependency.name)} "
                 f"({rule}: {self._universe.matrix.title(rule)})"
             )
         elif len(asked := self._declared_by(loss, lost)) == 1:
             yield f"{name} {versions}: each declares that it needs {asked.pop()}"
         else:
-            yield f"{name} {versions}: each declares another {reason.dependency.name}"
+            yield f"{name} {versions}: each declares that it needs another {reason.dependency.name}"
 
     def _declared_by(self, loss: Loss, lost: Sequence[Candidate]) -> set[str]:
-        """What these candidates declare of the package that they were lost for."""
+        """The requirements of these candidates on the package that ruled them out."""
         candidates = self._universe.candidates(loss.identifier)
         reasons = (
             need.reason
@@ -223,7 +227,7 @@ class _Teller:
                 yield f"torch {reason.version} is a CPU build"
         elif isinstance(reason, SameBuild):
             accelerator = describe_build(reason.build)
-            yield f"{reason.name} {reason.version} is built for {accelerator}, and needs such a torch"
+            yield f"{reason.name} {reason.version} is built for {accelerator}, and needs a torch built for it"
         elif isinstance(reason, Unreadable):
             yield f"{reason.name} {reason.version}: {reason.message}"
         elif isinstance(reason, Ruled):
@@ -235,11 +239,11 @@ class _Teller:
             else:
                 if reason.dependency.name == BUILD_CUDA:
                     yield from self._builds_of_torch(reason.dependency)
-                what = f"{reason.name} {reason.version} needs {_need(reason.dependency)}"
+                what = f"{_subject(reason.name)} {reason.version} needs {_need(reason.dependency)}"
             yield f"{what}, because {statement.because} ({statement.rule}, {statement.kind})"
 
     def _builds_of_torch(self, dependency: Dependency) -> Iterator[str]:
-        """What there is, where no torch at all is the build that is needed."""
+        """The builds of torch that exist, if none of them is the needed one."""
         if self._universe.mask(BUILD_CUDA, dependency.specifier):
             return
         for candidate in self._universe.candidates("torch")[:3]:
@@ -248,7 +252,7 @@ class _Teller:
                 yield from self._because(Built(str(candidate.version), cuda, str(candidate.build)))
 
     def _absent(self, dependency: Dependency) -> Iterator[str]:
-        """Why no candidate satisfies a requirement at all."""
+        """Why no candidate satisfies a requirement."""
         name, specifier = dependency.name, dependency.specifier
         if name.startswith(HOST_PREFIX):
             yield "the target has no " + _need(dependency).removeprefix("a ")
@@ -277,17 +281,17 @@ class _Teller:
             yield f"no release of {name} installs on {self._universe.target}{self._dated(name)}"
 
     def _withdrawn(self, name: str, specifier: str) -> Iterator[str]:
-        """Releases of a project that would fit if they were not withdrawn (PEP 592)."""
+        """Releases of a project that would satisfy the specifier if they were not withdrawn (PEP 592)."""
         admitted = specifier_set(specifier)
         reasons: dict[str, list[str]] = {}
         for candidate in reversed(self._universe.withdrawn(name)):
             if admitted.contains(candidate.version):
                 reasons.setdefault(withdrawal(candidate), []).append(str(candidate.version))
         for reason, versions in reasons.items():
-            yield f"{name} {_counted(versions)}: {reason}; only an exact pin takes it, like {name}=={versions[-1]}"
+            yield f"{name} {_counted(versions)}: {reason}; only an exact pin selects it: {name}=={versions[-1]}"
 
     def _labelled(self, name: str, version: str, build: str) -> str:
-        """Where a build is served that none of the indexes asked has."""
+        """Which index serves a build that none of the used indexes has."""
         bare = next((each for each in self._universe.candidates(name) if str(each.version) == version), None)
         built = f", built for {bare.build}" if bare is not None and isinstance(bare.build, str) else ""
         plain = f"; it has {name} {version} without a label{built}" if bare is not None else ""
@@ -299,9 +303,9 @@ class _Teller:
         published = Builds().published(name, version, build, str(target.platform), str(target.python))
         if published is False:
             return f"{lacking}, which was never published for {target}{plain}"
-        served = "it is served by"
+        served = "use"
         if isinstance(published, Unknown):
-            served = f"whether it was published is not known; builds of +{build} are at"
+            served = f"it is unknown whether it was published; builds of +{build} are at"
         return f"{lacking}: {served} --index-url {page_of(build)}{plain}"
 
     def _rejections(self, name: str, rejected: Sequence[Rejected]) -> Iterator[str]:
@@ -316,7 +320,7 @@ class _Teller:
                 wheels = self._wheels_of(name, newest.version)
                 yield f"{name} {versions}: no wheel for {target}{self._dated(name)}{wheels}"
             elif why == "python":
-                yield f"{name} {versions}: requires Python {newest.detail}, the target is {target.python.full}"
+                yield f"{name} {versions}: requires Python {newest.detail}, the target has {target.python.full}"
             elif why == "never":
                 yield from self._never(name, newest)
             else:
@@ -327,17 +331,17 @@ class _Teller:
         for statement in self._universe.matrix.about(name):
             if statement.never and specifier_set(statement.when.specifier).contains(version):
                 self.cited[statement] = None
-                yield f"{name} {version} loads with nothing, because {statement.because} ({statement.rule})"
+                yield f"{name} {version} never loads, because {statement.because} ({statement.rule})"
 
     def _wheels_of(self, name: str, version: str) -> str:
-        """Which Pythons and platforms this release does have wheels for."""
+        """The Pythons or platforms for which this release has wheels, in brackets."""
         target = self._universe.target
         tags = [tag for tag in self._universe.tags_of(name, version) if _libc(tag, target.platform)]
         installing = {tag.rpartition("-")[2] for tag in target.tag_ranks}
         here = [tag for tag in tags if _place(tag) == str(target.platform) or installing & {*_platforms(tag)}]
         if not here:
             places = sorted(set(map(_place, tags)))
-            return f" ({version} has wheels for {', '.join(places)} only)" if places else ""
+            return f" ({version} has wheels only for {', '.join(places)})" if places else ""
         serving = {tag.rpartition("-")[0] for tag in target.tag_ranks}
         if any(pair in serving for tag in here for pair in _pairs(tag)):
             platforms = sorted({_platforms(tag)[0] for tag in here})
@@ -347,18 +351,18 @@ class _Teller:
         numbers = {python for python in pythons if python[:1].isdigit()}
         # Tags of other implementations and unknown tags are shown as they are.
         there = f"Python {_versions(numbers)}" if numbers else _listed(sorted(pythons))
-        return f" ({version} has wheels for {there} there)" if there else ""
+        return f" (on this platform, {version} has wheels for {there})" if there else ""
 
 
 _WHY = {
     "newer": "uploaded on {detail}, after --exclude-newer",
     "unreadable": "{detail}",
-    "sdist": "only a source distribution, and the torch family is never built from source",
+    "sdist": "only a source distribution, and torchlock never builds the torch family from source",
 }
 
 
 def _relevant(losses: Sequence[Loss], identifier: str) -> list[Loss]:
-    """The losses that led to an empty domain, alike ones merged, in the order of happening."""
+    """The losses that led to an empty domain, in their order; losses with the same reason are merged."""
     merged: dict[tuple[object, ...], Loss] = {}
     for loss in relevant(losses, identifier):
         reason = loss.cause.reason if loss.cause else None
@@ -368,24 +372,38 @@ def _relevant(losses: Sequence[Loss], identifier: str) -> list[Loss]:
     return list(merged.values())
 
 
+_LIBRARIES = {"cuda-driver": "NVIDIA driver", "ffmpeg": "FFmpeg", "macos": "macOS"}
+
+
 def _called(name: str) -> str:
-    """What a package is called in a sentence."""
+    """The name of a package or a library of the machine in a sentence."""
     if name == BUILD_CUDA:
         return "CUDA build of torch"
     if name == GIL:
         return "Python with the global interpreter lock"
-    if name == f"{HOST_PREFIX}cuda-driver":
-        return "NVIDIA driver"
-    return name.removeprefix(HOST_PREFIX)
+    library = name.removeprefix(HOST_PREFIX)
+    return library if library == name else _LIBRARIES.get(library, library)
+
+
+def _subject(name: str) -> str:
+    """The name before a version: ``CUDA`` for the CUDA version of the torch build."""
+    return "CUDA" if name == BUILD_CUDA else _called(name)
 
 
 def _need(dependency: Dependency) -> str:
+    """A requirement in words: ``NVIDIA driver 580 or newer``, ``a CPU build of torch``, ``torch==2.8.*``."""
     if dependency.name == BUILD_CUDA:
         version = dependency.specifier.lstrip("=").removesuffix(".*")
         return "a CPU build of torch" if version == "0" else f"a torch built for CUDA {version}"
     if dependency.name == GIL:
         return "a Python with the global interpreter lock"
-    return str(dependency).removeprefix(HOST_PREFIX)
+    if not dependency.name.startswith(HOST_PREFIX):
+        return str(dependency)
+    library, specifier = _called(dependency.name), dependency.specifier
+    lowest = specifier.removeprefix(">=")
+    if specifier.startswith(">=") and "," not in specifier:
+        return f"{library} {lowest} or newer"
+    return f"{library} {readable_specifier(specifier)}".strip()
 
 
 def _versions(versions: Iterable[str]) -> str:
@@ -395,13 +413,13 @@ def _versions(versions: Iterable[str]) -> str:
 
 
 def _counted(versions: Iterable[str]) -> str:
-    """As ``_versions``, but for releases between which others may lie that are not meant."""
+    """As ``_versions``, for releases that need not be consecutive."""
     known = list(versions)
     return _versions(known) if len(known) <= 3 else f"{len(known)} releases from {_versions(known)}"
 
 
 def _pairs(tags: str) -> list[str]:
-    """The single interpreter and ABI tags of a compressed set: ``cp311-abi3``."""
+    """The interpreter and ABI tags of a compressed tag set, one by one: ``cp311-abi3``."""
     interpreters, abis, _ = _parts(tags)
     return [f"{interpreter}-{abi}" for interpreter in interpreters.split(".") for abi in abis.split(".")]
 
@@ -416,7 +434,7 @@ def _parts(tags: str) -> tuple[str, str, str]:
 
 
 def _python(pair: str) -> str:
-    """``3.11`` or ``3.13t`` for a Python or CPython of that version; other tags are words, taken as they are."""
+    """``3.11`` or ``3.13t`` for the tag of a Python or CPython; any other tag as it is."""
     interpreter, _, abi = pair.partition("-")
     match = re.fullmatch(r"(?:cp|py)([0-9])([0-9]{0,3})", interpreter)
     if not match:
@@ -430,7 +448,7 @@ _PLATFORM = re.compile(
 
 
 def _place(tags: str) -> str:
-    """The platform of a wheel, as --platform has it, or the tag's own word."""
+    """The platform of a wheel in the spelling of --platform, or the tag as it is."""
     platform = _platforms(tags)[0]
     match = _PLATFORM.fullmatch(platform)
     if not match:
@@ -444,5 +462,6 @@ def _listed(words: Sequence[str]) -> str:
 
 
 def _libc(tags: str, platform: Platform) -> bool:
-    """Whether a wheel is for the same C library (or for none in particular)."""
+    """Whether a wheel is for the C library of the platform, or for any."""
+
     return platform.system != "linux" or ("musllinux" in tags) == (platform.libc == "musl")

@@ -1,4 +1,4 @@
-"""The hashes of a lock: those that installers accept, or our own if an index has none of these."""
+"""The hashes of a lock: hashes of the index that installers accept, else hashes that torchlock computes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torchlock.lock.model import Lock, Pin
-    from torchlock.terms import File, Inputs, ParsedRequirement
+    from torchlock.standards.index_file import File
+    from torchlock.terms import Inputs, ParsedRequirement
 
-# What pip's --hash knows, with the number of digits; it refuses a file of requirements that names another.
+# The algorithms of pip's --hash, with the number of digits; pip refuses a requirements file with any other.
 ACCEPTED = {"sha256": 64, "sha384": 96, "sha512": 128}
 
 

@@ -1,33 +1,35 @@
-"""The user's lines as the solver takes them: roots, limits, and what they allow."""
+"""Turn the user's requirements into the input of the solver: roots, limits and policy."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.errors import InputError, TorchlockError
+from torchlock.errors import InputError
 from torchlock.lock.model import Pin
 from torchlock.redaction import one_line
 from torchlock.solve.candidates import Policy, Unproven, is_exact, mentions_prerelease
 from torchlock.solve.conflict_core import UserRequirement
 from torchlock.solve.reasons import Asked
-from torchlock.terms import Dependency
+from torchlock.solve.source import DelegatingSource
+from torchlock.standards.dependency import Dependency
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from torchlock.index.direct_url import DirectRelease
     from torchlock.knowledge.releases import Release
     from torchlock.lock.model import Options
+    from torchlock.solve.source import ReleaseSource
     from torchlock.solve.universe import Universe
     from torchlock.target import Target
-    from torchlock.terms import File, Inputs, ParsedRequirement
+    from torchlock.terms import Inputs, ParsedRequirement
 
 
 def dependency_of(written: ParsedRequirement) -> Dependency:
-    """What a line requires, taken apart.
+    """The parts of a requirement: name, extras, specifier, marker.
 
     Raises:
-        InputError: the line is a bare address, of which nobody knows the name.
+        InputError: the line is a URL without a project name.
     """
     requirement = written.requirement
     if requirement is None:
@@ -37,34 +39,32 @@ def dependency_of(written: ParsedRequirement) -> Dependency:
 
 
 def limit_of(written: ParsedRequirement) -> Dependency:
-    """What a constraint or an override says of a version, taken apart.
+    """The parts of a constraint or an override.
 
     Raises:
-        InputError: it names an address, which is followed in requirements alone.
+        InputError: it names a URL, which only a requirement may do.
     """
     if written.url is not None:
         path, line, text = written.origin
         raise InputError(
-            f"{text.strip()}: an address is followed in a requirement only, not in a constraint or an override",
+            f"{text.strip()}: a URL is supported in a requirement only, not in a constraint or an override",
             path=path,
             line=line,
-            hint="write this line among the requirements",
+            hint="move this line to the requirements",
         )
     return dependency_of(written)
 
 
 class Direct:
-    """The requirements that name an address, read as far as that goes without a build.
+    """The requirements that name a URL, with the metadata that can be read without a build.
 
     ``written`` has the line of each project that is known by name; ``notes`` say what is not known.
     """
 
-    def __init__(
-        self, requirements: Sequence[ParsedRequirement], target: Target, metadata: Callable[[File], str] | None
-    ) -> None:
+    def __init__(self, requirements: Sequence[ParsedRequirement], target: Target, source: ReleaseSource) -> None:
         self.written: dict[str, ParsedRequirement] = {}
         self.notes: list[str] = []
-        self._metadata = metadata or _no_metadata
+        self._source = source
         self._releases: dict[str, list[DirectRelease]] = {}
         self._names: dict[int, str | None] = {}
         for written in requirements:
@@ -73,44 +73,43 @@ class Direct:
                 self._names[id(written)] = self._read(written) if applies else _ELSEWHERE
         self._unnamed = [written for written in requirements if self._names.get(id(written), "") is None]
 
-    def before(self, releases: Callable[[str], Sequence[Release]]) -> Callable[[str], Sequence[Release]]:
-        """The same source, but for the projects that the user names by address."""
-        return lambda name: self._releases.get(name) or releases(name)
-
-    def has(self, name: str) -> bool:
-        """Whether the user names this project by address."""
-        return name in self._releases
+    @property
+    def source(self) -> ReleaseSource:
+        """The source, which has of each project that the user names by address that release alone."""
+        return _DirectFirst(self._source, self._releases) if self._releases else self._source
 
     def dependency(self, written: ParsedRequirement) -> Dependency | None:
-        """What a line requires; None for an address of which not even the name is known."""
+        """The parts of a requirement; None for a URL whose project name is unknown."""
         if written.url is None or written.requirement is not None:
             return dependency_of(written)
         name = self._names[id(written)]
         return None if name is None else Dependency(name, marker=_marker(written))
 
     def unnamed_pins(self) -> Iterator[Pin]:
-        """What stays in the lock as it was written, unseen by the solver."""
+        """The lines that stay in the lock as written, and that the solver does not see."""
         for written in self._unnamed:
             yield Pin(written.origin.text.strip(), "", (), (asked_by(written),), (), written=written)
 
     def _read(self, written: ParsedRequirement) -> str | None:
         from torchlock.index.direct_url import read_direct
 
-        release = read_direct(written, self._metadata)
+        release = read_direct(written, self._source.metadata)
         if release is None:
-            self.notes.append(f"{written.origin}: {written.url} is kept as written; its project is not known")
+            self.notes.append(
+                f"{written.origin}: {written.url} is kept as written, because its project name is unknown"
+            )
             return None
         other = self.written.get(release.name)
         if other is not None and other.url != written.url:
             path, line, _ = written.origin
-            raise InputError(f"{release.name} has another address at {other.origin}", path=path, line=line)
+            raise InputError(f"{release.name} has another URL at {other.origin}", path=path, line=line)
         self.notes += [*release.notes, f"{written.origin}: {release.name} is kept as written"]
         self.written[release.name] = written
         self._releases[release.name] = [release]
         return release.name
 
 
-# Stands for the name of what does not apply to the target, which nobody looks into.
+# The name of a requirement that does not apply to the target; its content is never used.
 _ELSEWHERE = "(of another target)"
 
 
@@ -119,12 +118,22 @@ def _marker(written: ParsedRequirement) -> str:
     return written.marker if requirement is None else str(requirement.marker or "")
 
 
-def _no_metadata(file: File) -> str:
-    raise TorchlockError(f"{file.filename} was not asked for its metadata")
+class _DirectFirst(DelegatingSource):
+    """A source that some releases come before."""
+
+    def __init__(self, source: ReleaseSource, first: Mapping[str, Sequence[Release]]) -> None:
+        super().__init__(source)
+        self._first = first
+
+    def releases(self, name: str) -> Sequence[Release]:
+        return self._first.get(name) or self.source.releases(name)
+
+    def is_local(self, name: str) -> bool:
+        return name in self._first or self.source.is_local(name)
 
 
 def policy_of(inputs: Inputs, options: Options) -> Policy:
-    """What the user's lines allow: pre-releases where one is named, yanked releases where one is pinned."""
+    """The policy that the lines imply: pre-releases if one is named, yanked releases if one is pinned."""
     stated = [
         dependency_of(written)
         for written in [*inputs.requirements, *inputs.constraints, *inputs.overrides]
@@ -143,7 +152,7 @@ def policy_of(inputs: Inputs, options: Options) -> Policy:
 
 
 def _specifiers(stated: Sequence[Dependency]) -> dict[str, list[str]]:
-    """All that the lines ask of the version of each project."""
+    """All specifiers of the lines, by project."""
     found: dict[str, list[str]] = {}
     for item in stated:
         found.setdefault(item.name, []).append(item.specifier)
@@ -153,7 +162,7 @@ def _specifiers(stated: Sequence[Dependency]) -> dict[str, list[str]]:
 def units_of(
     inputs: Inputs, direct: Direct, universe: Universe, overrides: Mapping[str, Sequence[Dependency]]
 ) -> tuple[list[UserRequirement], list[str]]:
-    """The user's lines as roots and limits, and notes on those that do not apply to the target."""
+    """The user's lines as roots and limits, and notes on lines that do not apply to the target."""
     units: list[UserRequirement] = []
     notes = list(direct.notes)
     for written in inputs.requirements:
@@ -179,5 +188,6 @@ def units_of(
 
 
 def asked_by(written: ParsedRequirement) -> str:
-    """Who wrote a line, as annotations name it."""
+    """The origin of a line, as annotations in the lock name it."""
+
     return "the command line" if written.origin.path is None else one_line(f"-r {written.origin.path}")

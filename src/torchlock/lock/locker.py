@@ -1,4 +1,4 @@
-"""The main job: from requirements to pins that load, or to the conflict that forbids them."""
+"""The main job: resolve requirements into pins that load, or return the conflict."""
 
 from __future__ import annotations
 
@@ -13,82 +13,98 @@ from torchlock.lock.inputs import Direct, limit_of, policy_of, units_of
 from torchlock.lock.model import Conflict, Lock
 from torchlock.lock.passed_over import refused_notes, unread_notes, withdrawn_notes
 from torchlock.lock.pins import from_source, host_notes, idle_extras, pins_of, unproven_notes
-from torchlock.lock.preferences import given_way
+from torchlock.lock.preferences import changed_pins
 from torchlock.solve.candidates import Unproven
 from torchlock.solve.universe import Universe
-from torchlock.terms import Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from torchlock.knowledge.releases import Release
     from torchlock.knowledge.rules import Matrix
+    from torchlock.lock.attempts import Attempt
     from torchlock.lock.model import Options
-    from torchlock.solve.candidates import Candidate
+    from torchlock.solve.candidates import Candidate, Unproven
     from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.problem import Solution
+    from torchlock.solve.source import ReleaseSource
+    from torchlock.standards.dependency import Dependency
     from torchlock.target import Target
-    from torchlock.terms import Dependency, File, Inputs
+    from torchlock.terms import Inputs
 
 
 def lock(
-    inputs: Inputs,
-    target: Target,
-    options: Options,
-    matrix: Matrix,
-    releases: Callable[[str], Sequence[Release]],
-    metadata: Callable[[File], str] | None = None,
-    at_hand: Callable[[str], bool] = lambda name: True,
-    renew: Callable[[Iterable[str]], bool] = lambda names: False,
-    provenance: Callable[[str], Provenance] = lambda name: Provenance(),
+    inputs: Inputs, target: Target, options: Options, matrix: Matrix, source: ReleaseSource
 ) -> Lock | Conflict:
     """Resolve the requirements for the target.
 
-    ``releases`` answers a normalised name with its releases, oldest first, or raises UnknownPackage;
-    ``metadata`` a file named by address with its METADATA text, or raises a TorchlockError; ``at_hand`` tells
-    whether ``releases`` answers without asking an index. ``renew`` asks the index for projects that are known
-    from a snapshot and tells whether it has anything new; it is called before anything is refused, and looks
-    into the names only if the index may be asked.
-    ``provenance`` tells where the releases of a project are known from.
-
     Raises:
         InputError: the project itself does not run on the target's Python, or a line cannot be used.
-        UnknownPackage: no source holds a package that the user names.
+        UnknownPackage: no source has a package that the user names.
         NetworkError: an index failed.
     """
     _check_python(inputs, target)
-    overrides = _overrides(inputs)
-    direct = Direct(inputs.requirements, target, metadata)
+    job = _Job(inputs, target, options, matrix, source)
+    attempt = attempts(job.open, options, source)
+    return job.conflict(attempt) if attempt.solution is None else job.lock(attempt, attempt.solution)
 
-    def near(name: str) -> bool:
-        return direct.has(name) or at_hand(name)
 
-    def opened(unproven: Unproven) -> tuple[Universe, list[UserRequirement], list[str]]:
-        policy = replace(policy_of(inputs, options), unproven=unproven)
-        universe = Universe(target, matrix, direct.before(releases), policy, overrides, near, provenance)
-        units, notes = units_of(inputs, direct, universe, overrides)
+class _Job:
+    """One call of ``lock``: its arguments, and what is made of them once."""
+
+    def __init__(
+        self, inputs: Inputs, target: Target, options: Options, matrix: Matrix, source: ReleaseSource
+    ) -> None:
+        self._inputs = inputs
+        self._target = target
+        self._options = options
+        self._matrix = matrix
+        self._source = source
+        self._overrides = _overrides(inputs)
+        self._direct = Direct(inputs.requirements, target, source)
+
+    def open(self, unproven: Unproven) -> tuple[Universe, list[UserRequirement], list[str]]:
+        """A new universe, the user's lines in its words, and notes on them."""
+        policy = replace(policy_of(self._inputs, self._options), unproven=unproven)
+        universe = Universe(self._target, self._matrix, self._direct.source, policy, self._overrides)
+        units, notes = units_of(self._inputs, self._direct, universe, self._overrides)
         _check_names(units, universe)
         return universe, units, notes
 
-    universe, units, notes, solution = attempts(opened, options, renew)
-    if solution is None:
-        check_asked(universe, units)
+    def conflict(self, attempt: Attempt) -> Conflict:
+        """What an attempt without a solution comes from.
 
-        def elsewhere(other: Target) -> Lock | Conflict:
-            return lock(inputs, other, options, matrix, releases, metadata, at_hand, renew, provenance)
+        Raises:
+            Unasked: a source that may have the solution was not asked.
+        """
+        check_asked(attempt.universe, attempt.units)
 
-        return Conflict(universe, tuple(units), elsewhere, tuple(inputs.overrides))
-    chosen = _chosen(universe, solution)
-    if wrong := judge(chosen, target, matrix, overrides):
-        raise AssertionError(f"the judge rejects what the solver chose: {'; '.join(wrong)}")
-    notes += given_way(universe, options.preferred, chosen)
-    notes += _notes(universe, units, solution, chosen)
-    pins = (*pins_of(universe, solution, chosen, units, direct), *direct.unnamed_pins())
-    return Lock(target, pins, tuple(host_notes(universe, chosen)), tuple(notes), universe.visited)
+        def retry(other: Target) -> Lock | Conflict:
+            return lock(self._inputs, other, self._options, self._matrix, self._source)
+
+        return Conflict(attempt.universe, tuple(attempt.units), retry, tuple(self._inputs.overrides))
+
+    def lock(self, attempt: Attempt, solution: Solution) -> Lock:
+        """The lock of a solution, after the judge has looked at it."""
+        universe, units, notes, _ = attempt
+        chosen = _chosen(universe, solution)
+        if wrong := judge(chosen, self._target, self._matrix, self._overrides):
+            raise AssertionError(f"the judge rejects what the solver chose: {'; '.join(wrong)}")
+        pins = pins_of(universe, solution, chosen, units, self._direct)
+        return Lock(
+            self._target,
+            (*pins, *self._direct.unnamed_pins()),
+            tuple(host_notes(universe, chosen)),
+            (
+                *notes,
+                *changed_pins(universe, units, self._options.preferred, chosen),
+                *_notes(universe, units, solution, chosen),
+            ),
+            universe.visited,
+        )
 
 
 def _chosen(universe: Universe, solution: Solution) -> dict[str, Candidate]:
-    """The candidate of each project in a solution."""
+    """The chosen candidate of each project."""
     return {
         name: universe.candidates(name)[index]
         for name, index in solution.items()
@@ -99,7 +115,7 @@ def _chosen(universe: Universe, solution: Solution) -> dict[str, Candidate]:
 def _notes(
     universe: Universe, units: Sequence[UserRequirement], solution: Solution, chosen: Mapping[str, Candidate]
 ) -> Iterator[str]:
-    """What the user should know of the releases that were chosen, and of those that were not."""
+    """Notes on the releases that were chosen, and on those that were left out."""
     yield from refused_notes(universe, chosen, units)
     yield from unread_notes(universe, units, solution)
     yield from withdrawn_notes(chosen)
@@ -115,10 +131,10 @@ def _check_python(inputs: Inputs, target: Target) -> None:
     specifier, (path, line, _) = inputs.requires_python
     if not specifier.contains(target.python.full, prereleases=True):
         raise InputError(
-            f"this project requires Python {specifier}, the target is {target.python.full}",
+            f"this project requires Python {specifier}, and the target has {target.python.full}",
             path=path,
             line=line,
-            hint="choose the target's Python with --python",
+            hint="choose another Python with --python",
         )
 
 
@@ -131,7 +147,8 @@ def _overrides(inputs: Inputs) -> dict[str, list[Dependency]]:
 
 
 def _check_names(units: Sequence[UserRequirement], universe: Universe) -> None:
-    """A package that the user names and nobody has is a mistake to be told, not a conflict to be explained."""
+    """Refuse a package that the user names and no source has: it is an input error, not a conflict."""
+
     for unit in units:
         for root in unit.roots:
             error = universe.unknown.get(root.identifier)

@@ -1,4 +1,4 @@
-"""What a lock is, and what a conflict is: plain values that writers and the explainer read."""
+"""The results of the job: a lock or a conflict, as plain values for the writers and the explainer."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ if TYPE_CHECKING:
     from torchlock.knowledge.rules import Statement
     from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.universe import Universe
+    from torchlock.standards.index_file import File
     from torchlock.target import Target
-    from torchlock.terms import File, ParsedRequirement
+    from torchlock.terms import ParsedRequirement
 
 
 @dataclass(frozen=True)
 class Options:
     """What the user allows and prefers.
 
-    ``unproven`` lets releases of the torch family count that no data judge (``solve.policy``).
+    ``unproven`` allows releases of the torch family that the data do not cover (``solve.policy``).
 
-    ``lowest`` takes the oldest release of what the user names, to see whether lower bounds hold; what those need
-    stays as new as they allow, since hardly any old release of it was ever tried with them. ``preferred`` are
-    the pins of an existing lock that are to be kept, by name; ``upgraded`` names those of its packages that are
-    to be as new as possible.
+    ``lowest`` takes the oldest release of each package that the user names, to test lower bounds. Their
+    dependencies stay as new as possible, because old dependencies were hardly ever tested with them.
+    ``preferred`` are the pins of an existing lock to keep, by name; ``upgraded`` names the packages of it that
+    should be as new as possible.
     """
 
     unproven: bool = False
@@ -42,11 +43,11 @@ class Options:
 class Pin:
     """One package of a lock.
 
-    ``files`` are those an installer may use on the target; ``required_by`` names what asked for it (packages,
-    files, the command line) and ``rules`` the rules that did, each as (package, rule). ``marker`` is kept from
-    the user's line. ``written`` is set for what is installed from an address rather than an index. ``unproven``
-    says why no data judge this release of the torch family; ``built``, of what an installer has to build, where
-    its requirements were read.
+    ``files`` are the files that an installer may use on the target. ``required_by`` names the packages, files or
+    the command line that require it, and ``rules`` the rules that do, each as (package, rule). ``marker`` comes
+    from the user's line. ``written`` is set for a package from a URL instead of an index. ``unproven`` says why
+    the data do not cover this release of the torch family. ``built`` names the file with the requirements of a
+    package that the installer has to build.
     """
 
     name: str
@@ -63,10 +64,10 @@ class Pin:
 
 @dataclass(frozen=True)
 class HostNote:
-    """What a pin has to do with a library of the machine.
+    """How a pin depends on a library of the machine.
 
-    ``kind`` is needs (it will not load without), wants (it can do more with it) or bundles (it carries its
-    own). ``library`` is a host library's name, or another package's for a want; ``specifier`` its versions.
+    ``kind`` is needs (it does not load without it), wants (more features with it) or bundles (it has its own).
+    ``library`` is the name of a host library, or for a want of another package; ``specifier`` its versions.
     """
 
     kind: str
@@ -78,12 +79,12 @@ class HostNote:
 
     @property
     def of_the_machine(self) -> bool:
-        """Whether the library is the machine's rather than another package."""
+        """Whether the library belongs to the machine, not to another package."""
         needed = (*self.statement.needs, *self.statement.wants)
         return any(dependency.name == HOST_PREFIX + self.library for dependency in needed)
 
     def admits(self, version: str) -> bool:
-        """Whether this version of the library serves; one that nobody knows is taken to."""
+        """Whether this version of the library is good enough; an unknown version is assumed to be."""
         return not version or specifier_set(self.specifier).contains(version)
 
 
@@ -100,12 +101,13 @@ class Lock:
 
 @dataclass(frozen=True)
 class Conflict:
-    """No environment satisfies these lines; everything the explainer needs to say why.
+    """No environment satisfies these lines; with everything that the explanation needs.
 
-    ``elsewhere`` tries the same lines on another target; ``overrides`` are the lines that replaced others.
+
+    ``retry`` tries the same lines on another target; ``overrides`` are the lines that replaced others.
     """
 
     universe: Universe
     units: tuple[UserRequirement, ...]
-    elsewhere: Callable[[Target], Lock | Conflict]
+    retry: Callable[[Target], Lock | Conflict]
     overrides: tuple[ParsedRequirement, ...] = ()

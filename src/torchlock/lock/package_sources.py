@@ -70,9 +70,10 @@ def _by_address(written: ParsedRequirement, source: Source) -> ParsedRequirement
     marker = f" ; {requirement.marker}" if requirement.marker else ""
     is_path = "://" not in source.url
     text = f"{source.url}{extras}{marker}" if is_path else f"{requirement.name}{extras} @ {source.url}{marker}"
+    text = f"-e {text}" if source.editable else text
     named = Requirement(f"{requirement.name}{extras}{marker}")
     origin = Origin(source.origin.path, source.origin.line, text)
-    return replace(written, requirement=named, origin=origin, url=source.url, sources=())
+    return replace(written, requirement=named, origin=origin, url=source.url, editable=source.editable, sources=())
 
 
 def _versions(written: ParsedRequirement) -> ParsedRequirement:

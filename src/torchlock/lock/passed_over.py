@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
+from torchlock.knowledge.masks import bits
 from torchlock.knowledge.rules import specifier_set
 from torchlock.lock.inputs import dependency_of
 from torchlock.solve.candidates import withdrawal
 from torchlock.solve.conflict_core import demands
-from torchlock.solve.problem import bits
 from torchlock.solve.unread import Unread, behind
 
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from torchlock.solve.reasons import Unreadable
     from torchlock.solve.universe import Universe
 
-# How many newer releases of one package are examined: the first that was skipped for this reason is reported.
+# How many newer releases of one package are examined to find the first that was skipped for this reason.
 _MOST = 8
 
 
 def refused_notes(
     universe: Universe, chosen: Mapping[str, Candidate], units: Sequence[UserRequirement]
 ) -> Iterator[str]:
-    """Newer releases of what the user names that the lines admit and their own metadata rules out, newest only."""
+    """Notes on packages of the user: the newest release that the lines admit and its own metadata rules out."""
     asked: dict[str, list[str]] = {}
     for unit in units:
         if unit.written.requirement is not None:
@@ -57,14 +57,14 @@ def _refused(universe: Universe, name: str) -> Iterator[tuple[Version, str]]:
 
 
 def withdrawn_notes(chosen: Mapping[str, Candidate]) -> Iterator[str]:
-    """Locked releases that their publisher withdrew (PEP 592): an exact pin asks for them."""
+    """Notes on locked releases that their publisher withdrew (PEP 592); an exact pin selects them."""
     for name, candidate in sorted(chosen.items()):
         if candidate.release is not None and candidate.release.yanked is not None:
             yield f"{name} {candidate.version} is {withdrawal(candidate)}"
 
 
 def unread_notes(universe: Universe, units: Sequence[UserRequirement], solution: Solution) -> Iterator[str]:
-    """A sentence for each package that the user asked for and that could be newer; one for all others."""
+    """Notes on releases that need a build: one for each package that the user named, one for all others."""
     roots, limits = demands(units)
     asked = {root.identifier for root in roots if "[" not in root.identifier and root.identifier in solution}
     told: set[tuple[str, str]] = set()
@@ -86,14 +86,14 @@ def unread_notes(universe: Universe, units: Sequence[UserRequirement], solution:
 
 
 def _newer(universe: Universe, name: str, chosen: int, mask: int) -> list[int]:
-    """The candidates of a package that are newer than the chosen one and that the user's lines admit."""
+    """The candidates of a package that are newer than the chosen one, and that the user's lines admit."""
     candidates = universe.candidates(name)
     better = bits(mask & ((1 << chosen) - 1))
     return [index for index in better if candidates[index].version > candidates[chosen].version][:_MOST]
 
 
 def _compiled(universe: Universe, name: str, chosen: int, mask: int) -> Iterator[str]:
-    """A note on the newest release, if it has compiled wheels but none for the target."""
+    """A note on the newest release, if it has compiled wheels, but none for the target."""
     candidates = universe.candidates(name)
     behind_it = [candidates[index] for index in bits(mask & ((1 << len(candidates)) - 1)) if index > chosen]
     mine = candidates[chosen]
@@ -102,7 +102,7 @@ def _compiled(universe: Universe, name: str, chosen: int, mask: int) -> Iterator
         version = max(item.version for item in newer)
         yield (
             f"{name} {version} was skipped: it has no wheel for {universe.target}, and its source would "
-            f"have to be compiled; a pin, {name}=={version}, takes it"
+            f"have to be compiled; to use it, pin {name}=={version}"
         )
 
 
@@ -115,7 +115,7 @@ def _sentence(name: str, version: str, unread: Unread) -> str:
 
 
 def _way_out(unreadable: Unreadable) -> str:
-    return "; --build takes it" if unreadable.build else ""
+    return "; use --build to include it" if unreadable.build else ""
 
 
 def _below(

@@ -1,4 +1,4 @@
-"""From the solver's answer to the pins of a lock, and to what they mean for the machine."""
+"""Turn the solution into the pins of a lock, and into notes on system libraries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torchlock.knowledge.rules import GIL, HOST_PREFIX, specifier_set
 from torchlock.lock.inputs import asked_by, dependency_of
 from torchlock.lock.model import HostNote, Pin
 from torchlock.solve.reasons import Asked, Declared, Ruled
-from torchlock.terms import spelled
+from torchlock.standards.dependency import readable_specifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.problem import Solution
     from torchlock.solve.universe import Universe
+    from torchlock.standards.index_file import File
     from torchlock.target import Target
-    from torchlock.terms import File
 
 
 def pins_of(
@@ -74,7 +74,7 @@ def _is_origin(who: str) -> bool:
 
 
 def _markers(units: Sequence[UserRequirement]) -> dict[str, str]:
-    """The marker of each name that the user asks for under one and the same marker only."""
+    """The marker of each name that the user requires under a single marker."""
     found: dict[str, set[str]] = {}
     for unit in units:
         if unit.roots and unit.written.requirement is not None:
@@ -93,7 +93,7 @@ def _usable_files(candidate: Candidate) -> tuple[File, ...]:
 
 
 def idle_extras(units: Sequence[UserRequirement], chosen: Mapping[str, Candidate]) -> Iterator[str]:
-    """Notes on extras that the user's lines ask for, and that no requirement of the chosen release belongs to."""
+    """Notes on extras that the user asks for and that add no requirement to the chosen release."""
     for unit in units:
         if not unit.roots or unit.written.requirement is None or unit.written.url is not None:
             continue
@@ -118,7 +118,7 @@ def _normal(name: str) -> str:
 
 
 def from_source(chosen: Mapping[str, Candidate], target: Target) -> Iterator[str]:
-    """Notes on what an installer has to build, because it was not tried."""
+    """Notes on packages that the installer has to build from source; torchlock did not try to build them."""
 
     def named(candidates: Iterable[Candidate]) -> str:
         return ", ".join(sorted(f"{candidate.name} {candidate.version}" for candidate in candidates))
@@ -130,12 +130,10 @@ def from_source(chosen: Mapping[str, Candidate], target: Target) -> Iterator[str
 
     compiled = [candidate for candidate in built if candidate.last_resort]
     if compiled:
-        yield (
-            f"no wheel for {target}: {named(compiled)}; compiled from source at installation, which was not tried"
-        )
+        yield (f"no wheel for {target}: {named(compiled)}; the installer has to compile it, which was not tested")
     if len(compiled) < len(built):
         names = named(candidate for candidate in built if candidate not in compiled)
-        yield f"built from source at installation, which was not tried: {names}"
+        yield f"the installer has to build from source, which was not tested: {names}"
     here = [candidate for candidate in built if _origin(candidate).startswith(COMPUTED_HERE)]
     if here:
         yield (
@@ -145,13 +143,13 @@ def from_source(chosen: Mapping[str, Candidate], target: Target) -> Iterator[str
 
 
 def _origin(candidate: Candidate) -> str:
-    """The file that the requirements of a source distribution were read from; empty for a wheel."""
+    """The file with the requirements of a source distribution; empty for a wheel."""
     known = candidate.release is not None and candidate.from_sdist
     return candidate.release.origin(candidate.wheel) if known and candidate.release else ""
 
 
 def host_notes(universe: Universe, chosen: Mapping[str, Candidate]) -> Iterator[HostNote]:
-    """What the chosen releases need from the machine, could use of it, and carry themselves."""
+    """The system libraries that the chosen releases need, can use, and bundle."""
     for name, candidate in sorted(chosen.items()):
         version = str(candidate.version)
         for statement in universe.statements(candidate):
@@ -163,11 +161,15 @@ def host_notes(universe: Universe, chosen: Mapping[str, Candidate]) -> Iterator[
                     and not statement.optional
                     and universe.target.holds(dependency.marker)
                 ):
-                    yield HostNote("needs", library, spelled(dependency.specifier), name, version, statement)
+                    yield HostNote(
+                        "needs", library, readable_specifier(dependency.specifier), name, version, statement
+                    )
             for dependency in statement.wants:
                 if universe.target.holds(dependency.marker) and dependency.name not in chosen:
                     library = dependency.name.removeprefix(HOST_PREFIX)
-                    yield HostNote("wants", library, spelled(dependency.specifier), name, version, statement)
+                    yield HostNote(
+                        "wants", library, readable_specifier(dependency.specifier), name, version, statement
+                    )
             for bundle in statement.bundles:
                 library, _, specifier = bundle.partition(" ")
                 yield HostNote("bundles", library, specifier, name, version, statement)
@@ -176,7 +178,7 @@ def host_notes(universe: Universe, chosen: Mapping[str, Candidate]) -> Iterator[
 def unproven_notes(
     universe: Universe, chosen: Mapping[str, Candidate], units: Sequence[UserRequirement]
 ) -> Iterator[str]:
-    """Notes on unproven releases that were taken, and on newer ones that were left out."""
+    """Notes on unproven releases that were locked, and on newer ones that were left out."""
     for name, candidate in sorted(chosen.items()):
         why = candidate.unproven
         if why is not None:
@@ -184,7 +186,7 @@ def unproven_notes(
         newer = [item for item in universe.held.get(name, ()) if _counts(item, candidate, units)]
         if newer:
             best = max(newer, key=lambda item: item.version)
-            yield f"{_named(best)} was left out: {best.unproven}; --unproven or a pin takes it"
+            yield f"{_named(best)} was left out: {best.unproven}; use --unproven or a pin to lock it"
     for said in unjudged(chosen, universe.target, universe.matrix):
         who = said.pinned if isinstance(said.pinned.build, Unknown) else chosen["torch"]
         subject = f"{said.pinned.name} {said.pinned.version}"
@@ -197,7 +199,8 @@ def _named(candidate: Candidate) -> str:
 
 
 def _counts(item: Candidate, chosen: Candidate, units: Sequence[UserRequirement]) -> bool:
-    """Whether a candidate is a newer final release that the user's own lines admit."""
+    """Whether a candidate is a newer final release that the user's lines admit."""
+
     asked = (
         dependency_of(unit.written)
         for unit in units

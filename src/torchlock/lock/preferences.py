@@ -1,13 +1,17 @@
-"""The pins of an existing lock: kept as long as they work."""
+"""Keep the pins of an existing lock as long as they work."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from packaging.version import Version
+
 from torchlock.errors import TorchlockError, Undecided
 from torchlock.solve.conflict_core import UserRequirement, anchors, contested, demands, minimal_conflict
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import GaveUp
+from torchlock.solve.propagate import DomainWipeout, propagate
+from torchlock.standards.dependency import Dependency
 from torchlock.standards.filenames import same_version
 from torchlock.terms import Origin, ParsedRequirement
 
@@ -21,10 +25,10 @@ if TYPE_CHECKING:
 
 
 def solve_keeping(universe: Universe, units: Sequence[UserRequirement], options: Options) -> Solution | None:
-    """The newest-first solution that keeps the pins of an existing lock as far as they still work.
+    """The newest solution that keeps the pins of an existing lock as long as they work.
 
-    Pins that cannot stand together with the user's lines, or with the newest versions of what is to be
-    upgraded, are dropped, a smallest guilty set at a time.
+    Pins that conflict with the user's lines, or with the newest versions of the packages to upgrade, are
+    dropped, one smallest conflicting set at a time.
 
     Raises:
         Undecided: the search reached its limit, without any of these pins too.
@@ -52,7 +56,7 @@ def _solve_keeping(universe: Universe, units: Sequence[UserRequirement], options
 
 
 def _undecided(gave_up: GaveUp, universe: Universe, units: Sequence[UserRequirement]) -> Undecided:
-    """The message in place of an answer: how much was tried, and the lines that it failed on."""
+    """The error after the search gave up: the number of tries, and the requirements in conflict."""
     lines = [
         f"{written.origin.text.strip()}" + ("" if written.origin.path is None else f" ({written.origin})")
         for unit in contested(universe, units, gave_up.contested) or units
@@ -60,12 +64,12 @@ def _undecided(gave_up: GaveUp, universe: Universe, units: Sequence[UserRequirem
     ]
     return Undecided(
         f"gave up after {gave_up.tries:,} tries; these requirements were still in conflict: {', '.join(lines)}",
-        hint="narrow some of them, for example with a pin, so that there is less to try",
+        hint="narrow some of them, for example with a pin",
     )
 
 
 def _newest(universe: Universe, units: Sequence[UserRequirement], options: Options) -> list[UserRequirement]:
-    """What is to be upgraded, at the versions that it would have without the existing lock."""
+    """Limits for the packages to upgrade: the versions that they would have without the existing lock."""
     solution = resolve(universe, *demands(units), anchors(universe, units)) if options.upgraded else None
     return [
         UserRequirement(ParsedRequirement(None, Origin(None, None, name)), limits=((name, 1 << solution[name]),))
@@ -77,7 +81,7 @@ def _newest(universe: Universe, units: Sequence[UserRequirement], options: Optio
 def _pinned(universe: Universe, name: str, version: str) -> UserRequirement | None:
     try:
         mask = universe.mask(name, f"=={version}")
-    except TorchlockError:  # a package of the old lock that no source can be asked for any more
+    except TorchlockError:  # a package of the old lock that no source has any more
         return None
     return (
         UserRequirement(ParsedRequirement(None, Origin(None, None, name)), limits=((name, mask),))
@@ -86,21 +90,49 @@ def _pinned(universe: Universe, name: str, version: str) -> UserRequirement | No
     )
 
 
-def given_way(universe: Universe, preferred: Mapping[str, str], chosen: Mapping[str, Candidate]) -> Iterator[str]:
-    """Notes on the pins that did not hold, those that a snapshot does not know told apart: they may be good."""
+def changed_pins(
+    universe: Universe,
+    units: Sequence[UserRequirement],
+    preferred: Mapping[str, str],
+    chosen: Mapping[str, Candidate],
+) -> Iterator[str]:
+    """Notes on pins of the existing lock that changed. A pin that the snapshot does not know may be good."""
     for name, version in preferred.items():
         if name not in chosen or same_version(str(chosen[name].version), version):
             continue
+        new = chosen[name].version
         as_of = universe.provenance(name).as_of
         if as_of and not any(same_version(each, version) for each in _known(universe, name)):
             lost = f"{name}=={version} of the existing lock is not known as of {as_of}"
-            yield f"{lost}, and the index was not asked; now {chosen[name].version}"
+            yield f"{lost}, and the index was not asked; now {new}"
         else:
-            yield f"{name}=={version} of the existing lock gave way; now {chosen[name].version}"
+            changed = "updated" if new > Version(version) else "downgraded"
+            yield f"{changed} {name} {version} → {new}, because {_why(universe, units, name, version)}"
+
+
+def _why(universe: Universe, units: Sequence[UserRequirement], name: str, version: str) -> str:
+    """Why a pin of the existing lock did not hold."""
+    for item in universe.rejected(name):
+        if same_version(item.version, version):
+            return {
+                "wheel": f"{version} has no wheel for {universe.target}",
+                "python": f"{version} requires Python {item.detail}",
+                "newer": f"{version} was uploaded on {item.detail}, after --exclude-newer",
+            }.get(item.why, f"{version} cannot be used any more")
+    pin = UserRequirement(
+        ParsedRequirement(None, Origin(None, None, name)),
+        roots=tuple(universe.require(Dependency(name, f"=={version}"), None)),
+    )
+    for unit in units:
+        try:
+            propagate(anchors(universe, [pin, unit]), *demands([pin, unit]))
+        except DomainWipeout:
+            return f"{version} conflicts with {unit.written.origin.text.strip()}"
+    return f"no solution with {name}=={version} was found"
 
 
 def _known(universe: Universe, name: str) -> Iterator[str]:
-    """Every version of a project that there is, as far as its source tells."""
+    """Every version of a project that its source lists."""
     for candidate in (*universe.candidates(name), *universe.held.get(name, ())):
         yield str(candidate.version)
     yield from (item.version for item in universe.rejected(name))

@@ -1,4 +1,4 @@
-"""The smallest changes that would work: each guilty line in turn is loosened, and the rest solved again."""
+"""Suggest the smallest changes that resolve a conflict: loosen each conflicting line in turn, and solve again."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _MOST_NEIGHBOURS = 16
 
 
 def nearest(conflict: Conflict, guilty: Sequence[UserRequirement]) -> list[str]:
-    """What could be written instead, as sentences: one for each guilty line whose change alone is enough.
+    """Changes that resolve the conflict, as sentences: one for each line whose change alone is enough.
 
-    Where no single change is, all guilty lines are loosened together.
+    If no single change is enough, all conflicting lines are changed together.
     """
     universe = conflict.universe
     found = list(_build(universe, guilty))
@@ -48,7 +48,7 @@ def nearest(conflict: Conflict, guilty: Sequence[UserRequirement]) -> list[str]:
 
 
 def _build(universe: Universe, guilty: Sequence[UserRequirement]) -> Iterator[str]:
-    """The option that reads what could not be read, if the lines fail because of that."""
+    """Suggest --build, if the lines fail because the requirements of a release could not be read."""
     unread = [item.release for item in behind(universe, *demands(guilty)) if item.release.build]
     if unread:
         names = " and ".join(dict.fromkeys(f"{item.name} {item.version}" for item in unread))
@@ -56,7 +56,7 @@ def _build(universe: Universe, guilty: Sequence[UserRequirement]) -> Iterator[st
 
 
 def _other_python(conflict: Conflict, guilty: Sequence[UserRequirement]) -> Iterator[str]:
-    """The nearest Python on which the lines stand, where wheels for this one are what is missing."""
+    """Suggest the nearest Python for which the lines have a solution, if wheels for this Python are missing."""
     universe = conflict.universe
     names = {dependency_of(unit.written).name for unit in guilty}
     if not any(item.why in ("wheel", "python") for name in names for item in universe.rejected(name)):
@@ -67,18 +67,18 @@ def _other_python(conflict: Conflict, guilty: Sequence[UserRequirement]) -> Iter
             continue
         other = PythonVersion.parse(f"3.{minor}{'t' if python.free_threaded else ''}")
         try:
-            found = conflict.elsewhere(replace(universe.target, python=other))
+            found = conflict.retry(replace(universe.target, python=other))
         except TorchlockError:
             continue
         if isinstance(found, Lock):
             versions = {pin.name: pin.version for pin in found.pins}
             kept = " and ".join(f"{name} {versions[name]}" for name in sorted(names) if name in versions)
-            yield f"Python {other} in place of {python} ({kept}): --python {other}"
+            yield f"Python {other} in place of {python} ({kept}): use --python {other}"
             return
 
 
 def _without(conflict: Conflict, loosened: Sequence[UserRequirement]) -> Solution | None:
-    """The solution with the versions of these lines left open; of one pinned line, with the nearest version."""
+    """The solution without the versions of these lines; for one pinned line, with the nearest version."""
     if len(loosened) == 1:
         for near in _near(loosened[0], conflict.universe):
             solution = _resolve(conflict, {id(loosened[0]): near})
@@ -92,18 +92,18 @@ def _resolve(conflict: Conflict, replaced: Mapping[int, UserRequirement]) -> Sol
     units = [replaced.get(id(unit), unit) for unit in conflict.units]
     try:
         return resolve(universe, *demands(units), anchors(universe, units))
-    except (TorchlockError, GaveUp):  # an index that fails now leaves the refusal as it is
+    except (TorchlockError, GaveUp):  # if an index fails now, there is no suggestion
         return None
 
 
 def _loose(unit: UserRequirement, universe: Universe) -> UserRequirement:
-    """The line with its version left open; a constraint falls away."""
+    """The line without its version; a constraint is dropped."""
     dependency = dependency_of(unit.written)._replace(specifier="")
     return unit._replace(roots=tuple(universe.require(dependency, None)) if unit.roots else (), limits=())
 
 
 def _near(unit: UserRequirement, universe: Universe) -> Iterator[UserRequirement]:
-    """The line with each version that is near the one it pins, nearest first; nothing for one without a pin."""
+    """The line with each version near its pin, nearest first; nothing for a line without a pin."""
     dependency = dependency_of(unit.written)
     pin = next((clause.version for clause in SpecifierSet(dependency.specifier) if clause.operator == "=="), None)
     if pin is None or not unit.roots:
@@ -132,7 +132,8 @@ def _instead(
         parts.append(f"{new} in place of {unit.written.origin.text.strip()}")
     names = dict.fromkeys(dependency_of(unit.written).name for unit in guilty)
     kept = [f"{name} {version(name)}" for name in names if version(name)]
-    together = f" ({' goes with '.join(kept)})" if len(kept) > 1 else ""
+    together = f" ({' works with '.join(kept)})" if len(kept) > 1 else ""
+
     return f"{', '.join(parts)}{together}"
 
 

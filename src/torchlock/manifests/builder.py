@@ -107,13 +107,15 @@ class DocumentBuilder:
 
     def declare_extra(self, name: str, at: int | None) -> str:
         """Record a declared extra; returns its scope."""
-        self.document.extras.setdefault(canonicalize_name(name), Declared(name, self.place(at)))
-        return f"extra:{canonicalize_name(name)}"
+        scope = f"extra:{canonicalize_name(name)}"
+        self.document.extras.setdefault(canonicalize_name(name), Declared(name, self.place(at), scope))
+        return scope
 
-    def declare_group(self, name: str, at: int | None) -> str:
-        """Record a declared dependency group; returns its scope."""
-        self.document.groups.setdefault(canonicalize_name(name), Declared(name, self.place(at)))
-        return f"group:{canonicalize_name(name)}"
+    def declare_group(self, name: str, at: int | None, *, alone: bool = False) -> str:
+        """Record a declared dependency group; returns its scope. ``alone``: without the rest of the project."""
+        scope = f"{'alone' if alone else 'group'}:{canonicalize_name(name)}"
+        self.document.groups.setdefault(canonicalize_name(name), Declared(name, self.place(at), scope))
+        return scope
 
     @contextmanager
     def within(self, scope: str) -> Iterator[str]:

@@ -6,8 +6,8 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.document import ParseIssue
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry

@@ -34,7 +34,7 @@ def parsed_requirement(
     """
     origin = Origin(entry.path, entry.place.line or None, entry.text)
     found = _from_text(entry, origin, variables) or _from_fields(entry, origin)
-    if entry.index is not None:
+    if entry.index is not None and entry.channel == "pip":
         return replace(found, sources=(Source(origin, index_url=expand(entry.index, variables)),))
     scope = entry.home or entry.scope
     fitting = tuple(source for source in sources.get(entry.name, ()) if source.scope in ("", scope))
@@ -90,8 +90,8 @@ def _from_fields(entry: Entry, origin: Origin) -> ParsedRequirement:
     extras = f"[{','.join(entry.extras)}]" if entry.extras else ""
     marker = f" ; {entry.marker}" if entry.marker else ""
     requirement = Requirement(f"{entry.name}{extras}{entry.specifier}{marker}")
-    sources = (Source(origin, url=near(entry.path, entry.url)),) if entry.url else ()
-    return ParsedRequirement(requirement, origin, hashes=entry.hashes, editable=entry.editable, sources=sources)
+    sources = (Source(origin, url=near(entry.path, entry.url), editable=entry.editable),) if entry.url else ()
+    return ParsedRequirement(requirement, origin, hashes=entry.hashes, sources=sources)
 
 
 def near(path: str, value: str) -> str:

@@ -106,8 +106,8 @@ def _single_bytes(raw: bytes, path: str) -> Decoded:
         line, byte = raw.count(b"\n", 0, error.start) + 1, raw[error.start]
     message = f"byte 0x{byte:02x} is not UTF-8, so it depends on the machine whether this file can be read"
     remedy = "Save the file as UTF-8"
-    error = _refusal(raw, path)
-    issue = ParseIssue("TL503", "warning", message, Place(line), "read as latin-1 here", remedy, error=error)
+    stop = _refusal(raw, path)
+    issue = ParseIssue("TL503", "warning", message, Place(line), "read as latin-1 here", remedy, error=stop)
     return Decoded(raw.decode("latin-1"), "latin-1", b"", issue)
 
 

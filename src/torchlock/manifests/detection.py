@@ -41,9 +41,9 @@ _SUFFIXES = {
     **dict.fromkeys((".mk", ".mak", ".just"), "make"),
     ".ipynb": "notebook",
 }
-LISTS = (".txt", ".in", ".pip", ".requirements", ".constraints")
+_LISTS = (".txt", ".in", ".pip", ".requirements", ".constraints")
 _DOCKER = re.compile(r"(dockerfile|containerfile)([._-].*)?$")
-_NOT_DOCKER = (*LISTS, ".py", ".sh", ".yml", ".yaml", ".json", ".toml", ".md", ".rst", ".dockerignore")
+_NOT_DOCKER = (*_LISTS, ".py", ".sh", ".yml", ".yaml", ".json", ".toml", ".md", ".rst", ".dockerignore")
 _PYLOCK = re.compile(r"pylock(\.[^.]+)?\.toml$")
 _CONDA = re.compile(r"environment|conda|(?:^|[_-])env\b")
 _YAML = (".yml", ".yaml")
@@ -66,7 +66,7 @@ _COMMAND = re.compile(
 )
 # The formats that a file with such a name can have.
 _AMONG = {
-    **dict.fromkeys(LISTS, ("conda", "dockerfile", "shell", "pixi.lock")),
+    **dict.fromkeys(_LISTS, ("conda", "dockerfile", "shell", "pixi.lock")),
     **dict.fromkeys(_YAML, ("conda", "workflow", "cog", "pixi.lock")),
     ".json": ("pipfile.lock", "notebook"),
     ".toml": ("pyproject", "pylock", "poetry.lock", "uv.lock", "pdm.lock", "pipfile", "pixi"),
@@ -269,11 +269,11 @@ def _by_content(path: str, text: str) -> Detected:
     for content in _CONTENTS:
         if (among is None or content.kind in among) and content.fits(text):
             return Detected(content.kind, guessed=not content.says)
-    if suffix in LISTS and not name.startswith("requirement") and _is_script(text):
+    if suffix in _LISTS and not name.startswith("requirement") and _is_script(text):
         return Detected("shell", guessed=True)
     if suffix in (".py", ".pyw"):
         return Detected("python")
-    if not anything and not named and suffix not in LISTS:
+    if not anything and not named and suffix not in _LISTS:
         raise InputError("no reader for this kind of file", path=path)
     if not anything:
         _refuse_no_list(path, name, text, named=named)

@@ -110,10 +110,11 @@ class ParseIssue:
 
 
 class Declared(NamedTuple):
-    """A declared extra or dependency group, empty or not: its name as written, and its place."""
+    """A declared extra or dependency group, empty or not: its name as written, its place, and its scope."""
 
     name: str
     place: Place
+    scope: str
 
 
 @dataclass(slots=True)

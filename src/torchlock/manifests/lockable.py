@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from torchlock.errors import InputError
 from torchlock.manifests.decoding import decode
-from torchlock.manifests.detection import LISTS, belongs_to, format_of, refuse_unread
+from torchlock.manifests.detection import belongs_to, format_of, kind_by_name, refuse_unread
 from torchlock.manifests.document import Document
 from torchlock.manifests.reader import read_as_written, read_content
 
@@ -19,6 +19,17 @@ _HINT = (
     "a lock is made from requirements files, pyproject.toml, setup.cfg, setup.py, Pipfile, environment.yml, "
     "pixi.toml, and scripts with inline metadata"
 )
+_NO_LISTS = (".yml", ".yaml", ".json", ".lock", ".toml")
+_RECORDS = "it records what was chosen, not what a project asks for"
+_BESIDE = (
+    "name the file of the project too, as in -r pyproject.toml -r uv.lock: then the pins of the lock are kept"
+)
+
+
+def lock_kind(path: str) -> str | None:
+    """The format of a lock, by the name of its file; None for every other file."""
+    kind = kind_by_name(path)
+    return kind if kind in LOCKS else None
 
 
 def document_to_lock(path: str, *, extras: bool = False, groups: bool = False) -> Document:
@@ -39,12 +50,14 @@ def document_to_lock(path: str, *, extras: bool = False, groups: bool = False) -
         hint = "--extra goes with pyproject.toml, setup.cfg and setup.py"
         raise InputError("has no extras", path=path, hint=hint)
     if kind in LOCKS:
-        message = f"is a lock ({kind}): it records what was chosen, not what a project asks for"
-        raise InputError(message, path=path, hint=_HINT)
+        raise InputError(f"is a lock ({kind}): {_RECORDS}", path=path, hint=_BESIDE)
     if kind not in ("requirements", *PROJECTS):
         message = f"holds commands ({kind}), not the requirements of a project"
         raise InputError(message, path=path, hint=_HINT)
-    return read_as_written(path, raw, kind, os.environ)
+    document = read_as_written(path, raw, kind, os.environ)
+    if document.locked:
+        raise InputError(f"is a lock ({kind}): {_RECORDS}", path=path, hint=_BESIDE)
+    return document
 
 
 def list_to_lock(path: str, kind: str) -> Document:
@@ -67,11 +80,11 @@ def _refuse_other_formats(path: str) -> None:
 
 
 def _kind_of(path: str, raw: bytes) -> str:
-    """The format of a file. A list whose name and content say nothing is one of requirements."""
+    """The format of a file. One whose name and content say nothing is a list of requirements, as pip takes it."""
     try:
         kind = format_of(path, decode(raw, path).text).kind
     except InputError:
-        if PurePath(path).suffix.lower() not in ("", *LISTS):
+        if PurePath(path).suffix.lower() in _NO_LISTS:
             raise
         kind = "requirements"
     return {"constraints": "requirements", "python": "script"}.get(kind, kind)

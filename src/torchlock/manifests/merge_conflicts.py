@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 LEFT = "a merge conflict was left in the file"
 _MARK = re.compile(r"^(<{7}|={7}|>{7}|\|{7})(?=\s|$)", re.MULTILINE)
+_MARKED_LINE = re.compile(rf"{_MARK.pattern}[^\r\n]*", re.MULTILINE)
 # The marks of a whole conflict, in their order. A text of prose or a script may hold the second alone.
 _WHOLE = (
     re.compile(r"^<{7}(?=[ \r\n])", re.MULTILINE),
@@ -25,6 +26,11 @@ def merge_conflict(text: str) -> int | None:
     """Where the first mark of a merge conflict stands."""
     found = _MARK.search(text)
     return found.start() if found else None
+
+
+def blank_conflict_marks(text: str) -> str:
+    """The text with spaces in place of the lines of all marks."""
+    return _MARKED_LINE.sub(lambda line: " " * len(line[0]), text)
 
 
 def conflicts(text: str) -> list[ParseIssue]:

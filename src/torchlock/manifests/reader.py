@@ -50,7 +50,7 @@ _READERS = {
 }
 
 # Formats in which pip puts in environment variables.
-_EXPANDED = frozenset({"requirements", "constraints"})
+_EXPANDED = frozenset({"requirements", "constraints", "conda"})
 
 _DEEP = "it is nested too deeply: no tool that reads this format goes so deep"
 

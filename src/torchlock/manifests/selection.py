@@ -48,11 +48,11 @@ class _Selection:
 
     def inputs(self, extras: Collection[str], groups: Collection[str], all_extras: bool) -> Inputs:
         document, inputs = self._document, self._inputs
-        scopes = ["", *self._scopes(extras, groups, all_extras)]
+        scopes = self._scopes(extras, groups, all_extras)
         self._refuse_issues(scopes)
         self._refuse_conflicts(scopes)
         self._refuse_what_is_declared_nowhere(scopes, all_extras)
-        self._add(document.entries, scopes)
+        self._add(self._of_the_index(scopes), scopes)
         inputs.overrides += [self._parsed(entry) for entry in document.overrides]
         self._python()
         for line in document.indexes:
@@ -66,21 +66,23 @@ class _Selection:
     # What was asked for.
 
     def _scopes(self, extras: Collection[str], groups: Collection[str], all_extras: bool) -> list[str]:
+        """The scopes of what was asked for: the rest of the project first, unless a group is alone."""
         declared = self._document.extras
         asked = [self._known("extra", extra, declared) for extra in extras]
-        asked += declared if all_extras else ()
-        chosen = [self._known("dependency group", group, self._document.groups) for group in groups]
-        return list(dict.fromkeys([*(f"extra:{name}" for name in asked), *(f"group:{name}" for name in chosen)]))
+        asked += [item.scope for item in declared.values()] if all_extras else []
+        asked += [self._known("dependency group", group, self._document.groups) for group in groups]
+        rest = [] if any(scope.startswith("alone:") for scope in asked) else [""]
+        return list(dict.fromkeys([*rest, *asked]))
 
     def _known(self, kind: str, asked: str, declared: Mapping[str, Declared]) -> str:
-        """The normalised name of a declared extra or group.
+        """The scope of a declared extra or group.
 
         Raises:
             InputError: it is not declared; the hint lists those that are.
         """
         name = canonicalize_name(asked)
         if name in declared:
-            return name
+            return declared[name].scope
         names = ", ".join(sorted(item.name for item in declared.values()))
         hint = f"there are: {names}" if names else f"the project has no {kind}s"
         raise InputError(f"no {kind} is called {asked!r}", path=self._document.path, hint=hint)
@@ -90,7 +92,9 @@ class _Selection:
     def _refuse_what_is_declared_nowhere(self, scopes: Collection[str], all_extras: bool) -> None:
         """Refuse a pyproject.toml without a project, unless only groups are asked for."""
         document = self._document
-        only_groups = len(scopes) > 1 and not all_extras and not any(each.startswith("extra:") for each in scopes)
+        only_groups = (
+            len({*scopes} - {""}) > 0 and not all_extras and not any(each.startswith("extra:") for each in scopes)
+        )
         if document.kind == "pyproject" and not (document.project or only_groups):
             raise InputError("has no [project] table", path=document.path, hint=_where_else(document))
 
@@ -119,6 +123,22 @@ class _Selection:
 
     # What is taken up.
 
+    def _of_the_index(self, scopes: Collection[str]) -> list[Entry]:
+        """The entries without the packages of conda that no index has, each of which gets a note."""
+        entries = self._document.entries
+        if not any(entry.channel == "conda" for entry in entries):
+            return entries
+        from torchlock.manifests.conda_packages import note_on
+
+        found = []
+        for entry in entries:
+            note = note_on(entry)
+            if note and note.text and entry.scope in scopes:
+                self._document.notes.append(Origin(entry.path, entry.place.line, note.text))
+            if note is None or note.kept:
+                found.append(entry)
+        return found
+
     def _add(self, entries: Iterable[Entry], scopes: list[str]) -> None:
         """Take up the entries of some scopes in the order of the scopes, each line once."""
         found: dict[str, list[Entry]] = {scope: [] for scope in scopes}
@@ -135,15 +155,11 @@ class _Selection:
             (self._inputs.constraints if entry.constraint else self._inputs.requirements).append(written)
 
     def _parsed(self, entry: Entry) -> ParsedRequirement:
-        written = parsed_requirement(entry, self._document.sources, self._variables)
-        if entry.constraint and (written.requirement is None or written.editable):
-            message = f"{entry.text!r} is no constraint: a constraint has a name, and is not editable"
-            raise InputError(message, path=entry.path, line=entry.place.line or None)
-        return written
+        return parsed_requirement(entry, self._document.sources, self._variables)
 
     def _python(self) -> None:
         document = self._document
-        if document.python:
+        if document.python and document.kind not in ("requirements", "constraints"):
             from packaging.specifiers import SpecifierSet
 
             origin = Origin(document.path, document.python_place.line or None, document.python)

@@ -11,7 +11,7 @@ from torchlock.manifests.syntax.toml import Tree
 if TYPE_CHECKING:
     from torchlock.errors import InputError
     from torchlock.manifests.document import Entry
-    from torchlock.manifests.syntax.toml import Key
+    from torchlock.manifests.syntax.toml_tokens import Key
 
 _WORDS = {",": "Put a comma there", '"': "Close the string", '",': "Close the string, and put a comma there"}
 

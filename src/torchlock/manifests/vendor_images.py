@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.document import ParseIssue
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

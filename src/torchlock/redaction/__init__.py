@@ -1,8 +1,8 @@
-"""What may be shown: passwords, tokens and signatures become stars, and nothing speaks to a terminal.
+"""Mask secrets (passwords, tokens, signatures) and control characters in every text that is shown.
 
-Masks fail closed: where an address can be read in two ways, the longer stretch is hidden. What is found in a text
-that was read (``learn``) is hidden in every later text as well, since a message may quote a part of a line where
-nothing shows that it is a secret. Nothing here changes what is written into files of requirements.
+Masks fail closed: if a URL can be read in two ways, the longer part is masked. A secret in a text that was read
+(``learn``) is masked in every later text, too, because a message may quote a part of a line that does not look
+like a secret. Nothing here changes files of requirements.
 
 The forms of secrets are in ``secret_forms``, which is imported where a line may have one.
 """
@@ -26,7 +26,7 @@ _HINTS = (
     *("ghp_", "gho_", "ghs_", "ghu_", "ghr_", "gldt-", "glrt-", "glcbt-", "glptt-", "glft-", "glsoat-", "glpat-"),
     *("glagent-", "gloas-", "glimt-", "pypi-", "hf_", "akia", "asia", "xox", "sk-", "npm_", "aiza", "eyj"),
 )  # fmt: skip
-# So has an address that ends within its password.
+# Nor a URL that ends within its password.
 _USER_AND_MORE = re.compile(r"://[^\s/@:]{1,200}:")
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 
@@ -40,16 +40,16 @@ _VARIABLE = re.compile(r"\$|%[A-Za-z_]+%|\{\{")
 
 
 class Span(NamedTuple):
-    """A stretch of a text that is not shown."""
+    """A part of a text that is masked."""
 
     start: int
     end: int
 
 
-# What was learned, by its first characters: the stretches by their length.
+# The learned secrets, by their first characters and then by length.
 _PREFIX = 4
 _LEAST, _LEAST_PART, _FREE = 4, 6, 10
-# A word of our messages is no secret elsewhere, though somebody may have it for a password.
+# Words of our messages are not masked, even if somebody uses one as a password.
 _OURS = frozenset(
     [
         "torch",
@@ -82,7 +82,7 @@ _OURS = frozenset(
         "hint",
     ]
 )
-# So many texts wait at most until somebody wants to know.
+# At most this many texts wait until they are searched.
 _WAITING = 200
 _unread: list[str] = []
 _read: set[int] = set()
@@ -90,32 +90,32 @@ _known: dict[str, dict[int, set[str]]] = {}
 
 
 def learn(*texts: str) -> None:
-    """Hide from now on what is a secret in these texts, wherever it stands. They are read only when needed."""
+    """From now on, mask the secrets of these texts everywhere. The texts are searched only when needed."""
     _unread.extend(text for text in texts if text)
     if len(_unread) > _WAITING:
         _read_up()
 
 
 def forget() -> None:
-    """Forget what was learned: a new run begins."""
+    """Forget all learned secrets, at the start of a run."""
     _unread.clear()
     _read.clear()
     _known.clear()
 
 
 def masked(text: str) -> str:
-    """The text with stars in place of its secrets, and of those that were learned."""
+    """The text with stars instead of its secrets and of learned secrets."""
     return cut(text, secrets_in(text), 0, len(text))
 
 
 def shortened(text: str, longest: int = 500) -> str:
-    """The text for a message: masked, and cut where it is longer than a person reads."""
+    """The text for a message: masked, and cut if it is too long to read."""
     shown = masked(text)
     return shown if len(shown) <= longest else f"{shown[:longest]}…"
 
 
 def masked_values(value: Any) -> Any:
-    """A table of JSON with every text in it masked, keys left alone."""
+    """A JSON table with every text masked; keys stay."""
     if isinstance(value, str):
         return masked(value)
     if isinstance(value, dict):
@@ -124,7 +124,7 @@ def masked_values(value: Any) -> Any:
 
 
 def cut(text: str, secrets: Iterable[Span], start: int, end: int) -> str:
-    """``text[start:end]`` with stars in place of each secret; of one that is cut nothing is shown either."""
+    """``text[start:end]`` with stars instead of each secret, also of a secret that is cut."""
     parts, at = [], start
     for secret in secrets:
         if secret.end > at and secret.start < end:
@@ -135,13 +135,13 @@ def cut(text: str, secrets: Iterable[Span], start: int, end: int) -> str:
 
 
 class Line(NamedTuple):
-    """A line of a text, as it is, with its secrets."""
+    """A line of a text, unmasked, with its secrets."""
 
     text: str
     secrets: Sequence[Span] = ()
 
     def cut(self, start: int, end: int) -> str:
-        """A stretch of the line with its secrets masked."""
+        """A part of the line with its secrets masked."""
         return cut(self.text, self.secrets, start, end)
 
     @property
@@ -150,7 +150,9 @@ class Line(NamedTuple):
 
 
 def lines_of(text: str) -> list[Line]:
-    """The lines of a text without their ends; secrets are looked for in the whole, since one may be continued."""
+    """The lines of a text without their ends; the whole text is searched, because a secret may continue on the
+    next line.
+    """
     secrets, lines, first, start = secrets_in(text), [], 0, 0
     for end, following in [*(match.span() for match in _LINE_END.finditer(text)), (len(text), len(text))]:
         while first < len(secrets) and secrets[first].end <= start:
@@ -165,21 +167,21 @@ def lines_of(text: str) -> list[Line]:
 
 
 def one_line(text: str) -> str:
-    """The text without anything that could end its line or speak to a terminal."""
+    """The text without line ends and control characters."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode() for character in text
     )
 
 
 def redact(url: str) -> str:
-    """An address without user, password, query and fragment, on one line, so that it may be shown or written."""
+    """A URL without user, password, query and fragment, on one line, so that it may be shown or written."""
     from torchlock.redaction.forms import without_user
 
     return one_line(masked(without_user(url)))
 
 
 def secrets_in(text: str) -> list[Span]:
-    """The secrets of a text in their order, none within another: by their form, and those that were learned."""
+    """The secrets of a text in order, without overlaps: by their form, and learned ones."""
     _read_up()
     found = [*_by_form(text), *_by_memory(text)]
     return _merged(found) if found else found
@@ -210,7 +212,7 @@ def _by_form(text: str) -> list[Span]:
 
 
 def _lines_with_hints(text: str) -> list[tuple[int, int]]:
-    """The logical lines (continued ones are one) that may have a secret."""
+    """The logical lines (with their continuation lines) that may contain a secret."""
     lower = text.lower() if text.isascii() else text.translate(_LOWER)
     starts: dict[int, int] = {}
     for hint in _HINTS:
@@ -235,7 +237,7 @@ def _lines_with_hints(text: str) -> list[tuple[int, int]]:
 
 
 def _begin(text: str, start: int) -> int:
-    """Where the logical line begins; the line in front belongs to it if it ends within an address's password."""
+    """The start of the logical line; the line before belongs to it if it ends within the password of a URL."""
     is_first = True
     while start > 0:
         before = text.rfind("\n", 0, start - 1) + 1
@@ -258,7 +260,7 @@ def _finish(text: str, end: int) -> int:
 
 
 def _read_up() -> None:
-    """Take the secrets out of the texts that were learned and not yet looked at."""
+    """Find the secrets of learned texts that were not searched yet."""
     while _unread:
         text = _unread.pop()
         if hash(text) in _read:
@@ -270,7 +272,9 @@ def _read_up() -> None:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """A secret as messages may have it: whole, without its user, unescaped, escaped, and its longer parts."""
+    """The forms in which messages may contain a secret: whole, without its user, unescaped, escaped, and its
+    longer parts.
+    """
     from urllib.parse import unquote
 
     if _VARIABLE.search(secret):
@@ -298,6 +302,6 @@ def _by_memory(text: str) -> Iterator[Span]:
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:
-    """Whether no word goes on at either end: ``pass`` is a password, ``pass`` in ``passive`` is none."""
+    """Whether the match is a whole word: ``pass`` is a password, ``pass`` in ``passive`` is not."""
     before, after = text[start - 1 : start] if start else "", text[end : end + 1]
     return not (before.isalnum() and text[start].isalnum()) and not (after.isalnum() and text[end - 1].isalnum())

@@ -1,4 +1,4 @@
-"""Secrets that commands and calls take with no name that tells: ``curl -u``, ``twine upload -p``, ``login()``."""
+"""Secrets in arguments without a telling name: ``curl -u``, ``twine upload -p``, ``login()``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _USER = re.compile(
     r"(?<!\S)(?:-u|--user|--proxy-user)[ \t=]{0,4}"
     r"(?:\"([^\s\":]+:[^\"\n]+)|'([^\s':]+:[^'\n]+)|(?!\d+:\d+(?!\S))([^\s\"':]+:[^\s/]\S*|[^\s\"':]{8,}:(?!\S)))"
 )
-# Options of a letter, with the commands that take a secret so.
+# One-letter options, with the commands for which their value is a secret.
 _LETTERS = (
     (
         re.compile(r"\b(?:login|upload|publish|sshpass)[ \t]", re.IGNORECASE),
@@ -32,7 +32,7 @@ _PIPED = re.compile(
     r"([^|\s][^|\n]{0,300})\|[^|;&\n]{0,200}(?:-stdin|--with-token|[ \t]login)\b"
 )
 _HERE = re.compile(r"\blogin\b[^<\n]{0,200}<<<[ \t]{0,4}(\S+)")
-# In a notebook's source the quotes are escaped.
+# In the source of a notebook, quotes are escaped.
 _QUOTE, _NEXT = r"\\{0,3}[\"']", r"[ \t]{0,4},[ \t]{0,4}"
 _CALLS = (
     re.compile(
@@ -51,7 +51,7 @@ _PRIVATE = re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----([^\n]+)")
 
 
 def given_to_commands(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Where ``text[start:end]``, a logical line, has such secrets; in no order, and some within others."""
+    """The spans of such secrets in ``text[start:end]``, a logical line; unordered, and some overlap."""
     for pattern in (_BEARER, _USER, _OPERAND, _PIPED, _HERE, *_CALLS, _PRIVATE):
         for match in pattern.finditer(text, start, end):
             yield match.span(match.lastindex or 0)

@@ -1,6 +1,6 @@
-"""The forms of secrets: in addresses, commands, headers, tables, and by themselves.
+"""The forms of secrets: in URLs, commands, headers and tables, and tokens of a known form.
 
-Every pattern has one way to match, and every character is looked at a bounded number of times.
+Every pattern matches in only one way, and reads every character a bounded number of times.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torchlock.redaction.commands import given_to_commands
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Addresses. A host as it is mostly written: with a dot, an IP address, or localhost.
+# URLs. A host in its usual form: with a dot, an IP address, or localhost.
 _HOST = (
     r"(?:localhost|\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.%]{2,60}\]"
     r"|[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){0,8}\.[A-Za-z]{2,24})"
@@ -29,22 +29,22 @@ _AT_ADDRESS = re.compile(rf"@{_HOST}:|@[A-Za-z0-9_.-]{{1,200}}(?::\d{{1,5}})?/")
 _SIMPLE = re.compile(rf"[\w.~%!$&()*+,;=:{{}}-]+@{_HOST}(?::\d{{1,5}})?{_END}")
 _VALUE_OF = r"\$\w{1,60}|\$?\{{1,2} ?[\w.]{1,60} ?\}{1,2}|%\w{1,60}%|<\w{1,60}>"
 _PORT_LIKE = re.compile(rf"[A-Za-z0-9_.-]+:(?:\d{{1,5}}|{_VALUE_OF}){_END}")
-# git's own name, and what our hints say: they are nobody's.
+# The user of git, and the placeholders of our hints: not secrets.
 _NOBODY = re.compile(r"git@|user:password@host/", re.IGNORECASE)
 _STOP = re.compile(r"[\s\"'`<>]")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}\Z")
 _CARRIES_USERS = re.compile(r"(?:https?|ftps?|ssh|sftp|git|hg|svn|bzr)(?:\+|\Z)", re.IGNORECASE)
 _SCP = re.compile(rf"(?<![\w./:@+-])[\w.+-]{{1,60}}:[^\s\"'@:/][^\s\"'@]{{0,200}}@{_HOST}[:/]")
-# What path tokens stand behind: conda channels, and registries that put them into the path.
-# (A forum has /t/title/number.)
+# What comes before a token in a path: conda channels, and registries with tokens in the path. (A forum has
+# /t/title/number.)
 _PATH_TOKEN = re.compile(
     r"(?:/t/|/priv/|/token/|cloudsmith\.io/(?:basic/)?|fury\.io/)(?!public/|basic/)"
     r"([\w.-]{6,200})(?![\w.-])(?!/\d{1,9}(?![\w.-]))",
     re.IGNORECASE,
 )
-# An address that is escaped, as in the query of another one.
+# An escaped URL, as in the query of another URL.
 _ESCAPED_USER = re.compile(rf"(?:://|%3A%2F%2F)([^\s/\"'`<>@]{{1,300}})%40(?={_HOST})", re.IGNORECASE)
-# An address with a typing error in front of its user.
+# A URL with a typing error before its user.
 _ALMOST = re.compile(
     rf"(?<![\w:/\\])(?:https?(?::/|//|:\\\\|/)|//)([^\s\"'@:/\\][^\s\"'@:/]{{0,200}}:[^\s\"'@]{{1,200}})@{_HOST}",
     re.IGNORECASE,
@@ -75,7 +75,7 @@ _SECRET_WORD = re.compile(
 _SECRET_ENDS = ("token", "password", "passwd", "passphrase", "secret", "apikey", "accesskey", "secretkey")
 _LIKELY = re.compile("token|secret|pass|pwd|cred|auth|jwt|bearer|key|sig|pat|cookie|api", re.IGNORECASE)
 _KEY_OF = re.compile("api|access|private|secret|account|storage|ssh|signing|encryption|master|service|deploy")
-# Of these a name is a secret's only where a query or fragment gives it a value.
+# These names are names of secrets only in a query or fragment.
 _QUERY_WORD = re.compile(
     r"[\w.-]{0,100}key|code|session|(?:[a-z]*sess(?:ion)?_?|s)id|sv|sas|otp|hmac|ticket|pw|user|username"
 )
@@ -104,23 +104,23 @@ _ROOM = re.compile(r"(?:[ \t]|[\\^`]\r?\n)*")
 _WORD = re.compile(r"(?:\\(?:\r?\n|.)|[^\s\\])+")
 _IN_QUOTES = {quote: re.compile(rf"(?:\\.|[^{quote}\\\n])*") for quote in "\"'`"}
 _SLASHES = re.compile(r"\\{1,3}")
-# What goes on behind a closing quote, in a shell.
+# The continuation after a closing quote, in a shell.
 _JOINS = frozenset("\"'" + string.ascii_letters + string.digits)
 _HASH = re.compile("sha256|sha384|sha512|sha224|sha1|md5|blake2b|egg|subdirectory|hash|rev|commit")
 _OPAQUE = re.compile(r"(?=[\w.%~+/-]*\d)(?=[\w.%~+/-]*[A-Za-z])[\w.%~+/=-]{16,}\Z")
-# Of a value under a name that says nothing, so many characters are looked at.
+# The number of characters that are examined of a value with a neutral name.
 _OPAQUE_MOST = 300
 
 
 def in_line(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Where ``text[start:end]``, a logical line, has secrets; in no order, and some within others."""
+    """The spans of secrets in ``text[start:end]``, a logical line; unordered, and some overlap."""
     yield from _addresses(text, start, end)
     yield from _shapes(text, start, end)
     yield from _values(text, start, end)
 
 
 def without_user(url: str) -> str:
-    """An address without user, password, query and fragment; only its scheme where its host cannot be told."""
+    """A URL without user, password, query and fragment; only its scheme if its host is not clear."""
     scheme, separator, rest = url.partition("://")
     if not separator or scheme == "file":
         return re.sub(r"(?<![^/\\])[^/\\:]*:[^/\\]*@", "", url, count=1)  # an address whose scheme was forgotten
@@ -133,7 +133,7 @@ def without_user(url: str) -> str:
 
 
 def _addresses(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """User and password of each address, and what its path gives away."""
+    """User and password of each URL, and tokens in its path."""
     at = text.find("://", start, end)
     while at >= 0:
         begin = at + 3
@@ -155,9 +155,9 @@ def _addresses(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _end_of_user(text: str, start: int, stop: int) -> int | None:
-    """Where the host of an address begins that has a user or password; None for one that has neither.
+    """The start of the host in a URL with a user or password; None for other URLs.
 
-    What stands between may hold anything, if only the author did not escape it.
+    The text between may contain any character, if the author did not escape it.
     """
     if text.startswith("/", start):
         if text.endswith(("file://", "sqlite://"), 0, start):
@@ -194,7 +194,7 @@ def _last(pattern: re.Pattern[str], text: str, start: int, stop: int) -> int | N
 
 
 def _is_cut_off(text: str, at: int, begin: int, stop: int) -> bool:
-    """Whether an address ends within its password: a name, a colon, and what is no port."""
+    """Whether a URL ends within its password: a name, a colon, and something other than a port."""
     scheme = _SCHEME.search(text, max(0, at - 30), at)
     if scheme is None or not _CARRIES_USERS.match(scheme[0]):
         return False
@@ -205,13 +205,13 @@ def _is_cut_off(text: str, at: int, begin: int, stop: int) -> bool:
 
 
 def _shapes(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Tokens that their own form gives away, and what commands and calls take as a secret."""
+    """Tokens of a known form, and secrets in arguments of commands and calls."""
     yield from (match.span() for match in _SHAPES.finditer(text, start, end))
     yield from given_to_commands(text, start, end)
 
 
 def _values(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """What names of secrets are given: in addresses, commands, tables and lines of netrc."""
+    """The values of names of secrets: in URLs, commands, tables and lines of netrc."""
     at, netrc = start, ""
     while name := _NAME.search(text, at, end):
         at = name.end()
@@ -267,7 +267,7 @@ def _of_name(name: re.Match[str], start: int, end: int, netrc: str) -> tuple[int
 
 
 def _is_place(name: re.Match[str], given: re.Match[str]) -> bool:
-    """Whether a colon stands behind a user of an address, a file, or a package of which a message speaks."""
+    """Whether the colon comes after the user of a URL, a file, or a package in a message."""
     text, start = name.string, name.start()
     if given["room"] and _FILE.search(name[0]):
         return True
@@ -287,7 +287,7 @@ def _word_after(text: str, behind: int, end: int) -> tuple[int, int] | None:
 
 
 def _value(name: re.Match[str], given: re.Match[str], start: int, end: int) -> tuple[int, int] | None:
-    """What stands behind the sign: a text in quotes, a word behind a tight sign, else the rest of the line."""
+    """The value after the sign: a quoted text, a word directly after the sign, else the rest of the line."""
     text, at = name.string, given.end()
     if text[at : at + 1] in ("[", "(", "{"):
         return None
@@ -310,7 +310,7 @@ def _value(name: re.Match[str], given: re.Match[str], start: int, end: int) -> t
 
 
 def _quoted(text: str, at: int, end: int) -> tuple[int, int] | None:
-    """A text in quotes, perhaps with a letter in front of them, without the quotes."""
+    """A quoted text, perhaps with a prefix letter, without the quotes."""
     while text[at : at + 1] in ("f", "b", "r", "u", "$") and text[at + 1 : at + 2] in ("'", '"'):
         at += 1
     pattern = _IN_QUOTES.get(text[at : at + 1])
@@ -318,7 +318,7 @@ def _quoted(text: str, at: int, end: int) -> tuple[int, int] | None:
 
 
 def _escaped(text: str, at: int, end: int) -> tuple[int, int] | None:
-    """A text in quotes that are escaped themselves, as in a notebook's source."""
+    """A text in escaped quotes, as in the source of a notebook."""
     slashes = _SLASHES.match(text, at, end)
     quote = text[slashes.end() : slashes.end() + 1] if slashes else ""
     if slashes is None or quote not in ("'", '"'):
@@ -334,7 +334,7 @@ def _whole(match: re.Match[str] | None) -> tuple[int, int] | None:
 
 @lru_cache(4096)
 def _is_secret(name: str) -> bool:
-    """Whether a name is one of a secret: ``HF_TOKEN``, ``apiKey``, ``index-password``, ``X-Amz-Signature``."""
+    """Whether this is the name of a secret: ``HF_TOKEN``, ``apiKey``, ``index-password``, ``X-Amz-Signature``."""
     if len(name) > 100:
         return True
     if name in ("PWD", "OLDPWD"):  # where a shell is

@@ -1,7 +1,7 @@
-"""Files that are whole or not there: written beside the target, then moved into its place.
+"""Write files atomically: write a temporary file in the same folder, then rename it over the target.
 
-What cannot be replaced is written in place, and the caller is told: a file with other hard links (they would keep
-the old content), a file whose owner or folder allows no other way, a device, a pipe.
+A file that cannot be replaced is written in place, and the caller learns why: a file with other hard links (they
+would keep the old content), a file whose owner or folder does not allow it, a device, a pipe.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from torchlock.runtime.temporary import Temporary, sweep
 _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0)
 # The names of the files that a process has open (/proc/self is the process that asks).
 _DESCRIPTOR = re.compile(r"/dev/(?:fd/(\d{1,9})|(stdin)|(stdout)|(stderr))|/proc/(self|\d+)/fd/(\d{1,9})")
-_LINKS = 40  # so many symbolic links in a row does Linux follow
+_LINKS = 40  # the number of symbolic links in a row that Linux follows
 _REFUSED_BY_FOLDER = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG)
-# A file that is mounted on its own, as in containers; a sticky folder; on Windows, a file that somebody reads.
+# A file that is a mount point, as in containers; a sticky folder; on Windows, a file that is open.
 _REFUSED_IN_PLACE = (errno.EBUSY, errno.EACCES, errno.EPERM, errno.EXDEV)
 _NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
 
 
 class WrittenFile(NamedTuple):
-    """How a file was written: ``remark`` is a sentence for the user where it was not replaced, else "".
+    """How a file was written: ``remark`` is a sentence for the user if it was not replaced, else "".
 
-    ``whole`` is False where the reader of a pipe left before the end.
+    ``whole`` is False if the reader of a pipe exited before the end.
     """
 
     remark: str = ""
@@ -42,22 +42,22 @@ class WrittenFile(NamedTuple):
 
 
 def write_text(path: str, text: str) -> WrittenFile:
-    """As ``write_bytes``; UTF-8, line feeds."""
+    """Like ``write_bytes``, for text: UTF-8, line feeds."""
     return write_bytes(path, text.encode(errors="backslashreplace"))
 
 
 def write_bytes(path: str, content: bytes, *, expected: bytes | None = None) -> WrittenFile:
-    """Replace a file's content, or make the file.
+    """Replace a file's content, or create the file.
 
-    On any failure, and whenever the process or the machine stops, the old content or the new one is there, never
-    a part. An existing file keeps its owner, its permissions and its extended attributes, and a symbolic link
-    stays a link. Where that is not possible the file is written in place, and ``Written.remark`` says why: a
-    failure then gives the old content back, but a process that is killed meanwhile can leave a part.
+    If anything fails, or the process or the machine stops, the file has the old or the new content, never a part.
+    An existing file keeps its owner, permissions and extended attributes, and a symbolic link stays a link.
+    If that is not possible, the file is written in place, and ``WrittenFile.remark`` says why: a failure then
+    restores the old content, but a process that is killed meanwhile can leave a part.
 
-    With ``expected``, the file is written only if this is what it holds.
+    With ``expected``, the file is written only if this is its content.
 
     Raises:
-        InputError: the file cannot be written, or does not hold what was expected.
+        InputError: the file cannot be written, or has another content than expected.
     """
     try:
         return _written(path, content, expected)
@@ -66,7 +66,7 @@ def write_bytes(path: str, content: bytes, *, expected: bytes | None = None) -> 
 
 
 def is_replaceable(path: str) -> bool:
-    """Whether this names a regular file, or nothing yet; else a device, a pipe, an open file of this process.
+    """Whether this is a regular file or does not exist yet: no device, pipe, or open file of this process.
 
     Raises:
         OSError, ValueError: it cannot be looked up.
@@ -108,7 +108,7 @@ def _replace(path: str, target: str, old: os.stat_result | None, content: bytes,
         InputError, OSError: as ``write_bytes``.
     """
     if old is not None and not os.access(target, os.W_OK):
-        os.close(os.open(target, os.O_WRONLY | _FLAGS))  # which says why; the folder would allow to replace it
+        os.close(os.open(target, os.O_WRONLY | _FLAGS))  # raises if this user may not write it
     folder = os.path.dirname(target)
     sweep(folder)
     try:
@@ -116,7 +116,7 @@ def _replace(path: str, target: str, old: os.stat_result | None, content: bytes,
     except OSError as error:
         if old is None or error.errno not in _REFUSED_BY_FOLDER:
             raise
-        raise Unkept("lies in a folder where no file can be made") from error
+        raise Unkept("is in a folder in which no file can be created") from error
     with temporary:
         if old is None:
             attributes.give_default(temporary.descriptor)
@@ -127,7 +127,7 @@ def _replace(path: str, target: str, old: os.stat_result | None, content: bytes,
         if expected is not None:
             _compare(target, _content(target), expected)
         try:
-            with held():  # what is done is noted, whatever comes between
+            with held():  # record what was done, even if a signal comes
                 temporary.take_place_of(target)
                 current().note(path)
         except OSError as error:
@@ -138,7 +138,7 @@ def _replace(path: str, target: str, old: os.stat_result | None, content: bytes,
 
 
 def _overwrite(path: str, target: str, content: bytes, expected: bytes | None) -> None:
-    """Write a file in place; on a failure the old content is written back."""
+    """Write a file in place; restore the old content on a failure."""
     descriptor = os.open(target, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | _FLAGS)
     try:
         old = _read(descriptor)
@@ -159,9 +159,9 @@ def _overwrite(path: str, target: str, content: bytes, expected: bytes | None) -
 
 
 def _lay(descriptor: int, content: bytes, size: int) -> None:
-    """Make this the content of a file of some size.
+    """Write the content over a file of the given size.
 
-    What goes beyond its end is written first: a full disk shows before a byte of the old content is lost.
+    The part beyond its end is written first, so that a full disk fails before old content is lost.
     """
     for start, part in ((size, content[size:]), (0, content[:size])):
         os.lseek(descriptor, start, os.SEEK_SET)
@@ -170,7 +170,7 @@ def _lay(descriptor: int, content: bytes, size: int) -> None:
 
 
 def _written_through(path: str, number: int | None, old: os.stat_result | None, content: bytes) -> WrittenFile:
-    """Write to what is open already, or is no regular file: there is nothing to replace."""
+    """Write to an open file, or to a device or pipe: nothing is replaced."""
     if old is not None and stat.S_ISDIR(old.st_mode):
         raise InputError("is a folder, not a file", path=path)
     if old is not None and stat.S_ISBLK(old.st_mode):
@@ -184,7 +184,7 @@ def _written_through(path: str, number: int | None, old: os.stat_result | None, 
     try:
         _write(descriptor, content)
     except BrokenPipeError:
-        return WrittenFile(f"{path} was closed by its reader before all was written", whole=False)
+        return WrittenFile(f"{path} was closed by its reader before everything was written", whole=False)
     finally:
         os.close(descriptor)
     what = "is open already" if number is not None else "is not a regular file"
@@ -192,7 +192,7 @@ def _written_through(path: str, number: int | None, old: os.stat_result | None, 
 
 
 def _descriptor(path: str) -> int | None:
-    """The number of the open file of this process that a path names, directly or through symbolic links."""
+    """The descriptor of an open file of this process that a path names, directly or through symbolic links."""
     path = os.path.abspath(path)
     for _ in range(_LINKS):
         match = _DESCRIPTOR.fullmatch(path)
@@ -211,7 +211,7 @@ def _write(descriptor: int, content: bytes) -> None:
     while rest:
         try:
             rest = rest[os.write(descriptor, rest) :]
-        except BlockingIOError:  # a pipe that somebody made non-blocking
+        except BlockingIOError:  # a non-blocking pipe
             import selectors
 
             with selectors.DefaultSelector() as room:  # select() takes no descriptor above 1023
@@ -241,14 +241,14 @@ def _compare(path: str, content: bytes | None, expected: bytes) -> None:
     if content != expected:
         what = "removed" if content is None else "changed"
         raise InputError(
-            f"was {what} by another program meanwhile, so it is not written",
+            f"was {what} by another program meanwhile, so torchlock does not write it",
             path=path,
             hint="run the command again",
         )
 
 
 def _sync(descriptor: int) -> None:
-    """Have the content on the disk before anything depends on it."""
+    """Flush the content to the disk before anything depends on it."""
     try:
         os.fsync(descriptor)
     except OSError as error:
@@ -257,7 +257,7 @@ def _sync(descriptor: int) -> None:
 
 
 def _sync_folder(folder: str) -> None:
-    """Have the new name on the disk, where a folder can be opened; the file is whole without it too."""
+    """Flush the new name to the disk, if the folder can be opened; the file is complete without it, too."""
     if os.name == "posix":
         with contextlib.suppress(OSError):
             descriptor = os.open(folder, os.O_RDONLY | _FLAGS)

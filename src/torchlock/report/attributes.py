@@ -1,25 +1,25 @@
-"""What belongs to a file besides its content: owner, permissions, extended attributes, access control lists."""
+"""The attributes of a file: owner, permissions, extended attributes, access control lists."""
 
 from __future__ import annotations
 
 import errno
 import os
 
-# Bound to the content, or taken away by the system whenever a file is written.
+# Attributes that depend on the content, or that the system removes when a file is written.
 _OF_THE_CONTENT = frozenset({"security.ima", "security.evm", "security.capability"})
 _NO_ATTRIBUTES = (errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 _ACL, _XATTR = 1, 4  # flags of copyfile(3) on macOS
 
 
 class Unkept(Exception):
-    """A new file cannot have what the old one has; the message is a predicate, like "belongs to another user"."""
+    """A new file cannot get the attributes of the old one; the message is a predicate: "belongs to …"."""
 
 
 def give(descriptor: int, source: str, old: os.stat_result) -> None:
-    """Give an open new file what an existing one has.
+    """Copy the attributes of an existing file to an open new file.
 
     Raises:
-        Unkept: this user may not set it, or the file system does not take it.
+        Unkept: this user may not set them, or the file system does not support them.
     """
     if hasattr(os, "fchown"):
         made = os.fstat(descriptor)
@@ -31,12 +31,12 @@ def give(descriptor: int, source: str, old: os.stat_result) -> None:
     try:
         _give_attributes(descriptor, source)
     except OSError as error:
-        raise Unkept("has attributes that a new file cannot be given") from error
+        raise Unkept("has attributes that cannot be copied to a new file") from error
     _set_mode(descriptor, old.st_mode & 0o777)
 
 
 def give_default(descriptor: int) -> None:
-    """Give an open new file the permissions that new files have: what the umask leaves of rw-rw-rw-."""
+    """Give an open new file the default permissions: rw-rw-rw- without the umask."""
     mask = os.umask(0o077)
     os.umask(mask)
     _set_mode(descriptor, 0o666 & ~mask)
@@ -48,14 +48,14 @@ def _set_mode(descriptor: int, mode: int) -> None:
 
 
 def _give_attributes(descriptor: int, source: str) -> None:
-    """Make the extended attributes those of the source: on Linux access control lists are among them."""
+    """Copy the extended attributes of the source; on Linux they include access control lists."""
     if not hasattr(os, "listxattr"):
         if os.name == "posix":
             _copy_on_macos(descriptor, source)
         return
     wanted, had = _attributes(source), _attributes(descriptor)
     for name in had.keys() - wanted.keys():
-        # Only what the folder makes new files inherit can be here; a label of the system stays.
+        # The new file has only attributes that it inherits from the folder; a label of the system stays.
         if not name.startswith("security."):
             os.removexattr(descriptor, name)
     for name, value in wanted.items():
@@ -74,7 +74,7 @@ def _attributes(file: str | int) -> dict[str, bytes]:
 
 
 def _copy_on_macos(descriptor: int, source: str) -> None:
-    """As shutil copies there: the call lies in posix, without a public name."""
+    """Copy as shutil does on macOS, with a function of posix that has no public name."""
     import posix
 
     copy = getattr(posix, "_fcopyfile", None)

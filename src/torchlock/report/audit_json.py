@@ -1,4 +1,4 @@
-"""An audit as JSON, in the form that the documentation promises (docs/json.md)."""
+"""The report of an audit as JSON, as documented in docs/json.md."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def audit_json(report: Report) -> str:
-    """The report as one JSON object; keys keep their order, and what is not known is null."""
+    """The report as one JSON object; keys keep their order, and unknown values are null."""
     table = {
         "torchlock": __version__,
         "data": report.date,
@@ -34,7 +34,7 @@ def _file(file: FileReport) -> dict[str, Any]:
 
 
 def finding_row(finding: Finding) -> dict[str, Any]:
-    """One finding as a table."""
+    """One finding as a dictionary."""
     return {
         "rule": finding.rule,
         "severity": finding.severity,
@@ -56,7 +56,7 @@ def _remedy(remedy: Remedy) -> dict[str, Any]:
 
 
 def _change(change: Change) -> dict[str, Any]:
-    """A line before and after; ``masked`` marks one that must not be written as it is shown."""
+    """A line before and after the change; ``masked`` marks a line that must not be written as shown."""
     row = {"line": change.line, "old": change.old, "new": change.new}
     hidden = any(text is not None and masked(text) != text for text in (change.old, change.new))
     return {**row, "masked": True} if hidden else row

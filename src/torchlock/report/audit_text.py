@@ -1,4 +1,4 @@
-"""An audit for reading: grouped by file, each finding with its line, its remedy and where it is known from."""
+"""The report of an audit as text: findings by file, each with its line, remedy and sources."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from torchlock.finding import FileReport, Finding, Report
     from torchlock.location import Place
 
-# A line longer than this is cut around what is wrong in it.
+# A longer line is cut; the part around the error is shown.
 _WIDTH = 100
 _WORD = re.compile(r"\S+")
-# Formats in which commands install packages, so that quotes and spaces separate the words.
+# Formats with install commands, in which quotes and spaces separate words.
 _COMMANDS = {"dockerfile", "shell", "batch", "powershell", "make", "notebook", "workflow"}
 _REQUIREMENT = re.compile(r"[^;#]*[^\s;#,]")
 
 
 def text(report: Report, paint: Callable[[str, str], str], *, verbose: bool = False) -> str:
-    """The whole report, with a line at its end that sums it up; notes are only shown if ``verbose``.
+    """The whole report, with a summary as its last line; notes are shown only if ``verbose``.
 
     ``paint`` puts a style (``error``, ``warning``, ``note``, ``hint``, ``bold``) around a text.
     """
@@ -30,7 +30,7 @@ def text(report: Report, paint: Callable[[str, str], str], *, verbose: bool = Fa
     return "\n".join([*(part for part in parts if part), summary(report, verbose=verbose)]) + "\n"
 
 
-# Findings that say what was not judged.
+# Findings about things that were not judged.
 _UNJUDGED = frozenset({"TL901", "TL902", "TL903"})
 
 
@@ -64,7 +64,7 @@ def summary(report: Report, *, verbose: bool = False) -> str:
 
 
 def file_has(file: FileReport, rule: str) -> bool:
-    """Whether a rule speaks of a file."""
+    """Whether a file has a finding of a rule."""
     return any(finding.rule == rule for finding in file.findings)
 
 
@@ -93,7 +93,7 @@ def _finding(
     paint: Callable[[str, str], str],
     told: dict[str, None],
 ) -> Iterator[str]:
-    """One finding; what an earlier one of the file told (grounds, changes, sources) is not told again."""
+    """One finding; reasons, changes and sources of an earlier finding of the file are not repeated."""
     place = ":".join(str(number) for number in (file.path, *finding.place) if number)
     severity = paint(finding.severity, finding.severity)
     yield f"  {_shown(place)}: {severity} {finding.rule} {_shown(finding.message)}"
@@ -118,7 +118,7 @@ def _finding(
 
 
 def _quoted(line: Line, place: Place, words: re.Pattern[str], paint: Callable[[str, str], str]) -> Iterator[str]:
-    """The line, and a mark under what is meant: from the column to the end of that string, word or requirement."""
+    """The line, and a mark under the string, word or requirement at the column."""
     start = max(place.column - 1, 0)
     left = max(0, start - _WIDTH // 2) if len(line.text) > _WIDTH else 0
     head, tail = line.cut(left, start).replace("\t", " "), line.cut(start, left + _WIDTH)
@@ -137,5 +137,5 @@ def _cut(line: str) -> str:
 
 
 def _shown(words: str) -> str:
-    """Without secrets, and without anything that could speak to a terminal."""
+    """The text without secrets and control characters."""
     return one_line(masked(words.replace("\n", " ")))

@@ -1,4 +1,4 @@
-"""A check as JSON: the form of an audit, with a path in place of the line (docs/json.md)."""
+"""The report of a check as JSON: as for an audit, with a path instead of a line (docs/json.md)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def check_json(report: Report, sentence: str, commands: Sequence[Command]) -> str:
-    """The report as one JSON object; keys keep their order, and what is not known is null."""
+    """The report as one JSON object; keys keep their order, and unknown values are null."""
     file = report.files[0]
     table = {
         "torchlock": __version__,

@@ -1,4 +1,4 @@
-"""A check for reading: one sentence and one command first, then every finding with what shows it."""
+"""The report of a check as text: the problem and the fix first, then the findings with their evidence."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
     Paint = Callable[[str, str], str]
 
-# So many consequences of one cause are shown without -v.
+# The number of consequences of one cause that are shown without -v.
 _SHOWN = 4
 
 
 def text(
     report: Report, sentence: str, commands: Sequence[Command], paint: Paint, *, verbose: bool = False
 ) -> str:
-    """The whole report; notes, and all of the consequences, only if ``verbose``.
+    """The whole report; notes and all consequences are shown only if ``verbose``.
 
     ``paint`` puts a style (``error``, ``warning``, ``note``, ``hint``, ``bold``) around a text.
     """
     file = report.files[0]
     findings = [finding for finding in file.findings if verbose or finding.severity != "note"]
     notes = sum(finding.severity == "note" for finding in file.findings)
-    # What was not examined is not called fine.
+    # The report does not say "ok" about parts that were not examined.
     unknown = file.status == "ok" and any(finding.rule == "TL907" for finding in file.findings)
     lines = [_first("note" if unknown else file.status, sentence, commands, paint), f"  in {_shown(file.path)}"]
     told: dict[str, None] = {}
@@ -40,8 +40,8 @@ def text(
 
 def _first(status: str, sentence: str, commands: Sequence[Command], paint: Paint) -> str:
     head = f"{paint('hint', 'ok:')} " if status == "ok" else f"{paint(status, f'{status}:')} "
-    mend = f"; mend it with: {paint('bold', _shown(commands[0].line))}" if commands else ""
-    return f"{head}{_shown(sentence)}{mend}"
+    fix = f"; fix: {paint('bold', _shown(commands[0].line))}" if commands else ""
+    return f"{head}{_shown(sentence)}{fix}"
 
 
 def _finding(finding: Finding, paint: Paint, told: dict[str, None], *, verbose: bool) -> Iterator[str]:
@@ -70,5 +70,5 @@ def _finding(finding: Finding, paint: Paint, told: dict[str, None], *, verbose: 
 
 
 def _shown(words: str) -> str:
-    """Without secrets, and without anything that could speak to a terminal."""
+    """The text without secrets and control characters."""
     return one_line(masked(words.replace("\n", " ")))

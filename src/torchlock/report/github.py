@@ -1,4 +1,4 @@
-"""An audit as GitHub's workflow commands, which show it beside the lines of a pull request."""
+"""The report of an audit as GitHub workflow commands, which show it next to the lines of a pull request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COMMANDS = {"error": "error", "warning": "warning", "note": "notice"}
 
 
 def github(report: Report) -> str:
-    """One command a finding; an unreadable file is an error of its own."""
+    """One command per finding; an unreadable file is an error, too."""
     return "".join(f"{line}\n" for file in report.files for line in _file(file))
 
 
@@ -36,7 +36,7 @@ def _file(file: FileReport) -> Iterator[str]:
 
 
 def _data(text: str) -> str:
-    """A message, escaped as GitHub's toolkit does it."""
+    """A message, escaped as in GitHub's toolkit."""
     text = "\n".join(one_line(part) for part in masked(text).split("\n"))
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 

@@ -1,4 +1,4 @@
-"""What a run has written so far, so that a message about its end states what happened."""
+"""Record which files a run has written, for the message at its end."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ _NAMED = 3
 
 
 class Ledger:
-    """The files of one run. ``of`` is how many it may change, 0 where that is not known.
+    """The files of one run. ``of`` is the number of files that it may change, 0 if unknown.
 
-    ``unfinished`` is a file that is written in place (it has hard links, say): it may be half-written.
+    ``unfinished`` is a file that is being written in place (because it has hard links, for example): it may be
+    half-written.
     """
 
     def __init__(self) -> None:
@@ -26,17 +27,17 @@ class Ledger:
         self.unfinished = path
 
     def note(self, path: str) -> None:
-        """A file was written as a whole."""
+        """A file was written completely."""
         self.written[path] = None
         self.unfinished = None
 
     def undo(self, path: str) -> None:
-        """A file that was being written in place has its old content again."""
+        """The old content of a file that was being written in place was restored."""
         self.written.pop(path, None)
         self.unfinished = None
 
     def sentence(self) -> str:
-        """Like ``nothing was changed`` or ``22 of 60 files were changed, none is half-written``."""
+        """The summary: ``nothing was changed``, or ``22 of 60 files were changed, none is half-written``."""
         count = len(self.written)
         if not count and self.unfinished is None:
             return "nothing was changed"
@@ -59,7 +60,7 @@ _runs = [Ledger()]
 
 
 def opened() -> Ledger:
-    """Begin a run, of which nothing is written yet."""
+    """Start the ledger of a new run."""
     _runs[0] = Ledger()
     return _runs[0]
 

@@ -1,4 +1,4 @@
-"""A lock as JSON: the stable form that other programs read (see ``--json``)."""
+"""A lock as JSON: the stable form for other programs (``--json``)."""
 
 from __future__ import annotations
 

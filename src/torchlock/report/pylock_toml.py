@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from torchlock.lock import Lock, Pin
+    from torchlock.standards.index_file import File
     from torchlock.target import Target
-    from torchlock.terms import File
 
 
 def render(lock: Lock, *, address: Callable[[str, File], str], command: str, data_date: str) -> str:
-    """The whole file. ``address`` gives the absolute URL of a project's file.
+    """The whole file. ``address`` returns the absolute URL of a project's file.
 
     Raises:
-        InputError: a pin that the format cannot hold: it wants the commit of a repository and a hash of each
-            file, where these are not known.
+        InputError: the format cannot represent a pin, because it needs the commit of a repository and a hash of
+        each file, and these are unknown.
     """
     target = lock.target
     lines = [
@@ -73,9 +73,7 @@ def _package(pin: Pin, address: Callable[[str, File], str]) -> Iterator[str]:
 def _direct(pin: Pin) -> Iterator[str]:
     written = pin.written
     if written is None or not pin.files:
-        raise InputError(
-            f"{pin.name}: pylock.toml has no place for this address", hint="use --format requirements"
-        )
+        raise InputError(f"{pin.name}: pylock.toml does not support this URL", hint="use --format requirements")
     (file,) = pin.files
     if file.hashes:
         yield f"archive = {_inline({'url': file.url, 'hashes': dict(sorted(file.hashes.items()))})}"
@@ -83,7 +81,7 @@ def _direct(pin: Pin) -> Iterator[str]:
         yield f"directory = {_inline({'path': written.url, 'editable': written.editable})}"
     else:
         raise InputError(
-            f"{pin.name}: pylock.toml wants the hash or the commit of {written.url}, which is not known",
+            f"{pin.name}: pylock.toml needs the hash or the commit of {written.url}, which is unknown",
             path=written.origin.path,
             line=written.origin.line,
             hint="use --format requirements",
@@ -93,7 +91,7 @@ def _direct(pin: Pin) -> Iterator[str]:
 def _file(name: str, file: File, address: Callable[[str, File], str]) -> dict[str, Any]:
     if not file.hashes:
         raise InputError(
-            f"{name}: pylock.toml wants a hash of {file.filename}, and none can be given",
+            f"{name}: pylock.toml needs a hash of {file.filename}, and none is available",
             hint="use --format requirements",
         )
     entry: dict[str, Any] = {"name": file.filename}
@@ -106,7 +104,7 @@ def _file(name: str, file: File, address: Callable[[str, File], str]) -> dict[st
 
 
 class _Literal(str):
-    """A value that TOML writes without quotes."""
+    """A TOML value without quotes."""
 
 
 def _inline(table: Mapping[str, Any]) -> str:
@@ -122,5 +120,5 @@ def _value(value: Any) -> str:
 
 
 def _string(text: str) -> str:
-    """A basic string: TOML's escapes are JSON's, and DEL besides."""
+    """A basic string of TOML: the escapes of JSON, and DEL."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

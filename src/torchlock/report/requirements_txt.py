@@ -1,4 +1,4 @@
-"""A lock in pip's requirements dialect: pins, hashes, what asked for each, and what the system must bring."""
+"""A lock as a requirements file for pip: pins, hashes, why each package is there, system libraries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torchlock.lock import HostNote, Lock, Pin
 
 FIRST_LINE = "# This file was made by torchlock"
-"""How the first line of each lock begins."""
+"""The beginning of the first line of each lock."""
 
 
 def render(
@@ -27,7 +27,7 @@ def render(
     hashes: bool = True,
     annotate: bool = True,
 ) -> str:
-    """The whole file. ``command`` is what made it, ``options`` are index lines that pip needs to repeat it."""
+    """The whole file. ``command`` is the command that wrote it, ``options`` are index options for pip."""
     lines = [
         f"{FIRST_LINE} {__version__} with the command",
         f"#     {command}",
@@ -77,12 +77,12 @@ def _via(pin: Pin) -> Iterator[str]:
 
 
 def _closing(lock: Lock, system: System | None) -> Iterator[str]:
-    """What the set needs from the system, what it could use, and what nobody need install."""
-    yield from _section("This set needs from the system:", lock, "needs", system)
-    yield from _section("With these it can do more:", lock, "wants", system)
+    """The comment block at the end: required, optional and bundled system libraries."""
+    yield from _section("Required from the system:", lock, "needs", system)
+    yield from _section("Optional, for more features:", lock, "wants", system)
     bundled = [note for note in lock.host if note.kind == "bundles"]
     if bundled:
-        yield "Bundled, so nothing to install:"
+        yield "Bundled, nothing to install:"
         yield from (
             f"  {_library(note.library)} {note.specifier}".rstrip()
             + f", in {note.package} {note.version} ({note.statement.rule})"
@@ -101,7 +101,7 @@ def _section(title: str, lock: Lock, kind: str, system: System | None) -> Iterat
     if system is not None and packages:
         yield f"  {system.title}: {system.command(packages)}"
     elif system is None and any(note.of_the_machine for note in notes):
-        yield "  (--system debian-12, --system macos-homebrew, … adds the command that installs them)"
+        yield "  (--system debian-12, --system macos-homebrew, … adds the install command)"
 
 
 def _note(note: HostNote, system: System | None) -> Iterator[str]:
@@ -115,7 +115,7 @@ def _note(note: HostNote, system: System | None) -> Iterator[str]:
         ships = f"{system.title} ships {library.version}" if library.version else f"{system.title} ships it"
         yield (
             f"    {ships}"
-            + ("" if fits else ", which will not serve")
+            + ("" if fits else ", which is not suitable")
             + (f"; {library.note}" if library.note else "")
         )
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from torchlock import __version__
 from torchlock.finding import LONGEST_LINE
+from torchlock.knowledge import registry
 from torchlock.redaction import Line, learn, lines_of, masked
 from torchlock.report.safe_json import dumped
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.finding import Evidence, FileReport, Finding, Report
+    from torchlock.knowledge.registry import Story
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _ROOT = "PROJECTROOT"
@@ -51,42 +53,44 @@ def sarif(report: Report, *, exit_code: int = 0) -> str:
 
 
 def _rules(report: Report) -> list[dict[str, Any]]:
-    """The rules that occur, each with the grounds and sources of its findings."""
+    """The rules that occur: their stories and pages, with the grounds and sources of their findings."""
     found: dict[str, list[Finding]] = {}
     for file in report.files:
         for finding in file.findings:
             found.setdefault(finding.rule, []).append(finding)
     rules = []
     for rule, findings in sorted(found.items()):
-        title = report.titles.get(rule, rule)
+        story = registry.story(rule)
         sources = {source.address: source for finding in findings for source in finding.sources}
-        because = next((finding.because for finding in findings if finding.because), title)
-        level = min((finding.severity for finding in findings), key=("error", "warning", "note").index)
+        because = next((finding.because for finding in findings if finding.because), story.why)
         rules.append(
             {
                 "id": rule,
-                "shortDescription": {"text": title},
-                "fullDescription": {"text": because},
+                "shortDescription": {"text": story.title},
+                "fullDescription": {"text": f"{story.what} {story.why}"},
                 "help": {
-                    "text": _help(because, [*sources.values()]),
-                    "markdown": _markdown(because, [*sources.values()]),
+                    "text": _help(because, story, [*sources.values()]),
+                    "markdown": _markdown(because, story, [*sources.values()]),
                 },
-                "defaultConfiguration": {"level": level},
+                "helpUri": registry.help_uri(rule),
+                "defaultConfiguration": {"level": registry.get(rule).severity},
             }
         )
     return rules
 
 
-def _help(because: str, sources: list[Evidence]) -> str:
-    return "\n".join([because, *(f"Source ({source.kind}): {source.address}" for source in sources)])
+def _help(because: str, story: Story, sources: list[Evidence]) -> str:
+    return "\n".join(
+        [because, f"Fix: {story.fix}", *(f"Source ({source.kind}): {source.address}" for source in sources)]
+    )
 
 
-def _markdown(because: str, sources: list[Evidence]) -> str:
+def _markdown(because: str, story: Story, sources: list[Evidence]) -> str:
     links = [
         f"- {source.kind}: <{source.address}>" if "://" in source.address else f"- {source.kind}: {source.address}"
         for source in sources
     ]
-    return "\n".join([because, "", *links]).rstrip()
+    return "\n".join([because, "", f"Fix: {story.fix}", "", *links]).rstrip()
 
 
 def _results(file: FileReport, index: dict[str, int]) -> Iterator[dict[str, Any]]:
@@ -114,7 +118,7 @@ def _result(file: FileReport, finding: Finding, index: dict[str, int], lines: li
     if related:
         result["relatedLocations"] = [_location(file.path, place.line, place.column, lines) for place in related]
     edits = finding.remedy.edits if finding.remedy is not None else ()
-    # Whoever applies a fix would write stars where its text was masked.
+    # Applying a fix with masked text would write stars into the file.
     if finding.remedy is not None and edits and not any(masked(edit.new) != edit.new for edit in edits):
         replacements = [
             {
@@ -144,7 +148,7 @@ def _location(path: str, line: int = 0, column: int = 0, lines: list[Line] | Non
 
 
 def _artifact(path: str) -> dict[str, Any]:
-    """A relative address with what addresses cannot hold escaped; one from the root stays absolute."""
+    """A relative URL with special characters escaped; an absolute path stays absolute."""
     address = quote(masked(path).replace("\\", "/"), safe="/._-~", errors="surrogateescape")
     if address.startswith("/"):
         return {"uri": f"file://{address}"}
@@ -152,7 +156,7 @@ def _artifact(path: str) -> dict[str, Any]:
 
 
 def _region(text: str, start: int, end: int) -> dict[str, int]:
-    """A stretch of text as lines and columns, from 1; the end is behind the last character."""
+    """A span of text as lines and columns, from 1; the end is after the last character."""
     first, last = _place(text, start), _place(text, end)
     return {"startLine": first[0], "startColumn": first[1], "endLine": last[0], "endColumn": last[1]}
 

@@ -1,1 +1,1 @@
-"""The run itself: files read within bounds, processes and what ends them, signals, temporary files."""
+"""The process itself: bounded file reading, child processes, signals, temporary files."""

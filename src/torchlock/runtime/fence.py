@@ -1,4 +1,4 @@
-"""What broke inside, as a value: one file, rule or candidate that meets a bug does not end the run."""
+"""A bug as a value, so that a bug in one file, rule or candidate does not end the run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from torchlock.redaction import masked, shortened
 
-# The frames and characters of a traceback that are kept: enough to find the bug, whatever the file holds.
+# The number of frames and characters of a traceback that are kept: enough to find the bug.
 _FRAMES = 60
 _LONGEST = 16_000
 # Of a message, which may quote a whole file.
@@ -14,7 +14,7 @@ _SHOWN = 300
 
 
 class Breakage(NamedTuple):
-    """An exception that nobody expected: its ``kind``, the ``place`` where it was raised, and its traceback."""
+    """An unexpected exception: its ``kind``, the ``place`` where it was raised, and its traceback."""
 
     kind: str
     place: str
@@ -22,17 +22,17 @@ class Breakage(NamedTuple):
 
     @property
     def because(self) -> str:
-        """Whose fault it is, as half a sentence."""
+        """The cause, as half a sentence."""
         if self.kind == "MemoryError":
-            return "it needs more memory than there was"
-        return "this is a bug of torchlock, whatever was read"
+            return "it ran out of memory"
+        return "this is a bug in torchlock, not in the input"
 
     def __str__(self) -> str:
         return f"{self.kind} in {self.place}" if self.place else self.kind
 
 
 def breakage(error: Exception) -> Breakage:
-    """Take an exception apart; never raises, not even where no memory is left."""
+    """Describe an exception; never raises, not even without memory."""
     kind, place = type(error).__name__, ""
     try:
         place = _place(error)
@@ -42,7 +42,7 @@ def breakage(error: Exception) -> Breakage:
 
 
 def _place(error: Exception) -> str:
-    """The last line of this package that took part, as ``audit/demands.py:93``."""
+    """The last line of this package in the traceback: ``audit/install_sets.py:93``."""
     found, step = "", error.__traceback__
     while step is not None:
         name = step.tb_frame.f_code.co_filename.replace("\\", "/")

@@ -1,4 +1,4 @@
-"""Reading a tree that nobody vouches for: regular files only, never more than asked for, never a hang."""
+"""Read untrusted files: regular files only, within a size limit, without blocking."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import stat
 from typing import Final, Literal, NamedTuple
 
-# A folder with more items than this is not listed to its end.
+# A folder with more items than this is not listed completely.
 LIMIT = 200_000
 
 Kind = Literal["folder", "file", "other"]
@@ -20,9 +20,9 @@ _FLAGS: Final = (
 
 
 class Unreadable(NamedTuple):
-    """Something that could not be looked at, and why: the operating system's words, or ours.
+    """A file or folder that could not be read, and why: the message of the operating system, or ours.
 
-    ``unknown``: a bound of ours ended the reading, and the file may be fine.
+    ``unknown``: one of our limits ended the reading, and the file may be fine.
     """
 
     path: str
@@ -31,17 +31,17 @@ class Unreadable(NamedTuple):
 
 
 class NotRegular(OSError):
-    """A folder, pipe, socket or device stands where a file should; it was not opened."""
+    """A folder, pipe, socket or device instead of a file; it was not opened."""
 
 
 def open_regular(path: str) -> int:
-    """A descriptor to read a regular file with; the caller closes it.
+    """Open a regular file for reading; the caller closes the descriptor.
 
     Raises:
         NotRegular: it is something else.
         OSError: it cannot be opened.
     """
-    # Opening a device can already do something, hence the look before.
+    # Check first, because opening a device can have effects.
     if not stat.S_ISREG(_stat(path).st_mode):
         raise NotRegular(f"not a regular file: {path}")
     descriptor = os.open(path, _FLAGS)
@@ -62,7 +62,7 @@ def read(path: str, limit: int) -> bytes:
     """The first ``limit`` bytes of a regular file.
 
     Raises:
-        OSError: it cannot be opened or read, or is no regular file.
+        OSError: it cannot be opened or read, or is not a regular file.
     """
     descriptor = open_regular(path)
     try:
@@ -75,7 +75,7 @@ def read(path: str, limit: int) -> bytes:
 
 
 def text(path: str, limit: int, errors: str = "replace") -> str | None:
-    """The start of a file as text, in which no byte is an error; None if there is nothing to read.
+    """The start of a file as text, with invalid bytes replaced; None if it cannot be read.
 
     ``errors="surrogateescape"`` keeps what is not UTF-8 as file names have it.
     """
@@ -86,7 +86,7 @@ def text(path: str, limit: int, errors: str = "replace") -> str | None:
 
 
 def is_file(path: str) -> bool:
-    """Whether a regular file is there, or a link to one."""
+    """Whether this is a regular file, or a link to one."""
     try:
         return stat.S_ISREG(_stat(path).st_mode)
     except OSError:
@@ -94,7 +94,7 @@ def is_file(path: str) -> bool:
 
 
 def is_folder(path: str) -> bool:
-    """Whether a folder is there, or a link to one."""
+    """Whether this is a folder, or a link to one."""
     try:
         return stat.S_ISDIR(_stat(path).st_mode)
     except OSError:
@@ -102,7 +102,7 @@ def is_folder(path: str) -> bool:
 
 
 class Tree:
-    """Folders listed at most once each, so that every reader of one check sees the same.
+    """A cache of folder listings, so that all readers of one check see the same files.
 
     ``unreadable`` collects the folders that exist but could not be listed, or not to their end, and the files
     that were asked for here and could not be read.
@@ -113,14 +113,14 @@ class Tree:
         self._listed: dict[str, dict[str, Kind]] = {}
 
     def names(self, folder: str) -> dict[str, Kind]:
-        """What a folder holds, links followed; nothing if it is not there."""
+        """The names in a folder, following links; empty if it does not exist."""
         found = self._listed.get(folder)
         if found is None:
             found = self._listed[folder] = self._list(folder)
         return found
 
     def text(self, path: str, limit: int, errors: str = "replace") -> str:
-        """The start of a file that ``names`` told of, as ``text`` reads it; one that cannot be read is noted."""
+        """The start of a file from ``names``, as text; a file that cannot be read is recorded."""
         try:
             return read(path, limit).decode("utf-8-sig", errors)
         except OSError as error:
@@ -148,5 +148,5 @@ class Tree:
 def _kind(item: os.DirEntry[str]) -> Kind:
     try:
         return "folder" if item.is_dir() else "file" if item.is_file() else "other"
-    except OSError:  # a link into itself
+    except OSError:  # a link to itself
         return "other"

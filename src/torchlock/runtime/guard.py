@@ -1,8 +1,8 @@
-"""The guard, run as text by a Python of its own: ends what another process started, when that one is gone.
+"""The guard, run as text in a separate Python: ends the children of another process when that process ends.
 
-Standard input is a pipe whose other end that process alone holds: when it ends, by whatever signal, so does the
-pipe. A line is ``+group 123``, ``+process 123`` or ``+folder 2f746d70`` (hexadecimal); with ``-`` in place of
-``+`` it is no longer of concern.
+Standard input is a pipe, and only that process has its other end: when the process ends, the pipe closes. A line
+is ``+group 123``, ``+process 123`` or ``+folder 2f746d70`` (hexadecimal); with ``-`` instead of ``+``, it is not
+watched any more.
 """
 
 import os

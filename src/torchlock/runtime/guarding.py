@@ -1,4 +1,4 @@
-"""What shall not outlive this process: children and temporary folders, told to a guard that outlives it.
+"""Ensure that children and temporary folders do not outlive this process, with a guard that does.
 
 On POSIX systems the guard is a small process (``guard.py``), started with the first thing to watch. On Windows
 it is a job object, which ends all processes in it when its last handle is closed.
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class _Guard:
-    """The guard of this process; ``pipe`` is None where there is none: not started yet, or not to be had."""
+    """The guard of this process; ``pipe`` is None if it is not started or not available."""
 
     def __init__(self) -> None:
         self.started = False
@@ -48,7 +48,7 @@ class _Guard:
         code = Path(__file__).with_name("guard.py").read_text(encoding="utf-8")
         read, write = os.pipe()
         try:
-            # A session of its own: what is sent to our group, or by a terminal, does not reach it.
+            # A separate session: signals to our group, or from a terminal, do not reach the guard.
             self._process = subprocess.Popen(  # noqa: S603 - our own Python and program
                 [sys.executable, "-I", "-S", "-B", "-c", code],
                 cwd="/",
@@ -64,7 +64,7 @@ class _Guard:
             os.close(read)
 
     def leave(self) -> None:
-        """In a child that was forked: that guard is the parent's."""
+        """In a forked child: forget the guard, which belongs to the parent."""
         self.started, self._process = False, None
         self._close()
 
@@ -80,7 +80,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def ready() -> None:
-    """Start the guard, so that what is started next is watched from its first moment."""
+    """Start the guard, so that the next child is watched from its start."""
     _guard.start()
 
 

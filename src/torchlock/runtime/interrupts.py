@@ -1,4 +1,4 @@
-"""Signals that end a run: each becomes an exception, so that whatever is open is closed on the way out."""
+"""Signals that end a run: each becomes an exception, so that open files are closed and children are ended."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-# SIGBREAK is what Windows sends for Ctrl-Break, and when the console is closed or the user logs off.
+# Windows sends SIGBREAK for Ctrl-Break, and when the console is closed or the user logs off.
 ENDING = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
 )
@@ -21,7 +21,7 @@ _OBEYING = 3.0
 
 
 class Interrupted(KeyboardInterrupt):
-    """The run was told to end. ``code`` is the exit code by which shells name the signal: 128 + its number."""
+    """A signal asks the run to end. ``code`` is the exit code for the signal: 128 plus its number."""
 
     def __init__(self, number: int = signal.SIGINT) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class _State:
-    """``held`` counts the blocks that no signal may split; ``waiting`` is one that came within such a block."""
+    """``held`` counts the blocks that no signal may interrupt; ``waiting`` is a signal that came in one."""
 
     held = 0
     waiting: int | None = None
@@ -66,7 +66,7 @@ def _raise(number: int, _: FrameType | None) -> None:
 
 @contextlib.contextmanager
 def held() -> Iterator[None]:
-    """A signal that comes within this block is obeyed at its end: what belongs together is done as a whole."""
+    """Delay a signal that comes within this block to its end."""
     _State.held += 1
     try:
         yield
@@ -79,7 +79,7 @@ def held() -> Iterator[None]:
 
 @contextlib.contextmanager
 def blocked() -> Iterator[None]:
-    """As ``held``, and processes of our own that start within this block hear no signal until ``unblocked``."""
+    """Like ``held``; and workers that start within this block receive no signal until ``unblocked``."""
     if not hasattr(signal, "pthread_sigmask"):
         with held():
             yield
@@ -92,7 +92,7 @@ def blocked() -> Iterator[None]:
 
 
 def unblocked() -> None:
-    """In a process of our own that another one leads: leave Ctrl-C, which goes to all of them, to the leader."""
+    """In a worker: ignore Ctrl-C, which all processes receive; the main process handles it."""
     _State.held = 0
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for number in ENDING[1:]:

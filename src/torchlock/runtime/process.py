@@ -1,4 +1,4 @@
-"""Processes that nobody vouches for: ended with all that they started, listened to within bounds."""
+"""Run untrusted programs: end them with all their children, and limit their output and time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator, Sequence
 
-# How long a killed process may take to be gone. One that hangs in the kernel is left to it.
+# How long a killed process may take to end. A process that hangs in the kernel is left alone.
 _DYING = 5.0
 # How long a program that was heard may take to leave by itself.
 _LEAVING = 0.2
@@ -22,10 +22,10 @@ _LEAVING = 0.2
 
 @contextlib.contextmanager
 def child(command: Sequence[str], **settings: Any) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a program for a block, in a session of its own; at the end of the block it ends with its group.
+    """Run a program for a block, in its own session; at the end of the block it ends with its group.
 
-    So it does when this process ends, by whatever signal. What left the group (``setsid``) lives on; so do, on
-    Windows, the children of a program that is ended before this process is. ``settings`` are those of ``Popen``.
+    It also ends when this process ends, by any signal. A process that left the group (``setsid``) survives; on
+    Windows, so do the children of a program that ends before this process. ``settings`` are those of ``Popen``.
 
     Raises:
         OSError, ValueError: it cannot be started.
@@ -50,7 +50,7 @@ def child(command: Sequence[str], **settings: Any) -> Iterator[subprocess.Popen[
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End a process that was started in a session of its own, and its group."""
+    """Kill a process that was started in its own session, and its group."""
     if hasattr(os, "killpg"):
         import signal
 
@@ -64,7 +64,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 @contextlib.contextmanager
 def workplace() -> Iterator[str]:
-    """A temporary folder for a block. It goes with its content, also when this process is killed."""
+    """A temporary folder for a block. It is removed with its content, also if this process is killed."""
     import tempfile
 
     with (
@@ -75,7 +75,7 @@ def workplace() -> Iterator[str]:
 
 
 class Heard(NamedTuple):
-    """What a program said. ``code`` is its exit status, None if it had to be ended; ``slow``: time was up."""
+    """The output of a program. ``code`` is its exit status, None if it was killed; ``slow``: its time was up."""
 
     said: bytes
     code: int | None
@@ -83,7 +83,7 @@ class Heard(NamedTuple):
 
 
 def heard(command: Sequence[str], seconds: float, most: int, **settings: Any) -> Heard:
-    """Run a program and listen to its standard output, for so many seconds and bytes.
+    """Run a program and read its standard output, with a limit of seconds and bytes.
 
     Raises:
         OSError, ValueError: it cannot be started.
@@ -107,7 +107,7 @@ def heard(command: Sequence[str], seconds: float, most: int, **settings: Any) ->
 
 
 def _listen(pipe: IO[bytes], said: list[bytes], most: int) -> None:
-    """Read until it is silent or has said too much. A child that outlives it may hold the pipe."""
+    """Read until the end of the output, or the limit. A surviving child may keep the pipe open."""
     with contextlib.suppress(OSError):
         while most > 0 and (part := os.read(pipe.fileno(), most)):
             said.append(part)
@@ -115,7 +115,7 @@ def _listen(pipe: IO[bytes], said: list[bytes], most: int) -> None:
 
 
 class Tail:
-    """Takes in all that a pipe says, however long, and keeps its end."""
+    """Reads all output of a pipe, and keeps its end."""
 
     def __init__(self, pipe: IO[bytes], size: int = 16 << 10) -> None:
         self._pipe = pipe
@@ -132,7 +132,7 @@ class Tail:
             pass
 
     def text(self, seconds: float = 1.0) -> str:
-        """What was said last. A child that outlives its parent may hold the pipe: it is not waited for."""
+        """The end of the output. A surviving child may keep the pipe open: it is not waited for."""
         self._listener.join(seconds)
         if not self._listener.is_alive():
             self._pipe.close()

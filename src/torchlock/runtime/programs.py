@@ -1,4 +1,4 @@
-"""Programs by their names, as a shell of POSIX finds them: on the PATH, and never in the current folder."""
+"""Find programs by name on the PATH, and never in the current folder."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import shutil
 
 
 def program(name: str, path: str | None = None) -> str | None:
-    """Where a program of this name is, None where it is nowhere.
+    """The path of a program, or None.
 
     Only absolute folders of ``path`` (default: the PATH) count. An empty or relative entry, and on Windows the
-    current folder itself, would take a program out of the folder that one happens to stand in.
+    current folder itself, would find a program in the current folder.
     """
     endings = ("", ".exe", ".bat", ".cmd") if os.name == "nt" else ("",)
     for folder in (os.environ.get("PATH", os.defpath) if path is None else path).split(os.pathsep):

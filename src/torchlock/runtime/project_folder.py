@@ -1,11 +1,11 @@
-"""The project that a file belongs to. Files outside of it may be included, and are read; they are never quoted."""
+"""Find the project of a file. Included files outside of it are read, but never quoted."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-# Of such a file, the first line for each rule is told.
+# Of such a file, the first line is reported for each rule.
 NOT_QUOTED = (
     "this line, and perhaps later ones, was not read or not judged; "
     "it is not quoted, because its file is outside of the project"
@@ -17,7 +17,7 @@ _PROJECT = ("pyproject.toml", "setup.py", "setup.cfg")
 def is_outside(path: str, named: str) -> bool:
     """Whether a file, links followed, is outside of the project of the file that the user named.
 
-    What the user named is inside, unless it is a link that leads out: a clone may hold such a link.
+    A file that the user named is inside, unless it is a link to a file outside: a clone may contain such a link.
     """
     if path == "-" or (path == named and not Path(path).is_symlink()):
         return False
@@ -42,7 +42,7 @@ def root_of(path: str) -> Path:
 
 
 def repository_of(folder: Path) -> Path | None:
-    """The repository that a folder is in, which came as a whole; None where it is in none."""
+    """The root of the repository that contains a folder, or None."""
     return _nearest(folder, _REPOSITORY)
 
 

@@ -1,12 +1,12 @@
-"""Temporary files beside the file that they are to replace (a result, an entry of the cache); strays are removed.
+"""Temporary files next to the file that they will replace (a result, a cache entry), and the removal of old ones.
 
-The standard library makes such files as well, but to import tempfile takes 8 ms, a tenth of a whole run; and its
-names do not tell whether their maker still lives.
+The standard library has such files, too, but the import of tempfile takes 8 ms, a tenth of a whole run; and its
+file names do not show whether their process still runs.
 
-A temporary file is locked (flock) from its making to its end, and the system frees the lock when the process ends,
-however it ends. So a stray is a file with a name of ours whose lock is free. The name holds the machine that made
-it: locks do not always reach from one machine to another, and some file systems have none. There a file counts as
-left behind after a day.
+A temporary file is locked (flock) as long as it exists, and the system releases the lock when the process ends,
+however it ends. So an abandoned file is a file with our name whose lock is free. The name contains the machine:
+locks do not always work between machines, and some file systems have none. There a file counts as abandoned after
+a day.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TRIES = 100
 
 
 class Temporary:
-    """A new, empty file in a folder, which only its owner may read; locked, and removed at the end if it is there.
+    """A new, empty file in a folder, readable by its owner only; locked, and removed at the end.
 
     Raises:
         OSError: it cannot be made.
@@ -41,7 +41,7 @@ class Temporary:
 
     def __init__(self, folder: str) -> None:
         for _ in range(_TRIES):
-            # Short, so that it fits beside a name of any length.
+            # Short, so that it is possible next to a name of any length.
             self.path = os.path.join(folder, f".torchlock-{_machine()}-{os.urandom(6).hex()}.tmp")
             try:
                 self.descriptor = os.open(self.path, _OPEN | os.O_CREAT | os.O_EXCL, 0o600)
@@ -57,7 +57,7 @@ class Temporary:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        # Removed before it is closed: until then the lock keeps others off this name.
+        # Removed before it is closed: until then, the lock protects this name.
         if os.name != "nt":
             self._remove()
         self.close()
@@ -71,7 +71,7 @@ class Temporary:
             os.close(descriptor)
 
     def take_place_of(self, target: str) -> None:
-        """Move the file to another name in its folder; what has this name is replaced.
+        """Rename the file in its folder, and replace a file of the new name.
 
         Raises:
             OSError: the system does not allow it.
@@ -91,7 +91,7 @@ _swept: set[str] = set()
 
 
 def sweep(folder: str) -> None:
-    """Remove the temporary files that dead processes left in a folder; each folder is looked at once."""
+    """Remove temporary files of dead processes in a folder; each folder is searched once."""
     if folder in _swept:
         return
     _swept.add(folder)
@@ -125,7 +125,7 @@ def _is_old(found: os.stat_result) -> bool:
 
 
 def _lock(descriptor: int) -> bool | None:
-    """Lock an open file; False if another process holds the lock, None where there are no locks."""
+    """Lock an open file; False if another process has the lock, None if locks are not supported."""
     try:
         import fcntl
     except ImportError:
@@ -141,7 +141,7 @@ def _lock(descriptor: int) -> bool | None:
 
 @cache
 def _machine() -> str:
-    """Eight digits that tell the running systems apart: all containers of one system have the same."""
+    """Eight digits that identify the running system: all containers of one system have the same."""
     import binascii
 
     try:

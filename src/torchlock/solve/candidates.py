@@ -1,4 +1,4 @@
-"""From the releases of one project to the candidates of one target, every rejected release with its reason."""
+"""Sort the releases of a project into candidates for one target, and rejected releases with their reasons."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.index.direct_url import DirectRelease
+from torchlock.knowledge.stack import FAMILY
 from torchlock.redaction import one_line
 from torchlock.standards.core_metadata import refusal
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from torchlock.answers import Unknown
     from torchlock.knowledge.releases import Release
+    from torchlock.standards.dependency import Dependency
     from torchlock.target import Target
-    from torchlock.terms import Dependency
 
 
 class Candidate(NamedTuple):
-    """A release as it would be installed on the target: ``wheel`` is the one an installer chooses.
+    """A release as it would be installed on the target: ``wheel`` is the wheel that an installer chooses.
 
     ``usable`` are all wheels that install there. ``release`` is None for a virtual package. ``compiled``: the
     project publishes compiled wheels, of this release or of another.
@@ -48,7 +48,7 @@ class Candidate(NamedTuple):
 
     @property
     def unproven(self) -> Unknown | None:
-        """Why the data do not cover the chosen wheel; None if they do."""
+        """Why the data do not cover the chosen wheel, or None."""
         return None if self.release is None else self.release.unproven(self.wheel)
 
     @property
@@ -63,7 +63,7 @@ class Candidate(NamedTuple):
 
     @property
     def live(self) -> bool:
-        """Whether an index may have to be asked for what it requires."""
+        """Whether an index may have to be asked for its requirements."""
         return self.release is not None and (self.release.live or self.from_sdist)
 
     @property
@@ -81,8 +81,8 @@ class Rejected(NamedTuple):
     """A release that is not a candidate: ``why`` is one of the words below, ``detail`` completes it.
 
     wheel: no wheel for this target; python: Requires-Python;
-    newer: uploaded after --exclude-newer; never: a rule says it loads with nothing; unreadable: what it
-    declares is unknown or refused by installers; sdist: only a source distribution, of the torch family.
+    newer: uploaded after --exclude-newer; never: a rule says that it never loads; unreadable: its metadata is
+    unknown, or installers refuse it; sdist: only a source distribution, of the torch family.
     """
 
     version: str
@@ -91,16 +91,16 @@ class Rejected(NamedTuple):
 
 
 class Unproven(Enum):
-    """When releases of the torch family count that the data do not cover."""
+    """When releases of the torch family that the data do not cover are candidates."""
 
     ASKED = "only those that the user's own lines ask for"
-    LAST = "where nothing else is left"
+    LAST = "if nothing else is left"
     ANY = "like any other"
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What the user allows. Names are normalised.
+    """The releases that the user allows. Names are normalised.
 
     ``pre`` names packages whose pre-releases count like any release (``all_pre``: every package's);
     ``pinned`` those that the user pins exactly, which may be yanked. of ``lowest`` the oldest come first.
@@ -120,7 +120,7 @@ class Policy:
 
 
 def withdrawal(candidate: Candidate) -> str:
-    """The message on a withdrawn release; follows its name and version."""
+    """The message about a withdrawn release; it follows name and version."""
     reason = one_line((candidate.release.yanked if candidate.release else None) or "")
     return f"withdrawn by its publisher{f' ({reason})' if reason else ''}"
 
@@ -139,7 +139,7 @@ def is_exact(specifier: str) -> bool:
 
 
 class CandidateFilter:
-    """Sorts the releases of projects into candidates and rejected ones, for one target and policy."""
+    """Sorts releases into candidates and rejected ones, for one target and policy."""
 
     def __init__(self, target: Target, policy: Policy) -> None:
         self._target = target
@@ -148,7 +148,7 @@ class CandidateFilter:
         self._pythons: dict[str, bool] = {"": True}
 
     def sort(self, name: str, releases: Iterable[Release]) -> tuple[list[Candidate], list[Rejected]]:
-        """Candidates, best first, and what was rejected, oldest first.
+        """Candidates, best first, and rejected releases, oldest first.
 
         The order: final releases, newest (or lowest) first; then, of a project with compiled wheels, releases
         without a wheel for this target, whose source would have to be compiled; then pre-releases that nobody
@@ -174,7 +174,7 @@ class CandidateFilter:
         return candidates, rejected
 
     def yanked(self, name: str, candidates: Sequence[Candidate]) -> set[Version]:
-        """The withdrawn versions, which only an exact pin brings in (PEP 592)."""
+        """The withdrawn versions, which only an exact pin selects (PEP 592)."""
         if name in self._policy.pinned:
             return set()
         return {
@@ -184,7 +184,7 @@ class CandidateFilter:
         }
 
     def _early(self, name: str, candidates: Sequence[Candidate]) -> set[Version]:
-        """The pre-releases that nobody asked for, where there is a final release at all (PEP 440)."""
+        """The pre-releases that nobody asked for, if there is any final release (PEP 440)."""
         early = {candidate.version for candidate in candidates if candidate.version.is_prerelease}
         asked = self._policy.all_pre or name in self._policy.pre
         return set() if asked or len(early) == len(candidates) else early
@@ -210,7 +210,7 @@ class CandidateFilter:
         return Candidate(name, version, release, _preferred(release, usable, ranks), tuple(usable))
 
     def narrowed(self, candidate: Candidate, usable: Sequence[int]) -> Candidate:
-        """The candidate with only these of its wheels, and the one among them that an installer takes."""
+        """The candidate with only these wheels, and the one of them that an installer chooses."""
         if candidate.release is None or tuple(usable) == candidate.usable:
             return candidate
         ranks = candidate.release.ranks(self._rank)
@@ -235,7 +235,7 @@ class CandidateFilter:
             return Rejected(release.version, "unreadable", f"its version {release.version} is not valid (PEP 440)")
 
     def _early_enough(self, release: Release, usable: list[int]) -> list[int]:
-        """Those uploaded before the limit; a file whose time nobody knows is not (it could be newer)."""
+        """The files uploaded before the limit; a file with an unknown time is excluded: it may be newer."""
         files = release.files()
         limit = self._policy.exclude_newer or ""
         return [index for index in usable if (uploaded := files[index].uploaded) and uploaded < limit]
@@ -249,7 +249,7 @@ class CandidateFilter:
 
 
 def _preferred(release: Release, usable: Sequence[int], ranks: Sequence[int | None]) -> int:
-    """The wheel an installer takes: of the best tags, and among equal ones of the highest build number."""
+    """The wheel that an installer chooses: the best tags, then the highest build number."""
     best = min(ranks[index] or 0 for index in usable)
     equal = [index for index in usable if (ranks[index] or 0) == best]
     if len(equal) == 1:

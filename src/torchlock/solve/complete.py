@@ -1,4 +1,4 @@
-"""The complete search, for what arc consistency and a straight run of resolvelib leave open.
+"""The complete search, for problems that arc consistency and resolvelib without backtracking do not solve.
 
 Depth first, keeping the domains arc consistent at every branch. Branching goes to the package with the fewest
 candidates for the conflicts it took part in (dom/wdeg), and the search starts anew after growing numbers of
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.solve.problem import GaveUp, Solution, best, order
+from torchlock.knowledge.masks import lowest
+from torchlock.solve.problem import GaveUp, Solution, order
 from torchlock.solve.propagate import Domains, DomainWipeout
 
 if TYPE_CHECKING:
@@ -20,16 +21,16 @@ if TYPE_CHECKING:
 _FIRST_LIMIT = 32
 # To prove that seven pigeon holes are too few takes 17,424 conflicts; no real input tried took more than a few.
 MOST_CONFLICTS = 20_000
-# An identifier counts as contested that ran empty at least so often as a share of the most contested one's.
+# An identifier is contested if it ran empty at least this share as often as the most contested one.
 _CONTESTED = 0.05
 
 
 class _Restart(Exception):
-    """This run has met as many conflicts as it may."""
+    """This run reached its limit of conflicts."""
 
 
 class _Run:
-    """One search with what earlier runs learned: how often each identifier ran empty."""
+    """One search, with the experience of earlier runs: how often each identifier ran empty."""
 
     def __init__(self, most: int = MOST_CONFLICTS) -> None:
         self.weights: dict[str, int] = {}
@@ -61,11 +62,11 @@ class _Run:
                 if identifier is None:
                     return domains
                 trail.append((domains, identifier))
-                domains = self.attempt(domains, identifier, 1 << best(domains.left[identifier]))
+                domains = self.attempt(domains, identifier, 1 << lowest(domains.left[identifier]))
             elif trail:
                 before, identifier = trail.pop()
                 self._check(limit)
-                rest = before.left[identifier] & ~(1 << best(before.left[identifier]))
+                rest = before.left[identifier] & ~(1 << lowest(before.left[identifier]))
                 domains = self.attempt(before, identifier, rest)
             else:
                 return None
@@ -103,7 +104,7 @@ def _better(run: _Run, branch: Domains) -> Domains | None:
 
 
 def _solution(domains: Domains) -> Solution:
-    return {identifier: best(domains.left[identifier]) for identifier in domains.must}
+    return {identifier: lowest(domains.left[identifier]) for identifier in domains.must}
 
 
 def solvable(domains: Domains, most: int = MOST_CONFLICTS) -> Solution | None:
@@ -120,10 +121,10 @@ def newest_first(problem: Problem, roots: Sequence[Need], domains: Domains) -> S
     """The solution whose packages are each the best possible, taken in the order of ``problem.order``; or None.
 
     The first package gets the best candidate of any solution, the second the best of any solution with that,
-    and so on. Where the search for a better one is given up, the one that was found stays.
+    and so on. If the search for a better candidate gives up, the one that was found stays.
 
     Raises:
-        GaveUp: too many conflicts, and no solution at all until then.
+        GaveUp: too many conflicts, and no solution so far.
     """
     run = _Run()
     found = run.solve(domains)
@@ -131,7 +132,7 @@ def newest_first(problem: Problem, roots: Sequence[Need], domains: Domains) -> S
         return None
     for identifier in order(problem, roots, domains.left):
         solution = _solution(found)
-        while identifier in solution and (choice := best(domains.left[identifier])) != solution[identifier]:
+        while identifier in solution and (choice := lowest(domains.left[identifier])) != solution[identifier]:
             branch = run.attempt(domains, identifier, 1 << choice)
             better = None if branch is None else _better(run, branch)
             if better is not None:

@@ -1,14 +1,14 @@
-"""The smallest guilty set: which of the user's own lines cannot stand together."""
+"""Find the smallest set of the user's requirements that conflict."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.knowledge.rules import is_virtual
+from torchlock.knowledge.stack import FAMILY
 from torchlock.solve.complete import MOST_CONFLICTS, solvable
 from torchlock.solve.problem import GaveUp
 from torchlock.solve.propagate import Domains, DomainWipeout, propagate
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from torchlock.solve.universe import Universe
     from torchlock.terms import ParsedRequirement
 
-# The limit on conflicts of a trial after another one was given up.
+# The limit of conflicts for a trial after another trial gave up.
 _SHORT = 500
 
 
 class UserRequirement(NamedTuple):
-    """One line of the user's: a requirement (``roots``), or a constraint (``limits``, name and mask)."""
+    """One line of the user: a requirement (``roots``), or a constraint (``limits``, name and mask)."""
 
     written: ParsedRequirement
     roots: tuple[Need, ...] = ()
@@ -31,7 +31,7 @@ class UserRequirement(NamedTuple):
 
 
 def demands(units: Iterable[UserRequirement]) -> tuple[list[Need], dict[str, int]]:
-    """What some lines come to together: roots, and a mask of what is allowed for each constrained name."""
+    """The combined roots of some lines, and the mask of allowed candidates for each constrained name."""
     roots: list[Need] = []
     limits: dict[str, int] = {}
     for unit in units:
@@ -42,13 +42,13 @@ def demands(units: Iterable[UserRequirement]) -> tuple[list[Need], dict[str, int
 
 
 def anchors(universe: Universe, units: Iterable[UserRequirement]) -> Problem:
-    """The universe seen from what the user names and the torch family: where nearly all conflicts come from."""
+    """The universe limited to the packages of the user and the torch family, where nearly all conflicts arise."""
     asked = (need.identifier.partition("[")[0] for unit in units for need in unit.roots)
     return universe.anchored({*asked, *FAMILY, *universe.matrix.forbidden_beside(FAMILY)})
 
 
 def possible(problem: Universe, units: Sequence[UserRequirement], most: int = MOST_CONFLICTS) -> bool:
-    """Whether anything satisfies these lines.
+    """Whether these lines have a solution.
 
     Raises:
         GaveUp: the search met more than ``most`` conflicts.
@@ -62,18 +62,17 @@ def possible(problem: Universe, units: Sequence[UserRequirement], most: int = MO
 
 
 def minimal_conflict(problem: Universe, units: Sequence[UserRequirement]) -> list[UserRequirement]:
-    """A smallest impossible set of an impossible list of lines: without any one of them the rest is possible.
+    """A smallest conflicting set of lines: without any one of them, the rest has a solution.
 
-    QuickXplain (Junker 2004): as many trials as the set has lines, times the logarithm of the list. Lines of
-    which a trial cannot tell whether they are impossible are taken to be possible; the set is impossible all the
-    same, though perhaps not a smallest one.
+    QuickXplain (Junker 2004): the number of trials is the size of the set times the logarithm of the list. If a
+    trial gives up, its lines are assumed to have a solution; the result still conflicts, but may not be smallest.
     """
     kept = {id(unit) for unit in _Trials(problem).explain([], list(units), tested=True)}
     return [unit for unit in units if id(unit) in kept]
 
 
 def involved(problem: Universe, blamed: Sequence[UserRequirement]) -> set[str]:
-    """The projects that make a guilty set of lines impossible, and perhaps some more."""
+    """The projects because of which a set of lines conflicts, and perhaps some more."""
     roots, limits = demands(blamed)
     found = {need.identifier for need in roots} | set(limits)
     domains = Domains(problem, limits)
@@ -101,7 +100,7 @@ def relevant(losses: Sequence[Loss], identifier: str) -> list[Loss]:
 
 
 class _Trials:
-    """The trials of one search for guilty lines. After one that was given up the others are kept short."""
+    """The trials of one search for conflicting lines. After a trial gave up, the others get a lower limit."""
 
     def __init__(self, problem: Universe) -> None:
         self._problem = problem
@@ -110,7 +109,7 @@ class _Trials:
     def explain(
         self, ground: list[UserRequirement], units: list[UserRequirement], *, tested: bool
     ) -> list[UserRequirement]:
-        """The lines out of ``units`` that are impossible together with ``ground``."""
+        """The lines of ``units`` that conflict with ``ground``."""
         if not tested and self._impossible(ground):
             return []
         if len(units) == 1:
@@ -141,7 +140,7 @@ def contested(
 
 
 def _reach(problem: Problem, roots: Iterable[Need]) -> set[str]:
-    """The identifiers that candidates of these roots can need, as far as is known."""
+    """The identifiers that candidates of these roots can need, as far as they are known."""
     reached: set[str] = set()
     waiting = [root.identifier for root in roots]
     while waiting:

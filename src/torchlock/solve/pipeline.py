@@ -1,4 +1,4 @@
-"""Search, and where that is not enough propagate, search again, search completely; then verify."""
+"""Search; if that is not enough, propagate, search again, search completely; then verify."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def resolve(
 ) -> Solution | None:
     """The newest-first solution, verified; None if there is none.
 
-    ``anchored`` is the same problem with fewer needs, cheap to look at whole: what is impossible there is
-    struck out first, so that the search rarely meets a conflict. The search works out only the candidates
-    it meets, which is all that most inputs need. Full propagation looks at every candidate within reach, and
-    alone settles nearly all of the inputs that are left.
+    ``anchored`` is the same problem with fewer needs, so it is cheap: candidates that are impossible there are
+    removed first, so that the search rarely meets a conflict. The search works out only the candidates it meets,
+    which is all that most inputs need. Full propagation looks at every candidate within reach, and alone settles
+    nearly all of the inputs that are left.
 
     Raises:
         GaveUp: the search reached its limit.
@@ -49,9 +49,10 @@ def resolve(
 
 
 def _settle(problem: Problem, roots: Sequence[Need], limits: Mapping[str, int]) -> Solution | None:
-    """The newest-first solution as far as needs are known: those of releases on live indexes may not be.
+    """The newest solution as far as needs are known: those of releases on live indexes may be unknown.
 
-    A solution that turns out to hold what was known only in part is looked for again once that is learned.
+    If a solution contains a release whose needs were known only in part, they are fetched and the search is
+    repeated.
     """
     domains = propagate(problem, roots, limits)
     solution = search(problem, roots, domains.left, learn=False)

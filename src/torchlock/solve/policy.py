@@ -1,4 +1,4 @@
-"""The policy for releases that the data do not cover: the one place where ``lock`` decides on the unknown.
+"""The policy for releases that the data do not cover. Only this module decides about unknown answers in ``lock``.
 
 A release of the torch family is *unproven* if the catalogue lacks it (it is newer than the data, mostly) or if
 its build is unknown. Such a release counts if the user's own lines ask for it: with an
@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from torchlock.knowledge.rules import specifier_set
+from torchlock.knowledge.stack import FAMILY
 from torchlock.solve.candidates import Unproven
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def counted(name: str, candidates: Sequence[Candidate], policy: Policy) -> tuple[list[Candidate], list[Candidate]]:
-    """The candidates that count, best first, and those held back for being unproven."""
+    """The candidates that are used, best first, and those held back because they are unproven."""
     kept = list(candidates)
     if name not in FAMILY or policy.unproven is Unproven.ANY:
         return kept, []

@@ -1,19 +1,21 @@
-"""The solver's own words: packages are identifiers, candidates are numbers, requirements are bitmasks.
+"""The terms of the solver: packages are identifiers, candidates are numbers, requirements are bitmasks.
 
-A domain lists the candidates of one identifier, best first; bit *i* of a mask stands for candidate *i*. A
-need says that the identifier must be among those of the mask once whoever has the need is chosen.
+A domain lists the candidates of one identifier, best first; bit *i* of a mask stands for candidate *i*. A need
+says: if its owner is chosen, the candidate of the identifier must be one of the mask.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from torchlock.knowledge.masks import bits, full
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 class Need(NamedTuple):
-    """``identifier`` must be one of ``mask``; ``reason`` is for the explainer and never looked into here."""
+    """``identifier`` must be one of ``mask``; ``reason`` is only for the explanation."""
 
     identifier: str
     mask: int
@@ -21,16 +23,16 @@ class Need(NamedTuple):
 
 
 class Problem(Protocol):
-    """A universe of candidates. Answers may be worked out late."""
+    """A universe of candidates. Answers may be computed when needed."""
 
     def size(self, identifier: str) -> int:
-        """How many candidates there are."""
+        """The number of candidates."""
 
     def needs(self, identifier: str, index: int) -> Sequence[Need]:
-        """What the candidate is known to require. Asked often: remember what is dear."""
+        """The known needs of the candidate. Called often: implementations should cache."""
 
     def learn(self, solution: Mapping[str, int]) -> bool:
-        """Find out all that these candidates require; whether that added anything to what was known."""
+        """Fetch all requirements of these candidates; return whether new needs were found."""
 
 
 # The chosen candidate of every identifier that is needed.
@@ -54,32 +56,14 @@ class GaveUp(Exception):
         self.contested = contested
 
 
-def bits(mask: int) -> Iterator[int]:
-    """The set bits, lowest (best candidate) first."""
-    while mask:
-        low = mask & -mask
-        yield low.bit_length() - 1
-        mask ^= low
-
-
-def best(mask: int) -> int:
-    """The lowest set bit of a mask that is not zero."""
-    return (mask & -mask).bit_length() - 1
-
-
-def full(size: int) -> int:
-    """The mask of all candidates of a domain."""
-    return (1 << size) - 1
-
-
 def newest(
     problem: Problem, roots: Sequence[Need], limits: Mapping[str, int], solution: Mapping[str, int]
 ) -> bool:
-    """Whether a solution is right, and provably the newest in some order of dependants before dependencies.
+    """Whether a solution is correct, and provably the newest in some order of dependents before dependencies.
 
     For each package in turn, every candidate that is better than the chosen one and allowed by the packages
-    before it must have a need that these leave nothing for. Then no solution that agrees on the packages before
-    it holds a better one.
+    before it must have a need for which these packages leave no candidate. Then no solution with the same earlier
+    packages contains a better one.
     """
     allowed = dict(limits)
 
@@ -102,7 +86,7 @@ def newest(
 
 
 def order(problem: Problem, roots: Sequence[Need], left: Mapping[str, int]) -> list[str]:
-    """The identifiers within reach, dependants before what they depend on, else in the order of writing.
+    """The reachable identifiers, dependents before dependencies, else in the order of writing.
 
     A depth-first walk, last first, in reverse postorder; in a cycle the edge that closes it is passed over.
     """
@@ -128,7 +112,7 @@ def order(problem: Problem, roots: Sequence[Need], left: Mapping[str, int]) -> l
 def violations(
     problem: Problem, roots: Sequence[Need], limits: Mapping[str, int], solution: Mapping[str, int]
 ) -> Iterator[str]:
-    """What is wrong with a solution, in words; nothing if it is right. Trusts no other part of the solver."""
+    """The errors of a solution, in words. Uses no other part of the solver."""
     needed = set()
     waiting = [("the roots", need) for need in roots]
     while waiting:

@@ -1,16 +1,17 @@
-"""Arc consistency: strike out every candidate that no solution can hold.
+"""Arc consistency: remove every candidate that no solution can contain.
 
-Two inferences, repeated until nothing changes. A candidate goes when one of its needs has nothing left; and
-for a package that every solution must hold, what all its remaining candidates need must be held as well, by a
-candidate that at least one of them allows. Both are sound on cyclic graphs; an empty domain of a package
-that must be held proves that there is no solution.
+Two inferences, repeated until nothing changes. A candidate is removed if one of its needs has no candidates left.
+And if every solution needs a package, every solution also needs what all its remaining candidates need: a
+candidate that at least one of them allows. Both are sound on cyclic graphs; an empty domain of a package that must
+be held proves that there is no solution.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.solve.problem import Need, Unsolvable, bits, full
+from torchlock.knowledge.masks import bits, full
+from torchlock.solve.problem import Need, Unsolvable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class DomainWipeout(Unsolvable):
-    """The domain of ``identifier``, which every solution must hold, ran empty."""
+    """The domain of ``identifier``, which every solution needs, became empty."""
 
     def __init__(self, identifier: str) -> None:
         super().__init__(identifier)
@@ -27,10 +28,10 @@ class DomainWipeout(Unsolvable):
 
 
 class Loss(NamedTuple):
-    """Why candidates were struck out, in the order of happening.
+    """Why candidates were removed.
 
-    ``cause`` is a need of the user (``by`` None), a need of the candidate itself that nothing is left for
-    (``by`` is the identifier that lost them), or a need of the package ``by`` that every solution holds.
+    ``cause`` is a need of the user (``by`` None), a need of the candidate for which no candidate is left (``by``
+    is the identifier without candidates), or a need of the package ``by`` that every solution contains.
     """
 
     identifier: str
@@ -40,7 +41,7 @@ class Loss(NamedTuple):
 
 
 class Domains:
-    """What is still possible: a mask for each identifier met, and the identifiers every solution must hold."""
+    """The remaining candidates: a mask for each visited identifier; the identifiers that every solution needs."""
 
     __slots__ = ("_limits", "_problem", "_watchers", "left", "losses", "must")
 
@@ -53,7 +54,7 @@ class Domains:
         self.losses: list[Loss] | None = None
 
     def copy(self) -> Domains:
-        """An independent copy for a branch of the search; who needs what is shared."""
+        """An independent copy for a branch of the search; the needs are shared."""
         twin = Domains(self._problem, self._limits)
         twin._watchers = self._watchers
         twin.left = self.left.copy()
@@ -61,18 +62,18 @@ class Domains:
         return twin
 
     def trace(self) -> None:
-        """Keep ``losses`` from here on, for the explainer."""
+        """Record ``losses`` from now on, for the explanation."""
         self.losses = []
 
     def require(self, needs: Iterable[Need]) -> None:
-        """Add what every solution must hold, and draw all conclusions.
+        """Add needs of every solution, and propagate.
 
         Raises:
             Wipeout: there is no solution.
         """
         changed: dict[str, None] = {}
         needs = list(needs)
-        for need in needs:  # first, so that what they rule out is never looked at
+        for need in needs:  # first, so that candidates that they rule out are never visited
             self._limits[need.identifier] = self._limits.get(need.identifier, -1) & need.mask
         for need in needs:
             self._meet(need.identifier, changed)
@@ -80,7 +81,7 @@ class Domains:
         self._settle(changed)
 
     def choose(self, identifier: str, mask: int) -> None:
-        """Keep only the candidates of this mask, and draw all conclusions.
+        """Keep only the candidates of this mask, and propagate.
 
         Raises:
             Wipeout: there is no solution.
@@ -98,7 +99,7 @@ class Domains:
                 self._imply(identifier, changed)
 
     def _meet(self, identifier: str, changed: dict[str, None]) -> None:
-        """Take in an identifier and all that it can reach."""
+        """Add an identifier and all that it can reach."""
         waiting = [identifier]
         while waiting:
             name = waiting.pop()
@@ -116,7 +117,7 @@ class Domains:
                     watchers.append((name, index, need))
 
     def _revise(self, identifier: str, changed: dict[str, None]) -> None:
-        """Strike out, among those that depend on this identifier, what now has an unmeetable need."""
+        """Remove the candidates whose need on this identifier cannot be met any more."""
         left = self.left
         here = left[identifier]
         for name, index, need in self._watchers.get(identifier, ()):
@@ -125,7 +126,7 @@ class Domains:
                 here = left[identifier]
 
     def _imply(self, identifier: str, changed: dict[str, None]) -> None:
-        """Hold what every remaining candidate of a held package needs."""
+        """Require what all remaining candidates of a required package need."""
         allowed: dict[str, int] | None = None
         for index in bits(self.left[identifier]):
             mine: dict[str, int] = {}
@@ -161,7 +162,7 @@ class Domains:
 
 
 def propagate(problem: Problem, roots: Sequence[Need], limits: Mapping[str, int]) -> Domains:
-    """What remains possible under these roots and limits.
+    """The domains that remain under these roots and limits.
 
     Raises:
         Wipeout: there is no solution.
@@ -172,7 +173,7 @@ def propagate(problem: Problem, roots: Sequence[Need], limits: Mapping[str, int]
 
 
 def shave(domains: Domains, identifiers: Iterable[str]) -> None:
-    """Strike out the best candidates of packages that must be held, as long as choosing them proves impossible.
+    """Remove the best candidates of required packages, as long as choosing them proves impossible.
 
     Raises:
         Wipeout: there is no solution.

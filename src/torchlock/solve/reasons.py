@@ -1,4 +1,4 @@
-"""Why a need stands: what the explainer prints. Every statement carries its origin."""
+"""The reasons of needs, for the explanation. Each reason names its origin."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from torchlock.knowledge.rules import Statement
-    from torchlock.terms import Dependency, ParsedRequirement
+    from torchlock.standards.dependency import Dependency
+    from torchlock.terms import ParsedRequirement
 
 
 class Asked(NamedTuple):
@@ -25,7 +26,7 @@ class Declared(NamedTuple):
 
 
 class Ruled(NamedTuple):
-    """A rule says it of a release. ``dependency`` is None where the rule forbids rather than needs."""
+    """A rule says it about a release. ``dependency`` is None if the rule forbids."""
 
     name: str
     version: str
@@ -42,7 +43,7 @@ class Built(NamedTuple):
 
 
 class SameBuild(NamedTuple):
-    """A release that was built for ROCm or XPU goes with a torch of that very build."""
+    """A release built for ROCm or XPU works with a torch of the same build."""
 
     name: str
     version: str
@@ -50,7 +51,7 @@ class SameBuild(NamedTuple):
 
 
 class SameRelease(NamedTuple):
-    """An extra belongs to the very release that it extends."""
+    """An extra belongs to the release that it extends."""
 
     name: str
     version: str

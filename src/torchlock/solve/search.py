@@ -1,9 +1,9 @@
-"""The search proper, by resolvelib, trusted only as far as it never meets a conflict.
+"""The search, by resolvelib; its result is used only if it met no conflict.
 
 Every pick is the best candidate that the needs known so far allow and whose own needs they allow; a later need
-may lower it. ``problem.newest`` tells whether the result is the newest-first solution, as it mostly is. When a
-package runs out of candidates we stop it: on cyclic graphs its backjumping has returned wrong mappings and
-missed solutions (sarugaku/resolvelib#206), and it learns nothing from a conflict.
+may lower it. ``problem.newest`` says whether the result is the newest solution, as it mostly is. When a package
+has no candidates left, the search stops resolvelib: on cyclic graphs its backjumping has returned wrong mappings
+and missed solutions (sarugaku/resolvelib#206), and it does not learn from conflicts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, Resolver
 from resolvelib.resolvers import ResolutionTooDeep
 
-from torchlock.solve.problem import Need, Solution, bits, full
+from torchlock.knowledge.masks import bits, full
+from torchlock.solve.problem import Need, Solution
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ _MAX_ROUNDS = 20_000
 
 
 class Chosen(NamedTuple):
-    """A candidate as resolvelib sees it."""
+    """A candidate for resolvelib."""
 
     identifier: str
     number: int
@@ -92,7 +93,7 @@ def joined(needs: Sequence[Need]) -> Sequence[Need]:
 
 
 def search(problem: Problem, roots: Sequence[Need], left: Mapping[str, int], *, learn: bool) -> Solution | None:
-    """A solution found without taking a pick back, or None if there is none such.
+    """A solution found without backtracking, or None.
 
     ``left`` limits domains; an identifier that is not in it is unlimited. With ``learn``, every candidate
     picked is asked for all it needs.

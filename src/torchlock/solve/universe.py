@@ -1,8 +1,8 @@
-"""The candidates and needs of one target: releases and rules compiled to the solver's words, as they are met.
+"""The candidates and needs of one target: releases and rules in the terms of the solver, computed when needed.
 
-Everything is remembered, nothing worked out before it is asked for. The machine and the CUDA version of the
-torch build stand beside real packages (``host-glibc``, ``build-cuda``), and what a rule forbids becomes a
-package of two candidates, of which one side needs the first and the other the second.
+Answers are cached. The machine and the CUDA version of the torch build are modelled as packages (``host-glibc``,
+``build-cuda``). A rule that forbids two releases together becomes a package with two candidates; each release
+needs a different one.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from packaging.version import Version
 from torchlock.answers import Unknown
 from torchlock.errors import BrokenFile, NeedsBuild, NetworkError, NotFetched, TorchlockError, UnknownPackage
 from torchlock.knowledge.builds import needs_same_build
+from torchlock.knowledge.masks import bits, full
 from torchlock.knowledge.rules import (
     BUILD_CUDA,
     EXCLUSION,
@@ -28,31 +29,30 @@ from torchlock.knowledge.rules import (
     specifier_set,
     substitute_cuda,
 )
+from torchlock.knowledge.stack import FAMILY
 from torchlock.solve.candidates import Candidate, CandidateFilter, Rejected, is_exact
 from torchlock.solve.policy import counted
-from torchlock.solve.problem import Need, bits, full
+from torchlock.solve.problem import Need
 from torchlock.solve.reasons import Built, Declared, Ruled, SameBuild, SameRelease, Unreadable
 from torchlock.standards.markers import extra_of
-from torchlock.terms import FAMILY, Provenance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from torchlock.knowledge.releases import Release
     from torchlock.knowledge.rules import Matrix, Statement
     from torchlock.solve.candidates import Policy
     from torchlock.solve.problem import Problem
+    from torchlock.solve.source import ReleaseSource
+    from torchlock.standards.dependency import Dependency
     from torchlock.target import Target
-    from torchlock.terms import Dependency
 
 
 class Universe:
     """A ``Problem`` made of releases and rules.
 
-    ``releases`` maps a normalised name to its releases, oldest first, and raises UnknownPackage.
-    ``overrides`` replace every requirement on a package by these. ``at_hand`` tells whether the releases of a
-    project can be had without asking an index; needs on others show only once a candidate is learned.
-    ``provenance`` tells where the releases of a project are known from.
+    ``overrides`` replace every requirement on a package by these. Needs on projects that only an index knows
+    appear only after ``learn``.
 
     ``held`` are the candidates held back for being unproven (``solve.policy``); ``outdated`` the projects of
     which something names a later version than any that is known.
@@ -62,24 +62,22 @@ class Universe:
         self,
         target: Target,
         matrix: Matrix,
-        releases: Callable[[str], Sequence[Release]],
+        source: ReleaseSource,
         policy: Policy,
         overrides: Mapping[str, Sequence[Dependency]] | None = None,
-        at_hand: Callable[[str], bool] = lambda name: True,
-        provenance: Callable[[str], Provenance] = lambda name: Provenance(),
     ) -> None:
-        self.provenance = provenance
+        self.provenance = source.provenance
         self.held: dict[str, list[Candidate]] = {}
         self.outdated: set[str] = set()
         self.target = target
         self.matrix = matrix
         self.unknown: dict[str, UnknownPackage] = {}
         self.unreadable: dict[tuple[str, str], Unreadable] = {}
-        self._releases = releases
+        self._releases = source.releases
         self._policy = policy
         self._sieve = CandidateFilter(target, policy)
         self._overrides = overrides or {}
-        self._at_hand = at_hand
+        self._is_local = source.is_local
         self._partial: dict[tuple[str, int], list[Need]] = {}
         self._candidates: dict[str, list[Candidate]] = {}
         self._rejected: dict[str, list[Rejected]] = {}
@@ -91,7 +89,7 @@ class Universe:
         self._by_extra: dict[tuple[str, str, int], defaultdict[str, list[tuple[int, Dependency | None]]]] = {}
         self._incomplete = False
 
-    # What the solver asks.
+    # For the solver.
 
     def size(self, identifier: str) -> int:
         if identifier.startswith(EXCLUSION):
@@ -108,7 +106,7 @@ class Universe:
         return self._look_up(key) if found is None else found
 
     def learn(self, solution: Mapping[str, int]) -> bool:
-        """Find out all that these candidates require, asking live indexes; whether that added anything."""
+        """Fetch all requirements of these candidates from live indexes; return whether new needs were found."""
         new = False
         for key in solution.items():
             if key in self._needs or key[0].startswith(EXCLUSION):
@@ -121,7 +119,7 @@ class Universe:
         return new
 
     def _look_up(self, key: tuple[str, int]) -> list[Need]:
-        """Work the needs of a candidate out, as far as that goes without asking an index."""
+        """Compute the needs of a candidate, as far as possible without asking an index."""
         self._incomplete = False
         found = list(self._work_out_needs(*key, None)) if self._known(*key) else []
         if self._incomplete or not self._known(*key):
@@ -131,38 +129,38 @@ class Universe:
         return found
 
     def anchored(self, names: Iterable[str]) -> Problem:
-        """The same universe seen narrowly: of all needs only those on these packages and on virtual ones.
+        """The same universe with fewer needs: only those on these packages and on virtual ones.
 
-        What is impossible there is impossible in the whole, and it is found without a look at the rest.
+        A conflict there is a conflict in the whole universe, and it is found without visiting the rest.
         """
         return _Anchored(self, frozenset(names))
 
-    # What everyone else asks.
+    # For everyone else.
 
     @property
     def visited(self) -> int:
-        """How many candidates were asked for their needs."""
+        """The number of candidates that were asked for their needs."""
         return len(self._needs)
 
     @property
     def met(self) -> set[str]:
-        """The projects whose releases were looked at."""
+        """The projects whose releases were read."""
         return {name for name in self._candidates if not is_virtual(name)}
 
     def candidates(self, identifier: str) -> list[Candidate]:
-        """The candidates behind an identifier (a name, with one extra in brackets at most), best first."""
+        """The candidates of an identifier (a name, with at most one extra in brackets), best first."""
         name = identifier.partition("[")[0]
         if name not in self._candidates:
             self._meet(name)
         return self._candidates[name]
 
     def rejected(self, name: str) -> list[Rejected]:
-        """The releases of a project that are no candidates, oldest first."""
+        """The releases of a project that are not candidates, oldest first."""
         self.candidates(name)
         return self._rejected.get(name, [])
 
     def withdrawn(self, name: str) -> list[Candidate]:
-        """The candidates that only an exact pin brings in (PEP 592), newest first."""
+        """The candidates that only an exact pin selects (PEP 592), newest first."""
         candidates = self.candidates(name)
         return [candidates[index] for index in bits(self._yanked.get(name, 0))]
 
@@ -178,13 +176,13 @@ class Universe:
         return self._masks[key]
 
     def statements(self, candidate: Candidate) -> Iterator[Statement]:
-        """The statements that speak of this candidate on this target: the matrix's, and what was read in it."""
+        """The statements about this candidate on this target: from the rules, and from its source."""
         yield from self.matrix.statements_for(candidate, self.target)
         if candidate.release is not None:
             yield from candidate.release.statements(candidate.wheel)
 
     def require(self, dependency: Dependency, reason: object) -> Iterator[Need]:
-        """What a requirement comes to: the package itself, and each extra asked for."""
+        """The needs of a requirement: the package itself, and each extra."""
         name = dependency.name
         if name.startswith(HOST_PREFIX) and name not in self._host:
             return
@@ -192,7 +190,7 @@ class Universe:
         yield Need(name, mask, reason)
         yield from (Need(f"{name}[{extra}]", mask, reason) for extra in dependency.extras)
 
-    # How it is worked out.
+    # How the answers are computed.
 
     @cached_property
     def _host(self) -> dict[str, str | None]:
@@ -200,7 +198,7 @@ class Universe:
 
     @cached_property
     def _forbidden(self) -> dict[str, list[tuple[int, Statement, Dependency]]]:
-        """What rules forbid, by the name of what is forbidden; numbered as ``matrix.forbidding``."""
+        """The forbidding statements, by the forbidden name; numbered as ``matrix.forbidding``."""
         found: dict[str, list[tuple[int, Statement, Dependency]]] = {}
         for number, statement in enumerate(self.matrix.forbidding()):
             for dependency in statement.forbids:
@@ -215,16 +213,16 @@ class Universe:
         return found
 
     def _hidden(self, name: str, candidate: Candidate) -> bool:
-        """Whether a need on this package is left out for now, since only an index could tell what it means."""
+        """Whether a need on this package is left out for now, because only an index could answer it."""
         return (
             name not in self._candidates
             and (candidate.name, candidate.version) not in self._learned
             and not is_virtual(name)
-            and not self._at_hand(name)
+            and not self._is_local(name)
         )
 
     def _known(self, identifier: str, index: int) -> bool:
-        """Whether a candidate's requirements are at hand, without asking an index."""
+        """Whether a candidate's requirements are known without asking an index."""
         if identifier.startswith(EXCLUSION):
             return True
         candidate = self.candidates(identifier)[index]
@@ -259,14 +257,14 @@ class Universe:
         self._yanked[name] = sum(1 << index for index, item in enumerate(kept) if item.version in yanked)
 
     def _by_wheel(self, candidate: Candidate) -> Candidate:
-        """The candidate without the wheels that do not load on this machine, where another of its wheels does."""
+        """The candidate without the wheels that do not load on this machine, if another of its wheels does."""
         if len(candidate.usable) < 2:
             return candidate
         fitting = [index for index in candidate.usable if self._fits_host(candidate._replace(wheel=index))]
         return self._sieve.narrowed(candidate, fitting) if fitting else candidate
 
     def _fits_host(self, candidate: Candidate) -> bool:
-        """Whether the machine has what rules on this very wheel need of it, as far as the target tells."""
+        """Whether the machine satisfies the rules for this wheel, as far as the target says."""
         needed = (
             (statement, dependency)
             for statement in self.statements(candidate)
@@ -331,7 +329,7 @@ class Universe:
             yield from self._needs_of_rules(candidate, version, names)
 
     def _declared_with(self, candidate: Candidate, extra: str) -> Iterable[Dependency | None]:
-        """What a candidate declares, with an extra without what only other extras ask for."""
+        """The declared requirements of a candidate with one extra, without those of other extras."""
         if not extra:
             return self._declared(candidate)
         key = candidate.name, str(candidate.version), candidate.wheel
@@ -343,13 +341,13 @@ class Universe:
         return [dependency for _, dependency in merge(known.get("", ()), known.get(extra, ()), key=itemgetter(0))]
 
     def _unfollowed(self, name: str, version: str, dependency: Dependency) -> Unreadable:
-        """Why a release that needs an address is no candidate: it is read only if the user's lines name it."""
-        message = f"it declares that it needs {dependency}; an address is followed only among your own lines"
+        """Why a release that requires a URL is not a candidate: a URL is read only if the user's lines name it."""
+        message = f"it declares that it needs {dependency}; torchlock follows a URL only in your own requirements"
         found = self.unreadable[name, version] = Unreadable(name, version, message)
         return found
 
     def _declared(self, candidate: Candidate) -> Iterator[Dependency | None]:
-        """What a candidate declares; None if that is unknown, with the reason in ``unreadable``.
+        """The declared requirements of a candidate; None if unknown, with the reason in ``unreadable``.
 
         An error in one file does not end the run; only the failure of an index does.
         """
@@ -367,10 +365,10 @@ class Universe:
             self.unreadable[key] = Unreadable(*key, str(declared))
             yield None
             return
-        # A page need not say what the file's own metadata says of Python.
+        # The page may lack the Requires-Python of the file's own metadata.
         python = candidate.release.requires_python(candidate.wheel) if candidate.release else ""
         if not self._sieve.runs(python):
-            message = f"it requires Python {python}, the target is {self.target.python.full}"
+            message = f"it requires Python {python}, and the target has {self.target.python.full}"
             self.unreadable[key] = Unreadable(*key, message)
             yield None
             return
@@ -378,7 +376,7 @@ class Universe:
 
     def _needs_of_rules(self, candidate: Candidate, version: str, names: frozenset[str] | None) -> Iterator[Need]:
         name = candidate.name
-        # A torch whose build is unknown is unproven: if it counts anyway, rules on builds do not apply.
+        # A torch with an unknown build is unproven: if it is used anyway, rules on builds do not apply.
         cuda = cuda_version(candidate.build) if name == "torch" else None
         if isinstance(cuda, str):
             yield Need(BUILD_CUDA, self.mask(BUILD_CUDA, f"=={cuda}"), Built(version, cuda, str(candidate.build)))
@@ -396,7 +394,7 @@ class Universe:
         yield from self._exclusions(candidate, version)
 
     def _of_build(self, build: str) -> int:
-        """The candidates of torch that were built for the same; an unknown build is left to the policy."""
+        """The candidates of torch with the same build; an unknown build is left to the policy."""
         mask = 0
         for index, candidate in enumerate(self.candidates("torch")):
             if candidate.unversioned or candidate.build == build or isinstance(candidate.build, Unknown):
@@ -425,7 +423,7 @@ def _version(release: Release) -> Version:
 
 
 def _names_later(specifier: str, latest: Version) -> bool:
-    """Whether a specifier set speaks of a later version than the latest one, other than to rule it out."""
+    """Whether a specifier set names a later version than the latest one, except to exclude it."""
     for clause in SpecifierSet(specifier):
         try:
             version = Version(clause.version.removesuffix(".*"))
@@ -437,7 +435,7 @@ def _names_later(specifier: str, latest: Version) -> bool:
 
 
 class _Anchored:
-    """A universe of which only some needs are seen."""
+    """A universe with only some of its needs."""
 
     def __init__(self, universe: Universe, names: frozenset[str]) -> None:
         self._universe = universe

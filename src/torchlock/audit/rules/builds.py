@@ -8,11 +8,13 @@ from torchlock.answers import Unknown
 from torchlock.audit.install_sets import demand_of
 from torchlock.audit.phrasing import as_of, asked, listed
 from torchlock.finding import Remedy
+from torchlock.knowledge.build_pairs import built_for, mismatch
 from torchlock.knowledge.builds import is_published
-from torchlock.knowledge.compatibility import bits
 from torchlock.knowledge.judge import NamedVersion, violations
+from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
-from torchlock.terms import FAMILY
+from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from torchlock.audit.context import AuditContext
     from torchlock.audit.install_sets import Demand, InstallSet
     from torchlock.finding import Finding
+    from torchlock.knowledge.build_pairs import Mismatch
+    from torchlock.knowledge.rules import Statement
 
 
 @rule("TL201", "TL203")
@@ -36,32 +40,39 @@ def disagreements(context: AuditContext, install_set: InstallSet) -> Iterator[Fi
     if torch is None:
         labels = {demand.label for demand in pinned}
         if len(labels) > 1:
-            texts = [f"{demand.name} is built for {demand.label}" for demand in pinned]
+            texts = [built_for(demand.name, demand.label) for demand in pinned]
             yield context.finding("TL203", "error", f"{listed(texts)}", pinned)
         return
     for demand in pinned:
-        if demand.label != torch.label:
-            yield _disagreement(context, install_set, demand, torch)
+        found = mismatch(asked(demand), demand.label, asked(torch), torch.label)
+        if found is not None:
+            yield _disagreement(context, install_set, found, demand, torch)
 
 
-def _disagreement(context: AuditContext, install_set: InstallSet, demand: Demand, torch: Demand) -> Finding:
-    message = f"{asked(demand)} is built for {demand.label}, {asked(torch)} for {torch.label}"
-    broken = None
-    if demand.releases and torch.releases:
-        target = context.stack.target((install_set.cells & -install_set.cells).bit_length() - 1)
-        pins = {
-            one.name: NamedVersion(
-                one.name,
-                context.stack.packages[one.name].parsed_versions[(one.releases or 1).bit_length() - 1],
-                build=one.label,
-            )
-            for one in (demand, torch)
-        }
-        found = violations(pins, target, context.known.matrix, complete=False)
-        broken = next((each for each in found if each.statement and each.statement.rule == "TL201"), None)
-    if broken is not None and broken.statement is not None:
-        return context.statement(broken.statement, "error", message, [demand, torch])
-    return context.finding("TL203", _gravity(demand.label, torch.label), message, [demand, torch])
+def _disagreement(
+    context: AuditContext, install_set: InstallSet, found: Mismatch, demand: Demand, torch: Demand
+) -> Finding:
+    """TL201, if a rule compares the CUDA versions of these releases; else TL203."""
+    statement = _cuda_rule(context, install_set, demand, torch) if demand.releases and torch.releases else None
+    if statement is not None:
+        return context.statement(statement, "error", found.message, [demand, torch])
+    return context.finding("TL203", severity_of(fails=found.fails), found.message, [demand, torch])
+
+
+def _cuda_rule(context: AuditContext, install_set: InstallSet, *demands: Demand) -> Statement | None:
+    """The statement of TL201 that these two pins violate."""
+    target = context.stack.target((install_set.cells & -install_set.cells).bit_length() - 1)
+    pins = {
+        one.name: NamedVersion(
+            one.name,
+            context.stack.packages[one.name].parsed_versions[(one.releases or 1).bit_length() - 1],
+            build=one.label,
+        )
+        for one in demands
+    }
+    found = violations(pins, target, context.known.matrix, complete=False)
+    statements = (each.statement for each in found)
+    return next((each for each in statements if each is not None and each.rule == "TL201"), None)
 
 
 def _label_of(demand: Demand, context: AuditContext) -> str | None:
@@ -71,14 +82,6 @@ def _label_of(demand: Demand, context: AuditContext) -> str | None:
     if demand.label or demand.entry.index is None or demand.entry.channel == "conda":
         return demand.label
     return context.offer(demand.entry).only_label
-
-
-def _gravity(label: str, torch: str) -> str:
-    """CPU builds run beside any torch; CUDA builds of one major version mostly do."""
-    if label == "cpu":
-        return "warning"
-    same = label[:2] == torch[:2] == "cu" and label[2:-1] == torch[2:-1]
-    return "warning" if same else "error"
 
 
 @rule("TL204", "TL205", "TL507", "TL902")
@@ -124,7 +127,7 @@ def _not_served(context: AuditContext, install_set: InstallSet) -> Iterator[Find
         elif not served and version and label:
             message = f"{asked(demand)}: the page of {label} builds, the only index named here, never had it"
             message += f" ({as_of(context.known.builds.date)})"
-            severity = "error" if _measured(context, name, version, label) else "warning"
+            severity = severity_of(fails=_measured(context, name, version, label))
             yield context.finding("TL204", severity, message, [demand])
 
 
@@ -185,9 +188,9 @@ def _label(context: AuditContext, install_set: InstallSet, demand: Demand) -> Fi
     there = builds.labels(demand.name, version)
     known = [] if isinstance(there, Unknown) else [f"+{label}" for label in sorted(there) if label]
     which = f"; it was published as {listed(known)} ({as_of(builds.date)})" if known else ""
-    severity = "error" if carried is True and _measured(context, demand.name, version, demand.label) else "warning"
+    certain = carried is True and _measured(context, demand.name, version, demand.label)
     message = f"{demand.name} {version} was never published as +{demand.label}{which}"
-    return context.finding("TL204", severity, message, [demand])
+    return context.finding("TL204", severity_of(fails=certain), message, [demand])
 
 
 def _version(context: AuditContext, demand: Demand) -> str | None:

@@ -12,6 +12,7 @@ from torchlock.audit.phrasing import as_of, asked
 from torchlock.finding import Remedy
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
+from torchlock.knowledge.severity import severity_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.knowledge.rules import Statement
     from torchlock.manifests.document import Entry
-    from torchlock.terms import Dependency
+    from torchlock.standards.dependency import Dependency
 
 # Of these torchaudio 2.1 to 2.8 needs one to read or write a file.
 _BACKENDS = frozenset({"soundfile", "sox", "ffmpeg"})
@@ -54,13 +55,8 @@ def without_torch(context: AuditContext, install_set: InstallSet) -> Iterator[Fi
         beside = context.document.kind in _BESIDE or (context.document.kind == "python" and demand.entry.step > 0)
         others = context.sides.names - {*context.stack.packages, "librosa", "scipy"}
         text = context.stack.packages[name].versions[mask.bit_length() - 1]
-        severity = (
-            "error"
-            if context.document.locked and demand.exact
-            else "warning"
-            if (alone or not others) and not beside
-            else "note"
-        )
+        certain = context.document.locked and demand.exact
+        severity = severity_of(fails=certain, partly=(alone or not others) and not beside)
         which = f"{name} {text}" if demand.exact else f"{name} {text}, the newest ({as_of(context.known.date)}),"
         message = f"{which} declares no torch, and nothing here asks for it"
         finding = context.finding("TL108", severity, message, [demand])

@@ -10,7 +10,8 @@ from torchlock.audit.rules.versions import newest
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import GIL, HOST_PREFIX
-from torchlock.terms import spelled
+from torchlock.knowledge.severity import severity_of
+from torchlock.standards.dependency import readable_specifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from torchlock.target import Platform, Target
 
 
-@rule("TL202", "TL301", "TL304", "TL401", "TL402", "TL404")
+@rule("TL202", "TL301", "TL304", "TL404")
 def libraries(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Releases that need of the machine what it has not: a driver, a glibc, FFmpeg, libsndfile."""
     stack = context.stack
@@ -78,15 +79,15 @@ def _finding(context: AuditContext, install_set: InstallSet, violation: Violatio
         if name == violation.pinned.name
         else (f"{asked(demand)}, built for CUDA {violation.pinned.version},")
     )
-    severity = "error" if demand.exact else "warning"
+    severity = severity_of(fails=demand.exact)
     if violation.dependency.name == GIL:
         here = context.stack.on_platform(context.stack.platforms.index(str(target.platform)))
         lock = f"needs the global interpreter lock, which Python {target.python} does not have"
         message = f"{what} on {platforms(context.stack, here)} {lock}"
         if install_set.cells & ~here:
-            severity = "warning" if context.document.platforms else "note"
+            severity = severity_of(fails=False, partly=bool(context.document.platforms))
     else:
-        need = f"{library}{spelled(violation.dependency.specifier)}"
+        need = f"{library}{readable_specifier(violation.dependency.specifier)}"
         message = f"{what} needs {need}; the target has {has if has is not None else 'none'}"
     return context.statement(violation.statement, severity, message, [demand])
 

@@ -11,11 +11,12 @@ from torchlock.answers import Unknown
 from torchlock.audit.index_builds import Offer
 from torchlock.audit.phrasing import as_of, asked, listed, platforms
 from torchlock.audit.rules.versions import LENIENT, RULES, near, newest, why
-from torchlock.knowledge.compatibility import bits
 from torchlock.knowledge.judge import NamedVersion, violations
+from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
-from torchlock.terms import FAMILY
+from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -333,9 +334,8 @@ def _choice(
         took = "" if here[name].offer.only_public else _from(here[name].offer)
         date = as_of(context.known.builds.date if took else context.known.date)
         message = f"an installer takes {both}{took}{where} ({date}), which do not {verb} together"
-    severity = "error" if pinned and everywhere and name not in LENIENT else "warning"
-    if severity == "warning" and not context.declares_platforms and not cells & context.mainstream:
-        severity = "note"
+    usual = context.declares_platforms or bool(cells & context.mainstream)
+    severity = severity_of(fails=pinned and everywhere and name not in LENIENT, partly=usual)
     made = {
         each: build_of(context.known, each, index, platform, here[each]) if each in FAMILY else Unknown("none")
         for each, index in (("torch", torch), (name, release))

@@ -8,9 +8,10 @@ from torchlock.answers import Unknown
 from torchlock.audit.install_sets import Demand, pinned
 from torchlock.audit.phrasing import as_of, asked, listed
 from torchlock.finding import Remedy
-from torchlock.knowledge.compatibility import bits
+from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
+from torchlock.knowledge.severity import severity_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +64,7 @@ def _absent(context: AuditContext, install_set: InstallSet, demand: Demand) -> F
         return context.finding("TL902", "note", message, [demand])
     package = context.stack.packages[demand.name]
     near = _near(version, package.versions) if demand.exact else ""
-    severity = "error" if offer.public and not _elsewhere(context, install_set, demand) else "warning"
+    severity = severity_of(fails=offer.public and not _elsewhere(context, install_set, demand))
     return context.finding("TL502", severity, f"there is no {asked(demand)} ({date}){near}", [demand])
 
 

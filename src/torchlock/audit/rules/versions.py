@@ -6,9 +6,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from torchlock.audit.phrasing import asked, listed, platforms, releases
-from torchlock.knowledge.compatibility import bits
 from torchlock.knowledge.judge import NamedVersion, violations
+from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -81,7 +83,7 @@ def _refusal(context: AuditContext, install_set: InstallSet, names: tuple[str, .
     message = f"{listed(asks)}: pip refuses {'it' if len(lead) == 1 else 'them'}{beside}{where}"
     usual = refused & context.mainstream or refused == there
     soft = install_set.locked or len(install_set.steps(names)) > 1 or not usual
-    return context.finding(RULES[lead[0]], "warning" if soft else "error", message, demands, _REFUSED)
+    return context.finding(RULES[lead[0]], severity_of(fails=not soft), message, demands, _REFUSED)
 
 
 @lru_cache(maxsize=4096)
@@ -183,19 +185,13 @@ def _conflict(context: AuditContext, install_set: InstallSet, names: tuple[str, 
     ]
     against = f", not with {asked(install_set.first('torch'))}" if "torch" in names else ""
     violation = _why(context, install_set, partner)
-    severity = "warning" if len(install_set.steps(names)) > 1 else "error"
+    severity = severity_of(fails=len(install_set.steps(names)) <= 1)
     if violation is None or violation.statement is None:
         return context.finding(RULES[partner], severity, f"{listed(goes)}{against}", demands)
     return context.statement(violation.statement, severity, f"{listed(goes)}{against}", demands)
 
 
-RULES = {
-    "torchaudio": "TL101",
-    "torchcodec": "TL102",
-    "torchvision": "TL103",
-    "torchtext": "TL104",
-    "numpy": "TL105",
-}
+RULES = {name: member.rule for name, member in MEMBERS.items() if member.rule}
 
 
 def _why(context: AuditContext, install_set: InstallSet, partner: str) -> Violation | None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from torchlock.audit.phrasing import as_of, asked, listed, pythons, releases, where
 from torchlock.audit.rules.versions import guilty, strict
 from torchlock.finding import Remedy
-from torchlock.knowledge.compatibility import bits
+from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,9 +84,8 @@ def _nowhere(context: AuditContext, install_set: InstallSet, names: list[str]) -
         other is not install_set and other.scope == install_set.scope and other.names()
         for other in context.install_sets
     )
-    severity = "error" if alone else "warning"
-    if not alone and not context.declares_platforms and not install_set.cells & context.mainstream:
-        severity = "note"
+    usual = context.declares_platforms or bool(install_set.cells & context.mainstream)
+    severity = severity_of(fails=alone, partly=usual)
     empty = [name for name, mask in _domains(context, install_set, names, install_set.cells).items() if not mask]
     target = where(context.stack, install_set.cells)
     if empty:
@@ -114,7 +114,7 @@ def _somewhere(
     name = next((name for name, mask in domains.items() if not mask), None)
     target = where(context.stack, lost)
     which = "which this file declares" if declared else "for which this file may also be used"
-    severity = "warning" if declared else "note"
+    severity = severity_of(fails=False, partly=declared)
     if name is None:
         demands = [install_set.first(name) for name in names]
         texts = listed([asked(demand) for demand in demands])

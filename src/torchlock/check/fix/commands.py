@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import STACK
 from torchlock.check.fix.quoting import is_name, is_one_line, quoted
 from torchlock.check.index_pages import page_address
 from torchlock.finding import Command
 from torchlock.inspect.environment_choice import is_used_here
+from torchlock.knowledge.stack import FAMILY, STACK
 from torchlock.runtime import files
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
-from torchlock.check.context import STACK
 from torchlock.check.fix.commands import add, install
 from torchlock.check.fix.plan import planned
 from torchlock.finding import Remedy
 from torchlock.knowledge.judge import NamedVersion
 from torchlock.knowledge.rules import specifier_set
+from torchlock.knowledge.stack import STACK
 
 if TYPE_CHECKING:
     from torchlock.check import CheckContext

@@ -7,15 +7,17 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
-from torchlock.check.context import STACK, dependencies_of
+from torchlock.check.context import dependencies_of
 from torchlock.errors import TorchlockError
 from torchlock.index.sources import Sources
 from torchlock.knowledge.builds import Builds, kind_of, parse_label
 from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.knowledge.rules import BUILD_CUDA, Matrix
-from torchlock.lock import Conflict, Lock, Options, lock
+from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
+from torchlock.lock import Lock, Options, lock
+from torchlock.solve.source import DelegatingSource
 from torchlock.target import PLATFORMS
-from torchlock.terms import FAMILY, Inputs, Origin, ParsedRequirement
+from torchlock.terms import Inputs, Origin, ParsedRequirement
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -23,10 +25,11 @@ if TYPE_CHECKING:
     from torchlock.check import CheckContext
     from torchlock.knowledge.releases import Release
     from torchlock.knowledge.rules import Pinned, Statement
+    from torchlock.solve.source import ReleaseSource
     from torchlock.target import Target
 
-# Has had no builds of its own since long, and comes from the public index.
-_PLAIN = frozenset({"torchtext"})
+# Wheels without a label: of torchtext, and of all that is not compiled against torch.
+_LABELLED = frozenset(name for name in FAMILY if MEMBERS[name].labels)
 
 
 @cache
@@ -181,47 +184,78 @@ def _solved(
     constraints: Sequence[str],
     broken: Collection[str],
 ) -> Plan | None:
+    """The plan that keeps ``firm`` at its version ("" for none), with everything of one build."""
     kept = {
         name: pin.version.public for name, pin in context.pins.items() if name in names and not pin.unversioned
     }
     lines = [f"{name}=={kept[name]}" if name == firm else name for name in names]
     inputs = Inputs([_written(line) for line in lines], [_written(line) for line in constraints])
-    sources = Sources(offline=True)
-
-    def published(name: str) -> Sequence[Release]:
-        return [each for each in sources.releases(name) if _is_published(name, each.version, label, target)]
-
-    def certain(name: str) -> Sequence[Release]:
-        """Little is known of the builds of torchcodec: one that there is comes before one that may be."""
-        found = published(name)
-        if name != "torchcodec":
-            return found
-        mine = "" if name in broken or _is_other_build(context, name, label, target) else kept.get(name, "")
-        return [
-            each for each in found if each.version == mine or _is_certain(each.version, label, target)
-        ] or found
-
-    preferred = {name: version for name, version in kept.items() if name != firm}
-    matrix = _Unflavoured() if label else context.matrix
-    found: Lock | Conflict | None = None
-    for candidates in (certain, published) if label and "torchcodec" in names else (published,):
-        try:
-            found = lock(inputs, target, Options(preferred=preferred), matrix, candidates, None, sources.at_hand)
-        except TorchlockError:
-            continue
-        if isinstance(found, Lock):
-            break
-    if not isinstance(found, Lock):
+    options = Options(preferred={name: version for name, version in kept.items() if name != firm})
+    matrix = _WithoutBuildStatements() if label else context.matrix
+    published = _BuildSource(Sources(offline=True), label, target)
+    found = None
+    if label and "torchcodec" in names:
+        is_gone = "torchcodec" in broken or _is_other_build(context, "torchcodec", label, target)
+        certain = _CertainTorchcodec(published, label, target, "" if is_gone else kept.get("torchcodec", ""))
+        found = _locked(inputs, target, options, matrix, certain)
+    found = found or _locked(inputs, target, options, matrix, published)
+    if found is None:
         return None
-    pins = {pin.name: pin.version for pin in found.pins if pin.name in names}
     versions = {
-        name: _labelled(name, version, label, target)
-        for name, version in pins.items()
-        if name in broken or version != kept.get(name) or _is_other_build(context, name, label, target)
+        pin.name: _labelled(pin.name, pin.version, label, target)
+        for pin in found.pins
+        if pin.name in names
+        and (
+            pin.name in broken
+            or pin.version != kept.get(pin.name)
+            or _is_other_build(context, pin.name, label, target)
+        )
     }
-    return (
-        Plan(versions, label if any("+" in version for version in versions.values()) else "") if versions else None
-    )
+    is_labelled = any("+" in version for version in versions.values())
+    return Plan(versions, label if is_labelled else "") if versions else None
+
+
+def _locked(
+    inputs: Inputs, target: Target, options: Options, matrix: Matrix, source: ReleaseSource
+) -> Lock | None:
+    try:
+        found = lock(inputs, target, options, matrix, source)
+    except TorchlockError:
+        return None
+    return found if isinstance(found, Lock) else None
+
+
+class _BuildSource(DelegatingSource):
+    """Only the releases that are published for one build; "" is that of the public index."""
+
+    def __init__(self, source: ReleaseSource, label: str, target: Target) -> None:
+        super().__init__(source)
+        self._label = label
+        self._target = target
+
+    def releases(self, name: str) -> Sequence[Release]:
+        found = self.source.releases(name)
+        return [each for each in found if _is_published(name, each.version, self._label, self._target)]
+
+
+class _CertainTorchcodec(DelegatingSource):
+    """Of torchcodec, whose builds are little known, what is installed and what certainly has the build.
+
+    If there is neither, all that may have it.
+    """
+
+    def __init__(self, source: ReleaseSource, label: str, target: Target, installed: str) -> None:
+        super().__init__(source)
+        self._label = label
+        self._target = target
+        self._installed = installed
+
+    def releases(self, name: str) -> Sequence[Release]:
+        found = self.source.releases(name)
+        return [each for each in found if name != "torchcodec" or self._is_certain(each.version)] or found
+
+    def _is_certain(self, version: str) -> bool:
+        return version == self._installed or _is_certain(version, self._label, self._target)
 
 
 def _written(line: str) -> ParsedRequirement:
@@ -231,7 +265,7 @@ def _written(line: str) -> ParsedRequirement:
 
 
 def _is_published(name: str, version: str, label: str, target: Target) -> bool:
-    if not label or name not in FAMILY or name in _PLAIN:
+    if not label or name not in _LABELLED:
         return True
     python = f"{target.python.major}.{target.python.minor}" + ("t" if target.python.free_threaded else "")
     if _builds().published(name, version, label, str(target.platform), python) is False:
@@ -244,7 +278,7 @@ def _is_certain(version: str, label: str, target: Target) -> bool:
 
 
 def _labelled(name: str, version: str, label: str, target: Target) -> str:
-    if not label or name not in FAMILY or name in _PLAIN:
+    if not label or name not in _LABELLED:
         return version
     published = _builds().published(name, version, label, str(target.platform))
     plain = isinstance(published, Unknown) and name == "torchcodec"
@@ -254,7 +288,7 @@ def _labelled(name: str, version: str, label: str, target: Target) -> str:
 def _is_other_build(context: CheckContext, name: str, label: str, target: Target) -> bool:
     """Whether the build that is there is not the one that the plan is about, though the version may be."""
     mine = context.label(name)
-    if name not in FAMILY or name in _PLAIN or not mine:
+    if name not in _LABELLED or not mine:
         return False
     if label:
         return mine != label
@@ -266,7 +300,7 @@ def _is_other_build(context: CheckContext, name: str, label: str, target: Target
     return isinstance(public, str) and mine != public  # of an unknown build nobody says that it is another
 
 
-class _Unflavoured(Matrix):
+class _WithoutBuildStatements(Matrix):
     """The rules without those on builds: whatever comes from the page of one build agrees in it."""
 
     def statements_for(self, pinned: Pinned, target: Target) -> Iterator[Statement]:

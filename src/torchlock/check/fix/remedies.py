@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.check.context import STACK
 from torchlock.check.fix.commands import (
     add,
     compiled,
@@ -26,7 +25,7 @@ from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import package_command, shipped
 from torchlock.finding import Command, Remedy
 from torchlock.knowledge.rules import specifier_set
-from torchlock.terms import FAMILY
+from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,8 +38,8 @@ _AGAIN = frozenset({"TL601", "TL602", "TL604", "TL605", "TL607", "TL608"})
 _FIT = frozenset({"TL101", "TL102", "TL103", "TL104", "TL105", "TL106", "TL107", "TL108", "TL201", "TL202"})
 _FIT |= {"TL203", "TL611", "TL612", "TL615", "TL305", "TL401", "TL402", "TL403"}
 
-# What is built for one torch, and comes with it.
-_BESIDE = frozenset({"torchaudio", "torchvision", "torchcodec"})
+# Compiled against one torch, and published beside it.
+_BESIDE = frozenset(name for name in FAMILY - {"torch"} if MEMBERS[name].labels)
 _APART = frozenset({"TL701", "TL702", "TL703", "TL704", "TL705", "TL207"})
 
 

@@ -12,6 +12,7 @@ from torchlock.check.system_packages import install_library, stated
 from torchlock.inspect.host import libsox
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
+from torchlock.knowledge.severity import severity_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,7 +116,7 @@ def _nothing(context: CheckContext, majors: list[int] | Unknown, *, known: bool)
     message = f"{context.named('torchaudio')} finds nothing to load and save files with"
     if not known:
         message += ", unless the machine has it: soundfile is not installed"
-    severity = "warning" if known else "note"
+    severity = severity_of(fails=False, partly=known)
     return context.finding("TL306", severity, message, "torchaudio", because="; ".join(because), says=_SAYS)
 
 

@@ -7,7 +7,6 @@ import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import STACK
 from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_stack
 from torchlock.check.rules.libsndfile import of_machine
 from torchlock.finding import Remedy
@@ -16,8 +15,9 @@ from torchlock.inspect.library import is_library
 from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.source import parsed
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import FAMILY, STACK
 from torchlock.runtime.files import read as read_file
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -85,7 +85,7 @@ def _lost(context: CheckContext, checked: Checked, faults: Sequence[Fault]) -> I
         says = "ImportError: Error importing numpy: you should not try to import numpy from its source directory"
         yield context.finding("TL601", "error", message, name, path=core.path, says=says)
     elif needed:
-        severity = "error" if is_vital(name) else "warning"
+        severity = severity_of(fails=is_vital(name))
         says = _no_module(checked, first.path) if first.path.endswith(".py") else ""
         yield context.finding("TL601", severity, message, name, path=first.path, says=says)
     elif perhaps:
@@ -180,7 +180,7 @@ def _damaged(context: CheckContext, name: str, faults: Sequence[Fault]) -> Itera
         opened = not _may_be_stripped(fault.path) and not _loads_without(context, name)
         opened = opened and not _OPTIONAL.search(os.path.basename(fault.path))
         vital = (is_vital(name) and opened) or bool(_NUMPYS.search(fault.path))
-        severity = "error" if vital else "warning"
+        severity = severity_of(fails=vital)
         says = {
             "truncated": f"ImportError: {fault.path}: file too short",
             "empty": f"OSError: {fault.path}: file too short",
@@ -197,7 +197,7 @@ def _changed(context: CheckContext, name: str, faults: Sequence[Fault]) -> Itera
     for fault in [fault for fault in faults if fault.path in spoiled][:3]:
         copy = context.copy(module_of(name))
         read = copy is not None and (copy.path == fault.path or bool(files_read(copy.path, [fault.path])[0]))
-        severity = "error" if is_vital(name) and read else "warning"
+        severity = severity_of(fails=is_vital(name) and read)
         message = f"{_short(context, fault.path)} of {name} is damaged: it {spoiled[fault.path]}"
         says = "SyntaxError: invalid syntax" if "Python" in spoiled[fault.path] else ""
         yield context.finding("TL602", severity, message, name, path=fault.path, says=says)
@@ -237,7 +237,7 @@ def _closed(context: CheckContext, name: str, faults: Sequence[Fault]) -> Iterat
         needed += [fault for fault in faults if _CORE.search(fault.path)]
         fault = (needed or faults)[0]
         message = f"{_short(context, fault.path)} of {name} cannot be read ({fault.found or 'permission denied'})"
-        severity = "error" if needed and is_vital(name) else "warning"
+        severity = severity_of(fails=bool(needed) and is_vital(name))
         says = (
             f"PermissionError: [Errno 13] Permission denied: '{fault.path}'" if fault.path.endswith(".py") else ""
         )

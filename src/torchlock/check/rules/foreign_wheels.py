@@ -10,12 +10,13 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import VITAL
 from torchlock.inspect.library import is_library
 from torchlock.inspect.machine import machine_in, suffix_of
 from torchlock.inspect.tree_platform import machine_of_tag
 from torchlock.knowledge.builds import describe_build, kind_of
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ _SYSTEMS = {"linux": "Linux", "macos": "macOS", "windows": "Windows"}
 @rule("TL608")
 def strangers(context: CheckContext) -> Iterator[Finding]:
     """At most one finding a package: its modules are for another Python, or its libraries for another machine."""
-    for name in (*VITAL, "torchvision", "torchcodec", "torchtext", "numpy"):
+    for name in (name for name, member in MEMBERS.items() if member.is_compiled):
         copy = context.copy(name)
         if copy is not None and copy.kind in ("package", "editable"):
             libraries = list(_libraries(context, copy))
@@ -51,7 +52,7 @@ def strangers(context: CheckContext) -> Iterator[Finding]:
 @rule("TL605", "TL608")
 def misnamed(context: CheckContext) -> Iterator[Finding]:
     """Wheels whose tag is for another platform than their libraries, and labels of another build than it is."""
-    for name in (*VITAL, "torchvision", "torchcodec", "torchtext", "numpy"):
+    for name in (name for name, member in MEMBERS.items() if member.is_compiled):
         copy, record = context.copy(name), context.record(name)
         if copy is None or copy.kind != "package":
             continue
@@ -119,7 +120,7 @@ def _other_python(context: CheckContext, copy: Copy, libraries: list[str]) -> Fi
 
 def _severity(copy: Copy) -> str:
     """A numpy that is there and does not load takes torch with it."""
-    return "error" if copy.name in (*VITAL, "numpy") else "warning"
+    return severity_of(fails=MEMBERS[copy.name].vital)
 
 
 def _other_machine(context: CheckContext, copy: Copy, libraries: list[str]) -> Finding | None:

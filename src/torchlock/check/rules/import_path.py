@@ -6,10 +6,12 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import STACK, version_of
+from torchlock.check.context import version_of
 from torchlock.finding import Remedy
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.registry import group, rule
+from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import MEMBERS, STACK
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -74,7 +76,8 @@ def absent(context: CheckContext) -> Iterator[Finding]:
     if any(context.environment.unreadable) or needs_its_base(context):
         return
     if not is_there(context, "torchaudio") and not _is_recorded(context, "torchaudio"):
-        severity = "note" if is_there(context, "torch") or _is_recorded(context, "torch") else "error"
+        there = is_there(context, "torch") or _is_recorded(context, "torch")
+        severity = severity_of(fails=not there, partly=False)
         message = "torchaudio is not installed in this environment"
         because = None
         if severity == "error":
@@ -169,7 +172,7 @@ def _remains(context: CheckContext, copy: Copy) -> Iterator[Finding]:
     in_site = copy.entry is not None and copy.entry.is_site
     if in_site and not _is_recorded(context, copy.name):
         message = f"of {copy.name} only a folder without __init__.py is left"
-        severity = "error" if copy.name in ("torch", "torchaudio", "numpy") else "warning"
+        severity = severity_of(fails=copy.name in MEMBERS and MEMBERS[copy.name].vital)
         yield context.finding("TL604", severity, message, copy.name, path=copy.path)
     elif not in_site and copy.name == "numpy" and is_there(context, "torch"):
         message = f"a folder of your own, {copy.path}, is taken for numpy, which is not installed"
@@ -256,7 +259,7 @@ def _strange(context: CheckContext, copy: Copy, real: Copy | None) -> Finding:
     what = "a file" if copy.kind == "module" else "a folder"
     hidden = f" in place of {copy.name} {_version(real)}".rstrip() if real else f", which is no {copy.name}"
     message = f"{what} of your own, {copy.path}, is imported{hidden}"
-    severity = "error" if copy.name in ("torch", "torchaudio", "numpy") else "warning"
+    severity = severity_of(fails=copy.name in MEMBERS and MEMBERS[copy.name].vital)
     says = f"AttributeError: partially initialized module '{copy.name}' has no attribute …"
     if copy.kind == "package" and copy.name != "torch":
         says = f"ModuleNotFoundError: No module named '{copy.name}.version'"

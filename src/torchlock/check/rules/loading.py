@@ -6,7 +6,6 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import VITAL
 from torchlock.check.cxx_symbols import demangled, other_abi
 from torchlock.check.index_pages import page_address
 from torchlock.check.linking import is_ffmpeg, without_ffmpeg
@@ -19,6 +18,8 @@ from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol,
 from torchlock.inspect.loading.imports import choices
 from torchlock.knowledge.builds import describe_build
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import FAMILY, MEMBERS
 from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
@@ -29,14 +30,14 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.imports import Attempt
     from torchlock.inspect.loading.outcome import Missing, Shadowed, Undefined
 
-# What breaks with its own import; the rest only warns.
-_ERRORS = frozenset({*VITAL, "torchvision", "torchtext", "numpy"})
+# A library that does not load stops the import of these; of the other members it stops only some calls.
+_ERRORS = frozenset(name for name, member in MEMBERS.items() if member.effect == "import")
 
 
 @rule("TL610", "TL611", "TL612", "TL613", "TL607")
 def loading(context: CheckContext) -> Iterator[Finding]:
     """What keeps the libraries of the stack from being loaded, a finding for each package and sort."""
-    for name in ("torch", "torchaudio", "torchvision", "torchtext", "torchcodec"):
+    for name in filter(FAMILY.__contains__, MEMBERS):
         mine = [attempt for attempt in context.attempts if attempt.package == name and attempt.role == "import"]
         yield from _unreadable(context, name, mine)
         yield from _missing(context, name, mine)
@@ -63,7 +64,7 @@ def _unreadable(context: CheckContext, name: str, attempts: Sequence[Attempt]) -
 
 
 def _severity(name: str) -> str:
-    return "error" if name in _ERRORS else "warning"
+    return severity_of(fails=name in _ERRORS)
 
 
 def _missing(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> Iterator[Finding]:
@@ -305,5 +306,7 @@ def _shadowed(context: CheckContext) -> Iterator[Finding]:
     for shadow in found.values():
         message = f"{shadow.taken} is loaded in place of {shadow.meant}, since LD_LIBRARY_PATH names its folder"
         broken = any(_is_due_to(shadow, attempt) for attempt in context.attempts if attempt.role == "import")
-        yield context.finding("TL613", "error" if broken else "note", message, "torch", path=shadow.taken)
+        yield context.finding(
+            "TL613", severity_of(fails=broken, partly=False), message, "torch", path=shadow.taken
+        )
         return

@@ -7,7 +7,6 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.check.context import STACK
 from torchlock.check.linking import is_ffmpeg
 from torchlock.check.rules import versions
 from torchlock.check.rules.ffmpeg import lacking_ffmpeg
@@ -19,7 +18,7 @@ from torchlock.inspect.loading.imports import choices
 from torchlock.inspect.loading.outcome import Missing
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
-from torchlock.terms import FAMILY
+from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.imports import Attempt
     from torchlock.inspect.loading.outcome import Unseen
 
-# Releases whose wheels have no library that the import opens: package → (system, "" for all; releases).
-_WITHOUT_LIBRARY = {"torchaudio": ("windows", "<0.9"), "torchvision": ("", "<0.3"), "torchtext": ("", "<0.9")}
 # Listed last: the runtime of Visual C++ is on most machines.
 _COMMON = ("msvcp140", "vcruntime140", "concrt140")
 
@@ -165,13 +162,13 @@ def _without_library(context: CheckContext, name: str) -> Unknown | None:
     """Why no library was opened; None if it has none, or an earlier failure is reported."""
     copy, record, target = context.copy(name), context.record(name), context.target
     assert copy is not None and target is not None
-    system, releases = _WITHOUT_LIBRARY.get(name, ("-", "<0"))
+    bare = MEMBERS[name].bare
     pin = context.pins[name]
     tags = record.tags if record is not None else ()
     is_pure = bool(tags) and all(tag.endswith("-none-any") for tag in tags)
     if name not in ("torch", "torchcodec") and is_pure:
         return None
-    if system in ("", target.platform.system) and specifier_set(releases).contains(pin.version):
+    if specifier_set(bare.get("all") or bare.get(target.platform.system, "<0")).contains(pin.version):
         return None
     if name != "torch" and any(attempt.package == "torch" for attempt in context.attempts):
         torch = [

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import STACK, VITAL, version_of
+from torchlock.check.context import version_of
 from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_stack
 from torchlock.knowledge.registry import rule
-from torchlock.terms import FAMILY
+from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import CORE, FAMILY, STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,7 @@ def hollow(context: CheckContext) -> Iterator[Finding]:
         nothing = checked.is_hollow or (checked.recorded is None and _is_told(context, distribution))
         if nothing and not _is_importable(context, distribution):
             message = f"{distribution.name} {distribution.version} is recorded as installed, but has no files"
-            severity = "error" if is_vital(distribution.name) else "warning"
+            severity = severity_of(fails=is_vital(distribution.name))
             says = f"ModuleNotFoundError: No module named '{module_of(distribution.name)}'"
             yield context.finding(
                 "TL604",
@@ -56,7 +57,7 @@ def without_package(context: CheckContext) -> Iterator[Finding]:
         if name in FAMILY and editable and context.copy(name) is None:
             message = f"{name} {distribution.version} is installed in editable mode, and its folder is gone"
             says = f"ModuleNotFoundError: No module named '{name}'"
-            severity = "error" if is_vital(name) else "warning"
+            severity = severity_of(fails=is_vital(name))
             yield context.finding("TL604", severity, message, name, path=distribution.path, says=says)
 
 
@@ -108,15 +109,15 @@ def doubles(context: CheckContext) -> Iterator[Finding]:
         ):
             several = " and ".join(sorted(versions))
             message = f"{duplicate.name} is recorded twice in one folder, as {several}: one lies over the other"
-            severity = "error" if duplicate.name in VITAL else "warning"
-            severity = "note" if _is_of_one(context, duplicate) else severity
+            mixed = not _is_of_one(context, duplicate)
+            severity = severity_of(fails=mixed and duplicate.name in CORE, partly=mixed)
             path = duplicate.distributions[0].path
             yield context.finding("TL605", severity, message, duplicate.name, path=path)
     for twin in context.installed.twins:
         if twin.name in STACK:
             theirs, ours = twin.conda_version, twin.distribution.version
             message = f"conda installed {twin.name} {theirs}, and another installer put {ours} over it"
-            severity = "note" if _same(theirs, ours) else "warning"
+            severity = severity_of(fails=False, partly=not _same(theirs, ours))
             yield context.finding("TL605", severity, message, twin.name, path=twin.distribution.path)
     yield from _other_release(context)
 
@@ -147,8 +148,7 @@ def _other_release(context: CheckContext) -> Iterator[Finding]:
             continue
         if version_of(build.version) and version_of(record.version) and not _same(build.version, record.version):
             message = f"{name} is recorded as {record.version}, but its files are of {build.version}"
-            severity = "warning"
-            yield context.finding("TL605", severity, message, name, path=build.path)
+            yield context.finding("TL605", "warning", message, name, path=build.path)
 
 
 @rule("TL604")

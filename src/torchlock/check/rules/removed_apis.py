@@ -10,11 +10,12 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import STACK
 from torchlock.inspect.import_graph import files_read
 from torchlock.inspect.record import read_record
 from torchlock.inspect.torchaudio_names import TorchaudioNames, missing_uses
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +76,7 @@ def _told(context: CheckContext, distribution: Distribution, uses: list[Use]) ->
     verb = "uses" if at_import else "calls"
     return context.finding(
         "TL701" if at_import else "TL702",
-        "warning" if at_import else "note",
+        severity_of(fails=False, partly=at_import),
         f"{what}{context.named(distribution.name)} {verb} {first.name}, which {torchaudio} does not have",
         distribution.name,
         "torchaudio",

@@ -10,6 +10,7 @@ from torchlock.check.cxx_symbols import demangled, other_abi
 from torchlock.check.loader_messages import no_symbol, not_found
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol
 from torchlock.knowledge.registry import rule
+from torchlock.knowledge.severity import severity_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,7 @@ def extensions(context: CheckContext) -> Iterator[Finding]:
 
 def _judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
     name, library = attempt.package, os.path.basename(attempt.path)
-    severity = "warning" if _is_top(context, attempt) else "note"
+    severity = severity_of(fails=False, partly=_is_top(context, attempt))
     missing = [each.name for each in attempt.outcome.missing if is_of_torch(each.name) or _CUDA.match(each.name)]
     undefined = [each.symbol for each in attempt.outcome.undefined if is_torchs_symbol(each.symbol)]
     if missing:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.check.context import STACK, VITAL, dependencies_of, version_of
+from torchlock.check.context import dependencies_of, version_of
 from torchlock.check.linking import resolved
 from torchlock.check.rules.stdlib_shadowing import lacks_what_torch_takes
 from torchlock.check.rules.versions import in_words
 from torchlock.finding import Strength
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
-from torchlock.terms import FAMILY
+from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import CORE, FAMILY, STACK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
     from torchlock.inspect.distributions import Distribution
-    from torchlock.terms import Dependency
+    from torchlock.standards.dependency import Dependency
 
 # Without these an import fails, in every release that declares them; what else is declared is used later.
 _IMPORTED = {"torch": frozenset({"typing-extensions"}), "soundfile": frozenset({"cffi", "numpy"})}
@@ -54,11 +55,10 @@ def _judged(context: CheckContext, distribution: Distribution, dependency: Depen
         if (dependency.name in FAMILY and distribution.name in FAMILY) or _is_importable(context, dependency.name):
             return
         is_imported = dependency.name in _IMPORTED.get(distribution.name, ())
-        severity = "error" if distribution.name == "torch" else "warning"
-        if not is_imported or _is_partial(context, distribution):
-            severity = "note"
-        if distribution.name not in STACK:
-            severity = "warning"
+        used = is_imported and not _is_partial(context, distribution)
+        severity = severity_of(
+            fails=used and distribution.name == "torch", partly=used or distribution.name not in STACK
+        )
         says = f"ModuleNotFoundError: No module named '{dependency.name.replace('-', '_')}'"
         message = f"{wanted}, which is not installed"
         yield context.finding(
@@ -68,11 +68,11 @@ def _judged(context: CheckContext, distribution: Distribution, dependency: Depen
     found = version_of(version)
     if found is None or specifier_set(dependency.specifier).contains(found):
         return
-    vital = distribution.name in VITAL and dependency.name in VITAL
+    vital = distribution.name in CORE and dependency.name in CORE
     message = f"{wanted}, and {version} is installed"
-    severity = "warning" if distribution.name in FAMILY or dependency.name in FAMILY else "note"
-    if vital and found.local and _strange_label(found.local):
-        severity = "note"
+    repacked = vital and found.local is not None and _strange_label(found.local)
+    in_family = distribution.name in FAMILY or dependency.name in FAMILY
+    severity = severity_of(fails=False, partly=in_family and not repacked)
     says, strength = "", Strength.DECLARED
     if distribution.name == "torch" and dependency.name in _IMPORTED["torch"]:
         module = dependency.name.replace("-", "_")

@@ -9,35 +9,33 @@ from typing import TYPE_CHECKING
 from packaging.version import Version
 
 from torchlock.answers import Unknown
-from torchlock.check.context import STACK
 from torchlock.check.linking import Ruling, resolved, ruling
 from torchlock.finding import Strength
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.library import is_library
+from torchlock.knowledge.build_pairs import mismatch
 from torchlock.knowledge.builds import describe_build, kind_of
 from torchlock.knowledge.judge import violations
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import BUILD_CUDA, HOST_PREFIX, cuda_version, is_virtual
+from torchlock.knowledge.severity import severity_of
+from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK, cuda_check_of
 from torchlock.runtime import files
-from torchlock.terms import FAMILY, spelled
+from torchlock.standards.dependency import readable_specifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
+    from torchlock.knowledge.build_pairs import Mismatch
     from torchlock.knowledge.judge import NamedVersion, Violation
 
 # The call at an import that compares versions of CUDA, and is no comment.
 _CALL = re.compile(rb"^[^#\n]{0,200}(?<!def )_check_cuda_version\(\)", re.M)
-# The files whose import makes it: package → paths.
-_COMPARING = {
-    "torchaudio": ("_extension/__init__.py", "_extension/utils.py", "_extension.py"),
-    "torchvision": ("extension.py",),
-}
-_CUDA = re.compile(r"(lib)?(cudart|torch_cuda|c10_cuda|cufft|cublas)")
-# What breaks torchaudio itself; the rest breaks only who imports it.
-_ERRORS = frozenset({"torch", "torchaudio", "torchvision", "torchtext"})
+_CUDA = re.compile(r"(lib)?(cudart|torch_cuda|c10_cuda|cufft|cublas|npp|nvcuvid)")
+# A mismatch stops the import of these; of the other members it stops only some calls.
+_ERRORS = frozenset(name for name in FAMILY if MEMBERS[name].effect == "import")
 
 
 @rule(
@@ -108,7 +106,7 @@ def unjudged(context: CheckContext, name: str) -> Unknown | None:
     own = context.build("torch")
     if isinstance(builds.get("torch"), Unknown) and own is not None and own.cuda == builds[name]:
         return None  # A vendor's label, and a version file that states CUDA.
-    if name not in _COMPARING or torch is None or builds[name] == "0" or compares(context, name) is False:
+    if not cuda_check_of(name) or torch is None or builds[name] == "0" or compares(context, name) is False:
         return None
     if not any(isinstance(build, Unknown) for build in builds.values()):
         return None
@@ -116,7 +114,7 @@ def unjudged(context: CheckContext, name: str) -> Unknown | None:
         return None
     if any(isinstance(pin.build, str) and kind_of(pin.build) in ("rocm", "xpu") for pin in (torch, mine)):
         return None  # reported by TL203
-    if isinstance(builds[name], Unknown) and not _links_cuda(context, name):
+    if isinstance(builds[name], Unknown) and links_cuda(context, name) is not True:
         return None
     lost = name if isinstance(builds[name], Unknown) else "torch"
     return Unknown(
@@ -124,11 +122,13 @@ def unjudged(context: CheckContext, name: str) -> Unknown | None:
     )
 
 
-def _links_cuda(context: CheckContext, name: str) -> bool:
-    """Whether the libraries of a package are those of a CUDA build, as far as they can be read."""
-    paths = [attempt.path for attempt in context.attempts if attempt.package == name and attempt.role == "import"]
-    found = [read_binary(path) for path in paths]
-    return any(_CUDA.match(each.name) for binary in found if isinstance(binary, Binary) for each in binary.needed)
+def links_cuda(context: CheckContext, name: str) -> bool | Unknown:
+    """Whether the libraries of a package are those of a CUDA build; unknown if none of them can be read."""
+    paths = [attempt.path for attempt in context.attempts if attempt.package == name and attempt.role != "other"]
+    found = [binary for binary in map(read_binary, paths) if isinstance(binary, Binary)]
+    if not found:
+        return Unknown(f"the libraries of {name} were not examined")
+    return any(_CUDA.match(each.name) for binary in found for each in binary.needed)
 
 
 def _is_elsewhere(violation: Violation) -> bool:
@@ -191,10 +191,9 @@ def _is_shown(context: CheckContext, violation: Violation) -> bool:
 
 def _severity(context: CheckContext, name: str, effect: str, *, shown: bool = False) -> str:
     if effect == "use" or name not in _ERRORS:
-        return "warning"
-    if shown:
-        return "error"
-    return "note" if is_vendors(context, name) or is_vendors(context, "torch") else "error"
+        return severity_of(fails=False)
+    ruled = shown or not (is_vendors(context, name) or is_vendors(context, "torch"))
+    return severity_of(fails=ruled, partly=False)
 
 
 def _is_pure(context: CheckContext, name: str) -> bool:
@@ -261,13 +260,13 @@ def compares(context: CheckContext, name: str) -> bool | Unknown:
     if copy is None:
         return Unknown(f"{name} was not found")
     texts = []
-    for file in _COMPARING.get(name, ()):
+    for file in cuda_check_of(name):
         try:
             texts.append(files.read(os.path.join(copy.path, *file.split("/")), 1 << 16))
         except OSError:
             continue
     if not texts:
-        return Unknown(f"the source of {name} was not read") if name in _COMPARING else False
+        return Unknown(f"the source of {name} was not read") if cuda_check_of(name) else False
     raised = [b"different CUDA" in text for text in texts if b"def _check_cuda_version" in text]
     return any(map(_CALL.search, texts)) and (not raised or any(raised))
 
@@ -288,33 +287,39 @@ def _says(context: CheckContext, rule: str, name: str) -> str:
 
 
 @rule("TL203")
-def flavours(context: CheckContext) -> Iterator[Finding]:
-    """TL203: kinds of builds that were not made for each other, where no rule on CUDA speaks of them.
+def accelerators(context: CheckContext) -> Iterator[Finding]:
+    """Builds for different kinds of accelerators, which no rule on CUDA versions compares.
 
-    A label says what a build is called; one that finds all its libraries and symbols in this torch goes with it.
+    A label is a claim. A build that finds all its libraries and symbols in this torch works with it.
     """
-    torch = context.label("torch")
-    for name in FAMILY - {"torch", "torchtext"}:
-        mine = context.label(name) if name in context.pins else None
-        kinds = {kind_of(torch or ""), kind_of(mine or "")}
-        if mine and torch and len(kinds) == 2 and None not in kinds and kinds != {"cpu", "cuda"}:
-            if (links := resolved(context, name)) is True:
-                continue
-            rest = f"only their labels say so: {links.because}" if isinstance(links, Unknown) else ""
-            severity = "error" if name in _ERRORS else "warning"
-            theirs = f"{context.named('torch')} is for {describe_build(torch)}"
-            message = f"{context.named(name)} was built for {describe_build(mine)}, {theirs}"
-            because = "; ".join(filter(None, (context.matrix.because("TL203"), rest)))
-            yield context.finding(
-                "TL203",
-                severity,
-                message,
-                name,
-                "torch",
-                path=path_of(context, name),
-                because=because,
-                strength=Strength.MEASURED,
-            )
+    torch = context.label("torch") or ""
+    for name in sorted(name for name in FAMILY - {"torch"} if MEMBERS[name].labels):
+        mine = (context.label(name) if name in context.pins else None) or ""
+        kinds = {kind_of(torch), kind_of(mine)}
+        found = mismatch(_plain(context, name), mine, _plain(context, "torch"), torch)
+        if found is None or len(kinds) == 1 or None in kinds or kinds == {"cpu", "cuda"}:
+            continue
+        links = resolved(context, name)
+        if links is not True:
+            yield _mismatched(context, name, found, links)
+
+
+def _plain(context: CheckContext, name: str) -> str:
+    return f"{name} {context.pins[name].version.public}" if name in context.pins else name
+
+
+def _mismatched(context: CheckContext, name: str, found: Mismatch, links: bool | Unknown) -> Finding:
+    rest = f"only their labels say so: {links.because}" if isinstance(links, Unknown) else ""
+    return context.finding(
+        "TL203",
+        severity_of(fails=found.fails and name in _ERRORS),
+        found.message,
+        name,
+        "torch",
+        path=path_of(context, name),
+        because="; ".join(filter(None, (context.matrix.because("TL203"), rest))),
+        strength=Strength.MEASURED,
+    )
 
 
 def path_of(context: CheckContext, name: str) -> str:
@@ -327,4 +332,4 @@ def in_words(specifier: str) -> str:
     """``2.10.0`` for a pin, ``>=2.11`` for a range."""
     exact = re.fullmatch(r"==([^*,]+)", specifier)
     series = re.fullmatch(r"==([^*,]+)\.\*", specifier)
-    return exact[1] if exact else series[1] if series else spelled(specifier)
+    return exact[1] if exact else series[1] if series else readable_specifier(specifier)

@@ -1,1 +1,1 @@
-"""The options of every command, with its help; a module each, imported when that command is asked for."""
+"""The options and the help of each command: one module per command, imported when the command is used."""

@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     import argparse
 
 DESCRIPTION = """\
-Say why torchaudio does not load in an environment, and the one command that
-mends it. Looks at files: nothing of the environment is imported (but see
---probe). Its interpreter is started once, isolated, and asked for its version
-and its paths; for an environment that is not trusted, --path starts nothing."""
-# Set by the command line alone: configured ones are about what is locked, not about what is installed.
+Say why torchaudio does not load in an environment, and which command fixes it.
+Reads files and imports no package (except with --probe). The interpreter of the
+environment is started once, isolated, and asked for its version and paths. Use
+--path for an environment that you do not trust: it starts no program."""
+# Options that no default sets: configured ones describe the target of lock, not an installed environment.
 NAMED_ONLY = frozenset(
     {
         "python",
@@ -32,18 +32,18 @@ NAMED_ONLY = frozenset(
 )
 EPILOG = """\
 examples:
-  torchlock check                                   the active environment
+  torchlock check                                   check the active environment
   torchlock check --python .venv/bin/python --probe
   torchlock check --path image/usr/lib/python3/dist-packages --format json
   python -c "import torchaudio" 2>&1 | torchlock check --log -
   torchlock check --export > requirements.in
 
-exit codes: 0 nothing of severity error found, 1 something, 2 wrong use or no such environment
+exit codes: 0 no error found, 1 an error was found, 2 wrong use or no such environment
 """
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command, but for those that every command has."""
+    """Add the arguments of this command, without those that all commands share."""
     _add_environment(parser)
     _add_depth(parser)
     _add_report(parser)
@@ -53,7 +53,9 @@ def _add_environment(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("environment (default: the active one)")
     which = group.add_mutually_exclusive_group()
     which.add_argument(
-        "--python", metavar="PATH", help="its interpreter, the folder of a virtual environment, or 3.11"
+        "--python",
+        metavar="PATH",
+        help="its interpreter, the folder of a virtual environment, or a version like 3.11",
     )
     which.add_argument(
         "--path",
@@ -63,50 +65,59 @@ def _add_environment(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--platform",
         metavar="NAME",
-        help="its platform, like manylinux_2_31_x86_64 (default: that of its interpreter or libraries)",
+        help="its platform, like manylinux_2_31_x86_64 (default: from its interpreter or libraries)",
     )
     group.add_argument(
         "--accelerator",
         metavar="NAME",
-        help="the build that the mending command is to install: pypi, cpu, cu128, … (default: that of its torch)",
+        help="the build that the proposed command installs: pypi, cpu, cu128, … (default: the build of its torch)",
     )
     group.add_argument(
         "--root",
         metavar="FOLDER",
-        help="the root folder of the Linux or macOS machine that --path is of (default: found from --path)",
+        help="the root folder of the Linux or macOS machine that contains --path (default: found from --path)",
     )
     group.add_argument(
         "--system",
         metavar="NAME",
         default="host",
-        help="whose libraries count: host, none, or a distribution release, like debian-12 (default: host)",
+        help="the system whose libraries are used: host, none, or a distribution release like debian-12 "
+        "(default: host)",
     )
     group.add_argument(
         "--system-lib",
         metavar="NAME=VERSION",
         action="append",
         default=[],
-        help="a library of the machine, like ffmpeg=6.1 or libsox=none (repeatable)",
+        help="the version of a system library, like ffmpeg=6.1 or libsox=none (repeatable)",
     )
 
 
 def _add_depth(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("how far to look")
+    group = parser.add_argument_group("depth")
     add = group.add_argument
-    add("--deep", action="store_true", help="compare the hash of every file, too (default: presence and size)")
+    add(
+        "--deep",
+        action="store_true",
+        help="also compare the hash of every file (default: only existence and size)",
+    )
     add(
         "--probe",
         action="store_true",
-        help="also run a smoke test in it: import, resample, load, save",
+        help="also run a smoke test in the environment: import, resample, load, save",
     )
     add(
         "--probe-seconds",
         metavar="SECONDS",
         type=float,
         default=120.0,
-        help="how long the smoke test may take (default: 120)",
+        help="the time limit of the smoke test (default: 120)",
     )
-    add("--log", metavar="FILE", help="a traceback (- for standard input), to choose among causes by it")
+    add(
+        "--log",
+        metavar="FILE",
+        help="a traceback or log (- for standard input), to choose between possible causes",
+    )
 
 
 def _add_report(parser: argparse.ArgumentParser) -> None:
@@ -116,5 +127,5 @@ def _add_report(parser: argparse.ArgumentParser) -> None:
     add(
         "--export",
         action="store_true",
-        help="write the environment as a requirements file, ready for lock, in place of a report",
+        help="write the environment as a requirements file for torchlock lock, instead of a report",
     )

@@ -9,15 +9,19 @@ from torchlock.cli.options.shared import add_build, add_sources, add_target, add
 if TYPE_CHECKING:
     import argparse
 
-DESCRIPTION = (
-    "Pin and hash what some requirements come to on one target, by metadata and by what metadata does not say."
-)
+DESCRIPTION = """\
+Resolve requirements into a pinned, hashed lock that loads on one target. Uses
+wheel metadata, and rules for the facts that wheel metadata omits.
+"""
 EPILOG = """\
 examples:
   torchlock lock torchaudio soundfile -o requirements.txt
+  torchlock lock --system debian-12 -o requirements.txt        lock ./pyproject.toml or ./requirements.in
   torchlock lock -r requirements.in --python 3.12 --platform linux-x86_64 -o requirements.txt
-  torchlock lock --system debian-12 -o requirements.txt     (./pyproject.toml or ./requirements.in)
-  torchlock lock -r requirements.in -o requirements.txt --check
+  torchlock lock -r pyproject.toml --extra audio --group test -o pylock.toml
+  torchlock lock -r requirements.in -o requirements.txt -P torch      update torch, keep other pins
+  torchlock lock -r requirements.in -o requirements.txt --check       in CI: is the lock up to date?
+  torchlock lock torch torchaudio --system-lib cuda-driver=550.54     for a machine with this driver
 
 exit codes: 0 locked, 1 no solution (or --check found a difference), 2 input that cannot be used
 """
@@ -43,7 +47,8 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="FILE",
         dest="files",
-        help="requirements.in/.txt, pyproject.toml, setup.cfg, a script with inline metadata; - for stdin",
+        help="a file of requirements or of a project (requirements.txt, pyproject.toml, Pipfile, …); - for stdin; "
+        "the pins of another tool's lock (uv.lock, …) are kept",
     )
     add(
         "-c",
@@ -52,7 +57,7 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="FILE",
         dest="constraints",
-        help="limit versions without asking for packages",
+        help="limit versions of packages that something else requires",
     )
     add(
         "--override",
@@ -60,17 +65,31 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="FILE",
         dest="overrides",
-        help="replace every requirement on the packages named in this file",
+        help="replace all requirements on the packages in this file, also those of other packages",
     )
-    add("--extra", action="append", default=[], metavar="NAME", dest="extras", help="an extra of the project")
-    add("--all-extras", action="store_true", help="every extra of the project")
-    add("--group", action="append", default=[], metavar="NAME", dest="groups", help="a dependency group (PEP 735)")
+    add(
+        "--extra",
+        action="append",
+        default=[],
+        metavar="NAME",
+        dest="extras",
+        help="also lock this extra of the project (repeatable)",
+    )
+    add("--all-extras", action="store_true", help="also lock all extras of the project")
+    add(
+        "--group",
+        action="append",
+        default=[],
+        metavar="NAME",
+        dest="groups",
+        help="also lock this dependency group (PEP 735) of the project (repeatable)",
+    )
 
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("choice of versions")
     add = group.add_argument
-    add("-U", "--upgrade", action="store_true", help="forget the pins of the existing output file")
+    add("-U", "--upgrade", action="store_true", help="ignore the pins of the existing output file")
     add(
         "-P",
         "--upgrade-package",
@@ -78,22 +97,27 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME[==VERSION]",
         dest="upgrade_packages",
-        help="forget this pin of the existing output file, or set it to a version",
+        help="ignore this pin of the existing output file, or set it: -P torch, -P torch==2.8.0 (repeatable)",
     )
-    add("--pre", action="store_true", help="let pre-releases count")
+    add("--pre", action="store_true", help="allow pre-releases")
     add_unproven(add)
     add(
         "--prefer",
         choices=("highest", "lowest"),
         default="highest",
-        help="lowest: the oldest of what the input names, the rest as new as that allows (default: highest)",
+        help="lowest: the oldest release of each package in the input, to test lower bounds; the newest of their "
+        "dependencies (default: highest)",
     )
-    add("--exclude-newer", metavar="DATE", help="as if nothing had been uploaded from this day or time on (UTC)")
+    add(
+        "--exclude-newer",
+        metavar="DATE",
+        help="ignore files uploaded on or after this day or time (UTC), like 2025-03-31",
+    )
     add_build(group)
     add(
         "--allow-sdist",
         action="store_true",
-        help="this is the default now: where no wheel installs, use a source distribution whose "
+        help="no effect; now the default: if no wheel installs, use a source distribution whose "
         "requirements can be read without running it (never for the torch family)",
     )
 
@@ -105,16 +129,16 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         metavar="FILE",
-        help="write here; its pins are kept as long as they work (default: stdout)",
+        help="write the lock here, and keep the pins of this file as long as they work (default: standard output)",
     )
     add(
         "--format",
         choices=("requirements", "pylock"),
-        help="pip's requirements dialect, or pylock.toml (PEP 751), for which the index must be asked where its "
-        "files lie (default: what the name given with -o says)",
+        help="requirements: a requirements file for pip; pylock: pylock.toml (PEP 751), which contains the URLs "
+        "of the files, so the index is asked for them (default: from the file name of -o)",
     )
-    add("--no-hashes", action="store_true", help="leave the hashes out")
-    add("--no-annotate", action="store_true", help="leave out what asked for each package")
+    add("--no-hashes", action="store_true", help="omit the hashes")
+    add("--no-annotate", action="store_true", help="omit the comments that say why each package is there")
     add("--json", action="store_true", help="describe the solution as JSON on standard output")
     add("--check", action="store_true", help="write nothing; exit 1 and show the difference if -o would change")
-    add("--dry-run", action="store_true", help="write nothing; show what would be written")
+    add("--dry-run", action="store_true", help="write no file; show the lock on standard output")

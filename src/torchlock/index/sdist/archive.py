@@ -1,4 +1,4 @@
-"""The files of a source archive that may state requirements, unpacked within bounds."""
+"""Read the files of a source archive that may state requirements, within limits."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _SPEAKS = re.compile(
     r"|(?:[^/]+/)?[^/]+\.egg-info/(?:PKG-INFO|requires\.txt|SOURCES\.txt)"
     r"|(?:[^/]+/){0,2}[^/]+\.(?:txt|in|pip)"
 )
-# One such file may be this long: PKG-INFO holds the long description too.
+# The limit for one such file: PKG-INFO contains the long description, too.
 _LONGEST = 16 << 20
-# A list of requirements is shorter; what is longer is data.
+# A list of requirements is shorter; a longer file is data.
 _LONGEST_LIST = 256 << 10
 _LONGEST_STATED = 1 << 20
 # How much is unpacked at once: headers of a tar file may declare any length.
@@ -28,7 +28,7 @@ _ALL = 64 << 20
 # All headers of a tar file that are more than a block: long names, and those of pax.
 _HEADERS = 16 << 20
 _BLOCK = 512
-# How much of an unpacked archive is read: a larger one is an attack, or not source code.
+# The limit of an unpacked archive: a larger one is an attack, or not source code.
 _UNPACKED = 1 << 30
 _MOST_MEMBERS = 200_000
 
@@ -50,7 +50,7 @@ def unpacked(content: IO[bytes], filename: str) -> Files:
 
 
 def _gathered(members: Iterator[tuple[str, int, IO[bytes]]]) -> Files:
-    """Every member's path, stated size and content, the first of each path kept."""
+    """The path, stated size and content of every member; of equal paths, the first."""
     found: Files = {}
     total = 0
     for path, size, content in members:
@@ -120,7 +120,7 @@ def _of_tar(content: IO[bytes]) -> Iterator[tuple[str, int, IO[bytes]]]:
             if number > _MOST_MEMBERS:
                 raise ArchiveError(f"has more than {_MOST_MEMBERS} members")
             if member.offset_data + member.size > _UNPACKED:
-                raise ArchiveError("is larger than 1 GB once unpacked")
+                raise ArchiveError("is larger than 1 GB after unpacking")
             path = _speaking(member.name)
             if path and member.isfile() and (found := archive.extractfile(member)):
                 bounded.in_member = True

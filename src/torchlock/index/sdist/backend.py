@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 
-from torchlock.terms import FAMILY
+from torchlock.knowledge.stack import FAMILY
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def _install(environment: object, requirements: set[str], pip: dict[str, str]) -> None:
-    """Install what the backend needs. The addresses of indexes may hold passwords: the backend never sees them."""
+    """Install the requirements of the backend. Index URLs may contain passwords: the backend never sees them."""
     from packaging.requirements import Requirement
     from packaging.utils import canonicalize_name
 

@@ -35,7 +35,7 @@ _SAID = 1200
 
 
 def check_library() -> None:
-    """Make sure that the library that runs build backends is there.
+    """Check that the library that runs build backends is installed.
 
     Raises:
         InputError: it is not installed.
@@ -48,7 +48,7 @@ def check_library() -> None:
 
 
 class Builder:
-    """Runs build backends on this machine (the seam ``index.metadata.Builder``)."""
+    """Runs build backends on this machine (implements ``index.metadata.Builder``)."""
 
     def __init__(self, settings: IndexSettings | None = None, seconds: float = SECONDS) -> None:
         self._settings = settings
@@ -56,7 +56,7 @@ class Builder:
 
     @property
     def machine(self) -> str:
-        """What the metadata that a backend computes may depend on."""
+        """The facts about this machine on which computed metadata may depend."""
         import sysconfig
 
         return f"{sys.implementation.cache_tag} {sysconfig.get_platform()}"
@@ -72,7 +72,7 @@ class Builder:
                 return source
             code, said = self._run(root, source)
             if code is None:
-                return Unknown(f"its build backend did not end within {self._seconds:g} seconds{_told(said)}")
+                return Unknown(f"its build backend did not finish within {self._seconds:g} seconds{_told(said)}")
             found = sorted((root / "metadata").rglob("METADATA"))
             if code or not found:
                 return Unknown(f"its build backend failed{_told(said)}")
@@ -87,7 +87,7 @@ class Builder:
         library = str(Path(__file__).parents[3])
         start = f"import sys; sys.path.append({library!r}); from torchlock.index.sdist.backend import main; main()"
         environ = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-        # The backend's own environment as well is made where it goes with the rest.
+        # The backend creates its environment in the same folder, so it is removed with the rest.
         environ |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(root / "temporary"))
         code: int | None = None
         with child(
@@ -107,12 +107,12 @@ class Builder:
                 code = process.wait(self._seconds)
             except subprocess.TimeoutExpired:
                 pass
-            except OSError:  # it ended before it listened
+            except OSError:  # it ended before it read its input
                 code = process.wait(5)
         return code, tail.text()
 
     def _pip(self) -> dict[str, str]:
-        """Where the backend's own requirements come from: the indexes of the lock. Only pip sees them."""
+        """The indexes for the backend's own requirements: those of the lock. Only pip sees them."""
         settings = self._settings
         if settings is None:
             return {}
@@ -156,7 +156,7 @@ def _unpack(content: bytes, filename: str, folder: Path) -> Path | Unknown:
 
 
 def _told(said: str) -> str:
-    """The end of what a process printed, as the end of a sentence."""
+    """The last output of a process, as the end of a sentence."""
     lines = [line.rstrip() for line in said.splitlines() if line.strip()]
     shown = " | ".join(masked(line) for line in lines[-8:])[-_SAID:]
     return f"; it printed last: {shown}" if shown else ""

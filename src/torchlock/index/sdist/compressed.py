@@ -6,11 +6,12 @@ import io
 from typing import IO, TYPE_CHECKING, cast
 
 from torchlock.index.archives import ArchiveError
+from torchlock.index.seekable import SeekableFile
 
 if TYPE_CHECKING:
     from lzma import LZMADecompressor
 
-# What ``xz -9`` needs is 65 MB; a file may ask for 4 GB.
+# ``xz -9`` needs 65 MB; a file may ask for 4 GB.
 _DICTIONARY = 128 << 20
 _PIECE = 64 << 10
 
@@ -32,11 +33,11 @@ def decompressed(content: IO[bytes]) -> IO[bytes]:
 
         return cast("IO[bytes]", bz2.BZ2File(content))
     if start == b"\xfd7zXZ\0":
-        return cast("IO[bytes]", _Xz(content))
+        return cast("IO[bytes]", _XzFile(content))
     return content
 
 
-class _Xz(io.RawIOBase):
+class _XzFile(SeekableFile):
     """What ``lzma.LZMAFile`` gives, with a limit for the memory that a dictionary takes."""
 
     def __init__(self, content: IO[bytes]) -> None:
@@ -49,15 +50,6 @@ class _Xz(io.RawIOBase):
         self._position = 0
         self._stream: LZMADecompressor | None = _stream()
         self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Go on to a place, or back by unpacking everything once more; only from the beginning."""

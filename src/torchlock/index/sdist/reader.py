@@ -1,4 +1,4 @@
-"""From a source distribution to the metadata that its wheel would have, as far as that is known.
+"""Read the metadata that the wheel of a source distribution would have, as far as it is known.
 
 The result is a METADATA text like any other, so that all callers read one format. It has one of two headers of our
 own: the file that states the requirements, or why they are known only after a build.
@@ -26,7 +26,7 @@ _REASON = "X-Torchlock-Requirements-Unknown"
 
 
 class Reader:
-    """Reads source distributions (the seam ``index.metadata.Sdists``); ``builder`` asks build backends."""
+    """Reads source distributions (implements ``index.metadata.Sdists``); ``builder`` asks build backends."""
 
     def __init__(self, builder: Builder | None = None) -> None:
         self.builder = builder
@@ -59,7 +59,7 @@ class Reader:
 
     @staticmethod
     def origin(text: str) -> str:
-        """The file that states the requirements; empty for a text that no source distribution gave."""
+        """The file that states the requirements; empty for a text that is not from a source distribution."""
         return _header(text, _ORIGIN)
 
 

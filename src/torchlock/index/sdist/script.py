@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _ARGUMENTS = ("install_requires", "extras_require", "python_requires")
-# Modules that give the same result everywhere, for the same arguments and files.
+# Modules that give the same result on every machine, for the same arguments and files.
 _MODULES = frozenset(
     """__future__ ast codecs collections configparser copy datetime distutils enum fnmatch functools glob io
     itertools json math operator os packaging pathlib pkg_resources posixpath re setuptools string sys textwrap
     tokenize tomli tomllib typing warnings""".split()  # noqa: SIM905
 )
-# Modules of which only these parts do.
+# Modules of which only these parts do so.
 _PARTS = {
     "os": {
         "path",
@@ -151,7 +151,7 @@ class _Slice:
                 self._writers.setdefault((scope, name), []).append(node)
 
     def _scope(self, node: ast.AST) -> ast.AST | None:
-        """The function or comprehension in which a node stands; None for the module."""
+        """The function or comprehension that contains a node; None for the module."""
         parent = self._parents.get(node)
         while parent is not None and not isinstance(parent, _SCOPES):
             parent = self._parents.get(parent)
@@ -180,7 +180,7 @@ class _Slice:
         return found
 
     def verdict(self) -> str:
-        """What the slice needs from the machine."""
+        """The facts about the machine that the slice needs."""
         while self._waiting:
             for node in ast.walk(self._waiting.pop()):
                 if reason := _asks(node):
@@ -212,7 +212,7 @@ class _Slice:
                 self._waiting.append(node)
 
     def _around(self, node: ast.AST) -> Iterator[ast.AST]:
-        """What decides whether a statement runs: tests, what is iterated over, what may fail before it."""
+        """What decides whether a statement runs: tests, iterables, statements before it that may fail."""
         child, parent = node, self._parents.get(node)
         while parent is not None:
             if isinstance(parent, ast.If | ast.While | ast.IfExp) and child is not parent.test:
@@ -235,7 +235,7 @@ def _is_setup(node: ast.AST) -> bool:
 
 
 def _of_dictionary(writer: ast.AST) -> list[ast.AST] | None:
-    """What a statement puts into a dictionary of requirements; None if that is unknown."""
+    """The values that a statement puts into a dictionary of requirements; None if unknown."""
     if isinstance(writer, ast.Assign) and len(writer.targets) == 1:
         target, value = writer.targets[0], writer.value
         if isinstance(target, ast.Subscript):
@@ -349,7 +349,7 @@ def _harmless(module: str) -> bool:
 
 
 def _asks(node: ast.AST) -> str:
-    """What an expression needs from the machine."""
+    """The facts about the machine that an expression needs."""
     if isinstance(node, _Tried):
         return f"it tries to import {node.tried[0]}"
     if isinstance(node, ast.Import | ast.ImportFrom):

@@ -1,4 +1,4 @@
-"""A source tree in a folder: the files that may state requirements, and the project's name."""
+"""Read a source tree in a folder: the files that may state requirements, and the project's name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _LONGEST = 16 << 20
 _LONGEST_LIST = 256 << 10
 _ALL = 64 << 20
-# Folders that hold no sources.
+# Folders without sources.
 _ASIDE = frozenset({"node_modules", "build", "dist", "__pycache__"})
 
 
@@ -46,8 +46,8 @@ def tree_files(folder: Path) -> Files:
 
 
 def project_of_tree(files: Files) -> tuple[str | None, str]:
-    """The name and the version that pyproject.toml states; None and "" where it does not."""
-    from torchlock.manifests.syntax.toml_positions import parse_toml
+    """The name and the version in pyproject.toml; None and "" if it has none."""
+    from torchlock.manifests.syntax.toml_values import parse_toml
 
     try:
         table = parse_toml(files.get("pyproject.toml", b""), "pyproject.toml").get("project", {})

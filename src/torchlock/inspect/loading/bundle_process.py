@@ -14,9 +14,8 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
-from torchlock.inspect.binaries import Binary, read_binary
+from torchlock.inspect.binaries import Binary
 from torchlock.inspect.loading.outcome import (
-    Lookups,
     Missing,
     Outcome,
     Undefined,
@@ -24,14 +23,15 @@ from torchlock.inspect.loading.outcome import (
     unknown_file,
     without_symbols,
 )
+from torchlock.inspect.loading.process import MOST_LIBRARIES, MOST_LOOKS, LoaderProcess
 from torchlock.runtime import files
 from torchlock.runtime.files import Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_MOST = 2000
-_LOOKS = 200_000
+    from torchlock.inspect.loading.process import Request
+
 _FORMATS = {"macos": "macho", "windows": "pe"}
 # Libraries of every Windows 10 that the wheels of the stack import (their import tables, 2026-11-28), and Python's
 # own, the runtime of C among them. That of C++ (msvcp140) comes with neither, nor does any OpenMP.
@@ -47,7 +47,7 @@ _OF_MACOS = ("/usr/lib/", "/System/Library/")
 _LAST_OF_MACOS = re.compile(r"lib(c\+\+(abi)?|System|objc|z|iconv|bz2|lzma|sqlite3|xml2)(\.\w+)?\.dylib")
 
 
-class BundleProcess:
+class BundleProcess(LoaderProcess):
     """Libraries stay loaded, and the folders of loaded ones are searched: torch adds its own to the search."""
 
     def __init__(
@@ -57,53 +57,31 @@ class BundleProcess:
 
         Both are empty where they are not known.
         """
+        super().__init__(machine)
         self._runtime = runtime
         self._beyond = beyond
         self._system = system
-        self._machine = machine
         self._loaded: dict[str, Binary] = {}
-        self._read: dict[str, Binary | Unreadable] = {}
         self._folders: dict[str, None] = {}
-        self._lookups = Lookups()
-        self._looks = 0
         self._listed: dict[str, dict[str, str]] = {}
 
     def search_in(self, folder: str) -> None:
         """Search a folder besides, as ``os.add_dll_directory`` has it."""
         self._folders[folder] = None
 
-    def load(
-        self,
-        path: str,
-        *,
-        symbols: bool = True,
-        elsewhere: Callable[[str], str | None] | None = None,
-        shared: bool = False,
-    ) -> Outcome:
-        """Load a library with all that it needs; see ``ElfProcess.load``."""
-        binary = self._binary(path)
-        if isinstance(binary, Unreadable):
-            if unknown := unknown_file(binary, path, path):
-                return Outcome(path, unseen=(unknown,))
-            return Outcome(path, unreadable=binary)
-        if binary.format != _FORMATS[self._system] or self._machine not in (binary.machine, *binary.machines):
-            return Outcome(path, unreadable=Unreadable(path, f"is for {binary.machine}"))
+    def _is_for_process(self, binary: Binary) -> bool:
+        return binary.format == _FORMATS[self._system] and self._machine in (binary.machine, *binary.machines)
+
+    def _load(self, path: str, binary: Binary, request: Request) -> Outcome:
         self._folders[os.path.dirname(path)] = None
         broken: list[Unreadable] = []
         unseen: list[Unseen] = []
-        missing = list(self._fill(binary, elsewhere, broken, unseen))
+        missing = list(self._fill(binary, request.preloaded, broken, unseen))
         self._loaded.setdefault(self._key(binary.soname or path), binary)
-        undefined = tuple(self._undefined(binary, unseen)) if symbols else ()
+        undefined = tuple(self._undefined(binary, unseen)) if request.symbols else ()
         return Outcome(
             path, tuple(missing), undefined, unreadable=broken[0] if broken else None, unseen=tuple(unseen)
         )
-
-    def _binary(self, path: str) -> Binary | Unreadable:
-        if path not in self._read:
-            found = read_binary(path, self._machine)
-            cut = found.cut if isinstance(found, Binary) else ""
-            self._read[path] = Unreadable(path, cut) if cut else found
-        return self._read[path]
 
     def _key(self, name: str) -> str:
         """By what a library is known: its file name, on Windows in any case of letters."""
@@ -113,18 +91,18 @@ class BundleProcess:
     def _fill(
         self,
         first: Binary,
-        elsewhere: Callable[[str], str | None] | None,
+        preloaded: Callable[[str], str | None] | None,
         broken: list[Unreadable],
         unseen: list[Unseen],
     ) -> Iterator[Missing]:
         queue = deque([first])
-        while queue and len(self._loaded) < _MOST:
+        while queue and len(self._loaded) < MOST_LIBRARIES:
             binary = queue.popleft()
             for needed in binary.needed:
                 key = self._key(needed.name)
                 if key in self._loaded or needed.delayed:
                     continue
-                path = self._found(needed.name, binary) or (elsewhere(key) if elsewhere else None)
+                path = self._found(needed.name, binary) or (preloaded(key) if preloaded else None)
                 found = self._binary(path) if path else None
                 if isinstance(found, Binary):
                     self._loaded[key] = found
@@ -134,13 +112,13 @@ class BundleProcess:
                         unseen.insert(0, unknown)
                     else:
                         broken.append(found)
-                elif self._looks > _LOOKS:
+                elif self._looks > MOST_LOOKS:
                     break  # not looked for everywhere
                 elif not needed.weak and (is_of_torch(key) or self._lacks(key)):
                     yield Missing(key, binary.path)
                 elif not needed.weak and not self._is_systems(needed.name):
                     unseen.append(Unseen(key, binary.path, Unknown("the machine was not examined")))
-        if queue or self._looks > _LOOKS:
+        if queue or self._looks > MOST_LOOKS:
             path = first.path
             unseen.append(
                 Unseen(os.path.basename(path), path, Unknown("it needs more libraries than can be followed"))
@@ -179,7 +157,7 @@ class BundleProcess:
     def _in(self, folders: list[str], name: str, *, any_case: bool = False) -> str | None:
         for folder in folders:
             self._looks += 1
-            if self._looks > _LOOKS:
+            if self._looks > MOST_LOOKS:
                 return None
             path = os.path.normpath(os.path.join(folder, name))
             if files.is_file(path):

@@ -8,9 +8,8 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
-from torchlock.inspect.binaries import Binary, read_binary
+from torchlock.inspect.binaries import Binary
 from torchlock.inspect.loading.outcome import (
-    Lookups,
     Missing,
     Outcome,
     Shadowed,
@@ -20,6 +19,7 @@ from torchlock.inspect.loading.outcome import (
     unknown_file,
     without_symbols,
 )
+from torchlock.inspect.loading.process import MOST_LIBRARIES, MOST_LOOKS, LoaderProcess
 from torchlock.runtime import files
 from torchlock.runtime.files import Unreadable
 
@@ -27,11 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from torchlock.inspect.binaries.binary import Reference
+    from torchlock.inspect.loading.process import Request
     from torchlock.inspect.loading.root import Root
 
-# No process of this stack has more libraries; a tree made to waste time may.
-_MOST = 2000
-_LOOKS = 200_000
 # The C library, the compiler's run-time libraries and the loader: no machine that runs programs is without.
 _OF_EVERY_MACHINE = re.compile(
     r"(lib(c|m|mvec|dl|rt|pthread|util|resolv|nsl|anl|crypt|stdc\+\+|gcc_s|z)|ld-linux.*|ld64)\.so(\.|$)"
@@ -51,23 +49,20 @@ class _Library(NamedTuple):
     dependencies: list[str]
 
 
-class ElfProcess:
-    """Libraries stay loaded: what one has brought is there for the next, by its name.
+class ElfProcess(LoaderProcess):
+    """A process on Linux.
 
     ``root`` is the machine, None where it is not known: its libraries are then taken to be there.
     ``executable`` is the Python that runs; None where none is known.
     """
 
     def __init__(self, root: Root | None, executable: str | None, machine: str = "x86_64") -> None:
+        super().__init__(machine)
         self._root = root
-        self._machine = machine
         self._loaded: dict[str, _Library | None] = {}
-        self._read: dict[str, Binary | Unreadable] = {}
         self._main: _Library | None = None
         self._shared: list[_Library] = []
         self._has_python = False
-        self._looks = 0
-        self._lookups = Lookups()
         self._versions: dict[str, frozenset[str]] = {}
         self._shadows: list[Shadowed] = []
         if executable is not None:
@@ -80,74 +75,38 @@ class ElfProcess:
             self._has_python = True
             self._fill(self._main, _Found())
 
-    def _binary(self, path: str) -> Binary | Unreadable:
-        """A library as this machine would read it at a path of its own."""
-        if path not in self._read:
-            found = read_binary(self._real(path))
-            cut = found.cut if isinstance(found, Binary) else ""
-            self._read[path] = Unreadable(path, cut) if cut else found
-        return self._read[path]
-
     def _real(self, path: str) -> str:
         """The file that a path leads to; in the tree of another machine links lead to places of that machine."""
         return self._root.real(path) if self._root is not None and self._root.holds(path) else path
 
     def search_in(self, folder: str) -> None:
-        """Linux has no such thing: libraries name their folders themselves."""
+        """Nothing: on Linux, libraries name their folders themselves."""
 
-    def load(
-        self,
-        path: str,
-        *,
-        symbols: bool = True,
-        elsewhere: Callable[[str], str | None] | None = None,
-        shared: bool = False,
-    ) -> Outcome:
-        """Load a library as ``dlopen`` with RTLD_NOW does; if ``shared``, with RTLD_GLOBAL besides.
+    def _is_for_process(self, binary: Binary) -> bool:
+        return binary.format == "elf" and self._machine in ("", binary.machine)
 
-        ``symbols``: whether those of the library itself must all be defined; what it brings is taken to be
-        whole. ``elsewhere`` is asked where the loader itself finds nothing, for libraries that a program
-        would have loaded by their paths before.
-        """
-        binary = self._binary(path)
-        if isinstance(binary, Unreadable):
-            if unseen := unknown_file(binary, self._real(path), path):
-                return Outcome(path, unseen=(unseen,))
-            return Outcome(path, unreadable=binary)
-        if binary.format != "elf" or (self._machine and binary.machine != self._machine):
-            return Outcome(path, unreadable=Unreadable(path, f"is for {binary.machine}"))
+    def _load(self, path: str, binary: Binary, request: Request) -> Outcome:
         before = dict(self._loaded)
         library = _Library(path, binary, self._main, [])
-        found = _Found(elsewhere)
+        found = _Found(request.preloaded)
         self._loaded.setdefault(binary.soname or os.path.basename(path), library)
         self._fill(library, found)
-        undefined: tuple[Undefined, ...] = ()
-        if symbols:
-            undefined = tuple(self._undefined(library, bool(found.missing), found))
-        # One may have come in before, for somebody who asks less of it.
+        undefined = list(self._undefined(library, bool(found.missing), found)) if request.symbols else []
+        # A shadow may have come in before, for a library that asks less of it.
         self._shadows += found.shadowed
         for shadow in self._shadows:
-            undefined += tuple(each for each in self._lost_by(shadow, before) if each not in undefined)
-        broken = found.broken[0] if found.broken else None
-        outcome = Outcome(
-            path,
-            tuple(found.missing),
-            undefined,
-            tuple(found.versions),
-            tuple(found.shadowed),
-            broken,
-            tuple(found.unseen),
-        )
+            undefined += [each for each in self._lost_by(shadow, before) if each not in undefined]
+        outcome = found.outcome(path, undefined)
         if not outcome.loads:
-            self._loaded = before  # What cannot be loaded whole is taken out again.
-        elif shared:
+            self._loaded = before  # The loader takes out again what it cannot load whole.
+        elif request.shared:
             self._shared.append(library)
         return outcome
 
     def _fill(self, first: _Library, found: _Found) -> None:
         """Load all that a library needs, breadth first."""
         queue = deque([first])
-        while queue and len(self._loaded) < _MOST:
+        while queue and len(self._loaded) < MOST_LIBRARIES:
             library = queue.popleft()
             for needed in library.binary.needed:
                 # A name with a slash is a path, in which $ORIGIN may stand.
@@ -160,7 +119,7 @@ class ElfProcess:
                         self._loaded.setdefault(new.binary.soname or name, new)
                         queue.append(new)
             found.versions += self._unmet(library)
-        if queue or self._looks > _LOOKS:
+        if queue or self._looks > MOST_LOOKS:
             path = first.path
             found.unseen.append(
                 Unseen(os.path.basename(path), path, Unknown("it needs more libraries than can be followed"))
@@ -169,9 +128,9 @@ class ElfProcess:
     def _open(self, name: str, library: _Library, found: _Found) -> _Library | None:
         """Find and read one library; None where it is missing, or the machine's own that nobody knows."""
         path = self._found(name, library, found)
-        if path is None and found.elsewhere is not None:
-            path = found.elsewhere(name)
-        if path is None and self._looks > _LOOKS:
+        if path is None and found.preloaded is not None:
+            path = found.preloaded(name)
+        if path is None and self._looks > MOST_LOOKS:
             return None  # not looked for everywhere; whoever loads it says so
         if path is None:
             if (self._root is not None and not self._is_unknown(name)) or is_of_torch(name):
@@ -246,7 +205,7 @@ class ElfProcess:
         origin = os.path.dirname(library.path)
         for folder in folders:
             self._looks += 1
-            if self._looks > _LOOKS:
+            if self._looks > MOST_LOOKS:
                 return
             if folder.startswith("/"):
                 if self._root is None:
@@ -260,7 +219,7 @@ class ElfProcess:
         for folder in folders:
             path = os.path.join(folder, name)
             self._looks += 1
-            if self._looks > _LOOKS:
+            if self._looks > MOST_LOOKS:
                 return None
             if files.is_file(self._real(path)) and self._fits(path):
                 return path
@@ -371,16 +330,24 @@ class ElfProcess:
 class _Found:
     """What comes up while one library is loaded."""
 
-    def __init__(self, elsewhere: Callable[[str], str | None] | None = None) -> None:
+    def __init__(self, preloaded: Callable[[str], str | None] | None = None) -> None:
         self.missing: list[Missing] = []
         self.versions: list[Unmet] = []
         self.shadowed: list[Shadowed] = []
         self.broken: list[Unreadable] = []
         self.unseen: list[Unseen] = []
-        self.elsewhere = elsewhere
+        self.preloaded = preloaded
 
-    def __repr__(self) -> str:
-        return f"_Found({self.missing!r})"
+    def outcome(self, path: str, undefined: Iterable[Undefined]) -> Outcome:
+        return Outcome(
+            path,
+            tuple(self.missing),
+            tuple(undefined),
+            tuple(self.versions),
+            tuple(self.shadowed),
+            self.broken[0] if self.broken else None,
+            tuple(self.unseen),
+        )
 
 
 def is_of_torch(name: str) -> bool:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.inspect.library import is_library
+from torchlock.knowledge.stack import MEMBERS
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from torchlock.inspect.environment import Environment
     from torchlock.inspect.extensions import Extension
     from torchlock.inspect.loading.outcome import Outcome
+    from torchlock.inspect.loading.process import LoaderProcess
     from torchlock.inspect.modules import Copies, Copy
 
 
@@ -32,66 +33,14 @@ class Attempt(NamedTuple):
     outcome: Outcome
 
 
-class Process(Protocol):
-    """A process of some platform."""
-
-    def search_in(self, folder: str) -> None:
-        """Search a folder besides, from now on."""
-
-    def load(
-        self,
-        path: str,
-        *,
-        symbols: bool = True,
-        elsewhere: Callable[[str], str | None] | None = None,
-        shared: bool = False,
-    ) -> Outcome: ...
-
-
-# package → (folder, pattern of the file name, role), in the order of opening. The first pattern that fits counts.
-# The layouts are those of all wheels on the public index (2026-11-28); "" is the package's folder, ".." the one
-# that it lies in.
 _EXTENSION = r"(\.abi3|\.cpython-\w+-[\w-]+|\.cp\w+-win\w+)?\.(so|pyd|dylib|dll)"
-_OPENED: Mapping[str, tuple[tuple[str, str, str], ...]] = {
-    "torchaudio": (
-        ("lib", r"(lib)?torchaudio" + _EXTENSION, "import"),
-        ("lib", "_torchaudio" + _EXTENSION, "import"),
-        ("", "_torchaudio" + _EXTENSION, "import"),
-        ("..", "_torch_sox" + _EXTENSION, "import"),  # 0.3 to 0.5: what they load and save with
-        ("lib", r"(lib)?_?torchaudio_(sox|ffmpeg\d*)" + _EXTENSION, "optional"),
-        ("lib", r"(lib)?(ctc_prefix_decoder|_?flashlight.*|pybind11_prefixctc)" + _EXTENSION, "optional"),
-        ("_extension", r".*" + _EXTENSION, "optional"),
-    ),
-    "torchvision": (
-        ("", r"_C(_stable)?" + _EXTENSION, "import"),
-        ("", "image" + _EXTENSION, "optional"),
-    ),
-    "torchtext": (
-        ("lib", r"(lib)?torchtext" + _EXTENSION, "import"),
-        ("", "_torchtext" + _EXTENSION, "import"),
-        ("lib", "_torchtext" + _EXTENSION, "import"),
-    ),
-    "numpy": (
-        ("core", "_multiarray_umath" + _EXTENSION, "import"),
-        ("_core", "_multiarray_umath" + _EXTENSION, "import"),
-        ("linalg", "_umath_linalg" + _EXTENSION, "import"),
-    ),
-    "torchcodec": (
-        *(("", rf"libtorchcodec_{part}" + _EXTENSION, "import") for part in ("image", "pybind_ops")),
-        *(
-            ("", rf"libtorchcodec{part}\d+" + _EXTENSION, "choice")
-            for part in ("", "_(core|decoder)", "_custom_ops", "_pybind_ops")
-        ),
-    ),
-}
-
 _ALL_DLLS = re.compile(rb"""["']\*\.dll["']""")
 
 
 def attempts(
     environment: Environment,
     copies: Mapping[str, Copies],
-    process: Process,
+    process: LoaderProcess,
     others: Iterable[Extension] = (),
     beside: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Attempt]:
@@ -102,7 +51,7 @@ def attempts(
     companions would.
     """
     found: list[Attempt] = []
-    elsewhere = _Preloaded(environment)
+    preloaded = _Preloaded(environment)
     wins = copies["torch"].wins if "torch" in copies else None
     if wins is not None:
         process.search_in(os.path.join(wins.path, "lib"))  # as torch itself tells Windows
@@ -110,7 +59,7 @@ def attempts(
         found.append(Attempt("python", path, "import", process.load(path, symbols=False)))
     for path, role in _torch(environment, copies):
         shared = role == "optional" or _is_for_all(wins)
-        outcome = process.load(path, symbols=False, elsewhere=elsewhere, shared=shared)
+        outcome = process.load(path, symbols=False, preloaded=preloaded, shared=shared)
         # What the first of them lacks torch looks for itself; one that is no library ends its import.
         found.append(Attempt("torch", path, "import" if outcome.unreadable else role, outcome))
     if environment.conda and wins is not None:
@@ -118,7 +67,7 @@ def attempts(
     opened = [attempt for attempt in found if attempt.role == "import"]
     if not opened or not all(attempt.outcome.loads for attempt in opened):
         return found
-    for name in _OPENED:
+    for name in (name for name, member in MEMBERS.items() if member.opens):
         roles = dict.fromkeys((beside or {}).get(name, ()), "import")
         for path, role in {**roles, **dict(_companion(environment, copies, name))}.items():
             # Those for an FFmpeg that is not there fail, each in its turn, and nobody minds.
@@ -133,7 +82,7 @@ def _is_for_all(torch: Copy | None) -> bool:
     return release is not None and (int(release[1]), int(release[2])) < (1, 5)
 
 
-def _over_mkl(path: str, process: Process) -> Iterator[Attempt]:
+def _over_mkl(path: str, process: LoaderProcess) -> Iterator[Attempt]:
     """The torch of a conda channel links MKL as a shared library, of which later releases lack what it calls."""
     outcome = process.load(path) if os.path.isfile(path) else None
     lost = [each for each in outcome.undefined if each.symbol.startswith("iJIT_")] if outcome else []
@@ -208,21 +157,13 @@ def _companion(environment: Environment, copies: Mapping[str, Copies], name: str
     wins = copies[name].wins if name in copies else None
     if wins is None or wins.kind not in ("package", "editable"):
         return
-    for folder, pattern, role in _OPENED[name]:
+    for folder, pattern, role in MEMBERS[name].opens:
         place = os.path.normpath(os.path.join(wins.path, folder))
         for file in sorted(environment.tree.names(place)):
-            if re.fullmatch(pattern, file) and is_imported(environment, file, environment.tree.names(place)):
+            if re.fullmatch(pattern + _EXTENSION, file) and is_imported(
+                environment, file, environment.tree.names(place)
+            ):
                 yield os.path.join(place, file), role
-    if name == "torchaudio":
-        yield from _torio(environment, wins.path)
-
-
-def _torio(environment: Environment, torchaudio: str) -> Iterator[tuple[str, str]]:
-    """The FFmpeg extensions of torchaudio 2.2 to 2.8, a package of their own beside it."""
-    place = os.path.join(os.path.dirname(torchaudio), "torio", "lib")
-    for file in sorted(environment.tree.names(place)):
-        if is_library(file):
-            yield os.path.join(place, file), "optional"
 
 
 class _Preloaded:

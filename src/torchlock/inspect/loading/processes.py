@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.inspect.loading.imports import Process
+    from torchlock.inspect.loading.process import LoaderProcess
     from torchlock.inspect.loading.root import Root
 
 
 def process_of(
     system: str, machine: str, root: Root | None, executable: str, beyond: tuple[str, ...] = ()
-) -> Process:
+) -> LoaderProcess:
     """A process of Python that has loaded nothing yet. ``executable`` is "" where none is known.
 
     ``beyond`` are folders that macOS or Windows searches besides those of the packages.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.knowledge.stack import FAMILY
 from torchlock.location import Place, Span
 from torchlock.manifests.conda_builds import label_of
 from torchlock.manifests.document import Document, Entry, ParseIssue
 from torchlock.manifests.syntax import conda_match_spec
 from torchlock.manifests.syntax.pep508 import normalised
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from torchlock.knowledge.stack import CONDA_NAMES
 from torchlock.manifests.conda_builds import label_of
 from torchlock.manifests.document import Document
 from torchlock.manifests.formats.pyproject_pixi import MARKERS
@@ -73,7 +74,7 @@ def _entry(kind: str, address: str, line: int, path: str) -> Entry | None:
         if match is None:
             return None
         entry = locked_entry(match["name"], match["version"], line, path, channel="conda")
-        entry.name = conda_match_spec.NAMES.get(entry.name, entry.name)
+        entry.name = CONDA_NAMES.get(entry.name, entry.name)
         entry.build = label_of(match["build"])
         return entry
     wheel = wheel_of(address)

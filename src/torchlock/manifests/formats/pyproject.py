@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.manifests.document import Document, Entry
-    from torchlock.manifests.syntax.toml import Key, Path
+    from torchlock.manifests.syntax.toml_tokens import Key, Path
 
 
 _DYNAMIC = ("tool", "setuptools", "dynamic")
@@ -102,6 +102,8 @@ class _Project:
     def _shapes(self) -> None:
         """Report values of the wrong type, which every installer refuses."""
         self._builder.shape(dict, "table", "tool")
+        for tool in ("poetry", "pdm", "uv", "hatch", "pixi", "rye", "flit", "setuptools"):
+            self._builder.shape(dict, "table", "tool", tool)
         for table in (("project",), ("project", "optional-dependencies"), ("dependency-groups",)):
             self._builder.shape(dict, "table", *table)
         self._requirements("", "project", "dependencies")

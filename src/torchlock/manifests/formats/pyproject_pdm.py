@@ -12,7 +12,7 @@ from torchlock.redaction import shortened
 from torchlock.standards.versions import fault_of_specifier
 
 if TYPE_CHECKING:
-    from torchlock.manifests.syntax.toml import Key
+    from torchlock.manifests.syntax.toml_tokens import Key
     from torchlock.manifests.toml_builder import TomlBuilder
 
 _OWN = ("tool", "pdm")

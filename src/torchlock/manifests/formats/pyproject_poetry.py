@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from torchlock.manifests.document import Entry
-from torchlock.manifests.syntax.markers import both
+from torchlock.manifests.syntax.markers import both, either
 from torchlock.manifests.syntax.poetry_constraints import python_marker, specifier_of
 from torchlock.manifests.syntax.repositories import repository_address, subdirectory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.manifests.syntax.toml import Path
+    from torchlock.manifests.syntax.toml_tokens import Path
     from torchlock.manifests.toml_builder import TomlBuilder
 
 _OWN = ("tool", "poetry")
@@ -45,7 +45,18 @@ class _Poetry:
 
     def _group(self, name: str, path: Path) -> None:
         with self._builder.within(self._builder.declare_group(name, self._tree.offset(*path))) as scope:
-            self._table(path, scope)
+            for table in self._included(path, name):
+                self._table(table, scope)
+
+    def _included(self, path: Path, name: str) -> list[Path]:
+        """The tables of a group and of the groups that it includes, each once."""
+        found, names = [path], [name]
+        for each in names:
+            for included in self._tree.array(*_OWN, "group", each, "include-groups"):
+                if included not in names and self._tree.items(*_OWN, "group", str(included)):
+                    names.append(str(included))
+                    found.append((*_OWN, "group", str(included), "dependencies"))
+        return found
 
     def _sources(self) -> None:
         """The indexes. A primary one stands in place of the public one, unless that is named too."""
@@ -60,7 +71,9 @@ class _Poetry:
             if not isinstance(url, str):
                 continue
             self._urls[str(name).lower()] = url
-            priority = str(item.get("priority", "default" if item.get("default") is True else "")).lower()
+            priority = str(
+                item.get("priority", "secondary" if item.get("secondary") is True else "primary")
+            ).lower()
             if priority != "explicit":
                 kind = "index" if priority in ("primary", "default") and not public else "extra"
                 self._builder.index(kind, url, self._tree.offset(*_OWN, "source", number, "url"))
@@ -71,15 +84,23 @@ class _Poetry:
                 )
 
     def _main(self) -> None:
-        """The project's own dependencies; those that [project] names already only get their source from here."""
+        """The project's own dependencies. Where [project] has some, these here only add to those."""
         extras = self._extras()
         named = {entry.name for entry in self._builder.document.entries}
+        ruled = self._tree.get("project", "dependencies") is not None and not self._tree.array(
+            "project", "dynamic"
+        )
         for key, value in self._tree.items(*_OWN, "dependencies"):
             name, path = canonicalize_name(key), (*_OWN, "dependencies", key)
             if name == "python":
                 self._python(path, value)
-            elif name in named and isinstance(value, dict) and not {"version", *_ELSEWHERE} & {*value}:
+            elif name in named:
                 self._enrich(path, name, value)
+            elif ruled:
+                message = (
+                    f"{key} is ignored, as poetry does: [project] has dependencies, and {key} is not among them"
+                )
+                self._builder.note(message, self._tree.offset(*path))
             elif _is_optional(value):
                 entries = list(self._entries(path, name, value))
                 for extra in extras.get(name, ()):
@@ -104,16 +125,25 @@ class _Poetry:
         else:
             self._builder.python(specifier, self._tree.offset(*path))
 
-    def _enrich(self, path: Path, name: str, value: dict[str, Any]) -> None:
-        index = self._index(path, value)
-        for entry in self._builder.document.entries:
-            if entry.name == name:
-                entry.index = index
+    def _enrich(self, path: Path, name: str, value: object) -> None:
+        """Apply what poetry says of a dependency of [project]: a source, or the requirement that replaces it."""
+        document = self._builder.document
+        if isinstance(value, dict) and not {"version", *_ELSEWHERE} & {*value}:
+            index = self._index(path, value)
+            for entry in document.entries:
+                if entry.name == name:
+                    entry.index = index
+            return
+        scopes = dict.fromkeys(entry.scope for entry in document.entries if entry.name == name)
+        document.entries = [entry for entry in document.entries if entry.name != name]
+        for entry in self._entries(path, name, value):
+            document.entries += [replace(entry, scope=scope) for scope in scopes]
 
     def _table(self, path: Path, scope: str) -> None:
         for key, value in self._tree.items(*path):
-            entries = self._entries((*path, key), canonicalize_name(key), value)
-            self._builder.add(replace(entry, scope=scope) for entry in entries)
+            if canonicalize_name(key) != "python":
+                entries = self._entries((*path, key), canonicalize_name(key), value)
+                self._builder.add(replace(entry, scope=scope) for entry in entries)
 
     def _entries(self, path: Path, name: str, value: object) -> Iterator[Entry]:
         """One dependency: a version, a table, or a list of them for different environments."""
@@ -123,14 +153,21 @@ class _Poetry:
             yield from self._entry(path, (*path, "version"), name, value)
         elif isinstance(value, list):
             for number, item in enumerate(value):
-                if isinstance(item, str | dict):
-                    yield from self._entries((*path, number), name, item)
+                yield from self._entries((*path, number), name, item)
+        else:
+            where = ".".join(map(str, path))
+            self._builder.refuse(f"{where}: {value!r} is not a dependency", self._tree.offset(*path))
 
     def _entry(self, path: Path, versions: Path, name: str, table: dict[str, Any]) -> Iterator[Entry]:
         specifier = specifier_of(self._tree.string(*versions))
         if specifier is None:
             self._unknown(versions)
             return
+        if "|" in self._tree.string(*versions):
+            message = f"{self._tree.string(*versions)!r}: PEP 440 has no words for alternatives"
+            self._builder.refuse(message, self._tree.offset(*versions))
+        if table.get("allow-prereleases") is True:
+            self._builder.note(f"allow-prereleases of {name} is not followed: use --pre", self._tree.offset(*path))
         url = _url(table)
         extras = table.get("extras")
         at = self._tree.offset(*versions)
@@ -195,6 +232,15 @@ def _url(table: dict[str, Any]) -> str | None:
     return address + subdirectory(table) if kind == "url" else address
 
 
+def _on_platform(constraint: str) -> str:
+    """The marker for poetry's ``linux|darwin`` or ``!=win32``."""
+    markers = []
+    for name in filter(None, map(str.strip, constraint.split("|"))):
+        operator = "!=" if name.startswith("!=") else "=="
+        markers.append(f'sys_platform {operator} "{name.lstrip("!=").strip()}"')
+    return either(*markers) if markers else ""
+
+
 def _marker(table: dict[str, Any]) -> str:
     """The environments that a table speaks of: ``markers``, ``platform``, ``python``."""
     parts = []
@@ -202,7 +248,7 @@ def _marker(table: dict[str, Any]) -> str:
     if isinstance(markers, str):
         parts.append(markers)
     if isinstance(platform, str) and '"' not in platform:
-        parts.append(f'sys_platform == "{platform}"')
+        parts.append(_on_platform(platform))
     if isinstance(python, str):
         parts.append(python_marker(python) or "")
     return both(*parts)

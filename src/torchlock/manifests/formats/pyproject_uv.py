@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.manifests.document import Document, Entry
-    from torchlock.manifests.syntax.toml import Key
+    from torchlock.manifests.syntax.toml_tokens import Key
 
 _OWN = ("tool", "uv")
 _KINDS = ("index", "git", "url", "path", "workspace")
@@ -155,7 +155,12 @@ class _Uv:
     # Sources.
 
     def _sources(self, key: str, value: object) -> Iterator[Source]:
-        for item in value if isinstance(value, list) else [value]:
+        items = value if isinstance(value, list) else [value]
+        if len(items) > 1 and any(
+            isinstance(item, dict) and not {"marker", "extra", "group"} & {*item} for item in items
+        ):
+            self._refuse("each of several sources needs a marker", "sources", key)
+        for item in items:
             kinds = [kind for kind in _KINDS if kind in item] if isinstance(item, dict) else []
             if isinstance(item, dict) and len(kinds) == 1:
                 self._check(key, item)
@@ -187,7 +192,8 @@ class _Uv:
             self._refuse(f"{kind} = {item[kind]!r} is not a source", "sources", key)
         origin = Origin(self._builder.path, self._builder.place(at).line or None, f"{kind} = {value!r}")
         if kind != "index":
-            return Source(origin, url=self._address(kind, value, texts), marker=marker, scope=scope)
+            editable = item.get("editable") is True
+            return Source(origin, "", self._address(kind, value, texts), marker, scope, editable)
         if value not in self._urls:
             self._refuse(f"no index is called {value!r}", "sources", key)
         return Source(origin, index_url=self._urls.get(value, value), marker=marker, scope=scope)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
+from torchlock.knowledge.stack import FAMILY
 from torchlock.location import NOWHERE, Edit, Place, Span
 from torchlock.manifests.decoding import decode
 from torchlock.manifests.document import Document, Entry, IndexLine, ParseIssue
@@ -22,7 +23,7 @@ from torchlock.manifests.syntax.pip_options import HASH, Option, expand, parse_o
 from torchlock.manifests.text import beside, is_folder, is_there, read_bytes
 from torchlock.redaction import masked
 from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
-from torchlock.terms import FAMILY, Origin
+from torchlock.terms import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -276,7 +277,8 @@ class _Reader:
         if located.requirement is None:
             self._add_nameless(line, written, located)
             return True
-        asked = pep508.ask(stated) or pep508.ask(str(located.requirement))
+        # The name of a wheel is a valid name of a project too.
+        asked = (None if located.url else pep508.ask(stated)) or pep508.ask(str(located.requirement))
         if asked is not None:
             url = located.url
             versions = None if url or stated != written else asked.versions
@@ -292,6 +294,7 @@ class _Reader:
 
     def _add_nameless(self, line: Line, text: str, located: ParsedRequirement) -> None:
         """Take up an address or path that does not contain the name of the project."""
+        self._check_constraint(line, text)
         self._entries.append(
             Entry(
                 "",
@@ -307,6 +310,12 @@ class _Reader:
                 editable=located.editable,
             )
         )
+
+    def _check_constraint(self, line: Line, text: str) -> None:
+        """Report a constraint without a name, and an editable one."""
+        if self._constraint:
+            message = f"{text!r} is no constraint: a constraint has a name, and is not editable"
+            self._issue("TL501", "error", message, line)
 
     def _add(
         self,
@@ -439,7 +448,10 @@ class _Reader:
             else:
                 message = f"pip takes no account of {option.name} on this line: give it a line of its own"
                 self._issue("TL504", "warning", message, line)
-        if strays:
+        if strays[:1] == ["@"] and alone is not None and alone.name == "--editable":
+            message = f"{line.text!r}: pip takes no name in front of an editable address"
+            self._issue("TL501", "error", message, line, because="write the address alone, with #egg=NAME")
+        elif strays:
             self._strays(line, options, strays)
 
     def _option(self, option: Option, line: Line) -> None:
@@ -466,6 +478,7 @@ class _Reader:
         if located.requirement is None:
             self._add_nameless(line, line.text, located)
             return
+        self._check_constraint(line, line.text)
         asked = pep508.ask(str(located.requirement))
         if asked is not None:
             self._add(line, line.text, asked._replace(url=located.url or value, versions=None), editable=True)
@@ -500,7 +513,9 @@ class _Reader:
         hyphen = line.text.startswith("- ")
         because = "to pip, the hyphen begins an option" if hyphen else "an option takes one value"
         edits, remedy = strays_mended(line, options, self._newline)
-        self._issue("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits)
+        # A list item of Markdown, say: its author wants it, and pip installs nothing.
+        error = message if hyphen and pep508.ask_anyhow(line.text[2:]) else ""
+        self._issue("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits, error=error)
 
     # Included files.
 
@@ -563,6 +578,8 @@ class _Reader:
         for entry in found.entries:
             entry.version = None
         document.entries += found.entries
+        if any(known.kind == "index" for known in found.indexes):
+            document.indexes[:] = [known for known in document.indexes if known.kind != "index"]
         document.indexes += found.indexes
         document.notes += found.notes
         document.pre |= found.pre

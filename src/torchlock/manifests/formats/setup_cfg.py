@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry
 
 _EXTRAS = "options.extras_require"
+_READ = ("options", _EXTRAS)
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
 _LINE = re.compile(r"[^\r\n]+")
 
@@ -38,11 +39,15 @@ def read(text: str, path: str) -> Document:
     A file that configparser refuses is a problem; its lines are read all the same.
     """
     builder = DocumentBuilder(text, path, "setup.cfg")
-    _validate(builder)
     values, lines = _values(text)
+    _validate(builder, values)
     builder.document.project = any(section in ("options", _EXTRAS) for section, _ in lines)
-    for piece in values.get(("options", "python_requires"), [])[:1]:
-        builder.python_requires("python_requires", piece.text, piece.start, _span(piece))
+    python = values.get(("options", "python_requires"), [])
+    if python:
+        text_of = " ".join(piece.text for piece in python)
+        builder.python_requires(
+            "python_requires", text_of, python[0].start, _span(python[0]) if len(python) == 1 else None
+        )
     extras: dict[str, list[Entry]] = {
         canonicalize_name(key): _extra(builder, key, lines[section, key], pieces)
         for (section, key), pieces in values.items()
@@ -77,22 +82,33 @@ def _refuse_elsewhere(builder: DocumentBuilder, values: dict[tuple[str, str], li
 
 
 def _note_dashes(builder: DocumentBuilder, lines: dict[tuple[str, str], int]) -> None:
-    for at in lines.values():
+    """Note keys of [metadata] and [options] that are written with dashes."""
+    for at in (at for (section, key), at in lines.items() if key and section in ("metadata", "options")):
         written = builder.text[at:].split("=", 1)[0].split(":", 1)[0].rstrip()
         if "-" in written and "\n" not in written:
             wanted = written.replace("-", "_")
             builder.note(f"{written} is written with dashes: newer releases of setuptools require {wanted}", at)
 
 
-def _validate(builder: DocumentBuilder) -> None:
+def _validate(builder: DocumentBuilder, values: dict[tuple[str, str], list[_Piece]]) -> None:
+    """Report what setuptools cannot read, and what it reads and is not read here."""
+    parser = configparser.RawConfigParser()
     try:
-        configparser.RawConfigParser().read_string(re.sub(r"\r\n?", "\n", builder.text))
+        parser.read_string(re.sub(r"\r\n?", "\n", builder.text))
     except configparser.Error as error:
         lines = [line for line, _ in getattr(error, "errors", [])] or [getattr(error, "lineno", None) or 1]
         start = [match.end() for match in re.finditer(r"\r\n?|\n", builder.text)]
         at = [0, *start][min(lines[0] - 1, len(start))]
         reason = _REASONS.get(type(error), "it does not parse")
         builder.issue("TL501", "error", f"is no valid setup.cfg: {reason}", at)
+        return
+    read = {(section, key) for section, key in values if section in _READ}
+    for section in filter(parser.has_section, _READ):
+        for key in parser.options(section):
+            known = key if section == _EXTRAS else key.replace("-", "_")
+            if parser.get(section, key).strip() and (section, known) not in {(a, b.lower()) for a, b in read}:
+                message = f"{section}: {key} is not read: it is indented, or it is a default of all sections"
+                builder.issue("TL902", "note", message, 0)
 
 
 _REASONS: dict[type[configparser.Error], str] = {

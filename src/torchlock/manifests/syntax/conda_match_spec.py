@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from torchlock.knowledge.stack import CONDA_NAMES
+
 # conda keeps a folder of packages for each platform.
 SUBDIRS = {
     "linux-64": "linux-x86_64",
@@ -17,14 +19,6 @@ SUBDIRS = {
     "osx-arm64": "macos-arm64",
     "win-64": "windows-amd64",
     "win-arm64": "windows-arm64",
-}
-# What conda calls what package indexes know by another name.
-NAMES = {
-    "pytorch": "torch",
-    "pytorch-cpu": "torch",
-    "pytorch-gpu": "torch",
-    "pysoundfile": "soundfile",
-    "python-soundfile": "soundfile",
 }
 
 _SPEC = re.compile(
@@ -68,7 +62,7 @@ class MatchSpec(NamedTuple):
     def index_name(self) -> str:
         """The name that package indexes use."""
         normal = re.sub(r"[-_.]+", "-", self.name).lower()
-        return NAMES.get(normal, normal)
+        return CONDA_NAMES.get(normal, normal)
 
 
 def parse(text: str) -> MatchSpec | None:

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from torchlock.knowledge.indexes import page_of
+from torchlock.knowledge.stack import CONDA_NAMES, FAMILY
 from torchlock.location import Edit, Span
 from torchlock.manifests.already_satisfied import Present, installs_anew, still_wanted
 from torchlock.manifests.conda_builds import label_of
@@ -22,7 +23,6 @@ from torchlock.manifests.syntax.pep508 import NAME, wheel_of
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
 from torchlock.manifests.syntax.shell import Command, commands
 from torchlock.manifests.text import beside, is_there
-from torchlock.terms import FAMILY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -381,9 +381,7 @@ class Installer:
         if action == "run":
             self._within(words[words.index(plain[1]) :] if len(plain) > 1 else [], command)
         elif action in ("remove", "uninstall") and not command.branch:
-            self._remove(
-                [replace(word, value=conda_match_spec.NAMES.get(word.value, word.value)) for word in plain[1:]]
-            )
+            self._remove([replace(word, value=CONDA_NAMES.get(word.value, word.value)) for word in plain[1:]])
         elif action in ("install", "create", "update", "upgrade"):
             self._state.step += 1
             scope = f"group:{command.branch}" if command.branch else ""

@@ -19,8 +19,9 @@ def repository_address(kind: str, address: str, table: Mapping[str, Any]) -> str
     if short:
         address = f"ssh://{short[1]}/{short[2]}"
     address = address.removeprefix(f"{kind}+")
+    address, hash_sign, fragment = address.partition("#")
     reference = next((f"@{table[key]}" for key in _REFERENCES if isinstance(table.get(key), str)), "")
-    return f"{kind}+{address}{reference}{subdirectory(table)}"
+    return f"{kind}+{address}{reference}{hash_sign}{fragment}{'' if fragment else subdirectory(table)}"
 
 
 def subdirectory(table: Mapping[str, Any]) -> str:

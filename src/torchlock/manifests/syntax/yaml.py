@@ -1,33 +1,37 @@
-"""YAML as environment files use it, with the place of every value; what is not YAML is reported and skipped.
+"""YAML with the position of every value, read by PyYAML; a broken line is reported and skipped.
 
-Block and flow collections, plain and quoted scalars, comments, anchors. Of block scalars only the place is told.
-Not read: tags, merge keys, more than one document. (YAML 1.2 is specified at yaml.org/spec/1.2.2.)
+The parser's events are read, not the nodes of ``yaml.compose``: ``compose`` recurses without a limit, and keeps
+nothing of a file that is broken. No tag is resolved and no object is built. The first document that is not empty
+is read.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-_BREAK = re.compile(r"\r\n|\n|\r|\x85|\u2028|\u2029")
-_MERGE = re.compile(r"(<{7}|={7}|>{7}|\|{7})(\s|$)")
-_QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'(?!')"
-_WHOLE_QUOTED = re.compile(_QUOTED, re.DOTALL)
-_KEY = re.compile(
-    rf"((?:{_QUOTED})[ \t]*|[^\s\"'#\[\]{{}},&*!|>%@`-][^\n]*?|-[^\s][^\n]*?):(?=[ \t]|$)", re.DOTALL
-)
-# A comment begins behind a space; a quoted string, where a value can begin, holds none.
-_PIECE = re.compile(rf"(?:(?<=[\s\[,{{:-])|^)(?:{_QUOTED})|(?:(?<=\s)|^)\#.*", re.DOTALL)
-_ANCHOR = re.compile(r"([&*])([^\s,\[\]{}]+)[ \t]*")
-_PLAIN_IN_FLOW = re.compile(
-    r"(?:[^\s,\[\]{}:#]|:(?![\s,\[\]{}]|$)|(?<=\S)#|[ \t]+(?![\s,\[\]{}:#]|$)|[ \t]+:(?![\s,\[\]{}]|$))+"
-)
-_SPACE_IN_FLOW = re.compile(r"(?:\s|(?<=\s)#[^\r\n]*)*")
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "e": "\x1b", "\n": "", "N": "\x85", "_": "\xa0"}
+from torchlock.manifests.merge_conflicts import LEFT, blank_conflict_marks, merge_conflict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from yaml import Event, Mark, MarkedYAMLError, ScalarEvent
+    from yaml._yaml import Mark as LibMark
+
+# What YAML does not allow anywhere, and half a character, which cannot be encoded.
+_CONTROL = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_INDENTED_BY_TAB = re.compile(r"^\t+", re.MULTILINE)
+_INDENTED_BY_SPACE = re.compile(r"^ ", re.MULTILINE)
+_BREAK = re.compile(r"[\r\n\x85\u2028\u2029]")
+# An anchor or a tag in front of a value.
+_PROPERTY = re.compile(r"[&!]\S*\s*")
+_NULL = ("null", "~", "Null", "NULL")
 _DEEPEST = 40
-# So many nodes stand behind all aliases together, and so deep.
+# The most nodes that all aliases together stand for, and their deepest nesting.
 _MOST_ALIASED, _DEEPEST_ALIASED = 20_000, 100
+# The most broken lines that are skipped. After that, the file is read up to the next one.
+_MOST_BROKEN = 10
 
 
 class Block(NamedTuple):
@@ -42,7 +46,8 @@ class Block(NamedTuple):
 class Node:
     """A value: a text, a list, or pairs of keys and values. ``start`` is its offset, behind an opening quote.
 
-    ``exact`` tells whether the text is spelled there character by character.
+    ``exact``: the text is written at ``start``, character by character. ``size`` and ``depth`` count the nodes
+    inside, with those that aliases stand for.
     """
 
     start: int
@@ -50,6 +55,8 @@ class Node:
     exact: bool = True
     mapping: bool = False
     block: Block | None = None
+    size: int = 1
+    depth: int = 0
 
     @property
     def text(self) -> str | None:
@@ -58,12 +65,12 @@ class Node:
 
     @property
     def items(self) -> list[Node]:
-        """The items of a list; none of anything else."""
+        """The items of a list; empty for anything else."""
         return [item for item in self.value if isinstance(item, Node)] if isinstance(self.value, list) else []
 
     @property
     def pairs(self) -> list[tuple[Node, Node]]:
-        """The keys and values of a mapping; none of anything else."""
+        """The keys and values of a mapping; empty for anything else."""
         return [item for item in self.value if isinstance(item, tuple)] if isinstance(self.value, list) else []
 
     def get(self, key: str) -> Node | None:
@@ -72,372 +79,217 @@ class Node:
 
 
 class Wrong(NamedTuple):
-    """Where and why a text is no YAML."""
+    """Where and why a text is not valid YAML."""
 
     start: int
     message: str
 
 
-class _Row(NamedTuple):
-    """A line without its indentation and comment. ``fresh``: a comment ended what stood in front of it."""
+class _Fault(NamedTuple):
+    """What stopped the parser. Without the line of the offset ``broken`` it may get further."""
 
-    start: int
-    indent: int
-    text: str
-    fresh: bool = False
+    wrong: Wrong
+    broken: int
 
 
 def parse(text: str) -> tuple[Node, list[Wrong]]:
-    """Read a document: its value, and what is wrong with it in the order of the text.
+    """Read a document: its value, and what is wrong with it, the first fault first.
 
-    Behind the first thing that is wrong, everything is a guess.
+    A line with a fault is left out and the rest read again, so everything after the first fault is a guess.
     """
-    parser = _Parser(text)
-    root = parser.document()
-    return root, sorted(set(parser.wrong))
-
-
-class _Parser:
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.wrong: list[Wrong] = []
-        self.anchors: dict[str, Node] = {}
-        self.extents: dict[int, tuple[int, int]] = {}
-        self.aliased = 0
-        self.at = 0
-        self.depth = 0
-        self._commented = False
-        self.rows = self._rows()
-
-    def document(self) -> Node:
-        if not self.rows:
-            return Node(0, "")
-        root = self.block(0)
-        while self.at < len(self.rows):
-            # What cannot be a part of the first value; it may hold the dependencies nevertheless.
-            self.stray("this does not belong to what stands above it")
-            rest = self.block(0)
-            if root.mapping and rest.mapping:
-                root = Node(root.start, [*root.pairs, *rest.pairs], mapping=True)
-        return root
-
-    def stray(self, message: str) -> None:
-        self.wrong.append(Wrong(self.rows[self.at].start, message))
-
-    def _rows(self) -> list[_Row]:
-        rows: list[_Row] = []
-        start = 0
-        for end, after in [*((m.start(), m.end()) for m in _BREAK.finditer(self.text)), (len(self.text), -1)]:
-            row = self._row(start, self.text[start:end], first=not rows)
-            if row == "stop":
-                break
-            if isinstance(row, _Row):
-                rows.append(row)
-            start = after
-        return rows
-
-    def _row(self, start: int, line: str, *, first: bool) -> _Row | str | None:
-        """A line as a row; None for one that says nothing, "stop" at the document's end."""
-        body = line.lstrip(" \t\ufeff") if first else line.lstrip(" \t")
-        if not body or body[0] == "#":
-            self._commented = self._commented or bool(body)
-            return None
-        lead = line[: len(line) - len(body)]
-        if _MERGE.match(line):
-            self.wrong.append(Wrong(start, "a merge conflict was left in the file"))
-            return None
-        if line.startswith("%") and first:
-            return None
-        if re.match(r"(---|\.\.\.)(\s|$)", line):
-            if not first:
-                return "stop"
-            body = line[3:].lstrip()
-            if not body or body[0] == "#":
-                return None
-            lead = " " * (len(line) - len(body))
-        fresh, whole = self._commented, body
-        body = _uncommented(body)
-        self._commented = body != whole
-        body = body.rstrip(" \t")
-        indent = len(lead.expandtabs(2).replace("\ufeff", ""))
-        row = _Row(start + len(lead), indent, body, fresh)
-        if "\t" in lead:
-            self.wrong.append(Wrong(start + lead.index("\t"), "a tab in the indentation, which takes spaces only"))
-        return row
-
-    def block(self, least: int) -> Node:
-        """The value that begins at the current row, all of its rows indented by at least so much."""
-        row = self.rows[self.at]
-        self.depth += 1
-        try:
-            if self.depth > _DEEPEST:
-                self.stray("nested too deeply")
-                self.at += 1
-                return Node(row.start, "")
-            if _is_item(row.text):
-                return self.sequence(row.indent, flush=row.indent == least)
-            anchor = _ANCHOR.match(row.text)
-            if anchor and anchor[1] == "&":
-                return self.anchored(anchor, row, least)
-            if _KEY.match(row.text):
-                return self.mapping(row.indent)
-            return self.inline(row.text, row.start, least - 1)
-        finally:
-            self.depth -= 1
-
-    def anchored(self, anchor: re.Match[str], row: _Row, least: int) -> Node:
-        rest = row.text[anchor.end() :]
-        if rest:
-            self.rows[self.at] = _Row(row.start + anchor.end(), row.indent, rest)
+    wrong: list[Wrong] = []
+    if text.startswith("\ufeff"):
+        text = f"\n{text[1:]}"
+    if control := _CONTROL.search(text):
+        wrong.append(Wrong(control.start(), f"the character U+{ord(control[0]):04X} is not allowed in YAML"))
+        text = _CONTROL.sub(" ", text)
+    for _ in range(_MOST_BROKEN):
+        builder = _Builder(text)
+        fault = builder.read()
+        if fault is None:
+            break
+        conflict = merge_conflict(text)
+        if conflict is not None:
+            wrong.append(Wrong(conflict, LEFT))
+            text = blank_conflict_marks(text)
         else:
-            self.at += 1
-            if self.at == len(self.rows) or self.rows[self.at].indent < least:
-                return Node(row.start, "")
-        node = self.block(least)
-        self.anchors[anchor[2]] = node
-        return node
+            wrong.append(fault.wrong)
+            text = _without_fault(text, fault)
+    return builder.root, [*wrong, *builder.wrong]
 
-    def sequence(self, indent: int, *, flush: bool) -> Node:
-        """A list; ``flush`` if keys of what holds it stand at the same indentation."""
-        start, items = self.rows[self.at].start, []
-        while self.at < len(self.rows):
-            row = self.rows[self.at]
-            if row.indent < indent or (row.indent == indent and flush and _KEY.match(row.text)):
-                break
-            if row.indent > indent or not _is_item(row.text):
-                self.stray("this is indented otherwise than the list that it stands in")
-                self.at += 1
-                continue
-            content = row.text[1:].lstrip(" \t")
-            shift = len(row.text) - len(content)
-            if content:
-                self.rows[self.at] = _Row(row.start + shift, indent + shift, content)
-                items.append(self.block(indent + 1))
-            else:
-                items.append(self.nested(row.start + 1, indent + 1))
-        return Node(start, items)
 
-    def nested(self, start: int, least: int) -> Node:
-        """The value on the rows behind the current one, empty if they are indented less than that."""
-        self.at += 1
-        if self.at < len(self.rows) and self.rows[self.at].indent >= least:
-            return self.block(least)
-        return Node(start, "")
+def _without_fault(text: str, fault: _Fault) -> str:
+    """The text with its broken line blanked, or with spaces for its tabs; all offsets stay."""
+    if text[fault.broken : fault.broken + 1] == "\t" and not _INDENTED_BY_SPACE.search(text):
+        return _INDENTED_BY_TAB.sub(lambda tabs: " " * len(tabs[0]), text)
+    start = max(text.rfind(end, 0, fault.broken) for end in "\r\n") + 1
+    after = _BREAK.search(text, fault.broken)
+    end = after.start() if after else len(text)
+    return f"{text[:start]}{' ' * (end - start)}{text[end:]}"
 
-    def mapping(self, indent: int) -> Node:
-        start = self.rows[self.at].start
-        pairs: list[tuple[Node, Node]] = []
-        while self.at < len(self.rows) and self.rows[self.at].indent >= indent:
-            row = self.rows[self.at]
-            key = _KEY.match(row.text)
-            if row.indent > indent:
-                self.stray("this is indented otherwise than what it stands beside")
-                self.at += 1
-                continue
-            if not key or _is_item(row.text):
-                if _is_item(row.text) and pairs:
+
+class _Builder:
+    """Builds nodes from events. All nodes before a fault are kept."""
+
+    def __init__(self, text: str) -> None:
+        self.root = Node(0, "")
+        self.wrong: list[Wrong] = []
+        self._text = text
+        self._open: list[tuple[Node, str | None]] = []
+        self._keys: list[Node | None] = []
+        self._anchors: dict[str, Node] = {}
+        self._aliased = 0
+
+    def read(self) -> _Fault | None:
+        """Read a document. Returns what stopped the parser, None at the end of the document."""
+        from yaml import CollectionStartEvent, DocumentEndEvent, MarkedYAMLError
+
+        try:
+            for event in _events(self._text):
+                if isinstance(event, CollectionStartEvent) and len(self._open) == _DEEPEST:
+                    at = _offset(event.start_mark)
+                    return _Fault(Wrong(at, "nested too deeply"), at)
+                if isinstance(event, DocumentEndEvent) and self.root.value:
                     break
-                self.stray("here a key with a colon is missing")
-                self.at += 1
-                continue
-            name = self.scalar(key[1].rstrip(), row.start)
-            pairs.append((name, self.value(row, key.end(), indent)))
-        return Node(start, pairs, mapping=True)
+                self._take(event)
+        except MarkedYAMLError as error:
+            return _fault(self._text, error)
+        finally:
+            while self._open:
+                self._end()
+        return None
 
-    def value(self, row: _Row, end: int, indent: int) -> Node:
-        """What stands behind a key, on its row or on those below."""
-        content = row.text[end:].lstrip(" \t")
-        start = row.start + len(row.text) - len(content)
-        anchor = _ANCHOR.match(content)
-        if anchor and anchor[1] == "&":
-            node = self.value(replace_row(row, anchor.end(), content, start), 0, indent)
-            self.anchors[anchor[2]] = node
-            return node
-        if content and _is_item(content):
-            self.wrong.append(Wrong(start, "a list begins on a line of its own"))
-        if content:
-            return self.inline(content, start, indent)
-        if self.at + 1 < len(self.rows):
-            after = self.rows[self.at + 1]
-            if after.indent == indent and _is_item(after.text):
-                return self.nested(start, indent)
-        return self.nested(start, indent + 1)
+    def _take(self, event: Event) -> None:
+        import yaml
 
-    def inline(self, content: str, start: int, indent: int) -> Node:
-        """A value that begins in the current row; rows deeper than ``indent`` go on with it."""
-        first = content[0]
-        if first in "[{":
-            return self.flow(start)
-        if first in "|>":
-            self.at += 1
-            begun = self.at
-            while self.at < len(self.rows) and self.rows[self.at].indent > indent:
-                self.at += 1
-            return Node(start, "", exact=False, block=self.block_of(begun, folded=first == ">"))
-        if first in "\"'":
-            return self.quoted(content, start, indent)
-        if first in "%@`,]}":
-            self.stray(f"no value begins with {first!r}: it needs quotes")
-        if _KEY.match(content):
-            self.stray("here is a second colon with a space behind it: quote the value")
-        self.at += 1
-        node = self.scalar(content, start)
-        while self.at < len(self.rows) and self.rows[self.at].indent > indent:
-            row = self.rows[self.at]
-            if _KEY.match(row.text.lstrip("- ")) or row.fresh:
-                self.stray("this is indented otherwise than what it stands beside")
+        if isinstance(event, yaml.ScalarEvent):
+            self._scalar(event)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            node = Node(_offset(event.start_mark), [], mapping=isinstance(event, yaml.MappingStartEvent))
+            self._open.append((node, event.anchor))
+            self._keys.append(None)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            self._end()
+        elif isinstance(event, yaml.AliasEvent):
+            self._add(self._alias(event.anchor or "", _offset(event.start_mark)))
+
+    def _end(self) -> None:
+        node, anchor = self._open.pop()
+        key = self._keys.pop()
+        if key is not None:
+            self._put(node, (key, Node(key.start, "")))
+        if anchor:
+            self._anchors[anchor] = node
+        self._add(node)
+
+    def _add(self, node: Node) -> None:
+        """Put a finished node into the innermost open collection."""
+        if not self._open:
+            self.root = node
+            return
+        holder = self._open[-1][0]
+        if not holder.mapping:
+            self._put(holder, node)
+        elif (key := self._keys[-1]) is None:
+            self._keys[-1] = node
+        else:
+            self._put(holder, (key, node))
+            self._keys[-1] = None
+
+    def _put(self, holder: Node, item: Node | tuple[Node, Node]) -> None:
+        holder.value.append(item)  # type: ignore[union-attr, arg-type]
+        for node in item if isinstance(item, tuple) else (item,):
+            holder.size += node.size
+            holder.depth = max(holder.depth, node.depth + 1)
+
+    def _scalar(self, event: ScalarEvent) -> None:
+        start, end = _offset(event.start_mark), _offset(event.end_mark)
+        while event.anchor or event.tag:
+            found = _PROPERTY.match(self._text, start)
+            if not found:
                 break
-            node = Node(start, f"{node.text or ''} {row.text}", exact=False)
-            self.at += 1
-        return node
+            start = found.end()
+        if event.style in ("|", ">"):
+            node = Node(start, "", exact=False, block=self._block(start, end, folded=event.style == ">"))
+        else:
+            quotes = 1 if event.style else 0
+            written = self._text[start + quotes : end - quotes]
+            value = "" if event.value in _NULL and not quotes else event.value
+            node = Node(start + quotes, value, exact=written == event.value)
+        if event.anchor:
+            self._anchors[event.anchor] = node
+        self._add(node)
 
-    def block_of(self, begun: int, *, folded: bool) -> Block | None:
-        """The lines from a row up to the current one."""
-        if begun == self.at:
-            return None
-        end = self.rows[self.at].start if self.at < len(self.rows) else len(self.text)
-        return Block(self.rows[begun].start, end, folded)
+    def _block(self, start: int, end: int, *, folded: bool) -> Block | None:
+        head = _BREAK.search(self._text, start, end)
+        lines = self._text[head.end() : end] if head else ""
+        first = end - len(lines.lstrip())
+        return Block(first, end, folded) if first < end else None
 
-    def quoted(self, content: str, start: int, indent: int) -> Node:
-        match = _WHOLE_QUOTED.match(content)
-        if match is None:
-            return self.quoted_on(start, indent)
-        self.at += 1
-        if match.end() != len(content):
-            self.wrong.append(Wrong(start + match.end(), "something stands behind the closing quote"))
-        return self.scalar(match[0], start)
-
-    def quoted_on(self, start: int, indent: int) -> Node:
-        """A quoted value that goes on over further rows, which is only passed over; or is never closed."""
-        match = _WHOLE_QUOTED.match(self.text, start)
-        row = self.at
-        while match and self.at < len(self.rows) and self.rows[self.at].start < match.end():
-            self.at += 1
-        if match is None or any(other.indent <= indent for other in self.rows[row + 1 : self.at]):
-            self.at = row + 1
-            self.wrong.append(Wrong(start, "a quote is opened and not closed"))
+    def _alias(self, name: str, start: int) -> Node:
+        known = self._anchors.get(name)
+        if known is None:
+            self.wrong.append(Wrong(start, f"the anchor {name} is not defined above"))
             return Node(start, "", exact=False)
-        inner = match[0][1:-1]
-        if match[0][0] == "'":
-            return Node(start + 1, " ".join(inner.replace("''", "'").split()), exact=False)
-        joined = re.sub(r"(?<!\\)((?:\\\\)*)\\\r?\n[ \t]*", r"\1", inner)
-        return Node(
-            start + 1,
-            _unescaped(" ".join(re.split(r"(?<![ \t])[ \t]*[\r\n]+[ \t]*", joined)).strip()),
-            exact=False,
+        self._aliased += known.size
+        if self._aliased > _MOST_ALIASED or known.depth > _DEEPEST_ALIASED:
+            self.wrong.append(Wrong(start, "the value of this alias is too large"))
+            return Node(start, "", exact=False)
+        return replace(known, exact=False)
+
+
+def _events(text: str) -> Iterator[Event]:
+    """The events of PyYAML's parser: libyaml where PyYAML has it, which nearly every wheel of it does."""
+    import yaml
+
+    return yaml.parse(text, Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))
+
+
+def _offset(mark: Mark | LibMark | None) -> int:
+    return mark.index if mark else 0
+
+
+# What PyYAML and libyaml say in the second place, by a part of it, and what that means.
+_MEANINGS = (
+    ("mapping values are not allowed", "unexpected colon: quote the value, or correct the indentation"),
+    ("sequence entries are not allowed", "a list must begin on a line of its own"),
+    ("expected ':'", "expected a list item or a key with a colon, indented like the lines around it"),
+    ("node content", "a value is missing here"),
+    ("alphabetic or numeric", "a value that begins with & or * needs quotes, or is the name of an anchor"),
+    ("nesting depth", "nested too deeply"),
+    ("escape character", "unknown escape in a string with double quotes"),
+    ("tag handle", "this tag has an undefined prefix"),
+)
+
+
+def _fault(text: str, error: MarkedYAMLError) -> _Fault:
+    """The parser's error in plain words, and the line to blame: where a quote, bracket or key begins."""
+    problem, context = error.problem or "", error.context or ""
+    at = _offset(error.problem_mark)
+    begun = _offset(error.context_mark) if error.context_mark else at
+    if "quoted scalar" in context and "unexpected" in problem:
+        return _Fault(Wrong(begun, "a quote is opened and not closed"), begun)
+    if "flow" in context and "or" in problem:
+        return _Fault(Wrong(min(at, len(text.rstrip())), "expected a comma or a closing bracket"), begun)
+    if "<document start>" in problem:
+        # A directive (%TAG) ends the document if it is not at the top.
+        return _Fault(
+            Wrong(at, "unexpected text after the end of the document"), text.rfind("\n%", 0, at) + 1 or at
         )
-
-    def scalar(self, text: str, start: int) -> Node:
-        """A plain, quoted or aliased scalar that is all in one row."""
-        if text[0] == "*" and (alias := _ANCHOR.fullmatch(text)):
-            known = self.anchors.get(alias[2])
-            if known is None:
-                self.wrong.append(Wrong(start, f"nothing above is called {text.removeprefix('*')}"))
-                return Node(start, "", exact=False)
-            size, depth = self.extent(known)
-            self.aliased += size
-            if self.aliased > _MOST_ALIASED or depth > _DEEPEST_ALIASED:
-                self.wrong.append(Wrong(start, "the value of this alias is too large"))
-                return Node(start, "", exact=False)
-            return replace(known, exact=False)
-        if text[0] in "\"'" and len(text) > 1 and text[-1] == text[0]:
-            inner = text[1:-1]
-            value = inner.replace("''", "'") if text[0] == "'" else _unescaped(inner)
-            return Node(start + 1, value, exact=value == inner)
-        return Node(start, "" if text in ("null", "~", "Null", "NULL") else text)
-
-    def extent(self, node: Node) -> tuple[int, int]:
-        """How many nodes a value comes to with all that its aliases stand for, and how deep they are nested."""
-        if not isinstance(node.value, list):
-            return 1, 0
-        if id(node.value) not in self.extents:
-            nodes = [*node.items, *(one for pair in node.pairs for one in pair)]
-            inner = [self.extent(one) for one in nodes]
-            size = 1 + sum(size for size, _ in inner)
-            self.extents[id(node.value)] = size, 1 + max((depth for _, depth in inner), default=0)
-        return self.extents[id(node.value)]
-
-    def flow(self, start: int) -> Node:
-        """A flow collection; afterwards the current row is the one behind it."""
-        row = self.at
-        node, end = self.flow_value(start, 0)
-        while self.at < len(self.rows) and self.rows[self.at].start < end:
-            last = self.rows[self.at]
-            self.at += 1
-            behind = last.text[max(end - last.start, 0) :].strip() if last.start + len(last.text) > end else ""
-            if behind:
-                self.wrong.append(Wrong(end, "something stands behind the closing bracket"))
-        self.at = max(self.at, row + 1)
-        return node
-
-    def flow_value(self, at: int, depth: int) -> tuple[Node, int]:
-        text = self.text
-        first = text[at : at + 1]
-        if first in ("[", "{") and depth < _DEEPEST:
-            return self.flow_collection(at, depth)
-        quoted = _WHOLE_QUOTED.match(text, at) if first in ('"', "'") else None
-        if quoted:
-            return self.scalar(quoted[0], at), quoted.end()
-        plain = _PLAIN_IN_FLOW.match(text, at)
-        if plain is None or first in ('"', "'"):
-            self.wrong.append(Wrong(at, "here a value of the list in brackets is missing or broken"))
-            return Node(at, "", exact=False), at + 1
-        return self.scalar(plain[0].rstrip(), at), plain.end()
-
-    def flow_collection(self, at: int, depth: int) -> tuple[Node, int]:
-        text, start = self.text, at
-        close = "]" if text[at] == "[" else "}"
-        items: list[Node] = []
-        pairs: list[tuple[Node, Node]] = []
-        at = self.space(at + 1)
-        broken = len(self.wrong)
-        while at < len(text) and text[at] != close and len(self.wrong) == broken:
-            key, at = self.flow_value(at, depth + 1)
-            at = self.space(at)
-            if text[at : at + 1] == ":":
-                at = self.space(at + 1)
-                value = Node(at, "")
-                if text[at : at + 1] not in (",", close):
-                    value, at = self.flow_value(at, depth + 1)
-                    at = self.space(at)
-                pairs.append((key, value))
-                if close == "]":
-                    items.append(Node(key.start, [pairs.pop()], mapping=True))
-            elif close == "]":
-                items.append(key)
-            else:
-                pairs.append((key, Node(at, "")))
-            if text[at : at + 1] == ",":
-                at = self.space(at + 1)
-            elif text[at : at + 1] != close:
-                self.wrong.append(Wrong(min(at, len(text) - 1), f"here a comma or {close!r} is missing"))
-        if at >= len(text) and len(self.wrong) == broken:
-            self.wrong.append(Wrong(start, "this bracket is not closed"))
-        return Node(start, items or pairs, mapping=close == "}"), at + 1
-
-    def space(self, at: int) -> int:
-        match = _SPACE_IN_FLOW.match(self.text, at)
-        return match.end() if match else at
+    if "simple key" in context:
+        at = begun
+    return _Fault(Wrong(at, _meaning(text, at, problem)), at)
 
 
-def replace_row(row: _Row, end: int, content: str, start: int) -> _Row:
-    """The row with all in front of an anchored value taken off."""
-    return _Row(start + end, row.indent, content[end:])
-
-
-def _is_item(text: str) -> bool:
-    return text[0] == "-" and (len(text) == 1 or text[1] in " \t")
-
-
-def _uncommented(text: str) -> str:
-    """The text of a line in front of its comment."""
-    if "#" not in text:
-        return text
-    for piece in _PIECE.finditer(text):
-        if piece[0][0] == "#":
-            return text[: piece.start()]
-    return text
-
-
-def _unescaped(text: str) -> str:
-    return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), text, flags=re.DOTALL)
+def _meaning(text: str, at: int, problem: str) -> str:
+    for part, message in _MEANINGS:
+        if part in problem:
+            return message
+    before = text[max(text.rfind(end, 0, at) for end in "\r\n") + 1 : at]
+    if text[at : at + 1] == "\t" or "tab character" in problem:
+        return "a tab in the indentation, where only spaces are allowed"
+    if "start any token" in problem:
+        return f"this value needs quotes: it begins with {text[at : at + 1]!r}"
+    if "did not find expected" in problem or "expected <block end>" in problem:
+        return "unexpected text after the value" if before.strip() else "not indented like the lines around it"
+    return problem

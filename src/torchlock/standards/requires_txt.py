@@ -1,4 +1,4 @@
-"""``requires.txt`` of an ``.egg-info`` folder: what setuptools found to be required when it made the archive.
+"""``requires.txt`` of an ``.egg-info`` folder: the requirements that setuptools found when it created the archive.
 
 The format is that of setuptools: lines of requirements, first the plain ones, then sections ``[extra]``,
 ``[:marker]`` and ``[extra:marker]``.

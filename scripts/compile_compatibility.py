@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Digest catalogue and rules to the table that the audit reads: which releases fit which torch, and where.
 
-    compile_stack.py            write compat_data/compiled/stack.json
-    compile_stack.py --check    write nothing; exit 1 if it is stale
+    compile_compatibility.py            write compat_data/compiled/compatibility.json
+    compile_compatibility.py --check    write nothing; exit 1 if it is stale
 
 Nothing is stated here: every bit is an answer of the judge on two pins, or of the sieve that the solver uses.
 """
@@ -21,6 +21,7 @@ from torchlock.answers import Unknown
 from torchlock.knowledge.judge import violations
 from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix
+from torchlock.knowledge.stack import MEMBERS, STACK
 from torchlock.solve.candidates import CandidateFilter, Policy
 from torchlock.target import PLATFORMS, PYTHONS, Platform, PythonVersion, Target
 
@@ -28,12 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from torchlock.solve.candidates import Candidate
-    from torchlock.terms import Dependency
+    from torchlock.standards.dependency import Dependency
 
-PATH = Path(__file__).parents[1] / "compat_data" / "compiled" / "stack.json"
-# Judged against torch; the others only for what exists where.
-PARTNERS = ("torchaudio", "torchvision", "torchtext", "torchcodec", "numpy")
-NAMES = ("torch", *PARTNERS, "soundfile")
+PATH = Path(__file__).parents[1] / "compat_data" / "compiled" / "compatibility.json"
+# Judged against torch; of the others the table says only which releases exist where.
+PARTNERS = tuple(name for name, member in MEMBERS.items() if member.rule)
 
 
 class Pinned(NamedTuple):
@@ -58,7 +58,7 @@ class Cell(NamedTuple):
 
 def cells(catalogue: Catalogue) -> Iterator[Cell]:
     """Every cell: bit ``platform * len(PYTHONS) + python``."""
-    policy = Policy(all_pre=True, pinned=NAMES)
+    policy = Policy(all_pre=True, pinned=STACK)
     for platform, name in enumerate(PLATFORMS):
         for python, minor in enumerate(PYTHONS):
             target = Target(PythonVersion.parse(f"3.{minor}"), Platform.parse(name))
@@ -69,14 +69,14 @@ def cells(catalogue: Catalogue) -> Iterator[Cell]:
                     for candidate in sieve.sort(package, catalogue.releases(package) or [])[0]
                     if candidate.release is not None
                 }
-                for package in NAMES
+                for package in STACK
             }
             yield Cell(target, platform, platform * len(PYTHONS) + python, candidates)
 
 
 def digest(catalogue: Catalogue, matrix: Matrix) -> dict[str, Any]:
     """The whole table."""
-    order = {name: [release.version for release in catalogue.releases(name) or []] for name in NAMES}
+    order = {name: [release.version for release in catalogue.releases(name) or []] for name in STACK}
     order = {name: sorted(set(versions), key=Version) for name, versions in order.items()}
     available = {name: dict.fromkeys(versions, 0) for name, versions in order.items()}
     builds: dict[str, dict[str, list[Any]]] = {
@@ -84,7 +84,7 @@ def digest(catalogue: Catalogue, matrix: Matrix) -> dict[str, Any]:
     }
     pairs = {name: {version: Pair() for version in order[name]} for name in PARTNERS}
     for cell in cells(catalogue):
-        for name in NAMES:
+        for name in STACK:
             for version, candidate in cell.candidates[name].items():
                 available[name][version] |= 1 << cell.bit
                 known = candidate.build
@@ -92,7 +92,7 @@ def digest(catalogue: Catalogue, matrix: Matrix) -> dict[str, Any]:
         for name in PARTNERS:
             for version, partner in cell.candidates[name].items():
                 _judge(pairs[name][version], partner, cell, order["torch"], matrix)
-    packages = {name: _package(catalogue, name, order[name], available[name], builds[name]) for name in NAMES}
+    packages = {name: _package(catalogue, name, order[name], available[name], builds[name]) for name in STACK}
     return {
         "pythons": list(PYTHONS),
         "platforms": list(PLATFORMS),

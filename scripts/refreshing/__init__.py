@@ -1,0 +1,1 @@
+"""The parts of ``scripts/refresh_releases.py``."""

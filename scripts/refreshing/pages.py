@@ -1,0 +1,159 @@
+"""The page of a project on the index: its releases and their files."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin, urlsplit
+
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+
+from refreshing.web import GONE_STATUSES, RefreshError, Web
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_ACCEPT = "application/vnd.pypi.simple.v1+json"
+_SDIST_SUFFIXES = (".tar.gz", ".zip", ".tar.bz2", ".tgz")
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a project's page. ``python`` and ``yanked`` are as the page has them (None: not said)."""
+
+    filename: str
+    url: str
+    sha256: str
+    size: int | None
+    uploaded: str | None
+    python: str | None
+    yanked: str | None
+
+    @property
+    def tag(self) -> str:
+        """The wheel tag as the file name has it: ``cp312-cp312-manylinux_2_28_x86_64``."""
+        return "-".join(self.filename.removesuffix(".whl").split("-")[-3:])
+
+    @property
+    def platform(self) -> tuple[str, str]:
+        """Operating system and machine: ``("linux", "x86_64")``; ``("any", "")`` for pure Python."""
+        text = self.tag.rpartition("-")[2].split(".")[0]
+        if text == "any":
+            return "any", ""
+        machine = re.sub(r"^(?:(?:many|musl)?linux(?:\d+|_\d+_\d+)?|macosx_\d+_\d+|win)_?", "", text)
+        if text.startswith("win"):
+            return "windows", machine
+        return ("macos" if text.startswith("macosx") else "linux"), machine
+
+    @property
+    def build_number(self) -> str:
+        """The build tag of the file name (``1`` in ``torchaudio-2.5.0-1-cp39-…``), or an empty string."""
+        parts = self.filename.split("-")
+        return parts[2] if len(parts) == 6 else ""
+
+    @property
+    def generation(self) -> str:
+        """``2`` for wheels of Python 2 alone, else ``3``."""
+        python = self.tag.split("-")[0]
+        return "2" if re.fullmatch(r"(?:(?:cp|py|pp)2\d*\.?)+", python) else "3"
+
+    def row(self) -> list[Any]:
+        """What the ``files`` section holds of it."""
+        address = urlsplit(self.url).path.lstrip("/")
+        return [self.filename, self.sha256, self.size, self.uploaded, address]
+
+
+@dataclass
+class Release:
+    """The files of one version: wheels sorted by name, and one sdist."""
+
+    version: Version
+    wheels: list[File] = field(default_factory=list)
+    sdist: File | None = None
+
+    @property
+    def files(self) -> list[File]:
+        return [*self.wheels, *([self.sdist] if self.sdist else [])]
+
+
+@dataclass
+class Project:
+    """A project's page, sorted: releases oldest first, and the names of files that could not be placed."""
+
+    name: str
+    releases: list[Release]
+    refused: list[str]
+
+
+def read_page(web: Web, index: str, name: str) -> Project | None:
+    """What the index serves under a normalised name, or None if it knows no such project."""
+    url = f"{index.rstrip('/')}/{name}/"
+    response = web.get(url, {"Accept": _ACCEPT})
+    if response.status_code in GONE_STATUSES:
+        return None
+    try:
+        rows = response.json()["files"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise RefreshError(f"{name}: the index's page makes no sense ({type(error).__name__})") from error
+    return sort_files(name, [file for row in rows if (file := _file_from(row, url))])
+
+
+def _file_from(row: dict[str, Any], page: str) -> File | None:
+    """One entry of a page, or None for a file without a SHA-256, which no lock could name."""
+    sha256 = row.get("hashes", {}).get("sha256")
+    if not sha256:
+        return None
+    yanked = row.get("yanked", False)
+    uploaded = row.get("upload-time")
+    return File(
+        filename=row["filename"],
+        url=urljoin(page, row["url"]),
+        sha256=sha256,
+        size=row.get("size"),
+        uploaded=f"{uploaded[:19]}Z" if uploaded else None,
+        python=row.get("requires-python") or None,
+        yanked=None if yanked is False else "" if yanked is True else str(yanked),
+    )
+
+
+def sort_files(name: str, files: Iterable[File]) -> Project:
+    """Arrange a page's files by release; neither wheel nor sdist: dropped; misnamed or not PEP 440: refused."""
+    releases: dict[Version, Release] = {}
+    refused = []
+    for file in sorted(files, key=lambda file: file.filename):
+        if not file.filename.endswith((".whl", *_SDIST_SUFFIXES)):
+            continue
+        version = _version_of(name, file.filename)
+        if version is None:
+            refused.append(file.filename)
+            continue
+        release = releases.setdefault(version, Release(version))
+        if file.filename.endswith(".whl"):
+            release.wheels.append(file)
+        elif release.sdist is None or _sdist_rank(file) < _sdist_rank(release.sdist):
+            release.sdist = file
+    return Project(name, [releases[version] for version in sorted(releases)], refused)
+
+
+def _version_of(name: str, filename: str) -> Version | None:
+    """The version in a file name of this project, or None if the name follows no standard."""
+    if filename.endswith(".whl"):
+        try:
+            found, version, _, _ = parse_wheel_filename(filename)
+        except (InvalidWheelFilename, InvalidVersion):
+            return None
+        return version if found == name else None
+    stem = next(filename.removesuffix(end) for end in _SDIST_SUFFIXES if filename.endswith(end))
+    for cut in (match.start() for match in re.finditer("-", stem)):
+        if canonicalize_name(stem[:cut]) == name:
+            try:
+                return Version(stem[cut + 1 :])
+            except InvalidVersion:
+                return None
+    return None
+
+
+def _sdist_rank(file: File) -> int:
+    return next(rank for rank, end in enumerate(_SDIST_SUFFIXES) if file.filename.endswith(end))

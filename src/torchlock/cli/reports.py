@@ -1,0 +1,85 @@
+"""Code that ``audit`` and ``check`` share: ignored rules, the format of a report, and its exit code."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from torchlock.cli.exit_codes import BUG, FOUND, OK, UNUSABLE
+from torchlock.errors import InputError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterable, Sequence
+
+    from torchlock.cli.streams import Console
+    from torchlock.finding import Finding, Report
+    from torchlock.knowledge.rules import Matrix
+
+    Paint = Callable[[str, str], str]
+
+
+def ignored_rules(texts: Sequence[str]) -> frozenset[str]:
+    """The rules that ``--ignore`` names, each text one rule or several with commas between them.
+
+    Raises:
+        InputError: a rule does not exist.
+    """
+    rules = [rule.strip().upper() for text in texts for rule in text.split(",") if rule.strip()]
+    if rules:
+        from torchlock.knowledge.rules import Matrix
+
+        matrix = Matrix()
+        for rule in rules:
+            if not matrix.has(rule):
+                raise InputError(f"--ignore: unknown rule {rule}", hint="rules have names like TL101")
+    return frozenset(rules)
+
+
+def titles_of(findings: Iterable[Finding], matrix: Matrix) -> dict[str, str]:
+    """The title of each rule that these findings name."""
+    rules = sorted({finding.rule for finding in findings})
+    return {rule: matrix.title(rule) for rule in rules if matrix.has(rule)}
+
+
+def exit_code(report: Report, *, strict: bool) -> int:
+    """3 if a bug kept a file from being judged; else 2 if one could not be read, else 1 for an error.
+
+    ``strict``: 1 for a warning, too.
+    """
+    if any(file.broken for file in report.files):
+        return BUG
+    statuses = {file.status for file in report.files}
+    if "unreadable" in statuses:
+        return UNUSABLE
+    return FOUND if "error" in statuses or (strict and "warning" in statuses) else OK
+
+
+def rendered(
+    report: Report,
+    code: int,
+    arguments: argparse.Namespace,
+    console: Console,
+    *,
+    as_json: Callable[[], str],
+    as_text: Callable[[Paint], str],
+) -> str:
+    """A report in the format that the command line names; "" for a text that --quiet leaves out."""
+    if arguments.format == "json":
+        return as_json()
+    if arguments.format == "sarif":
+        from torchlock.report.sarif import sarif
+
+        return sarif(report, exit_code=code)
+    if arguments.format == "github":
+        from torchlock.report.github import github
+
+        return github(report)
+    if arguments.quiet and all(file.status == "ok" for file in report.files):
+        return ""
+    is_colored = console.on(sys.stdout) and not arguments.output
+    return as_text(console.painted if is_colored else _plain)
+
+
+def _plain(style: str, text: str) -> str:
+    return text

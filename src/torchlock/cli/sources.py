@@ -1,0 +1,56 @@
+"""Open the sources of releases for ``lock`` and ``explain``: the same options mean the same sources."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+    from torchlock.cli.streams import Console
+    from torchlock.index.sources import Sources
+    from torchlock.terms import Inputs
+
+
+def open_sources(arguments: argparse.Namespace, inputs: Inputs, console: Console) -> Sources:
+    """The sources that the command line and the inputs name; nothing is asked yet.
+
+    Raises:
+        InputError: ``--build`` is given, and the library that it needs is not installed.
+    """
+    from torchlock.index.sources import Sources
+    from torchlock.knowledge.indexes import is_public
+
+    written = None if inputs.index_url and is_public(inputs.index_url) else inputs.index_url
+    if written and arguments.index_url not in (None, written):
+        console.say("note", f"--index-url is used, and the index {written} of the input is ignored")
+    if arguments.build:
+        from torchlock.index.sdist.building import check_library
+
+        check_library()
+    return Sources(
+        index_url=arguments.index_url or written,
+        extra_index_urls=[*arguments.extra_index_urls, *inputs.extra_index_urls],
+        find_links=inputs.find_links,
+        no_index=inputs.no_index,
+        routes=inputs.routes,
+        offline=arguments.offline,
+        refresh=arguments.refresh,
+        pinned=_pinned(inputs),
+        cache_dir=arguments.cache_dir,
+        build=arguments.build,
+        report=console.progress,
+    )
+
+
+def _pinned(inputs: Inputs) -> dict[str, str]:
+    """The versions that requirements and constraints pin, by project."""
+    from packaging.utils import canonicalize_name
+
+    return {
+        canonicalize_name(written.requirement.name): clause.version
+        for written in (*inputs.constraints, *inputs.requirements)
+        if written.requirement is not None
+        for clause in written.requirement.specifier
+        if clause.operator == "==" and "*" not in clause.version
+    }

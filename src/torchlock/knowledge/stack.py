@@ -1,0 +1,87 @@
+"""The members of the stack: torch, what is compiled against it, and what torchaudio works with.
+
+Each is one row of ``compat_data/stack.toml``.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from torchlock.errors import DataError
+from torchlock.knowledge import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+class Opened(NamedTuple):
+    """A library that an import opens: the folder, a pattern of the file name without its extension, and the role.
+
+    ``role`` is ``import`` if a failure ends the import, ``optional`` if only some calls fail, ``choice`` if one of
+    several must load, each for another FFmpeg.
+    """
+
+    folder: str
+    pattern: str
+    role: str
+
+
+class Member(NamedTuple):
+    """One row of the table; ``compat_data/stack.toml`` explains each field."""
+
+    name: str
+    role: str
+    effect: str
+    conda: tuple[str, ...] = ()
+    vital: bool = False
+    rule: str = ""
+    labels: bool = True
+    earlier: str = ""
+    bare: Mapping[str, str] = MappingProxyType({})
+    cuda_check: tuple[str, ...] = ()
+    opens: tuple[Opened, ...] = ()
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> Member:
+        """Read one compiled row."""
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in row.items()
+        }
+        return cls(**{**values, "opens": tuple(Opened(*opened) for opened in row.get("opens", ()))})
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether its import opens compiled libraries. The import of torch has its own code for them."""
+        return bool(self.opens) or self.name == "torch"
+
+
+def read_members(path: Path | None = None) -> dict[str, Member]:
+    """Read the table: name → member, in the order in which messages name them.
+
+    Raises:
+        DataError: the table is missing or damaged.
+    """
+    path = path or tables.ROOT / "compiled" / "stack.json"
+    try:
+        return {row["name"]: Member.from_row(row) for row in tables.load_json(path)["members"]}
+    except (KeyError, TypeError) as error:
+        raise DataError(f"damaged ({error})", path=str(path)) from error
+
+
+MEMBERS = read_members()
+
+# All members, in the order in which messages name them.
+STACK = tuple(MEMBERS)
+# Without these, or with a fault in one of them, torchaudio is not imported.
+CORE = tuple(name for name, member in MEMBERS.items() if member.role == "core")
+# torch and what is compiled against one torch. None of them is built from source here: that needs a toolchain.
+FAMILY = frozenset(name for name, member in MEMBERS.items() if member.role in ("core", "companion"))
+# What conda calls a member by another name.
+CONDA_NAMES = {conda: name for name, member in MEMBERS.items() for conda in member.conda}
+
+
+def cuda_check_of(name: str) -> tuple[str, ...]:
+    """The files of a package, one of which compares its CUDA version with that of torch at import."""
+    return MEMBERS[name].cuda_check if name in MEMBERS else ()
