@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from torchlock.solve.candidates import Candidate
-    from torchlock.terms import Dependency
+    from torchlock.standards.dependency import Dependency
 
 PATH = Path(__file__).parents[1] / "compat_data" / "compiled" / "compatibility.json"
 # Judged against torch; of the others the table says only which releases exist where.

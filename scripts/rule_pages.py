@@ -66,7 +66,9 @@ def _page(identifier: str, matrix: Matrix) -> Iterator[str]:
 def ignoring(identifier: str) -> str:
     """How to leave a rule out of a report."""
     rule = registry.get(identifier)
-    options = [f"`torchlock {command} --ignore {identifier}`" for command in rule.by]
+    options = [f"`torchlock {command} --ignore {identifier}`" for command in rule.by if command != "lock"]
+    if not options:
+        return "`torchlock lock` always follows this rule."
     text = f"For a whole run: {' or '.join(options)}."
     if "audit" in rule.by and not rule.whole_file:
         text += f" For one line: `# torchlock: ignore[{identifier}] reason`."
@@ -83,7 +85,8 @@ def _index(matrix: Matrix) -> Iterator[str]:
         for identifier in matrix.rules():
             if identifier.startswith(prefix):
                 rule, story = registry.get(identifier), registry.story(identifier)
-                yield f"| [{identifier}]({identifier}.md) | {story.title} | {rule.severity} | {', '.join(rule.by)} |"
+                commands = ", ".join(rule.by)
+                yield f"| [{identifier}]({identifier}.md) | {story.title} | {rule.severity} | {commands} |"
 
 
 def stale(folder: Path, wanted: dict[str, str]) -> list[str]:

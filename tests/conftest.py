@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import gc
 import os
+from collections.abc import Iterator
 from itertools import count
+from typing import Any
 
 import pytest
 
 from torchlock import redaction
+from torchlock.finding import Finding
+from torchlock.knowledge import registry
 
 _tests = count(1)
 
@@ -36,3 +40,49 @@ def _tables_closed() -> None:
 def _nothing_learned() -> None:
     """No secrets: a message would have stars in place of what another test read."""
     redaction.forget()
+
+
+@pytest.fixture(autouse=True)
+def _cases_of_rules(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hold a test to its marks: it reports the rules that it ``triggers``, and none that it leaves alone."""
+    marks = {
+        name: {rule for mark in request.node.iter_markers(name) for rule in mark.args}
+        for name in ("triggers", "leaves_alone")
+    }
+    if not any(marks.values()):
+        yield
+        return
+    reported: set[str] = set()
+    made = Finding.__init__
+
+    def recorded(self: Finding, rule: str, *rest: Any, **named: Any) -> None:
+        reported.add(rule)
+        made(self, rule, *rest, **named)
+
+    monkeypatch.setattr(Finding, "__init__", recorded)
+    yield
+    assert marks["triggers"] <= reported
+    assert not marks["leaves_alone"] & reported
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _functions_report_only_their_rules() -> Iterator[None]:
+    """A function that reports a rule that it is not registered for fails the test that asks it."""
+    functions = registry.functions
+
+    def watched(each: registry.Registered) -> registry.Registered:
+        def asked(*arguments: Any) -> Iterator[Finding]:
+            for finding in each.function(*arguments):
+                assert finding.rule in each.rules, f"{each.name} is not registered for {finding.rule}"
+                yield finding
+
+        asked.__module__, asked.__name__ = each.function.__module__, each.function.__name__
+        return each._replace(function=asked)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            registry,
+            "functions",
+            lambda *named, **options: [watched(each) for each in functions(*named, **options)],
+        )
+        yield

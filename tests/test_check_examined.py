@@ -159,6 +159,7 @@ def test_a_torch_before_1_5_offers_its_symbols_to_all(
 # What was not examined.
 
 
+@pytest.mark.triggers("TL907")
 def test_a_torch_without_its_extension(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     remove(site, "torch")
     install(site, "torch", "2.8.0", {"torch/__init__.py": "", "torch/version.py": "__version__ = '2.8.0'\n"})
@@ -283,6 +284,7 @@ def test_every_report_says_so(form: str, site: Path, capsys: pytest.CaptureFixtu
         json.loads(out)
 
 
+@pytest.mark.leaves_alone("TL614")
 def test_what_ran_needs_no_look(site: Path) -> None:
     stage_audio(site, needed=("libtorch_cpu.so", "libopenblas.so.0"))
     context = CheckContext(tree(site))
@@ -319,6 +321,7 @@ def windows(tmp_path: Path, **needed: Sequence[str]) -> Path:
     return site
 
 
+@pytest.mark.leaves_alone("TL610", "TL907")
 def test_a_tree_of_windows_all_of_which_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = run(capsys, "--path", windows(tmp_path), "--platform", "windows-amd64", code=0)
     assert report["summary"].startswith("nothing is wrong: torch 2.4.0 (CPU build) loads")
@@ -469,6 +472,26 @@ def test_a_library_that_is_missing_counts_where_no_rule_speaks(
     stage_codec(site, "0.7.0", ["libnew.so.1"])
     image(site, *FFMPEG_6)
     assert ("warning", "TL610") in bad(run(capsys, "--path", site))
+
+
+def decoding_refused(site: Path, capsys: pytest.CaptureFixture[str], *needed: str) -> dict[str, Any]:
+    """The check of a torchcodec with a log in which it refused a GPU; ``needed`` are libraries that it links."""
+    stage_codec(site, "0.7.0", needed)
+    image(site, *FFMPEG_6, *needed)
+    text = "RuntimeError: Unsupported device: cuda. Did you install a CPU-only build of torchcodec?\n"
+    return run(capsys, "--path", site, "--log", write(site.parents[3] / "log", text), code=0)
+
+
+@pytest.mark.triggers("TL210")
+def test_a_torchcodec_without_cuda_decodes_on_no_gpu(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = decoding_refused(site, capsys)
+    assert bad(report) == [("warning", "TL210")]
+    assert report["summary"] == "torchcodec 0.7.0 is a CPU build and cannot decode on a GPU"
+
+
+@pytest.mark.leaves_alone("TL210")
+def test_a_torchcodec_with_cuda_is_not_called_a_cpu_build(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bad(decoding_refused(site, capsys, "libnppicc.so.12")) == []
 
 
 def test_a_codec_for_another_cuda_whose_libraries_are_all_there(

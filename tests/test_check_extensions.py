@@ -62,6 +62,7 @@ def test_a_module_that_its_package_may_do_without_is_a_note(
 # What is wrong.
 
 
+@pytest.mark.triggers("TL611")
 def test_an_extension_for_another_abi(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """flash-attention's issue 1783: built before torch went over to the C++ ABI of GCC 5."""
     write(site / "torch" / "lib" / "libc10.so", elf("libc10.so", exports=[NEW]))
@@ -76,6 +77,7 @@ def test_an_extension_for_another_abi(site: Path, capsys: pytest.CaptureFixture[
     assert report["command"].endswith("flash-attn==2.7.4.post1")
 
 
+@pytest.mark.triggers("TL610")
 def test_an_extension_for_a_torch_with_cuda(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flash_attention(site, needed=("libtorch_cuda.so", "libtorch_cpu.so"))
     report = run(capsys, "--path", site, code=0)

@@ -44,6 +44,7 @@ def test_a_driver_that_is_too_old(environment: Path, capsys: pytest.CaptureFixtu
 
 
 @needs_sh
+@pytest.mark.triggers("TL208")
 def test_a_gpu_that_this_build_has_no_code_for(environment: Path, capsys: pytest.CaptureFixture[str]) -> None:
     smi(environment, "echo '580.10, 6.1, NVIDIA GeForce GTX 1080'")
     ((rule, message),) = rules(capsys)

@@ -61,6 +61,7 @@ def test_one_whole_ffmpeg_serves_torchaudio(site: Path, major: int, capsys: pyte
     assert bad(run(capsys, "--path", site, code=0)) == []
 
 
+@pytest.mark.leaves_alone("TL303")
 def test_the_ffmpeg_of_a_conda_environment_counts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     site = tmp_path / "image" / "opt" / "conda" / "lib" / "python3.11" / "site-packages"
     stage(site)
@@ -70,6 +71,7 @@ def test_the_ffmpeg_of_a_conda_environment_counts(tmp_path: Path, capsys: pytest
     assert bad(run(capsys, "--path", site, code=0)) == []
 
 
+@pytest.mark.triggers("TL302")
 def test_soundfile_over_the_library_of_the_machine(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     image(site, "libsndfile.so.1")
     install(site, "soundfile", "0.13.1", {"soundfile.py": ""})
@@ -84,6 +86,7 @@ def test_half_an_ffmpeg_serves_nobody(site: Path, capsys: pytest.CaptureFixture[
     assert bad(run(capsys, "--path", site, code=0)) == [("warning", "TL306")]
 
 
+@pytest.mark.triggers("TL303")
 def test_what_an_ffmpeg_lacks_is_named(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     image(site, *(name for name in ffmpeg(6) if "device" not in name))
     codec(site)
@@ -343,6 +346,7 @@ def test_one_gpu_of_many_that_is_shown_to_torch(
 
 
 @needs_sh
+@pytest.mark.leaves_alone("TL208")
 def test_gpus_that_are_hidden(
     environment: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -356,6 +356,7 @@ def test_what_the_log_brings_up_is_not_denied_as_well(tmp_path: Path, capsys: py
     assert "nothing was found" not in said
 
 
+@pytest.mark.leaves_alone("TL209")
 def test_a_module_that_is_missing_is_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = "ModuleNotFoundError: No module named 'torch'"
     found, said = checked(capsys, tmp_path, torch_alone(tmp_path), text)
@@ -363,6 +364,7 @@ def test_a_module_that_is_missing_is_no_other(tmp_path: Path, capsys: pytest.Cap
     assert "nothing was found here that would print: ModuleNotFoundError" in said
 
 
+@pytest.mark.triggers("TL209")
 def test_a_cpu_build_refuses_cuda(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = "AssertionError: Torch not compiled with CUDA enabled"
     assert checked(capsys, tmp_path, torch_alone(tmp_path), text) == ([("warning", "TL209")], "")

@@ -61,6 +61,7 @@ def test_torchaudio_in_python_alone(site: Path, capsys: pytest.CaptureFixture[st
     assert bad(run(capsys, "--path", site, code=0)) == []
 
 
+@pytest.mark.leaves_alone("TL601")
 def test_files_that_are_there_as_bytecode_alone(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for path in ("torch/functional.py", "torchaudio/functional.py"):
         (site / path).rename(site / f"{path}c")
@@ -135,6 +136,7 @@ def test_a_torchaudio_whose_comparison_was_taken_out(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a script as interpreter")
+@pytest.mark.leaves_alone("TL613")
 def test_a_script_that_starts_python_with_folders_of_its_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -247,6 +249,7 @@ def test_what_the_page_of_a_build_has_not_comes_from_the_index(
         assert not ("--index-url" in part and "soundfile" in part)
 
 
+@pytest.mark.leaves_alone("TL602")
 def test_a_package_without_its_source(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What ``compileall -b`` leaves: Python imports it."""
     for path in (site / "torchaudio").rglob("*.py"):
@@ -272,6 +275,7 @@ def test_an_extension_that_another_python_imports(
     assert bad(run(capsys, "--path", site, code=0)) == []
 
 
+@pytest.mark.triggers("TL601")
 def test_a_folder_that_is_gone_as_a_whole(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its parent takes it by name: ``from torchaudio import compliance``."""
     remove(site, "torchaudio")

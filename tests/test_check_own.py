@@ -113,6 +113,7 @@ def test_a_module_of_ones_own_that_may_have_what_torch_takes(
 
 
 @posix
+@pytest.mark.triggers("TL606")
 def test_the_folder_of_torch_is_no_place_to_start_python_in(
     site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -182,6 +183,7 @@ def test_an_editable_install_whose_checkout_is_gone(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the loader of Linux")
+@pytest.mark.triggers("TL613")
 def test_an_empty_library_that_the_loader_is_told_to_take(
     site: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

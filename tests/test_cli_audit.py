@@ -242,6 +242,7 @@ def test_where_no_requirement_was_found_nothing_is_called_right(
     assert "note" not in capsys.readouterr().out
 
 
+@pytest.mark.triggers("TL906")
 def test_a_folder_with_formats_that_are_not_read(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "Jenkinsfile").write_text("sh 'pip install torch==2.0.1 torchaudio==2.1.0'\n")
     assert run(".") == 0
@@ -265,6 +266,7 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     assert (file["path"], file["kind"]) == ("-", "pyproject")
 
 
+@pytest.mark.leaves_alone("TL906")
 def test_folders(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "requirements.txt").write_text(GOOD)
     for name in ("apps/asr", ".venv/lib", "node_modules/x"):

@@ -546,7 +546,7 @@ def test_an_empty_lock_is_told(name: str, text: str, capsys: pytest.CaptureFixtu
     ("name", "text", "told"),
     [
         ("pyproject.toml", "[project]\nname = 'x'\ndynamic = ['dependencies']\n", "is dynamic"),
-        ("pyproject.toml", "[tool.poetry.dependencies]\ntorch = '*'\n", "has no [project] table"),
+        ("pyproject.toml", "[tool.poetry]\nname = 'x'\n", "has no [project] table"),
         ("setup.cfg", "[options]\npackages = x\n", "has no install_requires, which setup.py sets"),
         ("setup.cfg", "[metadata]\nname = x\n", "has no [options] section"),
     ],

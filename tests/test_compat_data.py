@@ -16,6 +16,10 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 import compile_rules
+from compiling.builds import read_builds
+from compiling.rules import read_rules, read_sources
+from compiling.systems import read_systems
+from compiling.values import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,15 +77,13 @@ class Tables:
 @cache
 def real() -> Tables:
     """The tables of this checkout."""
-    sources = compile_rules.read_sources(DATA / "sources.toml")
-    rules, statements = compile_rules.read_rules(DATA / "rules", sources)
-    systems = compile_rules.read_systems(DATA / "systems", sources)
+    sources = read_sources(DATA / "sources.toml")
+    rules, statements = read_rules(DATA / "rules", sources)
+    systems = read_systems(DATA / "systems", sources)
     unpartnered = [
-        row
-        for path in sorted((DATA / "rules").glob("*.toml"))
-        for row in compile_rules.read_toml(path).get("unpartnered", [])
+        row for path in sorted((DATA / "rules").glob("*.toml")) for row in read_toml(path).get("unpartnered", [])
     ]
-    builds = compile_rules.read_builds(DATA / "builds.toml", sources, statements)
+    builds = read_builds(DATA / "builds.toml", sources, statements)
     tables = Tables(rules, sources, statements, systems, unpartnered, builds=builds)
     names = {"torch"}
     for name, rows in statements.items():

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import compile_rules
+from compiling.values import requirement_row
 
 SOURCES = """
 [s]
@@ -139,7 +140,7 @@ def test_a_system_keeps_its_libraries(tmp_path: Path) -> None:
     ],
 )
 def test_requirements_are_taken_apart(text: str, row: list[Any]) -> None:
-    assert compile_rules.requirement_row(text, braces=True) == row
+    assert requirement_row(text, braces=True) == row
 
 
 def test_the_same_tables_give_the_same_bytes(tmp_path: Path) -> None:

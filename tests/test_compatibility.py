@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from torchlock.knowledge.compatibility import CompatibilityTable, bits
+from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.knowledge.judge import violations
+from torchlock.knowledge.masks import bits
 from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix
 from torchlock.solve.candidates import CandidateFilter, Policy

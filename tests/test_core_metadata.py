@@ -13,8 +13,8 @@ from packaging.specifiers import SpecifierSet
 
 from torchlock.answers import Unknown
 from torchlock.standards.core_metadata import CoreMetadata, dependency_of, parse_metadata, refusal
+from torchlock.standards.dependency import Dependency
 from torchlock.standards.headers import read_headers, unfolded
-from torchlock.terms import Dependency
 
 HEAD = "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n"
 

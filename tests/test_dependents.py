@@ -10,8 +10,8 @@ from packaging.version import Version
 
 from torchlock.knowledge.judge import violations
 from torchlock.knowledge.rules import Matrix, specifier_set
+from torchlock.standards.dependency import Dependency
 from torchlock.target import Platform, PythonVersion, Target
-from torchlock.terms import Dependency
 
 
 class Pin(NamedTuple):

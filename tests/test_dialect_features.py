@@ -182,10 +182,16 @@ FEATURES = {
         '[tool.pdm.dev-dependencies]\ntest = ["demo<1"]', error="no solution", options=("--group", "test")
     ),
     "rye: sources": Feature('[[tool.rye.sources]]\nname = "page"\nurl = "INDEX:page"', "3.0+cu124"),
-    "hatch: environments": Feature(
-        '[tool.hatch.envs.gpu]\ndependencies = ["demo<1"]', "1.0", "[tool.hatch.envs] is not followed"
+    "hatch: environments": Feature('[tool.hatch.envs.gpu]\ndependencies = ["demo<1"]', "1.0"),
+    "hatch: an environment asked for": Feature(
+        '[tool.hatch.envs.gpu]\ndependencies = ["demo<1"]', error="no solution", options=("--group", "hatch-gpu")
     ),
-    "pixi": Feature('[tool.pixi.pypi-dependencies]\ndemo = "<1"', "1.0", "[tool.pixi]"),
+    "hatch: a field that hatch fills in": Feature(
+        '[tool.hatch.envs.gpu]\ndependencies = ["x @ {root:uri}/x"]',
+        error="has a field that only hatch fills in",
+        options=("--group", "hatch-gpu"),
+    ),
+    "pixi: packages of the index": Feature('[tool.pixi.pypi-dependencies]\ndemo = "<1"', error="no solution"),
 }
 assert all(feature.version or feature.note or feature.error for feature in FEATURES.values())
 
@@ -282,11 +288,11 @@ def test_of_two_common_indexes_one_is_told_to_be_passed_over(capsys: pytest.Capt
     assert "is ignored" in capsys.readouterr().err
 
 
-def test_poetry_dependencies_alone_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_poetry_dependencies_alone_are_followed(capsys: pytest.CaptureFixture[str]) -> None:
     text = '[project]\nname = "own"\nversion = "1"\n[tool.poetry.dependencies]\npython = "^3.12"\ndemo = "*"\n'
     Path("pyproject.toml").write_text(text)
-    assert main(["lock", *TARGET, "-i", address("common")]) == 2
-    assert "only [project] is read" in capsys.readouterr().err
+    assert main(["lock", *TARGET, "-i", address("common"), "--no-hashes", "--no-annotate"]) == 0
+    assert "demo==1.0" in capsys.readouterr().out.splitlines()
 
 
 def test_a_repository_is_written_as_pip_takes_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,8 +13,9 @@ from support.call_count import calls
 from torchlock.errors import InputError
 from torchlock.manifests.document import Document, Entry
 from torchlock.manifests.formats import pdm_lock, poetry_lock, pylock, uv_lock
-from torchlock.manifests.syntax.lock_markers import placed, platforms, simplified, with_scopes
-from torchlock.manifests.syntax.toml_positions import parse_toml
+from torchlock.manifests.syntax.lock_markers import placed, platforms, with_scopes
+from torchlock.manifests.syntax.markers import simplified
+from torchlock.manifests.syntax.toml_values import parse_toml
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 READERS = {"poetry.lock": poetry_lock, "uv.lock": uv_lock, "pdm.lock": pdm_lock, "pylock.toml": pylock}

@@ -147,7 +147,7 @@ def test_what_a_pipfile_asks_for() -> None:
     assert entries["torch"].index == "https://download.example.org/whl/cu121/"
     assert entries["numpy"].index == "https://index.example.org/simple"
     assert entries["torchaudio"].marker == '(sys_platform == "linux") and (python_version >= "3.9")'
-    assert entries["demucs"].url == "git+https://example.org/demucs#egg=demucs"
+    assert entries["demucs"].url == "git+https://example.org/demucs@main#egg=demucs"
     assert (entries["here"].url, entries["here"].extras) == (".", ("a", "b"))
     assert (entries["pytest"].scope, entries["sphinx"].scope) == ("group:dev-packages", "group:docs")
     assert [(index.kind, index.place.line) for index in document.indexes] == [("index", 2), ("extra", 7)]

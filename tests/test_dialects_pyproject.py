@@ -12,13 +12,16 @@ from packaging.specifiers import SpecifierSet
 
 from torchlock.manifests.document import Document
 from torchlock.manifests.formats.pyproject import read
+from torchlock.manifests.refinement import refine
 from torchlock.manifests.syntax.poetry_constraints import python_marker, specifier_of
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 
 
 def doc(text: str) -> Document:
-    return read(text, "pyproject.toml")
+    document = read(text, "pyproject.toml")
+    refine(document)
+    return document
 
 
 def asked(document: Document, scope: str | None = None) -> list[tuple[str, str]]:
@@ -72,7 +75,7 @@ def test_shapes_that_nobody_expects_are_no_problem(text: str) -> None:
         ("[dependency-groups]\na = {}\n", 2),
         ("[dependency-groups]\na = [1]\n", 2),
         ("[dependency-groups]\na = [{}]\n", 2),
-        ("[dependency-groups]\na-b = []\nA_b = []\n", 2),
+        ("[dependency-groups]\na-b = []\nA_b = []\n", 3),
     ],
 )
 def test_what_every_installer_refuses_is_told(text: str, line: int) -> None:
@@ -344,7 +347,7 @@ def test_uv_sources_and_indexes() -> None:
     document = doc(UV)
     torch = [(e.scope, e.marker, e.index) for e in document.entries if e.name == "torch"]
     linux = "sys_platform == 'linux' and platform_machine == 'x86_64'"
-    other = "(sys_platform != 'linux' or platform_machine != 'x86_64')"
+    other = "sys_platform != 'linux' or platform_machine != 'x86_64'"
     assert torch == [
         ("", linux, "https://example.org/whl/cu124"),
         ("", other, None),

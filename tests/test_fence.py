@@ -397,7 +397,7 @@ def test_no_pin_of_an_old_pylock_is_a_bug(name: str, version: str, capsys: pytes
     Path("pylock.toml").write_text(f"lock-version = '1.0'\ncreated-by = 'x'\n{package}", encoding="utf-8")
     assert main(["lock", "six", *TARGET, "-o", "pylock.toml"]) == 2
     said = capsys.readouterr().err
-    assert "error: pylock.toml: " in said
+    assert "error: pylock.toml:" in said
     assert "hint: use --upgrade to write a new lock" in said
     assert len(said) < 500
 
@@ -545,6 +545,7 @@ def test_a_bug_of_the_mender_leaves_the_file_alone(monkeypatch: pytest.MonkeyPat
     assert Path("a.txt").read_text() == PAIR
 
 
+@pytest.mark.triggers("TL908")
 def test_a_bug_of_a_rule_does_not_end_the_diagnosis(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -33,59 +33,54 @@ FILES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init
 
 
 class Imported(NamedTuple):
-    """One import from this package: the room, the names that are taken, and whether only types need it."""
+    """One import from this package: its line, the room, and the names that are taken of it."""
 
     line: int
     room: str
     names: tuple[str, ...]
-    for_types: bool
 
 
 def room_of(path: Path) -> str:
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
-def imported(path: Path) -> Iterator[Imported]:
+def imported(tree: ast.Module) -> Iterator[Imported]:
     """What a file imports from this package."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for_types = {
-        id(child)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for child in ast.walk(node)
-    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             modules = [(alias.name, ()) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path}:{node.lineno}: a relative import"
-            names = tuple(alias.name for alias in node.names)
-            package = node.module or ""
-            modules = (
-                [(f"torchlock.{name}", ()) for name in names] if package == "torchlock" else [(package, names)]
-            )
+            names, package = tuple(alias.name for alias in node.names), node.module or ""
+            assert not node.level, f"line {node.lineno}: a relative import"
+            inner = [(f"torchlock.{name}", ()) for name in names if name != "__version__"]
+            modules = inner if package == "torchlock" else [(package, names)]
         else:
             continue
         for module, names in modules:
-            if module.startswith("torchlock.") and module != "torchlock.__version__":
-                yield Imported(node.lineno, module.split(".")[1], names, id(node) in for_types)
+            if module.startswith("torchlock."):
+                yield Imported(node.lineno, module.split(".")[1], names)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_imports_run_downwards(path: Path) -> None:
     """Types included: what a function takes belongs to a floor that it may know."""
     here = room_of(path)
-    for each in imported(path):
+    for each in imported(ast.parse(path.read_text(encoding="utf-8"))):
         is_below = HEIGHT[each.room] < HEIGHT[here]
         assert each.room == here or is_below, f"line {each.line} of {path} imports from {each.room}"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_private_names_stay_in_their_room(path: Path) -> None:
-    here = room_of(path)
-    for each in imported(path):
-        private = [name for name in each.names if name.startswith("_") and name != "__version__"]
-        assert each.room == here or not private, f"line {each.line} of {path} imports {private} of {each.room}"
+    here, tree = room_of(path), ast.parse(path.read_text(encoding="utf-8"))
+    foreign = [each for each in imported(tree) if each.room != here]
+    taken = {name for each in foreign for name in each.names}
+    taken |= {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in taken
+    }
+    assert not {name for name in taken if name.startswith("_") and not name.startswith("__")}
 
 
 def test_every_room_has_a_floor() -> None:

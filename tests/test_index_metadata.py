@@ -25,7 +25,8 @@ from support.index_server import (
 from torchlock.errors import MetadataError, NeedsBuild, NetworkError
 from torchlock.index import metadata
 from torchlock.standards.core_metadata import parse_metadata
-from torchlock.terms import Dependency, File
+from torchlock.standards.dependency import Dependency
+from torchlock.standards.index_file import File
 
 NAME = "demo-1.0-py3-none-any.whl"
 PATH = f"/files/{NAME}"

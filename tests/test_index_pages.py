@@ -8,7 +8,7 @@ import re
 import pytest
 
 from torchlock.index.pages import PageError, parse_page
-from torchlock.terms import File
+from torchlock.standards.index_file import File
 
 URL = "https://example.org/simple/demo/"
 

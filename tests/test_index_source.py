@@ -11,7 +11,7 @@ from support.index_server import Reply, Server, entry, index, metadata_text, pag
 from torchlock.errors import MetadataError, UnknownPackage
 from torchlock.index.source import releases
 from torchlock.standards.core_metadata import CoreMetadata, parse_metadata
-from torchlock.terms import Dependency
+from torchlock.standards.dependency import Dependency
 
 
 @pytest.fixture(autouse=True)

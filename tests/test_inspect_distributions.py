@@ -116,7 +116,7 @@ def test_eggs_and_their_requirements(tmp_path: Path) -> None:
     ]
     assert installed(environment).distributions[0].metadata.requires == (
         "numpy>=1",
-        "pytest ; extra == \"test\" and (python_version < '3.8')",
+        "pytest ; python_version < '3.8' and extra == \"test\"",
         "win ; os_name == 'nt'",
     )
 

@@ -9,8 +9,8 @@ from packaging.version import Version
 
 from torchlock.knowledge.judge import judge
 from torchlock.knowledge.rules import Matrix
+from torchlock.standards.dependency import Dependency
 from torchlock.target import Platform, PythonVersion, Target
-from torchlock.terms import Dependency
 
 MATRIX = Matrix()
 

@@ -22,9 +22,10 @@ from torchlock.index.sources import Sources
 from torchlock.knowledge.judge import NamedVersion, unjudged, violations
 from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix, cuda_version
-from torchlock.manifests.lock_readers import parse_requirement
+from torchlock.manifests.syntax.requirement import parse_requirement
+from torchlock.standards.dependency import Dependency
 from torchlock.target import Platform, PythonVersion, Target
-from torchlock.terms import Dependency, Origin
+from torchlock.terms import Origin
 
 LINUX = "cp312-cp312-manylinux_2_28_x86_64"
 PLAIN = ["--python", "3.12", "--platform", "linux-x86_64", "--no-hashes", "--no-annotate"]

@@ -18,8 +18,8 @@ from support.sdists import archive, pkg_info
 from torchlock.answers import Unknown
 from torchlock.cli.main import main
 from torchlock.index import Index, IndexSettings
+from torchlock.standards.index_file import File
 from torchlock.target import Platform, PythonVersion, Target
-from torchlock.terms import File
 
 TARGET = ["--python", "3.12", "--platform", "linux-x86_64", "--no-annotate"]
 

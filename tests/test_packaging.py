@@ -25,6 +25,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_is_small_and_whole(wheel: Path) -> None:
     assert wheel.stat().st_size < LIMIT
     names = zipfile.ZipFile(wheel).namelist()
+    assert "torchlock/py.typed" in names
     assert "torchlock/compat_data/compiled/builds.json" in names
     assert "torchlock/compat_data/compiled/rules.json" in names
     assert "torchlock/compat_data/compiled/systems.json" in names

@@ -21,7 +21,7 @@ GIVEN = {
     ("src/torchlock/check/log_signatures.py", "signatures: row.beside"): lambda module: [
         known.beside.pattern for known in module.signatures() if known.beside
     ],
-    ("scripts/compile_rules.py", "_print: pattern"): lambda module: [],
+    ("scripts/compiling/registry.py", "_print: pattern"): lambda module: [],
     ("src/torchlock/manifests/headers.py", "python_beside: pattern"): lambda _: [
         r"(?:cpython-|python)?(\d+\.\d+)",
         r"python-(\d+\.\d+)",
@@ -29,7 +29,7 @@ GIVEN = {
     ("src/torchlock/manifests/detection.py", "fits: pattern"): lambda module: [
         pattern for content in module._CONTENTS for pattern in (content.pattern, content.too) if pattern
     ],
-    ("scripts/compile_rules.py", "_opened: item[1]"): lambda module: [],  # only compiled, to see that it is one
+    ("scripts/compiling/stack.py", "_opened: item[1]"): lambda module: [],  # only compiled, to see that it is one
     ("src/torchlock/manifests/detection.py", "_what: unread.pattern"): lambda module: [
         unread.pattern for unread in module._UNREAD
     ],
@@ -52,7 +52,7 @@ HOW = {
     "src/torchlock/manifests/formats/dockerfile.py: _FLAG": ("match", "once an instruction"),
     "src/torchlock/manifests/formats/dockerfile.py: _INSTRUCTION": ("match", "at the beginning of an instruction"),
     "src/torchlock/manifests/headers.py: python_beside": ("match", "at the beginning of a line"),
-    "src/torchlock/manifests/syntax/lock_markers.py: _TOKEN": (
+    "src/torchlock/manifests/syntax/markers.py: _TOKEN": (
         "match",
         "the first that does not match ends the reading",
     ),
@@ -67,7 +67,7 @@ HOW = {
         "match",
         "always matches, and the reading goes on behind it",
     ),
-    "src/torchlock/manifests/syntax/toml.py: _HEADER": ("match", "at the beginning of a line"),
+    "src/torchlock/manifests/syntax/toml_tokens.py: _HEADER": ("match", "at the beginning of a line"),
     "src/torchlock/manifests/syntax/windows_shell.py: _CMD_CONDITION": ("match", "once an if"),
     "src/torchlock/manifests/syntax/windows_shell.py: _PS_REST": ("match", "behind a value"),
     "src/torchlock/manifests/syntax/windows_shell.py: _PS_VALUE": ("match", "behind an equals sign"),
@@ -83,7 +83,6 @@ BOUNDED = {
     "src/torchlock/inspect/torchaudio_names.py: _FROM": "4000 characters behind each 25",
     "src/torchlock/knowledge/rules.py: _EXACT": "statements of our own data",
     "src/torchlock/manifests/syntax/requirement.py: _hint": "a line of 500 characters (_LONG)",
-    "src/torchlock/manifests/syntax/toml_positions.py: _TOKEN": "valid TOML, where every string is closed",
 }
 
 

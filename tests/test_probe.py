@@ -214,6 +214,7 @@ def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert list(place.iterdir()) == []
 
 
+@pytest.mark.triggers("TL614")
 def test_a_failure_that_nothing_foretold_is_a_finding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -15,7 +15,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from torchlock.errors import InputError
-from torchlock.manifests.lock_readers import merge, parse_requirement, read_constraints, read_file, read_overrides
+from torchlock.manifests.selection import merge, read_constraints, read_inputs, read_overrides
+from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.terms import Inputs, Origin, ParsedRequirement
 
 SOURCE = Path(__file__).parents[1] / "src"
@@ -47,41 +48,68 @@ def written(text: str) -> ParsedRequirement:
 )
 def test_dialects(name: str, text: str) -> None:
     Path(name).write_text(text)
-    assert [str(item.requirement) for item in read_file(name).requirements] == ["torch"]
+    assert [str(item.requirement) for item in read_inputs(name).requirements] == ["torch"]
 
 
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("base.txt").write_text("numpy\n")
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"torch\n-r base.txt\n")))
-    assert [str(item.origin) for item in read_file("-").requirements] == ["-:1", "base.txt:1"]
+    assert [str(item.origin) for item in read_inputs("-").requirements] == ["-:1", "base.txt:1"]
 
 
-@pytest.mark.parametrize("name", ["environment.yml", "uv.lock", "Pipfile", "Pipfile.lock", "x.json", "x.whl"])
-def test_files_of_other_tools(name: str) -> None:
-    with pytest.raises(InputError, match="by its name"):
-        read_file(name)
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("x.whl", "by its name it is an archive"),
+        ("x.json", "no reader for this kind of file"),
+        ("uv.lock", "is a lock (uv.lock)"),
+        ("Pipfile.lock", "is a lock (pipfile.lock)"),
+        ("Dockerfile", "holds commands (dockerfile)"),
+        ("tox.ini", "holds commands (tox)"),
+        ("noxfile.py", "has no script metadata block"),
+    ],
+)
+def test_files_that_are_not_locked(name: str, words: str) -> None:
+    Path(name).write_text("")
+    with pytest.raises(InputError) as caught:
+        read_inputs(name)
+    assert words in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["environment.yml", "uv.lock", "Pipfile", "Pipfile.lock", "x.whl"])
+def test_constraints_are_in_the_format_of_pip(name: str) -> None:
     with pytest.raises(InputError, match="by its name"):
         read_constraints(name)
 
 
+@pytest.fixture
+def files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty file of each name, and an empty standard input."""
+    for name in ("requirements.txt", "setup.cfg", "tool.py"):
+        Path(name).touch()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
+
+
+@pytest.mark.usefixtures("files")
 @pytest.mark.parametrize("name", ["requirements.txt", "setup.cfg", "tool.py", "-"])
 def test_groups_need_a_pyproject(name: str) -> None:
     with pytest.raises(InputError, match="has no dependency groups"):
-        read_file(name, groups=["dev"])
+        read_inputs(name, groups=["dev"])
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "tool.py", "-"])
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize("name", ["requirements.txt", "tool.py"])
 def test_extras_need_a_project(name: str) -> None:
     with pytest.raises(InputError, match="has no extras"):
-        read_file(name, extras=["dev"])
+        read_inputs(name, extras=["dev"])
     with pytest.raises(InputError, match="has no extras"):
-        read_file(name, all_extras=True)
+        read_inputs(name, all_extras=True)
 
 
 def test_an_included_dash_is_a_file() -> None:
     Path("-").write_text("torch\n")
     Path("r.txt").write_text("-r -\n")
-    assert len(read_file("r.txt").requirements) == 1
+    assert len(read_inputs("r.txt").requirements) == 1
 
 
 def test_overrides_have_names() -> None:
@@ -188,7 +216,7 @@ FILES = st.one_of(
 def test_files_are_read_or_refused(name: str, raw: bytes) -> None:
     Path(name).write_bytes(raw)
     try:
-        inputs = read_file(name)
+        inputs = read_inputs(name)
     except InputError as error:
         assert "\n" not in error.message
         assert error.line is None or 1 <= error.line <= raw.count(b"\n") + raw.count(b"\r") + 1
@@ -236,7 +264,7 @@ def written_lines(draw: st.DrawFn) -> tuple[str, str, list[str]]:
 @given(lines=st.lists(written_lines(), max_size=5))
 def test_lists_of_requirements_come_back(lines: list[tuple[str, str, list[str]]]) -> None:
     Path("r.txt").write_bytes("".join(line for line, _, _ in lines).encode())
-    inputs = read_file("r.txt")
+    inputs = read_inputs("r.txt")
     assert [(item.requirement, list(item.hashes)) for item in inputs.requirements] == [
         (Requirement(text), hashes) for _, text, hashes in lines
     ]
@@ -249,7 +277,7 @@ def test_projects_come_back(lines: list[tuple[str, str, list[str]]]) -> None:
     texts = [text for _, text, _ in lines]
     rows = "".join(f"    {json.dumps(text)},\n" for text in texts)
     Path("pyproject.toml").write_text(f"[project]\ndependencies = [\n{rows}]\n")
-    found = read_file("pyproject.toml").requirements
+    found = read_inputs("pyproject.toml").requirements
     assert [(item.requirement, item.origin.text) for item in found] == [
         (Requirement(text), text) for text in texts
     ]
@@ -260,8 +288,8 @@ def test_reading_requirements_imports_little() -> None:
     """Neither TOML nor what is slow to import, such as email, is loaded for a requirements file."""
     Path("r.txt").write_text("torch==2.3.1 ; python_version > '3'\n--pre\n")
     code = (
-        "import sys; from torchlock.manifests.lock_readers import read_file; "
-        "read_file('r.txt'); print(*sys.modules)"
+        "import sys; from torchlock.manifests.selection import read_inputs; "
+        "read_inputs('r.txt'); print(*sys.modules)"
     )
     loaded = subprocess.run(
         [sys.executable, "-c", code], env={"PYTHONPATH": str(SOURCE)}, capture_output=True, text=True, check=True

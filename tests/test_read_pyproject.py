@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from torchlock.errors import InputError
-from torchlock.manifests.lock_readers import read_file
-from torchlock.manifests.syntax.toml_positions import Places
+from torchlock.manifests.selection import read_inputs
+from torchlock.manifests.syntax.toml import Tree
 from torchlock.terms import Inputs, ParsedRequirement
 
 PROJECT = """\
@@ -55,7 +55,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def read(text: str, *extras: str, groups: tuple[str, ...] = (), all_extras: bool = False) -> Inputs:
     Path("pyproject.toml").write_text(text, encoding="utf-8")
-    return read_file("pyproject.toml", extras=extras, groups=groups, all_extras=all_extras)
+    return read_inputs("pyproject.toml", extras=extras, groups=groups, all_extras=all_extras)
 
 
 def refused(text: str, *extras: str, groups: tuple[str, ...] = (), all_extras: bool = False) -> InputError:
@@ -113,17 +113,22 @@ def test_all_extras() -> None:
 def test_markers_of_both_hold() -> None:
     text = (
         "[project]\nname='x'\n[project.optional-dependencies]\n"
-        "a = ['t; os_name==\"nt\" or os_name==\"posix\"', 'https://example.org/t.zip']\n"
+        'a = [\'t; os_name=="nt" or os_name=="posix"\']\n'
         "b = ['x[a]; python_version<\"4\"']"
     )
     found = read(text, "b").requirements
     assert str(found[0].requirement) == 't; (os_name == "nt" or os_name == "posix") and python_version < "4"'
-    assert found[1].url == "https://example.org/t.zip"
+
+
+def test_an_address_without_a_name_is_not_a_requirement_of_a_project() -> None:
+    text = "[project]\nname='x'\n[project.optional-dependencies]\na = ['https://example.org/t.zip']\n"
+    assert "it has no name" in refused(text, "a").message
+    assert read(text).requirements == []
 
 
 def test_groups() -> None:
     found = lines(read(PROJECT, groups=("test-all", "lint")).requirements)
-    assert found == [*OWN, (24, "ruff"), (25, "pytest>8"), (14, "pytest"), (14, "numpy"), (24, "ruff")]
+    assert found == [*OWN, (24, "ruff"), (25, "pytest>8"), (14, "pytest"), (14, "numpy")]
 
 
 def test_groups_without_a_project() -> None:
@@ -141,12 +146,12 @@ def test_a_project_that_asks_for_nothing(text: str) -> None:
 def test_a_byte_order_mark_and_windows_line_ends() -> None:
     text = '\ufeff[project]\r\ndependencies = [\r\n "torch",\r\n]\r\n'
     Path("pyproject.toml").write_bytes(text.encode())
-    assert lines(read_file("pyproject.toml").requirements) == [(3, "torch")]
+    assert lines(read_inputs("pyproject.toml").requirements) == [(3, "torch")]
 
 
 def test_any_toml_may_hold_a_project() -> None:
     Path("other.toml").write_text('[project]\ndependencies = ["torch"]')
-    assert lines(read_file("other.toml").requirements) == [(2, "torch")]
+    assert lines(read_inputs("other.toml").requirements) == [(2, "torch")]
 
 
 # Dynamic.
@@ -316,7 +321,7 @@ def test_two_groups_of_one_name() -> None:
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("[tool.poetry.dependencies]\ntorch = '*'", "[tool.poetry] is not read"),
+        ("[tool.poetry]\nname = 'x'", "[tool.poetry]"),
         ("lock-version = '1.0'", "lock file"),
         ("", "[project]"),
     ],
@@ -356,33 +361,29 @@ h = "yes"
 
 
 @pytest.mark.parametrize(
-    ("value", "keys", "line"),
+    ("path", "value", "line"),
     [
-        ("a", ("top",), 1),
-        ("a", ("rows", "a"), 14),
-        ("b", ("quoted.key",), 2),
-        ("c", ("quoted.key",), 2),
-        ("d", ("table", "x.y", "multi"), 5),
-        ("e", ("table", "x.y", "multi"), 7),
-        ("f", ("table", "x.y", "multi", "inner"), 7),
-        ("g", ("table", "x.y", "multi"), 7),
-        ("yes", ("rows", "h"), 15),
-        ("no", ("rows", "h"), 15),
-        ("nowhere", ("table", "gone"), None),
-        ("nowhere", ("gone",), None),
-        ("yes", ("gone",), 15),
+        (("top",), "a", 1),
+        (("rows", 0, "a"), "a", 14),
+        (("quoted.key", 0), "b", 2),
+        (("quoted.key", 1), "c", 2),
+        (("table", "x.y", "multi", 0), "d", 5),
+        (("table", "x.y", "multi", 1), "d", 6),
+        (("table", "x.y", "multi", 2), "e", 7),
+        (("table", "x.y", "multi", 3, "inner"), "f", 7),
+        (("table", "x.y", "multi", 4, 0, 0), "g", 7),
+        (("rows", 0, "h"), "yes", 15),
+        (("table", "x.y"), None, 3),
+        (("table", "x.y", "multi", "gone"), None, 4),
+        (("rows", 0), None, 13),
+        (("table", "gone"), None, None),
+        (("not", "a"), None, None),
     ],
 )
-def test_places(value: str, keys: tuple[str, ...], line: int | None) -> None:
-    assert Places(DOCUMENT).string(value, *keys) == line
-
-
-def test_places_of_keys() -> None:
-    places = Places(DOCUMENT)
-    assert places.key("table", "x.y") == 3
-    assert places.key("table", "x.y", "multi", "gone") == 4
-    assert places.key("rows") == 13
-    assert places.key("not", "a") is None
+def test_lines_of_values(path: tuple[str | int, ...], value: str | None, line: int | None) -> None:
+    tree = Tree(DOCUMENT, "")
+    assert tree.line(*path) == line
+    assert value is None or tree.get(*path) == value
 
 
 def test_a_group_that_is_included_twice_on_each_of_forty_levels_is_read_once() -> None:

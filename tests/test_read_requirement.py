@@ -8,8 +8,8 @@ import pytest
 from packaging.requirements import Requirement
 
 from torchlock.errors import InputError
-from torchlock.manifests.lock_readers import parse_requirement
 from torchlock.manifests.syntax.pep508 import wheel_of
+from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.terms import Origin, ParsedRequirement
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from torchlock.errors import InputError
-from torchlock.manifests.lock_readers import read_constraints, read_file
-from torchlock.manifests.lock_readers.requirements_txt import logical_lines, read_requirements
+from torchlock.manifests import read_document
+from torchlock.manifests.selection import read_constraints, read_inputs
+from torchlock.manifests.syntax.pip_lines import ENDS, LineJoiner
 from torchlock.terms import Inputs, ParsedRequirement
 
 HASH = "sha256:" + "0" * 64
@@ -25,7 +27,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def read(text: str, name: str = "r.txt") -> Inputs:
     write(name, text)
-    return read_file(name)
+    return read_inputs(name)
 
 
 def write(name: str, text: str) -> None:
@@ -36,6 +38,18 @@ def write(name: str, text: str) -> None:
 
 def lines(found: list[ParsedRequirement]) -> list[tuple[int | None, str]]:
     return [(item.origin.line, str(item.requirement or item.url)) for item in found]
+
+
+def logical_lines(text: str) -> list[tuple[int, str]]:
+    """The logical lines of a text, each with the number of its first physical one."""
+    joiner, found, offset = LineJoiner(), [], 0
+    for physical in text.splitlines(keepends=True):
+        found.append(joiner.add(physical.rstrip(ENDS), offset))
+        offset += len(physical)
+    found.append(joiner.end())
+    return [
+        (len(re.findall(r"\r\n|\r|\n", text[: line.at(0)])) + 1, line.text) for line in found if line is not None
+    ]
 
 
 # Lines.
@@ -64,17 +78,17 @@ def lines(found: list[ParsedRequirement]) -> list[tuple[int | None, str]]:
         pytest.param("# no \\\ntorch", [(2, "torch")], id="a comment line does not go on"),
         pytest.param("torch # no \\\nnumpy\nx", [(1, "torch"), (3, "x")], id="a comment behind does"),
         pytest.param("torch \\", [(1, "torch")], id="goes on to the end of the file"),
-        pytest.param("\\\n\\\ntorch", [(1, "torch")], id="begins with nothing"),
+        pytest.param("\\\n\\\ntorch", [(3, "torch")], id="begins with nothing"),
         pytest.param("a\x0cb\nc", [(1, "a"), (1, "b"), (2, "c")], id="form feed"),
         pytest.param("torch\t  # no\n  \t# \\\nx#y", [(1, "torch"), (3, "x#y")], id="space before comments"),
     ],
 )
 def test_logical_lines(text: str, expected: list[tuple[int, str]]) -> None:
-    assert list(logical_lines(text)) == expected
+    assert logical_lines(text) == expected
 
 
 def test_long_runs_of_spaces_are_read_in_no_time() -> None:
-    assert list(logical_lines(f"torch{' ' * 300_000}numpy")) == [(1, f"torch{' ' * 300_000}numpy")]
+    assert logical_lines(f"torch{' ' * 300_000}numpy") == [(1, f"torch{' ' * 300_000}numpy")]
 
 
 # Left alone.
@@ -186,7 +200,7 @@ def test_options_that_mean_nothing_here(line: str) -> None:
         ("-r base.txt -r more.txt", "--requirement on this line"),
         ("-r base.txt more.txt", "'more.txt'"),
         ("-r base.txt ; os_name == 'nt'", "os_name"),
-        ("- torch", "'- torch'"),
+        ("- ./x torch", "'- ./x torch'"),
         ("-- -r gone.txt", "'-- -r gone.txt'"),
         ("pytorch", "call it torch"),
         ("--extra-index-url https://example.org/x\n-i https://example.org", "pip forgets the --extra-index-url"),
@@ -300,14 +314,14 @@ def test_a_circle(files: dict[str, str], message: str) -> None:
     for name, text in files.items():
         write(name, text)
     with pytest.raises(InputError) as caught:
-        read_file("r.txt")
+        read_inputs("r.txt")
     assert str(caught.value) == message
 
 
 def test_files_that_include_others_without_end() -> None:
     for number in range(2000):
         write(f"{number}.txt", f"-r {number + 1}.txt")
-    for reader in (read_file, read_constraints):
+    for reader in (read_inputs, read_constraints):
         with pytest.raises(InputError, match="nested too deeply"):
             reader("0.txt")
 
@@ -338,6 +352,10 @@ def test_files_that_include_others_without_end() -> None:
         pytest.param("-i 'https://example.org", 1, "quotation", id="open quote"),
         pytest.param("torch -e .", 1, "-e stands at the beginning", id="editable behind a requirement"),
         pytest.param("-e torch==2.0", 1, "only a folder", id="editable without folder"),
+        pytest.param("- torch", 1, "takes no account of '- torch'", id="an item of a list in Markdown"),
+        pytest.param("-e x @ git+https://example.org/x", 1, "no name in front", id="name before an editable"),
+        pytest.param("-e git+https://example.org/x", 1, "needs its name", id="editable repository without a name"),
+        pytest.param("git://example.org/x#egg=x", 1, "begins with git://", id="git's own protocol"),
     ],
 )
 def test_refused(text: str, line: int, words: str) -> None:
@@ -347,10 +365,14 @@ def test_refused(text: str, line: int, words: str) -> None:
     assert words in caught.value.message
 
 
-def test_wrong_lines_can_be_collected() -> None:
+def test_all_wrong_lines_are_reported() -> None:
     write("r.txt", "torch=1\nnumpy\n-r base.txt\n--what\n")
     write("base.txt", "scipy\n?\n")
-    errors: list[InputError] = []
-    inputs = read_requirements("r.txt", errors=errors)
-    assert lines(inputs.requirements) == [(2, "numpy"), (1, "scipy")]
-    assert [(error.path, error.line) for error in errors] == [("r.txt", 1), ("base.txt", 2), ("r.txt", 4)]
+    document = read_document("r.txt")
+    assert [(entry.path, entry.name) for entry in document.entries] == [
+        ("r.txt", "torch"),
+        ("r.txt", "numpy"),
+        ("base.txt", "scipy"),
+    ]
+    errors = [issue.origin or ("r.txt", issue.place.line) for issue in document.issues]
+    assert [tuple(error[:2]) for error in errors] == [("r.txt", 1), ("base.txt", 2), ("r.txt", 4)]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from torchlock.errors import InputError
-from torchlock.manifests.lock_readers import read_file
+from torchlock.manifests.selection import read_inputs
 from torchlock.terms import Inputs
 
 SCRIPT = '''\
@@ -30,7 +30,7 @@ import torch
 def read(text: str, tmp_path: Path) -> Inputs:
     path = tmp_path / "tool.py"
     path.write_bytes(text.encode())
-    return read_file(str(path))
+    return read_inputs(str(path))
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["unix", "windows", "old mac"])
@@ -66,8 +66,8 @@ def test_scripts_that_ask_for_nothing(text: str, tmp_path: Path) -> None:
     ("text", "line", "words"),
     [
         pytest.param("import torch\n", None, "no script metadata", id="none"),
-        pytest.param("# /// script\n# x = 1\n", None, "no script metadata", id="not closed"),
-        pytest.param("# /// script\n#x = 1\n# ///\n", None, "no script metadata", id="no space"),
+        pytest.param("# /// script\n# x = 1\n", 1, "script metadata block is not closed", id="not closed"),
+        pytest.param("# /// script\n#x = 1\n# ///\n", 1, "script metadata block is not closed", id="no space"),
         pytest.param(f"{SCRIPT}\n\n{SCRIPT}", 18, "two script metadata blocks, the first in line 3", id="two"),
         pytest.param("\n# /// script\n# x = 1\n# y = \n# ///\n", 4, "not valid TOML", id="toml"),
         pytest.param("# /// script\n# dependencies = ['x=1']\n# ///\n", 2, "'x=1'", id="requirement"),
@@ -89,5 +89,5 @@ def test_a_setup_py_is_not_run(tmp_path: Path) -> None:
     path = tmp_path / "setup.py"
     path.write_text("raise SystemExit('ran')\n")
     with pytest.raises(InputError) as caught:
-        read_file(str(path))
+        read_inputs(str(path))
     assert "not run" in (caught.value.hint or "")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from torchlock.errors import InputError
-from torchlock.manifests.lock_readers import read_file
+from torchlock.manifests.selection import read_inputs
 from torchlock.terms import Inputs
 
 CONFIG = """\
@@ -39,7 +39,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def read(text: str, *extras: str, all_extras: bool = False) -> Inputs:
     Path("setup.cfg").write_text(text)
-    return read_file("setup.cfg", extras=extras, all_extras=all_extras)
+    return read_inputs("setup.cfg", extras=extras, all_extras=all_extras)
 
 
 def lines(inputs: Inputs) -> list[tuple[int | None, str]]:
@@ -87,7 +87,7 @@ def test_values(value: str, expected: list[tuple[int, str]]) -> None:
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["unix", "windows", "old mac"])
 def test_line_ends(end: str) -> None:
     Path("setup.cfg").write_bytes(b"\xef\xbb\xbf" + CONFIG.replace("\n", end).encode())
-    assert lines(read_file("setup.cfg")) == OWN
+    assert lines(read_inputs("setup.cfg")) == OWN
 
 
 def test_files() -> None:

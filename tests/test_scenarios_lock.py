@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from packaging.specifiers import SpecifierSet
 
-from fixed_source import FixedSource
+from support.fixed_source import FixedSource
 from torchlock.errors import UnknownPackage
 from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, lock
 from torchlock.lock.explain import explain
 from torchlock.lock.suggest import nearest
-from torchlock.manifests import lock_readers
+from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.target import Platform, PythonVersion, Target
 from torchlock.terms import Inputs, Origin
 
@@ -53,7 +53,7 @@ def releases(name: str) -> Any:
 
 
 def solve(scenario: dict[str, Any]) -> Lock | Conflict:
-    requirements = [lock_readers.parse_requirement(text, Origin(None, None, text)) for text in scenario["request"]]
+    requirements = [parse_requirement(text, Origin(None, None, text)) for text in scenario["request"]]
     libraries = {name: version or None for name, version in scenario.get("libraries", {}).items()}
     target = Target(
         PythonVersion.parse(scenario["python"]), Platform.parse(scenario["platform"]), libraries=libraries

@@ -17,7 +17,7 @@ from torchlock.answers import Unknown
 from torchlock.cli.main import main
 from torchlock.index.sources import Sources
 from torchlock.knowledge.releases import Release
-from torchlock.terms import Dependency
+from torchlock.standards.dependency import Dependency
 
 Locked = tuple[int, dict[str, str], str, str]
 

@@ -11,8 +11,9 @@ import pytest
 from support.amount import amount
 from support.call_count import calls
 from support.universe import Universe
+from torchlock.knowledge.masks import full
 from torchlock.solve.pipeline import resolve
-from torchlock.solve.problem import Need, full, order, violations
+from torchlock.solve.problem import Need, order, violations
 from torchlock.solve.propagate import DomainWipeout, propagate
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ from resolvelib import BaseReporter, ResolutionImpossible, Resolver
 from resolvelib.resolvers import ResolutionTooDeep
 
 from support.universe import Universe
+from torchlock.knowledge.masks import full
 from torchlock.solve import complete
 from torchlock.solve.pipeline import resolve
-from torchlock.solve.problem import GaveUp, Need, full, violations
+from torchlock.solve.problem import GaveUp, Need, violations
 from torchlock.solve.propagate import Domains, propagate
 from torchlock.solve.search import Provider, search
 

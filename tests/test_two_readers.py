@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 
 from torchlock.errors import InputError
 from torchlock.manifests import read_document
-from torchlock.manifests.lock_readers import read_file
+from torchlock.manifests.selection import read_inputs
 from torchlock.terms import ParsedRequirement
 
 if sys.version_info >= (3, 11):
@@ -67,7 +67,7 @@ def of_lock(path: str) -> Reading:
         options = {"all_extras": "project" in table, "groups": list(table.get("dependency-groups", {}))}
     elif path.endswith("setup.cfg"):
         options = {"all_extras": True}
-    inputs = read_file(path, **options)
+    inputs = read_inputs(path, **options)
 
     def rows(found: list[ParsedRequirement], constraint: bool) -> list[Asked]:
         return [
@@ -201,7 +201,7 @@ def test_both_read_the_same(name: str, text: str) -> None:
 def test_what_one_refuses_the_other_calls_an_error(name: str, text: str) -> None:
     Path(name).write_bytes(text.encode())
     with pytest.raises(InputError):
-        read_file(
+        read_inputs(
             name, **({"all_extras": True} if name == "setup.cfg" else {"groups": ["a"]} if "[dep" in text else {})
         )
     assert of_audit(name)[1]

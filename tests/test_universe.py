@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from fixed_source import FixedSource
 from support.call_count import calls
+from support.fixed_source import FixedSource
 from torchlock.errors import UnknownPackage
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, lock
-from torchlock.manifests.lock_readers import parse_requirement
+from torchlock.manifests.syntax.requirement import parse_requirement
+from torchlock.standards.dependency import Dependency
+from torchlock.standards.index_file import File
 from torchlock.target import Platform, PythonVersion, Target
-from torchlock.terms import Dependency, File, Inputs, Origin
+from torchlock.terms import Inputs, Origin
 
 TARGET = Target(PythonVersion.parse("3.11"), Platform.parse("linux-x86_64"))
 MATRIX = Matrix()

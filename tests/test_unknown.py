@@ -51,8 +51,8 @@ from torchlock.runtime.files import Tree, Unreadable
 from torchlock.solve.candidates import Candidate
 from torchlock.standards import markers
 from torchlock.standards.core_metadata import parse_metadata
+from torchlock.standards.index_file import File
 from torchlock.target import Platform, PythonVersion, Target
-from torchlock.terms import File
 
 SOURCE = Path(torchlock.__file__).parent
 TAGS = "cp312-cp312-manylinux_2_28_x86_64"

@@ -9,17 +9,19 @@ from pathlib import Path
 import pytest
 from packaging.pylock import Pylock, is_valid_pylock_path
 
-from fixed_source import FixedSource
+from support.fixed_source import FixedSource
 from torchlock.answers import Unknown
 from torchlock.cli.main import main
 from torchlock.errors import InputError, UnknownPackage
 from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Lock, Options, lock
-from torchlock.manifests import lock_readers
+from torchlock.manifests.pins import read_pins
+from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.report import pylock_toml
+from torchlock.standards.index_file import File
 from torchlock.target import Platform, PythonVersion, Target
-from torchlock.terms import File, Inputs, Origin
+from torchlock.terms import Inputs, Origin
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -36,9 +38,7 @@ def locked(*requests: str, platform: str = "linux-x86_64") -> Lock:
             raise UnknownPackage(name, name)
         return found
 
-    inputs = Inputs(
-        requirements=[lock_readers.parse_requirement(text, Origin(None, None, text)) for text in requests]
-    )
+    inputs = Inputs(requirements=[parse_requirement(text, Origin(None, None, text)) for text in requests])
     target = Target(PythonVersion.parse("3.12"), Platform.parse(platform))
     result = lock(inputs, target, Options(), Matrix(), FixedSource(releases))
     assert isinstance(result, Lock)
@@ -99,7 +99,7 @@ def test_its_pins_are_read_back(tmp_path: Path) -> None:
     path = tmp_path / "pylock.toml"
     path.write_text(rendered(result))
     assert is_valid_pylock_path(path)
-    assert lock_readers.read_pylock_pins(str(path)) == [(pin.name, pin.version) for pin in result.pins]
+    assert read_pins(str(path), "pylock") == {pin.name: pin.version for pin in result.pins}
 
 
 @pytest.mark.parametrize("text", ["packages = 3", "packages = [3]", "[[packages]]\nversion = '1'", "packages = ["])
@@ -107,7 +107,7 @@ def test_a_broken_one_is_refused(text: str, tmp_path: Path) -> None:
     path = tmp_path / "pylock.toml"
     path.write_text(text)
     with pytest.raises(InputError, match=r"pylock\.toml"):
-        lock_readers.read_pylock_pins(str(path))
+        read_pins(str(path), "pylock")
 
 
 def test_offline_it_says_what_is_missing(

@@ -80,14 +80,14 @@ def _reported(report: FileReport) -> None:
 
 
 def _lock(path: str, content: bytes) -> None:
-    from torchlock.manifests.lock_readers import read_file
+    from torchlock.manifests.selection import read_inputs
 
     with _folder({path: content}) as folder:
-        read_file(str(folder / path))
+        read_inputs(str(folder / path))
 
 
 def _requirement(path: str, content: bytes) -> None:
-    from torchlock.manifests.lock_readers import parse_requirement
+    from torchlock.manifests.syntax.requirement import parse_requirement
     from torchlock.terms import Origin
 
     text = content.decode("utf-8", "surrogateescape")

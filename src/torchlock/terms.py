@@ -1,9 +1,9 @@
-"""Values that all floors share: the origin of a line, a parsed requirement, a file of an index."""
+"""What a user asks for: requirements with the place where each was written, and the settings beside them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -36,6 +36,7 @@ class Source(NamedTuple):
     url: str = ""
     marker: str = ""
     scope: str = ""
+    editable: bool = False
 
 
 @dataclass(slots=True)
@@ -79,93 +80,3 @@ class Inputs:
     routes: dict[str, str] = field(default_factory=dict)
     environments: list[Origin] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-
-
-class Provenance(NamedTuple):
-    """Which sources the releases of a project come from.
-
-    ``where`` names the indexes that were asked, or is "" for the public one. ``as_of`` is the date of a snapshot
-    of it (YYYY-MM-DD), or "" if it was asked just now. ``unasked`` names a source that could not be
-    asked and may have more releases.
-    """
-
-    where: str = ""
-    as_of: str = ""
-    unasked: str = ""
-
-    @property
-    def dated(self) -> str:
-        """`` as of DATE``, to end a statement about existing releases; empty if it was asked just now."""
-        return f" as of {self.as_of}" if self.as_of else ""
-
-
-class File(NamedTuple):
-    """One file of a release, as one index serves it.
-
-    ``url`` is absolute when an index was asked, else relative to the index's file host. ``uploaded`` is
-    an ISO 8601 time in UTC. ``yanked`` is None, or the reason (possibly empty) of PEP 592.
-    ``metadata_hashes`` is None if there is no PEP 658 metadata file. Sizes are in bytes.
-    """
-
-    filename: str
-    url: str
-    hashes: dict[str, str]
-    size: int | None = None
-    uploaded: str | None = None
-    requires_python: str | None = None
-    yanked: str | None = None
-    metadata_hashes: dict[str, str] | None = None
-
-
-class Dependency(NamedTuple):
-    """The parts of a PEP 508 requirement, so that the hot path need not parse it.
-
-    ``name`` is normalised; ``specifier`` and ``marker`` are their texts ("" for none); ``extras`` are
-    normalised and sorted. A requirement that names a URL has the specifier ``===URL``, which no version satisfies.
-    """
-
-    name: str
-    specifier: str = ""
-    marker: str = ""
-    extras: tuple[str, ...] = ()
-
-    @classmethod
-    def from_row(cls, row: list[Any]) -> Dependency:
-        """Read a row of compat_data/: ``[name, specifier, marker, [extras]]`` without trailing empty values."""
-        name, specifier, marker, extras = [*row, "", "", ()][:4] if len(row) < 4 else row
-        return cls(name, specifier, marker, tuple(extras))
-
-    @classmethod
-    def from_requirement(cls, requirement: Requirement) -> Dependency:
-        """Convert a parsed requirement."""
-        from packaging.utils import canonicalize_name
-
-        return cls(
-            canonicalize_name(requirement.name),
-            str(requirement.specifier),
-            str(requirement.marker or ""),
-            tuple(sorted(canonicalize_name(extra) for extra in requirement.extras)),
-        )
-
-    def __str__(self) -> str:
-        extras = f"[{','.join(self.extras)}]" if self.extras else ""
-        versions = f" @ {self.address}" if self.address else spelled(self.specifier)
-        return f"{self.name}{extras}{versions}" + (f" ; {self.marker}" if self.marker else "")
-
-    @property
-    def address(self) -> str:
-        """The URL of a requirement that names one; empty for all others."""
-        return self.specifier[3:] if self.specifier.startswith("===") and ":" in self.specifier else ""
-
-
-_BOUNDS = ("===", "==", "~=", ">=", ">", "!=", "<=", "<")
-
-
-def spelled(specifier: str) -> str:
-    """A specifier set in the usual order, lower bounds first: ``>=4.1,<7``."""
-    clauses = [clause.strip() for clause in specifier.split(",")]
-    return ",".join(
-        sorted(
-            clauses, key=lambda clause: next((i for i, text in enumerate(_BOUNDS) if clause.startswith(text)), 9)
-        )
-    )

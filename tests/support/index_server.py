@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from torchlock.index.client import Index
 from torchlock.index.sdist import Reader
 from torchlock.index.settings import IndexSettings
-from torchlock.terms import File
+from torchlock.standards.index_file import File
 
 JSON = "application/vnd.pypi.simple.v1+json"
 HTML = "text/html; charset=utf-8"

@@ -28,7 +28,7 @@ def elf(
     strings = _Strings()
     dynamic = [(1, strings.add(name)) for name in needed]
     dynamic += [(tag, strings.add(text)) for tag, text in ((14, soname), (29, runpath), (15, rpath)) if text]
-    symbols = bytes(24)
+    symbols = bytearray(24)
     for name in undefined:
         symbols += struct.pack("<IBBHQQ", strings.add(name), 0x12, 0, 0, 0, 0)
     for name in exports:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.knowledge.compatibility import bits
-from torchlock.terms import spelled
+from torchlock.knowledge.masks import bits
+from torchlock.standards.dependency import readable_specifier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +58,7 @@ def asked(demand: Demand) -> str:
         return f"{demand.name} {specifier.lstrip('= ').removesuffix('.*')}"
     if demand.exact and specifier.startswith("=="):
         return f"{demand.name} {specifier.lstrip('= ')}"
-    return f"{demand.name}{spelled(specifier)}"
+    return f"{demand.name}{readable_specifier(specifier)}"
 
 
 def pythons(stack: CompatibilityTable, cells: int) -> str:

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.search_path import SearchPath
     from torchlock.inspect.modules import Copies, Copy
     from torchlock.runtime.fence import Breakage
+    from torchlock.standards.dependency import Dependency
     from torchlock.target import Platform
-    from torchlock.terms import Dependency
 
 # Libraries that only a build of torch for CUDA has.
 _OF_CUDA = re.compile(r"(lib)?(torch_cuda|c10_cuda|caffe2_gpu)(_cu|_cpp)?\.(so|dll)")

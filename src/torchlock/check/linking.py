@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.imports import Attempt
     from torchlock.inspect.loading.outcome import Unseen
     from torchlock.knowledge.rules import Statement
-    from torchlock.terms import Dependency
+    from torchlock.standards.dependency import Dependency
 
 # A symbol of torch: of its C++ interface (in the spellings of both compilers), or of its C interface.
 _CXX = re.compile(r"__?Z.*(2at|3c10|5torch)\w|\?.*@(at|c10|torch)@@|__?Z\w*THP")

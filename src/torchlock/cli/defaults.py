@@ -110,10 +110,10 @@ class _Table(NamedTuple):
 
     def wrong(self, message: str, name: str, hint: str | None = None) -> InputError:
         """An error with the line of a key."""
-        from torchlock.manifests.syntax.toml_positions import Places
+        from torchlock.manifests.syntax.toml import Tree
 
-        places = Places(self.text)
-        lines = [places.key("tool", "torchlock", each) for each in (name, name.replace("-", "_"))]
+        tree = Tree(self.text, _PROJECT)
+        lines = [tree.line("tool", "torchlock", each) for each in (name, name.replace("-", "_"))]
         return InputError(message, path=_PROJECT, line=max(filter(None, lines), default=None), hint=hint)
 
     def value(self, name: str, action: argparse.Action) -> Any:
@@ -197,12 +197,14 @@ def _configured() -> _Table:
         return _Table({})
     if len(raw) == _LARGEST:
         raise InputError("is too large to be read", path=_PROJECT)
-    from torchlock.manifests.syntax.toml_positions import Places, parse_toml
+    from torchlock.manifests.syntax.toml_values import parse_toml
 
     tools = parse_toml(raw, _PROJECT).get("tool", {})
     table = tools.get("torchlock", {}) if isinstance(tools, dict) else {}
     if not isinstance(table, dict):
-        line = Places(raw.decode("utf-8", "replace")).key("tool", "torchlock")
+        from torchlock.manifests.syntax.toml import Tree
+
+        line = Tree(raw.decode("utf-8", "replace"), _PROJECT).line("tool", "torchlock", 0)
         raise InputError(f"{_TABLE} is not a table", path=_PROJECT, line=line)
     values = {str(name).replace("_", "-"): value for name, value in table.items()}
     return _Table(values, raw.decode("utf-8-sig", "replace") if values else "")

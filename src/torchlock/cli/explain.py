@@ -89,6 +89,8 @@ def _ignoring(rule: registry.Rule) -> str:
     """How to leave a rule out of a report."""
     if "audit" in rule.by and not rule.whole_file:
         return f"To ignore it, add a comment to the line: # torchlock: ignore[{rule.id}] reason"
+    if rule.by == ("lock",):
+        return "torchlock lock always follows it."
     return f"To ignore it: torchlock {rule.by[0]} --ignore {rule.id}"
 
 
@@ -114,7 +116,7 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Consol
     from torchlock.cli.sources import open_sources
     from torchlock.cli.target import target_of
     from torchlock.lock import Conflict, Options, lock
-    from torchlock.manifests.lock_readers import parse_requirement
+    from torchlock.manifests.syntax.requirement import parse_requirement
     from torchlock.terms import Inputs, Origin
 
     def inputs_of(texts: list[str]) -> Inputs:
@@ -238,7 +240,7 @@ def _newest(version: str, releases: Any) -> str | None:
 def _name(text: str) -> str:
     from packaging.utils import canonicalize_name
 
-    from torchlock.manifests.lock_readers import parse_requirement
+    from torchlock.manifests.syntax.requirement import parse_requirement
     from torchlock.terms import Origin
 
     requirement = parse_requirement(text, Origin(None, None, text)).requirement

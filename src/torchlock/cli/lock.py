@@ -16,13 +16,14 @@ from torchlock.cli.target import target_of
 from torchlock.errors import InputError
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, Pin, allowed, lock
-from torchlock.manifests.lock_readers.settle import settled
+from torchlock.lock.package_sources import settled
+from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.redaction import MASK, masked, one_line
 from torchlock.terms import Inputs, Origin, ParsedRequirement
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
@@ -120,7 +121,8 @@ def _tell_idle(arguments: argparse.Namespace, inputs: Inputs, result: Lock, cons
 
 
 def _inputs(arguments: argparse.Namespace) -> Inputs:
-    from torchlock.manifests import lock_readers
+    from torchlock.manifests import selection
+    from torchlock.manifests.lockable import lock_kind
 
     files = list(arguments.files)
     if not files and not arguments.requirements:
@@ -130,8 +132,10 @@ def _inputs(arguments: argparse.Namespace) -> Inputs:
                 "nothing to lock: no requirement given, and no pyproject.toml or requirements.in here",
                 hint="name a requirement, like: torchlock lock torchaudio; or a file: torchlock lock -r FILE",
             )
+    if arguments.requirements or any(not lock_kind(file) for file in files):
+        files = [file for file in files if not lock_kind(file)]
     parts = [
-        lock_readers.read_file(
+        selection.read_inputs(
             file, extras=arguments.extras, groups=arguments.groups, all_extras=arguments.all_extras
         )
         for file in files
@@ -139,14 +143,12 @@ def _inputs(arguments: argparse.Namespace) -> Inputs:
     if (arguments.extras or arguments.groups or arguments.all_extras) and not files:
         raise InputError("--extra and --group need a project file", hint="name it with -r pyproject.toml")
     asked = Inputs(
-        requirements=[
-            lock_readers.parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements
-        ]
+        requirements=[parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements]
     )
-    parts += [lock_readers.read_constraints(file) for file in arguments.constraints]
+    parts += [selection.read_constraints(file) for file in arguments.constraints]
     parts.append(Inputs(constraints=[written for written in _upgraded(arguments).values() if written]))
-    parts += [lock_readers.read_overrides(file) for file in arguments.overrides]
-    return lock_readers.merge(asked, *parts)
+    parts += [selection.read_overrides(file) for file in arguments.overrides]
+    return selection.merge(asked, *parts)
 
 
 def _spare_inputs(arguments: argparse.Namespace, inputs: Inputs) -> None:
@@ -185,8 +187,6 @@ def _upgraded(arguments: argparse.Namespace) -> dict[str, ParsedRequirement | No
     """
     from packaging.utils import canonicalize_name
 
-    from torchlock.manifests import lock_readers
-
     found: dict[str, ParsedRequirement | None] = {}
     for text in arguments.upgrade_packages:
         match = re.fullmatch(r"([A-Za-z0-9][\w.-]*)\s*(==.+)?", text)
@@ -196,7 +196,7 @@ def _upgraded(arguments: argparse.Namespace) -> dict[str, ParsedRequirement | No
                 hint="like -P torch or -P torch==2.8.0",
             )
         origin = Origin(None, None, f"--upgrade-package {text}")
-        written = lock_readers.parse_requirement(text, origin) if match[2] else None
+        written = parse_requirement(text, origin) if match[2] else None
         name = canonicalize_name(match[1])
         if found.setdefault(name, written) != written:
             raise InputError(f"--upgrade-package names {name} twice", hint="use only one of them")
@@ -220,30 +220,38 @@ def _moment(text: str | None) -> str | None:
 
 
 def _preferred(arguments: argparse.Namespace, upgraded: Collection[str]) -> dict[str, str]:
-    """The pins of the existing output file that are to be kept."""
+    """The pins that the user wants kept: of the locks that are named with -r, and of the existing output file."""
+    if arguments.upgrade:
+        return {}
+    pins = {**_pins_of_locks(arguments.files), **_pins_of_output(arguments)}
+    return {name: version for name, version in pins.items() if name not in upgraded}
+
+
+def _pins_of_locks(files: Sequence[str]) -> dict[str, str]:
+    from torchlock.manifests.lockable import lock_kind
+
+    found: dict[str, str] = {}
+    for file in files:
+        kind = lock_kind(file)
+        if kind:
+            from torchlock.manifests.pins import read_pins
+
+            found = {**read_pins(file, kind), **found}
+    return found
+
+
+def _pins_of_output(arguments: argparse.Namespace) -> dict[str, str]:
     from torchlock.cli.output import is_kept
 
-    if arguments.upgrade or not is_kept(arguments.output):
+    if not is_kept(arguments.output):
         return {}
-    from packaging.utils import canonicalize_name
-
-    from torchlock.manifests.lock_readers import read_pylock_pins
-    from torchlock.manifests.lock_readers.requirements_txt import read_requirements
+    from torchlock.manifests.pins import read_pins
 
     try:
-        if _is_pylock(arguments):
-            return {name: version for name, version in read_pylock_pins(arguments.output) if name not in upgraded}
-        existing = read_requirements(arguments.output)
+        return read_pins(arguments.output, "pylock" if _is_pylock(arguments) else "requirements")
     except InputError as error:
         error.hint = "use --upgrade to write a new lock without reading the old one"
         raise
-    return {
-        canonicalize_name(written.requirement.name): clause.version
-        for written in existing.requirements
-        if written.requirement is not None and canonicalize_name(written.requirement.name) not in upgraded
-        for clause in written.requirement.specifier
-        if clause.operator == "=="
-    }
 
 
 def _write(

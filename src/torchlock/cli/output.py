@@ -208,18 +208,15 @@ def _no_list(path: str, text: str) -> str:
     If the name is not that of a requirements file, the file must contain pins.
     """
     from torchlock.manifests.detection import format_of
-    from torchlock.manifests.lock_readers.requirements_txt import read_requirements
+    from torchlock.manifests.selection import read_list
     from torchlock.report.own_outputs import is_lock
 
     if is_lock(text):
         return ""
     try:
-        listed = read_requirements(path)
+        listed = read_list(path)
     except InputError as error:
         return f"it cannot be read as a list of requirements: {error}"
-    except RecursionError:
-        return "its includes are nested too deeply"
-
     requirements = [written.requirement for written in listed.requirements]
     if any(each is not None and "==" in str(each.specifier) for each in requirements):
         return ""

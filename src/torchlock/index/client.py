@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torchlock.index.metadata import Sdists
     from torchlock.index.settings import IndexSettings
     from torchlock.index.transport import Transport
-    from torchlock.terms import File
+    from torchlock.standards.index_file import File
 
 
 class Listing(NamedTuple):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torchlock.index.transport import Transport
-    from torchlock.terms import File
+    from torchlock.standards.index_file import File
 
 
 def local_sha256(file: File) -> str | Unknown:

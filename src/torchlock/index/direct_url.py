@@ -14,7 +14,8 @@ from urllib.parse import unquote, urlsplit
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, MetadataError, TorchlockError
 from torchlock.knowledge.stack import FAMILY
-from torchlock.terms import Dependency, File
+from torchlock.standards.dependency import Dependency
+from torchlock.standards.index_file import File
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -161,11 +162,11 @@ def _folder(name: str | None, path: Path, written: ParsedRequirement) -> DirectR
 
 def _passed_over(path: Path, written: ParsedRequirement) -> list[str]:
     """A note on the sources that a source tree sets for its requirements; they are ignored."""
-    from torchlock.manifests import lock_readers
+    from torchlock.manifests.selection import read_inputs
 
     project = path / "pyproject.toml"
     try:
-        stated = lock_readers.read_file(str(project)).requirements if project.is_file() else []
+        stated = read_inputs(str(project)).requirements if project.is_file() else []
     except InputError:
         return []
     sourced = [item.requirement.name for item in stated if item.requirement and item.sources]

@@ -11,14 +11,14 @@ from torchlock.index import wheel_build
 from torchlock.knowledge.releases import OF_WHEELS, are_various
 from torchlock.knowledge.rules import BUILD_CUDA, Statement, cuda_version
 from torchlock.knowledge.stack import FAMILY
-from torchlock.terms import Dependency
+from torchlock.standards.dependency import Dependency
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from torchlock.index import IndexRelease
     from torchlock.knowledge.releases import CatalogueRelease
-    from torchlock.terms import File
+    from torchlock.standards.index_file import File
 
 
 class LiveRelease:

@@ -8,7 +8,7 @@ from torchlock.errors import NetworkError
 from torchlock.index import addresses
 from torchlock.index.pages import PageError, parse_page
 from torchlock.standards.filenames import is_distribution
-from torchlock.terms import File
+from torchlock.standards.index_file import File
 
 if TYPE_CHECKING:
     from pathlib import Path

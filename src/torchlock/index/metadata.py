@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from torchlock.index.transport import Answer, Transport
-    from torchlock.terms import File
+    from torchlock.standards.index_file import File
 
 # A larger file is fetched completely only for a build.
 WHOLE_LIMIT = 64 << 20

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from torchlock.index import addresses
 from torchlock.standards.filenames import is_distribution
-from torchlock.terms import File
+from torchlock.standards.index_file import File
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.01"
 

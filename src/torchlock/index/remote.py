@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from torchlock.index.transport import Answer, Transport
-    from torchlock.terms import File
+    from torchlock.standards.index_file import File
 
 
 class NotCached(Exception):

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from torchlock.index.client import Index
-    from torchlock.terms import Dependency, File
+    from torchlock.standards.dependency import Dependency
+    from torchlock.standards.index_file import File
 
 
 class IndexRelease:

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError, NetworkError, Unasked, UnknownPackage
-from torchlock.knowledge.releases import Catalogue
+from torchlock.knowledge.releases import Catalogue, Provenance
 from torchlock.knowledge.stack import FAMILY
-from torchlock.terms import Provenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from torchlock.index import Index, IndexSettings
     from torchlock.index.sdist import Reader
     from torchlock.knowledge.releases import Release
-    from torchlock.terms import File
+    from torchlock.standards.index_file import File
 
 PUBLIC = "the public index (bundled catalogue)"
 

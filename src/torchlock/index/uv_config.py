@@ -58,7 +58,7 @@ def _user_files(environ: Mapping[str, str]) -> Iterator[Path]:
 
 def _read(path: Path) -> dict[str, Any] | None:
     """The table that configures uv, or None where a pyproject.toml has none."""
-    from torchlock.manifests.syntax.toml_positions import parse_toml
+    from torchlock.manifests.syntax.toml_values import parse_toml
     from torchlock.manifests.text import read_bytes
 
     document = parse_toml(read_bytes(str(path)), str(path))

@@ -13,7 +13,7 @@ from torchlock.knowledge.stack import cuda_check_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from torchlock.terms import Dependency
+    from torchlock.standards.dependency import Dependency
 
 _RUNTIME = re.compile(r"cuda-toolkit|nvidia-cuda-runtime(?:-cu\d+)?")
 _PIN = re.compile(r"===?([0-9]+)\.([0-9]+)(?:\..*)?")

@@ -16,7 +16,7 @@ from torchlock.runtime import files
 from torchlock.standards.headers import read_headers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from torchlock.inspect.environment import Environment, PathEntry
     from torchlock.runtime.files import Tree
@@ -157,11 +157,17 @@ def _dist_info(entry: PathEntry, name: str, tree: Tree) -> Distribution:
         written,
         claimed if project else "",
         _tags(path) if "WHEEL" in names else (),
-        (files.text(os.path.join(path, "INSTALLER"), 200) or "").strip() if "INSTALLER" in names else "",
+        _installer(path, names),
         _source(path) if "direct_url.json" in names else None,
         "REQUESTED" in names,
         "RECORD" in names,
     )
+
+
+def _installer(path: str, names: Collection[str]) -> str:
+    """The installer that a folder of metadata names; "" if it names none."""
+    text = files.text(os.path.join(path, "INSTALLER"), 200) if "INSTALLER" in names else None
+    return (text or "").strip()
 
 
 def _tags(path: str) -> tuple[str, ...]:
@@ -219,7 +225,7 @@ def _egg(entry: PathEntry, name: str, kind: str, tree: Tree) -> Iterator[Distrib
         metadata,
         written,
         claimed,
-        installer=(files.text(os.path.join(path, "INSTALLER"), 200) or "").strip() if "INSTALLER" in names else "",
+        installer=_installer(path, names),
         has_record="installed-files.txt" in names or "RECORD" in names,
     )
 

@@ -74,20 +74,11 @@ def _lines(headers: Headers, name: str) -> tuple[str, ...]:
 
 
 def read_egg_requires(folder: str) -> tuple[str, ...]:
-    """``requires.txt`` of an egg-info folder as ``Requires-Dist`` lines, its sections turned into markers."""
-    content = files.text(os.path.join(folder, "requires.txt"), _HEADERS) or ""
-    section, found = "", []
-    for line in map(str.strip, content.split("\n")):
-        if line.startswith("[") and line.endswith("]"):
-            section = line[1:-1]
-        elif line and not line.startswith("#"):
-            found.append(line + _marker(section))
-    return tuple(found[:_REQUIREMENTS])
+    """``requires.txt`` of an egg-info folder as ``Requires-Dist`` lines; empty if it is missing or malformed."""
+    from torchlock.standards import requires_txt
 
-
-def _marker(section: str) -> str:
-    """``[extra:python_version < "3.8"]`` → ``; extra == "extra" and (python_version < "3.8")``."""
-    extra, _, marker = section.partition(":")
-    parts = [f'extra == "{extra}"'] if extra else []
-    parts += [f"({marker})" if extra else marker] if marker else []
-    return f" ; {' and '.join(parts)}" if parts else ""
+    content = files.text(os.path.join(folder, "requires.txt"), _HEADERS)
+    try:
+        return tuple(requires_txt.parse(content)[0][:_REQUIREMENTS]) if content else ()
+    except requires_txt.Malformed:
+        return ()

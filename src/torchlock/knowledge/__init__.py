@@ -1,1 +1,1 @@
-"""What is known: rules, releases, builds and systems from ``compat_data/``, and the judge that applies them."""
+"""The compatibility data (rules, releases, builds, systems, the stack), and the judge that applies the rules."""

@@ -1,7 +1,7 @@
 """The builds of each release on the PyTorch wheel index, and the labels that name them.
 
-What a local version promises (``2.5.1+cu124``) is looked up in ``compat_data/builds.toml``. That table is
-complete for some releases and not for others; an answer is ``Unknown`` where it does not cover a build.
+``compat_data/builds.toml`` lists the local versions (``2.5.1+cu124``) of each release. The table is complete for
+some releases only; the answer about a build that it does not cover is ``Unknown``.
 """
 
 from __future__ import annotations
@@ -14,16 +14,18 @@ from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
-from torchlock.finding import Evidence
 from torchlock.knowledge import tables
+from torchlock.standards.versions import without_trailing_zeros
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-# Vendors have more labels; of those only ROCm builds can be told by their name (+rocm6.4.1.git1ded221d).
+    from torchlock.finding import Evidence
+
+# Vendors use other labels, too. Of these only ROCm builds can be recognised (+rocm6.4.1.git1ded221d).
 _LABEL = re.compile(r"(cpu|xpu)|(cu)(\d{1,2})(\d)|(rocm)(\d{1,4}(?:\.\d{1,4}){1,2})?(.*)")
 _KINDS = {"cu": "cuda"}
-# The ROCm releases with three numbers that the PyTorch index has; AMD and others label theirs in the same way.
+# The ROCm releases with three numbers on the PyTorch index. AMD uses the same form for its own builds.
 _ROCM_PATCHES = {(4, 0, 1), (4, 3, 1), (4, 5, 2), (5, 1, 1), (5, 4, 2), (6, 2, 4)}
 
 
@@ -86,7 +88,7 @@ def describe_build(label: str | Unknown | None) -> str:
 
 
 class _Row(NamedTuple):
-    """Builds of one release; an empty set of platforms or Pythons means that the source does not say."""
+    """Builds of one release. An empty set of platforms or Pythons means that the source does not name any."""
 
     group: int
     platforms: frozenset[str]
@@ -95,20 +97,20 @@ class _Row(NamedTuple):
 
     @property
     def labels(self) -> frozenset[str]:
-        """The local versions, "" for the plain one."""
+        """The labels; "" for the plain build."""
         return frozenset("" if build.startswith("plain") else build for build in self.builds if build[0] != "!")
 
 
 @cache
 def _key(version: str) -> str | None:
-    """One spelling for one release (2.0 and 2.0.0), its label apart; None for what is no release."""
+    """One spelling of a release (2 for 2.0.0), without its label; None for a pre-release or an invalid version."""
     try:
         parsed = Version(version)
     except ValueError:
         return None
     if parsed.is_prerelease:
         return None
-    release = re.sub(r"(?<!\.0)(?:\.0)+$", "", parsed.base_version)
+    release = without_trailing_zeros(parsed.base_version)
     return release if parsed.post is None else f"{release}.post{parsed.post}"
 
 
@@ -119,7 +121,11 @@ def kind_of(label: str) -> str | None:
 
 
 class Builds:
-    """The table of builds. ``date`` is the day that it was last added to."""
+    """The table of builds. ``date`` is the day of its newest facts.
+
+    Raises:
+        DataError: the table is missing or damaged.
+    """
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path or tables.ROOT / "compiled" / "builds.json"
@@ -141,14 +147,14 @@ class Builds:
             raise DataError(f"damaged ({error})", path=str(self._path)) from error
 
     def labels(self, name: str, version: str) -> frozenset[str] | Unknown:
-        """The labels known to be published for this release ("" for the plain one); more of them may exist."""
+        """The labels that this release is known to have ("" for the plain build). More of them may exist."""
         rows = self._of(name, version)
         return frozenset().union(*(row.labels for row in rows)) if rows else self._no_list(name, version)
 
     def published(
         self, name: str, version: str, label: str, platform: str | None = None, python: str | None = None
     ) -> bool | Unknown:
-        """Whether the index ever held this build (of a platform, a Python like 3.12 or 3.13t)."""
+        """Whether the PyTorch index ever had this build, for a platform and a Python (3.12, 3.13t) if given."""
         rows = self._of(name, version)
         if not rows:
             return self._no_list(name, version)
@@ -157,35 +163,35 @@ class Builds:
         if any(not python or not row.pythons or python in row.pythons for row in there):
             return True
         kind = kind_of(label)
-        if kind is None:  # the plain version may come from the public index, a vendor's label from its own
+        if kind is None:  # a plain build may be on the public index, and a vendor's on an index of the vendor
             return self._unknown(f"+{label} is not a label of the PyTorch index" if label else "it has no label")
         if platform and platform.startswith("macos"):
             return False
-        if there:  # for other Pythons than this one
+        if there:  # only for other Pythons
             whole = all(self._whole(row, kind) for row in there)
             return False if whole else self._no_whole_list(name, version, f"Python {python}")
-        if named:  # on other platforms than this one
+        if named:  # only for other platforms
             listed = any(platform in row.platforms for row in rows if self._whole(row, kind))
             return False if listed else self._no_whole_list(name, version, str(platform))
         return False if self._denied(name, version, label) else self._no_whole_list(name, version, f"+{label}")
 
     def serves(
-        self, name: str, version: str, flavour: str, platform: str | None = None, python: str | None = None
+        self, name: str, version: str, label: str, platform: str | None = None, python: str | None = None
     ) -> bool | Unknown:
-        """Whether the index of one flavour (``…/whl/cu101``) ever offered this release.
+        """Whether the page of one build (``…/whl/cu101``) ever had this release.
 
-        The plain version counts where it was that build: torch 1.4.0 was the one for CUDA 10.1.
+        A plain build on that page counts: the page of CUDA 10.1 has torch 1.4.0 without a label.
         """
         for row in self._of(name, version):
-            plain = "plain" in row.builds or f"plain={flavour}" in row.builds
+            plain = "plain" in row.builds or f"plain={label}" in row.builds
             if plain and (not platform or platform in row.platforms) and (not python or python in row.pythons):
                 return True
-        return self.published(name, version, flavour, platform, python)
+        return self.published(name, version, label, platform, python)
 
     def source_of(self, name: str, version: str, label: str | None = None) -> tuple[Evidence, ...]:
-        """What the answers about this release rest on; with a label, what decided about that one.
+        """The sources of the facts about this release; with a label, those that decide about that build.
 
-        Where the torch that a release was compiled against decided, these are the sources on that torch.
+        If the torch that a release was compiled against decides, these are the sources about that torch.
         """
         rows = self._of(name, version)
         if label is not None:
@@ -195,6 +201,8 @@ class Builds:
             if not said and not whole and torch and self._denied(name, version, label):
                 return self.source_of("torch", torch, label)
             rows = said or whole or rows
+        from torchlock.finding import Evidence
+
         ids = dict.fromkeys(source for row in rows for source in self._groups[row.group]["sources"])
         return tuple(Evidence.from_row(source, self._sources[source]) for source in ids)
 
@@ -212,15 +220,14 @@ class Builds:
         return self._unknown(f"no list of the builds of {name} {version} covers {what}")
 
     def _whole(self, row: _Row, kind: str | None) -> bool:
-        """Whether the source of this row lists every build of that kind."""
+        """Whether the source of this row lists all builds of that kind."""
         complete = self._groups[row.group].get("complete", ())
         return complete is True or kind in complete
 
     def _denied(self, name: str, version: str, label: str) -> bool:
         """Whether this release certainly has no such build.
 
-        It is not in a list that is whole; or the torch that the release was compiled against has none, and
-        without it there was nothing to compile against.
+        A complete list does not have it, or the torch that the release was compiled against has no such build.
         """
         rows = self._of(name, version)
         kind = kind_of(label)

@@ -1,8 +1,8 @@
-"""The digest of catalogue and rules: which releases of the stack fit which torch, and on which targets.
+"""The digest of catalogue and rules: which releases of the stack work with which torch, and on which targets.
 
 Written by ``scripts/compile_compatibility.py``, which asks the judge and the solver's filter of candidates;
 here are only lookups.
-Sets of releases are bit masks, oldest first; so are sets of targets: a *cell* is one Python on one platform.
+A set of releases is a bit mask, oldest first. So is a set of targets: a *cell* is one Python on one platform.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
+from torchlock.knowledge.masks import bits
 from torchlock.knowledge.stack import FAMILY, MEMBERS
+from torchlock.standards.versions import without_trailing_zeros
 from torchlock.target import Platform, PythonVersion, Target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
     from packaging.version import Version
@@ -26,14 +28,6 @@ if TYPE_CHECKING:
 # The columns of the table of pairs.
 _FITS, _DECLARED, _LOADS = 0, 1, 2
 _PLAIN = re.compile(r"==\s*(\d+(?:\.\d+)*)")
-
-
-def bits(mask: int) -> Iterator[int]:
-    """The members of a mask, oldest first."""
-    while mask:
-        low = mask & -mask
-        yield low.bit_length() - 1
-        mask ^= low
 
 
 class Package:
@@ -57,7 +51,7 @@ class Package:
 
     @cached_property
     def _index(self) -> dict[str, int]:
-        return {_bare(text): index for index, text in enumerate(self.versions)}
+        return {without_trailing_zeros(text): index for index, text in enumerate(self.versions)}
 
     @cached_property
     def comparable(self) -> int:
@@ -72,10 +66,10 @@ class Package:
         )
 
     def mask(self, specifier: str) -> int:
-        """The releases that a specifier set lets through, pre-releases among them. Remembered.
+        """The releases that a specifier set allows, with pre-releases. The answer is cached.
 
         Raises:
-            InvalidSpecifier: it is none.
+            InvalidSpecifier: it is not a specifier set.
         """
         known = self._masks.get(specifier)
         if known is None:
@@ -87,7 +81,7 @@ class Package:
             return self.everything
         plain = _PLAIN.fullmatch(specifier)
         if plain:
-            index = self._index.get(_bare(plain[1]))
+            index = self._index.get(without_trailing_zeros(plain[1]))
             return 0 if index is None else 1 << index
         from packaging.specifiers import SpecifierSet
 
@@ -95,9 +89,9 @@ class Package:
         return sum(1 << index for index, version in enumerate(self.parsed_versions) if allowed.contains(version))
 
     def build(self, index: int, platform: int) -> str | Unknown | None:
-        """What the public index's own wheel of a release is built for there (``cpu``, ``cu130``).
+        """The build of the wheel that the public index has for a release and a platform (``cpu``, ``cu130``).
 
-        None where that is no question: outside of the torch family, and of releases without compiled code.
+        None outside of the torch family, and for releases without compiled code.
         """
         row: str | list[str | None] | None = self._builds[index]
         build = row[platform] if isinstance(row, list) else row
@@ -118,31 +112,24 @@ class Package:
         return {}
 
     def install(self, cell: int, usable: Collection[str]) -> None:
-        """Say anew which releases install on one cell."""
+        """Replace the releases that install on one cell."""
         self._on.clear()
         for index, text in enumerate(self.versions):
             self.cells[index] = self.cells[index] | cell if text in usable else self.cells[index] & ~cell
 
     def cells_of(self, mask: int) -> int:
-        """Where any of these releases installs."""
+        """The cells on which any of these releases installs."""
         found = 0
         for index in bits(mask):
             found |= self.cells[index]
         return found
 
 
-def _bare(text: str) -> str:
-    """A version without the zeros at its end, which do not count (PEP 440)."""
-    while text.endswith(".0"):
-        text = text[:-2]
-    return text
-
-
 class CompatibilityTable:
-    """torch, what is compiled against it, and the targets that any of it exists for.
+    """torch and the packages that work with certain releases of it, with the targets of each.
 
     Raises:
-        DataError: the table is damaged.
+        DataError: the table is missing or damaged.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -163,29 +150,29 @@ class CompatibilityTable:
         self._targets: dict[int, Target] = {}
         self._free: set[int] = set()
         self.markers: dict[tuple[str, str], int] = {}
-        """Markers that were looked up, with the extra asked for → the cells where they hold."""
+        """A cache: marker and extra → the cells on which the marker holds."""
 
     def fits(self, name: str, releases: int) -> int:
-        """The releases of torch that any of these releases of a partner goes with, in some build, somewhere."""
+        """The releases of torch that any of these releases of a partner works with, in some build on some cell."""
         return self._torches(name, releases, _FITS, 0)
 
     def declared(self, name: str, releases: int, platform: int) -> int:
-        """The releases of torch that the metadata of any of these lets stand beside it."""
+        """The releases of torch that the metadata of any of these releases allows."""
         return self._torches(name, releases, _DECLARED, platform)
 
     def loads(self, name: str, releases: int, platform: int) -> int:
-        """The releases of torch that any of these loads with, both as the public index's own builds."""
+        """The releases of torch that any of these loads with, if both are the builds of the public index."""
         return self._torches(name, releases, _LOADS, platform)
 
     def fits_torch(self, name: str, torches: int) -> int:
-        """The releases of a partner that go with any of these releases of torch, in some build, somewhere."""
+        """The releases of a partner that work with any of these releases of torch, in some build on some cell."""
         found = 0
         for index in bits(torches):
             found |= self._beside(name, _FITS, 0)[index]
         return found
 
     def loads_beside(self, name: str, torch: int) -> int:
-        """The releases of a partner that load with one release (by index) of torch wherever both are."""
+        """The releases of a partner that load with one release (by index) of torch wherever both install."""
         package = self.packages[name]
         found = package.everything
         for platform in range(len(self.platforms)):
@@ -195,11 +182,11 @@ class CompatibilityTable:
         return found
 
     def declared_beside(self, name: str, torch: int, platform: int) -> int:
-        """The releases of a partner whose metadata lets them stand beside one release (by index) of torch."""
+        """The releases of a partner whose metadata allows one release (by index) of torch."""
         return self._beside(name, _DECLARED, platform)[torch]
 
     def asks(self, name: str, index: int) -> bool:
-        """Whether the metadata of a release of a partner asks for torch, so that an installer brings one."""
+        """Whether the metadata of a release of a partner requires torch, so that an installer installs it."""
         return bool(self._pairs[name][index][3])
 
     def _torches(self, name: str, releases: int, column: int, platform: int) -> int:
@@ -211,7 +198,7 @@ class CompatibilityTable:
         return known
 
     def _beside(self, name: str, column: int, platform: int) -> list[int]:
-        """One column of a partner's table turned over: for each release of torch a mask of the partner's."""
+        """One column of a partner's table, transposed: for each release of torch a mask of the partner's."""
         key = name, column, platform
         known = self._turned.get(key)
         if known is None:
@@ -239,13 +226,13 @@ class CompatibilityTable:
         return divmod(cell, len(self.pythons))
 
     def place(self, platform: int) -> Platform:
-        """The platform with this index, with the floor that its name stands for, or that was given."""
+        """The platform with this index, with its default floor or the one that was set."""
         if platform not in self._places:
             self._places[platform] = Platform.parse(self.platforms[platform])
         return self._places[platform]
 
     def set_platform_floor(self, place: Platform, usable: Callable[[str, Target], Iterable[str]]) -> None:
-        """Judge a platform by another floor; ``usable`` tells which versions of a package install on a target."""
+        """Judge a platform by another floor; ``usable`` returns the versions of a package for a target."""
         platform = self.platforms.index(str(place))
         self._places[platform] = place
         self._targets.clear()

@@ -1,4 +1,4 @@
-"""The judge: does a set of pins load on a target? Knows nothing of how the set was found."""
+"""The judge: does a set of pins load on a target? It does not depend on the solver that found the set."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from torchlock.knowledge.rules import Matrix, Statement
+    from torchlock.standards.dependency import Dependency
     from torchlock.target import Target
-    from torchlock.terms import Dependency
 
 
 class Pinned(matrix_module.Pinned, Protocol):
@@ -26,10 +26,10 @@ class Pinned(matrix_module.Pinned, Protocol):
 
 
 class Violation(NamedTuple):
-    """Why a pin does not load beside the others.
+    """Why a pin does not load with the others.
 
-    ``statement`` is the rule's, or None where ``dependency`` is declared by the metadata of ``pinned``.
-    ``dependency`` is what is needed but not kept, or forbidden but there; None for what loads with nothing.
+    ``statement`` is that of a rule, or None if the metadata of ``pinned`` declares ``dependency``.
+    ``dependency`` is needed but not satisfied, or ``forbidden`` but installed; None if ``pinned`` never loads.
     """
 
     pinned: matrix_module.Pinned
@@ -52,7 +52,7 @@ class Violation(NamedTuple):
 
 
 class Unjudged(NamedTuple):
-    """What a rule requires of a pin, if it is unknown whether it holds: ``because`` says what is unknown."""
+    """A requirement of a rule that could not be judged; ``because`` says what is unknown."""
 
     pinned: matrix_module.Pinned
     statement: Statement
@@ -61,7 +61,7 @@ class Unjudged(NamedTuple):
 
 
 class NamedVersion(NamedTuple):
-    """A release of which only name and version are known, or the CUDA version of the torch build."""
+    """A release without its metadata: a name and a version; also the CUDA version of the build of torch."""
 
     name: str
     version: Version
@@ -74,10 +74,10 @@ class NamedVersion(NamedTuple):
 def judge(
     pins: Mapping[str, Pinned], target: Target, matrix: Matrix, overridden: Collection[str] = ()
 ) -> list[str]:
-    """What keeps these pins from loading on the target, as sentences; nothing for a set that loads.
+    """Why these pins do not load on the target, as sentences; an empty list for a set that loads.
 
-    ``pins`` maps normalised names; what metadata declares of ``overridden`` ones is not held against them.
-    Extras are not judged: nobody can tell from pins which were asked for.
+    ``pins`` maps normalised names. Declared requirements on ``overridden`` names are ignored. Extras are not
+    judged, because pins do not say which were requested.
     """
     return [str(violation) for violation in violations(pins, target, matrix, overridden)]
 
@@ -91,15 +91,15 @@ def violations(
     complete: bool = True,
     used: bool = False,
 ) -> list[Violation]:
-    """As ``judge``, as values. Unless ``complete``, a package that is not among the pins may still be there.
+    """Like ``judge``, with values as the result. Unless ``complete``, packages without a pin may be installed.
 
-    ``used``: also what makes only some calls fail, for which no lock is refused.
+    ``used``: also report violations because of which only some calls fail; they do not refuse a lock.
     """
     return list(_Judge(pins, target, matrix, overridden, complete, used).violations())
 
 
 def unjudged(pins: Mapping[str, Pinned], target: Target, matrix: Matrix) -> list[Unjudged]:
-    """What could not be judged of these pins, since a build is unknown (``Pinned.build``)."""
+    """The requirements that could not be judged because a build is unknown (``Pinned.build``)."""
     return list(_Judge(pins, target, matrix, (), True, False).unjudged())
 
 
@@ -122,7 +122,7 @@ class _Judge:
         self._virtual = target.host()
         torch = pins.get("torch")
         cuda = None if torch is None else cuda_version(torch.build)
-        self._virtual[BUILD_CUDA] = None if isinstance(cuda, Unknown) else cuda  # ``unjudged`` tells of it
+        self._virtual[BUILD_CUDA] = None if isinstance(cuda, Unknown) else cuda  # reported by ``unjudged``
 
     def violations(self) -> Iterator[Violation]:
         for pinned in self._pins.values():

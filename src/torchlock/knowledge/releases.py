@@ -1,8 +1,8 @@
-"""The bundled releases: what one public index served on the day of the data.
+"""Releases, and the bundled catalogue of them: a snapshot of the public index on the date of the data.
 
-A file of ``compat_data/releases`` is valid JSON with its bulky part last (see compat_data/README.md). The
-reader parses the head, and of the tail only the lines of the releases that are chosen: for the closure of
-torch and librosa that is a fifth of the bytes.
+A file of ``compat_data/releases`` is valid JSON with its large part last (see compat_data/README.md). The reader
+parses the head, and in the tail only the lines of the chosen releases. For a lock of torch and librosa that is a
+fifth of the bytes.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import re
 from functools import cached_property
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
 from torchlock.knowledge.stack import FAMILY
-from torchlock.terms import Dependency, File
+from torchlock.standards.dependency import Dependency
+from torchlock.standards.index_file import File
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,18 +30,36 @@ if TYPE_CHECKING:
 # The file with the date of the data.
 DATE = "DATE"
 _TAIL = b'\n"files": {'
-# Where the requirements of an sdist are known from, if its wheels for other targets all declare the same.
+# The origin of the requirements of an sdist whose wheels all declare the same.
 OF_WHEELS = "its wheels for other targets, which all declare the same"
 
 
 def are_various(tags: Sequence[str]) -> bool:
-    """Whether wheels with these tags were built for Python 3 on several kinds of machine.
+    """Whether wheels with these tags were built for several platforms or several versions of Python 3.
 
-    What all of them declare does not depend on the machine, as far as anyone can see without a build.
+    A requirement that all of them declare very likely does not depend on the machine.
     """
     parts = [tag.split("-") for tag in tags]
     modern = {(part[0], part[-1]) for part in parts if re.search(r"(?:^|\.)(?:cp|py)3", part[0])}
     return len({python for python, _ in modern}) > 1 or len({platform for _, platform in modern}) > 1
+
+
+class Provenance(NamedTuple):
+    """Where the releases of a project were looked up.
+
+    ``where`` names the indexes that were asked, or is "" for the public one. ``as_of`` is the date of a snapshot
+    of it (YYYY-MM-DD), or "" where it was asked just now. ``unasked`` says which source could not be asked, if
+    there is one that may have more.
+    """
+
+    where: str = ""
+    as_of: str = ""
+    unasked: str = ""
+
+    @property
+    def dated(self) -> str:
+        """`` as of DATE``, to end a statement about existing releases; empty if it was asked just now."""
+        return f" as of {self.as_of}" if self.as_of else ""
 
 
 class Release(Protocol):
@@ -98,7 +117,7 @@ class CatalogueRelease:
         return [self._table.tags[index] for index in self._record["wheels"]]
 
     def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
-        """What ``rank`` answers to each of ``tags``; None for a wheel without metadata: it cannot be installed."""
+        """The rank of each of ``tags``; None for a wheel that does not install, or has no metadata."""
         ranks = self._table.ranks(rank)
         found = [ranks[index] for index in self._record["wheels"]]
         requires = self._record.get("requires")
@@ -108,13 +127,13 @@ class CatalogueRelease:
 
     @property
     def yanked(self) -> str | None:
-        """The reason of PEP 592 (possibly empty), or None for a release in good standing."""
+        """Why the release was yanked (PEP 592; possibly empty), or None."""
         reason = self._record.get("yanked")
         return "" if reason is True else reason
 
     @property
     def date(self) -> str:
-        """The day of the first upload, YYYY-MM-DD, or an empty string."""
+        """The date of the first upload, YYYY-MM-DD, or an empty string."""
         return str(self._record.get("date", ""))[:10]
 
     @property
@@ -131,31 +150,31 @@ class CatalogueRelease:
         return self._per_wheel("python", wheel) or ""
 
     def build(self, wheel: int) -> str | Unknown | None:
-        """What the wheel was built for (``cpu``, ``cu130``, …); None where that is no question.
+        """The build of a wheel (``cpu``, ``cu130``, …).
 
-        It is none of what has no compiled code, of an sdist (-1), and outside of the torch family.
+        None outside of the torch family, for an sdist (-1), and for a wheel without compiled code.
         """
         build = self._per_wheel("build", wheel)
         if build is not None:
             return str(build)
         if self.name not in FAMILY or wheel < 0 or self.tags[wheel].endswith("-any"):
             return None
-        return Unknown("what it was built for was not there when the catalogue was made")
+        return Unknown("its build was not available when the catalogue was made")
 
     def unproven(self, wheel: int) -> Unknown | None:
-        """Why the data do not cover this wheel: its build was not recorded. None if they do."""
+        """Why the data do not cover this wheel: its build is not recorded. None if it is."""
         build = self.build(wheel)
         return build if isinstance(build, Unknown) else None
 
     def statements(self, wheel: int) -> Sequence[Statement]:
-        """None: the rules state it."""
+        """Empty: the facts about catalogue releases are in the rules."""
         return ()
 
     def dependencies(self, wheel: int) -> list[Dependency] | Unknown:
-        """Requires-Dist of that wheel, or of the sdist (-1), for which an index may be asked.
+        """Requires-Dist of a wheel, or of the sdist (-1); for an sdist the index may be asked.
 
         Raises:
-            TorchlockError: the answer of the index is unusable, or it cannot be asked.
+            TorchlockError: the index cannot be asked, or its answer is not valid.
         """
         index = self._per_wheel("requires", wheel) if wheel >= 0 else self._of_wheels
         if index is not None:
@@ -166,7 +185,7 @@ class CatalogueRelease:
         return served if isinstance(served, Unknown) else served.dependencies(-1)
 
     def origin(self, wheel: int) -> str:
-        """The file that the requirements of the sdist (-1) were read from; empty for a wheel."""
+        """The source of the requirements of the sdist (-1); empty for a wheel."""
         if wheel >= 0:
             return ""
         if self._of_wheels is not None:
@@ -176,7 +195,7 @@ class CatalogueRelease:
 
     @property
     def _of_wheels(self) -> int | None:
-        """What all wheels of the release declare, if they were not all built on one kind of machine."""
+        """The requirements that all wheels declare, if they were built for several kinds of machine."""
         requires = self._record.get("requires")
         alike = requires if not isinstance(requires, list) else requires[0] if len(set(requires)) == 1 else None
         return alike if isinstance(alike, int) and are_various(self.tags) else None
@@ -193,7 +212,7 @@ class CatalogueRelease:
 
 
 class _Table:
-    """One file of ``compat_data/releases``. Its tail is mapped, not read: most of it is never looked at."""
+    """One file of ``compat_data/releases``. Its tail is mapped, not read, because most of it is never needed."""
 
     def __init__(self, path: Path, sdist: Callable[[str, str], Release | Unknown]) -> None:
         self._path = path
@@ -221,13 +240,13 @@ class _Table:
         self.releases = [CatalogueRelease(self, version, record) for version, record in records.items()]
 
     def sdist(self, version: str) -> Release | Unknown:
-        """The release as an index serves it, of whose sdist the catalogue knows nothing."""
+        """The release as an index serves it; the catalogue has no requirements of its sdist."""
         if version not in self._served:
             self._served[version] = self._ask_sdist(self.name, version)
         return self._served[version]
 
     def ranks(self, rank: Callable[[str], int | None]) -> list[int | None]:
-        """The rank of each of ``tags``, worked out once for each way of ranking."""
+        """The rank of each of ``tags``, computed once for each ranking function."""
         known = self._ranks.get(id(rank))
         if known is None:
             known = self._ranks[id(rank)] = rank, [rank(tags) for tags in self.tags]
@@ -261,10 +280,10 @@ def _unasked(name: str, version: str) -> Unknown:
 
 
 class Catalogue:
-    """All bundled releases, each project's file read when it is first asked for.
+    """All bundled releases. The file of a project is read when the project is first looked up.
 
-    ``sdist`` answers a name and a version with the release as an index serves it, whose source distribution can
-    be read.
+    ``sdist`` takes a name and a version and returns the release as an index serves it, to read its source
+    distribution.
     """
 
     def __init__(
@@ -275,7 +294,7 @@ class Catalogue:
         self._tables: dict[str, _Table | None] = {}
 
     def releases(self, name: str) -> list[CatalogueRelease] | None:
-        """Every release of the project with this normalised name, oldest first; None if it is not held.
+        """All releases of the project with this normalised name, oldest first; None if it is not in the catalogue.
 
         Raises:
             DataError: the project's file is damaged.
@@ -287,7 +306,7 @@ class Catalogue:
 
     @cached_property
     def date(self) -> str:
-        """The day on which the index was last asked for everything held here, YYYY-MM-DD.
+        """The date of the snapshot, YYYY-MM-DD.
 
         Raises:
             DataError: the file with the date is missing.
@@ -307,7 +326,7 @@ class Catalogue:
         return frozenset(self.names())
 
     def names(self) -> list[str]:
-        """The normalised names of all projects held, sorted."""
+        """The normalised names of all projects in the catalogue, sorted."""
         return sorted(
             path.name.removesuffix(".json") for path in self._root.iterdir() if path.name.endswith(".json")
         )

@@ -1,4 +1,4 @@
-"""The rules: what wheel metadata does not say. *When X is there, Y must hold, because Z, says S.*"""
+"""The rules: facts that wheel metadata omits. *When X is installed, Y must hold, because Z; the source is S.*"""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from packaging.specifiers import SpecifierSet
 
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
-from torchlock.finding import Evidence
 from torchlock.knowledge import tables
 from torchlock.knowledge.builds import parse_label
-from torchlock.standards.versions import fault_of_specifier
-from torchlock.terms import Dependency
+from torchlock.standards.dependency import Dependency
+from torchlock.standards.versions import fault_of_specifier, without_trailing_zeros
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,27 +23,28 @@ if TYPE_CHECKING:
 
     from packaging.version import Version
 
+    from torchlock.finding import Evidence
     from torchlock.target import Target
 
-# Stand beside real packages, with the one version that the target has.
+# Virtual packages, beside the real ones. Each has one version, which is that of the target.
 BUILD_CUDA = "build-cuda"
 HOST_PREFIX = "host-"
-# The global interpreter lock of the target's Python, which no package and no system brings.
+# The global interpreter lock of the target's Python.
 GIL = "host-gil"
-# A pin of one final release, its last zeros apart (2.0 and 2.0.0 are the same version).
+# A pin of one final release, without the zeros at its end.
 _EXACT = re.compile(r"==(\d+(?:\.\d+)*?)(?:\.0)*")
-# Begins the package that stands for "not both of these" (no project can be called so).
+# Begins the virtual package for "not both of these"; no project can have such a name.
 EXCLUSION = "!"
 
 
 def is_virtual(name: str) -> bool:
-    """Whether this name is the machine, a build or an exclusion rather than a project that an index serves."""
+    """Whether this name is a virtual package: a part of the machine, the build of torch, or an exclusion."""
     return name.startswith((HOST_PREFIX, EXCLUSION)) or name == BUILD_CUDA
 
 
 @cache
 def specifier_set(text: str) -> SpecifierSet:
-    """Parse a specifier set, once for each text; one that no installer can read admits nothing."""
+    """Parse a specifier set, cached. One that no installer can read allows no version."""
     return SpecifierSet("<0" if fault_of_specifier(text) else text, prereleases=True)
 
 
@@ -53,17 +53,17 @@ def cuda_version(build: str | Unknown | None) -> str | Unknown:
     if isinstance(build, Unknown):
         return build
     if not build:
-        return Unknown("nothing tells what it was built for")
+        return Unknown("its build is not known")
     label = parse_label(build)
     if label is None:
-        return Unknown(f"nothing is known of builds labelled +{build}")
+        return Unknown(f"+{build} is not a known build label")
     return label.dotted if label.kind == "cuda" else "0"
 
 
 def substitute_cuda(dependency: Dependency, build: str | Unknown | None) -> Dependency:
-    """Put the CUDA version of the wheel that a statement speaks of in the place of its braces.
+    """Replace ``{cuda}`` and ``{cuda_major}`` in a requirement by the CUDA version of a build.
 
-    Where nobody knows that version, the braces stay, and no release satisfies them.
+    If that version is unknown, the braces stay, and no release satisfies them.
     """
     if "{" not in dependency.specifier:
         return dependency
@@ -75,10 +75,10 @@ def substitute_cuda(dependency: Dependency, build: str | Unknown | None) -> Depe
 
 
 class Pinned(Protocol):
-    """A package at one version, as it is or would be installed: what a statement can be asked about.
+    """A package at one version, as it is or would be installed. Statements are about such packages.
 
-    ``tags`` is the tag part of the chosen wheel's name; ``build`` is ``cpu``, ``cu130``, …, unknown, or None
-    where nobody asked.
+    ``tags`` is the tag part of the chosen wheel's name. ``build`` is ``cpu``, ``cu130``, …, unknown, or None if
+    the build does not matter.
     """
 
     @property
@@ -95,11 +95,11 @@ class Pinned(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One sentence of a rule, with its own grounds or the rule's. The fields are those of the table.
+    """One fact of a rule, with its own evidence or that of the rule. The fields are those of the table.
 
-    ``refused`` is a requirement in the release's metadata that is none, for which pip refuses the release.
-    ``effect`` is ``import`` where breaking it keeps the package from being imported, ``use`` where only some
-    calls fail. ``refuse``: no set of versions may break it.
+    ``refused`` is an invalid requirement in the release's metadata, because of which pip refuses the release.
+    ``effect`` is ``import`` if a violation stops the import of the package, ``use`` if only some calls fail.
+    ``refuse``: a lock never violates it.
     """
 
     rule: str
@@ -126,14 +126,12 @@ def _family(build: str | Unknown | None) -> str:
     return "" if build is None or isinstance(build, Unknown) else build[:2]
 
 
-def _without_zeros(version: str) -> str:
-    while version.endswith(".0"):
-        version = version[:-2]
-    return version
-
-
 class Matrix:
-    """All statements, found by the name they speak of; parsed when that name first comes up."""
+    """All statements, by the package that they are about. They are parsed when that name is first looked up.
+
+    Raises:
+        DataError: the table is missing or damaged.
+    """
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path or tables.ROOT / "compiled" / "rules.json"
@@ -155,7 +153,7 @@ class Matrix:
         return self._statements[name]
 
     def forbidden_beside(self, names: Iterable[str]) -> set[str]:
-        """What any statement about one of these packages forbids, and no set of versions may break."""
+        """The packages that a statement about one of these forbids, if a lock never violates it."""
         return {
             item[0]
             for name in names
@@ -165,13 +163,13 @@ class Matrix:
         }
 
     def statements_for(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
-        """The statements that speak of this release, as it is installed on this target."""
+        """The statements about this release, as it is installed on this target."""
         for statement in self._about_version(pinned, target):
             if not statement.build or _family(pinned.build) == statement.build[:2]:
                 yield statement
 
     def possible_statements_for(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
-        """The statements on one kind of build that may speak of this release, whose own build is unknown."""
+        """The statements about one kind of build that may apply to this release, if its build is unknown."""
         if isinstance(pinned.build, Unknown):
             yield from (statement for statement in self._about_version(pinned, target) if statement.build)
 
@@ -179,7 +177,7 @@ class Matrix:
         if pinned.unversioned or pinned.name not in self._rows:
             return
         exact, ranges = self._sorted(pinned.name)
-        for statement in (*exact.get(_without_zeros(pinned.version.public), ()), *ranges):
+        for statement in (*exact.get(without_trailing_zeros(pinned.version.public), ()), *ranges):
             if (
                 specifier_set(statement.when.specifier).contains(pinned.version)
                 and target.holds(statement.when.marker)
@@ -199,9 +197,9 @@ class Matrix:
         return self._by_version[name]
 
     def forbidding(self) -> list[Statement]:
-        """The statements that refuse something beside the package they speak of; always the same objects.
+        """The statements that forbid another package; always the same objects.
 
-        Those that only warn of calls that fail are left out: what imports is for the user to choose.
+        Statements about calls that fail are left out: a lock may violate them.
         """
         names = [name for name, rows in self._rows.items() if any(row.get("forbids") for row in rows)]
         return [
@@ -217,7 +215,7 @@ class Matrix:
         return sorted(self._rules)
 
     def statements_of(self, rule: str) -> list[Statement]:
-        """All that a rule says, in the order of writing."""
+        """All statements of a rule, in the order of the table."""
         names = [name for name, rows in self._rows.items() if any(row["rule"] == rule for row in rows)]
         return [statement for name in names for statement in self.about(name) if statement.rule == rule]
 
@@ -230,7 +228,7 @@ class Matrix:
         return str(self._rules[rule]["title"])
 
     def because(self, rule: str) -> str:
-        """Why the rule is so, in half a sentence; empty for a rule that is not known."""
+        """The reason for the rule, as a clause; empty for an unknown rule."""
         return str(self._rules.get(rule, {}).get("because", ""))
 
     def sources_of(self, rule: str) -> tuple[str, ...]:
@@ -239,6 +237,8 @@ class Matrix:
 
     def source(self, source: str) -> Evidence:
         """The source with this identifier."""
+        from torchlock.finding import Evidence
+
         return Evidence.from_row(source, self._sources[source])
 
     def _statement(self, row: dict[str, Any]) -> Statement:

@@ -5,7 +5,7 @@ Each is one row of ``compat_data/stack.toml``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.errors import DataError
@@ -28,38 +28,28 @@ class Opened(NamedTuple):
     role: str
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One row of the table; ``compat_data/stack.toml`` explains each field."""
 
     name: str
     role: str
-    conda: tuple[str, ...]
     effect: str
-    vital: bool
-    rule: str
-    labels: bool
-    earlier: str
-    bare: Mapping[str, str]
-    cuda_check: tuple[str, ...]
-    opens: tuple[Opened, ...]
+    conda: tuple[str, ...] = ()
+    vital: bool = False
+    rule: str = ""
+    labels: bool = True
+    earlier: str = ""
+    bare: Mapping[str, str] = MappingProxyType({})
+    cuda_check: tuple[str, ...] = ()
+    opens: tuple[Opened, ...] = ()
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Member:
         """Read one compiled row."""
-        return cls(
-            row["name"],
-            row["role"],
-            tuple(row.get("conda", ())),
-            row["effect"],
-            row.get("vital", False),
-            row.get("rule", ""),
-            row.get("labels", True),
-            row.get("earlier", ""),
-            row.get("bare", {}),
-            tuple(row.get("cuda_check", ())),
-            tuple(Opened(*opened) for opened in row.get("opens", ())),
-        )
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in row.items()
+        }
+        return cls(**{**values, "opens": tuple(Opened(*opened) for opened in row.get("opens", ()))})
 
     @property
     def is_compiled(self) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Library:
-    """A library as one system ships it: its version, if known, and the packages that bring it."""
+    """A library as one system ships it: its version ("" if unknown), and the packages that contain it."""
 
     version: str
     packages: tuple[str, ...]
@@ -25,7 +25,7 @@ class Library:
 
 @dataclass(frozen=True)
 class System:
-    """One distribution release. ``libc`` reads ``glibc 2.36`` or is empty; ``install`` holds {packages}."""
+    """One distribution release. ``libc`` is like ``glibc 2.36`` or empty; ``install`` contains {packages}."""
 
     id: str
     title: str
@@ -35,7 +35,7 @@ class System:
     platforms: tuple[str, ...] = ()
 
     def command(self, packages: Sequence[str]) -> str:
-        """The line that installs these packages there."""
+        """The command that installs these packages."""
         return self.install.replace("{packages}", " ".join(packages))
 
 
@@ -43,12 +43,12 @@ def load(identifier: str, path: Path | None = None) -> System:
     """The system with this identifier (``debian-12``).
 
     Raises:
-        InputError: there is none.
+        InputError: no system has it.
     """
     systems = tables.load_json(path or tables.ROOT / "compiled" / "systems.json")["systems"]
     row = systems.get(identifier)
     if row is None:
-        raise InputError(f"--system: {identifier!r} is not known", hint="one of " + ", ".join(sorted(systems)))
+        raise InputError(f"--system: unknown system {identifier!r}", hint="one of " + ", ".join(sorted(systems)))
     libraries = {
         name: Library(item.get("version", ""), tuple(item.get("packages", ())), item.get("note", ""))
         for name, item in row.get("library", {}).items()
@@ -58,7 +58,7 @@ def load(identifier: str, path: Path | None = None) -> System:
 
 
 def of_host() -> str | Unknown:
-    """The identifier of the running system, read from os-release."""
+    """The identifier of the system that torchlock runs on, from os-release."""
     import re
     import sys
     from pathlib import Path
@@ -75,7 +75,7 @@ def of_host() -> str | Unknown:
 
 
 def identified(release: Mapping[str, str]) -> str | Unknown:
-    """The release that an os-release speaks of, or the one that it is made from."""
+    """The distribution release that an os-release file names, or the one that it is based on."""
     import re
 
     version = release.get("VERSION_ID", "")

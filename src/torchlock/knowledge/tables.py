@@ -1,4 +1,4 @@
-"""Where the bundled tables lie: inside the installed package, or beside ``src/`` in a checkout."""
+"""The folder of the bundled tables: in the installed package, or next to ``src/`` in a checkout."""
 
 from __future__ import annotations
 

@@ -15,6 +15,8 @@ from packaging.version import Version
 from torchlock.answers import Unknown
 from torchlock.knowledge.builds import Builds, describe_build, kind_of, needs_same_build
 from torchlock.knowledge.indexes import page_of
+from torchlock.knowledge.masks import bits, full
+from torchlock.knowledge.releases import Provenance
 from torchlock.knowledge.rules import (
     BUILD_CUDA,
     EXCLUSION,
@@ -28,10 +30,9 @@ from torchlock.knowledge.stack import FAMILY
 from torchlock.lock import dependency_of
 from torchlock.solve.candidates import withdrawal
 from torchlock.solve.conflict_core import UserRequirement, demands, involved, minimal_conflict, relevant
-from torchlock.solve.problem import bits, full
 from torchlock.solve.propagate import Domains, DomainWipeout, Loss
 from torchlock.solve.reasons import Asked, Built, Declared, Ruled, SameBuild, Unreadable
-from torchlock.terms import Dependency, Provenance, spelled
+from torchlock.standards.dependency import Dependency, readable_specifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -96,7 +97,7 @@ class _Narrator:
                 return
         names = {dependency_of(unit.written).name for unit in self._units}
         if len(names) == 1 and len(self._units) > 1:
-            asked = " and ".join(spelled(dependency_of(unit.written).specifier) for unit in self._units)
+            asked = " and ".join(readable_specifier(dependency_of(unit.written).specifier) for unit in self._units)
             name = names.pop()
             yield f"no {name} that installs here satisfies {asked} together{self._dated(name)}"
             return
@@ -402,7 +403,7 @@ def _need(dependency: Dependency) -> str:
     lowest = specifier.removeprefix(">=")
     if specifier.startswith(">=") and "," not in specifier:
         return f"{library} {lowest} or newer"
-    return f"{library} {spelled(specifier)}".strip()
+    return f"{library} {readable_specifier(specifier)}".strip()
 
 
 def _versions(versions: Iterable[str]) -> str:

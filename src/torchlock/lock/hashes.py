@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torchlock.lock.model import Lock, Pin
-    from torchlock.terms import File, Inputs, ParsedRequirement
+    from torchlock.standards.index_file import File
+    from torchlock.terms import Inputs, ParsedRequirement
 
 # The algorithms of pip's --hash, with the number of digits; pip refuses a requirements file with any other.
 ACCEPTED = {"sha256": 64, "sha384": 96, "sha512": 128}

@@ -11,7 +11,7 @@ from torchlock.solve.candidates import Policy, Unproven, is_exact, mentions_prer
 from torchlock.solve.conflict_core import UserRequirement
 from torchlock.solve.reasons import Asked
 from torchlock.solve.source import DelegatingSource
-from torchlock.terms import Dependency
+from torchlock.standards.dependency import Dependency
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

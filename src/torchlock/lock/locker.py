@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.problem import Solution
     from torchlock.solve.source import ReleaseSource
+    from torchlock.standards.dependency import Dependency
     from torchlock.target import Target
-    from torchlock.terms import Dependency, Inputs
+    from torchlock.terms import Inputs
 
 
 def lock(

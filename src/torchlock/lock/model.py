@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from torchlock.knowledge.rules import Statement
     from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.universe import Universe
+    from torchlock.standards.index_file import File
     from torchlock.target import Target
-    from torchlock.terms import File, ParsedRequirement
+    from torchlock.terms import ParsedRequirement
 
 
 @dataclass(frozen=True)

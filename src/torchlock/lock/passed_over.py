@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
+from torchlock.knowledge.masks import bits
 from torchlock.knowledge.rules import specifier_set
 from torchlock.lock.inputs import dependency_of
 from torchlock.solve.candidates import withdrawal
 from torchlock.solve.conflict_core import demands
-from torchlock.solve.problem import bits
 from torchlock.solve.unread import Unread, behind
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from torchlock.knowledge.rules import GIL, HOST_PREFIX, specifier_set
 from torchlock.lock.inputs import asked_by, dependency_of
 from torchlock.lock.model import HostNote, Pin
 from torchlock.solve.reasons import Asked, Declared, Ruled
-from torchlock.terms import spelled
+from torchlock.standards.dependency import readable_specifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.problem import Solution
     from torchlock.solve.universe import Universe
+    from torchlock.standards.index_file import File
     from torchlock.target import Target
-    from torchlock.terms import File
 
 
 def pins_of(
@@ -161,11 +161,15 @@ def host_notes(universe: Universe, chosen: Mapping[str, Candidate]) -> Iterator[
                     and not statement.optional
                     and universe.target.holds(dependency.marker)
                 ):
-                    yield HostNote("needs", library, spelled(dependency.specifier), name, version, statement)
+                    yield HostNote(
+                        "needs", library, readable_specifier(dependency.specifier), name, version, statement
+                    )
             for dependency in statement.wants:
                 if universe.target.holds(dependency.marker) and dependency.name not in chosen:
                     library = dependency.name.removeprefix(HOST_PREFIX)
-                    yield HostNote("wants", library, spelled(dependency.specifier), name, version, statement)
+                    yield HostNote(
+                        "wants", library, readable_specifier(dependency.specifier), name, version, statement
+                    )
             for bundle in statement.bundles:
                 library, _, specifier = bundle.partition(" ")
                 yield HostNote("bundles", library, specifier, name, version, statement)

@@ -11,8 +11,9 @@ from torchlock.solve.conflict_core import UserRequirement, anchors, contested, d
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import GaveUp
 from torchlock.solve.propagate import DomainWipeout, propagate
+from torchlock.standards.dependency import Dependency
 from torchlock.standards.filenames import same_version
-from torchlock.terms import Dependency, Origin, ParsedRequirement
+from torchlock.terms import Origin, ParsedRequirement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -1,109 +1,26 @@
-"""The files that an audit reads, each dialect into the same words: one module for each.
+"""What people wrote: files of many formats, each read into one ``Document``.
 
-The name of a file tells its dialect; where the name says nothing, what stands in it does.
+Nothing is imported before it is needed. ``reader`` reads a file, ``formats`` has one module for each format,
+``selection`` takes from a document what is to be locked, ``discovery`` finds the files of a folder.
 """
 
 from __future__ import annotations
 
-from importlib import import_module
-from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from torchlock.errors import InputError
-from torchlock.location import Place
-from torchlock.manifests import merge_conflicts
-from torchlock.manifests.decoding import decode
-from torchlock.manifests.detection import Detected, format_of, refuse_unread
-from torchlock.manifests.discovery import find_files, search
-from torchlock.manifests.document import Document, ParseIssue
-from torchlock.manifests.text import is_folder, is_there, read_bytes
-from torchlock.manifests.validation import drop_invalid
+if TYPE_CHECKING:
+    from torchlock.manifests.discovery import find_files, search
+    from torchlock.manifests.reader import kind_of, read_document
 
 __all__ = ["find_files", "kind_of", "read_document", "search"]
 
-# Kind → module of ``formats`` and the function in it.
-_READERS = {
-    "requirements": ("requirements_txt", "read"),
-    "constraints": ("requirements_txt", "read_constraints"),
-    "pyproject": ("pyproject", "read"),
-    "setup.cfg": ("setup_cfg", "read"),
-    "setup.py": ("setup_py", "read"),
-    "pipfile": ("pipfile", "read"),
-    "pipfile.lock": ("pipfile", "read_lock"),
-    "conda": ("conda_environment", "read"),
-    "poetry.lock": ("poetry_lock", "read"),
-    "uv.lock": ("uv_lock", "read"),
-    "pdm.lock": ("pdm_lock", "read"),
-    "pylock": ("pylock", "read"),
-    "pixi": ("pyproject_pixi", "read_manifest"),
-    "pixi.lock": ("pixi_lock", "read"),
-    "tox": ("tox", "read"),
-    "python": ("python_script", "read"),
-    "notebook": ("notebook", "read"),
-    "workflow": ("workflow", "read"),
-    "cog": ("cog", "read"),
-    "make": ("makefile", "read"),
-    "batch": ("windows_script", "read_batch"),
-    "powershell": ("windows_script", "read_powershell"),
-    "dockerfile": ("shell_script", "read"),
-    "shell": ("shell_script", "read"),
-}
-
-_DEEP = "it is nested too deeply: no tool that reads this format goes so deep"
-
-# Files of commands, which lean on settings that stand elsewhere.
-_WITH_COMMANDS = frozenset(
-    {"dockerfile", "shell", "workflow", "make", "batch", "powershell", "tox", "python", "notebook", "cog"}
-)
+_HOMES = {"find_files": "discovery", "kind_of": "reader", "read_document": "reader", "search": "discovery"}
 
 
-def kind_of(path: str, head: str | None) -> str:
-    """The dialect of a file, one of ``Document.kind``: by its name, else by the text it begins with.
+def __getattr__(name: str) -> Any:
+    """Import what is asked for (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
 
-    Raises:
-        InputError: there is no reader for this kind of file.
-    """
-    return format_of(path, head or "").kind
-
-
-def read_document(path: str, *, raw: bytes | None = None, kind: str | None = None) -> Document:
-    """Read a file, ``-`` for standard input, in the dialect that it is in.
-
-    ``raw`` is its content where that is known already, ``kind`` its dialect.
-
-    Raises:
-        InputError: it cannot be read, or there is no reader for this kind of file.
-    """
-    if kind is None:
-        refuse_unread(path)
-    decoded = decode(_content(path) if raw is None else raw, path)
-    told = format_of(path, decoded.text) if kind is None else Detected(kind)
-    module, function = _READERS[told.kind]
-    reader = getattr(import_module(f"torchlock.manifests.formats.{module}"), function)
-    try:
-        document: Document = reader(decoded.text, path)
-    except RecursionError:
-        document = Document(path, told.kind, decoded.text, issues=[ParseIssue("TL501", "error", _DEEP, Place(1))])
-    document.kind, document.guessed = told
-    if told.kind in _WITH_COMMANDS and document.entries:
-        from torchlock.manifests.installer_settings import apply_settings
-
-        apply_settings(document)
-    if any(entry.channel == "conda" for entry in document.entries):
-        from torchlock.manifests.conda_builds import infer_builds
-
-        infer_builds(document)
-    drop_invalid(document)
-    merge_conflicts.report_markers(document)
-    return decoded.lend(document)
-
-
-def _content(path: str) -> bytes:
-    """The bytes of a file; a pipe is read only if the shell made it.
-
-    Raises:
-        InputError: it cannot be read, or might never end.
-    """
-    opened = path == "-" or path.startswith(("/dev/fd/", "/dev/stdin", "/proc/"))
-    if not opened and is_there(path) and not is_folder(path) and not Path(path).is_file():
-        raise InputError("is not a regular file", path=path)
-    return read_bytes(path)
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from torchlock.errors import InputError
 from torchlock.location import NOWHERE, Edit, Place, Span
 from torchlock.manifests.corrections import meant_by
-from torchlock.manifests.document import Document, Entry, IndexLine, ParseIssue
+from torchlock.manifests.document import Declared, Document, Entry, IndexLine, ParseIssue
 from torchlock.manifests.syntax.pep508 import ask
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
 from torchlock.manifests.syntax.requirement import parse_requirement
@@ -24,7 +26,7 @@ from torchlock.standards.versions import fault_of_specifier
 from torchlock.terms import Origin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 
 # So many entries are read, with those of the files that a file names: variables, loops and files that are named
@@ -49,6 +51,7 @@ class DocumentBuilder:
         self.text = text
         self.path = path
         self.done = Done()
+        self.scope = ""
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -79,12 +82,49 @@ class DocumentBuilder:
         because: str = "",
         remedy: str = "",
         edits: tuple[Edit, ...] = (),
+        origin: Origin | None = None,
+        error: InputError | None = None,
     ) -> None:
-        """Record a problem at an offset, each once."""
-        found = (rule, severity, message, self.place(at), because, remedy, edits)
+        """Record an issue of the current scope at an offset, each once."""
+        found = (rule, severity, message, self.place(at), because, remedy, edits, self.scope)
         if found not in self.done.told:
             self.done.told.add(found)
-            self.document.issues.append(ParseIssue(*found))
+            self.document.issues.append(ParseIssue(*found, origin=origin, error=error))
+
+    def error(self, message: str, at: int | None, *, hint: str | None = None) -> InputError:
+        """The error that stops a lock at an offset."""
+        return InputError(message, path=self.path, line=self.place(at).line or None, hint=hint)
+
+    def refuse(self, message: str, at: int | None, *, hint: str | None = None) -> None:
+        """Record what stops a lock of the current scope, and does not concern audit."""
+        self.document.refusals.append((self.scope, self.error(message, at, hint=hint)))
+
+    def note(self, text: str, at: int | None) -> None:
+        """Record what has no effect on a lock."""
+        note = Origin(self.path, self.place(at).line, text)
+        if note not in self.document.notes:
+            self.document.notes.append(note)
+
+    def declare_extra(self, name: str, at: int | None) -> str:
+        """Record a declared extra; returns its scope."""
+        scope = f"extra:{canonicalize_name(name)}"
+        self.document.extras.setdefault(canonicalize_name(name), Declared(name, self.place(at), scope))
+        return scope
+
+    def declare_group(self, name: str, at: int | None, *, alone: bool = False) -> str:
+        """Record a declared dependency group; returns its scope. ``alone``: without the rest of the project."""
+        scope = f"{'alone' if alone else 'group'}:{canonicalize_name(name)}"
+        self.document.groups.setdefault(canonicalize_name(name), Declared(name, self.place(at), scope))
+        return scope
+
+    @contextmanager
+    def within(self, scope: str) -> Iterator[str]:
+        """Record issues for a scope."""
+        before, self.scope = self.scope, scope
+        try:
+            yield scope
+        finally:
+            self.scope = before
 
     def requirement(
         self, written: str, at: int | None, exact: Span | None = None, *, quiet: bool = False
@@ -159,7 +199,8 @@ class DocumentBuilder:
         """The entries of a requirements file named here, in place; a note (TL901) where it is not there."""
         path = beside(self.path, name)
         if "://" in name or not is_there(path):
-            self.issue("TL901", "note", f"{name} is not there, so what it asks for is not judged", at)
+            message = f"{name} is not there, so what it asks for is not judged"
+            self.issue("TL901", "note", message, at, error=self.error(f"{path}: there is no such file", at))
             return []
         from torchlock.manifests.formats import requirements_txt
 
@@ -167,7 +208,8 @@ class DocumentBuilder:
             try:
                 self.done.files[path] = requirements_txt.read(read_text(path), path)
             except InputError as error:
-                self.issue("TL901", "note", f"{name} is not judged: {error.message}", at)
+                stop = self.error(f"{path}: {error.message}", at, hint=error.hint)
+                self.issue("TL901", "note", f"{name} is not judged: {error.message}", at, error=stop)
                 return []
             self._take(self.done.files[path], name, at)
         found = self.done.files[path]
@@ -188,12 +230,22 @@ class DocumentBuilder:
                 self.document.includes.append(path)
         self.done.told.update(("index", line.kind, line.address) for line in found.indexes)
         self.document.indexes += found.indexes
+        self.document.notes += found.notes
         self.document.pre = self.document.pre or found.pre
         outside = bool(found.issues) and is_outside(found.path, self.path)
         for issue in _first_of_each(found.issues) if outside else found.issues:
             where = f"{name}:{issue.place.line}" if issue.place.line else name
             message, because = (NOT_QUOTED, "") if outside else (issue.message, issue.because)
-            self.issue(issue.rule, issue.severity, masked(f"{where}: {message}"), at, because=because)
+            origin = issue.origin or Origin(found.path, issue.place.line, message)
+            self.issue(
+                issue.rule,
+                issue.severity,
+                masked(f"{where}: {message}"),
+                at,
+                because=because,
+                origin=None if outside else origin,
+                error=None if outside else issue.error,
+            )
 
     def add(self, entries: Iterable[Entry | None]) -> None:
         """Take up entries, passing over what could not be read."""

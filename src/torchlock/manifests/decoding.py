@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from torchlock.errors import InputError
 from torchlock.location import Place
+from torchlock.manifests import text as strict
 from torchlock.manifests.document import Document, ParseIssue
 from torchlock.manifests.text import CODING, MARKS, SURROGATE
 from torchlock.redaction import learn
@@ -96,7 +97,8 @@ def _without_mark(raw: bytes) -> Decoded | None:
 def _single_bytes(raw: bytes, path: str) -> Decoded:
     """Latin-1, in which any byte is a character."""
     if b"\0" in raw:
-        raise InputError("is no text file: it holds zero bytes", path=path)
+        line = raw.count(b"\n", 0, raw.index(b"\0")) + 1
+        raise InputError("holds a NUL character: this is no text file", path=path, line=line)
     try:
         raw.decode()
         line, byte = 1, raw[0]
@@ -104,5 +106,15 @@ def _single_bytes(raw: bytes, path: str) -> Decoded:
         line, byte = raw.count(b"\n", 0, error.start) + 1, raw[error.start]
     message = f"byte 0x{byte:02x} is not UTF-8, so it depends on the machine whether this file can be read"
     remedy = "Save the file as UTF-8"
-    issue = ParseIssue("TL503", "warning", message, Place(line), "read as latin-1 here", remedy)
+    stop = _refusal(raw, path)
+    issue = ParseIssue("TL503", "warning", message, Place(line), "read as latin-1 here", remedy, error=stop)
     return Decoded(raw.decode("latin-1"), "latin-1", b"", issue)
+
+
+def _refusal(raw: bytes, path: str) -> InputError | None:
+    """Why pip does not read such bytes on this machine; None where its locale has them."""
+    try:
+        strict.decode(raw, path)
+    except InputError as error:
+        return error
+    return None

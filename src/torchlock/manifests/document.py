@@ -1,11 +1,15 @@
-"""What one file says about packages: the words that every dialect is read into, for the audit."""
+"""What one file says about packages: the values that every format is read into, for audit and for lock."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.location import NOWHERE, Edit, Place, Span
+
+if TYPE_CHECKING:
+    from torchlock.errors import InputError
+    from torchlock.terms import Origin, Source
 
 
 @dataclass(slots=True)
@@ -31,6 +35,9 @@ class Entry:
     installed from in place of an index, or ``image:NAME`` for a base image that may hold it. ``hashes`` are
     written ``algorithm:digest``. ``filenames`` are the wheels and sdists that a lock lists for it. ``build`` is
     the build that conda is asked for, by the label that package indexes give it (``cpu``, ``cu121``).
+
+    ``editable`` marks ``-e``. ``name`` is "" for an address or path that does not contain the name; audit does not
+    see such an entry. ``home`` is the scope that declares the entry, where ``scope`` only includes it.
     """
 
     name: str
@@ -52,6 +59,8 @@ class Entry:
     filenames: tuple[str, ...] = ()
     constraint: bool = False
     build: str = ""
+    editable: bool = False
+    home: str = ""
 
 
 class IndexLine(NamedTuple):
@@ -67,6 +76,10 @@ class IndexLine(NamedTuple):
     path: str
 
 
+# Rules about lines and files that a reader could not read.
+_UNREAD = ("TL901", "TL902")
+
+
 @dataclass(slots=True)
 class ParseIssue:
     """A line that an installer could not read, or reads otherwise than its author thought.
@@ -74,6 +87,9 @@ class ParseIssue:
     ``severity`` is ``error`` where the installer stops, ``warning`` where it goes on with something else,
     ``note`` for what could not be looked at (TL9xx). ``edits`` mend it where it is plain what was meant,
     and ``remedy`` says in words what they do.
+
+    ``scope`` is the extra or group that it is in, "" for all of the file. ``origin`` is its place in an included
+    file, with the message for that file. ``error`` is the error that stops a lock, where it is not ``message``.
     """
 
     rule: str
@@ -83,11 +99,27 @@ class ParseIssue:
     because: str = ""
     remedy: str = ""
     edits: tuple[Edit, ...] = ()
+    scope: str = ""
+    origin: Origin | None = field(default=None, compare=False)
+    error: InputError | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def stops_a_lock(self) -> bool:
+        """Whether a lock might miss something because of it."""
+        return self.severity == "error" or self.error is not None or self.rule in _UNREAD
+
+
+class Declared(NamedTuple):
+    """A declared extra or dependency group, empty or not: its name as written, its place, and its scope."""
+
+    name: str
+    place: Place
+    scope: str
 
 
 @dataclass(slots=True)
 class Document:
-    """One file, read for the audit.
+    """One file, read for audit and for lock.
 
     ``kind`` is ``requirements``, ``constraints``, ``pyproject``, ``setup.cfg``, ``setup.py``, ``pipfile``,
     ``pipfile.lock``, ``conda``, ``poetry.lock``, ``uv.lock``, ``pdm.lock``, ``pixi.lock``, ``pylock``, ``pixi``,
@@ -100,6 +132,13 @@ class Document:
     them unless they are ``assumed``: a Dockerfile is for Linux, but mostly names no processor.
     ``locked``: the file names everything that gets installed, and entries of one name are alternatives,
     not demands that must hold together. ``includes`` lists the files that were read in place, as paths.
+
+    ``extras`` and ``groups`` have what the file declares, by normalised name; ``project``: it declares a project.
+    ``overrides`` replace every other requirement on the same package. ``sources`` map a package to where it comes
+    from, and ``routes`` a name pattern to the one index for these packages. Audit applies these three
+    (``manifests/refinement.py``); lock passes them on. ``environments`` are the markers that the project limits
+    itself to. Each set of ``conflicts`` has scopes that exclude each other. ``notes`` say what has no effect on a
+    lock, and ``refusals`` what stops a lock of a scope, though audit can judge the file.
     """
 
     path: str
@@ -118,3 +157,13 @@ class Document:
     issues: list[ParseIssue] = field(default_factory=list)
     includes: list[str] = field(default_factory=list)
     guessed: bool = False
+    project: bool = False
+    extras: dict[str, Declared] = field(default_factory=dict)
+    groups: dict[str, Declared] = field(default_factory=dict)
+    overrides: list[Entry] = field(default_factory=list)
+    sources: dict[str, list[Source]] = field(default_factory=dict)
+    routes: dict[str, str] = field(default_factory=dict)
+    environments: list[Origin] = field(default_factory=list)
+    conflicts: list[tuple[Place, tuple[str, ...]]] = field(default_factory=list)
+    notes: list[Origin] = field(default_factory=list)
+    refusals: list[tuple[str, InputError]] = field(default_factory=list)

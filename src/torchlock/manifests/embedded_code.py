@@ -15,10 +15,12 @@ from torchlock.manifests.syntax.shell import commands
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from torchlock.errors import InputError
     from torchlock.location import Place
     from torchlock.manifests.document import Entry
     from torchlock.manifests.syntax.install_commands import Installed
     from torchlock.manifests.syntax.shell import Command
+    from torchlock.terms import Origin
 
     Words = Callable[[str, int, int, dict[str, str | None]], Iterator[Command]]
 
@@ -109,11 +111,16 @@ class EmbeddedBuilder(DocumentBuilder):
         because: str = "",
         remedy: str = "",
         edits: tuple[Edit, ...] = (),
+        origin: Origin | None = None,
+        error: InputError | None = None,
     ) -> None:
         spans = [self.span(edit.span) for edit in edits]
         moved = tuple(Edit(span, edit.new) for span, edit in zip(spans, edits, strict=True) if span is not None)
         fits = len(moved) == len(edits) and not any(set(edit.new) & set('"\\\n') for edit in moved)
-        super().issue(rule, severity, message, at, because=because, remedy=remedy, edits=moved if fits else ())
+        kept = moved if fits else ()
+        super().issue(
+            rule, severity, message, at, because=because, remedy=remedy, edits=kept, origin=origin, error=error
+        )
 
     def span(self, span: Span) -> Span | None:
         """The position of a part in the file; None if the file spells it differently."""

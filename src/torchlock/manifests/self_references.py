@@ -7,27 +7,32 @@ from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
 
+from torchlock.errors import InputError
 from torchlock.manifests.document import ParseIssue
-from torchlock.manifests.lock_readers.extras import DEEPEST
 from torchlock.manifests.syntax.markers import both
 from torchlock.redaction import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from torchlock.manifests.document import Entry
+    from torchlock.manifests.document import Declared, Document, Entry
+
+# Extras and groups of real projects do not include each other as deep as this.
+DEEPEST = 100
 
 
 class OwnExtras:
     """The extras of one project, by their normalised names.
 
-    ``problems`` are entries behind which nothing was followed, because too many led there.
+    ``issues`` are the references that were not followed, each kind once; ``refusals`` stop a lock of their scopes.
     """
 
-    def __init__(self, own: str, extras: Mapping[str, Sequence[Entry]]) -> None:
+    def __init__(self, own: str, extras: Mapping[str, Sequence[Entry]], declared: Mapping[str, Declared]) -> None:
         self._own = canonicalize_name(own)
         self._extras = extras
+        self._declared = declared
         self.issues: list[ParseIssue] = []
+        self.refusals: list[tuple[str, InputError]] = []
 
     def unfold(self, entries: Sequence[Entry], scope: str) -> list[Entry]:
         """The entries in a scope, those of the project's own extras in place of the requirement on these."""
@@ -38,19 +43,40 @@ class OwnExtras:
     ) -> Iterator[Entry]:
         for entry in entries:
             if not self._own or entry.name != self._own:
-                yield replace(entry, scope=scope, marker=both(marker, entry.marker))
+                home = entry.scope if depth else ""
+                yield replace(entry, scope=scope, home=home, marker=both(entry.marker, marker))
                 continue
             if depth == DEEPEST:
-                self._refuse(entry)
+                self._refuse_depth(entry, scope)
                 continue
-            within = both(marker, entry.marker)
+            within = both(entry.marker, marker)
             for extra in entry.extras:
-                if (extra, within) not in done and (extra, "") not in done and len(done) < 1000:
+                if extra not in self._extras:
+                    self._report_unknown(extra, entry, scope)
+                elif (extra, within) not in done and (extra, "") not in done and len(done) < 1000:
                     done.add((extra, within))
-                    yield from self._unfold(self._extras.get(extra, ()), scope, within, done, depth + 1)
+                    yield from self._unfold(self._extras[extra], scope, within, done, depth + 1)
 
-    def _refuse(self, entry: Entry) -> None:
-        """Report the first of these entries; the others follow from it."""
-        if not self.issues:
-            message = f"extras include each other more than {DEEPEST} deep, up to {shortened(entry.text)!r}"
-            self.issues.append(ParseIssue("TL501", "error", message, entry.place))
+    def _report_unknown(self, extra: str, entry: Entry, scope: str) -> None:
+        message = f"no extra is called {extra!r}"
+        names = ", ".join(sorted(item.name for item in self._declared.values()))
+        hint = f"there are: {names}" if names else "the project has no extras"
+        error = InputError(message, path=entry.path, line=entry.place.line or None, hint=hint)
+        self._report(ParseIssue("TL504", "warning", message, entry.place, scope=scope), error)
+
+    def _refuse_depth(self, entry: Entry, scope: str) -> None:
+        message = f"extras include each other more than {DEEPEST} deep, up to {shortened(entry.text)!r}"
+        error = InputError(message, path=entry.path, line=entry.place.line or None)
+        self._report(ParseIssue("TL501", "error", message, entry.place, scope=scope), error)
+
+    def _report(self, issue: ParseIssue, error: InputError) -> None:
+        """Report the first of each kind; the others follow from it, and only stop a lock of their scopes."""
+        self.refusals.append((issue.scope, error))
+        if not any(known.rule == issue.rule for known in self.issues):
+            issue.error = error
+            self.issues.append(issue)
+
+    def report_to(self, document: Document) -> None:
+        """Add what was not followed to the document."""
+        document.issues += self.issues
+        document.refusals += self.refusals

@@ -9,14 +9,15 @@ from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.syntax.toml import Tree
 
 if TYPE_CHECKING:
+    from torchlock.errors import InputError
     from torchlock.manifests.document import Entry
-    from torchlock.manifests.syntax.toml import Key
+    from torchlock.manifests.syntax.toml_tokens import Key
 
 _WORDS = {",": "Put a comma there", '"': "Close the string", '",': "Close the string, and put a comma there"}
 
 
 class TomlBuilder(DocumentBuilder):
-    """A draft with the values of its text, or what could be rescued of them."""
+    """A document with the values of its text, or what could be rescued of them."""
 
     def __init__(self, text: str, path: str, kind: str) -> None:
         super().__init__(text, path, kind)
@@ -47,6 +48,19 @@ class TomlBuilder(DocumentBuilder):
         """The requirements in the array at a path."""
         found = [self.written(*path, number) for number in range(len(self.tree.array(*path)))]
         return [replace(entry, scope=scope, constraint=constraint) for entry in found if entry is not None]
+
+    def fault(self, message: str, at: int | None, *, error: InputError | None = None) -> None:
+        """Record an error of a valid TOML document; an invalid one has one already."""
+        if self.tree.error is None:
+            self.issue("TL501", "error", message, at, error=error)
+
+    def shape(self, kind: type, called: str, *path: Key) -> bool:
+        """Whether the value at a path has a type, or is not there; an error otherwise."""
+        value = self.tree.get(*path)
+        fits = value is None or isinstance(value, kind)
+        if not fits:
+            self.fault(f"{'.'.join(map(str, path))}: is not a {called}", self.tree.offset(*path))
+        return fits
 
     def strings(self, *path: Key) -> list[tuple[str, int | None]]:
         """The string at a path or those of the array there, each with its place."""

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from torchlock.lock import Lock, Pin
+    from torchlock.standards.index_file import File
     from torchlock.target import Target
-    from torchlock.terms import File
 
 
 def render(lock: Lock, *, address: Callable[[str, File], str], command: str, data_date: str) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from torchlock.solve.problem import GaveUp, Solution, best, order
+from torchlock.knowledge.masks import lowest
+from torchlock.solve.problem import GaveUp, Solution, order
 from torchlock.solve.propagate import Domains, DomainWipeout
 
 if TYPE_CHECKING:
@@ -61,11 +62,11 @@ class _Run:
                 if identifier is None:
                     return domains
                 trail.append((domains, identifier))
-                domains = self.attempt(domains, identifier, 1 << best(domains.left[identifier]))
+                domains = self.attempt(domains, identifier, 1 << lowest(domains.left[identifier]))
             elif trail:
                 before, identifier = trail.pop()
                 self._check(limit)
-                rest = before.left[identifier] & ~(1 << best(before.left[identifier]))
+                rest = before.left[identifier] & ~(1 << lowest(before.left[identifier]))
                 domains = self.attempt(before, identifier, rest)
             else:
                 return None
@@ -103,7 +104,7 @@ def _better(run: _Run, branch: Domains) -> Domains | None:
 
 
 def _solution(domains: Domains) -> Solution:
-    return {identifier: best(domains.left[identifier]) for identifier in domains.must}
+    return {identifier: lowest(domains.left[identifier]) for identifier in domains.must}
 
 
 def solvable(domains: Domains, most: int = MOST_CONFLICTS) -> Solution | None:
@@ -131,7 +132,7 @@ def newest_first(problem: Problem, roots: Sequence[Need], domains: Domains) -> S
         return None
     for identifier in order(problem, roots, domains.left):
         solution = _solution(found)
-        while identifier in solution and (choice := best(domains.left[identifier])) != solution[identifier]:
+        while identifier in solution and (choice := lowest(domains.left[identifier])) != solution[identifier]:
             branch = run.attempt(domains, identifier, 1 << choice)
             better = None if branch is None else _better(run, branch)
             if better is not None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from torchlock.knowledge.masks import bits, full
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -52,24 +54,6 @@ class GaveUp(Exception):
         super().__init__(tries, contested)
         self.tries = tries
         self.contested = contested
-
-
-def bits(mask: int) -> Iterator[int]:
-    """The set bits, lowest (best candidate) first."""
-    while mask:
-        low = mask & -mask
-        yield low.bit_length() - 1
-        mask ^= low
-
-
-def best(mask: int) -> int:
-    """The lowest set bit of a mask that is not zero."""
-    return (mask & -mask).bit_length() - 1
-
-
-def full(size: int) -> int:
-    """The mask of all candidates of a domain."""
-    return (1 << size) - 1
 
 
 def newest(

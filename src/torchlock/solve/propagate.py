@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from torchlock.solve.problem import Need, Unsolvable, bits, full
+from torchlock.knowledge.masks import bits, full
+from torchlock.solve.problem import Need, Unsolvable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from torchlock.knowledge.rules import Statement
-    from torchlock.terms import Dependency, ParsedRequirement
+    from torchlock.standards.dependency import Dependency
+    from torchlock.terms import ParsedRequirement
 
 
 class Asked(NamedTuple):

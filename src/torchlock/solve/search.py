@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, Resolver
 from resolvelib.resolvers import ResolutionTooDeep
 
-from torchlock.solve.problem import Need, Solution, bits, full
+from torchlock.knowledge.masks import bits, full
+from torchlock.solve.problem import Need, Solution
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

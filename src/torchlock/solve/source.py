@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from torchlock.knowledge.releases import Release
-    from torchlock.terms import File, Provenance
+    from torchlock.knowledge.releases import Provenance, Release
+    from torchlock.standards.index_file import File
 
 
 class ReleaseSource(Protocol):

@@ -19,6 +19,7 @@ from packaging.version import Version
 from torchlock.answers import Unknown
 from torchlock.errors import BrokenFile, NeedsBuild, NetworkError, NotFetched, TorchlockError, UnknownPackage
 from torchlock.knowledge.builds import needs_same_build
+from torchlock.knowledge.masks import bits, full
 from torchlock.knowledge.rules import (
     BUILD_CUDA,
     EXCLUSION,
@@ -31,7 +32,7 @@ from torchlock.knowledge.rules import (
 from torchlock.knowledge.stack import FAMILY
 from torchlock.solve.candidates import Candidate, CandidateFilter, Rejected, is_exact
 from torchlock.solve.policy import counted
-from torchlock.solve.problem import Need, bits, full
+from torchlock.solve.problem import Need
 from torchlock.solve.reasons import Built, Declared, Ruled, SameBuild, SameRelease, Unreadable
 from torchlock.standards.markers import extra_of
 
@@ -43,8 +44,8 @@ if TYPE_CHECKING:
     from torchlock.solve.candidates import Policy
     from torchlock.solve.problem import Problem
     from torchlock.solve.source import ReleaseSource
+    from torchlock.standards.dependency import Dependency
     from torchlock.target import Target
-    from torchlock.terms import Dependency
 
 
 class Universe:

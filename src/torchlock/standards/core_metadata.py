@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.redaction import shortened
+from torchlock.standards.dependency import Dependency
 from torchlock.standards.headers import read_headers, unfolded
 from torchlock.standards.markers import fault_of
 from torchlock.standards.versions import fault_of_versions
-from torchlock.terms import Dependency
 
 if TYPE_CHECKING:
     from packaging.markers import Marker
@@ -63,12 +63,12 @@ def parse_metadata(text: str) -> CoreMetadata | Unknown:
     return CoreMetadata(
         headers.first("name"),
         headers.first("version"),
-        _numbers(headers.first("metadata-version")),
+        headers.metadata_version,
         headers.first("requires-python"),
         sorted({_normal(unfolded(extra)) for extra in headers.fields.get("provides-extra", ())}),
         [dependency for value in values if (dependency := declared[value])],
         [value for value in values if declared[value] is None],
-        frozenset(unfolded(value).lower() for value in headers.fields.get("dynamic", ())),
+        headers.dynamic,
     )
 
 
@@ -112,10 +112,6 @@ def _has_value(marker: Marker | None) -> bool:
     if marker is None or not _DOUBTFUL.search(str(marker)):
         return True
     return not fault_of(str(marker))
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(map(int, text.split("."))) if re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4})*", text) else (0,)
 
 
 def _normal(name: str) -> str:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 # Lines end as for Python's universal newlines; form feed, NEL and U+2028 are characters like others.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
+_NUMBERS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4})*")
 _HEADER = re.compile(r"From |[!-9;-~]*:|[\t ]")
 
 
@@ -26,6 +27,17 @@ class Headers(NamedTuple):
     def first(self, name: str) -> str:
         """The first value of a field in one line; empty if there is none."""
         return unfolded(next(iter(self.fields.get(name, ())), ""))
+
+    @property
+    def metadata_version(self) -> tuple[int, ...]:
+        """The numbers of ``Metadata-Version``; (0,) if it is missing or invalid."""
+        text = self.first("metadata-version")
+        return tuple(map(int, text.split("."))) if _NUMBERS.fullmatch(text) else (0,)
+
+    @property
+    def dynamic(self) -> frozenset[str]:
+        """The fields that a build may change (PEP 643), in lower case."""
+        return frozenset(unfolded(value).lower() for value in self.fields.get("dynamic", ()))
 
 
 def read_headers(text: str) -> Headers:

@@ -37,6 +37,13 @@ def has_long_number(text: str) -> bool:
     return _LONG.search(text) is not None
 
 
+def without_trailing_zeros(version: str) -> str:
+    """A version without the zeros at its end, which do not count (PEP 440): 2.0.0 and 2 are one release."""
+    while version.endswith(".0"):
+        version = version[:-2]
+    return version
+
+
 def version_of(text: str) -> Version | None:
     """The version that a text is; None where it is none."""
     from packaging.version import Version

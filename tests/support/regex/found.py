@@ -47,7 +47,7 @@ Given = dict[tuple[str, str], Callable[[ModuleType], Iterable[str | bytes]]]
 
 def modules() -> Iterator[tuple[str, ModuleType, ast.Module]]:
     """The modules of the package and its scripts, each with its path and its tree."""
-    for path in sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "scripts").glob("*.py")]):
+    for path in sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "scripts").rglob("*.py")]):
         name = path.relative_to(ROOT).as_posix()
         text = path.read_text(encoding="utf-8")
         if "re" not in {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from support.regex.paths import witnesses
 from support.regex.steps import Matcher, counted
@@ -25,6 +26,7 @@ class Slow:
         return f"{self.before!r} + {self.word!r} * n + {self.after!r}: {self.steps}"
 
 
+@cache
 def slow(pattern: str | bytes, flags: int = 0, how: str = "all") -> Slow | None:
     """The text on which a pattern is slowest, if its steps grow faster than the text does."""
     tree = parsed(pattern, flags)

@@ -9,7 +9,7 @@ from torchlock.audit.fix.edits import apply, changes_of
 from torchlock.audit.phrasing import listed
 from torchlock.finding import Remedy
 from torchlock.location import Edit, Span
-from torchlock.terms import spelled
+from torchlock.standards.dependency import readable_specifier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,7 +111,7 @@ def rewritten(written: str, new: str, style: str) -> str:
 
 def _step(entry: Entry, new: str) -> str:
     """One change in words: what to write, and whether it is a step back across a major version."""
-    was = spelled(entry.specifier) if entry.specifier else ""
+    was = readable_specifier(entry.specifier) if entry.specifier else ""
     text = f"{entry.name}{new} in place of {entry.name}{was}"
     before, after = re.search(r"(?<!\d)(\d+)\.(\d+)", entry.specifier), re.search(r"==\s*(\d+)\.(\d+)", new)
     if before and after and entry.specifier.lstrip().startswith(("=", "~", "^")):

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from torchlock.answers import Unknown
 from torchlock.audit.index_builds import offer_of
 from torchlock.audit.install_sets import cells_where, demand_of, once
-from torchlock.knowledge.compatibility import bits
+from torchlock.knowledge.masks import bits
 from torchlock.knowledge.stack import FAMILY
+from torchlock.standards.versions import without_trailing_zeros
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -286,7 +287,7 @@ def _capped(entry: Entry, package: Package, allowed: int, good: int) -> Iterator
     if not kept or not above:
         return
     clauses = [clause.strip() for clause in entry.specifier.split(",") if not re.match(r"\s*<", clause)]
-    bound = re.sub(r"(?<!\.0)(?:\.0)+$", "", package.versions[above[0]])
+    bound = without_trailing_zeros(package.versions[above[0]])
     yield ",".join([*filter(None, clauses), f"<{bound}"])
 
 

@@ -10,8 +10,8 @@ from torchlock.audit.phrasing import as_of, asked, listed
 from torchlock.finding import Remedy
 from torchlock.knowledge.build_pairs import built_for, mismatch
 from torchlock.knowledge.builds import is_published
-from torchlock.knowledge.compatibility import bits
 from torchlock.knowledge.judge import NamedVersion, violations
+from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY

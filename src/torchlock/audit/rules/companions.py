@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.knowledge.rules import Statement
     from torchlock.manifests.document import Entry
-    from torchlock.terms import Dependency
+    from torchlock.standards.dependency import Dependency
 
 # Of these torchaudio 2.1 to 2.8 needs one to read or write a file.
 _BACKENDS = frozenset({"soundfile", "sox", "ffmpeg"})

@@ -11,7 +11,7 @@ from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import GIL, HOST_PREFIX
 from torchlock.knowledge.severity import severity_of
-from torchlock.terms import spelled
+from torchlock.standards.dependency import readable_specifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from torchlock.target import Platform, Target
 
 
-@rule("TL202", "TL301", "TL304", "TL401", "TL402", "TL404")
+@rule("TL202", "TL301", "TL304", "TL404")
 def libraries(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Releases that need of the machine what it has not: a driver, a glibc, FFmpeg, libsndfile."""
     stack = context.stack
@@ -87,7 +87,7 @@ def _finding(context: AuditContext, install_set: InstallSet, violation: Violatio
         if install_set.cells & ~here:
             severity = severity_of(fails=False, partly=bool(context.document.platforms))
     else:
-        need = f"{library}{spelled(violation.dependency.specifier)}"
+        need = f"{library}{readable_specifier(violation.dependency.specifier)}"
         message = f"{what} needs {need}; the target has {has if has is not None else 'none'}"
     return context.statement(violation.statement, severity, message, [demand])
 

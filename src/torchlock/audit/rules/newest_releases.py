@@ -11,8 +11,8 @@ from torchlock.answers import Unknown
 from torchlock.audit.index_builds import Offer
 from torchlock.audit.phrasing import as_of, asked, listed, platforms
 from torchlock.audit.rules.versions import LENIENT, RULES, near, newest, why
-from torchlock.knowledge.compatibility import bits
 from torchlock.knowledge.judge import NamedVersion, violations
+from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.severity import severity_of

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from torchlock.audit.phrasing import as_of, asked, listed, pythons, releases, where
 from torchlock.audit.rules.versions import guilty, strict
 from torchlock.finding import Remedy
-from torchlock.knowledge.compatibility import bits
+from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 

@@ -191,7 +191,7 @@ def _solved(
     lines = [f"{name}=={kept[name]}" if name == firm else name for name in names]
     inputs = Inputs([_written(line) for line in lines], [_written(line) for line in constraints])
     options = Options(preferred={name: version for name, version in kept.items() if name != firm})
-    matrix = _Unflavoured() if label else context.matrix
+    matrix = _WithoutBuildStatements() if label else context.matrix
     published = _BuildSource(Sources(offline=True), label, target)
     found = None
     if label and "torchcodec" in names:
@@ -300,7 +300,7 @@ def _is_other_build(context: CheckContext, name: str, label: str, target: Target
     return isinstance(public, str) and mine != public  # of an unknown build nobody says that it is another
 
 
-class _Unflavoured(Matrix):
+class _WithoutBuildStatements(Matrix):
     """The rules without those on builds: whatever comes from the page of one build agrees in it."""
 
     def statements_for(self, pinned: Pinned, target: Target) -> Iterator[Statement]:

@@ -1,4 +1,4 @@
-"""TL202, TL208 and TL209: CUDA that this torch cannot use. torch imports all the same."""
+"""TL202 and TL208 to TL210: CUDA that this torch or torchcodec cannot use. Both import all the same."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.check.log import candidates
+from torchlock.check.rules.versions import links_cuda, path_of
 from torchlock.finding import Remedy
 from torchlock.knowledge.judge import violations
 from torchlock.knowledge.registry import rule
@@ -48,6 +49,26 @@ def _cpu_build(context: CheckContext) -> Iterator[Finding]:
         message = f"{context.named('torch')} was not built for CUDA, which was asked for"
         says = "AssertionError: Torch not compiled with CUDA enabled"
         yield context.finding("TL209", "warning", message, "torch", says=says)
+
+
+@rule("TL210", on="log")
+def refused_decoding(context: CheckContext, log: Log, found: Sequence[Finding]) -> Iterator[Finding]:
+    """The CPU build of torchcodec, where the log shows that it was asked to decode on a GPU."""
+    if "TL210" not in candidates(log) or "torchcodec" not in context.pins:
+        return
+    if context.label("torchcodec") != "cpu" and links_cuda(context, "torchcodec") is not False:
+        return
+    label = context.label("torch") or ""
+    page = f"the page of torch's {label} builds" if label.startswith("cu") else "a page of torch's CUDA builds"
+    yield context.finding(
+        "TL210",
+        "warning",
+        f"torchcodec {context.pins['torchcodec'].version.public} is a CPU build and cannot decode on a GPU",
+        "torchcodec",
+        path=path_of(context, "torchcodec"),
+        says="RuntimeError: Unsupported device: cuda. Did you install a CPU-only build of torchcodec?",
+        remedy=Remedy(f"Install torchcodec from {page}, or decode with device='cpu'."),
+    )
 
 
 def _old_driver(context: CheckContext) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
     from torchlock.inspect.distributions import Distribution
-    from torchlock.terms import Dependency
+    from torchlock.standards.dependency import Dependency
 
 # Without these an import fails, in every release that declares them; what else is declared is used later.
 _IMPORTED = {"torch": frozenset({"typing-extensions"}), "soundfile": frozenset({"cffi", "numpy"})}

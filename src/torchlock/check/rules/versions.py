@@ -21,7 +21,7 @@ from torchlock.knowledge.rules import BUILD_CUDA, HOST_PREFIX, cuda_version, is_
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK, cuda_check_of
 from torchlock.runtime import files
-from torchlock.terms import spelled
+from torchlock.standards.dependency import readable_specifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 # The call at an import that compares versions of CUDA, and is no comment.
 _CALL = re.compile(rb"^[^#\n]{0,200}(?<!def )_check_cuda_version\(\)", re.M)
-_CUDA = re.compile(r"(lib)?(cudart|torch_cuda|c10_cuda|cufft|cublas)")
+_CUDA = re.compile(r"(lib)?(cudart|torch_cuda|c10_cuda|cufft|cublas|npp|nvcuvid)")
 # A mismatch stops the import of these; of the other members it stops only some calls.
 _ERRORS = frozenset(name for name in FAMILY if MEMBERS[name].effect == "import")
 
@@ -114,7 +114,7 @@ def unjudged(context: CheckContext, name: str) -> Unknown | None:
         return None
     if any(isinstance(pin.build, str) and kind_of(pin.build) in ("rocm", "xpu") for pin in (torch, mine)):
         return None  # reported by TL203
-    if isinstance(builds[name], Unknown) and not _links_cuda(context, name):
+    if isinstance(builds[name], Unknown) and links_cuda(context, name) is not True:
         return None
     lost = name if isinstance(builds[name], Unknown) else "torch"
     return Unknown(
@@ -122,11 +122,13 @@ def unjudged(context: CheckContext, name: str) -> Unknown | None:
     )
 
 
-def _links_cuda(context: CheckContext, name: str) -> bool:
-    """Whether the libraries of a package are those of a CUDA build, as far as they can be read."""
-    paths = [attempt.path for attempt in context.attempts if attempt.package == name and attempt.role == "import"]
-    found = [read_binary(path) for path in paths]
-    return any(_CUDA.match(each.name) for binary in found if isinstance(binary, Binary) for each in binary.needed)
+def links_cuda(context: CheckContext, name: str) -> bool | Unknown:
+    """Whether the libraries of a package are those of a CUDA build; unknown if none of them can be read."""
+    paths = [attempt.path for attempt in context.attempts if attempt.package == name and attempt.role != "other"]
+    found = [binary for binary in map(read_binary, paths) if isinstance(binary, Binary)]
+    if not found:
+        return Unknown(f"the libraries of {name} were not examined")
+    return any(_CUDA.match(each.name) for binary in found for each in binary.needed)
 
 
 def _is_elsewhere(violation: Violation) -> bool:
@@ -330,4 +332,4 @@ def in_words(specifier: str) -> str:
     """``2.10.0`` for a pin, ``>=2.11`` for a range."""
     exact = re.fullmatch(r"==([^*,]+)", specifier)
     series = re.fullmatch(r"==([^*,]+)\.\*", specifier)
-    return exact[1] if exact else series[1] if series else spelled(specifier)
+    return exact[1] if exact else series[1] if series else readable_specifier(specifier)

@@ -47,8 +47,8 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="FILE",
         dest="files",
-        help="requirements.in/.txt, pyproject.toml, setup.cfg, a script with inline metadata; "
-        "- for standard input",
+        help="a file of requirements or of a project (requirements.txt, pyproject.toml, Pipfile, …); - for stdin; "
+        "the pins of another tool's lock (uv.lock, …) are kept",
     )
     add(
         "-c",

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
-from torchlock.index.sdist import requires_txt
 from torchlock.index.sdist.script import judge_script
+from torchlock.standards import requires_txt
 from torchlock.standards.headers import Headers, read_headers, unfolded
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class _Tree:
     """The files of a source tree, parsed as far as several readers need it."""
 
     def __init__(self, files: Files) -> None:
-        from torchlock.manifests.syntax.toml_positions import parse_toml
+        from torchlock.manifests.syntax.toml_values import parse_toml
 
         self.files = files
         self.project = parse_toml(files.get("pyproject.toml", b""), "pyproject.toml")
@@ -101,10 +101,9 @@ class _Tree:
 
 def _pkg_info(tree: _Tree) -> Answer:
     headers = tree.headers("PKG-INFO")
-    if headers is None or _version(headers) < (2, 2):
+    if headers is None or headers.metadata_version < (2, 2):
         return None
-    dynamic = {unfolded(value).lower() for value in headers.fields.get("dynamic", ())}
-    if found := sorted(dynamic & {"requires-dist", "requires-python", "provides-extra"}):
+    if found := sorted(headers.dynamic & {"requires-dist", "requires-python", "provides-extra"}):
         return Unknown(f"its PKG-INFO says that {found[0]} is dynamic")
     return _of_headers(headers, "PKG-INFO")
 
@@ -113,7 +112,9 @@ def _declared(tree: _Tree) -> Answer:
     """PKG-INFO of a backend that copies it from tables of pyproject.toml."""
     headers = tree.headers("PKG-INFO")
     known = tree.backend in _DECLARATIVE and not tree.own_backend
-    return _of_headers(headers, "PKG-INFO") if known and headers is not None and _version(headers) else None
+    if not known or headers is None or headers.metadata_version == (0,):
+        return None
+    return _of_headers(headers, "PKG-INFO")
 
 
 def _of_headers(headers: Headers, origin: str) -> Stated:
@@ -122,11 +123,6 @@ def _of_headers(headers: Headers, origin: str) -> Stated:
     return Stated(
         list(fields.get("requires-dist", ())), extras, unfolded(headers.first("requires-python")), origin
     )
-
-
-def _version(headers: Headers) -> tuple[int, ...]:
-    parts = headers.first("metadata-version").split(".")
-    return tuple(map(int, parts)) if all(part.isascii() and part.isdecimal() for part in parts) else ()
 
 
 def _requires_txt(tree: _Tree) -> Answer:
@@ -161,7 +157,7 @@ def _canonical(requirements: Iterable[str]) -> set[str]:
     """Requirements in one spelling."""
     from packaging.requirements import InvalidRequirement, Requirement
 
-    from torchlock.terms import Dependency
+    from torchlock.standards.dependency import Dependency
 
     found = set()
     for text in requirements:

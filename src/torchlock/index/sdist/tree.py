@@ -47,7 +47,7 @@ def tree_files(folder: Path) -> Files:
 
 def project_of_tree(files: Files) -> tuple[str | None, str]:
     """The name and the version in pyproject.toml; None and "" if it has none."""
-    from torchlock.manifests.syntax.toml_positions import parse_toml
+    from torchlock.manifests.syntax.toml_values import parse_toml
 
     try:
         table = parse_toml(files.get("pyproject.toml", b""), "pyproject.toml").get("project", {})

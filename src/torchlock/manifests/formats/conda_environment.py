@@ -19,7 +19,7 @@ from torchlock.redaction import shortened
 from torchlock.target import PLATFORMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from torchlock.manifests.document import Document
     from torchlock.manifests.syntax.conda_match_spec import MatchSpec
@@ -71,15 +71,18 @@ _LOCKED = re.compile(
 )
 
 
-def read(text: str, path: str) -> Document:
-    """Read an environment file, an explicit list or a lock of conda-lock, as a text with its line ends."""
+def read(text: str, path: str, variables: Mapping[str, str] | None = None) -> Document:
+    """Read an environment file, an explicit list or a lock of conda-lock, as a text with its line ends.
+
+    ``variables`` are put in the pip list, as pip does.
+    """
     builder = DocumentBuilder(text, path, "conda")
     if _EXPLICIT.search(text):
         _locked(builder, _PACKAGE_URL.finditer(text))
     elif _LOCKED.search(text):
         _locked(builder, _LOCKED.finditer(text))
     else:
-        _Environment(builder).read()
+        _Environment(builder, variables).read()
     return builder.document
 
 
@@ -115,29 +118,30 @@ def _locked(builder: DocumentBuilder, packages: Iterable[re.Match[str]]) -> None
 class _Environment:
     """An environment.yml."""
 
-    def __init__(self, builder: DocumentBuilder) -> None:
-        self._draft = builder
+    def __init__(self, builder: DocumentBuilder, variables: Mapping[str, str] | None) -> None:
+        self._builder = builder
+        self._variables = variables
         self._document = builder.document
         self._only_on: dict[str, None] = {}
 
     def read(self) -> None:
-        template = re.search(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%", self._draft.text)
+        template = re.search(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%", self._builder.text)
         if template:
             message = "a template, of which only what is not between braces is judged"
-            self._draft.issue("TL901", "note", message, template.start())
+            self._builder.issue("TL901", "note", message, template.start())
             root, wrong = parse_yaml(
-                re.sub(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%(?:(?!\{%|%\}).)*%\}", _blank, self._draft.text)
+                re.sub(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%(?:(?!\{%|%\}).)*%\}", _blank, self._builder.text)
             )
         else:
-            root, wrong = parse_yaml(self._draft.text)
+            root, wrong = parse_yaml(self._builder.text)
             for start, message in wrong[:1]:
-                self._draft.issue("TL501", "error", f"not valid YAML: {message}", start)
+                self._builder.issue("TL501", "error", f"not valid YAML: {message}", start)
         self._doubled(root)
         dependencies = root.get("dependencies")
         if dependencies is None or not dependencies.items:
             if not wrong and not template:
                 message = "lists no dependencies, so there is nothing to judge"
-                self._draft.issue("TL901", "note", message, dependencies.start if dependencies else None)
+                self._builder.issue("TL901", "note", message, dependencies.start if dependencies else None)
             return
         pip = [node for item in dependencies.items for node in self._item(item, quiet=bool(wrong or template))]
         self._pip(pip)
@@ -149,7 +153,7 @@ class _Environment:
         for key, _ in root.pairs:
             if key.text in seen and key.text in ("dependencies", "channels"):
                 message = f"{key.text} stands here a second time: conda refuses that, other tools take the last"
-                self._draft.issue("TL501", "warning", message, key.start)
+                self._builder.issue("TL501", "warning", message, key.start)
             seen.add(key.text)
 
     def _item(self, item: Node, *, quiet: bool) -> Iterator[Node]:
@@ -163,25 +167,30 @@ class _Environment:
         spec = parse_spec(text)
         if spec is not None:
             self._spec(item, text, spec)
-        elif not quiet and not _ARCHIVE.fullmatch(text):
+        elif _ARCHIVE.fullmatch(text):
+            self._builder.note(f"{text} is left out: only conda can install it", item.start)
+        elif not quiet:
             self._no_spec(item, text)
 
     def _spec(self, item: Node, text: str, spec: MatchSpec) -> None:
         if spec.name in _ONLY_ON:
             self._only_on[_ONLY_ON[spec.name]] = None
         if spec.name == "python":
-            self._draft.python(spec.specifier or "", item.start)
+            self._builder.python(spec.specifier or "", item.start)
         versions = text[spec.start : spec.end]
-        if spec.specifier is None and _matters(spec.index_name):
+        if spec.specifier is None:
             message = f"{versions!r} is not judged: other tools have no words for these versions"
-            self._draft.issue("TL902", "note", message, item.start)
+            if _matters(spec.index_name):
+                self._builder.issue("TL902", "note", message, item.start)
+            else:
+                self._builder.refuse(f"{versions!r}: PEP 440 has no words for these versions", item.start)
         self._document.entries.append(
             Entry(
                 spec.index_name,
                 spec.specifier or "",
-                self._draft.place(item.start),
+                self._builder.place(item.start),
                 text,
-                self._draft.path,
+                self._builder.path,
                 version=Span(item.start + spec.start, item.start + spec.end) if item.exact else None,
                 style="conda",
                 channel="conda",
@@ -198,13 +207,13 @@ class _Environment:
         if re.match(r"-[a-z]\b|--\w|git\+|\.{1,2}/|[\w.-]+\s*@", text):
             because = "that is pip's: it belongs into the list under pip:"
         remedy = f"write {meant}" if meant else ""
-        self._draft.issue("TL501", "error", message, item.start, because=because, remedy=remedy, edits=edits)
+        self._builder.issue("TL501", "error", message, item.start, because=because, remedy=remedy, edits=edits)
 
     def _pip(self, nodes: list[Node]) -> None:
         """The list that pip gets as a requirements file: read as one, with all else blanked out."""
         from torchlock.manifests.formats import requirements_txt
 
-        text, at = self._draft.text, 0
+        text, at = self._builder.text, 0
         parts: list[str] = []
         for node in nodes:
             value = node.text
@@ -214,11 +223,11 @@ class _Environment:
                 at = node.start + len(value)
         if not parts:
             return
-        listed = DocumentBuilder("".join(parts), self._draft.path, "requirements")
+        listed = DocumentBuilder("".join(parts), self._builder.path, "requirements")
         try:
-            found = requirements_txt.read(listed.text, self._draft.path)
+            found = requirements_txt.read(listed.text, self._builder.path, self._variables)
         except InputError as error:
-            self._draft.issue("TL901", "note", f"the pip list is not judged: {error.message}", nodes[0].start)
+            self._builder.issue("TL901", "note", f"the pip list is not judged: {error.message}", nodes[0].start)
             return
         document = self._document
         document.entries += [
@@ -230,12 +239,13 @@ class _Environment:
             for each in found.indexes
         ]
         document.issues += [replace(each, place=self._place_in(listed, each.place)) for each in found.issues]
+        document.notes += found.notes
         document.includes += found.includes
         document.pre = found.pre
 
     def _place_in(self, listed: DocumentBuilder, place: Place) -> Place:
         """Where a place of the pip list is in the file: two of its lines may stand on one line of a flow list."""
-        found = self._draft.place(listed.offset(place.line) + max(place.column, 1) - 1) if place.line else place
+        found = self._builder.place(listed.offset(place.line) + max(place.column, 1) - 1) if place.line else place
         return found if place.column else Place(found.line)
 
     def _platforms(self, listed: Node | None) -> None:
@@ -244,7 +254,7 @@ class _Environment:
         for node in listed.items if listed else ():
             if node.text and node.text not in SUBDIRS and node.text != "noarch":
                 message = f"unknown platform {node.text}: not judged for it"
-                self._draft.issue("TL902", "note", message, node.start)
+                self._builder.issue("TL902", "note", message, node.start)
         if names - {None}:
             self._document.platforms = tuple(name for name in PLATFORMS if name in names)
             return

@@ -12,7 +12,8 @@ from torchlock.location import Span
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.document import Entry
 from torchlock.manifests.syntax.json_text import value_of
-from torchlock.manifests.syntax.lock_markers import both
+from torchlock.manifests.syntax.markers import both
+from torchlock.manifests.syntax.repositories import repository_address
 from torchlock.manifests.syntax.toml_blocks import locked_entry, strings, tables
 from torchlock.manifests.toml_builder import TomlBuilder
 from torchlock.standards.markers import parsed
@@ -38,7 +39,8 @@ _MARKERS = (
     "implementation_name",
     "implementation_version",
 )
-_SOURCES = ("git", "hg", "svn", "bzr", "path", "file")
+_REPOSITORIES = ("git", "hg", "svn", "bzr")
+_SOURCES = (*_REPOSITORIES, "path", "file")
 _OPERATOR = re.compile(r"\s*(===|==|~=|!=|<=|>=|<|>)")
 # A string, closed or not, and the table that it names; any other brace.
 _TOKEN = re.compile(r'"(?P<string>(?:[^"\\\n]|\\[^\n])*)"?(?P<opens>\s*:\s*\{)?|[{}]')
@@ -53,7 +55,7 @@ def read(text: str, path: str) -> Document:
     builder.document.pre = builder.tree.get("pipenv", "allow_prereleases") is True
     categories = [name for name, value in builder.tree.items() if name not in _OTHERS and isinstance(value, dict)]
     for category in ("packages", *categories):
-        scope = "" if category == "packages" else f"group:{category}"
+        scope = "" if category == "packages" else builder.declare_group(category, builder.tree.offset(category))
         for name, value in builder.tree.items(category):
             builder.add([_entry(builder, category, name, value, scope, addresses)])
     return builder.document
@@ -124,8 +126,7 @@ def _entry(
         message = f"{name}: {written[:200]!r} is not a version specifier"
         builder.issue("TL501", "error", message, at)
         return None
-    url = next((f"{key}+{table[key]}" if key in ("git", "hg", "svn", "bzr") else str(table[key])
-                for key in _SOURCES if isinstance(table.get(key), str)), None)  # fmt: skip
+    url = _url(table)
     return Entry(
         re.sub(r"[-_.]+", "-", name).lower(),
         specifier,
@@ -137,8 +138,18 @@ def _entry(
         version=Span(*span) if span is not None and url is None else None,
         scope=scope,
         index=_index(builder, table.get("index"), addresses),
-        url=url.replace("git+git+", "git+") if url else None,
+        url=url,
+        editable=table.get("editable") is True,
     )
+
+
+def _url(table: dict[str, Any]) -> str | None:
+    """Where a package comes from in place of an index, if the Pipfile says so."""
+    kind = next((key for key in _SOURCES if isinstance(table.get(key), str)), None)
+    if kind is None:
+        return None
+    address = str(table[kind])
+    return repository_address(kind, address, table) if kind in _REPOSITORIES else address
 
 
 def _index(builder: TomlBuilder, name: object, addresses: dict[str, str]) -> str | None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from torchlock.knowledge.indexes import is_public
 from torchlock.location import Place
 from torchlock.manifests.document import Document
-from torchlock.manifests.syntax.lock_markers import either, placed
+from torchlock.manifests.syntax.lock_markers import placed
+from torchlock.manifests.syntax.markers import either
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
 from torchlock.manifests.syntax.toml_blocks import Lock, cut, strings
 
@@ -68,10 +69,10 @@ class _Reader:
             for scope, left in placed(marker if isinstance(marker, str) else ""):
                 found.setdefault(group or scope, []).append(left)
         if list(found) == [""] and block.table.get("optional") is True and self._extras:
-            yield from ((f"extra:{extra}", either(found[""])) for extra in self._pulled_in_by(block.name))
+            yield from ((f"extra:{extra}", either(*found[""])) for extra in self._pulled_in_by(block.name))
             return
         for scope in [""] if "" in found else found:
-            yield scope, either(found[scope])
+            yield scope, either(*found[scope])
 
     def _pulled_in_by(self, name: str) -> list[str]:
         """The extras that list an optional package; all of them for what only another package of theirs needs."""

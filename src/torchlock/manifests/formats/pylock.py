@@ -11,7 +11,7 @@ from torchlock.location import Place
 from torchlock.manifests.document import Document, ParseIssue
 from torchlock.manifests.syntax.lock_markers import placed, platforms
 from torchlock.manifests.syntax.toml_blocks import base_name, cut, strings, tables
-from torchlock.manifests.syntax.toml_positions import parse_toml
+from torchlock.manifests.syntax.toml_values import parse_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cached_property
+from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
-from torchlock.manifests.formats import pyproject_pdm, pyproject_pixi, pyproject_poetry, pyproject_uv
-from torchlock.manifests.lock_readers.extras import DEEPEST
-from torchlock.manifests.self_references import OwnExtras
+from torchlock.manifests.formats import (
+    pyproject_hatch,
+    pyproject_pdm,
+    pyproject_pixi,
+    pyproject_poetry,
+    pyproject_rye,
+    pyproject_uv,
+)
+from torchlock.manifests.self_references import DEEPEST, OwnExtras
 from torchlock.manifests.toml_builder import TomlBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.manifests.document import Document, Entry
-    from torchlock.manifests.syntax.toml import Key, Path
+    from torchlock.manifests.syntax.toml_tokens import Key, Path
+
+
+_DYNAMIC = ("tool", "setuptools", "dynamic")
+# Where an extra can be declared: in the standard's table, and where tools that build a project read it from.
+_EXTRAS = (
+    ("project", "optional-dependencies"),
+    (*_DYNAMIC, "optional-dependencies"),
+    (*pyproject_hatch.HOOK, "optional-dependencies"),
+    ("tool", "flit", "metadata", "requires-extra"),
+)
+_BRINGING = ("dependencies", "optional-dependencies", "requires-python")
 
 
 def read(text: str, path: str) -> Document:
@@ -33,102 +50,165 @@ def read(text: str, path: str) -> Document:
 
 class _Project:
     def __init__(self, builder: TomlBuilder) -> None:
-        self._sheet = builder
+        self._builder = builder
         self._tree = builder.tree
         self._met_depth = False
 
     def read(self) -> None:
-        builder = self._sheet
+        builder = self._builder
+        builder.document.project = isinstance(self._tree.get("project"), dict)
         self._shapes()
+        self._dynamic_and_static()
+        self._misspelt()
         self._python()
         extras = {name: self._extra(name, key) for key, name in self._extra_names()}
-        own = OwnExtras(self._tree.string("project", "name"), extras)
+        own = OwnExtras(self._tree.string("project", "name"), extras, builder.document.extras)
         builder.add(own.unfold(self._dependencies(), ""))
         for name, entries in extras.items():
             builder.add(own.unfold(entries, f"extra:{name}"))
-        for key, name in ((key, canonicalize_name(key)) for key, _ in self._tree.items("dependency-groups")):
-            if self._groups[name] != key:
-                message = f"the dependency groups {key} and {self._groups[name]} have the same name"
-                self._issue(message, self._tree.offset("dependency-groups", key))
+        self._spellings()
         for group in self._groups:
-            builder.add(own.unfold(self._group(group), f"group:{group}"))
-        builder.document.issues += own.issues
-        builder.add(builder.listed("tool", "flit", "metadata", "requires"))
-        builder.add(builder.listed("tool", "rye", "dev-dependencies", scope="group:dev"))
-        for number, item in enumerate(builder.tree.array("tool", "rye", "sources")):
-            if isinstance(item, dict) and isinstance(item.get("url"), str):
-                kind = "index" if item.get("name") == "default" else "extra"
-                builder.index(kind, item["url"], builder.tree.offset("tool", "rye", "sources", number, "url"))
+            with builder.within(builder.declare_group(self._groups[group], self._group_offset(group))) as scope:
+                builder.add(own.unfold(self._group(group), scope))
+        own.report_to(builder.document)
+        self._other_tools()
+
+    def _other_tools(self) -> None:
+        builder = self._builder
+        if self._tree.items("tool", "flit", "metadata"):
+            builder.document.project = True
+            builder.add(builder.listed("tool", "flit", "metadata", "requires"))
+        pyproject_rye.read(builder)
         pyproject_poetry.read(builder)
         pyproject_pixi.read(builder)
-        self._hatch()
+        pyproject_hatch.read(builder)
         builder.add(builder.listed("build-system", "requires", scope="group:build-system"))
         pyproject_pdm.read(builder)
         pyproject_uv.read(builder)
 
+    def _spellings(self) -> None:
+        """Report dependency groups whose names are spellings of one name."""
+        first: dict[str, str] = {}
+        for key, _ in self._tree.items("dependency-groups"):
+            name = canonicalize_name(key)
+            if first.setdefault(name, key) != key:
+                message = f"dependency-groups.{key}: {first[name]} and {key} are spellings of one name"
+                with self._builder.within(f"group:{name}"):
+                    self._builder.fault(message, self._tree.offset("dependency-groups", key))
+
+    def _group_offset(self, name: str) -> int | None:
+        return self._tree.offset("dependency-groups", self._groups[name])
+
     def _shapes(self) -> None:
         """Report values of the wrong type, which every installer refuses."""
-        tree = self._tree
-        lists = [("project", "dependencies"), ("project", "dynamic")]
+        self._builder.shape(dict, "table", "tool")
+        for tool in ("poetry", "pdm", "uv", "hatch", "pixi", "rye", "flit", "setuptools"):
+            self._builder.shape(dict, "table", "tool", tool)
         for table in (("project",), ("project", "optional-dependencies"), ("dependency-groups",)):
-            self._shape(dict, "table", *table)
-            if table[-1] != "project":
-                lists += [(*table, key) for key, _ in tree.items(*table)]
-        for where in lists:
-            self._shape(list, "list", *where)
+            self._builder.shape(dict, "table", *table)
+        self._requirements("", "project", "dependencies")
+        self._requirements("", "project", "dynamic")
+        for key, _ in self._tree.items("project", "optional-dependencies"):
+            self._requirements(f"extra:{canonicalize_name(key)}", "project", "optional-dependencies", key)
+        for key, _ in self._tree.items("dependency-groups"):
+            self._requirements(f"group:{canonicalize_name(key)}", "dependency-groups", key)
+
+    def _requirements(self, scope: str, *where: str) -> None:
+        """Report a list of requirements that is not one, and items in it that are none."""
+        tree, builder = self._tree, self._builder
+        with builder.within(scope):
+            builder.shape(list, "list", *where)
             for number, item in enumerate(tree.array(*where)):
                 if not isinstance(item, str) and (where[0] == "project" or not isinstance(item, dict)):
                     message = f"{'.'.join(where)}: {item!r} is not a requirement"
-                    self._issue(message, tree.offset(*where, number) or tree.offset(*where))
-
-    def _shape(self, kind: type, called: str, *where: str) -> None:
-        value = self._tree.get(*where)
-        if value is not None and not isinstance(value, kind):
-            self._issue(f"{'.'.join(where)} is no {called}", self._tree.offset(*where))
-
-    def _issue(self, message: str, at: int | None) -> None:
-        if self._tree.error is None:
-            self._sheet.issue("TL501", "error", message, at)
+                    builder.fault(message, tree.offset(*where, number) or tree.offset(*where))
 
     def _python(self) -> None:
         where = ("project", "requires-python")
-        value, exact = self._tree.string(*where), self._tree.content(*where)
-        self._sheet.python_requires("requires-python", value, self._tree.offset(*where), exact)
+        value, exact = self._tree.get(*where), self._tree.content(*where)
+        if value is not None and not isinstance(value, str):
+            message = f"requires-python: {value!r} is not a version specifier"
+            self._builder.fault(message, self._tree.offset(*where))
+        elif value is not None:
+            self._builder.python_requires("requires-python", value, self._tree.offset(*where), exact)
+
+    def _dynamic_and_static(self) -> None:
+        """Report a field with a value that is listed as dynamic too."""
+        for key in _BRINGING:
+            if key in self._tree.array("project", "dynamic") and self._tree.get("project", key) is not None:
+                message = f"project.{key} has a value, and dynamic lists it too: one of them has to go"
+                self._builder.fault(message, self._tree.offset("project", key))
+
+    def _misspelt(self) -> None:
+        """Report keys that [project] does not have, where they look like one about requirements."""
+        from difflib import get_close_matches
+
+        for key, _ in self._tree.items("project"):
+            close = get_close_matches(key.replace("_", "-").lower(), _BRINGING, n=1, cutoff=0.8)
+            if close and key not in _BRINGING:
+                message = f"[project] has no key {key!r}, so installers refuse the file or ignore the key"
+                at = self._tree.keys.get(("project", key))
+                self._builder.issue("TL504", "warning", message, at, because=f"perhaps {close[0]} was meant")
 
     def _extra_names(self) -> list[tuple[str, str]]:
         """The extras as written, and normalised."""
-        tree = self._tree
-        keys = [
-            *tree.items("project", "optional-dependencies"),
-            *tree.items("tool", "setuptools", "dynamic", "optional-dependencies"),
-        ]
-        return [(key, canonicalize_name(key)) for key, _ in keys]
+        keys = [(*table, key) for table in _EXTRAS for key, _ in self._tree.items(*table)]
+        for path in keys:
+            self._builder.declare_extra(path[-1], self._tree.offset(*path))
+        return [(path[-1], canonicalize_name(path[-1])) for path in keys]
 
     def _extra(self, name: str, key: str) -> list[Entry]:
         scope = f"extra:{name}"
-        found = self._sheet.listed("project", "optional-dependencies", key, scope=scope)
-        return found or self._from_files(
-            scope, "tool", "setuptools", "dynamic", "optional-dependencies", key, "file"
-        )
+        standard, dynamic, hook, flit = ((*table, key) for table in _EXTRAS)
+        with self._builder.within(scope):
+            found = [
+                *self._builder.listed(*standard, scope=scope),
+                *self._builder.listed(*flit, scope=scope),
+                *self._from_files(scope, *hook),
+            ]
+            if found or self._tree.get(*dynamic) is None:
+                return found
+            if not self._builder.strings(*dynamic, "file"):
+                self._dynamic("optional-dependencies")
+            return self._from_files(scope, *dynamic, "file")
 
     def _dependencies(self) -> list[Entry]:
-        found = self._sheet.listed("project", "dependencies")
+        found = self._builder.listed("project", "dependencies")
         if "dependencies" not in self._tree.array("project", "dynamic"):
             return found
         for where in (
-            ("tool", "setuptools", "dynamic", "dependencies", "file"),
-            ("tool", "hatch", "metadata", "hooks", "requirements_txt", "files"),
+            (*_DYNAMIC, "dependencies", "file"),
+            (*pyproject_hatch.HOOK, "files"),
         ):
-            if self._sheet.strings(*where):
+            if self._builder.strings(*where):
                 return self._from_files("", *where)
         if not self._tree.items("tool", "poetry", "dependencies"):
-            at = self._tree.offset("project", "dynamic")
-            self._sheet.issue("TL901", "note", "dependencies are dynamic: only a build would tell them", at)
+            self._dynamic("dependencies")
         return found
+
+    def _dynamic(self, key: str) -> None:
+        """Report what only a build would tell."""
+        dynamic = self._tree.array("project", "dynamic")
+        number = dynamic.index(key) if key in dynamic else 0
+        at = self._tree.offset("project", "dynamic", number)
+        stop = self._builder.error(
+            f"[project] says that {key} is dynamic: only building the project would tell it",
+            at,
+            hint=self._where_dynamic_comes_from(),
+        )
+        self._builder.issue("TL901", "note", f"{key} are dynamic: only a build would tell them", at, error=stop)
+
+    def _where_dynamic_comes_from(self) -> str:
+        if self._tree.items("tool", "poetry"):
+            return "[tool.poetry] has no dependencies table either"
+        config = FilePath(self._builder.path).parent / "setup.cfg"
+        if config.is_file():
+            return f"if they stand in setup.cfg: -r {config}"
+        return "name the file that they come from with -r, or give them on the command line"
 
     def _from_files(self, scope: str, *where: Key) -> list[Entry]:
         return [
-            entry for name, at in self._sheet.strings(*where) for entry in self._sheet.include(name, at, scope)
+            entry for name, at in self._builder.strings(*where) for entry in self._builder.include(name, at, scope)
         ]
 
     @cached_property
@@ -146,7 +226,7 @@ class _Project:
                 open_.pop()
                 chain.pop()
             elif not isinstance(item[1], dict):
-                entry = self._sheet.written(*item[0])
+                entry = self._builder.written(*item[0])
                 found += [entry] if entry else []
             elif (included := self._included(item, chain)) is not None and included not in done:
                 done.add(included)
@@ -160,34 +240,34 @@ class _Project:
         return (((*where, number), item) for number, item in enumerate(self._tree.array(*where)))
 
     def _included(self, item: tuple[Path, Any], chain: list[str]) -> str | None:
-        """The group that an item includes; None and a problem where it is none to follow. ``chain`` leads here."""
+        """The group that an item includes; None and an error where it cannot be followed. ``chain`` leads here."""
         where, value = item
         included = canonicalize_name(self._tree.string(*where, "include-group"))
         at = self._tree.offset(*where, "include-group")
-        if included not in self._groups:
-            self._no_group(value, at)
+        if len(value) != 1 or included not in self._groups:
+            self._no_group(where, value, at)
         elif included in chain:
-            self._issue(f"the dependency groups {chain[-1]} and {included} include each other", at)
+            names = [self._groups[name] for name in [*chain[chain.index(included) :], included]]
+            self._builder.fault(f"these dependency groups include each other: {' → '.join(names)}", at)
         elif len(chain) < DEEPEST:
             return included
-        elif not self._met_depth:
-            self._met_depth = True
-            self._issue(f"the dependency groups include each other more than {DEEPEST} deep", at)
+        else:
+            self._report_depth(at)
         return None
 
-    def _no_group(self, item: dict[str, object], at: int | None) -> None:
-        if "include-group" in item:
-            self._issue(f"no dependency group is called {item['include-group']!r}", at)
-        else:
-            self._issue(f"{item!r} is not a requirement", at)
+    def _report_depth(self, at: int | None) -> None:
+        """Report the first group that is included too deeply; the others only stop a lock."""
+        message = f"the dependency groups include each other more than {DEEPEST} deep"
+        if not self._met_depth:
+            self._met_depth = True
+            self._builder.fault(message, at)
+        self._builder.refuse(message, at)
 
-    def _hatch(self) -> None:
-        """The environments of hatch; their strings may hold fields that hatch fills in."""
-        for name, _ in self._tree.items("tool", "hatch", "envs"):
-            for key in ("dependencies", "extra-dependencies"):
-                where = ("tool", "hatch", "envs", name, key)
-                for number, item in enumerate(self._tree.array(*where)):
-                    entry = (
-                        self._sheet.written(*where, number) if isinstance(item, str) and "{" not in item else None
-                    )
-                    self._sheet.add([replace(entry, scope=f"group:hatch-{name}")] if entry else [])
+    def _no_group(self, where: Path, item: dict[str, object], at: int | None) -> None:
+        included = item.get("include-group")
+        if isinstance(included, str) and len(item) == 1:
+            message = f"no dependency group is called {included!r}"
+            hint = f"there are: {', '.join(sorted(self._groups.values()))}"
+            self._builder.fault(message, at, error=self._builder.error(message, at, hint=hint))
+        else:
+            self._builder.fault(f"{'.'.join(map(str, where[:-1]))}: {item!r} is not a requirement", at)

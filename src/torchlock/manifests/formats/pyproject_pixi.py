@@ -10,12 +10,13 @@ from packaging.utils import canonicalize_name
 from torchlock.knowledge.stack import CONDA_NAMES
 from torchlock.manifests.document import Entry
 from torchlock.manifests.syntax.conda_match_spec import specifier_of
+from torchlock.manifests.syntax.repositories import repository_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.manifests.document import Document
-    from torchlock.manifests.syntax.toml import Path
+    from torchlock.manifests.syntax.toml_tokens import Path
     from torchlock.manifests.toml_builder import TomlBuilder
 
 _TABLE = ("tool", "pixi")
@@ -66,25 +67,31 @@ def _manifest(builder: TomlBuilder, own: Path) -> None:
     for key, kind in (("index-url", "index"), ("extra-index-urls", "extra")):
         for address, at in builder.strings(*options, key):
             builder.index(kind, address, at)
+    builder.document.project |= any(builder.tree.items(*own, key) for key in ("dependencies", "pypi-dependencies"))
     _feature(builder, own, "")
     used = set[str]()
     for name, held in tree.items(*own, "environments"):
         environment = held if isinstance(held, dict) else {"features": held}
         features = [str(one) for one in environment.get("features") or ()]
-        kind = "alone" if environment.get("no-default-feature") is True else "group"
+        alone = environment.get("no-default-feature") is True
+        scope = builder.declare_group(name, tree.offset(*own, "environments", name), alone=alone)
         for feature in features:
-            _feature(builder, (*own, "feature", feature), f"{kind}:{canonicalize_name(name)}")
+            _feature(builder, (*own, "feature", feature), scope)
         used.update(features)
     for name, _ in tree.items(*own, "feature"):
         if name not in used:
-            _feature(builder, (*own, "feature", name), f"group:{canonicalize_name(name)}")
+            scope = builder.declare_group(name, tree.offset(*own, "feature", name))
+            _feature(builder, (*own, "feature", name), scope)
 
 
 def _feature(builder: TomlBuilder, path: Path, scope: str) -> None:
-    builder.add(_tables(builder, path, scope, ""))
-    for name, _ in builder.tree.items(*path, "target"):
-        if name in MARKERS:
-            builder.add(_tables(builder, (*path, "target", name), scope, MARKERS[name]))
+    with builder.within(scope):
+        builder.add(_tables(builder, path, scope, ""))
+        for name, _ in builder.tree.items(*path, "target"):
+            if name in MARKERS:
+                builder.add(_tables(builder, (*path, "target", name), scope, MARKERS[name]))
+            else:
+                builder.refuse(f"unknown platform {name}", builder.tree.offset(*path, "target", name))
 
 
 def _tables(builder: TomlBuilder, path: Path, scope: str, marker: str) -> Iterator[Entry]:
@@ -101,9 +108,13 @@ def _entry(builder: TomlBuilder, path: Path, value: object, channel: str) -> Ent
     table = value if isinstance(value, dict) else {}
     where = (*path, "version") if table else path
     name = canonicalize_name(str(path[-1]))
-    url = next((table[key] for key in ("url", "git", "path") if isinstance(table.get(key), str)), None)
+    kind = next((key for key in ("url", "git", "path") if isinstance(table.get(key), str)), "")
+    url = repository_address("git", table["git"], table) if kind == "git" else table.get(kind)
+    extras = table.get("extras")
     specifier = specifier_of(builder.tree.string(*where) or "*")
     if specifier is None:
+        message = f"{builder.tree.string(*where)!r}: PEP 440 has no words for these versions"
+        builder.refuse(message, builder.tree.offset(*where))
         return None
     index = table.get("index")
     at = builder.tree.offset(*where)
@@ -118,4 +129,6 @@ def _entry(builder: TomlBuilder, path: Path, value: object, channel: str) -> Ent
         channel=channel,
         index=index if isinstance(index, str) else None,
         url=url,
+        extras=tuple(map(str, extras)) if isinstance(extras, list) else (),
+        editable=table.get("editable") is True,
     )

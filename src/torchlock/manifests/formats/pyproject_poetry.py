@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 from packaging.utils import canonicalize_name
 
 from torchlock.manifests.document import Entry
-from torchlock.manifests.syntax.markers import both
+from torchlock.manifests.syntax.markers import both, either
 from torchlock.manifests.syntax.poetry_constraints import python_marker, specifier_of
+from torchlock.manifests.syntax.repositories import repository_address, subdirectory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.manifests.syntax.toml import Path
+    from torchlock.manifests.syntax.toml_tokens import Path
     from torchlock.manifests.toml_builder import TomlBuilder
 
 _OWN = ("tool", "poetry")
@@ -29,16 +30,33 @@ def read(builder: TomlBuilder) -> None:
 
 class _Poetry:
     def __init__(self, builder: TomlBuilder) -> None:
-        self._sheet = builder
+        self._builder = builder
         self._tree = builder.tree
         self._urls: dict[str, str] = {}
 
     def read(self) -> None:
+        self._builder.document.project |= bool(self._tree.items(*_OWN, "dependencies"))
         self._sources()
         self._main()
-        self._table((*_OWN, "dev-dependencies"), "group:dev")
+        if self._tree.items(*_OWN, "dev-dependencies"):
+            self._group("dev", (*_OWN, "dev-dependencies"))
         for name, _ in self._tree.items(*_OWN, "group"):
-            self._table((*_OWN, "group", name, "dependencies"), f"group:{canonicalize_name(name)}")
+            self._group(name, (*_OWN, "group", name, "dependencies"))
+
+    def _group(self, name: str, path: Path) -> None:
+        with self._builder.within(self._builder.declare_group(name, self._tree.offset(*path))) as scope:
+            for table in self._included(path, name):
+                self._table(table, scope)
+
+    def _included(self, path: Path, name: str) -> list[Path]:
+        """The tables of a group and of the groups that it includes, each once."""
+        found, names = [path], [name]
+        for each in names:
+            for included in self._tree.array(*_OWN, "group", each, "include-groups"):
+                if included not in names and self._tree.items(*_OWN, "group", str(included)):
+                    names.append(str(included))
+                    found.append((*_OWN, "group", str(included), "dependencies"))
+        return found
 
     def _sources(self) -> None:
         """The indexes. A primary one stands in place of the public one, unless that is named too."""
@@ -53,32 +71,48 @@ class _Poetry:
             if not isinstance(url, str):
                 continue
             self._urls[str(name).lower()] = url
-            priority = str(item.get("priority", "default" if item.get("default") is True else "")).lower()
+            priority = str(
+                item.get("priority", "secondary" if item.get("secondary") is True else "primary")
+            ).lower()
             if priority != "explicit":
                 kind = "index" if priority in ("primary", "default") and not public else "extra"
-                self._sheet.index(kind, url, self._tree.offset(*_OWN, "source", number, "url"))
+                self._builder.index(kind, url, self._tree.offset(*_OWN, "source", number, "url"))
+            if priority in ("supplemental", "secondary"):
+                self._builder.note(
+                    f"the source {name} is {priority}, but is asked before the public index, not after it",
+                    self._tree.offset(*_OWN, "source", number),
+                )
 
     def _main(self) -> None:
-        """The project's own dependencies; those that [project] names already only get their source from here."""
+        """The project's own dependencies. Where [project] has some, these here only add to those."""
         extras = self._extras()
-        named = {entry.name for entry in self._sheet.document.entries}
+        named = {entry.name for entry in self._builder.document.entries}
+        ruled = self._tree.get("project", "dependencies") is not None and not self._tree.array(
+            "project", "dynamic"
+        )
         for key, value in self._tree.items(*_OWN, "dependencies"):
             name, path = canonicalize_name(key), (*_OWN, "dependencies", key)
             if name == "python":
                 self._python(path, value)
-            elif name in named and isinstance(value, dict) and not {"version", *_ELSEWHERE} & {*value}:
-                self._enrich(name, value)
-            elif isinstance(value, dict) and value.get("optional") is True:
+            elif name in named:
+                self._enrich(path, name, value)
+            elif ruled:
+                message = (
+                    f"{key} is ignored, as poetry does: [project] has dependencies, and {key} is not among them"
+                )
+                self._builder.note(message, self._tree.offset(*path))
+            elif _is_optional(value):
                 entries = list(self._entries(path, name, value))
                 for extra in extras.get(name, ()):
-                    self._sheet.add(replace(entry, scope=f"extra:{extra}") for entry in entries)
+                    self._builder.add(replace(entry, scope=f"extra:{extra}") for entry in entries)
             else:
-                self._sheet.add(self._entries(path, name, value))
+                self._builder.add(self._entries(path, name, value))
 
     def _extras(self) -> dict[str, list[str]]:
         """For each optional dependency the extras that bring it."""
         found: dict[str, list[str]] = {}
         for key, names in self._tree.items(*_OWN, "extras"):
+            self._builder.declare_extra(key, self._tree.offset(*_OWN, "extras", key))
             for name in names if isinstance(names, list) else ():
                 found.setdefault(canonicalize_name(str(name)), []).append(canonicalize_name(key))
         return found
@@ -89,18 +123,27 @@ class _Poetry:
         if specifier is None:
             self._unknown(path)
         else:
-            self._sheet.python(specifier, self._tree.offset(*path))
+            self._builder.python(specifier, self._tree.offset(*path))
 
-    def _enrich(self, name: str, value: dict[str, Any]) -> None:
-        if isinstance(value.get("source"), str):
-            for entry in self._sheet.document.entries:
+    def _enrich(self, path: Path, name: str, value: object) -> None:
+        """Apply what poetry says of a dependency of [project]: a source, or the requirement that replaces it."""
+        document = self._builder.document
+        if isinstance(value, dict) and not {"version", *_ELSEWHERE} & {*value}:
+            index = self._index(path, value)
+            for entry in document.entries:
                 if entry.name == name:
-                    entry.index = self._address(value["source"])
+                    entry.index = index
+            return
+        scopes = dict.fromkeys(entry.scope for entry in document.entries if entry.name == name)
+        document.entries = [entry for entry in document.entries if entry.name != name]
+        for entry in self._entries(path, name, value):
+            document.entries += [replace(entry, scope=scope) for scope in scopes]
 
     def _table(self, path: Path, scope: str) -> None:
         for key, value in self._tree.items(*path):
-            entries = self._entries((*path, key), canonicalize_name(key), value)
-            self._sheet.add(replace(entry, scope=scope) for entry in entries)
+            if canonicalize_name(key) != "python":
+                entries = self._entries((*path, key), canonicalize_name(key), value)
+                self._builder.add(replace(entry, scope=scope) for entry in entries)
 
     def _entries(self, path: Path, name: str, value: object) -> Iterator[Entry]:
         """One dependency: a version, a table, or a list of them for different environments."""
@@ -110,52 +153,92 @@ class _Poetry:
             yield from self._entry(path, (*path, "version"), name, value)
         elif isinstance(value, list):
             for number, item in enumerate(value):
-                if isinstance(item, str | dict):
-                    yield from self._entries((*path, number), name, item)
+                yield from self._entries((*path, number), name, item)
+        else:
+            where = ".".join(map(str, path))
+            self._builder.refuse(f"{where}: {value!r} is not a dependency", self._tree.offset(*path))
 
     def _entry(self, path: Path, versions: Path, name: str, table: dict[str, Any]) -> Iterator[Entry]:
         specifier = specifier_of(self._tree.string(*versions))
         if specifier is None:
             self._unknown(versions)
             return
-        url = next((str(table[key]) for key in _ELSEWHERE if key in table), None)
+        if "|" in self._tree.string(*versions):
+            message = f"{self._tree.string(*versions)!r}: PEP 440 has no words for alternatives"
+            self._builder.refuse(message, self._tree.offset(*versions))
+        if table.get("allow-prereleases") is True:
+            self._builder.note(f"allow-prereleases of {name} is not followed: use --pre", self._tree.offset(*path))
+        url = _url(table)
         extras = table.get("extras")
-        source = table.get("source")
         at = self._tree.offset(*versions)
         yield Entry(
             name=name,
             specifier=specifier if url is None else "",
-            place=self._sheet.place(at),
+            place=self._builder.place(at),
             text=self._text(path, at),
-            path=self._sheet.path,
+            path=self._builder.path,
             marker=_marker(table),
             extras=tuple(map(str, extras)) if isinstance(extras, list) else (),
             version=self._tree.content(*versions) if url is None else None,
             style="poetry",
-            index=self._address(source) if isinstance(source, str) else None,
-            url=f"git+{url}" if "git" in table and url is not None else url,
+            index=self._index(path, table),
+            url=url,
+            editable=table.get("develop") is True,
         )
 
-    def _address(self, source: str) -> str:
-        return self._urls.get(source.lower(), source)
+    def _index(self, path: Path, table: dict[str, Any]) -> str | None:
+        """The address of the source that a dependency names; its name where the file does not declare it."""
+        source = table.get("source")
+        if not isinstance(source, str):
+            return None
+        name = source.lower()
+        if name not in self._urls and name != "pypi":
+            where = ".".join(map(str, path))
+            self._builder.refuse(f"{where}: no source is called {source!r}", self._tree.offset(*path))
+        return self._urls.get(name, None if name == "pypi" else source)
 
     def _text(self, path: Path, at: int | None) -> str:
         """The line that a dependency stands on, from its key on."""
         start = self._tree.keys.get(path, at)
         if start is None:
             return str(path[-1])
-        start = start if at is None or "\n" not in self._sheet.text[start:at] else at
-        return self._sheet.text[start:].split("\n", 1)[0].partition(" #")[0].strip()
+        start = start if at is None or "\n" not in self._builder.text[start:at] else at
+        return self._builder.text[start:].split("\n", 1)[0].partition(" #")[0].strip()
 
     def _unknown(self, path: Path) -> None:
         if self._tree.error is None:
             value = self._tree.string(*path)
-            self._sheet.issue(
+            self._builder.issue(
                 "TL501",
                 "error",
                 f"{value!r} is not a version constraint that poetry knows",
                 self._tree.offset(*path),
             )
+
+
+def _is_optional(value: object) -> bool:
+    items = value if isinstance(value, list) and value else [value]
+    return all(isinstance(item, dict) and item.get("optional") is True for item in items)
+
+
+def _url(table: dict[str, Any]) -> str | None:
+    """Where a dependency comes from in place of an index, if the file says so."""
+    kind = next((key for key in _ELSEWHERE if key in table), None)
+    if kind is None:
+        return None
+    address = str(table[kind])
+    if kind == "git":
+        return repository_address("git", address, table)
+    return address + subdirectory(table) if kind == "url" else address
+
+
+def _on_platform(constraint: str) -> str:
+    """The marker for poetry's ``linux|darwin`` or ``!=win32``."""
+    markers = []
+    for name in filter(None, map(str.strip, constraint.split("|"))):
+        operator = "!=" if name.startswith("!=") else "=="
+        markers.append(f'sys_platform {operator} "{name.lstrip("!=").strip()}"')
+    return either(*markers) if markers else ""
 
 
 def _marker(table: dict[str, Any]) -> str:
@@ -165,7 +248,7 @@ def _marker(table: dict[str, Any]) -> str:
     if isinstance(markers, str):
         parts.append(markers)
     if isinstance(platform, str) and '"' not in platform:
-        parts.append(f'sys_platform == "{platform}"')
+        parts.append(_on_platform(platform))
     if isinstance(python, str):
         parts.append(python_marker(python) or "")
     return both(*parts)

@@ -1,125 +1,303 @@
-"""uv's tables in pyproject.toml: indexes, sources, constraints, overrides, environments."""
+"""uv's tables in pyproject.toml and in scripts: indexes, sources, constraints, overrides, environments."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import os
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
-from torchlock.manifests.overrides import override
-from torchlock.manifests.syntax.markers import both, negated, part_extra
+from torchlock.errors import InputError
+from torchlock.manifests.conversion import near
+from torchlock.manifests.syntax.markers import part_extra
+from torchlock.manifests.syntax.repositories import repository_address, subdirectory
+from torchlock.manifests.text import beside, decode_utf8, is_there, read_bytes
+from torchlock.manifests.toml_builder import TomlBuilder
 from torchlock.redaction import shortened
 from torchlock.standards.markers import fault_of
 from torchlock.target import PLATFORMS, PYTHONS, Platform, PythonVersion, Target
+from torchlock.terms import Origin, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torchlock.manifests.document import Entry
-    from torchlock.manifests.toml_builder import TomlBuilder
+    from torchlock.manifests.document import Document, Entry
+    from torchlock.manifests.syntax.toml_tokens import Key
 
 _OWN = ("tool", "uv")
-
-
-@dataclass
-class _Source:
-    """Where a package comes from: an index, or an address of its own; in one scope, or with "" in all."""
-
-    index: str | None
-    url: str | None
-    marker: str
-    scope: str
+_KINDS = ("index", "git", "url", "path", "workspace")
+# What else a source may say.
+_FURTHER = {"subdirectory", "rev", "tag", "branch", "lfs", "editable", "package", "marker", "extra", "group"}
+# Keys about releases and their origin that lock does not follow, with what to do instead.
+_NOT_FOLLOWED = {
+    "dependency-metadata": "the metadata of the releases is used",
+    "exclude-dependencies": "list them in an --override file, with a marker that is never true",
+    "exclude-newer": "use --exclude-newer",
+    "exclude-newer-package": "use --exclude-newer, for all packages",
+    "index-strategy": "a package is taken from the first index that has it",
+    "no-binary": "wheels are preferred to source distributions",
+    "no-binary-package": "wheels are preferred to source distributions",
+    "no-build": "source distributions are used where there are no wheels",
+    "no-build-package": "source distributions are used where there are no wheels",
+    "no-sources": "the sources are followed",
+    "torch-backend": "name the index of the build, as in --index-url https://download.pytorch.org/whl/cpu",
+}
 
 
 def read(builder: TomlBuilder) -> None:
-    """Take up what ``[tool.uv]`` says, and apply it to the entries there are."""
+    """Take up what ``[tool.uv]`` says, and what the workspace says that the project is a member of."""
+    builder.shape(dict, "table", *_OWN)
+    root = _workspace_of(builder)
+    urls: dict[str, str] = {}
+    if root is not None:
+        _Uv(root, root, urls).read()
+        _take_over(root.document, builder.document)
     if builder.tree.items(*_OWN):
-        _Uv(builder).read()
+        _Uv(builder, root or builder, urls).read()
+    _note_settings(builder)
+
+
+def _note_settings(builder: TomlBuilder) -> None:
+    """Report a uv.toml, whose settings uv takes in place of those in pyproject.toml."""
+    if builder.document.kind == "pyproject" and builder.path != "-" and is_there(beside(builder.path, "uv.toml")):
+        builder.note("lock does not read the uv.toml beside this file: give its indexes as options", None)
+
+
+def _workspace_of(builder: TomlBuilder) -> TomlBuilder | None:
+    """The workspace that a project is a member of, whose sources are those of its members too."""
+    if builder.document.kind != "pyproject" or builder.path == "-":
+        return None
+    folder = Path(builder.path).absolute().parent
+    for parent in folder.parents:
+        file = parent / "pyproject.toml"
+        if file.is_file() and b"tool.uv.workspace" in (raw := read_bytes(str(file))):
+            root = TomlBuilder(decode_utf8(raw, str(file)), str(file), "pyproject")
+            return root if _is_member(root, folder.relative_to(parent).as_posix()) else None
+    return None
+
+
+def _is_member(root: TomlBuilder, folder: str) -> bool:
+    members, excluded = (
+        any(
+            fnmatchcase(folder, each.removeprefix("./").rstrip("/"))
+            for each, _ in root.strings(*_OWN, "workspace", key)
+        )
+        for key in ("members", "exclude")
+    )
+    return members and not excluded
+
+
+def _take_over(found: Document, document: Document) -> None:
+    """Add what a workspace says to the document of a member."""
+    document.includes.append(found.path)
+    document.entries += [replace(entry, version=None) for entry in found.entries if entry.constraint]
+    document.overrides += [replace(entry, version=None) for entry in found.overrides]
+    document.indexes += found.indexes
+    document.sources.update(found.sources)
+    document.environments += found.environments
+    document.refusals += found.refusals
+    document.notes += found.notes
+    document.pre = document.pre or found.pre
+    document.platforms = document.platforms or found.platforms
 
 
 class _Uv:
-    def __init__(self, builder: TomlBuilder) -> None:
-        self._sheet = builder
+    """The table of one file; ``root`` is the file of its workspace, ``urls`` the indexes by name."""
+
+    def __init__(self, builder: TomlBuilder, root: TomlBuilder, urls: dict[str, str]) -> None:
+        self._builder = builder
         self._tree = builder.tree
-        self._urls: dict[str, str] = {}
+        self._root = root
+        self._urls = urls
 
     def read(self) -> None:
-        builder, document = self._sheet, self._sheet.document
+        builder, document = self._builder, self._builder.document
         self._indexes()
-        builder.add(builder.listed(*_OWN, "dev-dependencies", scope="group:dev"))
+        if self._tree.array(*_OWN, "dev-dependencies"):
+            with builder.within(
+                builder.declare_group("dev", self._tree.offset(*_OWN, "dev-dependencies"))
+            ) as scope:
+                builder.add(builder.listed(*_OWN, "dev-dependencies", scope=scope))
         builder.add(map(_in_extra, builder.listed(*_OWN, "constraint-dependencies", constraint=True)))
-        override(document, builder.listed(*_OWN, "override-dependencies"))
-        sources: dict[str, list[_Source]] = {
-            canonicalize_name(key): self._sources(key, value) for key, value in self._tree.items(*_OWN, "sources")
-        }
-        document.entries = [
-            sourced for entry in document.entries for sourced in _sourced(entry, sources.get(entry.name, []))
-        ]
-        if self._tree.string(*_OWN, "prerelease") == "allow":
-            document.pre = True
-        self._platforms()
+        document.overrides += builder.listed(*_OWN, "override-dependencies")
+        for key, value in self._tree.items(*_OWN, "sources"):
+            document.sources[canonicalize_name(key)] = list(self._sources(key, value))
+        self._groups()
+        self._conflicts()
+        self._policy()
+        self._environments()
+
+    # Indexes.
 
     def _indexes(self) -> None:
         for number, item in enumerate(self._tree.array(*_OWN, "index")):
             if isinstance(item, dict) and isinstance(item.get("url"), str):
                 self._index(item, self._tree.offset(*_OWN, "index", number, "url"))
+            else:
+                self._refuse("an index has no url", "index", number)
         for where in (_OWN, (*_OWN, "pip")):
             for key, kind in (("index-url", "index"), ("extra-index-url", "extra"), ("find-links", "find-links")):
-                for address, at in self._sheet.strings(*where, key):
-                    self._sheet.index(kind, address, at)
+                for address, at in self._builder.strings(*where, key):
+                    self._builder.index(kind, address, at)
             if self._tree.get(*where, "no-index") is True:
-                self._sheet.index("no-index", "", self._tree.offset(*where, "no-index"))
+                self._builder.index("no-index", "", self._tree.offset(*where, "no-index"))
 
     def _index(self, item: dict[str, Any], at: int | None) -> None:
         if isinstance(item.get("name"), str):
             self._urls[item["name"]] = item["url"]
         if item.get("explicit") is not True:
-            kind = (
-                "find-links"
-                if item.get("format") == "flat"
-                else "index"
-                if item.get("default") is True
-                else "extra"
-            )
-            self._sheet.index(kind, item["url"], at)
+            kind = "index" if item.get("default") is True else "extra"
+            self._builder.index("find-links" if item.get("format") == "flat" else kind, item["url"], at)
 
-    def _sources(self, key: str, value: object) -> list[_Source]:
+    # Sources.
+
+    def _sources(self, key: str, value: object) -> Iterator[Source]:
         items = value if isinstance(value, list) else [value]
-        return [self._source(key, item) for item in items if isinstance(item, dict)]
+        if len(items) > 1 and any(
+            isinstance(item, dict) and not {"marker", "extra", "group"} & {*item} for item in items
+        ):
+            self._refuse("each of several sources needs a marker", "sources", key)
+        for item in items:
+            kinds = [kind for kind in _KINDS if kind in item] if isinstance(item, dict) else []
+            if isinstance(item, dict) and len(kinds) == 1:
+                self._check(key, item)
+                yield self._source(key, kinds[0], item)
+            else:
+                hint = f"a source must have one of {', '.join(_KINDS)}"
+                self._refuse(f"{item!r} is not a source", "sources", key, hint=hint)
 
-    def _source(self, key: str, item: dict[str, Any]) -> _Source:
-        texts = {key: value for key, value in item.items() if isinstance(value, str)}
+    def _check(self, key: str, item: dict[str, Any]) -> None:
+        """Refuse keys that uv does not know, and an extra or group that the project does not declare."""
+        for name in item:
+            if name not in _FURTHER and name not in _KINDS:
+                self._refuse(f"a source has no key {name!r}", "sources", key)
+        document = self._builder.document
+        for name, declared in (("extra", document.extras), ("group", document.groups)) if document.project else ():
+            if name in item and canonicalize_name(str(item[name])) not in declared:
+                self._refuse(f"no {name} is called {item[name]!r}", "sources", key)
+
+    def _source(self, key: str, kind: str, item: dict[str, Any]) -> Source:
+        texts = {name: value for name, value in item.items() if isinstance(value, str)}
         scope = next(
-            (f"{kind}:{canonicalize_name(texts[kind])}" for kind in ("extra", "group") if kind in texts), ""
+            (f"{name}:{canonicalize_name(texts[name])}" for name in ("extra", "group") if name in texts), ""
         )
-        marker = texts.get("marker", "")
-        index = texts.get("index")
-        url = f"git+{texts['git']}" if "git" in texts else texts.get("url", texts.get("path"))
-        if item.get("workspace") is True:
-            url = "."
-        if not self._valid(marker, f"tool.uv.sources.{key}", self._tree.offset(*_OWN, "sources", key)):
+        marker, at = texts.get("marker", ""), self._tree.offset(*_OWN, "sources", key)
+        if not self._valid(marker, f"tool.uv.sources.{key}", at):
             marker = ""
-        return _Source(self._urls.get(index, index) if index else None, url, marker, scope)
+        value = self._member(key) if kind == "workspace" else texts.get(kind, "")
+        if kind != "workspace" and kind not in texts:
+            self._refuse(f"{kind} = {item[kind]!r} is not a source", "sources", key)
+        origin = Origin(self._builder.path, self._builder.place(at).line or None, f"{kind} = {value!r}")
+        if kind != "index":
+            editable = item.get("editable") is True
+            return Source(origin, "", self._address(kind, value, texts), marker, scope, editable)
+        if value not in self._urls:
+            self._refuse(f"no index is called {value!r}", "sources", key)
+        return Source(origin, index_url=self._urls.get(value, value), marker=marker, scope=scope)
 
-    def _valid(self, marker: str, where: str, at: int | None) -> bool:
-        """Whether a marker has a value, as uv wants it; a problem (TL501) where it has none."""
-        fault = fault_of(marker)
-        if fault and self._tree.error is None:
-            message = f"{where}: {shortened(marker)!r} is not a marker: {fault}"
-            self._sheet.issue("TL501", "error", message, at)
-        return not fault
+    def _address(self, kind: str, value: str, texts: dict[str, str]) -> str:
+        """The address of a source as pip takes it."""
+        if kind == "git":
+            return repository_address("git", value, texts)
+        return f"{value}{subdirectory(texts)}" if kind == "url" else near(self._builder.path, value)
 
-    def _platforms(self) -> None:
+    def _member(self, name: str) -> str:
+        """The folder of a member of the workspace."""
+        root = Path(self._root.path).parent
+        for pattern, _ in self._root.strings(*_OWN, "workspace", "members"):
+            for file in self._matching(root, f"{pattern.strip('/') or '.'}/pyproject.toml"):
+                if canonicalize_name(_name_in(file)) == canonicalize_name(name):
+                    own_folder = Path(self._builder.path).absolute().parent
+                    return os.path.relpath(file.parent.absolute(), own_folder)
+        self._refuse("no member of the workspace has this name", "sources", name)
+        return "."
+
+    def _matching(self, folder: Path, pattern: str) -> list[Path]:
+        try:
+            return sorted(folder.glob(pattern))
+        except (ValueError, NotImplementedError, OSError) as error:
+            self._refuse(str(error), "workspace", "members")
+            return []
+
+    # What the project limits itself to.
+
+    def _groups(self) -> None:
+        """What a group says of Python."""
+        for name, _ in self._tree.items(*_OWN, "dependency-groups"):
+            where = (*_OWN, "dependency-groups", name, "requires-python")
+            if python := self._tree.string(*where):
+                self._note(f"lock --group {name} with a --python that fits {python}", *where)
+
+    def _conflicts(self) -> None:
+        for number, together in enumerate(self._tree.array(*_OWN, "conflicts")):
+            scopes = tuple(
+                f"{kind}:{canonicalize_name(str(item[kind]))}"
+                for item in (together if isinstance(together, list) else ())
+                if isinstance(item, dict)
+                for kind in ("extra", "group")
+                if kind in item
+            )
+            place = self._builder.place(self._tree.offset(*_OWN, "conflicts", number))
+            self._builder.document.conflicts.append((place, scopes))
+
+    def _environments(self) -> None:
         """The platforms that the project is locked for, else those that it must have wheels for."""
+        document = self._builder.document
         for key in ("environments", "required-environments"):
-            strings = self._sheet.strings(*_OWN, key)
-            markers = [marker for marker, at in strings if self._valid(marker, f"tool.uv.{key}", at)]
+            strings = self._builder.strings(*_OWN, key)
+            markers = [(marker, at) for marker, at in strings if self._valid(marker, f"tool.uv.{key}", at)]
+            if key == "environments":
+                document.environments += [
+                    Origin(self._builder.path, self._builder.place(at).line or None, marker)
+                    for marker, at in markers
+                ]
             if markers:
-                self._sheet.document.platforms = tuple(
-                    platform for platform in PLATFORMS if any(_somewhere(marker, platform) for marker in markers)
+                document.platforms = tuple(
+                    platform
+                    for platform in PLATFORMS
+                    if any(_somewhere(marker, platform) for marker, _ in markers)
                 )
                 return
+
+    def _valid(self, marker: str, where: str, at: int | None) -> bool:
+        """Whether a marker has a value, as uv wants it; an issue (TL501) where it has none."""
+        fault = fault_of(marker)
+        if fault:
+            self._builder.fault(f"{where}: {shortened(marker)!r} is not a marker: {fault}", at)
+        return not fault
+
+    def _policy(self) -> None:
+        """Keys about which releases count: followed, or noted."""
+        for where in (_OWN, (*_OWN, "pip")):
+            prerelease, resolution = (self._tree.string(*where, key) for key in ("prerelease", "resolution"))
+            self._builder.document.pre = self._builder.document.pre or prerelease == "allow"
+            if prerelease not in ("", "allow", "if-necessary-or-explicit"):
+                self._note("pre-releases are used where a requirement names one", *where, "prerelease")
+            if resolution not in ("", "highest"):
+                self._note("use --prefer lowest", *where, "resolution")
+            for key, instead in _NOT_FOLLOWED.items():
+                if self._tree.get(*where, key):
+                    self._note(instead, *where, key)
+
+    def _note(self, instead: str, *path: str) -> None:
+        self._builder.note(f"{'.'.join(path)} is not followed: {instead}", self._tree.offset(*path))
+
+    def _refuse(self, message: str, *path: Key, hint: str | None = None) -> None:
+        where = ".".join(map(str, (*_OWN, *path)))
+        self._builder.refuse(f"{where}: {message}", self._tree.offset(*_OWN, *path), hint=hint)
+
+
+def _name_in(file: Path) -> str:
+    """The name of the project in a pyproject.toml, "" where it cannot be read."""
+    from torchlock.manifests.syntax.toml import Tree
+
+    try:
+        return Tree(decode_utf8(read_bytes(str(file)), str(file)), str(file)).string("project", "name")
+    except InputError:
+        return ""
 
 
 def _somewhere(marker: str, platform: str) -> bool:
@@ -133,20 +311,3 @@ def _in_extra(entry: Entry) -> Entry:
     """A constraint for an extra, as an entry in the extra's scope."""
     extra, marker = part_extra(entry.marker)
     return replace(entry, scope=f"extra:{canonicalize_name(extra)}", marker=marker) if extra else entry
-
-
-def _sourced(entry: Entry, sources: list[_Source]) -> Iterator[Entry]:
-    """An entry for each of its sources, and one for where none of them applies."""
-    fitting = [source for source in sources if source.scope in ("", entry.scope)]
-    for source in fitting:
-        version = entry.version if source.url is None else None
-        yield replace(
-            entry,
-            marker=both(entry.marker, source.marker),
-            index=source.index,
-            url=source.url if source.url is not None else entry.url,
-            version=version,
-        )
-    rest = [negated(source.marker) if source.marker else None for source in fitting]
-    if None not in rest:
-        yield replace(entry, marker=both(entry.marker, *(marker for marker in rest if marker)))

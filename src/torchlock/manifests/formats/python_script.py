@@ -48,7 +48,7 @@ _WORTH = re.compile(r"install|/// script|add_python_packages|TORCH_COMMAND")
 def read(text: str, path: str) -> Document:
     """Read a script. What only a run would show gets a note (TL902), and so does a file that is not Python 3."""
     builder = DocumentBuilder(text, path, "python")
-    inline_script.read(builder)
+    inline_script.read_block(builder)
     if _WORTH.search(text):
         try:
             tree = parsed(text)

@@ -1,4 +1,4 @@
-"""pip's requirements format for the audit: every line is read as pip reads it, and none stops the reading.
+"""pip's requirements format: every line is read as pip reads it, and none stops the reading.
 
 What pip does is what pip 26 was seen to do: on a line with a requirement it passes over every option but
 ``--hash`` and those of the build; on a line without one, it passes over every word that belongs to no option.
@@ -18,9 +18,9 @@ from torchlock.location import NOWHERE, Edit, Place, Span
 from torchlock.manifests.decoding import decode
 from torchlock.manifests.document import Document, Entry, IndexLine, ParseIssue
 from torchlock.manifests.syntax import pep508
-from torchlock.manifests.syntax.pip_lines import ENDS, Line, join, pieces
-from torchlock.manifests.syntax.pip_options import HASH, Option, parse_options, parted
-from torchlock.manifests.text import beside
+from torchlock.manifests.syntax.pip_lines import ENDS, Line, LineJoiner, pieces
+from torchlock.manifests.syntax.pip_options import HASH, Option, expand, parse_options, parted
+from torchlock.manifests.text import beside, is_folder, is_there, read_bytes
 from torchlock.redaction import masked
 from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
 from torchlock.terms import Origin
@@ -28,7 +28,9 @@ from torchlock.terms import Origin
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from torchlock.manifests.decoding import Decoded
     from torchlock.manifests.syntax.pep508 import Asked
+    from torchlock.terms import ParsedRequirement
 
 # Room enough for every real line; what is longer takes the slow way.
 _LONG = 1000
@@ -62,31 +64,32 @@ _HUGE = 10_000_000
 _DEEP = 30
 
 
-def read(text: str, path: str) -> Document:
+def read(text: str, path: str, variables: Mapping[str, str] | None = None) -> Document:
     """Read a requirements file with all the files it includes.
 
-    A list that conda made is in pip's format by its name only, and read as conda reads it.
+    ``variables`` are put in the place of ``${NAME}``, as pip does. With None, the file is read for audit: such a
+    line is reported, and a list that conda made is read as conda reads it, for its name alone is that of pip's.
     """
     from torchlock.manifests import headers
 
-    if _SINGLE_EQUALS.search(text) and not path.lower().endswith(_YAML):
+    if variables is None and _SINGLE_EQUALS.search(text) and not path.lower().endswith(_YAML):
         from torchlock.manifests.formats import conda_list
 
         if conda_list.is_conda_list(text):
             return conda_list.read(text, path)
-    document = _read(text, path, "requirements", constraint=False)
+    document = _read(text, path, "requirements", variables, constraint=False)
     headers.declare(document)
     return document
 
 
-def read_constraints(text: str, path: str) -> Document:
+def read_constraints(text: str, path: str, variables: Mapping[str, str] | None = None) -> Document:
     """Read a constraints file: as ``read``, but nothing that it lists is installed for its sake."""
-    return _read(text, path, "constraints", constraint=True)
+    return _read(text, path, "constraints", variables, constraint=True)
 
 
-def _read(text: str, path: str, kind: str, *, constraint: bool) -> Document:
+def _read(text: str, path: str, kind: str, variables: Mapping[str, str] | None, *, constraint: bool) -> Document:
     document = Document(path=path, kind=kind, text=text)
-    _Reader(document, constraint=constraint, chain={}).read()
+    _Reader(document, constraint=constraint, chain={}, variables=variables).read()
     return document
 
 
@@ -102,6 +105,7 @@ class _Reader:
         *,
         constraint: bool,
         chain: Mapping[str, str],
+        variables: Mapping[str, str] | None,
         done: set[tuple[str, bool]] | None = None,
     ) -> None:
         self._document = document
@@ -110,6 +114,7 @@ class _Reader:
         self._path = document.path
         self._constraint = constraint
         self._chain = {**chain, _key(document.path): document.path}
+        self._variables = variables
         self._scope = ""
         self._done = set() if done is None else done
         self._outside = bool(chain) and is_outside(document.path, next(iter(chain.values())))
@@ -117,35 +122,19 @@ class _Reader:
     def read(self) -> None:
         """Ordinary lines at once, all others by way of logical lines."""
         number, begin, offset = 1, 0, 0  # The line as editors count, where it begins, where this part of it does.
-        parts: list[tuple[str, int]] = []
+        joiner = LineJoiner()
         for physical in self._text.splitlines(keepends=True):
-            match = _ORDINARY.match(physical) if not parts and len(physical) < _LONG else None
+            match = _ORDINARY.match(physical) if not joiner.open and len(physical) < _LONG else None
             if match is None or not self._ordinary(match, number, offset, begin):
-                self._part(physical.rstrip(ENDS), offset, parts)
+                line = joiner.add(physical.rstrip(ENDS), offset)
+                if line is not None:
+                    self._line(line)
             offset += len(physical)
             if physical[-1] in "\r\n":
                 number, begin = number + 1, offset
-        self._flush(parts)
-
-    def _part(self, content: str, offset: int, parts: list[tuple[str, int]]) -> None:
-        """A physical line, which may go on a logical one; a comment ends it, and the space keeps it a comment."""
-        comment = content.lstrip().startswith("#")
-        if comment and not parts:
-            return
-        if content.endswith("\\") and not comment:
-            bare = content.strip("\\")
-            parts.append((bare, offset + len(content) - len(content.lstrip("\\"))))
-            return
-        if comment:
-            parts.append((" ", offset))
-        parts.append((content, offset))
-        self._flush(parts)
-
-    def _flush(self, parts: list[tuple[str, int]]) -> None:
-        line = join(parts) if parts else None
-        parts.clear()
-        if line is not None:
-            self._line(line)
+        last = joiner.end()
+        if last is not None:
+            self._line(last)
 
     def _ordinary(self, match: re.Match[str], number: int, offset: int, begin: int) -> bool:
         """Take up a name with its versions and marker; False if it is not as plain as it looks."""
@@ -219,17 +208,27 @@ class _Reader:
         options, strays = self._options(line, text)
         hashes = []
         for option in options:
-            if option.name == "--hash" and not HASH.fullmatch(option.value):
-                message = f"--hash={option.value} is not of the form sha256:…, sha384:… or sha512:…"
-                self._issue("TL501", "error", message, line)
-            elif option.name == "--hash":
-                hashes.append(option.value)
+            if option.name == "--hash":
+                hashes += self._hash(option.value, line)
             elif option.name == "--editable":
                 self._issue("TL501", "error", "-e stands at the beginning of a line of its own", line)
+            elif option.name in _BEHIND:
+                self._note(f"{option.name} is for builds, and has no effect here", line)
         ignored = [option for option in options if option.name not in (*_BEHIND, "--editable")]
         entries = self._asked(line, written, tuple(dict.fromkeys(hashes)))
         if (ignored or strays) and entries:
             self._passed_over(line, written, ignored, strays)
+
+    def _hash(self, written: str, line: Line) -> list[str]:
+        """The hash behind ``--hash``; none and an issue where pip accepts no such hash."""
+        value = self._expanded(written)
+        if HASH.fullmatch(value):
+            return [value]
+        self._issue("TL501", "error", f"--hash={written} is not of the form sha256:…, sha384:… or sha512:…", line)
+        return []
+
+    def _expanded(self, text: str) -> str:
+        return text if self._variables is None else expand(text, self._variables)
 
     def _options(self, line: Line, text: str) -> tuple[list[Option], list[str]]:
         if not text:
@@ -260,30 +259,74 @@ class _Reader:
 
     def _asked(self, line: Line, written: str, hashes: tuple[str, ...]) -> bool:
         """Take up a requirement, or say why it is none; whether it is one."""
-        variable = _VARIABLE.search(_USERINFO.sub("//", written))
+        variable = self._unknown_variable(written)
         if variable:
-            return self._unknown(line, written, variable[0])
-        asked = pep508.ask_quickly(written)
+            return self._unknown(line, written, variable)
+        stated = self._expanded(written)
+        asked = pep508.ask_quickly(stated)
         if asked is not None:
-            self._add(line, written, asked, hashes)
+            self._add(line, written, asked if stated == written else asked._replace(versions=None), hashes)
             return True
         from torchlock.manifests.syntax.requirement import parse_requirement
 
         try:
-            located = parse_requirement(written, Origin(self._path, None, written), hashes=hashes)
+            located = parse_requirement(stated, Origin(self._path, None, written), hashes=hashes)
         except InputError as error:
             self._broken(line, written, error)
             return False
         if located.requirement is None:
+            self._add_nameless(line, written, located)
             return True
-        asked = pep508.ask(written) or pep508.ask(str(located.requirement))
+        # The name of a wheel is a valid name of a project too.
+        asked = (None if located.url else pep508.ask(stated)) or pep508.ask(str(located.requirement))
         if asked is not None:
             url = located.url
-            versions = None if url else asked.versions
+            versions = None if url or stated != written else asked.versions
             self._add(line, written, asked._replace(url=url, versions=versions), hashes)
         return True
 
-    def _add(self, line: Line, written: str, asked: Asked, hashes: tuple[str, ...] = (), at: int = 0) -> None:
+    def _unknown_variable(self, text: str) -> str:
+        """A variable in a text that nobody gave a value for; "" for none, or where pip's rules decide."""
+        if self._variables is not None or ("$" not in text and "%" not in text):
+            return ""
+        variable = _VARIABLE.search(_USERINFO.sub("//", text))
+        return variable[0] if variable else ""
+
+    def _add_nameless(self, line: Line, text: str, located: ParsedRequirement) -> None:
+        """Take up an address or path that does not contain the name of the project."""
+        self._check_constraint(line, text)
+        self._entries.append(
+            Entry(
+                "",
+                "",
+                self._place(line.at(0)),
+                text,
+                self._path,
+                marker=located.marker,
+                scope=self._scope,
+                url=located.url,
+                hashes=located.hashes,
+                constraint=self._constraint,
+                editable=located.editable,
+            )
+        )
+
+    def _check_constraint(self, line: Line, text: str) -> None:
+        """Report a constraint without a name, and an editable one."""
+        if self._constraint:
+            message = f"{text!r} is no constraint: a constraint has a name, and is not editable"
+            self._issue("TL501", "error", message, line)
+
+    def _add(
+        self,
+        line: Line,
+        written: str,
+        asked: Asked,
+        hashes: tuple[str, ...] = (),
+        at: int = 0,
+        *,
+        editable: bool = False,
+    ) -> None:
         """Take up a requirement that stands at an offset of the line."""
         specifier, url = asked.specifier, asked.url
         if url and not specifier:
@@ -304,6 +347,7 @@ class _Reader:
                 url=url,
                 hashes=hashes,
                 constraint=self._constraint,
+                editable=editable,
             )
         )
 
@@ -404,7 +448,10 @@ class _Reader:
             else:
                 message = f"pip takes no account of {option.name} on this line: give it a line of its own"
                 self._issue("TL504", "warning", message, line)
-        if strays:
+        if strays[:1] == ["@"] and alone is not None and alone.name == "--editable":
+            message = f"{line.text!r}: pip takes no name in front of an editable address"
+            self._issue("TL501", "error", message, line, because="write the address alone, with #egg=NAME")
+        elif strays:
             self._strays(line, options, strays)
 
     def _option(self, option: Option, line: Line) -> None:
@@ -415,6 +462,7 @@ class _Reader:
         elif option.name == "--pre" or option == ("--all-releases", ":all:"):
             self._document.pre = True
         elif option.name == "--hash":
+            self._hash(option.value, line)
             self._issue("TL504", "warning", "there is no requirement in front of --hash", line)
         else:
             self._index(option, line, line.at(0))
@@ -423,25 +471,30 @@ class _Reader:
         from torchlock.manifests.syntax.requirement import parse_requirement
 
         try:
-            located = parse_requirement(value, Origin(self._path, None, line.text), editable=True)
+            located = parse_requirement(self._expanded(value), Origin(self._path, None, line.text), editable=True)
         except InputError as error:
             self._issue("TL501", "error", error.message, line, because=error.hint or "")
             return
-        asked = pep508.ask(str(located.requirement)) if located.requirement is not None else None
+        if located.requirement is None:
+            self._add_nameless(line, line.text, located)
+            return
+        self._check_constraint(line, line.text)
+        asked = pep508.ask(str(located.requirement))
         if asked is not None:
-            self._add(line, line.text, asked._replace(url=located.url or value, versions=None))
+            self._add(line, line.text, asked._replace(url=located.url or value, versions=None), editable=True)
 
     def _index(self, option: Option, line: Line, at: int) -> None:
         kind = _KINDS.get(option.name)
         if kind is None:
+            self._note(f"{option.name} has no effect here", line)
             return
         if option.value.startswith("-"):
             message = f"pip takes {option.value!r} for the address that {option.name} needs"
             self._issue("TL504", "warning", message, line)
             return
-        variable = _VARIABLE.search(_USERINFO.sub("//", option.value))
+        variable = self._unknown_variable(option.value)
         if variable:
-            self._issue("TL902", "note", f"{variable[0]} is not known here, so nor is what this address has", line)
+            self._issue("TL902", "note", f"{variable} is not known here, so nor is what this address has", line)
         indexes = self._document.indexes
         if kind == "index" and any(known.kind == "index" for known in indexes):
             message = "the last --index-url counts: pip forgets the one above"
@@ -450,7 +503,7 @@ class _Reader:
         elif kind == "index" and any(known.kind == "extra" for known in indexes):
             message = "pip forgets the --extra-index-url of earlier lines here: put --index-url first"
             self._issue("TL504", "warning", message, line)
-        indexes.append(IndexLine(kind, option.value, self._place(at), self._path))
+        indexes.append(IndexLine(kind, self._expanded(option.value), self._place(at), self._path))
 
     def _strays(self, line: Line, options: list[Option], strays: list[str]) -> None:
         """Words that belong to no option, which pip passes over: a swallowed requirement, a second address."""
@@ -460,54 +513,85 @@ class _Reader:
         hyphen = line.text.startswith("- ")
         because = "to pip, the hyphen begins an option" if hyphen else "an option takes one value"
         edits, remedy = strays_mended(line, options, self._newline)
-        self._issue("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits)
+        # A list item of Markdown, say: its author wants it, and pip installs nothing.
+        error = message if hyphen and pep508.ask_anyhow(line.text[2:]) else ""
+        self._issue("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits, error=error)
 
     # Included files.
 
     def _include(self, option: Option, line: Line) -> None:
-        name = option.value
-        path = re.sub(r"^/+(?=[A-Za-z]:)", "", re.sub(r"^file:(//(localhost)?(?=/))?", "", name))
-        path = beside(self._path, path)
-        key, constraint = _key(path), self._constraint or option.name == "--constraint"
-        if len(self._chain) > _DEEP and key not in self._chain:
-            message = f"{name} is not judged: files include each other more than {_DEEP} deep"
-            self._issue("TL901", "note", message, line)
-            return
+        """Read a file in place, once for each of the two ways to include it."""
+        name, value = option.value, self._expanded(option.value)
+        constraint = self._constraint or option.name == "--constraint"
+        if self._constraint and option.name == "--requirement":
+            self._note(
+                f"what a constraints file includes are constraints too; pip would install what is in {name}", line
+            )
+        path = beside(
+            self._path, re.sub(r"^/+(?=[A-Za-z]:)", "", re.sub(r"^file:(//(localhost)?(?=/))?", "", value))
+        )
+        key = _key(path)
         if key in self._chain:
-            message = f"{name} is being read already: these files include each other"
-            because = "pip reads the same files again and again, or reports an error"
-            self._issue("TL504", "warning", message, line, because=because)
-            return
-        if (key, constraint) in self._done:
-            return
-        self._done.add((key, constraint))
-        text = None if "://" in path else _text_of(path)
-        if text is None:
+            self._circle(name, path, line)
+        elif len(self._chain) > _DEEP:
+            message = f"{name} is not judged: files include each other more than {_DEEP} deep"
+            self._issue("TL901", "note", message, line, error="what it includes is nested too deeply")
+        elif (key, constraint) not in self._done:
+            self._done.add((key, constraint))
+            decoded = self._included(name, value, path, line)
+            if decoded is not None:
+                kind = "constraints" if constraint else "requirements"
+                self._read_in_place(decoded.lend(Document(path, kind, decoded.text)), name, line)
+
+    def _circle(self, name: str, path: str, line: Line) -> None:
+        message = f"{name} is being read already: these files include each other"
+        because = "pip reads the same files again and again, or reports an error"
+        circle = " → ".join([*list(self._chain.values())[list(self._chain).index(_key(path)) :], path])
+        error = f"these files include each other: {circle}"
+        self._issue("TL504", "warning", message, line, because=because, error=error)
+
+    def _included(self, name: str, value: str, path: str, line: Line) -> Decoded | None:
+        """The text of an included file; None and an issue where it cannot be read."""
+        if re.match(r"(https?|ftp):", value, re.IGNORECASE):
             message = f"{name} was not there, so what it asks for was not judged"
-            self._issue("TL901", "note", message, line)
-            return
-        found = Document(path=path, kind="constraints" if constraint else "requirements", text=text)
-        _Reader(found, constraint=constraint, chain=self._chain, done=self._done).read()
+            error, hint = f"{line.text!r}: included files are not fetched", "download it, and include the copy"
+            self._issue("TL901", "note", message, line, error=error, hint=hint)
+            return None
+        try:
+            return _decoded(path)
+        except InputError as error:
+            if is_there(path):
+                message = f"{name} is not judged: {error.message}"
+            else:
+                message = f"{name} was not there, so what it asks for was not judged"
+            self._issue("TL901", "note", message, line, error=f"{path}: {error.message}", hint=error.hint)
+            return None
+
+    def _read_in_place(self, found: Document, name: str, line: Line) -> None:
+        constraint = found.kind == "constraints"
+        _Reader(found, constraint=constraint, chain=self._chain, variables=self._variables, done=self._done).read()
         self._take(found, name, line)
 
     def _take(self, found: Document, name: str, line: Line) -> None:
-        """Read a file in place. No edit of this file changes that one."""
+        """Take up what an included file says. No edit of this file changes that one."""
         document = self._document
         for entry in found.entries:
             entry.version = None
         document.entries += found.entries
+        if any(known.kind == "index" for known in found.indexes):
+            document.indexes[:] = [known for known in document.indexes if known.kind != "index"]
         document.indexes += found.indexes
+        document.notes += found.notes
         document.pre |= found.pre
         document.includes += [path for path in (found.path, *found.includes) if path not in document.includes]
         for issue in found.issues:
             where = f"{name}:{issue.place.line}" if issue.place.line else name
-            self._issue(
-                issue.rule,
-                issue.severity,
-                masked(f"{where}: {issue.message}"),
-                line,
-                because=issue.because,
+            mine = self._issue(
+                issue.rule, issue.severity, masked(f"{where}: {issue.message}"), line, because=issue.because
             )
+            if mine is not None and not self._outside:
+                mine.origin = issue.origin or Origin(found.path, issue.place.line, issue.message)
+                mine.error = issue.error
 
     # Places.
 
@@ -521,6 +605,12 @@ class _Reader:
         """The lines that the file has, or will have when it is mended."""
         return {line.strip() for line in self._text.splitlines()}
 
+    def _note(self, text: str, line: Line) -> None:
+        """Record what has no effect on a lock, each thing once a file."""
+        text = NOT_QUOTED if self._outside else text
+        if not any(note.path == self._path and note.text == text for note in self._document.notes):
+            self._document.notes.append(Origin(self._path, self._place(line.at(0)).line, text))
+
     def _issue(
         self,
         rule: str,
@@ -531,13 +621,19 @@ class _Reader:
         because: str = "",
         remedy: str = "",
         edits: tuple[Edit, ...] = (),
-    ) -> None:
+        error: str = "",
+        hint: str | None = None,
+    ) -> ParseIssue | None:
+        """Record an issue; ``error`` is the message that lock has for it, with its hint."""
         place = self._place(line.at(0))
         if self._outside:
             if any(known.rule == rule for known in self._document.issues):
-                return
-            message, because, remedy, edits = NOT_QUOTED, "", "", ()
-        self._document.issues.append(ParseIssue(rule, severity, message, place, because, remedy, edits))
+                return None
+            message, because, remedy, edits, error, hint = NOT_QUOTED, "", "", (), error and NOT_QUOTED, None
+        stop = InputError(error, path=self._path, line=place.line, hint=hint) if error else None
+        issue = ParseIssue(rule, severity, message, place, because, remedy, edits, error=stop)
+        self._document.issues.append(issue)
+        return issue
 
     @cached_property
     def _starts(self) -> list[int]:
@@ -562,15 +658,17 @@ def _name(word: str) -> str:
     return asked.name if asked is not None else word
 
 
-def _text_of(path: str) -> str | None:
-    """The text of an included file; None for what is none, or could go on for ever."""
-    try:
-        file = Path(path)
-        if not file.is_file() or file.stat().st_size > _HUGE:
-            return None
-        return decode(file.read_bytes(), path).text
-    except (OSError, ValueError, InputError):
-        return None
+def _decoded(path: str) -> Decoded:
+    """The text of an included file.
+
+    Raises:
+        InputError: it cannot be read, or might never end.
+    """
+    if is_there(path) and not (Path(path).is_file() or is_folder(path)):
+        raise InputError("is not a regular file", path=path)
+    if is_there(path) and Path(path).stat().st_size > _HUGE:
+        raise InputError(f"is larger than {_HUGE // 1_000_000} MB", path=path)
+    return decode(read_bytes(path), path)
 
 
 def _key(path: str) -> str:

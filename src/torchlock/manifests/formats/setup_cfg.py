@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.utils import canonicalize_name
@@ -12,6 +13,7 @@ from torchlock.location import Span
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.self_references import OwnExtras
 from torchlock.manifests.syntax.pep508 import ask
+from torchlock.manifests.text import beside, is_there, read_included
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry
 
 _EXTRAS = "options.extras_require"
+_READ = ("options", _EXTRAS)
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
 _LINE = re.compile(r"[^\r\n]+")
 
@@ -36,35 +39,76 @@ def read(text: str, path: str) -> Document:
     A file that configparser refuses is a problem; its lines are read all the same.
     """
     builder = DocumentBuilder(text, path, "setup.cfg")
-    _validate(builder)
-    values = _values(text)
-    for piece in values.get(("options", "python_requires"), [])[:1]:
-        builder.python_requires("python_requires", piece.text, piece.start, _span(piece))
+    values, lines = _values(text)
+    _validate(builder, values)
+    builder.document.project = any(section in ("options", _EXTRAS) for section, _ in lines)
+    python = values.get(("options", "python_requires"), [])
+    if python:
+        text_of = " ".join(piece.text for piece in python)
+        builder.python_requires(
+            "python_requires", text_of, python[0].start, _span(python[0]) if len(python) == 1 else None
+        )
     extras: dict[str, list[Entry]] = {
-        canonicalize_name(key): _requirements(builder, pieces)
+        canonicalize_name(key): _extra(builder, key, lines[section, key], pieces)
         for (section, key), pieces in values.items()
         if section == _EXTRAS
     }
     name = " ".join(piece.text for piece in values.get(("metadata", "name"), []))
-    own = OwnExtras(name, extras)
+    own = OwnExtras(name, extras, builder.document.extras)
     builder.add(own.unfold(_requirements(builder, values.get(("options", "install_requires"), [])), ""))
     for extra, entries in extras.items():
         builder.add(own.unfold(entries, f"extra:{extra}"))
-    builder.document.issues += own.issues
+    own.report_to(builder.document)
     for piece in values.get(("options", "dependency_links"), []):
         builder.index("find-links", piece.text, piece.start)
+    _refuse_elsewhere(builder, values)
+    _note_dashes(builder, lines)
     return builder.document
 
 
-def _validate(builder: DocumentBuilder) -> None:
+def _extra(builder: DocumentBuilder, key: str, at: int, pieces: list[_Piece]) -> list[Entry]:
+    with builder.within(builder.declare_extra(key.lower(), at)) as scope:
+        return [replace(entry, scope=scope) for entry in _requirements(builder, pieces)]
+
+
+def _refuse_elsewhere(builder: DocumentBuilder, values: dict[tuple[str, str], list[_Piece]]) -> None:
+    """Refuse a file without requirements, whose place is another file."""
+    if not builder.document.project:
+        builder.refuse("has no [options] section", None, hint="setuptools reads requirements from [options]")
+    elif ("options", "install_requires") not in values and builder.path != "-":
+        script = beside(builder.path, "setup.py")
+        if is_there(script) and "install_requires" in read_included(script):
+            builder.refuse(f"has no install_requires, which {script} sets", None, hint=f"name it: -r {script}")
+
+
+def _note_dashes(builder: DocumentBuilder, lines: dict[tuple[str, str], int]) -> None:
+    """Note keys of [metadata] and [options] that are written with dashes."""
+    for at in (at for (section, key), at in lines.items() if key and section in ("metadata", "options")):
+        written = builder.text[at:].split("=", 1)[0].split(":", 1)[0].rstrip()
+        if "-" in written and "\n" not in written:
+            wanted = written.replace("-", "_")
+            builder.note(f"{written} is written with dashes: newer releases of setuptools require {wanted}", at)
+
+
+def _validate(builder: DocumentBuilder, values: dict[tuple[str, str], list[_Piece]]) -> None:
+    """Report what setuptools cannot read, and what it reads and is not read here."""
+    parser = configparser.RawConfigParser()
     try:
-        configparser.RawConfigParser().read_string(re.sub(r"\r\n?", "\n", builder.text))
+        parser.read_string(re.sub(r"\r\n?", "\n", builder.text))
     except configparser.Error as error:
         lines = [line for line, _ in getattr(error, "errors", [])] or [getattr(error, "lineno", None) or 1]
         start = [match.end() for match in re.finditer(r"\r\n?|\n", builder.text)]
         at = [0, *start][min(lines[0] - 1, len(start))]
         reason = _REASONS.get(type(error), "it does not parse")
         builder.issue("TL501", "error", f"is no valid setup.cfg: {reason}", at)
+        return
+    read = {(section, key) for section, key in values if section in _READ}
+    for section in filter(parser.has_section, _READ):
+        for key in parser.options(section):
+            known = key if section == _EXTRAS else key.replace("-", "_")
+            if parser.get(section, key).strip() and (section, known) not in {(a, b.lower()) for a, b in read}:
+                message = f"{section}: {key} is not read: it is indented, or it is a default of all sections"
+                builder.issue("TL902", "note", message, 0)
 
 
 _REASONS: dict[type[configparser.Error], str] = {
@@ -75,9 +119,13 @@ _REASONS: dict[type[configparser.Error], str] = {
 }
 
 
-def _values(text: str) -> dict[tuple[str, str], list[_Piece]]:
-    """The lines of every value by section and key, comments left out. A key's dashes are underscores."""
+def _values(text: str) -> tuple[dict[tuple[str, str], list[_Piece]], dict[tuple[str, str], int]]:
+    """The lines of every value by section and key, comments left out, and where each key begins.
+
+    A key's dashes are underscores.
+    """
     found: dict[tuple[str, str], list[_Piece]] = {}
+    keys: dict[tuple[str, str], int] = {}
     section, pieces = "", []  # type: str, list[_Piece]
     for match in _LINE.finditer(text):
         line, start = match[0], match.start()
@@ -85,18 +133,20 @@ def _values(text: str) -> dict[tuple[str, str], list[_Piece]]:
         assignment = re.match(r"([^\s#;=:][^=:]*)[=:]", line)
         if header:
             section, pieces = header[1], []
+            keys.setdefault((section, ""), start)
             continue
         if assignment:
             key = assignment[1].rstrip()
             key = key if section == _EXTRAS else key.lower().replace("-", "_")
             pieces = found[section, key] = []
+            keys.setdefault((section, key), start)
             line, start = line[assignment.end() :], start + assignment.end()
         elif not line[0].isspace() or line.lstrip().startswith((";", "#")):
             continue
         words = _COMMENT.sub("", line)
         if words.strip():
             pieces.append(_Piece(words.strip(), start + len(words) - len(words.lstrip())))
-    return found
+    return found, keys
 
 
 def _span(piece: _Piece) -> Span:

@@ -41,19 +41,23 @@ def read(text: str, path: str) -> Document:
 
 class _Setup:
     def __init__(self, builder: DocumentBuilder, arguments: dict[str, Argument]) -> None:
-        self._draft = builder
+        self._builder = builder
         self._arguments = arguments
 
     def read(self) -> None:
-        builder = self._draft
+        builder = self._builder
+        builder.document.project = bool(self._arguments)
+        if not self._arguments:
+            hint = "setup.py is not run; give its requirements on the command line or in a file of their own"
+            builder.refuse("has no call of setup() that can be read", None, hint=hint)
         for text in self._texts("python_requires"):
             builder.python_requires("python_requires", text.value, self._start(text), self._span(text))
         extras = self._extras()
-        own = OwnExtras("".join(text.value for text in self._texts("name")), extras)
+        own = OwnExtras("".join(text.value for text in self._texts("name")), extras, builder.document.extras)
         builder.add(own.unfold(self._required("install_requires"), ""))
         for name, entries in extras.items():
             builder.add(own.unfold(entries, f"extra:{name}") if name else own.unfold(entries, ""))
-        builder.document.issues += own.issues
+        own.report_to(builder.document)
         for text in self._texts("dependency_links"):
             builder.index("find-links", text.value, self._start(text))
 
@@ -81,8 +85,11 @@ class _Setup:
             return found
         for key, value in table.items.items():
             name, _, marker = key.partition(":")
-            entries = self._entries(value, "extras_require", argument.node)
+            at = self._builder.offset(argument.node.lineno, argument.node.col_offset)
+            with self._builder.within(self._builder.declare_extra(name, at) if name else "") as scope:
+                entries = self._entries(value, "extras_require", argument.node)
             for entry in entries:
+                entry.scope = scope
                 entry.marker = both(entry.marker, marker) if valid(marker) else entry.marker
             found.setdefault(canonicalize_name(name), []).extend(entries)
         if not table.complete:
@@ -96,7 +103,7 @@ class _Setup:
         found: list[Entry] = []
         for item in items.items:
             if isinstance(item, Lines):
-                found += self._draft.include(item.name, self._draft.offset(node.lineno, node.col_offset))
+                found += self._builder.include(item.name, self._builder.offset(node.lineno, node.col_offset))
             else:
                 found += self._requirements(item, node)
         return found
@@ -105,24 +112,24 @@ class _Setup:
         """A string is one requirement, or one a line."""
         span, start = self._span(text), self._start(text)
         if start is None:
-            start = self._draft.offset(node.lineno, node.col_offset)
+            start = self._builder.offset(node.lineno, node.col_offset)
         for match in re.finditer(r"[^\r\n]+", text.value):
             line = match[0].strip()
             if not line or line.startswith("#"):
                 continue
             shift = match.start() + len(match[0]) - len(match[0].lstrip())
             exact = Span(span.start + shift, span.start + shift + len(line)) if span else None
-            entry = self._draft.requirement(line, exact.start if exact else start, exact)
+            entry = self._builder.requirement(line, exact.start if exact else start, exact)
             if entry is not None:
                 yield entry
 
     def _start(self, text: Text) -> int | None:
-        return self._draft.offset(text.node.lineno, text.node.col_offset) if text.node else None
+        return self._builder.offset(text.node.lineno, text.node.col_offset) if text.node else None
 
     def _span(self, text: Text) -> Span | None:
-        return None if text.node is None else span_of(self._draft, text.node)
+        return None if text.node is None else span_of(self._builder, text.node)
 
     def _unknown(self, key: str, node: ast.expr) -> None:
         message = f"{key} is put together when setup.py runs: what cannot be read from its text is not judged"
-        at = self._draft.offset(node.lineno, node.col_offset)
-        self._draft.issue("TL901", "note", message, at, because="setup.py is read as text and never run")
+        at = self._builder.offset(node.lineno, node.col_offset)
+        self._builder.issue("TL901", "note", message, at, because="setup.py is read as text and never run")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from torchlock.knowledge.indexes import is_public
 from torchlock.location import Place
 from torchlock.manifests.document import Document
-from torchlock.manifests.syntax.lock_markers import both, either, platforms, simplified, with_scopes
+from torchlock.manifests.syntax.lock_markers import platforms, with_scopes
+from torchlock.manifests.syntax.markers import both, either, simplified
 from torchlock.manifests.syntax.toml_blocks import cut, strings
 
 if TYPE_CHECKING:
@@ -115,8 +116,8 @@ class _Graph:
         """The scopes that a package belongs to, each with the marker of the ways to it."""
         always = self._reached.get("", {}).get(id(node))
         if always is not None:
-            return [("", either(always))]
-        found = [(scope, either(ways[id(node)])) for scope, ways in self._reached.items() if id(node) in ways]
+            return [("", either(*always))]
+        found = [(scope, either(*ways[id(node)])) for scope, ways in self._reached.items() if id(node) in ways]
         return found or [("", "")]
 
     def _walk(self, scope: str, edges: list[_Edge]) -> None:
@@ -174,7 +175,7 @@ def _entries(node: _Node, graph: _Graph, path: str) -> Iterator[Entry]:
         simplified(marker, with_scopes([])) if "extra" in marker else marker
         for marker in strings(block.table.get("resolution-markers"))
     ]
-    fork = either(marker for marker in forks if marker is not None)
+    fork = either(*(marker for marker in forks if marker is not None))
     for scope, marker in graph.placed(node):
         yield block.entry(path, scope=scope, marker=both(fork, marker), **more)
 

@@ -59,6 +59,40 @@ def join(parts: list[tuple[str, int]]) -> Line | None:
     return Line(text, tuple(pieces), offset + len(last))
 
 
+class LineJoiner:
+    """Joins physical lines to logical ones. ``open``: the last line goes on in the next one."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[str, int]] = []
+
+    @property
+    def open(self) -> bool:
+        return bool(self._parts)
+
+    def add(self, content: str, offset: int) -> Line | None:
+        """Take a physical line without its end; the logical line that it completes, if there is one.
+
+        A comment line ends a logical line, and the space keeps it a comment.
+        """
+        comment = content.lstrip().startswith("#")
+        if comment and not self._parts:
+            return None
+        if content.endswith("\\") and not comment:
+            bare = content.strip("\\")
+            self._parts.append((bare, offset + len(content) - len(content.lstrip("\\"))))
+            return None
+        if comment:
+            self._parts.append((" ", offset))
+        self._parts.append((content, offset))
+        return self.end()
+
+    def end(self) -> Line | None:
+        """The logical line that the text ends with, if there is one."""
+        line = join(self._parts) if self._parts else None
+        self._parts.clear()
+        return line
+
+
 class Piece(NamedTuple):
     """A stretch of a line that makes sense by itself: an option with its value, or (``option`` "") a word."""
 

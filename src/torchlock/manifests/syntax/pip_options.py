@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import InputError
 from torchlock.redaction import learn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
 HASH = re.compile(r"(sha256|sha384|sha512):[0-9a-fA-F]+")
@@ -62,9 +64,11 @@ def parted(text: str) -> tuple[str, str]:
     return text[: options.start()].rstrip(), text[options.start() :].lstrip()
 
 
-def expand(text: str) -> str:
-    """Put environment variables in the place of ``${NAME}``; one that is unset or empty stays as written."""
-    expanded = VARIABLE.sub(lambda match: os.environ.get(match[1]) or match[0], text)
+def expand(text: str, variables: Mapping[str, str]) -> str:
+    """Put the values of variables in the place of ``${NAME}``; one that is unset or empty stays as written."""
+    if "$" not in text:
+        return text
+    expanded = VARIABLE.sub(lambda match: variables.get(match[1]) or match[0], text)
     if expanded != text:
         learn(expanded)
     return expanded

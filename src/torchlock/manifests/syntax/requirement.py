@@ -36,6 +36,7 @@ _UNPARSED = (ValueError, SyntaxError, RecursionError)
 _LONG = 500
 
 # What people write, and what to tell them; the first that matches counts.
+_REPOSITORY = re.compile(r"(?:git|hg|svn|bzr)\+")
 _MISTAKES = (
     (r"^(<<<<<<<|=======|>>>>>>>|\|\|\|\|\|\|\|)", "a merge conflict was left in the file"),
     (r"[\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb]", "these are typographic quotes: use plain ones"),
@@ -186,6 +187,10 @@ def _located(text: str, origin: Origin, hashes: tuple[str, ...], editable: bool)
     location, _, marker = text.partition("; " if _ADDRESS.match(text) else ";")
     location = location.strip().removesuffix(";")
     name = _name_in(location, origin)
+    if editable and name is None and _REPOSITORY.match(location):
+        raise _invalid("an editable repository needs its name", origin, hint=f"write {location}#egg=NAME")
+    if location.lower().startswith("git://"):
+        raise _invalid("pip knows no address that begins with git://", origin, hint=f"write git+{location}")
     # A wrong marker is refused even where there is no name to go with it.
     parsed = _parsed(f"{name or 'nameless'} ; {marker}", origin)
     requirement = parsed if name else None
@@ -194,14 +199,12 @@ def _located(text: str, origin: Origin, hashes: tuple[str, ...], editable: bool)
 
 
 def _name_in(location: str, origin: Origin) -> str | None:
-    """The project, from ``#egg=``, or with its version from the name of a wheel."""
+    """The project: with its version from the name of a wheel, else from ``#egg=``."""
     egg = _EGG.search(location)
-    if egg:
-        return egg[1]
     extras = None if _ADDRESS.match(location) else _EXTRAS.search(location)
     bare = location[: extras.start() if extras else None].partition("#")[0].partition("?")[0]
     if not bare.lower().endswith(".whl"):
-        return None
+        return egg[1] if egg else None
     from urllib.parse import unquote
 
     from torchlock.standards.wheel_names import parsed_wheel_name

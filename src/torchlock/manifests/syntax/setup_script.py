@@ -33,6 +33,9 @@ _SAME_METHODS = {
 _PATHS = {"join", "abspath", "resolve", "Path", "PurePath", "joinpath"}
 _GUARDS = re.compile(r"exists|isfile|is_file|__main__")
 _DEEPEST = 200
+# Methods that change a list or a dictionary.
+_CHANGES = {"append", "extend", "insert", "update", "setdefault", "remove", "discard", "pop", "popitem", "clear"}
+_BRINGING = ("install_requires", "extras_require")
 # Placeholders in a text.
 _LEFT = {"%s": re.compile(r"%[(a-z]"), "{}": re.compile(r"\{[^{}]*\}")}
 # No project asks for as much; what grows beyond is not looked at.
@@ -61,6 +64,11 @@ class Items:
     items: list[Text | Lines] = field(default_factory=list)
     complete: bool = True
 
+    def grow(self, added: Value, certain: bool) -> None:
+        """Put a value at the end; what is not certain puts the list in doubt."""
+        grown = _listed([self, added]) if certain else self
+        self.items, self.complete = grown.items, certain and grown.complete
+
 
 @dataclass(slots=True)
 class Table:
@@ -82,14 +90,28 @@ class Argument:
 
 
 def setup_arguments(tree: ast.Module) -> dict[str, Argument]:
-    """The arguments of the first call of setup(), by name; nothing where there is none."""
+    """The arguments of the first call of setup(), by name; nothing where there is none.
+
+    A value that another call of setup() gives otherwise is in doubt.
+    """
     functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     run = _Run(functions)
     run.block(tree.body, certain=True)
     for function in functions.values():
         if run.found is None:
             run.block(function.body, certain=True)
-    return run.found or {}
+    found = run.found or {}
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and _called(node) == "setup"]
+    for key in _BRINGING if len(calls) > 1 else ():
+        if len({_spelled(call, key) for call in calls}) > 1:
+            known = found.get(key)
+            found[key] = Argument(_doubtful(known.value if known else None), known.node if known else calls[0])
+    return found
+
+
+def _spelled(call: ast.Call, key: str) -> str:
+    """What a call gives by this name, as text."""
+    return next((ast.dump(keyword.value) for keyword in call.keywords if keyword.arg == key), "")
 
 
 class Values:
@@ -118,6 +140,8 @@ class _Run:
 
     def __init__(self, functions: dict[str, ast.FunctionDef]) -> None:
         self._functions = functions
+        # What other functions change in the names of the module: nobody can tell whether and when.
+        self._changed_elsewhere = {name for function in functions.values() for name in _changed_outside(function)}
         self._names: dict[str, Value] = {}
         self._depth = 0
         self.found: dict[str, Argument] | None = None
@@ -126,7 +150,7 @@ class _Run:
         """A run of a function's body, which knows the names of this one."""
         run = _Run(self._functions)
         parameters = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
-        run._names = {name: value for name, value in self._names.items() if name not in parameters}
+        run._names = {name: _copied(value) for name, value in self._names.items() if name not in parameters}
         run.block(function.body, certain=True)
         return run
 
@@ -136,14 +160,25 @@ class _Run:
                 self._statement(statement, certain)
 
     def _statement(self, node: ast.stmt, certain: bool) -> None:
+        self._changes_within(node)
         if isinstance(node, ast.Assign):
             for target in node.targets:
                 self._assign(target, self.value(node.value), certain)
         elif isinstance(node, ast.AnnAssign) and node.value is not None:
             self._assign(node.target, self.value(node.value), certain)
         elif isinstance(node, ast.AugAssign):
-            self._assign(node.target, _added(self.value(node.target), self.value(node.value), certain), True)
-        elif isinstance(node, ast.With):
+            self._add(node, certain)
+        elif isinstance(node, ast.Delete):
+            for target in node.targets:
+                self._delete(target, certain)
+        elif isinstance(node, ast.Expr | ast.Return) and isinstance(node.value, ast.Call):
+            self._call(node.value, certain)
+        else:
+            self._compound(node, certain)
+
+    def _compound(self, node: ast.stmt, certain: bool) -> None:
+        """A statement that holds others, which may run never, once or many times."""
+        if isinstance(node, ast.With):
             for item in node.items:
                 if item.optional_vars is not None:
                     self._assign(item.optional_vars, self.value(item.context_expr), certain)
@@ -152,40 +187,113 @@ class _Run:
             self.block(node.body, certain=certain and bool(_GUARDS.search(ast.dump(node.test))))
             self.block(node.orelse, certain=False)
         elif isinstance(node, ast.Try):
-            self.block(node.body, certain=certain)
-            self.block([*node.orelse, *node.finalbody], certain=certain)
+            self._try(node, certain)
         elif isinstance(node, ast.For):
-            self._assign(node.target, self.value(node.iter), certain)
             source = self.value(node.iter)
+            self._assign(node.target, source, certain)
             self.block(node.body, certain=certain and isinstance(source, Lines))
-        elif isinstance(node, ast.Expr | ast.Return) and isinstance(node.value, ast.Call):
-            self._call(node.value, certain)
+            self.block(node.orelse, certain=False)
+        elif isinstance(node, ast.While):
+            self.block([*node.body, *node.orelse], certain=False)
+        elif isinstance(node, ast.Match):
+            for case in node.cases:
+                self.block(case.body, certain=False)
+
+    def _try(self, node: ast.Try, certain: bool) -> None:
+        """What is tried counts. What only a handler does is in doubt, but for its own value of a name tried."""
+        self.block(node.body, certain=certain)
+        tried = {ast.dump(target) for statement in node.body for target in _targets(statement)}
+        for handler in node.handlers:
+            for statement in handler.body:
+                if not any(ast.dump(target) in tried for target in _targets(statement)):
+                    self.block([statement], certain=False)
+        self.block([*node.orelse, *node.finalbody], certain=certain)
 
     def _assign(self, target: ast.expr, value: Value, certain: bool) -> None:
         if isinstance(target, ast.Name):
             known = self._names.get(target.id)
-            self._names[target.id] = value if certain else _doubtful(known)
+            doubtful = target.id in self._changed_elsewhere
+            self._names[target.id] = _doubtful(value if certain else known) if doubtful or not certain else value
         elif isinstance(target, ast.Subscript):
             table, key = self.value(target.value), self.value(target.slice)
             if isinstance(table, Table) and isinstance(key, Text) and certain:
                 table.items[key.value] = value
-            elif isinstance(table, Table):
-                table.complete = False
+            else:
+                _doubt(table)
+        elif isinstance(target, ast.Tuple | ast.List):
+            for element in target.elts:
+                self._assign(element, None, certain)
+
+    def _add(self, node: ast.AugAssign, certain: bool) -> None:
+        """``name += value``, which changes a list in place: all its names see that."""
+        held, given = self.value(node.target), self.value(node.value)
+        if isinstance(held, Items):
+            held.grow(given, certain and isinstance(node.op, ast.Add))
+        else:
+            self._assign(node.target, _added(held, given, certain), True)
+
+    def _delete(self, target: ast.expr, certain: bool) -> None:
+        if isinstance(target, ast.Subscript):
+            table, key = self.value(target.value), self.value(target.slice)
+            if isinstance(table, Table) and isinstance(key, Text) and certain:
+                table.items.pop(key.value, None)
+            else:
+                _doubt(table)
+        elif isinstance(target, ast.Name):
+            self._names.pop(target.id, None)
 
     def _call(self, node: ast.Call, certain: bool) -> None:
         function = node.func
         if _called(node) == "setup":
             self.found = self._arguments(node)
-        elif isinstance(function, ast.Attribute) and function.attr in ("append", "extend", "update"):
+        elif isinstance(function, ast.Attribute) and function.attr in _CHANGES:
             held = self.value(function.value)
-            given = self.value(node.args[0]) if node.args else None
-            if isinstance(held, Table) and isinstance(given, Table) and certain:
-                held.items.update(given.items)
+            given = [self.value(argument) for argument in node.args]
+            if isinstance(held, Items):
+                added = _listed(given[-1:]) if function.attr in ("append", "insert") else (given or [None])[0]
+                held.grow(added, certain and function.attr in ("append", "insert", "extend"))
             elif isinstance(held, Table):
-                held.complete = False
+                self._change(held, node, certain)
             elif isinstance(function.value, ast.Name):
-                added = given if function.attr == "extend" else _listed([given])
+                added = given[0] if function.attr == "extend" and given else _listed(given[-1:])
                 self._names[function.value.id] = _joined(held, added, certain)
+
+    def _change(self, table: Table, node: ast.Call, certain: bool) -> None:
+        """A method that changes a dictionary."""
+        given = [self.value(argument) for argument in node.args]
+        name = _called(node)
+        if certain and name == "update" and all(isinstance(item, Table) for item in given):
+            for item in given:
+                if isinstance(item, Table):
+                    table.items |= item.items
+                    table.complete = table.complete and item.complete
+            for keyword in node.keywords:
+                self._assign_key(table, keyword)
+        elif certain and name == "setdefault" and given and isinstance(given[0], Text):
+            table.items.setdefault(given[0].value, given[1] if len(given) > 1 else None)
+        else:
+            table.complete = False
+
+    def _assign_key(self, table: Table, keyword: ast.keyword) -> None:
+        if keyword.arg is None:
+            table.complete = False
+        else:
+            table.items[keyword.arg] = self.value(keyword.value)
+
+    def _changes_within(self, statement: ast.stmt) -> None:
+        """Doubt what a part of a statement changes: a method inside of an expression, a function of this file."""
+        whole = statement.value if isinstance(statement, ast.Expr | ast.Return) else None
+        for part in ast.iter_child_nodes(statement):
+            for node in ast.walk(part) if isinstance(part, ast.expr) else ():
+                if not isinstance(node, ast.Call):
+                    continue
+                function = node.func
+                if isinstance(function, ast.Attribute) and function.attr in _CHANGES and node is not whole:
+                    if function.attr != "setdefault":
+                        _doubt(self.value(function.value))
+                elif _changes_parameters(self._functions.get(_called(node))):
+                    for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
+                        _doubt(self.value(argument))
 
     def _arguments(self, node: ast.Call) -> dict[str, Argument]:
         found: dict[str, Argument] = {}
@@ -195,6 +303,11 @@ class _Run:
                 found[keyword.arg] = Argument(value, keyword.value)
             elif isinstance(value, Table):
                 found |= {key: Argument(item, keyword.value) for key, item in value.items.items()}
+        for keyword in node.keywords:
+            value = self.value(keyword.value) if keyword.arg is None else Table()
+            if not isinstance(value, Table) or not value.complete:
+                for key in _BRINGING:
+                    found.setdefault(key, Argument(None, keyword.value))
         return found
 
     def value(self, node: ast.expr) -> Value:
@@ -277,16 +390,19 @@ class _Run:
             if name == "read_text" and isinstance(held, Text):
                 return Lines(held.value)
             if name in ("splitlines", "split") and isinstance(held, Text):
-                return _listed([Text(line) for line in held.value.split()])
+                return self._split(held.value, node)
+            if name == "setdefault" and isinstance(held, Table):
+                self._change(held, node, certain=True)
+                return self.value(ast.Subscript(node.func.value, node.args[0])) if node.args else None
             if name in ("strip", "copy", "resolve", "absolute") and held is not None:
-                return held
+                return _copied(held)
         if name in _PATHS:
             return self._path(node)
         if name == "dict" and not node.args:
             return Table({key.arg: self.value(key.value) for key in node.keywords if key.arg})
         arguments = [self.value(argument) for argument in node.args]
         if name in _SAME:
-            return arguments[-1] if arguments else Items()
+            return self._same(node, arguments[-1]) if arguments else Items()
         named = [
             argument for argument in arguments if isinstance(argument, Text) and _FILE.fullmatch(argument.value)
         ]
@@ -296,6 +412,27 @@ class _Run:
         if lines and name not in self._functions:
             return lines[0]
         return self._within(name)
+
+    def _split(self, text: str, node: ast.Call) -> Value:
+        """The parts of a text, each without the spaces around it."""
+        separators = [self.value(argument) for argument in node.args]
+        if _called(node) == "splitlines":
+            parts = text.splitlines()
+        elif not separators:
+            parts = text.split()
+        elif len(separators) == 1 and isinstance(separators[0], Text) and separators[0].value:
+            parts = text.split(separators[0].value)
+        else:
+            return None
+        return _listed([Text(part.strip()) for part in parts if part.strip()])
+
+    def _same(self, node: ast.Call, value: Value) -> Value:
+        """What a function gives back that changes no item; a function that it is given may leave some out."""
+        given = node.args[0]
+        harmless = isinstance(given, ast.Constant) or getattr(given, "id", "") == "str"
+        if _called(node) in ("filter", "map") and not harmless and isinstance(value, Items):
+            return _doubtful(value)
+        return _copied(value)
 
     def _path(self, node: ast.Call) -> Value:
         """The last parts of a path, which are texts; what stands before them is where the file is."""
@@ -367,7 +504,67 @@ def _doubtful(known: Value) -> Value:
     """A value that something may change."""
     if isinstance(known, Items):
         return Items(known.items, complete=False)
+    if isinstance(known, Table):
+        return Table(known.items, complete=False)
     return Items([known], complete=False) if isinstance(known, Text | Lines) else known
+
+
+def _doubt(held: Value) -> None:
+    """Put a list or a dictionary in doubt, by all of its names."""
+    if isinstance(held, Items | Table):
+        held.complete = False
+
+
+def _copied(value: Value) -> Value:
+    """A value that can change without the other."""
+    if isinstance(value, Items):
+        return Items([*value.items], value.complete)
+    return Table({**value.items}, value.complete) if isinstance(value, Table) else value
+
+
+def _targets(statement: ast.stmt) -> list[ast.expr]:
+    """What a statement gives a value."""
+    if isinstance(statement, ast.With):
+        return [target for inner in statement.body for target in _targets(inner)]
+    return statement.targets if isinstance(statement, ast.Assign) else []
+
+
+def _changed(function: ast.FunctionDef) -> set[str]:
+    """The names whose values the body of a function changes in place."""
+    found = set()
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _CHANGES:
+            found.add(_root(node.func.value))
+        elif isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            found.add(_root(node.value))
+        elif isinstance(node, ast.AugAssign):
+            found.add(_root(node.target))
+    return found
+
+
+def _root(node: ast.expr) -> str:
+    """The name that an expression begins with."""
+    while isinstance(node, ast.Subscript | ast.Attribute | ast.Call):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _parameters(function: ast.FunctionDef) -> set[str]:
+    return {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
+
+
+def _changes_parameters(function: ast.FunctionDef | None) -> bool:
+    return function is not None and not _changed(function).isdisjoint(_parameters(function))
+
+
+def _changed_outside(function: ast.FunctionDef) -> set[str]:
+    """The names of the module that a function changes; none for the one that calls setup()."""
+    nodes = list(ast.walk(function))
+    if any(isinstance(node, ast.Call) and _called(node) == "setup" for node in nodes):
+        return set()
+    declared = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
+    stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return (_changed(function) - stored - _parameters(function)) | declared
 
 
 def _filled(text: str, field: str, values: Sequence[Value]) -> Value:

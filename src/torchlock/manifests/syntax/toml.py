@@ -1,61 +1,26 @@
-"""A TOML document as values, each with the place it stands at; what is left of a broken one is rescued."""
+"""A TOML document as values with their positions; of a broken document, the strings that can be read."""
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import InputError
 from torchlock.location import Edit, Span
-from torchlock.manifests.syntax.toml_positions import parse_toml
+from torchlock.manifests.syntax.toml_tokens import Literal, scan, value_of
+from torchlock.manifests.syntax.toml_values import parse_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_TOKEN = re.compile(
-    r"""
-      (?P<string>  \"{3} (?:[^\\]|\\.)*? \"{3,5} | '{3} .*? '{3,5} | "(?:[^"\\\r\n]|\\.)*" | '[^'\r\n]*' )
-    | (?P<open_end> "(?:[^"\\\r\n]|\\.)* | '[^'\r\n]* )
-    | (?P<comment> \#[^\n]* )
-    | (?P<newline> \n )
-    | (?P<open>    [\[{] )
-    | (?P<close>   [\]}] )
-    | (?P<equals>  = )
-    | (?P<comma>   , )
-    | (?P<bare>    [^\s\[\]{}"'\#=,]+ )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
-# Deeper than any table is, and not as deep as to take long.
-_DEEPEST = 100
-# What begins a line of a table and cannot stand in an array.
-_HEADER = re.compile(r"\[\[?[A-Za-z_][\w.\- \"']*\]\]?[ \t\r]*(?:#.*)?$|[A-Za-z_][\w.-]*[ \t]*=", re.MULTILINE)
-
-Key = str | int
-Path = tuple[Key, ...]
-
-
-class Literal(NamedTuple):
-    """A string literal, quotes included, as offsets in the text."""
-
-    path: Path
-    start: int
-    end: int
-    raw: str
-
-    @property
-    def content(self) -> Span:
-        """What stands between the quotes."""
-        quotes = 3 if self.raw.startswith(('"""', "'''")) and len(self.raw) >= 6 else 1
-        return Span(self.start + quotes, self.end - quotes)
+    from torchlock.manifests.syntax.toml_tokens import Key, Path
 
 
 class Tree:
-    """The values of a document (``table``) and where their strings and keys stand in the text.
+    """The values of a document (``table``), and the positions of its strings and keys.
 
-    A value is known by its path: keys, and the indexes of arrays. ``error`` is what the parser says of an
-    invalid document; ``table`` then holds the strings that stand plainly under one key or in one array.
+    The path of a value: keys, and the indexes of arrays. ``error`` is the parser's error if the document is
+    invalid; ``table`` then holds only strings, and none whose key is written twice.
     """
 
     def __init__(self, text: str, path: str) -> None:
@@ -69,7 +34,7 @@ class Tree:
             self.error = error
             self.table = self._rescue()
         else:
-            self._places()
+            self._locate()
 
     def get(self, *path: Key) -> Any:
         """The value at a path, else None."""
@@ -84,17 +49,17 @@ class Tree:
         return found
 
     def items(self, *path: Key) -> list[tuple[str, Any]]:
-        """The keys and values of a table, none where there is no table."""
+        """The keys and values of a table; empty if there is no table."""
         found = self.get(*path)
         return list(found.items()) if isinstance(found, dict) else []
 
     def array(self, *path: Key) -> list[Any]:
-        """The items of an array, none where there is no array."""
+        """The items of an array; empty if there is no array."""
         found = self.get(*path)
         return found if isinstance(found, list) else []
 
     def string(self, *path: Key) -> str:
-        """The string at a path, "" where there is none."""
+        """The string at a path; "" if there is none."""
         found = self.get(*path)
         return found if isinstance(found, str) else ""
 
@@ -108,8 +73,13 @@ class Tree:
                 return self.keys[path[:length]]
         return None
 
+    def line(self, *path: Key) -> int | None:
+        """The line of a value, or of the nearest one that holds it."""
+        at = self.offset(*path)
+        return None if at is None else self._text.count("\n", 0, at) + 1
+
     def content(self, *path: Key) -> Span | None:
-        """What stands between the quotes of a string, if it is what the string stands for."""
+        """The text between the quotes of a string, if it is written there as it is meant, without escapes."""
         literal = self.literals.get(path)
         if literal is None or self._text[slice(*literal.content)] != self.get(*path):
             return None
@@ -142,19 +112,19 @@ class Tree:
                 yield Edit(Span(end - comma, end), '",') if comma else Edit(Span(end, end), '",')
                 yield Edit(Span(end, end), '"')
 
-    def _places(self) -> None:
-        for item in _scan(self._text, broken=False):
+    def _locate(self) -> None:
+        for item in scan(self._text, broken=False):
             if isinstance(item, Literal):
                 self.literals.setdefault(item.path, item)
             else:
                 self.keys.setdefault(*item)
 
     def _rescue(self) -> dict[str, Any]:
-        """The strings of an invalid document as a table; what stands there twice is left out."""
+        """The strings of an invalid document as a table; a key that is written twice is left out."""
         root: dict[Key, Any] = {}
         twice: list[Path] = []
         literals: dict[Path, Literal] = {}
-        for item in _scan(self._text, broken=True):
+        for item in scan(self._text, broken=True):
             if isinstance(item, Literal):
                 literals[item.path] = item
             elif item[0] in self.keys:
@@ -166,7 +136,7 @@ class Tree:
             if not path or any(path[:length] in dropped for length in range(1, len(path) + 1)):
                 continue
             self.literals[path] = literal
-            _put(root, path, _value(literal.raw))
+            _put(root, path, value_of(literal.raw))
         found: dict[str, Any] = _with_lists(root)
         return found
 
@@ -187,140 +157,3 @@ def _with_lists(value: Any) -> Any:
     if value and all(isinstance(key, int) for key in value):
         return [_with_lists(value.get(number)) for number in range(max(value) + 1)]
     return {str(key): _with_lists(item) for key, item in value.items()}
-
-
-class _Frame:
-    """An array or inline table that the scan is inside of."""
-
-    def __init__(self, path: Path, bracket: str) -> None:
-        self.path = path
-        self.array = bracket == "["
-        self.count = 0
-        self.parts: list[str] = []
-        self.key: Path = ()
-
-    def next(self) -> Path:
-        """The path of the value that begins here."""
-        if not self.array:
-            return self.key or self.path
-        self.count += 1
-        return (*self.path, self.count - 1)
-
-
-class _Scan:
-    """One pass over the tokens of a document."""
-
-    def __init__(self, text: str, *, broken: bool) -> None:
-        self._text = text
-        self._broken = broken
-        self._frames: list[_Frame] = []
-        self._arrays: dict[Path, int] = {}
-        self._table: Path = ()
-        self._key: Path | None = None
-        self._parts: list[str] = []
-        self._first = 0
-        self._header = 0
-
-    def run(self) -> Iterator[Literal | tuple[Path, int]]:
-        for token in _TOKEN.finditer(self._text):
-            if len(self._frames) > _DEEPEST or len(self._parts) > _DEEPEST:
-                return
-            kind, start = token.lastgroup, token.start()
-            if kind == "comment":
-                continue
-            if kind == "newline":
-                self._newline(token.end())
-            elif self._frames:
-                yield from self._inside(token, kind)
-            elif self._key is not None:
-                yield from self._value(token, kind, self._key)
-            elif self._header:
-                yield from self._in_header(token, kind)
-            elif kind == "open" and not self._parts:
-                self._header = 2 if self._text.startswith("[[", start) else 1
-                self._first = start
-            elif kind == "equals":
-                self._key = (*self._table, *_dotted(self._parts))
-                yield self._key, self._first
-            elif kind in ("bare", "string"):
-                self._first = self._first if self._parts else start
-                self._parts.append(token[0])
-
-    def _newline(self, end: int) -> None:
-        if self._broken and self._frames and _HEADER.match(self._text, end):
-            self._frames = []
-        if not self._frames:
-            self._key, self._parts, self._header = None, [], 0
-
-    def _in_header(self, token: re.Match[str], kind: str | None) -> Iterator[tuple[Path, int]]:
-        if kind in ("bare", "string"):
-            self._parts.append(token[0])
-        elif kind == "close" and self._parts:
-            keys = _dotted(self._parts)
-            self._table = self._opened(keys)
-            self._parts = []
-            yield self._table, self._first
-
-    def _opened(self, keys: tuple[str, ...]) -> Path:
-        """The path of a table, with the indexes of the arrays of tables that it lies in."""
-        if len(keys) > _DEEPEST:
-            return keys
-        path: Path = ()
-        for position, key in enumerate(keys, 1):
-            path = (*path, key)
-            if position == len(keys) and self._header == 2:
-                self._arrays[path] = self._arrays.get(path, -1) + 1
-            if path in self._arrays:
-                path = (*path, self._arrays[path])
-        return path
-
-    def _inside(self, token: re.Match[str], kind: str | None) -> Iterator[Literal | tuple[Path, int]]:
-        frame = self._frames[-1]
-        if kind == "close":
-            self._frames.pop()
-        elif frame.array or frame.key:
-            if kind == "comma":
-                frame.key, frame.parts = (), []
-            else:
-                yield from self._value(token, kind, None)
-        elif kind == "equals":
-            frame.key = (*frame.path, *_dotted(frame.parts))
-            yield frame.key, token.start()
-        elif kind in ("bare", "string"):
-            frame.parts.append(token[0])
-
-    def _value(self, token: re.Match[str], kind: str | None, key: Path | None) -> Iterator[Literal]:
-        if kind not in ("open", "string", "bare"):
-            return
-        path = self._frames[-1].next() if key is None else key
-        if kind == "open":
-            self._frames.append(_Frame(path, token[0]))
-        elif kind == "string" and not (self._broken and self._text[token.end() : token.end() + 1].isalnum()):
-            yield Literal(path, token.start(), token.end(), token[0])
-
-
-def _scan(text: str, *, broken: bool) -> Iterator[Literal | tuple[Path, int]]:
-    """Every string literal, and every key and table header with its place. ``broken``: expect anything.
-
-    What lies deeper than any table is left out.
-    """
-    for item in _Scan(text, broken=broken).run():
-        if len(item.path if isinstance(item, Literal) else item[0]) <= _DEEPEST:
-            yield item
-
-
-def _dotted(parts: list[str]) -> tuple[str, ...]:
-    """``["tool.", '"a.b"', ".c"]`` as ``("tool", "a.b", "c")``."""
-    keys: list[str] = []
-    for part in parts:
-        keys += [_value(part)] if part[0] in "\"'" else filter(None, part.split("."))
-    return tuple(keys)
-
-
-def _value(literal: str) -> str:
-    """What a string literal stands for."""
-    if literal.startswith(('"""', "'''")) or "\\" in literal:
-        with suppress(InputError):
-            value = parse_toml(f"_ = {literal}".encode("utf-8", "surrogatepass"), "").get("_")
-            return value if isinstance(value, str) else ""
-    return literal[1:-1]

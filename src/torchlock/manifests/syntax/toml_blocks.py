@@ -14,7 +14,7 @@ from torchlock.errors import InputError
 from torchlock.location import Place
 from torchlock.manifests.document import Entry, ParseIssue
 from torchlock.manifests.merge_conflicts import conflicts
-from torchlock.manifests.syntax.toml_positions import loads, parse_toml
+from torchlock.manifests.syntax.toml_values import loads, parse_toml
 
 # What the rules speak of; of other packages only name, version and scope are read.
 _OF_INTEREST = re.compile(r"torch|^nvidia[-_]|^(numpy|soundfile|librosa|triton)$", re.IGNORECASE)

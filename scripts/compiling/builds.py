@@ -1,0 +1,154 @@
+"""``builds.toml``: the builds of each release on the PyTorch wheel index."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+from compiling.values import (
+    TableError,
+    date_of,
+    evidence_kind_of,
+    read_toml,
+    refuse_unknown,
+    tables_of,
+    text_of,
+    texts_of,
+)
+from torchlock.knowledge.builds import kind_of
+
+_BUILDS_KEYS = {"package", "complete", "index", "kind", "sources", "checked", "rows", "never"}
+_PLATFORMS = ("linux-x86_64", "linux-aarch64", "windows-amd64", "windows-arm64", "macos-arm64", "macos-x86_64")
+
+
+def _pythons(text: str) -> list[str]:
+    """``2.7 3.5-3.7`` → 2.7, 3.5, 3.6, 3.7."""
+    found = []
+    for word in text.split():
+        match = re.fullmatch(r"(\d)\.(\d+)(?:-\1\.(\d+))?(t?)", word)
+        if not match:
+            raise TableError(f"{word!r} is not like 3.9, 3.9-3.13 or 3.13t")
+        last = int(match[3] or match[2])
+        found += [f"{match[1]}.{minor}{match[4]}" for minor in range(int(match[2]), last + 1)]
+    return found
+
+
+# A release with its platforms, Pythons and builds.
+_Release = tuple[str, list[list[str]]]
+
+
+def _build_row(row: Any) -> list[_Release]:
+    """One row of builds: each release with its platforms, Pythons and builds."""
+    if not isinstance(row, list) or len(row) != 4 or not all(isinstance(cell, str) for cell in row):
+        raise TableError("must be a list of four texts: releases, platforms, Pythons, builds")
+    releases, platforms, pythons, builds = (cell.split() for cell in row)
+    if not releases or not builds:
+        raise TableError("must name a release and a build")
+    for platform in platforms:
+        if platform not in _PLATFORMS:
+            raise TableError(f"{platform!r} is not one of {', '.join(_PLATFORMS)}")
+    for build in builds:
+        if build != "plain" and not kind_of(build.removeprefix("plain=")):
+            raise TableError(f"{build!r} is not like cpu, cu118, rocm6.2, xpu, plain or plain=cu102")
+    return [(_release(release), [platforms, _pythons(" ".join(pythons)), builds]) for release in releases]
+
+
+def _never_row(item: Any) -> list[_Release]:
+    """One row of builds that never were: each release with all of them."""
+    if not isinstance(item, list) or len(item) != 2 or not all(isinstance(cell, str) for cell in item):
+        raise TableError("must be a list of two texts: releases, builds")
+    releases, builds = (cell.split() for cell in item)
+    for build in builds:
+        if not kind_of(build):
+            raise TableError(f"{build!r} is not like cpu, cu118, rocm6.2 or xpu")
+    return [(_release(release), [[], [], [f"!{build}" for build in builds]]) for release in releases]
+
+
+def _release(text: str) -> str:
+    try:
+        if Version(text).local is None:
+            return text
+    except InvalidVersion:
+        pass
+    raise TableError(f"{text!r} is not a version without a label")
+
+
+def _builds(table: dict[str, Any]) -> tuple[str, dict[str, Any], list[_Release]]:
+    """One table of builds: its package, its grounds, its rows one for each release."""
+    refuse_unknown(table, _BUILDS_KEYS)
+    group: dict[str, Any] = {
+        "kind": evidence_kind_of(table),
+        "sources": texts_of(table, "sources"),
+        "checked": date_of(table, "checked"),
+    }
+    if "complete" in table:
+        group["complete"] = table["complete"] if table["complete"] is True else texts_of(table, "complete")
+        if group["complete"] is not True and not set(group["complete"]) <= {"cpu", "cuda", "rocm", "xpu"}:
+            raise TableError("must be true, or some of cpu, cuda, rocm, xpu", "complete")
+    if "index" in table:
+        group["index"] = text_of(table, "index")
+    rows = []
+    for number, row in enumerate(table.get("rows", ())):
+        try:
+            rows += _build_row(row)
+        except TableError as error:
+            raise error.under(f"rows[{number}]") from None
+    for number, item in enumerate(table.get("never", ())):
+        try:
+            rows += _never_row(item)
+        except TableError as error:
+            raise error.under(f"never[{number}]") from None
+    return canonicalize_name(text_of(table, "package")), group, rows
+
+
+def read_builds(
+    path: Path, sources: dict[str, dict[str, str]], statements: dict[str, list[dict[str, Any]]]
+) -> dict[str, Any]:
+    """``builds.toml``: groups of grounds, and by package and release the rows that rest on them.
+
+    ``partners`` is taken from the rules: the one torch that a release was compiled against.
+
+    Raises:
+        TableError: it is not of the form, or a source is not known.
+    """
+    groups: list[dict[str, Any]] = []
+    packages: dict[str, dict[str, list[list[Any]]]] = {}
+    table = read_toml(path)
+    try:
+        refuse_unknown(table, {"builds"})
+        for number, item in enumerate(tables_of(table, "builds")):
+            try:
+                package, group, rows = _builds(item)
+                for source in group["sources"]:
+                    if source not in sources:
+                        raise TableError(f"{source!r} is not in sources.toml", "sources")
+            except TableError as error:
+                raise error.under(f"builds[{number}]") from None
+            for release, cells in rows:
+                packages.setdefault(package, {}).setdefault(release, []).append([len(groups), *cells])
+            groups.append(group)
+    except TableError as error:
+        error.file = path.name
+        raise
+    cited = {source for group in groups for source in group["sources"]}
+    return {
+        "groups": groups,
+        "packages": packages,
+        "partners": {package: partners(statements.get(package, [])) for package in packages},
+        "sources": {source: sources[source] for source in cited},
+    }
+
+
+def partners(statements: list[dict[str, Any]]) -> dict[str, str]:
+    """Release → the one torch that it needs, of the statements that pin both."""
+    found = {}
+    for row in statements:
+        for need in row.get("needs", ()):
+            pins = [re.fullmatch(r"==([\d.]+)", "".join(item[1:2])) for item in (row["when"], need)]
+            if need[0] == "torch" and len(row["when"]) < 3 and len(need) < 3 and pins[0] and pins[1]:
+                found[pins[0][1]] = pins[1][1]
+    return found

@@ -1,0 +1,111 @@
+"""What a rule says to the program and on its page: severity, rank, printed texts, story."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from compiling.values import TableError, refuse_unknown, tables_of, text_of, texts_of, true_of
+
+STORY_KEYS = ("what", "why", "example", "fix")
+REGISTRY_KEYS = {"severity", "rank", "by", "group", "explains", "hidden_by_error", "whole_file", "prints"}
+_SEVERITIES = ("error", "warning", "note")
+_COMMANDS = ("audit", "check", "lock")
+_PRINT_KEYS = {"order", "line", "beside", "also", "weight"}
+_WEIGHTS = ("echo", "headline", "attempt", "cause")
+# Names of libraries occur in the output of every installer. They count only beside one of these words.
+_WORDS = {
+    "@failure": (
+        r"cannot|could ?n[o']t|can't|no such file|not found|not loaded|unable to|failed|missing|error\b|\berr|"
+        r"undefined symbol|symbol not found|wrong architecture|incompatible"
+    ),
+    "@undefined": r"undefined symbol|symbol not found|not defined in",
+}
+
+
+def story_of(table: dict[str, Any]) -> dict[str, str]:
+    """What the page of a rule says, in whole sentences."""
+    story = {"title": text_of(table, "title")}
+    for key in STORY_KEYS:
+        story[key] = text_of(table, key)
+        if not story[key].endswith((".", "`", "…")):
+            raise TableError("must end with a full stop", key)
+    return story
+
+
+def registry_row_of(table: dict[str, Any], identifier: str) -> dict[str, Any]:
+    """What the program asks about a rule: severity, place among causes, consequences, and what it prints."""
+    row: dict[str, Any] = {
+        "severity": text_of(table, "severity"),
+        "rank": table.get("rank"),
+        "by": texts_of(table, "by"),
+    }
+    if row["severity"] not in _SEVERITIES:
+        raise TableError(f"must be one of {', '.join(_SEVERITIES)}", "severity")
+    if type(row["rank"]) is not int or row["rank"] < 1:
+        raise TableError("must be a number from 1 on", "rank")
+    if not set(row["by"]) <= set(_COMMANDS):
+        raise TableError(f"must be some of {', '.join(_COMMANDS)}", "by")
+    if "group" in table:
+        row["group"] = text_of(table, "group")
+    if "explains" in table:
+        row["explains"] = texts_of(table, "explains")
+    for key in ("hidden_by_error", "whole_file"):
+        if key in table:
+            row[key] = true_of(table, key)
+    row["prints"] = []
+    for number, item in enumerate(tables_of(table, "prints")):
+        try:
+            row["prints"].append(_print(item, identifier))
+        except TableError as error:
+            raise error.under(f"prints[{number}]") from None
+    return row
+
+
+def _print(table: dict[str, Any], identifier: str) -> list[Any]:
+    """``[order, line, beside, weight, rules]`` of a line that a failure prints."""
+    refuse_unknown(table, _PRINT_KEYS)
+    order, weight = table.get("order"), table.get("weight", "cause")
+    if type(order) is not int:
+        raise TableError("must be a number", "order")
+    if weight not in _WEIGHTS:
+        raise TableError(f"must be one of {', '.join(_WEIGHTS)}", "weight")
+    beside = table.get("beside", "")
+    beside = _WORDS.get(beside, beside)
+    for key, pattern in (("line", text_of(table, "line")), ("beside", beside)):
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise TableError(f"is not a pattern: {error}", key) from None
+    also = texts_of(table, "also") if "also" in table else []
+    return [order, table["line"], beside, weight, [identifier, *also]]
+
+
+def compile_registry(rules: dict[str, dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The registry and the stories of all rules. Names of groups are replaced by their rules.
+
+    Raises:
+        TableError: two rules share a rank, two lines an order, or a rule that is named does not exist.
+    """
+    rows = {identifier: dict(rule["registry"]) for identifier, rule in rules.items()}
+    groups: dict[str, list[str]] = {}
+    for identifier, row in rows.items():
+        groups.setdefault(row.get("group", ""), []).append(identifier)
+    prints = sorted(line for row in rows.values() for line in row.pop("prints"))
+    for row in rows.values():
+        if "explains" in row:
+            row["explains"] = sorted({rule for name in row["explains"] for rule in groups.get(name, [name])})
+    _unlike([row["rank"] for row in rows.values()], "rank")
+    _unlike([line[0] for line in prints], "order")
+    named = [rule for row in rows.values() for rule in row.get("explains", ())]
+    for rule in [*named, *(rule for line in prints for rule in line[4])]:
+        if rule not in rules:
+            raise TableError(f"no rule or group is called {rule!r}")
+    registry = {"rules": rows, "prints": [line[1:] for line in prints]}
+    return registry, {identifier: rule["story"] for identifier, rule in rules.items()}
+
+
+def _unlike(numbers: list[int], key: str) -> None:
+    twice = {number for number in numbers if numbers.count(number) > 1}
+    if twice:
+        raise TableError(f"{min(twice)} is there twice", key)

@@ -1,0 +1,102 @@
+"""Entries of a document as the requirements that the solver takes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torchlock.errors import InputError
+from torchlock.manifests.syntax.pep508 import normalised
+from torchlock.manifests.syntax.pip_options import expand, parse_options
+from torchlock.manifests.syntax.requirement import parse_requirement
+from torchlock.manifests.text import beside
+from torchlock.terms import Origin, ParsedRequirement, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from packaging.requirements import Requirement
+
+    from torchlock.manifests.document import Entry
+
+
+def parsed_requirement(
+    entry: Entry, sources: Mapping[str, list[Source]], variables: Mapping[str, str]
+) -> ParsedRequirement:
+    """An entry as a parsed requirement, with the sources of its package.
+
+    Where the text is a PEP 508 requirement, it decides; in other formats the fields of the entry do.
+
+    Raises:
+        InputError: it is not a requirement.
+    """
+    origin = Origin(entry.path, entry.place.line or None, entry.text)
+    found = _from_text(entry, origin, variables) or _from_fields(entry, origin)
+    if entry.index is not None and entry.channel == "pip":
+        return replace(found, sources=(Source(origin, index_url=expand(entry.index, variables)),))
+    scope = entry.home or entry.scope
+    fitting = tuple(source for source in sources.get(entry.name, ()) if source.scope in ("", scope))
+    return replace(found, sources=fitting) if fitting else found
+
+
+def _from_text(entry: Entry, origin: Origin, variables: Mapping[str, str]) -> ParsedRequirement | None:
+    """The requirement that the text of an entry is; None where it says less than the entry."""
+    if entry.style != "pep440" or entry.channel != "pip":
+        return None
+    try:
+        found = _parsed(entry, origin, variables)
+    except InputError:
+        if not entry.name:
+            raise
+        return None
+    requirement = found.requirement
+    if requirement is None:
+        return None if entry.name else found
+    if not _says_the_same(requirement, entry, found.url):
+        return None
+    if entry.marker and entry.marker not in entry.text:
+        from packaging.markers import Marker
+
+        requirement.marker = Marker(entry.marker)
+    return found
+
+
+def _parsed(entry: Entry, origin: Origin, variables: Mapping[str, str]) -> ParsedRequirement:
+    text = entry.text
+    if entry.editable:
+        options, _ = parse_options(text)
+        text = next(option.value for option in options if option.name == "--editable")
+    return parse_requirement(expand(text, variables), origin, hashes=entry.hashes, editable=entry.editable)
+
+
+def _says_the_same(requirement: Requirement, entry: Entry, url: str | None) -> bool:
+    from packaging.specifiers import SpecifierSet
+
+    extras = {normalised(extra) for extra in requirement.extras}
+    return (
+        normalised(requirement.name) == entry.name
+        and extras == set(entry.extras)
+        and (url or "") == (entry.url or "")
+        and (url is not None or requirement.specifier == SpecifierSet(entry.specifier))
+    )
+
+
+def _from_fields(entry: Entry, origin: Origin) -> ParsedRequirement:
+    """A requirement of a format with a spelling of its own."""
+    from packaging.requirements import Requirement
+
+    extras = f"[{','.join(entry.extras)}]" if entry.extras else ""
+    marker = f" ; {entry.marker}" if entry.marker else ""
+    requirement = Requirement(f"{entry.name}{extras}{entry.specifier}{marker}")
+    sources = (Source(origin, url=near(entry.path, entry.url), editable=entry.editable),) if entry.url else ()
+    return ParsedRequirement(requirement, origin, hashes=entry.hashes, sources=sources)
+
+
+def near(path: str, value: str) -> str:
+    """A path that a file names, relative to the current folder; an address as it is."""
+    if "://" in value or Path(value).is_absolute():
+        return value
+    joined = os.path.normpath(beside(path, value))
+    return joined if joined.startswith((".", "/")) else f"./{joined}"

@@ -1,0 +1,77 @@
+"""Hatch's environments in pyproject.toml, each as a group ``hatch-NAME``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from packaging.utils import canonicalize_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from torchlock.manifests.document import Entry
+    from torchlock.manifests.toml_builder import TomlBuilder
+
+_OWN = ("tool", "hatch", "envs")
+HOOK = ("tool", "hatch", "metadata", "hooks", "requirements_txt")
+"""The table of the plugin hatch-requirements-txt, which names files of requirements."""
+
+
+def read(builder: TomlBuilder) -> None:
+    """Take up the dependencies of all environments, each with what it inherits from its template.
+
+    Hatch fills in fields like ``{root:uri}``; lock cannot.
+    """
+    environments = {name: table for name, table in builder.tree.items(*_OWN) if isinstance(table, dict)}
+    for name in environments:
+        with builder.within(builder.declare_group(f"hatch-{name}", builder.tree.offset(*_OWN, name))) as scope:
+            builder.add(replace(entry, scope=scope) for entry in _entries(builder, environments, name))
+
+
+def _entries(builder: TomlBuilder, environments: Mapping[str, dict[str, Any]], name: str) -> Iterator[Entry]:
+    """What is installed in an environment beside the project."""
+    for key in ("dependencies", "extra-dependencies"):
+        owner = _owner(environments, name, key)
+        if owner is not None:
+            yield from _dependencies(builder, *_OWN, owner, key, inherited=owner != name)
+    for key, kind in (("features", "extra"), ("dependency-groups", "group")):
+        owner = _owner(environments, name, key)
+        for chosen, _ in builder.strings(*_OWN, owner, key) if owner is not None else ():
+            scope = f"{kind}:{canonicalize_name(chosen)}"
+            yield from [entry for entry in builder.document.entries if entry.scope == scope]
+    owner = _owner(environments, name, "overrides")
+    if owner is not None and "dependencies" in repr(environments[owner]["overrides"]):
+        at = builder.tree.offset(*_OWN, owner, "overrides")
+        builder.refuse("lock does not follow the overrides of an environment of hatch", at)
+
+
+def _owner(environments: Mapping[str, dict[str, Any]], name: str, key: str) -> str | None:
+    """The environment that sets a key for an environment: itself, or the template that it inherits from."""
+    seen = set[str]()
+    while name in environments and name not in seen:
+        seen.add(name)
+        table = environments[name]
+        if key in table:
+            return name
+        name = "" if table.get("detached") is True else str(table.get("template", "default"))
+    return None
+
+
+def _dependencies(builder: TomlBuilder, *where: str, inherited: bool) -> Iterator[Entry]:
+    """The requirements of a list. An inherited list was reported already, but stops a lock all the same."""
+    tree = builder.tree
+    for number, item in enumerate(tree.array(*where)):
+        at = tree.offset(*where, number)
+        if not isinstance(item, str):
+            continue
+        if "{" in item:
+            builder.refuse(f"{item!r} has a field that only hatch fills in", at)
+            continue
+        entry = builder.requirement(
+            item, at, tree.content(*where, number), quiet=inherited or tree.error is not None
+        )
+        if entry is not None:
+            yield entry
+        elif inherited:
+            builder.refuse(f"{item!r} is not a requirement", at)

@@ -1,0 +1,90 @@
+"""Which files can be locked, and the document of one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import PurePath
+
+from torchlock.errors import InputError
+from torchlock.manifests.decoding import decode
+from torchlock.manifests.detection import belongs_to, format_of, kind_by_name, refuse_unread
+from torchlock.manifests.document import Document
+from torchlock.manifests.reader import read_as_written, read_content
+
+# Formats that declare what a project asks for.
+PROJECTS = ("pyproject", "setup.cfg", "setup.py", "pipfile", "pixi", "conda", "script")
+# Formats that record what was chosen once.
+LOCKS = ("poetry.lock", "uv.lock", "pdm.lock", "pipfile.lock", "pylock", "pixi.lock")
+_HINT = (
+    "a lock is made from requirements files, pyproject.toml, setup.cfg, setup.py, Pipfile, environment.yml, "
+    "pixi.toml, and scripts with inline metadata"
+)
+_NO_LISTS = (".yml", ".yaml", ".json", ".lock", ".toml")
+_RECORDS = "it records what was chosen, not what a project asks for"
+_BESIDE = (
+    "name the file of the project too, as in -r pyproject.toml -r uv.lock: then the pins of the lock are kept"
+)
+
+
+def lock_kind(path: str) -> str | None:
+    """The format of a lock, by the name of its file; None for every other file."""
+    kind = kind_by_name(path)
+    return kind if kind in LOCKS else None
+
+
+def document_to_lock(path: str, *, extras: bool = False, groups: bool = False) -> Document:
+    """The document of a file that can be locked, with environment variables put in.
+
+    ``extras`` and ``groups``: some are asked for.
+
+    Raises:
+        InputError: it cannot be read, or its format does not declare requirements, or no extras or groups.
+    """
+    refuse_unread(path)
+    raw = read_content(path)
+    kind = _kind_of(path, raw)
+    if groups and kind not in ("pyproject", "pipfile", "pixi"):
+        hint = "--group goes with pyproject.toml, Pipfile and pixi.toml"
+        raise InputError("has no dependency groups", path=path, hint=hint)
+    if extras and kind not in ("pyproject", "setup.cfg", "setup.py"):
+        hint = "--extra goes with pyproject.toml, setup.cfg and setup.py"
+        raise InputError("has no extras", path=path, hint=hint)
+    if kind in LOCKS:
+        raise InputError(f"is a lock ({kind}): {_RECORDS}", path=path, hint=_BESIDE)
+    if kind not in ("requirements", *PROJECTS):
+        message = f"holds commands ({kind}), not the requirements of a project"
+        raise InputError(message, path=path, hint=_HINT)
+    document = read_as_written(path, raw, kind, os.environ)
+    if document.locked:
+        raise InputError(f"is a lock ({kind}): {_RECORDS}", path=path, hint=_BESIDE)
+    return document
+
+
+def list_to_lock(path: str, kind: str) -> Document:
+    """The document of a requirements or constraints file in pip's format, with environment variables put in.
+
+    Raises:
+        InputError: it cannot be read, or is named as constraints and has another format by its name.
+    """
+    if kind == "constraints":
+        _refuse_other_formats(path)
+    return read_as_written(path, read_content(path), kind, os.environ)
+
+
+def _refuse_other_formats(path: str) -> None:
+    """Refuse a file of constraints whose name is that of another format."""
+    refuse_unread(path)
+    what = belongs_to(path)
+    if what and not what.endswith(" constraints"):
+        raise InputError(f"is {what} by its name", path=path, hint="constraints are in the format of pip")
+
+
+def _kind_of(path: str, raw: bytes) -> str:
+    """The format of a file. One whose name and content say nothing is a list of requirements, as pip takes it."""
+    try:
+        kind = format_of(path, decode(raw, path).text).kind
+    except InputError:
+        if PurePath(path).suffix.lower() in _NO_LISTS:
+            raise
+        kind = "requirements"
+    return {"constraints": "requirements", "python": "script"}.get(kind, kind)

@@ -1,0 +1,38 @@
+"""The pins of an existing lock, of any format."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torchlock.errors import InputError
+from torchlock.manifests.reader import read_as_written, read_content
+
+if TYPE_CHECKING:
+    from torchlock.manifests.document import Document
+
+
+def read_pins(path: str, kind: str) -> dict[str, str]:
+    """The versions that a lock pins, by normalised name; packages without a version left out.
+
+    Of several versions of one package, for different environments, the first one counts.
+
+    Raises:
+        InputError: the file cannot be read as a lock of this kind.
+    """
+    document = read_as_written(path, read_content(path), kind, {})
+    for issue in document.issues:
+        if issue.severity == "error":
+            where, line, message = issue.origin or (path, issue.place.line, issue.message)
+            raise InputError(message, path=where, line=line or None, hint=issue.because or None)
+    return pins_of(document)
+
+
+def pins_of(document: Document) -> dict[str, str]:
+    """The versions that the entries of a document pin, by normalised name."""
+    found: dict[str, str] = {}
+    for entry in document.entries:
+        version = entry.specifier[2:]
+        is_pin = entry.specifier.startswith("==") and not version.startswith("=") and not {*version} & {*",*"}
+        if is_pin and entry.name and not entry.constraint and entry.channel == "pip":
+            found.setdefault(entry.name, version)
+    return found

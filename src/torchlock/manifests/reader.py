@@ -1,0 +1,141 @@
+"""Reads a file of any format into a document. Its name decides the format, else its content."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from torchlock.errors import InputError
+from torchlock.location import Place
+from torchlock.manifests import merge_conflicts
+from torchlock.manifests.decoding import decode
+from torchlock.manifests.detection import Detected, format_of, refuse_unread
+from torchlock.manifests.document import Document, ParseIssue
+from torchlock.manifests.text import is_folder, is_there, read_bytes
+from torchlock.manifests.validation import drop_invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torchlock.manifests.decoding import Decoded
+
+# Kind → module of ``formats`` and the function in it.
+_READERS = {
+    "requirements": ("requirements_txt", "read"),
+    "constraints": ("requirements_txt", "read_constraints"),
+    "pyproject": ("pyproject", "read"),
+    "setup.cfg": ("setup_cfg", "read"),
+    "setup.py": ("setup_py", "read"),
+    "pipfile": ("pipfile", "read"),
+    "pipfile.lock": ("pipfile", "read_lock"),
+    "conda": ("conda_environment", "read"),
+    "poetry.lock": ("poetry_lock", "read"),
+    "uv.lock": ("uv_lock", "read"),
+    "pdm.lock": ("pdm_lock", "read"),
+    "pylock": ("pylock", "read"),
+    "pixi": ("pyproject_pixi", "read_manifest"),
+    "pixi.lock": ("pixi_lock", "read"),
+    "tox": ("tox", "read"),
+    "python": ("python_script", "read"),
+    "script": ("inline_script", "read"),
+    "notebook": ("notebook", "read"),
+    "workflow": ("workflow", "read"),
+    "cog": ("cog", "read"),
+    "make": ("makefile", "read"),
+    "batch": ("windows_script", "read_batch"),
+    "powershell": ("windows_script", "read_powershell"),
+    "dockerfile": ("shell_script", "read"),
+    "shell": ("shell_script", "read"),
+}
+
+# Formats in which pip puts in environment variables.
+_EXPANDED = frozenset({"requirements", "constraints", "conda"})
+
+_DEEP = "it is nested too deeply: no tool that reads this format goes so deep"
+
+# Files of commands, which lean on settings that stand elsewhere.
+_WITH_COMMANDS = frozenset(
+    {"dockerfile", "shell", "workflow", "make", "batch", "powershell", "tox", "python", "notebook", "cog"}
+)
+
+
+def kind_of(path: str, head: str | None) -> str:
+    """The format of a file, one of ``Document.kind``: by its name, else by the text it begins with.
+
+    Raises:
+        InputError: there is no reader for this kind of file.
+    """
+    return format_of(path, head or "").kind
+
+
+def read_document(path: str, *, raw: bytes | None = None, kind: str | None = None) -> Document:
+    """Read a file, ``-`` for standard input, for audit: with what its overrides and sources change.
+
+    ``raw`` is its content where that is known already, ``kind`` its format.
+
+    Raises:
+        InputError: it cannot be read, or there is no reader for this kind of file.
+    """
+    from torchlock.manifests.refinement import refine
+
+    document, decoded = _read(path, raw, kind, None)
+    refine(document)
+    if document.kind in _WITH_COMMANDS and document.entries:
+        from torchlock.manifests.installer_settings import apply_settings
+
+        apply_settings(document)
+    return _checked(document, decoded)
+
+
+def read_as_written(path: str, raw: bytes, kind: str, variables: Mapping[str, str]) -> Document:
+    """Read the content of a file for lock: every entry as it is written, nameless addresses too.
+
+    ``variables`` are put in the place of ``${NAME}`` where pip does so. ``kind`` is the format.
+
+    Raises:
+        InputError: it is not text.
+    """
+    return _checked(*_read(path, raw, kind, variables))
+
+
+def read_content(path: str) -> bytes:
+    """The bytes of a file, ``-`` for standard input; a pipe is read only if the shell made it.
+
+    Raises:
+        InputError: it cannot be read, or might never end.
+    """
+    opened = path == "-" or path.startswith(("/dev/fd/", "/dev/stdin", "/proc/"))
+    if not opened and is_there(path) and not is_folder(path) and not Path(path).is_file():
+        raise InputError("is not a regular file", path=path)
+    return read_bytes(path)
+
+
+def _read(
+    path: str, raw: bytes | None, kind: str | None, variables: Mapping[str, str] | None
+) -> tuple[Document, Decoded]:
+    if kind is None:
+        refuse_unread(path)
+    decoded = decode(read_content(path) if raw is None else raw, path)
+    detected = format_of(path, decoded.text) if kind is None else Detected(kind)
+    module, function = _READERS[detected.kind]
+    reader = getattr(import_module(f"torchlock.manifests.formats.{module}"), function)
+    arguments = (variables,) if detected.kind in _EXPANDED else ()
+    try:
+        document: Document = reader(decoded.text, path, *arguments)
+    except RecursionError:
+        issues = [ParseIssue("TL501", "error", _DEEP, Place(1))]
+        document = Document(path, detected.kind, decoded.text, issues=issues)
+    document.kind, document.guessed = detected
+    return document, decoded
+
+
+def _checked(document: Document, decoded: Decoded) -> Document:
+    """The document without entries that no installer can evaluate, and with what is wrong in its bytes."""
+    if any(entry.channel == "conda" for entry in document.entries):
+        from torchlock.manifests.conda_builds import infer_builds
+
+        infer_builds(document)
+    drop_invalid(document)
+    merge_conflicts.report_markers(document)
+    return decoded.lend(document)

@@ -1,0 +1,293 @@
+"""What of a document is to be locked: its own requirements, and those of some extras and groups."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+from packaging.utils import canonicalize_name
+
+from torchlock.errors import InputError
+from torchlock.manifests.conversion import parsed_requirement
+from torchlock.manifests.syntax.pip_options import expand
+from torchlock.manifests.text import beside, is_there
+from torchlock.terms import Inputs, Origin
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from torchlock.manifests.document import Declared, Document, Entry, IndexLine, ParseIssue
+    from torchlock.terms import ParsedRequirement
+
+
+def select(
+    document: Document,
+    *,
+    extras: Collection[str] = (),
+    groups: Collection[str] = (),
+    all_extras: bool = False,
+    variables: Mapping[str, str] | None = None,
+) -> Inputs:
+    """The inputs of a lock: what a document asks for always, and with these extras and groups.
+
+    ``variables`` are put in the place of ``${NAME}``.
+
+    Raises:
+        InputError: an extra or group is not declared, or the document has an error or something unread that could
+            change the lock.
+    """
+    return _Selection(document, variables or {}).inputs(extras, groups, all_extras)
+
+
+class _Selection:
+    def __init__(self, document: Document, variables: Mapping[str, str]) -> None:
+        self._document = document
+        self._variables = variables
+        self._inputs = Inputs()
+
+    def inputs(self, extras: Collection[str], groups: Collection[str], all_extras: bool) -> Inputs:
+        document, inputs = self._document, self._inputs
+        scopes = self._scopes(extras, groups, all_extras)
+        self._refuse_issues(scopes)
+        self._refuse_conflicts(scopes)
+        self._refuse_what_is_declared_nowhere(scopes, all_extras)
+        self._add(self._of_the_index(scopes), scopes)
+        inputs.overrides += [self._parsed(entry) for entry in document.overrides]
+        self._python()
+        for line in document.indexes:
+            self._index(line)
+        inputs.pre = document.pre
+        inputs.routes = {pattern.lower(): expand(url, self._variables) for pattern, url in document.routes.items()}
+        inputs.environments = list(document.environments)
+        inputs.notes += self._notes(scopes)
+        return inputs
+
+    # What was asked for.
+
+    def _scopes(self, extras: Collection[str], groups: Collection[str], all_extras: bool) -> list[str]:
+        """The scopes of what was asked for: the rest of the project first, unless a group is alone."""
+        declared = self._document.extras
+        asked = [self._known("extra", extra, declared) for extra in extras]
+        asked += [item.scope for item in declared.values()] if all_extras else []
+        asked += [self._known("dependency group", group, self._document.groups) for group in groups]
+        rest = [] if any(scope.startswith("alone:") for scope in asked) else [""]
+        return list(dict.fromkeys([*rest, *asked]))
+
+    def _known(self, kind: str, asked: str, declared: Mapping[str, Declared]) -> str:
+        """The scope of a declared extra or group.
+
+        Raises:
+            InputError: it is not declared; the hint lists those that are.
+        """
+        name = canonicalize_name(asked)
+        if name in declared:
+            return declared[name].scope
+        names = ", ".join(sorted(item.name for item in declared.values()))
+        hint = f"there are: {names}" if names else f"the project has no {kind}s"
+        raise InputError(f"no {kind} is called {asked!r}", path=self._document.path, hint=hint)
+
+    # What stops a lock.
+
+    def _refuse_what_is_declared_nowhere(self, scopes: Collection[str], all_extras: bool) -> None:
+        """Refuse a pyproject.toml without a project, unless only groups are asked for."""
+        document = self._document
+        only_groups = (
+            len({*scopes} - {""}) > 0 and not all_extras and not any(each.startswith("extra:") for each in scopes)
+        )
+        if document.kind == "pyproject" and not (document.project or only_groups):
+            raise InputError("has no [project] table", path=document.path, hint=_where_else(document))
+
+    def _refuse_issues(self, scopes: Collection[str]) -> None:
+        for issue in self._document.issues:
+            if issue.stops_a_lock and issue.scope in scopes:
+                raise self._error(issue)
+        for scope, error in self._document.refusals:
+            if scope in scopes:
+                raise error
+
+    def _error(self, issue: ParseIssue) -> InputError:
+        path, line, message = self._where(issue)
+        return issue.error or InputError(message, path=path, line=line or None, hint=issue.because or None)
+
+    def _where(self, issue: ParseIssue) -> Origin:
+        return issue.origin or Origin(self._document.path, issue.place.line, issue.message)
+
+    def _refuse_conflicts(self, scopes: Collection[str]) -> None:
+        for place, excluded in self._document.conflicts:
+            both = [scope for scope in excluded if scope in scopes]
+            if len(both) > 1:
+                spelled = " and ".join(f"--{scope.replace(':', ' ')}" for scope in both)
+                message = f"{spelled} are declared to conflict"
+                raise InputError(message, path=self._document.path, line=place.line or None)
+
+    # What is taken up.
+
+    def _of_the_index(self, scopes: Collection[str]) -> list[Entry]:
+        """The entries without the packages of conda that no index has, each of which gets a note."""
+        entries = self._document.entries
+        if not any(entry.channel == "conda" for entry in entries):
+            return entries
+        from torchlock.manifests.conda_packages import note_on
+
+        found = []
+        for entry in entries:
+            note = note_on(entry)
+            if note and note.text and entry.scope in scopes:
+                self._document.notes.append(Origin(entry.path, entry.place.line, note.text))
+            if note is None or note.kept:
+                found.append(entry)
+        return found
+
+    def _add(self, entries: Iterable[Entry], scopes: list[str]) -> None:
+        """Take up the entries of some scopes in the order of the scopes, each line once."""
+        found: dict[str, list[Entry]] = {scope: [] for scope in scopes}
+        for entry in entries:
+            if entry.scope in found:
+                found[entry.scope].append(entry)
+        seen: set[tuple[object, ...]] = set()
+        for entry in (entry for scope in scopes for entry in found[scope]):
+            line = (entry.constraint, entry.path, entry.place, entry.text)
+            if not seen.isdisjoint({(*line, ""), (*line, entry.marker)}):
+                continue
+            seen.add((*line, "" if entry.marker in entry.text else entry.marker))
+            written = self._parsed(entry)
+            (self._inputs.constraints if entry.constraint else self._inputs.requirements).append(written)
+
+    def _parsed(self, entry: Entry) -> ParsedRequirement:
+        return parsed_requirement(entry, self._document.sources, self._variables)
+
+    def _python(self) -> None:
+        document = self._document
+        if document.python and document.kind not in ("requirements", "constraints"):
+            from packaging.specifiers import SpecifierSet
+
+            origin = Origin(document.path, document.python_place.line or None, document.python)
+            self._inputs.requires_python = SpecifierSet(document.python), origin
+
+    def _index(self, line: IndexLine) -> None:
+        inputs, address = self._inputs, expand(line.address, self._variables)
+        if line.kind == "index":
+            inputs.index_url = inputs.index_url or address
+        elif line.kind == "extra":
+            inputs.extra_index_urls.append(address)
+        elif line.kind == "no-index":
+            inputs.no_index = True
+        else:
+            beside_it = beside(line.path, address)
+            inputs.find_links.append(beside_it if "://" not in address and is_there(beside_it) else address)
+
+    # What is reported.
+
+    def _notes(self, scopes: Collection[str]) -> Iterator[str]:
+        told = [*self._document.notes]
+        told += [self._where(issue) for issue in self._document.issues if issue.scope in scopes]
+        told += self._idle_sources()
+        yield from dict.fromkeys(
+            map(_note, sorted(told, key=lambda origin: (origin.path or "", origin.line or 0)))
+        )
+        for written in self._inputs.requirements:
+            if written.requirement is not None and written.requirement.name.lower() == "pytorch":
+                yield f"{written.origin}: pytorch is its name in conda; package indexes call it torch"
+
+    def _idle_sources(self) -> Iterator[Origin]:
+        """Sources of packages that no requirement of the file names: the name may be wrong."""
+        document = self._document
+        named = {entry.name for entry in [*document.entries, *document.overrides]}
+        for name, sources in document.sources.items():
+            for path, line, text in (source.origin for source in sources[:1]):
+                if name not in named and path == document.path:
+                    yield Origin(path, line, f"nothing asks for {name}, so its source ({text}) has no effect")
+
+
+def _where_else(document: Document) -> str:
+    """A hint where the requirements of a pyproject.toml without a project may be."""
+    if re.search(r"^lock-version\b", document.text, re.MULTILINE):
+        return "this is a lock file, which says what was chosen, not what a project asks for"
+    if is_there(config := beside(document.path, "setup.cfg")):
+        return f"perhaps its requirements are in {config}"
+    return "requirements are read from [project] and [tool.poetry], and from [dependency-groups] with --group"
+
+
+def _note(origin: Origin) -> str:
+    path, line, text = origin
+    return f"{path}:{line}: {text}" if line else f"{path}: {text}"
+
+
+def read_inputs(
+    path: str, *, extras: Collection[str] = (), groups: Collection[str] = (), all_extras: bool = False
+) -> Inputs:
+    """Read what is to be locked of a file, ``-`` for standard input.
+
+    Raises:
+        InputError: it cannot be read or locked, or it does not declare an extra or group that was asked for.
+    """
+    from torchlock.manifests.lockable import document_to_lock
+
+    document = document_to_lock(path, extras=bool(extras or all_extras), groups=bool(groups))
+    return select(document, extras=extras, groups=groups, all_extras=all_extras, variables=os.environ)
+
+
+def read_list(path: str) -> Inputs:
+    """Read a file in pip's format, whatever its content looks like.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    from torchlock.manifests.lockable import list_to_lock
+
+    return select(list_to_lock(path, "requirements"), variables=os.environ)
+
+
+def read_constraints(path: str) -> Inputs:
+    """Read a constraints file, ``-`` for standard input; as in pip, its options on indexes count.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    from torchlock.manifests.lockable import list_to_lock
+
+    return select(list_to_lock(path, "constraints"), variables=os.environ)
+
+
+def read_overrides(path: str) -> Inputs:
+    """Read requirements that replace all others on the same packages, from a file of any format.
+
+    Raises:
+        InputError: it cannot be read, or one of them has no name.
+    """
+    inputs = read_inputs(path)
+    for written in inputs.requirements:
+        if written.requirement is None:
+            path_of, line, text = written.origin
+            raise InputError(f"{text!r} is no override: an override has a name", path=path_of, line=line)
+    inputs.overrides += inputs.requirements
+    inputs.requirements = []
+    inputs.requires_python = None
+    return inputs
+
+
+def merge(*parts: Inputs) -> Inputs:
+    """Everything together, in order. The first index address counts; every requires-python does."""
+    merged = Inputs()
+    for part in parts:
+        merged.requirements += part.requirements
+        merged.constraints += part.constraints
+        merged.overrides += part.overrides
+        merged.extra_index_urls += part.extra_index_urls
+        merged.find_links += part.find_links
+        merged.notes += part.notes
+        if part.index_url and merged.index_url not in (None, part.index_url):
+            urls = f"{merged.index_url} is used, and {part.index_url} is ignored"
+            merged.notes.append(f"of two index addresses, {urls}")
+        merged.index_url = merged.index_url or part.index_url
+        merged.routes = {**part.routes, **merged.routes}
+        merged.environments += part.environments
+        merged.no_index = merged.no_index or part.no_index
+        merged.pre = merged.pre or part.pre
+        if merged.requires_python and part.requires_python:
+            both = merged.requires_python[0] & part.requires_python[0]
+            merged.requires_python = both, part.requires_python[1]
+        else:
+            merged.requires_python = merged.requires_python or part.requires_python
+    return merged

@@ -1,0 +1,30 @@
+"""Addresses of repositories as pip takes them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_REFERENCES = ("rev", "tag", "branch", "ref")
+# Git's short form: user@host:path.
+_SHORT = re.compile(r"([\w.-]+@[\w.-]+):(?!/)([^:]+)")
+
+
+def repository_address(kind: str, address: str, table: Mapping[str, Any]) -> str:
+    """``git+https://…@v1#subdirectory=python``; ``table`` names the revision and the subdirectory."""
+    short = _SHORT.fullmatch(address)
+    if short:
+        address = f"ssh://{short[1]}/{short[2]}"
+    address = address.removeprefix(f"{kind}+")
+    address, hash_sign, fragment = address.partition("#")
+    reference = next((f"@{table[key]}" for key in _REFERENCES if isinstance(table.get(key), str)), "")
+    return f"{kind}+{address}{reference}{hash_sign}{fragment}{'' if fragment else subdirectory(table)}"
+
+
+def subdirectory(table: Mapping[str, Any]) -> str:
+    """The fragment for a subdirectory, "" for none."""
+    part = table.get("subdirectory")
+    return f"#subdirectory={part}" if isinstance(part, str) else ""

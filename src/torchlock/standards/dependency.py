@@ -1,0 +1,62 @@
+"""A requirement of PEP 508, taken apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+
+class Dependency(NamedTuple):
+    """A PEP 508 requirement, taken apart so that the hot path need not parse it.
+
+    ``name`` is normalised; ``specifier`` and ``marker`` are their texts ("" for none); ``extras`` are
+    normalised and sorted. A requirement by address has ``===URL`` as its specifier, which no version satisfies.
+    """
+
+    name: str
+    specifier: str = ""
+    marker: str = ""
+    extras: tuple[str, ...] = ()
+
+    @classmethod
+    def from_row(cls, row: list[Any]) -> Dependency:
+        """Read ``[name, specifier, marker, [extras]]``, trailing empties left out, as compat_data/ has it."""
+        name, specifier, marker, extras = [*row, "", "", ()][:4] if len(row) < 4 else row
+        return cls(name, specifier, marker, tuple(extras))
+
+    @classmethod
+    def from_requirement(cls, requirement: Requirement) -> Dependency:
+        """Take a parsed requirement apart."""
+        from packaging.utils import canonicalize_name
+
+        return cls(
+            canonicalize_name(requirement.name),
+            str(requirement.specifier),
+            str(requirement.marker or ""),
+            tuple(sorted(canonicalize_name(extra) for extra in requirement.extras)),
+        )
+
+    def __str__(self) -> str:
+        extras = f"[{','.join(self.extras)}]" if self.extras else ""
+        versions = f" @ {self.address}" if self.address else readable_specifier(self.specifier)
+        return f"{self.name}{extras}{versions}" + (f" ; {self.marker}" if self.marker else "")
+
+    @property
+    def address(self) -> str:
+        """The URL of a requirement by address; empty for all others."""
+        return self.specifier[3:] if self.specifier.startswith("===") and ":" in self.specifier else ""
+
+
+_BOUNDS = ("===", "==", "~=", ">=", ">", "!=", "<=", "<")
+
+
+def readable_specifier(specifier: str) -> str:
+    """A specifier set as people write it, lower bounds first: ``>=4.1,<7``."""
+    clauses = [clause.strip() for clause in specifier.split(",")]
+    return ",".join(
+        sorted(
+            clauses, key=lambda clause: next((i for i, text in enumerate(_BOUNDS) if clause.startswith(text)), 9)
+        )
+    )

@@ -1,0 +1,251 @@
+"""Each rule is whole: a function or statements, a page, a case that triggers it, and one that leaves it alone.
+
+Rules of the audit have their cases here. The tests of other rules are marked ``triggers("TL601")`` and
+``leaves_alone("TL601")``; what they report is recorded while they run (``conftest.py``).
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import pkgutil
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import torchlock
+from support.site_folder import install, site_of
+from torchlock.cli.main import main
+from torchlock.finding import SEVERITIES
+from torchlock.knowledge import registry
+from torchlock.knowledge.rules import Matrix
+from torchlock.knowledge.severity import limited
+
+TESTS = Path(__file__).parent
+PAGES = TESTS.parent / "docs" / "rules"
+RULES = Matrix().rules()
+TARGET = ("--python", "3.11", "--platform", "linux-x86_64")
+PAGE = "--extra-index-url https://download.pytorch.org/whl"
+
+
+class File(NamedTuple):
+    """A file to audit, and options of the command."""
+
+    text: str
+    options: tuple[str, ...] = ()
+    name: str = "requirements.txt"
+
+
+def lib(*texts: str) -> tuple[str, ...]:
+    """Options that say what the machine has."""
+    return (*TARGET, *(part for text in texts for part in ("--system-lib", text)))
+
+
+# Rule → a file that it is about, and the nearest one that it is not about.
+AUDIT = {
+    "TL101": (File("torch==2.7.1\ntorchaudio==2.5.1\n"), File("torch==2.7.1\ntorchaudio==2.7.1\n")),
+    "TL102": (File("torch==2.6.0\ntorchcodec==0.5\n"), File("torch==2.7.0\ntorchcodec==0.5\n")),
+    "TL103": (File("torch==2.3.1\ntorchvision==0.17.0\n"), File("torch==2.3.1\ntorchvision==0.18.1\n")),
+    "TL104": (File("torch==2.4.0\ntorchtext==0.18.0\n"), File("torch==2.3.0\ntorchtext==0.18.0\n")),
+    "TL105": (File("torch==2.2.0\nnumpy==2.0.0\n"), File("torch==2.2.0\nnumpy==1.26.4\n")),
+    "TL106": (
+        File("torch==2.5.1\nsoxr==0.3.7\nnumpy==2.0.0\n"),
+        File("torch==2.5.1\nsoxr==0.3.7\nnumpy==1.26.4\n"),
+    ),
+    "TL108": (File("torchaudio==2.11.0\n"), File("torchaudio==2.11.0\ntorch==2.11.0\n")),
+    "TL201": (
+        File(f"{PAGE}/cu121\n{PAGE}/cu118\ntorch==2.3.1+cu121\ntorchaudio==2.3.1+cu118\n"),
+        File(f"{PAGE}/cu121\ntorch==2.3.1+cu121\ntorchaudio==2.3.1+cu121\n"),
+    ),
+    "TL202": (File("torch==2.13.0\n", lib("cuda-driver=470")), File("torch==2.13.0\n", lib("cuda-driver=580"))),
+    "TL203": (
+        File(f"{PAGE}/rocm6.0\n{PAGE}/cu121\ntorch==2.3.1+cu121\ntorchaudio==2.3.1+rocm6.0\n"),
+        File(f"{PAGE}/rocm6.0\ntorch==2.3.1+rocm6.0\ntorchaudio==2.3.1+rocm6.0\n"),
+    ),
+    "TL204": (File(f"{PAGE}/cu117\ntorch==2.3.1+cu117\n"), File(f"{PAGE}/cu118\ntorch==2.3.1+cu118\n")),
+    "TL205": (File(f"{PAGE}/cu118\ntorch==2.3.1+cu121\n"), File(f"{PAGE}/cu121\ntorch==2.3.1+cu121\n")),
+    "TL206": (File(f"{PAGE}/\ntorch==2.0.1\n"), File(f"{PAGE}/\ntorch==2.0.1+cu118\n")),
+    "TL207": (
+        File("torch==2.4.0\nctranslate2==4.4.0\n"),
+        File("torch==2.4.0\nctranslate2==4.5.0\n"),
+    ),
+    "TL301": (File("soundfile==0.10.3.post1\n"), File("soundfile==0.13.1\n")),
+    "TL304": (
+        File("torch==2.8.0\ntorchcodec==0.7.0\n", lib("ffmpeg=none")),
+        File("torch==2.8.0\ntorchcodec==0.7.0\n", lib("ffmpeg=6.1")),
+    ),
+    "TL305": (
+        File("torch==2.9.1\ntorchaudio==2.9.1\n"),
+        File("torch==2.9.1\ntorchaudio==2.9.1\ntorchcodec==0.9.0\n"),
+    ),
+    "TL306": (
+        File("torch==2.5.1\ntorchaudio==2.5.1\n"),
+        File("torch==2.5.1\ntorchaudio==2.5.1\nsoundfile==0.13.1\n"),
+    ),
+    "TL403": (File("torch==1.13.1\n", ("--python", "3.12")), File("torch==1.13.1\n", ("--python", "3.10"))),
+    "TL404": (
+        File("torch==2.6.0\n", ("--python", "3.13t", "--platform", "macos-arm64")),
+        File("torch==2.6.0\n", ("--python", "3.13", "--platform", "macos-arm64")),
+    ),
+    "TL501": (File("torch==\n"), File("torch==2.3.1\n")),
+    "TL502": (File("torch==2.3.9\n"), File("torch==2.3.1\n")),
+    "TL503": (File("torch==2.3.1  # caf\udce9\n"), File("torch==2.3.1  # café\n")),
+    "TL504": (File(f"torch==2.3.1 {PAGE}/cu121\n"), File(f"{PAGE}/cu121\ntorch==2.3.1\n")),
+    "TL505": (
+        File("# platform: linux-64\ntorch=2.3.1=pypi_0\nnumpy=1.26.4=pypi_0\n"),
+        File("# platform: linux-64\npytorch=2.3.1=py3.11_cuda12.1_cudnn8.9.2_0\n"),
+    ),
+    "TL506": (File("torch==2.3.1\ntorch>=2.4\n"), File("torch==2.3.1\ntorch>=2.3\n")),
+    "TL507": (File("torch==2.3.1+cu121\n"), File(f"{PAGE}/cu121\ntorch==2.3.1+cu121\n")),
+    "TL508": (File("torch==2.0.0\ntorchaudio==2.0.0\n"), File("torch==2.0.1\ntorchaudio==2.0.2\n")),
+    "TL509": (File(f"torch==2.3.1 --hash=sha256:{'0' * 64}\n"), File("torch==2.3.1\n")),
+    "TL510": (
+        File("dependencies:\n- pytorch=2.3.1\n- pip:\n  - torch==2.3.1\n", name="environment.yml"),
+        File("dependencies:\n- pytorch=2.3.1\n- pip:\n  - librosa\n", name="environment.yml"),
+    ),
+    "TL511": (File("torch==2.3.1\npytorch-lightning==1.6.0\n"), File("torch==2.3.1\npytorch-lightning==2.3.0\n")),
+    "TL701": (
+        File("torch==2.9.1\ntorchaudio==2.9.1\nspeechbrain==0.5.10\n"),
+        File("torch==2.8.0\ntorchaudio==2.8.0\nspeechbrain==0.5.10\n"),
+    ),
+    "TL702": (
+        File("torch==2.9.1\ntorchaudio==2.9.1\nsilero-vad==5.1\n"),
+        File("torch==2.8.0\ntorchaudio==2.8.0\nsilero-vad==5.1\n"),
+    ),
+    "TL703": (
+        File("torch==2.5.1\nnumpy==2.0.0\npyannote-audio==3.1.0\n"),
+        File("torch==2.5.1\nnumpy==1.26.4\npyannote-audio==3.1.0\n"),
+    ),
+    "TL704": (File("torch==2.0.1\ndeepfilternet==0.4.0\n"), File("torch==1.13.1\ndeepfilternet==0.4.0\n")),
+    "TL705": (
+        File("torch==2.2.0\ntorchvision==0.17.0\nbasicsr==1.4.2\n"),
+        File("torch==2.1.0\ntorchvision==0.16.0\nbasicsr==1.4.2\n"),
+    ),
+    "TL901": (File("-r base.txt\ntorch==2.3.1\n"), File("torch==2.3.1\n")),
+    "TL902": (File("torch==99.0\n"), File("torch==2.3.1\n")),
+    "TL903": (File("torch==2.5.0a0+872d972e41.nv24.08\n"), File("torch==2.5.0\n")),
+    "TL904": (
+        File("torch==2.3.1  # torchlock: ignore[TL101] no finding here\n"),
+        File("torch==2.7.1\ntorchaudio==2.5.1  # torchlock: ignore[TL101] data sets only\n"),
+    ),
+    "TL905": (File("# nothing\n"), File("torch==2.3.1\n")),
+}
+
+
+# Rules that only locking follows: requirements on a target that they refuse, and on one that they do not.
+LOCK = {
+    "TL401": (
+        ("torch==1.7.1", "--python", "3.8", "--platform", "manylinux_2_12_x86_64"),
+        ("torch==1.7.1", "--python", "3.8", "--platform", "manylinux_2_17_x86_64"),
+    ),
+    "TL402": (
+        ("torchaudio==2.11.0", "torch", "--python", "3.11", "--platform", "macosx_11_0_arm64"),
+        ("torchaudio==2.11.0", "torch", "--python", "3.11", "--platform", "macosx_14_0_arm64"),
+    ),
+}
+# Installed packages that a rule of the check is about, and those that it is not about.
+CHECK = {
+    "TL107": (
+        {"torch": "2.0.0", "librosa": "0.9.2", "setuptools": "82.0.0"},
+        {"torch": "2.0.0", "librosa": "0.9.2", "setuptools": "81.0.0"},
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", LOCK)
+def test_a_lock_that_follows_the_rule(rule: str, capsys: pytest.CaptureFixture[str]) -> None:
+    refused, fine = LOCK[rule]
+    assert main(["explain", *refused, "--offline"]) == 1
+    assert f"({rule}, " in capsys.readouterr().out
+    assert main(["explain", *fine, "--offline"]) == 0
+
+
+@pytest.mark.parametrize("rule", CHECK)
+def test_packages_that_trigger_the_rule_and_those_that_do_not(
+    rule: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, packages in enumerate(CHECK[rule]):
+        site = site_of(tmp_path / str(number))
+        for name, version in packages.items():
+            text = f"__version__ = {version!r}\n"
+            install(site, name, version, {f"{name}/__init__.py": "", f"{name}/version.py": text})
+        main(["check", "--path", str(site), "--platform", "linux-x86_64", "--format", "json"])
+        (table,) = json.loads(capsys.readouterr().out)["files"]
+        assert (rule in {finding["rule"] for finding in table["findings"]}) is (number == 0)
+
+
+def reported(folder: Path, file: File, capsys: pytest.CaptureFixture[str]) -> set[str]:
+    """The rules that an audit of a file reports."""
+    path = folder / file.name
+    path.write_text(file.text, encoding="utf-8", errors="surrogateescape")
+    main(["audit", str(path), "--format", "json", *file.options])
+    (table,) = json.loads(capsys.readouterr().out)["files"]
+    assert table["status"] != "unreadable", table
+    return {finding["rule"] for finding in table["findings"]}
+
+
+@pytest.mark.parametrize("rule", AUDIT)
+def test_a_file_that_triggers_the_rule(rule: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert rule in reported(tmp_path, AUDIT[rule][0], capsys)
+
+
+@pytest.mark.parametrize("rule", AUDIT)
+def test_a_file_that_leaves_the_rule_alone(rule: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert rule not in reported(tmp_path, AUDIT[rule][1], capsys)
+
+
+def marked(name: str) -> set[str]:
+    """The rules that tests are marked with, read from their source."""
+    found: set[str] = set()
+    for path in TESTS.rglob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            is_mark = isinstance(node, ast.Call) and ast.unparse(node.func) == f"pytest.mark.{name}"
+            found |= {ast.literal_eval(argument) for argument in node.args} if is_mark else set()
+    return found
+
+
+@pytest.mark.parametrize("name", ["triggers", "leaves_alone"])
+def test_every_rule_has_both_cases(name: str) -> None:
+    assert set(RULES) - AUDIT.keys() - LOCK.keys() - CHECK.keys() - marked(name) == set()
+
+
+def implemented() -> set[str]:
+    """The rules that any function of the package is registered for."""
+    for module in pkgutil.walk_packages(torchlock.__path__, "torchlock."):
+        if module.name.split(".")[1] in ("audit", "check", "cli") and not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    return {rule for each in registry._registered for rule in each.rules}
+
+
+def test_every_rule_has_an_implementation() -> None:
+    matrix = Matrix()
+    without = {rule for rule in RULES if not matrix.statements_of(rule)}
+    assert without - implemented() == set()
+    assert implemented() <= set(RULES)
+
+
+def test_every_rule_has_a_page() -> None:
+    assert {path.stem for path in PAGES.glob("TL*.md")} == set(RULES)
+    for rule in RULES:
+        assert (
+            (PAGES / f"{rule}.md")
+            .read_text(encoding="utf-8")
+            .startswith(f"# {rule}: {registry.story(rule).title}")
+        )
+        assert registry.help_uri(rule).endswith(f"/docs/rules/{rule}.md")
+
+
+@pytest.mark.parametrize("job", ["audit", "check"])
+def test_a_rule_names_the_commands_that_report_it(job: str) -> None:
+    implemented()
+    asked = [each for each in registry._registered if each.function.__module__.startswith(f"torchlock.{job}")]
+    told = {rule for each in asked for rule in each.rules}
+    assert {rule for rule in told if job not in registry.get(rule).by} == set()
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_no_finding_is_worse_than_its_rule(rule: str) -> None:
+    worst = SEVERITIES.index(registry.get(rule).severity)
+    assert [SEVERITIES.index(limited(rule, severity)) >= worst for severity in SEVERITIES] == [True] * 3
