@@ -1,4 +1,4 @@
-"""The hashes of many files, two at a time, in little memory."""
+"""Compute the hashes of many files, two at a time, with little memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 20
 _ALGORITHMS = frozenset({"sha256", "sha384", "sha512", "sha224", "sha3_256", "sha3_512", "blake2b", "md5", "sha1"})
-# A file larger than this is not hashed: no wheel holds it.
+# A file larger than this is not hashed: no wheel contains it.
 _LARGEST = 64 << 30
 
 
@@ -28,7 +28,7 @@ class Job(NamedTuple):
 
 
 class Wrong(NamedTuple):
-    """A job that did not end well: ``kind`` is ``hash``, ``unreadable`` or ``unchecked``."""
+    """A failed job: ``kind`` is ``hash``, ``unreadable`` or ``unchecked``."""
 
     job: Job
     kind: str

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _SMALL = 1024
 # Who writes INSTALLER and changes what is recorded.
 _REPACKAGERS = frozenset({"conda", "debian", "rpm", "apk", "portage"})
-# The folders of all records, each with those above it: letters of their paths. Those of torch come to a million.
+# The folders of all records, each with those above it: letters of their paths. torch alone has a million.
 _FOLDERS = 256 << 20
 # So many faults of one kind and distribution are listed, the others only counted.
 LISTED = 1000
@@ -241,7 +241,7 @@ class _Site:
         return False
 
     def foreign(self) -> None:
-        """What lies in the packages' folders, and in no record. The site folder itself belongs to nobody."""
+        """Files in the folders of packages that no record lists. The site folder itself belongs to no package."""
         owners = self.owners() if self.left >= 0 else {}
         for folder, owner in owners.items():
             if folder == self.folder or folder.endswith((".dist-info", ".egg-info")):
@@ -255,7 +255,7 @@ class _Site:
                     self.faults.add("foreign", path, owner)
 
     def owners(self) -> dict[str, str]:
-        """The folders in the site folder that recorded files lie in, at any depth, with a distribution of each."""
+        """The folders that contain recorded files, at any depth, each with one of its distributions."""
         found: dict[str, str] = {}
         for folder, recorded in self.recorded.items():
             owner = next(iter(recorded.values()))
@@ -278,7 +278,7 @@ class _Site:
 
 
 def is_within(path: str, folder: str) -> bool:
-    """Whether a normalised path is the folder or lies in it, by their names alone."""
+    """Whether a normalised path is the folder or inside it, by their names only."""
     return path == folder or path.startswith(folder if folder.endswith(os.sep) else folder + os.sep)
 
 

@@ -1,4 +1,4 @@
-"""Every importable copy of a module on the path: which one wins, and what it hides.
+"""Find every importable copy of a module on the path: which one Python imports, and which ones it hides.
 
 The order is that of ``importlib``'s path finder: entry by entry; in each a package, then a single module,
 extension modules before source; folders without ``__init__`` (PEP 420) only if nothing else is found anywhere.
@@ -55,7 +55,7 @@ class Copies(NamedTuple):
 
 
 def find_copies(environment: Environment, names: Iterable[str] = STACK) -> dict[str, Copies]:
-    """Look for each module everywhere that this environment's Python would, and beyond where it stops."""
+    """Search each module in all places that this environment's Python searches, also after the first match."""
     return {name: _copies(environment, name) for name in names}
 
 
@@ -87,7 +87,7 @@ def _told(environment: Environment, copy: Copy) -> Copy:
 
 
 def _in_entry(environment: Environment, entry: PathEntry, name: str) -> list[Copy]:
-    """What one folder has under this name, in the order in which it would be taken."""
+    """The copies in one folder, in the order of import."""
     if entry.state != "folder":
         return []
     names = environment.tree.names(entry.path)
@@ -110,7 +110,7 @@ def _in_entry(environment: Environment, entry: PathEntry, name: str) -> list[Cop
 
 
 def _suffixes(environment: Environment) -> tuple[str, ...]:
-    """The endings of modules in the order of import, as far as the interpreter told them."""
+    """The suffixes of modules in the order of import, as far as the interpreter named them."""
     interpreter = environment.interpreter
     windows = interpreter.platform.startswith(("win", "mingw"))
     known = interpreter.suffixes or (_WINDOWS if windows else _UNIX)

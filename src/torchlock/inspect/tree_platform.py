@@ -26,7 +26,7 @@ FIRST = tuple(name for name, member in MEMBERS.items() if member.is_compiled)
 # How many packages are searched for a library.
 _ASKED = 300
 _VOTES = 50
-# How many libraries of one package are.
+# How many libraries of one package are searched.
 _OF_ONE = 12
 _LIBRARIES = (".so", ".dylib", ".pyd", ".dll")
 _SCRIPT = 64 << 10

@@ -441,7 +441,7 @@ def _gnu_hash(raw: Raw, layout: _Layout) -> _GnuHash:
 
 
 def _count(raw: Raw, layout: _Layout, gnu: _GnuHash | None) -> int:
-    """How many dynamic symbols there are, which the dynamic section does not tell by itself."""
+    """The number of dynamic symbols, which the dynamic section does not contain."""
     if found := _section_count(raw, layout):
         return found
     if _DT_HASH in layout.dynamic:

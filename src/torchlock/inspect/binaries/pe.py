@@ -55,7 +55,7 @@ def _count_imports(image: _Image) -> None:
     except Spent:
         raise
     except Broken:
-        pass  # of these names; whoever reads the symbols is told
+        pass  # of these names; the reader of the symbols learns it
 
 
 class _Section(NamedTuple):

@@ -1,4 +1,4 @@
-"""Numbers and strings at offsets of a file that nobody vouches for, read within a budget for the whole file."""
+"""Read numbers and strings at offsets of an untrusted file, within a budget for the whole file."""
 
 from __future__ import annotations
 

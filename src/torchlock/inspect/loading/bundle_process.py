@@ -41,9 +41,9 @@ _OF_WINDOWS = re.compile(
     r"|ncrypt|crypt32|wintrust|secur32|setupapi|cfgmgr32|imm32|comdlg32|comctl32|msvcrt|ucrtbase|normaliz|synchronization"
     r"|vcruntime140|vcruntime140_1|python3|python3\d{1,2}t?)\.(dll|drv)"
 )
-# Folders of the system itself, whose libraries lie in no file since macOS 11 (dyld(1), "shared cache").
+# Folders of the system, whose libraries are not files since macOS 11 (dyld(1), "shared cache").
 _OF_MACOS = ("/usr/lib/", "/System/Library/")
-# Those of them that dyld comes to by any path, since it looks into /usr/lib at last.
+# The folders that dyld always searches: it searches /usr/lib last.
 _LAST_OF_MACOS = re.compile(r"lib(c\+\+(abi)?|System|objc|z|iconv|bz2|lzma|sqlite3|xml2)(\.\w+)?\.dylib")
 
 

@@ -52,8 +52,8 @@ class _Library(NamedTuple):
 class ElfProcess(LoaderProcess):
     """A process on Linux.
 
-    ``root`` is the machine, None where it is not known: its libraries are then taken to be there.
-    ``executable`` is the Python that runs; None where none is known.
+    ``root`` is the machine, or None if it is unknown: its libraries are then assumed to exist.
+    ``executable`` is the Python that runs, or None if it is unknown.
     """
 
     def __init__(self, root: Root | None, executable: str | None, machine: str = "x86_64") -> None:
@@ -126,7 +126,7 @@ class ElfProcess(LoaderProcess):
             )
 
     def _open(self, name: str, library: _Library, found: _Found) -> _Library | None:
-        """Find and read one library; None where it is missing, or the machine's own that nobody knows."""
+        """Find and read one library; None if it is missing, or belongs to an unknown machine."""
         path = self._found(name, library, found)
         if path is None and found.preloaded is not None:
             path = found.preloaded(name)

@@ -54,13 +54,13 @@ def attempts(
     preloaded = _Preloaded(environment)
     wins = copies["torch"].wins if "torch" in copies else None
     if wins is not None:
-        process.search_in(os.path.join(wins.path, "lib"))  # as torch itself tells Windows
+        process.search_in(os.path.join(wins.path, "lib"))  # as torch itself instructs Windows
     if (path := extension_of_python(environment, "_ctypes")) and path.endswith(".so"):
         found.append(Attempt("python", path, "import", process.load(path, symbols=False)))
     for path, role in _torch(environment, copies):
         shared = role == "optional" or _is_for_all(wins)
         outcome = process.load(path, symbols=False, preloaded=preloaded, shared=shared)
-        # What the first of them lacks torch looks for itself; one that is no library ends its import.
+        # What the first of them lacks torch looks for itself; a file that is not a library ends its import.
         found.append(Attempt("torch", path, "import" if outcome.unreadable else role, outcome))
     if environment.conda and wins is not None:
         found += _over_mkl(os.path.join(wins.path, "lib", "libtorch_cpu.so"), process)
