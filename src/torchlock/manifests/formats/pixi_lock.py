@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from torchlock.knowledge.stack import CONDA_NAMES
 from torchlock.manifests.conda_builds import label_of
 from torchlock.manifests.document import Document
-from torchlock.manifests.formats.pyproject_pixi import MARKERS
+from torchlock.manifests.formats.pixi_manifest import MARKERS
 from torchlock.manifests.merge_conflicts import conflicts
 from torchlock.manifests.syntax import conda_match_spec
 from torchlock.manifests.syntax.pep508 import wheel_of
