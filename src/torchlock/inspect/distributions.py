@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _SMALL = 64 << 10
 
 
-class Source(NamedTuple):
+class InstallSource(NamedTuple):
     """``direct_url.json`` (PEP 610): where a distribution came from, if from no index; without credentials."""
 
     url: str
@@ -52,7 +52,7 @@ class Distribution(NamedTuple):
     claimed: str = ""
     tags: tuple[str, ...] = ()
     installer: str = ""
-    source: Source | None = None
+    source: InstallSource | None = None
     requested: bool = False
     has_record: bool = False
 
@@ -175,7 +175,7 @@ def _tags(path: str) -> tuple[str, ...]:
     return tuple(map(str.strip, headers.fields.get("tag", ())))
 
 
-def _source(path: str) -> Source | None:
+def _source(path: str) -> InstallSource | None:
     """``direct_url.json``; None if it is none."""
     import json
 
@@ -184,7 +184,7 @@ def _source(path: str) -> Source | None:
     try:
         said: Any = json.loads(files.read(os.path.join(path, "direct_url.json"), _SMALL))
         info = said.get("archive_info") or {}
-        return Source(
+        return InstallSource(
             masked(str(said["url"])),
             (said.get("dir_info") or {}).get("editable") is True,
             str((said.get("vcs_info") or {}).get("commit_id", "")),
