@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _SMALL = 64 << 10
 
 
-class Source(NamedTuple):
+class InstallSource(NamedTuple):
     """``direct_url.json`` (PEP 610): the source of a distribution outside of an index; no credentials."""
 
     url: str
@@ -53,7 +53,7 @@ class Distribution(NamedTuple):
     claimed: str = ""
     tags: tuple[str, ...] = ()
     installer: str = ""
-    source: Source | None = None
+    source: InstallSource | None = None
     requested: bool = False
     has_record: bool = False
 
@@ -171,7 +171,7 @@ def _tags(path: str) -> tuple[str, ...]:
     return tuple(map(str.strip, headers.fields.get("tag", ())))
 
 
-def _source(path: str) -> Source | None:
+def _source(path: str) -> InstallSource | None:
     """``direct_url.json``; None if it is invalid."""
     import json
 
@@ -180,7 +180,7 @@ def _source(path: str) -> Source | None:
     try:
         said: Any = json.loads(files.read(os.path.join(path, "direct_url.json"), _SMALL))
         info = said.get("archive_info") or {}
-        return Source(
+        return InstallSource(
             masked(str(said["url"])),
             (said.get("dir_info") or {}).get("editable") is True,
             str((said.get("vcs_info") or {}).get("commit_id", "")),

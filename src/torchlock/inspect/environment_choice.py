@@ -11,7 +11,7 @@ from torchlock.inspect.machine import HEAD, machine_of
 from torchlock.inspect.tree_python import settings_of
 from torchlock.knowledge.stack import CORE
 from torchlock.runtime import files
-from torchlock.runtime.programs import program
+from torchlock.runtime.programs import find_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ _RELEASES = ("etc/os-release", "usr/lib/os-release", "etc/alpine-release", "etc/
 _OF_TOOLS = ("pipx_metadata.json", "uv-receipt.toml")
 
 
-class Active(NamedTuple):
+class ActiveEnvironment(NamedTuple):
     """The environment that is meant: its interpreter, and half a sentence that says why this one.
 
     ``gone`` are variables that name another one, each with its folder, which does not exist. ``folder`` is the
@@ -34,7 +34,7 @@ class Active(NamedTuple):
     folder: str = ""
 
 
-def active(environ: Mapping[str, str]) -> Active:
+def active_environment(environ: Mapping[str, str]) -> ActiveEnvironment:
     """The interpreter of the active environment: what is activated, else the one that has torch.
 
     Without an activated environment these are asked in turn: the one this program is installed in, ``.venv`` and
@@ -48,14 +48,14 @@ def active(environ: Mapping[str, str]) -> Active:
         if folder and (name == "VIRTUAL_ENV" or environ.get("CONDA_DEFAULT_ENV") != "base"):
             found = next(_pythons_in(folder), None)
             if found or _is_environment(folder):
-                return Active(found or folder, f"{name} names it", tuple(gone))
+                return ActiveEnvironment(found or folder, f"{name} names it", tuple(gone))
             gone.append((name, folder))
     candidates = list(_candidates(environ))
     for python, where, folder in candidates:
         if _has_torch(python):
-            return Active(python, f"{where} and has torch", tuple(gone), folder)
+            return ActiveEnvironment(python, f"{where} and has torch", tuple(gone), folder)
     python, where, folder = candidates[0]
-    return Active(python, f"{where}, and no other one has torch", tuple(gone), folder)
+    return ActiveEnvironment(python, f"{where}, and no other one has torch", tuple(gone), folder)
 
 
 def base_of(folder: str) -> str | None:
@@ -112,7 +112,7 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     conda = environ.get("CONDA_PREFIX", "")
     yield from ((path, "CONDA_PREFIX names it", "") for path in _pythons_in(conda))
     for name in ("python", "python3"):
-        if path := program(name):
+        if path := find_program(name):
             yield path, "it is on the PATH", ""
     if is_tool:
         yield own

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.runtime import files
-from torchlock.runtime.process import heard
-from torchlock.runtime.programs import program
+from torchlock.runtime.process import run_program
+from torchlock.runtime.programs import find_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -118,36 +118,36 @@ def driver() -> Driver | Unknown | None:
 
     Asks nvidia-smi, else NVIDIA's library in a separate process, else reads the version from the kernel.
     """
-    told, silent = _told(), None
-    smi = program("nvidia-smi") or program("nvidia-smi", _WSL)
+    told, silent = _driver_of_module(), None
+    smi = find_program("nvidia-smi") or find_program("nvidia-smi", _WSL)
     if smi is not None:
         query = [smi, "--query-gpu=driver_version,compute_cap,name", "--format=csv,noheader"]
-        heard = _heard(query)
-        found = None if isinstance(heard, Unknown) else _parsed(heard)
+        printed = _output_of(query)
+        found = None if isinstance(printed, Unknown) else _parsed(printed)
         if found is not None:
             return found
-        if heard != _NOT_LOADED:
-            silent = heard if isinstance(heard, Unknown) else Unknown("nvidia-smi prints no version")
+        if printed != _NOT_LOADED:
+            silent = printed if isinstance(printed, Unknown) else Unknown("nvidia-smi prints no version")
     if told is not None or os.name == "nt" or files.is_folder(_WSL):
-        heard = _heard([sys.executable, "-I", "-S", "-B", "-c", _NVML])
-        found = None if isinstance(heard, Unknown) else _parsed(heard)
+        printed = _output_of([sys.executable, "-I", "-S", "-B", "-c", _NVML])
+        found = None if isinstance(printed, Unknown) else _parsed(printed)
         if found is not None:
             return found
     return told if isinstance(told, Driver) or silent is None else silent
 
 
-def _heard(command: Sequence[str]) -> str | Unknown:
+def _output_of(command: Sequence[str]) -> str | Unknown:
     """The output of a program, within limits of time and size; beyond them it is ended with its children."""
     name = os.path.basename(command[0])
     try:
-        answer = heard(command, _SECONDS, _SMALL, stderr=subprocess.DEVNULL)
+        answer = run_program(command, _SECONDS, _SMALL, stderr=subprocess.DEVNULL)
     except (OSError, ValueError) as error:
         return Unknown(f"{name} cannot be run ({error})")
     if answer.slow or answer.code is None or answer.code < 0:
         return Unknown(f"{name} does not answer")
     if answer.code:
         return Unknown(f"{name} ends with status {answer.code}")
-    return answer.said.decode("utf-8", "replace")
+    return answer.printed.decode("utf-8", "replace")
 
 
 def _parsed(text: str) -> Driver | None:
@@ -159,7 +159,7 @@ def _parsed(text: str) -> Driver | None:
     return Driver(known[0][0], tuple(devices))
 
 
-def _told() -> Driver | Unknown | None:
+def _driver_of_module() -> Driver | Unknown | None:
     if not os.path.exists(_VERSION):
         return None
     text = files.text(_VERSION, _SMALL) or ""

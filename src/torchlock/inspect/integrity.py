@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from torchlock.inspect.distributions import Distribution
     from torchlock.inspect.environment import Environment
-    from torchlock.inspect.hashing import Job
+    from torchlock.inspect.hashing import HashJob
     from torchlock.runtime.files import Tree
 
 # A library smaller than this is looked into, whatever its size should be.
@@ -104,7 +104,7 @@ def check_integrity(
         by_folder.setdefault(distribution.entry.path, []).append(distribution)
     faults = _Faults()
     checked: list[Checked] = []
-    jobs: list[Job] = []
+    jobs: list[HashJob] = []
     for folder, inside in by_folder.items():
         site = _Site(environment, folder, faults, jobs if deep else None)
         results = [site.check(distribution) for distribution in inside]
@@ -116,7 +116,7 @@ def check_integrity(
     return Integrity(tuple(checked), tuple(faults.listed), dict(faults.counts), hashed)
 
 
-def _hash(jobs: list[Job], faults: _Faults, progress: Callable[[int, int], None] | None) -> int:
+def _hash(jobs: list[HashJob], faults: _Faults, progress: Callable[[int, int], None] | None) -> int:
     from torchlock.inspect.hashing import hash_all
 
     hashed, wrong = hash_all(jobs, progress)
@@ -143,7 +143,7 @@ class _Faults:
 class _Site:
     """One folder of packages, and all that the records in it claim."""
 
-    def __init__(self, environment: Environment, folder: str, faults: _Faults, jobs: list[Job] | None) -> None:
+    def __init__(self, environment: Environment, folder: str, faults: _Faults, jobs: list[HashJob] | None) -> None:
         self.folder = folder
         self.tree: Tree = environment.tree
         self.is_site = any(entry.path == folder and entry.is_site for entry in environment.path)
@@ -235,9 +235,9 @@ class _Site:
         elif size and name in FAMILY and path.endswith(".py") and _is_blank(path):
             self.faults.add("hash", path, name, row.hash)
         elif self.jobs is not None and row.hash:
-            from torchlock.inspect.hashing import Job
+            from torchlock.inspect.hashing import HashJob
 
-            self.jobs.append(Job(path, name, row.hash, size))
+            self.jobs.append(HashJob(path, name, row.hash, size))
         return False
 
     def foreign(self) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from torchlock.errors import InputError
 from torchlock.redaction import masked
 from torchlock.runtime import files
-from torchlock.runtime.process import heard
-from torchlock.runtime.programs import program
+from torchlock.runtime.process import run_program
+from torchlock.runtime.programs import find_program
 from torchlock.target import Platform, PythonVersion
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ def find_executable(path: str) -> str | None:
     A bare name is looked up on the PATH, as in a shell, or is a folder. A file of the current folder is not used.
     """
     bare = os.path.basename(path) == path
-    if bare and (found := program(path)):
+    if bare and (found := find_program(path)):
         return found
     if not bare and files.is_file(path):
         return path
@@ -232,12 +232,12 @@ def _run(executable: str, seconds: float, virtual: str) -> str | NoAnswer:
 
     command = [executable, "-I", "-S", "-B", "-c", _QUESTION, *filter(None, (virtual,))]
     try:
-        answer = heard(command, seconds, _ANSWER, stderr=subprocess.STDOUT)
+        answer = run_program(command, seconds, _ANSWER, stderr=subprocess.STDOUT)
     except (OSError, ValueError) as error:
         return NoAnswer(executable, "refused", getattr(error, "strerror", None) or str(error))
     if answer.slow:
         return NoAnswer(executable, "slow", f"no answer within {seconds:g} seconds")
-    text = answer.said.decode("utf-8", "replace")
+    text = answer.printed.decode("utf-8", "replace")
     mark = text.rfind(_MARK)
     if mark >= 0:
         return text[mark + len(_MARK) :]

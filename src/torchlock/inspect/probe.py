@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.runtime import files
-from torchlock.runtime.process import Tail, child, workplace
+from torchlock.runtime.process import Tail, child, temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -128,7 +128,7 @@ class _Tests:
         Raises:
             OSError, ValueError: the interpreter cannot be started.
         """
-        with workplace() as place:
+        with temporary_folder() as place:
             path = os.path.join(place, "steps")
             code, said = self._start(place, {}, lambda: self._look(path))
             return self._look(path)._replace(code=code, said=said)
@@ -180,7 +180,7 @@ class _Tests:
 
     def last_library(self, crash: _Ended) -> str:
         """Run the crashing step again, with the loader of Linux printing each library; the last one, or ""."""
-        with workplace() as place:
+        with temporary_folder() as place:
             told = {"LD_DEBUG": "files", "LD_DEBUG_OUTPUT": os.path.join(place, "ld")}
             code, _ = self._start(place, told, lambda: None)
             if code != crash.code:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.extensions import Extension
     from torchlock.inspect.loading.outcome import Outcome
     from torchlock.inspect.loading.process import LoaderProcess
-    from torchlock.inspect.modules import Copies, Copy
+    from torchlock.inspect.modules import ModuleCopies, ModuleCopy
 
 
 class Attempt(NamedTuple):
@@ -39,7 +39,7 @@ _ALL_DLLS = re.compile(rb"""["']\*\.dll["']""")
 
 def attempts(
     environment: Environment,
-    copies: Mapping[str, Copies],
+    copies: Mapping[str, ModuleCopies],
     process: LoaderProcess,
     others: Iterable[Extension] = (),
     beside: Mapping[str, Sequence[str]] | None = None,
@@ -76,7 +76,7 @@ def attempts(
     return found
 
 
-def _is_for_all(torch: Copy | None) -> bool:
+def _is_for_all(torch: ModuleCopy | None) -> bool:
     """Whether a torch offers its symbols to libraries that do not name it, as those before 1.5 do."""
     release = re.match(r"(\d{1,4})\.(\d{1,4})", torch.build.version) if torch and torch.build else None
     return release is not None and (int(release[1]), int(release[2])) < (1, 5)
@@ -125,7 +125,7 @@ def choices(found: Iterable[Attempt]) -> dict[int, list[Attempt]]:
     return by_major
 
 
-def _torch(environment: Environment, copies: Mapping[str, Copies]) -> Iterator[tuple[str, str]]:
+def _torch(environment: Environment, copies: Mapping[str, ModuleCopies]) -> Iterator[tuple[str, str]]:
     wins = copies["torch"].wins if "torch" in copies else None
     if wins is None or wins.kind not in ("package", "editable"):
         return
@@ -153,7 +153,9 @@ def _opens_all(package: str) -> bool:
         return False
 
 
-def _companion(environment: Environment, copies: Mapping[str, Copies], name: str) -> Iterator[tuple[str, str]]:
+def _companion(
+    environment: Environment, copies: Mapping[str, ModuleCopies], name: str
+) -> Iterator[tuple[str, str]]:
     wins = copies[name].wins if name in copies else None
     if wins is None or wins.kind not in ("package", "editable"):
         return
