@@ -38,7 +38,11 @@ def parsed_requirement(
         return replace(found, sources=(Source(origin, index_url=expand(entry.index, variables)),))
     scope = entry.home or entry.scope
     fitting = tuple(source for source in sources.get(entry.name, ()) if source.scope in ("", scope))
-    return replace(found, sources=fitting) if fitting else found
+    if not fitting:
+        return found
+    if found.url is not None and entry.name:
+        found = _from_fields(replace(entry, url=None, specifier=""), origin)
+    return replace(found, sources=fitting)
 
 
 def _from_text(entry: Entry, origin: Origin, variables: Mapping[str, str]) -> ParsedRequirement | None:
