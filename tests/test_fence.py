@@ -511,7 +511,7 @@ def test_too_little_memory_is_not_called_a_bug(
     monkeypatch.setattr("torchlock.cli.parser.parse", broken)
     assert main(["audit", "a.txt"]) == 3
     said = capsys.readouterr().err
-    assert "needs more memory than there was; sorry; nothing was changed" in said
+    assert "torchlock ran out of memory; sorry; nothing was changed" in said
     assert "this is a bug" not in said
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
-from torchlock.manifests.syntax.pep508 import normalised
 from torchlock.manifests.syntax.pip_options import expand, parse_options
 from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.manifests.text import beside
+from torchlock.standards.names import normalise
 from torchlock.terms import Origin, ParsedRequirement, Source
 
 if TYPE_CHECKING:
@@ -78,9 +78,9 @@ def _parsed(entry: Entry, origin: Origin, variables: Mapping[str, str]) -> Parse
 def _says_the_same(requirement: Requirement, entry: Entry, url: str | None) -> bool:
     from packaging.specifiers import SpecifierSet
 
-    extras = {normalised(extra) for extra in requirement.extras}
+    extras = {normalise(extra) for extra in requirement.extras}
     return (
-        normalised(requirement.name) == entry.name
+        normalise(requirement.name) == entry.name
         and extras == set(entry.extras)
         and (url or "") == (entry.url or "")
         and (url is not None or requirement.specifier == SpecifierSet(entry.specifier))

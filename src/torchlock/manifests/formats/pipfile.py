@@ -17,6 +17,7 @@ from torchlock.manifests.syntax.repositories import repository_address
 from torchlock.manifests.syntax.toml_blocks import locked_entry, strings, tables
 from torchlock.manifests.toml_builder import TomlBuilder
 from torchlock.standards.markers import parsed
+from torchlock.standards.names import normalise
 from torchlock.standards.versions import fault_of_specifier
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def _entry(
         return None
     url = _url(table)
     return Entry(
-        re.sub(r"[-_.]+", "-", name).lower(),
+        normalise(name),
         specifier,
         builder.place(at),
         f"{name}{specifier}",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from torchlock.errors import InputError
 from torchlock.manifests.text import is_folder, is_there
 from torchlock.redaction import shortened
+from torchlock.standards.filenames import file_name, parse_wheel
 from torchlock.standards.markers import fault_of
 from torchlock.standards.versions import fault_of_versions
 from torchlock.terms import ParsedRequirement
@@ -205,15 +206,11 @@ def _name_in(location: str, origin: Origin) -> str | None:
     if _EGG_VERSION.search(location):
         raise _invalid("the egg of an address is a name, without a version", origin, hint=None)
     extras = None if _ADDRESS.match(location) else _EXTRAS.search(location)
-    bare = location[: extras.start() if extras else None].partition("#")[0].partition("?")[0]
-    if not bare.lower().endswith(".whl"):
+    filename = file_name(location[: extras.start() if extras else None])
+    if not filename.lower().endswith(".whl"):
         return egg[1] if egg else None
-    from urllib.parse import unquote
-
-    from torchlock.standards.wheel_names import parsed_wheel_name
-
     try:
-        name, version, _ = parsed_wheel_name(unquote(re.split(r"[/\\]", bare)[-1]))
+        name, version, _ = parse_wheel(filename)
     except ValueError as error:
         form = "name-version-python-abi-platform.whl"
         raise _invalid("no wheel has such a name", origin, hint=f"its form is {form}") from error
