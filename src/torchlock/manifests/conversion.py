@@ -38,12 +38,17 @@ def parsed_requirement(
         return replace(found, sources=(Source(origin, index_url=expand(entry.index, variables)),))
     scope = entry.home or entry.scope
     fitting = tuple(source for source in sources.get(entry.name, ()) if source.scope in ("", scope))
-    return replace(found, sources=fitting) if fitting else found
+    if not fitting:
+        return found
+    if found.url is not None and entry.name:
+        found = _from_fields(replace(entry, url=None, specifier=""), origin)
+    return replace(found, sources=fitting)
 
 
 def _from_text(entry: Entry, origin: Origin, variables: Mapping[str, str]) -> ParsedRequirement | None:
     """The requirement that the text of an entry is; None where it says less than the entry."""
-    if entry.style != "pep440" or entry.channel != "pip":
+    as_option = entry.text.startswith("-")
+    if entry.style != "pep440" or entry.channel != "pip" or entry.editable != as_option:
         return None
     try:
         found = _parsed(entry, origin, variables)

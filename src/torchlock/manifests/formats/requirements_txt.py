@@ -21,7 +21,7 @@ from torchlock.manifests.syntax import pep508
 from torchlock.manifests.syntax.pip_lines import ENDS, Line, LineJoiner, pieces
 from torchlock.manifests.syntax.pip_options import HASH, Option, expand, parse_options, parted
 from torchlock.manifests.text import beside, is_folder, is_there, read_bytes
-from torchlock.redaction import masked
+from torchlock.redaction import masked, shortened
 from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
 from torchlock.standards.names import normalise
 from torchlock.terms import Origin
@@ -176,9 +176,8 @@ class _Reader:
             rule, severity = ("TL902", "note") if line.text.startswith("-") else ("TL501", "error")
             self._issue(rule, severity, "this line is longer than any requirement, so it was not judged", line)
         elif _TEMPLATE.search(line.text):
-            self._issue(
-                "TL902", "note", "this line is to be filled in from a template, so it was not judged", line
-            )
+            message = f"{shortened(line.text)!r} is to be filled in from a template, so it was not judged"
+            self._issue("TL902", "note", message, line)
         elif _CONFLICT.match(line.text):
             message = "a merge conflict was left in the file: no installer can read this line"
             self._issue("TL501", "error", message, line, because="both sides of the conflict are judged here")

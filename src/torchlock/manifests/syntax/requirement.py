@@ -37,6 +37,7 @@ _UNPARSED = (ValueError, SyntaxError, RecursionError)
 _LONG = 500
 
 # What people write, and what to tell them; the first that matches counts.
+_EGG_VERSION = re.compile(r"[#&]egg=[^&=<>!~]*[=<>!~]")
 _REPOSITORY = re.compile(r"(?:git|hg|svn|bzr)\+")
 _MISTAKES = (
     (r"^(<<<<<<<|=======|>>>>>>>|\|\|\|\|\|\|\|)", "a merge conflict was left in the file"),
@@ -202,6 +203,8 @@ def _located(text: str, origin: Origin, hashes: tuple[str, ...], editable: bool)
 def _name_in(location: str, origin: Origin) -> str | None:
     """The project: with its version from the name of a wheel, else from ``#egg=``."""
     egg = _EGG.search(location)
+    if _EGG_VERSION.search(location):
+        raise _invalid("the egg of an address is a name, without a version", origin, hint=None)
     extras = None if _ADDRESS.match(location) else _EXTRAS.search(location)
     filename = file_name(location[: extras.start() if extras else None])
     if not filename.lower().endswith(".whl"):
