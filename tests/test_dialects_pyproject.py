@@ -55,12 +55,16 @@ def mended(document: Document) -> str:
         "[tool.poetry]\ndependencies = [1]\n",
         "[tool.uv]\nsources = 3\nindex = {}\n",
         "[project.optional-dependencies]\na = []\n[dependency-groups]\nx = []\n[tool.pdm]\nsource = [1]\n",
-        "[tool.poetry.dependencies]\ntorch = 2\nx = [[1], {version = 3}]\npython = {}\n",
         "[tool.hatch.envs.x]\ndependencies = ['x @ {root:uri}', '{args}']\n",
     ],
 )
 def test_shapes_that_nobody_expects_are_no_problem(text: str) -> None:
     assert not doc(text).issues
+
+
+def test_poetry_refuses_a_dependency_of_the_wrong_type() -> None:
+    document = doc("[tool.poetry.dependencies]\ntorch = 2\nx = [[1], {version = 3}]\npython = {}\n")
+    assert [issue.place.line for issue in document.issues if issue.severity == "error"] == [2, 3, 3]
 
 
 @pytest.mark.parametrize(

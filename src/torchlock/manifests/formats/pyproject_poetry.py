@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
@@ -44,9 +45,27 @@ class _Poetry:
             self._group(name, (*_OWN, "group", name, "dependencies"))
 
     def _group(self, name: str, path: Path) -> None:
+        is_standard = canonicalize_name(name) in self._standard_groups
         with self._builder.within(self._builder.declare_group(name, self._tree.offset(*path))) as scope:
+            if is_standard:
+                self._enrich_group(path, scope)
+                return
             for table in self._included(path, name):
                 self._table(table, scope)
+
+    @cached_property
+    def _standard_groups(self) -> set[str]:
+        return {canonicalize_name(key) for key, _ in self._tree.items("dependency-groups")}
+
+    def _enrich_group(self, path: Path, scope: str) -> None:
+        """Apply what poetry says of a group of the standard, which alone says what is in it."""
+        named = {entry.name for entry in self._builder.document.entries if entry.scope == scope}
+        for key, value in self._tree.items(*path):
+            if canonicalize_name(key) in named:
+                self._enrich((*path, key), canonicalize_name(key), value, scope)
+            else:
+                message = f"{key} is ignored, as poetry does: it is not in the group in [dependency-groups]"
+                self._builder.note(message, self._tree.offset(*path, key))
 
     def _included(self, path: Path, name: str) -> list[Path]:
         """The tables of a group and of the groups that it includes, each once."""
@@ -125,17 +144,24 @@ class _Poetry:
         else:
             self._builder.python(specifier, self._tree.offset(*path))
 
-    def _enrich(self, path: Path, name: str, value: object) -> None:
-        """Apply what poetry says of a dependency of [project]: a source, or the requirement that replaces it."""
+    def _enrich(self, path: Path, name: str, value: object, group: str = "") -> None:
+        """Apply what poetry says of a dependency of the standard: a source, or the requirement that replaces it.
+
+        It holds in one dependency group, or without one in all of [project].
+        """
         document = self._builder.document
+        enriched = [
+            entry
+            for entry in document.entries
+            if entry.name == name and (entry.scope == group or not (group or entry.scope.startswith("group:")))
+        ]
         if isinstance(value, dict) and not {"version", *_ELSEWHERE} & {*value}:
             index = self._index(path, value)
-            for entry in document.entries:
-                if entry.name == name:
-                    entry.index = index
+            for entry in enriched:
+                entry.index = index
             return
-        scopes = dict.fromkeys(entry.scope for entry in document.entries if entry.name == name)
-        document.entries = [entry for entry in document.entries if entry.name != name]
+        scopes = dict.fromkeys(entry.scope for entry in enriched)
+        document.entries = [entry for entry in document.entries if entry not in enriched]
         for entry in self._entries(path, name, value):
             document.entries += [replace(entry, scope=scope) for scope in scopes]
 
@@ -155,11 +181,16 @@ class _Poetry:
             for number, item in enumerate(value):
                 yield from self._entries((*path, number), name, item)
         else:
-            where = ".".join(map(str, path))
-            self._builder.refuse(f"{where}: {value!r} is not a dependency", self._tree.offset(*path))
+            self._not_a_dependency(path, value)
+
+    def _not_a_dependency(self, path: Path, value: object) -> None:
+        self._builder.fault(f"{'.'.join(map(str, path))}: {value!r} is not a dependency", self._tree.offset(*path))
 
     def _entry(self, path: Path, versions: Path, name: str, table: dict[str, Any]) -> Iterator[Entry]:
         specifier = specifier_of(self._tree.string(*versions))
+        if not isinstance(table.get("version", ""), str):
+            self._not_a_dependency(versions, table["version"])
+            return
         if specifier is None:
             self._unknown(versions)
             return
