@@ -103,7 +103,7 @@ def test_a_wrong_copy_before_a_good_one(site: Path, tmp_path: Path, capsys: pyte
     stage_audio(site, "2.5.1+cpu")
     report = run(capsys, "--path", site, code=1)
     assert (first(report)["rule"], rules_below(first(report))[0]) == ("TL606", "TL101")
-    assert "torchaudio is there twice: 2.5.1+cpu" in report["summary"]
+    assert "torchaudio is installed twice: 2.5.1+cpu" in report["summary"]
     assert report["command"].endswith("uninstall -y torchaudio")
 
 
@@ -352,7 +352,7 @@ def test_the_first_line_says_it_all(site: Path, capsys: pytest.CaptureFixture[st
     (site / "torch" / "functional.py").unlink()
     assert main(["check", "--path", str(site)]) == 1
     line = capsys.readouterr().out.splitlines()[0]
-    assert line.startswith("error: torch lacks a file that was installed with it, torch/functional.py; fix: ")
+    assert line.startswith("error: torch lacks a file that was installed with it, torch/functional.py. Fix: ")
 
 
 def test_hostile_names_cannot_speak_to_the_terminal(site: Path, capsys: pytest.CaptureFixture[str]) -> None:

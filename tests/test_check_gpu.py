@@ -40,7 +40,9 @@ def test_a_driver_that_is_too_old(environment: Path, capsys: pytest.CaptureFixtu
     smi(environment, "echo '470.10.1, 8.6, NVIDIA A10'")
     ((rule, message),) = rules(capsys)
     assert rule == "TL202"
-    assert message == "torch 2.8.0 (CUDA 12.8) needs an NVIDIA driver 525.60.13 or later, and 470.10.1 is there"
+    assert (
+        message == "torch 2.8.0 (CUDA 12.8) needs an NVIDIA driver 525.60.13 or newer; this machine has 470.10.1"
+    )
 
 
 @needs_sh

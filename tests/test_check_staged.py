@@ -237,7 +237,7 @@ BROKEN = {
     "no backend": Broken(
         Stage("2.8.0+cu128", "12.8", ["torchaudio==2.8.0"], libraries=("libsox.so.3",)),
         "TL306",
-        ["finds nothing to load and save files with"],
+        ["has no backend to load and save files"],
         ["install soundfile"],
     ),
     "NumPy 2 with an old torch": Broken(

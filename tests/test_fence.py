@@ -398,7 +398,7 @@ def test_no_pin_of_an_old_pylock_is_a_bug(name: str, version: str, capsys: pytes
     assert main(["lock", "six", *TARGET, "-o", "pylock.toml"]) == 2
     said = capsys.readouterr().err
     assert "error: pylock.toml:" in said
-    assert "hint: --upgrade makes a new lock" in said
+    assert "hint: use --upgrade to write a new lock" in said
     assert len(said) < 500
 
 
@@ -511,7 +511,7 @@ def test_too_little_memory_is_not_called_a_bug(
     monkeypatch.setattr("torchlock.cli.parser.parse", broken)
     assert main(["audit", "a.txt"]) == 3
     said = capsys.readouterr().err
-    assert "needs more memory than there was; sorry; nothing was changed" in said
+    assert "torchlock ran out of memory; sorry; nothing was changed" in said
     assert "this is a bug" not in said
 
 

@@ -226,7 +226,7 @@ def test_a_failure_that_nothing_foretold_is_a_finding(
     report = json.loads(capsys.readouterr().out)
     found = [each for each in report["files"][0]["findings"] if each["rule"] == "TL614"]
     assert found[0]["says"] == "RuntimeError: of its own"
-    assert "though nothing in the files shows why" in found[0]["message"]
+    assert "and no file shows why" in found[0]["message"]
 
 
 def test_what_runs_decides_over_what_was_read(

@@ -8,9 +8,20 @@ from typing import Any
 from compiling.values import TableError, refuse_unknown, tables_of, text_of, texts_of, true_of
 
 STORY_KEYS = ("what", "why", "example", "fix")
-REGISTRY_KEYS = {"severity", "rank", "by", "group", "explains", "hidden_by_error", "whole_file", "prints"}
+REGISTRY_KEYS = {
+    "severity",
+    "rank",
+    "by",
+    "group",
+    "explains",
+    "remedy",
+    "hidden_by_error",
+    "whole_file",
+    "prints",
+}
 _SEVERITIES = ("error", "warning", "note")
 _COMMANDS = ("audit", "check", "lock")
+_REMEDIES = ("reinstall", "versions", "dependent")
 _PRINT_KEYS = {"order", "line", "beside", "also", "weight"}
 _WEIGHTS = ("echo", "headline", "attempt", "cause")
 # Names of libraries occur in the output of every installer. They count only beside one of these words.
@@ -48,6 +59,10 @@ def registry_row_of(table: dict[str, Any], identifier: str) -> dict[str, Any]:
         raise TableError(f"must be some of {', '.join(_COMMANDS)}", "by")
     if "group" in table:
         row["group"] = text_of(table, "group")
+    if "remedy" in table:
+        row["remedy"] = text_of(table, "remedy")
+        if row["remedy"] not in _REMEDIES:
+            raise TableError(f"must be one of {', '.join(_REMEDIES)}", "remedy")
     if "explains" in table:
         row["explains"] = texts_of(table, "explains")
     for key in ("hidden_by_error", "whole_file"):

@@ -1,4 +1,4 @@
-"""The audit: what of a file will not load, why, on which line, and the smallest change that cures it."""
+"""The audit: what of a file will not load, why, on which line, and the smallest change that fixes it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Auditor", "Options", "broken"]
 
-# Mending the lines that nobody reads may bring out others; more rounds than this bring nothing.
+# A fixed line may show further errors. More rounds than this find nothing new.
 _ROUNDS = 4
 # The work on a scene without demands, in demands; and so many characters are as much work as one demand.
 _SCENE, _CHARACTERS = 8, 20_000
@@ -73,7 +73,7 @@ class Auditor:
         return known
 
     @cached_property
-    def _mender(self) -> Fixer:
+    def _fixer(self) -> Fixer:
         return Fixer(self.known, self.judge, self._size)
 
     def report(self, path: str, raw: bytes | None = None, kind: str | None = None) -> FileReport:
@@ -109,7 +109,7 @@ class Auditor:
             first = {(issue.rule, issue.severity): issue for issue in reversed(document.issues)}
             document.issues = [_unquoted(issue) for issue in first.values()]
         findings = self.judge(document)
-        self._mender.add_remedies(document, findings)
+        self._fixer.add_remedies(document, findings)
         for finding in findings if outside else ():
             if finding.remedy is not None:
                 finding.remedy = Remedy(finding.remedy.summary)
@@ -132,13 +132,13 @@ class Auditor:
             return None
         whole = encoded(document, document.text)
         for _ in range(_ROUNDS):
-            text = self._mender.mended(document, frozenset(severities))
+            text = self._fixer.fixed_text(document, frozenset(severities))
             if text == document.text:
                 break
-            mended = read_document(path, raw=encoded(document, text), kind=document.kind)
-            if _errors(self.judge(mended)) > _errors(self.judge(document)):
+            after = read_document(path, raw=encoded(document, text), kind=document.kind)
+            if _errors(self.judge(after)) > _errors(self.judge(document)):
                 break  # The file means something else than its reader thought: leave it.
-            document = mended
+            document = after
         now = encoded(document, document.text)
         if now == whole:
             return None

@@ -1,4 +1,4 @@
-"""The check: why torchaudio does not load in an environment, found from outside, and the command that mends it."""
+"""The check: why torchaudio does not load in an environment, found from outside, and the command that fixes it."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 # Libraries that only a build of torch for CUDA has.
 _OF_CUDA = re.compile(r"(lib)?(torch_cuda|c10_cuda|caffe2_gpu)(_cu|_cpp)?\.(so|dll)")
-# A label of an own build, which says nothing about CUDA.
+# The label of a build from source, which says nothing about CUDA.
 _COMMIT = re.compile(r"(git)?[0-9a-f]{6,40}")
 # No line of any metadata is longer; a number of so many digits can be read.
 _LONGEST = 2000
@@ -266,7 +266,7 @@ class CheckContext:
         *names: str,
         path: str = "",
         because: str | None = None,
-        says: str = "",
+        expected_error: str = "",
         remedy: Remedy | None = None,
         sources: tuple[str, ...] | None = None,
         strength: Strength = Strength.SHOWN,
@@ -285,7 +285,7 @@ class CheckContext:
             packages=tuple((name, self.version(name)) for name in names),
             sources=tuple(self.evidence(identifier) for identifier in identifiers),
             path=path,
-            says=says,
+            expected_error=expected_error,
             remedy=remedy,
             strength=strength,
             lacks=lacks,

@@ -11,8 +11,9 @@ from torchlock.check.log_signatures import ATTEMPT, CAUSE, ECHO, WORDS, signatur
 from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
 from torchlock.knowledge.severity import severity_of
-from torchlock.knowledge.stack import FAMILY
+from torchlock.knowledge.stack import CONDA_NAMES, FAMILY
 from torchlock.redaction import shortened
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -169,8 +170,8 @@ def _told_installed(line: str) -> Iterator[tuple[str, str]]:
 
 
 def _package(name: str) -> str:
-    name = re.sub(r"[-_.]+", "-", name).lower()
-    return "torch" if name == "pytorch" else name
+    name = normalise(name)
+    return CONDA_NAMES.get(name, name)
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -267,8 +268,8 @@ def _prints(finding: Finding, log: Log) -> bool:
         return False
     named = (first.symbol or first.library).lower()
     for part in (finding, *finding.consequences):
-        says = part.says.rpartition("\n")[2].strip()
-        if says and (says in first.text or first.text in says):
+        expected_error = part.expected_error.rpartition("\n")[2].strip()
+        if expected_error and (expected_error in first.text or first.text in expected_error):
             return True
         if named and any(each.lower().lstrip("_") == named.lstrip("_") for each in part.lacks):
             return True
@@ -320,7 +321,7 @@ def _is_named(signature: Signature, findings: Sequence[Finding]) -> bool:
     if not stem or _OF_TORCH.match(stem):
         return True
     parts = (part for each in findings for part in (each, *each.consequences))
-    return any(stem in text.lower() for part in parts for text in (part.message, part.says))
+    return any(stem in text.lower() for part in parts for text in (part.message, part.expected_error))
 
 
 def elsewhere(

@@ -72,7 +72,7 @@ def _weigh(name: str, findings: list[Finding], probe: Probe) -> None:
     for finding in bare:
         if failed is not None and finding.rule in likely and finding.rule != "TL609":
             finding.severity = "error" if name in CORE else finding.severity
-            finding.strength, finding.says = Strength.RAN, said(failed)
+            finding.strength, finding.expected_error = Strength.RAN, said(failed)
 
 
 def _used(name: str, probe: Probe) -> list[Step]:
@@ -87,7 +87,7 @@ def _imports(context: CheckContext, findings: list[Finding], probe: Probe) -> It
     for finding in findings if torch is not None and torch.state == "ok" else ():
         if finding.rule == "TL615" and finding.severity != "note":
             finding.severity, finding.message = "note", "torchaudio is not installed in this environment"
-            message = "import torch works in this interpreter, though no file of it was found"
+            message = "import torch works in this interpreter, although no file of it was found"
             because = "code that runs at its start may add folders"
             yield context.finding("TL614", "warning", message, "torch", because=because, strength=Strength.RAN)
     for name in CORE:
@@ -102,12 +102,18 @@ def _imports(context: CheckContext, findings: list[Finding], probe: Probe) -> It
         elif step.state != "ok" and name == "torchaudio" and _is_absent(context, name):
             return
         elif step.state != "ok" and foretold:
-            foretold[0].says = said(step)
+            foretold[0].expected_error = said(step)
             return
         elif step.state != "ok":
-            message = f"import {name} {_how(step)}, though nothing in the files shows why"
+            message = f"import {name} {_how(step)}, and no file shows why"
             yield context.finding(
-                "TL614", "error", message, name, says=said(step), because=step.library, strength=Strength.RAN
+                "TL614",
+                "error",
+                message,
+                name,
+                expected_error=said(step),
+                because=step.library,
+                strength=Strength.RAN,
             )
             return
 
@@ -125,7 +131,7 @@ def _is_about(finding: Finding, name: str) -> bool:
 def _wrong(context: CheckContext, name: str, foretold: Sequence[Finding]) -> Iterator[Finding]:
     for finding in foretold:
         finding.severity = softened(finding.severity)
-    message = f"import {name} works in this interpreter, though the files speak against it ({foretold[0].rule})"
+    message = f"import {name} works in this interpreter, although the files show an error ({foretold[0].rule})"
     because = "what ran outweighs what was read"
     yield context.finding("TL614", "warning", message, name, because=because, strength=Strength.RAN)
 
@@ -155,4 +161,4 @@ def _calls(context: CheckContext, findings: Sequence[Finding], probe: Probe) -> 
         message = f"{step.name} {_how(step)}"
         severity = severity_of(fails=False, partly=not told)
         about = (name,) if known is not None else ("torchaudio",) if "save" in step.name else ("torch",)
-        yield context.finding("TL614", severity, message, *about, says=said(step), strength=Strength.RAN)
+        yield context.finding("TL614", severity, message, *about, expected_error=said(step), strength=Strength.RAN)

@@ -29,7 +29,7 @@ class Verdict:
     """What a check comes to.
 
     ``sentence`` says what is wrong, or that nothing is; ``commands`` are the ways to spell the one command
-    that mends it, the first being the one to show; ``findings`` have the root causes first.
+    that fixes it; the first is the one to show; ``findings`` have the root causes first.
     """
 
     sentence: str

@@ -122,7 +122,6 @@ def _tell_idle(arguments: argparse.Namespace, inputs: Inputs, result: Lock, cons
 
 def _inputs(arguments: argparse.Namespace) -> Inputs:
     from torchlock.manifests import selection
-    from torchlock.manifests.lockable import lock_kind
 
     files = list(arguments.files)
     if not files and not arguments.requirements:
@@ -132,8 +131,8 @@ def _inputs(arguments: argparse.Namespace) -> Inputs:
                 "nothing to lock: no requirement given, and no pyproject.toml or requirements.in here",
                 hint="name a requirement, like: torchlock lock torchaudio; or a file: torchlock lock -r FILE",
             )
-    if arguments.requirements or any(not lock_kind(file) for file in files):
-        files = [file for file in files if not lock_kind(file)]
+    if files:
+        files = _without_locks(files, alone=not arguments.requirements)
     parts = [
         selection.read_inputs(
             file, extras=arguments.extras, groups=arguments.groups, all_extras=arguments.all_extras
@@ -227,10 +226,18 @@ def _preferred(arguments: argparse.Namespace, upgraded: Collection[str]) -> dict
     return {name: version for name, version in pins.items() if name not in upgraded}
 
 
-def _pins_of_locks(files: Sequence[str]) -> dict[str, str]:
+def _without_locks(files: Sequence[str], *, alone: bool) -> list[str]:
+    """The files that ask for something; all of them, if nothing else does (``alone``) and all are locks."""
     from torchlock.manifests.lockable import lock_kind
 
+    asking = [file for file in files if not lock_kind(file)]
+    return asking if asking or not alone else list(files)
+
+
+def _pins_of_locks(files: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
+    if files:
+        from torchlock.manifests.lockable import lock_kind
     for file in files:
         kind = lock_kind(file)
         if kind:

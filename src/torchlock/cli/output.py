@@ -173,12 +173,13 @@ def _existing(path: str, hint: str) -> str:
     Raises:
         InputError: it cannot be read as text, so its kind is unknown.
     """
-    from torchlock.manifests.text import decode, read_bytes
+    from torchlock.manifests.decoding import decode_strictly
+    from torchlock.manifests.text import read_bytes
 
     try:
         if not Path(path).exists():
             return ""
-        text = decode(read_bytes(path), path)
+        text = decode_strictly(read_bytes(path), path)
     except InputError as error:
         raise InputError(f"cannot be replaced, because it {error.message}", path=path, hint=hint) from error
     return text if text.strip() else ""

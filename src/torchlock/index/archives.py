@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import IO, TYPE_CHECKING, cast
 
-from torchlock.standards.filenames import normalise
+from torchlock.standards.names import project_name
 
 if TYPE_CHECKING:
     import zipfile
@@ -106,10 +106,14 @@ def open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
 
 def _member(archive: zipfile.ZipFile, filename: str) -> str:
     """The METADATA in the folder with the wheel's own name (PEP 427); vendored ones are deeper."""
-    project = normalise(filename.partition("-")[0])
+    project = project_name(filename.partition("-")[0])
     for name in archive.namelist():
         folder, _, rest = name.partition("/")
-        if rest == "METADATA" and folder.endswith(".dist-info") and normalise(folder.partition("-")[0]) == project:
+        if (
+            rest == "METADATA"
+            and folder.endswith(".dist-info")
+            and project_name(folder.partition("-")[0]) == project
+        ):
             return name
     raise ArchiveError("contains no METADATA")
 

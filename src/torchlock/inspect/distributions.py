@@ -14,6 +14,7 @@ from torchlock.inspect.metadata import Metadata, read_egg_requires, read_metadat
 from torchlock.knowledge.stack import CONDA_NAMES, STACK
 from torchlock.runtime import files
 from torchlock.standards.headers import read_headers
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -134,11 +135,6 @@ def distributions_in(entry: PathEntry, tree: Tree) -> Iterator[Distribution]:
             yield _dist_info(entry, name, tree)
         elif lower.endswith((".egg-info", ".egg", ".egg-link")):
             yield from _egg(entry, name, kind, tree)
-
-
-def normalise(name: str) -> str:
-    """The name as indexes have it (PEP 503); whatever else it holds is left alone."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _dist_info(entry: PathEntry, name: str, tree: Tree) -> Distribution:

@@ -138,6 +138,12 @@ def group(*names: str) -> frozenset[str]:
 
 
 @cache
+def fixed_by(remedy: str) -> frozenset[str]:
+    """The rules with a kind of remedy: ``reinstall``, ``versions`` or ``dependent``."""
+    return frozenset(identifier for identifier, row in _table()["rules"].items() if row.get("remedy") == remedy)
+
+
+@cache
 def hidden_by_error() -> frozenset[str]:
     """The rules whose warnings add nothing to an error on the same lines."""
     return frozenset(each for each in _table()["rules"] if get(each).hidden_by_error)

@@ -12,6 +12,7 @@ from torchlock.lock.inputs import asked_by, dependency_of
 from torchlock.lock.model import HostNote, Pin
 from torchlock.solve.reasons import Asked, Declared, Ruled
 from torchlock.standards.dependency import readable_specifier
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -105,16 +106,10 @@ def idle_extras(units: Sequence[UserRequirement], chosen: Mapping[str, Candidate
         if isinstance(declared, Unknown):
             continue
         markers = " ".join(item.marker for item in declared)
-        known = {_normal(quoted) for quoted in re.findall(r"""["']([^"']+)["']""", markers)}
+        known = {normalise(quoted) for quoted in re.findall(r"""["']([^"']+)["']""", markers)}
         for extra in dependency.extras:
             if extra not in known:
                 yield f"{unit.written.origin}: {candidate.name} {candidate.version} requires nothing for [{extra}]"
-
-
-def _normal(name: str) -> str:
-    from packaging.utils import canonicalize_name
-
-    return canonicalize_name(name)
 
 
 def from_source(chosen: Mapping[str, Candidate], target: Target) -> Iterator[str]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
-from torchlock.manifests.syntax.pep508 import normalised
 from torchlock.manifests.syntax.pip_options import expand, parse_options
 from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.manifests.text import beside
+from torchlock.standards.names import normalise
 from torchlock.terms import Origin, ParsedRequirement, Source
 
 if TYPE_CHECKING:
@@ -38,7 +38,11 @@ def parsed_requirement(
         return replace(found, sources=(Source(origin, index_url=expand(entry.index, variables)),))
     scope = entry.home or entry.scope
     fitting = tuple(source for source in sources.get(entry.name, ()) if source.scope in ("", scope))
-    return replace(found, sources=fitting) if fitting else found
+    if not fitting:
+        return found
+    if found.url is not None and entry.name:
+        found = _from_fields(replace(entry, url=None, specifier=""), origin)
+    return replace(found, sources=fitting)
 
 
 def _from_text(entry: Entry, origin: Origin, variables: Mapping[str, str]) -> ParsedRequirement | None:
@@ -74,9 +78,9 @@ def _parsed(entry: Entry, origin: Origin, variables: Mapping[str, str]) -> Parse
 def _says_the_same(requirement: Requirement, entry: Entry, url: str | None) -> bool:
     from packaging.specifiers import SpecifierSet
 
-    extras = {normalised(extra) for extra in requirement.extras}
+    extras = {normalise(extra) for extra in requirement.extras}
     return (
-        normalised(requirement.name) == entry.name
+        normalise(requirement.name) == entry.name
         and extras == set(entry.extras)
         and (url or "") == (entry.url or "")
         and (url is not None or requirement.specifier == SpecifierSet(entry.specifier))

@@ -104,7 +104,7 @@ def _finding(
         yield f"    because {_shown(finding.because)}"
         told[finding.because] = None
     if finding.remedy is not None:
-        yield f"    {paint('hint', 'remedy:')} {_shown(finding.remedy.summary)}"
+        yield f"    {paint('hint', 'Fix:')} {_shown(finding.remedy.summary)}"
         for change in finding.remedy.changes:
             if str(change) not in told:
                 if change.old is not None:

@@ -45,7 +45,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "severity": row.pop("severity"),
         "message": row.pop("message"),
         "path": finding.path or None,
-        "says": finding.says or None,
+        "says": finding.expected_error or None,
     }
     del row["line"], row["column"]
     return {**shown, **row, "consequences": [_finding(effect) for effect in finding.consequences]}

@@ -40,7 +40,7 @@ def text(
 
 def _first(status: str, sentence: str, commands: Sequence[Command], paint: Paint) -> str:
     head = f"{paint('hint', 'ok:')} " if status == "ok" else f"{paint(status, f'{status}:')} "
-    fix = f"; fix: {paint('bold', _shown(commands[0].line))}" if commands else ""
+    fix = f". Fix: {paint('bold', _shown(commands[0].line))}" if commands else ""
     return f"{head}{_shown(sentence)}{fix}"
 
 
@@ -48,19 +48,19 @@ def _finding(finding: Finding, paint: Paint, told: dict[str, None], *, verbose: 
     yield f"{paint(finding.severity, finding.severity)} {finding.rule} {_shown(finding.message)}"
     if finding.path:
         yield f"  at {_shown(finding.path)}"
-    if finding.says:
-        yield f"  Python says: {_shown(finding.says)}"
+    if finding.expected_error:
+        yield f"  Python says: {_shown(finding.expected_error)}"
     if finding.because:
         yield f"  because {_shown(finding.because)}"
     effects = finding.consequences if verbose else finding.consequences[:_SHOWN]
     for effect in effects:
         yield f"  so {effect.rule} {_shown(effect.message)}"
-        if effect.says:
-            yield f"     Python says: {_shown(effect.says)}"
+        if effect.expected_error:
+            yield f"     Python says: {_shown(effect.expected_error)}"
     if len(finding.consequences) > len(effects):
         yield f"  and {len(finding.consequences) - len(effects)} more like it (-v shows them)"
     if finding.remedy is not None:
-        yield f"  {paint('hint', 'remedy:')} {_shown(finding.remedy.summary)}"
+        yield f"  {paint('hint', 'Fix:')} {_shown(finding.remedy.summary)}"
         for command in finding.remedy.commands:
             yield f"    {command.tool}: {_shown(command.line)}"
     for source in finding.sources:

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document
 
 
-_ENDED = "The search for a change was ended after {} trials: mend the first findings, then audit again."
+_ENDED = "The search for a change stopped after {} trials: fix the first findings, then audit again."
 
 
 class Fixer:
-    """Finds remedies with the judge that found what is wrong."""
+    """Finds remedies. The judge that reported the findings checks each of them."""
 
     def __init__(
         self, known: Knowledge, judge: Callable[[Document], list[Finding]], size: Callable[[Document], int]
@@ -33,93 +33,93 @@ class Fixer:
         self._known = known
         self._judge = judge
         self._size = size
-        self._curer = FixSearch(known, judge)
+        self._search = FixSearch(known, judge)
 
     def add_remedies(self, document: Document, findings: list[Finding]) -> None:
-        """Give each finding that has none the part of the file's cure that is about it, else one of its own."""
-        if not any(_curable(finding) and finding.severity != "note" for finding in findings):
+        """Give each finding without a remedy its part of the fix of the file, else a fix of its own."""
+        if not any(_is_fixable(finding) and finding.severity != "note" for finding in findings):
             return
         bare = self._bare(document)
-        self._curer.begin(self._size(bare))
+        self._search.begin(self._size(bare))
         found = self._judge(bare)
         together: dict[int, str] | None = {}
         for severity, with_worse in (("error", {"error"}), ("warning", {"error", "warning"})):
-            mine = [finding for finding in findings if finding.severity == severity and _curable(finding)]
+            mine = [finding for finding in findings if finding.severity == severity and _is_fixable(finding)]
             if not mine:
                 continue
-            # What could not be cured alone cannot be cured with more.
-            together = None if together is None else self._cure(bare, found, frozenset(with_worse))
+            # What cannot be fixed alone cannot be fixed together with more.
+            together = None if together is None else self._fix(bare, found, frozenset(with_worse))
             for finding in mine:
                 changes = together
                 if changes is None:
-                    changes = self._cure_one(bare, found, finding)
+                    changes = self._fix_one(bare, found, finding)
                 part = self._part(finding, bare, found, changes) if changes else None
                 if part:
                     finding.remedy = remedy_of(bare, part)
-                elif self._curer.spent:
-                    finding.remedy = Remedy(_ENDED.format(self._curer.trials))
+                elif self._search.spent:
+                    finding.remedy = Remedy(_ENDED.format(self._search.trials))
 
     def _part(
         self, finding: Finding, document: Document, found: list[Finding], changes: dict[int, str]
     ) -> dict[int, str] | None:
-        """The part of a cure that cures one finding by itself, or all of it; None where it does not."""
-        if self._curer.spent:
+        """The smallest part of a fix that fixes one finding, or all of it; None if it does not fix the finding."""
+        if self._search.spent:
             return None
         mine = relevant(finding, document, changes)
         for part in _parts(document, mine):
-            if self._curer.cures(document, found, part, finding):
+            if self._search.fixes(document, found, part, finding):
                 return part
-            if self._curer.spent:
+            if self._search.spent:
                 return None
-        return changes if self._curer.cures(document, found, changes, finding) else None
+        return changes if self._search.fixes(document, found, changes, finding) else None
 
-    def mended(self, document: Document, severities: frozenset[str]) -> str:
+    def fixed_text(self, document: Document, severities: frozenset[str]) -> str:
         """One round: the lines that no installer reads first, since more shows once they can be read."""
         edits = [edit for issue in document.issues if issue.severity in severities for edit in issue.edits]
         if edits:
             return apply(document.text, edits)
         bare = self._bare(document)
-        self._curer.begin(self._size(bare))
+        self._search.begin(self._size(bare))
         found = self._judge(bare)
-        changes = self._cure(bare, found, severities)
+        changes = self._fix(bare, found, severities)
         if changes is None and "error" in severities:
-            changes = self._cure(bare, found, frozenset({"error"}))
+            changes = self._fix(bare, found, frozenset({"error"}))
         return fixed(bare, changes or {})
 
     def _bare(self, document: Document) -> Document:
-        """The document without what no rule speaks of, nor what no new version mends."""
+        """The document without what no rule speaks of, nor what no other version fixes."""
         names, about = self._known.stack.packages, self._known.matrix.about
         entries = [entry for entry in effective(document.entries) if entry.name in names or about(entry.name)]
         return replace(document, entries=entries, issues=[])
 
-    def _cure(self, document: Document, found: list[Finding], severities: frozenset[str]) -> dict[int, str] | None:
-        """The smallest changes after which nothing of these severities is found that versions can mend.
+    def _fix(self, document: Document, found: list[Finding], severities: frozenset[str]) -> dict[int, str] | None:
+        """The smallest changes after which nothing of these severities is found that other versions can fix.
 
-        Findings that share no line are cured apart. None where none of them can be.
+        Fix findings that share no line independently. None if none of them can be fixed.
         """
 
         def wanted(finding: Finding) -> bool:
-            return finding.severity in severities and _curable(finding)
+            return finding.severity in severities and _is_fixable(finding)
 
         changes: dict[int, str] = {}
         groups = _apart([finding for finding in found if wanted(finding)])
         for places in groups:
-            if self._curer.spent:
+            if self._search.spent:
                 break
 
             def about(finding: Finding, places: frozenset[Place] = places) -> bool:
                 return wanted(finding) and not places.isdisjoint((finding.place, *finding.related))
 
-            changes |= self._curer.cure(document, found, about) or {}
+            changes |= self._search.fix(document, found, about) or {}
         return changes if changes or not groups else None
 
-    def _cure_one(self, document: Document, found: list[Finding], finding: Finding) -> dict[int, str] | None:
+    def _fix_one(self, document: Document, found: list[Finding], finding: Finding) -> dict[int, str] | None:
         """The smallest changes after which this one finding is gone."""
 
         def same(other: Finding) -> bool:
             return (other.rule, other.place) == (finding.rule, finding.place)
 
-        return self._curer.cure(document, found, same)
+        return self._search.fix(document, found, same)
 
 
 def _parts(document: Document, changes: dict[int, str]) -> Iterator[dict[int, str]]:
@@ -154,6 +154,6 @@ def _apart(findings: list[Finding]) -> list[frozenset[Place]]:
     return groups
 
 
-def _curable(finding: Finding) -> bool:
+def _is_fixable(finding: Finding) -> bool:
     """Whether other versions might help; a finding that came with a remedy needs something else."""
     return finding.remedy is None and bool(finding.packages)

@@ -1,4 +1,4 @@
-"""Cures as remedies of findings, and as a new text of the file."""
+"""Fixes as remedies of findings, and as a new text of the file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _QUOTES = re.compile(r"\\.|(?P<quote>[\"'])", re.DOTALL)
 
 
 def remedy_of(document: Document, changes: Mapping[int, str]) -> Remedy:
-    """What the changes of a cure come to, in words, in lines and in the file's text."""
+    """The remedy with these changes: in words, in lines and in the text of the file."""
     entries = document.entries
     steps = dict.fromkeys(_step(entries[index], new) for index, new in changes.items())
     summary = f"Write {listed(list(steps))}"

@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from torchlock.knowledge.compatibility import CompatibilityTable, Package
     from torchlock.manifests.document import Document, Entry
 
-# So many lines are looked at; so many answers tried for one set of them, and for one cure.
+# So many lines are looked at; so many answers tried for one set of them, and for one fix.
 _LINES, _TRIALS_EACH, _TRIALS = 6, 16, 160
-# The budget of all cures of a document, and what a trial, a check and a set of lines take from it: so much in a
+# The budget of all fixes of a document, and what a trial, a check and a set of lines take from it: so much in a
 # document of usual size, and in a larger one more in proportion.
 _BUDGET, _TRIAL, _CHECK, _SET = 3000, 8, 4, 1
 _USUAL = 200
 
 
 class FixSearch:
-    """Looks for cures. ``judge`` is the audit's own judge of entries."""
+    """Looks for fixes. ``judge`` is the audit's own judge of entries."""
 
     def __init__(self, known: Knowledge, judge: Callable[[Document], list[Finding]]) -> None:
         self._known = known
@@ -45,7 +45,7 @@ class FixSearch:
         self._pages: dict[tuple[str, str], int] = {}  # of a package and a page: the releases there
 
     def begin(self, size: int = 0) -> None:
-        """Start on a document, with the budget for all of its cures; ``size`` is what one trial has to judge."""
+        """Start on a document, with the budget for all of its fixes; ``size`` is what one trial has to judge."""
         self._left = float(_BUDGET)
         self._cost = max(1.0, size / _USUAL)
         self.trials = 0
@@ -64,13 +64,13 @@ class FixSearch:
         self.trials += 1
         return self._judge(_changed(document, changes))
 
-    def cure(
+    def fix(
         self, document: Document, findings: Sequence[Finding], wanted: Callable[[Finding], bool]
     ) -> dict[int, str] | None:
         """The smallest changes after which nothing wanted is found, and nothing worse than before.
 
         ``findings`` are those of the document. Entries (by index in the document) → their new specifiers;
-        nothing where there is nothing to cure, None where no change was found.
+        nothing if there is nothing to fix, None where no change was found.
         """
         ill = [finding for finding in findings if wanted(finding)] if not self.spent else []
         if not ill:
@@ -89,7 +89,7 @@ class FixSearch:
                     return {i: new for i, new in changes.items() if new != document.entries[i].specifier}
         return None
 
-    def cures(
+    def fixes(
         self, document: Document, findings: Sequence[Finding], changes: dict[int, str], finding: Finding
     ) -> bool:
         """Whether these changes take one finding away, and bring nothing else; not so if it cannot be tried."""

@@ -158,7 +158,7 @@ def _offered(context: AuditContext, demand: Demand) -> bool:
 
 def _without_index(context: AuditContext, label: str, demands: list[Demand]) -> Finding:
     names = listed(list(dict.fromkeys(asked(demand) for demand in demands)))
-    message = f"{names}: the public index has no build with a label, and no index that carries +{label} is named"
+    message = f"{names}: the public index has no labelled builds, and no index with +{label} is named"
     finding = context.finding("TL507", "warning", message, demands)
     finding.remedy = Remedy(
         f"Name torch's own page of builds for {label} (its address ends in /whl/{label}) with --extra-index-url."
@@ -174,7 +174,7 @@ def _label(context: AuditContext, install_set: InstallSet, demand: Demand) -> Fi
     carried = offer.carries(demand.label) if offer.named else None
     if carried is False:
         named = listed([f"+{label}" for label in sorted(offer.labels)], "and")
-        message = f"{asked(demand)}: the index named here carries {named}, not +{demand.label}"
+        message = f"{asked(demand)}: the named index has {named}, not +{demand.label}"
         return context.finding("TL205", "error", message, [demand])
     version = _version(context, demand)
     if version is None:

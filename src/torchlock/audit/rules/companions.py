@@ -58,9 +58,9 @@ def without_torch(context: AuditContext, install_set: InstallSet) -> Iterator[Fi
         certain = context.document.locked and demand.exact
         severity = severity_of(fails=certain, partly=(alone or not others) and not beside)
         which = f"{name} {text}" if demand.exact else f"{name} {text}, the newest ({as_of(context.known.date)}),"
-        message = f"{which} declares no torch, and nothing here asks for it"
+        message = f"{which} does not declare torch, and this file does not request it"
         finding = context.finding("TL108", severity, message, [demand])
-        finding.remedy = Remedy("Ask for torch as well, on a line of its own.")
+        finding.remedy = Remedy("Add torch on a line of its own.")
         yield finding
 
 
@@ -75,10 +75,10 @@ def backends(context: AuditContext, install_set: InstallSet) -> Iterator[Finding
     there |= {name for name in _BACKENDS if context.sides.has(name, install_set.scope)}
     demand = install_set.first("torchaudio")
     if not mask & ~package.mask(">=2.9") and not context.sides.has("torchcodec", install_set.scope):
-        message = f"{asked(demand)} loads and saves through torchcodec, which nothing here asks for"
+        message = f"{asked(demand)} loads and saves with torchcodec, which this file does not request"
         yield context.finding("TL305", "note", message, [demand])
     if not mask & ~package.mask(">=2.1,<2.9") and not there:
-        message = f"{asked(demand)} brings no backend: without soundfile, libsox or FFmpeg it cannot load or save"
+        message = f"{asked(demand)} includes no backend: it needs soundfile, libsox or FFmpeg to load and save"
         yield context.finding("TL306", "note", message, [demand])
 
 
@@ -150,7 +150,7 @@ def _clash(
         if entry.name in context.stack.packages
         else Demand(entry, None, exact=True)
     )
-    verb = "does not work" if statement.effect == "import" else "does not wholly work"
+    verb = "does not work" if statement.effect == "import" else "only partly works"
     needs = _complement(forbidden.specifier)
     message = f"{asked(own)} {verb} with {took}: it needs {forbidden.name}{needs}"
     return context.statement(statement, "warning", message, [own, demand])

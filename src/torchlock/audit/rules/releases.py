@@ -165,9 +165,9 @@ def hashes(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
                 digest.partition(":")[2].lower() for digest in demand.entry.hashes if digest.startswith("sha256:")
             }
             if given and not given & context.digests(name, text):
-                message = f"none of the hashes of {asked(demand)} is of a file that the public index has for it"
+                message = f"no hash of {asked(demand)} matches a file of this release on the public index"
                 finding = context.finding("TL509", "warning", message, [demand])
-                finding.remedy = Remedy("Have the hashes made anew, from the index that the files come from.")
+                finding.remedy = Remedy("Generate the hashes again, from the index that the files come from.")
                 yield finding
 
 
@@ -177,5 +177,5 @@ def twice_provided(context: AuditContext, install_set: InstallSet) -> Iterator[F
     if "torch" in install_set.demands and len(context.sides.channels("torch", install_set.scope)) > 1:
         message = "conda and pip both install torch here: the second replaces files of the first"
         finding = context.finding("TL510", "warning", message, [install_set.first("torch")])
-        finding.remedy = Remedy("Leave torch to one of them.")
+        finding.remedy = Remedy("Install torch with one of them only.")
         yield finding

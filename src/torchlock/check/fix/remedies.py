@@ -24,6 +24,7 @@ from torchlock.check.rules.ffmpeg import cores_of, earlier, majors_of, newest_to
 from torchlock.check.rules.versions import is_vendors
 from torchlock.check.system_packages import package_command, shipped
 from torchlock.finding import Command, Remedy
+from torchlock.knowledge.registry import fixed_by
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
 
@@ -33,14 +34,8 @@ if TYPE_CHECKING:
     from torchlock.check import CheckContext
     from torchlock.finding import Finding
 
-# A damaged or partial package is installed again; what does not fit gets a fitting one.
-_AGAIN = frozenset({"TL601", "TL602", "TL604", "TL605", "TL607", "TL608"})
-_FIT = frozenset({"TL101", "TL102", "TL103", "TL104", "TL105", "TL106", "TL107", "TL108", "TL201", "TL202"})
-_FIT |= {"TL203", "TL611", "TL612", "TL615", "TL305", "TL401", "TL402", "TL403"}
-
 # Compiled against one torch, and published beside it.
 _BESIDE = frozenset(name for name in FAMILY - {"torch"} if MEMBERS[name].labels)
-_APART = frozenset({"TL701", "TL702", "TL703", "TL704", "TL705", "TL207"})
 
 
 def add_remedies(context: CheckContext, findings: Sequence[Finding]) -> None:
@@ -49,7 +44,11 @@ def add_remedies(context: CheckContext, findings: Sequence[Finding]) -> None:
     One plan serves all that is damaged or does not fit, so that its command leads to an environment that loads.
     """
     bad = [finding for finding in findings if finding.severity != "note" and finding.remedy is None]
-    broken = [each for each in bad if each.rule in _AGAIN and not _is_library_of_the_machine(context, each)]
+    broken = [
+        each
+        for each in bad
+        if each.rule in fixed_by("reinstall") and not _is_library_of_the_machine(context, each)
+    ]
     again = {name for finding in broken for name, _ in finding.packages if name in STACK}
     built_apart = {name for finding in filter(_fits_by_version, bad) for name in ("torch", finding.packages[0][0])}
     wanted = {
@@ -60,7 +59,11 @@ def add_remedies(context: CheckContext, findings: Sequence[Finding]) -> None:
     lacking = {finding.packages[1][0] for finding in bad if _lacks_one_of_the_stack(context, finding)}
     wanted |= lacking
     plan: Plan | None = None
-    if lacking or again or any(finding.rule in _FIT or _pins_another(context, finding) for finding in bad):
+    if (
+        lacking
+        or again
+        or any(finding.rule in fixed_by("versions") or _pins_another(context, finding) for finding in bad)
+    ):
         plan = planned(context, again | built_apart, wanted) or (_same(context, again) if again else None)
     for finding in bad:
         remedy = _remedy(context, finding, plan)
@@ -115,7 +118,7 @@ def _remedy(context: CheckContext, finding: Finding, plan: Plan | None) -> Remed
 
 
 def _of_rule(context: CheckContext, finding: Finding) -> Remedy | None:
-    """What mends the findings of one rule, whichever package they are about."""
+    """The remedy for findings of one rule, whichever package they are about."""
     if finding.rule == "TL606":
         return _moved(context, finding)
     if finding.rule == "TL613":
@@ -136,19 +139,19 @@ def _of_rule(context: CheckContext, finding: Finding) -> Remedy | None:
 
 
 def _of_dependent(context: CheckContext, finding: Finding) -> Remedy | None:
-    """What mends a package that uses torch."""
-    if finding.rule in _APART:
+    """The remedy for a package that uses torch."""
+    if finding.rule in fixed_by("dependent"):
         return apart(context, finding)
     if finding.packages[0][0] not in STACK and finding.rule in ("TL610", "TL611"):
         return _rebuilt(context, *finding.packages[0])
-    if finding.packages[0][0] not in STACK and finding.rule in _AGAIN:
+    if finding.packages[0][0] not in STACK and finding.rule in fixed_by("reinstall"):
         return _other_again(context, *finding.packages[0])
     return None
 
 
 def _of_stack(context: CheckContext, finding: Finding, plan: Plan | None) -> Remedy | None:
-    """What mends the stack itself: releases that go together, or the same once more."""
-    if finding.rule in _AGAIN and plan is not None:
+    """The remedy for the stack itself: releases that work together, or the same ones reinstalled."""
+    if finding.rule in fixed_by("reinstall") and plan is not None:
         return _again(context, finding, plan)
     if finding.rule == "TL104" and plan is not None and _is_before_its_libraries(plan.versions.get("torchtext")):
         return Remedy(
@@ -161,7 +164,7 @@ def _of_stack(context: CheckContext, finding: Finding, plan: Plan | None) -> Rem
         return _nothing(context, finding)
     if finding.rule == "TL612":
         return _later_system(context, finding, plan)
-    if finding.rule in _FIT:
+    if finding.rule in fixed_by("versions"):
         return _fitting(context, plan) if plan is not None else _nothing(context, finding)
     return None
 
@@ -186,7 +189,7 @@ def _later_system(context: CheckContext, finding: Finding, plan: Plan | None) ->
     """Releases for a system of this age, or else a later system."""
     if plan is not None and any(version != context.version(name) for name, version in plan.versions.items()):
         return _fitting(context, plan)
-    if "GLIBC_" in finding.says:
+    if "GLIBC_" in finding.expected_error:
         return Remedy(
             "Take a later release of the system, or an image with a later glibc: no wheel brings its own."
         )

@@ -36,8 +36,8 @@ def backends(context: CheckContext) -> Iterator[Finding]:
         yield from _dispatched(context)
     elif _is_one_of(context, ">=2.9") and context.copy("torchcodec") is None:
         message = f"{context.named('torchaudio')} loads and saves files through torchcodec, which is not installed"
-        says = "ImportError: TorchCodec is required for load_with_torchcodec."
-        yield context.finding("TL305", "note", message, "torchaudio", "torchcodec", says=says)
+        expected_error = "ImportError: TorchCodec is required for load_with_torchcodec."
+        yield context.finding("TL305", "note", message, "torchaudio", "torchcodec", expected_error=expected_error)
 
 
 def _is_one_of(context: CheckContext, releases: str) -> bool:
@@ -48,17 +48,19 @@ def _is_one_of(context: CheckContext, releases: str) -> bool:
 def _bundled(context: CheckContext) -> Iterator[Finding]:
     """torchaudio to 2.0 brings its libsox, but for Windows; and opens FFmpeg 4 for streams since 0.12."""
     if _is_windows(context) and context.copy("soundfile") is None and not context.environment.conda:
-        message = f"{context.named('torchaudio')} finds nothing to load and save files with"
-        because = "on Windows it loads and saves through soundfile alone, which is not installed"
-        says = "RuntimeError: No audio I/O backend is available."
-        yield context.finding("TL306", "warning", message, "torchaudio", because=because, says=says)
+        message = f"{context.named('torchaudio')} has no backend to load and save files"
+        because = "on Windows it loads and saves with soundfile only, which is not installed"
+        expected_error = "RuntimeError: No audio I/O backend is available."
+        yield context.finding(
+            "TL306", "warning", message, "torchaudio", because=because, expected_error=expected_error
+        )
     majors = ffmpeg_of(context)
     if _is_one_of(context, ">=0.12") and not isinstance(majors, Unknown) and _STREAMS not in majors:
         there = f"this machine has FFmpeg {majors[-1]}" if majors else "this machine has none"
-        message = f"{context.named('torchaudio')} opens streams through FFmpeg {_STREAMS} alone: {there}"
+        message = f"{context.named('torchaudio')} opens streams with FFmpeg {_STREAMS} only: {there}"
         remedy = install_library(context, "ffmpeg", f">={_STREAMS}.1,<{_STREAMS + 1}")
-        says = "ImportError: FFmpeg libraries are not found. Please install FFmpeg."
-        yield context.finding("TL303", "note", message, "torchaudio", says=says, remedy=remedy)
+        expected_error = "ImportError: FFmpeg libraries are not found. Please install FFmpeg."
+        yield context.finding("TL303", "note", message, "torchaudio", expected_error=expected_error, remedy=remedy)
 
 
 def _dispatched(context: CheckContext) -> Iterator[Finding]:
@@ -109,15 +111,17 @@ def _which(majors: list[int]) -> str:
 def _nothing(context: CheckContext, majors: list[int] | Unknown, *, known: bool) -> Finding:
     """No soundfile, and no library of the machine; a note where nobody knows what the machine has."""
     takes = "soundfile or FFmpeg 4 to 6" if _is_windows(context) else "soundfile, FFmpeg 4 to 6 or libsox"
-    because = [f"it loads and saves through {takes}, and brings none of them"]
+    because = [f"it loads and saves with {takes}, and includes none of them"]
     because += [] if isinstance(majors, Unknown) or not majors else [_which(majors)]
     runtime = libsox(context.root)[1] if context.root is not None and not stated(context, "libsox")[0] else None
     because += [f"{os.path.basename(runtime)} is there, but torchaudio opens libsox.so"] if runtime else []
-    message = f"{context.named('torchaudio')} finds nothing to load and save files with"
+    message = f"{context.named('torchaudio')} has no backend to load and save files"
     if not known:
         message += ", unless the machine has it: soundfile is not installed"
     severity = severity_of(fails=False, partly=known)
-    return context.finding("TL306", severity, message, "torchaudio", because="; ".join(because), says=_SAYS)
+    return context.finding(
+        "TL306", severity, message, "torchaudio", because="; ".join(because), expected_error=_SAYS
+    )
 
 
 def _is_windows(context: CheckContext) -> bool:

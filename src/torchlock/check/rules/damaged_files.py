@@ -82,17 +82,19 @@ def _lost(context: CheckContext, checked: Checked, faults: Sequence[Fault]) -> I
         message = f"{name} lacks {count}{of} files that were installed with it, {short} among them"
     core = next(filter(_is_core_of_numpy, faults), None)
     if core is not None:
-        says = "ImportError: Error importing numpy: you should not try to import numpy from its source directory"
-        yield context.finding("TL601", "error", message, name, path=core.path, says=says)
+        expected_error = (
+            "ImportError: Error importing numpy: you should not try to import numpy from its source directory"
+        )
+        yield context.finding("TL601", "error", message, name, path=core.path, expected_error=expected_error)
     elif needed:
         severity = severity_of(fails=is_vital(name))
-        says = _no_module(checked, first.path) if first.path.endswith(".py") else ""
-        yield context.finding("TL601", severity, message, name, path=first.path, says=says)
+        expected_error = _no_module(checked, first.path) if first.path.endswith(".py") else ""
+        yield context.finding("TL601", severity, message, name, path=first.path, expected_error=expected_error)
     elif perhaps:
-        message += "; its import may do without"
+        message += "; its import may work without it"
         yield context.finding("TL601", "warning", message, name, path=first.path)
     else:
-        message += "; its import reads none of them"
+        message += "; its import does not need them"
         yield context.finding("TL601", "note", message, name, path=first.path)
 
 
@@ -181,13 +183,13 @@ def _damaged(context: CheckContext, name: str, faults: Sequence[Fault]) -> Itera
         opened = opened and not _OPTIONAL.search(os.path.basename(fault.path))
         vital = (is_vital(name) and opened) or bool(_NUMPYS.search(fault.path))
         severity = severity_of(fails=vital)
-        says = {
+        expected_error = {
             "truncated": f"ImportError: {fault.path}: file too short",
             "empty": f"OSError: {fault.path}: file too short",
             "pointer": f"OSError: {fault.path}: invalid ELF header",
         }[fault.kind]
         message = f"{_short(context, fault.path)} of {name} {what}"
-        yield context.finding("TL607", severity, message, name, path=fault.path, says=says)
+        yield context.finding("TL607", severity, message, name, path=fault.path, expected_error=expected_error)
 
 
 def _changed(context: CheckContext, name: str, faults: Sequence[Fault]) -> Iterator[Finding]:
@@ -199,8 +201,8 @@ def _changed(context: CheckContext, name: str, faults: Sequence[Fault]) -> Itera
         read = copy is not None and (copy.path == fault.path or bool(files_read(copy.path, [fault.path])[0]))
         severity = severity_of(fails=is_vital(name) and read)
         message = f"{_short(context, fault.path)} of {name} is damaged: it {spoiled[fault.path]}"
-        says = "SyntaxError: invalid syntax" if "Python" in spoiled[fault.path] else ""
-        yield context.finding("TL602", severity, message, name, path=fault.path, says=says)
+        expected_error = "SyntaxError: invalid syntax" if "Python" in spoiled[fault.path] else ""
+        yield context.finding("TL602", severity, message, name, path=fault.path, expected_error=expected_error)
     rest = [fault for fault in faults if fault.path not in spoiled]
     libraries = [fault for fault in rest if fault.kind == "hash" and is_library(fault.path)]
     if libraries and name in FAMILY:
@@ -238,7 +240,7 @@ def _closed(context: CheckContext, name: str, faults: Sequence[Fault]) -> Iterat
         fault = (needed or faults)[0]
         message = f"{_short(context, fault.path)} of {name} cannot be read ({fault.found or 'permission denied'})"
         severity = severity_of(fails=bool(needed) and is_vital(name))
-        says = (
+        expected_error = (
             f"PermissionError: [Errno 13] Permission denied: '{fault.path}'" if fault.path.endswith(".py") else ""
         )
         remedy = Remedy(
@@ -246,7 +248,14 @@ def _closed(context: CheckContext, name: str, faults: Sequence[Fault]) -> Iterat
         )
         because = "its mode keeps this user out"
         yield context.finding(
-            "TL601", severity, message, name, path=fault.path, because=because, says=says, remedy=remedy
+            "TL601",
+            severity,
+            message,
+            name,
+            path=fault.path,
+            because=because,
+            expected_error=expected_error,
+            remedy=remedy,
         )
 
 

@@ -115,7 +115,7 @@ def lacking_ffmpeg(context: CheckContext, there: str, more: str = "", *, any_the
         "torchcodec",
         path=copy.path if copy and choices(context.attempts) else "",
         because=(spoken[0] if spoken else context.matrix.because("TL304")) + more,
-        says=f"RuntimeError: Could not load libtorchcodec. [...] {_cannot_open(context, cores[-1])}",
+        expected_error=f"RuntimeError: Could not load libtorchcodec. [...] {_cannot_open(context, cores[-1])}",
         remedy=None if newest_to_come(context) > cores[-1] else earlier(context, cores),
     )
 

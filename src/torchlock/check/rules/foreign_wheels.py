@@ -114,8 +114,8 @@ def _other_python(context: CheckContext, copy: Copy, libraries: list[str]) -> Fi
     mine = f"Python {ours}" + (" without the global lock" if interpreter.free_threaded else "")
     message = f"{context.named(copy.name)} was built for {theirs}, this is {mine}"
     module = os.path.basename(path).partition(".")[0]
-    says = f"ModuleNotFoundError: No module named '{copy.name}.{module}'"
-    return context.finding("TL608", _severity(copy), message, copy.name, path=path, says=says)
+    expected_error = f"ModuleNotFoundError: No module named '{copy.name}.{module}'"
+    return context.finding("TL608", _severity(copy), message, copy.name, path=path, expected_error=expected_error)
 
 
 def _severity(copy: Copy) -> str:
@@ -143,7 +143,7 @@ def _other_machine(context: CheckContext, copy: Copy, libraries: list[str]) -> F
                 message,
                 copy.name,
                 path=path,
-                says=_says(path, machine.system, platform.system, machine.machines),
+                expected_error=_says(path, machine.system, platform.system, machine.machines),
             )
     return None
 

@@ -47,8 +47,8 @@ def refused_cuda(context: CheckContext, log: Log, found: Sequence[Finding]) -> I
 def _cpu_build(context: CheckContext) -> Iterator[Finding]:
     if context.label("torch") == "cpu":
         message = f"{context.named('torch')} was not built for CUDA, which was asked for"
-        says = "AssertionError: Torch not compiled with CUDA enabled"
-        yield context.finding("TL209", "warning", message, "torch", says=says)
+        expected_error = "AssertionError: Torch not compiled with CUDA enabled"
+        yield context.finding("TL209", "warning", message, "torch", expected_error=expected_error)
 
 
 @rule("TL210", on="log")
@@ -66,7 +66,7 @@ def refused_decoding(context: CheckContext, log: Log, found: Sequence[Finding]) 
         f"torchcodec {context.pins['torchcodec'].version.public} is a CPU build and cannot decode on a GPU",
         "torchcodec",
         path=path_of(context, "torchcodec"),
-        says="RuntimeError: Unsupported device: cuda. Did you install a CPU-only build of torchcodec?",
+        expected_error="RuntimeError: Unsupported device: cuda. Did you install a CPU-only build of torchcodec?",
         remedy=Remedy(f"Install torchcodec from {page}, or decode with device='cpu'."),
     )
 
@@ -84,12 +84,12 @@ def _old_driver(context: CheckContext) -> Iterator[Finding]:
         yield context.finding(
             statement.rule,
             "warning",
-            f"{context.named('torch')} needs an NVIDIA driver {wanted} or later, and {there} is there",
+            f"{context.named('torch')} needs an NVIDIA driver {wanted} or newer; this machine has {there}",
             "torch",
             because=statement.because,
             # What follows is the CUDA that the driver is for, as a number like 12020.
-            says="RuntimeError: The NVIDIA driver on your system is too old (found version",
-            remedy=Remedy(f"Update the NVIDIA driver to {wanted} or later, or take a torch for an older CUDA."),
+            expected_error="RuntimeError: The NVIDIA driver on your system is too old (found version",
+            remedy=Remedy(f"Update the NVIDIA driver to {wanted} or newer, or install a torch for an older CUDA."),
         )
 
 
@@ -110,11 +110,16 @@ def _unserved(context: CheckContext) -> Iterator[Finding]:
         if number not in served:
             shown = " ".join(flags)
             message = f"{context.named('torch')} has no code for {name} (sm_{number}), only for {shown}"
-            says = (
+            expected_error = (
                 f"{name} with CUDA capability sm_{number} is not compatible with the current PyTorch installation."
             )
             yield context.finding(
-                "TL208", "warning", message, "torch", says=says, remedy=_other_build(number, flags)
+                "TL208",
+                "warning",
+                message,
+                "torch",
+                expected_error=expected_error,
+                remedy=_other_build(number, flags),
             )
 
 
@@ -155,5 +160,7 @@ def serves(flags: tuple[str, ...], capability: int) -> bool:
 def _other_build(capability: int, flags: tuple[str, ...]) -> Remedy:
     newest = max(int(re.sub(r"\D", "", flag)) for flag in flags)
     if capability > newest:
-        return Remedy("Take a build of torch for a later CUDA (from 12.8 on they have code for this GPU).")
-    return Remedy("Take a build of torch for an older CUDA, like cu126, or an older torch: later ones dropped it.")
+        return Remedy("Install a torch for CUDA 12.8 or newer, which has code for this GPU.")
+    return Remedy(
+        "Install a torch for an older CUDA, like cu126, or an older torch: newer ones have no code for this GPU."
+    )

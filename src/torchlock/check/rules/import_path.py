@@ -40,10 +40,10 @@ def unknown(context: CheckContext) -> Iterator[Finding]:
     if context.target is not None or not (context.copy("torch") or context.copy("torchaudio")):
         return
     platform = context.environment.interpreter.platform
-    what = f"{platform} is no platform that wheels of torch exist for" if platform else "the platform is not told"
+    what = f"torch has no wheels for the platform {platform}" if platform else "the platform is unknown"
     if context.platform or context.environment.interpreter.target_platform:
-        what = "the version of Python is not told, or none that wheels of torch exist for"
-    message = f"{what}: versions, builds and libraries were not looked at"
+        what = "the Python version is unknown, or torch has no wheels for it"
+    message = f"{what}: versions, builds and libraries were not checked"
     remedy = Remedy("Name the platform with --platform, like linux-x86_64; or the interpreter with --python.")
     yield context.finding("TL403", "warning", message, path=_site(context), remedy=remedy)
 
@@ -85,16 +85,24 @@ def absent(context: CheckContext) -> Iterator[Finding]:
             if _runs_code(context):
                 severity, message = "warning", "neither torch nor torchaudio is found in this environment"
                 because = "code that runs at its start may add folders, which only --probe can tell"
-        says = "ModuleNotFoundError: No module named 'torchaudio'"
+        expected_error = "ModuleNotFoundError: No module named 'torchaudio'"
         yield context.finding(
-            "TL615", severity, message, "torchaudio", path=_site(context), because=because, says=says
+            "TL615",
+            severity,
+            message,
+            "torchaudio",
+            path=_site(context),
+            because=because,
+            expected_error=expected_error,
         )
         return
     asking = next((name for name in ("torchaudio", "torchvision", "torchcodec") if is_there(context, name)), None)
     if asking and not is_there(context, "torch") and not _is_recorded(context, "torch"):
-        message = f"{context.named(asking)} is installed, and no torch, which its import needs"
-        says = "ModuleNotFoundError: No module named 'torch'"
-        yield context.finding("TL108", "error", message, asking, "torch", path=_site(context), says=says)
+        message = f"{context.named(asking)} is installed without torch, which its import needs"
+        expected_error = "ModuleNotFoundError: No module named 'torch'"
+        yield context.finding(
+            "TL108", "error", message, asking, "torch", path=_site(context), expected_error=expected_error
+        )
 
 
 @rule("TL615")
@@ -111,19 +119,27 @@ def left_out(context: CheckContext) -> Iterator[Finding]:
             continue
         if "__init__.py" not in context.environment.tree.names(os.path.join(site, "torch")):
             continue
-        message = f"{site} holds torch, and {python.executable} does not look there"
+        message = f"{site} contains torch, but {python.executable} does not search there"
         mine = f"python{'.'.join(python.version.split('.')[:2])}"
         if name != mine:
             because = f"it is Python {python.version}, and they were installed for {name}"
-            remedy = Remedy(f"Make the environment anew with {name}, or install into it for {mine}.")
+            remedy = Remedy(f"Recreate the environment with {name}, or reinstall its packages for {mine}.")
         elif not files.is_file(os.path.join(folder, "pyvenv.cfg")):
             because = f"{os.path.join(folder, 'pyvenv.cfg')} is gone, which makes a folder an environment"
             remedy = Remedy(f"Run its Python with -m venv --without-pip {folder}: the packages in it stay.")
         else:
             continue
-        says = "ModuleNotFoundError: No module named 'torchaudio'"
+        expected_error = "ModuleNotFoundError: No module named 'torchaudio'"
         yield context.finding(
-            "TL615", "error", message, "torchaudio", "torch", path=site, because=because, says=says, remedy=remedy
+            "TL615",
+            "error",
+            message,
+            "torchaudio",
+            "torch",
+            path=site,
+            because=because,
+            expected_error=expected_error,
+            remedy=remedy,
         )
         return
 
@@ -171,13 +187,13 @@ def _remains(context: CheckContext, copy: Copy) -> Iterator[Finding]:
     """A folder without an ``__init__``: what is left of a package, or a folder of somebody's own."""
     in_site = copy.entry is not None and copy.entry.is_site
     if in_site and not _is_recorded(context, copy.name):
-        message = f"of {copy.name} only a folder without __init__.py is left"
+        message = f"only a folder without __init__.py is left of {copy.name}"
         severity = severity_of(fails=copy.name in MEMBERS and MEMBERS[copy.name].vital)
         yield context.finding("TL604", severity, message, copy.name, path=copy.path)
     elif not in_site and copy.name == "numpy" and is_there(context, "torch"):
-        message = f"a folder of your own, {copy.path}, is taken for numpy, which is not installed"
-        says = "AttributeError: module 'numpy' has no attribute 'ndarray'"
-        yield context.finding("TL606", "error", message, "numpy", path=copy.path, says=says)
+        message = f"your folder {copy.path} is imported as numpy, which is not installed"
+        expected_error = "AttributeError: module 'numpy' has no attribute 'ndarray'"
+        yield context.finding("TL606", "error", message, "numpy", path=copy.path, expected_error=expected_error)
 
 
 def _hiding(context: CheckContext, copies: Copies, wins: Copy) -> Iterator[Finding]:
@@ -189,7 +205,7 @@ def _hiding(context: CheckContext, copies: Copies, wins: Copy) -> Iterator[Findi
         return
     version, hidden = _version(wins), _version(others[0])
     message = (
-        f"{copies.name} is there {_times(1 + len(others))}: {version} in {_folder(wins)} is imported, "
+        f"{copies.name} is installed {_times(1 + len(others))}: {version} in {_folder(wins)} is imported, "
         f"{hidden} in {_folder(others[0])} is not"
     )
     because = f"{_folder(wins)} comes first: {wins.because}"
@@ -256,15 +272,21 @@ def _mentions(path: str, word: bytes) -> bool:
 
 
 def _strange(context: CheckContext, copy: Copy, real: Copy | None) -> Finding:
-    what = "a file" if copy.kind == "module" else "a folder"
-    hidden = f" in place of {copy.name} {_version(real)}".rstrip() if real else f", which is no {copy.name}"
-    message = f"{what} of your own, {copy.path}, is imported{hidden}"
+    what = "file" if copy.kind == "module" else "folder"
+    hidden = f" in place of {copy.name} {_version(real)}".rstrip() if real else f", which is not {copy.name}"
+    message = f"your {what} {copy.path} is imported{hidden}"
     severity = severity_of(fails=copy.name in MEMBERS and MEMBERS[copy.name].vital)
-    says = f"AttributeError: partially initialized module '{copy.name}' has no attribute …"
+    expected_error = f"AttributeError: partially initialized module '{copy.name}' has no attribute …"
     if copy.kind == "package" and copy.name != "torch":
-        says = f"ModuleNotFoundError: No module named '{copy.name}.version'"
+        expected_error = f"ModuleNotFoundError: No module named '{copy.name}.version'"
     return context.finding(
-        "TL606", severity, message, copy.name, path=copy.path, because=f"it comes first: {copy.because}", says=says
+        "TL606",
+        severity,
+        message,
+        copy.name,
+        path=copy.path,
+        because=f"it comes first: {copy.because}",
+        expected_error=expected_error,
     )
 
 

@@ -113,10 +113,14 @@ def of_machine(context: CheckContext) -> bool | Unknown:
 def lacking(context: CheckContext, because_none: str) -> Finding:
     """The finding of a soundfile without a library; ``because_none`` says why the machine has none for it."""
     message = f"{context.named('soundfile')} carries no libsndfile, and {because_none}"
-    says = _SAYS[_system(context)] if _is_one_of(context, ">=0.11") else "OSError: sndfile library not found"
+    expected_error = (
+        _SAYS[_system(context)] if _is_one_of(context, ">=0.11") else "OSError: sndfile library not found"
+    )
     copy = context.copy("soundfile")
     path = copy.path if copy else ""
-    return context.finding("TL301", "warning", message, "soundfile", path=path, says=says, remedy=_remedy(context))
+    return context.finding(
+        "TL301", "warning", message, "soundfile", path=path, expected_error=expected_error, remedy=_remedy(context)
+    )
 
 
 def _remedy(context: CheckContext) -> Remedy:
@@ -164,12 +168,18 @@ def _of_another_architecture(context: CheckContext, found: Sequence[str]) -> Ite
     there = ", ".join(machine.machines) if machine else ""
     finds = f"{context.named('soundfile')} finds {path}, which is for {there}"
     message = f"{finds}, and this Python is for {platform.machine}"
-    says = (
+    expected_error = (
         f"OSError: cannot load library '{path}': dlopen({path}, 0x0002): tried: '{path}' "
         f"(mach-o file, but is an incompatible architecture (have '{there}', need '{platform.machine}'))"
     )
     yield context.finding(
-        "TL608", "warning", message, "soundfile", path=path, says=says, remedy=_replaced(context)
+        "TL608",
+        "warning",
+        message,
+        "soundfile",
+        path=path,
+        expected_error=expected_error,
+        remedy=_replaced(context),
     )
 
 
@@ -198,8 +208,8 @@ def _other_machine(context: CheckContext, libraries: list[str]) -> Iterator[Find
         message = (
             f"the libsndfile of {context.named('soundfile')} is for {found.system} ({', '.join(found.machines)})"
         )
-        says = f"OSError: cannot load library '{path}'"
-        yield context.finding("TL608", "warning", message, "soundfile", path=path, says=says)
+        expected_error = f"OSError: cannot load library '{path}'"
+        yield context.finding("TL608", "warning", message, "soundfile", path=path, expected_error=expected_error)
 
 
 def _head(path: str) -> bytes:

@@ -58,7 +58,7 @@ def _unreadable(context: CheckContext, name: str, attempts: Sequence[Attempt]) -
             why = f"it {reason.reason}" if reason.reason.startswith("is ") else reason.reason
             message = f"{os.path.basename(path)}, which {name} loads, cannot be loaded: {why}"
             yield context.finding(
-                "TL607", _severity(name), message, name, path=path, says=no_library(context, path)
+                "TL607", _severity(name), message, name, path=path, expected_error=no_library(context, path)
             )
             return
 
@@ -82,7 +82,7 @@ def _missing(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> I
     others = [each for each in dict.fromkeys(missing.name for missing in lost) if each != first.name]
     more = f", nor {_listed(others)}" if others else ""
     message = f"{os.path.basename(first.wanted_by)} of {name} needs {first.name}, which is not found{more}"
-    says = not_found(context, name, by_attempt[0][0].path, lost[0].name, lost[0].wanted_by)
+    expected_error = not_found(context, name, by_attempt[0][0].path, lost[0].name, lost[0].wanted_by)
     yield context.finding(
         "TL610",
         _severity(name),
@@ -90,7 +90,7 @@ def _missing(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> I
         name,
         path=first.wanted_by,
         because=_why(context, name, first),
-        says=says,
+        expected_error=expected_error,
         remedy=_remedy(context, first),
         lacks=tuple(dict.fromkeys(each.name for each in lost)),
     )
@@ -106,7 +106,7 @@ def found_missing(context: CheckContext, attempt: Attempt, missing: Missing, bec
         name,
         path=missing.wanted_by,
         because=because,
-        says=not_found(context, name, attempt.path, missing.name, missing.wanted_by),
+        expected_error=not_found(context, name, attempt.path, missing.name, missing.wanted_by),
         remedy=_remedy(context, missing),
         lacks=(missing.name,),
     )
@@ -121,8 +121,8 @@ def _built_for_glibc(context: CheckContext, name: str, attempt: Attempt, missing
         name,
         path=missing.wanted_by,
         because="no release of torch has wheels for musl (Alpine)",
-        says=not_found(context, name, attempt.path, missing.name, missing.wanted_by),
-        remedy=Remedy("Take a machine or an image with glibc, such as Debian; or torch as Alpine packages it."),
+        expected_error=not_found(context, name, attempt.path, missing.name, missing.wanted_by),
+        remedy=Remedy("Use a machine or an image with glibc, such as Debian; or the torch package of Alpine."),
     )
 
 
@@ -186,7 +186,7 @@ def _remedy(context: CheckContext, missing: Missing) -> Remedy | None:
         line = "winget install Microsoft.VCRedist.2015+.x64"
         return Remedy("Install the Visual C++ runtime of 2015 and later.", commands=(Command("system", line),))
     if missing.name.startswith("libpython"):
-        return Remedy("Take a later torchcodec, or a Python that was built with --enable-shared.")
+        return Remedy("Install a newer torchcodec, or a Python that was built with --enable-shared.")
     if missing.name.startswith("libomp140"):
         return _with_openmp(context)
     return None
@@ -219,9 +219,9 @@ def _undefined(context: CheckContext, name: str, attempts: Sequence[Attempt]) ->
     message = (
         f"{library} of {name} uses {demangled(first.symbol)}{more}, which {context.named('torch')} does not have"
     )
-    says = no_symbol(context, name, by_attempt[0][0].path, found[0].symbol, found[0].wanted_by)
+    expected_error = no_symbol(context, name, by_attempt[0][0].path, found[0].symbol, found[0].wanted_by)
     if name == "torch" and first.symbol.startswith("iJIT_"):
-        yield _without_jit(context, first, says)
+        yield _without_jit(context, first, expected_error)
         return
     because = other_abi(context, (undefined.symbol for undefined in found)) or None
     yield context.finding(
@@ -232,13 +232,13 @@ def _undefined(context: CheckContext, name: str, attempts: Sequence[Attempt]) ->
         "torch",
         path=first.wanted_by,
         because=because,
-        says=says,
+        expected_error=expected_error,
         sources=("ld-so-manual",),
         lacks=tuple(dict.fromkeys(each.symbol for each in found)),
     )
 
 
-def _without_jit(context: CheckContext, undefined: Undefined, says: str) -> Finding:
+def _without_jit(context: CheckContext, undefined: Undefined, expected_error: str) -> Finding:
     """The torch of a conda channel over an MKL that no longer has the interface for profilers."""
     version = next((record.version for record in context.environment.conda if record.name == "mkl"), "")
     return context.finding(
@@ -248,7 +248,7 @@ def _without_jit(context: CheckContext, undefined: Undefined, says: str) -> Find
         "torch",
         path=undefined.wanted_by,
         because="MKL has not had it since 2024.1, and a torch from conda's channels takes it from there",
-        says=says,
+        expected_error=expected_error,
         remedy=Remedy("Take MKL 2024.0.", commands=(Command("conda", 'conda install "mkl<2024.1"'),)),
         sources=("pytorch-123097",),
     )
@@ -271,8 +271,10 @@ def _versions(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> 
     library = os.path.basename(first.wanted_by)
     there = f", {first.provider} has {first.newest} at most" if first.newest else ""
     message = f"{library}, which {name} loads, needs {first.version}{there}"
-    says = f"{first.provider}: version `{first.version}' not found (required by {first.wanted_by})"
-    yield context.finding("TL612", _severity(name), message, name, path=first.wanted_by, says=says)
+    expected_error = f"{first.provider}: version `{first.version}' not found (required by {first.wanted_by})"
+    yield context.finding(
+        "TL612", _severity(name), message, name, path=first.wanted_by, expected_error=expected_error
+    )
 
 
 def _codecs(context: CheckContext) -> Iterator[Finding]:
@@ -304,7 +306,7 @@ def _shadowed(context: CheckContext) -> Iterator[Finding]:
     """A folder of LD_LIBRARY_PATH that has CUDA's or torch's own libraries in other versions."""
     found = {shadow.name: shadow for attempt in context.attempts for shadow in attempt.outcome.shadowed}
     for shadow in found.values():
-        message = f"{shadow.taken} is loaded in place of {shadow.meant}, since LD_LIBRARY_PATH names its folder"
+        message = f"{shadow.taken} is loaded in place of {shadow.meant}, because LD_LIBRARY_PATH names its folder"
         broken = any(_is_due_to(shadow, attempt) for attempt in context.attempts if attempt.role == "import")
         yield context.finding(
             "TL613", severity_of(fails=broken, partly=False), message, "torch", path=shadow.taken

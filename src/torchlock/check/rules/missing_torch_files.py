@@ -28,15 +28,15 @@ def hollow(context: CheckContext) -> Iterator[Finding]:
     if not any("torch_python." in name for name in libraries):
         return
     if not any(name.startswith("_C.") and is_library(name) for name in tree.names(copy.path)):
-        says = "ModuleNotFoundError: No module named 'torch._C'"
+        expected_error = "ModuleNotFoundError: No module named 'torch._C'"
         message = "torch lacks its extension module _C"
-        yield context.finding("TL601", "error", message, "torch", path=copy.path, says=says)
+        yield context.finding("TL601", "error", message, "torch", path=copy.path, expected_error=expected_error)
     has_first = any(name.startswith("libtorch_global_deps.") for name in libraries)
     if not has_first and "libtorch_python.so" in libraries and _opens_first(copy.path):
         path = os.path.join(folder, "libtorch_global_deps.so")
-        says = f"OSError: {path}: cannot open shared object file: No such file or directory"
+        expected_error = f"OSError: {path}: cannot open shared object file: No such file or directory"
         message = "torch lacks libtorch_global_deps, which its import opens first"
-        yield context.finding("TL601", "error", message, "torch", path=path, says=says)
+        yield context.finding("TL601", "error", message, "torch", path=path, expected_error=expected_error)
 
 
 def _opens_first(package: str) -> bool:

@@ -33,11 +33,11 @@ def openmp(context: CheckContext) -> Iterator[Finding]:
             yield context.finding(
                 "TL613",
                 "note",
-                f"{name} is there {len(paths)} times: {_listed(paths)}",
+                f"there are {len(paths)} copies of {name}: {_listed(paths)}",
                 "torch",
                 path=paths[1],
-                because="a process that loads two of them ends, or counts wrongly",
-                says=f"OMP: Error #15: Initializing {name}, but found {name} already initialized.",
+                because="a process that loads two of them can end, or compute wrong results",
+                expected_error=f"OMP: Error #15: Initializing {name}, but found {name} already initialized.",
                 remedy=Remedy(
                     "Install what brings them from one distributor, all by pip or all by conda, or keep one copy. "
                     "KMP_DUPLICATE_LIB_OK=TRUE only hides it, and results may be wrong."

@@ -31,15 +31,15 @@ def hollow(context: CheckContext) -> Iterator[Finding]:
         if nothing and not _is_importable(context, distribution):
             message = f"{distribution.name} {distribution.version} is recorded as installed, but has no files"
             severity = severity_of(fails=is_vital(distribution.name))
-            says = f"ModuleNotFoundError: No module named '{module_of(distribution.name)}'"
+            expected_error = f"ModuleNotFoundError: No module named '{module_of(distribution.name)}'"
             yield context.finding(
                 "TL604",
                 severity,
                 message,
                 distribution.name,
                 path=distribution.path,
-                because="an install that was interrupted, or a folder that was deleted, leaves its record behind",
-                says=says,
+                because="an interrupted installation or a deleted folder leaves its record behind",
+                expected_error=expected_error,
             )
         elif checked.problem and distribution.name in STACK:
             yield _unreadable(context, checked)
@@ -56,9 +56,11 @@ def without_package(context: CheckContext) -> Iterator[Finding]:
         editable = name in mapped or (source is not None and source.editable)
         if name in FAMILY and editable and context.copy(name) is None:
             message = f"{name} {distribution.version} is installed in editable mode, and its folder is gone"
-            says = f"ModuleNotFoundError: No module named '{name}'"
+            expected_error = f"ModuleNotFoundError: No module named '{name}'"
             severity = severity_of(fails=is_vital(name))
-            yield context.finding("TL604", severity, message, name, path=distribution.path, says=says)
+            yield context.finding(
+                "TL604", severity, message, name, path=distribution.path, expected_error=expected_error
+            )
 
 
 def _is_importable(context: CheckContext, distribution: Distribution) -> bool:
@@ -90,7 +92,7 @@ def _unreadable(context: CheckContext, checked: Checked) -> Finding:
 def leftovers(context: CheckContext) -> Iterator[Finding]:
     """What an interrupted pip had moved aside."""
     for leftover in context.installed.leftovers:
-        meant = f", the rest of an install of {leftover.meant} that was interrupted" if leftover.meant else ""
+        meant = f" over from an interrupted installation of {leftover.meant}" if leftover.meant else ""
         message = f"{os.path.basename(leftover.path)} is left{meant}"
         yield context.finding("TL603", "note", message, path=leftover.path)
 
@@ -108,7 +110,7 @@ def doubles(context: CheckContext) -> Iterator[Finding]:
             and not _is_left(context, duplicate)
         ):
             several = " and ".join(sorted(versions))
-            message = f"{duplicate.name} is recorded twice in one folder, as {several}: one lies over the other"
+            message = f"{duplicate.name} is recorded twice in one folder, as {several}: their files are mixed"
             mixed = not _is_of_one(context, duplicate)
             severity = severity_of(fails=mixed and duplicate.name in CORE, partly=mixed)
             path = duplicate.distributions[0].path
@@ -159,5 +161,5 @@ def unrecorded(context: CheckContext) -> Iterator[Finding]:
         if copy is None or copy.entry is None or not copy.entry.is_site or copy.kind == "namespace":
             continue
         if context.record(name) is None and not context.environment.conda:
-            message = f"{name} is there, but no record of its installation: no installer can replace it as a whole"
+            message = f"{name} has no installation record: no installer can replace it as a whole"
             yield context.finding("TL604", "note", message, name, path=copy.path)

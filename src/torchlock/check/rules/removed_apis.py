@@ -82,7 +82,7 @@ def _told(context: CheckContext, distribution: Distribution, uses: list[Use]) ->
         "torchaudio",
         path=first.path,
         because=f"line {first.line} of {os.path.basename(first.path)} names it, and torchaudio does not define it",
-        says=_says(first.name),
+        expected_error=_says(first.name),
         sources=("torchaudio-init",),
     )
 

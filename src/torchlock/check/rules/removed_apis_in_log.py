@@ -51,7 +51,7 @@ def _finding(context: CheckContext, log: Log, first: Signature, lost: str) -> Fi
         "torchaudio",
         path=path_of(context, "torchaudio"),
         because="the log shows that it was called, and the source of torchaudio does not define it",
-        says=first.text,
+        expected_error=first.text,
         sources=("torchaudio-init",),
         strength=Strength.RAN,
         lacks=(lost,),

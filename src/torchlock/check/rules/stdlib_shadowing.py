@@ -105,7 +105,7 @@ def _in_place_of(context: CheckContext, lack: MissingName, path: str, entry: Pat
     inside = "__init__.py" in context.environment.tree.names(entry.path)
     of = shown if inside else f"{path}, of your own,"
     message = f"{of} is imported in place of {whose} {lack.module}, and lacks {lack.name}{taker}"
-    says = (
+    expected_error = (
         f"ImportError: cannot import name '{lack.name}' from '{lack.module}' ({path})"
         if lack.is_import
         else f"AttributeError: module '{lack.module}' has no attribute '{lack.name}'"
@@ -116,7 +116,14 @@ def _in_place_of(context: CheckContext, lack: MissingName, path: str, entry: Pat
         remedy = Remedy(summary, commands=(Command("shell", "cd .."),) if entry.kind == "current" else ())
     because = f"it comes first: {entry.because}"
     return context.finding(
-        "TL606", "error", message, "torch", path=path, because=because, says=says, remedy=remedy
+        "TL606",
+        "error",
+        message,
+        "torch",
+        path=path,
+        because=because,
+        expected_error=expected_error,
+        remedy=remedy,
     )
 
 
@@ -148,24 +155,34 @@ def ctypes(context: CheckContext) -> Iterator[Finding]:
     path = extension_of_python(context.environment, name)
     if path is None:
         message = f"this {version} was built without its module {name}, by which torch opens libraries"
-        says = f"ModuleNotFoundError: No module named '{name}'"
+        expected_error = f"ModuleNotFoundError: No module named '{name}'"
         because = "Python leaves the module out where it finds no headers of libffi when it is built"
-        yield _unbuilt(context, message, python.prefix, because, says)
+        yield _unbuilt(context, message, python.prefix, because, expected_error)
         return
     for attempt in context.attempts:
         lost = attempt.outcome.missing if attempt.package == "python" else ()
         if lost:
             message = f"the module {name} of {version} needs {lost[0].name}, which is not found"
-            says = f"ImportError: {lost[0].name}: cannot open shared object file: No such file or directory"
+            expected_error = (
+                f"ImportError: {lost[0].name}: cannot open shared object file: No such file or directory"
+            )
             because = "this Python was built against a libffi that is no longer there"
-            yield _unbuilt(context, message, path, because, says)
+            yield _unbuilt(context, message, path, because, expected_error)
 
 
-def _unbuilt(context: CheckContext, message: str, path: str, because: str, says: str) -> Finding:
+def _unbuilt(context: CheckContext, message: str, path: str, because: str, expected_error: str) -> Finding:
     remedy = _built_anew(context)
     sources = ("python-devguide",)
     return context.finding(
-        "TL610", "error", message, "torch", path=path, because=because, says=says, remedy=remedy, sources=sources
+        "TL610",
+        "error",
+        message,
+        "torch",
+        path=path,
+        because=because,
+        expected_error=expected_error,
+        remedy=remedy,
+        sources=sources,
     )
 
 

@@ -43,13 +43,15 @@ def _judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
         message = (
             f"{library} of {context.named(name)} needs {missing[0]}, which {context.named('torch')} does not have"
         )
-        says = not_found(context, name, attempt.path, missing[0], attempt.path)
-        yield context.finding("TL610", severity, message, name, "torch", path=attempt.path, says=says)
+        expected_error = not_found(context, name, attempt.path, missing[0], attempt.path)
+        yield context.finding(
+            "TL610", severity, message, name, "torch", path=attempt.path, expected_error=expected_error
+        )
     elif undefined:
         message = f"{library} of {context.named(name)} uses {demangled(undefined[0])}"
         message += f"{_and_more(undefined)}, which {context.named('torch')} does not have"
         because = other_abi(context, undefined) or "it was built for another release of torch"
-        says = no_symbol(context, name, attempt.path, undefined[0], attempt.path)
+        expected_error = no_symbol(context, name, attempt.path, undefined[0], attempt.path)
         yield context.finding(
             "TL611",
             severity,
@@ -58,7 +60,7 @@ def _judged(context: CheckContext, attempt: Attempt) -> Iterator[Finding]:
             "torch",
             path=attempt.path,
             because=because,
-            says=says,
+            expected_error=expected_error,
             sources=("ld-so-manual",),
         )
 

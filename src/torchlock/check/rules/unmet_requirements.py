@@ -59,10 +59,16 @@ def _judged(context: CheckContext, distribution: Distribution, dependency: Depen
         severity = severity_of(
             fails=used and distribution.name == "torch", partly=used or distribution.name not in STACK
         )
-        says = f"ModuleNotFoundError: No module named '{dependency.name.replace('-', '_')}'"
+        expected_error = f"ModuleNotFoundError: No module named '{dependency.name.replace('-', '_')}'"
         message = f"{wanted}, which is not installed"
         yield context.finding(
-            "TL609", severity, message, distribution.name, dependency.name, path=distribution.path, says=says
+            "TL609",
+            severity,
+            message,
+            distribution.name,
+            dependency.name,
+            path=distribution.path,
+            expected_error=expected_error,
         )
         return
     found = version_of(version)
@@ -73,12 +79,12 @@ def _judged(context: CheckContext, distribution: Distribution, dependency: Depen
     repacked = vital and found.local is not None and _strange_label(found.local)
     in_family = distribution.name in FAMILY or dependency.name in FAMILY
     severity = severity_of(fails=False, partly=in_family and not repacked)
-    says, strength = "", Strength.DECLARED
+    expected_error, strength = "", Strength.DECLARED
     if distribution.name == "torch" and dependency.name in _IMPORTED["torch"]:
         module = dependency.name.replace("-", "_")
         if lost := lacks_what_torch_takes(context, module):
             severity, strength = "error", Strength.SHOWN
-            says = f"ImportError: cannot import name '{lost}' from '{module}'"
+            expected_error = f"ImportError: cannot import name '{lost}' from '{module}'"
     yield context.finding(
         "TL609",
         severity,
@@ -87,7 +93,7 @@ def _judged(context: CheckContext, distribution: Distribution, dependency: Depen
         dependency.name,
         path=distribution.path,
         because=_because(context, distribution.name, dependency.name),
-        says=says,
+        expected_error=expected_error,
         strength=strength,
     )
 

@@ -141,7 +141,7 @@ def _told(context: CheckContext, violation: Violation) -> Iterator[Finding]:
     statement, dependency, pinned = violation.statement, violation.dependency, violation.pinned
     assert statement is not None
     if dependency is None:
-        message = f"{context.named(pinned.name)} loads with no release of torch"
+        message = f"{context.named(pinned.name)} works with no release of torch"
         names: tuple[str, ...] = (pinned.name,)
     elif dependency.name == BUILD_CUDA:
         if _is_settled(context, pinned.name):
@@ -150,8 +150,8 @@ def _told(context: CheckContext, violation: Violation) -> Iterator[Finding]:
     elif pinned.name == BUILD_CUDA or is_virtual(dependency.name):
         return
     elif violation.forbidden:
-        wholly = "" if statement.effect == "import" else "wholly "
-        message = f"{context.named(pinned.name)} does not {wholly}work beside {context.named(dependency.name)}"
+        verb = "does not work" if statement.effect == "import" else "only partly works"
+        message = f"{context.named(pinned.name)} {verb} with {context.named(dependency.name)}"
         names = (pinned.name, dependency.name)
     else:
         wanted = f"{dependency.name} {in_words(dependency.specifier)}"
@@ -169,7 +169,7 @@ def _told(context: CheckContext, violation: Violation) -> Iterator[Finding]:
         path=path_of(context, pinned.name),
         because="; ".join(filter(None, (statement.because, rest.because))),
         strength=rest.strength,
-        says=_says(context, statement.rule, pinned.name),
+        expected_error=_says(context, statement.rule, pinned.name),
         sources=statement.sources,
     )
 

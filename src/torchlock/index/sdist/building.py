@@ -22,8 +22,9 @@ from torchlock.index.sdist.compressed import decompressed
 from torchlock.index.sdist.reader import COMPUTED_HERE, built_text
 from torchlock.redaction import masked
 from torchlock.runtime.process import Tail, child, workplace
-from torchlock.standards.filenames import normalise, parse
+from torchlock.standards.filenames import parse
 from torchlock.standards.headers import read_headers
+from torchlock.standards.names import project_name
 
 if TYPE_CHECKING:
     from torchlock.index import IndexSettings
@@ -78,7 +79,7 @@ class Builder:
                 return Unknown(f"its build backend failed{_told(said)}")
             text = found[0].read_text(encoding="utf-8", errors="replace")
         named, parsed = read_headers(text).first("name"), parse(filename)
-        if parsed and normalise(named) != parsed[0]:
+        if parsed and project_name(named) != parsed[0]:
             return Unknown(f"its build backend produced metadata for {named or 'no project'}")
         return built_text(text, f"{COMPUTED_HERE} ({self.machine})")
 

@@ -12,8 +12,9 @@ from torchlock.answers import Unknown
 from torchlock.index.archives import ArchiveError
 from torchlock.index.sdist.archive import unpacked
 from torchlock.index.sdist.statement import Stated, stated
-from torchlock.standards.filenames import normalise, parse
+from torchlock.standards.filenames import parse
 from torchlock.standards.headers import read_headers, unfolded
+from torchlock.standards.names import project_name
 
 if TYPE_CHECKING:
     from torchlock.index.metadata import Builder
@@ -44,7 +45,7 @@ class Reader:
         name, version = _identity(filename)
         found = stated(files)
         claimed = _claimed(files)
-        if claimed[0] and normalise(claimed[0]) not in (name, "unknown"):
+        if claimed[0] and project_name(claimed[0]) not in (name, "unknown"):
             raise ArchiveError(f"is an archive of {claimed[0]}, not of {name}")
         if claimed[1] and not _same(claimed[1], version):
             if isinstance(found, Stated) and found.origin == "PKG-INFO":

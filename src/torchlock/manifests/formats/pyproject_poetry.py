@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
@@ -45,27 +44,10 @@ class _Poetry:
             self._group(name, (*_OWN, "group", name, "dependencies"))
 
     def _group(self, name: str, path: Path) -> None:
-        is_standard = canonicalize_name(name) in self._standard_groups
         with self._builder.within(self._builder.declare_group(name, self._tree.offset(*path))) as scope:
-            if is_standard:
-                self._enrich_group(path, scope)
-                return
+            standard = {canonicalize_name(key) for key, _ in self._tree.items("dependency-groups")}
             for table in self._included(path, name):
-                self._table(table, scope)
-
-    @cached_property
-    def _standard_groups(self) -> set[str]:
-        return {canonicalize_name(key) for key, _ in self._tree.items("dependency-groups")}
-
-    def _enrich_group(self, path: Path, scope: str) -> None:
-        """Apply what poetry says of a group of the standard, which alone says what is in it."""
-        named = {entry.name for entry in self._builder.document.entries if entry.scope == scope}
-        for key, value in self._tree.items(*path):
-            if canonicalize_name(key) in named:
-                self._enrich((*path, key), canonicalize_name(key), value, scope)
-            else:
-                message = f"{key} is ignored, as poetry does: it is not in the group in [dependency-groups]"
-                self._builder.note(message, self._tree.offset(*path, key))
+                self._table(table, scope, ruled=canonicalize_name(name) in standard)
 
     def _included(self, path: Path, name: str) -> list[Path]:
         """The tables of a group and of the groups that it includes, each once."""
@@ -105,7 +87,8 @@ class _Poetry:
     def _main(self) -> None:
         """The project's own dependencies. Where [project] has some, these here only add to those."""
         extras = self._extras()
-        named = {entry.name for entry in self._builder.document.entries}
+        found = [entry for entry in self._builder.document.entries if not entry.scope.startswith("group:")]
+        scopes, named = tuple({entry.scope for entry in found}), {entry.name for entry in found}
         ruled = self._tree.get("project", "dependencies") is not None and not self._tree.array(
             "project", "dynamic"
         )
@@ -114,12 +97,9 @@ class _Poetry:
             if name == "python":
                 self._python(path, value)
             elif name in named:
-                self._enrich(path, name, value)
+                self._enrich(path, name, value, scopes)
             elif ruled:
-                message = (
-                    f"{key} is ignored, as poetry does: [project] has dependencies, and {key} is not among them"
-                )
-                self._builder.note(message, self._tree.offset(*path))
+                self._ignore(path, "[project] has dependencies")
             elif _is_optional(value):
                 entries = list(self._entries(path, name, value))
                 for extra in extras.get(name, ()):
@@ -144,32 +124,39 @@ class _Poetry:
         else:
             self._builder.python(specifier, self._tree.offset(*path))
 
-    def _enrich(self, path: Path, name: str, value: object, group: str = "") -> None:
-        """Apply what poetry says of a dependency of the standard: a source, or the requirement that replaces it.
-
-        It holds in one dependency group, or without one in all of [project].
-        """
+    def _enrich(self, path: Path, name: str, value: object, within: tuple[str, ...]) -> None:
+        """Apply what poetry says of a standard dependency: a source, or the requirement that replaces it."""
         document = self._builder.document
-        enriched = [
-            entry
-            for entry in document.entries
-            if entry.name == name and (entry.scope == group or not (group or entry.scope.startswith("group:")))
-        ]
         if isinstance(value, dict) and not {"version", *_ELSEWHERE} & {*value}:
             index = self._index(path, value)
-            for entry in enriched:
-                entry.index = index
+            for entry in document.entries:
+                if entry.name == name and entry.scope in within:
+                    entry.index = index
             return
-        scopes = dict.fromkeys(entry.scope for entry in enriched)
-        document.entries = [entry for entry in document.entries if entry not in enriched]
+        old = [entry for entry in document.entries if entry.name == name and entry.scope in within]
+        scopes = dict.fromkeys(entry.scope for entry in old)
+        document.entries = [entry for entry in document.entries if entry not in old]
         for entry in self._entries(path, name, value):
             document.entries += [replace(entry, scope=scope) for scope in scopes]
 
-    def _table(self, path: Path, scope: str) -> None:
+    def _table(self, path: Path, scope: str, *, ruled: bool) -> None:
+        """Take up a table of dependencies. ``ruled``: [dependency-groups] has the group, and lists them."""
+        named = {entry.name for entry in self._builder.document.entries if entry.scope == scope}
         for key, value in self._tree.items(*path):
-            if canonicalize_name(key) != "python":
-                entries = self._entries((*path, key), canonicalize_name(key), value)
+            name = canonicalize_name(key)
+            if name == "python":
+                continue
+            if ruled and name in named:
+                self._enrich((*path, key), name, value, (scope,))
+            elif ruled:
+                self._ignore((*path, key), "[dependency-groups] has the group")
+            else:
+                entries = self._entries((*path, key), name, value)
                 self._builder.add(replace(entry, scope=scope) for entry in entries)
+
+    def _ignore(self, path: Path, why: str) -> None:
+        message = f"{path[-1]} is ignored, as poetry does: {why}, and it does not name {path[-1]}"
+        self._builder.note(message, self._tree.offset(*path))
 
     def _entries(self, path: Path, name: str, value: object) -> Iterator[Entry]:
         """One dependency: a version, a table, or a list of them for different environments."""
