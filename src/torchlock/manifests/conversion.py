@@ -47,7 +47,8 @@ def parsed_requirement(
 
 def _from_text(entry: Entry, origin: Origin, variables: Mapping[str, str]) -> ParsedRequirement | None:
     """The requirement that the text of an entry is; None where it says less than the entry."""
-    if entry.style != "pep440" or entry.channel != "pip" or (entry.editable and not entry.text.startswith("-")):
+    as_option = entry.text.startswith("-")
+    if entry.style != "pep440" or entry.channel != "pip" or entry.editable != as_option:
         return None
     try:
         found = _parsed(entry, origin, variables)

@@ -47,8 +47,8 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="FILE",
         dest="files",
-        help="a requirements or project file (requirements.txt, pyproject.toml, Pipfile, environment.yml, …), or - "
-        "for standard input; also the lock of another tool (uv.lock, …), whose pins are kept (repeatable)",
+        help="a requirements or project file (requirements.txt, pyproject.toml, Pipfile, environment.yml, …), or "
+        "- for standard input; also the lock of another tool (uv.lock, …), whose pins are kept (repeatable)",
     )
     add(
         "-c",
