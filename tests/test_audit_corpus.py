@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,15 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from support.scenarios import read_toml
 from torchlock.audit import Auditor
 
 if TYPE_CHECKING:
     from torchlock.finding import FileReport
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 CORPUS = Path(__file__).parent / "corpus"
 REAL = Path(__file__).parents[2] / "shared" / "corpus"
@@ -56,7 +51,7 @@ class Label:
 
 
 def own_labels() -> list[Label]:
-    rows = tomllib.loads((CORPUS / "labels.toml").read_text(encoding="utf-8"))["file"]
+    rows = read_toml(CORPUS / "labels.toml", {"file"})["file"]
     return [_own_label(row) for row in rows]
 
 

@@ -67,7 +67,7 @@ def test_exit_codes(folder: Path, text: str, options: list[str], code: int) -> N
         pytest.param(["--ignore", "TL000"], "unknown rule TL000", id="a rule that is none"),
         pytest.param(["--accelerator", "cu118"], "not supported", id="an accelerator"),
         pytest.param(["--python", "snake"], "neither a version nor an interpreter", id="a Python that is none"),
-        pytest.param(["."], "nothing", id="an empty folder is no mistake"),
+        pytest.param(["."], "no file", id="an empty folder is no mistake"),
     ],
 )
 def test_wrong_use(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:

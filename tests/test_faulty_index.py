@@ -293,7 +293,7 @@ def test_a_bomb_costs_no_memory(tmp_path: Path) -> None:
     said = bomb(300 << 20)
     with FaultServer(says(said)) as server:
         program = (
-            "import resource; from pathlib import Path; from index_server import index\n"
+            "import resource; from pathlib import Path; from support.index_server import index\n"
             "from torchlock.errors import NetworkError\n"
             "import torchlock.index.transport\n"
             "resource.setrlimit(resource.RLIMIT_DATA, (400 << 20, 400 << 20))\n"

@@ -328,7 +328,7 @@ def test_builds_for_rocm_go_with_a_torch_for_rocm(index: Server, capsys: pytest.
     assert (code, found["torch"]) == (0, "2.8.0+rocm6.4")
     code, _, said = lock(capsys, "torch==2.8.0+cu128", "torchaudio", "--index-url", index.url)
     assert code == 1
-    assert "torchaudio 2.8.0+rocm6.4 is built for ROCm 6.4, and needs such a torch" in said
+    assert "torchaudio 2.8.0+rocm6.4 is built for ROCm 6.4, and needs a torch built for it" in said
 
 
 # Sentences speak of the source that was asked.

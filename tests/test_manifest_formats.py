@@ -31,7 +31,7 @@ else:
     import tomli as tomllib
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from torchlock.manifests.document import Document
     from torchlock.terms import Inputs, ParsedRequirement
@@ -88,13 +88,15 @@ class Refused:
     audit: bool = True
 
 
-def cases(kind: str) -> Iterator[Any]:
+def cases(kind: str) -> list[Any]:
     """The cases of one kind of all formats, with readable names."""
+    found = []
     for path in sorted(FOLDER.glob("*.toml")):
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         for item in table.get(kind, ()):
             case = _read(item, table["file"]) if kind == "read" else Refused(file=table["file"], **item)
-            yield pytest.param(case, id=f"{path.stem}: {case.about}")
+            found.append(pytest.param(case, id=f"{path.stem}: {case.about}"))
+    return found
 
 
 def _read(item: dict[str, Any], file: str) -> Read:

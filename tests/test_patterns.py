@@ -27,7 +27,11 @@ GIVEN = {
         r"python-(\d+\.\d+)",
     ],
     ("src/torchlock/manifests/detection.py", "fits: pattern"): lambda module: [
-        pattern for content in module._CONTENTS for pattern in (content.pattern, content.too) if pattern
+        pattern
+        for row in module.FORMATS
+        for content in row.contents
+        for pattern in (content.pattern, content.too)
+        if pattern
     ],
     ("scripts/compiling/stack.py", "_opened: item[1]"): lambda module: [],  # only compiled, to see that it is one
     ("src/torchlock/manifests/detection.py", "_what: unread.pattern"): lambda module: [

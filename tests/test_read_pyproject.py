@@ -159,8 +159,7 @@ def test_any_toml_may_hold_a_project() -> None:
 
 def test_files_of_setuptools() -> None:
     Path("reqs").mkdir()
-    Path("reqs/base.txt").write_text("# base\ntorch\n-c limits.txt\n")
-    Path("reqs/limits.txt").write_text("numpy<2\n")
+    Path("reqs/base.txt").write_text("# base\ntorch\n")
     Path("dev.txt").write_text("pytest\n")
     inputs = read(
         "[project]\nname = 'x'\ndynamic = ['version', 'dependencies', 'optional-dependencies']\n"
@@ -173,7 +172,20 @@ def test_files_of_setuptools() -> None:
         ("reqs/base.txt:2", "torch"),
         ("dev.txt:1", "pytest"),
     ]
-    assert lines(inputs.constraints) == [(1, "numpy<2")]
+
+
+@pytest.mark.parametrize(
+    "line", ["-c limits.txt", "-r limits.txt", "-i https://example.org/simple", "torch --pre"]
+)
+def test_a_file_of_setuptools_has_no_options(line: str) -> None:
+    """setuptools parses every line as a requirement, and fails."""
+    Path("limits.txt").write_text("numpy<2\n")
+    Path("base.txt").write_text(f"# base\n{line}\n")
+    error = refused(
+        "[project]\ndynamic = ['dependencies']\n[tool.setuptools.dynamic]\ndependencies = {file = ['base.txt']}\n"
+    )
+    assert error.line == 4
+    assert "base.txt:2" in error.message
 
 
 def test_a_file_of_setuptools_that_is_missing() -> None:

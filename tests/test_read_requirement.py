@@ -109,12 +109,6 @@ def test_pep_508(text: str, requirement: str) -> None:
             "https://example.org/whl/torch-2.3.1%2Bcpu-cp311-cp311-linux_x86_64.whl#sha256=00",
             id="wheel on the network",
         ),
-        pytest.param(
-            "git+https://example.org/x.git#egg=x==1.0",
-            "x==1.0",
-            "git+https://example.org/x.git#egg=x==1.0",
-            id="git, name and version in egg",
-        ),
         pytest.param("HTTPS://example.org/x.tar.gz", None, "HTTPS://example.org/x.tar.gz", id="archive"),
         pytest.param(
             "wheels/torch-2.3.1-cp311-cp311-linux_x86_64.whl",

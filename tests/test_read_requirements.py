@@ -355,6 +355,7 @@ def test_files_that_include_others_without_end() -> None:
         pytest.param("- torch", 1, "takes no account of '- torch'", id="an item of a list in Markdown"),
         pytest.param("-e x @ git+https://example.org/x", 1, "no name in front", id="name before an editable"),
         pytest.param("-e git+https://example.org/x", 1, "needs its name", id="editable repository without a name"),
+        pytest.param("git+https://example.org/x#egg=x==1", 1, "without a version", id="version in an egg"),
         pytest.param("git://example.org/x#egg=x", 1, "begins with git://", id="git's own protocol"),
     ],
 )

@@ -74,7 +74,7 @@ def test_extras(extras: list[str], every: bool, expected: list[tuple[int, str]])
     [
         ("torch", [(2, "torch")]),
         ("torch; numpy<2 ;scipy", [(2, "torch"), (2, "numpy<2"), (2, "scipy")]),
-        ("torch; python_version < '4'", [(2, 'torch; python_version < "4"')]),
+        ("\n  torch; python_version < '4'", [(3, 'torch; python_version < "4"')]),
         ("", []),
         ("\n  torch\n\n  numpy", [(3, "torch"), (5, "numpy")]),
     ],
@@ -119,4 +119,4 @@ def test_refused(text: str, line: int | None, words: str) -> None:
 def test_an_extra_that_is_not_there() -> None:
     with pytest.raises(InputError, match="no extra is called 'gone'") as caught:
         read(CONFIG, "gone")
-    assert caught.value.hint == "there are: all, dev_x, gpu"
+    assert caught.value.hint == "there are: Dev_x, all, gpu"

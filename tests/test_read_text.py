@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from torchlock.errors import InputError
-from torchlock.manifests.text import decode, decode_utf8, read_text
+from torchlock.manifests.decoding import decode_strictly, decode_utf8
+from torchlock.manifests.text import read_text
 
 TEXT = "# füür 音\ntorch\n"
 
@@ -38,7 +39,7 @@ TEXT = "# füür 音\ntorch\n"
     ],
 )
 def test_decoded(raw: bytes, text: str) -> None:
-    assert decode(raw, "r.txt") == text
+    assert decode_strictly(raw, "r.txt") == text
 
 
 @pytest.mark.parametrize(
@@ -59,15 +60,15 @@ def test_decoded(raw: bytes, text: str) -> None:
 def test_refused(raw: bytes, line: int | None, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("locale.getpreferredencoding", lambda do_setlocale=True: "UTF-8")
     with pytest.raises(InputError) as caught:
-        decode(raw, "r.txt")
+        decode_strictly(raw, "r.txt")
     assert (caught.value.path, caught.value.line) == ("r.txt", line)
     assert words in caught.value.message
 
 
 def test_the_locale_comes_after_utf_8(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("locale.getpreferredencoding", lambda do_setlocale=True: "cp1252")
-    assert decode(b"# caf\xe9", "r.txt") == "# café"
-    assert decode("# café".encode(), "r.txt") == "# café"
+    assert decode_strictly(b"# caf\xe9", "r.txt") == "# café"
+    assert decode_strictly("# café".encode(), "r.txt") == "# café"
 
 
 def test_utf_8_by_definition_knows_no_coding_line() -> None:

@@ -7,29 +7,22 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.scenarios import read_toml, scenarios
 from torchlock.cli.main import main
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-FOLDER = Path(__file__).parent / "scenarios" / "audit"
 KEYS = {"about", "arguments", "code", "files", "findings", "notes", "says", "silent", "fixed"}
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda path: path.stem)
+@scenarios("audit")
 def test_scenario(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    scenario = tomllib.loads(path.read_text(encoding="utf-8"))
-    assert scenario.keys() <= KEYS, "unknown keys"
+    scenario = read_toml(path, KEYS)
     monkeypatch.chdir(tmp_path)
     for name, text in scenario["files"].items():
         Path(name).parent.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,6 @@ a part of the command.
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +17,18 @@ import pytest
 
 from support.check import bad, first, image, rules_below, run, stage_audio, stage_torch
 from support.libraries import elf
+from support.scenarios import read_toml, scenarios
 from support.site_folder import install, write
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-FOLDER = Path(__file__).parent / "scenarios" / "check"
 KEYS = {
     "about", "stack", "torch", "torchaudio", "files", "libraries", "removed", "machine", "log", "arguments",
     "code", "findings", "notes", "consequences", "says", "prints", "command",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda path: path.stem)
+@scenarios("check")
 def test_scenario(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    scenario = tomllib.loads(path.read_text(encoding="utf-8"))
-    assert scenario.keys() <= KEYS, "unknown keys"
+    scenario = read_toml(path, KEYS)
     site = tmp_path / "env" / "lib" / "python3.11" / "site-packages"
     site.mkdir(parents=True)
     stage(site, scenario)

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
 from packaging.specifiers import SpecifierSet
 
 from support.fixed_source import FixedSource
+from support.scenarios import read_toml, scenarios
 from torchlock.errors import UnknownPackage
 from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, lock
 from torchlock.lock.explain import explain
-from torchlock.lock.suggest import nearest
+from torchlock.lock.suggest import suggestions_for
 from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.target import Platform, PythonVersion, Target
 from torchlock.terms import Inputs, Origin
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-FOLDER = Path(__file__).parent / "scenarios" / "lock"
 KEYS = {
     "about",
     "request",
@@ -61,10 +54,9 @@ def solve(scenario: dict[str, Any]) -> Lock | Conflict:
     return lock(Inputs(requirements=requirements), target, Options(), MATRIX, FixedSource(releases))
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda path: path.stem)
+@scenarios("lock")
 def test_scenario(path: Path) -> None:
-    scenario = tomllib.loads(path.read_text(encoding="utf-8"))
-    assert scenario.keys() <= KEYS, "unknown keys"
+    scenario = read_toml(path, KEYS)
     result = solve(scenario)
     if scenario.get("refused"):
         assert isinstance(result, Conflict), f"locked: {pins(result)}"
@@ -73,7 +65,7 @@ def test_scenario(path: Path) -> None:
         assert explanation.steps
         for words in scenario.get("says", ()):
             assert words in text
-        suggestions = "\n".join(nearest(result, explanation.units))
+        suggestions = "\n".join(suggestions_for(result, explanation.units))
         for words in scenario.get("suggests", ()):
             assert words in suggestions
         return

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 
+from support.scenarios import TESTS, read_toml
 from torchlock.check.log import read_log
 from torchlock.check.log_signatures import signatures
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
-FOLDER = Path(__file__).parent / "scenarios" / "log"
-LOGS = [
-    row for path in sorted(FOLDER.glob("*.toml")) for row in tomllib.loads(path.read_text(encoding="utf-8"))["log"]
-]
+LOGS = read_toml(TESTS / "scenarios" / "log" / "signatures.toml", {"log"})["log"]
 
 
 @pytest.mark.parametrize("row", LOGS, ids=lambda row: row["text"].strip()[:60])

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import InputError
 from torchlock.knowledge.builds import is_published
-from torchlock.standards.versions import fault_of_specifier, version_of
+from torchlock.manifests.syntax.pep508 import wheel_of
+from torchlock.standards.versions import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 _ALONE = ("group:build-system", "alone:")
 _LOCAL = re.compile(r"(===?|!=)\s*([^\s,+=]+)\+([\w.\-]+)")
 _EXACT = re.compile(r"===?\s*[^\s,*]+")
-_WHEEL = re.compile(r"(?<![\w.])[\w.]+-([^-]+)-")
 # So many demands at least, those of all scenes together, are judged in one file.
 _MOST = 20_000
 _UNFINISHED = re.compile(r"\d(?:a|b|rc|\.?dev)\d", re.IGNORECASE)
@@ -90,12 +90,8 @@ def _reading(name: str, specifier: str, stack: CompatibilityTable) -> tuple[int 
 
 def _of_wheel(url: str) -> str:
     """The pin that the address of a wheel comes to, or nothing."""
-    from urllib.parse import unquote
-
-    name = unquote(url.partition("#")[0].partition("?")[0]).rpartition("/")[2]
-    wheel = _WHEEL.search(name) if name.endswith(".whl") else None
-    pin = f"=={wheel[1]}" if wheel else ""
-    return "" if fault_of_specifier(pin) else pin
+    wheel = wheel_of(url)
+    return f"=={wheel[1]}" if wheel else ""
 
 
 def _absence(specifier: str, exact: bool, newest: str) -> str:

@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.imports import Attempt
     from torchlock.inspect.loading.root import Root
     from torchlock.inspect.loading.search_path import SearchPath
-    from torchlock.inspect.modules import Copies, Copy
+    from torchlock.inspect.modules import ModuleCopies, ModuleCopy
     from torchlock.runtime.fence import Breakage
     from torchlock.standards.dependency import Dependency
     from torchlock.target import Platform
 
 # Libraries that only a build of torch for CUDA has.
 _OF_CUDA = re.compile(r"(lib)?(torch_cuda|c10_cuda|caffe2_gpu)(_cu|_cpp)?\.(so|dll)")
-# A label of an own build, which says nothing about CUDA.
+# The label of a build from source, which says nothing about CUDA.
 _COMMIT = re.compile(r"(git)?[0-9a-f]{6,40}")
 # No line of any metadata is longer; a number of so many digits can be read.
 _LONGEST = 2000
@@ -79,7 +79,7 @@ class CheckContext:
         return installed(self.environment)
 
     @cached_property
-    def copies(self) -> Mapping[str, Copies]:
+    def copies(self) -> Mapping[str, ModuleCopies]:
         return find_copies(self.environment)
 
     @cached_property
@@ -128,7 +128,7 @@ class CheckContext:
         wanted = [each for each in dependencies_of(distribution) if each.name == "torch"]
         return any(self.target is not None and self.target.holds(each.marker) for each in wanted)
 
-    def copy(self, name: str) -> Copy | None:
+    def copy(self, name: str) -> ModuleCopy | None:
         """What an import of this module finds."""
         copies = self.copies.get(name)
         return None if copies is None else copies.wins

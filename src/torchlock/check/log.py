@@ -11,8 +11,9 @@ from torchlock.check.log_signatures import ATTEMPT, CAUSE, ECHO, WORDS, signatur
 from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
 from torchlock.knowledge.severity import severity_of
-from torchlock.knowledge.stack import FAMILY
+from torchlock.knowledge.stack import CONDA_NAMES, FAMILY
 from torchlock.redaction import shortened
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -169,8 +170,8 @@ def _told_installed(line: str) -> Iterator[tuple[str, str]]:
 
 
 def _package(name: str) -> str:
-    name = re.sub(r"[-_.]+", "-", name).lower()
-    return "torch" if name == "pytorch" else name
+    name = normalise(name)
+    return CONDA_NAMES.get(name, name)
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:

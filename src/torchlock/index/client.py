@@ -12,6 +12,7 @@ from torchlock.index.digests import Hasher, local_sha256
 from torchlock.index.metadata import MetadataReader
 from torchlock.index.remote import NotCached, PageReader
 from torchlock.standards import filenames
+from torchlock.standards.names import project_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -82,7 +83,7 @@ class Index:
 
     def listings(self, name: str) -> list[Listing]:
         """The same by source; a file of find-links that an earlier source has as well is left to that one."""
-        normal = filenames.normalise(name)
+        normal = project_name(name)
         if normal is None:
             raise UnknownPackage(name, f"{name!r} is not a valid project name")
         if normal not in self._listings:

@@ -15,7 +15,9 @@ from torchlock.answers import Unknown
 from torchlock.errors import InputError, MetadataError, TorchlockError
 from torchlock.knowledge.stack import FAMILY
 from torchlock.standards.dependency import Dependency
+from torchlock.standards.filenames import tags_of
 from torchlock.standards.index_file import File
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,7 +46,7 @@ class DirectRelease:
         self.unversioned = not version
         self.version = version or UNKNOWN_VERSION
         self.has_sdist = not file.filename.endswith(".whl")
-        self.tags: Sequence[str] = () if self.has_sdist else ["-".join(file.filename[:-4].split("-")[-3:])]
+        self.tags: Sequence[str] = () if self.has_sdist else [tags_of(file.filename)]
         self.notes: list[str] = []
         self._file = file
         self._dependencies = dependencies
@@ -116,9 +118,9 @@ def _local_path(address: str, written: ParsedRequirement) -> Path | None:
     elif re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", bare):
         return None
     else:
-        from torchlock.index.addresses import expanded
+        from torchlock.index.addresses import expand_home
 
-        path = expanded(bare)
+        path = expand_home(bare)
         origin = written.origin.path
         if not path.is_absolute() and not path.exists() and origin not in (None, "-"):
             path = Path(str(origin)).parent / path
@@ -145,7 +147,7 @@ def _folder(name: str | None, path: Path, written: ParsedRequirement) -> DirectR
     name = name or stated_name
     if name is None:
         return None
-    release = DirectRelease(_normal(name), File(path.name, path.resolve().as_uri(), {}), [], version=version)
+    release = DirectRelease(normalise(name), File(path.name, path.resolve().as_uri(), {}), [], version=version)
     text = metadata_of_tree(files, release.name, version or UNKNOWN_VERSION)
     if isinstance(text, Unknown):
         release.notes.append(f"{written.origin}: the requirements of {path} are unknown without a build ({text})")
@@ -177,7 +179,7 @@ def _passed_over(path: Path, written: ParsedRequirement) -> list[str]:
 def _extras_of(written: ParsedRequirement) -> list[str]:
     """The extras in brackets after a path."""
     asked = _EXTRAS.search((written.url or "").partition("#")[0])
-    return sorted({_normal(extra.strip()) for extra in asked[1].split(",") if extra.strip()}) if asked else []
+    return sorted({normalise(extra.strip()) for extra in asked[1].split(",") if extra.strip()}) if asked else []
 
 
 def _archive(
@@ -187,12 +189,12 @@ def _archive(
 
     parsed = filenames.parse(file.filename)
     if parsed is not None:
-        if name is not None and _normal(name) != parsed[0]:
+        if name is not None and normalise(name) != parsed[0]:
             raise _wrong(written, f"{file.filename} is a file of {parsed[0]}, not of {name}")
         name = parsed[0]
     if name is None:
         return None
-    release = DirectRelease(_normal(name), file, [], version=str(parsed[1]) if parsed else "")
+    release = DirectRelease(normalise(name), file, [], version=str(parsed[1]) if parsed else "")
     if re.match(r"(git|hg|svn|bzr)\+", written.url or ""):
         problem = "a repository"
     else:
@@ -230,9 +232,3 @@ def _declare(
 
 def _wrong(written: ParsedRequirement, message: str) -> InputError:
     return InputError(message, path=written.origin.path, line=written.origin.line)
-
-
-def _normal(name: str) -> str:
-    from packaging.utils import canonicalize_name
-
-    return canonicalize_name(name)

@@ -12,6 +12,7 @@ from torchlock.knowledge.releases import OF_WHEELS, are_various
 from torchlock.knowledge.rules import BUILD_CUDA, Statement, cuda_version
 from torchlock.knowledge.stack import FAMILY
 from torchlock.standards.dependency import Dependency
+from torchlock.standards.filenames import tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +39,7 @@ class LiveRelease:
         self._builds: dict[int, str | Unknown | None] = {}
         self.name = release.name
         self.version = release.version
-        self.tags: Sequence[str] = ["-".join(file.filename[:-4].split("-")[-3:]) for file in release.wheels]
+        self.tags: Sequence[str] = [tags_of(file.filename) for file in release.wheels]
 
     @property
     def index(self) -> str:

@@ -9,6 +9,7 @@ from torchlock.errors import MetadataError
 from torchlock.runtime.fence import breakage
 from torchlock.standards import filenames
 from torchlock.standards.core_metadata import CoreMetadata, parse_metadata, refusal
+from torchlock.standards.names import project_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +60,7 @@ class IndexRelease:
 
     def _check_identity(self, found: CoreMetadata) -> None:
         """Refuse the metadata of another project or version, as pip does."""
-        if filenames.normalise(found.name) != self.name or not filenames.same_version(found.version, self.version):
+        if project_name(found.name) != self.name or not filenames.same_version(found.version, self.version):
             raise MetadataError(f"its metadata is for {found.name} {found.version}")
 
     def dependencies(self, file: File) -> list[Dependency]:
@@ -109,7 +110,7 @@ def releases(index: Index, name: str) -> list[IndexRelease]:
         UnknownPackage: no index has the project.
         NetworkError: an index could not be asked.
     """
-    normal = filenames.normalise(name)
+    normal = project_name(name)
     files: dict[Version, list[File]] = {}
     origins: dict[Version, str] = {}
     for listing in index.listings(name):

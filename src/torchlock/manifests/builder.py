@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 _MOST = 50_000
 
 
+# A line of a requirements file that has an option, alone or behind a requirement.
+_OPTION = re.compile(r"\s*-|[^#]*\s--[a-z]")
+
+
 @dataclass(slots=True)
 class Done:
     """What was done for a document: what was told, the files that it includes, and how many entries it has."""
@@ -195,8 +199,13 @@ class DocumentBuilder:
             self.issue("TL501", "error", message, at, remedy=remedy, edits=edits)
             self.python(mended or "", at)
 
-    def include(self, name: str, at: int | None, scope: str = "", *, constraint: bool = False) -> list[Entry]:
-        """The entries of a requirements file named here, in place; a note (TL901) where it is not there."""
+    def include(
+        self, name: str, at: int | None, scope: str = "", *, constraint: bool = False, plain: bool = False
+    ) -> list[Entry]:
+        """The entries of a requirements file named here, in place; a note (TL901) where it is not there.
+
+        With ``plain`` an option in it is an error, as for setuptools.
+        """
         path = beside(self.path, name)
         if "://" in name or not is_there(path):
             message = f"{name} is not there, so what it asks for is not judged"
@@ -213,6 +222,8 @@ class DocumentBuilder:
                 return []
             self._take(self.done.files[path], name, at)
         found = self.done.files[path]
+        if plain:
+            self._refuse_options(found, name, at)
         if self.done.entries + len(found.entries) > _MOST:
             self.issue("TL901", "note", f"{name} is not judged here: the files named here are too large", at)
             return []
@@ -221,6 +232,14 @@ class DocumentBuilder:
             replace(entry, scope=scope, constraint=entry.constraint or constraint, version=None)
             for entry in found.entries
         ]
+
+    def _refuse_options(self, found: Document, name: str, at: int | None) -> None:
+        """Report the first line with an option; setuptools reads such a file as requirements only."""
+        for number, line in enumerate(found.text.splitlines(), 1):
+            if _OPTION.match(line):
+                message = f"{name}:{number}: setuptools takes no options in a file of requirements"
+                self.issue("TL501", "error", message, at)
+                return
 
     def _take(self, found: Document, name: str, at: int | None) -> None:
         """What an included file says beside its entries."""

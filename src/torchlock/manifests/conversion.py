@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
-from torchlock.manifests.syntax.pep508 import normalised
 from torchlock.manifests.syntax.pip_options import expand, parse_options
 from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.manifests.text import beside
+from torchlock.redaction import shortened
+from torchlock.standards.names import normalise
 from torchlock.terms import Origin, ParsedRequirement, Source
 
 if TYPE_CHECKING:
@@ -38,12 +39,17 @@ def parsed_requirement(
         return replace(found, sources=(Source(origin, index_url=expand(entry.index, variables)),))
     scope = entry.home or entry.scope
     fitting = tuple(source for source in sources.get(entry.name, ()) if source.scope in ("", scope))
-    return replace(found, sources=fitting) if fitting else found
+    if not fitting:
+        return found
+    if found.url is not None and entry.name:
+        found = _from_fields(replace(entry, url=None, specifier=""), origin)
+    return replace(found, sources=fitting)
 
 
 def _from_text(entry: Entry, origin: Origin, variables: Mapping[str, str]) -> ParsedRequirement | None:
     """The requirement that the text of an entry is; None where it says less than the entry."""
-    if entry.style != "pep440" or entry.channel != "pip":
+    as_option = entry.text.startswith("-")
+    if entry.style != "pep440" or entry.channel != "pip" or entry.editable != as_option:
         return None
     try:
         found = _parsed(entry, origin, variables)
@@ -74,9 +80,9 @@ def _parsed(entry: Entry, origin: Origin, variables: Mapping[str, str]) -> Parse
 def _says_the_same(requirement: Requirement, entry: Entry, url: str | None) -> bool:
     from packaging.specifiers import SpecifierSet
 
-    extras = {normalised(extra) for extra in requirement.extras}
+    extras = {normalise(extra) for extra in requirement.extras}
     return (
-        normalised(requirement.name) == entry.name
+        normalise(requirement.name) == entry.name
         and extras == set(entry.extras)
         and (url or "") == (entry.url or "")
         and (url is not None or requirement.specifier == SpecifierSet(entry.specifier))
@@ -85,11 +91,15 @@ def _says_the_same(requirement: Requirement, entry: Entry, url: str | None) -> b
 
 def _from_fields(entry: Entry, origin: Origin) -> ParsedRequirement:
     """A requirement of a format with a spelling of its own."""
-    from packaging.requirements import Requirement
+    from packaging.requirements import InvalidRequirement, Requirement
 
     extras = f"[{','.join(entry.extras)}]" if entry.extras else ""
     marker = f" ; {entry.marker}" if entry.marker else ""
-    requirement = Requirement(f"{entry.name}{extras}{entry.specifier}{marker}")
+    try:
+        requirement = Requirement(f"{entry.name}{extras}{entry.specifier}{marker}")
+    except InvalidRequirement:
+        message = f"{shortened(entry.text)!r} is not a requirement"
+        raise InputError(message, path=origin.path, line=origin.line) from None
     sources = (Source(origin, url=near(entry.path, entry.url), editable=entry.editable),) if entry.url else ()
     return ParsedRequirement(requirement, origin, hashes=entry.hashes, sources=sources)
 

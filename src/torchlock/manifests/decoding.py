@@ -1,19 +1,36 @@
-"""Bytes to text for the audit: nothing is lost, and nothing is refused but what is no text at all."""
+"""Bytes to text: strictly as pip decodes requirements files, or with the best guess and what is wrong with it."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import codecs
+import re
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import InputError
 from torchlock.location import Place
-from torchlock.manifests import text as strict
-from torchlock.manifests.document import Document, ParseIssue
-from torchlock.manifests.text import CODING, MARKS, SURROGATE
+from torchlock.manifests.document import ParseIssue
 from torchlock.redaction import learn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torchlock.manifests.document import Document
+
+# UTF-32 first: its little-endian mark begins with that of UTF-16.
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+)
+# Some encodings let these through, which no text may hold and no output can show.
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CODING = re.compile(rb"coding[:=]\s*([-\w.]+)")
 
 
 class Decoded(NamedTuple):
-    """``mark + text.encode(encoding)`` are the bytes it was made from."""
+    """``bom + text.encode(encoding)`` are the bytes it was made from."""
 
     text: str
     encoding: str = "utf-8"
@@ -21,7 +38,7 @@ class Decoded(NamedTuple):
     issue: ParseIssue | None = None
 
     def lend(self, document: Document) -> Document:
-        """The document, told how its text turns into bytes, and what was wrong with them."""
+        """Tell a document how its text turns into bytes, and what was wrong with them."""
         document.encoding, document.bom = self.encoding, self.bom
         if self.issue is not None:
             document.issues.insert(0, self.issue)
@@ -29,67 +46,98 @@ class Decoded(NamedTuple):
 
 
 def decode(raw: bytes, path: str) -> Decoded:
-    """As ``decoded``; its secrets are hidden from now on."""
-    found = decoded(raw, path)
+    """Decode by the stated encoding or as UTF-8, else by the best guess, with an issue. Hides secrets from now on.
+
+    Raises:
+        InputError: the bytes are not text.
+    """
+    found = _plain(raw) or _stated(raw) or _utf_16(raw) or _single_bytes(raw, path)
     learn(found.text)
     return found
 
 
-def decoded(raw: bytes, path: str) -> Decoded:
-    """Text by its byte order mark, its coding line (PEP 263) or as UTF-8, as pip does; else by the best guess.
+def decode_strictly(raw: bytes, path: str) -> str:
+    """Decode by the stated encoding; without one as UTF-8, or else as the locale has it.
 
     Raises:
-        InputError: it is no text.
+        InputError: this fails, or the text has NUL characters.
     """
-    if not raw.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf", b"\0\0\xfe\xff")) and b"coding" not in raw:
-        try:
-            text = raw.decode()
-        except UnicodeDecodeError:
-            pass
-        else:
-            if "\0" not in text:
-                return Decoded(text)
-    return _marked(raw) or _declared(raw) or _without_mark(raw) or _single_bytes(raw, path)
+    bom, encoding = next(_encodings(raw), (b"", ""))
+    if encoding:
+        return _checked(raw[len(bom) :], encoding, path)
+    try:
+        return _checked(raw, "utf-8", path)
+    except InputError:
+        import locale
+
+        encoding = locale.getpreferredencoding(False)
+        if codecs.lookup(encoding).name in ("utf-8", "ascii"):
+            raise
+    return _checked(raw, encoding, path)
 
 
-def _marked(raw: bytes) -> Decoded | None:
-    for bom, encoding in MARKS:
+def decode_utf8(raw: bytes, path: str) -> str:
+    """Decode a format that is UTF-8 by definition; a byte order mark is let through.
+
+    Raises:
+        InputError: the bytes are not UTF-8, or the text has NUL characters.
+    """
+    return _checked(raw.removeprefix(codecs.BOM_UTF8), "utf-8", path)
+
+
+def _encodings(raw: bytes) -> Iterator[tuple[bytes, str]]:
+    """The encodings that the bytes state: a byte order mark, a coding line (PEP 263) among the first two lines."""
+    for bom, encoding in _BOMS:
         if raw.startswith(bom):
-            return _strictly(raw[len(bom) :], encoding, bom)
+            yield bom, encoding
+            break
+    for line in raw.split(b"\n", 2)[:2]:
+        coding = _CODING.search(line) if line.startswith(b"#") else None
+        if coding:
+            yield b"", coding[1].decode("ascii")
+
+
+def _plain(raw: bytes) -> Decoded | None:
+    """UTF-8 that states no encoding, as nearly every file is."""
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf", b"\0\0\xfe\xff")) or b"coding" in raw:
+        return None
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        return None
+    return None if "\0" in text else Decoded(text)
+
+
+def _stated(raw: bytes) -> Decoded | None:
+    """By the first stated encoding that fits, else as UTF-8."""
+    for bom, encoding in (*_encodings(raw), (b"", "utf-8")):
+        found = _fitting(raw[len(bom) :], encoding, bom)
+        if found is not None:
+            return found
     return None
 
 
-def _declared(raw: bytes) -> Decoded | None:
-    """By a coding line among the first two, else as UTF-8."""
-    for line in raw.split(b"\n", 2)[:2]:
-        coding = CODING.search(line) if line.startswith(b"#") else None
-        found = _strictly(raw, coding[1].decode("ascii")) if coding else None
-        if found is not None:
-            return found
-    return _strictly(raw, "utf-8")
-
-
-def _strictly(raw: bytes, encoding: str, bom: bytes = b"") -> Decoded | None:
+def _fitting(raw: bytes, encoding: str, bom: bytes = b"") -> Decoded | None:
     """The text, if the encoding gives one that leads back to the same bytes."""
     try:
         text = raw.decode(encoding)
-        if "\0" in text or SURROGATE.search(text) or text.encode(encoding) != raw:
+        if "\0" in text or _SURROGATE.search(text) or text.encode(encoding) != raw:
             return None
     except (LookupError, ValueError, TypeError):
         return None
     return Decoded(text, encoding, bom)
 
 
-def _without_mark(raw: bytes) -> Decoded | None:
-    """UTF-16 is known by the zero byte of its every ASCII character."""
+def _utf_16(raw: bytes) -> Decoded | None:
+    """UTF-16 without a mark: each ASCII character has a zero byte."""
     if raw.count(b"\0") * 3 < len(raw):
         return None
     little = raw[1::2].count(0) > raw[::2].count(0)
-    found = _strictly(raw, "utf-16-le" if little else "utf-16-be")
+    found = _fitting(raw, "utf-16-le" if little else "utf-16-be")
     if found is None:
         return None
     message = "this is UTF-16 without a byte order mark, which no installer can read"
-    because = "UTF-16 is told from UTF-8 by its byte order mark only"
+    because = "only a byte order mark tells UTF-16 from UTF-8"
     remedy = "Save the file as UTF-8"
     return found._replace(issue=ParseIssue("TL503", "error", message, Place(1), because, remedy))
 
@@ -114,7 +162,39 @@ def _single_bytes(raw: bytes, path: str) -> Decoded:
 def _refusal(raw: bytes, path: str) -> InputError | None:
     """Why pip does not read such bytes on this machine; None where its locale has them."""
     try:
-        strict.decode(raw, path)
+        decode_strictly(raw, path)
     except InputError as error:
         return error
     return None
+
+
+def _checked(raw: bytes, encoding: str, path: str) -> str:
+    """The text, its secrets hidden from now on; an InputError if the encoding does not give a text."""
+    try:
+        text = raw.decode(encoding)
+    except LookupError:
+        raise InputError(f"no text encoding is called {encoding!r}", path=path, line=_coding_line(raw)) from None
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"cannot be decoded as {encoding}: byte 0x{raw[error.start]:02x}",
+            path=path,
+            line=raw.count(b"\n", 0, error.start) + 1,
+            hint="save it as UTF-8, or name its encoding in a first line like # -*- coding: latin-1 -*-",
+        ) from error
+    except ValueError as error:
+        raise InputError(f"cannot be decoded as {encoding}: {error}", path=path) from error
+    if _SURROGATE.search(text):
+        raise InputError(f"holds half a character, written as an escape of {encoding}", path=path)
+    if "\0" in text:
+        raise InputError(
+            "holds a NUL character: this is no text file",
+            path=path,
+            line=text.count("\n", 0, text.index("\0")) + 1,
+            hint="save it as UTF-8; this looks like UTF-16" if raw.count(b"\0") * 3 > len(raw) else None,
+        )
+    learn(text)
+    return text
+
+
+def _coding_line(raw: bytes) -> int:
+    return 1 if _CODING.search(raw.split(b"\n", 1)[0]) else 2

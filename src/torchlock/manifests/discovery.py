@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from torchlock.knowledge.stack import FAMILY
 from torchlock.manifests.detection import kind_by_name, may_hold_requirements, unread_by_name
 
 _SKIPPED = {
@@ -22,7 +23,7 @@ _INSTALLS = re.compile(
     rb"\b(?:pip[\d.]*(?:\.exe)?\)? install|uv (?:add|pip|run|tool)|uvx|pipx|(?:pixi|poetry|pdm|rye) add"
     rb"|pipenv install|(?:conda|mamba|micromamba) (?:install|create|env))\b|PIP\)? install\b"
 )
-_STACK = re.compile(rb"\b(?:torch|torchaudio|torchvision|torchcodec|pytorch)\b")
+_STACK = re.compile(rb"\b(?:%s)\b" % "|".join(sorted(FAMILY | {"pytorch"})).encode())
 _SCRIPTS = (".py", ".pyw")
 # Words in which a file states its format.
 _SAYS = re.compile(rb"^(?:# /// script[ \t]*|@EXPLICIT[ \t]*)\r?$", re.MULTILINE)

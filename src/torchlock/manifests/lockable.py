@@ -9,12 +9,9 @@ from torchlock.errors import InputError
 from torchlock.manifests.decoding import decode
 from torchlock.manifests.detection import belongs_to, format_of, kind_by_name, refuse_unread
 from torchlock.manifests.document import Document
+from torchlock.manifests.formats import BY_KIND
 from torchlock.manifests.reader import read_as_written, read_content
 
-# Formats that declare what a project asks for.
-PROJECTS = ("pyproject", "setup.cfg", "setup.py", "pipfile", "pixi", "conda", "script")
-# Formats that record what was chosen once.
-LOCKS = ("poetry.lock", "uv.lock", "pdm.lock", "pipfile.lock", "pylock", "pixi.lock")
 _HINT = (
     "a lock is made from requirements files, pyproject.toml, setup.cfg, setup.py, Pipfile, environment.yml, "
     "pixi.toml, and scripts with inline metadata"
@@ -29,7 +26,7 @@ _BESIDE = (
 def lock_kind(path: str) -> str | None:
     """The format of a lock, by the name of its file; None for every other file."""
     kind = kind_by_name(path)
-    return kind if kind in LOCKS else None
+    return kind if kind and BY_KIND[kind].role == "lock" else None
 
 
 def document_to_lock(path: str, *, extras: bool = False, groups: bool = False) -> Document:
@@ -49,13 +46,14 @@ def document_to_lock(path: str, *, extras: bool = False, groups: bool = False) -
     if extras and kind not in ("pyproject", "setup.cfg", "setup.py"):
         hint = "--extra goes with pyproject.toml, setup.cfg and setup.py"
         raise InputError("has no extras", path=path, hint=hint)
-    if kind in LOCKS:
+    role = BY_KIND[kind].role
+    if role == "lock":
         raise InputError(f"is a lock ({kind}): {_RECORDS}", path=path, hint=_BESIDE)
-    if kind not in ("requirements", *PROJECTS):
+    if role == "commands":
         message = f"holds commands ({kind}), not the requirements of a project"
         raise InputError(message, path=path, hint=_HINT)
     document = read_as_written(path, raw, kind, os.environ)
-    if document.locked:
+    if document.locked and kind != "requirements":
         raise InputError(f"is a lock ({kind}): {_RECORDS}", path=path, hint=_BESIDE)
     return document
 

@@ -12,6 +12,7 @@ from torchlock.manifests import merge_conflicts
 from torchlock.manifests.decoding import decode
 from torchlock.manifests.detection import Detected, format_of, refuse_unread
 from torchlock.manifests.document import Document, ParseIssue
+from torchlock.manifests.formats import BY_KIND
 from torchlock.manifests.text import is_folder, is_there, read_bytes
 from torchlock.manifests.validation import drop_invalid
 
@@ -20,44 +21,10 @@ if TYPE_CHECKING:
 
     from torchlock.manifests.decoding import Decoded
 
-# Kind → module of ``formats`` and the function in it.
-_READERS = {
-    "requirements": ("requirements_txt", "read"),
-    "constraints": ("requirements_txt", "read_constraints"),
-    "pyproject": ("pyproject", "read"),
-    "setup.cfg": ("setup_cfg", "read"),
-    "setup.py": ("setup_py", "read"),
-    "pipfile": ("pipfile", "read"),
-    "pipfile.lock": ("pipfile", "read_lock"),
-    "conda": ("conda_environment", "read"),
-    "poetry.lock": ("poetry_lock", "read"),
-    "uv.lock": ("uv_lock", "read"),
-    "pdm.lock": ("pdm_lock", "read"),
-    "pylock": ("pylock", "read"),
-    "pixi": ("pyproject_pixi", "read_manifest"),
-    "pixi.lock": ("pixi_lock", "read"),
-    "tox": ("tox", "read"),
-    "python": ("python_script", "read"),
-    "script": ("inline_script", "read"),
-    "notebook": ("notebook", "read"),
-    "workflow": ("workflow", "read"),
-    "cog": ("cog", "read"),
-    "make": ("makefile", "read"),
-    "batch": ("windows_script", "read_batch"),
-    "powershell": ("windows_script", "read_powershell"),
-    "dockerfile": ("shell_script", "read"),
-    "shell": ("shell_script", "read"),
-}
-
 # Formats in which pip puts in environment variables.
 _EXPANDED = frozenset({"requirements", "constraints", "conda"})
 
 _DEEP = "it is nested too deeply: no tool that reads this format goes so deep"
-
-# Files of commands, which lean on settings that stand elsewhere.
-_WITH_COMMANDS = frozenset(
-    {"dockerfile", "shell", "workflow", "make", "batch", "powershell", "tox", "python", "notebook", "cog"}
-)
 
 
 def kind_of(path: str, head: str | None) -> str:
@@ -81,7 +48,8 @@ def read_document(path: str, *, raw: bytes | None = None, kind: str | None = Non
 
     document, decoded = _read(path, raw, kind, None)
     refine(document)
-    if document.kind in _WITH_COMMANDS and document.entries:
+    # Commands lean on settings that are elsewhere.
+    if BY_KIND[document.kind].role == "commands" and document.entries:
         from torchlock.manifests.installer_settings import apply_settings
 
         apply_settings(document)
@@ -118,8 +86,8 @@ def _read(
         refuse_unread(path)
     decoded = decode(read_content(path) if raw is None else raw, path)
     detected = format_of(path, decoded.text) if kind is None else Detected(kind)
-    module, function = _READERS[detected.kind]
-    reader = getattr(import_module(f"torchlock.manifests.formats.{module}"), function)
+    row = BY_KIND[detected.kind]
+    reader = getattr(import_module(f"torchlock.manifests.formats.{row.module}"), row.function)
     arguments = (variables,) if detected.kind in _EXPANDED else ()
     try:
         document: Document = reader(decoded.text, path, *arguments)

@@ -61,8 +61,9 @@ def _sourced(entry: Entry, sources: Sequence[Source]) -> Iterator[Entry]:
             entry,
             marker=both(entry.marker, source.marker),
             index=source.index_url or None,
-            url=source.url or entry.url,
+            url=source.url or None,
             version=None if source.url else entry.version,
+            editable=source.editable,
         )
     rest = [negated(source.marker) if source.marker else None for source in fitting]
     if None not in rest:

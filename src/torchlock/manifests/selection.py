@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from torchlock.errors import InputError
-from torchlock.manifests.conversion import parsed_requirement
 from torchlock.manifests.syntax.pip_options import expand
 from torchlock.manifests.text import beside, is_there
 from torchlock.terms import Inputs, Origin
@@ -155,6 +154,8 @@ class _Selection:
             (self._inputs.constraints if entry.constraint else self._inputs.requirements).append(written)
 
     def _parsed(self, entry: Entry) -> ParsedRequirement:
+        from torchlock.manifests.conversion import parsed_requirement
+
         return parsed_requirement(entry, self._document.sources, self._variables)
 
     def _python(self) -> None:

@@ -1,15 +1,13 @@
-"""Bytes to text, as pip decodes requirements files; every failure names the file."""
+"""Files as bytes and as text, and the paths of files that other files name; every failure names the file."""
 
 from __future__ import annotations
 
-import codecs
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
-from torchlock.redaction import learn
+from torchlock.manifests.decoding import decode_strictly
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -17,26 +15,15 @@ if TYPE_CHECKING:
 # No file of requirements is this large; some devices have no end.
 _LIMIT = 64 << 20
 _PIECE = 1 << 18
-# UTF-32 first: its little-endian mark begins with that of UTF-16.
-MARKS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-)
-# Some encodings let these through, which no text may hold and no output can show.
-SURROGATE = re.compile("[\ud800-\udfff]")
-CODING = re.compile(rb"coding[:=]\s*([-\w.]+)")
 
 
 def read_text(path: str) -> str:
-    """The text of a file, or of standard input for ``-``; see ``decode``.
+    """The text of a file, or of standard input for ``-``; see ``decode_strictly``.
 
     Raises:
         InputError: it cannot be read or decoded.
     """
-    return decode(read_bytes(path), path)
+    return decode_strictly(read_bytes(path), path)
 
 
 def read_included(path: str) -> str:
@@ -87,39 +74,6 @@ def _bounded(file: BinaryIO, path: str) -> bytes:
     return b"".join(pieces)
 
 
-def decode(raw: bytes, path: str) -> str:
-    """Text by its byte order mark, its coding line (PEP 263), as UTF-8, or else as the locale has it.
-
-    Raises:
-        InputError: it fits none of these, or holds NUL characters.
-    """
-    for bom, encoding in MARKS:
-        if raw.startswith(bom):
-            return _text(raw[len(bom) :], encoding, path)
-    for line in raw.split(b"\n", 2)[:2]:
-        coding = CODING.search(line) if line.startswith(b"#") else None
-        if coding:
-            return _text(raw, coding[1].decode("ascii"), path)
-    try:
-        return _text(raw, "utf-8", path)
-    except InputError:
-        import locale
-
-        encoding = locale.getpreferredencoding(False)
-        if codecs.lookup(encoding).name in ("utf-8", "ascii"):
-            raise
-    return _text(raw, encoding, path)
-
-
-def decode_utf8(raw: bytes, path: str) -> str:
-    """Text of a format that is UTF-8 by definition; a byte order mark is let through.
-
-    Raises:
-        InputError: it is not UTF-8, or holds NUL characters.
-    """
-    return _text(raw.removeprefix(codecs.BOM_UTF8), "utf-8", path)
-
-
 def beside(path: str, name: str) -> str:
     """The path of a file that another file names; never standard input."""
     joined = str(Path(path).parent / name)
@@ -140,37 +94,6 @@ def is_there(path: str) -> bool:
         return Path(path).exists()
     except (OSError, ValueError):
         return False
-
-
-def _text(raw: bytes, encoding: str, path: str) -> str:
-    try:
-        text = raw.decode(encoding)
-    except LookupError:
-        raise InputError(f"no text encoding is called {encoding!r}", path=path, line=_coding_line(raw)) from None
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"cannot be decoded as {encoding}: byte 0x{raw[error.start]:02x}",
-            path=path,
-            line=raw.count(b"\n", 0, error.start) + 1,
-            hint="save it as UTF-8, or name its encoding in a first line like # -*- coding: latin-1 -*-",
-        ) from error
-    except ValueError as error:
-        raise InputError(f"cannot be decoded as {encoding}: {error}", path=path) from error
-    if SURROGATE.search(text):
-        raise InputError(f"holds half a character, written as an escape of {encoding}", path=path)
-    if "\0" in text:
-        raise InputError(
-            "holds a NUL character: this is no text file",
-            path=path,
-            line=text.count("\n", 0, text.index("\0")) + 1,
-            hint="save it as UTF-8; this looks like UTF-16" if raw.count(b"\0") * 3 > len(raw) else None,
-        )
-    learn(text)
-    return text
-
-
-def _coding_line(raw: bytes) -> int:
-    return 1 if CODING.search(raw.split(b"\n", 1)[0]) else 2
 
 
 def _neighbour(path: str) -> str | None:

@@ -254,7 +254,7 @@ def _preferred(release: Release, usable: Sequence[int], ranks: Sequence[int | No
     equal = [index for index in usable if (ranks[index] or 0) == best]
     if len(equal) == 1:
         return equal[0]
-    from torchlock.standards.wheel_names import parsed_wheel_name
+    from torchlock.standards.filenames import parse_wheel
 
     files = release.files()
-    return max(equal, key=lambda index: parsed_wheel_name(files[index].filename)[2])
+    return max(equal, key=lambda index: parse_wheel(files[index].filename)[2])

@@ -10,6 +10,7 @@ from torchlock.redaction import shortened
 from torchlock.standards.dependency import Dependency
 from torchlock.standards.headers import read_headers, unfolded
 from torchlock.standards.markers import fault_of
+from torchlock.standards.names import normalise
 from torchlock.standards.versions import fault_of_versions
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def parse_metadata(text: str) -> CoreMetadata | Unknown:
         headers.first("version"),
         headers.metadata_version,
         headers.first("requires-python"),
-        sorted({_normal(unfolded(extra)) for extra in headers.fields.get("provides-extra", ())}),
+        sorted({normalise(unfolded(extra)) for extra in headers.fields.get("provides-extra", ())}),
         [dependency for value in values if (dependency := declared[value])],
         [value for value in values if declared[value] is None],
         headers.dynamic,
@@ -112,9 +113,3 @@ def _has_value(marker: Marker | None) -> bool:
     if marker is None or not _DOUBTFUL.search(str(marker)):
         return True
     return not fault_of(str(marker))
-
-
-def _normal(name: str) -> str:
-    from packaging.utils import canonicalize_name
-
-    return canonicalize_name(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ ARCHIVES = (".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".
 _SUFFIXES = (".whl", *ARCHIVES)
 # No file system holds a longer name; the tags in one would multiply without end.
 _LONGEST = 255
+# A name with "a.b-c.d-e.f" stands for eight tags. The longest real ones stand for some hundred.
+_MOST_TAGS = 2000
 
 
 def is_distribution(filename: str) -> bool:
@@ -20,21 +23,42 @@ def is_distribution(filename: str) -> bool:
     return filename.endswith(_SUFFIXES) and len(filename) <= _LONGEST
 
 
-def normalise(name: str) -> str | None:
-    """The project name in the form of PEP 503, or None if it is no project name (a path, say)."""
-    normal = re.sub(r"[-_.]+", "-", name).lower()
-    return normal if re.fullmatch(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", normal) else None
+def file_name(address: str) -> str:
+    """The last part of an address or a path, without query and fragment, decoded."""
+    last = re.split(r"[/\\]", re.split(r"[#?]", address, maxsplit=1)[0])[-1]
+    if "%" not in last:
+        return last
+    from urllib.parse import unquote
+
+    return unquote(last)
+
+
+def parse_wheel(filename: str) -> tuple[str, Version, tuple[int, str] | tuple[()]]:
+    """The normalised project, the version, and the build number if there is one.
+
+    Raises:
+        ValueError: no wheel has such a name.
+    """
+    from packaging.utils import parse_wheel_filename
+
+    if math.prod(part.count(".") + 1 for part in tags_of(filename).split("-")) > _MOST_TAGS:
+        raise ValueError("the name stands for too many tags")
+    name, version, build, _ = parse_wheel_filename(filename)
+    return str(name), version, build
+
+
+def tags_of(filename: str) -> str:
+    """The tags in the name of a wheel: ``cp312-cp312-win_amd64``."""
+    return "-".join(filename.removesuffix(".whl").split("-")[-3:])
 
 
 def parse(filename: str) -> tuple[str, Version] | None:
     """Project (normalised) and version, or None for a name that installers would not accept."""
     from packaging.utils import parse_sdist_filename
 
-    from torchlock.standards.wheel_names import parsed_wheel_name
-
     try:
         if filename.endswith(".whl"):
-            name, version, _ = parsed_wheel_name(filename)
+            name, version, _ = parse_wheel(filename)
         else:
             suffix = next((each for each in ARCHIVES if filename.endswith(each)), "")
             name, version = parse_sdist_filename(filename.removesuffix(suffix) + ".tar.gz")

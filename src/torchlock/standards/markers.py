@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
+from torchlock.standards.names import normalise
 from torchlock.standards.versions import LONGEST_NUMBER, has_long_number
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def value_of(marker: Marker, environment: Mapping[str, str]) -> bool | Unknown:
 def extra_of(text: str) -> str:
     """The extra without which a marker never holds, normalised; "" where that is not seen at a glance."""
     match = _ONE_EXTRA.fullmatch(text)
-    return re.sub(r"[-_.]+", "-", match[1]).lower() if match and " or " not in text else ""
+    return normalise(match[1]) if match and " or " not in text else ""
 
 
 @lru_cache(maxsize=8192)

@@ -47,8 +47,8 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="FILE",
         dest="files",
-        help="a file of requirements or of a project (requirements.txt, pyproject.toml, Pipfile, …); - for stdin; "
-        "the pins of another tool's lock (uv.lock, …) are kept",
+        help="a requirements or project file (requirements.txt, pyproject.toml, Pipfile, environment.yml, …), or "
+        "- for standard input; also the lock of another tool (uv.lock, …), whose pins are kept (repeatable)",
     )
     add(
         "-c",

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
-from torchlock.index.archives import ArchiveError, damages
+from torchlock.index.archives import ArchiveError, archive_errors
 from torchlock.index.sdist.compressed import decompressed
 from torchlock.index.sdist.reader import COMPUTED_HERE, built_text
 from torchlock.redaction import masked
-from torchlock.runtime.process import Tail, child, workplace
-from torchlock.standards.filenames import normalise, parse
+from torchlock.runtime.process import Tail, child, temporary_folder
+from torchlock.standards.filenames import parse
 from torchlock.standards.headers import read_headers
+from torchlock.standards.names import project_name
 
 if TYPE_CHECKING:
     from torchlock.index import IndexSettings
@@ -63,7 +64,7 @@ class Builder:
 
     def __call__(self, content: bytes, filename: str) -> str | Unknown:
         """The METADATA text of the build backend, or why there is none."""
-        with workplace() as place:
+        with temporary_folder() as place:
             root = Path(place)
             for name in ("source", "metadata", "empty", "temporary"):
                 (root / name).mkdir()
@@ -78,7 +79,7 @@ class Builder:
                 return Unknown(f"its build backend failed{_told(said)}")
             text = found[0].read_text(encoding="utf-8", errors="replace")
         named, parsed = read_headers(text).first("name"), parse(filename)
-        if parsed and normalise(named) != parsed[0]:
+        if parsed and project_name(named) != parsed[0]:
             return Unknown(f"its build backend produced metadata for {named or 'no project'}")
         return built_text(text, f"{COMPUTED_HERE} ({self.machine})")
 
@@ -149,7 +150,7 @@ def _unpack(content: bytes, filename: str, folder: Path) -> Path | Unknown:
                     tar.extract(member, folder, filter="data")
     except ArchiveError as error:
         return Unknown(f"it {error}")
-    except damages() as error:
+    except archive_errors() as error:
         return Unknown(f"it cannot be unpacked ({error})")
     tops = [path for path in folder.iterdir() if path.is_dir()]
     return tops[0] if len(tops) == 1 else Unknown("it does not have a single top-level folder")

@@ -10,7 +10,7 @@ from torchlock.location import Place, Span
 from torchlock.manifests.conda_builds import label_of
 from torchlock.manifests.document import Document, Entry, ParseIssue
 from torchlock.manifests.syntax import conda_match_spec
-from torchlock.manifests.syntax.pep508 import normalised
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,7 +81,7 @@ def _rows(text: str) -> Iterator[_Row | None]:
 
 def _entry(row: _Row, path: str) -> Entry:
     return Entry(
-        name=normalised(row.spec.name) if row.from_pip else row.spec.index_name,
+        name=normalise(row.spec.name) if row.from_pip else row.spec.index_name,
         specifier=row.spec.specifier or "",
         place=Place(row.line, row.column),
         text=row.written,
@@ -95,7 +95,7 @@ def _entry(row: _Row, path: str) -> Entry:
 
 def _foreign(rows: list[_Row]) -> ParseIssue:
     """One problem for all of pip's packages, at the first of torch's family or else the first of all."""
-    first = min(rows, key=lambda row: (normalised(row.spec.name) not in FAMILY, row.line))
+    first = min(rows, key=lambda row: (normalise(row.spec.name) not in FAMILY, row.line))
     came = f"this and {len(rows) - 1} more packages came" if len(rows) > 1 else "this package came"
     message = f"{came} from pip, and conda has no build pypi_0: conda cannot install this list"
     because = "conda writes the build pypi_0 for what pip installed, and pip cannot read name=version=build"

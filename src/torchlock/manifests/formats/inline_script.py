@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from torchlock.location import Edit, Span
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.embedded_code import EmbeddedBuilder, Woven
 from torchlock.manifests.formats import pyproject_uv
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from torchlock.manifests.document import Document
 
-_OPENING = re.compile(r"(?:^|(?<=\r))# /// script[ \t]*(?:\r\n|\n|\r|\Z)", re.MULTILINE)
+_OPENING = re.compile(r"(?:^|(?<=\r))# /// script(?P<spaces>[ \t]*)(?:\r\n|\n|\r|\Z)", re.MULTILINE)
 _LINE = re.compile(r"#(?P<space> |(?=[\r\n]|\Z))(?P<text>[^\r\n]*)(?:\r\n|\n|\r|\Z)")
 
 
@@ -63,6 +64,9 @@ def read_block(builder: DocumentBuilder) -> None:
         message = f"this script has two script metadata blocks, the first in line {first}; it may have only one"
         builder.issue("TL501", "error", message, blocks[1][0])
     for start, woven in blocks[:1]:
+        opening = _OPENING.match(builder.text, start)
+        if opening is not None and opening["spaces"]:
+            _report_spaces(builder, Span(*opening.span("spaces")))
         if woven is None:
             message = "this script metadata block is not closed by a line # ///, so tools refuse or ignore it"
             builder.issue("TL501", "error", message, start)
@@ -72,6 +76,13 @@ def read_block(builder: DocumentBuilder) -> None:
         _metadata(block)
         pyproject_uv.read(block)
         block.take_over(builder)
+
+
+def _report_spaces(builder: DocumentBuilder, spaces: Span) -> None:
+    message = "spaces stand behind # /// script, so tools do not see this script metadata block"
+    edits = (Edit(spaces, ""),)
+    error = builder.error(message, spaces.start)
+    builder.issue("TL504", "warning", message, spaces.start, remedy="Remove the spaces", edits=edits, error=error)
 
 
 def _metadata(block: _Block) -> None:
@@ -98,7 +109,7 @@ def _blocks(text: str) -> Iterator[tuple[int, Woven | None]]:
         at = opening.end()
         woven, closed, length = Woven(), -1, 0
         while line := _LINE.match(text, at):
-            if line["text"].rstrip() == "///" and line["space"]:
+            if line["text"] == "///" and line["space"]:
                 closed = length
             content = text[line.start("text") : line.end()]
             woven.add(f"{content[:-1]}\n" if content.endswith("\r") else content, line.start("text"))

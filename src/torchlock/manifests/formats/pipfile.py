@@ -17,6 +17,7 @@ from torchlock.manifests.syntax.repositories import repository_address
 from torchlock.manifests.syntax.toml_blocks import locked_entry, strings, tables
 from torchlock.manifests.toml_builder import TomlBuilder
 from torchlock.standards.markers import parsed
+from torchlock.standards.names import normalise
 from torchlock.standards.versions import fault_of_specifier
 
 if TYPE_CHECKING:
@@ -117,30 +118,35 @@ def _entry(
     table = value if isinstance(value, dict) else {"version": value}
     path = (category, name, "version") if isinstance(value, dict) else (category, name)
     written = table.get("version", "*")
-    if not isinstance(written, str):
-        return None
-    specifier = _specifier(written)
+    specifier = _specifier(written) if isinstance(written, str) else None
     span = builder.tree.content(*path)
     at = builder.tree.keys.get((category, name), builder.tree.offset(category, name))
     if specifier is None:
-        message = f"{name}: {written[:200]!r} is not a version specifier"
+        message = f"{name}: {str(written)[:200]!r} is not a version specifier"
         builder.issue("TL501", "error", message, at)
         return None
-    url = _url(table)
+    located = "://" in name  # pipenv takes an address for a name, too.
+    url = name if located else _url(table)
     return Entry(
-        re.sub(r"[-_.]+", "-", name).lower(),
+        "" if located else normalise(name),
         specifier,
         builder.place(at),
-        f"{name}{specifier}",
+        name if located else f"{name}{specifier}",
         builder.path,
         marker=_marker(table),
-        extras=tuple(sorted(strings(table.get("extras")))),
+        extras=tuple(sorted(_listed(table.get("extras")))),
         version=Span(*span) if span is not None and url is None else None,
         scope=scope,
         index=_index(builder, table.get("index"), addresses),
+        hashes=tuple(strings(table.get("hashes"))),
         url=url,
         editable=table.get("editable") is True,
     )
+
+
+def _listed(value: object) -> list[str]:
+    """The strings of a list; pipenv takes a single string for a list of one."""
+    return [value] if isinstance(value, str) else list(strings(value))
 
 
 def _url(table: dict[str, Any]) -> str | None:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from torchlock.knowledge.stack import CONDA_NAMES
 from torchlock.manifests.conda_builds import label_of
 from torchlock.manifests.document import Document
-from torchlock.manifests.formats.pyproject_pixi import MARKERS
+from torchlock.manifests.formats.pixi_manifest import MARKERS
 from torchlock.manifests.merge_conflicts import conflicts
 from torchlock.manifests.syntax import conda_match_spec
 from torchlock.manifests.syntax.pep508 import wheel_of
-from torchlock.manifests.syntax.toml_blocks import base_name, locked_entry
+from torchlock.manifests.syntax.toml_blocks import locked_entry
 from torchlock.manifests.truncation import cut_off
+from torchlock.standards.filenames import file_name
 from torchlock.target import PLATFORMS
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _packages(text: str) -> Iterator[tuple[str, str, str, str, int]]:
 
 
 def _entry(kind: str, address: str, line: int, path: str) -> Entry | None:
-    name = unquote(base_name(address))
+    name = file_name(address)
     if kind == "conda":
         match = _CONDA.fullmatch(name)
         if match is None:

@@ -12,6 +12,7 @@ from torchlock.manifests.syntax.lock_markers import placed
 from torchlock.manifests.syntax.markers import either
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
 from torchlock.manifests.syntax.toml_blocks import Lock, cut, strings
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,4 +101,4 @@ def _source(source: dict[str, Any]) -> dict[str, str]:
 
 def _name(requirement: str) -> str:
     """The normalised name at the start of a requirement."""
-    return re.sub(r"[-_.]+", "-", re.split(r"[\s\[(<>=!~;]", requirement.strip(), maxsplit=1)[0]).lower()
+    return normalise(re.split(r"[\s\[(<>=!~;]", requirement.strip(), maxsplit=1)[0])

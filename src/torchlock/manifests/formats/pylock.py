@@ -10,8 +10,9 @@ from torchlock.knowledge.indexes import is_public
 from torchlock.location import Place
 from torchlock.manifests.document import Document, ParseIssue
 from torchlock.manifests.syntax.lock_markers import placed, platforms
-from torchlock.manifests.syntax.toml_blocks import base_name, cut, strings, tables
+from torchlock.manifests.syntax.toml_blocks import cut, strings, tables
 from torchlock.manifests.syntax.toml_values import parse_toml
+from torchlock.standards.filenames import file_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,7 +111,7 @@ def _entries(block: Block, groups: list[str], path: str) -> Iterator[Entry]:
 
 def _file_name(file: dict[str, Any]) -> str:
     found = file.get("name") or file.get("url") or file.get("path")
-    return base_name(found) if isinstance(found, str) else ""
+    return file_name(found) if isinstance(found, str) else ""
 
 
 def _index(address: str) -> str | None:

@@ -170,7 +170,7 @@ class _Project:
                 return found
             if not self._builder.strings(*dynamic, "file"):
                 self._dynamic("optional-dependencies")
-            return self._from_files(scope, *dynamic, "file")
+            return self._from_files(scope, *dynamic, "file", plain=True)
 
     def _dependencies(self) -> list[Entry]:
         found = self._builder.listed("project", "dependencies")
@@ -181,7 +181,7 @@ class _Project:
             (*pyproject_hatch.HOOK, "files"),
         ):
             if self._builder.strings(*where):
-                return self._from_files("", *where)
+                return self._from_files("", *where, plain=where[-1] == "file")
         if not self._tree.items("tool", "poetry", "dependencies"):
             self._dynamic("dependencies")
         return found
@@ -206,9 +206,11 @@ class _Project:
             return f"if they stand in setup.cfg: -r {config}"
         return "name the file that they come from with -r, or give them on the command line"
 
-    def _from_files(self, scope: str, *where: Key) -> list[Entry]:
+    def _from_files(self, scope: str, *where: Key, plain: bool = False) -> list[Entry]:
         return [
-            entry for name, at in self._builder.strings(*where) for entry in self._builder.include(name, at, scope)
+            entry
+            for name, at in self._builder.strings(*where)
+            for entry in self._builder.include(name, at, scope, plain=plain)
         ]
 
     @cached_property

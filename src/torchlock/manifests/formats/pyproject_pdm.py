@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
+from torchlock.errors import InputError
 from torchlock.manifests.document import Entry
+from torchlock.manifests.syntax.pep508 import ask
+from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.redaction import shortened
 from torchlock.standards.versions import fault_of_specifier
+from torchlock.terms import Origin
 
 if TYPE_CHECKING:
     from torchlock.manifests.syntax.toml_tokens import Key
     from torchlock.manifests.toml_builder import TomlBuilder
 
 _OWN = ("tool", "pdm")
+_FOLDER = "file:///${PROJECT_ROOT}/"
 
 
 def read(builder: TomlBuilder) -> None:
@@ -35,17 +40,50 @@ def read(builder: TomlBuilder) -> None:
     if builder.tree.array(*excludes):
         builder.note("[tool.pdm.resolution] excludes is not followed", builder.tree.offset(*excludes))
     _overrides(builder)
+    document = builder.document
+    document.entries = [_in_folder(entry) for entry in document.entries]
 
 
 def _development(builder: TomlBuilder, item: object, scope: str, *where: Key) -> None:
-    """One development dependency; an editable one is a folder or a repository."""
-    if isinstance(item, str) and item.startswith("-e"):
-        builder.refuse(
-            f"{item!r}: editable development dependencies are not followed", builder.tree.offset(*where)
-        )
-    elif isinstance(item, str):
+    """One development dependency: a requirement, an address or a folder, which may be editable."""
+    if not isinstance(item, str):
+        return
+    editable = item.startswith("-e")
+    location = item.removeprefix("-e").strip() if editable else item
+    if not editable and ask(item) is not None:
         entry = builder.written(*where)
         builder.add([replace(entry, scope=scope)] if entry else [])
+        return
+    place = builder.place(builder.tree.offset(*where))
+    try:
+        found = parse_requirement(location, Origin(builder.path, place.line, item), editable=editable)
+    except InputError as error:
+        builder.issue("TL501", "error", error.message, builder.tree.offset(*where), because=error.hint or "")
+        return
+    requirement = found.requirement
+    builder.add(
+        [
+            Entry(
+                name=canonicalize_name(requirement.name) if requirement else "",
+                specifier=str(requirement.specifier) if requirement else "",
+                place=place,
+                text=item,
+                path=builder.path,
+                marker=str(requirement.marker or "") if requirement else found.marker,
+                extras=tuple(sorted(map(canonicalize_name, requirement.extras))) if requirement else (),
+                scope=scope,
+                url=found.url,
+                editable=editable,
+            )
+        ]
+    )
+
+
+def _in_folder(entry: Entry) -> Entry:
+    """An entry with the folder of the project put in, which pdm writes as a variable."""
+    if entry.url is None or not entry.url.startswith(_FOLDER):
+        return entry
+    return replace(entry, url=f"./{entry.url.removeprefix(_FOLDER).partition('#')[0]}")
 
 
 def _source(builder: TomlBuilder, source: dict[str, Any], at: int | None) -> None:

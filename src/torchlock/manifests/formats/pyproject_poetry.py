@@ -45,8 +45,9 @@ class _Poetry:
 
     def _group(self, name: str, path: Path) -> None:
         with self._builder.within(self._builder.declare_group(name, self._tree.offset(*path))) as scope:
+            standard = {canonicalize_name(key) for key, _ in self._tree.items("dependency-groups")}
             for table in self._included(path, name):
-                self._table(table, scope)
+                self._table(table, scope, ruled=canonicalize_name(name) in standard)
 
     def _included(self, path: Path, name: str) -> list[Path]:
         """The tables of a group and of the groups that it includes, each once."""
@@ -86,7 +87,8 @@ class _Poetry:
     def _main(self) -> None:
         """The project's own dependencies. Where [project] has some, these here only add to those."""
         extras = self._extras()
-        named = {entry.name for entry in self._builder.document.entries}
+        found = [entry for entry in self._builder.document.entries if not entry.scope.startswith("group:")]
+        scopes, named = tuple({entry.scope for entry in found}), {entry.name for entry in found}
         ruled = self._tree.get("project", "dependencies") is not None and not self._tree.array(
             "project", "dynamic"
         )
@@ -95,12 +97,9 @@ class _Poetry:
             if name == "python":
                 self._python(path, value)
             elif name in named:
-                self._enrich(path, name, value)
+                self._enrich(path, name, value, scopes)
             elif ruled:
-                message = (
-                    f"{key} is ignored, as poetry does: [project] has dependencies, and {key} is not among them"
-                )
-                self._builder.note(message, self._tree.offset(*path))
+                self._ignore(path, "[project] has dependencies")
             elif _is_optional(value):
                 entries = list(self._entries(path, name, value))
                 for extra in extras.get(name, ()):
@@ -125,25 +124,39 @@ class _Poetry:
         else:
             self._builder.python(specifier, self._tree.offset(*path))
 
-    def _enrich(self, path: Path, name: str, value: object) -> None:
-        """Apply what poetry says of a dependency of [project]: a source, or the requirement that replaces it."""
+    def _enrich(self, path: Path, name: str, value: object, within: tuple[str, ...]) -> None:
+        """Apply what poetry says of a standard dependency: a source, or the requirement that replaces it."""
         document = self._builder.document
         if isinstance(value, dict) and not {"version", *_ELSEWHERE} & {*value}:
             index = self._index(path, value)
             for entry in document.entries:
-                if entry.name == name:
+                if entry.name == name and entry.scope in within:
                     entry.index = index
             return
-        scopes = dict.fromkeys(entry.scope for entry in document.entries if entry.name == name)
-        document.entries = [entry for entry in document.entries if entry.name != name]
+        old = [entry for entry in document.entries if entry.name == name and entry.scope in within]
+        scopes = dict.fromkeys(entry.scope for entry in old)
+        document.entries = [entry for entry in document.entries if entry not in old]
         for entry in self._entries(path, name, value):
             document.entries += [replace(entry, scope=scope) for scope in scopes]
 
-    def _table(self, path: Path, scope: str) -> None:
+    def _table(self, path: Path, scope: str, *, ruled: bool) -> None:
+        """Take up a table of dependencies. ``ruled``: [dependency-groups] has the group, and lists them."""
+        named = {entry.name for entry in self._builder.document.entries if entry.scope == scope}
         for key, value in self._tree.items(*path):
-            if canonicalize_name(key) != "python":
-                entries = self._entries((*path, key), canonicalize_name(key), value)
+            name = canonicalize_name(key)
+            if name == "python":
+                continue
+            if ruled and name in named:
+                self._enrich((*path, key), name, value, (scope,))
+            elif ruled:
+                self._ignore((*path, key), "[dependency-groups] has the group")
+            else:
+                entries = self._entries((*path, key), name, value)
                 self._builder.add(replace(entry, scope=scope) for entry in entries)
+
+    def _ignore(self, path: Path, why: str) -> None:
+        message = f"{path[-1]} is ignored, as poetry does: {why}, and it does not name {path[-1]}"
+        self._builder.note(message, self._tree.offset(*path))
 
     def _entries(self, path: Path, name: str, value: object) -> Iterator[Entry]:
         """One dependency: a version, a table, or a list of them for different environments."""
@@ -155,11 +168,16 @@ class _Poetry:
             for number, item in enumerate(value):
                 yield from self._entries((*path, number), name, item)
         else:
-            where = ".".join(map(str, path))
-            self._builder.refuse(f"{where}: {value!r} is not a dependency", self._tree.offset(*path))
+            self._not_a_dependency(path, value)
+
+    def _not_a_dependency(self, path: Path, value: object) -> None:
+        self._builder.fault(f"{'.'.join(map(str, path))}: {value!r} is not a dependency", self._tree.offset(*path))
 
     def _entry(self, path: Path, versions: Path, name: str, table: dict[str, Any]) -> Iterator[Entry]:
         specifier = specifier_of(self._tree.string(*versions))
+        if not isinstance(table.get("version", ""), str):
+            self._not_a_dependency(versions, table["version"])
+            return
         if specifier is None:
             self._unknown(versions)
             return

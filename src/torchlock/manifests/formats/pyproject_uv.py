@@ -12,9 +12,10 @@ from packaging.utils import canonicalize_name
 
 from torchlock.errors import InputError
 from torchlock.manifests.conversion import near
+from torchlock.manifests.decoding import decode_utf8
 from torchlock.manifests.syntax.markers import part_extra
 from torchlock.manifests.syntax.repositories import repository_address, subdirectory
-from torchlock.manifests.text import beside, decode_utf8, is_there, read_bytes
+from torchlock.manifests.text import beside, is_there, read_bytes
 from torchlock.manifests.toml_builder import TomlBuilder
 from torchlock.redaction import shortened
 from torchlock.standards.markers import fault_of
@@ -124,7 +125,9 @@ class _Uv:
         builder.add(map(_in_extra, builder.listed(*_OWN, "constraint-dependencies", constraint=True)))
         document.overrides += builder.listed(*_OWN, "override-dependencies")
         for key, value in self._tree.items(*_OWN, "sources"):
-            document.sources[canonicalize_name(key)] = list(self._sources(key, value))
+            document.sources[canonicalize_name(key)] = found = list(self._sources(key, value))
+            if _overlap(found):
+                self._refuse("the markers of these sources overlap", "sources", key)
         self._groups()
         self._conflicts()
         self._policy()
@@ -192,7 +195,7 @@ class _Uv:
             self._refuse(f"{kind} = {item[kind]!r} is not a source", "sources", key)
         origin = Origin(self._builder.path, self._builder.place(at).line or None, f"{kind} = {value!r}")
         if kind != "index":
-            editable = item.get("editable") is True
+            editable = kind == "workspace" or item.get("editable") is True
             return Source(origin, "", self._address(kind, value, texts), marker, scope, editable)
         if value not in self._urls:
             self._refuse(f"no index is called {value!r}", "sources", key)
@@ -288,6 +291,23 @@ class _Uv:
     def _refuse(self, message: str, *path: Key, hint: str | None = None) -> None:
         where = ".".join(map(str, (*_OWN, *path)))
         self._builder.refuse(f"{where}: {message}", self._tree.offset(*_OWN, *path), hint=hint)
+
+
+def _overlap(sources: list[Source]) -> bool:
+    """Whether two sources of one scope hold on the same target."""
+    marked = [source for source in sources if source.marker]
+    if len(marked) < 2:
+        return False
+    return any(
+        len({source.scope for source in holding}) < len(holding)
+        for minor in PYTHONS
+        for platform in PLATFORMS
+        if (holding := _holding(marked, Target(PythonVersion.parse(f"3.{minor}"), Platform.parse(platform))))
+    )
+
+
+def _holding(sources: list[Source], target: Target) -> list[Source]:
+    return [source for source in sources if target.holds(source.marker)]
 
 
 def _name_in(file: Path) -> str:

@@ -21,8 +21,9 @@ from torchlock.manifests.syntax import pep508
 from torchlock.manifests.syntax.pip_lines import ENDS, Line, LineJoiner, pieces
 from torchlock.manifests.syntax.pip_options import HASH, Option, expand, parse_options, parted
 from torchlock.manifests.text import beside, is_folder, is_there, read_bytes
-from torchlock.redaction import masked
+from torchlock.redaction import masked, shortened
 from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
+from torchlock.standards.names import normalise
 from torchlock.terms import Origin
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class _Reader:
         first = match.start("name")
         self._entries.append(
             Entry(
-                pep508.normalised(name),
+                normalise(name),
                 versions.replace(" ", "") if versions else "",
                 Place(number, offset - begin + first + 1),
                 match.string[first:last].rstrip(),
@@ -175,9 +176,8 @@ class _Reader:
             rule, severity = ("TL902", "note") if line.text.startswith("-") else ("TL501", "error")
             self._issue(rule, severity, "this line is longer than any requirement, so it was not judged", line)
         elif _TEMPLATE.search(line.text):
-            self._issue(
-                "TL902", "note", "this line is to be filled in from a template, so it was not judged", line
-            )
+            message = f"{shortened(line.text)!r} is to be filled in from a template, so it was not judged"
+            self._issue("TL902", "note", message, line)
         elif _CONFLICT.match(line.text):
             message = "a merge conflict was left in the file: no installer can read this line"
             self._issue("TL501", "error", message, line, because="both sides of the conflict are judged here")
@@ -199,7 +199,7 @@ class _Reader:
     def _section(self, line: Line) -> None:
         match = _SECTION.fullmatch(line.text)
         name = match[1].strip() if match else ""
-        self._scope = f"extra:{pep508.normalised(name)}" if name else ""
+        self._scope = f"extra:{normalise(name)}" if name else ""
         message = f"{line.text!r} is not a requirement: a requirements file has no sections"
         because = "sections with brackets are those of setup.cfg and of the requires.txt that setuptools writes"
         self._issue("TL501", "error", message, line, because=because)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.utils import canonicalize_name
@@ -12,7 +12,6 @@ from packaging.utils import canonicalize_name
 from torchlock.location import Span
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.self_references import OwnExtras
-from torchlock.manifests.syntax.pep508 import ask
 from torchlock.manifests.text import beside, is_there, read_included
 
 if TYPE_CHECKING:
@@ -21,16 +20,35 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry
 
 _EXTRAS = "options.extras_require"
-_READ = ("options", _EXTRAS)
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
 _LINE = re.compile(r"[^\r\n]+")
+_HEADER = re.compile(r"\[(.+)\]")
+_ASSIGNMENT = re.compile(r"([^=:]*)[=:]")
 
 
 class _Piece(NamedTuple):
-    """A line of a value, without what is around it, and where it begins."""
+    """A line of a value, without the spaces around it, and where it begins."""
 
     text: str
     start: int
+
+
+@dataclass
+class _Value:
+    """The value of a key: its lines, comment lines left out, and whether it ends on the line of its key."""
+
+    key: str
+    start: int
+    pieces: list[_Piece] = field(default_factory=list)
+    one_line: bool = True
+
+    @property
+    def text(self) -> str:
+        """The value as setuptools gets it."""
+        return "\n".join(piece.text for piece in self.pieces)
+
+
+_Values = dict[tuple[str, str], _Value]
 
 
 def read(text: str, path: str) -> Document:
@@ -39,39 +57,41 @@ def read(text: str, path: str) -> Document:
     A file that configparser refuses is a problem; its lines are read all the same.
     """
     builder = DocumentBuilder(text, path, "setup.cfg")
-    values, lines = _values(text)
-    _validate(builder, values)
-    builder.document.project = any(section in ("options", _EXTRAS) for section, _ in lines)
-    python = values.get(("options", "python_requires"), [])
-    if python:
-        text_of = " ".join(piece.text for piece in python)
-        builder.python_requires(
-            "python_requires", text_of, python[0].start, _span(python[0]) if len(python) == 1 else None
-        )
-    extras: dict[str, list[Entry]] = {
-        canonicalize_name(key): _extra(builder, key, lines[section, key], pieces)
-        for (section, key), pieces in values.items()
-        if section == _EXTRAS
-    }
-    name = " ".join(piece.text for piece in values.get(("metadata", "name"), []))
-    own = OwnExtras(name, extras, builder.document.extras)
-    builder.add(own.unfold(_requirements(builder, values.get(("options", "install_requires"), [])), ""))
+    _validate(builder)
+    values, sections = _values(text)
+    builder.document.project = not sections.keys().isdisjoint(("options", _EXTRAS))
+    _python(builder, values.get(("options", "python_requires")))
+    extras: dict[str, list[Entry]] = {}
+    for (section, key), value in values.items():
+        if section == _EXTRAS:
+            extras.setdefault(canonicalize_name(key), []).extend(_extra(builder, value))
+    name = values.get(("metadata", "name"))
+    own = OwnExtras(name.text if name else "", extras, builder.document.extras)
+    builder.add(own.unfold(_requirements(builder, values.get(("options", "install_requires"))), ""))
     for extra, entries in extras.items():
         builder.add(own.unfold(entries, f"extra:{extra}"))
     own.report_to(builder.document)
-    for piece in values.get(("options", "dependency_links"), []):
+    links = values.get(("options", "dependency_links"))
+    for piece in links.pieces if links else ():
         builder.index("find-links", piece.text, piece.start)
     _refuse_elsewhere(builder, values)
-    _note_dashes(builder, lines)
+    _report_spellings(builder, values, sections)
     return builder.document
 
 
-def _extra(builder: DocumentBuilder, key: str, at: int, pieces: list[_Piece]) -> list[Entry]:
-    with builder.within(builder.declare_extra(key.lower(), at)) as scope:
-        return [replace(entry, scope=scope) for entry in _requirements(builder, pieces)]
+def _python(builder: DocumentBuilder, value: _Value | None) -> None:
+    if value is not None and value.pieces:
+        first = value.pieces[0]
+        exact = _span(first) if len(value.pieces) == 1 else None
+        builder.python_requires("python_requires", value.text, first.start, exact)
 
 
-def _refuse_elsewhere(builder: DocumentBuilder, values: dict[tuple[str, str], list[_Piece]]) -> None:
+def _extra(builder: DocumentBuilder, value: _Value) -> list[Entry]:
+    with builder.within(builder.declare_extra(value.key, value.start)) as scope:
+        return [replace(entry, scope=scope) for entry in _requirements(builder, value)]
+
+
+def _refuse_elsewhere(builder: DocumentBuilder, values: _Values) -> None:
     """Refuse a file without requirements, whose place is another file."""
     if not builder.document.project:
         builder.refuse("has no [options] section", None, hint="setuptools reads requirements from [options]")
@@ -81,18 +101,22 @@ def _refuse_elsewhere(builder: DocumentBuilder, values: dict[tuple[str, str], li
             builder.refuse(f"has no install_requires, which {script} sets", None, hint=f"name it: -r {script}")
 
 
-def _note_dashes(builder: DocumentBuilder, lines: dict[tuple[str, str], int]) -> None:
-    """Note keys of [metadata] and [options] that are written with dashes."""
-    for at in (at for (section, key), at in lines.items() if key and section in ("metadata", "options")):
-        written = builder.text[at:].split("=", 1)[0].split(":", 1)[0].rstrip()
-        if "-" in written and "\n" not in written:
-            wanted = written.replace("-", "_")
-            builder.note(f"{written} is written with dashes: newer releases of setuptools require {wanted}", at)
+def _report_spellings(builder: DocumentBuilder, values: _Values, sections: dict[str, int]) -> None:
+    """Note keys of [metadata] and [options] that are written with dashes; a section may not be."""
+    for (section, _), value in values.items():
+        if "-" in value.key and section in ("metadata", "options"):
+            wanted = value.key.replace("-", "_")
+            note = f"{value.key} is written with dashes: newer releases of setuptools require {wanted}"
+            builder.note(note, value.start)
+    for section, at in sections.items():
+        if section != _EXTRAS and section.lower().replace("-", "_") == _EXTRAS:
+            message = f"setuptools knows no section [{section}]"
+            builder.issue("TL501", "error", message, at, because=f"its name is [{_EXTRAS}]")
 
 
-def _validate(builder: DocumentBuilder, values: dict[tuple[str, str], list[_Piece]]) -> None:
-    """Report what setuptools cannot read, and what it reads and is not read here."""
+def _validate(builder: DocumentBuilder) -> None:
     parser = configparser.RawConfigParser()
+    parser.optionxform = str  # type: ignore[assignment,method-assign]  # as in setuptools
     try:
         parser.read_string(re.sub(r"\r\n?", "\n", builder.text))
     except configparser.Error as error:
@@ -101,14 +125,6 @@ def _validate(builder: DocumentBuilder, values: dict[tuple[str, str], list[_Piec
         at = [0, *start][min(lines[0] - 1, len(start))]
         reason = _REASONS.get(type(error), "it does not parse")
         builder.issue("TL501", "error", f"is no valid setup.cfg: {reason}", at)
-        return
-    read = {(section, key) for section, key in values if section in _READ}
-    for section in filter(parser.has_section, _READ):
-        for key in parser.options(section):
-            known = key if section == _EXTRAS else key.replace("-", "_")
-            if parser.get(section, key).strip() and (section, known) not in {(a, b.lower()) for a, b in read}:
-                message = f"{section}: {key} is not read: it is indented, or it is a default of all sections"
-                builder.issue("TL902", "note", message, 0)
 
 
 _REASONS: dict[type[configparser.Error], str] = {
@@ -119,58 +135,73 @@ _REASONS: dict[type[configparser.Error], str] = {
 }
 
 
-def _values(text: str) -> tuple[dict[tuple[str, str], list[_Piece]], dict[tuple[str, str], int]]:
-    """The lines of every value by section and key, comments left out, and where each key begins.
+def _values(text: str) -> tuple[_Values, dict[str, int]]:
+    """The values by section and key, and where each section begins.
 
-    A key's dashes are underscores.
+    As in configparser, a line that is indented deeper than its key goes on with the value, and what stands in
+    [DEFAULT] holds in every section. A key's dashes are underscores.
     """
-    found: dict[tuple[str, str], list[_Piece]] = {}
-    keys: dict[tuple[str, str], int] = {}
-    section, pieces = "", []  # type: str, list[_Piece]
+    found: _Values = {}
+    sections: dict[str, int] = {}
+    section, indent = "", 0
+    value: _Value | None = None
     for match in _LINE.finditer(text):
-        line, start = match[0], match.start()
-        header = re.match(r"\[([^\]]+)\]", line)
-        assignment = re.match(r"([^\s#;=:][^=:]*)[=:]", line)
-        if header:
-            section, pieces = header[1], []
-            keys.setdefault((section, ""), start)
+        line = match[0].strip()
+        depth = len(match[0]) - len(match[0].lstrip())
+        if not line or line.startswith(("#", ";")):
             continue
-        if assignment:
-            key = assignment[1].rstrip()
-            key = key if section == _EXTRAS else key.lower().replace("-", "_")
-            pieces = found[section, key] = []
-            keys.setdefault((section, key), start)
-            line, start = line[assignment.end() :], start + assignment.end()
-        elif not line[0].isspace() or line.lstrip().startswith((";", "#")):
+        start = match.start() + depth
+        if value is not None and depth > indent:
+            value.pieces.append(_Piece(line, start))
+            value.one_line = False
             continue
-        words = _COMMENT.sub("", line)
-        if words.strip():
-            pieces.append(_Piece(words.strip(), start + len(words) - len(words.lstrip())))
-    return found, keys
+        indent, value = depth, None
+        if header := _HEADER.match(line):
+            section = header[1]
+            sections.setdefault(section, start)
+        elif assignment := _ASSIGNMENT.match(line):
+            value = found[section, _key(section, assignment[1])] = _assigned(line, start, assignment)
+    for (_, key), default in [item for item in found.items() if item[0][0] == "DEFAULT"]:
+        for name in sections:
+            found.setdefault((name, _key(name, key)), default)
+    return found, sections
+
+
+def _key(section: str, written: str) -> str:
+    key = written.strip()
+    return key if section == _EXTRAS else key.lower().replace("-", "_")
+
+
+def _assigned(line: str, start: int, assignment: re.Match[str]) -> _Value:
+    """A value that begins on the line of its key."""
+    rest = line[assignment.end() :]
+    words = rest.strip()
+    at = start + len(line) - len(rest.lstrip())
+    return _Value(assignment[1].strip(), start, [_Piece(words, at)] if words else [])
 
 
 def _span(piece: _Piece) -> Span:
     return Span(piece.start, piece.start + len(piece.text))
 
 
-def _requirements(builder: DocumentBuilder, pieces: list[_Piece]) -> list[Entry]:
+def _requirements(builder: DocumentBuilder, value: _Value | None) -> list[Entry]:
     """The requirements of a value, or of the files that it names."""
-    if pieces and pieces[0].text.startswith("file:"):
-        names = ",".join(piece.text for piece in pieces).removeprefix("file:").split(",")
-        return [
-            entry for name in names if name.strip() for entry in builder.include(name.strip(), pieces[0].start)
-        ]
-    parts = list(_parted(pieces[0])) if len(pieces) == 1 else pieces
+    if value is None:
+        return []
+    if value.text.startswith("file:"):
+        names = [name.strip() for name in value.text.removeprefix("file:").split(",")]
+        at = value.pieces[0].start
+        return [entry for name in names if name for entry in builder.include(name, at, plain=True)]
+    parts = [part for piece in value.pieces for part in _parts(piece, alone=value.one_line)]
     found = [builder.requirement(part.text, part.start, _span(part)) for part in parts]
     return [entry for entry in found if entry is not None]
 
 
-def _parted(piece: _Piece) -> Iterator[_Piece]:
-    """A value of a single line may hold several requirements, parted by semicolons."""
-    if ";" not in piece.text or ask(piece.text) is not None:
-        yield piece
-        return
-    for match in re.finditer(r"[^;]+", piece.text):
-        words = match[0]
-        if words.strip():
-            yield _Piece(words.strip(), piece.start + match.start() + len(words) - len(words.lstrip()))
+def _parts(piece: _Piece, *, alone: bool) -> Iterator[_Piece]:
+    """The requirements on a line, without its comment: one, or with ``alone`` several with semicolons between."""
+    at = piece.start
+    text = _COMMENT.sub("", piece.text)
+    for part in text.split(";") if alone else [text]:
+        if part.strip():
+            yield _Piece(part.strip(), at + len(part) - len(part.lstrip()))
+        at += len(part) + 1

@@ -10,6 +10,7 @@ import re
 from typing import NamedTuple
 
 from torchlock.knowledge.stack import CONDA_NAMES
+from torchlock.standards.names import normalise
 
 # conda keeps a folder of packages for each platform.
 SUBDIRS = {
@@ -61,7 +62,7 @@ class MatchSpec(NamedTuple):
     @property
     def index_name(self) -> str:
         """The name that package indexes use."""
-        normal = re.sub(r"[-_.]+", "-", self.name).lower()
+        normal = normalise(self.name)
         return CONDA_NAMES.get(normal, normal)
 
 

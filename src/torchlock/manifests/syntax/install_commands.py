@@ -23,6 +23,7 @@ from torchlock.manifests.syntax.pep508 import NAME, wheel_of
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
 from torchlock.manifests.syntax.shell import Command, commands
 from torchlock.manifests.text import beside, is_there
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -219,7 +220,7 @@ class Installer:
                 self._draft.index(kind, rest[2].value, rest[2].start)
 
     def _remove(self, words: list[Word]) -> None:
-        names = {word.value.lower().replace("_", "-") for word in words}
+        names = {normalise(word.value) for word in words}
         self._state.entries = [entry for entry in self._state.entries if entry.name not in names]
 
     def _install(self, words: list[Word], command: Command, read: Callable[[Word], Iterator[Entry]]) -> None:
@@ -348,7 +349,7 @@ class Installer:
 
     def _located(self, word: Word, name: str) -> Entry:
         place = self._draft.place(word.start)
-        return Entry(name.lower().replace("_", "-"), "", place, word.value, self._draft.path, url=word.value)
+        return Entry(normalise(name), "", place, word.value, self._draft.path, url=word.value)
 
     def _poetry(self, word: Word) -> Iterator[Entry]:
         """``torch@^2.1``, ``torch==2.1``, ``torch``."""
@@ -365,7 +366,7 @@ class Installer:
         start, end = match.span("versions")
         content = word.content
         yield Entry(
-            match["name"].lower().replace("_", "-"),
+            normalise(match["name"]),
             specifier,
             self._draft.place(word.start),
             word.value,

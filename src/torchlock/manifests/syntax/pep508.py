@@ -7,8 +7,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from torchlock.answers import Unknown
-from torchlock.errors import InputError
 from torchlock.standards import markers
+from torchlock.standards.filenames import file_name, parse_wheel
+from torchlock.standards.names import normalise
 from torchlock.standards.versions import CLAUSE, WILD, fault_of_specifier
 
 NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
@@ -48,16 +49,10 @@ class Asked(NamedTuple):
     url: str | None = None
 
 
-@lru_cache(maxsize=8192)
-def normalised(name: str) -> str:
-    """The name as package indexes compare it."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 @lru_cache(maxsize=2048)
 def extras_of(text: str) -> tuple[str, ...]:
     """Extras written between brackets, normalised and sorted."""
-    return tuple(sorted({normalised(extra.strip()) for extra in text.split(",") if extra.strip()}))
+    return tuple(sorted({normalise(extra.strip()) for extra in text.split(",") if extra.strip()}))
 
 
 @lru_cache(maxsize=2048)
@@ -80,7 +75,7 @@ def ask_quickly(text: str) -> Asked | None:
         return None
     versions = match.span("versions") if match["versions"] else (behind(match), behind(match))
     extras = extras_of(match["extras"]) if match["extras"] else ()
-    return Asked(normalised(match["name"]), extras, (match["versions"] or "").replace(" ", ""), marker, versions)
+    return Asked(normalise(match["name"]), extras, (match["versions"] or "").replace(" ", ""), marker, versions)
 
 
 def behind(match: re.Match[str]) -> int:
@@ -110,8 +105,8 @@ def ask(text: str) -> Asked | None:
     if fault_of_specifier(specifier) or markers.fault_of(str(requirement.marker or "")):
         return None
     return Asked(
-        normalised(requirement.name),
-        tuple(sorted(map(normalised, requirement.extras))),
+        normalise(requirement.name),
+        tuple(sorted(map(normalise, requirement.extras))),
         specifier,
         str(requirement.marker or ""),
         specifier_span(text) if requirement.url is None else None,
@@ -145,15 +140,11 @@ def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
 
 def wheel_of(address: str) -> tuple[str, str] | None:
     """The normalised name and the version that an address ends with, if it is that of a wheel."""
-    path = re.split(r"[#?]", address, maxsplit=1)[0]
-    if not path.lower().endswith(".whl"):
+    filename = file_name(address)
+    if not filename.lower().endswith(".whl"):
         return None
-    from urllib.parse import unquote
-
-    from torchlock.standards.wheel_names import parsed_wheel_name
-
     try:
-        name, version, _ = parsed_wheel_name(unquote(re.split(r"[/\\]", path)[-1]))
-    except (ValueError, InputError):
+        name, version, _ = parse_wheel(filename)
+    except ValueError:
         return None
     return name, str(version)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from torchlock.errors import InputError
 from torchlock.manifests.text import is_folder, is_there
 from torchlock.redaction import shortened
+from torchlock.standards.filenames import file_name, parse_wheel
 from torchlock.standards.markers import fault_of
 from torchlock.standards.versions import fault_of_versions
 from torchlock.terms import ParsedRequirement
@@ -36,6 +37,7 @@ _UNPARSED = (ValueError, SyntaxError, RecursionError)
 _LONG = 500
 
 # What people write, and what to tell them; the first that matches counts.
+_EGG_VERSION = re.compile(r"[#&]egg=[^&=<>!~]*[=<>!~]")
 _REPOSITORY = re.compile(r"(?:git|hg|svn|bzr)\+")
 _MISTAKES = (
     (r"^(<<<<<<<|=======|>>>>>>>|\|\|\|\|\|\|\|)", "a merge conflict was left in the file"),
@@ -201,16 +203,14 @@ def _located(text: str, origin: Origin, hashes: tuple[str, ...], editable: bool)
 def _name_in(location: str, origin: Origin) -> str | None:
     """The project: with its version from the name of a wheel, else from ``#egg=``."""
     egg = _EGG.search(location)
+    if _EGG_VERSION.search(location):
+        raise _invalid("the egg of an address is a name, without a version", origin, hint=None)
     extras = None if _ADDRESS.match(location) else _EXTRAS.search(location)
-    bare = location[: extras.start() if extras else None].partition("#")[0].partition("?")[0]
-    if not bare.lower().endswith(".whl"):
+    filename = file_name(location[: extras.start() if extras else None])
+    if not filename.lower().endswith(".whl"):
         return egg[1] if egg else None
-    from urllib.parse import unquote
-
-    from torchlock.standards.wheel_names import parsed_wheel_name
-
     try:
-        name, version, _ = parsed_wheel_name(unquote(re.split(r"[/\\]", bare)[-1]))
+        name, version, _ = parse_wheel(filename)
     except ValueError as error:
         form = "name-version-python-abi-platform.whl"
         raise _invalid("no wheel has such a name", origin, hint=f"its form is {form}") from error

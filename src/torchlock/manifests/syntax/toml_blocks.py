@@ -15,6 +15,8 @@ from torchlock.location import Place
 from torchlock.manifests.document import Entry, ParseIssue
 from torchlock.manifests.merge_conflicts import conflicts
 from torchlock.manifests.syntax.toml_values import loads, parse_toml
+from torchlock.standards.filenames import file_name, is_distribution
+from torchlock.standards.names import normalise
 
 # What the rules speak of; of other packages only name, version and scope are read.
 _OF_INTEREST = re.compile(r"torch|^nvidia[-_]|^(numpy|soundfile|librosa|triton)$", re.IGNORECASE)
@@ -36,7 +38,6 @@ _NAME = re.compile(r"""^name *= *["']([^"'\\\n]+)["']""", re.MULTILINE)
 _VERSION = re.compile(r"""^version *= *["']([^"'\\\n]+)["']""", re.MULTILINE)
 _FILES = re.compile(r"^(?:wheels|files) = \[\n(?:[ \t][^\n]*\n)*\]\n|^sdist = [^\n]*\n", re.MULTILINE)
 _FILE = re.compile(r'\{ ?(?:file|filename|url|path) = "([^"\n]+)"(?:[^\n{}]*?\bhash = "([^"\n]+)")?')
-_DISTRIBUTION = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".egg")
 _KEYED = re.compile(r"^(?=[^\s\]])", re.MULTILINE)
 _SUBTABLE = re.compile(r"^\[", re.MULTILINE)
 
@@ -147,9 +148,8 @@ def invalid(text: str, path: str) -> list[ParseIssue]:
 
 def locked_entry(name: str, version: str, line: int, path: str, **more: Any) -> Entry:
     """A package that a lock pins: nothing of its line can be edited, for its hashes would no longer fit."""
-    normal = re.sub(r"[-_.]+", "-", name).lower()
     specifier = f"=={version}" if version else ""
-    return Entry(normal, specifier, Place(line), f"{name}{specifier}", path, style="lock", **more)
+    return Entry(normalise(name), specifier, Place(line), f"{name}{specifier}", path, style="lock", **more)
 
 
 def strings(value: object) -> list[str]:
@@ -164,18 +164,12 @@ def tables(value: object) -> list[dict[str, Any]]:
 
 def files_in(text: str) -> dict[str, tuple[str, ...]]:
     """The names and hashes of the files in inline tables, as an entry wants them."""
-    found = [(base_name(name), digest) for name, digest in _FILE.findall(text)]
-    found = [(name, digest) for name, digest in found if name.endswith(_DISTRIBUTION)]
+    found = [(file_name(name), digest) for name, digest in _FILE.findall(text)]
+    found = [(name, digest) for name, digest in found if is_distribution(name)]
     return {
         "filenames": tuple(name for name, _ in found),
         "hashes": tuple(digest for _, digest in found if digest),
     }
-
-
-def base_name(address: str) -> str:
-    """The last part of an address or path."""
-    bare = re.split(r"[/\\]", address.partition("#")[0].partition("?")[0])[-1]
-    return bare.replace("%2B", "+").replace("%2b", "+")
 
 
 def _statements(text: str, kind: str) -> tuple[list[tuple[int, str]], bool]:

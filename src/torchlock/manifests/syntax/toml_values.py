@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from torchlock.errors import InputError
-from torchlock.manifests.text import decode_utf8
+from torchlock.manifests.decoding import decode_utf8
 
 # A key of more parts than any table is deep. Parsers take quadratic time for it.
 _DEEPEST = 200

@@ -1,0 +1,24 @@
+"""Names of projects (PEP 503).
+
+``packaging.utils`` has the same function, and takes an eighth of the time of a small audit to import.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_SEPARATORS = re.compile(r"[-_.]+")
+_NORMAL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
+
+
+@lru_cache(maxsize=8192)
+def normalise(name: str) -> str:
+    """The name as package indexes compare it; characters that no name has are left alone."""
+    return _SEPARATORS.sub("-", name).lower()
+
+
+def project_name(text: str) -> str | None:
+    """The normalised name of a project; None if the text is not a name (a path, say)."""
+    normal = normalise(text)
+    return normal if _NORMAL.fullmatch(normal) else None
