@@ -1,7 +1,7 @@
 """Each rule is whole: a function or statements, a page, a case that triggers it, and one that leaves it alone.
 
-Rules of the audit have their cases here, some of the check in ``scenarios/check``. Other tests are marked ``triggers("TL601")`` and
-``leaves_alone("TL601")``; what they report is recorded while they run (``conftest.py``).
+Rules of the audit have their cases here, some of the check in ``scenarios/check``. Other tests are marked
+``triggers("TL601")`` and ``leaves_alone("TL601")``; what they report is recorded while they run (``conftest.py``).
 """
 
 from __future__ import annotations
