@@ -38,7 +38,8 @@ def _unjudged(context: AuditContext, demand: Demand) -> Finding | None:
     """A note on a version that the table does not have."""
     if demand.why == "image":
         image = (demand.entry.url or "").removeprefix("image:")
-        message = f"the {demand.name} version in {image}, if any, is unknown: packages that must match it were not judged"
+        unknown = f"the {demand.name} version in {image}, if any, is unknown"
+        message = f"{unknown}: packages that must match it were not judged"
         return context.finding("TL902", "note", message, [demand])
     package = context.stack.packages[demand.name]
     rule, why = {

@@ -1,4 +1,4 @@
-"""TL606 and TL615: which copy an import finds, what it hides, and what is not there at all."""
+"""TL606 and TL615: the copy that an import finds, the copies that it hides, and missing packages."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.inspect.modules import ModuleCopies, ModuleCopy
 
-# Import lines of tools that change nothing about where modules are looked for, but for their own.
+# Import lines of tools that only change where their own modules are searched for.
 _HOOK = re.compile(r"__editable__|_virtualenv|distutils|coverage|nspkg|import sys, ?types, ?os")
 
 
 @rule("TL901")
 def unseen(context: CheckContext) -> Iterator[Finding]:
-    """Folders that nobody let us list: what is in them is not known."""
+    """Folders that this user cannot list, so their content is unknown."""
     for unreadable in context.environment.unreadable[:5]:
         verb = "listed" if os.path.isdir(unreadable.path) else "read"
-        message = f"{unreadable.path} cannot be {verb} ({unreadable.reason}): what it holds is not known"
+        message = f"{unreadable.path} cannot be {verb} ({unreadable.reason}): its content is unknown"
         yield context.finding("TL901", "warning", message, path=unreadable.path)
 
 
 @rule("TL403")
 def unknown(context: CheckContext) -> Iterator[Finding]:
-    """A platform or a Python that no rule is about, so that most was not looked at."""
+    """A platform or a Python without rules, so that most was not checked."""
     if context.target is not None or not (context.copy("torch") or context.copy("torchaudio")):
         return
     platform = context.environment.interpreter.platform
@@ -55,9 +55,9 @@ def unlooked(context: CheckContext) -> str:
     python = context.environment.interpreter
     there = any(context.copy(name) or name in context.pins for name in ("torch", "torchaudio"))
     if context.target is None and there and not (context.platform or python.platform):
-        return "its platform is not known: versions, builds and libraries were not examined"
+        return "its platform is unknown: versions, builds and libraries were not examined"
     if context.target is None and there and not python.version:
-        return "its Python is not known: versions, builds and libraries were not examined"
+        return "its Python version is unknown: versions, builds and libraries were not examined"
     if needs_its_base(context):
         return f"it includes the packages of the Python in {python.base_prefix or 'its base'}, which was not found"
     return ""
@@ -72,7 +72,7 @@ def needs_its_base(context: CheckContext) -> bool:
 
 @rule("TL615", "TL108")
 def absent(context: CheckContext) -> Iterator[Finding]:
-    """What cannot be imported since nobody installed it."""
+    """Packages that cannot be imported because they are not installed."""
     if any(context.environment.unreadable) or needs_its_base(context):
         return
     if not is_there(context, "torchaudio") and not _is_recorded(context, "torchaudio"):
@@ -84,7 +84,7 @@ def absent(context: CheckContext) -> Iterator[Finding]:
             message = "neither torch nor torchaudio is installed in this environment"
             if _runs_code(context):
                 severity, message = "warning", "neither torch nor torchaudio is found in this environment"
-                because = "code that runs at its start may add folders, which only --probe can tell"
+                because = "code that runs when Python starts may add folders; --probe shows this"
         expected_error = "ModuleNotFoundError: No module named 'torchaudio'"
         yield context.finding(
             "TL615",
@@ -107,7 +107,7 @@ def absent(context: CheckContext) -> Iterator[Finding]:
 
 @rule("TL615")
 def left_out(context: CheckContext) -> Iterator[Finding]:
-    """An environment whose own Python does not look into it: its settings are gone, or that Python is another."""
+    """An environment that its own Python does not search: its settings are missing, or the Python changed."""
     python = context.environment.interpreter
     if not context.live or not python.executable or is_there(context, "torch"):
         return
@@ -125,7 +125,9 @@ def left_out(context: CheckContext) -> Iterator[Finding]:
             because = f"it is Python {python.version}, and they were installed for {name}"
             remedy = Remedy(f"Recreate the environment with {name}, or reinstall its packages for {mine}.")
         elif not files.is_file(os.path.join(folder, "pyvenv.cfg")):
-            because = f"{os.path.join(folder, 'pyvenv.cfg')} is gone, which makes a folder an environment"
+            because = (
+                f"{os.path.join(folder, 'pyvenv.cfg')} is missing, and without it the folder is not an environment"
+            )
             remedy = Remedy(f"Run its Python with -m venv --without-pip {folder}: the packages in it stay.")
         else:
             continue
@@ -145,13 +147,13 @@ def left_out(context: CheckContext) -> Iterator[Finding]:
 
 
 def is_there(context: CheckContext, name: str) -> bool:
-    """Whether an import finds it, and not just a folder of that name."""
+    """Whether an import finds the package, and not just a folder with its name."""
     copy = context.copy(name)
     return copy is not None and copy.kind != "namespace"
 
 
 def _runs_code(context: CheckContext) -> bool:
-    """Whether this Python runs code at its start that may change where it looks."""
+    """Whether this Python runs code when it starts that may change its path."""
     changes = any(not _HOOK.search(line.text) for line in context.environment.code)
     names = ("sitecustomize.py", "usercustomize.py")
     return changes or any(
@@ -170,7 +172,7 @@ def _site(context: CheckContext) -> str:
 
 @rule("TL606", "TL604")
 def shadows(context: CheckContext) -> Iterator[Finding]:
-    """Modules that stand before the installed package of their name, and second copies of packages."""
+    """Modules that come before the installed package of the same name, and second copies of packages."""
     for name in STACK:
         copies = context.copies.get(name)
         if copies is None or copies.wins is None:
@@ -184,7 +186,7 @@ def shadows(context: CheckContext) -> Iterator[Finding]:
 
 
 def _remains(context: CheckContext, copy: ModuleCopy) -> Iterator[Finding]:
-    """A folder without an ``__init__``: what is left of a package, or a folder of somebody's own."""
+    """A folder without ``__init__``: the rest of a package, or a user's own folder."""
     in_site = copy.entry is not None and copy.entry.is_site
     if in_site and not _is_recorded(context, copy.name):
         message = f"only a folder without __init__.py is left of {copy.name}"
@@ -213,7 +215,7 @@ def _hiding(context: CheckContext, copies: ModuleCopies, wins: ModuleCopy) -> It
 
 
 def blamed(context: CheckContext, findings: list[Finding]) -> list[Finding]:
-    """Second copies are harmless, but for one that stands before a copy with which an error would not be."""
+    """Make a second copy an error if it hides a copy that would not have the error that was found."""
     for finding in findings:
         if finding.rule == "TL606" and finding.severity == "note":
             name = finding.packages[0][0]
@@ -228,7 +230,7 @@ def _is_about(finding: Finding, name: str) -> bool:
 
 
 def _fits_hidden(context: CheckContext, name: str) -> bool:
-    """Whether the rules have nothing against the first copy that is hidden, in the place of the one that wins."""
+    """Whether the rules allow the first hidden copy in place of the imported one."""
     hidden = next((copy for copy in context.copies[name].hidden if copy.build is not None), None)
     version = version_of(hidden.build.version) if hidden and hidden.build else None
     if hidden is None or hidden.build is None or version is None or context.target is None:
@@ -251,7 +253,7 @@ def _times(number: int) -> str:
 
 
 def _is_stranger(context: CheckContext, copy: ModuleCopy) -> bool:
-    """Whether it is no package of that name: a script called torch.py, a clone that was never built."""
+    """Whether it is another module with that name: a script torch.py, or a clone that was never built."""
     if copy.kind == "editable" or (copy.name in ("numpy", "soundfile") and copy.kind == "package"):
         return False
     if copy.name == "soundfile":

@@ -1,6 +1,6 @@
-"""TL701 and TL702 of packages that no rule speaks of: names of torchaudio that they use and that it has not.
+"""TL701 and TL702 for packages without a rule: names that they use and that torchaudio does not have.
 
-Read from the source of both. What is guarded, by ``try``, ``if`` or ``hasattr``, is left alone.
+Both sources are read. Uses guarded by ``try``, ``if`` or ``hasattr`` are ignored.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MOST = 2000
 
 @rule("TL701", "TL702")
 def removed(context: CheckContext) -> Iterator[Finding]:
-    """The first use in each package, of one that its import makes if there is any."""
+    """One use in each package; a use by its import comes first."""
     copy = context.copy("torchaudio")
     if copy is None or copy.kind != "package":
         return
@@ -55,7 +55,7 @@ def _asks_for_it(distribution: Distribution) -> bool:
 
 
 def _is_spoken_of(context: CheckContext, distribution: Distribution) -> bool:
-    """Whether this very release was tried, and a rule says what came of it."""
+    """Whether a rule has the result for this release."""
     pin = context.pins.get(distribution.name)
     if pin is None or context.target is None:
         return True
@@ -98,7 +98,7 @@ def _says(name: str) -> str:
 
 
 def _modules(distribution: Distribution) -> Iterator[str]:
-    """The files of its modules, as far as they are recorded and no tests."""
+    """The source files of its modules, as far as they are recorded, without tests."""
     record = read_record(distribution)
     for row in islice(() if isinstance(record, str) else record, _MOST):
         parts = row.path.split("/")
