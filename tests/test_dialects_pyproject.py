@@ -55,7 +55,6 @@ def mended(document: Document) -> str:
         "[tool.poetry]\ndependencies = [1]\n",
         "[tool.uv]\nsources = 3\nindex = {}\n",
         "[project.optional-dependencies]\na = []\n[dependency-groups]\nx = []\n[tool.pdm]\nsource = [1]\n",
-        "[tool.poetry.dependencies]\nx = [{version = 3}]\npython = {}\n",
         "[tool.hatch.envs.x]\ndependencies = ['x @ {root:uri}', '{args}']\n",
     ],
 )
@@ -69,6 +68,7 @@ def test_shapes_that_nobody_expects_are_no_problem(text: str) -> None:
         ("project = 3\n", 1),
         ("[tool.poetry.dependencies]\ntorch = 2\n", 2),
         ("[tool.poetry.dependencies]\ntorch = [[1]]\n", 2),
+        ("[tool.poetry.dependencies]\ntorch = {version = 3}\n", 2),
         ("[project]\nname = 'x'\ndependencies = 'torch'\n", 3),
         ("[project]\ndependencies = [\n  'torch',\n  1,\n]\n", 2),
         ("[project]\ndynamic = 'dependencies'\n", 2),

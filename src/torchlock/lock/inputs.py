@@ -65,7 +65,7 @@ def dependency_of(written: ParsedRequirement) -> Dependency:
     return Dependency.from_requirement(requirement)
 
 
-def limit_of(written: ParsedRequirement) -> Dependency:
+def constraint_of(written: ParsedRequirement) -> Dependency:
     """The parts of a constraint or an override.
 
     Raises:
@@ -82,7 +82,7 @@ def limit_of(written: ParsedRequirement) -> Dependency:
     return dependency_of(written)
 
 
-class Direct:
+class DirectRequirements:
     """The requirements that name a URL, with the metadata that can be read without a build.
 
     ``written`` has the line of each project that is known by name; ``notes`` say what is not known.
@@ -97,7 +97,7 @@ class Direct:
         for written in requirements:
             if written.url is not None:
                 applies = target.holds(_marker(written))
-                self._names[id(written)] = self._read(written) if applies else _ELSEWHERE
+                self._names[id(written)] = self._read(written) if applies else _OTHER_TARGET
         self._unnamed = [written for written in requirements if self._names.get(id(written), "") is None]
 
     @property
@@ -137,7 +137,7 @@ class Direct:
 
 
 # The name of a requirement that does not apply to the target; its content is never used.
-_ELSEWHERE = "(of another target)"
+_OTHER_TARGET = "(of another target)"
 
 
 def _marker(written: ParsedRequirement) -> str:
@@ -186,8 +186,8 @@ def _specifiers(stated: Sequence[Dependency]) -> dict[str, list[str]]:
     return found
 
 
-def units_of(
-    inputs: Inputs, direct: Direct, universe: Universe, overrides: Mapping[str, Sequence[Dependency]]
+def user_requirements(
+    inputs: Inputs, direct: DirectRequirements, universe: Universe, overrides: Mapping[str, Sequence[Dependency]]
 ) -> tuple[list[UserRequirement], list[str]]:
     """The user's lines as roots and limits, and notes on lines that do not apply to the target."""
     units: list[UserRequirement] = []
@@ -207,7 +207,7 @@ def units_of(
             UserRequirement(written, tuple(need for item in replaced for need in universe.require(item, reason)))
         )
     for written in inputs.constraints:
-        dependency = limit_of(written)
+        dependency = constraint_of(written)
         if universe.target.holds(dependency.marker) and dependency.name not in overrides:
             mask = universe.mask(dependency.name, dependency.specifier)
             units.append(UserRequirement(written, limits=((dependency.name, mask),)))

@@ -11,6 +11,7 @@ from torchlock.errors import InputError
 from torchlock.manifests.syntax.pip_options import expand, parse_options
 from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.manifests.text import beside
+from torchlock.redaction import shortened
 from torchlock.standards.names import normalise
 from torchlock.terms import Origin, ParsedRequirement, Source
 
@@ -90,11 +91,15 @@ def _says_the_same(requirement: Requirement, entry: Entry, url: str | None) -> b
 
 def _from_fields(entry: Entry, origin: Origin) -> ParsedRequirement:
     """A requirement of a format with a spelling of its own."""
-    from packaging.requirements import Requirement
+    from packaging.requirements import InvalidRequirement, Requirement
 
     extras = f"[{','.join(entry.extras)}]" if entry.extras else ""
     marker = f" ; {entry.marker}" if entry.marker else ""
-    requirement = Requirement(f"{entry.name}{extras}{entry.specifier}{marker}")
+    try:
+        requirement = Requirement(f"{entry.name}{extras}{entry.specifier}{marker}")
+    except InvalidRequirement:
+        message = f"{shortened(entry.text)!r} is not a requirement"
+        raise InputError(message, path=origin.path, line=origin.line) from None
     sources = (Source(origin, url=near(entry.path, entry.url), editable=entry.editable),) if entry.url else ()
     return ParsedRequirement(requirement, origin, hashes=entry.hashes, sources=sources)
 

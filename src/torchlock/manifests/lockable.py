@@ -53,7 +53,7 @@ def document_to_lock(path: str, *, extras: bool = False, groups: bool = False) -
         message = f"holds commands ({kind}), not the requirements of a project"
         raise InputError(message, path=path, hint=_HINT)
     document = read_as_written(path, raw, kind, os.environ)
-    if document.locked:
+    if document.locked and kind != "requirements":
         raise InputError(f"is a lock ({kind}): {_RECORDS}", path=path, hint=_BESIDE)
     return document
 

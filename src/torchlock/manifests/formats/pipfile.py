@@ -125,12 +125,13 @@ def _entry(
         message = f"{name}: {str(written)[:200]!r} is not a version specifier"
         builder.issue("TL501", "error", message, at)
         return None
-    url = _url(table)
+    located = "://" in name  # pipenv takes an address for a name, too.
+    url = name if located else _url(table)
     return Entry(
-        normalise(name),
+        "" if located else normalise(name),
         specifier,
         builder.place(at),
-        f"{name}{specifier}",
+        name if located else f"{name}{specifier}",
         builder.path,
         marker=_marker(table),
         extras=tuple(sorted(_listed(table.get("extras")))),

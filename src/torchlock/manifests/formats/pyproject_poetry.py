@@ -168,11 +168,16 @@ class _Poetry:
             for number, item in enumerate(value):
                 yield from self._entries((*path, number), name, item)
         else:
-            where = ".".join(map(str, path))
-            self._builder.fault(f"{where}: {value!r} is not a dependency", self._tree.offset(*path))
+            self._not_a_dependency(path, value)
+
+    def _not_a_dependency(self, path: Path, value: object) -> None:
+        self._builder.fault(f"{'.'.join(map(str, path))}: {value!r} is not a dependency", self._tree.offset(*path))
 
     def _entry(self, path: Path, versions: Path, name: str, table: dict[str, Any]) -> Iterator[Entry]:
         specifier = specifier_of(self._tree.string(*versions))
+        if not isinstance(table.get("version", ""), str):
+            self._not_a_dependency(versions, table["version"])
+            return
         if specifier is None:
             self._unknown(versions)
             return
