@@ -641,7 +641,7 @@ def caught(error: Exception) -> Breakage:
 def test_a_report_is_for_its_owner_and_holds_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     address = "https://me:t0ken@example.org/simple"
     monkeypatch.setattr(sys, "argv", ["torchlock", "lock", f"--index-url={address}", "x" * 100_000])
-    path = crash.kept([caught(ValueError(f"{address} {'y' * 100_000}\na second line"))])
+    path = crash.write_crash_report([caught(ValueError(f"{address} {'y' * 100_000}\na second line"))])
     assert path is not None
     text = Path(path).read_text()
     assert "t0ken" not in text
@@ -653,11 +653,11 @@ def test_a_report_is_for_its_owner_and_holds_no_secret(tmp_path: Path, monkeypat
 
 def test_one_bug_is_described_once() -> None:
     same = [caught(ValueError("x")) for _ in range(1000)]
-    path = crash.kept(same)
+    path = crash.write_crash_report(same)
     assert path is not None
     assert Path(path).read_text().count("ValueError: x") == 1
     many = [Breakage("ValueError", f"a.py:{number}", "trace\n") for number in range(1000)]
-    path = crash.kept(many)
+    path = crash.write_crash_report(many)
     assert path is not None
     assert "995 more bugs" in Path(path).read_text()
 

@@ -94,8 +94,8 @@ def test_a_damaged_pe_is_read_or_has_a_reason(changes: list[tuple[int, bytes]], 
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "is no library"),
-        (b"version https://git-lfs.github.com/spec/v1\n", "is no library"),
+        (b"", "is not a library"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is not a library"),
         (WHOLE[:40], "cut off"),
         (WHOLE[:100], "segments ends at byte"),
         (WHOLE[:-100], "dynamic section ends at byte"),

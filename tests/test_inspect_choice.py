@@ -15,7 +15,7 @@ from support.check import audio_files, bad, run, torch_files
 from support.libraries import elf, pe
 from support.site_folder import install, write
 from torchlock.cli.main import main
-from torchlock.inspect.environment_choice import active, is_used_here, root_of
+from torchlock.inspect.environment_choice import active_environment, is_used_here, root_of
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="folders of POSIX")
 
@@ -31,9 +31,9 @@ def python_in(folder: Path, *, torch: bool = False) -> Path:
 def test_the_activated_environment_comes_first(tmp_path: Path) -> None:
     mine, theirs = python_in(tmp_path / "a"), python_in(tmp_path / "b", torch=True)
     environ = {"VIRTUAL_ENV": str(tmp_path / "a"), "CONDA_PREFIX": str(tmp_path / "b"), "CONDA_DEFAULT_ENV": "x"}
-    assert active(environ).python == str(mine)
+    assert active_environment(environ).python == str(mine)
     del environ["VIRTUAL_ENV"]
-    assert active(environ).python == str(theirs)
+    assert active_environment(environ).python == str(theirs)
 
 
 def test_the_base_of_conda_does_not_hide_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +41,7 @@ def test_the_base_of_conda_does_not_hide_the_project(tmp_path: Path, monkeypatch
     project = python_in(tmp_path / ".venv", torch=True)
     python_in(tmp_path / "conda")
     environ = {"CONDA_PREFIX": str(tmp_path / "conda"), "CONDA_DEFAULT_ENV": "base", "PATH": ""}
-    assert active(environ).python == str(project)
+    assert active_environment(environ).python == str(project)
 
 
 def test_without_torch_anywhere_it_is_the_one_that_runs_this(
@@ -49,7 +49,7 @@ def test_without_torch_anywhere_it_is_the_one_that_runs_this(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", "")
-    assert active({"VIRTUAL_ENV": str(tmp_path / "gone")}).python == sys.executable
+    assert active_environment({"VIRTUAL_ENV": str(tmp_path / "gone")}).python == sys.executable
 
 
 @pytest.mark.parametrize("mark", ["pipx_metadata.json", "uv-receipt.toml"])
@@ -60,9 +60,9 @@ def test_the_environment_of_this_tool_alone_comes_last(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(other.parent))
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "tool"))
-    assert active({}).python == sys.executable
+    assert active_environment({}).python == sys.executable
     write(tmp_path / "tool" / mark)
-    assert active({}).python == str(other)
+    assert active_environment({}).python == str(other)
 
 
 def test_an_image_is_known_by_its_release(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_variable_that_names_what_is_gone_is_told(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     project, gone = python_in(tmp_path / ".venv", torch=True), tmp_path / "gone"
-    found = active({"VIRTUAL_ENV": str(gone), "CONDA_PREFIX": str(tmp_path / "too"), "PATH": ""})
+    found = active_environment({"VIRTUAL_ENV": str(gone), "CONDA_PREFIX": str(tmp_path / "too"), "PATH": ""})
     if found.python == str(project):  # unless this very Python has torch
         assert found.because == "it is .venv in the current folder and has torch"
     assert [name for name, _ in found.gone] == ["VIRTUAL_ENV", "CONDA_PREFIX"]

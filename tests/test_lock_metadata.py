@@ -103,7 +103,7 @@ UNREADABLE = {
     "a wheel without": ({"content": wheel("", name="other")}, "contains no METADATA"),
     "for a later Python": (
         {"metadata": headers("demo", "2.0", more="Requires-Python: >=3.13\n")},
-        "it requires Python >=3.13, the target is 3.12",
+        "it requires Python >=3.13, and the target has 3.12",
     ),
     "a requirement that is none": ({"requires": ["plain>=1.*"]}, "declares 'plain>=1.*'"),
     "a marker without a value": (

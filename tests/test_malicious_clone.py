@@ -19,7 +19,7 @@ from support.site_folder import install
 from torchlock.cli.safe_path import can_share
 from torchlock.inspect.environment_choice import base_of
 from torchlock.inspect.interpreter import NoAnswer, ask, find_executable
-from torchlock.runtime.programs import program
+from torchlock.runtime.programs import find_program
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="scripts and links of POSIX")
 SOURCE = Path(__file__).parents[1] / "src"
@@ -431,10 +431,10 @@ def test_a_pth_beside_any_link_to_an_interpreter_is_refused(name: str, clone: Cl
 
 def test_a_bare_name_is_no_file_of_the_current_folder(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor do empty and relative entries of the PATH make it one."""
-    assert program("uv") != str(clone.folder / "uv")
+    assert find_program("uv") != str(clone.folder / "uv")
     monkeypatch.setenv("PATH", os.pathsep.join(["", ".", "sub", "../clone"]))
     for name in PROGRAMS:
-        assert program(name) is None
+        assert find_program(name) is None
         assert find_executable(name) is None
     assert find_executable("./python") == "./python"
     monkeypatch.setenv("PATH", str(clone.folder))

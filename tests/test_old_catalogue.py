@@ -127,6 +127,7 @@ def specified(name: str, text: str) -> str:
     return name + form.format(kept[-1])
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("name", "text"), asked())
 def test_what_only_the_index_has_is_locked_and_marked(
     name: str, text: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -147,6 +148,7 @@ def test_what_only_the_index_has_is_locked_and_marked(
             assert " as of " not in said
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize(("name", "text"), asked())
 def test_offline_no_claim_is_without_its_date(name: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("lock", "explain"):

@@ -23,8 +23,8 @@ from torchlock.cli.workers import judged
 from torchlock.errors import DataError
 from torchlock.finding import FileReport
 from torchlock.runtime import temporary
-from torchlock.runtime.interrupts import Interrupted, handled, held
-from torchlock.runtime.process import child, heard, workplace
+from torchlock.runtime.interrupts import Interrupted, deferred_signals, handled
+from torchlock.runtime.process import child, run_program, temporary_folder
 
 ROOT = Path(__file__).parents[1]
 BROKEN = "torch==2.7.1\ntorchaudio==2.5.1\n"
@@ -331,8 +331,8 @@ def test_what_a_program_leaves_behind_ends_with_it(tmp_path: Path) -> None:
     began = tmp_path / "number"
     script = write(tmp_path / "script", f"#!/bin/sh\nsleep 3600 >/dev/null &\necho $! > '{began}'\necho said\n")
     script.chmod(0o755)
-    answer = heard([str(script)], SECONDS, 1 << 10)
-    assert (answer.said, answer.code, answer.slow) == (b"said\n", 0, False)
+    answer = run_program([str(script)], SECONDS, 1 << 10)
+    assert (answer.printed, answer.code, answer.slow) == (b"said\n", 0, False)
     left = int(began.read_text())
 
     def gone() -> bool:
@@ -346,13 +346,13 @@ def test_what_a_program_leaves_behind_ends_with_it(tmp_path: Path) -> None:
 
 @posix
 def test_a_program_that_says_too_much_is_heard_in_part(tmp_path: Path) -> None:
-    answer = heard(["/bin/sh", "-c", "while :; do echo more; done"], SECONDS, 1 << 10)
-    assert (len(answer.said), answer.code, answer.slow) == (1 << 10, None, False)
+    answer = run_program(["/bin/sh", "-c", "while :; do echo more; done"], SECONDS, 1 << 10)
+    assert (len(answer.printed), answer.code, answer.slow) == (1 << 10, None, False)
 
 
 @posix
 def test_a_place_is_gone_after_an_error() -> None:
-    with pytest.raises(ValueError, match="why"), workplace() as place:
+    with pytest.raises(ValueError, match="why"), temporary_folder() as place:
         write(Path(place) / "folder" / "file", "")
         raise ValueError("why")
     assert not Path(place).exists()
@@ -374,7 +374,7 @@ def test_without_a_guard_all_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     assert other._process is not None
     other._process.kill()
     other._process.wait()
-    assert heard(["/bin/sh", "-c", "echo said"], SECONDS, 100).said == b"said\n"
+    assert run_program(["/bin/sh", "-c", "echo said"], SECONDS, 100).printed == b"said\n"
     assert other.pipe is None
 
 
@@ -385,8 +385,8 @@ def test_without_a_guard_all_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_signal_waits_for_the_end_of_what_belongs_together() -> None:
     done = []
     with handled(), pytest.raises(Interrupted) as raised:
-        with held():
-            with held():
+        with deferred_signals():
+            with deferred_signals():
                 os.kill(os.getpid(), signal.SIGTERM)
             done.append("first")
         done.append("never")

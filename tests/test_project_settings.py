@@ -11,7 +11,7 @@ import pytest
 
 from torchlock.cli.main import main
 from torchlock.cli.parser import COMMANDS, parser_of
-from torchlock.cli.project import OPTIONS, Refused
+from torchlock.cli.project import OPTIONS, Refusal
 
 PROJECT = '\n[project]\nname = "x"\nversion = "1"\ndependencies = ["soundfile==0.12.1"]\n'
 TARGET = ["--python", "3.12", "--platform", "linux-x86_64", "--offline"]
@@ -50,7 +50,7 @@ def test_the_documentation_names_each_that_is_refused_or_bounded() -> None:
     assert not [name for name, row in OPTIONS.items() if row and not any(f"`{name}`" in line for line in rows)]
 
 
-@pytest.mark.parametrize("name", sorted(name for name, row in OPTIONS.items() if isinstance(row, Refused)))
+@pytest.mark.parametrize("name", sorted(name for name, row in OPTIONS.items() if isinstance(row, Refusal)))
 @pytest.mark.parametrize(
     "command", [["audit", "pyproject.toml"], ["lock"], ["explain", "six"], ["check", "--path", "."]]
 )
@@ -58,7 +58,7 @@ def test_what_no_project_may_set_is_refused_by_every_command(
     name: str, command: list[str], clone: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     row = OPTIONS[name]
-    assert isinstance(row, Refused)
+    assert isinstance(row, Refusal)
     for spelled in {name, name.replace("-", "_")}:
         put(clone, f"strict = false\n{spelled} = true")
         assert main(command) == 2
@@ -74,7 +74,7 @@ def test_the_hint_names_what_a_project_may_set(clone: Path, capsys: pytest.Captu
     _, _, hint = capsys.readouterr().err.partition("hint: use one of ")
     named = hint.strip().split(", ")
     assert "strict" in named
-    assert not [name for name in named if isinstance(OPTIONS[name], Refused)]
+    assert not [name for name in named if isinstance(OPTIONS[name], Refusal)]
 
 
 @pytest.mark.parametrize("table", ["[tool]\ntorchlock = 1", "[x]\n[[tool.torchlock]]"])

@@ -54,6 +54,7 @@ DONE = (
     "cli",
     "redaction",
     "index",
+    "inspect",
     "solve",
     "lock",
     "report",

@@ -14,7 +14,7 @@ from torchlock.knowledge.releases import Catalogue
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, lock
 from torchlock.lock.explain import explain
-from torchlock.lock.suggest import nearest
+from torchlock.lock.suggest import suggestions_for
 from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.target import Platform, PythonVersion, Target
 from torchlock.terms import Inputs, Origin
@@ -65,7 +65,7 @@ def test_scenario(path: Path) -> None:
         assert explanation.steps
         for words in scenario.get("says", ()):
             assert words in text
-        suggestions = "\n".join(nearest(result, explanation.units))
+        suggestions = "\n".join(suggestions_for(result, explanation.units))
         for words in scenario.get("suggests", ()):
             assert words in suggestions
         return

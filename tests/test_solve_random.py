@@ -56,6 +56,7 @@ def newest(universe: Universe, roots: list[Need], limits: dict[str, int]) -> dic
     return min(found, key=lambda solution: [solution.get(name, 99) for name in names])
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("seed", range(amount(8, quick=2)))
 def test_acyclic_universes_are_solved_newest_first(seed: int) -> None:
     rng = random.Random(seed)
@@ -64,6 +65,7 @@ def test_acyclic_universes_are_solved_newest_first(seed: int) -> None:
         assert resolve(universe, roots, limits) == newest(universe, roots, limits)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("seed", range(amount(8, quick=2)))
 def test_cyclic_universes_are_solved_exactly_when_they_can_be(seed: int) -> None:
     rng = random.Random(1000 + seed)
@@ -76,6 +78,7 @@ def test_cyclic_universes_are_solved_exactly_when_they_can_be(seed: int) -> None
             assert not list(violations(universe, roots, limits, solution))
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("seed", range(amount(4, quick=1)))
 def test_a_narrower_view_changes_no_answer(seed: int) -> None:
     """The same universe with some needs left out, looked at first: only what is impossible anyway may go."""
@@ -91,6 +94,7 @@ def test_a_narrower_view_changes_no_answer(seed: int) -> None:
         assert resolve(universe, roots, limits, narrow) == newest(universe, roots, limits)
 
 
+@pytest.mark.sampled
 @pytest.mark.parametrize("seed", range(amount(4, quick=1)))
 def test_propagation_never_strikes_out_part_of_a_solution(seed: int) -> None:
     rng = random.Random(2000 + seed)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from torchlock.cli.main import main
-from torchlock.cli.target import place_of
+from torchlock.cli.target import platform_of
 from torchlock.errors import InputError
 from torchlock.knowledge import systems, tables
 from torchlock.target import PLATFORMS, Platform
@@ -43,10 +43,10 @@ def test_every_system_beside_every_floor(system: str, name: str) -> None:
     right = expected(systems.load(system), name)
     if right is None:
         with pytest.raises(InputError, match="--system") as refused:
-            place_of(name, system, [])
+            platform_of(name, system, [])
         assert systems.load(system).title in refused.value.message
     else:
-        assert place_of(name, system, [])[0] == right
+        assert platform_of(name, system, [])[0] == right
 
 
 @pytest.mark.parametrize(
@@ -71,21 +71,21 @@ def test_every_system_beside_every_floor(system: str, name: str) -> None:
 def test_what_the_machine_is_said_to_have(name: str, stated: str, right: str | None) -> None:
     if right is None:
         with pytest.raises(InputError, match=f"--system-lib {stated.partition('=')[0]}"):
-            place_of(name, "none", [stated])
+            platform_of(name, "none", [stated])
     else:
-        assert place_of(name, "none", [stated])[0].spelled == right
+        assert platform_of(name, "none", [stated])[0].spelled == right
 
 
 def test_a_stated_libc_is_in_place_of_the_systems() -> None:
-    assert place_of("manylinux_2_39_x86_64", "ubuntu-20.04", ["glibc=2.39"])[0].floor == (2, 39)
+    assert platform_of("manylinux_2_39_x86_64", "ubuntu-20.04", ["glibc=2.39"])[0].floor == (2, 39)
     with pytest.raises(InputError, match="musl"):
-        place_of("linux-x86_64", "alpine-3.22", ["glibc=2.39"])
+        platform_of("linux-x86_64", "alpine-3.22", ["glibc=2.39"])
 
 
 def test_one_library_has_one_version() -> None:
     with pytest.raises(InputError, match="names ffmpeg twice"):
-        place_of("linux-x86_64", "none", ["ffmpeg=6", "ffmpeg=none"])
-    place_of("linux-x86_64", "none", ["ffmpeg=6", "ffmpeg=6"])
+        platform_of("linux-x86_64", "none", ["ffmpeg=6", "ffmpeg=none"])
+    platform_of("linux-x86_64", "none", ["ffmpeg=6", "ffmpeg=6"])
 
 
 @pytest.mark.parametrize("command", ["lock", "explain", "audit"])

@@ -35,12 +35,12 @@ from torchlock.index.direct_url import DirectRelease
 from torchlock.index.live_releases import LiveRelease
 from torchlock.index.sdist import metadata_of_tree
 from torchlock.index.sdist.building import Builder
-from torchlock.index.sdist.statement import stated
+from torchlock.index.sdist.statement import stated_requirements
 from torchlock.index.sources import Sources
 from torchlock.inspect import host
 from torchlock.inspect.binaries import read_binary
 from torchlock.inspect.build import linked_cuda
-from torchlock.inspect.loading.outcome import Outcome, Unseen
+from torchlock.inspect.loading.outcome import NotExamined, Outcome
 from torchlock.knowledge import systems
 from torchlock.knowledge.builds import Builds
 from torchlock.knowledge.compatibility import CompatibilityTable, Package
@@ -325,10 +325,10 @@ row("standards.core_metadata:parse_metadata", "a text that breaks off")(
 row("index.sdist.reader:metadata_of_tree", "no file")(lambda ground: metadata_of_tree({}, "demo", "1.0"))
 row("index.sdist.statement:stated", "no file, or none that can be read")(
     lambda ground: [
-        stated({}),
-        stated({"pyproject.toml": b"\xff\xfe["}),
-        stated({"setup.py": b"setup(install_requires=ask("}),
-        stated({"setup.py": b"from setuptools import setup\nsetup(install_requires=ask())\n"}),
+        stated_requirements({}),
+        stated_requirements({"pyproject.toml": b"\xff\xfe["}),
+        stated_requirements({"setup.py": b"setup(install_requires=ask("}),
+        stated_requirements({"setup.py": b"from setuptools import setup\nsetup(install_requires=ask())\n"}),
     ]
 )
 row("index.sdist.building:Builder.__call__", "no archive")(
@@ -363,7 +363,7 @@ def _(ground: Ground) -> object:
 
 
 row("inspect.loading.outcome:Outcome.answer", "a library that nobody saw")(
-    lambda ground: Outcome("a.so", unseen=(Unseen("b.so", "a.so", NOBODY),)).answer
+    lambda ground: Outcome("a.so", unseen=(NotExamined("b.so", "a.so", NOBODY),)).answer
 )
 
 

@@ -159,9 +159,9 @@ def _wheel(path: str, content: bytes) -> None:
 
 
 def _source_tree(path: str, content: bytes) -> None:
-    from torchlock.index.sdist.statement import stated
+    from torchlock.index.sdist.statement import stated_requirements
 
-    stated({path: content})
+    stated_requirements({path: content})
 
 
 def _binary(path: str, content: bytes) -> None:

@@ -91,8 +91,8 @@ class Finding:
     ``message`` is one sentence that names versions; ``because`` says why that is so; ``packages`` are
     ``(name, version or specifier)`` pairs; ``related`` are further places of the same file.
 
-    In an environment, ``path`` is the file or folder instead of a line, ``expected_error`` what Python prints
-    when this fails, and ``consequences`` are findings that disappear when this one is fixed.
+    In an environment, ``path`` is the file or folder instead of a line, ``expected_error`` the text that Python
+    prints when this fails, and ``consequences`` are findings that disappear when this one is fixed.
     ``lacks`` are the libraries, symbols or modules that were not found.
     """
 

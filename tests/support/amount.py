@@ -1,4 +1,4 @@
-"""How much a test tries: a part in a plain run, all of it with ``TORCHLOCK_TESTS=thorough``, as CI runs them."""
+"""How much a test marked ``sampled`` tries: a part in a plain run, all of it with ``TORCHLOCK_TESTS=thorough``."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.imports import Attempt
     from torchlock.inspect.loading.root import Root
     from torchlock.inspect.loading.search_path import SearchPath
-    from torchlock.inspect.modules import Copies, Copy
+    from torchlock.inspect.modules import ModuleCopies, ModuleCopy
     from torchlock.runtime.fence import Breakage
     from torchlock.standards.dependency import Dependency
     from torchlock.target import Platform
@@ -79,7 +79,7 @@ class CheckContext:
         return installed(self.environment)
 
     @cached_property
-    def copies(self) -> Mapping[str, Copies]:
+    def copies(self) -> Mapping[str, ModuleCopies]:
         return find_copies(self.environment)
 
     @cached_property
@@ -128,7 +128,7 @@ class CheckContext:
         wanted = [each for each in dependencies_of(distribution) if each.name == "torch"]
         return any(self.target is not None and self.target.holds(each.marker) for each in wanted)
 
-    def copy(self, name: str) -> Copy | None:
+    def copy(self, name: str) -> ModuleCopy | None:
         """What an import of this module finds."""
         copies = self.copies.get(name)
         return None if copies is None else copies.wins

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.check.context import CheckContext
-    from torchlock.inspect.distributions import Distribution, Source
+    from torchlock.inspect.distributions import Distribution, InstallSource
 
 FIRST_LINE = "# The environment as it is installed"
 """How the first line of each exported environment begins."""
@@ -83,7 +83,7 @@ def _line(context: CheckContext, distribution: Distribution) -> str:
     return f"{name}=={version}"
 
 
-def _address(source: Source) -> str:
+def _address(source: InstallSource) -> str:
     """The address as pip freezes it, with the commit or the hash; "" for one that it would not read as such."""
     address = masked(source.url).replace(f"://{MASK}@", "://")
     if source.commit:

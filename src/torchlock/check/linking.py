@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.inspect.binaries.binary import Reference, Symbols
     from torchlock.inspect.loading.imports import Attempt
-    from torchlock.inspect.loading.outcome import Unseen
+    from torchlock.inspect.loading.outcome import NotExamined
     from torchlock.knowledge.rules import Statement
     from torchlock.standards.dependency import Dependency
 
@@ -81,7 +81,7 @@ def resolved(context: CheckContext, name: str, *, whole: bool = False) -> bool |
     closed = next((each.path for group in groups for each in group if not os.access(each.path, os.R_OK)), None)
     if closed is not None:
         return Unknown(f"{closed} cannot be read")
-    unseen: list[Unseen] = []
+    unseen: list[NotExamined] = []
     for group in groups:
         outcomes = [without_ffmpeg(each).outcome for each in group]
         if all(outcome.loads for outcome in outcomes):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.audit import Auditor, Options, broken
 from torchlock.cli.exit_codes import BUG, OK, UNUSABLE
-from torchlock.cli.output import guard_report, put
+from torchlock.cli.output import guard_report, write_result
 from torchlock.cli.reports import exit_code, ignored_rules, rendered
 from torchlock.cli.safe_path import can_share, safe_path
 from torchlock.errors import InputError, TorchlockError
@@ -40,10 +40,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     files, unread = _files(arguments, console)
     guard_report(arguments.output, [*files, *unread])
     if arguments.fix or arguments.diff:
-        return _mend(arguments, options, files, console)
+        return _fix(arguments, options, files, console)
     passed = [_unread(path) for path in unread if "TL906" not in options.ignore]
     judged = _judged(files, options, arguments, console)
-    _keep_crashes(judged)
+    _add_crash_report(judged)
     report = _report([*judged, *passed], options, arguments)
     code = exit_code(report, strict=arguments.strict)
     for file in report.files:
@@ -52,17 +52,17 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     try:
         output = _rendered(report, code, arguments, console)
     except Exception:
-        told = [_if_writable(file, options, arguments, console) for file in report.files]
+        told = [_or_bug_in_writing(file, options, arguments, console) for file in report.files]
         if not any(file.broken for file in told):
             raise
-        _keep_crashes(told)
+        _add_crash_report(told)
         report, code = _report(told, options, arguments), BUG
         output = _rendered(report, code, arguments, console)
-    put(output, arguments.output, console)
+    write_result(output, arguments.output, console)
     return code
 
 
-def _if_writable(
+def _or_bug_in_writing(
     file: FileReport, options: Options, arguments: argparse.Namespace, console: Console
 ) -> FileReport:
     """The report on a file; if it cannot be written because of a bug, the report on that bug."""
@@ -90,13 +90,13 @@ def _refuse_misuse(arguments: argparse.Namespace) -> None:
 
 def _options(arguments: argparse.Namespace) -> Options:
     """The targets and rules of the command line."""
-    from torchlock.cli.target import place_of, python_of
+    from torchlock.cli.target import platform_of, python_of
     from torchlock.target import PYTHONS
 
     platforms: tuple[Platform, ...] | None = None
     libraries: dict[str, str | None] = {}
     if arguments.platform is not None or arguments.system != "none" or arguments.system_lib:
-        platform, libraries, _ = place_of(
+        platform, libraries, _ = platform_of(
             arguments.platform or _platform_of(arguments), arguments.system, arguments.system_lib
         )
         platforms = (platform,)
@@ -132,7 +132,7 @@ def _files(arguments: argparse.Namespace, console: Console) -> tuple[list[str], 
     for name in arguments.files or ["."]:
         if name != "-" and is_folder(name):
             held, foreign = search(name, arguments.recursive)
-            unread += map(_tidy, foreign)
+            unread += map(_without_dot, foreign)
             if not held and not foreign and not arguments.files:
                 raise InputError(
                     "there is nothing to audit in this folder",
@@ -140,7 +140,7 @@ def _files(arguments: argparse.Namespace, console: Console) -> tuple[list[str], 
                 )
             if not held and not foreign:
                 console.say("note", f"{name} contains no file that can be audited")
-            found += [_tidy(path) for path in held]
+            found += [_without_dot(path) for path in held]
         else:
             found.append(name)
     return list(dict.fromkeys(found)), list(dict.fromkeys(unread))
@@ -155,7 +155,7 @@ def _unread(path: str) -> FileReport:
     return FileReport(path, "unread", [Finding("TL906", "note", message)])
 
 
-def _tidy(path: str) -> str:
+def _without_dot(path: str) -> str:
     return path[2:] if path.startswith(("./", ".\\")) and len(path) > 2 else path
 
 
@@ -165,18 +165,20 @@ def _judged(
     """One report per file, in order; many files are distributed to one process per core."""
     cores = os.cpu_count() or 1
     shared = len(files) >= _MANY and cores >= 2 and "-" not in files and can_share()
-    reports = _shared_out(files, options, cores, console) if shared else None
+    reports = _judged_by_workers(files, options, cores, console) if shared else None
     if reports is None:
         auditor, reports = Auditor(options), []
         for number, path in enumerate(files, 1):
             if len(files) > 1:
                 console.progress(f"audit {number} of {len(files)}: {path}")
-            reports.append(_one(auditor, path, arguments.stdin_name))
+            reports.append(_report_on(auditor, path, arguments.stdin_name))
     console.clear()
     return reports
 
 
-def _shared_out(files: Sequence[str], options: Options, count: int, console: Console) -> list[FileReport] | None:
+def _judged_by_workers(
+    files: Sequence[str], options: Options, count: int, console: Console
+) -> list[FileReport] | None:
     """The reports of worker processes; None if no process can be started (a limit, a long TMPDIR)."""
     from torchlock.cli.workers import judged
 
@@ -190,7 +192,7 @@ def _shared_out(files: Sequence[str], options: Options, count: int, console: Con
         return None
 
 
-def _one(auditor: Auditor, path: str, name: str) -> FileReport:
+def _report_on(auditor: Auditor, path: str, name: str) -> FileReport:
     if path != "-":
         return auditor.report(path)
     from torchlock.manifests import kind_of
@@ -215,13 +217,13 @@ def _report(files: list[FileReport], options: Options, arguments: argparse.Names
     return Report(files, Matrix().date, target)
 
 
-def _keep_crashes(files: Iterable[FileReport]) -> None:
+def _add_crash_report(files: Iterable[FileReport]) -> None:
     """Write one bug report for all bugs; the findings of each affected file name it."""
     broken = [file for file in files if file.broken]
     if broken:
         from torchlock.cli import crash
 
-        remedy = crash.remedy(file.broken for file in broken if file.broken)
+        remedy = crash.remedy_for(file.broken for file in broken if file.broken)
         for finding in (finding for file in broken for finding in file.findings):
             finding.remedy = remedy
 
@@ -240,7 +242,7 @@ def _rendered(report: Report, code: int, arguments: argparse.Namespace, console:
     return rendered(report, code, arguments, console, as_json=as_json, as_text=as_text)
 
 
-def _mend(arguments: argparse.Namespace, options: Options, files: Sequence[str], console: Console) -> int:
+def _fix(arguments: argparse.Namespace, options: Options, files: Sequence[str], console: Console) -> int:
     """Show or apply the fixes; the exit code describes the findings that remain.
 
     A file that cannot be read or written is an error (exit code 2); the others are still fixed.
@@ -253,13 +255,13 @@ def _mend(arguments: argparse.Namespace, options: Options, files: Sequence[str],
     for path in files:
         name = arguments.stdin_name if path == "-" else path
         try:
-            before = now = _content(path)
+            before = now = _read(path)
         except InputError as error:
             left.append(FileReport(path, "", error=error.message))
             there.append(left[-1])
             continue
         try:
-            now = _mended(auditor, path, before, arguments, console)
+            now = _fixed(auditor, path, before, arguments, console)
         except InputError as error:
             console.say("error", str(error))
             failed = True
@@ -273,7 +275,7 @@ def _mend(arguments: argparse.Namespace, options: Options, files: Sequence[str],
         if left[-1].guessed and path != "-" and left[-1].status != "ok":
             console.say("note", f"{path}: not changed, because its format was only guessed from its content")
         there.append(auditor.report(name, before) if arguments.diff and now != before else left[-1])
-    _keep_crashes({id(file): file for file in (*left, *there)}.values())
+    _add_crash_report({id(file): file for file in (*left, *there)}.values())
     report = _report(left, options, arguments)
     code = exit_code(_report(there, options, arguments), strict=arguments.strict)
     if exit_code(report, strict=arguments.strict) != OK:
@@ -283,7 +285,7 @@ def _mend(arguments: argparse.Namespace, options: Options, files: Sequence[str],
     return UNUSABLE if failed and code != BUG else code
 
 
-def _mended(auditor: Auditor, path: str, before: bytes, arguments: argparse.Namespace, console: Console) -> bytes:
+def _fixed(auditor: Auditor, path: str, before: bytes, arguments: argparse.Namespace, console: Console) -> bytes:
     """Fix one file and show the changes; return the new content.
 
     Raises:
@@ -299,12 +301,12 @@ def _mended(auditor: Auditor, path: str, before: bytes, arguments: argparse.Name
         remark = write_bytes(path, after, expected=before).remark
         if remark:
             console.say("note", remark)
-    if _show(path, before, after) and arguments.diff:
+    if _print_diff(path, before, after) and arguments.diff:
         console.say("note", f"{path}: this diff masks secrets, so patch cannot apply it; --fix can")
     return after
 
 
-def _content(path: str) -> bytes:
+def _read(path: str) -> bytes:
     from torchlock.manifests.text import read_bytes
 
     if path != "-" and Path(path).exists() and not Path(path).is_file():
@@ -312,7 +314,7 @@ def _content(path: str) -> bytes:
     return read_bytes(path)
 
 
-def _show(path: str, before: bytes, after: bytes) -> bool:
+def _print_diff(path: str, before: bytes, after: bytes) -> bool:
     """Print the difference for ``patch``; return whether secrets in it are masked, so that patch cannot use it."""
 
     from difflib import unified_diff

@@ -9,7 +9,7 @@ from torchlock.check import by_log, examine, fenced, healthy, ranked, untold, ve
 from torchlock.check.system_packages import libraries_of
 from torchlock.cli.environment import context_of, current_folder
 from torchlock.cli.exit_codes import BUG, OK
-from torchlock.cli.output import guard_export, guard_report, put
+from torchlock.cli.output import guard_export, guard_report, write_result
 from torchlock.cli.reports import exit_code, ignored_rules, rendered
 from torchlock.errors import InputError
 from torchlock.finding import FileReport, Finding, Report
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.export:
         return _export(context, arguments, console)
     found = examine(context)
-    _refuse_blindness(context, found)
+    _refuse_unexamined(context, found)
     ignored = sorted({each.rule for each in found if each.rule in ignore and each.severity == "error"})
     found = [each for each in found if each.rule not in ignore]
     if arguments.probe:
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.format == "json" and report.target is not None:
         report.target["libraries"] = libraries_of(context)
     code = BUG if context.broken else exit_code(report, strict=arguments.strict)
-    put(_rendered(report, result, code, arguments, console), arguments.output, console)
+    write_result(_rendered(report, result, code, arguments, console), arguments.output, console)
     return code
 
 
@@ -76,7 +76,7 @@ def _add_remedies(context: CheckContext, findings: list[Finding]) -> None:
     if context.broken:
         from torchlock.cli import crash
 
-        remedy = crash.remedy(context.broken)
+        remedy = crash.remedy_for(context.broken)
         for finding in findings:
             if finding.rule == "TL908":
                 finding.remedy = remedy
@@ -101,7 +101,7 @@ def _refuse_misuse(arguments: argparse.Namespace) -> None:
         )
 
 
-def _refuse_blindness(context: CheckContext, found: list[Finding]) -> None:
+def _refuse_unexamined(context: CheckContext, found: list[Finding]) -> None:
     """Refuse to call an environment healthy if its platform or Python is unknown.
 
     Raises:
@@ -209,5 +209,5 @@ def _rendered(report: Report, result: Verdict, code: int, arguments: argparse.Na
 def _export(context: CheckContext, arguments: argparse.Namespace, console: Console) -> int:
     from torchlock.check.export import export
 
-    put(export(context), arguments.output, console, whole=True)
+    write_result(export(context), arguments.output, console, whole=True)
     return OK

@@ -19,7 +19,7 @@ _MOST = 5
 _ARGUMENTS = 4_000
 
 
-def kept(breakages: Iterable[Breakage]) -> str | None:
+def write_crash_report(breakages: Iterable[Breakage]) -> str | None:
     """Write each bug once to a file that only its owner can read; return its path.
 
     Never raises: returns None if no file can be written (a full disk, no temporary folder, no memory).
@@ -30,16 +30,16 @@ def kept(breakages: Iterable[Breakage]) -> str | None:
         return None
 
 
-def request(path: str | None) -> str:
+def what_to_send(path: str | None) -> str:
     """What to do with a report, as a sentence without a full stop; ``path`` may be None."""
     if path is None:
         return "please report this bug; the file with its traceback could not be written"
     return f"please report this bug, and send {path} (read it first: it contains your arguments)"
 
 
-def remedy(breakages: Iterable[Breakage]) -> Remedy:
+def remedy_for(breakages: Iterable[Breakage]) -> Remedy:
     """Write down what broke; what to do with that file, as the remedy of a finding."""
-    text = request(kept(breakages))
+    text = what_to_send(write_crash_report(breakages))
     return Remedy(f"{text[:1].upper()}{text[1:]}.")
 
 

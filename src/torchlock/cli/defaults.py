@@ -49,7 +49,7 @@ def defaults(
     return found
 
 
-def located(error: InputError, argv: Iterable[str]) -> InputError:
+def error_in_table(error: InputError, argv: Iterable[str]) -> InputError:
     """An error about an option (``--system: …``), with the line in the project's table that set the value."""
     about = re.match(r"--([a-z-]+)\b", error.message)
     if error.path is not None or about is None:
@@ -159,7 +159,7 @@ def _fits(value: object, action: argparse.Action) -> bool:
 _VARIABLE = re.compile(_PREFIX + r"(?!TEST_)\w+")
 
 
-def idle_variables(commands: Callable[[], Iterable[argparse.ArgumentParser]]) -> dict[str, str]:
+def unused_variables(commands: Callable[[], Iterable[argparse.ArgumentParser]]) -> dict[str, str]:
     """The ``TORCHLOCK_*`` variables that name no option, each with the variable that was probably meant, or "".
 
     ``commands`` creates the parsers of all commands; it is called only if there is a variable to look up.

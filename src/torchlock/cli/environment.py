@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from torchlock.cli.streams import Console
     from torchlock.inspect.environment import Environment
-    from torchlock.inspect.environment_choice import Active
+    from torchlock.inspect.environment_choice import ActiveEnvironment
     from torchlock.inspect.loading.root import Root
     from torchlock.inspect.loading.search_path import SearchPath
     from torchlock.target import Platform
@@ -67,7 +67,7 @@ def _counting(console: Console) -> Callable[[int, int], None]:
 def _environment(arguments: argparse.Namespace, console: Console) -> Environment:
     if arguments.path is not None:
         return _of_tree(arguments.path, arguments.root)
-    from torchlock.cli.interpreter import answer_of
+    from torchlock.cli.interpreter import ask_interpreter
     from torchlock.inspect.environment import of_interpreter
 
     cwd = current_folder()
@@ -88,7 +88,7 @@ def _environment(arguments: argparse.Namespace, console: Console) -> Environment
     if re.fullmatch(r"\d+\.\d+t?", python):
         python = f"python{python}"
     hint = "use --path SITE_PACKAGES to check its packages without running it"
-    answer = answer_of(base or python, named, hint, virtual if base else "")
+    answer = ask_interpreter(base or python, named, hint, virtual if base else "")
     if base:
         answer = answer._replace(executable=python)
     return of_interpreter(answer, {**os.environ, **dict(answer.variables)}, cwd)
@@ -117,11 +117,11 @@ def _of_tree(path: str, root: str | None) -> Environment:
     return environment
 
 
-def _active(console: Console) -> Active:
+def _active(console: Console) -> ActiveEnvironment:
     """The active environment. If a variable names a missing environment, a note says which one is used."""
-    from torchlock.inspect.environment_choice import active
+    from torchlock.inspect.environment_choice import active_environment
 
-    found = active(os.environ)
+    found = active_environment(os.environ)
     for name, folder in found.gone:
         console.say(
             "note", f"{name} names {folder}, which is not an environment; {found.python} is checked instead"
@@ -159,7 +159,7 @@ def _machine(
     arguments: argparse.Namespace, environment: Environment
 ) -> tuple[str | None, dict[str, str | None], Platform | None]:
     """The machine that the command line describes: its distribution release, libraries and platform."""
-    from torchlock.cli.target import place_of
+    from torchlock.cli.target import platform_of
     from torchlock.knowledge import systems
 
     platform = _platform(arguments, environment)
@@ -170,7 +170,7 @@ def _machine(
         return None, {}, platform if arguments.platform not in (None, "host") else None
     written = None if arguments.platform in (None, "host") else arguments.platform
     name = written or (None if platform is not None else "linux-x86_64")
-    place, libraries, system = place_of(
+    place, libraries, system = platform_of(
         name, arguments.system if named else "none", arguments.system_lib, platform if written is None else None
     )
     return system.id if system else None, libraries, place if platform is not None else None

@@ -13,7 +13,7 @@ from torchlock.errors import InputError
 from torchlock.knowledge import registry
 from torchlock.knowledge.rules import Matrix
 from torchlock.redaction import masked, one_line
-from torchlock.report.safe_json import dumped
+from torchlock.report.safe_json import dump_json
 
 if TYPE_CHECKING:
     import argparse
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.json:
         rows = [_row(story) for story in stories]
         table = {"torchlock": __version__, "data": matrix.date, "explained": rows}
-        sys.stdout.write(dumped(table))
+        sys.stdout.write(dump_json(table))
     else:
         sys.stdout.write("\n".join(_text(story) for story in stories))
     return OK if all(story.together for story in stories) else FOUND
@@ -141,14 +141,14 @@ def _requirements(arguments: argparse.Namespace, matrix: Matrix, console: Consol
 
 def _conflict(conflict: Any) -> Story:
     from torchlock.lock.explain import explain
-    from torchlock.lock.suggest import nearest
+    from torchlock.lock.suggest import suggestions_for
 
     explanation = explain(conflict)
     asked = " and ".join(unit.written.origin.text.strip() for unit in explanation.units)
     target = conflict.universe.target
     story = Story(f"{asked}: no environment on {target} can have these{explanation.dated}", together=False)
     story.steps = [f"{step}." for step in explanation.steps]
-    story.remedies = [str(suggestion) for suggestion in nearest(conflict, explanation.units)]
+    story.remedies = [str(suggestion) for suggestion in suggestions_for(conflict, explanation.units)]
     story.sources = {source.id: source for source in explanation.sources}
     if explanation.as_of:
         story.hints.append(explanation.advice)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.interpreter import Interpreter
 
 
-def answer_of(path: str, named: str, hint: str, virtual: str = "") -> Interpreter:
+def ask_interpreter(path: str, named: str, hint: str, virtual: str = "") -> Interpreter:
     """Ask an interpreter for its version, paths and tags. ``named`` is its name in messages.
 
     Raises:

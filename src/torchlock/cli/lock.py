@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from torchlock import __version__
 from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.cli.sources import open_sources
-from torchlock.cli.streams import deliver
+from torchlock.cli.streams import write_whole
 from torchlock.cli.target import target_of
 from torchlock.errors import InputError
 from torchlock.knowledge.rules import Matrix
-from torchlock.lock import Conflict, Lock, Options, Pin, allowed, lock
+from torchlock.lock import Conflict, Lock, Options, Pin, lock, with_files_of_hashes
+from torchlock.lock.inputs import merge
 from torchlock.lock.package_sources import settled
 from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.redaction import MASK, masked, one_line
@@ -23,7 +24,7 @@ from torchlock.terms import Inputs, Origin, ParsedRequirement
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
@@ -43,12 +44,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     _check_usage(arguments, console)
     target, system = target_of(arguments)
     inputs = _inputs(arguments)
-    _spare_inputs(arguments, inputs)
+    _refuse_output(arguments, inputs)
     inputs = settled(inputs, target)
     for note in inputs.notes:
         console.say("note", note)
     if not inputs.requirements:
-        _tell_empty(arguments, console)
+        _warn_of_empty_lock(arguments, console)
     matrix = Matrix()
     sources = open_sources(arguments, inputs, console)
     result = lock(inputs, target, _options(arguments), matrix, sources)
@@ -56,18 +57,18 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if isinstance(result, Conflict):
         for note in sources.notes:
             console.say("note", note)
-        _report(result, console)
+        _print_conflict(result, console)
         return FOUND
-    result = allowed(_hashed(result, arguments, sources), inputs)
+    result = with_files_of_hashes(_hashed(result, arguments, sources), inputs)
     console.clear()
     for note in [*result.notes, *sources.notes]:
         console.say("note", note)
-    _tell_idle(arguments, inputs, result, console)
+    _warn_of_unused_options(arguments, inputs, result, console)
     _warn(arguments, result, console)
     return _write(result, arguments, inputs, sources, system, matrix.date, console)
 
 
-def _tell_empty(arguments: argparse.Namespace, console: Console) -> None:
+def _warn_of_empty_lock(arguments: argparse.Namespace, console: Console) -> None:
     files = ", ".join(arguments.files) or "pyproject.toml or requirements.in"
     console.say("warning", f"{files} has no requirements, so the lock is empty")
     console.say("hint", "to lock extras or groups of a project, use --extra NAME, --all-extras or --group NAME")
@@ -100,7 +101,7 @@ def _warn(arguments: argparse.Namespace, result: Lock, console: Console) -> None
         console.say("hint", "use --no-hashes, or require a wheel or an archive instead")
 
 
-def _tell_idle(arguments: argparse.Namespace, inputs: Inputs, result: Lock, console: Console) -> None:
+def _warn_of_unused_options(arguments: argparse.Namespace, inputs: Inputs, result: Lock, console: Console) -> None:
     """Report names in options and overrides that the lock does not contain."""
     from difflib import get_close_matches
 
@@ -121,8 +122,22 @@ def _tell_idle(arguments: argparse.Namespace, inputs: Inputs, result: Lock, cons
 
 
 def _inputs(arguments: argparse.Namespace) -> Inputs:
-    from torchlock.manifests import selection
+    """All that is asked for: on the command line, and in files."""
+    files = _files(arguments)
+    asked = [parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements]
+    limits = [written for written in _upgraded(arguments).values() if written]
+    own = Inputs(requirements=asked, constraints=limits)
+    if files or arguments.constraints or arguments.overrides:
+        return merge(own, *_read(files, arguments))
+    return own
 
+
+def _files(arguments: argparse.Namespace) -> list[str]:
+    """The files that ask for something, by default the one in the current folder.
+
+    Raises:
+        InputError: nothing is asked for.
+    """
     files = list(arguments.files)
     if not files and not arguments.requirements:
         files = [name for name in ("pyproject.toml", "requirements.in") if Path(name).is_file()][:1]
@@ -133,24 +148,21 @@ def _inputs(arguments: argparse.Namespace) -> Inputs:
             )
     if files:
         files = _without_locks(files, alone=not arguments.requirements)
-    parts = [
-        selection.read_inputs(
-            file, extras=arguments.extras, groups=arguments.groups, all_extras=arguments.all_extras
-        )
-        for file in files
-    ]
     if (arguments.extras or arguments.groups or arguments.all_extras) and not files:
         raise InputError("--extra and --group need a project file", hint="name it with -r pyproject.toml")
-    asked = Inputs(
-        requirements=[parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements]
-    )
-    parts += [selection.read_constraints(file) for file in arguments.constraints]
-    parts.append(Inputs(constraints=[written for written in _upgraded(arguments).values() if written]))
-    parts += [selection.read_overrides(file) for file in arguments.overrides]
-    return selection.merge(asked, *parts)
+    return files
 
 
-def _spare_inputs(arguments: argparse.Namespace, inputs: Inputs) -> None:
+def _read(files: Sequence[str], arguments: argparse.Namespace) -> Iterator[Inputs]:
+    from torchlock.manifests.selection import read_constraints, read_inputs, read_overrides
+
+    for file in files:
+        yield read_inputs(file, extras=arguments.extras, groups=arguments.groups, all_extras=arguments.all_extras)
+    yield from map(read_constraints, arguments.constraints)
+    yield from map(read_overrides, arguments.overrides)
+
+
+def _refuse_output(arguments: argparse.Namespace, inputs: Inputs) -> None:
     """Refuse an output that is an input, or a file that is not a lock.
 
     Raises:
@@ -172,7 +184,7 @@ def _options(arguments: argparse.Namespace) -> Options:
         unproven=arguments.unproven,
         pre=arguments.pre,
         lowest=arguments.prefer == "lowest",
-        exclude_newer=_moment(arguments.exclude_newer),
+        exclude_newer=_utc_time(arguments.exclude_newer),
         preferred=_preferred(arguments, upgraded),
         upgraded=upgraded,
     )
@@ -202,7 +214,7 @@ def _upgraded(arguments: argparse.Namespace) -> dict[str, ParsedRequirement | No
     return found
 
 
-def _moment(text: str | None) -> str | None:
+def _utc_time(text: str | None) -> str | None:
     """Convert a day (its start) or an ISO 8601 time to an ISO 8601 time in UTC."""
     if text is None:
         return None
@@ -248,9 +260,9 @@ def _pins_of_locks(files: Sequence[str]) -> dict[str, str]:
 
 
 def _pins_of_output(arguments: argparse.Namespace) -> dict[str, str]:
-    from torchlock.cli.output import is_kept
+    from torchlock.cli.output import is_existing_output
 
-    if not is_kept(arguments.output):
+    if not is_existing_output(arguments.output):
         return {}
     from torchlock.manifests.pins import read_pins
 
@@ -277,18 +289,18 @@ def _write(
         return _check(text, arguments.output, console)
     written = replaced = False
     if arguments.output and not arguments.dry_run:
-        from torchlock.cli.output import is_of_others, put
+        from torchlock.cli.output import is_foreign_output, write_result
 
-        _spare_inputs(arguments, inputs)  # again: another program may have created a file meanwhile
-        replaced = is_of_others(arguments.output)
-        written = put(text, arguments.output, console, whole=True)
+        _refuse_output(arguments, inputs)  # again: another program may have created a file meanwhile
+        replaced = is_foreign_output(arguments.output)
+        written = write_result(text, arguments.output, console, whole=True)
     if arguments.json:
         notes = [*result.notes, *sources.notes]
         text = lock_json.render(
             result, indexes=sources.indexes, notes=notes, data_date=data_date, version=__version__
         )
     if arguments.json or arguments.dry_run or not arguments.output:
-        deliver(text, console)
+        write_whole(text, console)
     if written:
         count = "1 package" if len(result.pins) == 1 else f"{len(result.pins)} packages"
         console.say("note", f"{count} locked in {arguments.output} for {result.target}")
@@ -342,11 +354,11 @@ def _check(text: str, output: str, console: Console) -> int:
     from torchlock.manifests.text import read_text
 
     old = read_text(output) if Path(output).is_file() else ""
-    if _settled(old) == _settled(text):
+    if _without_header(old) == _without_header(text):
         return OK
     lines = unified_diff(
-        _settled(old).splitlines(keepends=True),
-        _settled(text).splitlines(keepends=True),
+        _without_header(old).splitlines(keepends=True),
+        _without_header(text).splitlines(keepends=True),
         output,
         f"{output} (new)",
     )
@@ -356,7 +368,7 @@ def _check(text: str, output: str, console: Console) -> int:
     return FOUND
 
 
-def _settled(text: str) -> str:
+def _without_header(text: str) -> str:
     """The text without the lines that name the command and the version of torchlock."""
     return re.sub(r"\A# (This file was made by torchlock.*\n#     )?.*\n", "", text.replace("\r\n", "\n"))
 
@@ -376,10 +388,10 @@ def _command(argv: list[str]) -> str:
     return one_line(shlex.join(["torchlock", *kept]))
 
 
-def _report(conflict: Conflict, console: Console) -> None:
+def _print_conflict(conflict: Conflict, console: Console) -> None:
     """Write to standard error which requirements conflict, why, and which changes would work."""
     from torchlock.lock.explain import explain
-    from torchlock.lock.suggest import nearest
+    from torchlock.lock.suggest import suggestions_for
 
     console.progress("explaining the conflict")
     target = conflict.universe.target
@@ -402,7 +414,7 @@ def _report(conflict: Conflict, console: Console) -> None:
         console.line("sources")
         for source in explanation.sources:
             console.line(f"  {source.kind} {source.date}: {source.address}")
-    suggestions = nearest(conflict, units)
+    suggestions = suggestions_for(conflict, units)
     if suggestions:
         console.line(f"what would work{explanation.dated}")
         for suggestion in suggestions:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from torchlock.cli.streams import Console, Lasting
+    from torchlock.cli.streams import Console, SafeStream
     from torchlock.report.ledger import Ledger
 
 
@@ -28,11 +28,11 @@ def main(argv: Sequence[str]) -> int:
     130 interrupted; 143 and 129 ended by SIGTERM and SIGHUP. The code describes the result, also if the reader of
     standard output exits early; if standard output fails in another way (a full disk), it is 2.
     """
-    from torchlock.cli.streams import Console, lasting
+    from torchlock.cli.streams import Console, safe_streams
     from torchlock.report.ledger import opened
     from torchlock.runtime.interrupts import handled
 
-    with lasting() as output, handled():
+    with safe_streams() as output, handled():
         written, voices = opened(), [Console()]
         try:
             return _delivered(_result(argv, voices), output, voices[-1], written)
@@ -62,7 +62,7 @@ def _result(argv: Sequence[str], voices: list[Console]) -> int:
 
         arguments = parse(argv)
         voices.append(Console(color=arguments.color, quiet=arguments.quiet, verbose=arguments.verbose))
-        _tell_idle(arguments, voices[-1])
+        _warn_of_unused_variables(arguments, voices[-1])
         code: int = arguments.run(arguments, voices[-1])
         return code
     except SystemExit as leave:  # --help
@@ -75,7 +75,7 @@ def _result(argv: Sequence[str], voices: list[Console]) -> int:
         return UNUSABLE
 
 
-def _delivered(code: int, output: Lasting, console: Console, written: Ledger) -> int:
+def _delivered(code: int, output: SafeStream, console: Console, written: Ledger) -> int:
     """The exit code after all output is written: 2 if standard output failed, unless its reader exited."""
     output.flush()
     if code in (OK, FOUND) and output.fault is not None and not output.left:
@@ -86,9 +86,9 @@ def _delivered(code: int, output: Lasting, console: Console, written: Ledger) ->
     return code
 
 
-def _tell_idle(arguments: argparse.Namespace, console: Console) -> None:
+def _warn_of_unused_variables(arguments: argparse.Namespace, console: Console) -> None:
     """Report environment variables that name no option."""
-    for name, near in arguments.idle_variables.items():
+    for name, near in arguments.unused_variables.items():
         if near:
             console.say("warning", f"unknown environment variable {name}; did you mean {near}?")
         elif arguments.verbose:
@@ -108,12 +108,12 @@ def _bug(error: Exception, console: Console, written: Ledger) -> int:
     from torchlock.cli import crash
     from torchlock.runtime.fence import breakage
 
-    path = crash.kept([breakage(error)])
+    path = crash.write_crash_report([breakage(error)])
     is_memory = isinstance(error, MemoryError)
     what = "torchlock ran out of memory" if is_memory else "this is a bug in torchlock"
     try:
         console.say("error", f"{what}; sorry; {written.sentence()}")
-        console.say("hint", crash.request(path))
+        console.say("hint", crash.what_to_send(path))
     except Exception:  # a bug in the code that writes messages
         sys.stderr.write("error: this is a bug in torchlock, and its message could not be written; sorry\n")
 

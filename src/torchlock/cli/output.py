@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from torchlock.cli.streams import deliver
+from torchlock.cli.streams import write_whole
 from torchlock.errors import InputError
 from torchlock.runtime.files import is_folder
 
@@ -25,10 +25,10 @@ def guard_lock(path: str, inputs: Iterable[str], *, pylock: bool) -> None:
     """
     if pylock:
         hint = _hint(path, "pylock.toml", "pylock.new.toml")
-        _guard(path, inputs, "a lock", _no_pylock, _owner_of_pylock, hint)
+        _refuse_output(path, inputs, "a lock", _why_no_pylock, _owner_of_pylock, hint)
     else:
         hint = _hint(path, "requirements.txt", "locked.txt")
-        _guard(path, inputs, "a lock", lambda text: _no_list(path, text), _owner_of_list, hint)
+        _refuse_output(path, inputs, "a lock", lambda text: _why_no_list(path, text), _owner_of_list, hint)
 
 
 def guard_report(path: str | None, inputs: Iterable[str]) -> None:
@@ -39,7 +39,7 @@ def guard_report(path: str | None, inputs: Iterable[str]) -> None:
     """
     if path is not None and path != "-":
         hint = "name another file with -o, like torchlock-report.txt"
-        _guard(path, inputs, "a report", _no_report, _owner, hint)
+        _refuse_output(path, inputs, "a report", _why_no_report, _owner, hint)
 
 
 def guard_export(path: str | None) -> None:
@@ -50,10 +50,10 @@ def guard_export(path: str | None) -> None:
     """
     if path is not None and path != "-":
         hint = "name another file with -o, like environment.in"
-        _guard(path, (), "an exported environment", _no_export, _owner, hint)
+        _refuse_output(path, (), "an exported environment", _why_no_export, _owner, hint)
 
 
-def put(text: str, path: str | None, console: Console, *, whole: bool = False) -> bool:
+def write_result(text: str, path: str | None, console: Console, *, whole: bool = False) -> bool:
     """Write a result to a file, or to standard output for None and ``-``; return whether all was written.
 
     ``whole``: a part of the result is useless, so warn if the reader of a pipe exits early.
@@ -63,7 +63,7 @@ def put(text: str, path: str | None, console: Console, *, whole: bool = False) -
     """
     if path is None or path == "-":
         if whole:
-            return deliver(text, console)
+            return write_whole(text, console)
         sys.stdout.write(text)
         return True
     from torchlock.report.atomic import write_text
@@ -74,16 +74,16 @@ def put(text: str, path: str | None, console: Console, *, whole: bool = False) -
     return written.whole
 
 
-def is_kept(path: str | None) -> bool:
+def is_existing_output(path: str | None) -> bool:
     """Whether a regular file of this name exists, which a result would replace."""
-    return path is not None and _is_file(path) and Path(path).is_file()
+    return path is not None and _is_replaced(path) and Path(path).is_file()
 
 
-def is_of_others(path: str) -> bool:
+def is_foreign_output(path: str) -> bool:
     """Whether this file has content that torchlock did not write as a lock."""
     from torchlock.report.own_outputs import is_own_lock
 
-    text = _existing(path, "") if is_kept(path) else ""
+    text = _existing_text(path, "") if is_existing_output(path) else ""
     return bool(text) and not is_own_lock(text)
 
 
@@ -91,7 +91,7 @@ def _hint(path: str, name: str, other: str) -> str:
     return f"name another file with -o, like {other if Path(path).name.lower() == name else name}"
 
 
-def _guard(
+def _refuse_output(
     path: str,
     inputs: Iterable[str],
     what: str,
@@ -110,7 +110,7 @@ def _guard(
         raise InputError("-o needs the name of a file", hint=hint)
     if is_folder(path):
         raise InputError("is a folder, not a file", path=path, hint=hint)
-    replaced = _is_file(path)
+    replaced = _is_replaced(path)
     if (replaced or Path(path).is_file()) and any(_is_same(path, each) for each in inputs):
         raise InputError("is also an input", path=path, hint=hint)
     if not replaced:
@@ -124,13 +124,13 @@ def _guard(
             path=path,
             hint=hint,
         )
-    text = _existing(path, hint)
+    text = _existing_text(path, hint)
     reason = why_not(text) if text else ""
     if reason:
         raise InputError(f"cannot be replaced by {what}, because {reason}", path=path, hint=hint)
 
 
-def _is_file(path: str) -> bool:
+def _is_replaced(path: str) -> bool:
     from torchlock.report.atomic import is_replaceable
 
     try:
@@ -167,7 +167,7 @@ def _owner_of_pylock(path: str) -> str:
     return "" if kind_by_name(os.path.realpath(path)) == "pylock" else _owner(path)
 
 
-def _existing(path: str, hint: str) -> str:
+def _existing_text(path: str, hint: str) -> str:
     """The text of an existing file; "" if there is none, or it is blank.
 
     Raises:
@@ -185,25 +185,25 @@ def _existing(path: str, hint: str) -> str:
     return text if text.strip() else ""
 
 
-def _no_report(text: str) -> str:
+def _why_no_report(text: str) -> str:
     from torchlock.report.own_outputs import is_report
 
     return "" if is_report(text) else "it is not a report of torchlock"
 
 
-def _no_export(text: str) -> str:
+def _why_no_export(text: str) -> str:
     from torchlock.report.own_outputs import is_export
 
     return "" if is_export(text) else "it is not an exported environment"
 
 
-def _no_pylock(text: str) -> str:
+def _why_no_pylock(text: str) -> str:
     from torchlock.report.own_outputs import is_pylock
 
     return "" if is_pylock(text) else "it is not a pylock.toml"
 
 
-def _no_list(path: str, text: str) -> str:
+def _why_no_list(path: str, text: str) -> str:
     """Why this is neither a lock (perhaps damaged) nor a valid list of requirements; "" if it is one.
 
     If the name is not that of a requirements file, the file must contain pins.

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from torchlock import __version__
-from torchlock.cli.defaults import defaults, idle_variables
+from torchlock.cli.defaults import defaults, unused_variables
 from torchlock.cli.options.shared import add_messages
 from torchlock.errors import InputError
 
@@ -103,7 +103,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         word = next((word for word in argv if not word.startswith("-")), None)
         if word is not None and "-h" not in argv and "--help" not in argv:
             raise InputError(f"unknown command {word!r}", hint=f"the commands are {', '.join(COMMANDS)}")
-        _top().parse_args(argv if argv else ["--help"])
+        _first_parser().parse_args(argv if argv else ["--help"])
         raise InputError("no command was given", hint="torchlock --help lists the commands")
     command = argv[position]
     parser, named_only = parser_of(command)
@@ -111,7 +111,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     arguments = parser.parse_intermixed_args([*argv[:position], *argv[position + 1 :], *operands])
     arguments.run = partial(_run, command)
     arguments.argv = [*argv, *operands]
-    arguments.idle_variables = idle_variables(lambda: (parser_of(each)[0] for each in COMMANDS))
+    arguments.unused_variables = unused_variables(lambda: (parser_of(each)[0] for each in COMMANDS))
     return arguments
 
 
@@ -140,7 +140,7 @@ def _is_there(path: str) -> bool:
         return False
 
 
-def _top() -> argparse.ArgumentParser:
+def _first_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="torchlock", description=_DESCRIPTION, formatter_class=_Formatter)
     parser.add_argument("-V", "--version", action="version", version=f"torchlock {__version__}")
     add_messages(parser)
@@ -174,8 +174,8 @@ def _run(command: str, arguments: argparse.Namespace, console: Console) -> int:
     try:
         code: int = import_module(f"torchlock.cli.{command}").run(arguments, console)
     except InputError as error:
-        from torchlock.cli.defaults import located
+        from torchlock.cli.defaults import error_in_table
 
-        found = located(error, arguments.argv)
+        found = error_in_table(error, arguments.argv)
         raise found from (None if found is not error else error.__cause__)
     return code

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
-class Refused(NamedTuple):
+class Refusal(NamedTuple):
     """An option that a project may not set, and why; ``variable`` says whether a variable may."""
 
     reason: str
     variable: bool = True
 
 
-def version(value: str) -> str:
+def why_no_version(value: str) -> str:
     """Why a value of ``python`` is refused; "" for a version, which starts no program."""
     return (
         ""
@@ -31,14 +31,14 @@ def version(value: str) -> str:
     )
 
 
-def read_inside(value: str) -> str:
+def why_not_read(value: str) -> str:
     """Why a file to read is refused; "" for one in the folder of the project."""
     if value == "-" or not _inside(value):
         return "a project may only name files inside its own folder"
-    return _irregular(value)
+    return _why_irregular(value)
 
 
-def written_inside(value: str) -> str:
+def why_not_written(value: str) -> str:
     """Why a file to write is refused; "" for a lock in the folder of the project.
 
     Refused are hidden folders (``.git/hooks``, ``.venv``) and names of files that other programs read.
@@ -52,10 +52,10 @@ def written_inside(value: str) -> str:
         return "a project may not name a hidden file or folder"
     if not re.search(r"(?i)\.(txt|lock)$|^pylock(\.[^.]+)?\.toml$", path.name):
         return "a project may only name a lock: *.txt, *.lock or pylock.toml"
-    return _irregular(value)
+    return _why_irregular(value)
 
 
-def index(value: str) -> str:
+def why_no_index(value: str) -> str:
     """Why an index is refused; "" for a URL and for a folder of the project."""
     from torchlock.index.addresses import is_local, local_path
 
@@ -64,7 +64,7 @@ def index(value: str) -> str:
     return ""
 
 
-def _irregular(value: str) -> str:
+def _why_irregular(value: str) -> str:
     """Why an existing path is refused that is not a regular file; reading a pipe could block forever."""
     path = Path(value)
     return "" if path.is_file() or not path.exists() else "a project may only name regular files"
@@ -85,30 +85,30 @@ _READS = "it reads files outside the project"
 _RUN = "it is about one run"
 
 # Every option of every command: None if any value is allowed, or a function that says why a value is refused.
-OPTIONS: Mapping[str, Refused | Callable[[str], str] | None] = {
+OPTIONS: Mapping[str, Refusal | Callable[[str], str] | None] = {
     # target
-    "python": version,
+    "python": why_no_version,
     "platform": None,
     "accelerator": None,
     "system": None,
     "system-lib": None,
     # input
-    "requirement": read_inside,
-    "constraint": read_inside,
-    "override": read_inside,
+    "requirement": why_not_read,
+    "constraint": why_not_read,
+    "override": why_not_read,
     "extra": None,
     "all-extras": None,
     "group": None,
     "recursive": None,
-    "stdin-name": Refused(_RUN),
+    "stdin-name": Refusal(_RUN),
     # environment
-    "path": Refused(_READS, variable=False),
-    "root": Refused(_READS, variable=False),
-    "log": Refused(_READS, variable=False),
+    "path": Refusal(_READS, variable=False),
+    "root": Refusal(_READS, variable=False),
+    "log": Refusal(_READS, variable=False),
     "deep": None,
-    "probe": Refused("it runs the code of installed packages", variable=False),
+    "probe": Refusal("it runs the code of installed packages", variable=False),
     "probe-seconds": None,
-    "export": Refused(_RUN, variable=False),
+    "export": Refusal(_RUN, variable=False),
     # choice of versions
     "upgrade": None,
     "upgrade-package": None,
@@ -117,15 +117,15 @@ OPTIONS: Mapping[str, Refused | Callable[[str], str] | None] = {
     "prefer": None,
     "exclude-newer": None,
     "allow-sdist": None,
-    "build": Refused("it runs the code of packages"),
+    "build": Refusal("it runs the code of packages"),
     # sources
-    "index-url": index,
-    "extra-index-url": index,
+    "index-url": why_no_index,
+    "extra-index-url": why_no_index,
     "offline": None,
     "refresh": None,
-    "cache-dir": Refused("it writes outside the project"),
+    "cache-dir": Refusal("it writes outside the project"),
     # output
-    "output": written_inside,
+    "output": why_not_written,
     "format": None,
     "no-hashes": None,
     "no-annotate": None,
@@ -135,27 +135,27 @@ OPTIONS: Mapping[str, Refused | Callable[[str], str] | None] = {
     # findings
     "strict": None,
     "ignore": None,
-    "fix": Refused("it changes files"),
+    "fix": Refusal("it changes files"),
     "diff": None,
     # messages
     "quiet": None,
     "verbose": None,
     "color": None,
 }
-_UNREVIEWED = Refused("it is not in the list of options that a project may set")
+_UNREVIEWED = Refusal("it is not in the list of options that a project may set")
 
 
-def refusal(name: str) -> Refused | None:
+def refusal(name: str) -> Refusal | None:
     """Why a project may not set an option; None if it may."""
     found = OPTIONS.get(name, _UNREVIEWED)
-    return found if isinstance(found, Refused) else None
+    return found if isinstance(found, Refusal) else None
 
 
 def objection(name: str, value: object) -> str:
     """Why a project may not set an option to this value; "" if it may."""
 
     found = OPTIONS.get(name)
-    if found is None or isinstance(found, Refused):
+    if found is None or isinstance(found, Refusal):
         return ""
     values = value if isinstance(value, list) else [value]
     return next((said for each in values if (said := found(str(each)))), "")

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any, TextIO
 
-_CODES = {"error": "1;31", "warning": "1;33", "note": "1;36", "hint": "1;32", "bold": "1"}
-_BLINK = 0.4  # seconds of work before progress is shown
+_STYLES = {"error": "1;31", "warning": "1;33", "note": "1;36", "hint": "1;32", "bold": "1"}
+_PROGRESS_DELAY = 0.4  # seconds of work before progress is shown
 
 
-class Lasting:
+class SafeStream:
     """A standard stream that never raises: text that cannot be written is lost, and ``fault`` says why.
 
     So the reader of a pipe cannot stop the work. ``stream`` is None if it was closed before the start. All other
@@ -74,7 +74,7 @@ class Lasting:
 
 
 @contextlib.contextmanager
-def lasting() -> Iterator[Lasting]:
+def safe_streams() -> Iterator[SafeStream]:
     """Standard output and error that take any text and raise nothing, for a block; that output.
 
     What the encoding of a stream lacks is escaped. A file that is opened later never gets the number of a standard
@@ -89,7 +89,7 @@ def lasting() -> Iterator[Lasting]:
     for stream in before:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    output, errors = map(Lasting, before)
+    output, errors = map(SafeStream, before)
     sys.stdout, sys.stderr = output, errors
     try:
         yield output
@@ -99,7 +99,7 @@ def lasting() -> Iterator[Lasting]:
         sys.stdout, sys.stderr = before
 
 
-def deliver(text: str, console: Console) -> bool:
+def write_whole(text: str, console: Console) -> bool:
     """Write a result of which a part is useless, such as a lock; return whether all of it was written.
 
     Warns if the reader of standard output exited before the end.
@@ -109,7 +109,7 @@ def deliver(text: str, console: Console) -> bool:
     """
     sys.stdout.write(text)
     sys.stdout.flush()
-    if not isinstance(sys.stdout, Lasting) or sys.stdout.fault is None:
+    if not isinstance(sys.stdout, SafeStream) or sys.stdout.fault is None:
         return True
     failed = "the result was not written completely to standard output"
     if not sys.stdout.left:
@@ -140,31 +140,31 @@ class Console:
 
     def painted(self, style: str, text: str) -> str:
         """The text in colour, for any stream."""
-        return f"\033[{_CODES[style]}m{text}\033[0m"
+        return f"\033[{_STYLES[style]}m{text}\033[0m"
 
     def on(self, stream: TextIO) -> bool:
         """Whether this stream gets colours."""
-        return self._wanted == "always" or (self._wanted == "auto" and stream.isatty() and not _plain())
+        return self._wanted == "always" or (self._wanted == "auto" and stream.isatty() and not _refuses_color())
 
     def say(self, kind: str, text: str) -> None:
         """Write one message; ``kind`` is error, warning, note or hint."""
         if self._quiet and kind in ("note", "warning"):
             return
         self.clear()
-        print(f"{self.paint(kind, kind + ':')} {_neutral(text)}", file=sys.stderr)
+        print(f"{self.paint(kind, kind + ':')} {_printable(text)}", file=sys.stderr)
 
     def line(self, text: str = "") -> None:
         """Write one line of a longer message."""
         self.clear()
-        print(_neutral(text), file=sys.stderr)
+        print(_printable(text), file=sys.stderr)
 
     def progress(self, text: str) -> None:
         """Show the current step: as a line with --verbose, else as a temporary line on a terminal."""
         if self._verbose and text != self._said:
             self.line(text)
             self._said = text
-        elif self._live and time.monotonic() - self._started > _BLINK:
-            print(f"\r\033[K{_neutral(text)[:100]}", end="", file=sys.stderr, flush=True)
+        elif self._live and time.monotonic() - self._started > _PROGRESS_DELAY:
+            print(f"\r\033[K{_printable(text)[:100]}", end="", file=sys.stderr, flush=True)
             self._shown = True
 
     def clear(self) -> None:
@@ -174,11 +174,11 @@ class Console:
             self._shown = False
 
 
-def _plain() -> bool:
+def _refuses_color() -> bool:
     return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
 
 
-def _neutral(text: str) -> str:
+def _printable(text: str) -> str:
     """The text without secrets and control characters, so that no file name can control the terminal."""
 
     return "\n".join(one_line(line.replace("\t", " ")) for line in masked(text).split("\n"))

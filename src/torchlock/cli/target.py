@@ -36,12 +36,12 @@ def target_of(arguments: argparse.Namespace) -> tuple[Target, System | None]:
             f"--accelerator: {arguments.accelerator!r} is not supported yet",
             hint="use pypi, which means the builds that the public index serves",
         )
-    platform, libraries, system = place_of(arguments.platform, arguments.system, arguments.system_lib)
+    platform, libraries, system = platform_of(arguments.platform, arguments.system, arguments.system_lib)
     name = "none" if system is None else system.id
     return Target(python_of(arguments.python, platform), platform, arguments.accelerator, name, libraries), system
 
 
-def place_of(
+def platform_of(
     name: str | None, system_name: str, stated_libraries: Sequence[str], own: Platform | None = None
 ) -> tuple[Platform, dict[str, str | None], System | None]:
     """Combine --platform, --system and --system-lib: the platform with its floor, its libraries, the system.
@@ -55,7 +55,7 @@ def place_of(
         own if name is None and own else Platform.of_host() if name == "host" else Platform.parse(name or "")
     )
     written = f"--platform {name}" if name not in (None, "host", *PLATFORMS) else ""
-    stated = _stated(stated_libraries)
+    stated = _stated_libraries(stated_libraries)
     system = _system(system_name)
     libraries: dict[str, str | None] = {}
     if system is not None:
@@ -65,7 +65,7 @@ def place_of(
         if system.id == "conda-forge" and platform.libc == "musl":
             raise InputError(
                 f"--system {system.id}: its packages need glibc, and {platform.spelled} has musl",
-                hint=f"use {_fitting('glibc')}",
+                hint=f"use {_platform_for('glibc')}",
             )
         family, _, version = system.libc.partition(" ")
         if family in ("glibc", "musl") and version and (name, system_name) != ("host", "host"):
@@ -73,18 +73,20 @@ def place_of(
                 platform = platform._replace(libc=family)
             asked = written or f"the environment ({platform.spelled})"
             said = f"--system {system.id} ({system.title} has {family} {{version}})"
-            platform = _agreed(platform, asked, said, family, stated.get(family) or version, fixed=bool(written))
+            platform = _with_floor(
+                platform, asked, said, family, stated.get(family) or version, fixed=bool(written)
+            )
     libraries.update(stated)
     for family in _FLOORS:
         if family in stated:
             said = f"--system-lib {family}={{version}}"
             asked = written or str(platform)
-            platform = _agreed(platform, asked, said, family, stated[family], fixed=bool(written))
+            platform = _with_floor(platform, asked, said, family, stated[family], fixed=bool(written))
         libraries.pop(family, None)
     return platform, libraries, system
 
 
-def _agreed(
+def _with_floor(
     platform: Platform, asked: str, said: str, family: str, version: str | None, *, fixed: bool
 ) -> Platform:
     """The platform with the stated version of its C library (or macOS).
@@ -100,7 +102,7 @@ def _agreed(
         if version is None:
             return platform
         what = f"is for {own}" if own in _FLOORS else f"has no {family}"
-        raise InputError(f"{said} contradicts {asked}, which {what}", hint=f"use {_fitting(family)}")
+        raise InputError(f"{said} contradicts {asked}, which {what}", hint=f"use {_platform_for(family)}")
     if version is None:
         raise InputError(f"{said} contradicts {asked}, whose wheels need {family}")
     numbers = re.match(r"([0-9]+)(?:\.([0-9]+))?", version)
@@ -120,7 +122,7 @@ def _agreed(
     return platform
 
 
-def _fitting(family: str) -> str:
+def _platform_for(family: str) -> str:
     """A platform option with this C library, or with macOS, for a hint."""
     names = {"glibc": "manylinux_2_28_x86_64", "musl": "musllinux_1_2_x86_64", "macos": "macosx_14_0_arm64"}
     return f"--platform {names[family]}"
@@ -142,7 +144,7 @@ def _system(name: str) -> System | None:
     return systems.load(name)
 
 
-def _stated(options: Sequence[str]) -> dict[str, str | None]:
+def _stated_libraries(options: Sequence[str]) -> dict[str, str | None]:
     from packaging.version import Version
 
     stated: dict[str, str | None] = {}
@@ -176,24 +178,24 @@ def python_of(text: str | None, platform: Platform | None = None) -> PythonVersi
 
 def _ask(path: str, platform: Platform | None) -> PythonVersion:
     """The version of an interpreter."""
-    from torchlock.cli.interpreter import answer_of
+    from torchlock.cli.interpreter import ask_interpreter
     from torchlock.inspect.interpreter import find_executable
 
     if find_executable(path) is None:
         raise InputError(
             f"--python: {path!r} is neither a version nor an interpreter", hint="use, for example, --python 3.12"
         )
-    answer = answer_of(path, f"--python: {path}", "use the version instead, like --python 3.12")
+    answer = ask_interpreter(path, f"--python: {path}", "use the version instead, like --python 3.12")
     if answer.implementation != "cpython":
         said = f"--python: {path} is {answer.implementation}; wheels of this stack exist for CPython only"
         raise InputError(said)
     version = PythonVersion.parse(answer.version)._replace(free_threaded=answer.free_threaded)
     if platform is not None:
-        _refuse_elsewhere(path, version, answer, platform)
+        _refuse_other_platform(path, version, answer, platform)
     return version
 
 
-def _refuse_elsewhere(path: str, version: PythonVersion, answer: Interpreter, platform: Platform) -> None:
+def _refuse_other_platform(path: str, version: PythonVersion, answer: Interpreter, platform: Platform) -> None:
     """Refuse an interpreter of another platform."""
     own = answer.target_platform
     if own is not None and own[:3] == platform[:3]:

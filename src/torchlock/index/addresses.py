@@ -13,7 +13,7 @@ from torchlock.standards.urls import NO_URL, is_url
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def bare(url: str) -> str:
+def request_url(url: str) -> str:
     """The URL to request: without credentials and fragment, with its query."""
     parts = urlsplit(url)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, parts.query, ""))
@@ -53,7 +53,7 @@ def local_path(url: str) -> Path:
     return Path(path.lstrip("/") if os.name == "nt" and re.match(r"/+[A-Za-z]:", path) else path)
 
 
-def expanded(path: str) -> Path:
+def expand_home(path: str) -> Path:
     """A path with ``~`` replaced by the home folder; unchanged if that folder is unknown."""
     try:
         return Path(path).expanduser()
@@ -67,7 +67,7 @@ def file_url(path: Path) -> str:
     return "file://" + quote(text if text.startswith("/") else f"/{text}")
 
 
-def unusable(url: str) -> str | None:
+def why_unusable(url: str) -> str | None:
     """Why a URL cannot be used, without repeating it; None if it can."""
     if not url.isprintable():
         return "contains a control character"

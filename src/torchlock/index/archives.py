@@ -27,9 +27,9 @@ def wheel_metadata(file: IO[bytes], filename: str) -> str:
         ArchiveError: this is not a zip file, or it has no such member.
     """
     try:
-        with opened_zip(file) as archive:
+        with open_zip(file) as archive:
             return _text(open_member(archive, archive.getinfo(_member(archive, filename))))
-    except damages() as error:
+    except archive_errors() as error:
         raise ArchiveError("is not a readable wheel") from error
 
 
@@ -40,15 +40,15 @@ def wheel_members(file: IO[bytes], names: Sequence[str]) -> dict[str, str]:
         ArchiveError: this is not a zip file, or a member is too large.
     """
     try:
-        with opened_zip(file) as archive:
+        with open_zip(file) as archive:
             held = set(archive.namelist())
             members = [archive.getinfo(name) for name in names if name in held]
             return {member.filename: _text(open_member(archive, member)) for member in members}
-    except damages() as error:
+    except archive_errors() as error:
         raise ArchiveError("is not a readable wheel") from error
 
 
-def damages() -> tuple[type[Exception], ...]:
+def archive_errors() -> tuple[type[Exception], ...]:
     """The exceptions that the standard library's archive readers raise."""
     import lzma
     import struct
@@ -60,12 +60,12 @@ def damages() -> tuple[type[Exception], ...]:
     return (*readers, RuntimeError, OSError, EOFError, ValueError, OverflowError)
 
 
-def opened_zip(file: IO[bytes]) -> zipfile.ZipFile:
+def open_zip(file: IO[bytes]) -> zipfile.ZipFile:
     """A zip file whose list of members is short enough for memory.
 
     Raises:
         ArchiveError: it is longer.
-        Exception: one of ``damages``.
+        Exception: one of ``archive_errors``.
     """
     import zipfile
 
@@ -95,7 +95,7 @@ def open_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> IO[bytes]:
 
     Raises:
         ArchiveError: its compression method would decompress everything at once.
-        Exception: one of ``damages``.
+        Exception: one of ``archive_errors``.
     """
     import zipfile
 

@@ -28,11 +28,11 @@ class TooLarge(NetworkError):
         self.size = size
 
 
-class BrokenOff(Exception):
+class CutOff(Exception):
     """The body is incomplete."""
 
 
-def whole_body(response: requests.Response, limit: int) -> bytes:
+def read_body(response: requests.Response, limit: int) -> bytes:
     """The whole body, decompressed if compression was requested; of an error answer, only its beginning.
 
     A file that was requested uncompressed stays as it is: some servers label a ``.tar.gz`` as compressed.
@@ -52,7 +52,7 @@ def whole_body(response: requests.Response, limit: int) -> bytes:
     as_it_is = response.request.headers.get("Accept-Encoding") == "identity"
     content = b"".join(pieces if as_it_is else _unpacked(response, pieces, limit))
     if length is not None and pieces.size != length:
-        raise BrokenOff
+        raise CutOff
     return content
 
 
@@ -113,7 +113,7 @@ def _members(pieces: _Pieces) -> Iterator[bytes]:
             yield reader.decompress(rest, _PIECE)
             rest = reader.unconsumed_tail or reader.unused_data
     if pieces.size and not reader.eof:
-        raise BrokenOff
+        raise CutOff
 
 
 def _megabytes(size: int | None) -> str:

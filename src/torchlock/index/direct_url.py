@@ -118,9 +118,9 @@ def _local_path(address: str, written: ParsedRequirement) -> Path | None:
     elif re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", bare):
         return None
     else:
-        from torchlock.index.addresses import expanded
+        from torchlock.index.addresses import expand_home
 
-        path = expanded(bare)
+        path = expand_home(bare)
         origin = written.origin.path
         if not path.is_absolute() and not path.exists() and origin not in (None, "-"):
             path = Path(str(origin)).parent / path

@@ -28,11 +28,11 @@ def read_environment(environ: Mapping[str, str], folder: Path) -> IndexSettings:
     def words(*names: str) -> list[str]:
         return [word for name in names for word in environ.get(name, "").split()]
 
-    named = [_named(word, environ) for word in words("UV_INDEX")]
+    named = [_with_named_credentials(word, environ) for word in words("UV_INDEX")]
     default = first("UV_DEFAULT_INDEX")
     switches = {name: truth(value, name) for name in ("UV_NO_INDEX", "PIP_NO_INDEX") if (value := first(name))}
     settings = IndexSettings(
-        index_url=_named(default, environ) if default else first("UV_INDEX_URL", "PIP_INDEX_URL"),
+        index_url=_with_named_credentials(default, environ) if default else first("UV_INDEX_URL", "PIP_INDEX_URL"),
         extra_index_urls=(*named, *words("UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL")),
         find_links=(*environ.get("UV_FIND_LINKS", "").replace(",", " ").split(), *words("PIP_FIND_LINKS")),
         no_index=next(iter(switches.values()), None),
@@ -50,11 +50,11 @@ def with_credentials(name: str, url: str, environ: Mapping[str, str]) -> str:
     user, password = environ.get(f"{stem}_USERNAME"), environ.get(f"{stem}_PASSWORD")
     if not name or addresses.is_local(url) or (user is None and password is None):
         return url
-    scheme, _, rest = addresses.bare(url).partition("://")
+    scheme, _, rest = addresses.request_url(url).partition("://")
     return f"{scheme}://{quote(user or '', safe='')}:{quote(password or '', safe='')}@{rest}"
 
 
-def _named(word: str, environ: Mapping[str, str]) -> str:
+def _with_named_credentials(word: str, environ: Mapping[str, str]) -> str:
     """Split ``name=address``, uv's form of a named index."""
     match = re.match(r"([\w.-]+)=(?=\S)", word)
     return with_credentials(match[1], word[match.end() :], environ) if match else word

@@ -171,10 +171,10 @@ def _absolute(base: str, address: str, page: str | None = None) -> str | None:
     if plain := _PLAIN.fullmatch(address):
         return plain[1]
     try:
-        url = addresses.bare(urljoin(base, address))
+        url = addresses.request_url(urljoin(base, address))
     except ValueError:
         return None
-    if addresses.unusable(url) or (addresses.is_local(url) and not addresses.is_local(page or base)):
+    if addresses.why_unusable(url) or (addresses.is_local(url) and not addresses.is_local(page or base)):
         return None
     return url if _is_text(url) and "%00" not in url else None
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.utils import get_netrc_auth
 
-from torchlock.index.addresses import expanded
+from torchlock.index.addresses import expand_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,4 +65,4 @@ def _files() -> Iterable[str]:
     """Where requests looks for it."""
     named = os.environ.get("NETRC")
     places = [named] if named else ["~/.netrc", "~/_netrc"]
-    return [str(path) for place in places if (path := expanded(place)).exists()][:1]
+    return [str(path) for place in places if (path := expand_home(place)).exists()][:1]

@@ -59,7 +59,7 @@ class IndexSettings:
             changed["index_url"] = _location(self.index_url, folder, path)
         for name in ("cert", "client_cert"):
             if changed.get(name):
-                changed[name] = str(folder / addresses.expanded(changed[name]))
+                changed[name] = str(folder / addresses.expand_home(changed[name]))
         return IndexSettings(**changed)
 
 
@@ -90,11 +90,11 @@ def _shown(value: Any) -> Any:
 
 
 def _location(url: str, folder: Path, path: str | None) -> str:
-    if problem := addresses.unusable(url):
+    if problem := addresses.why_unusable(url):
         raise InputError(f"the index address {addresses.redact(url)} {problem}", path=path)
     if url.startswith("file:") or not addresses.is_local(url):
         return url
-    return str(folder / addresses.expanded(url))
+    return str(folder / addresses.expand_home(url))
 
 
 def _distinct(items: Iterable[str]) -> list[str]:

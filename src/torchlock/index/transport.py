@@ -15,7 +15,7 @@ from requests.structures import CaseInsensitiveDict
 from torchlock import __version__
 from torchlock.errors import NetworkError
 from torchlock.index import addresses, pace
-from torchlock.index.body import CODING, BrokenOff, whole_body
+from torchlock.index.body import CODING, CutOff, read_body
 from torchlock.index.body import TooLarge as TooLarge
 from torchlock.index.session import Session
 
@@ -46,7 +46,7 @@ class Answer(NamedTuple):
     authorised: bool
 
 
-class _Passing(Exception):
+class _Transient(Exception):
     """A temporary failure; the text is the end of a sentence."""
 
 
@@ -95,7 +95,7 @@ class Transport:
         for attempt in range(1, tries + 1):
             try:
                 answer = self._once(url, headers, limit, HURRIED_TIMEOUT if hurried else TIMEOUT)
-            except _Passing as error:
+            except _Transient as error:
                 if attempt == tries:
                     raise NetworkError(f"{addresses.redact(url)} {error}", hint=_CONNECTION_HINT) from error
                 wait = _backoff(attempt)
@@ -110,26 +110,26 @@ class Transport:
         auth = addresses.credentials(url) or self._credentials.get(addresses.origin(url))
         arguments: dict[str, Any] = {"auth": auth, "timeout": timeout, "proxies": self._proxies, "stream": True}
         try:
-            with self._session.get(addresses.bare(url), headers=headers, **arguments) as response:
-                body = whole_body(response, limit)
+            with self._session.get(addresses.request_url(url), headers=headers, **arguments) as response:
+                body = read_body(response, limit)
                 authorised = "Authorization" in response.request.headers
                 kept: Mapping[str, str] = CaseInsensitiveDict(response.headers)
-                return Answer(response.status_code, addresses.bare(response.url), kept, body, authorised)
+                return Answer(response.status_code, addresses.request_url(response.url), kept, body, authorised)
         except pace.TooSlow as error:
             raise NetworkError(f"{addresses.redact(url)} {error}", hint=_CONNECTION_HINT) from error
         except requests.RequestException as error:
             raise _translated(error, url, timeout) from error
         except urllib3.exceptions.TimeoutError as error:
-            raise _Passing(f"was silent for {timeout[1]} seconds") from error
-        except (BrokenOff, urllib3.exceptions.HTTPError) as error:
-            raise _Passing("broke off its answer") from error
+            raise _Transient(f"was silent for {timeout[1]} seconds") from error
+        except (CutOff, urllib3.exceptions.HTTPError) as error:
+            raise _Transient("broke off its answer") from error
         except ValueError as error:  # Requests lets them through: a redirect to http://[, a chunk of -5 bytes.
             raise NetworkError(
                 f"{addresses.redact(url)} answered with invalid HTTP", hint=_CONNECTION_HINT
             ) from error
         except OSError as error:
             if "TLS" not in str(error):
-                raise _Passing("broke off its answer") from error
+                raise _Transient("broke off its answer") from error
             raise NetworkError(
                 f"{addresses.redact(url)} cannot be asked: the certificate file cannot be read",
                 hint="check PIP_CERT, SSL_CERT_FILE, REQUESTS_CA_BUNDLE and pip's configuration",
@@ -205,17 +205,17 @@ def _translated(error: requests.RequestException, url: str, timeout: tuple[int, 
             return NetworkError(f"{shown} has no trusted certificate", hint=_CERTIFICATE_HINT)
         return NetworkError(f"{shown} does not use TLS correctly", hint=_CONNECTION_HINT)
     if isinstance(error, requests.exceptions.ProxyError):
-        return _Passing("cannot be reached through the proxy")
+        return _Transient("cannot be reached through the proxy")
     if isinstance(error, requests.ConnectTimeout):
-        return _Passing(f"did not accept a connection within {timeout[0]} seconds")
+        return _Transient(f"did not accept a connection within {timeout[0]} seconds")
     if isinstance(error, requests.Timeout):
-        return _Passing(f"was silent for {timeout[1]} seconds")
+        return _Transient(f"was silent for {timeout[1]} seconds")
     if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return _Passing("broke off its answer")
+        return _Transient("broke off its answer")
     if isinstance(error, requests.TooManyRedirects):
         return NetworkError(f"{shown} redirects endlessly")
     if isinstance(error, requests.ConnectionError):
-        return _Passing(f"cannot be reached ({_reason(error)})")
+        return _Transient(f"cannot be reached ({_reason(error)})")
     return NetworkError(f"{shown} cannot be asked ({type(error).__name__})")
 
 

@@ -1,1 +1,1 @@
-"""What is on disk and in the machine: an environment seen from outside, with nothing of it imported."""
+"""Read an environment and its machine from outside; nothing of the environment is imported."""

@@ -1,4 +1,4 @@
-"""What a package says of its own build: ``version.py`` and its kin, read as text and never run."""
+"""The build that a package states: ``version.py`` and similar files, read as text and never run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _LIMIT = 256 << 10
 _LISTED = 2000
-# auditwheel puts a hash into the names of libraries that a wheel brings.
+# auditwheel adds a hash to the names of bundled libraries.
 _CUDART = re.compile(r"libcudart(?:-[0-9a-f]{8})?\.so\.((?:[89]|10)\.\d)(?:\.\d+)*")
 # Where a version is written, the likeliest first.
 _FILES = ("version.py", "_version.py", "__version__.py", "__init__.py")
@@ -29,7 +29,7 @@ _ASSIGNED = re.compile(
 
 
 class Build(NamedTuple):
-    """``cuda`` (``13.0``), ``hip`` and ``xpu`` are None where the file does not say, "" where it says None.
+    """``cuda`` (``13.0``), ``hip`` and ``xpu`` are None if the file does not say, "" if it says None.
 
     ``path`` is the file that was read.
     """
@@ -49,7 +49,7 @@ class Build(NamedTuple):
 
 
 def read_build(path: str, tree: Tree) -> Build | None:
-    """The build of a package (its folder) or a single module (its file); None if no file tells a version."""
+    """The build of a package (its folder) or a single module (its file); None if no file states a version."""
     if path.endswith(".py"):
         return parse_build(path)
     names = tree.names(path)
@@ -79,7 +79,7 @@ def linked_cuda(package: str, tree: Tree) -> str | Unknown:
 
 
 def parse_build(path: str) -> Build | None:
-    """The literal assignments at the left margin of a file; None if the version is not among them."""
+    """The literal assignments at the top level of a file; None if the version is not among them."""
     return build_of_text(path, files.text(path, _LIMIT) or "")
 
 

@@ -1,4 +1,4 @@
-"""The distributions that are installed, by their own records; and what installers left behind.
+"""The installed distributions, from their own records; and remains of interrupted installers.
 
 The folders are those of PEP 376 and the specification of recorded projects: ``*.dist-info``, and the older
 ``*.egg-info`` and eggs.
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 _SMALL = 64 << 10
 
 
-class Source(NamedTuple):
-    """``direct_url.json`` (PEP 610): where a distribution came from, if from no index; without credentials."""
+class InstallSource(NamedTuple):
+    """``direct_url.json`` (PEP 610): the source of a distribution outside of an index; no credentials."""
 
     url: str
     editable: bool = False
@@ -37,10 +37,10 @@ class Source(NamedTuple):
 class Distribution(NamedTuple):
     """One installed distribution.
 
-    ``name`` is normalised, ``written`` as the metadata has it; where that cannot be read both come from the
-    folder's name. ``kind`` is ``dist-info``, ``egg-info``, ``egg`` or ``egg-link``. ``path`` is its record,
-    ``entry`` the item of the path that it lies in. ``tags`` are those of its wheel. ``has_record``: a RECORD
-    or installed-files.txt is there. ``claimed`` is the version in the folder's name.
+    ``name`` is normalised, ``written`` as in the metadata; if that cannot be read, both come from the name of the
+    folder. ``kind`` is ``dist-info``, ``egg-info``, ``egg`` or ``egg-link``. ``path`` is its record,
+    ``entry`` the item of the path that contains it. ``tags`` are those of its wheel. ``has_record``: it has a
+    RECORD or installed-files.txt. ``claimed`` is the version in the folder's name.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Distribution(NamedTuple):
     claimed: str = ""
     tags: tuple[str, ...] = ()
     installer: str = ""
-    source: Source | None = None
+    source: InstallSource | None = None
     requested: bool = False
     has_record: bool = False
 
@@ -64,7 +64,7 @@ class Distribution(NamedTuple):
 
 
 class Leftover(NamedTuple):
-    """Something named ``~orch``: what pip had moved aside when it was interrupted. ``meant`` is a guess."""
+    """A folder named ``~orch``, which pip moved aside before it was interrupted. ``meant`` is a guess."""
 
     path: str
     meant: str = ""
@@ -73,8 +73,8 @@ class Leftover(NamedTuple):
 class Duplicate(NamedTuple):
     """Distributions of one name, in the order of the path.
 
-    ``wins`` is the one that ``importlib.metadata`` finds; None where two lie in one folder, of which it
-    takes either.
+    ``wins`` is the one that ``importlib.metadata`` finds; None if two are in one folder, because then it takes
+    either.
     """
 
     name: str
@@ -83,7 +83,7 @@ class Duplicate(NamedTuple):
 
 
 class CondaTwin(NamedTuple):
-    """A project that conda has a record of, and pip has one of its own: pip's files lie over conda's."""
+    """A project with a record of conda and one of pip: pip's files replaced those of conda."""
 
     name: str
     record: str
@@ -92,7 +92,7 @@ class CondaTwin(NamedTuple):
 
 
 class Installed(NamedTuple):
-    """All distributions in the order of the path, by name within a folder; what is wrong with them beside."""
+    """All distributions in the order of the path, by name within a folder; and their faults."""
 
     distributions: tuple[Distribution, ...]
     leftovers: tuple[Leftover, ...] = ()
@@ -100,12 +100,12 @@ class Installed(NamedTuple):
     twins: tuple[CondaTwin, ...] = ()
 
     def get(self, name: str) -> Distribution | None:
-        """The distribution of a (normalised) name that counts: the first on the path."""
+        """The distribution of a (normalised) name that Python uses: the first on the path."""
         return next((distribution for distribution in self.distributions if distribution.name == name), None)
 
 
 def installed(environment: Environment) -> Installed:
-    """Read the records in every folder of the path but the standard library's."""
+    """Read the records in every folder of the path except the standard library."""
     tree = environment.tree
     found: list[Distribution] = []
     leftovers: list[Leftover] = []
@@ -126,7 +126,7 @@ def installed(environment: Environment) -> Installed:
 
 
 def distributions_in(entry: PathEntry, tree: Tree) -> Iterator[Distribution]:
-    """The distributions whose records lie in one folder."""
+    """The distributions whose records are in one folder."""
     for name, kind in sorted(tree.names(entry.path).items()):
         lower = name.lower()
         if name.startswith("~"):
@@ -171,8 +171,8 @@ def _tags(path: str) -> tuple[str, ...]:
     return tuple(map(str.strip, headers.fields.get("tag", ())))
 
 
-def _source(path: str) -> Source | None:
-    """``direct_url.json``; None if it is none."""
+def _source(path: str) -> InstallSource | None:
+    """``direct_url.json``; None if it is invalid."""
     import json
 
     from torchlock.redaction import masked
@@ -180,7 +180,7 @@ def _source(path: str) -> Source | None:
     try:
         said: Any = json.loads(files.read(os.path.join(path, "direct_url.json"), _SMALL))
         info = said.get("archive_info") or {}
-        return Source(
+        return InstallSource(
             masked(str(said["url"])),
             (said.get("dir_info") or {}).get("editable") is True,
             str((said.get("vcs_info") or {}).get("commit_id", "")),
@@ -265,7 +265,7 @@ def _without_links(several: list[Distribution]) -> list[Distribution]:
 
 
 def _twins(environment: Environment, distributions: tuple[Distribution, ...]) -> tuple[CondaTwin, ...]:
-    """Projects of conda that another installer has put its own files over."""
+    """Projects of conda whose files another installer replaced."""
     first: dict[str, Distribution] = {}
     for distribution in distributions:
         if distribution.installer not in ("", "conda") and distribution.kind == "dist-info":

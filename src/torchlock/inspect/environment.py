@@ -1,4 +1,4 @@
-"""The path that an interpreter searches, in order, each entry with the reason why it is there."""
+"""The import path of an interpreter, in order; each entry has the reason why it is there."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class PathEntry(NamedTuple):
 
 
 class CondaRecord(NamedTuple):
-    """What conda says that it installed: the name of one ``conda-meta/*.json``, which is not opened."""
+    """A package in conda's records: the name of one ``conda-meta/*.json``, which is not opened."""
 
     name: str
     version: str
@@ -66,7 +66,7 @@ class Environment(NamedTuple):
 
     @property
     def sites(self) -> tuple[PathEntry, ...]:
-        """The folders that packages are installed to, in the order in which they are searched."""
+        """The folders into which packages are installed, in search order."""
         return tuple(entry for entry in self.path if entry.is_site and entry.state == "folder")
 
     @property
@@ -75,7 +75,7 @@ class Environment(NamedTuple):
         return tuple(self.tree.unreadable)
 
     def has_module(self, name: str) -> bool:
-        """Whether a module of that name lies in a folder of the path; may lie, where the path has an archive."""
+        """Whether a module of that name is in a folder of the path; or may be, if the path has an archive."""
         for entry in self.path:
             if entry.state == "file" and entry.kind != "stdlib":
                 return True
@@ -115,7 +115,7 @@ def of_interpreter(
 
 
 def of_tree(folder: str, tree: Tree | None = None, root: Root | None = None) -> Environment:
-    """The path of a tree that nobody can ask: its site folders and what their ``.pth`` files add.
+    """The path of a tree whose interpreter is not run: its site folders, and those that ``.pth`` files add.
 
     ``folder`` is a site-packages folder, or the environment or image around it; ``root`` the machine that it is
     of, and whose absolute paths its lines name.
@@ -137,12 +137,12 @@ def of_tree(folder: str, tree: Tree | None = None, root: Root | None = None) -> 
     return path.environment(interpreter)
 
 
-# No installation has so many site folders that one leads to the next.
+# No installation has a longer chain of site folders.
 _DEPTH = 50
 
 
 class _Path:
-    """``sys.path`` as it grows. A folder counts once, as ``site`` has it."""
+    """``sys.path`` while it is built. A folder counts once, as in ``site``."""
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree

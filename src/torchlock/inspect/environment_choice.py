@@ -1,4 +1,4 @@
-"""Which environment is meant where nobody names one, and which machine a tree of files is of."""
+"""Choose the environment if the user names none, and find the machine of a tree of files."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from torchlock.inspect.machine import HEAD, machine_of
 from torchlock.inspect.tree_python import settings_of
 from torchlock.knowledge.stack import CORE
 from torchlock.runtime import files
-from torchlock.runtime.programs import program
+from torchlock.runtime.programs import find_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _RELEASES = ("etc/os-release", "usr/lib/os-release", "etc/alpine-release", "etc/ld.so.cache")
-# What pipx and uv leave in the environment of a tool.
+# Files of pipx and uv in the environment of a tool.
 _OF_TOOLS = ("pipx_metadata.json", "uv-receipt.toml")
 
 
-class Active(NamedTuple):
+class ActiveEnvironment(NamedTuple):
     """The environment that is meant: its interpreter, and half a sentence that says why this one.
 
     ``gone`` are variables that name another one, each with its folder, which does not exist. ``folder`` is the
-    virtual environment in the current folder that was found without being named; nobody vouches for it.
+    virtual environment in the current folder if it was found without being named; it is not trusted.
     """
 
     python: str
@@ -34,13 +34,13 @@ class Active(NamedTuple):
     folder: str = ""
 
 
-def active(environ: Mapping[str, str]) -> Active:
+def active_environment(environ: Mapping[str, str]) -> ActiveEnvironment:
     """The interpreter of the active environment: what is activated, else the one that has torch.
 
     Without an activated environment these are asked in turn: the one this program is installed in, ``.venv`` and
     ``venv`` in the current folder, and ``python`` on the PATH. The first is the answer if none has torch; the one
-    that pipx or uv made for this program alone is the last. An environment that lost its interpreter is the
-    answer all the same: it is named by its folder.
+    that pipx or uv made for this program alone is the last. An environment without its interpreter is still
+    the answer: it is named by its folder.
     """
     gone: list[tuple[str, str]] = []
     for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
@@ -48,21 +48,21 @@ def active(environ: Mapping[str, str]) -> Active:
         if folder and (name == "VIRTUAL_ENV" or environ.get("CONDA_DEFAULT_ENV") != "base"):
             found = next(_pythons_in(folder), None)
             if found or _is_environment(folder):
-                return Active(found or folder, f"{name} names it", tuple(gone))
+                return ActiveEnvironment(found or folder, f"{name} names it", tuple(gone))
             gone.append((name, folder))
     candidates = list(_candidates(environ))
     for python, where, folder in candidates:
         if _has_torch(python):
-            return Active(python, f"{where} and has torch", tuple(gone), folder)
+            return ActiveEnvironment(python, f"{where} and has torch", tuple(gone), folder)
     python, where, folder = candidates[0]
-    return Active(python, f"{where}, and no other one has torch", tuple(gone), folder)
+    return ActiveEnvironment(python, f"{where}, and no other one has torch", tuple(gone), folder)
 
 
 def base_of(folder: str) -> str | None:
-    """The Python of this machine that a virtual environment in the current folder was made of.
+    """The Python of this machine from which a virtual environment in the current folder was created.
 
     It answers for the environment, so that nothing runs that came with the folder: neither the environment's own
-    interpreter nor a standard library that its ``pyvenv.cfg`` names. None where there is no such Python.
+    interpreter nor a standard library that its ``pyvenv.cfg`` names. None if there is no such Python.
     """
     tree = files.Tree()
     settings = settings_of(folder, tree)
@@ -112,7 +112,7 @@ def _candidates(environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     conda = environ.get("CONDA_PREFIX", "")
     yield from ((path, "CONDA_PREFIX names it", "") for path in _pythons_in(conda))
     for name in ("python", "python3"):
-        if path := program(name):
+        if path := find_program(name):
             yield path, "it is on the PATH", ""
     if is_tool:
         yield own
@@ -126,7 +126,7 @@ def _pythons_in(folder: str) -> Iterator[str]:
 
 
 def _has_torch(python: str) -> bool:
-    """Whether torch lies beside an interpreter, by a cheap look."""
+    """Whether torch is installed for an interpreter, by a quick check."""
     prefix = os.path.dirname(os.path.dirname(os.path.abspath(python)))
     sites = [os.path.join(prefix, "Lib", "site-packages")]
     library = os.path.join(prefix, "lib")
@@ -150,7 +150,7 @@ def is_used_here(prefix: str) -> bool:
 
 
 def root_of(folder: str) -> str | None:
-    """The root of the image that a folder lies in; None where it is in none but this machine itself."""
+    """The root of the image that contains a folder; None if the folder belongs to this machine."""
     path = os.path.realpath(folder)
     while os.path.dirname(path) != path:
         if any(files.is_file(os.path.join(path, *name.split("/"))) for name in _RELEASES):

@@ -1,4 +1,4 @@
-"""The extension modules of packages that ask for torch: linked against one release of it, declared or not."""
+"""The extension modules of packages that require torch: linked against one release of it, declared or not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hashes of many files, two at a time, in little memory."""
+"""Compute the hashes of many files, two at a time, with little memory."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 20
 _ALGORITHMS = frozenset({"sha256", "sha384", "sha512", "sha224", "sha3_256", "sha3_512", "blake2b", "md5", "sha1"})
-# A file larger than this is not hashed: no wheel holds it.
+# A file larger than this is not hashed: no wheel contains it.
 _LARGEST = 64 << 30
 
 
-class Job(NamedTuple):
+class HashJob(NamedTuple):
     """A file that is there in its right size, and the hash that it should have (``sha256=…``)."""
 
     path: str
@@ -27,15 +27,17 @@ class Job(NamedTuple):
     size: int
 
 
-class Wrong(NamedTuple):
-    """A job that did not end well: ``kind`` is ``hash``, ``unreadable`` or ``unchecked``."""
+class Mismatch(NamedTuple):
+    """A failed job: ``kind`` is ``hash``, ``unreadable`` or ``unchecked``."""
 
-    job: Job
+    job: HashJob
     kind: str
     found: str
 
 
-def hash_all(jobs: list[Job], progress: Callable[[int, int], None] | None = None) -> tuple[int, list[Wrong]]:
+def hash_all(
+    jobs: list[HashJob], progress: Callable[[int, int], None] | None = None
+) -> tuple[int, list[Mismatch]]:
     """Hash them all: the bytes that were read, and what is wrong, in the order of the jobs.
 
     ``progress`` is called with the bytes so far and the bytes in all, in the caller's thread, about ten
@@ -62,11 +64,11 @@ def hash_all(jobs: list[Job], progress: Callable[[int, int], None] | None = None
 class _Work:
     """What the threads share. The largest files come first, so that neither thread ends long after the other."""
 
-    def __init__(self, jobs: list[Job]) -> None:
-        self.queue: Iterator[Job] = iter(sorted(jobs, key=lambda job: -job.size))
+    def __init__(self, jobs: list[HashJob]) -> None:
+        self.queue: Iterator[HashJob] = iter(sorted(jobs, key=lambda job: -job.size))
         self.total = sum(job.size for job in jobs if job.size <= _LARGEST)
         self.done = 0
-        self.wrong: list[Wrong] = []
+        self.wrong: list[Mismatch] = []
         self.stopped = False
         self.lock = Lock()
 
@@ -82,23 +84,23 @@ class _Work:
                 with self.lock:
                     self.wrong.append(wrong)
 
-    def check(self, job: Job, buffer: memoryview) -> Wrong | None:
+    def check(self, job: HashJob, buffer: memoryview) -> Mismatch | None:
         algorithm, _, expected = job.hash.partition("=")
         if algorithm not in _ALGORITHMS:
-            return Wrong(job, "unchecked", "an unknown algorithm")
+            return Mismatch(job, "unchecked", "an unknown algorithm")
         if job.size > _LARGEST:
-            return Wrong(job, "unchecked", "too large")
+            return Mismatch(job, "unchecked", "too large")
         try:
             digest = self.digest(job, algorithm, buffer)
         except OSError as error:
-            return Wrong(job, "unreadable", error.strerror or str(error))
+            return Mismatch(job, "unreadable", error.strerror or str(error))
         found = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         # Old installers wrote hexadecimal digits.
         if expected.rstrip("=") == found or expected.lower() == digest.hex():
             return None
-        return Wrong(job, "hash", f"{algorithm}={found}")
+        return Mismatch(job, "hash", f"{algorithm}={found}")
 
-    def digest(self, job: Job, algorithm: str, buffer: memoryview) -> bytes:
+    def digest(self, job: HashJob, algorithm: str, buffer: memoryview) -> bytes:
         """Of no more than one byte beyond the size that it had: a file that grows does not hold us."""
         state = hashlib.new(algorithm, usedforsecurity=False)
         left = job.size + 1

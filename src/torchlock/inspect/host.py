@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.runtime import files
-from torchlock.runtime.process import heard
-from torchlock.runtime.programs import program
+from torchlock.runtime.process import run_program
+from torchlock.runtime.programs import find_program
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -35,9 +35,9 @@ _SECONDS = 3.0
 _SMALL = 64 << 10
 _VERSION = "/proc/driver/nvidia/version"
 _WSL = "/usr/lib/wsl/lib"
-# What nvidia-smi ends with where it finds no driver.
+# The exit status of nvidia-smi without a driver.
 _NOT_LOADED = Unknown("nvidia-smi ends with status 9")
-# What nvidia-smi would say, of NVIDIA's management library itself, in a process that may crash.
+# Ask NVIDIA's management library, as nvidia-smi does, in a process that may crash.
 _NVML = r"""
 import ctypes, sys
 for name in ("libnvidia-ml.so.1", "/usr/lib/wsl/lib/libnvidia-ml.so.1", "nvml.dll"):
@@ -86,13 +86,13 @@ def ffmpeg_majors(root: Root) -> dict[int, str]:
 
 
 def ffmpeg_lacks(root: Root, major: int) -> list[str]:
-    """The libraries of a major that are not there though its libavutil may be; each has a package of its own."""
+    """The missing libraries of a major version whose libavutil may exist; each is in a separate package."""
     names = zip(_PARTS, _NUMBERS[major], strict=True)
     return [name for part, number in names if not root.search(name := f"lib{part}.so.{number}")]
 
 
 def ffmpeg_in(folders: Iterable[str], tree: Tree) -> dict[int, str]:
-    """The majors of FFmpeg by the libavutil that lies in some folders, as macOS and Windows name it."""
+    """The major versions of FFmpeg, from the libavutil in some folders, with the names of macOS and Windows."""
     majors = {str(number): major for major, number in FFMPEG.items()}
     found: dict[int, str] = {}
     for folder in folders:
@@ -104,50 +104,50 @@ def ffmpeg_in(folders: Iterable[str], tree: Tree) -> dict[int, str]:
 
 
 def libsox(root: Root) -> tuple[str | None, str | None]:
-    """Where ``libsox.so`` is, which torchaudio asks for, and where the library of users (``libsox.so.3``) is."""
+    """The paths of ``libsox.so``, which torchaudio opens, and of the runtime library (``libsox.so.3``)."""
     return root.search("libsox.so"), root.search("libsox.so.3")
 
 
 def libsndfile(root: Root) -> str | None:
-    """Where the system's libsndfile is, under the names that soundfile looks for."""
+    """The path of the system's libsndfile, under the names that soundfile looks for."""
     return root.search("libsndfile.so.1") or root.search("libsndfile.so")
 
 
 def driver() -> Driver | Unknown | None:
-    """The driver of this machine; None where there is none, unknown where what there is of it cannot be asked.
+    """The driver of this machine; None if there is none, unknown if it exists but does not answer.
 
-    Asks nvidia-smi, else NVIDIA's library in a process of its own, else reads what the kernel tells.
+    Asks nvidia-smi, else NVIDIA's library in a separate process, else reads the version from the kernel.
     """
-    told, silent = _told(), None
-    smi = program("nvidia-smi") or program("nvidia-smi", _WSL)
+    told, silent = _driver_of_module(), None
+    smi = find_program("nvidia-smi") or find_program("nvidia-smi", _WSL)
     if smi is not None:
         query = [smi, "--query-gpu=driver_version,compute_cap,name", "--format=csv,noheader"]
-        heard = _heard(query)
-        found = None if isinstance(heard, Unknown) else _parsed(heard)
+        printed = _output_of(query)
+        found = None if isinstance(printed, Unknown) else _parsed(printed)
         if found is not None:
             return found
-        if heard != _NOT_LOADED:
-            silent = heard if isinstance(heard, Unknown) else Unknown("nvidia-smi tells no version")
+        if printed != _NOT_LOADED:
+            silent = printed if isinstance(printed, Unknown) else Unknown("nvidia-smi prints no version")
     if told is not None or os.name == "nt" or files.is_folder(_WSL):
-        heard = _heard([sys.executable, "-I", "-S", "-B", "-c", _NVML])
-        found = None if isinstance(heard, Unknown) else _parsed(heard)
+        printed = _output_of([sys.executable, "-I", "-S", "-B", "-c", _NVML])
+        found = None if isinstance(printed, Unknown) else _parsed(printed)
         if found is not None:
             return found
     return told if isinstance(told, Driver) or silent is None else silent
 
 
-def _heard(command: Sequence[str]) -> str | Unknown:
-    """What a program says within the time and in few words; one that does neither is ended with its children."""
+def _output_of(command: Sequence[str]) -> str | Unknown:
+    """The output of a program, within limits of time and size; beyond them it is ended with its children."""
     name = os.path.basename(command[0])
     try:
-        answer = heard(command, _SECONDS, _SMALL, stderr=subprocess.DEVNULL)
+        answer = run_program(command, _SECONDS, _SMALL, stderr=subprocess.DEVNULL)
     except (OSError, ValueError) as error:
         return Unknown(f"{name} cannot be run ({error})")
     if answer.slow or answer.code is None or answer.code < 0:
         return Unknown(f"{name} does not answer")
     if answer.code:
         return Unknown(f"{name} ends with status {answer.code}")
-    return answer.said.decode("utf-8", "replace")
+    return answer.printed.decode("utf-8", "replace")
 
 
 def _parsed(text: str) -> Driver | None:
@@ -159,9 +159,9 @@ def _parsed(text: str) -> Driver | None:
     return Driver(known[0][0], tuple(devices))
 
 
-def _told() -> Driver | Unknown | None:
+def _driver_of_module() -> Driver | Unknown | None:
     if not os.path.exists(_VERSION):
         return None
     text = files.text(_VERSION, _SMALL) or ""
     found = re.search(r"Kernel Module\s+(?:for \S+\s+)?(\d+(?:\.\d+)+)", text)
-    return Driver(found[1]) if found else Unknown(f"{_VERSION} tells no version")
+    return Driver(found[1]) if found else Unknown(f"{_VERSION} contains no version")

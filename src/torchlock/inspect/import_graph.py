@@ -70,8 +70,8 @@ def files_read(package: str, wanted: Iterable[str]) -> tuple[set[str], set[str]]
     """Which of some files of a package its import certainly reads, and which others it may read.
 
     ``package`` is its folder, ``wanted`` are paths of ``.py`` files in it, which need not exist. An import under a
-    condition may run; imports in ``try`` or in a function are not followed. A folder without ``__init__`` is a
-    package all the same (PEP 420): it is certainly missed only if a name is taken from it.
+    condition may run; imports in ``try`` or in a function are not followed. A folder without ``__init__`` is also
+    a package (PEP 420): it is certainly missing only if a name is taken from it.
     """
     reading = _Reading(package, wanted)
     walk = _Walk(reading.name, reading.locate, lambda module: module.partition(".")[0] == reading.name)

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from torchlock.inspect.distributions import Distribution
     from torchlock.inspect.environment import Environment
-    from torchlock.inspect.hashing import Job
+    from torchlock.inspect.hashing import HashJob
     from torchlock.runtime.files import Tree
 
 # A library smaller than this is looked into, whatever its size should be.
 _SMALL = 1024
 # Who writes INSTALLER and changes what is recorded.
 _REPACKAGERS = frozenset({"conda", "debian", "rpm", "apk", "portage"})
-# The folders of all records, each with those above it: letters of their paths. Those of torch come to a million.
+# The folders of all records, each with those above it: letters of their paths. torch alone has a million.
 _FOLDERS = 256 << 20
 # So many faults of one kind and distribution are listed, the others only counted.
 LISTED = 1000
@@ -104,7 +104,7 @@ def check_integrity(
         by_folder.setdefault(distribution.entry.path, []).append(distribution)
     faults = _Faults()
     checked: list[Checked] = []
-    jobs: list[Job] = []
+    jobs: list[HashJob] = []
     for folder, inside in by_folder.items():
         site = _Site(environment, folder, faults, jobs if deep else None)
         results = [site.check(distribution) for distribution in inside]
@@ -116,7 +116,7 @@ def check_integrity(
     return Integrity(tuple(checked), tuple(faults.listed), dict(faults.counts), hashed)
 
 
-def _hash(jobs: list[Job], faults: _Faults, progress: Callable[[int, int], None] | None) -> int:
+def _hash(jobs: list[HashJob], faults: _Faults, progress: Callable[[int, int], None] | None) -> int:
     from torchlock.inspect.hashing import hash_all
 
     hashed, wrong = hash_all(jobs, progress)
@@ -143,7 +143,7 @@ class _Faults:
 class _Site:
     """One folder of packages, and all that the records in it claim."""
 
-    def __init__(self, environment: Environment, folder: str, faults: _Faults, jobs: list[Job] | None) -> None:
+    def __init__(self, environment: Environment, folder: str, faults: _Faults, jobs: list[HashJob] | None) -> None:
         self.folder = folder
         self.tree: Tree = environment.tree
         self.is_site = any(entry.path == folder and entry.is_site for entry in environment.path)
@@ -235,13 +235,13 @@ class _Site:
         elif size and name in FAMILY and path.endswith(".py") and _is_blank(path):
             self.faults.add("hash", path, name, row.hash)
         elif self.jobs is not None and row.hash:
-            from torchlock.inspect.hashing import Job
+            from torchlock.inspect.hashing import HashJob
 
-            self.jobs.append(Job(path, name, row.hash, size))
+            self.jobs.append(HashJob(path, name, row.hash, size))
         return False
 
     def foreign(self) -> None:
-        """What lies in the packages' folders, and in no record. The site folder itself belongs to nobody."""
+        """Files in the folders of packages that no record lists. The site folder itself belongs to no package."""
         owners = self.owners() if self.left >= 0 else {}
         for folder, owner in owners.items():
             if folder == self.folder or folder.endswith((".dist-info", ".egg-info")):
@@ -255,7 +255,7 @@ class _Site:
                     self.faults.add("foreign", path, owner)
 
     def owners(self) -> dict[str, str]:
-        """The folders in the site folder that recorded files lie in, at any depth, with a distribution of each."""
+        """The folders that contain recorded files, at any depth, each with one of its distributions."""
         found: dict[str, str] = {}
         for folder, recorded in self.recorded.items():
             owner = next(iter(recorded.values()))
@@ -278,7 +278,7 @@ class _Site:
 
 
 def is_within(path: str, folder: str) -> bool:
-    """Whether a normalised path is the folder or lies in it, by their names alone."""
+    """Whether a normalised path is the folder or inside it, by their names only."""
     return path == folder or path.startswith(folder if folder.endswith(os.sep) else folder + os.sep)
 
 

@@ -1,4 +1,4 @@
-"""The Python of an environment: asked for nothing but its own paths, tags and version, or told from its tree."""
+"""The Python of an environment: asked only for its paths, tags and version, or found from its files."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from torchlock.errors import InputError
 from torchlock.redaction import masked
 from torchlock.runtime import files
-from torchlock.runtime.process import heard
-from torchlock.runtime.programs import program
+from torchlock.runtime.process import run_program
+from torchlock.runtime.programs import find_program
 from torchlock.target import Platform, PythonVersion
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _MARK = "torchlock:"
 _LINKS = 40
 
 # Runs under `-I -S -B`, on Python 3.6 too. `site` only defines functions when it is imported under -S; it is asked
-# because distributors patch it. Before 3.14 it is also what tells a virtual environment from its base.
+# because distributors patch it. Before 3.14 it also distinguishes a virtual environment from its base.
 _QUESTION = r"""
 import json, os, site, sys, sysconfig
 from importlib.machinery import EXTENSION_SUFFIXES
@@ -82,7 +82,7 @@ class Interpreter(NamedTuple):
     ``user_site`` that of the user, empty where it can never count. ``system_site`` says whether a virtual
     environment also sees ``base_sites``. ``variables`` are those of the process that answered which say where
     to look: a script that starts the interpreter may have set them. ``evidence`` says, for one that was not
-    asked, what each part was told from.
+    asked, the source of each part.
     """
 
     executable: str = ""
@@ -122,9 +122,9 @@ class Interpreter(NamedTuple):
 
     @property
     def target_platform(self) -> Platform | None:
-        """The platform in the words of a target, with the floor that is known; None for a strange one.
+        """The platform of a target, with the known floor; None if it is unknown.
 
-        A tree does not tell which glibc it will run on: the floor is then the common one.
+        A tree does not show on which glibc it will run: the floor is then the common one.
         """
         system, _, machine = self.platform.partition("-")
         machine = machine.rpartition("-")[2].lower()
@@ -145,9 +145,9 @@ class Interpreter(NamedTuple):
 class NoAnswer(NamedTuple):
     """Why an interpreter did not say who it is.
 
-    ``reason`` is ``missing`` (a link of a virtual environment whose base is gone counts), ``refused`` (the
+    ``reason`` is ``missing`` (also a link of a virtual environment to a missing base), ``refused`` (the
     system does not run it), ``slow``, ``failed`` (it ended with an error), ``garbled``, or ``unsafe`` (a
-    ``._pth`` file next to it would have it import its site all the same). ``detail`` is its last output.
+    ``._pth`` file next to it would make it import its site anyway). ``detail`` is its last output.
     """
 
     path: str
@@ -178,10 +178,10 @@ def ask(path: str, seconds: float = SECONDS, virtual: str = "") -> Interpreter |
 def find_executable(path: str) -> str | None:
     """The interpreter that a path names: the file itself, or the one in the folder of an environment.
 
-    A bare name is looked up on the PATH, as a shell does it, or is a folder. It is no file of the current folder.
+    A bare name is looked up on the PATH, as in a shell, or is a folder. A file of the current folder is not used.
     """
     bare = os.path.basename(path) == path
-    if bare and (found := program(path)):
+    if bare and (found := find_program(path)):
         return found
     if not bare and files.is_file(path):
         return path
@@ -232,12 +232,12 @@ def _run(executable: str, seconds: float, virtual: str) -> str | NoAnswer:
 
     command = [executable, "-I", "-S", "-B", "-c", _QUESTION, *filter(None, (virtual,))]
     try:
-        answer = heard(command, seconds, _ANSWER, stderr=subprocess.STDOUT)
+        answer = run_program(command, seconds, _ANSWER, stderr=subprocess.STDOUT)
     except (OSError, ValueError) as error:
         return NoAnswer(executable, "refused", getattr(error, "strerror", None) or str(error))
     if answer.slow:
         return NoAnswer(executable, "slow", f"no answer within {seconds:g} seconds")
-    text = answer.said.decode("utf-8", "replace")
+    text = answer.printed.decode("utf-8", "replace")
     mark = text.rfind(_MARK)
     if mark >= 0:
         return text[mark + len(_MARK) :]

@@ -1,4 +1,4 @@
-"""The few headers of an installed distribution's metadata that a check needs, however large the file is.
+"""Read the few headers of installed metadata that a check needs, within limits.
 
 The format is that of the core metadata specification, and of ``WHEEL`` in the wheel specification (PEP 427).
 """
@@ -11,10 +11,10 @@ from typing import NamedTuple
 from torchlock.runtime import files
 from torchlock.standards.headers import Headers, read_headers, unfolded
 
-# The headers stand before the description; a megabyte of them is no longer metadata.
+# The headers come before the description; a megabyte of them is not metadata.
 _HEADERS = 1 << 20
 _FIRST = 16 << 10
-# Many lines of nothing but requirements are an attack on whoever parses them.
+# Very many requirement lines are an attack on the parser.
 _REQUIREMENTS = 5000
 
 
@@ -51,7 +51,7 @@ def read_metadata(path: str) -> Metadata:
 
 
 def _headers(path: str) -> tuple[Headers, str]:
-    """The header block of a file, of which no more is read than that takes, and what is wrong with it."""
+    """The header block of a file, and what is wrong with it; the rest of the file is not read."""
     limit = _FIRST
     while True:
         data = files.read(path, limit)

@@ -1,4 +1,4 @@
-"""Every importable copy of a module on the path: which one wins, and what it hides.
+"""Find every importable copy of a module on the path: which one Python imports, and which ones it hides.
 
 The order is that of ``importlib``'s path finder: entry by entry; in each a package, then a single module,
 extension modules before source; folders without ``__init__`` (PEP 420) only if nothing else is found anywhere.
@@ -24,7 +24,7 @@ _UNIX = (".abi3.so", ".so")
 _WINDOWS = (".pyd",)
 
 
-class Copy(NamedTuple):
+class ModuleCopy(NamedTuple):
     """One thing that an import of ``name`` could find.
 
     ``path`` is the package's folder or the module's file. ``kind`` is ``package``, ``module``,
@@ -41,7 +41,7 @@ class Copy(NamedTuple):
     build: Build | None = None
 
 
-class Copies(NamedTuple):
+class ModuleCopies(NamedTuple):
     """All copies of one module, the one that an import finds first; those of ``hidden`` are never reached.
 
     ``wins`` is None where there is nothing to import. ``portions`` are the folders of a namespace package, if
@@ -49,23 +49,23 @@ class Copies(NamedTuple):
     """
 
     name: str
-    wins: Copy | None
-    hidden: tuple[Copy, ...] = ()
-    portions: tuple[Copy, ...] = ()
+    wins: ModuleCopy | None
+    hidden: tuple[ModuleCopy, ...] = ()
+    portions: tuple[ModuleCopy, ...] = ()
 
 
-def find_copies(environment: Environment, names: Iterable[str] = STACK) -> dict[str, Copies]:
-    """Look for each module everywhere that this environment's Python would, and beyond where it stops."""
+def find_copies(environment: Environment, names: Iterable[str] = STACK) -> dict[str, ModuleCopies]:
+    """Search each module in all places that this environment's Python searches, also after the first match."""
     return {name: _copies(environment, name) for name in names}
 
 
-def _copies(environment: Environment, name: str) -> Copies:
+def _copies(environment: Environment, name: str) -> ModuleCopies:
     asked = bool(environment.interpreter.executable)  # else its folders need not lie here
     mapped = [item for item in environment.editables if item.module == name]
     mapped = [item for item in mapped if not asked or os.path.exists(item.target)]
     editables = {
         first: [
-            Copy(name, item.target, "editable", None, f"{os.path.basename(item.path)} maps it")
+            ModuleCopy(name, item.target, "editable", None, f"{os.path.basename(item.path)} maps it")
             for item in mapped
             if item.first is first
         ]
@@ -74,43 +74,43 @@ def _copies(environment: Environment, name: str) -> Copies:
     on_path = [copy for entry in environment.path for copy in _in_entry(environment, entry, name)]
     regular = [copy for copy in on_path if copy.kind != "namespace"]
     spaces = [copy for copy in on_path if copy.kind == "namespace"]
-    order = [_told(environment, copy) for copy in (*editables[True], *regular, *editables[False])]
+    order = [_with_build(environment, copy) for copy in (*editables[True], *regular, *editables[False])]
     if order:
-        return Copies(name, order[0], (*order[1:], *spaces))
-    return Copies(name, spaces[0] if spaces else None, (), tuple(spaces))
+        return ModuleCopies(name, order[0], (*order[1:], *spaces))
+    return ModuleCopies(name, spaces[0] if spaces else None, (), tuple(spaces))
 
 
-def _told(environment: Environment, copy: Copy) -> Copy:
+def _with_build(environment: Environment, copy: ModuleCopy) -> ModuleCopy:
     if copy.kind == "extension":
         return copy
     return copy._replace(build=read_build(copy.path, environment.tree))
 
 
-def _in_entry(environment: Environment, entry: PathEntry, name: str) -> list[Copy]:
-    """What one folder has under this name, in the order in which it would be taken."""
+def _in_entry(environment: Environment, entry: PathEntry, name: str) -> list[ModuleCopy]:
+    """The copies in one folder, in the order of import."""
     if entry.state != "folder":
         return []
     names = environment.tree.names(entry.path)
     suffixes = _suffixes(environment)
-    found: list[Copy] = []
+    found: list[ModuleCopy] = []
     folder = os.path.join(entry.path, name)
     is_folder = names.get(name) == "folder"
     if is_folder:
         inside = environment.tree.names(folder)
         if any(inside.get(f"__init__{suffix}") == "file" for suffix in suffixes):
-            found.append(Copy(name, folder, "package", entry, entry.because))
+            found.append(ModuleCopy(name, folder, "package", entry, entry.because))
             is_folder = False
     for suffix in suffixes:
         if names.get(name + suffix) == "file":
             kind = "module" if suffix in (*_SOURCE, *_BYTECODE) else "extension"
-            found.append(Copy(name, folder + suffix, kind, entry, entry.because))
+            found.append(ModuleCopy(name, folder + suffix, kind, entry, entry.because))
     if is_folder:
-        found.append(Copy(name, folder, "namespace", entry, entry.because))
+        found.append(ModuleCopy(name, folder, "namespace", entry, entry.because))
     return found
 
 
 def _suffixes(environment: Environment) -> tuple[str, ...]:
-    """The endings of modules in the order of import, as far as the interpreter told them."""
+    """The suffixes of modules in the order of import, as far as the interpreter named them."""
     interpreter = environment.interpreter
     windows = interpreter.platform.startswith(("win", "mingw"))
     known = interpreter.suffixes or (_WINDOWS if windows else _UNIX)

@@ -1,4 +1,4 @@
-"""The smoke test in the interpreter of an environment: a process of its own, with a time limit, that may crash."""
+"""Run the smoke test in the interpreter of an environment: a process with a time limit, which may crash."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.runtime import files
-from torchlock.runtime.process import Tail, child, workplace
+from torchlock.runtime.process import Tail, child, temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _SMOKE = Path(__file__).with_name("smoke.py")
-# A step that crashes is left out of the next run; so many crashes are enough to know.
+# A step that crashes is left out of the next run; the test stops after this many crashes.
 _RUNS = 6
 _MOST = 1 << 20
 _ANSWERS = ("ok", "failed", "skipped")
@@ -39,19 +39,19 @@ class Step(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """All steps in their order, and those that were not taken; ``problem`` says why there are none."""
+    """All steps in order, also those that were not run; ``problem`` says why there are none."""
 
     steps: tuple[Step, ...]
     problem: str = ""
     skipped: tuple[Step, ...] = ()
 
     def step(self, name: str) -> Step | None:
-        """The step of that name; None if it was not taken."""
+        """The step of that name; None if it was not run."""
         return next((step for step in self.steps if step.name == name), None)
 
 
 class _Ended(NamedTuple):
-    """How one run ended: ``code`` is None where time was up; ``begun`` is the step that was not answered."""
+    """How one run ended: ``code`` is None if time was up; ``begun`` is the unfinished step."""
 
     code: int | None
     begun: str | None
@@ -69,8 +69,8 @@ def probe(
     """Run the smoke test, once more without the step that crashed, as often as needed.
 
     ``folder`` is where Python is started, which is the first item of its path; without one, an empty folder.
-    ``seconds`` are for all runs. ``progress`` is told every step, first as ``begun`` and then as it ended.
-    A step that does not end takes all the time: those behind it are not taken.
+    ``seconds`` are for all runs. ``progress`` is called with every step, first as ``begun`` and then with its
+    result. A step that does not end uses all the time: later steps are not run.
     """
     tests = _Tests(executable, environ, folder, time.monotonic() + seconds, progress)
     problem = ""
@@ -112,7 +112,7 @@ class _Tests:
         self._told: set[tuple[str, str]] = set()
 
     def take(self, step: Step) -> None:
-        """Note how a step ended. What is known of it already stays, but where it crashes in a further run."""
+        """Record how a step ended. An earlier result stays, unless the step crashes in a later run."""
         if step.name not in self.done or step.state == "crashed":
             self.done[step.name] = step
             self._tell(step)
@@ -123,18 +123,18 @@ class _Tests:
             self._progress(step)
 
     def run(self) -> _Ended:
-        """Take the steps that did not crash so far.
+        """Run the steps that did not crash so far.
 
         Raises:
             OSError, ValueError: the interpreter cannot be started.
         """
-        with workplace() as place:
+        with temporary_folder() as place:
             path = os.path.join(place, "steps")
             code, said = self._start(place, {}, lambda: self._look(path))
             return self._look(path)._replace(code=code, said=said)
 
     def _look(self, path: str) -> _Ended:
-        """Take the answers in that were given so far."""
+        """Read the answers so far."""
         begun, finished = None, False
         for row in _rows(path):
             name, state = row.get("step", ""), row.get("state", "")
@@ -150,7 +150,7 @@ class _Tests:
         return _Ended(0, None if finished else begun, finished, "")
 
     def _start(self, place: str, further: Mapping[str, str], look: Callable[[], object]) -> tuple[int | None, str]:
-        """The exit code, None where time was up, and what was printed last."""
+        """The exit code (None if time was up), and the last output."""
         crashed = [step.name for step in self.done.values() if step.state == "crashed"]
         empty = os.path.join(place, "empty")
         os.mkdir(empty)
@@ -179,13 +179,13 @@ class _Tests:
         return process.poll()
 
     def last_library(self, crash: _Ended) -> str:
-        """Run the crashing step again and have the loader of Linux tell what it loads; "" where it does not."""
-        with workplace() as place:
+        """Run the crashing step again, with the loader of Linux printing each library; the last one, or ""."""
+        with temporary_folder() as place:
             told = {"LD_DEBUG": "files", "LD_DEBUG_OUTPUT": os.path.join(place, "ld")}
             code, _ = self._start(place, told, lambda: None)
             if code != crash.code:
                 return ""
-            # Its children are told of as well; the interpreter itself has the most to tell.
+            # The output includes its children; the interpreter itself prints most.
             logs = [os.path.join(place, name) for name in os.listdir(place) if name.startswith("ld.")]
             return _last_initialised(max(logs, key=os.path.getsize)) if logs else ""
 

@@ -1,4 +1,4 @@
-"""Path configuration files (``.pth``), read as ``site`` reads them, but for their code: it is never run.
+"""Read path configuration files (``.pth``) as ``site`` does, but never run their code.
 
 The format is that of the standard library's ``site`` module; editable installs are those of PEP 660.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torchlock.runtime.files import Tree
 
 _LIMIT = 1 << 20
-# All files of a folder together; what installers write comes to a dozen.
+# The limit for all files of a folder; installers write about a dozen lines.
 _LINES = 20_000
 
 
@@ -78,7 +78,7 @@ _HOW = {"addsitedir": "site", "sys.path.insert": "first"}
 
 
 def _added_by_code(path: str, number: int, line: str) -> Iterator[PthLine]:
-    """The folders that a line of code adds by their plain names."""
+    """The folders that a line of code adds as literals."""
     for match in _ADDED.finditer(line):
         yield PthLine(path, number, line, os.path.abspath(match[3]), _HOW.get(match[1], ""))
 
@@ -94,7 +94,7 @@ def editables_of(site: str, lines: list[PthLine], tree: Tree) -> Iterator[Editab
 
 
 def _mapped(path: str) -> Iterator[Editable]:
-    """What the text of a hook maps, as far as it is literal."""
+    """The modules that the text of a hook maps, as far as it is literal."""
     content = files.text(path, _LIMIT) or ""
     try:
         body = ast.parse(content)

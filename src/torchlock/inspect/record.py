@@ -1,4 +1,4 @@
-"""RECORD and its forerunner installed-files.txt: what an installer says that it wrote.
+"""Read RECORD and its predecessor installed-files.txt: the files that an installer says it wrote.
 
 The format is that of the specification of recorded projects: CSV rows of path, ``algorithm=digest``, size.
 """

@@ -1,7 +1,7 @@
 """The smoke test itself, run as text by the environment's interpreter: plain Python 3.6, no import of ours.
 
 Every step is announced, then answered, each as one line of JSON in the file that the first argument names, so that
-a crash tells which step it was in. Further arguments are steps to leave out.
+a crash shows its step. Further arguments are steps to leave out.
 """
 
 import io

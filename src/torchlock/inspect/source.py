@@ -1,4 +1,4 @@
-"""One Python source file, read and never run: the names that it defines, and those that it takes from others.
+"""Parse one Python source file: the names that it defines, and those that it takes from other modules.
 
 Code that ``try``, a condition, a loop or ``contextlib.suppress`` guards is not certain to run.
 """
@@ -22,7 +22,7 @@ _DYNAMIC_ATTRIBUTES = _DYNAMIC | {"modules"}  # sys.modules[__name__] = …
 
 
 def parsed(path: str) -> ast.Module | None:
-    """The syntax tree of a file; None where it cannot be read or is not Python that we know."""
+    """The syntax tree of a file; None if it cannot be read or parsed."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -87,7 +87,7 @@ def _absolute(node: ast.ImportFrom, module: str, *, is_package: bool) -> str:
 
 
 def defined_names(tree: ast.Module) -> frozenset[str] | None:
-    """The names that a module may define; None where the source does not show all of them."""
+    """The names that a module may define; None if the source does not show all of them."""
     names: set[str] = set()
     for node in ast.walk(tree):
         if _hides_names(node):

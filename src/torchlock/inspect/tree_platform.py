@@ -26,7 +26,7 @@ FIRST = tuple(name for name, member in MEMBERS.items() if member.is_compiled)
 # How many packages are searched for a library.
 _ASKED = 300
 _VOTES = 50
-# How many libraries of one package are.
+# How many libraries of one package are searched.
 _OF_ONE = 12
 _LIBRARIES = (".so", ".dylib", ".pyd", ".dll")
 _SCRIPT = 64 << 10
@@ -49,14 +49,14 @@ def platform_of(
     """
     python, machine, is_firm = _interpreter(prefix, settings, tree, root)
     if machine is not None and is_firm:
-        return _spelled(machine, tags), python
+        return _platform_text(machine, tags), python
     found = _by_libraries(site, tags, tree)
     if found[0]:
         return found
     for tag in tags:
         if told := platform_of_tag(tag.rpartition("-")[2]):
             return told, f"wheels here are for {tag.rpartition('-')[2]}"
-    return (_spelled(machine, tags), python) if machine is not None else ("", "")
+    return (_platform_text(machine, tags), python) if machine is not None else ("", "")
 
 
 def platform_of_tag(tag: str) -> str:
@@ -125,7 +125,7 @@ def _by_libraries(site: str, tags: Sequence[str], tree: Tree) -> tuple[str, str]
     if not votes:
         return "", ""
     ((most, _),) = Counter(machine for machine, _ in votes.values()).most_common(1)
-    return _spelled(most, tags), next(path for machine, path in votes.values() if machine == most)
+    return _platform_text(most, tags), next(path for machine, path in votes.values() if machine == most)
 
 
 def _vote(libraries: Iterable[tuple[str, str]]) -> tuple[Machine, str] | None:
@@ -144,7 +144,7 @@ def _vote(libraries: Iterable[tuple[str, str]]) -> tuple[Machine, str] | None:
     return most, next(path for path, machine in found.items() if machine == most)
 
 
-def _spelled(machine: Machine, tags: Sequence[str]) -> str:
+def _platform_text(machine: Machine, tags: Sequence[str]) -> str:
     """As ``sysconfig`` has it; with the release of macOS that a tag for the same machine names."""
     if machine.system != "macos":
         name = machine.machines[0]

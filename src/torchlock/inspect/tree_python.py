@@ -1,4 +1,4 @@
-"""The Python of a tree that cannot be asked (another machine's, an unpacked image): told from what lies in it."""
+"""Find the Python of a tree that cannot be asked (of another machine, an unpacked image) from its files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torchlock.runtime.files import Tree
 
 _SMALL = 64 << 10
-# How many wheels, libraries and folders are asked before the tree is said to be silent.
+# How many wheels, libraries and folders are read before the Python is unknown.
 _ASKED = 300
 _SITES = ("site-packages", "dist-packages")
 _PACKAGES = FIRST
@@ -54,7 +54,7 @@ def _same_version(chosen: str, sites: list[str]) -> list[str]:
 
 
 def is_site(path: str, tree: Tree) -> bool:
-    """Whether a folder is one that packages are installed into, by its name or by what lies in it."""
+    """Whether packages are installed into this folder, by its name or its content."""
     names = tree.names(path)
     return os.path.basename(path) in _SITES or any(
         name.endswith((".dist-info", ".egg-info")) or name in _PACKAGES for name in names
@@ -62,7 +62,7 @@ def is_site(path: str, tree: Tree) -> bool:
 
 
 def _around(path: str, tree: Tree) -> str:
-    """The environment that a folder of programs or of libraries belongs to; "" where it is none such."""
+    """The environment that a folder of programs or libraries belongs to; "" if there is none."""
     above, name = os.path.split(path)
     if _PYTHON.fullmatch(name):
         above, name = os.path.split(above)
@@ -88,7 +88,7 @@ def _prefixes(path: str, tree: Tree) -> Iterator[str]:
 
 
 def _folders(path: str, tree: Tree) -> list[str]:
-    """The folders in a folder, as far as an environment is likely to lie in them."""
+    """The subfolders in which an environment is likely."""
     passed = {"bin", "boot", "dev", "etc", "lib", "lib64", "proc", "run", "sbin", "sys", "tmp", "usr", "var"}
     names = [name for name, kind in tree.names(path).items() if kind == "folder" and name not in passed]
     return [os.path.join(path, name) for name in sorted(names)[:50]]
@@ -180,7 +180,7 @@ def settings_of(prefix: str, tree: Tree) -> dict[str, str]:
 
 
 def _version(site: str, prefix: str, settings: dict[str, str], tree: Tree) -> tuple[str, str]:
-    """The version with its patch level where something tells it, and what that was."""
+    """The version, with its patch level if a file states it, and that file."""
     for key in ("version", "version_info"):
         match = re.match(r"(\d\.\d+)(?:\.\d+)?", settings.get(key, ""))
         if match:

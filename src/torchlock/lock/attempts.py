@@ -79,7 +79,7 @@ def _in_the_way(universe: Universe, units: Sequence[UserRequirement]) -> set[str
         return universe.met
 
 
-def check_asked(universe: Universe, units: Sequence[UserRequirement]) -> None:
+def refuse_unasked(universe: Universe, units: Sequence[UserRequirement]) -> None:
     """Refuse to say that there is no solution if a source that matters was not asked.
 
     Raises:
@@ -90,7 +90,7 @@ def check_asked(universe: Universe, units: Sequence[UserRequirement]) -> None:
         raise Unasked(name, unasked[name], hint="run once without --offline")
 
 
-def unasked_notes(universe: Universe, chosen: Collection[str]) -> Iterator[str]:
+def unasked_source_notes(universe: Universe, chosen: Collection[str]) -> Iterator[str]:
     """Notes on projects of which a source could not be asked."""
     for name, text in sorted(_unasked(universe).items()):
         what = "what other sources have is used" if name in chosen else "releases that need it were skipped"

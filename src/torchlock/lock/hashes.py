@@ -30,7 +30,7 @@ def with_hashes(lock: Lock, sha256: Callable[[File], str | Unknown]) -> Lock:
     return replace(lock, pins=tuple(pins))
 
 
-def allowed(lock: Lock, inputs: Inputs) -> Lock:
+def with_files_of_hashes(lock: Lock, inputs: Inputs) -> Lock:
     """The lock with those files alone whose hashes the user's own lines name, where a line names any.
 
     A file of which no hash of the same algorithm is known stays.
@@ -46,10 +46,12 @@ def allowed(lock: Lock, inputs: Inputs) -> Lock:
         and written.url is None
         and lock.target.holds(str(written.requirement.marker or ""))
     }
-    return replace(lock, pins=tuple(_allowed(pin, lines.get(canonicalize_name(pin.name))) for pin in lock.pins))
+    return replace(
+        lock, pins=tuple(_with_allowed_files(pin, lines.get(canonicalize_name(pin.name))) for pin in lock.pins)
+    )
 
 
-def _allowed(pin: Pin, line: ParsedRequirement | None) -> Pin:
+def _with_allowed_files(pin: Pin, line: ParsedRequirement | None) -> Pin:
     if line is None or pin.written is not None:
         return pin
     hashes = {value.lower() for value in line.hashes}

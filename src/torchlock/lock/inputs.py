@@ -12,6 +12,7 @@ from torchlock.solve.conflict_core import UserRequirement
 from torchlock.solve.reasons import Asked
 from torchlock.solve.source import DelegatingSource
 from torchlock.standards.dependency import Dependency
+from torchlock.terms import Inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +23,33 @@ if TYPE_CHECKING:
     from torchlock.solve.source import ReleaseSource
     from torchlock.solve.universe import Universe
     from torchlock.target import Target
-    from torchlock.terms import Inputs, ParsedRequirement
+    from torchlock.terms import ParsedRequirement
+
+
+def merge(*parts: Inputs) -> Inputs:
+    """Everything together, in order. The first index address counts; every requires-python does."""
+    merged = Inputs()
+    for part in parts:
+        merged.requirements += part.requirements
+        merged.constraints += part.constraints
+        merged.overrides += part.overrides
+        merged.extra_index_urls += part.extra_index_urls
+        merged.find_links += part.find_links
+        merged.notes += part.notes
+        if part.index_url and merged.index_url not in (None, part.index_url):
+            urls = f"{merged.index_url} is used, and {part.index_url} is ignored"
+            merged.notes.append(f"of two index addresses, {urls}")
+        merged.index_url = merged.index_url or part.index_url
+        merged.routes = {**part.routes, **merged.routes}
+        merged.environments += part.environments
+        merged.no_index = merged.no_index or part.no_index
+        merged.pre = merged.pre or part.pre
+        if merged.requires_python and part.requires_python:
+            both = merged.requires_python[0] & part.requires_python[0]
+            merged.requires_python = both, part.requires_python[1]
+        else:
+            merged.requires_python = merged.requires_python or part.requires_python
+    return merged
 
 
 def dependency_of(written: ParsedRequirement) -> Dependency:
@@ -38,7 +65,7 @@ def dependency_of(written: ParsedRequirement) -> Dependency:
     return Dependency.from_requirement(requirement)
 
 
-def limit_of(written: ParsedRequirement) -> Dependency:
+def constraint_of(written: ParsedRequirement) -> Dependency:
     """The parts of a constraint or an override.
 
     Raises:
@@ -55,7 +82,7 @@ def limit_of(written: ParsedRequirement) -> Dependency:
     return dependency_of(written)
 
 
-class Direct:
+class DirectRequirements:
     """The requirements that name a URL, with the metadata that can be read without a build.
 
     ``written`` has the line of each project that is known by name; ``notes`` say what is not known.
@@ -70,7 +97,7 @@ class Direct:
         for written in requirements:
             if written.url is not None:
                 applies = target.holds(_marker(written))
-                self._names[id(written)] = self._read(written) if applies else _ELSEWHERE
+                self._names[id(written)] = self._read(written) if applies else _OTHER_TARGET
         self._unnamed = [written for written in requirements if self._names.get(id(written), "") is None]
 
     @property
@@ -110,7 +137,7 @@ class Direct:
 
 
 # The name of a requirement that does not apply to the target; its content is never used.
-_ELSEWHERE = "(of another target)"
+_OTHER_TARGET = "(of another target)"
 
 
 def _marker(written: ParsedRequirement) -> str:
@@ -159,8 +186,8 @@ def _specifiers(stated: Sequence[Dependency]) -> dict[str, list[str]]:
     return found
 
 
-def units_of(
-    inputs: Inputs, direct: Direct, universe: Universe, overrides: Mapping[str, Sequence[Dependency]]
+def user_requirements(
+    inputs: Inputs, direct: DirectRequirements, universe: Universe, overrides: Mapping[str, Sequence[Dependency]]
 ) -> tuple[list[UserRequirement], list[str]]:
     """The user's lines as roots and limits, and notes on lines that do not apply to the target."""
     units: list[UserRequirement] = []
@@ -180,7 +207,7 @@ def units_of(
             UserRequirement(written, tuple(need for item in replaced for need in universe.require(item, reason)))
         )
     for written in inputs.constraints:
-        dependency = limit_of(written)
+        dependency = constraint_of(written)
         if universe.target.holds(dependency.marker) and dependency.name not in overrides:
             mask = universe.mask(dependency.name, dependency.specifier)
             units.append(UserRequirement(written, limits=((dependency.name, mask),)))

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from torchlock.errors import InputError
 from torchlock.knowledge.judge import judge
 from torchlock.knowledge.rules import is_virtual
-from torchlock.lock.attempts import attempts, check_asked, unasked_notes
-from torchlock.lock.inputs import Direct, limit_of, policy_of, units_of
+from torchlock.lock.attempts import attempts, refuse_unasked, unasked_source_notes
+from torchlock.lock.inputs import DirectRequirements, constraint_of, policy_of, user_requirements
 from torchlock.lock.model import Conflict, Lock
-from torchlock.lock.passed_over import refused_notes, unread_notes, withdrawn_notes
-from torchlock.lock.pins import from_source, host_notes, idle_extras, pins_of, unproven_notes
+from torchlock.lock.passed_over import refusal_notes, unread_notes, yanked_notes
+from torchlock.lock.pins import host_notes, pins_of, sdist_notes, unproven_notes, unused_extra_notes
 from torchlock.lock.preferences import changed_pins
 from torchlock.solve.candidates import Unproven
 from torchlock.solve.universe import Universe
@@ -60,13 +60,13 @@ class _Job:
         self._matrix = matrix
         self._source = source
         self._overrides = _overrides(inputs)
-        self._direct = Direct(inputs.requirements, target, source)
+        self._direct = DirectRequirements(inputs.requirements, target, source)
 
     def open(self, unproven: Unproven) -> tuple[Universe, list[UserRequirement], list[str]]:
         """A new universe, the user's lines in its words, and notes on them."""
         policy = replace(policy_of(self._inputs, self._options), unproven=unproven)
         universe = Universe(self._target, self._matrix, self._direct.source, policy, self._overrides)
-        units, notes = units_of(self._inputs, self._direct, universe, self._overrides)
+        units, notes = user_requirements(self._inputs, self._direct, universe, self._overrides)
         _check_names(units, universe)
         return universe, units, notes
 
@@ -76,7 +76,7 @@ class _Job:
         Raises:
             Unasked: a source that may have the solution was not asked.
         """
-        check_asked(attempt.universe, attempt.units)
+        refuse_unasked(attempt.universe, attempt.units)
 
         def retry(other: Target) -> Lock | Conflict:
             return lock(self._inputs, other, self._options, self._matrix, self._source)
@@ -116,13 +116,13 @@ def _notes(
     universe: Universe, units: Sequence[UserRequirement], solution: Solution, chosen: Mapping[str, Candidate]
 ) -> Iterator[str]:
     """Notes on the releases that were chosen, and on those that were left out."""
-    yield from refused_notes(universe, chosen, units)
+    yield from refusal_notes(universe, chosen, units)
     yield from unread_notes(universe, units, solution)
-    yield from withdrawn_notes(chosen)
+    yield from yanked_notes(chosen)
     yield from unproven_notes(universe, chosen, units)
-    yield from unasked_notes(universe, chosen)
-    yield from idle_extras(units, chosen)
-    yield from from_source(chosen, universe.target)
+    yield from unasked_source_notes(universe, chosen)
+    yield from unused_extra_notes(units, chosen)
+    yield from sdist_notes(chosen, universe.target)
 
 
 def _check_python(inputs: Inputs, target: Target) -> None:
@@ -141,7 +141,7 @@ def _check_python(inputs: Inputs, target: Target) -> None:
 def _overrides(inputs: Inputs) -> dict[str, list[Dependency]]:
     overrides: dict[str, list[Dependency]] = {}
     for written in inputs.overrides:
-        dependency = limit_of(written)
+        dependency = constraint_of(written)
         overrides.setdefault(dependency.name, []).append(dependency)
     return overrides
 

@@ -11,7 +11,7 @@ from torchlock.knowledge.rules import specifier_set
 from torchlock.lock.inputs import dependency_of
 from torchlock.solve.candidates import withdrawal
 from torchlock.solve.conflict_core import demands
-from torchlock.solve.unread import Unread, behind
+from torchlock.solve.unread import Unread, unread_behind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _MOST = 8
 
 
-def refused_notes(
+def refusal_notes(
     universe: Universe, chosen: Mapping[str, Candidate], units: Sequence[UserRequirement]
 ) -> Iterator[str]:
     """Notes on packages of the user: the newest release that the lines admit and its own metadata rules out."""
@@ -56,7 +56,7 @@ def _refused(universe: Universe, name: str) -> Iterator[tuple[Version, str]]:
             yield Version(item.version), item.detail
 
 
-def withdrawn_notes(chosen: Mapping[str, Candidate]) -> Iterator[str]:
+def yanked_notes(chosen: Mapping[str, Candidate]) -> Iterator[str]:
     """Notes on locked releases that their publisher withdrew (PEP 592); an exact pin selects them."""
     for name, candidate in sorted(chosen.items()):
         if candidate.release is not None and candidate.release.yanked is not None:
@@ -75,7 +75,7 @@ def unread_notes(universe: Universe, units: Sequence[UserRequirement], solution:
                 mask &= root.mask
         newer = _newer(universe, name, solution[name], mask) if universe.unreadable else []
         for index in newer:
-            found = behind(universe, roots, limits, name, 1 << index)
+            found = unread_behind(universe, roots, limits, name, 1 << index)
             if found:
                 told.add((found[0].release.name, found[0].release.version))
                 yield _sentence(name, str(universe.candidates(name)[index].version), found[0])

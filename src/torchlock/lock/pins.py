@@ -17,7 +17,7 @@ from torchlock.standards.names import normalise
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from torchlock.lock.inputs import Direct
+    from torchlock.lock.inputs import DirectRequirements
     from torchlock.solve.candidates import Candidate
     from torchlock.solve.conflict_core import UserRequirement
     from torchlock.solve.problem import Solution
@@ -31,7 +31,7 @@ def pins_of(
     solution: Solution,
     chosen: Mapping[str, Candidate],
     units: Sequence[UserRequirement],
-    direct: Direct,
+    direct: DirectRequirements,
 ) -> tuple[Pin, ...]:
     by: dict[str, dict[str, None]] = {name: {} for name in chosen}
     rules: dict[str, dict[tuple[str, str], None]] = {name: {} for name in chosen}
@@ -93,7 +93,7 @@ def _usable_files(candidate: Candidate) -> tuple[File, ...]:
     return tuple(files[index] for index in candidate.usable)
 
 
-def idle_extras(units: Sequence[UserRequirement], chosen: Mapping[str, Candidate]) -> Iterator[str]:
+def unused_extra_notes(units: Sequence[UserRequirement], chosen: Mapping[str, Candidate]) -> Iterator[str]:
     """Notes on extras that the user asks for and that add no requirement to the chosen release."""
     for unit in units:
         if not unit.roots or unit.written.requirement is None or unit.written.url is not None:
@@ -112,7 +112,7 @@ def idle_extras(units: Sequence[UserRequirement], chosen: Mapping[str, Candidate
                 yield f"{unit.written.origin}: {candidate.name} {candidate.version} requires nothing for [{extra}]"
 
 
-def from_source(chosen: Mapping[str, Candidate], target: Target) -> Iterator[str]:
+def sdist_notes(chosen: Mapping[str, Candidate], target: Target) -> Iterator[str]:
     """Notes on packages that the installer has to build from source; torchlock did not try to build them."""
 
     def named(candidates: Iterable[Candidate]) -> str:

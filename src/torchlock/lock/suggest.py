@@ -14,7 +14,7 @@ from torchlock.lock import Lock, dependency_of
 from torchlock.solve.conflict_core import UserRequirement, anchors, demands
 from torchlock.solve.pipeline import resolve
 from torchlock.solve.problem import GaveUp
-from torchlock.solve.unread import behind
+from torchlock.solve.unread import unread_behind
 from torchlock.target import PYTHONS, PythonVersion
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _MOST_NEIGHBOURS = 16
 
 
-def nearest(conflict: Conflict, guilty: Sequence[UserRequirement]) -> list[str]:
+def suggestions_for(conflict: Conflict, guilty: Sequence[UserRequirement]) -> list[str]:
     """Changes that resolve the conflict, as sentences: one for each line whose change alone is enough.
 
     If no single change is enough, all conflicting lines are changed together.
@@ -49,7 +49,7 @@ def nearest(conflict: Conflict, guilty: Sequence[UserRequirement]) -> list[str]:
 
 def _build(universe: Universe, guilty: Sequence[UserRequirement]) -> Iterator[str]:
     """Suggest --build, if the lines fail because the requirements of a release could not be read."""
-    unread = [item.release for item in behind(universe, *demands(guilty)) if item.release.build]
+    unread = [item.release for item in unread_behind(universe, *demands(guilty)) if item.release.build]
     if unread:
         names = " and ".join(dict.fromkeys(f"{item.name} {item.version}" for item in unread))
         yield f"--build, which runs the build backend of {names} to learn what it requires"

@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 from torchlock.errors import InputError
 from torchlock.report import attributes
-from torchlock.report.attributes import Unkept
+from torchlock.report.attributes import CannotKeep
 from torchlock.report.ledger import current
-from torchlock.runtime.interrupts import held
+from torchlock.runtime.interrupts import deferred_signals
 from torchlock.runtime.temporary import Temporary, sweep
 
 _FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0)
@@ -85,10 +85,10 @@ def _written(path: str, content: bytes, expected: bytes | None) -> WrittenFile:
     target = os.path.realpath(path)
     try:
         if old is not None and old.st_nlink > 1:
-            raise Unkept("has other hard links")
+            raise CannotKeep("has other hard links")
         _replace(path, target, old, content, expected)
         return WrittenFile()
-    except Unkept as reason:
+    except CannotKeep as reason:
         _overwrite(path, target, content, expected)
         return WrittenFile(f"{path} {reason}, so it was written in place, not replaced")
 
@@ -116,24 +116,24 @@ def _replace(path: str, target: str, old: os.stat_result | None, content: bytes,
     except OSError as error:
         if old is None or error.errno not in _REFUSED_BY_FOLDER:
             raise
-        raise Unkept("is in a folder in which no file can be created") from error
+        raise CannotKeep("is in a folder in which no file can be created") from error
     with temporary:
         if old is None:
-            attributes.give_default(temporary.descriptor)
+            attributes.set_default_mode(temporary.descriptor)
         else:
-            attributes.give(temporary.descriptor, target, old)
+            attributes.copy_attributes(temporary.descriptor, target, old)
         _write(temporary.descriptor, content)
         _sync(temporary.descriptor)
         if expected is not None:
             _compare(target, _content(target), expected)
         try:
-            with held():  # record what was done, even if a signal comes
+            with deferred_signals():  # record what was done, even if a signal comes
                 temporary.take_place_of(target)
                 current().note(path)
         except OSError as error:
             if old is None or error.errno not in _REFUSED_IN_PLACE:
                 raise
-            raise Unkept(f"cannot be replaced here ({error.strerror})") from error
+            raise CannotKeep(f"cannot be replaced here ({error.strerror})") from error
     _sync_folder(folder)
 
 
@@ -146,19 +146,19 @@ def _overwrite(path: str, target: str, content: bytes, expected: bytes | None) -
             _compare(target, old, expected)
         current().begin(path)
         try:
-            _lay(descriptor, content, len(old))
+            _overwrite_content(descriptor, content, len(old))
             _sync(descriptor)
             current().note(path)
         except BaseException:
             with contextlib.suppress(OSError):
-                _lay(descriptor, old, len(old))
+                _overwrite_content(descriptor, old, len(old))
                 current().undo(path)
             raise
     finally:
         os.close(descriptor)
 
 
-def _lay(descriptor: int, content: bytes, size: int) -> None:
+def _overwrite_content(descriptor: int, content: bytes, size: int) -> None:
     """Write the content over a file of the given size.
 
     The part beyond its end is written first, so that a full disk fails before old content is lost.

@@ -11,11 +11,11 @@ _NO_ATTRIBUTES = (errno.ENOTSUP, errno.ENOSYS, errno.EINVAL)
 _ACL, _XATTR = 1, 4  # flags of copyfile(3) on macOS
 
 
-class Unkept(Exception):
+class CannotKeep(Exception):
     """A new file cannot get the attributes of the old one; the message is a predicate: "belongs to …"."""
 
 
-def give(descriptor: int, source: str, old: os.stat_result) -> None:
+def copy_attributes(descriptor: int, source: str, old: os.stat_result) -> None:
     """Copy the attributes of an existing file to an open new file.
 
     Raises:
@@ -27,15 +27,15 @@ def give(descriptor: int, source: str, old: os.stat_result) -> None:
             try:
                 os.fchown(descriptor, old.st_uid, old.st_gid)
             except OSError as error:
-                raise Unkept("belongs to another user or group") from error
+                raise CannotKeep("belongs to another user or group") from error
     try:
         _give_attributes(descriptor, source)
     except OSError as error:
-        raise Unkept("has attributes that cannot be copied to a new file") from error
+        raise CannotKeep("has attributes that cannot be copied to a new file") from error
     _set_mode(descriptor, old.st_mode & 0o777)
 
 
-def give_default(descriptor: int) -> None:
+def set_default_mode(descriptor: int) -> None:
     """Give an open new file the default permissions: rw-rw-rw- without the umask."""
     mask = os.umask(0o077)
     os.umask(mask)

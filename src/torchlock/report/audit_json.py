@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchlock import __version__
 from torchlock.redaction import learn, masked
-from torchlock.report.safe_json import dumped
+from torchlock.report.safe_json import dump_json
 
 if TYPE_CHECKING:
     from torchlock.finding import Change, FileReport, Finding, Remedy, Report
@@ -20,7 +20,7 @@ def audit_json(report: Report) -> str:
         "target": report.target,
         "files": [_file(file) for file in report.files],
     }
-    return dumped(table)
+    return dump_json(table)
 
 
 def _file(file: FileReport) -> dict[str, Any]:

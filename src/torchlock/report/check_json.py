@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from torchlock import __version__
 from torchlock.report.audit_json import finding_row
-from torchlock.report.safe_json import dumped
+from torchlock.report.safe_json import dump_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ def check_json(report: Report, sentence: str, commands: Sequence[Command]) -> st
             }
         ],
     }
-    return dumped(table)
+    return dump_json(table)
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

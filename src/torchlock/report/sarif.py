@@ -13,7 +13,7 @@ from torchlock import __version__
 from torchlock.finding import LONGEST_LINE
 from torchlock.knowledge import registry
 from torchlock.redaction import Line, learn, lines_of, masked
-from torchlock.report.safe_json import dumped
+from torchlock.report.safe_json import dump_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ def sarif(report: Report, *, exit_code: int = 0) -> str:
         "invocations": [invocation],
         "results": results,
     }
-    return dumped({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
+    return dump_json({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
 def _rules(report: Report) -> list[dict[str, Any]]:

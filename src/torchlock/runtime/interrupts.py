@@ -31,7 +31,7 @@ class Interrupted(KeyboardInterrupt):
 class _State:
     """``held`` counts the blocks that no signal may interrupt; ``waiting`` is a signal that came in one."""
 
-    held = 0
+    deferring = 0
     waiting: int | None = None
     obeyed = float("-inf")
 
@@ -57,7 +57,7 @@ def handled() -> Iterator[None]:
 
 
 def _raise(number: int, _: FrameType | None) -> None:
-    if _State.held:
+    if _State.deferring:
         _State.waiting = number
     elif time.monotonic() - _State.obeyed > _OBEYING:
         _State.obeyed = time.monotonic()
@@ -65,14 +65,14 @@ def _raise(number: int, _: FrameType | None) -> None:
 
 
 @contextlib.contextmanager
-def held() -> Iterator[None]:
+def deferred_signals() -> Iterator[None]:
     """Delay a signal that comes within this block to its end."""
-    _State.held += 1
+    _State.deferring += 1
     try:
         yield
     finally:
-        _State.held -= 1
-        if not _State.held and _State.waiting is not None:
+        _State.deferring -= 1
+        if not _State.deferring and _State.waiting is not None:
             number, _State.waiting = _State.waiting, None
             signal.raise_signal(number)
 
@@ -81,7 +81,7 @@ def held() -> Iterator[None]:
 def blocked() -> Iterator[None]:
     """Like ``held``; and workers that start within this block receive no signal until ``unblocked``."""
     if not hasattr(signal, "pthread_sigmask"):
-        with held():
+        with deferred_signals():
             yield
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
@@ -93,7 +93,7 @@ def blocked() -> Iterator[None]:
 
 def unblocked() -> None:
     """In a worker: ignore Ctrl-C, which all processes receive; the main process handles it."""
-    _State.held = 0
+    _State.deferring = 0
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     for number in ENDING[1:]:
         if signal.getsignal(number) != signal.SIG_IGN:

@@ -8,16 +8,16 @@ from threading import Thread
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from torchlock.runtime.guarding import ready, watched
-from torchlock.runtime.interrupts import held
+from torchlock.runtime.interrupts import deferred_signals
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator, Sequence
 
 # How long a killed process may take to end. A process that hangs in the kernel is left alone.
-_DYING = 5.0
+_KILL_SECONDS = 5.0
 # How long a program that was heard may take to leave by itself.
-_LEAVING = 0.2
+_EXIT_SECONDS = 0.2
 
 
 @contextlib.contextmanager
@@ -35,7 +35,7 @@ def child(command: Sequence[str], **settings: Any) -> Iterator[subprocess.Popen[
     process: subprocess.Popen[bytes] | None = None
     with contextlib.ExitStack() as stack:
         try:
-            with held():
+            with deferred_signals():
                 ready()
                 process = subprocess.Popen(  # noqa: S603 - no shell; docs/settings.md says which programs
                     command, start_new_session=os.name == "posix", **settings
@@ -46,7 +46,7 @@ def child(command: Sequence[str], **settings: Any) -> Iterator[subprocess.Popen[
             if process is not None:
                 _kill(process)
                 with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(_DYING)
+                    process.wait(_KILL_SECONDS)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
@@ -63,7 +63,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def workplace() -> Iterator[str]:
+def temporary_folder() -> Iterator[str]:
     """A temporary folder for a block. It is removed with its content, also if this process is killed."""
     import tempfile
 
@@ -74,15 +74,15 @@ def workplace() -> Iterator[str]:
         yield place
 
 
-class Heard(NamedTuple):
+class ProgramOutput(NamedTuple):
     """The output of a program. ``code`` is its exit status, None if it was killed; ``slow``: its time was up."""
 
-    said: bytes
+    printed: bytes
     code: int | None
     slow: bool
 
 
-def heard(command: Sequence[str], seconds: float, most: int, **settings: Any) -> Heard:
+def run_program(command: Sequence[str], seconds: float, most: int, **settings: Any) -> ProgramOutput:
     """Run a program and read its standard output, with a limit of seconds and bytes.
 
     Raises:
@@ -99,11 +99,11 @@ def heard(command: Sequence[str], seconds: float, most: int, **settings: Any) ->
         slow = listener.is_alive()
         code = None
         with contextlib.suppress(subprocess.TimeoutExpired):
-            code = process.wait(_LEAVING)
-    listener.join(_LEAVING)
+            code = process.wait(_EXIT_SECONDS)
+    listener.join(_EXIT_SECONDS)
     if not listener.is_alive():
         process.stdout.close()
-    return Heard(b"".join(said), code, slow)
+    return ProgramOutput(b"".join(said), code, slow)
 
 
 def _listen(pipe: IO[bytes], said: list[bytes], most: int) -> None:
@@ -126,8 +126,8 @@ class Tail:
 
     def _listen(self) -> None:
         try:
-            while heard := os.read(self._pipe.fileno(), 1 << 16):
-                self._said = (self._said + heard)[-self._size :]
+            while part := os.read(self._pipe.fileno(), 1 << 16):
+                self._said = (self._said + part)[-self._size :]
         except OSError:
             pass
 

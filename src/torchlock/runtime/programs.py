@@ -6,7 +6,7 @@ import os
 import shutil
 
 
-def program(name: str, path: str | None = None) -> str | None:
+def find_program(name: str, path: str | None = None) -> str | None:
     """The path of a program, or None.
 
     Only absolute folders of ``path`` (default: the PATH) count. An empty or relative entry, and on Windows the

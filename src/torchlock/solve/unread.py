@@ -21,7 +21,7 @@ class Unread(NamedTuple):
     release: Unreadable
 
 
-def behind(
+def unread_behind(
     universe: Universe, roots: Sequence[Need], limits: Mapping[str, int], name: str | None = None, mask: int = -1
 ) -> list[Unread]:
     """The unread releases for which these needs cannot be met together with ``name`` held to ``mask``.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
     from torchlock.inspect.distributions import Distribution
-    from torchlock.inspect.modules import Copy
+    from torchlock.inspect.modules import ModuleCopy
 
 _FOLDERS = ("", "lib", "torio/lib")
 # One library of a wheel tells for all of them; a few are asked for the sake of mixed ones.
@@ -62,7 +62,7 @@ def misnamed(context: CheckContext) -> Iterator[Finding]:
             yield found
 
 
-def _other_label(context: CheckContext, copy: Copy) -> Finding | None:
+def _other_label(context: CheckContext, copy: ModuleCopy) -> Finding | None:
     called, shown = context.labelled(copy.name), context.label(copy.name)
     if called == shown or kind_of(called) not in ("cpu", "cuda") or (shown and kind_of(shown) is None):
         return None
@@ -73,7 +73,7 @@ def _other_label(context: CheckContext, copy: Copy) -> Finding | None:
     return context.finding("TL605", "warning", message, copy.name, path=copy.path, because=because)
 
 
-def _other_tag(context: CheckContext, copy: Copy, record: Distribution) -> Finding | None:
+def _other_tag(context: CheckContext, copy: ModuleCopy, record: Distribution) -> Finding | None:
     tagged = [machine_of_tag(tag.rpartition("-")[2]) for tag in record.tags]
     machine = next(filter(None, map(machine_in, _libraries(context, copy))), None)
     if machine is None or not tagged or None in tagged:
@@ -90,7 +90,7 @@ def _other_tag(context: CheckContext, copy: Copy, record: Distribution) -> Findi
     return context.finding("TL608", "note", message, copy.name, path=record.path, because=because)
 
 
-def _libraries(context: CheckContext, copy: Copy) -> Iterator[str]:
+def _libraries(context: CheckContext, copy: ModuleCopy) -> Iterator[str]:
     for folder in ("core", "_core") if copy.name == "numpy" else _FOLDERS:
         path = os.path.join(copy.path, *folder.split("/")) if folder else copy.path
         names = [name for name in sorted(context.environment.tree.names(path)) if is_library(name)]
@@ -98,7 +98,7 @@ def _libraries(context: CheckContext, copy: Copy) -> Iterator[str]:
         yield from [os.path.join(path, name) for name in names if not opened or opened.match(name)][:_ASKED]
 
 
-def _other_python(context: CheckContext, copy: Copy, libraries: list[str]) -> Finding | None:
+def _other_python(context: CheckContext, copy: ModuleCopy, libraries: list[str]) -> Finding | None:
     """Modules whose names carry a Python, none of which is this one."""
     interpreter = context.environment.interpreter
     ours = ".".join(interpreter.version.split(".")[:2])
@@ -118,12 +118,12 @@ def _other_python(context: CheckContext, copy: Copy, libraries: list[str]) -> Fi
     return context.finding("TL608", _severity(copy), message, copy.name, path=path, expected_error=expected_error)
 
 
-def _severity(copy: Copy) -> str:
+def _severity(copy: ModuleCopy) -> str:
     """A numpy that is there and does not load takes torch with it."""
     return severity_of(fails=MEMBERS[copy.name].vital)
 
 
-def _other_machine(context: CheckContext, copy: Copy, libraries: list[str]) -> Finding | None:
+def _other_machine(context: CheckContext, copy: ModuleCopy, libraries: list[str]) -> Finding | None:
     """Libraries of another architecture or system than the interpreter's."""
     target = context.target
     if target is None:

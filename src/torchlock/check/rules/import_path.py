@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
-    from torchlock.inspect.modules import Copies, Copy
+    from torchlock.inspect.modules import ModuleCopies, ModuleCopy
 
 # Import lines of tools that change nothing about where modules are looked for, but for their own.
 _HOOK = re.compile(r"__editable__|_virtualenv|distutils|coverage|nspkg|import sys, ?types, ?os")
@@ -183,7 +183,7 @@ def shadows(context: CheckContext) -> Iterator[Finding]:
             yield _strange(context, copies.wins, None)
 
 
-def _remains(context: CheckContext, copy: Copy) -> Iterator[Finding]:
+def _remains(context: CheckContext, copy: ModuleCopy) -> Iterator[Finding]:
     """A folder without an ``__init__``: what is left of a package, or a folder of somebody's own."""
     in_site = copy.entry is not None and copy.entry.is_site
     if in_site and not _is_recorded(context, copy.name):
@@ -196,7 +196,7 @@ def _remains(context: CheckContext, copy: Copy) -> Iterator[Finding]:
         yield context.finding("TL606", "error", message, "numpy", path=copy.path, expected_error=expected_error)
 
 
-def _hiding(context: CheckContext, copies: Copies, wins: Copy) -> Iterator[Finding]:
+def _hiding(context: CheckContext, copies: ModuleCopies, wins: ModuleCopy) -> Iterator[Finding]:
     others = [copy for copy in copies.hidden if copy.kind != "namespace" and not _same_place(copy, wins)]
     if not others:
         return
@@ -242,7 +242,7 @@ def _fits_hidden(context: CheckContext, name: str) -> bool:
     return not [each for each in about if each.statement is not None and each.statement.effect == "import"]
 
 
-def _same_place(one: Copy, other: Copy) -> bool:
+def _same_place(one: ModuleCopy, other: ModuleCopy) -> bool:
     return os.path.realpath(one.path) == os.path.realpath(other.path)
 
 
@@ -250,7 +250,7 @@ def _times(number: int) -> str:
     return "twice" if number == 2 else f"{number} times"
 
 
-def _is_stranger(context: CheckContext, copy: Copy) -> bool:
+def _is_stranger(context: CheckContext, copy: ModuleCopy) -> bool:
     """Whether it is no package of that name: a script called torch.py, a clone that was never built."""
     if copy.kind == "editable" or (copy.name in ("numpy", "soundfile") and copy.kind == "package"):
         return False
@@ -271,7 +271,7 @@ def _mentions(path: str, word: bytes) -> bool:
         return False
 
 
-def _strange(context: CheckContext, copy: Copy, real: Copy | None) -> Finding:
+def _strange(context: CheckContext, copy: ModuleCopy, real: ModuleCopy | None) -> Finding:
     what = "file" if copy.kind == "module" else "folder"
     hidden = f" in place of {copy.name} {_version(real)}".rstrip() if real else f", which is not {copy.name}"
     message = f"your {what} {copy.path} is imported{hidden}"
@@ -290,12 +290,12 @@ def _strange(context: CheckContext, copy: Copy, real: Copy | None) -> Finding:
     )
 
 
-def _version(copy: Copy | None) -> str:
+def _version(copy: ModuleCopy | None) -> str:
     if copy is None or copy.build is None:
         return ""
     version = version_of(copy.build.version)
     return str(version) if version else ""
 
 
-def _folder(copy: Copy) -> str:
+def _folder(copy: ModuleCopy) -> str:
     return copy.entry.path if copy.entry else os.path.dirname(copy.path)

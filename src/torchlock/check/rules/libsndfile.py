@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
     from torchlock.inspect.machine import Machine
-    from torchlock.inspect.modules import Copy
+    from torchlock.inspect.modules import ModuleCopy
 
 # From this release on it looks into Homebrew's folder itself, last of all.
 _KNOWS_HOMEBREW = ">=0.11"
@@ -75,7 +75,7 @@ def has_library(context: CheckContext) -> bool | Unknown:
     return Unknown(f"it carries no libsndfile, and {found}") if isinstance(found, Unknown) else found
 
 
-def _bundled(context: CheckContext, copy: Copy) -> list[str]:
+def _bundled(context: CheckContext, copy: ModuleCopy) -> list[str]:
     """The libraries that lie beside soundfile."""
     folder = os.path.join(os.path.dirname(copy.path), "_soundfile_data")
     names = context.environment.tree.names(folder)

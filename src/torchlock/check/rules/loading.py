@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
     from torchlock.inspect.loading.imports import Attempt
-    from torchlock.inspect.loading.outcome import Missing, Shadowed, Undefined
+    from torchlock.inspect.loading.outcome import MissingLibrary, ShadowedLibrary, UndefinedSymbol
 
 # A library that does not load stops the import of these; of the other members it stops only some calls.
 _ERRORS = frozenset(name for name, member in MEMBERS.items() if member.effect == "import")
@@ -96,7 +96,7 @@ def _missing(context: CheckContext, name: str, attempts: Sequence[Attempt]) -> I
     )
 
 
-def found_missing(context: CheckContext, attempt: Attempt, missing: Missing, because: str) -> Finding:
+def found_missing(context: CheckContext, attempt: Attempt, missing: MissingLibrary, because: str) -> Finding:
     """The finding of one library that is not there."""
     name = attempt.package
     return context.finding(
@@ -112,7 +112,7 @@ def found_missing(context: CheckContext, attempt: Attempt, missing: Missing, bec
     )
 
 
-def _built_for_glibc(context: CheckContext, name: str, attempt: Attempt, missing: Missing) -> Finding:
+def _built_for_glibc(context: CheckContext, name: str, attempt: Attempt, missing: MissingLibrary) -> Finding:
     """A wheel for glibc on a machine of musl, which no installer would have chosen."""
     return context.finding(
         "TL612",
@@ -126,7 +126,7 @@ def _built_for_glibc(context: CheckContext, name: str, attempt: Attempt, missing
     )
 
 
-def _telling(missing: Missing) -> int:
+def _telling(missing: MissingLibrary) -> int:
     """The library that tells most comes first: torch's own, then those of CUDA."""
     return 0 if missing.name.startswith("libc10_cuda") else 1 if is_of_torch(missing.name) else 2
 
@@ -136,7 +136,7 @@ def _listed(names: Sequence[str]) -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def _why(context: CheckContext, name: str, missing: Missing) -> str | None:
+def _why(context: CheckContext, name: str, missing: MissingLibrary) -> str | None:
     is_built_for_one = re.match(rf"{_CUDA.pattern}|lib(torch|c10)_(cuda|hip)", missing.name)
     if is_built_for_one and (apart := _built_apart(context, name)):
         return apart
@@ -178,7 +178,7 @@ def _like(context: CheckContext, name: str) -> set[str]:
     return found
 
 
-def _remedy(context: CheckContext, missing: Missing) -> Remedy | None:
+def _remedy(context: CheckContext, missing: MissingLibrary) -> Remedy | None:
     """What brings a library that belongs to no package."""
     if found := re.match(r"libstdc\+\+|libgcc_s|libgomp", missing.name):
         return install_runtime(context, "libgomp" if found[0] == "libgomp" else "libstdc++", missing.name)
@@ -238,7 +238,7 @@ def _undefined(context: CheckContext, name: str, attempts: Sequence[Attempt]) ->
     )
 
 
-def _without_jit(context: CheckContext, undefined: Undefined, expected_error: str) -> Finding:
+def _without_jit(context: CheckContext, undefined: UndefinedSymbol, expected_error: str) -> Finding:
     """The torch of a conda channel over an MKL that no longer has the interface for profilers."""
     version = next((record.version for record in context.environment.conda if record.name == "mkl"), "")
     return context.finding(
@@ -254,7 +254,7 @@ def _without_jit(context: CheckContext, undefined: Undefined, expected_error: st
     )
 
 
-def _readable(undefined: Undefined) -> tuple[bool, bool, int]:
+def _readable(undefined: UndefinedSymbol) -> tuple[bool, bool, int]:
     """What a reader would know comes first: a function of torch with no template in its name, and a short one."""
     symbol = undefined.symbol
     return "I" in symbol or "torch" not in symbol, not is_torchs_symbol(symbol), len(symbol)
@@ -291,7 +291,7 @@ def _codecs(context: CheckContext) -> Iterator[Finding]:
         yield from _missing(context, "torchcodec", [without_ffmpeg(attempt) for attempt in mine])
 
 
-def _is_due_to(shadow: Shadowed, attempt: Attempt) -> bool:
+def _is_due_to(shadow: ShadowedLibrary, attempt: Attempt) -> bool:
     """Whether a library fails for what it would have found in the one that is meant."""
     meant = read_binary(shadow.meant)
     symbols = meant.symbols if isinstance(meant, Binary) else None

@@ -15,7 +15,7 @@ from torchlock.check.rules.loading import found_missing
 from torchlock.check.system_packages import stated
 from torchlock.finding import Remedy
 from torchlock.inspect.loading.imports import choices
-from torchlock.inspect.loading.outcome import Missing
+from torchlock.inspect.loading.outcome import MissingLibrary
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from torchlock.check.log import Log, Signature
     from torchlock.finding import Finding
     from torchlock.inspect.loading.imports import Attempt
-    from torchlock.inspect.loading.outcome import Unseen
+    from torchlock.inspect.loading.outcome import NotExamined
 
 # Listed last: the runtime of Visual C++ is on most machines.
 _COMMON = ("msvcp140", "vcruntime140", "concrt140")
@@ -132,12 +132,12 @@ def _chosen(context: CheckContext, mine: Iterable[Attempt]) -> list[Attempt]:
     return next(iter([*whole, *loading[::-1], *groups]), [])
 
 
-def _unseen(context: CheckContext, attempt: Attempt) -> list[Unseen]:
+def _unseen(context: CheckContext, attempt: Attempt) -> list[NotExamined]:
     told, version = stated(context, "ffmpeg")
     return [each for each in attempt.outcome.unseen if not (told and version and is_ffmpeg(each.name))]
 
 
-def _told(unseen: Sequence[Unseen]) -> Unknown:
+def _told(unseen: Sequence[NotExamined]) -> Unknown:
     """The reason of the first, with all libraries that it holds for."""
     first = min(unseen, key=lambda each: each.name.lower().startswith(_COMMON))
     names = list(dict.fromkeys(each.name for each in sorted(unseen, key=_common) if each.why == first.why))
@@ -147,7 +147,7 @@ def _told(unseen: Sequence[Unseen]) -> Unknown:
     return Unknown(f"{what}: {first.why}")
 
 
-def _common(unseen: Unseen) -> bool:
+def _common(unseen: NotExamined) -> bool:
     return unseen.name.lower().startswith(_COMMON)
 
 
@@ -190,7 +190,7 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
         asked = [each for each in attempt.outcome.unseen if _is_named(each, attempt, first)]
         if attempt.role == "import" and asked and "TL610" in first.rules:
             lost = min(asked, key=_common)
-            missing = Missing(lost.name, lost.wanted_by)
+            missing = MissingLibrary(lost.name, lost.wanted_by)
             because = (
                 "no package of this environment contains it, and the log shows that the machine does not have it"
             )
@@ -209,7 +209,7 @@ def _needs_ffmpeg_unseen(context: CheckContext) -> bool:
     return bool(lost) and all(lost) and not stated(context, "ffmpeg")[0]
 
 
-def _is_named(unseen: Unseen, attempt: Attempt, signature: Signature) -> bool:
+def _is_named(unseen: NotExamined, attempt: Attempt, signature: Signature) -> bool:
     """Whether a line names a library that was not seen, the one that asks for it, or the one that is opened.
 
     Windows names the last of them alone: as a file, or as the module that is imported.

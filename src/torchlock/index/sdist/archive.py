@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import IO, TYPE_CHECKING, cast
 
-from torchlock.index.archives import ArchiveError, damages, open_member, opened_zip
+from torchlock.index.archives import ArchiveError, archive_errors, open_member, open_zip
 from torchlock.index.sdist.compressed import decompressed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Files that may state requirements: metadata, the three files of a project, and lists that those may include.
-_SPEAKS = re.compile(
+_MAY_STATE = re.compile(
     r"PKG-INFO|pyproject\.toml|setup\.cfg|setup\.py"
     r"|(?:[^/]+/)?[^/]+\.egg-info/(?:PKG-INFO|requires\.txt|SOURCES\.txt)"
     r"|(?:[^/]+/){0,2}[^/]+\.(?:txt|in|pip)"
@@ -36,7 +36,7 @@ _MOST_MEMBERS = 200_000
 Files = dict[str, bytes]
 
 
-def unpacked(content: IO[bytes], filename: str) -> Files:
+def read_files(content: IO[bytes], filename: str) -> Files:
     """The files that may state requirements.
 
     Raises:
@@ -44,17 +44,17 @@ def unpacked(content: IO[bytes], filename: str) -> Files:
     """
     members = _of_zip(content) if filename.endswith(".zip") else _of_tar(content)
     try:
-        return _gathered(members)
-    except damages() as error:
+        return _collected(members)
+    except archive_errors() as error:
         raise ArchiveError("is not a readable source archive") from error
 
 
-def _gathered(members: Iterator[tuple[str, int, IO[bytes]]]) -> Files:
+def _collected(members: Iterator[tuple[str, int, IO[bytes]]]) -> Files:
     """The path, stated size and content of every member; of equal paths, the first."""
     found: Files = {}
     total = 0
     for path, size, content in members:
-        if path in found or (size > _LONGEST_LIST and is_list(path)):
+        if path in found or (size > _LONGEST_LIST and may_be_list(path)):
             continue
         with content:
             found[path] = b"" if path.endswith("/SOURCES.txt") else _bounded(path, content)
@@ -92,7 +92,7 @@ class _Bounded:
         return self._stream.read(size)
 
 
-def is_list(path: str) -> bool:
+def may_be_list(path: str) -> bool:
     """Whether this may be a list of requirements that a project includes."""
     return ".egg-info/" not in path and path.endswith((".txt", ".in", ".pip"))
 
@@ -100,12 +100,12 @@ def is_list(path: str) -> bool:
 def _speaking(name: str) -> str | None:
     """The path below the top folder, of a file that may state requirements."""
     _, separator, path = name.removeprefix("./").partition("/")
-    return path if separator and speaks(path) else None
+    return path if separator and may_state(path) else None
 
 
-def speaks(path: str) -> bool:
+def may_state(path: str) -> bool:
     """Whether a file of a source tree may state requirements."""
-    return bool(_SPEAKS.fullmatch(path)) and ".." not in path.split("/")
+    return bool(_MAY_STATE.fullmatch(path)) and ".." not in path.split("/")
 
 
 def _of_tar(content: IO[bytes]) -> Iterator[tuple[str, int, IO[bytes]]]:
@@ -129,7 +129,7 @@ def _of_tar(content: IO[bytes]) -> Iterator[tuple[str, int, IO[bytes]]]:
 
 
 def _of_zip(content: IO[bytes]) -> Iterator[tuple[str, int, IO[bytes]]]:
-    with opened_zip(content) as archive:
+    with open_zip(content) as archive:
         for member in archive.infolist():
             path = _speaking(member.filename)
             if path:

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
-from torchlock.index.archives import ArchiveError, damages
+from torchlock.index.archives import ArchiveError, archive_errors
 from torchlock.index.sdist.compressed import decompressed
 from torchlock.index.sdist.reader import COMPUTED_HERE, built_text
 from torchlock.redaction import masked
-from torchlock.runtime.process import Tail, child, workplace
+from torchlock.runtime.process import Tail, child, temporary_folder
 from torchlock.standards.filenames import parse
 from torchlock.standards.headers import read_headers
 from torchlock.standards.names import project_name
@@ -64,7 +64,7 @@ class Builder:
 
     def __call__(self, content: bytes, filename: str) -> str | Unknown:
         """The METADATA text of the build backend, or why there is none."""
-        with workplace() as place:
+        with temporary_folder() as place:
             root = Path(place)
             for name in ("source", "metadata", "empty", "temporary"):
                 (root / name).mkdir()
@@ -150,7 +150,7 @@ def _unpack(content: bytes, filename: str, folder: Path) -> Path | Unknown:
                     tar.extract(member, folder, filter="data")
     except ArchiveError as error:
         return Unknown(f"it {error}")
-    except damages() as error:
+    except archive_errors() as error:
         return Unknown(f"it cannot be unpacked ({error})")
     tops = [path for path in folder.iterdir() if path.is_dir()]
     return tops[0] if len(tops) == 1 else Unknown("it does not have a single top-level folder")

@@ -10,8 +10,8 @@ from typing import IO, TYPE_CHECKING
 
 from torchlock.answers import Unknown
 from torchlock.index.archives import ArchiveError
-from torchlock.index.sdist.archive import unpacked
-from torchlock.index.sdist.statement import Stated, stated
+from torchlock.index.sdist.archive import read_files
+from torchlock.index.sdist.statement import Stated, stated_requirements
 from torchlock.standards.filenames import parse
 from torchlock.standards.headers import read_headers, unfolded
 from torchlock.standards.names import project_name
@@ -39,11 +39,11 @@ class Reader:
         Raises:
             ArchiveError: it is not an archive of a known kind, or is for another project or version.
         """
-        files = unpacked(content, filename)
+        files = read_files(content, filename)
         if not files:
             raise ArchiveError("has neither metadata nor project files")
         name, version = _identity(filename)
-        found = stated(files)
+        found = stated_requirements(files)
         claimed = _claimed(files)
         if claimed[0] and project_name(claimed[0]) not in (name, "unknown"):
             raise ArchiveError(f"is an archive of {claimed[0]}, not of {name}")
@@ -66,7 +66,7 @@ class Reader:
 
 def metadata_of_tree(files: Files, name: str, version: str) -> str | Unknown:
     """The METADATA text of a source tree in a folder, or why it is known only after a build."""
-    found = stated(files, archived=False)
+    found = stated_requirements(files, archived=False)
     return found if isinstance(found, Unknown) else _text(name, version, found)
 
 

@@ -43,7 +43,7 @@ class Stated(NamedTuple):
 Answer = Stated | Unknown | None
 
 
-def stated(files: Files, *, archived: bool = True) -> Stated | Unknown:
+def stated_requirements(files: Files, *, archived: bool = True) -> Stated | Unknown:
     """The requirements that the files of a source tree state.
 
     ``archived`` files were put together by the build backend; those of a folder may be stale where a tool wrote

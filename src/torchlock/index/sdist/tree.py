@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
-from torchlock.index.sdist.archive import is_list, speaks
+from torchlock.index.sdist.archive import may_be_list, may_state
 from torchlock.runtime import files
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ def tree_files(folder: Path) -> Files:
         folders[:] = [] if deep else sorted(n for n in folders if n not in _ASIDE and not n.startswith("."))
         for name in sorted(names):
             path = (here / name).as_posix()
-            if not speaks(path):
+            if not may_state(path):
                 continue
-            longest = _LONGEST_LIST if is_list(path) else _LONGEST
+            longest = _LONGEST_LIST if may_be_list(path) else _LONGEST
             try:
                 content = files.read(str(folder / path), longest + 1)
             except OSError:

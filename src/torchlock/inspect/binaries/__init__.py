@@ -17,9 +17,9 @@ _MACH_O = (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"\xca
 
 
 def read_binary(path: str, machine: str = "") -> Binary | Unreadable:
-    """Read the headers of a library; of a universal one the slice for ``machine``, else its first.
+    """Read the headers of a library; of a universal library, the slice for ``machine``, else the first slice.
 
-    Nothing is an error: a file that is no library, or whose headers contradict themselves, is Unreadable.
+    Never raises: a file that is not a library, or has contradictory headers, is Unreadable.
     """
     from torchlock.inspect.binaries.raw import Broken, Raw, unreadable
 
@@ -44,4 +44,4 @@ def _read(path: str, raw: Raw, machine: str) -> Binary | Unreadable:
         from torchlock.inspect.binaries.pe import read_pe
 
         return read_pe(path, raw, head)
-    return Unreadable(path, "is no library")
+    return Unreadable(path, "is not a library")

@@ -17,9 +17,9 @@ from torchlock.inspect.binaries.raw import (
     REFERENCES,
     ROWS,
     Broken,
+    BudgetExceeded,
     Index,
     Raw,
-    Spent,
     Steps,
     end_of,
     strings_at,
@@ -110,7 +110,7 @@ def read_elf(path: str, raw: Raw, head: bytes) -> Binary:
 
 def _split(paths: list[str]) -> tuple[str, ...]:
     if sum(path.count(":") for path in paths) > _MANY_NAMES:
-        raise Spent(f"more than {_MANY_NAMES} folders to search")
+        raise BudgetExceeded(f"more than {_MANY_NAMES} folders to search")
     return tuple(part for path in paths for part in path.split(":"))
 
 
@@ -144,7 +144,7 @@ def _dynamic_entries(raw: Raw, segments: list[_Segment], wide: bool) -> list[tup
     width = 16 if wide else 8
     size = segment.size - segment.size % width
     if size > _MANY * width:
-        raise Spent(f"a dynamic section of {segment.size} bytes")
+        raise BudgetExceeded(f"a dynamic section of {segment.size} bytes")
     data = raw.take(segment.offset, size, "the dynamic section")
     found = []
     for tag, value in struct.iter_unpack(_form(raw, "QQ" if wide else "II"), data):
@@ -175,7 +175,7 @@ class _Strings:
     def all(self, entries: list[tuple[int, int]], tag: int) -> list[str]:
         places = [value for key, value in entries if key == tag]
         if len(places) > _MANY_NAMES:
-            raise Spent(f"{len(places)} entries of one kind in the dynamic section")
+            raise BudgetExceeded(f"{len(places)} entries of one kind in the dynamic section")
         return list(map(self.at, places))
 
 
@@ -217,7 +217,7 @@ class _Records:
         for _ in range(limit):
             self._left -= 1
             if self._left < 0:
-                raise Spent(f"too many {self._what} versions")
+                raise BudgetExceeded(f"too many {self._what} versions")
             self._raw.claim(layout.size, f"{self._what} versions")
             fields = layout.unpack(self._raw.take(start, layout.size, f"the table of {self._what} versions"))
             yield start, fields
@@ -281,7 +281,7 @@ class ElfSymbols:
         self._gnu = _gnu_hash(raw, layout) if _DT_GNU_HASH in dynamic else None
         count = _count(raw, layout, self._gnu) if _DT_SYMTAB in dynamic else 0
         if count > ROWS:
-            raise Spent(f"more than {ROWS} symbols")
+            raise BudgetExceeded(f"more than {ROWS} symbols")
         start = layout.offset(dynamic[_DT_SYMTAB], "the symbol table") if count else 0
         self._table = raw.take(start, count * self._entry.size, "the symbol table")
         self._count = count
@@ -307,13 +307,13 @@ class ElfSymbols:
         ]
         try:
             if len(rows) > REFERENCES:
-                raise Spent(f"more than {REFERENCES} undefined symbols")
+                raise BudgetExceeded(f"more than {REFERENCES} undefined symbols")
             names = strings_at(self._strings, (name for _, name, _ in rows))
             found = (
                 self._reference(name, index, kind) for name, (index, _, kind) in zip(names, rows, strict=True)
             )
             return tuple(dict.fromkeys(found))
-        except Spent as error:
+        except BudgetExceeded as error:
             return unreadable(self._path, error)
 
     def _reference(self, name: str, index: int, kind: int) -> Reference:
@@ -339,7 +339,7 @@ class ElfSymbols:
             else:
                 return self._index
             return any(self._matches(index, wanted, version) for index in candidates)
-        except Spent as error:
+        except BudgetExceeded as error:
             return unreadable(self._path, error)
 
     @cached_property
@@ -348,7 +348,7 @@ class ElfSymbols:
         rows = enumerate(self._entry.iter_unpack(self._table))
         try:
             return Index(self._strings, ((index, row[0]) for index, row in rows if _offered(*row)))
-        except Spent as error:
+        except BudgetExceeded as error:
             return unreadable(self._path, error)
 
     def _matches(self, index: int, wanted: bytes, version: str) -> bool:
@@ -441,7 +441,7 @@ def _gnu_hash(raw: Raw, layout: _Layout) -> _GnuHash:
 
 
 def _count(raw: Raw, layout: _Layout, gnu: _GnuHash | None) -> int:
-    """How many dynamic symbols there are, which the dynamic section does not tell by itself."""
+    """The number of dynamic symbols, which the dynamic section does not contain."""
     if found := _section_count(raw, layout):
         return found
     if _DT_HASH in layout.dynamic:

@@ -16,9 +16,9 @@ from torchlock.inspect.binaries.raw import (
     REFERENCES,
     ROWS,
     Broken,
+    BudgetExceeded,
     Index,
     Raw,
-    Spent,
     Steps,
     end_of,
     strings_at,
@@ -93,7 +93,7 @@ def _slice(raw: Raw, head: bytes, machine: str) -> tuple[int, int]:
     form, width = (">IIQQ", 32) if wide else (">IIII", 20)
     count = int.from_bytes(head[4:8], "big")
     if count >= _MANY_SLICES:
-        raise Spent(f"a universal file of {count} slices")
+        raise BudgetExceeded(f"a universal file of {count} slices")
     if not count or len(head) < 8 + width * count:
         raise Broken(f"a universal file of {count} slices")
     slices = [struct.unpack_from(form, head, 8 + width * index) for index in range(count)]
@@ -106,9 +106,9 @@ def _slice(raw: Raw, head: bytes, machine: str) -> tuple[int, int]:
 def _commands(raw: Raw, count: int, size: int) -> Iterator[tuple[int, bytes]]:
     """Kind and bytes of each load command."""
     if count > _MANY:
-        raise Spent(f"{count} load commands")
+        raise BudgetExceeded(f"{count} load commands")
     if size > _COMMANDS:
-        raise Spent(f"load commands of {size} bytes")
+        raise BudgetExceeded(f"load commands of {size} bytes")
     data = raw.take(32, size, "the load commands")
     at = 0
     for _ in range(count):
@@ -177,7 +177,7 @@ class MachoSymbols:
         self.undefined = tuple(_undefined(raw, table, self._strings, libraries))
         first, count = table.defined
         if count > ROWS:
-            raise Spent(f"more than {ROWS} symbols")
+            raise BudgetExceeded(f"more than {ROWS} symbols")
         rows = raw.take(table.symbols + 16 * first, 16 * count, "the symbols")
         self._offsets = array("I", (row[0] for row in struct.iter_unpack("<I12x", rows)))
         self._steps = Steps()
@@ -186,7 +186,7 @@ class MachoSymbols:
     def _index(self) -> Index | Unreadable:
         try:
             return Index(self._strings, enumerate(self._offsets))
-        except Spent as error:
+        except BudgetExceeded as error:
             return unreadable(self._path, error)
 
     def defines(self, name: str, version: str = "") -> bool | Unreadable:
@@ -198,7 +198,7 @@ class MachoSymbols:
         try:
             rows = self._index.candidates(wanted, self._steps)
             return any(self._strings.startswith(wanted + b"\0", self._offsets[row]) for row in rows)
-        except Spent as error:
+        except BudgetExceeded as error:
             return unreadable(self._path, error)
 
     def exported(self) -> Iterator[str]:
@@ -210,7 +210,7 @@ class MachoSymbols:
 def _undefined(raw: Raw, table: _Table, strings: bytes, libraries: list[str]) -> Iterator[Reference]:
     first, count = table.undefined
     if count > REFERENCES:
-        raise Spent(f"more than {REFERENCES} undefined symbols")
+        raise BudgetExceeded(f"more than {REFERENCES} undefined symbols")
     data = raw.take(table.symbols + 16 * first, 16 * count, "the undefined symbols")
     rows = list(struct.iter_unpack("<I2xH8x", data))
     names = strings_at(strings, (at for at, _ in rows))

@@ -11,7 +11,16 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.inspect.binaries.binary import Binary, Needed, Reference
-from torchlock.inspect.binaries.raw import LONGEST, REFERENCES, Broken, Letters, Raw, Spent, text, unreadable
+from torchlock.inspect.binaries.raw import (
+    LONGEST,
+    REFERENCES,
+    Broken,
+    BudgetExceeded,
+    Letters,
+    Raw,
+    text,
+    unreadable,
+)
 from torchlock.inspect.machine import HEAD, machine_of
 
 if TYPE_CHECKING:
@@ -52,10 +61,10 @@ def _count_imports(image: _Image) -> None:
         for entry in _imports(image):
             for _ in _thunks(image, entry.names):
                 pass
-    except Spent:
+    except BudgetExceeded:
         raise
     except Broken:
-        pass  # of these names; whoever reads the symbols is told
+        pass  # of these names; the reader of the symbols learns it
 
 
 class _Section(NamedTuple):
@@ -89,7 +98,7 @@ class _Image:
         (declared,) = struct.unpack_from("<I", optional, _COUNT[kind])
         self._directories = self._directories[:declared]
         if sections > _MANY_SECTIONS:
-            raise Spent(f"{sections} sections")
+            raise BudgetExceeded(f"{sections} sections")
         table = raw.take(start + 24 + size, 40 * sections, "the section table")
         rows = [struct.unpack_from("<IIII", table, 40 * index + 8) for index in range(sections)]
         self._sections = [
@@ -148,7 +157,7 @@ class _Image:
             if at >= len(piece):
                 raise Broken(f"a name at address {address:#x} has no end")
             data += piece[at:]
-        raise Spent(f"a name at address {address:#x} is longer than {LONGEST} bytes")
+        raise BudgetExceeded(f"a name at address {address:#x} is longer than {LONGEST} bytes")
 
     def _place(self, address: int, what: str) -> tuple[int, int]:
         """Where an address is in the file, and how many bytes its section has from there on."""
@@ -187,7 +196,7 @@ def _numbers(start: int, what: str) -> Iterator[int]:
     """
     if start:
         yield from range(_MANY_LIBRARIES)
-        raise Spent(f"more than {_MANY_LIBRARIES} {what}")
+        raise BudgetExceeded(f"more than {_MANY_LIBRARIES} {what}")
 
 
 def _imports(image: _Image) -> Iterator[_Import]:
@@ -243,7 +252,7 @@ def _exports(image: _Image) -> frozenset[bytes]:
     if not count:
         return frozenset()
     if count > _MANY_SYMBOLS:
-        raise Spent(f"{count} exported names")
+        raise BudgetExceeded(f"{count} exported names")
     table = image.take(pointers, 4 * count, "the table of exported names")
     addresses = sorted(set(struct.unpack(f"<{count}I", table)))
     first, last = addresses[0], addresses[-1]
@@ -264,7 +273,7 @@ def _references(image: _Image) -> Iterator[Reference]:
         for entry in _thunks(image, names):
             left -= 1
             if left < 0:
-                raise Spent(f"more than {REFERENCES} imports")
+                raise BudgetExceeded(f"more than {REFERENCES} imports")
             if entry >> (image.bits - 1):
                 yield Reference("", library=library, ordinal=entry & 0xFFFF)
             else:

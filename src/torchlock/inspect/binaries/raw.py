@@ -1,4 +1,4 @@
-"""Numbers and strings at offsets of a file that nobody vouches for, read within a budget for the whole file."""
+"""Read numbers and strings at offsets of an untrusted file, within a budget for the whole file."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Broken(Exception):
     """A header contradicts the file or itself; says how. It never leaves this package."""
 
 
-class Spent(Broken):
+class BudgetExceeded(Broken):
     """A file asks for more work or memory than a library has reason to: what it holds stays unknown."""
 
 
@@ -49,7 +49,7 @@ def unreadable(path: str, error: Exception) -> Unreadable:
     if isinstance(error, MemoryError):
         return Unreadable(path, "there is not enough memory to read it", unknown=True)
     if isinstance(error, Broken):
-        return Unreadable(path, str(error), unknown=isinstance(error, Spent))
+        return Unreadable(path, str(error), unknown=isinstance(error, BudgetExceeded))
     return Unreadable(path, getattr(error, "strerror", "") or str(error))
 
 
@@ -88,7 +88,7 @@ class Raw:
         """
         self.claimed += size
         if self.claimed > self.size:
-            raise Spent(f"more {what} than the file can hold")
+            raise BudgetExceeded(f"more {what} than the file can hold")
 
     def take(self, offset: int, size: int, what: str) -> bytes:
         """Exactly these bytes.
@@ -100,9 +100,9 @@ class Raw:
         if offset < 0 or size < 0 or offset + size > self.size:
             raise Broken(f"{what} ends at byte {offset + size}, the file at {self.size}")
         if size > LIMIT:
-            raise Spent(f"{what} would take {size} bytes")
+            raise BudgetExceeded(f"{what} would take {size} bytes")
         if size >= _LARGE and self._stored(self.start + offset, size) < size // 2:
-            raise Spent(f"{what} takes {size} bytes, most of them holes of a sparse file")
+            raise BudgetExceeded(f"{what} takes {size} bytes, most of them holes of a sparse file")
         data = self.some(offset, size)
         if len(data) != size:
             raise Broken(f"{what} ends at byte {offset + size}, the file shrank meanwhile")
@@ -120,7 +120,7 @@ class Raw:
         left = min(size, self.size - offset)
         self._left -= left
         if self._left < 0:
-            raise Spent("its tables overlap or are too large: they take more bytes than the file has")
+            raise BudgetExceeded("its tables overlap or are too large: they take more bytes than the file has")
         data = os.read(self._descriptor, left)
         if len(data) == left:
             return data
@@ -156,7 +156,7 @@ class Raw:
             if (end := data.find(b"\0")) >= 0:
                 return text(data[:end])
         if len(data) == LONGEST:
-            raise Spent(f"{what} at byte {offset} is longer than {LONGEST} bytes")
+            raise BudgetExceeded(f"{what} at byte {offset} is longer than {LONGEST} bytes")
         raise Broken(f"{what} at byte {offset} has no end")
 
     def number(self, data: bytes, at: int, width: int) -> int:
@@ -183,7 +183,9 @@ class Letters:
         """
         self._left -= number
         if self._left < 0:
-            raise Spent("its names share the same letters: together they are longer than the file can hold")
+            raise BudgetExceeded(
+                "its names share the same letters: together they are longer than the file can hold"
+            )
 
 
 def end_of(table: bytes, offset: int) -> int:
@@ -206,7 +208,7 @@ def strings_at(table: bytes, offsets: Iterable[int]) -> Iterator[str]:
             letters.count(end - offset if end >= 0 else min(LONGEST, max(0, len(table) - offset)))
             name = known[offset] = text(table[offset:end]) if end >= 0 else ""
             if len(known) > REFERENCES:
-                raise Spent(f"more than {REFERENCES} symbols that others must define")
+                raise BudgetExceeded(f"more than {REFERENCES} symbols that others must define")
         yield name
 
 
@@ -258,4 +260,4 @@ class Steps:
         """
         self._left -= 1
         if self._left < 0:
-            raise Spent("its hash table has too many entries for one name")
+            raise BudgetExceeded("its hash table has too many entries for one name")

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from torchlock.answers import Unknown
 from torchlock.inspect.binaries import Binary
 from torchlock.inspect.loading.outcome import (
-    Missing,
+    MissingLibrary,
+    NotExamined,
     Outcome,
-    Undefined,
-    Unseen,
+    UndefinedSymbol,
     unknown_file,
     without_symbols,
 )
@@ -41,9 +41,9 @@ _OF_WINDOWS = re.compile(
     r"|ncrypt|crypt32|wintrust|secur32|setupapi|cfgmgr32|imm32|comdlg32|comctl32|msvcrt|ucrtbase|normaliz|synchronization"
     r"|vcruntime140|vcruntime140_1|python3|python3\d{1,2}t?)\.(dll|drv)"
 )
-# Folders of the system itself, whose libraries lie in no file since macOS 11 (dyld(1), "shared cache").
+# Folders of the system, whose libraries are not files since macOS 11 (dyld(1), "shared cache").
 _OF_MACOS = ("/usr/lib/", "/System/Library/")
-# Those of them that dyld comes to by any path, since it looks into /usr/lib at last.
+# The folders that dyld always searches: it searches /usr/lib last.
 _LAST_OF_MACOS = re.compile(r"lib(c\+\+(abi)?|System|objc|z|iconv|bz2|lzma|sqlite3|xml2)(\.\w+)?\.dylib")
 
 
@@ -75,7 +75,7 @@ class BundleProcess(LoaderProcess):
     def _load(self, path: str, binary: Binary, request: Request) -> Outcome:
         self._folders[os.path.dirname(path)] = None
         broken: list[Unreadable] = []
-        unseen: list[Unseen] = []
+        unseen: list[NotExamined] = []
         missing = list(self._fill(binary, request.preloaded, broken, unseen))
         self._loaded.setdefault(self._key(binary.soname or path), binary)
         undefined = tuple(self._undefined(binary, unseen)) if request.symbols else ()
@@ -93,8 +93,8 @@ class BundleProcess(LoaderProcess):
         first: Binary,
         preloaded: Callable[[str], str | None] | None,
         broken: list[Unreadable],
-        unseen: list[Unseen],
-    ) -> Iterator[Missing]:
+        unseen: list[NotExamined],
+    ) -> Iterator[MissingLibrary]:
         queue = deque([first])
         while queue and len(self._loaded) < MOST_LIBRARIES:
             binary = queue.popleft()
@@ -115,13 +115,13 @@ class BundleProcess(LoaderProcess):
                 elif self._looks > MOST_LOOKS:
                     break  # not looked for everywhere
                 elif not needed.weak and (is_of_torch(key) or self._lacks(key)):
-                    yield Missing(key, binary.path)
+                    yield MissingLibrary(key, binary.path)
                 elif not needed.weak and not self._is_systems(needed.name):
-                    unseen.append(Unseen(key, binary.path, Unknown("the machine was not examined")))
+                    unseen.append(NotExamined(key, binary.path, Unknown("the machine was not examined")))
         if queue or self._looks > MOST_LOOKS:
             path = first.path
             unseen.append(
-                Unseen(os.path.basename(path), path, Unknown("it needs more libraries than can be followed"))
+                NotExamined(os.path.basename(path), path, Unknown("it needs more libraries than can be followed"))
             )
 
     def _is_systems(self, name: str) -> bool:
@@ -176,7 +176,7 @@ class BundleProcess(LoaderProcess):
         found = self._listed[folder].get(name.lower(), "")
         return os.path.join(folder, found) if found else ""
 
-    def _undefined(self, binary: Binary, unseen: list[Unseen]) -> Iterator[Undefined]:
+    def _undefined(self, binary: Binary, unseen: list[NotExamined]) -> Iterator[UndefinedSymbol]:
         """Symbols that the very library lacks which they were linked against, as far as that one is here."""
         symbols = binary.symbols
         if isinstance(symbols, Unreadable):
@@ -195,7 +195,7 @@ class BundleProcess(LoaderProcess):
                 unknown = without_symbols(provider, answer)
                 unseen[:0] = [] if unknown in unseen else [unknown]
             elif not answer:
-                yield Undefined(reference.name, binary.path)
+                yield UndefinedSymbol(reference.name, binary.path)
 
     def _offers(self, first: Binary, name: str) -> bool | Unreadable:
         """Whether a library defines a name, or another one whose symbols it passes on, each asked once."""

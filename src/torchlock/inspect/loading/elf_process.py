@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.answers import Unknown
 from torchlock.inspect.binaries import Binary
 from torchlock.inspect.loading.outcome import (
-    Missing,
+    MissingLibrary,
+    MissingVersion,
+    NotExamined,
     Outcome,
-    Shadowed,
-    Undefined,
-    Unmet,
-    Unseen,
+    ShadowedLibrary,
+    UndefinedSymbol,
     unknown_file,
     without_symbols,
 )
@@ -52,8 +52,8 @@ class _Library(NamedTuple):
 class ElfProcess(LoaderProcess):
     """A process on Linux.
 
-    ``root`` is the machine, None where it is not known: its libraries are then taken to be there.
-    ``executable`` is the Python that runs; None where none is known.
+    ``root`` is the machine, or None if it is unknown: its libraries are then assumed to exist.
+    ``executable`` is the Python that runs, or None if it is unknown.
     """
 
     def __init__(self, root: Root | None, executable: str | None, machine: str = "x86_64") -> None:
@@ -64,7 +64,7 @@ class ElfProcess(LoaderProcess):
         self._shared: list[_Library] = []
         self._has_python = False
         self._versions: dict[str, frozenset[str]] = {}
-        self._shadows: list[Shadowed] = []
+        self._shadows: list[ShadowedLibrary] = []
         if executable is not None:
             self._start(os.path.realpath(executable))
 
@@ -122,11 +122,11 @@ class ElfProcess(LoaderProcess):
         if queue or self._looks > MOST_LOOKS:
             path = first.path
             found.unseen.append(
-                Unseen(os.path.basename(path), path, Unknown("it needs more libraries than can be followed"))
+                NotExamined(os.path.basename(path), path, Unknown("it needs more libraries than can be followed"))
             )
 
     def _open(self, name: str, library: _Library, found: _Found) -> _Library | None:
-        """Find and read one library; None where it is missing, or the machine's own that nobody knows."""
+        """Find and read one library; None if it is missing, or belongs to an unknown machine."""
         path = self._found(name, library, found)
         if path is None and found.preloaded is not None:
             path = found.preloaded(name)
@@ -134,9 +134,9 @@ class ElfProcess(LoaderProcess):
             return None  # not looked for everywhere; whoever loads it says so
         if path is None:
             if (self._root is not None and not self._is_unknown(name)) or is_of_torch(name):
-                found.missing.append(Missing(name, library.path))
+                found.missing.append(MissingLibrary(name, library.path))
             elif not _OF_EVERY_MACHINE.match(name) and not name.startswith("libpython"):
-                found.unseen.append(Unseen(name, library.path, Unknown("the machine was not examined")))
+                found.unseen.append(NotExamined(name, library.path, Unknown("the machine was not examined")))
             return None
         binary = self._binary(path)
         if isinstance(binary, Binary):
@@ -166,7 +166,7 @@ class ElfProcess(LoaderProcess):
         if shadow:
             meant = rest or self._common(name, library)
             if meant and os.path.realpath(meant) != os.path.realpath(shadow):
-                found.shadowed.append(Shadowed(name, shadow, meant))
+                found.shadowed.append(ShadowedLibrary(name, shadow, meant))
             return shadow
         return rest or self._common(name, library)
 
@@ -230,7 +230,7 @@ class ElfProcess(LoaderProcess):
         binary = self._binary(path)
         return isinstance(binary, Unreadable) or binary.machine == self._machine
 
-    def _unmet(self, library: _Library) -> Iterator[Unmet]:
+    def _unmet(self, library: _Library) -> Iterator[MissingVersion]:
         """The versions that are asked of libraries which define some, but not these."""
         newest: dict[tuple[str, str], str] = {}
         for need in library.binary.version_needs:
@@ -241,14 +241,14 @@ class ElfProcess(LoaderProcess):
                 family = need.version.partition("_")[0] + "_"
                 if (need.file, family) not in newest:
                     newest[need.file, family] = _newest(provider.binary.version_definitions, family)
-                yield Unmet(need.version, provider.path, library.path, newest[need.file, family])
+                yield MissingVersion(need.version, provider.path, library.path, newest[need.file, family])
 
     def _defined(self, library: _Library) -> frozenset[str]:
         if library.path not in self._versions:
             self._versions[library.path] = frozenset(library.binary.version_definitions)
         return self._versions[library.path]
 
-    def _undefined(self, library: _Library, incomplete: bool, found: _Found) -> Iterator[Undefined]:
+    def _undefined(self, library: _Library, incomplete: bool, found: _Found) -> Iterator[UndefinedSymbol]:
         symbols = library.binary.symbols
         if isinstance(symbols, Unreadable):
             found.unseen.insert(0, without_symbols(library.binary, symbols))
@@ -263,9 +263,11 @@ class ElfProcess(LoaderProcess):
             return
         for reference in used:
             if self._must_be_defined(reference, incomplete) and not self._is_defined(reference, known, found):
-                yield Undefined(reference.name, library.path)
+                yield UndefinedSymbol(reference.name, library.path)
 
-    def _lost_by(self, shadow: Shadowed, before: Mapping[str, _Library | None]) -> Iterator[Undefined]:
+    def _lost_by(
+        self, shadow: ShadowedLibrary, before: Mapping[str, _Library | None]
+    ) -> Iterator[UndefinedSymbol]:
         """Symbols that the library which is meant defines, and the one that is taken in its place does not.
 
         Asked of what is new: ``before`` was loaded without a word.
@@ -286,7 +288,7 @@ class ElfProcess(LoaderProcess):
                 is_meant = ours and self._lookups.defines(should, each.name, each.version) is True
                 lost = is_meant and not self._lookups.defines(has, each.name, each.version)
                 if lost and not self._is_defined(each, list(filter(None, self._loaded.values())), _Found()):
-                    yield Undefined(each.name, user.path)
+                    yield UndefinedSymbol(each.name, user.path)
 
     def _is_defined(self, reference: Reference, scope: list[_Library], found: _Found) -> bool:
         """Whether a library of the process has it; one with unreadable symbols may have it, and is noted."""
@@ -331,14 +333,14 @@ class _Found:
     """What comes up while one library is loaded."""
 
     def __init__(self, preloaded: Callable[[str], str | None] | None = None) -> None:
-        self.missing: list[Missing] = []
-        self.versions: list[Unmet] = []
-        self.shadowed: list[Shadowed] = []
+        self.missing: list[MissingLibrary] = []
+        self.versions: list[MissingVersion] = []
+        self.shadowed: list[ShadowedLibrary] = []
         self.broken: list[Unreadable] = []
-        self.unseen: list[Unseen] = []
+        self.unseen: list[NotExamined] = []
         self.preloaded = preloaded
 
-    def outcome(self, path: str, undefined: Iterable[Undefined]) -> Outcome:
+    def outcome(self, path: str, undefined: Iterable[UndefinedSymbol]) -> Outcome:
         return Outcome(
             path,
             tuple(self.missing),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.extensions import Extension
     from torchlock.inspect.loading.outcome import Outcome
     from torchlock.inspect.loading.process import LoaderProcess
-    from torchlock.inspect.modules import Copies, Copy
+    from torchlock.inspect.modules import ModuleCopies, ModuleCopy
 
 
 class Attempt(NamedTuple):
@@ -39,7 +39,7 @@ _ALL_DLLS = re.compile(rb"""["']\*\.dll["']""")
 
 def attempts(
     environment: Environment,
-    copies: Mapping[str, Copies],
+    copies: Mapping[str, ModuleCopies],
     process: LoaderProcess,
     others: Iterable[Extension] = (),
     beside: Mapping[str, Sequence[str]] | None = None,
@@ -54,13 +54,13 @@ def attempts(
     preloaded = _Preloaded(environment)
     wins = copies["torch"].wins if "torch" in copies else None
     if wins is not None:
-        process.search_in(os.path.join(wins.path, "lib"))  # as torch itself tells Windows
+        process.search_in(os.path.join(wins.path, "lib"))  # as torch itself instructs Windows
     if (path := extension_of_python(environment, "_ctypes")) and path.endswith(".so"):
         found.append(Attempt("python", path, "import", process.load(path, symbols=False)))
     for path, role in _torch(environment, copies):
         shared = role == "optional" or _is_for_all(wins)
         outcome = process.load(path, symbols=False, preloaded=preloaded, shared=shared)
-        # What the first of them lacks torch looks for itself; one that is no library ends its import.
+        # What the first of them lacks torch looks for itself; a file that is not a library ends its import.
         found.append(Attempt("torch", path, "import" if outcome.unreadable else role, outcome))
     if environment.conda and wins is not None:
         found += _over_mkl(os.path.join(wins.path, "lib", "libtorch_cpu.so"), process)
@@ -76,7 +76,7 @@ def attempts(
     return found
 
 
-def _is_for_all(torch: Copy | None) -> bool:
+def _is_for_all(torch: ModuleCopy | None) -> bool:
     """Whether a torch offers its symbols to libraries that do not name it, as those before 1.5 do."""
     release = re.match(r"(\d{1,4})\.(\d{1,4})", torch.build.version) if torch and torch.build else None
     return release is not None and (int(release[1]), int(release[2])) < (1, 5)
@@ -125,7 +125,7 @@ def choices(found: Iterable[Attempt]) -> dict[int, list[Attempt]]:
     return by_major
 
 
-def _torch(environment: Environment, copies: Mapping[str, Copies]) -> Iterator[tuple[str, str]]:
+def _torch(environment: Environment, copies: Mapping[str, ModuleCopies]) -> Iterator[tuple[str, str]]:
     wins = copies["torch"].wins if "torch" in copies else None
     if wins is None or wins.kind not in ("package", "editable"):
         return
@@ -153,7 +153,9 @@ def _opens_all(package: str) -> bool:
         return False
 
 
-def _companion(environment: Environment, copies: Mapping[str, Copies], name: str) -> Iterator[tuple[str, str]]:
+def _companion(
+    environment: Environment, copies: Mapping[str, ModuleCopies], name: str
+) -> Iterator[tuple[str, str]]:
     wins = copies[name].wins if name in copies else None
     if wins is None or wins.kind not in ("package", "editable"):
         return

@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 _LOOKUPS = 5_000_000
 
 
-class Missing(NamedTuple):
+class MissingLibrary(NamedTuple):
     """A library that is found nowhere: its name, the path of the one that asks for it."""
 
     name: str
     wanted_by: str
 
 
-class Undefined(NamedTuple):
+class UndefinedSymbol(NamedTuple):
     """A symbol that a library uses, and nothing that is loaded defines."""
 
     symbol: str
     wanted_by: str
 
 
-class Unmet(NamedTuple):
+class MissingVersion(NamedTuple):
     """A symbol version (``GLIBC_2.34``) that the library there does not define; ``newest`` is what it has."""
 
     version: str
@@ -40,7 +40,7 @@ class Unmet(NamedTuple):
     newest: str = ""
 
 
-class Shadowed(NamedTuple):
+class ShadowedLibrary(NamedTuple):
     """A library taken from a folder of LD_LIBRARY_PATH, in place of the one that it would be else."""
 
     name: str
@@ -48,7 +48,7 @@ class Shadowed(NamedTuple):
     meant: str
 
 
-class Unseen(NamedTuple):
+class NotExamined(NamedTuple):
     """A library that was not examined: its name, the path of the one that needs it, and why."""
 
     name: str
@@ -63,12 +63,12 @@ class Outcome(NamedTuple):
     """
 
     path: str
-    missing: tuple[Missing, ...] = ()
-    undefined: tuple[Undefined, ...] = ()
-    versions: tuple[Unmet, ...] = ()
-    shadowed: tuple[Shadowed, ...] = ()
+    missing: tuple[MissingLibrary, ...] = ()
+    undefined: tuple[UndefinedSymbol, ...] = ()
+    versions: tuple[MissingVersion, ...] = ()
+    shadowed: tuple[ShadowedLibrary, ...] = ()
     unreadable: Unreadable | None = None
-    unseen: tuple[Unseen, ...] = ()
+    unseen: tuple[NotExamined, ...] = ()
 
     @property
     def loads(self) -> bool:
@@ -104,20 +104,20 @@ class Lookups:
         return symbols.defines(name, version)
 
 
-def unknown_file(found: Unreadable, path: str, wanted_by: str) -> Unseen | None:
+def unknown_file(found: Unreadable, path: str, wanted_by: str) -> NotExamined | None:
     """A library that we cannot read, though a loader may; None if no loader can.
 
     ``path`` is where it lies: there may be no permission to read it, which its user has.
     """
     name = os.path.basename(found.path)
     if found.unknown:
-        return Unseen(name, wanted_by, Unknown(f"it cannot be read: {found.reason}"))
+        return NotExamined(name, wanted_by, Unknown(f"it cannot be read: {found.reason}"))
     if files.is_file(path) and not os.access(path, os.R_OK):
-        return Unseen(name, wanted_by, Unknown("there is no permission to read it"))
+        return NotExamined(name, wanted_by, Unknown("there is no permission to read it"))
     return None
 
 
-def without_symbols(binary: Binary, reason: Unreadable) -> Unseen:
+def without_symbols(binary: Binary, reason: Unreadable) -> NotExamined:
     """A library whose symbol table cannot be read, so that what it uses is unknown."""
     because = f"its symbols cannot be read: {reason.reason}"
-    return Unseen(os.path.basename(binary.path), binary.path, Unknown(because))
+    return NotExamined(os.path.basename(binary.path), binary.path, Unknown(because))

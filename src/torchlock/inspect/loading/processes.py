@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def process_of(
     system: str, machine: str, root: Root | None, executable: str, beyond: tuple[str, ...] = ()
 ) -> LoaderProcess:
-    """A process of Python that has loaded nothing yet. ``executable`` is "" where none is known.
+    """A process of Python that has loaded nothing yet. ``executable`` is "" if unknown.
 
     ``beyond`` are folders that macOS or Windows searches besides those of the packages.
     """

@@ -52,15 +52,15 @@ class Root:
         return self.folder == os.path.sep
 
     def holds(self, path: str) -> bool:
-        """Whether a path of this machine lies in the tree of another."""
+        """Whether a path of this machine is in the tree of another."""
         return not self.is_here and self._is_inside(path)
 
     def place(self, path: str) -> str:
-        """Where a path of that machine lies on this one, as it is written."""
+        """The path on this machine of a path on that machine, as written."""
         return path if self.is_here or self._is_inside(path) else os.path.join(self.folder, path.lstrip("/"))
 
     def real(self, path: str) -> str:
-        """Where a path of that machine lies on this one, links followed as that machine would."""
+        """The path on this machine of a path on that machine, with links followed as on that machine."""
         if self.is_here or self._is_inside(path):
             return path if self.is_here else self._followed(path[len(self.folder) :])
         return self._followed(path)
