@@ -29,9 +29,9 @@ _Function = TypeVar("_Function", bound="Callable[..., Any]")
 class Rule(NamedTuple):
     """The facts about a rule that its findings do not carry.
 
-    ``severity`` is the worst that a finding of this rule can have. A rule with a low ``rank`` is nearer to the
-    root cause. ``explains`` are the rules whose findings are consequences of this one, where both are about the
-    same package. ``by`` names the commands that report it. ``whole_file``: no line can carry a comment for it.
+    ``severity`` is the worst severity of its findings. A rule with a low ``rank`` is closer to the root cause.
+    ``explains`` are the rules whose findings are consequences of this one if both are about the same package.
+    ``by`` names the commands that report it. ``whole_file``: a comment on a line cannot ignore it.
     ``hidden_by_error``: its warning adds nothing to an error on the same lines.
     """
 
@@ -56,7 +56,7 @@ class Story(NamedTuple):
 
 
 class Print(NamedTuple):
-    """A line that a failure prints: it matches both patterns. ``rules`` are its causes, the likeliest first."""
+    """A line that a failure prints; it matches both patterns. ``rules`` are its causes, the likeliest first."""
 
     line: str
     beside: str
@@ -65,7 +65,7 @@ class Print(NamedTuple):
 
 
 class Registered(NamedTuple):
-    """A function that finds violations of ``rules``; ``on`` says when it is asked, "" for always."""
+    """A function that finds violations of ``rules``; ``on`` says when it runs, "" for always."""
 
     rules: tuple[str, ...]
     function: Callable[..., Any]
@@ -81,10 +81,10 @@ _registered: list[Registered] = []
 
 
 def rule(*identifiers: str, on: str = "") -> Callable[[_Function], _Function]:
-    """Register a function for all rules that it can report; the one that it is mainly about comes first.
+    """Register a function for all rules that it can report; the main rule comes first.
 
-    ``on`` is "" for a function that is always asked. In the audit ``document`` has it asked once for a file, and
-    not for each set of requirements; in the check ``log`` has it asked only where there is a log.
+    ``on`` is "" for a function that always runs. In the audit, ``document`` runs it once for a file, not once for
+    each set of requirements. In the check, ``log`` runs it only if there is a log.
     """
 
     def register(function: _Function) -> _Function:
@@ -95,7 +95,7 @@ def rule(*identifiers: str, on: str = "") -> Callable[[_Function], _Function]:
 
 
 def functions(package: str, on: str = "") -> list[Registered]:
-    """The functions of a package of rules, causes first; of two about one rule the narrower comes first.
+    """The functions of a package of rules, causes first; of two with one rank the more specific one first.
 
     Raises:
         DataError: the bundled registry is damaged.
@@ -139,7 +139,7 @@ def group(*names: str) -> frozenset[str]:
 
 @cache
 def fixed_by(remedy: str) -> frozenset[str]:
-    """The rules with a kind of remedy: ``reinstall``, ``versions`` or ``dependent``."""
+    """The rules with one kind of remedy: ``reinstall``, ``versions`` or ``dependent``."""
     return frozenset(identifier for identifier, row in _table()["rules"].items() if row.get("remedy") == remedy)
 
 
@@ -150,12 +150,12 @@ def hidden_by_error() -> frozenset[str]:
 
 
 def prints() -> list[Print]:
-    """What failures print, in the order in which a line is compared."""
+    """The lines that failures print, in the order in which a log is compared with them."""
     return [Print(line, beside, weight, tuple(rules)) for line, beside, weight, rules in _table()["prints"]]
 
 
 def story(identifier: str) -> Story:
-    """What a rule says to its reader.
+    """The explanation of a rule for its readers.
 
     Raises:
         KeyError: no rule has this identifier.
