@@ -208,7 +208,8 @@ class DocumentBuilder:
         """
         path = beside(self.path, name)
         if "://" in name or not is_there(path):
-            message = f"{name} is not there, so what it asks for is not judged"
+            what = "is not fetched" if "://" in name else "does not exist"
+            message = f"{name} {what}, so its requirements are not judged"
             self.issue("TL901", "note", message, at, error=self.error(f"{path}: there is no such file", at))
             return []
         from torchlock.manifests.formats import requirements_txt
@@ -225,7 +226,9 @@ class DocumentBuilder:
         if plain:
             self._refuse_options(found, name, at)
         if self.done.entries + len(found.entries) > _MOST:
-            self.issue("TL901", "note", f"{name} is not judged here: the files named here are too large", at)
+            self.issue(
+                "TL901", "note", f"{name} is not judged here: the included files are too large together", at
+            )
             return []
         self.done.entries += len(found.entries)
         return [
@@ -237,7 +240,7 @@ class DocumentBuilder:
         """Report the first line with an option; setuptools reads such a file as requirements only."""
         for number, line in enumerate(found.text.splitlines(), 1):
             if _OPTION.match(line):
-                message = f"{name}:{number}: setuptools takes no options in a file of requirements"
+                message = f"{name}:{number}: setuptools allows no options in a requirements file"
                 self.issue("TL501", "error", message, at)
                 return
 

@@ -27,12 +27,10 @@ def note_on(entry: Entry) -> CondaNote | None:
     if entry.name in ("python", "pip"):
         return CondaNote("", kept=False)
     if not _catalogue().holds(entry.name):
-        text = (
-            f"{entry.text} is left out: conda has it, and nothing is known of a package of this name on the index"
-        )
+        text = f"{entry.text} is skipped: it is a conda package, and the index has no known package of this name"
         return CondaNote(text, kept=False)
     if entry.build:
-        text = f"{entry.text}: the build {entry.build} is not followed; name its index with --index-url"
+        text = f"{entry.text}: the build {entry.build} is ignored; name its index with --index-url"
         return CondaNote(text, kept=True)
     return None
 

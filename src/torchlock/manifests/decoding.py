@@ -137,7 +137,7 @@ def _utf_16(raw: bytes) -> Decoded | None:
     if found is None:
         return None
     message = "this is UTF-16 without a byte order mark, which no installer can read"
-    because = "only a byte order mark tells UTF-16 from UTF-8"
+    because = "without a byte order mark, installers cannot recognise UTF-16"
     remedy = "Save the file as UTF-8"
     return found._replace(issue=ParseIssue("TL503", "error", message, Place(1), because, remedy))
 
@@ -146,7 +146,7 @@ def _single_bytes(raw: bytes, path: str) -> Decoded:
     """Latin-1, in which any byte is a character."""
     if b"\0" in raw:
         line = raw.count(b"\n", 0, raw.index(b"\0")) + 1
-        raise InputError("holds a NUL character: this is no text file", path=path, line=line)
+        raise InputError("contains a NUL character, so it is not a text file", path=path, line=line)
     try:
         raw.decode()
         line, byte = 1, raw[0]
@@ -173,7 +173,7 @@ def _checked(raw: bytes, encoding: str, path: str) -> str:
     try:
         text = raw.decode(encoding)
     except LookupError:
-        raise InputError(f"no text encoding is called {encoding!r}", path=path, line=_coding_line(raw)) from None
+        raise InputError(f"unknown text encoding {encoding!r}", path=path, line=_coding_line(raw)) from None
     except UnicodeDecodeError as error:
         raise InputError(
             f"cannot be decoded as {encoding}: byte 0x{raw[error.start]:02x}",
@@ -184,10 +184,10 @@ def _checked(raw: bytes, encoding: str, path: str) -> str:
     except ValueError as error:
         raise InputError(f"cannot be decoded as {encoding}: {error}", path=path) from error
     if _SURROGATE.search(text):
-        raise InputError(f"holds half a character, written as an escape of {encoding}", path=path)
+        raise InputError(f"contains half a character, written as an escape of {encoding}", path=path)
     if "\0" in text:
         raise InputError(
-            "holds a NUL character: this is no text file",
+            "contains a NUL character, so it is not a text file",
             path=path,
             line=text.count("\n", 0, text.index("\0")) + 1,
             hint="save it as UTF-8; this looks like UTF-16" if raw.count(b"\0") * 3 > len(raw) else None,

@@ -125,7 +125,7 @@ def refuse_unread(path: str) -> None:
     """
     what = unread_by_name(path)
     if what:
-        raise InputError(f"no reader for this kind of file: by its name it is {what}", path=path)
+        raise InputError(f"no reader for this kind of file: its name says that it is {what}", path=path)
 
 
 def kind_by_name(path: str) -> str | None:

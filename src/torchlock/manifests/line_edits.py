@@ -52,13 +52,13 @@ def strays_mended(line: Line, options: list[Option], newline: str) -> tuple[tupl
     """Edits for words among the options of a line that belong to none of them, and what they do, in words."""
     if line.text.startswith("- "):
         fits = ask_anyhow(line.text[2:].strip())
-        return ((Edit(line.span(0, 2), ""),), "Take the hyphen away") if fits else ((), "")
+        return ((Edit(line.span(0, 2), ""),), "Remove the hyphen") if fits else ((), "")
     doubled = re.match(r"(--?[\w-]+)\s+(?=\1\s)", line.text)
     if doubled:
         return (Edit(line.span(0, doubled.end()), ""),), "Write the option once"
     condition = re.search(r"(?<!\s)\s*;", line.text)
     if condition:
-        return (Edit(line.span(condition.start(), len(line.text)), ""),), "Take the condition away"
+        return (Edit(line.span(condition.start(), len(line.text)), ""),), "Remove the condition"
     return _strays_apart(line, options, newline)
 
 
@@ -74,4 +74,4 @@ def _strays_apart(line: Line, options: list[Option], newline: str) -> tuple[tupl
         if right.option or not (address or ask_anyhow(right.value)):
             return (), ""
         edits.append(Edit(line.span(left.end, right.start), newline + (f"{names[0]} " if address else "")))
-    return tuple(edits), "Give each a line of its own"
+    return tuple(edits), "Put each on its own line"

@@ -17,7 +17,7 @@ _HINT = (
     "pixi.toml, and scripts with inline metadata"
 )
 _NO_LISTS = (".yml", ".yaml", ".json", ".lock", ".toml")
-_RECORDS = "it records what was chosen, not what a project asks for"
+_RECORDS = "it records chosen versions, not the requirements of a project"
 _BESIDE = (
     "name the file of the project too, as in -r pyproject.toml -r uv.lock: then the pins of the lock are kept"
 )
@@ -41,10 +41,10 @@ def document_to_lock(path: str, *, extras: bool = False, groups: bool = False) -
     raw = read_content(path)
     kind = _kind_of(path, raw)
     if groups and kind not in ("pyproject", "pipfile", "pixi"):
-        hint = "--group goes with pyproject.toml, Pipfile and pixi.toml"
+        hint = "--group works with pyproject.toml, Pipfile and pixi.toml"
         raise InputError("has no dependency groups", path=path, hint=hint)
     if extras and kind not in ("pyproject", "setup.cfg", "setup.py"):
-        hint = "--extra goes with pyproject.toml, setup.cfg and setup.py"
+        hint = "--extra works with pyproject.toml, setup.cfg and setup.py"
         raise InputError("has no extras", path=path, hint=hint)
     role = BY_KIND[kind].role
     if role == "lock":

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Formats in which pip puts in environment variables.
 _EXPANDED = frozenset({"requirements", "constraints", "conda"})
 
-_DEEP = "it is nested too deeply: no tool that reads this format goes so deep"
+_DEEP = "it is nested deeper than any tool of this format allows"
 
 
 def kind_of(path: str, head: str | None) -> str:

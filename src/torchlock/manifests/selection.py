@@ -117,7 +117,7 @@ class _Selection:
             both = [scope for scope in excluded if scope in scopes]
             if len(both) > 1:
                 spelled = " and ".join(f"--{scope.replace(':', ' ')}" for scope in both)
-                message = f"{spelled} are declared to conflict"
+                message = f"{spelled} are declared as conflicting"
                 raise InputError(message, path=self._document.path, line=place.line or None)
 
     # What is taken up.
@@ -198,13 +198,13 @@ class _Selection:
         for name, sources in document.sources.items():
             for path, line, text in (source.origin for source in sources[:1]):
                 if name not in named and path == document.path:
-                    yield Origin(path, line, f"nothing asks for {name}, so its source ({text}) has no effect")
+                    yield Origin(path, line, f"no requirement names {name}, so its source ({text}) has no effect")
 
 
 def _where_else(document: Document) -> str:
     """A hint where the requirements of a pyproject.toml without a project may be."""
     if re.search(r"^lock-version\b", document.text, re.MULTILINE):
-        return "this is a lock file, which says what was chosen, not what a project asks for"
+        return "this is a lock file: it records chosen versions, not the requirements of a project"
     if is_there(config := beside(document.path, "setup.cfg")):
         return f"perhaps its requirements are in {config}"
     return "requirements are read from [project] and [tool.poetry], and from [dependency-groups] with --group"
@@ -261,7 +261,7 @@ def read_overrides(path: str) -> Inputs:
     for written in inputs.requirements:
         if written.requirement is None:
             path_of, line, text = written.origin
-            raise InputError(f"{text!r} is no override: an override has a name", path=path_of, line=line)
+            raise InputError(f"{text!r} cannot be an override: it has no name", path=path_of, line=line)
     inputs.overrides += inputs.requirements
     inputs.requirements = []
     inputs.requires_python = None
@@ -280,7 +280,7 @@ def merge(*parts: Inputs) -> Inputs:
         merged.notes += part.notes
         if part.index_url and merged.index_url not in (None, part.index_url):
             urls = f"{merged.index_url} is used, and {part.index_url} is ignored"
-            merged.notes.append(f"of two index addresses, {urls}")
+            merged.notes.append(f"two index URLs are given: {urls}")
         merged.index_url = merged.index_url or part.index_url
         merged.routes = {**part.routes, **merged.routes}
         merged.environments += part.environments

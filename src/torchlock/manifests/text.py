@@ -57,9 +57,7 @@ def read_bytes(path: str) -> bytes:
         if is_folder(path):
             raise InputError("is a folder, not a file", path=path, hint="name a file in it") from None
         if isinstance(error, PermissionError):
-            raise InputError(
-                "may not be read by this user", path=path, hint="its permissions say who may"
-            ) from None
+            raise InputError("may not be read by this user", path=path, hint="check its permissions") from None
         raise InputError(f"cannot be read ({getattr(error, 'strerror', None) or error})", path=path) from error
 
 

@@ -16,7 +16,9 @@ def cut_off(text: str) -> list[ParseIssue]:
     if not last or last.startswith("#") or _is_whole(last):
         return []
     line = len(re.findall(r"\r\n|\r|\n", text)) + 1
-    return [ParseIssue("TL501", "error", "the file ends within this line: it was cut", Place(line))]
+    return [
+        ParseIssue("TL501", "error", "the file ends in the middle of this line: it was truncated", Place(line))
+    ]
 
 
 def _is_whole(line: str) -> bool:

@@ -37,7 +37,7 @@ def _fault(entry: Entry) -> str:
     if entry.style == "lock" and any(words in entry.marker for words in _OF_LOCKS):
         return ""
     fault = fault_of(entry.marker)
-    return f"its marker has no value: {fault}" if fault else ""
+    return f"its marker is invalid: {fault}" if fault else ""
 
 
 def _issue(entry: Entry, fault: str, document: Document) -> ParseIssue:

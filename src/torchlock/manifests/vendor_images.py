@@ -28,7 +28,7 @@ _REMEDY = (
 def replaces_torch(entries: Sequence[Entry], vendor: str, image: str, at: int, builder: DocumentBuilder) -> bool:
     """Whether a command replaces the vendor's torch; notes what the image contains (TL903)."""
     replaced = any(entry.name == "torch" and _brings(entry) for entry in entries)
-    more = "a command here replaces it" if replaced else "what goes with it is not known"
+    more = "a command here replaces it" if replaced else "the versions that work with it are unknown"
     builder.issue("TL903", "note", f"{_brought(image, vendor)}; {more}", at)
     return replaced
 

@@ -58,7 +58,7 @@ def parse_metadata(text: str) -> CoreMetadata | Unknown:
         return Unknown("its metadata ends in the middle of a header")
     if _BEHIND.match(rest):
         line = shortened(unfolded(re.split(r"[\r\n]", rest, maxsplit=1)[0]), 40)
-        return Unknown(f"its metadata has a line that is no header ({line!r}) before Requires-Dist")
+        return Unknown(f"its metadata has a line that is not a header ({line!r}) before Requires-Dist")
     values = headers.fields.get("requires-dist", ())
     declared = {value: dependency_of(value) for value in values}
     return CoreMetadata(

@@ -37,7 +37,7 @@ def parse_wheel(filename: str) -> tuple[str, Version, tuple[int, str] | tuple[()
     """The normalised project, the version, and the build number if there is one.
 
     Raises:
-        ValueError: no wheel has such a name.
+        ValueError: this is not a valid name of a wheel.
     """
     from packaging.utils import parse_wheel_filename
 

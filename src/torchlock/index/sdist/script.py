@@ -72,7 +72,7 @@ class Verdict(NamedTuple):
 def judge_script(text: str) -> Verdict:
     """Whether the requirements that this setup.py passes to setup() are the same on every machine."""
     if len(text) > _LONGEST:
-        return Verdict("it is too long to be followed")
+        return Verdict("it is too long to analyse")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

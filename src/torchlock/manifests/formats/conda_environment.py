@@ -127,7 +127,7 @@ class _Environment:
     def read(self) -> None:
         template = re.search(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%", self._builder.text)
         if template:
-            message = "a template, of which only what is not between braces is judged"
+            message = "a template: only the text outside of braces is judged"
             self._builder.issue("TL901", "note", message, template.start())
             root, wrong = parse_yaml(
                 re.sub(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%(?:(?!\{%|%\}).)*%\}", _blank, self._builder.text)
@@ -152,7 +152,7 @@ class _Environment:
         seen = set()
         for key, _ in root.pairs:
             if key.text in seen and key.text in ("dependencies", "channels"):
-                message = f"{key.text} stands here a second time: conda refuses that, other tools take the last"
+                message = f"{key.text} is given twice: conda refuses the file, other tools use the last one"
                 self._builder.issue("TL501", "warning", message, key.start)
             seen.add(key.text)
 
@@ -168,7 +168,7 @@ class _Environment:
         if spec is not None:
             self._spec(item, text, spec)
         elif _ARCHIVE.fullmatch(text):
-            self._builder.note(f"{text} is left out: only conda can install it", item.start)
+            self._builder.note(f"{text} is skipped: only conda can install it", item.start)
         elif not quiet:
             self._no_spec(item, text)
 
@@ -179,11 +179,11 @@ class _Environment:
             self._builder.python(spec.specifier or "", item.start)
         versions = text[spec.start : spec.end]
         if spec.specifier is None:
-            message = f"{versions!r} is not judged: other tools have no words for these versions"
+            message = f"{versions!r} is not judged: PEP 440 cannot express these versions"
             if _matters(spec.index_name):
                 self._builder.issue("TL902", "note", message, item.start)
             else:
-                self._builder.refuse(f"{versions!r}: PEP 440 has no words for these versions", item.start)
+                self._builder.refuse(f"{versions!r}: PEP 440 cannot express these versions", item.start)
         self._document.entries.append(
             Entry(
                 spec.index_name,
@@ -202,10 +202,10 @@ class _Environment:
     def _no_spec(self, item: Node, text: str) -> None:
         meant = _meant(text)
         edits = (Edit(Span(item.start, item.start + len(text)), meant),) if meant and item.exact else ()
-        message = f"{shortened(text, _LONG)!r} is no package specification that conda could read"
+        message = f"{shortened(text, _LONG)!r} is not a package specification that conda can read"
         because = ""
         if re.match(r"-[a-z]\b|--\w|git\+|\.{1,2}/|[\w.-]+\s*@", text):
-            because = "that is pip's: it belongs into the list under pip:"
+            because = "this is a requirement for pip: it belongs in the list under pip:"
         remedy = f"write {meant}" if meant else ""
         self._builder.issue("TL501", "error", message, item.start, because=because, remedy=remedy, edits=edits)
 

@@ -98,6 +98,8 @@ def _foreign(rows: list[_Row]) -> ParseIssue:
     first = min(rows, key=lambda row: (normalise(row.spec.name) not in FAMILY, row.line))
     came = f"this and {len(rows) - 1} more packages came" if len(rows) > 1 else "this package came"
     message = f"{came} from pip, and conda has no build pypi_0: conda cannot install this list"
-    because = "conda writes the build pypi_0 for what pip installed, and pip cannot read name=version=build"
-    remedy = "Make the list anew with conda env export, which keeps the packages of pip apart"
+    because = (
+        "conda writes the build pypi_0 for packages that pip installed, and pip cannot read name=version=build"
+    )
+    remedy = "Export the list again with conda env export, which lists the packages of pip separately"
     return ParseIssue("TL505", "error", message, Place(first.line, first.column), because, remedy)

@@ -79,7 +79,7 @@ def read_block(builder: DocumentBuilder) -> None:
 
 
 def _report_spaces(builder: DocumentBuilder, spaces: Span) -> None:
-    message = "spaces stand behind # /// script, so tools do not see this script metadata block"
+    message = "spaces follow # /// script, so tools do not see this script metadata block"
     edits = (Edit(spaces, ""),)
     error = builder.error(message, spaces.start)
     builder.issue("TL504", "warning", message, spaces.start, remedy="Remove the spaces", edits=edits, error=error)

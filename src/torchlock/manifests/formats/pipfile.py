@@ -195,7 +195,7 @@ def _json(builder: DocumentBuilder) -> dict[str, Any]:
     if isinstance(table, dict):
         return table
     if not builder.document.issues:
-        builder.issue("TL501", "error", "no Pipfile.lock: it is not a table", 0)
+        builder.issue("TL501", "error", "not a valid Pipfile.lock: it is not a table", 0)
     return {}
 
 

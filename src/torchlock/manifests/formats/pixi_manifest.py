@@ -105,7 +105,7 @@ def _entry(builder: TomlBuilder, path: Path, value: object, channel: str) -> Ent
     extras = table.get("extras")
     specifier = specifier_of(builder.tree.string(*where) or "*")
     if specifier is None:
-        message = f"{builder.tree.string(*where)!r}: PEP 440 has no words for these versions"
+        message = f"{builder.tree.string(*where)!r}: PEP 440 cannot express these versions"
         builder.refuse(message, builder.tree.offset(*where))
         return None
     index = table.get("index")

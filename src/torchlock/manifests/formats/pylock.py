@@ -61,13 +61,13 @@ def _invalid(table: dict[str, Any], text: str, lock: Lock) -> list[ParseIssue]:
     try:
         Pylock.from_dict(table)
     except PylockUnsupportedVersionError as error:
-        message = f"a newer version of the format than is known here: {_sentence(error)}"
+        message = f"this version of the format is newer than the known ones: {_sentence(error)}"
         return [ParseIssue("TL901", "note", message, _key(text, "lock-version"))]
     except PylockValidationError as error:
-        message = f"no valid pylock (PEP 751): {_sentence(error)}"
+        message = f"not a valid pylock (PEP 751): {_sentence(error)}"
         return [ParseIssue("TL501", "error", message, _place(text, lock, error))]
     except (ValueError, TypeError, RecursionError) as error:
-        return [ParseIssue("TL501", "error", f"no valid pylock (PEP 751): {_sentence(error)}", Place(1))]
+        return [ParseIssue("TL501", "error", f"not a valid pylock (PEP 751): {_sentence(error)}", Place(1))]
     return []
 
 

@@ -136,7 +136,7 @@ class _Project:
         """Report a field with a value that is listed as dynamic too."""
         for key in _BRINGING:
             if key in self._tree.array("project", "dynamic") and self._tree.get("project", key) is not None:
-                message = f"project.{key} has a value, and dynamic lists it too: one of them has to go"
+                message = f"project.{key} has a value, and dynamic lists it too: remove one of the two"
                 self._builder.fault(message, self._tree.offset("project", key))
 
     def _misspelt(self) -> None:
@@ -148,7 +148,7 @@ class _Project:
             if close and key not in _BRINGING:
                 message = f"[project] has no key {key!r}, so installers refuse the file or ignore the key"
                 at = self._tree.keys.get(("project", key))
-                self._builder.issue("TL504", "warning", message, at, because=f"perhaps {close[0]} was meant")
+                self._builder.issue("TL504", "warning", message, at, because=f"did you mean {close[0]}?")
 
     def _extra_names(self) -> list[tuple[str, str]]:
         """The extras as written, and normalised."""
@@ -192,18 +192,18 @@ class _Project:
         number = dynamic.index(key) if key in dynamic else 0
         at = self._tree.offset("project", "dynamic", number)
         stop = self._builder.error(
-            f"[project] says that {key} is dynamic: only building the project would tell it",
+            f"[project] says that {key} is dynamic: only a build of the project can compute it",
             at,
             hint=self._where_dynamic_comes_from(),
         )
-        self._builder.issue("TL901", "note", f"{key} are dynamic: only a build would tell them", at, error=stop)
+        self._builder.issue("TL901", "note", f"{key} are dynamic: only a build can compute them", at, error=stop)
 
     def _where_dynamic_comes_from(self) -> str:
         if self._tree.items("tool", "poetry"):
             return "[tool.poetry] has no dependencies table either"
         config = FilePath(self._builder.path).parent / "setup.cfg"
         if config.is_file():
-            return f"if they stand in setup.cfg: -r {config}"
+            return f"if they are in setup.cfg: -r {config}"
         return "name the file that they come from with -r, or give them on the command line"
 
     def _from_files(self, scope: str, *where: Key, plain: bool = False) -> list[Entry]:

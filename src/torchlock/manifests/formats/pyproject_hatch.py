@@ -43,7 +43,7 @@ def _entries(builder: TomlBuilder, environments: Mapping[str, dict[str, Any]], n
     owner = _owner(environments, name, "overrides")
     if owner is not None and "dependencies" in repr(environments[owner]["overrides"]):
         at = builder.tree.offset(*_OWN, owner, "overrides")
-        builder.refuse("lock does not follow the overrides of an environment of hatch", at)
+        builder.refuse("lock cannot apply the overrides of a hatch environment", at)
 
 
 def _owner(environments: Mapping[str, dict[str, Any]], name: str, key: str) -> str | None:

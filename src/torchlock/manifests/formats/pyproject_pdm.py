@@ -38,7 +38,7 @@ def read(builder: TomlBuilder) -> None:
         builder.document.pre = True
     excludes = (*_OWN, "resolution", "excludes")
     if builder.tree.array(*excludes):
-        builder.note("[tool.pdm.resolution] excludes is not followed", builder.tree.offset(*excludes))
+        builder.note("[tool.pdm.resolution] excludes is ignored", builder.tree.offset(*excludes))
     _overrides(builder)
     document = builder.document
     document.entries = [_in_folder(entry) for entry in document.entries]

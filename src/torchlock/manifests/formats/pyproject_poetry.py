@@ -182,10 +182,10 @@ class _Poetry:
             self._unknown(versions)
             return
         if "|" in self._tree.string(*versions):
-            message = f"{self._tree.string(*versions)!r}: PEP 440 has no words for alternatives"
+            message = f"{self._tree.string(*versions)!r}: PEP 440 cannot express alternatives"
             self._builder.refuse(message, self._tree.offset(*versions))
         if table.get("allow-prereleases") is True:
-            self._builder.note(f"allow-prereleases of {name} is not followed: use --pre", self._tree.offset(*path))
+            self._builder.note(f"allow-prereleases of {name} is ignored: use --pre", self._tree.offset(*path))
         url = _url(table)
         extras = table.get("extras")
         at = self._tree.offset(*versions)

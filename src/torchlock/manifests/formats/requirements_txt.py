@@ -176,7 +176,7 @@ class _Reader:
             rule, severity = ("TL902", "note") if line.text.startswith("-") else ("TL501", "error")
             self._issue(rule, severity, "this line is longer than any requirement, so it was not judged", line)
         elif _TEMPLATE.search(line.text):
-            message = f"{shortened(line.text)!r} is to be filled in from a template, so it was not judged"
+            message = f"{shortened(line.text)!r} has a placeholder of a template, so it was not judged"
             self._issue("TL902", "note", message, line)
         elif _CONFLICT.match(line.text):
             message = "a merge conflict was left in the file: no installer can read this line"
@@ -211,9 +211,9 @@ class _Reader:
             if option.name == "--hash":
                 hashes += self._hash(option.value, line)
             elif option.name == "--editable":
-                self._issue("TL501", "error", "-e stands at the beginning of a line of its own", line)
+                self._issue("TL501", "error", "-e must begin its own line", line)
             elif option.name in _BEHIND:
-                self._note(f"{option.name} is for builds, and has no effect here", line)
+                self._note(f"{option.name} affects only builds, and has no effect here", line)
         ignored = [option for option in options if option.name not in (*_BEHIND, "--editable")]
         entries = self._asked(line, written, tuple(dict.fromkeys(hashes)))
         if (ignored or strays) and entries:
@@ -246,13 +246,11 @@ class _Reader:
         from torchlock.manifests.line_edits import options_moved
 
         told = " ".join([*(option.name for option in ignored), *map(repr, strays)])
-        message = f"pip takes no account of {told} behind a requirement"
-        because = (
-            "an option on indexes stands on a line of its own, and holds for the whole file; uv refuses this line"
-        )
+        message = f"pip ignores {told} behind a requirement"
+        because = "an index option needs its own line, and applies to the whole file; uv refuses this line"
         edits = () if strays else options_moved(line, len(written), ignored, self._newline, self._lines)
         names = " and ".join(dict.fromkeys(option.name for option in ignored))
-        remedy = f"Give {names} a line of its own" if edits else ""
+        remedy = f"Put {names} on its own line" if edits else ""
         self._issue("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits)
 
     # Requirements.
@@ -314,7 +312,7 @@ class _Reader:
     def _check_constraint(self, line: Line, text: str) -> None:
         """Report a constraint without a name, and an editable one."""
         if self._constraint:
-            message = f"{text!r} is no constraint: a constraint has a name, and is not editable"
+            message = f"{text!r} cannot be a constraint: a constraint has a name, and is not editable"
             self._issue("TL501", "error", message, line)
 
     def _add(
@@ -356,7 +354,7 @@ class _Reader:
         rest = _VARIABLE.sub("", written.replace(f"+{variable}", ""))
         asked = pep508.ask(written if "://" in written else rest) if "@" in written else pep508.ask(rest)
         name = asked.name if asked else written
-        message = f"{variable} is not known here, so {name} was not judged by it"
+        message = f"the value of {variable} is unknown here, so {name} was not judged by it"
         self._issue("TL902", "note", message, line)
         if asked is not None and (asked.specifier or asked.url):
             self._add(line, written, asked._replace(versions=None))
@@ -415,9 +413,9 @@ class _Reader:
         for piece in words:
             self._place_asked(line, piece.start, piece.end)
         names = [_name(piece.value) for piece in words]
-        message = f"{' and '.join(names)} stand on one line: each takes a line of its own"
+        message = f"{' and '.join(names)} are on one line: each needs its own line"
         edits = apart(line, found, self._newline)
-        self._issue("TL501", "error", message, line, remedy="Give each a line of its own", edits=edits)
+        self._issue("TL501", "error", message, line, remedy="Put each on its own line", edits=edits)
         return True
 
     def _command(self, line: Line) -> None:
@@ -431,10 +429,10 @@ class _Reader:
                 self._index(Option(piece.option, piece.value), line, line.at(piece.start))
             else:
                 self._place_asked(line, piece.start, piece.end)
-        message = "this is a command for a shell: a requirements file lists what it names"
+        message = "this is a shell command: a requirements file lists only the requirements"
         fits = found and all(piece.option or pep508.ask_anyhow(piece.value) for piece in found)
         edits = apart(line, found, self._newline) if fits else ()
-        remedy = "Write what the command installs, each on a line of its own" if edits else ""
+        remedy = "Replace the command with its requirements, each on its own line" if edits else ""
         self._issue("TL501", "error", message, line, remedy=remedy, edits=edits)
 
     # Lines of options.
@@ -446,10 +444,10 @@ class _Reader:
             if alone is None or option is alone:
                 self._option(option, line)
             else:
-                message = f"pip takes no account of {option.name} on this line: give it a line of its own"
+                message = f"pip ignores {option.name} on this line: put it on its own line"
                 self._issue("TL504", "warning", message, line)
         if strays[:1] == ["@"] and alone is not None and alone.name == "--editable":
-            message = f"{line.text!r}: pip takes no name in front of an editable address"
+            message = f"{line.text!r}: pip allows no name in front of an editable address"
             self._issue("TL501", "error", message, line, because="write the address alone, with #egg=NAME")
         elif strays:
             self._strays(line, options, strays)
@@ -494,14 +492,21 @@ class _Reader:
             return
         variable = self._unknown_variable(option.value)
         if variable:
-            self._issue("TL902", "note", f"{variable} is not known here, so nor is what this address has", line)
+            self._issue(
+                "TL902",
+                "note",
+                f"the value of {variable} is unknown here, and so are the packages of this index",
+                line,
+            )
         indexes = self._document.indexes
         if kind == "index" and any(known.kind == "index" for known in indexes):
-            message = "the last --index-url counts: pip forgets the one above"
+            message = "pip uses the last --index-url, and ignores the one above"
             self._issue("TL504", "note", message, line)
             indexes[:] = [known for known in indexes if known.kind != "index"]
         elif kind == "index" and any(known.kind == "extra" for known in indexes):
-            message = "pip forgets the --extra-index-url of earlier lines here: put --index-url first"
+            message = (
+                "this --index-url makes pip ignore the --extra-index-url of earlier lines: put --index-url first"
+            )
             self._issue("TL504", "warning", message, line)
         indexes.append(IndexLine(kind, self._expanded(option.value), self._place(at), self._path))
 
@@ -509,7 +514,7 @@ class _Reader:
         """Words that belong to no option, which pip passes over: a swallowed requirement, a second address."""
         from torchlock.manifests.line_edits import strays_mended
 
-        message = f"pip takes no account of {' '.join(strays)!r} on this line"
+        message = f"pip ignores {' '.join(strays)!r} on this line"
         hyphen = line.text.startswith("- ")
         because = "to pip, the hyphen begins an option" if hyphen else "an option takes one value"
         edits, remedy = strays_mended(line, options, self._newline)
@@ -524,9 +529,8 @@ class _Reader:
         name, value = option.value, self._expanded(option.value)
         constraint = self._constraint or option.name == "--constraint"
         if self._constraint and option.name == "--requirement":
-            self._note(
-                f"what a constraints file includes are constraints too; pip would install what is in {name}", line
-            )
+            message = "files that a constraints file includes are constraints too"
+            self._note(f"{message}; pip would install the packages of {name}", line)
         path = beside(
             self._path, re.sub(r"^/+(?=[A-Za-z]:)", "", re.sub(r"^file:(//(localhost)?(?=/))?", "", value))
         )
@@ -535,7 +539,7 @@ class _Reader:
             self._circle(name, path, line)
         elif len(self._chain) > _DEEP:
             message = f"{name} is not judged: files include each other more than {_DEEP} deep"
-            self._issue("TL901", "note", message, line, error="what it includes is nested too deeply")
+            self._issue("TL901", "note", message, line, error="its includes are nested too deeply")
         elif (key, constraint) not in self._done:
             self._done.add((key, constraint))
             decoded = self._included(name, value, path, line)
@@ -553,7 +557,7 @@ class _Reader:
     def _included(self, name: str, value: str, path: str, line: Line) -> Decoded | None:
         """The text of an included file; None and an issue where it cannot be read."""
         if re.match(r"(https?|ftp):", value, re.IGNORECASE):
-            message = f"{name} was not there, so what it asks for was not judged"
+            message = f"{name} is not fetched, so its requirements are not judged"
             error, hint = f"{line.text!r}: included files are not fetched", "download it, and include the copy"
             self._issue("TL901", "note", message, line, error=error, hint=hint)
             return None
@@ -563,7 +567,7 @@ class _Reader:
             if is_there(path):
                 message = f"{name} is not judged: {error.message}"
             else:
-                message = f"{name} was not there, so what it asks for was not judged"
+                message = f"{name} does not exist, so its requirements are not judged"
             self._issue("TL901", "note", message, line, error=f"{path}: {error.message}", hint=error.hint)
             return None
 

@@ -124,14 +124,14 @@ def _validate(builder: DocumentBuilder) -> None:
         start = [match.end() for match in re.finditer(r"\r\n?|\n", builder.text)]
         at = [0, *start][min(lines[0] - 1, len(start))]
         reason = _REASONS.get(type(error), "it does not parse")
-        builder.issue("TL501", "error", f"is no valid setup.cfg: {reason}", at)
+        builder.issue("TL501", "error", f"is not a valid setup.cfg: {reason}", at)
 
 
 _REASONS: dict[type[configparser.Error], str] = {
     configparser.MissingSectionHeaderError: "it has a line in front of its first [section]",
     configparser.ParsingError: "this line is neither a [section] nor key = value",
-    configparser.DuplicateOptionError: "this key stands here twice",
-    configparser.DuplicateSectionError: "this section stands here twice",
+    configparser.DuplicateOptionError: "this key is given twice",
+    configparser.DuplicateSectionError: "this section is given twice",
 }
 
 

@@ -48,7 +48,7 @@ class _Setup:
         builder = self._builder
         builder.document.project = bool(self._arguments)
         if not self._arguments:
-            hint = "setup.py is not run; give its requirements on the command line or in a file of their own"
+            hint = "setup.py is not run; give its requirements on the command line or in a requirements file"
             builder.refuse("has no call of setup() that can be read", None, hint=hint)
         for text in self._texts("python_requires"):
             builder.python_requires("python_requires", text.value, self._start(text), self._span(text))
@@ -130,6 +130,6 @@ class _Setup:
         return None if text.node is None else span_of(self._builder, text.node)
 
     def _unknown(self, key: str, node: ast.expr) -> None:
-        message = f"{key} is put together when setup.py runs: what cannot be read from its text is not judged"
+        message = f"{key} is computed when setup.py runs: only the values in its text are judged"
         at = self._builder.offset(node.lineno, node.col_offset)
         self._builder.issue("TL901", "note", message, at, because="setup.py is read as text and never run")

@@ -314,7 +314,7 @@ class Installer:
             raw = self._draft.text[slice(*whole)]
             reads = redirect.operator.startswith("<")
             message = f"the shell takes {redirect.operator}{redirect.target.value} for the name of a file"
-            because = f"pip sees {word.value} without its versions; quotes keep the shell from it"
+            because = f"pip sees {word.value} without its versions; quotes prevent this"
             edits = (Edit(whole, f'"{raw}"'),) if not set(raw) & set("\"'\\$`\n") else ()
             severity = "error" if reads else "warning"
             self._draft.issue(
@@ -418,7 +418,7 @@ class Installer:
 
     def _unknown(self, word: Word) -> list[Entry]:
         names = ", ".join(dict.fromkeys(word.unknown))
-        message = f"{word.value}: what {names} stands for is not known here, so this is not judged"
+        message = f"{word.value} is not judged: the value of {names} is unknown here"
         self._draft.issue("TL902", "note", message, word.start)
         return []
 

@@ -126,4 +126,4 @@ def _name(word: str) -> tuple[str, str | None]:
 
 
 def _unknown(name: str) -> InputError:
-    return InputError(f"{name} is no option of a requirements file", hint=_HINTS.get(name))
+    return InputError(f"{name} is not an option of a requirements file", hint=_HINTS.get(name))

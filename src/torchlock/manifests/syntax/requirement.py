@@ -43,29 +43,29 @@ _MISTAKES = (
     (r"^(<<<<<<<|=======|>>>>>>>|\|\|\|\|\|\|\|)", "a merge conflict was left in the file"),
     (r"[\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb]", "these are typographic quotes: use plain ones"),
     (r"[\u2010-\u2015\u2212]", "this is a typographic dash: use a plain hyphen"),
-    (r"[\xa0\u200b\u200c\u200d\u2060\ufeff]", "there is an invisible character in it: write the line anew"),
+    (r"[\xa0\u200b\u200c\u200d\u2060\ufeff]", "it contains an invisible character: type the line again"),
     (r"^(import|from)\s+\w", "this is Python code; name the project that the module comes from"),
     (r"^!?(%?pip3?|conda|mamba|uv|python3?|apt(-get)?|sudo)\s+\w", "this is a command; write what it installs"),
     (r"^//", "a comment begins with #"),
-    (r"\\$", "something stands behind the backslash, so the line does not go on"),
+    (r"\\$", "text follows the backslash, so the line does not continue"),
     (r"^([\"'])(.+)\1,?$", r"without the quotes: \2"),
-    (r"^[\w.-]+::", "this is conda's way to name a channel; write the project only"),
+    (r"^[\w.-]+::", "conda names a channel like this; write only the project"),
     (r"^pytorch(?=\s*(?:=\s*)?\d|=)\s*(?:=\s*)?([\w.]+)", r"the project is called torch: torch==\1"),
     (r"^([\w.-]+)=([\d.]+)=\w+$", r"this is conda's name=version=build; a pin is \1==\2"),
     (r"^([\w.-]+(?:\[[^\]]*\])?)\s*=\s*([\w.*+!]+)\s*(?:;.*)?$", r"a pin takes two equals signs: \1==\2"),
     (r"^([\w.-]+(?:\[[^\]]*\])?)\s*=([<>])\s*(\d[\w.]*)", r"the equals sign comes last: \1\2=\3"),
     (r"^([\w.-]+(?:\[[^\]]*\])?)\s+(\d[\w.]*)$", r"a version needs an operator: \1==\2"),
-    (r"\d[\w.*]*\s+[<>=!~]=?", "clauses are parted by commas, as in torch>=2.0,<3"),
-    (r"[<>]=?\s*[\d.]+\.\*|~=\s*[\d.]+\.\*", "a wildcard goes with == and != only: leave the .* out"),
-    (r"[<>~]=?\s*[\w.]+\+\w", "a local version (+…) goes with == and != only"),
-    (r"[\^]\s*\d", "^ is poetry's; write a range, as in >=2.0,<3"),
+    (r"\d[\w.*]*\s+[<>=!~]=?", "commas separate clauses, as in torch>=2.0,<3"),
+    (r"[<>]=?\s*[\d.]+\.\*|~=\s*[\d.]+\.\*", "a wildcard works only with == and !=: remove the .*"),
+    (r"[<>~]=?\s*[\w.]+\+\w", "a local version (+…) works only with == and !="),
+    (r"[\^]\s*\d", "^ is an operator of poetry; write a range, as in >=2.0,<3"),
     (r"\d\.(?=[\s,;]|$)", "a version does not end with a dot"),
     (r"^(?:git\+)?(git@[\w.-]+):(.+)", r"a repository is written git+ssh://\1/\2"),
-    (r"\t--?[a-z]", "pip takes no tab in front of an option: put a space there"),
+    (r"\t--?[a-z]", "pip allows no tab in front of an option: use a space"),
     (r"^\[", "a requirements file has no sections"),
     (r"\S#", "a comment needs a space in front of its #"),
-    (r"^[\w.-]+(\[[^\]]*\])?[<>=!~]=?\S+\s+[A-Za-z][\w.-]*", "one requirement a line"),
-    (r"^[\w.-]+:(\s|$)", "this looks like a conda environment file, which is not of this format"),
+    (r"^[\w.-]+(\[[^\]]*\])?[<>=!~]=?\S+\s+[A-Za-z][\w.-]*", "write one requirement per line"),
+    (r"^[\w.-]+:(\s|$)", "this looks like a conda environment file, not a requirements file"),
 )  # fmt: skip
 
 
@@ -113,13 +113,15 @@ def _parsed(text: str, origin: Origin) -> Requirement:
     if fault := fault_of_versions(requirement):
         raise _invalid(fault, origin, hint=None)
     if fault := fault_of(str(requirement.marker or "")):
-        raise _invalid(f"its marker has no value: {fault}", origin, hint=None)
+        raise _invalid(f"its marker is invalid: {fault}", origin, hint=None)
     url = requirement.url or ""
     if re.fullmatch(r"v?\d+(\.\w+)*", url):
         hint = f"a pin takes two equals signs: {requirement.name}=={url.removeprefix('v')}"
-        raise _invalid("a version is no address", origin, hint=hint)
+        raise _invalid("a version is not an address", origin, hint=hint)
     if re.match(r"git@[\w.-]+:", text):
-        raise _invalid("git's short form of an address is not known here", origin, hint=_hint(text, origin))
+        raise _invalid(
+            "this is git's short form of an address, which pip does not accept", origin, hint=_hint(text, origin)
+        )
     return requirement
 
 
@@ -184,7 +186,7 @@ def _located(text: str, origin: Origin, hashes: tuple[str, ...], editable: bool)
     if editable and not _ADDRESS.match(text) and re.match(r"[\w.-]+(\[[^\]]*\])?\s*(@|[<>=!~]=)", text):
         named = _parsed(text, origin)
         if named.url is None:
-            raise _invalid("only a folder or an address can be editable", origin, hint="leave the -e out")
+            raise _invalid("only a folder or an address can be editable", origin, hint="remove the -e")
         return ParsedRequirement(named, origin, url=named.url, editable=True, hashes=hashes)
     location, _, marker = text.partition("; " if _ADDRESS.match(text) else ";")
     location = location.strip().removesuffix(";")
@@ -192,7 +194,9 @@ def _located(text: str, origin: Origin, hashes: tuple[str, ...], editable: bool)
     if editable and name is None and _REPOSITORY.match(location):
         raise _invalid("an editable repository needs its name", origin, hint=f"write {location}#egg=NAME")
     if location.lower().startswith("git://"):
-        raise _invalid("pip knows no address that begins with git://", origin, hint=f"write git+{location}")
+        raise _invalid(
+            "pip does not accept an address that begins with git://", origin, hint=f"write git+{location}"
+        )
     # A wrong marker is refused even where there is no name to go with it.
     parsed = _parsed(f"{name or 'nameless'} ; {marker}", origin)
     requirement = parsed if name else None
@@ -213,5 +217,5 @@ def _name_in(location: str, origin: Origin) -> str | None:
         name, version, _ = parse_wheel(filename)
     except ValueError as error:
         form = "name-version-python-abi-platform.whl"
-        raise _invalid("no wheel has such a name", origin, hint=f"its form is {form}") from error
+        raise _invalid("this is not a valid name of a wheel", origin, hint=f"its form is {form}") from error
     return f"{name}{extras[0] if extras else ''}=={version}"
