@@ -1,4 +1,4 @@
-"""Which files can be locked, and the document of one."""
+"""Which files can be locked, and how they are read."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def lock_kind(path: str) -> str | None:
 
 
 def document_to_lock(path: str, *, extras: bool = False, groups: bool = False) -> Document:
-    """The document of a file that can be locked, with environment variables put in.
+    """The document of a file that can be locked, with environment variables expanded.
 
-    ``extras`` and ``groups``: some are asked for.
+    ``extras`` and ``groups``: whether the user asked for some.
 
     Raises:
         InputError: it cannot be read, or its format does not declare requirements, or no extras or groups.
@@ -59,7 +59,7 @@ def document_to_lock(path: str, *, extras: bool = False, groups: bool = False) -
 
 
 def list_to_lock(path: str, kind: str) -> Document:
-    """The document of a requirements or constraints file in pip's format, with environment variables put in.
+    """The document of a requirements or constraints file in pip's format, with environment variables expanded.
 
     Raises:
         InputError: it cannot be read, or is named as constraints and has another format by its name.
@@ -70,15 +70,17 @@ def list_to_lock(path: str, kind: str) -> Document:
 
 
 def _refuse_other_formats(path: str) -> None:
-    """Refuse a file of constraints whose name is that of another format."""
+    """Refuse a constraints file whose name belongs to another format."""
     refuse_unread(path)
     what = belongs_to(path)
     if what and not what.endswith(" constraints"):
-        raise InputError(f"is {what} by its name", path=path, hint="constraints are in the format of pip")
+        raise InputError(
+            f"its name says that it is {what}", path=path, hint="constraints are written in pip's format"
+        )
 
 
 def _kind_of(path: str, raw: bytes) -> str:
-    """The format of a file. One whose name and content say nothing is a list of requirements, as pip takes it."""
+    """The format of a file; a requirements file if neither name nor content says one, as for pip."""
     try:
         kind = format_of(path, decode(raw, path).text).kind
     except InputError:

@@ -49,7 +49,7 @@ def read(text: str, path: str) -> Document:
 
 
 def read_tables(builder: TomlBuilder, own: Path) -> None:
-    """Take up the tables of pixi at a path of a TOML document."""
+    """Read the tables of pixi at a path of a TOML document."""
     tree = builder.tree
     for table in ("workspace", "project"):
         names = [str(name) for name in tree.array(*own, table, "platforms")]

@@ -1,4 +1,4 @@
-"""One requirement: PEP 508, a bare address, or a path; with help for the mistakes people make."""
+"""One requirement: PEP 508, a bare address, or a path; with hints for common mistakes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torchlock.terms import Origin
 
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://|file:|(?:git|hg|svn|bzr)\+[a-z]+:)", re.IGNORECASE)
-# What is no address of a version control system, which has forms of its own (``git@host:path``).
+# Not an address of a version control system, which has other forms (``git@host:path``).
 _FETCHED = re.compile(r"(?:[a-z][a-z0-9.-]*://|file:)", re.IGNORECASE)
 _PATH = re.compile(r"\.{1,2}(?:[/\\\[;\s]|$)|/(?!/)|~/|[A-Za-z]:[/\\]|\\\\")
 # pip's list.
@@ -31,12 +31,12 @@ _EGG = re.compile(r"[#&]egg=([^&]*)")
 # "requirements.txt" is a valid name of a project, but nobody means it.
 _FILE = re.compile(r"requirements?[\w.-]*\.(?:txt|in)$", re.IGNORECASE)
 
-# Besides packaging's own InvalidRequirement, what odd strings and deep parentheses in markers bring about.
+# Besides packaging's InvalidRequirement, the errors for odd strings and for deeply nested markers.
 _UNPARSED = (ValueError, SyntaxError, RecursionError)
-# Nobody's requirement is as long as this: such a line is of another kind, and quoted in part.
+# No real requirement is longer: such a line is something else, and is quoted in part.
 _LONG = 500
 
-# What people write, and what to tell them; the first that matches counts.
+# Common mistakes, and the hint for each; the first match counts.
 _EGG_VERSION = re.compile(r"[#&]egg=[^&=<>!~]*[=<>!~]")
 _REPOSITORY = re.compile(r"(?:git|hg|svn|bzr)\+")
 _MISTAKES = (
@@ -75,7 +75,8 @@ def parse_requirement(
     """Read one requirement as its author wrote it.
 
     Raises:
-        InputError: no installer could read it; the hint says what was probably meant.
+
+    InputError: no installer can read it; the hint suggests a correction.
     """
     text = text.strip()
     if editable or _is_location(text):
@@ -98,7 +99,7 @@ def _check_address(url: str, origin: Origin) -> None:
 
 
 def _is_location(text: str) -> bool:
-    """Whether this is a bare address or path, as pip judges it."""
+    """Whether this is a bare address or path, by pip's rules."""
     if _ADDRESS.match(text) or _PATH.match(text):
         return True
     path = _EXTRAS.sub("", text.partition(";")[0].strip())
@@ -108,7 +109,7 @@ def _is_location(text: str) -> bool:
 
 
 def _parsed(text: str, origin: Origin) -> Requirement:
-    """A requirement whose address, if it has one, can be one: PEP 508 lets any text through."""
+    """A requirement with a plausible address: PEP 508 allows any text as an address."""
     requirement = _pep_508(text, origin)
     if fault := fault_of_versions(requirement):
         raise _invalid(fault, origin, hint=None)
@@ -126,12 +127,12 @@ def _parsed(text: str, origin: Origin) -> Requirement:
 
 
 def _pep_508(text: str, origin: Origin) -> Requirement:
-    """A PEP 508 requirement; like pip, with an empty marker or none of the space that a URL's marker needs."""
+    """A PEP 508 requirement; as in pip, with an empty marker or without the space before the marker of a URL."""
     from packaging.requirements import Requirement
 
     head, _, marker = text.partition(";")
     if "@" in head or not marker.strip():
-        # Strictly, all that stands behind an address without a space belongs to the address.
+        # Strictly, all text behind an address without a space belongs to the address.
         with suppress(*_UNPARSED):
             return Requirement(f"{head} ;{marker}" if marker.strip() else head)
     try:
@@ -141,7 +142,7 @@ def _pep_508(text: str, origin: Origin) -> Requirement:
 
 
 def _reason(error: Exception, text: str, origin: Origin) -> str:
-    """What the parser says, as half a sentence, and the text at which it stopped if that is as written."""
+    """The parser's message as half a sentence, and the text at which it stopped, if the text is as written."""
     if isinstance(error, RecursionError):
         return "its marker is nested too deeply"
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -153,7 +154,7 @@ def _reason(error: Exception, text: str, origin: Origin) -> str:
 
 
 def _invalid(reason: str, origin: Origin, hint: str | None) -> InputError:
-    """The error quotes what was written: environment variables put into it may be secrets."""
+    """The error quotes the text as written: environment variables put into it may be secrets."""
     return InputError(
         f"{shortened(origin.text, _LONG)!r} is not a requirement: {reason}",
         path=origin.path,
@@ -163,7 +164,7 @@ def _invalid(reason: str, origin: Origin, hint: str | None) -> InputError:
 
 
 def _hint(text: str, origin: Origin) -> str | None:
-    """What was probably meant."""
+    """A suggested correction."""
     if origin.path is None and (_names_a_file(text) or re.search(r"\.(txt|in|toml|cfg)$", text)):
         return f"did you mean -r {text}?"
     if len(text) > _LONG:
@@ -182,7 +183,7 @@ def _names_a_file(text: str) -> bool:
 
 
 def _located(text: str, origin: Origin, hashes: tuple[str, ...], editable: bool) -> ParsedRequirement:
-    """An address or path, with the requirement it comes to where the text itself names the project."""
+    """An address or path, with the requirement that it contains if the text names the project."""
     if editable and not _ADDRESS.match(text) and re.match(r"[\w.-]+(\[[^\]]*\])?\s*(@|[<>=!~]=)", text):
         named = _parsed(text, origin)
         if named.url is None:
@@ -197,7 +198,7 @@ def _located(text: str, origin: Origin, hashes: tuple[str, ...], editable: bool)
         raise _invalid(
             "pip does not accept an address that begins with git://", origin, hint=f"write git+{location}"
         )
-    # A wrong marker is refused even where there is no name to go with it.
+    # An invalid marker is refused even without a name.
     parsed = _parsed(f"{name or 'nameless'} ; {marker}", origin)
     requirement = parsed if name else None
     marker = str(parsed.marker or "")
