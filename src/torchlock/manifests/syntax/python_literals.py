@@ -21,8 +21,7 @@ def parsed(text: str) -> ast.Module:
     """The syntax tree of a module.
 
     Raises:
-
-    UNPARSED: it is not Python 3, or nested too deeply.
+        UNPARSED: it is not Python 3, or nested too deeply.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

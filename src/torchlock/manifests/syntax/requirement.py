@@ -75,8 +75,7 @@ def parse_requirement(
     """Read one requirement as its author wrote it.
 
     Raises:
-
-    InputError: no installer can read it; the hint suggests a correction.
+        InputError: no installer can read it; the hint suggests a correction.
     """
     text = text.strip()
     if editable or _is_location(text):
