@@ -15,7 +15,8 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from torchlock.errors import InputError
-from torchlock.manifests.selection import merge, read_constraints, read_inputs, read_overrides
+from torchlock.lock.inputs import merge
+from torchlock.manifests.selection import read_constraints, read_inputs, read_overrides
 from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.terms import Inputs, Origin, ParsedRequirement
 
