@@ -66,6 +66,9 @@ DONE = (
     "errors.py",
     "finding.py",
     "location.py",
+    "manifests",
+    "standards",
+    "__main__.py",
     "target.py",
     "terms.py",
 )

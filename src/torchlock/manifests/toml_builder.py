@@ -1,4 +1,4 @@
-"""A TOML document that is being read: entries from its arrays of requirements."""
+"""Builds a document from TOML: entries from its arrays of requirements."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WORDS = {",": "Put a comma there", '"': "Close the string", '",': "Close the st
 
 
 class TomlBuilder(DocumentBuilder):
-    """A document with the values of its text, or what could be rescued of them."""
+    """A document with the values of its text; of invalid TOML, those that can be read."""
 
     def __init__(self, text: str, path: str, kind: str) -> None:
         super().__init__(text, path, kind)
@@ -31,13 +31,13 @@ class TomlBuilder(DocumentBuilder):
             self.issue("TL501", "error", error.message, at, remedy=remedy, edits=edits)
 
     def _line(self, number: int) -> int:
-        """The first character of a line that says something."""
+        """The first character of a line with content."""
         start = self.offset(number)
         rest = self.text[start:].split("\n", 1)[0]
         return start + len(rest) - len(rest.lstrip())
 
     def written(self, *path: Key) -> Entry | None:
-        """The requirement at a path, None and a problem where the string is none."""
+        """The requirement at a path; None and an issue if the string is invalid."""
         value = self.tree.get(*path)
         if not isinstance(value, str):
             return None
@@ -50,12 +50,12 @@ class TomlBuilder(DocumentBuilder):
         return [replace(entry, scope=scope, constraint=constraint) for entry in found if entry is not None]
 
     def fault(self, message: str, at: int | None, *, error: InputError | None = None) -> None:
-        """Record an error of a valid TOML document; an invalid one has one already."""
+        """Record an error of a valid TOML document; an invalid one already has an error."""
         if self.tree.error is None:
             self.issue("TL501", "error", message, at, error=error)
 
     def shape(self, kind: type, called: str, *path: Key) -> bool:
-        """Whether the value at a path has a type, or is not there; an error otherwise."""
+        """Whether the value at a path has a type, or is missing; records an error otherwise."""
         value = self.tree.get(*path)
         fits = value is None or isinstance(value, kind)
         if not fits:
@@ -63,7 +63,7 @@ class TomlBuilder(DocumentBuilder):
         return fits
 
     def strings(self, *path: Key) -> list[tuple[str, int | None]]:
-        """The string at a path or those of the array there, each with its place."""
+        """The string at a path, or the strings of the array there, each with its place."""
         value = self.tree.get(*path)
         if isinstance(value, str):
             return [(value, self.tree.offset(*path))]

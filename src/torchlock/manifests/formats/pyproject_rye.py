@@ -11,7 +11,7 @@ _OWN = ("tool", "rye")
 
 
 def read(builder: TomlBuilder) -> None:
-    """Take up what ``[tool.rye]`` says. A source called default stands in place of the public index."""
+    """Read ``[tool.rye]``. A source called default replaces the public index."""
     if builder.tree.array(*_OWN, "dev-dependencies"):
         with builder.within(builder.declare_group("dev", builder.tree.offset(*_OWN, "dev-dependencies"))) as scope:
             builder.add(builder.listed(*_OWN, "dev-dependencies", scope=scope))
