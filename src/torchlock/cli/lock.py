@@ -102,13 +102,13 @@ def _warn(arguments: argparse.Namespace, result: Lock, console: Console) -> None
 
 def _warn_of_unused_options(arguments: argparse.Namespace, inputs: Inputs, result: Lock, console: Console) -> None:
     """Report names in options and overrides that the lock does not contain."""
-    from difflib import get_close_matches
-
     from packaging.utils import canonicalize_name
 
     names = {canonicalize_name(pin.name) for pin in result.pins if pin.version}
     for name in _upgraded(arguments):
         if name not in names:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, names, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             console.say("warning", f"--upgrade-package {name}: the lock does not contain this package{hint}")
@@ -121,8 +121,35 @@ def _warn_of_unused_options(arguments: argparse.Namespace, inputs: Inputs, resul
 
 
 def _inputs(arguments: argparse.Namespace) -> Inputs:
+    """The requirements, constraints and overrides of the command line and of its files.
+
+    Raises:
+        InputError: there is nothing to lock, or a file or a requirement cannot be used.
+    """
+    files = _files(arguments)
+    if (arguments.extras or arguments.groups or arguments.all_extras) and not files:
+        raise InputError("--extra and --group need a project file", hint="name it with -r pyproject.toml")
+    asked = Inputs(
+        requirements=[parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements]
+    )
+    upgraded = Inputs(constraints=[written for written in _upgraded(arguments).values() if written])
+    if not (files or arguments.constraints or arguments.overrides):
+        return Inputs.merge(asked, upgraded)
     from torchlock.manifests import selection
 
+    projects = [
+        selection.read_inputs(
+            file, extras=arguments.extras, groups=arguments.groups, all_extras=arguments.all_extras
+        )
+        for file in files
+    ]
+    constraints = [selection.read_constraints(file) for file in arguments.constraints]
+    overrides = [selection.read_overrides(file) for file in arguments.overrides]
+    return Inputs.merge(asked, *projects, *constraints, upgraded, *overrides)
+
+
+def _files(arguments: argparse.Namespace) -> list[str]:
+    """The files to lock: those of the command line, or else the project in this folder."""
     files = list(arguments.files)
     if not files and not arguments.requirements:
         files = [name for name in ("pyproject.toml", "requirements.in") if Path(name).is_file()][:1]
@@ -131,23 +158,7 @@ def _inputs(arguments: argparse.Namespace) -> Inputs:
                 "nothing to lock: no requirement given, and no pyproject.toml or requirements.in here",
                 hint="name a requirement, like: torchlock lock torchaudio; or a file: torchlock lock -r FILE",
             )
-    if files:
-        files = _without_locks(files, alone=not arguments.requirements)
-    parts = [
-        selection.read_inputs(
-            file, extras=arguments.extras, groups=arguments.groups, all_extras=arguments.all_extras
-        )
-        for file in files
-    ]
-    if (arguments.extras or arguments.groups or arguments.all_extras) and not files:
-        raise InputError("--extra and --group need a project file", hint="name it with -r pyproject.toml")
-    asked = Inputs(
-        requirements=[parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements]
-    )
-    parts += [selection.read_constraints(file) for file in arguments.constraints]
-    parts.append(Inputs(constraints=[written for written in _upgraded(arguments).values() if written]))
-    parts += [selection.read_overrides(file) for file in arguments.overrides]
-    return selection.merge(asked, *parts)
+    return _without_locks(files, alone=not arguments.requirements) if files else []
 
 
 def _refuse_output(arguments: argparse.Namespace, inputs: Inputs) -> None:
@@ -270,8 +281,6 @@ def _write(
     data_date: str,
     console: Console,
 ) -> int:
-    from torchlock.report import lock_json
-
     text = _render(result, arguments, sources, system, data_date)
     if arguments.check:
         return _check(text, arguments.output, console)
@@ -283,6 +292,8 @@ def _write(
         replaced = is_foreign_output(arguments.output)
         written = write_result(text, arguments.output, console, whole=True)
     if arguments.json:
+        from torchlock.report import lock_json
+
         notes = [*result.notes, *sources.notes]
         text = lock_json.render(
             result, indexes=sources.indexes, notes=notes, data_date=data_date, version=__version__
@@ -314,11 +325,13 @@ def _has_hash(pin: Pin) -> bool:
 def _render(
     result: Lock, arguments: argparse.Namespace, sources: Sources, system: System | None, data_date: str
 ) -> str:
-    from torchlock.report import pylock_toml, requirements_txt
-
     command = _command(arguments.argv)
     if _is_pylock(arguments):
+        from torchlock.report import pylock_toml
+
         return pylock_toml.render(result, address=sources.address, command=command, data_date=data_date)
+    from torchlock.report import requirements_txt
+
     return requirements_txt.render(
         result,
         command=command,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from packaging.specifiers import SpecifierSet
 
@@ -93,8 +92,7 @@ class Pinned(Protocol):
     def build(self) -> str | Unknown | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """One fact of a rule, with its own evidence or that of the rule. The fields are those of the table.
 
     ``refused`` is an invalid requirement in the release's metadata, because of which pip refuses the release.

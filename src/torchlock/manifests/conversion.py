@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
+from torchlock.manifests.paths import beside
 from torchlock.manifests.syntax.pip_options import expand, parse_options
 from torchlock.manifests.syntax.requirement import parse_requirement
-from torchlock.manifests.text import beside
 from torchlock.redaction import shortened
 from torchlock.standards.names import normalise
 from torchlock.terms import Origin, ParsedRequirement, Source

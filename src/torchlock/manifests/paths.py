@@ -1,0 +1,27 @@
+"""The paths of files that other files name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def beside(path: str, name: str) -> str:
+    """The path of a file that another file names; never standard input."""
+    joined = str(Path(path).parent / name)
+    return str(Path(joined).absolute()) if joined == "-" else joined
+
+
+def is_folder(path: str) -> bool:
+    """Whether this is a folder; False for text that cannot be a path."""
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def is_there(path: str) -> bool:
+    """Whether this is a file or a folder; False for text that cannot be a path."""
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
