@@ -12,7 +12,7 @@ from packaging.specifiers import SpecifierSet
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
-from torchlock.knowledge.builds import parse_label
+from torchlock.knowledge.build_labels import parse_label
 from torchlock.standards.dependency import Dependency
 from torchlock.standards.versions import fault_of_specifier, without_trailing_zeros
 
@@ -133,7 +133,7 @@ class Matrix:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path or tables.ROOT / "compiled" / "rules.json"
-        table = tables.load_json(self._path)
+        table = tables.load_json(path) if path else tables.load_compiled("rules.json")
         try:
             self.date: str = table["date"]
             self._rules: dict[str, dict[str, Any]] = table["rules"]
