@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from torchlock.errors import InputError
+from torchlock.lock.inputs import merge
 from torchlock.manifests.selection import read_constraints, read_inputs, read_overrides
 from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.terms import Inputs, Origin, ParsedRequirement
@@ -142,7 +143,7 @@ def test_merge() -> None:
         notes=["two"],
     )
     third = Inputs(requires_python=(SpecifierSet("<3.13"), Origin("b", 2, "<3.13")))
-    both = Inputs.merge(first, second, third)
+    both = merge(first, second, third)
     assert [str(item.requirement) for item in both.requirements] == ["torch", "numpy"]
     assert (len(both.constraints), len(both.overrides)) == (1, 1)
     assert both.index_url == "https://example.org/1"
@@ -151,7 +152,7 @@ def test_merge() -> None:
     assert (both.no_index, both.pre, both.notes) == (True, True, ["one", "two", passed_over])
     assert both.requires_python == (SpecifierSet(">=3.10,<3.13"), Origin("b", 2, "<3.13"))
     assert first.notes == ["one"]
-    assert Inputs.merge() == Inputs()
+    assert merge() == Inputs()
 
 
 # Whatever the bytes.

@@ -1,7 +1,7 @@
 """Each rule is whole: a function or statements, a page, a case that triggers it, and one that leaves it alone.
 
-Rules of the audit have their cases here. The tests of other rules are marked ``triggers("TL601")`` and
-``leaves_alone("TL601")``; what they report is recorded while they run (``conftest.py``).
+Rules of the audit have their cases here, some of the check in ``scenarios/check``. Other tests are marked
+``triggers("TL601")`` and ``leaves_alone("TL601")``; what they report is recorded while they run (``conftest.py``).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import ast
 import importlib
 import json
 import pkgutil
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +23,11 @@ from torchlock.finding import SEVERITIES
 from torchlock.knowledge import registry, stories
 from torchlock.knowledge.rules import Matrix
 from torchlock.knowledge.severity import limited
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 TESTS = Path(__file__).parent
 PAGES = TESTS.parent / "docs" / "rules"
@@ -206,9 +212,20 @@ def marked(name: str) -> set[str]:
     return found
 
 
+def in_scenarios() -> set[str]:
+    """The rules that a scenario of the check must report (``test_scenarios_check.py``)."""
+    found: set[str] = set()
+    for path in (TESTS / "scenarios" / "check").glob("*.toml"):
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        told = [*table.get("findings", ()), *table.get("notes", ()), *table.get("consequences", ())]
+        found |= {rule for text in told for rule in RULES if rule in text}
+    return found
+
+
 @pytest.mark.parametrize("name", ["triggers", "leaves_alone"])
 def test_every_rule_has_both_cases(name: str) -> None:
-    assert set(RULES) - AUDIT.keys() - LOCK.keys() - CHECK.keys() - marked(name) == set()
+    cases = AUDIT.keys() | LOCK.keys() | CHECK.keys() | marked(name)
+    assert set(RULES) - cases - (in_scenarios() if name == "triggers" else set()) == set()
 
 
 def implemented() -> set[str]:

@@ -79,29 +79,3 @@ class Inputs:
     routes: dict[str, str] = field(default_factory=dict)
     environments: list[Origin] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-
-    @classmethod
-    def merge(cls, *parts: Inputs) -> Inputs:
-        """Everything together, in order. The first index URL counts; every requires-python does."""
-        merged = cls()
-        for part in parts:
-            merged.requirements += part.requirements
-            merged.constraints += part.constraints
-            merged.overrides += part.overrides
-            merged.extra_index_urls += part.extra_index_urls
-            merged.find_links += part.find_links
-            merged.notes += part.notes
-            if part.index_url and merged.index_url not in (None, part.index_url):
-                urls = f"{merged.index_url} is used, and {part.index_url} is ignored"
-                merged.notes.append(f"of two index addresses, {urls}")
-            merged.index_url = merged.index_url or part.index_url
-            merged.routes = {**part.routes, **merged.routes}
-            merged.environments += part.environments
-            merged.no_index = merged.no_index or part.no_index
-            merged.pre = merged.pre or part.pre
-            if merged.requires_python and part.requires_python:
-                both = merged.requires_python[0] & part.requires_python[0]
-                merged.requires_python = both, part.requires_python[1]
-            else:
-                merged.requires_python = merged.requires_python or part.requires_python
-        return merged

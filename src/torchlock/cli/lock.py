@@ -16,6 +16,7 @@ from torchlock.cli.target import target_of
 from torchlock.errors import InputError
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, Pin, lock, with_files_of_hashes
+from torchlock.lock.inputs import merge
 from torchlock.lock.package_sources import settled
 from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.redaction import MASK, masked, one_line
@@ -23,7 +24,7 @@ from torchlock.terms import Inputs, Origin, ParsedRequirement
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
@@ -121,35 +122,22 @@ def _warn_of_unused_options(arguments: argparse.Namespace, inputs: Inputs, resul
 
 
 def _inputs(arguments: argparse.Namespace) -> Inputs:
-    """The requirements, constraints and overrides of the command line and of its files.
-
-    Raises:
-        InputError: there is nothing to lock, or a file or a requirement cannot be used.
-    """
+    """All that is asked for: on the command line, and in files."""
     files = _files(arguments)
-    if (arguments.extras or arguments.groups or arguments.all_extras) and not files:
-        raise InputError("--extra and --group need a project file", hint="name it with -r pyproject.toml")
-    asked = Inputs(
-        requirements=[parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements]
-    )
-    upgraded = Inputs(constraints=[written for written in _upgraded(arguments).values() if written])
-    if not (files or arguments.constraints or arguments.overrides):
-        return Inputs.merge(asked, upgraded)
-    from torchlock.manifests import selection
-
-    projects = [
-        selection.read_inputs(
-            file, extras=arguments.extras, groups=arguments.groups, all_extras=arguments.all_extras
-        )
-        for file in files
-    ]
-    constraints = [selection.read_constraints(file) for file in arguments.constraints]
-    overrides = [selection.read_overrides(file) for file in arguments.overrides]
-    return Inputs.merge(asked, *projects, *constraints, upgraded, *overrides)
+    asked = [parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements]
+    limits = [written for written in _upgraded(arguments).values() if written]
+    own = Inputs(requirements=asked, constraints=limits)
+    if files or arguments.constraints or arguments.overrides:
+        return merge(own, *_read(files, arguments))
+    return own
 
 
 def _files(arguments: argparse.Namespace) -> list[str]:
-    """The files to lock: those of the command line, or else the project in this folder."""
+    """The files that ask for something, by default the one in the current folder.
+
+    Raises:
+        InputError: nothing is asked for.
+    """
     files = list(arguments.files)
     if not files and not arguments.requirements:
         files = [name for name in ("pyproject.toml", "requirements.in") if Path(name).is_file()][:1]
@@ -158,7 +146,20 @@ def _files(arguments: argparse.Namespace) -> list[str]:
                 "nothing to lock: no requirement given, and no pyproject.toml or requirements.in here",
                 hint="name a requirement, like: torchlock lock torchaudio; or a file: torchlock lock -r FILE",
             )
-    return _without_locks(files, alone=not arguments.requirements) if files else []
+    if files:
+        files = _without_locks(files, alone=not arguments.requirements)
+    if (arguments.extras or arguments.groups or arguments.all_extras) and not files:
+        raise InputError("--extra and --group need a project file", hint="name it with -r pyproject.toml")
+    return files
+
+
+def _read(files: Sequence[str], arguments: argparse.Namespace) -> Iterator[Inputs]:
+    from torchlock.manifests.selection import read_constraints, read_inputs, read_overrides
+
+    for file in files:
+        yield read_inputs(file, extras=arguments.extras, groups=arguments.groups, all_extras=arguments.all_extras)
+    yield from map(read_constraints, arguments.constraints)
+    yield from map(read_overrides, arguments.overrides)
 
 
 def _refuse_output(arguments: argparse.Namespace, inputs: Inputs) -> None:

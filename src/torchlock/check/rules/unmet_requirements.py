@@ -17,6 +17,8 @@ from torchlock.knowledge.stack import CORE, FAMILY, STACK
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from packaging.version import Version
+
     from torchlock.check.context import CheckContext
     from torchlock.finding import Finding
     from torchlock.inspect.distributions import Distribution
@@ -52,30 +54,37 @@ def _judged(context: CheckContext, distribution: Distribution, dependency: Depen
     asked = f"{distribution.name} {distribution.version} asks for {dependency.name}"
     wanted = f"{asked} {in_words(dependency.specifier)}".rstrip()
     if version is None:
-        if (dependency.name in FAMILY and distribution.name in FAMILY) or _is_importable(context, dependency.name):
-            return
-        is_imported = dependency.name in _IMPORTED.get(distribution.name, ())
-        used = is_imported and not _is_partial(context, distribution)
-        severity = severity_of(
-            fails=used and distribution.name == "torch", partly=used or distribution.name not in STACK
-        )
-        expected_error = f"ModuleNotFoundError: No module named '{dependency.name.replace('-', '_')}'"
-        message = f"{wanted}, which is not installed"
-        yield context.finding(
-            "TL609",
-            severity,
-            message,
-            distribution.name,
-            dependency.name,
-            path=distribution.path,
-            expected_error=expected_error,
-        )
+        in_family = dependency.name in FAMILY and distribution.name in FAMILY
+        if not in_family and not _is_importable(context, dependency.name):
+            yield _missing(context, distribution, dependency, f"{wanted}, which is not installed")
         return
     found = version_of(version)
-    if found is None or specifier_set(dependency.specifier).contains(found):
-        return
+    if found is not None and not specifier_set(dependency.specifier).contains(found):
+        message = f"{wanted}, and {version} is installed"
+        yield _other_version(context, distribution, dependency, found, message)
+
+
+def _missing(context: CheckContext, distribution: Distribution, dependency: Dependency, message: str) -> Finding:
+    is_imported = dependency.name in _IMPORTED.get(distribution.name, ())
+    used = is_imported and not _is_partial(context, distribution)
+    severity = severity_of(
+        fails=used and distribution.name == "torch", partly=used or distribution.name not in STACK
+    )
+    return context.finding(
+        "TL609",
+        severity,
+        message,
+        distribution.name,
+        dependency.name,
+        path=distribution.path,
+        expected_error=f"ModuleNotFoundError: No module named '{dependency.name.replace('-', '_')}'",
+    )
+
+
+def _other_version(
+    context: CheckContext, distribution: Distribution, dependency: Dependency, found: Version, message: str
+) -> Finding:
     vital = distribution.name in CORE and dependency.name in CORE
-    message = f"{wanted}, and {version} is installed"
     repacked = vital and found.local is not None and _strange_label(found.local)
     in_family = distribution.name in FAMILY or dependency.name in FAMILY
     severity = severity_of(fails=False, partly=in_family and not repacked)
@@ -83,9 +92,9 @@ def _judged(context: CheckContext, distribution: Distribution, dependency: Depen
     if distribution.name == "torch" and dependency.name in _IMPORTED["torch"]:
         module = dependency.name.replace("-", "_")
         if lost := lacks_what_torch_takes(context, module):
-            severity, strength = "error", Strength.SHOWN
+            severity, strength = severity_of(fails=True), Strength.SHOWN
             expected_error = f"ImportError: cannot import name '{lost}' from '{module}'"
-    yield context.finding(
+    return context.finding(
         "TL609",
         severity,
         message,

@@ -35,6 +35,21 @@ _EXTRAS = (
     ("tool", "flit", "metadata", "requires-extra"),
 )
 _BRINGING = ("dependencies", "optional-dependencies", "requires-python")
+_KEYS = {
+    *(
+        "name",
+        "version",
+        "description",
+        "readme",
+        "license",
+        "license-files",
+        "authors",
+        "maintainers",
+        "keywords",
+    ),
+    *("classifiers", "urls", "scripts", "gui-scripts", "entry-points", "import-names", "import-namespaces"),
+    *(*_BRINGING, "dynamic"),
+}
 
 
 def read(text: str, path: str) -> Document:
@@ -141,11 +156,11 @@ class _Project:
 
     def _misspelt(self) -> None:
         """Report keys that [project] does not have, where they look like one about requirements."""
-        from difflib import get_close_matches
+        for key in [key for key, _ in self._tree.items("project") if key not in _KEYS]:
+            from difflib import get_close_matches
 
-        for key, _ in self._tree.items("project"):
             close = get_close_matches(key.replace("_", "-").lower(), _BRINGING, n=1, cutoff=0.8)
-            if close and key not in _BRINGING:
+            if close:
                 message = f"[project] has no key {key!r}, so installers refuse the file or ignore the key"
                 at = self._tree.keys.get(("project", key))
                 self._builder.issue("TL504", "warning", message, at, because=f"perhaps {close[0]} was meant")
