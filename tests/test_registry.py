@@ -20,7 +20,7 @@ import torchlock
 from support.site_folder import install, site_of
 from torchlock.cli.main import main
 from torchlock.finding import SEVERITIES
-from torchlock.knowledge import registry
+from torchlock.knowledge import registry, stories
 from torchlock.knowledge.rules import Matrix
 from torchlock.knowledge.severity import limited
 
@@ -247,11 +247,9 @@ def test_every_rule_has_a_page() -> None:
     assert {path.stem for path in PAGES.glob("TL*.md")} == set(RULES)
     for rule in RULES:
         assert (
-            (PAGES / f"{rule}.md")
-            .read_text(encoding="utf-8")
-            .startswith(f"# {rule}: {registry.story(rule).title}")
+            (PAGES / f"{rule}.md").read_text(encoding="utf-8").startswith(f"# {rule}: {stories.story(rule).title}")
         )
-        assert registry.help_uri(rule).endswith(f"/docs/rules/{rule}.md")
+        assert stories.help_uri(rule).endswith(f"/docs/rules/{rule}.md")
 
 
 @pytest.mark.parametrize("job", ["audit", "check"])
