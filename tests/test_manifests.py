@@ -1,4 +1,4 @@
-"""The door to every dialect: which one a file is in, its bytes as text, and what a folder holds."""
+"""The format of a file, its bytes as text, and the files of a folder."""
 
 from __future__ import annotations
 
