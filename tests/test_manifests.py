@@ -70,7 +70,7 @@ ENVIRONMENT = "name: x\nchannels:\n  - pytorch\ndependencies:\n  - python=3.10\n
         ("Dockerfile-gpu", "dockerfile"),
     ],
 )
-def test_the_name_tells_the_dialect(path: str, kind: str) -> None:
+def test_the_name_tells_the_format(path: str, kind: str) -> None:
     assert kind_of(path, None) == kind
 
 
