@@ -72,7 +72,7 @@ class TomlBuilder(DocumentBuilder):
             self.issue("TL501", "error", message, at, error=error)
 
     def shape(self, called: str, *path: Key, audit: bool = True) -> bool:
-        """Whether the value at a path has the type that ``called`` names, or is missing; records an error otherwise.
+        """Whether the value at a path has the type that ``called`` names or is missing; else records an error.
 
         With ``audit`` false only lock refuses it, because other installers do not look at this table.
         """
