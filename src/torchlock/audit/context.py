@@ -73,7 +73,7 @@ class Knowledge:
         return Catalogue()
 
 
-@dataclass
+@dataclass(eq=False)
 class AuditContext:
     """A document, the knowledge, and the cells to judge it on.
 

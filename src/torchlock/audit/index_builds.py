@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
-from torchlock.index.sources import PUBLIC
-from torchlock.knowledge.indexes import BUILDS, PRIVATE, UNKNOWN, classify_index
+from torchlock.knowledge.indexes import BUILDS, PRIVATE, PUBLIC, UNKNOWN, classify_index
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry

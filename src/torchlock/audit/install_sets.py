@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import InputError
-from torchlock.knowledge.builds import is_published
+from torchlock.knowledge.build_labels import is_published
 from torchlock.manifests.syntax.pep508 import wheel_of
 from torchlock.standards.versions import version_of
 
@@ -120,7 +120,7 @@ def _open(allowed: SpecifierSet, newest: Version) -> bool:
     return any(allowed.contains(text) for text in [*above, *(f"{text}.1" for text in above), *coming])
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class InstallSet:
     """Entries that are installed together, and the cells where exactly these are installed."""
 

@@ -16,6 +16,7 @@ from torchlock.cli.target import target_of
 from torchlock.errors import InputError
 from torchlock.knowledge.rules import Matrix
 from torchlock.lock import Conflict, Lock, Options, Pin, lock, with_files_of_hashes
+from torchlock.lock.inputs import merge
 from torchlock.lock.package_sources import settled
 from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.redaction import MASK, masked, one_line
@@ -23,7 +24,7 @@ from torchlock.terms import Inputs, Origin, ParsedRequirement
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from torchlock.cli.streams import Console
     from torchlock.index.sources import Sources
@@ -102,13 +103,13 @@ def _warn(arguments: argparse.Namespace, result: Lock, console: Console) -> None
 
 def _warn_of_unused_options(arguments: argparse.Namespace, inputs: Inputs, result: Lock, console: Console) -> None:
     """Report names in options and overrides that the lock does not contain."""
-    from difflib import get_close_matches
-
     from packaging.utils import canonicalize_name
 
     names = {canonicalize_name(pin.name) for pin in result.pins if pin.version}
     for name in _upgraded(arguments):
         if name not in names:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, names, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             console.say("warning", f"--upgrade-package {name}: the lock does not contain this package{hint}")
@@ -121,8 +122,22 @@ def _warn_of_unused_options(arguments: argparse.Namespace, inputs: Inputs, resul
 
 
 def _inputs(arguments: argparse.Namespace) -> Inputs:
-    from torchlock.manifests import selection
+    """All that is asked for: on the command line, and in files."""
+    files = _files(arguments)
+    asked = [parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements]
+    limits = [written for written in _upgraded(arguments).values() if written]
+    own = Inputs(requirements=asked, constraints=limits)
+    if files or arguments.constraints or arguments.overrides:
+        return merge(own, *_read(files, arguments))
+    return own
 
+
+def _files(arguments: argparse.Namespace) -> list[str]:
+    """The files that ask for something, by default the one in the current folder.
+
+    Raises:
+        InputError: nothing is asked for.
+    """
     files = list(arguments.files)
     if not files and not arguments.requirements:
         files = [name for name in ("pyproject.toml", "requirements.in") if Path(name).is_file()][:1]
@@ -133,21 +148,18 @@ def _inputs(arguments: argparse.Namespace) -> Inputs:
             )
     if files:
         files = _without_locks(files, alone=not arguments.requirements)
-    parts = [
-        selection.read_inputs(
-            file, extras=arguments.extras, groups=arguments.groups, all_extras=arguments.all_extras
-        )
-        for file in files
-    ]
     if (arguments.extras or arguments.groups or arguments.all_extras) and not files:
         raise InputError("--extra and --group need a project file", hint="name it with -r pyproject.toml")
-    asked = Inputs(
-        requirements=[parse_requirement(text, Origin(None, None, text)) for text in arguments.requirements]
-    )
-    parts += [selection.read_constraints(file) for file in arguments.constraints]
-    parts.append(Inputs(constraints=[written for written in _upgraded(arguments).values() if written]))
-    parts += [selection.read_overrides(file) for file in arguments.overrides]
-    return selection.merge(asked, *parts)
+    return files
+
+
+def _read(files: Sequence[str], arguments: argparse.Namespace) -> Iterator[Inputs]:
+    from torchlock.manifests.selection import read_constraints, read_inputs, read_overrides
+
+    for file in files:
+        yield read_inputs(file, extras=arguments.extras, groups=arguments.groups, all_extras=arguments.all_extras)
+    yield from map(read_constraints, arguments.constraints)
+    yield from map(read_overrides, arguments.overrides)
 
 
 def _refuse_output(arguments: argparse.Namespace, inputs: Inputs) -> None:
@@ -270,8 +282,6 @@ def _write(
     data_date: str,
     console: Console,
 ) -> int:
-    from torchlock.report import lock_json
-
     text = _render(result, arguments, sources, system, data_date)
     if arguments.check:
         return _check(text, arguments.output, console)
@@ -283,6 +293,8 @@ def _write(
         replaced = is_foreign_output(arguments.output)
         written = write_result(text, arguments.output, console, whole=True)
     if arguments.json:
+        from torchlock.report import lock_json
+
         notes = [*result.notes, *sources.notes]
         text = lock_json.render(
             result, indexes=sources.indexes, notes=notes, data_date=data_date, version=__version__
@@ -314,11 +326,13 @@ def _has_hash(pin: Pin) -> bool:
 def _render(
     result: Lock, arguments: argparse.Namespace, sources: Sources, system: System | None, data_date: str
 ) -> str:
-    from torchlock.report import pylock_toml, requirements_txt
-
     command = _command(arguments.argv)
     if _is_pylock(arguments):
+        from torchlock.report import pylock_toml
+
         return pylock_toml.render(result, address=sources.address, command=command, data_date=data_date)
+    from torchlock.report import requirements_txt
+
     return requirements_txt.render(
         result,
         command=command,

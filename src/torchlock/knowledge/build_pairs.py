@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from torchlock.knowledge.builds import describe_build, parse_label
+from torchlock.knowledge.build_labels import describe_build, parse_label
 
 
 class Mismatch(NamedTuple):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from torchlock.knowledge.builds import parse_label
+from torchlock.knowledge.build_labels import parse_label
 from torchlock.knowledge.stack import FAMILY
 
 PUBLIC, BUILDS, PRIVATE, UNKNOWN = "public", "builds", "private", "unknown"

@@ -11,18 +11,15 @@ loads its own rules only, and no list has to name them.
 
 from __future__ import annotations
 
-import pkgutil
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from torchlock.errors import DataError
 from torchlock.knowledge import tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_DOCUMENTATION = "https://github.com/torchlock/torchlock/blob/main/docs/rules"
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 
@@ -43,25 +40,6 @@ class Rule(NamedTuple):
     explains: frozenset[str]
     whole_file: bool
     hidden_by_error: bool
-
-
-class Story(NamedTuple):
-    """A rule for its reader: what it does, why this is bad, an example, and how to fix it."""
-
-    title: str
-    what: str
-    why: str
-    example: str
-    fix: str
-
-
-class Print(NamedTuple):
-    """A line that a failure prints; it matches both patterns. ``rules`` are its causes, the likeliest first."""
-
-    line: str
-    beside: str
-    weight: str
-    rules: tuple[str, ...]
 
 
 class Registered(NamedTuple):
@@ -107,7 +85,9 @@ def functions(package: str, on: str = "") -> list[Registered]:
 
 @cache
 def _load(package: str) -> None:
-    for module in pkgutil.iter_modules(import_module(package).__path__):
+    from pkgutil import iter_modules
+
+    for module in iter_modules(import_module(package).__path__):
         import_module(f"{package}.{module.name}")
 
 
@@ -149,35 +129,13 @@ def hidden_by_error() -> frozenset[str]:
     return frozenset(each for each in _table()["rules"] if get(each).hidden_by_error)
 
 
-def prints() -> list[Print]:
-    """The lines that failures print, in the order in which a log is compared with them."""
-    return [Print(line, beside, weight, tuple(rules)) for line, beside, weight, rules in _table()["prints"]]
+def prints() -> list[tuple[str, str, str, list[str]]]:
+    """What failures print, in the order in which a line is compared.
 
-
-def story(identifier: str) -> Story:
-    """The explanation of a rule for its readers.
-
-    Raises:
-        KeyError: no rule has this identifier.
+    Each is two patterns that a line matches (the second may be ""), a weight, and the causes, likeliest first.
     """
-    row = _read("stories.json")[identifier]
-    return Story(row["title"], row["what"], row["why"], row["example"], row["fix"])
+    return [tuple(row) for row in _table()["prints"]]
 
 
-def help_uri(identifier: str) -> str:
-    """The address of the page of a rule."""
-    return f"{_DOCUMENTATION}/{identifier}.md"
-
-
-@cache
 def _table() -> dict[str, Any]:
-    return _read("registry.json")
-
-
-@cache
-def _read(name: str) -> dict[str, Any]:
-    path = tables.ROOT / "compiled" / name
-    table = tables.load_json(path)
-    if not isinstance(table, dict):
-        raise DataError("damaged (not an object)", path=str(path))
-    return table
+    return tables.load_compiled("registry.json")

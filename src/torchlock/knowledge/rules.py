@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from packaging.specifiers import SpecifierSet
 
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
-from torchlock.knowledge.builds import parse_label
+from torchlock.knowledge.build_labels import parse_label
 from torchlock.standards.dependency import Dependency
 from torchlock.standards.versions import fault_of_specifier, without_trailing_zeros
 
@@ -93,9 +92,8 @@ class Pinned(Protocol):
     def build(self) -> str | Unknown | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One fact of a rule, with its own evidence or the evidence of the rule. The fields are those of the table.
+class Statement(NamedTuple):
+    """One fact of a rule, with its own evidence or that of the rule. The fields are those of the table.
 
     ``refused`` is an invalid requirement in the metadata, because of which pip refuses the release. ``effect`` is
     ``import`` if a violation makes the import of the package fail, ``use`` if only some calls fail. ``refuse``: a
@@ -135,7 +133,7 @@ class Matrix:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path or tables.ROOT / "compiled" / "rules.json"
-        table = tables.load_json(self._path)
+        table = tables.load_json(path) if path else tables.load_compiled("rules.json")
         try:
             self.date: str = table["date"]
             self._rules: dict[str, dict[str, Any]] = table["rules"]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@dataclass(frozen=True)
-class Library:
+class Library(NamedTuple):
     """A library as one system ships it: its version ("" if unknown), and the packages that contain it."""
 
     version: str
@@ -23,12 +21,8 @@ class Library:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class System:
-    """One distribution release.
-
-    ``libc`` is like ``glibc 2.36``, or empty; ``install`` contains {packages}.
-    """
+class System(NamedTuple):
+    """One distribution release. ``libc`` is like ``glibc 2.36`` or empty; ``install`` contains {packages}."""
 
     id: str
     title: str

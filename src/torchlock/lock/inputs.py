@@ -12,6 +12,7 @@ from torchlock.solve.conflict_core import UserRequirement
 from torchlock.solve.reasons import Asked
 from torchlock.solve.source import DelegatingSource
 from torchlock.standards.dependency import Dependency
+from torchlock.terms import Inputs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +23,33 @@ if TYPE_CHECKING:
     from torchlock.solve.source import ReleaseSource
     from torchlock.solve.universe import Universe
     from torchlock.target import Target
-    from torchlock.terms import Inputs, ParsedRequirement
+    from torchlock.terms import ParsedRequirement
+
+
+def merge(*parts: Inputs) -> Inputs:
+    """Everything together, in order. The first index address counts; every requires-python does."""
+    merged = Inputs()
+    for part in parts:
+        merged.requirements += part.requirements
+        merged.constraints += part.constraints
+        merged.overrides += part.overrides
+        merged.extra_index_urls += part.extra_index_urls
+        merged.find_links += part.find_links
+        merged.notes += part.notes
+        if part.index_url and merged.index_url not in (None, part.index_url):
+            urls = f"{merged.index_url} is used, and {part.index_url} is ignored"
+            merged.notes.append(f"two index URLs are given: {urls}")
+        merged.index_url = merged.index_url or part.index_url
+        merged.routes = {**part.routes, **merged.routes}
+        merged.environments += part.environments
+        merged.no_index = merged.no_index or part.no_index
+        merged.pre = merged.pre or part.pre
+        if merged.requires_python and part.requires_python:
+            both = merged.requires_python[0] & part.requires_python[0]
+            merged.requires_python = both, part.requires_python[1]
+        else:
+            merged.requires_python = merged.requires_python or part.requires_python
+    return merged
 
 
 def dependency_of(written: ParsedRequirement) -> Dependency:

@@ -8,8 +8,8 @@ from torchlock.answers import Unknown
 from torchlock.audit.install_sets import demand_of
 from torchlock.audit.phrasing import as_of, asked, listed
 from torchlock.finding import Remedy
+from torchlock.knowledge.build_labels import is_published
 from torchlock.knowledge.build_pairs import built_for, mismatch
-from torchlock.knowledge.builds import is_published
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
