@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.check.context import CheckContext
 from torchlock.check.rules import import_path
-from torchlock.check.rules.not_examined import healthy, untold
+from torchlock.check.rules.not_examined import healthy, unexamined_text
 from torchlock.check.verdict import Verdict, ranked, verdict
 from torchlock.errors import TorchlockError
 from torchlock.finding import Finding, Strength
@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
     from torchlock.check.log import Log
 
-__all__ = ["CheckContext", "Verdict", "by_log", "examine", "fenced", "healthy", "ranked", "untold", "verdict"]
+__all__ = [
+    "CheckContext",
+    "Verdict",
+    "by_log",
+    "examine",
+    "fenced",
+    "healthy",
+    "ranked",
+    "unexamined_text",
+    "verdict",
+]
 
 _RULES = "torchlock.check.rules"
 

@@ -131,7 +131,7 @@ class CheckContext:
     def copy(self, name: str) -> ModuleCopy | None:
         """The copy that an import of this module finds."""
         copies = self.copies.get(name)
-        return None if copies is None else copies.wins
+        return None if copies is None else copies.imported
 
     def build(self, name: str) -> Build | None:
         """The content of the version file of the imported copy."""

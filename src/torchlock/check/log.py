@@ -144,7 +144,7 @@ def read_log(text: str) -> Log:
             frames.update((match[1].replace("\\", "/"), None) for match in _FRAME.finditer(line))
         elif (frame := _OWN_FRAME.search(line)) is not None:
             callers[frame[1]] = None
-        installed.update((pair, None) for pair in _told_installed(line))
+        installed.update((pair, None) for pair in _installed_in(line))
         cuda.update(((_package(match[1]), match[2]), None) for match in _CUDA.finditer(line))
         low = line.lower()
         if any(word in low for word in WORDS) and (row := _known(line)) is not None:
@@ -163,7 +163,7 @@ def read_log(text: str) -> Log:
     )
 
 
-def _told_installed(line: str) -> Iterator[tuple[str, str]]:
+def _installed_in(line: str) -> Iterator[tuple[str, str]]:
     for match in _INSTALLED.finditer(line):
         name, version = (group for group in match.groups() if group)
         yield _package(name), version
@@ -295,20 +295,20 @@ def _may_be(finding: Finding, log: Log) -> bool:
 
 def remarks(log: Log, findings: Sequence[Finding], elsewhere: str = "") -> list[str]:
     """Remarks on the log: it shows no known failure, or it is from another environment (``elsewhere``)."""
-    told = [elsewhere] if elsewhere else []
+    found = [elsewhere] if elsewhere else []
     if log.split:
         places = dict(log.prefixes)
-        told.append(f"the log has torch from {places['torch']} and torchaudio from {places['torchaudio']}")
+        found.append(f"the log has torch from {places['torch']} and torchaudio from {places['torchaudio']}")
     if log.first is None:
-        return [*told, "the log shows no known failure, so it does not change the order of the findings"]
+        return [*found, "the log shows no known failure, so it does not change the order of the findings"]
     bad = [each for each in findings if each.severity != "note"]
     likely = set(candidates(log))
     shown = likely & {each.rule for finding in bad for each in (finding, *finding.consequences)}
     if log.first.weight == ECHO:
-        told.append(f"the log shows only what follows an earlier failure: {shortened(log.first.text, 200)}")
+        found.append(f"the log shows only what follows an earlier failure: {shortened(log.first.text, 200)}")
     elif not shown or (shown <= _LOADING and not _is_named(log.first, bad)):
-        told.append(f"no finding explains this line of the log: {shortened(log.first.text, 200)}")
-    return told
+        found.append(f"no finding explains this line of the log: {shortened(log.first.text, 200)}")
+    return found
 
 
 def _is_named(signature: Signature, findings: Sequence[Finding]) -> bool:
@@ -360,9 +360,9 @@ def elsewhere(
     return ""
 
 
-def _is_same(told: str, mine: str, label: str) -> bool:
+def _is_same(found: str, mine: str, label: str) -> bool:
     """Whether a version from a log, perhaps shortened, may be the installed one."""
-    public, _, local = told.partition("+")
+    public, _, local = found.partition("+")
     same = f"{mine.partition('+')[0]}.".startswith(f"{public}.")
     return same and (not local or not label or local == label)
 

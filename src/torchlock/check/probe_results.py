@@ -150,7 +150,7 @@ def said(step: Step) -> str:
 
 def _calls(context: CheckContext, findings: Sequence[Finding], probe: Probe) -> Iterator[Finding]:
     """Calls that fail although the imports work."""
-    told = any(each.rule in _SOUND and each.severity != "note" for each in findings)
+    is_reported = any(each.rule in _SOUND and each.severity != "note" for each in findings)
     imports = [probe.step(f"import {name}") for name in CORE]
     broken = any(step is not None and step.state != "ok" for step in imports)
     for step in probe.steps:
@@ -159,6 +159,6 @@ def _calls(context: CheckContext, findings: Sequence[Finding], probe: Probe) -> 
         name = step.name.removeprefix("import ").partition(".")[0]
         known = context.pins.get(name)
         message = f"{step.name} {_how(step)}"
-        severity = severity_of(fails=False, partly=not told)
+        severity = severity_of(fails=False, partly=not is_reported)
         about = (name,) if known is not None else ("torchaudio",) if "save" in step.name else ("torch",)
         yield context.finding("TL614", severity, message, *about, expected_error=said(step), strength=Strength.RAN)

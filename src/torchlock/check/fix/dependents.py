@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _FURTHER = 5
 
 
-def apart(context: CheckContext, finding: Finding) -> Remedy | None:
+def compatible_release(context: CheckContext, finding: Finding) -> Remedy | None:
     """A release that works with the other package; None if none is known.
 
     It is a later release of the package outside the stack. But if the import fails and the later release has
@@ -33,7 +33,7 @@ def apart(context: CheckContext, finding: Finding) -> Remedy | None:
     (name, _), (other, _) = finding.packages[:2]
     if context.target is None or context.pins[name].unversioned:
         return None
-    statement = next(filter(None, (_of(each, finding.rule, other) for each in _spoken(context, name))), None)
+    statement = next(filter(None, (_of(each, finding.rule, other) for each in _statements(context, name))), None)
     if statement is None:
         return Remedy(f"Use a later release of {name}, or an earlier one of {other}.")
     if name in STACK:
@@ -58,7 +58,7 @@ def _before_removal(context: CheckContext, finding: Finding) -> Remedy:
     return remedy
 
 
-def _spoken(context: CheckContext, name: str, version: Version | None = None) -> list[Statement]:
+def _statements(context: CheckContext, name: str, version: Version | None = None) -> list[Statement]:
     """The statements about a package, at its installed version or another one."""
     pin = context.pins[name] if version is None else NamedVersion(name, version)
     return list(context.matrix.statements_for(pin, context.target)) if context.target else []
@@ -80,7 +80,7 @@ def _later(context: CheckContext, name: str, statement: Statement) -> Version | 
     for _ in range(_FURTHER):
         if version is None:
             return None
-        against = [each for each in _spoken(context, name, version) if _is_broken(context, each)]
+        against = [each for each in _statements(context, name, version) if _is_broken(context, each)]
         if not against:
             return version
         version = _end(against[0].when.specifier)

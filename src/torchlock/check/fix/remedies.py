@@ -18,7 +18,7 @@ from torchlock.check.fix.commands import (
     unset,
     whole,
 )
-from torchlock.check.fix.dependents import apart
+from torchlock.check.fix.dependents import compatible_release
 from torchlock.check.fix.plan import Plan, builds_for_cuda, planned
 from torchlock.check.rules.ffmpeg import cores_of, earlier, majors_of, newest_to_come
 from torchlock.check.rules.versions import is_vendors
@@ -141,7 +141,7 @@ def _of_rule(context: CheckContext, finding: Finding) -> Remedy | None:
 def _of_dependent(context: CheckContext, finding: Finding) -> Remedy | None:
     """The remedy for a package that uses torch."""
     if finding.rule in fixed_by("dependent"):
-        return apart(context, finding)
+        return compatible_release(context, finding)
     if finding.packages[0][0] not in STACK and finding.rule in ("TL610", "TL611"):
         return _rebuilt(context, *finding.packages[0])
     if finding.packages[0][0] not in STACK and finding.rule in fixed_by("reinstall"):
@@ -294,28 +294,28 @@ def _moved(context: CheckContext, finding: Finding) -> Remedy:
     """Remove the copy that hides the right package."""
     name = finding.packages[0][0]
     copies = context.copies[name]
-    wins = copies.wins
-    if wins is None or finding.path != wins.path:
+    imported = copies.imported
+    if imported is None or finding.path != imported.path:
         return _renamed(context, finding.path)
-    kind = wins.entry.kind if wins.entry else ""
-    if kind == "user" or (wins.entry is not None and wins.entry.is_site):
+    kind = imported.entry.kind if imported.entry else ""
+    if kind == "user" or (imported.entry is not None and imported.entry.is_site):
         return Remedy(
             f"Remove the copy of {name} that comes first, or run Python with -s.",
             commands=uninstall(context, [name]),
         )
-    if kind == "pth" and wins.entry is not None and wins.entry.origin is not None:
-        origin = wins.entry.origin
-        return Remedy(f"Remove line {origin.line} of {origin.path}, which adds {wins.entry.path}.")
+    if kind == "pth" and imported.entry is not None and imported.entry.origin is not None:
+        origin = imported.entry.origin
+        return Remedy(f"Remove line {origin.line} of {origin.path}, which adds {imported.entry.path}.")
     if kind == "pythonpath":
         return Remedy(
             "Remove its folder from PYTHONPATH.", commands=(Command("shell", unset(context, "PYTHONPATH")),)
         )
-    if os.path.isdir(wins.path):
+    if os.path.isdir(imported.path):
         return Remedy(
-            f"Start Python outside of the folder {os.path.dirname(wins.path)}.",
+            f"Start Python outside of the folder {os.path.dirname(imported.path)}.",
             commands=(Command("shell", "cd .."),),
         )
-    return _renamed(context, wins.path)
+    return _renamed(context, imported.path)
 
 
 def _renamed(context: CheckContext, path: str) -> Remedy:

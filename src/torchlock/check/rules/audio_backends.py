@@ -88,8 +88,8 @@ def _dispatched(context: CheckContext) -> Iterator[Finding]:
 
 def _has_sox(context: CheckContext, system: str) -> bool | Unknown:
     """Whether torchaudio finds libsox, which it can use on Linux and macOS."""
-    told, version = stated(context, "libsox")
-    if told or system == "windows":
+    is_stated, version = stated(context, "libsox")
+    if is_stated or system == "windows":
         return bool(version)
     if system == "macos":
         folders = context.search_path.folders if context.search_path else ()

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 def ffmpeg_of(context: CheckContext) -> list[int] | Unknown:
     """The FFmpeg major versions that torchaudio finds."""
-    told, version = stated(context, "ffmpeg")
-    if told:
+    is_stated, version = stated(context, "ffmpeg")
+    if is_stated:
         return [int(version.split(".")[0])] if version else []
     if context.root is None:
         return _searched(context)
@@ -86,14 +86,14 @@ def codec(context: CheckContext) -> Iterator[Finding]:
         return
     by_major = choices(context.attempts)
     mine = [attempt for group in by_major.values() for attempt in group]
-    told, _ = stated(context, "ffmpeg")
+    is_stated, _ = stated(context, "ffmpeg")
     lacking = not set(majors) & set(cores)
-    if not told and context.target.platform.system == "linux":
+    if not is_stated and context.target.platform.system == "linux":
         loads = any(all(attempt.outcome.loads for attempt in group) for group in by_major.values())
         own = {os.path.basename(attempt.path) for attempt in mine}
         lost = [each.name for attempt in mine for each in attempt.outcome.missing if each.name not in own]
         lacking = not loads and bool(mine) and all(is_ffmpeg(name) for name in lost) and not _undefined(context)
-    if not lacking or (not told and _of_conda_prefix(context) & set(cores)):
+    if not lacking or (not is_stated and _of_conda_prefix(context) & set(cores)):
         return
     because = ""
     if not majors and context.live and shutil.which("ffmpeg"):
@@ -107,7 +107,7 @@ def lacking_ffmpeg(context: CheckContext, there: str, more: str = "", *, any_the
     """The finding for a torchcodec without FFmpeg; ``there`` says what the machine has, ``more`` adds a reason."""
     cores, pin = cores_of(context), context.pins["torchcodec"]
     said = context.matrix.statements_for(pin, context.target) if context.target else ()
-    spoken = [each.because for each in said if each.rule == "TL304"]
+    reasons = [each.because for each in said if each.rule == "TL304"]
     range_ = f"{cores[0]} to {cores[-1]}" if len(cores) > 1 else str(cores[0])
     program = "" if any_there else " as shared libraries"
     copy = context.copy("torchcodec")
@@ -117,7 +117,7 @@ def lacking_ffmpeg(context: CheckContext, there: str, more: str = "", *, any_the
         f"{context.named('torchcodec')} needs FFmpeg {range_}{program}, and {there}",
         "torchcodec",
         path=copy.path if copy and choices(context.attempts) else "",
-        because=(spoken[0] if spoken else context.matrix.because("TL304")) + more,
+        because=(reasons[0] if reasons else context.matrix.because("TL304")) + more,
         expected_error=f"RuntimeError: Could not load libtorchcodec. [...] {_cannot_open(context, cores[-1])}",
         remedy=None if newest_to_come(context) > cores[-1] else earlier(context, cores),
     )
@@ -145,8 +145,8 @@ def cores_of(context: CheckContext) -> list[int]:
 
 def majors_of(context: CheckContext) -> list[int] | Unknown:
     """The FFmpeg major versions of which at least one library, such as libavutil, is there."""
-    told, _ = stated(context, "ffmpeg")
-    if told or context.root is None:
+    is_stated, _ = stated(context, "ffmpeg")
+    if is_stated or context.root is None:
         return ffmpeg_of(context)
     return sorted(set(ffmpeg_majors(context.root)) | _of_conda_prefix(context))
 
@@ -165,8 +165,8 @@ def _what_is_there(context: CheckContext, majors: list[int], cores: list[int]) -
     if not majors:
         return "this machine has none"
     there = f"this machine has FFmpeg {', '.join(map(str, majors))}"
-    told, _ = stated(context, "ffmpeg")
-    half = [major for major in majors if major in cores] if context.root is not None and not told else []
+    is_stated, _ = stated(context, "ffmpeg")
+    half = [major for major in majors if major in cores] if context.root is not None and not is_stated else []
     lost = ffmpeg_lacks(context.root, half[-1]) if half and context.root is not None else []
     return there + (f" without {', '.join(lost)}" if lost else "")
 

@@ -38,7 +38,7 @@ _SYSTEMS = {"linux": "Linux", "macos": "macOS", "windows": "Windows"}
 
 
 @rule("TL608")
-def strangers(context: CheckContext) -> Iterator[Finding]:
+def foreign_files(context: CheckContext) -> Iterator[Finding]:
     """At most one finding for each package: modules for another Python, or libraries for another machine."""
     for name in (name for name, member in MEMBERS.items() if member.is_compiled):
         copy = context.copy(name)
@@ -50,7 +50,7 @@ def strangers(context: CheckContext) -> Iterator[Finding]:
 
 
 @rule("TL605", "TL608")
-def misnamed(context: CheckContext) -> Iterator[Finding]:
+def mislabelled(context: CheckContext) -> Iterator[Finding]:
     """Wheels whose tag differs from the platform of their libraries, and labels that differ from the build."""
     for name in (name for name, member in MEMBERS.items() if member.is_compiled):
         copy, record = context.copy(name), context.record(name)

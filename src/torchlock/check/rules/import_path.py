@@ -175,14 +175,14 @@ def shadows(context: CheckContext) -> Iterator[Finding]:
     """Modules that come before the installed package of the same name, and second copies of packages."""
     for name in STACK:
         copies = context.copies.get(name)
-        if copies is None or copies.wins is None:
+        if copies is None or copies.imported is None:
             continue
-        if copies.wins.kind == "namespace":
-            yield from _remains(context, copies.wins)
+        if copies.imported.kind == "namespace":
+            yield from _remains(context, copies.imported)
         elif copies.hidden:
-            yield from _hiding(context, copies, copies.wins)
-        elif _is_stranger(context, copies.wins) and copies.wins.entry is not None:
-            yield _strange(context, copies.wins, None)
+            yield from _hiding(context, copies, copies.imported)
+        elif _is_other_module(context, copies.imported) and copies.imported.entry is not None:
+            yield _other_module(context, copies.imported, None)
 
 
 def _remains(context: CheckContext, copy: ModuleCopy) -> Iterator[Finding]:
@@ -198,20 +198,20 @@ def _remains(context: CheckContext, copy: ModuleCopy) -> Iterator[Finding]:
         yield context.finding("TL606", "error", message, "numpy", path=copy.path, expected_error=expected_error)
 
 
-def _hiding(context: CheckContext, copies: ModuleCopies, wins: ModuleCopy) -> Iterator[Finding]:
-    others = [copy for copy in copies.hidden if copy.kind != "namespace" and not _same_place(copy, wins)]
+def _hiding(context: CheckContext, copies: ModuleCopies, imported: ModuleCopy) -> Iterator[Finding]:
+    others = [copy for copy in copies.hidden if copy.kind != "namespace" and not _same_place(copy, imported)]
     if not others:
         return
-    if _is_stranger(context, wins):
-        yield _strange(context, wins, others[0])
+    if _is_other_module(context, imported):
+        yield _other_module(context, imported, others[0])
         return
-    version, hidden = _version(wins), _version(others[0])
+    version, hidden = _version(imported), _version(others[0])
     message = (
-        f"{copies.name} is installed {_times(1 + len(others))}: {version} in {_folder(wins)} is imported, "
+        f"{copies.name} is installed {_times(1 + len(others))}: {version} in {_folder(imported)} is imported, "
         f"{hidden} in {_folder(others[0])} is not"
     )
-    because = f"{_folder(wins)} comes first: {wins.because}"
-    yield context.finding("TL606", "note", message, copies.name, path=wins.path, because=because)
+    because = f"{_folder(imported)} comes first: {imported.because}"
+    yield context.finding("TL606", "note", message, copies.name, path=imported.path, because=because)
 
 
 def blamed(context: CheckContext, findings: list[Finding]) -> list[Finding]:
@@ -252,7 +252,7 @@ def _times(number: int) -> str:
     return "twice" if number == 2 else f"{number} times"
 
 
-def _is_stranger(context: CheckContext, copy: ModuleCopy) -> bool:
+def _is_other_module(context: CheckContext, copy: ModuleCopy) -> bool:
     """Whether it is another module with that name: a script torch.py, or a clone that was never built."""
     if copy.kind == "editable" or (copy.name in ("numpy", "soundfile") and copy.kind == "package"):
         return False
@@ -273,7 +273,7 @@ def _mentions(path: str, word: bytes) -> bool:
         return False
 
 
-def _strange(context: CheckContext, copy: ModuleCopy, real: ModuleCopy | None) -> Finding:
+def _other_module(context: CheckContext, copy: ModuleCopy, real: ModuleCopy | None) -> Finding:
     what = "file" if copy.kind == "module" else "folder"
     hidden = f" in place of {copy.name} {_version(real)}".rstrip() if real else f", which is not {copy.name}"
     message = f"your {what} {copy.path} is imported{hidden}"

@@ -100,8 +100,8 @@ def _with_library(context: CheckContext) -> str:
 
 def of_machine(context: CheckContext) -> bool | Unknown:
     """Whether the machine has a libsndfile."""
-    told, version = stated(context, "libsndfile")
-    if told:
+    is_stated, version = stated(context, "libsndfile")
+    if is_stated:
         return bool(version)
     if context.search_path is not None:
         return bool(_searched(context))

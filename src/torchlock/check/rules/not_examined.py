@@ -45,10 +45,10 @@ def healthy(context: CheckContext) -> str:
     missing = early + ("" if "torchaudio" in names or "torch" not in names else "; torchaudio is not installed")
     if not unknown:
         return f"nothing is wrong{loads}{missing}"
-    return f"nothing wrong was found{loads}{untold(context)}{missing}"
+    return f"nothing wrong was found{loads}{unexamined_text(context)}{missing}"
 
 
-def untold(context: CheckContext) -> str:
+def unexamined_text(context: CheckContext) -> str:
     """Text to add to a sentence about what was not examined; "" if everything was."""
     groups = _grouped(unexamined(context)).items()
     return "".join(f"; {_sentence(context, names, why)}" for why, names in groups)
@@ -121,7 +121,7 @@ def _of(context: CheckContext, name: str) -> Unknown | None:
     if not opened:
         return _without_library(context, name)
     unseen = [each for attempt in opened for each in _unseen(context, attempt)]
-    return _told(unseen) if unseen else versions.unjudged(context, name)
+    return _common_reason(unseen) if unseen else versions.unjudged(context, name)
 
 
 def _chosen(context: CheckContext, mine: Iterable[Attempt]) -> list[Attempt]:
@@ -133,11 +133,11 @@ def _chosen(context: CheckContext, mine: Iterable[Attempt]) -> list[Attempt]:
 
 
 def _unseen(context: CheckContext, attempt: Attempt) -> list[NotExamined]:
-    told, version = stated(context, "ffmpeg")
-    return [each for each in attempt.outcome.unseen if not (told and version and is_ffmpeg(each.name))]
+    is_stated, version = stated(context, "ffmpeg")
+    return [each for each in attempt.outcome.unseen if not (is_stated and version and is_ffmpeg(each.name))]
 
 
-def _told(unseen: Sequence[NotExamined]) -> Unknown:
+def _common_reason(unseen: Sequence[NotExamined]) -> Unknown:
     """The reason for the first library, with all libraries that have the same reason."""
     first = min(unseen, key=lambda each: each.name.lower().startswith(_COMMON))
     names = list(dict.fromkeys(each.name for each in sorted(unseen, key=_common) if each.why == first.why))

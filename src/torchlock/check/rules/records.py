@@ -27,7 +27,7 @@ def hollow(context: CheckContext) -> Iterator[Finding]:
         distribution = checked.distribution
         if is_hidden(context, distribution) or distribution.name not in (*STACK, *needed_by_stack(context)):
             continue
-        nothing = checked.is_hollow or (checked.recorded is None and _is_told(context, distribution))
+        nothing = checked.is_hollow or (checked.recorded is None and _is_plain_install(context, distribution))
         if nothing and not _is_importable(context, distribution):
             message = f"{distribution.name} {distribution.version} is recorded as installed, but has no files"
             severity = severity_of(fails=is_vital(distribution.name))
@@ -71,7 +71,7 @@ def _is_importable(context: CheckContext, distribution: Distribution) -> bool:
     return copy is not None and copy.kind != "namespace"
 
 
-def _is_told(context: CheckContext, distribution: Distribution) -> bool:
+def _is_plain_install(context: CheckContext, distribution: Distribution) -> bool:
     """Whether an unreadable record belongs to a normal installation, whose module would be seen."""
     plain = distribution.source is None or not distribution.source.editable
     return plain and distribution.kind == "dist-info" and context.live and not _has_archives(context)

@@ -40,12 +40,12 @@ def removed(context: CheckContext) -> Iterator[Finding]:
         return
     lazy = context.target is not None and context.target.python.minor >= 14  # PEP 649
     for distribution in context.installed.distributions:
-        if _asks_for_it(distribution) and not _is_spoken_of(context, distribution):
+        if _asks_for_it(distribution) and not _has_rule(context, distribution):
             uses = [
                 use for path in _modules(distribution) for use in missing_uses(path, names, lazy_annotations=lazy)
             ]
             if uses:
-                yield _told(context, distribution, uses)
+                yield _finding(context, distribution, uses)
 
 
 def _asks_for_it(distribution: Distribution) -> bool:
@@ -54,7 +54,7 @@ def _asks_for_it(distribution: Distribution) -> bool:
     )
 
 
-def _is_spoken_of(context: CheckContext, distribution: Distribution) -> bool:
+def _has_rule(context: CheckContext, distribution: Distribution) -> bool:
     """Whether a rule has the result for this release."""
     pin = context.pins.get(distribution.name)
     if pin is None or context.target is None:
@@ -62,7 +62,7 @@ def _is_spoken_of(context: CheckContext, distribution: Distribution) -> bool:
     return any(statement.rule in _RULES for statement in context.matrix.about(distribution.name))
 
 
-def _told(context: CheckContext, distribution: Distribution, uses: list[Use]) -> Finding:
+def _finding(context: CheckContext, distribution: Distribution, uses: list[Use]) -> Finding:
     early = {use.path: use for use in reversed(uses) if use.at_import}
     certain = {
         path

@@ -26,11 +26,11 @@ def extensions(context: CheckContext) -> Iterator[Finding]:
 
     It is only a warning, because torchaudio loads without them.
     """
-    told: set[str] = set()
+    reported: set[str] = set()
     for attempt in context.attempts:
-        if attempt.role == "other" and attempt.package not in told:
+        if attempt.role == "other" and attempt.package not in reported:
             for finding in _judged(context, attempt):
-                told.add(attempt.package)
+                reported.add(attempt.package)
                 yield finding
 
 

@@ -63,7 +63,7 @@ def conflicts(context: CheckContext) -> Iterator[Finding]:
     found += filter(_is_of_builds, violations(_trains(context), context.target, context.matrix, complete=False))
     for violation in found:
         if violation.statement is not None and not _is_elsewhere(violation):
-            yield from _told(context, violation)
+            yield from _findings(context, violation)
 
 
 def _trains(context: CheckContext) -> dict[str, NamedVersion]:
@@ -80,9 +80,9 @@ def _is_of_builds(violation: Violation) -> bool:
 def prereleases(context: CheckContext) -> Iterator[Finding]:
     """TL903: nightlies and other pre-releases, to which rules on versions do not apply."""
     if names := unruled(context):
-        told_ = [context.named(name) for name in names]
-        verb = "is a pre-release" if len(told_) == 1 else "are pre-releases"
-        message = f"{' and '.join(told_)} {verb}: no rule says which releases work with {_them(told_)}"
+        early = [context.named(name) for name in names]
+        verb = "is a pre-release" if len(early) == 1 else "are pre-releases"
+        message = f"{' and '.join(early)} {verb}: no rule says which releases work with {_them(early)}"
         yield context.finding("TL903", "note", message, *names, path=path_of(context, names[0]))
 
 
@@ -135,7 +135,7 @@ def _is_elsewhere(violation: Violation) -> bool:
     return dependency is not None and dependency.name.startswith(HOST_PREFIX)
 
 
-def _told(context: CheckContext, violation: Violation) -> Iterator[Finding]:
+def _findings(context: CheckContext, violation: Violation) -> Iterator[Finding]:
     statement, dependency, pinned = violation.statement, violation.dependency, violation.pinned
     assert statement is not None
     if dependency is None:
