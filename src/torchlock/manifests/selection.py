@@ -181,11 +181,11 @@ class _Selection:
     # What is reported.
 
     def _notes(self, scopes: Collection[str]) -> Iterator[str]:
-        told = [*self._document.notes]
-        told += [self._where(issue) for issue in self._document.issues if issue.scope in scopes]
-        told += self._idle_sources()
+        notes = [*self._document.notes]
+        notes += [self._where(issue) for issue in self._document.issues if issue.scope in scopes]
+        notes += self._idle_sources()
         yield from dict.fromkeys(
-            map(_note, sorted(told, key=lambda origin: (origin.path or "", origin.line or 0)))
+            map(_note, sorted(notes, key=lambda origin: (origin.path or "", origin.line or 0)))
         )
         for written in self._inputs.requirements:
             if written.requirement is not None and written.requirement.name.lower() == "pytorch":

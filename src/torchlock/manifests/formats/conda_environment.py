@@ -90,11 +90,11 @@ def _locked(builder: DocumentBuilder, packages: Iterable[re.Match[str]]) -> None
     """The resolved packages: one match for each package and platform."""
     from torchlock.manifests.merge_conflicts import conflicts
     from torchlock.manifests.syntax.toml_blocks import locked_entry
-    from torchlock.manifests.truncation import cut_off
+    from torchlock.manifests.truncation import truncated_line
 
     document = builder.document
     document.locked = True
-    document.issues += conflicts(builder.text) or cut_off(builder.text)
+    document.issues += conflicts(builder.text) or truncated_line(builder.text)
     subdirs: dict[str, None] = {}
     for match in packages:
         found = match.groupdict()

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 from torchlock.errors import InputError
 from torchlock.manifests.conversion import near
 from torchlock.manifests.decoding import decode_utf8
-from torchlock.manifests.syntax.markers import part_extra
+from torchlock.manifests.syntax.markers import split_extra
 from torchlock.manifests.syntax.repositories import repository_address, subdirectory
 from torchlock.manifests.text import beside, is_there, read_bytes
 from torchlock.manifests.toml_builder import TomlBuilder
@@ -332,5 +332,5 @@ def _somewhere(marker: str, platform: str) -> bool:
 
 def _in_extra(entry: Entry) -> Entry:
     """A constraint for an extra, as an entry in the scope of the extra."""
-    extra, marker = part_extra(entry.marker)
+    extra, marker = split_extra(entry.marker)
     return replace(entry, scope=f"extra:{canonicalize_name(extra)}", marker=marker) if extra else entry

@@ -101,7 +101,7 @@ def comparisons(marker: str) -> Iterator[tuple[str, str, str]]:
     return _clauses(tree) if tree else iter(())
 
 
-def part_extra(marker: str) -> tuple[str, str]:
+def split_extra(marker: str) -> tuple[str, str]:
     """Split a marker ``… and extra == 'name'`` into the extra and the rest; no extra in other markers."""
     tree = _parsed(marker)
     parts = tree.parts if isinstance(tree, Compound) and tree.word == "and" else (tree,)
