@@ -40,7 +40,7 @@ _OPTION = re.compile(r"\s*-|[^#]*\s--[a-z]")
 
 @dataclass(slots=True)
 class Done:
-    """What a document already has: reported issues, included files, and the number of entries."""
+    """The contents of a document so far: issues, included files, and the number of entries."""
 
     seen: set[tuple[object, ...]] = field(default_factory=set)
     files: dict[str, Document] = field(default_factory=dict)

@@ -244,7 +244,7 @@ class _Environment:
         document.pre = found.pre
 
     def _place_in(self, listed: DocumentBuilder, place: Place) -> Place:
-        """Where a place of the pip list is in the file: two of its lines may stand on one line of a flow list."""
+        """The place in the file of a place in the pip list: a flow list may have two of its lines on one line."""
         found = self._builder.place(listed.offset(place.line) + max(place.column, 1) - 1) if place.line else place
         return found if place.column else Place(found.line)
 

@@ -28,7 +28,7 @@ class _Block(EmbeddedBuilder, TomlBuilder):
         TomlBuilder.__init__(self, woven.text, host.path, host.document.kind)
 
     def take_over(self, host: DocumentBuilder) -> None:
-        """Add what was read to the document of the script."""
+        """Add the results to the document of the script."""
         found, into = self.document, host.document
         into.entries += map(self.entry, found.entries)
         into.overrides += map(self.entry, found.overrides)

@@ -215,7 +215,7 @@ class _Poetry:
         name = source.lower()
         if name not in self._urls and name != "pypi":
             where = ".".join(map(str, path))
-            self._builder.refuse(f"{where}: no source is called {source!r}", self._tree.offset(*path))
+            self._builder.refuse(f"{where}: unknown source {source!r}", self._tree.offset(*path))
         return self._urls.get(name, None if name == "pypi" else source)
 
     def _text(self, path: Path, at: int | None) -> str:

@@ -295,7 +295,7 @@ class _Reader:
         return variable[0] if variable else ""
 
     def _add_nameless(self, line: Line, text: str, located: ParsedRequirement) -> None:
-        """Take up an address or path that does not contain the name of the project."""
+        """Add an address or path that does not contain the name of the project."""
         self._check_constraint(line, text)
         self._entries.append(
             Entry(

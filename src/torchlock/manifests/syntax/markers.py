@@ -46,7 +46,7 @@ class Clause(NamedTuple):
 
 
 class Compound(NamedTuple):
-    """Two or more markers joined by ``word``: "and" or "or". None of them is a compound of the same word."""
+    """Two or more markers joined by ``word``: "and" or "or". No part is a compound of the same word."""
 
     word: str
     parts: tuple[Tree, ...]
