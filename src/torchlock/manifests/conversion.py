@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
+from torchlock.manifests.paths import beside
 from torchlock.manifests.syntax.pip_options import expand, parse_options
 from torchlock.manifests.syntax.requirement import parse_requirement
-from torchlock.manifests.text import beside
 from torchlock.redaction import shortened
 from torchlock.standards.names import normalise
 from torchlock.terms import Origin, ParsedRequirement, Source
@@ -36,14 +36,14 @@ def parsed_requirement(
     origin = Origin(entry.path, entry.place.line or None, entry.text)
     found = _from_text(entry, origin, variables) or _from_fields(entry, origin)
     if entry.index is not None and entry.channel == "pip":
-        return replace(found, sources=(Source(origin, index_url=expand(entry.index, variables)),))
+        return found._replace(sources=(Source(origin, index_url=expand(entry.index, variables)),))
     scope = entry.home or entry.scope
     fitting = tuple(source for source in sources.get(entry.name, ()) if source.scope in ("", scope))
     if not fitting:
         return found
     if found.url is not None and entry.name:
         found = _from_fields(replace(entry, url=None, specifier=""), origin)
-    return replace(found, sources=fitting)
+    return found._replace(sources=fitting)
 
 
 def _from_text(entry: Entry, origin: Origin, variables: Mapping[str, str]) -> ParsedRequirement | None:

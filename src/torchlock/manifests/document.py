@@ -115,7 +115,7 @@ class Declared(NamedTuple):
     scope: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Document:
     """One file, read for audit and for lock.
 

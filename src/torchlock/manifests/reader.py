@@ -13,7 +13,8 @@ from torchlock.manifests.decoding import decode
 from torchlock.manifests.detection import Detected, format_of, refuse_unread
 from torchlock.manifests.document import Document, ParseIssue
 from torchlock.manifests.formats import BY_KIND
-from torchlock.manifests.text import is_folder, is_there, read_bytes
+from torchlock.manifests.paths import is_folder, is_there
+from torchlock.manifests.text import read_bytes
 from torchlock.manifests.validation import drop_invalid
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from torchlock.errors import InputError
+from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.syntax.pip_options import expand
-from torchlock.manifests.text import beside, is_there
 from torchlock.terms import Inputs, Origin
 
 if TYPE_CHECKING:

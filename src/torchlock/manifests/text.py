@@ -1,4 +1,4 @@
-"""Files as bytes and as text, and paths of included files; every error names the file."""
+"""Read files as bytes and as text; every error names the file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.manifests.decoding import decode_strictly
+from torchlock.manifests.paths import is_folder, is_there
 
 if TYPE_CHECKING:
     from typing import BinaryIO
@@ -70,28 +71,6 @@ def _bounded(file: BinaryIO, path: str) -> bytes:
         if size > _LIMIT:
             raise InputError(f"is larger than {_LIMIT >> 20} MB", path=path)
     return b"".join(pieces)
-
-
-def beside(path: str, name: str) -> str:
-    """The path of a file named in another file; never standard input."""
-    joined = str(Path(path).parent / name)
-    return str(Path(joined).absolute()) if joined == "-" else joined
-
-
-def is_folder(path: str) -> bool:
-    """Whether a folder of this name exists; False for an invalid name."""
-    try:
-        return Path(path).is_dir()
-    except (OSError, ValueError):
-        return False
-
-
-def is_there(path: str) -> bool:
-    """Whether a file or folder of this name exists; False for an invalid name."""
-    try:
-        return Path(path).exists()
-    except (OSError, ValueError):
-        return False
 
 
 def _neighbour(path: str) -> str | None:

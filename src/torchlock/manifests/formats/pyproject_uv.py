@@ -13,9 +13,10 @@ from packaging.utils import canonicalize_name
 from torchlock.errors import InputError
 from torchlock.manifests.conversion import near
 from torchlock.manifests.decoding import decode_utf8
+from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.syntax.markers import split_extra
 from torchlock.manifests.syntax.repositories import repository_address, subdirectory
-from torchlock.manifests.text import beside, is_there, read_bytes
+from torchlock.manifests.text import read_bytes
 from torchlock.manifests.toml_builder import TomlBuilder
 from torchlock.redaction import shortened
 from torchlock.standards.markers import fault_of
@@ -47,10 +48,25 @@ _NOT_FOLLOWED = {
     "torch-backend": "name the index of the build, as in --index-url https://download.pytorch.org/whl/cpu",
 }
 
+_SHAPES = {
+    "list of strings": (
+        "constraint-dependencies",
+        "dev-dependencies",
+        "extra-index-url",
+        "find-links",
+        "override-dependencies",
+    ),
+    "list": ("conflicts", "index"),
+    "table": ("dependency-groups", "sources", "workspace"),
+    "string": ("index-url", "prerelease", "resolution"),
+    "boolean": ("no-index",),
+}
+_INDEX_SHAPES = {"string": ("name", "url", "format"), "boolean": ("default", "explicit")}
+
 
 def read(builder: TomlBuilder) -> None:
     """Read ``[tool.uv]``, and the tables of the workspace that contains the project."""
-    builder.shape(dict, "table", *_OWN)
+    builder.shape("table", *_OWN)
     root = _workspace_of(builder)
     urls: dict[str, str] = {}
     if root is not None:
@@ -119,6 +135,7 @@ class _Uv:
 
     def read(self) -> None:
         builder, document = self._builder, self._builder.document
+        builder.shapes(_SHAPES, *_OWN, audit=False)
         self._indexes()
         if self._tree.array(*_OWN, "dev-dependencies"):
             with builder.within(
@@ -140,6 +157,7 @@ class _Uv:
 
     def _indexes(self) -> None:
         for number, item in enumerate(self._tree.array(*_OWN, "index")):
+            self._builder.shapes(_INDEX_SHAPES, *_OWN, "index", number, audit=False)
             if isinstance(item, dict) and isinstance(item.get("url"), str):
                 self._index(item, self._tree.offset(*_OWN, "index", number, "url"))
             else:

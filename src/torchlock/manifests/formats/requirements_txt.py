@@ -17,10 +17,11 @@ from torchlock.knowledge.stack import FAMILY
 from torchlock.location import NOWHERE, Edit, Place, Span
 from torchlock.manifests.decoding import decode
 from torchlock.manifests.document import Document, Entry, IndexLine, ParseIssue
+from torchlock.manifests.paths import beside, is_folder, is_there
 from torchlock.manifests.syntax import pep508
 from torchlock.manifests.syntax.pip_lines import ENDS, Line, LineJoiner, pieces
 from torchlock.manifests.syntax.pip_options import HASH, Option, expand, parse_options, split_options
-from torchlock.manifests.text import beside, is_folder, is_there, read_bytes
+from torchlock.manifests.text import read_bytes
 from torchlock.redaction import masked, shortened
 from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
 from torchlock.standards.names import normalise

@@ -11,8 +11,9 @@ from packaging.utils import canonicalize_name
 
 from torchlock.location import Span
 from torchlock.manifests.builder import DocumentBuilder
+from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.self_references import OwnExtras
-from torchlock.manifests.text import beside, is_there, read_included
+from torchlock.manifests.text import read_included
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

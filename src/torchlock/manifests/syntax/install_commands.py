@@ -15,6 +15,7 @@ from torchlock.location import Edit, Span
 from torchlock.manifests.already_satisfied import EarlierEntries, drop_satisfied, reinstalls
 from torchlock.manifests.conda_builds import label_of
 from torchlock.manifests.document import Entry
+from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.syntax import conda_match_spec
 from torchlock.manifests.syntax.expansion import bounded
 from torchlock.manifests.syntax.installer_platforms import platform_of
@@ -22,7 +23,6 @@ from torchlock.manifests.syntax.isolated_commands import isolated_command
 from torchlock.manifests.syntax.pep508 import NAME, wheel_of
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
 from torchlock.manifests.syntax.shell import Command, commands
-from torchlock.manifests.text import beside, is_there
 from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:

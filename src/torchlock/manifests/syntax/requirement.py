@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
-from torchlock.manifests.text import is_folder, is_there
+from torchlock.manifests.paths import is_folder, is_there
 from torchlock.redaction import shortened
 from torchlock.standards.filenames import file_name, parse_wheel
 from torchlock.standards.markers import fault_of

@@ -1,4 +1,4 @@
-"""Which dialect a file is of; inputs put together; nothing but InputError, whatever the bytes."""
+"""The format of a file; inputs put together; nothing but InputError, whatever the bytes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def written(text: str) -> ParsedRequirement:
     return parse_requirement(text, Origin(None, None, text))
 
 
-# Dialects.
+# Formats.
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def written(text: str) -> ParsedRequirement:
         ("tool.py", "# /// script\n# dependencies = ['torch']\n# ///\n"),
     ],
 )
-def test_dialects(name: str, text: str) -> None:
+def test_formats(name: str, text: str) -> None:
     Path(name).write_text(text)
     assert [str(item.requirement) for item in read_inputs(name).requirements] == ["torch"]
 
