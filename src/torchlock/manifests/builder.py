@@ -14,10 +14,10 @@ from packaging.utils import canonicalize_name
 
 from torchlock.errors import InputError
 from torchlock.location import NOWHERE, Edit, Place, Span
-from torchlock.manifests.corrections import meant_by
+from torchlock.manifests.corrections import suggest
 from torchlock.manifests.document import Declared, Document, Entry, IndexLine, ParseIssue
 from torchlock.manifests.paths import beside, is_there
-from torchlock.manifests.syntax.pep508 import ask
+from torchlock.manifests.syntax.pep508 import parse_general
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
 from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.manifests.text import read_text
@@ -41,9 +41,9 @@ _OPTION = re.compile(r"\s*-|[^#]*\s--[a-z]")
 
 @dataclass(slots=True)
 class Done:
-    """What a document already has: reported issues, included files, and the number of entries."""
+    """The contents of a document so far: issues, included files, and the number of entries."""
 
-    told: set[tuple[object, ...]] = field(default_factory=set)
+    seen: set[tuple[object, ...]] = field(default_factory=set)
     files: dict[str, Document] = field(default_factory=dict)
     entries: int = 0
 
@@ -92,8 +92,8 @@ class DocumentBuilder:
     ) -> None:
         """Record an issue of the current scope at an offset; the same issue only once."""
         found = (rule, severity, message, self.place(at), because, remedy, edits, self.scope)
-        if found not in self.done.told:
-            self.done.told.add(found)
+        if found not in self.done.seen:
+            self.done.seen.add(found)
             self.document.issues.append(ParseIssue(*found, origin=origin, error=error))
 
     def error(self, message: str, at: int | None, *, hint: str | None = None) -> InputError:
@@ -148,7 +148,7 @@ class DocumentBuilder:
                 message = f"more than {_MOST:,} requirements: those from here on are not judged"
                 self.issue("TL902", "note", message, at)
             return None
-        asked = ask(written)
+        asked = parse_general(written)
         if asked is None:
             if not quiet:
                 self._no_requirement(written, at, exact)
@@ -173,17 +173,17 @@ class DocumentBuilder:
             message, because = error.message, error.hint or ""
         else:
             message, because = f"{written!r} is not a requirement: it has no name", ""
-        mended = meant_by(written)
-        if mended is None:
+        corrected = suggest(written)
+        if corrected is None:
             self.issue("TL501", "error", message, at, because=because)
             return
-        edits = (Edit(exact, mended),) if exact is not None else ()
-        self.issue("TL501", "error", message, at, because=because, remedy=f"Write {mended}", edits=edits)
+        edits = (Edit(exact, corrected),) if exact is not None else ()
+        self.issue("TL501", "error", message, at, because=because, remedy=f"Write {corrected}", edits=edits)
 
     def index(self, kind: str, address: str, at: int | None) -> None:
         """Record an index address; the same address only once."""
-        if ("index", kind, address) not in self.done.told:
-            self.done.told.add(("index", kind, address))
+        if ("index", kind, address) not in self.done.seen:
+            self.done.seen.add(("index", kind, address))
             self.document.indexes.append(IndexLine(kind, address, self.place(at), self.path))
 
     def python(self, specifier: str, at: int | None) -> None:
@@ -196,12 +196,12 @@ class DocumentBuilder:
         if not fault_of_specifier(value):
             self.python(str(SpecifierSet(value)), at)
         else:
-            mended = specifier_of(value)
-            remedy = f"Write {mended}" if mended else ""
-            edits = (Edit(exact, mended),) if mended and exact else ()
+            corrected = specifier_of(value)
+            remedy = f"Write {corrected}" if corrected else ""
+            edits = (Edit(exact, corrected),) if corrected and exact else ()
             message = f"{key}: {shortened(value)!r} is not a version specifier"
             self.issue("TL501", "error", message, at, remedy=remedy, edits=edits)
-            self.python(mended or "", at)
+            self.python(corrected or "", at)
 
     def include(
         self, name: str, at: int | None, scope: str = "", *, constraint: bool = False, plain: bool = False
@@ -251,10 +251,10 @@ class DocumentBuilder:
     def _take(self, found: Document, name: str, at: int | None) -> None:
         """Take the indexes, notes and issues of an included file."""
         for path in (found.path, *found.includes):
-            if ("include", path) not in self.done.told:
-                self.done.told.add(("include", path))
+            if ("include", path) not in self.done.seen:
+                self.done.seen.add(("include", path))
                 self.document.includes.append(path)
-        self.done.told.update(("index", line.kind, line.address) for line in found.indexes)
+        self.done.seen.update(("index", line.kind, line.address) for line in found.indexes)
         self.document.indexes += found.indexes
         self.document.notes += found.notes
         self.document.pre = self.document.pre or found.pre

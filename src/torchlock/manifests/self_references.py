@@ -58,9 +58,9 @@ class OwnExtras:
                     yield from self._unfold(self._extras[extra], scope, within, done, depth + 1)
 
     def _report_unknown(self, extra: str, entry: Entry, scope: str) -> None:
-        message = f"no extra is called {extra!r}"
+        message = f"unknown extra {extra!r}"
         names = ", ".join(sorted(item.name for item in self._declared.values()))
-        hint = f"there are: {names}" if names else "the project has no extras"
+        hint = f"declared: {names}" if names else "the project has no extras"
         error = InputError(message, path=entry.path, line=entry.place.line or None, hint=hint)
         self._report(ParseIssue("TL504", "warning", message, entry.place, scope=scope), error)
 

@@ -115,7 +115,7 @@ def _options(builder: TomlBuilder, *path: Key) -> None:
 def _known(builder: TomlBuilder, own: Path, feature: str, at: int | None, scope: str) -> None:
     if not isinstance(builder.tree.get(*own, "feature", feature), dict):
         with builder.within(scope):
-            builder.fault(f"no feature is called {feature!r}", at)
+            builder.fault(f"unknown feature {feature!r}", at)
 
 
 def _feature(builder: TomlBuilder, path: Path, scope: str) -> None:

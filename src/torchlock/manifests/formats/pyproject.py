@@ -285,8 +285,8 @@ class _Project:
     def _no_group(self, where: Path, item: dict[str, object], at: int | None) -> None:
         included = item.get("include-group")
         if isinstance(included, str) and len(item) == 1:
-            message = f"no dependency group is called {included!r}"
-            hint = f"there are: {', '.join(sorted(self._groups.values()))}"
+            message = f"unknown dependency group {included!r}"
+            hint = f"declared: {', '.join(sorted(self._groups.values()))}"
             self._builder.fault(message, at, error=self._builder.error(message, at, hint=hint))
         else:
             self._builder.fault(f"{'.'.join(map(str, where[:-1]))}: {item!r} is not a requirement", at)

@@ -46,7 +46,7 @@ def _entries(builder: TomlBuilder, environments: Mapping[str, dict[str, Any]], n
         for chosen, at in builder.strings(*_OWN, owner, key):
             scope = f"{kind}:{canonicalize_name(chosen)}"
             if canonicalize_name(chosen) not in declared:
-                builder.refuse(f"tool.hatch.envs.{owner}.{key}: no {kind} is called {chosen!r}", at)
+                builder.refuse(f"tool.hatch.envs.{owner}.{key}: unknown {kind} {chosen!r}", at)
             yield from [entry for entry in document.entries if entry.scope == scope]
     owner = _owner(environments, name, "overrides")
     if owner is not None and "dependencies" in repr(environments[owner]["overrides"]):

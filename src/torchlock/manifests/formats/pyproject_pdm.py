@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 
 from torchlock.errors import InputError
 from torchlock.manifests.document import Entry
-from torchlock.manifests.syntax.pep508 import ask
+from torchlock.manifests.syntax.pep508 import parse_general
 from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.redaction import shortened
 from torchlock.standards.versions import fault_of_specifier
@@ -55,7 +55,7 @@ def _development(builder: TomlBuilder, item: object, scope: str, *where: Key) ->
         return
     editable = item.startswith("-e")
     location = item.removeprefix("-e").strip() if editable else item
-    if not editable and ask(item) is not None:
+    if not editable and parse_general(item) is not None:
         entry = builder.written(*where)
         builder.add([replace(entry, scope=scope)] if entry else [])
         return

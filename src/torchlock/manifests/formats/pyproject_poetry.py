@@ -68,7 +68,7 @@ class _Poetry:
                 known = groups.get(canonicalize_name(str(included)))
                 if known is None:
                     at = self._tree.offset(*_OWN, "group", each, "include-groups", number)
-                    self._builder.fault(f"tool.poetry.group.{each}: no group is called {included!r}", at)
+                    self._builder.fault(f"tool.poetry.group.{each}: unknown group {included!r}", at)
                 elif known not in names:
                     names.append(known)
                     found.append((*_OWN, "group", known, "dependencies"))
@@ -244,7 +244,7 @@ class _Poetry:
         name = source.lower()
         if name not in self._urls and name != "pypi":
             where = ".".join(map(str, path))
-            self._builder.refuse(f"{where}: no source is called {source!r}", self._tree.offset(*path))
+            self._builder.refuse(f"{where}: unknown source {source!r}", self._tree.offset(*path))
         return self._urls.get(name, None if name == "pypi" else source)
 
     def _text(self, path: Path, at: int | None) -> str:

@@ -14,7 +14,7 @@ from torchlock.errors import InputError
 from torchlock.manifests.conversion import near
 from torchlock.manifests.decoding import decode_utf8
 from torchlock.manifests.paths import beside, is_there
-from torchlock.manifests.syntax.markers import part_extra
+from torchlock.manifests.syntax.markers import split_extra
 from torchlock.manifests.syntax.repositories import repository_address, subdirectory
 from torchlock.manifests.text import read_bytes
 from torchlock.manifests.toml_builder import TomlBuilder
@@ -201,7 +201,7 @@ class _Uv:
         document = self._builder.document
         for name, declared in (("extra", document.extras), ("group", document.groups)) if document.project else ():
             if name in item and canonicalize_name(str(item[name])) not in declared:
-                self._refuse(f"no {name} is called {item[name]!r}", "sources", key)
+                self._refuse(f"unknown {name} {item[name]!r}", "sources", key)
 
     def _source(self, key: str, kind: str, item: dict[str, Any]) -> Source:
         texts = {name: value for name, value in item.items() if isinstance(value, str)}
@@ -219,7 +219,7 @@ class _Uv:
             editable = kind == "workspace" or item.get("editable") is True
             return Source(origin, "", self._address(kind, value, texts), marker, scope, editable)
         if value not in self._urls:
-            self._refuse(f"no index is called {value!r}", "sources", key)
+            self._refuse(f"unknown index {value!r}", "sources", key)
         return Source(origin, index_url=self._urls.get(value, value), marker=marker, scope=scope)
 
     def _address(self, kind: str, value: str, texts: dict[str, str]) -> str:
@@ -246,7 +246,7 @@ class _Uv:
             self._refuse(str(error), "workspace", "members")
             return []
 
-    # What the project limits itself to.
+    # Limits of the project.
 
     def _groups(self) -> None:
         """The Python versions of a group."""
@@ -350,5 +350,5 @@ def _somewhere(marker: str, platform: str) -> bool:
 
 def _in_extra(entry: Entry) -> Entry:
     """A constraint for an extra, as an entry in the scope of the extra."""
-    extra, marker = part_extra(entry.marker)
+    extra, marker = split_extra(entry.marker)
     return replace(entry, scope=f"extra:{canonicalize_name(extra)}", marker=marker) if extra else entry
