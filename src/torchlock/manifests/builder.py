@@ -14,12 +14,9 @@ from packaging.utils import canonicalize_name
 
 from torchlock.errors import InputError
 from torchlock.location import NOWHERE, Edit, Place, Span
-from torchlock.manifests.corrections import meant_by
 from torchlock.manifests.document import Declared, Document, Entry, IndexLine, ParseIssue
 from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.syntax.pep508 import ask
-from torchlock.manifests.syntax.poetry_constraints import specifier_of
-from torchlock.manifests.syntax.requirement import parse_requirement
 from torchlock.manifests.text import read_text
 from torchlock.redaction import masked, shortened
 from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
@@ -164,6 +161,9 @@ class DocumentBuilder:
         )
 
     def _no_requirement(self, written: str, at: int | None, exact: Span | None) -> None:
+        from torchlock.manifests.corrections import meant_by
+        from torchlock.manifests.syntax.requirement import parse_requirement
+
         try:
             parse_requirement(written, Origin(self.path, None, written))
         except InputError as error:
@@ -193,6 +193,8 @@ class DocumentBuilder:
         if not fault_of_specifier(value):
             self.python(str(SpecifierSet(value)), at)
         else:
+            from torchlock.manifests.syntax.poetry_constraints import specifier_of
+
             mended = specifier_of(value)
             remedy = f"Write {mended}" if mended else ""
             edits = (Edit(exact, mended),) if mended and exact else ()
