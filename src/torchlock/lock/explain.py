@@ -31,7 +31,7 @@ from torchlock.knowledge.stack import FAMILY
 from torchlock.lock import dependency_of
 from torchlock.solve.candidates import withdrawal
 from torchlock.solve.conflict_core import UserRequirement, demands, involved, minimal_conflict, relevant
-from torchlock.solve.propagate import Domains, DomainWipeout, Loss
+from torchlock.solve.propagate import traced
 from torchlock.solve.reasons import Asked, Built, Declared, Ruled, SameBuild, Unreadable
 from torchlock.standards.dependency import Dependency, readable_specifier
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from torchlock.knowledge.rules import Statement
     from torchlock.lock import Conflict
     from torchlock.solve.candidates import Candidate, Rejected
+    from torchlock.solve.propagate import Domains, Loss
     from torchlock.solve.universe import Universe
     from torchlock.target import Platform
 
@@ -102,16 +103,12 @@ class _Narrator:
             name = names.pop()
             yield f"no {name} that installs here satisfies {asked} together{self._dated(name)}"
             return
-        roots, limits = demands(self._units)
-        domains = Domains(self._universe, limits)
-        domains.trace()
-        try:
-            domains.require(roots)
-        except DomainWipeout as wipeout:
-            for loss in _relevant(domains.losses or [], wipeout.identifier):
+        domains, losses, empty = traced(self._universe, *demands(self._units))
+        if empty:
+            for loss in _relevant(losses, empty):
                 yield from self._without_any(loss)
                 yield from self._sentences(loss, domains)
-            yield from self._nothing_left(wipeout.identifier, domains)
+            yield from self._nothing_left(empty, domains)
         else:
             yield "any two of these are compatible, but no choice of versions satisfies all of them"
 
