@@ -16,10 +16,10 @@ _ROCM_PATCHES = {(4, 0, 1), (4, 3, 1), (4, 5, 2), (5, 1, 1), (5, 4, 2), (6, 2, 4
 
 
 class BuildLabel(NamedTuple):
-    """The local version of a build, taken apart. Labels of one kind compare by their version.
+    """The local version of a build, parsed. Labels of one kind compare by their version.
 
-    ``kind`` is ``cpu``, ``cuda``, ``rocm`` or ``xpu``; ``version`` the version of CUDA or ROCm, empty if the label
-    has none; ``vendor`` what a vendor adds to a ROCm label.
+    ``kind`` is ``cpu``, ``cuda``, ``rocm`` or ``xpu``; ``version`` is the version of CUDA or ROCm, empty if the
+    label has none; ``vendor`` is the text that a vendor adds to a ROCm label.
     """
 
     kind: str
@@ -29,7 +29,7 @@ class BuildLabel(NamedTuple):
 
     @property
     def is_of_index(self) -> bool:
-        """Whether the PyTorch index spells its labels like this."""
+        """Whether the label has the form that the PyTorch index uses."""
         return self.kind != "rocm" or bool(self.version and not self.vendor)
 
     @property
@@ -40,7 +40,7 @@ class BuildLabel(NamedTuple):
 
 @lru_cache(maxsize=1 << 12)
 def parse_label(text: str) -> BuildLabel | None:
-    """Read the label of a build: ``cpu``, ``cu124``, ``rocm6.4``, ``xpu``. None for any other text."""
+    """Parse the label of a build: ``cpu``, ``cu124``, ``rocm6.4``, ``xpu``. None for any other text."""
     match = _LABEL.fullmatch(text)
     if match is None:
         return None
@@ -57,13 +57,13 @@ def kind_of(label: str) -> str | None:
 
 
 def is_published(label: str) -> bool:
-    """Whether the PyTorch index has, or may get, builds with this label; any other label is a vendor's."""
+    """Whether the PyTorch index has, or may get, builds with this label. Any other label is from a vendor."""
     build = parse_label(label)
     return build is not None and build.is_of_index and (len(build.version) < 3 or build.version in _ROCM_PATCHES)
 
 
 def needs_same_build(label: str) -> bool:
-    """Whether only a torch of the same build has the libraries that a build with this label needs."""
+    """Whether a build with this label needs the libraries of a torch with the same build."""
     build = parse_label(label)
     return build is not None and build.kind in ("rocm", "xpu")
 

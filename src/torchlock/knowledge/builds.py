@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class _Row(NamedTuple):
-    """Builds of one release. An empty set of platforms or Pythons means that the source does not name any."""
+    """The builds of one release. An empty set of platforms or Pythons means that the source does not name them."""
 
     group: int
     platforms: frozenset[str]
@@ -33,13 +33,13 @@ class _Row(NamedTuple):
 
     @property
     def labels(self) -> frozenset[str]:
-        """The labels; "" for the plain build."""
+        """The labels of the release; "" for the plain build."""
         return frozenset("" if build.startswith("plain") else build for build in self.builds if build[0] != "!")
 
 
 @cache
 def _key(version: str) -> str | None:
-    """One spelling of a release (2 for 2.0.0), without its label; None for a pre-release or an invalid version."""
+    """A release in its normal spelling (2 for 2.0.0), without label; None for a pre-release or an invalid version."""
     try:
         parsed = Version(version)
     except ValueError:
@@ -77,7 +77,7 @@ class Builds:
             raise DataError(f"damaged ({error})", path=str(self._path)) from error
 
     def labels(self, name: str, version: str) -> frozenset[str] | Unknown:
-        """The labels that this release is known to have ("" for the plain build). More of them may exist."""
+        """The known labels of this release ("" for the plain build). More labels may exist."""
         rows = self._of(name, version)
         return frozenset().union(*(row.labels for row in rows)) if rows else self._no_list(name, version)
 
@@ -93,7 +93,7 @@ class Builds:
         if any(not python or not row.pythons or python in row.pythons for row in there):
             return True
         kind = kind_of(label)
-        if kind is None:  # a plain build may be on the public index, and a vendor's on an index of the vendor
+        if kind is None:  # a plain build may be on the public index, and a vendor build on the vendor's index
             return self._unknown(f"+{label} is not a label of the PyTorch index" if label else "it has no label")
         if platform and platform.startswith("macos"):
             return False
@@ -119,9 +119,10 @@ class Builds:
         return self.published(name, version, label, platform, python)
 
     def source_of(self, name: str, version: str, label: str | None = None) -> tuple[Evidence, ...]:
-        """The sources of the facts about this release; with a label, those that decide about that build.
+        """The sources of the facts about this release; with a label, the sources that decide about that build.
 
-        If the torch that a release was compiled against decides, these are the sources about that torch.
+        A release may be decided by the torch that it was compiled against. Then these are the sources about that
+        torch.
         """
         rows = self._of(name, version)
         if label is not None:
@@ -157,7 +158,8 @@ class Builds:
     def _denied(self, name: str, version: str, label: str) -> bool:
         """Whether this release certainly has no such build.
 
-        A complete list does not have it, or the torch that the release was compiled against has no such build.
+        Either a complete list does not have it, or the torch that the release was compiled against has no such
+        build.
         """
         rows = self._of(name, version)
         kind = kind_of(label)

@@ -26,9 +26,9 @@ _Function = TypeVar("_Function", bound="Callable[..., Any]")
 class Rule(NamedTuple):
     """The facts about a rule that its findings do not carry.
 
-    ``severity`` is the worst that a finding of this rule can have. A rule with a low ``rank`` is nearer to the
-    root cause. ``explains`` are the rules whose findings are consequences of this one, where both are about the
-    same package. ``by`` names the commands that report it. ``whole_file``: no line can carry a comment for it.
+    ``severity`` is the worst severity of its findings. A rule with a low ``rank`` is closer to the root cause.
+    ``explains`` are the rules whose findings are consequences of this one if both are about the same package.
+    ``by`` names the commands that report it. ``whole_file``: a comment on a line cannot ignore it.
     ``hidden_by_error``: its warning adds nothing to an error on the same lines.
     """
 
@@ -43,7 +43,7 @@ class Rule(NamedTuple):
 
 
 class Registered(NamedTuple):
-    """A function that finds violations of ``rules``; ``on`` says when it is asked, "" for always."""
+    """A function that finds violations of ``rules``; ``on`` says when it runs, "" for always."""
 
     rules: tuple[str, ...]
     function: Callable[..., Any]
@@ -59,10 +59,10 @@ _registered: list[Registered] = []
 
 
 def rule(*identifiers: str, on: str = "") -> Callable[[_Function], _Function]:
-    """Register a function for all rules that it can report; the one that it is mainly about comes first.
+    """Register a function for all rules that it can report; the main rule comes first.
 
-    ``on`` is "" for a function that is always asked. In the audit ``document`` has it asked once for a file, and
-    not for each set of requirements; in the check ``log`` has it asked only where there is a log.
+    ``on`` is "" for a function that always runs. In the audit, ``document`` runs it once for a file, not once for
+    each set of requirements. In the check, ``log`` runs it only if there is a log.
     """
 
     def register(function: _Function) -> _Function:
@@ -73,7 +73,7 @@ def rule(*identifiers: str, on: str = "") -> Callable[[_Function], _Function]:
 
 
 def functions(package: str, on: str = "") -> list[Registered]:
-    """The functions of a package of rules, causes first; of two about one rule the narrower comes first.
+    """The functions of a package of rules, causes first; of two with one rank the more specific one first.
 
     Raises:
         DataError: the bundled registry is damaged.
@@ -119,7 +119,7 @@ def group(*names: str) -> frozenset[str]:
 
 @cache
 def fixed_by(remedy: str) -> frozenset[str]:
-    """The rules with a kind of remedy: ``reinstall``, ``versions`` or ``dependent``."""
+    """The rules with one kind of remedy: ``reinstall``, ``versions`` or ``dependent``."""
     return frozenset(identifier for identifier, row in _table()["rules"].items() if row.get("remedy") == remedy)
 
 

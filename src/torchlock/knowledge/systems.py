@@ -55,7 +55,7 @@ def load(identifier: str, path: Path | None = None) -> System:
 
 
 def of_host() -> str | Unknown:
-    """The identifier of the system that torchlock runs on, from os-release."""
+    """The identifier of this machine's system, from os-release."""
     import re
     import sys
     from pathlib import Path
@@ -84,7 +84,7 @@ def identified(release: Mapping[str, str]) -> str | Unknown:
     if known is not None:
         return known
     said = f"{release.get('ID', '')} {version}".strip()
-    return Unknown(f"the table of systems has no {said}" if said else "no os-release names the system")
+    return Unknown(f"the table of systems has no {said}" if said else "no os-release file names the system")
 
 
 def _named(release: Mapping[str, str]) -> str | None:

@@ -1,4 +1,4 @@
-"""Entries of a document as the requirements that the solver takes."""
+"""Converts entries of a document to the requirements that the solver takes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def parsed_requirement(
 ) -> ParsedRequirement:
     """An entry as a parsed requirement, with the sources of its package.
 
-    Where the text is a PEP 508 requirement, it decides; in other formats the fields of the entry do.
+    A PEP 508 text is parsed; in other formats the fields of the entry are used.
 
     Raises:
         InputError: it is not a requirement.
@@ -45,7 +45,7 @@ def parsed_requirement(
 
 
 def _from_text(entry: Entry, origin: Origin, variables: Mapping[str, str]) -> ParsedRequirement | None:
-    """The requirement that the text of an entry is; None where it says less than the entry."""
+    """The requirement in the text of an entry; None if the text says less than the entry."""
     as_option = entry.text.startswith("-")
     if entry.style != "pep440" or entry.channel != "pip" or entry.editable != as_option:
         return None
@@ -88,7 +88,7 @@ def _says_the_same(requirement: Requirement, entry: Entry, url: str | None) -> b
 
 
 def _from_fields(entry: Entry, origin: Origin) -> ParsedRequirement:
-    """A requirement of a format with a spelling of its own."""
+    """The requirement of an entry whose format has its own spelling."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     extras = f"[{','.join(entry.extras)}]" if entry.extras else ""

@@ -7,13 +7,13 @@ from pathlib import Path
 
 
 def beside(path: str, name: str) -> str:
-    """The path of a file that another file names; never standard input."""
+    """The path of a file named in another file; never standard input."""
     joined = str(Path(path).parent / name)
     return str(Path(joined).absolute()) if joined == "-" else joined
 
 
 def near(path: str, value: str) -> str:
-    """The path of a file that another file names, from the current folder on; a URL stays as it is."""
+    """A path in a file, relative to the current folder; a URL stays as it is."""
     if "://" in value or Path(value).is_absolute():
         return value
     joined = os.path.normpath(beside(path, value))
@@ -21,7 +21,7 @@ def near(path: str, value: str) -> str:
 
 
 def is_folder(path: str) -> bool:
-    """Whether this is a folder; False for text that cannot be a path."""
+    """Whether a folder of this name exists; False for an invalid name."""
     try:
         return Path(path).is_dir()
     except (OSError, ValueError):
@@ -29,7 +29,7 @@ def is_folder(path: str) -> bool:
 
 
 def is_there(path: str) -> bool:
-    """Whether this is a file or a folder; False for text that cannot be a path."""
+    """Whether a file or folder of this name exists; False for an invalid name."""
     try:
         return Path(path).exists()
     except (OSError, ValueError):

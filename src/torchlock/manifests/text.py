@@ -13,7 +13,7 @@ from torchlock.manifests.paths import is_folder, is_there
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-# No file of requirements is this large; some devices have no end.
+# No requirements file is this large; some devices have no end.
 _LIMIT = 64 << 20
 _PIECE = 1 << 18
 
@@ -28,7 +28,7 @@ def read_text(path: str) -> str:
 
 
 def read_included(path: str) -> str:
-    """The text of a file that another file names: a pipe or a device, which may have no end, is none.
+    """The text of an included file; a pipe or device is refused, because it may have no end.
 
     Raises:
         InputError: it cannot be read or decoded.
@@ -58,14 +58,12 @@ def read_bytes(path: str) -> bytes:
         if is_folder(path):
             raise InputError("is a folder, not a file", path=path, hint="name a file in it") from None
         if isinstance(error, PermissionError):
-            raise InputError(
-                "may not be read by this user", path=path, hint="its permissions say who may"
-            ) from None
+            raise InputError("may not be read by this user", path=path, hint="check its permissions") from None
         raise InputError(f"cannot be read ({getattr(error, 'strerror', None) or error})", path=path) from error
 
 
 def _bounded(file: BinaryIO, path: str) -> bytes:
-    """All of a file, in pieces: a read of the whole limit at once would take its memory for the smallest file."""
+    """The whole file, read in pieces: one read of the whole limit would allocate its memory for any file."""
     pieces, size = [], 0
     while piece := file.read(_PIECE):
         pieces.append(piece)
@@ -76,7 +74,7 @@ def _bounded(file: BinaryIO, path: str) -> bytes:
 
 
 def _neighbour(path: str) -> str | None:
-    """A file of nearly this name in the same folder."""
+    """A hint at a file with a similar name in the same folder."""
     from difflib import get_close_matches
 
     try:
