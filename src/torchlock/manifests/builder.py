@@ -20,6 +20,7 @@ from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.syntax.pep508 import parse_general
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
 from torchlock.manifests.syntax.requirement import parse_requirement
+from torchlock.manifests.syntax.pep508 import ask
 from torchlock.manifests.text import read_text
 from torchlock.redaction import masked, shortened
 from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
@@ -167,6 +168,9 @@ class DocumentBuilder:
         )
 
     def _no_requirement(self, written: str, at: int | None, exact: Span | None) -> None:
+        from torchlock.manifests.corrections import meant_by
+        from torchlock.manifests.syntax.requirement import parse_requirement
+
         try:
             parse_requirement(written, Origin(self.path, None, written))
         except InputError as error:
@@ -196,6 +200,8 @@ class DocumentBuilder:
         if not fault_of_specifier(value):
             self.python(str(SpecifierSet(value)), at)
         else:
+            from torchlock.manifests.syntax.poetry_constraints import specifier_of
+
             corrected = specifier_of(value)
             remedy = f"Write {corrected}" if corrected else ""
             edits = (Edit(exact, corrected),) if corrected and exact else ()

@@ -134,10 +134,10 @@ def _requires_txt(tree: _Tree) -> Answer:
         return None  # not what setuptools writes
     plain = None
     if "setup.py" in tree.files:
-        verdict = judge_script(tree.text("setup.py"))
-        if verdict.depends:
-            return Unknown(f"its setup.py computes them: {verdict.depends}")
-        plain = _of_script(tree) if verdict.plain else None
+        is_plain = _is_plain(tree)
+        if isinstance(is_plain, Unknown):
+            return is_plain
+        plain = _of_script(tree) if is_plain else None
     try:
         requirements, extras = requires_txt.parse(tree.text(origin)) if origin in tree.files else ([], [])
     except requires_txt.Malformed as error:
@@ -229,10 +229,10 @@ def _setup(tree: _Tree) -> Answer:
         return None
     script = Stated([], [], "", "")
     if "setup.py" in tree.files:
-        verdict = judge_script(tree.text("setup.py"))
-        if verdict.depends:
-            return Unknown(f"its setup.py computes them: {verdict.depends}")
-        if not verdict.plain:
+        is_plain = _is_plain(tree)
+        if isinstance(is_plain, Unknown):
+            return is_plain
+        if not is_plain:
             return Unknown("its setup.py computes them")
         found = _of_script(tree)
         if isinstance(found, Unknown):
@@ -252,6 +252,12 @@ def _setup(tree: _Tree) -> Answer:
         script.python or config.python,
         "setup.py" if script.requirements else "setup.cfg",
     )
+
+
+def _is_plain(tree: _Tree) -> bool | Unknown:
+    """Whether setup.py states everything as plain text; unknown if it depends on the machine."""
+    verdict = judge_script(tree.text("setup.py"))
+    return Unknown(f"its setup.py computes them: {verdict.depends}") if verdict.depends else verdict.plain
 
 
 def _of_script(tree: _Tree) -> Stated | Unknown:

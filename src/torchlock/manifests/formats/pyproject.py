@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 from packaging.utils import canonicalize_name
 
-from torchlock.manifests.formats import (
-    pyproject_hatch,
-    pyproject_pdm,
-    pyproject_pixi,
-    pyproject_poetry,
-    pyproject_rye,
-    pyproject_uv,
-)
+from torchlock.manifests.formats import pyproject_uv
 from torchlock.manifests.self_references import DEEPEST, OwnExtras
 from torchlock.manifests.toml_builder import TomlBuilder
 
@@ -27,11 +21,13 @@ if TYPE_CHECKING:
 
 
 _DYNAMIC = ("tool", "setuptools", "dynamic")
+# The table of the plugin hatch-requirements-txt, which names files of requirements.
+_HATCH_HOOK = ("tool", "hatch", "metadata", "hooks", "requirements_txt")
 # The tables that can declare an extra: the standard's, and those of build tools.
 _EXTRAS = (
     ("project", "optional-dependencies"),
     (*_DYNAMIC, "optional-dependencies"),
-    (*pyproject_hatch.HOOK, "optional-dependencies"),
+    (*_HATCH_HOOK, "optional-dependencies"),
     ("tool", "flit", "metadata", "requires-extra"),
 )
 _BRINGING = ("dependencies", "optional-dependencies", "requires-python")
@@ -92,13 +88,16 @@ class _Project:
         if self._tree.items("tool", "flit", "metadata"):
             builder.document.project = True
             builder.add(builder.listed("tool", "flit", "metadata", "requires"))
-        pyproject_rye.read(builder)
-        pyproject_poetry.read(builder)
-        pyproject_pixi.read(builder)
-        pyproject_hatch.read(builder)
+        for tool in ("rye", "poetry", "pixi", "hatch"):
+            self._read_table_of(tool)
         builder.add(builder.listed("build-system", "requires", scope="group:build-system"))
-        pyproject_pdm.read(builder)
-        pyproject_uv.read(builder)
+        self._read_table_of("pdm", or_if="${PROJECT_ROOT}" in builder.text)
+        pyproject_uv.read(builder)  # also without a table: the project may be a member of a workspace
+
+    def _read_table_of(self, tool: str, *, or_if: bool = False) -> None:
+        """Take up the table of a tool, whose module is imported only if the file has the table."""
+        if or_if or self._tree.get("tool", tool) is not None:
+            import_module(f"torchlock.manifests.formats.pyproject_{tool}").read(self._builder)
 
     def _spellings(self) -> None:
         """Report dependency groups whose names normalise to the same name."""
@@ -192,7 +191,7 @@ class _Project:
             return found
         for where in (
             (*_DYNAMIC, "dependencies", "file"),
-            (*pyproject_hatch.HOOK, "files"),
+            (*_HATCH_HOOK, "files"),
         ):
             if self._builder.strings(*where):
                 return self._from_files("", *where, plain=where[-1] == "file")

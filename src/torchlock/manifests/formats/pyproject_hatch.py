@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from torchlock.manifests.toml_builder import TomlBuilder
 
 _OWN = ("tool", "hatch", "envs")
-HOOK = ("tool", "hatch", "metadata", "hooks", "requirements_txt")
-"""The table of the plugin hatch-requirements-txt, which names files of requirements."""
 
 
 def read(builder: TomlBuilder) -> None:
