@@ -32,7 +32,7 @@ BANNED = {
     r"\bnobody (tells|told|knows|can tell)\b": "is unknown",
     r"\btells? (?!apart)\w|\btold\b": "say, report, name",
     r"\blies? (in|beside|on|outside|inside|there|deeper|between)\b": "is",
-    r"\bloads with nothing\b": "never loads",
+    r"\bloads with nothing\b": "does not load",
     r"\bspeaks? of\b|\bspoken\b": "is about",
     r"\ball the same\b": "still",
     r"\bin earnest\b": "really",

@@ -95,8 +95,8 @@ def _ignoring(rule: registry.Rule) -> str:
 
 
 def _said(statement: Statement) -> str:
-    """A statement in words: ``needs torch==2.8.0``, ``never loads``, …"""
-    parts = ["never loads"] if statement.never else []
+    """A statement in words: ``needs torch==2.8.0``, ``does not load``, …"""
+    parts = ["does not load"] if statement.never else []
     for verb, dependencies in (
         ("needs", statement.needs),
         ("does not work with", statement.forbids),

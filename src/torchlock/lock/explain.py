@@ -331,7 +331,7 @@ class _Narrator:
         for statement in self._universe.matrix.about(name):
             if statement.never and specifier_set(statement.when.specifier).contains(version):
                 self.cited[statement] = None
-                yield f"{name} {version} never loads, because {statement.because} ({statement.rule})"
+                yield f"{name} {version} does not load, because {statement.because} ({statement.rule})"
 
     def _wheels_of(self, name: str, version: str) -> str:
         """The Pythons or platforms for which this release has wheels, in brackets."""
