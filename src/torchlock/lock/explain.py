@@ -13,7 +13,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from torchlock.answers import Unknown
-from torchlock.knowledge.builds import Builds, describe_build, kind_of, needs_same_build
+from torchlock.knowledge.build_labels import describe_build, kind_of, needs_same_build
+from torchlock.knowledge.builds import Builds
 from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.masks import bits, full
 from torchlock.knowledge.releases import Provenance

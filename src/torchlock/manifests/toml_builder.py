@@ -1,14 +1,16 @@
-"""A TOML document that is being read: entries from its arrays of requirements."""
+"""Builds a document from TOML: entries from its arrays of requirements."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.syntax.toml import Tree
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from torchlock.errors import InputError
     from torchlock.manifests.document import Entry
     from torchlock.manifests.syntax.toml_tokens import Key
@@ -16,8 +18,23 @@ if TYPE_CHECKING:
 _WORDS = {",": "Put a comma there", '"': "Close the string", '",': "Close the string, and put a comma there"}
 
 
+def _list_of(kind: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(isinstance(item, kind) for item in value)
+
+
+# What a key of a tool may hold.
+_SHAPES: dict[str, Callable[[Any], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "boolean": lambda value: isinstance(value, bool),
+    "table": lambda value: isinstance(value, dict),
+    "list": lambda value: isinstance(value, list),
+    "list of strings": _list_of(str),
+    "list of tables": _list_of(dict),
+}
+
+
 class TomlBuilder(DocumentBuilder):
-    """A document with the values of its text, or what could be rescued of them."""
+    """A document with the values of its text; of invalid TOML, those that can be read."""
 
     def __init__(self, text: str, path: str, kind: str) -> None:
         super().__init__(text, path, kind)
@@ -31,13 +48,13 @@ class TomlBuilder(DocumentBuilder):
             self.issue("TL501", "error", error.message, at, remedy=remedy, edits=edits)
 
     def _line(self, number: int) -> int:
-        """The first character of a line that says something."""
+        """The first character of a line with content."""
         start = self.offset(number)
         rest = self.text[start:].split("\n", 1)[0]
         return start + len(rest) - len(rest.lstrip())
 
     def written(self, *path: Key) -> Entry | None:
-        """The requirement at a path, None and a problem where the string is none."""
+        """The requirement at a path; None and an issue if the string is invalid."""
         value = self.tree.get(*path)
         if not isinstance(value, str):
             return None
@@ -50,20 +67,30 @@ class TomlBuilder(DocumentBuilder):
         return [replace(entry, scope=scope, constraint=constraint) for entry in found if entry is not None]
 
     def fault(self, message: str, at: int | None, *, error: InputError | None = None) -> None:
-        """Record an error of a valid TOML document; an invalid one has one already."""
+        """Record an error of a valid TOML document; an invalid one already has an error."""
         if self.tree.error is None:
             self.issue("TL501", "error", message, at, error=error)
 
-    def shape(self, kind: type, called: str, *path: Key) -> bool:
-        """Whether the value at a path has a type, or is not there; an error otherwise."""
+    def shape(self, called: str, *path: Key, audit: bool = True) -> bool:
+        """Whether the value at a path has the type that ``called`` names or is missing; else records an error.
+
+        With ``audit`` false only lock refuses it, because other installers do not look at this table.
+        """
         value = self.tree.get(*path)
-        fits = value is None or isinstance(value, kind)
-        if not fits:
-            self.fault(f"{'.'.join(map(str, path))}: is not a {called}", self.tree.offset(*path))
+        fits = value is None or _SHAPES[called](value)
+        if not fits and self.tree.error is None:
+            report = self.fault if audit else self.refuse
+            report(f"{'.'.join(map(str, path))}: is not a {called}", self.tree.offset(*path))
         return fits
 
+    def shapes(self, keys: Mapping[str, Iterable[str]], *path: Key, audit: bool = True) -> None:
+        """Check the values of the keys of a table; ``keys`` are by what they hold."""
+        for called, names in keys.items():
+            for name in names:
+                self.shape(called, *path, name, audit=audit)
+
     def strings(self, *path: Key) -> list[tuple[str, int | None]]:
-        """The string at a path or those of the array there, each with its place."""
+        """The string at a path, or the strings of the array there, each with its place."""
         value = self.tree.get(*path)
         if isinstance(value, str):
             return [(value, self.tree.offset(*path))]

@@ -1,4 +1,4 @@
-"""conda's environment.yml, with the pip list in it; explicit lists (``@EXPLICIT``) and conda-lock.yml."""
+"""conda's environment.yml with its pip list, explicit lists (``@EXPLICIT``) and conda-lock.yml."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torchlock.errors import InputError
 from torchlock.location import Edit, Place, Span
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.conda_builds import label_of
-from torchlock.manifests.document import Entry
+from torchlock.manifests.document import Document, Entry
 from torchlock.manifests.syntax.conda_match_spec import SUBDIRS
 from torchlock.manifests.syntax.conda_match_spec import parse as parse_spec
 from torchlock.manifests.syntax.yaml import parse as parse_yaml
@@ -19,9 +19,8 @@ from torchlock.redaction import shortened
 from torchlock.target import PLATFORMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from torchlock.manifests.document import Document
     from torchlock.manifests.syntax.conda_match_spec import MatchSpec
     from torchlock.manifests.syntax.yaml import Node
 
@@ -33,8 +32,8 @@ _MARKERS = {
     "win-64": "sys_platform == 'win32' and platform_machine == 'AMD64'",
     "win-arm64": "sys_platform == 'win32' and platform_machine == 'ARM64'",
 }
-# Packages that there are for one system only, so that naming one declares it; where the machine is left open, it
-# is the one that nearly everybody has. (macOS has two in equal use, so nothing can be told there.)
+# Packages that exist for one system only, so a file that names one is for that system. If the package says no
+# machine, the usual one is assumed. (macOS has two in equal use, so its packages say nothing.)
 _ONLY_ON = {
     "_libgcc_mutex": "linux",
     "libgcc-ng": "linux",
@@ -49,7 +48,7 @@ _ONLY_ON = {
     "libcxx": "macos",
     "appnope": "macos",
 }
-# What a specification that conda cannot read was meant to be.
+# Corrections of specifications that conda cannot read.
 _SWAPPED = re.compile(r"([\w.-]+)\s*=([<>])\s*([\w.*]+)")
 _TRIPLE = re.compile(r"([\w.-]+)\s*===\s*([\w.*]+)")
 _SPACED = re.compile(r"([\w.-]+\s*[<>]=?\s*[\w.*]+)\s+([<>!]=?\s*[\w.*]+)")
@@ -74,7 +73,7 @@ _LOCKED = re.compile(
 def read(text: str, path: str, variables: Mapping[str, str] | None = None) -> Document:
     """Read an environment file, an explicit list or a lock of conda-lock, as a text with its line ends.
 
-    ``variables`` are put in the pip list, as pip does.
+    ``variables`` replace ``${NAME}`` in the pip list, as in pip.
     """
     builder = DocumentBuilder(text, path, "conda")
     if _EXPLICIT.search(text):
@@ -87,7 +86,7 @@ def read(text: str, path: str, variables: Mapping[str, str] | None = None) -> Do
 
 
 def _locked(builder: DocumentBuilder, packages: Iterable[re.Match[str]]) -> None:
-    """What was resolved, one match for each package and platform."""
+    """The resolved packages: one match for each package and platform."""
     from torchlock.manifests.merge_conflicts import conflicts
     from torchlock.manifests.syntax.toml_blocks import locked_entry
     from torchlock.manifests.truncation import cut_off
@@ -116,7 +115,7 @@ def _locked(builder: DocumentBuilder, packages: Iterable[re.Match[str]]) -> None
 
 
 class _Environment:
-    """An environment.yml."""
+    """The reader of one environment.yml."""
 
     def __init__(self, builder: DocumentBuilder, variables: Mapping[str, str] | None) -> None:
         self._builder = builder
@@ -127,7 +126,7 @@ class _Environment:
     def read(self) -> None:
         template = re.search(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%", self._builder.text)
         if template:
-            message = "a template, of which only what is not between braces is judged"
+            message = "a template: only the text outside of braces is judged"
             self._builder.issue("TL901", "note", message, template.start())
             root, wrong = parse_yaml(
                 re.sub(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%(?:(?!\{%|%\}).)*%\}", _blank, self._builder.text)
@@ -138,6 +137,7 @@ class _Environment:
                 self._builder.issue("TL501", "error", f"not valid YAML: {message}", start)
         self._doubled(root)
         dependencies = root.get("dependencies")
+        self._second_document(dependencies)
         if dependencies is None or not dependencies.items:
             if not wrong and not template:
                 message = "lists no dependencies, so there is nothing to judge"
@@ -147,30 +147,51 @@ class _Environment:
         self._pip(pip)
         self._platforms(root.get("platforms"))
 
+    def _second_document(self, dependencies: Node | None) -> None:
+        another = self._builder.text.find("\n---", dependencies.start) if dependencies else -1
+        if another >= 0:
+            message = "a second YAML document begins here, so conda refuses the file"
+            self._builder.issue("TL501", "error", message, another + 1)
+
     def _doubled(self, root: Node) -> None:
-        """conda refuses a key that stands there twice, other tools take the last."""
+        """Report a repeated key: conda refuses it, other tools use the last one."""
         seen = set()
         for key, _ in root.pairs:
             if key.text in seen and key.text in ("dependencies", "channels"):
-                message = f"{key.text} stands here a second time: conda refuses that, other tools take the last"
-                self._builder.issue("TL501", "warning", message, key.start)
+                message = f"{key.text} is given twice: conda refuses the file, other tools use the last one"
+                error = self._builder.error(message, key.start) if key.text == "dependencies" else None
+                self._builder.issue("TL501", "warning", message, key.start, error=error)
             seen.add(key.text)
 
     def _item(self, item: Node, *, quiet: bool) -> Iterator[Node]:
-        """Take up one dependency; what is in a pip list comes back."""
+        """Add one dependency; returns the items of a pip list."""
         for key, value in item.pairs:
             if key.text == "pip":
-                yield from value.items or ([value] if value.text else [])
-        text = item.text
+                yield from value.items or [value]
+            else:
+                self._builder.note(f"the list of {key.text} is left out", key.start)
+        text = self._text(item)
         if not text:
+            if item.items:
+                self._no_text(item)
             return
         spec = parse_spec(text)
         if spec is not None:
             self._spec(item, text, spec)
         elif _ARCHIVE.fullmatch(text):
-            self._builder.note(f"{text} is left out: only conda can install it", item.start)
+            self._builder.note(f"{text} is skipped: only conda can install it", item.start)
         elif not quiet:
             self._no_spec(item, text)
+
+    def _text(self, node: Node) -> str:
+        """The text of a scalar; "" for a list or a mapping."""
+        if node.block is None:
+            return node.text or ""
+        lines = [line.strip() for line in self._builder.text[node.block.start : node.block.end].splitlines()]
+        return (" " if node.block.folded else "\n").join(lines).strip()
+
+    def _no_text(self, node: Node) -> None:
+        self._builder.issue("TL501", "error", "a list or a mapping in place of a package", node.start)
 
     def _spec(self, item: Node, text: str, spec: MatchSpec) -> None:
         if spec.name in _ONLY_ON:
@@ -179,11 +200,11 @@ class _Environment:
             self._builder.python(spec.specifier or "", item.start)
         versions = text[spec.start : spec.end]
         if spec.specifier is None:
-            message = f"{versions!r} is not judged: other tools have no words for these versions"
+            message = f"{versions!r} is not judged: PEP 440 cannot express these versions"
             if _matters(spec.index_name):
                 self._builder.issue("TL902", "note", message, item.start)
             else:
-                self._builder.refuse(f"{versions!r}: PEP 440 has no words for these versions", item.start)
+                self._builder.refuse(f"{versions!r}: PEP 440 cannot express these versions", item.start)
         self._document.entries.append(
             Entry(
                 spec.index_name,
@@ -202,17 +223,15 @@ class _Environment:
     def _no_spec(self, item: Node, text: str) -> None:
         meant = _meant(text)
         edits = (Edit(Span(item.start, item.start + len(text)), meant),) if meant and item.exact else ()
-        message = f"{shortened(text, _LONG)!r} is no package specification that conda could read"
+        message = f"{shortened(text, _LONG)!r} is not a package specification that conda can read"
         because = ""
         if re.match(r"-[a-z]\b|--\w|git\+|\.{1,2}/|[\w.-]+\s*@", text):
-            because = "that is pip's: it belongs into the list under pip:"
+            because = "this is a requirement for pip: it belongs in the list under pip:"
         remedy = f"write {meant}" if meant else ""
         self._builder.issue("TL501", "error", message, item.start, because=because, remedy=remedy, edits=edits)
 
     def _pip(self, nodes: list[Node]) -> None:
-        """The list that pip gets as a requirements file: read as one, with all else blanked out."""
-        from torchlock.manifests.formats import requirements_txt
-
+        """Read the pip list as a requirements file, with the rest of the text blanked out."""
         text, at = self._builder.text, 0
         parts: list[str] = []
         for node in nodes:
@@ -221,27 +240,44 @@ class _Environment:
                 between = re.sub(r"[^\r\n]", " ", text[at : node.start])
                 parts += [between if not parts or "\n" in between else f"\n{between[1:]}", value]
                 at = node.start + len(value)
-        if not parts:
-            return
-        listed = DocumentBuilder("".join(parts), self._builder.path, "requirements")
+            elif spelled := self._text(node):
+                self._spelled_otherwise(spelled, node.start)
+            elif node.items or node.pairs:
+                self._no_text(node)
+        if parts:
+            listed = DocumentBuilder("".join(parts), self._builder.path, "requirements")
+            found = self._listed(listed.text, nodes[0].start)
+            self._take(found, lambda place: self._place_in(listed, place))
+
+    def _spelled_otherwise(self, text: str, at: int) -> None:
+        """An item of the pip list with escapes or on several lines; no edit of it is possible."""
+        found = self._listed(text, at)
+        found.entries = [replace(each, version=None) for each in found.entries]
+        found.issues = [replace(each, remedy="", edits=()) for each in found.issues]
+        self._take(found, lambda _: self._builder.place(at))
+
+    def _listed(self, text: str, at: int) -> Document:
+        from torchlock.manifests.formats import requirements_txt
+
         try:
-            found = requirements_txt.read(listed.text, self._builder.path, self._variables)
+            return requirements_txt.read(text, self._builder.path, self._variables)
         except InputError as error:
-            self._builder.issue("TL901", "note", f"the pip list is not judged: {error.message}", nodes[0].start)
-            return
-        document = self._document
+            self._builder.issue("TL901", "note", f"the pip list is not judged: {error.message}", at)
+            return Document(self._builder.path, "requirements")
+
+    def _take(self, found: Document, there: Callable[[Place], Place]) -> None:
+        """Add what a pip list says; ``there`` gives a place in the list its place in the file."""
+        document, path = self._document, self._builder.path
         document.entries += [
-            replace(each, place=self._place_in(listed, each.place)) if each.path == listed.path else each
-            for each in found.entries
+            replace(each, place=there(each.place)) if each.path == path else each for each in found.entries
         ]
         document.indexes += [
-            each._replace(place=self._place_in(listed, each.place)) if each.path == listed.path else each
-            for each in found.indexes
+            each._replace(place=there(each.place)) if each.path == path else each for each in found.indexes
         ]
-        document.issues += [replace(each, place=self._place_in(listed, each.place)) for each in found.issues]
+        document.issues += [replace(each, place=there(each.place)) for each in found.issues]
         document.notes += found.notes
         document.includes += found.includes
-        document.pre = found.pre
+        document.pre = document.pre or found.pre
 
     def _place_in(self, listed: DocumentBuilder, place: Place) -> Place:
         """Where a place of the pip list is in the file: two of its lines may stand on one line of a flow list."""
@@ -249,7 +285,7 @@ class _Environment:
         return found if place.column else Place(found.line)
 
     def _platforms(self, listed: Node | None) -> None:
-        """Those listed (which conda-lock reads), else what the packages for one system only tell."""
+        """The listed platforms (which conda-lock reads), else those of packages for one system only."""
         names = {SUBDIRS.get(node.text or "") for node in listed.items} if listed else set()
         for node in listed.items if listed else ():
             if node.text and node.text not in SUBDIRS and node.text != "noarch":
@@ -274,7 +310,7 @@ def _matters(name: str) -> bool:
 
 
 def _meant(text: str) -> str | None:
-    """What a broken specification was meant to be, where that is plain."""
+    """The correction of an invalid specification, if its meaning is clear."""
     if len(text) > _LONG:
         return None
     if match := _SWAPPED.fullmatch(text):

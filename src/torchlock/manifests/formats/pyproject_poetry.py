@@ -20,10 +20,17 @@ if TYPE_CHECKING:
 
 _OWN = ("tool", "poetry")
 _ELSEWHERE = ("url", "git", "path", "file")
+_SHAPES = {"table": ("dependencies", "dev-dependencies", "extras", "group"), "list of tables": ("source",)}
+_GROUP_SHAPES = {"table": ("dependencies",), "list of strings": ("include-groups",)}
+_DEPENDENCY_SHAPES = {
+    "string": (*_ELSEWHERE, "branch", "markers", "platform", "python", "rev", "source", "subdirectory", "tag"),
+    "list of strings": ("extras",),
+    "boolean": ("allow-prereleases", "develop", "optional"),
+}
 
 
 def read(builder: TomlBuilder) -> None:
-    """Take up what ``[tool.poetry]`` says, beside what ``[project]`` has said already."""
+    """Read ``[tool.poetry]``, in addition to ``[project]``."""
     if builder.tree.items(*_OWN):
         _Poetry(builder).read()
 
@@ -36,31 +43,39 @@ class _Poetry:
 
     def read(self) -> None:
         self._builder.document.project |= bool(self._tree.items(*_OWN, "dependencies"))
+        self._builder.shapes(_SHAPES, *_OWN)
         self._sources()
         self._main()
         if self._tree.items(*_OWN, "dev-dependencies"):
             self._group("dev", (*_OWN, "dev-dependencies"))
         for name, _ in self._tree.items(*_OWN, "group"):
+            self._builder.shape("table", *_OWN, "group", name)
             self._group(name, (*_OWN, "group", name, "dependencies"))
 
     def _group(self, name: str, path: Path) -> None:
         with self._builder.within(self._builder.declare_group(name, self._tree.offset(*path))) as scope:
+            self._builder.shapes(_GROUP_SHAPES, *path[:-1])
             standard = {canonicalize_name(key) for key, _ in self._tree.items("dependency-groups")}
             for table in self._included(path, name):
                 self._table(table, scope, ruled=canonicalize_name(name) in standard)
 
     def _included(self, path: Path, name: str) -> list[Path]:
         """The tables of a group and of the groups that it includes, each once."""
+        groups = {canonicalize_name(key): key for key, _ in self._tree.items(*_OWN, "group")}
         found, names = [path], [name]
         for each in names:
-            for included in self._tree.array(*_OWN, "group", each, "include-groups"):
-                if included not in names and self._tree.items(*_OWN, "group", str(included)):
-                    names.append(str(included))
-                    found.append((*_OWN, "group", str(included), "dependencies"))
+            for number, included in enumerate(self._tree.array(*_OWN, "group", each, "include-groups")):
+                known = groups.get(canonicalize_name(str(included)))
+                if known is None:
+                    at = self._tree.offset(*_OWN, "group", each, "include-groups", number)
+                    self._builder.fault(f"tool.poetry.group.{each}: no group is called {included!r}", at)
+                elif known not in names:
+                    names.append(known)
+                    found.append((*_OWN, "group", known, "dependencies"))
         return found
 
     def _sources(self) -> None:
-        """The indexes. A primary one stands in place of the public one, unless that is named too."""
+        """The indexes. A primary one replaces the public index, unless that is named too."""
         sources = [
             (number, item)
             for number, item in enumerate(self._tree.array(*_OWN, "source"))
@@ -70,6 +85,7 @@ class _Poetry:
         for number, item in sources:
             name, url = item.get("name"), item.get("url")
             if not isinstance(url, str):
+                self._no_url(str(name), self._tree.offset(*_OWN, "source", number))
                 continue
             self._urls[str(name).lower()] = url
             priority = str(
@@ -84,8 +100,12 @@ class _Poetry:
                     self._tree.offset(*_OWN, "source", number),
                 )
 
+    def _no_url(self, name: str, at: int | None) -> None:
+        if name.lower() != "pypi":
+            self._builder.fault(f"tool.poetry.source: the source {name} has no url", at)
+
     def _main(self) -> None:
-        """The project's own dependencies. Where [project] has some, these here only add to those."""
+        """The project's own dependencies. If [project] has some, these only add details to them."""
         extras = self._extras()
         found = [entry for entry in self._builder.document.entries if not entry.scope.startswith("group:")]
         scopes, named = tuple({entry.scope for entry in found}), {entry.name for entry in found}
@@ -108,15 +128,20 @@ class _Poetry:
                 self._builder.add(self._entries(path, name, value))
 
     def _extras(self) -> dict[str, list[str]]:
-        """For each optional dependency the extras that bring it."""
+        """The extras of each optional dependency."""
         found: dict[str, list[str]] = {}
         for key, names in self._tree.items(*_OWN, "extras"):
-            self._builder.declare_extra(key, self._tree.offset(*_OWN, "extras", key))
+            scope = self._builder.declare_extra(key, self._tree.offset(*_OWN, "extras", key))
+            with self._builder.within(scope):
+                self._builder.shape("list of strings", *_OWN, "extras", key)
             for name in names if isinstance(names, list) else ():
                 found.setdefault(canonicalize_name(str(name)), []).append(canonicalize_name(key))
         return found
 
     def _python(self, path: Path, value: object) -> None:
+        if not isinstance(value, str | dict):
+            self._not_a_dependency(path, value)
+            return
         path = (*path, "version") if isinstance(value, dict) else path
         specifier = specifier_of(self._tree.string(*path))
         if specifier is None:
@@ -125,7 +150,7 @@ class _Poetry:
             self._builder.python(specifier, self._tree.offset(*path))
 
     def _enrich(self, path: Path, name: str, value: object, within: tuple[str, ...]) -> None:
-        """Apply what poetry says of a standard dependency: a source, or the requirement that replaces it."""
+        """Apply poetry's details to a standard dependency: a source, or the requirement that replaces it."""
         document = self._builder.document
         if isinstance(value, dict) and not {"version", *_ELSEWHERE} & {*value}:
             index = self._index(path, value)
@@ -140,7 +165,10 @@ class _Poetry:
             document.entries += [replace(entry, scope=scope) for scope in scopes]
 
     def _table(self, path: Path, scope: str, *, ruled: bool) -> None:
-        """Take up a table of dependencies. ``ruled``: [dependency-groups] has the group, and lists them."""
+        """Read a table of dependencies.
+
+        ``ruled``: [dependency-groups] has the group and lists its packages.
+        """
         named = {entry.name for entry in self._builder.document.entries if entry.scope == scope}
         for key, value in self._tree.items(*path):
             name = canonicalize_name(key)
@@ -163,6 +191,7 @@ class _Poetry:
         if isinstance(value, str):
             yield from self._entry(path, path, name, {})
         elif isinstance(value, dict):
+            self._builder.shapes(_DEPENDENCY_SHAPES, *path)
             yield from self._entry(path, (*path, "version"), name, value)
         elif isinstance(value, list):
             for number, item in enumerate(value):
@@ -181,11 +210,14 @@ class _Poetry:
         if specifier is None:
             self._unknown(versions)
             return
+        if python_marker(self._tree.string(*path, "python")) is None:
+            self._unknown((*path, "python"))
+            return
         if "|" in self._tree.string(*versions):
-            message = f"{self._tree.string(*versions)!r}: PEP 440 has no words for alternatives"
+            message = f"{self._tree.string(*versions)!r}: PEP 440 cannot express alternatives"
             self._builder.refuse(message, self._tree.offset(*versions))
         if table.get("allow-prereleases") is True:
-            self._builder.note(f"allow-prereleases of {name} is not followed: use --pre", self._tree.offset(*path))
+            self._builder.note(f"allow-prereleases of {name} is ignored: use --pre", self._tree.offset(*path))
         url = _url(table)
         extras = table.get("extras")
         at = self._tree.offset(*versions)
@@ -205,7 +237,7 @@ class _Poetry:
         )
 
     def _index(self, path: Path, table: dict[str, Any]) -> str | None:
-        """The address of the source that a dependency names; its name where the file does not declare it."""
+        """The address of the source that a dependency names; the name if the file does not declare it."""
         source = table.get("source")
         if not isinstance(source, str):
             return None
@@ -216,7 +248,7 @@ class _Poetry:
         return self._urls.get(name, None if name == "pypi" else source)
 
     def _text(self, path: Path, at: int | None) -> str:
-        """The line that a dependency stands on, from its key on."""
+        """The line of a dependency, from its key on."""
         start = self._tree.keys.get(path, at)
         if start is None:
             return str(path[-1])
@@ -240,7 +272,7 @@ def _is_optional(value: object) -> bool:
 
 
 def _url(table: dict[str, Any]) -> str | None:
-    """Where a dependency comes from in place of an index, if the file says so."""
+    """The source of a dependency that is not from an index, if the file names one."""
     kind = next((key for key in _ELSEWHERE if key in table), None)
     if kind is None:
         return None
@@ -260,12 +292,12 @@ def _on_platform(constraint: str) -> str:
 
 
 def _marker(table: dict[str, Any]) -> str:
-    """The environments that a table speaks of: ``markers``, ``platform``, ``python``."""
+    """The environments of a table: ``markers``, ``platform``, ``python``."""
     parts = []
     markers, platform, python = (table.get(key) for key in ("markers", "platform", "python"))
     if isinstance(markers, str):
         parts.append(markers)
-    if isinstance(platform, str) and '"' not in platform:
+    if isinstance(platform, str):
         parts.append(_on_platform(platform))
     if isinstance(python, str):
         parts.append(python_marker(python) or "")
