@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def _warn_of_empty_lock(arguments: argparse.Namespace, console: Console) -> None:
     files = ", ".join(arguments.files) or "pyproject.toml or requirements.in"
-    console.say("warning", f"{files} has no requirements, so the lock is empty")
+    console.say("warning", f"no requirement of {files} is selected, so the lock is empty")
     console.say("hint", "to lock extras or groups of a project, use --extra NAME, --all-extras or --group NAME")
 
 
