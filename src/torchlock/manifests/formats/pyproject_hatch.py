@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from packaging.utils import canonicalize_name
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,7 +38,7 @@ def _entries(builder: TomlBuilder, environments: Mapping[str, dict[str, Any]], n
     for key, kind in (("features", "extra"), ("dependency-groups", "group")):
         owner = _owner(environments, name, key)
         for chosen, _ in builder.strings(*_OWN, owner, key) if owner is not None else ():
-            scope = f"{kind}:{canonicalize_name(chosen)}"
+            scope = f"{kind}:{normalise(chosen)}"
             yield from [entry for entry in builder.document.entries if entry.scope == scope]
     owner = _owner(environments, name, "overrides")
     if owner is not None and "dependencies" in repr(environments[owner]["overrides"]):
