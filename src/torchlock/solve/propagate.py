@@ -69,7 +69,7 @@ class Domains:
         """Add needs of every solution, and propagate.
 
         Raises:
-            Wipeout: there is no solution.
+            DomainWipeout: there is no solution.
         """
         changed: dict[str, None] = {}
         needs = list(needs)
@@ -84,7 +84,7 @@ class Domains:
         """Keep only the candidates of this mask, and propagate.
 
         Raises:
-            Wipeout: there is no solution.
+            DomainWipeout: there is no solution.
         """
         changed: dict[str, None] = {}
         self._hold(Need(identifier, mask), None, changed)
@@ -165,7 +165,7 @@ def propagate(problem: Problem, roots: Sequence[Need], limits: Mapping[str, int]
     """The domains that remain under these roots and limits.
 
     Raises:
-        Wipeout: there is no solution.
+        DomainWipeout: there is no solution.
     """
     domains = Domains(problem, limits)
     domains.require(roots)
@@ -176,7 +176,7 @@ def shave(domains: Domains, identifiers: Iterable[str]) -> None:
     """Remove the best candidates of required packages, as long as choosing them proves impossible.
 
     Raises:
-        Wipeout: there is no solution.
+        DomainWipeout: there is no solution.
     """
     for identifier in identifiers:
         while (left := domains.left[identifier]) & (left - 1):
