@@ -52,7 +52,6 @@ def mended(document: Document) -> str:
     [
         "",
         "[project]\nname = 'x'\ndependencies = []\n",
-        "[tool.poetry]\ndependencies = [1]\n",
         "[tool.uv]\nsources = 3\nindex = {}\n",
         "[project.optional-dependencies]\na = []\n[dependency-groups]\nx = []\n[tool.pdm]\nsource = [1]\n",
         "[tool.hatch.envs.x]\ndependencies = ['x @ {root:uri}', '{args}']\n",
@@ -66,6 +65,7 @@ def test_shapes_that_nobody_expects_are_no_problem(text: str) -> None:
     ("text", "line"),
     [
         ("project = 3\n", 1),
+        ("[tool.poetry]\ndependencies = [1]\n", 2),
         ("[tool.poetry.dependencies]\ntorch = 2\n", 2),
         ("[tool.poetry.dependencies]\ntorch = [[1]]\n", 2),
         ("[tool.poetry.dependencies]\ntorch = {version = 3}\n", 2),

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.syntax.toml import Tree
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from torchlock.errors import InputError
     from torchlock.manifests.document import Entry
     from torchlock.manifests.syntax.toml_tokens import Key
 
 _WORDS = {",": "Put a comma there", '"': "Close the string", '",': "Close the string, and put a comma there"}
+
+
+def _list_of(kind: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(isinstance(item, kind) for item in value)
+
+
+# What a key of a tool may hold.
+_SHAPES: dict[str, Callable[[Any], bool]] = {
+    "string": lambda value: isinstance(value, str),
+    "boolean": lambda value: isinstance(value, bool),
+    "table": lambda value: isinstance(value, dict),
+    "list": lambda value: isinstance(value, list),
+    "list of strings": _list_of(str),
+    "list of tables": _list_of(dict),
+}
 
 
 class TomlBuilder(DocumentBuilder):
@@ -54,13 +71,23 @@ class TomlBuilder(DocumentBuilder):
         if self.tree.error is None:
             self.issue("TL501", "error", message, at, error=error)
 
-    def shape(self, kind: type, called: str, *path: Key) -> bool:
-        """Whether the value at a path has a type, or is missing; records an error otherwise."""
+    def shape(self, called: str, *path: Key, audit: bool = True) -> bool:
+        """Whether the value at a path has the type that ``called`` names or is missing; else records an error.
+
+        With ``audit`` false only lock refuses it, because other installers do not look at this table.
+        """
         value = self.tree.get(*path)
-        fits = value is None or isinstance(value, kind)
-        if not fits:
-            self.fault(f"{'.'.join(map(str, path))}: is not a {called}", self.tree.offset(*path))
+        fits = value is None or _SHAPES[called](value)
+        if not fits and self.tree.error is None:
+            report = self.fault if audit else self.refuse
+            report(f"{'.'.join(map(str, path))}: is not a {called}", self.tree.offset(*path))
         return fits
+
+    def shapes(self, keys: Mapping[str, Iterable[str]], *path: Key, audit: bool = True) -> None:
+        """Check the values of the keys of a table; ``keys`` are by what they hold."""
+        for called, names in keys.items():
+            for name in names:
+                self.shape(called, *path, name, audit=audit)
 
     def strings(self, *path: Key) -> list[tuple[str, int | None]]:
         """The string at a path, or the strings of the array there, each with its place."""

@@ -11,7 +11,7 @@ from torchlock.errors import InputError
 from torchlock.location import Edit, Place, Span
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.conda_builds import label_of
-from torchlock.manifests.document import Entry
+from torchlock.manifests.document import Document, Entry
 from torchlock.manifests.syntax.conda_match_spec import SUBDIRS
 from torchlock.manifests.syntax.conda_match_spec import parse as parse_spec
 from torchlock.manifests.syntax.yaml import parse as parse_yaml
@@ -19,9 +19,8 @@ from torchlock.redaction import shortened
 from torchlock.target import PLATFORMS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from torchlock.manifests.document import Document
     from torchlock.manifests.syntax.conda_match_spec import MatchSpec
     from torchlock.manifests.syntax.yaml import Node
 
@@ -138,6 +137,7 @@ class _Environment:
                 self._builder.issue("TL501", "error", f"not valid YAML: {message}", start)
         self._doubled(root)
         dependencies = root.get("dependencies")
+        self._second_document(dependencies)
         if dependencies is None or not dependencies.items:
             if not wrong and not template:
                 message = "lists no dependencies, so there is nothing to judge"
@@ -147,22 +147,33 @@ class _Environment:
         self._pip(pip)
         self._platforms(root.get("platforms"))
 
+    def _second_document(self, dependencies: Node | None) -> None:
+        another = self._builder.text.find("\n---", dependencies.start) if dependencies else -1
+        if another >= 0:
+            message = "a second YAML document begins here, so conda refuses the file"
+            self._builder.issue("TL501", "error", message, another + 1)
+
     def _doubled(self, root: Node) -> None:
         """Report a repeated key: conda refuses it, other tools use the last one."""
         seen = set()
         for key, _ in root.pairs:
             if key.text in seen and key.text in ("dependencies", "channels"):
                 message = f"{key.text} is given twice: conda refuses the file, other tools use the last one"
-                self._builder.issue("TL501", "warning", message, key.start)
+                error = self._builder.error(message, key.start) if key.text == "dependencies" else None
+                self._builder.issue("TL501", "warning", message, key.start, error=error)
             seen.add(key.text)
 
     def _item(self, item: Node, *, quiet: bool) -> Iterator[Node]:
         """Add one dependency; returns the items of a pip list."""
         for key, value in item.pairs:
             if key.text == "pip":
-                yield from value.items or ([value] if value.text else [])
-        text = item.text
+                yield from value.items or [value]
+            else:
+                self._builder.note(f"the list of {key.text} is left out", key.start)
+        text = self._text(item)
         if not text:
+            if item.items:
+                self._no_text(item)
             return
         spec = parse_spec(text)
         if spec is not None:
@@ -171,6 +182,16 @@ class _Environment:
             self._builder.note(f"{text} is skipped: only conda can install it", item.start)
         elif not quiet:
             self._no_spec(item, text)
+
+    def _text(self, node: Node) -> str:
+        """The text of a scalar; "" for a list or a mapping."""
+        if node.block is None:
+            return node.text or ""
+        lines = [line.strip() for line in self._builder.text[node.block.start : node.block.end].splitlines()]
+        return (" " if node.block.folded else "\n").join(lines).strip()
+
+    def _no_text(self, node: Node) -> None:
+        self._builder.issue("TL501", "error", "a list or a mapping in place of a package", node.start)
 
     def _spec(self, item: Node, text: str, spec: MatchSpec) -> None:
         if spec.name in _ONLY_ON:
@@ -211,8 +232,6 @@ class _Environment:
 
     def _pip(self, nodes: list[Node]) -> None:
         """Read the pip list as a requirements file, with the rest of the text blanked out."""
-        from torchlock.manifests.formats import requirements_txt
-
         text, at = self._builder.text, 0
         parts: list[str] = []
         for node in nodes:
@@ -221,27 +240,44 @@ class _Environment:
                 between = re.sub(r"[^\r\n]", " ", text[at : node.start])
                 parts += [between if not parts or "\n" in between else f"\n{between[1:]}", value]
                 at = node.start + len(value)
-        if not parts:
-            return
-        listed = DocumentBuilder("".join(parts), self._builder.path, "requirements")
+            elif spelled := self._text(node):
+                self._spelled_otherwise(spelled, node.start)
+            elif node.items or node.pairs:
+                self._no_text(node)
+        if parts:
+            listed = DocumentBuilder("".join(parts), self._builder.path, "requirements")
+            found = self._listed(listed.text, nodes[0].start)
+            self._take(found, lambda place: self._place_in(listed, place))
+
+    def _spelled_otherwise(self, text: str, at: int) -> None:
+        """An item of the pip list with escapes or on several lines; no edit of it is possible."""
+        found = self._listed(text, at)
+        found.entries = [replace(each, version=None) for each in found.entries]
+        found.issues = [replace(each, remedy="", edits=()) for each in found.issues]
+        self._take(found, lambda _: self._builder.place(at))
+
+    def _listed(self, text: str, at: int) -> Document:
+        from torchlock.manifests.formats import requirements_txt
+
         try:
-            found = requirements_txt.read(listed.text, self._builder.path, self._variables)
+            return requirements_txt.read(text, self._builder.path, self._variables)
         except InputError as error:
-            self._builder.issue("TL901", "note", f"the pip list is not judged: {error.message}", nodes[0].start)
-            return
-        document = self._document
+            self._builder.issue("TL901", "note", f"the pip list is not judged: {error.message}", at)
+            return Document(self._builder.path, "requirements")
+
+    def _take(self, found: Document, there: Callable[[Place], Place]) -> None:
+        """Add what a pip list says; ``there`` gives a place in the list its place in the file."""
+        document, path = self._document, self._builder.path
         document.entries += [
-            replace(each, place=self._place_in(listed, each.place)) if each.path == listed.path else each
-            for each in found.entries
+            replace(each, place=there(each.place)) if each.path == path else each for each in found.entries
         ]
         document.indexes += [
-            each._replace(place=self._place_in(listed, each.place)) if each.path == listed.path else each
-            for each in found.indexes
+            each._replace(place=there(each.place)) if each.path == path else each for each in found.indexes
         ]
-        document.issues += [replace(each, place=self._place_in(listed, each.place)) for each in found.issues]
+        document.issues += [replace(each, place=there(each.place)) for each in found.issues]
         document.notes += found.notes
         document.includes += found.includes
-        document.pre = found.pre
+        document.pre = document.pre or found.pre
 
     def _place_in(self, listed: DocumentBuilder, place: Place) -> Place:
         """Where a place of the pip list is in the file: two of its lines may stand on one line of a flow list."""

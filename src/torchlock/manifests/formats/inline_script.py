@@ -94,7 +94,7 @@ def _metadata(block: _Block) -> None:
     elif value is not None:
         message = f"requires-python: {value!r} is not a version specifier"
         block.fault(message, tree.offset("requires-python"))
-    block.shape(list, "list", "dependencies")
+    block.shape("list", "dependencies")
     for number, item in enumerate(tree.array("dependencies")):
         if not isinstance(item, str):
             message = f"dependencies: {item!r} is not a requirement"

@@ -40,8 +40,13 @@ _MARKERS = (
     "implementation_name",
     "implementation_version",
 )
+_SHAPES = {"table": ("packages", "dev-packages", "pipenv", "requires"), "list of tables": ("source",)}
 _REPOSITORIES = ("git", "hg", "svn", "bzr")
 _SOURCES = (*_REPOSITORIES, "path", "file")
+_PACKAGE_SHAPES = {
+    "string": (*_MARKERS, *_SOURCES, "index", "markers", "ref", "subdirectory"),
+    "boolean": ("editable",),
+}
 _OPERATOR = re.compile(r"\s*(===|==|~=|!=|<=|>=|<|>)")
 # A string, closed or not, and the table that it names; or any other brace.
 _TOKEN = re.compile(r'"(?P<string>(?:[^"\\\n]|\\[^\n])*)"?(?P<opens>\s*:\s*\{)?|[{}]')
@@ -51,6 +56,7 @@ _CATEGORY = re.compile(r'^[ \t]*"(?P<name>[\w.-]+)"\s*:\s*\{\s*(?="[^"\n]*"\s*:\
 def read(text: str, path: str) -> Document:
     """Read a Pipfile, as a text with its line ends."""
     builder = TomlBuilder(text, path, "pipfile")
+    builder.shapes(_SHAPES)
     addresses = _sources(builder)
     _python(builder)
     builder.document.pre = builder.tree.get("pipenv", "allow_prereleases") is True
@@ -89,7 +95,9 @@ def _sources(builder: TomlBuilder) -> dict[str, str]:
     addresses: dict[str, str] = {}
     for number in range(len(builder.tree.array("source"))):
         url = builder.tree.string("source", number, "url")
-        if url:
+        if not url:
+            builder.fault("a source has no url", builder.tree.offset("source", number))
+        else:
             addresses[builder.tree.string("source", number, "name") or url] = url
             builder.index("extra" if number else "index", url, builder.tree.offset("source", number, "url"))
     return addresses
@@ -98,6 +106,7 @@ def _sources(builder: TomlBuilder) -> dict[str, str]:
 def _python(builder: TomlBuilder) -> None:
     requires = {key: value for key, value in builder.tree.items("requires") if isinstance(value, str)}
     for key in ("python_full_version", "python_version"):
+        builder.shape("string", "requires", key)
         if key in requires:
             _declared(builder, {key: requires[key]}, builder.tree.offset("requires", key))
 
@@ -115,6 +124,7 @@ def _entry(
     builder: TomlBuilder, category: str, name: str, value: object, scope: str, addresses: dict[str, str]
 ) -> Entry | None:
     """One package, its version a string or a key of its table."""
+    builder.shapes(_PACKAGE_SHAPES, category, name)
     table = value if isinstance(value, dict) else {"version": value}
     path = (category, name, "version") if isinstance(value, dict) else (category, name)
     written = table.get("version", "*")
@@ -137,7 +147,7 @@ def _entry(
         extras=tuple(sorted(_listed(table.get("extras")))),
         version=Span(*span) if span is not None and url is None else None,
         scope=scope,
-        index=_index(builder, table.get("index"), addresses),
+        index=_index(builder, table.get("index"), addresses, at),
         hashes=tuple(strings(table.get("hashes"))),
         url=url,
         editable=table.get("editable") is True,
@@ -158,9 +168,11 @@ def _url(table: dict[str, Any]) -> str | None:
     return repository_address(kind, address, table) if kind in _REPOSITORIES else address
 
 
-def _index(builder: TomlBuilder, name: object, addresses: dict[str, str]) -> str | None:
+def _index(builder: TomlBuilder, name: object, addresses: dict[str, str], at: int | None) -> str | None:
     """The source of a package: the one that it names, else the first one; None if pipenv searches all."""
     if isinstance(name, str):
+        if name not in addresses and not is_public(name):
+            builder.refuse(f"no source is called {name!r}", at)
         return addresses.get(name, name)
     if len(addresses) < 2 or builder.tree.get("pipenv", "install_search_all_sources") is True:
         return None
@@ -186,7 +198,7 @@ def _marker(table: dict[str, Any]) -> str:
     found = written if isinstance(marker, Unknown) else str(marker or "")
     for part in [f"{key} {table[key]}" for key in _MARKERS if isinstance(table.get(key), str)]:
         marker = parsed(part)
-        found = both(found, "" if isinstance(marker, Unknown) else str(marker))
+        found = both(found, part if isinstance(marker, Unknown) else str(marker))
     return found
 
 

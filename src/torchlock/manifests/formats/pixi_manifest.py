@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from torchlock.knowledge.stack import CONDA_NAMES
 from torchlock.manifests.document import Entry
 from torchlock.manifests.syntax.conda_match_spec import specifier_of
+from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.repositories import repository_address
 from torchlock.manifests.toml_builder import TomlBuilder
 from torchlock.standards.names import normalise
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.manifests.document import Document
-    from torchlock.manifests.syntax.toml_tokens import Path
+    from torchlock.manifests.syntax.toml_tokens import Key, Path
 
 _PLATFORMS = {
     "linux-64": "linux-x86_64",
@@ -38,6 +39,25 @@ MARKERS = {
     "win": "sys_platform == 'win32'",
     "unix": "os_name == 'posix'",
 }
+# The tables of packages; those of conda are all installed in the environment.
+_TABLES = (
+    ("dependencies", "conda"),
+    ("host-dependencies", "conda"),
+    ("build-dependencies", "conda"),
+    ("constraints", "conda"),
+    ("pypi-dependencies", "pip"),
+)
+_OPTION_SHAPES = {
+    "string": ("index-url",),
+    "list of strings": ("extra-index-urls",),
+    "list of tables": ("find-links",),
+    "table": ("dependency-overrides",),
+}
+_DEPENDENCY_SHAPES = {
+    "string": ("branch", "env-markers", "git", "index", "path", "rev", "subdirectory", "tag", "url"),
+    "list of strings": ("extras",),
+    "boolean": ("editable",),
+}
 
 
 def read(text: str, path: str) -> Document:
@@ -54,20 +74,21 @@ def read_tables(builder: TomlBuilder, own: Path) -> None:
         names = [str(name) for name in tree.array(*own, table, "platforms")]
         known = tuple(_PLATFORMS[name] for name in names if name in _PLATFORMS)
         builder.document.platforms = builder.document.platforms or known
-    options = (*own, "pypi-options")
-    for key, kind in (("index-url", "index"), ("extra-index-urls", "extra")):
-        for address, at in builder.strings(*options, key):
-            builder.index(kind, address, at)
-    builder.document.project |= any(builder.tree.items(*own, key) for key in ("dependencies", "pypi-dependencies"))
+    _options(builder, *own, "pypi-options")
+    builder.document.project |= any(tree.items(*own, table) for table, _ in _TABLES)
     _feature(builder, own, "")
     used = set[str]()
     for name, held in tree.items(*own, "environments"):
-        environment = held if isinstance(held, dict) else {"features": held}
-        features = [str(one) for one in environment.get("features") or ()]
-        alone = environment.get("no-default-feature") is True
-        scope = builder.declare_group(name, tree.offset(*own, "environments", name), alone=alone)
-        for feature in features:
+        where = (*own, "environments", name, *(["features"] if isinstance(held, dict) else []))
+        builder.shape("list of strings", *where)
+        features = [feature for feature, _ in builder.strings(*where)]
+        alone = isinstance(held, dict) and held.get("no-default-feature") is True
+        scope = builder.declare_group(name, tree.offset(*where), alone=alone)
+        for feature, at in builder.strings(*where):
+            _known(builder, own, feature, at, scope)
             _feature(builder, (*own, "feature", feature), scope)
+            if name == "default":
+                _feature(builder, (*own, "feature", feature), "")
         used.update(features)
     for name, _ in tree.items(*own, "feature"):
         if name not in used:
@@ -75,8 +96,32 @@ def read_tables(builder: TomlBuilder, own: Path) -> None:
             _feature(builder, (*own, "feature", name), scope)
 
 
+def _options(builder: TomlBuilder, *path: Key) -> None:
+    """The indexes and overrides for the packages of PyPI."""
+    builder.shapes(_OPTION_SHAPES, *path)
+    for key, kind in (("index-url", "index"), ("extra-index-urls", "extra")):
+        for address, at in builder.strings(*path, key):
+            builder.index(kind, address, at)
+    for number in range(len(builder.tree.array(*path, "find-links"))):
+        where = (*path, "find-links", number)
+        for address, at in [pair for key in ("path", "url") for pair in builder.strings(*where, key)]:
+            builder.index("find-links", address, at)
+    for key, value in builder.tree.items(*path, "dependency-overrides"):
+        entry = _entry(builder, (*path, "dependency-overrides", key), value, "pip")
+        builder.document.overrides += [entry] if entry else []
+
+
+def _known(builder: TomlBuilder, own: Path, feature: str, at: int | None, scope: str) -> None:
+    if not isinstance(builder.tree.get(*own, "feature", feature), dict):
+        with builder.within(scope):
+            builder.fault(f"no feature is called {feature!r}", at)
+
+
 def _feature(builder: TomlBuilder, path: Path, scope: str) -> None:
     with builder.within(scope):
+        if scope and builder.tree.items(*path, "pypi-options"):
+            message = "lock does not follow the pypi-options of a feature: give its indexes as options"
+            builder.refuse(message, builder.tree.offset(*path, "pypi-options"))
         builder.add(_tables(builder, path, scope, ""))
         for name, _ in builder.tree.items(*path, "target"):
             if name in MARKERS:
@@ -86,18 +131,22 @@ def _feature(builder: TomlBuilder, path: Path, scope: str) -> None:
 
 
 def _tables(builder: TomlBuilder, path: Path, scope: str, marker: str) -> Iterator[Entry]:
-    for table, channel in (("dependencies", "conda"), ("pypi-dependencies", "pip")):
+    for table, channel in _TABLES:
+        builder.shape("table", *path, table)
         for key, value in builder.tree.items(*path, table):
             entry = _entry(builder, (*path, table, key), value, channel)
             if entry is not None and entry.name != "python":
-                yield replace(entry, scope=scope, marker=marker)
+                limits = table == "constraints"
+                yield replace(entry, scope=scope, marker=both(entry.marker, marker), constraint=limits)
             elif entry is not None and not marker and not scope:
                 builder.python(entry.specifier, builder.tree.offset(*path, table, key))
 
 
 def _entry(builder: TomlBuilder, path: Path, value: object, channel: str) -> Entry | None:
     table = value if isinstance(value, dict) else {}
-    where = (*path, "version") if table else path
+    where = (*path, "version") if isinstance(value, dict) else path
+    builder.shapes(_DEPENDENCY_SHAPES, *path)
+    builder.shape("string", *where)
     name = normalise(str(path[-1]))
     kind = next((key for key in ("url", "git", "path") if isinstance(table.get(key), str)), "")
     url = repository_address("git", table["git"], table) if kind == "git" else table.get(kind)
@@ -120,6 +169,7 @@ def _entry(builder: TomlBuilder, path: Path, value: object, channel: str) -> Ent
         channel=channel,
         index=index if isinstance(index, str) else None,
         url=url,
+        marker=str(table.get("env-markers") or ""),
         extras=tuple(map(str, extras)) if isinstance(extras, list) else (),
         editable=table.get("editable") is True,
     )

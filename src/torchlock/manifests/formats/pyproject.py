@@ -114,11 +114,11 @@ class _Project:
 
     def _shapes(self) -> None:
         """Report values of the wrong type, which every installer refuses."""
-        self._builder.shape(dict, "table", "tool")
+        self._builder.shape("table", "tool")
         for tool in ("poetry", "pdm", "uv", "hatch", "pixi", "rye", "flit", "setuptools"):
-            self._builder.shape(dict, "table", "tool", tool)
+            self._builder.shape("table", "tool", tool)
         for table in (("project",), ("project", "optional-dependencies"), ("dependency-groups",)):
-            self._builder.shape(dict, "table", *table)
+            self._builder.shape("table", *table)
         self._requirements("", "project", "dependencies")
         self._requirements("", "project", "dynamic")
         for key, _ in self._tree.items("project", "optional-dependencies"):
@@ -130,7 +130,7 @@ class _Project:
         """Report requirements that are not a list, and invalid items."""
         tree, builder = self._tree, self._builder
         with builder.within(scope):
-            builder.shape(list, "list", *where)
+            builder.shape("list", *where)
             for number, item in enumerate(tree.array(*where)):
                 if not isinstance(item, str) and (where[0] == "project" or not isinstance(item, dict)):
                     message = f"{'.'.join(where)}: {item!r} is not a requirement"

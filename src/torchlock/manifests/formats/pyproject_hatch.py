@@ -33,13 +33,21 @@ def _entries(builder: TomlBuilder, environments: Mapping[str, dict[str, Any]], n
     """The packages of an environment, without the project."""
     for key in ("dependencies", "extra-dependencies"):
         owner = _owner(environments, name, key)
-        if owner is not None:
+        if owner is not None and builder.shape("list of strings", *_OWN, owner, key, audit=False):
             yield from _dependencies(builder, *_OWN, owner, key, inherited=owner != name)
-    for key, kind in (("features", "extra"), ("dependency-groups", "group")):
+    document = builder.document
+    for key, kind, declared in (
+        ("features", "extra", document.extras),
+        ("dependency-groups", "group", document.groups),
+    ):
         owner = _owner(environments, name, key)
-        for chosen, _ in builder.strings(*_OWN, owner, key) if owner is not None else ():
+        if owner is None or not builder.shape("list of strings", *_OWN, owner, key, audit=False):
+            continue
+        for chosen, at in builder.strings(*_OWN, owner, key):
             scope = f"{kind}:{normalise(chosen)}"
-            yield from [entry for entry in builder.document.entries if entry.scope == scope]
+            if normalise(chosen) not in declared:
+                builder.refuse(f"tool.hatch.envs.{owner}.{key}: no {kind} is called {chosen!r}", at)
+            yield from [entry for entry in document.entries if entry.scope == scope]
     owner = _owner(environments, name, "overrides")
     if owner is not None and "dependencies" in repr(environments[owner]["overrides"]):
         at = builder.tree.offset(*_OWN, owner, "overrides")

@@ -19,20 +19,25 @@ if TYPE_CHECKING:
     from torchlock.manifests.toml_builder import TomlBuilder
 
 _OWN = ("tool", "pdm")
+_SHAPES = {"table": ("dev-dependencies", "resolution"), "list of tables": ("source",)}
 _FOLDER = "file:///${PROJECT_ROOT}/"
 
 
 def read(builder: TomlBuilder) -> None:
     """Read ``[tool.pdm]``, in addition to ``[project]``."""
+    builder.shapes(_SHAPES, *_OWN, audit=False)
     for group, items in builder.tree.items(*_OWN, "dev-dependencies"):
         with builder.within(
             builder.declare_group(group, builder.tree.offset(*_OWN, "dev-dependencies", group))
         ) as scope:
+            builder.shape("list of strings", *_OWN, "dev-dependencies", group, audit=False)
             for number, item in enumerate(items if isinstance(items, list) else ()):
                 _development(builder, item, scope, *_OWN, "dev-dependencies", group, number)
     for number, item in enumerate(builder.tree.array(*_OWN, "source")):
         if isinstance(item, dict) and isinstance(item.get("url"), str):
             _source(builder, item, builder.tree.offset(*_OWN, "source", number, "url"))
+        else:
+            builder.refuse("tool.pdm.source: a source has no url", builder.tree.offset(*_OWN, "source", number))
     if builder.tree.get(*_OWN, "resolution", "allow-prereleases") is True:
         builder.document.pre = True
     excludes = (*_OWN, "resolution", "excludes")
@@ -99,8 +104,9 @@ def _source(builder: TomlBuilder, source: dict[str, Any], at: int | None) -> Non
 
 def _overrides(builder: TomlBuilder) -> None:
     where = (*_OWN, "resolution", "overrides")
+    builder.shape("table", *where, audit=False)
     for key, value in builder.tree.items(*where):
-        if not isinstance(value, str):
+        if not builder.shape("string", *where, key, audit=False):
             continue
         located = "://" in value
         specifier = "" if located else value if value[:1] in "<>=!~" else f"=={value}"

@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
 _OWN = ("tool", "poetry")
 _ELSEWHERE = ("url", "git", "path", "file")
+_SHAPES = {"table": ("dependencies", "dev-dependencies", "extras", "group"), "list of tables": ("source",)}
+_GROUP_SHAPES = {"table": ("dependencies",), "list of strings": ("include-groups",)}
+_DEPENDENCY_SHAPES = {
+    "string": (*_ELSEWHERE, "branch", "markers", "platform", "python", "rev", "source", "subdirectory", "tag"),
+    "list of strings": ("extras",),
+    "boolean": ("allow-prereleases", "develop", "optional"),
+}
 
 
 def read(builder: TomlBuilder) -> None:
@@ -35,27 +42,35 @@ class _Poetry:
 
     def read(self) -> None:
         self._builder.document.project |= bool(self._tree.items(*_OWN, "dependencies"))
+        self._builder.shapes(_SHAPES, *_OWN)
         self._sources()
         self._main()
         if self._tree.items(*_OWN, "dev-dependencies"):
             self._group("dev", (*_OWN, "dev-dependencies"))
         for name, _ in self._tree.items(*_OWN, "group"):
+            self._builder.shape("table", *_OWN, "group", name)
             self._group(name, (*_OWN, "group", name, "dependencies"))
 
     def _group(self, name: str, path: Path) -> None:
         with self._builder.within(self._builder.declare_group(name, self._tree.offset(*path))) as scope:
+            self._builder.shapes(_GROUP_SHAPES, *path[:-1])
             standard = {normalise(key) for key, _ in self._tree.items("dependency-groups")}
             for table in self._included(path, name):
                 self._table(table, scope, ruled=normalise(name) in standard)
 
     def _included(self, path: Path, name: str) -> list[Path]:
         """The tables of a group and of the groups that it includes, each once."""
+        groups = {normalise(key): key for key, _ in self._tree.items(*_OWN, "group")}
         found, names = [path], [name]
         for each in names:
-            for included in self._tree.array(*_OWN, "group", each, "include-groups"):
-                if included not in names and self._tree.items(*_OWN, "group", str(included)):
-                    names.append(str(included))
-                    found.append((*_OWN, "group", str(included), "dependencies"))
+            for number, included in enumerate(self._tree.array(*_OWN, "group", each, "include-groups")):
+                known = groups.get(normalise(str(included)))
+                if known is None:
+                    at = self._tree.offset(*_OWN, "group", each, "include-groups", number)
+                    self._builder.fault(f"tool.poetry.group.{each}: no group is called {included!r}", at)
+                elif known not in names:
+                    names.append(known)
+                    found.append((*_OWN, "group", known, "dependencies"))
         return found
 
     def _sources(self) -> None:
@@ -69,6 +84,7 @@ class _Poetry:
         for number, item in sources:
             name, url = item.get("name"), item.get("url")
             if not isinstance(url, str):
+                self._no_url(str(name), self._tree.offset(*_OWN, "source", number))
                 continue
             self._urls[str(name).lower()] = url
             priority = str(
@@ -82,6 +98,10 @@ class _Poetry:
                     f"the source {name} is {priority}, but is asked before the public index, not after it",
                     self._tree.offset(*_OWN, "source", number),
                 )
+
+    def _no_url(self, name: str, at: int | None) -> None:
+        if name.lower() != "pypi":
+            self._builder.fault(f"tool.poetry.source: the source {name} has no url", at)
 
     def _main(self) -> None:
         """The project's own dependencies. If [project] has some, these only add details to them."""
@@ -110,12 +130,17 @@ class _Poetry:
         """The extras of each optional dependency."""
         found: dict[str, list[str]] = {}
         for key, names in self._tree.items(*_OWN, "extras"):
-            self._builder.declare_extra(key, self._tree.offset(*_OWN, "extras", key))
+            scope = self._builder.declare_extra(key, self._tree.offset(*_OWN, "extras", key))
+            with self._builder.within(scope):
+                self._builder.shape("list of strings", *_OWN, "extras", key)
             for name in names if isinstance(names, list) else ():
                 found.setdefault(normalise(str(name)), []).append(normalise(key))
         return found
 
     def _python(self, path: Path, value: object) -> None:
+        if not isinstance(value, str | dict):
+            self._not_a_dependency(path, value)
+            return
         path = (*path, "version") if isinstance(value, dict) else path
         specifier = specifier_of(self._tree.string(*path))
         if specifier is None:
@@ -165,6 +190,7 @@ class _Poetry:
         if isinstance(value, str):
             yield from self._entry(path, path, name, {})
         elif isinstance(value, dict):
+            self._builder.shapes(_DEPENDENCY_SHAPES, *path)
             yield from self._entry(path, (*path, "version"), name, value)
         elif isinstance(value, list):
             for number, item in enumerate(value):
@@ -182,6 +208,9 @@ class _Poetry:
             return
         if specifier is None:
             self._unknown(versions)
+            return
+        if python_marker(self._tree.string(*path, "python")) is None:
+            self._unknown((*path, "python"))
             return
         if "|" in self._tree.string(*versions):
             message = f"{self._tree.string(*versions)!r}: PEP 440 cannot express alternatives"
@@ -267,7 +296,7 @@ def _marker(table: dict[str, Any]) -> str:
     markers, platform, python = (table.get(key) for key in ("markers", "platform", "python"))
     if isinstance(markers, str):
         parts.append(markers)
-    if isinstance(platform, str) and '"' not in platform:
+    if isinstance(platform, str):
         parts.append(_on_platform(platform))
     if isinstance(python, str):
         parts.append(python_marker(python) or "")

@@ -47,10 +47,25 @@ _NOT_FOLLOWED = {
     "torch-backend": "name the index of the build, as in --index-url https://download.pytorch.org/whl/cpu",
 }
 
+_SHAPES = {
+    "list of strings": (
+        "constraint-dependencies",
+        "dev-dependencies",
+        "extra-index-url",
+        "find-links",
+        "override-dependencies",
+    ),
+    "list": ("conflicts", "index"),
+    "table": ("dependency-groups", "sources", "workspace"),
+    "string": ("index-url", "prerelease", "resolution"),
+    "boolean": ("no-index",),
+}
+_INDEX_SHAPES = {"string": ("name", "url", "format"), "boolean": ("default", "explicit")}
+
 
 def read(builder: TomlBuilder) -> None:
     """Read ``[tool.uv]``, and the tables of the workspace that contains the project."""
-    builder.shape(dict, "table", *_OWN)
+    builder.shape("table", *_OWN)
     root = _workspace_of(builder)
     urls: dict[str, str] = {}
     if root is not None:
@@ -119,6 +134,7 @@ class _Uv:
 
     def read(self) -> None:
         builder, document = self._builder, self._builder.document
+        builder.shapes(_SHAPES, *_OWN, audit=False)
         self._indexes()
         if self._tree.array(*_OWN, "dev-dependencies"):
             with builder.within(
@@ -140,6 +156,7 @@ class _Uv:
 
     def _indexes(self) -> None:
         for number, item in enumerate(self._tree.array(*_OWN, "index")):
+            self._builder.shapes(_INDEX_SHAPES, *_OWN, "index", number, audit=False)
             if isinstance(item, dict) and isinstance(item.get("url"), str):
                 self._index(item, self._tree.offset(*_OWN, "index", number, "url"))
             else:
