@@ -29,6 +29,7 @@ from torchlock.knowledge.rules import (
 from torchlock.knowledge.stack import FAMILY
 from torchlock.lock import dependency_of
 from torchlock.lock.phrasing import counted, spanned, wheels_in_words
+from torchlock.lock.model import title_of
 from torchlock.solve.candidates import withdrawal
 from torchlock.solve.conflict_core import UserRequirement, demands, involved, minimal_conflict, relevant
 from torchlock.solve.propagate import traced
@@ -349,9 +350,6 @@ def _relevant(losses: Sequence[Loss], identifier: str) -> list[Loss]:
     return list(merged.values())
 
 
-_LIBRARIES = {"cuda-driver": "NVIDIA driver", "ffmpeg": "FFmpeg", "macos": "macOS"}
-
-
 def _called(name: str) -> str:
     """The name of a package or a library of the machine in a sentence."""
     if name == BUILD_CUDA:
@@ -359,7 +357,7 @@ def _called(name: str) -> str:
     if name == GIL:
         return "Python with the global interpreter lock"
     library = name.removeprefix(HOST_PREFIX)
-    return library if library == name else _LIBRARIES.get(library, library)
+    return library if library == name else title_of(library)
 
 
 def _subject(name: str) -> str:

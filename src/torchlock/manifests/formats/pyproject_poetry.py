@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from packaging.utils import canonicalize_name
-
 from torchlock.manifests.document import Entry
 from torchlock.manifests.syntax.markers import both, either
 from torchlock.manifests.syntax.poetry_constraints import python_marker, specifier_of
 from torchlock.manifests.syntax.repositories import repository_address, subdirectory
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,17 +54,17 @@ class _Poetry:
     def _group(self, name: str, path: Path) -> None:
         with self._builder.within(self._builder.declare_group(name, self._tree.offset(*path))) as scope:
             self._builder.shapes(_GROUP_SHAPES, *path[:-1])
-            standard = {canonicalize_name(key) for key, _ in self._tree.items("dependency-groups")}
+            standard = {normalise(key) for key, _ in self._tree.items("dependency-groups")}
             for table in self._included(path, name):
-                self._table(table, scope, ruled=canonicalize_name(name) in standard)
+                self._table(table, scope, ruled=normalise(name) in standard)
 
     def _included(self, path: Path, name: str) -> list[Path]:
         """The tables of a group and of the groups that it includes, each once."""
-        groups = {canonicalize_name(key): key for key, _ in self._tree.items(*_OWN, "group")}
+        groups = {normalise(key): key for key, _ in self._tree.items(*_OWN, "group")}
         found, names = [path], [name]
         for each in names:
             for number, included in enumerate(self._tree.array(*_OWN, "group", each, "include-groups")):
-                known = groups.get(canonicalize_name(str(included)))
+                known = groups.get(normalise(str(included)))
                 if known is None:
                     at = self._tree.offset(*_OWN, "group", each, "include-groups", number)
                     self._builder.fault(f"tool.poetry.group.{each}: unknown group {included!r}", at)
@@ -113,7 +112,7 @@ class _Poetry:
             "project", "dynamic"
         )
         for key, value in self._tree.items(*_OWN, "dependencies"):
-            name, path = canonicalize_name(key), (*_OWN, "dependencies", key)
+            name, path = normalise(key), (*_OWN, "dependencies", key)
             if name == "python":
                 self._python(path, value)
             elif name in named:
@@ -135,7 +134,7 @@ class _Poetry:
             with self._builder.within(scope):
                 self._builder.shape("list of strings", *_OWN, "extras", key)
             for name in names if isinstance(names, list) else ():
-                found.setdefault(canonicalize_name(str(name)), []).append(canonicalize_name(key))
+                found.setdefault(normalise(str(name)), []).append(normalise(key))
         return found
 
     def _python(self, path: Path, value: object) -> None:
@@ -171,7 +170,7 @@ class _Poetry:
         """
         named = {entry.name for entry in self._builder.document.entries if entry.scope == scope}
         for key, value in self._tree.items(*path):
-            name = canonicalize_name(key)
+            name = normalise(key)
             if name == "python":
                 continue
             if ruled and name in named:
