@@ -30,19 +30,20 @@ _MOST_NEIGHBOURS = 16
 def suggestions_for(conflict: Conflict, guilty: Sequence[UserRequirement]) -> list[str]:
     """Changes that resolve the conflict, as sentences: one for each line whose change alone is enough.
 
-    If no single change is enough, all conflicting lines are changed together.
+    Lines whose versions an override replaces are left out. If no single change is enough, all conflicting lines are changed together.
     """
     universe = conflict.universe
     found = list(_build(universe, guilty))
     built = len(found)
-    for unit in guilty:
+    changeable = [unit for unit in guilty if universe.overrides_on(dependency_of(unit.written).name) is None]
+    for unit in changeable:
         solution = _without(conflict, [unit])
         if solution is not None:
             found.append(_instead(universe, solution, [unit], guilty))
-    if len(found) == built and len(guilty) > 1:
-        solution = _without(conflict, guilty)
+    if len(found) == built and len(changeable) > 1:
+        solution = _without(conflict, changeable)
         if solution is not None:
-            found.append(_instead(universe, solution, guilty, guilty))
+            found.append(_instead(universe, solution, changeable, guilty))
     found += _other_python(conflict, guilty)
     return list(dict.fromkeys(found))
 

@@ -184,10 +184,15 @@ class _Uv:
             kinds = [kind for kind in _KINDS if kind in item] if isinstance(item, dict) else []
             if isinstance(item, dict) and len(kinds) == 1:
                 self._check(key, item)
-                yield self._source(key, kinds[0], item)
+                if not (kinds == ["workspace"] and self._is_own(key)):
+                    yield self._source(key, kinds[0], item)
             else:
                 hint = f"a source must have one of {', '.join(_KINDS)}"
                 self._refuse(f"{item!r} is not a source", "sources", key, hint=hint)
+
+    def _is_own(self, name: str) -> bool:
+        """Whether it is the project itself, which is a member of every workspace that it has."""
+        return canonicalize_name(self._tree.string("project", "name")) == canonicalize_name(name)
 
     def _check(self, key: str, item: dict[str, Any]) -> None:
         """Refuse keys that uv does not know, and an extra or group that the project does not declare."""
