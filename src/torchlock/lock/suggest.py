@@ -30,7 +30,8 @@ _MOST_NEIGHBOURS = 16
 def suggestions_for(conflict: Conflict, guilty: Sequence[UserRequirement]) -> list[str]:
     """Changes that resolve the conflict, as sentences: one for each line whose change alone is enough.
 
-    Lines whose versions an override replaces are left out. If no single change is enough, all conflicting lines are changed together.
+    Lines whose versions an override replaces are left out. If no single change is enough, all conflicting lines
+    are changed together.
     """
     universe = conflict.universe
     found = list(_build(universe, guilty))

@@ -176,8 +176,7 @@ class _Poetry:
 
     def _table(self, path: Path, scope: str, *, ruled: bool) -> None:
         """Take up a table of dependencies. ``ruled``: [dependency-groups] has the group, and lists them."""
-        entries = self._builder.document.entries if ruled else ()
-        named = {entry.name for entry in entries if entry.scope == scope}
+        named = {entry.name for entry in self._builder.document.entries if entry.scope == scope} if ruled else ()
         for key, value in self._tree.items(*path):
             name = canonicalize_name(key)
             if name == "python":
