@@ -189,7 +189,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
-    text = json.dumps(digest(Catalogue(), Matrix()), separators=(",", ":")) + "\n"
+    catalogue = Catalogue()
+    missing = [name for name in STACK if not catalogue.releases(name)]
+    if missing:
+        print(f"no releases of {', '.join(missing)}: run refresh_releases.py", file=sys.stderr)
+        return 2
+    text = json.dumps(digest(catalogue, Matrix()), separators=(",", ":")) + "\n"
     if arguments.check:
         if not PATH.exists() or PATH.read_text(encoding="utf-8") != text:
             print(f"{PATH.name} is stale: run {Path(__file__).name}", file=sys.stderr)

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from torchlock.knowledge import registry
+from torchlock.knowledge import registry, stories
 from torchlock.knowledge.rules import Matrix
 
 PAGES = Path(__file__).parents[1] / "docs" / "rules"
@@ -37,7 +37,7 @@ def pages(matrix: Matrix) -> dict[str, str]:
 
 
 def _page(identifier: str, matrix: Matrix) -> Iterator[str]:
-    rule, story = registry.get(identifier), registry.story(identifier)
+    rule, story = registry.get(identifier), stories.story(identifier)
     commands = " and ".join(f"`torchlock {command}`" for command in rule.by)
     yield f"# {identifier}: {story.title}"
     yield ""
@@ -84,7 +84,7 @@ def _index(matrix: Matrix) -> Iterator[str]:
         yield "|---|---|---|---|"
         for identifier in matrix.rules():
             if identifier.startswith(prefix):
-                rule, story = registry.get(identifier), registry.story(identifier)
+                rule, story = registry.get(identifier), stories.story(identifier)
                 commands = ", ".join(rule.by)
                 yield f"| [{identifier}]({identifier}.md) | {story.title} | {rule.severity} | {commands} |"
 

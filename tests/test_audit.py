@@ -118,7 +118,7 @@ def test_caught(tmp_path: Path, text: str, expected: list[tuple[int, str, str]])
 
 def test_the_message_names_versions_and_the_remedy_is_one_line(tmp_path: Path) -> None:
     finding = audit(tmp_path, "torch==2.7.1\ntorchaudio==2.5.1  # keep\n")[0]
-    assert finding.message == "torchaudio 2.5.1 goes with torch 2.5.1, not with torch 2.7.1"
+    assert finding.message == "torchaudio 2.5.1 works with torch 2.5.1, not with torch 2.7.1"
     assert finding.remedy is not None
     assert [(change.line, change.old, change.new) for change in finding.remedy.changes] == [
         (2, "torchaudio==2.5.1  # keep", "torchaudio==2.7.1  # keep")

@@ -13,7 +13,8 @@ from torchlock.answers import Unknown
 from torchlock.audit import Auditor, Options
 from torchlock.cli.main import main
 from torchlock.knowledge import tables
-from torchlock.knowledge.builds import Builds, kind_of
+from torchlock.knowledge.build_labels import kind_of
+from torchlock.knowledge.builds import Builds
 from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.target import Platform
 

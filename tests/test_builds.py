@@ -7,7 +7,8 @@ from functools import cache
 import pytest
 
 from torchlock.answers import Unknown
-from torchlock.knowledge.builds import Builds, describe_build, is_published, kind_of, parse_label
+from torchlock.knowledge.build_labels import describe_build, is_published, kind_of, parse_label
+from torchlock.knowledge.builds import Builds
 from torchlock.knowledge.indexes import BUILDS, PRIVATE, UNKNOWN, classify_index
 
 

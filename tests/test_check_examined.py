@@ -213,7 +213,7 @@ def test_a_library_that_may_not_be_read(
     def read(path: str, machine: str = "") -> Binary | Unreadable:
         return Unreadable(path, "Permission denied") if _is_closed(path) else real(path, machine)
 
-    monkeypatch.setattr("torchlock.inspect.loading.elf_process.read_binary", read)
+    monkeypatch.setattr("torchlock.inspect.loading.process.read_binary", read)
     monkeypatch.setattr("os.access", lambda path, mode: not _is_closed(path) and access(path, mode))
     report = run(capsys, "--path", site, code=0)
     assert bad(report) == []
@@ -238,7 +238,7 @@ def test_symbols_that_cannot_be_read(
             found.read_symbols = lambda: Unreadable(path, "the table is of no known kind")
         return found
 
-    monkeypatch.setattr("torchlock.inspect.loading.elf_process.read_binary", read)
+    monkeypatch.setattr("torchlock.inspect.loading.process.read_binary", read)
     report = run(capsys, "--path", site, code=0)
     assert "torchaudio 2.8.0 (CPU build) can be imported was not examined" in report["summary"]
     assert "its symbols cannot be read: the table is of no known kind" in report["summary"]

@@ -94,7 +94,7 @@ def test_the_text_shows_the_line_and_the_change(folder: Path, capsys: pytest.Cap
     run()
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].strip() == (
-        "requirements.txt:2:1: error TL101 torchaudio 2.5.1 goes with torch 2.5.1, not with torch 2.7.1"
+        "requirements.txt:2:1: error TL101 torchaudio 2.5.1 works with torch 2.5.1, not with torch 2.7.1"
     )
     assert lines[2].endswith("| torchaudio==2.5.1  # keep")
     assert lines[3].strip(" |") == "^" * len("torchaudio==2.5.1")
@@ -162,7 +162,7 @@ def test_annotations(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "a,b:100%.txt").write_text(BAD)
     assert run("a,b:100%.txt", "--format", "github") == 1
     line = capsys.readouterr().out.splitlines()[0]
-    assert line.startswith("::error file=a%2Cb%3A100%25.txt,line=2,col=1,title=TL101::torchaudio 2.5.1 goes with")
+    assert line.startswith("::error file=a%2Cb%3A100%25.txt,line=2,col=1,title=TL101::torchaudio 2.5.1 works with")
     assert "%0AWrite torchaudio==2.7.1" in line
 
 

@@ -78,7 +78,7 @@ def hooks() -> dict[str, dict[str, str]]:
         "Taskfile.yml",
     ],
 )
-def test_the_audit_looks_at_every_dialect_in_any_folder(name: str) -> None:
+def test_the_audit_looks_at_every_format_in_any_folder(name: str) -> None:
     assert re.search(hooks()["torchlock-audit"]["files"], name)
     assert kind_of(name, "")
 

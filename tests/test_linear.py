@@ -208,7 +208,7 @@ def test_the_search_for_changes_has_a_budget(shape: str, monkeypatch: pytest.Mon
     name, make = SHAPES[shape]
     report = auditor.report(name, raw=make(1000).encode())
     assert len(judged) < 100
-    assert any("was ended after" in finding.remedy.summary for finding in report.findings if finding.remedy)
+    assert any("stopped after" in finding.remedy.summary for finding in report.findings if finding.remedy)
 
 
 CHAINS = {
@@ -236,7 +236,7 @@ def test_a_line_that_many_scopes_include_is_changed_whole(chain: str, monkeypatc
     name, whole, link = CHAINS[chain]
     auditor, asked = Auditor(), []
     monkeypatch.setattr(
-        FixSearch, "cures", lambda self, *args, _cures=FixSearch.cures: asked.append(1) or _cures(self, *args)
+        FixSearch, "fixes", lambda self, *args, _fixes=FixSearch.fixes: asked.append(1) or _fixes(self, *args)
     )
     report = auditor.report(name, raw=whole.format(rows(60, link)).encode())
     (error,) = [finding for finding in report.findings if finding.severity == "error"]

@@ -90,11 +90,11 @@ UNREADABLE = {
     "broken off": ({"metadata": "Name: demo\nVersion: 2.0\nRequires-D"}, "ends in the middle of a header"),
     "a line that is no header": (
         {"metadata": headers("demo", "2.0", "plain", more="no header at all\n")},
-        "its metadata has a line that is no header ('no header at all') before Requires-Dist",
+        "its metadata has a line that is not a header ('no header at all') before Requires-Dist",
     ),
     "a blank before the colon": (
         {"metadata": "Name: demo\nVersion: 2.0\nRequires-Dist : plain\n\n"},
-        "its metadata has a line that is no header ('Requires-Dist : plain') before Requires-Dist",
+        "its metadata has a line that is not a header ('Requires-Dist : plain') before Requires-Dist",
     ),
     "byte order mark": ({"metadata": "\ufeff" + headers("demo", "2.0", "plain")}, "its metadata has no Name"),
     "another project": ({"metadata": headers("evil", "2.0", "plain")}, "its metadata is for evil 2.0"),

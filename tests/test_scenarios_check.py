@@ -3,8 +3,8 @@
 ``stack`` are the distributions of the small staged stack with their versions, ``torch`` and ``torchaudio`` further
 words for their staging, ``files`` texts to write over it, ``libraries`` ELF files, ``removed`` paths to delete,
 ``machine`` the libraries of a staged Debian 12. ``findings`` are all but the notes, ``consequences`` those
-under the first, ``says`` parts of the summary, ``prints`` what the failure prints, ``command`` alternatives of
-a part of the command.
+under the first, ``silent`` rules without a finding, ``says`` parts of the summary, ``prints`` what the failure
+prints, ``command`` alternatives of a part of the command.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from support.site_folder import install, write
 
 KEYS = {
     "about", "stack", "torch", "torchaudio", "files", "libraries", "removed", "machine", "log", "arguments",
-    "code", "findings", "notes", "consequences", "says", "prints", "command",
+    "code", "findings", "notes", "consequences", "silent", "says", "prints", "command",
 }  # fmt: skip
 
 
@@ -37,6 +37,8 @@ def test_scenario(path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert [" ".join(each) for each in bad(report)] == scenario.get("findings", [])
     rules = {each["rule"] for each in report["files"][0]["findings"] if each["severity"] == "note"}
     assert set(scenario.get("notes", ())) <= rules
+    reported = {each["rule"] for one in report["files"][0]["findings"] for each in (one, *one["consequences"])}
+    assert not set(scenario.get("silent", ())) & reported
     if "consequences" in scenario:
         assert rules_below(first(report)) == scenario["consequences"]
     for words in scenario.get("says", ()):

@@ -323,7 +323,7 @@ row("standards.core_metadata:parse_metadata", "a text that breaks off")(
     lambda ground: parse_metadata("Metadata-Version: 2.1\nName: x\nVersion: 1\nRequires-Di")
 )
 row("index.sdist.reader:metadata_of_tree", "no file")(lambda ground: metadata_of_tree({}, "demo", "1.0"))
-row("index.sdist.statement:stated", "no file, or none that can be read")(
+row("index.sdist.statement:stated_requirements", "no file, or none that can be read")(
     lambda ground: [
         stated_requirements({}),
         stated_requirements({"pyproject.toml": b"\xff\xfe["}),
@@ -351,7 +351,7 @@ def _(ground: Ground) -> object:
 
 @row("inspect.host:driver", "a driver that cannot be asked")
 def _(ground: Ground) -> object:
-    ground.change.setattr(host, "program", lambda *_, **__: None)
+    ground.change.setattr(host, "find_program", lambda *_, **__: None)
     ground.change.setattr(host, "_NVML", "raise SystemExit(1)")
     ground.change.setattr(host, "_WSL", str(ground.folder / "wsl"))
     places = [write(ground.folder / "version", "no version\n"), *unreadable(ground.folder)[1:3]]
@@ -395,6 +395,9 @@ row("check.linking:uses_c_interface_only", "no library")(
 )
 row("check.rules.versions:compares", "no source")(
     lambda ground: versions.compares(context(ground, torchaudio="2.8.0"), "torchaudio")
+)
+row("check.rules.versions:links_cuda", "no library")(
+    lambda ground: versions.links_cuda(context(ground, torchcodec="0.9.0"), "torchcodec")
 )
 row("check.rules.versions:unjudged", "a torch that does not tell its build")(
     lambda ground: versions.unjudged(context(ground, torch="2.8.0", torchaudio="2.8.0+cu129"), "torchaudio")

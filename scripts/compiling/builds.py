@@ -19,7 +19,7 @@ from compiling.values import (
     text_of,
     texts_of,
 )
-from torchlock.knowledge.builds import kind_of
+from torchlock.knowledge.build_labels import kind_of
 
 _BUILDS_KEYS = {"package", "complete", "index", "kind", "sources", "checked", "rows", "never"}
 _PLATFORMS = ("linux-x86_64", "linux-aarch64", "windows-amd64", "windows-arm64", "macos-arm64", "macos-x86_64")

@@ -5,9 +5,9 @@ import sys
 
 
 def _drop_current_folder() -> None:
-    """Take the current folder, which ``-m`` puts first, off the path: a ``json.py`` that lies there is data.
+    """Remove the current folder, which ``-m`` puts first, from the path.
 
-    ``os`` and ``sys`` are loaded at every start of Python, before that.
+    A ``json.py`` there is data, not a module. ``os`` and ``sys`` are loaded at every start of Python, before that.
     """
     if getattr(sys.flags, "safe_path", False) or sys.flags.isolated:
         return

@@ -39,8 +39,7 @@ class Source(NamedTuple):
     editable: bool = False
 
 
-@dataclass(slots=True)
-class ParsedRequirement:
+class ParsedRequirement(NamedTuple):
     """One requirement as its author wrote it.
 
     ``requirement`` is the parsed PEP 508 requirement, or None for a bare URL or path without a known name; then

@@ -1,4 +1,4 @@
-"""The audit: what of a file will not load, why, on which line, and the smallest change that fixes it."""
+"""The audit: find the lines that make an installation fail, explain them, and suggest the smallest fix."""
 
 from __future__ import annotations
 
@@ -35,18 +35,19 @@ __all__ = ["Auditor", "Options", "broken"]
 
 # A fixed line may show further errors. More rounds than this find nothing new.
 _ROUNDS = 4
-# The work on a scene without demands, in demands; and so many characters are as much work as one demand.
+# The unit of work is one demand. A set of entries without demands costs as much as _SCENE demands; so do
+# _CHARACTERS characters of text as one demand.
 _SCENE, _CHARACTERS = 8, 20_000
 _NOTHING = "no requirement was found here, so nothing was judged"
-_WORDS = "whether this is a list of requirements is not known: neither its name nor a version in it says so"
+_WORDS = "this may not be a list of requirements: neither its name nor a version in it shows that it is one"
 
 _RULES = "torchlock.audit.rules"
 
 
 class Options(NamedTuple):
-    """What the command line says: the targets (None: what a file declares, else all), and rules to ignore.
+    """The settings of a run: targets (None: those that a file declares, else all) and rules to ignore.
 
-    ``libraries`` maps host libraries to their versions, None for one that is known to be missing.
+    ``libraries`` maps host libraries to their versions, None for a library that is known to be missing.
     """
 
     pythons: tuple[PythonVersion, ...] | None = None
@@ -56,7 +57,7 @@ class Options(NamedTuple):
 
 
 class Auditor:
-    """Judges files, one after the other, by the bundled knowledge."""
+    """Judges files, one after the other, with the bundled knowledge."""
 
     def __init__(self, options: Options | None = None) -> None:
         self._options = options or Options()
@@ -77,9 +78,9 @@ class Auditor:
         return Fixer(self.known, self.judge, self._size)
 
     def report(self, path: str, raw: bytes | None = None, kind: str | None = None) -> FileReport:
-        """Read and judge one file (``-``: standard input); ``raw`` is its content, where it was read already.
+        """Read and judge one file (``-``: standard input); ``raw`` is its content, if it was already read.
 
-        A file that cannot be read is a report of its own, with the reason; and so is one that meets a bug.
+        A file that cannot be read gets a report with the reason. So does a file that meets a bug.
 
         Raises:
             DataError: the bundled knowledge is damaged.
@@ -117,10 +118,10 @@ class Auditor:
         return FileReport(path, document.kind, findings, text, guessed=document.guessed)
 
     def fixed(self, path: str, severities: Collection[str] = ("error",), raw: bytes | None = None) -> bytes | None:
-        """The content of a file with the fewest lines changed so that nothing of these severities is found.
+        """The content of a file after the fewest line changes that remove all findings of these severities.
 
-        What cannot be fixed stays as it is, and so does a file whose format was only guessed.
-        None where there is nothing to change.
+        What cannot be fixed does not change. Neither does a file whose format was only guessed. None if nothing
+        changes.
 
         Raises:
             InputError: the file cannot be read, or is a link out of the project that would have to be changed.
@@ -137,25 +138,25 @@ class Auditor:
                 break
             after = read_document(path, raw=encoded(document, text), kind=document.kind)
             if _errors(self.judge(after)) > _errors(self.judge(document)):
-                break  # The file means something else than its reader thought: leave it.
+                break  # The new text means something else than expected: keep the file as it is.
             document = after
         now = encoded(document, document.text)
         if now == whole:
             return None
         if is_outside(path, path):
-            reason = "is a link to a file outside of the project, whose lines are neither shown nor changed"
-            raise InputError(reason, path=path, hint="name that file itself")
+            reason = "is a link to a file outside of the project; its lines are neither shown nor changed"
+            raise InputError(reason, path=path, hint="give the path of that file")
         return now
 
     def judge(self, document: Document) -> list[Finding]:
-        """What is wrong with a document, in the order of its lines."""
+        """All findings in a document, in the order of its lines."""
         findings = [_of_issue(issue, document, self.known.matrix) for issue in document.issues]
         findings += _distinct(self._found(document))
         kept = without_ignored(findings, document.text, self._options.ignore)
         return sorted(kept, key=lambda finding: (finding.place, SEVERITIES.index(finding.severity), finding.rule))
 
     def context(self, document: Document) -> AuditContext:
-        """The document with all that it is judged by."""
+        """The document, with the knowledge and the targets to judge it by."""
         stack, options = self.known.stack, self._options
         pythons = None
         if options.pythons is not None:
@@ -166,7 +167,7 @@ class Auditor:
         return AuditContext(document, self.known, *judged, platforms_given=platforms is not None)
 
     def _size(self, document: Document) -> int:
-        """How much there is to judge: the lines, and the demands of every scene."""
+        """The amount of work to judge a document: its lines, and the demands of every set of entries."""
         beside = len(document.text) // _CHARACTERS + document.text.count("torchlock:")
         return (
             len(document.entries)
@@ -193,7 +194,7 @@ class Auditor:
 
 @registry.rule("TL501", "TL503", "TL504", "TL505", "TL901", "TL902", "TL903", "TL905", on="issue")
 def _of_issue(issue: ParseIssue, document: Document, matrix: Matrix) -> Finding:
-    """The finding for what the reader of a format reports."""
+    """The finding for an issue that the reader of a format reports."""
     remedy = None
     if issue.remedy or issue.edits:
         remedy = Remedy(issue.remedy, changes_of(document, issue.edits), issue.edits)
@@ -203,14 +204,14 @@ def _of_issue(issue: ParseIssue, document: Document, matrix: Matrix) -> Finding:
 
 @registry.rule("TL908", on="bug")
 def broken(path: str, error: Exception, where: str = "here, so nothing of this file was judged") -> FileReport:
-    """The report on a file that met a bug; ``where`` goes on after "torchlock failed"."""
+    """The report on a file that met a bug; ``where`` continues the sentence "torchlock failed"."""
     found = breakage(error)
     message = f"torchlock failed {where}: {found}"
     return FileReport(path, "", [Finding("TL908", "error", message, because=found.because)], broken=found)
 
 
 def _unquoted(issue: ParseIssue) -> ParseIssue:
-    """What is known of a line that must not be quoted; our own words on whole files stay."""
+    """An issue without its message, because that may quote a line of another file; whole-file issues stay."""
     return ParseIssue(issue.rule, issue.severity, NOT_QUOTED, issue.place) if issue.place.line else issue
 
 
@@ -219,14 +220,14 @@ def _errors(findings: list[Finding]) -> int:
 
 
 def _soften(by_scene: list[list[Finding]]) -> None:
-    """Constraints only hold for what is asked for elsewhere: nobody knows that it all is."""
+    """Lower the severities of constraints: they count only if another file requires the package."""
     for findings in by_scene:
         for finding in findings:
             finding.severity = softened(finding.severity)
 
 
 def _spare_what_works(install_sets: list[InstallSet], by_scene: list[list[Finding]]) -> None:
-    """A lock for many targets of which some work is not broken: what fails on the others is a warning."""
+    """Lower errors to warnings in a lock for many targets if another set of entries works."""
 
     def names(finding: Finding) -> frozenset[str]:
         return frozenset(name for name, _ in finding.packages)
@@ -246,7 +247,7 @@ def _spare_what_works(install_sets: list[InstallSet], by_scene: list[list[Findin
 
 
 def _distinct(findings: Iterator[Finding]) -> list[Finding]:
-    """Each finding once, at its worst; of those about the same lines only what tells most."""
+    """Report each finding once, at its worst severity. Drop a warning that an error on the same lines explains."""
     best: dict[tuple[object, ...], Finding] = {}
     for finding in findings:
         names = frozenset(name for name, _ in finding.packages)

@@ -1,4 +1,4 @@
-"""One document before the judge: what it declares, what it demands, and how findings about it are made."""
+"""What a document is judged by: its entries, the knowledge, the targets; and how findings about it are made."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from torchlock.location import Place
     from torchlock.manifests.document import Document, Entry
 
-# What a broken choice is a warning on even where a file declares no platform.
+# A conflict on one of these platforms is a warning even if the file declares no platform.
 _MAINSTREAM = ("linux-x86_64", "windows-amd64", "macos-arm64")
 
 
@@ -36,22 +36,22 @@ class Knowledge:
     stack: CompatibilityTable
     matrix: Matrix
     libraries: Mapping[str, str | None]
-    """Host libraries of the target → their versions, None for one that is known to be missing."""
+    """Host libraries of the target → their versions, None for a library that is known to be missing."""
 
     @property
     def date(self) -> str:
-        """The date of the catalogue of the public index."""
+        """The date of the catalogue (a snapshot of the public index)."""
         return self.matrix.source("catalogue").date or self.matrix.date
 
     def forbidding(self, name: str) -> list[Statement]:
-        """The statements about a package that forbid something beside it."""
+        """The statements about a package that forbid another package."""
         if name not in self._forbidding:
             self._forbidding[name] = [statement for statement in self.matrix.about(name) if statement.forbids]
         return self._forbidding[name]
 
     @cached_property
     def digests(self) -> dict[tuple[str, str], set[str]]:
-        """The SHA-256 of the files of releases that were asked about."""
+        """A cache: the SHA-256 hashes of the files of a release."""
         return {}
 
     @cached_property
@@ -60,25 +60,25 @@ class Knowledge:
 
     @cached_property
     def builds(self) -> Builds:
-        """Read only where a label or an index with labels is named."""
+        """The table of builds. It is read only if the file names a label or an index with labels."""
         from torchlock.knowledge.builds import Builds
 
         return Builds()
 
     @cached_property
     def catalogue(self) -> Catalogue:
-        """Read only for what the stack's table leaves out."""
+        """The catalogue. It is read only for facts that the compatibility table does not have."""
         from torchlock.knowledge.releases import Catalogue
 
         return Catalogue()
 
 
-@dataclass
+@dataclass(eq=False)
 class AuditContext:
-    """A document, the knowledge, and the cells it is judged on.
+    """A document, the knowledge, and the cells to judge it on.
 
-    ``declared`` are sets of cells that the document (or the command line) names, each of which must have one
-    that works; elsewhere a failure is nobody's fault. ``assumed`` are sets that the document can be for.
+    ``declared`` are sets of cells that the document (or the command line) names; each must have a cell that works.
+    A failure on another cell is not an error. ``assumed`` are sets of cells that the document may be for.
     """
 
     document: Document
@@ -94,12 +94,12 @@ class AuditContext:
 
     @property
     def install_sets(self) -> list[InstallSet]:
-        """The sets of entries that are judged."""
+        """The sets of entries that are judged; one set is installed together."""
         return self._install_sets.install_sets
 
     @property
     def left_out(self) -> list[str]:
-        """The scopes that are not judged, since the file has too many."""
+        """The scopes that are not judged because the file has too many."""
         return self._install_sets.left_out
 
     @cached_property
@@ -108,7 +108,7 @@ class AuditContext:
 
     @cached_property
     def from_unknown(self) -> dict[tuple[str, str], list[InstallSet]]:
-        """Package and specifier → the first two scenes that take it from an index that nobody here can see."""
+        """Package and specifier → the first two install sets that take it from an index with unknown content."""
         found: dict[tuple[str, str], list[InstallSet]] = {}
         for install_set in self.install_sets:
             for demand in (one for demands in install_set.demands.values() for one in demands):
@@ -122,7 +122,7 @@ class AuditContext:
         return found
 
     def offer(self, entry: Entry) -> Offer:
-        """The indexes that an entry is taken from; the file's are looked at once."""
+        """The indexes that an entry can come from. The answer for each index is cached."""
         if entry.index not in self._offers:
             self._offers[entry.index] = offer_of(entry, self.document)
         return self._offers[entry.index]
@@ -133,7 +133,7 @@ class AuditContext:
 
     @cached_property
     def sides(self) -> Sides:
-        """The entries of the document by scope, for what is looked for beside a scene."""
+        """The entries of the document by scope, for rules that look beyond one install set."""
         return Sides(self.document.entries)
 
     @property
@@ -143,7 +143,7 @@ class AuditContext:
 
     @property
     def mainstream(self) -> int:
-        """The cells that nearly everybody is on, or all that were asked for on the command line."""
+        """The cells of the most common platforms, or all cells if the command line names platforms."""
         if self.platforms_given:
             return self.cells
         return sum(self.stack.on_platform(self.stack.platforms.index(name)) for name in _MAINSTREAM)
@@ -155,8 +155,9 @@ class AuditContext:
         message: str,
         demands: Sequence[Demand],
     ) -> Finding:
-        """A finding that rests on a statement of the matrix."""
-        # The metadata of torchcodec names no torch: where nobody tried a pair, only its documentation speaks.
+        """A finding that a statement of the rules supports."""
+        # The metadata of torchcodec does not require torch. For a pair that was not tried, only the documentation
+        # is evidence.
         untried = statement.rule == "TL102" and statement.kind == "declared"
         strength = Strength.DECLARED if untried else Strength.MEASURED
         severity = limited(statement.rule, severity, effect=statement.effect, strength=strength)
@@ -171,7 +172,7 @@ class AuditContext:
         because: str = "",
         sources: Iterable[str] = (),
     ) -> Finding:
-        """A finding about some demands; it stands at the first of them that is in this file."""
+        """A finding about some demands; its place is the first of them that is in this file."""
         demands = list(demands)
         places = self.places(demand.entry for demand in demands)
         return Finding(
@@ -186,16 +187,16 @@ class AuditContext:
         )
 
     def places(self, entries: Iterable[Entry]) -> list[Place]:
-        """Where entries stand in this very file, each place once."""
+        """The places of entries in this file, without duplicates."""
         here = [entry.place for entry in entries if entry.path == self.document.path]
         return list(dict.fromkeys(here))
 
     def reason_yanked(self, name: str, version: str) -> str:
-        """Why a release was withdrawn, as its makers said."""
+        """The authors' reason for withdrawing a release."""
         return next((release.yanked or "" for release in self._releases(name) if release.version == version), "")
 
     def digests(self, name: str, version: str) -> set[str]:
-        """The SHA-256 of every file that the public index has for a release."""
+        """The SHA-256 hashes of all files that the public index has for a release."""
         known = self.known.digests.get((name, version))
         if known is None:
             releases = [release for release in self._releases(name) if release.version == version]
@@ -204,7 +205,7 @@ class AuditContext:
         return known
 
     def tags(self, name: str, version: str) -> Sequence[str]:
-        """The tag part of the name of every wheel of a release."""
+        """The tag part of the name of each wheel of a release."""
         return [tags for release in self._releases(name) if release.version == version for tags in release.tags]
 
     def _releases(self, name: str) -> Sequence[CatalogueRelease]:

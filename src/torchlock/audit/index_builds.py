@@ -1,23 +1,22 @@
-"""What the indexes in reach of an entry carry, as far as their addresses say."""
+"""The builds that the indexes of an entry offer, as far as their addresses show it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
-from torchlock.index.sources import PUBLIC
-from torchlock.knowledge.indexes import BUILDS, PRIVATE, UNKNOWN, classify_index
+from torchlock.knowledge.indexes import BUILDS, PRIVATE, PUBLIC, UNKNOWN, classify_index
 
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry
 
 
 class Offer(NamedTuple):
-    """What the indexes in reach of an entry carry.
+    """The builds that the indexes of an entry offer.
 
-    ``labels`` are builds that a page of just one build offers; ``every``: a page of all builds is among
-    them; ``public``: the public index is; ``unknown``: one is whose content nobody here knows (another
-    index, a folder, nightlies).
+    ``labels`` are builds on pages with one build each; ``every``: a page with all builds is among the indexes;
+    ``public``: the public index is; ``unknown``: an index with unknown content is (a private index, a folder,
+    nightlies).
     """
 
     labels: frozenset[str]
@@ -27,7 +26,7 @@ class Offer(NamedTuple):
 
     @property
     def named(self) -> bool:
-        """Whether any page with labels is named at all."""
+        """Whether the file names a page with labels."""
         return bool(self.labels) or self.every
 
     @property
@@ -37,19 +36,19 @@ class Offer(NamedTuple):
 
     @property
     def only_label(self) -> str | None:
-        """The one build that is certain to be taken, where just one page is in reach."""
+        """The one build that an installer is certain to get, if the only index is a page with one build."""
         alone = len(self.labels) == 1 and not (self.public or self.unknown or self.every)
         return next(iter(self.labels)) if alone else None
 
     def carries(self, label: str) -> bool | Unknown:
-        """Whether one of them is a page for this build."""
+        """Whether one of the indexes has this build."""
         if self.every or label in self.labels:
             return True
-        return Unknown("what an index named here has is not known") if self.unknown else False
+        return Unknown("the content of an index named here is unknown") if self.unknown else False
 
 
 def offer_of(entry: Entry, document: Document) -> Offer:
-    """The indexes that an entry is taken from: its own, else the file's."""
+    """The indexes that an entry can come from: its own, else those of the file."""
     if entry.index is not None:
         addresses, public = [entry.index], False
     else:

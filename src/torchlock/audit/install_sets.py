@@ -1,4 +1,4 @@
-"""From a document to what it demands of each package on each target: masks of releases, and builds."""
+"""From a document to its demands on each package and target, as masks of releases, and builds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.errors import InputError
-from torchlock.knowledge.builds import is_published
+from torchlock.knowledge.build_labels import is_published
 from torchlock.manifests.syntax.pep508 import wheel_of
 from torchlock.standards.versions import version_of
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
     from torchlock.knowledge.compatibility import CompatibilityTable
     from torchlock.manifests.document import Document, Entry
 
-# What is installed in an environment of its own, not with the project.
+# Scopes that are installed in a separate environment, not with the project.
 _ALONE = ("group:build-system", "alone:")
 _LOCAL = re.compile(r"(===?|!=)\s*([^\s,+=]+)\+([\w.\-]+)")
 _EXACT = re.compile(r"===?\s*[^\s,*]+")
-# So many demands at least, those of all scenes together, are judged in one file.
+# The limit on the demands that are judged in one file, over all install sets.
 _MOST = 20_000
 _UNFINISHED = re.compile(r"\d(?:a|b|rc|\.?dev)\d", re.IGNORECASE)
 
 
 class Demand(NamedTuple):
-    """What one entry asks for. ``releases`` is None if the table cannot have the releases that it names.
+    """What one entry requires. ``releases`` is None if the compatibility table cannot have these releases.
 
-    ``label`` is the build that it pins (``cu118``), "" for none. ``why`` says why ``releases`` is None:
-    ``url``, ``image`` (what a base image holds), ``vendor``, ``unfinished`` (a nightly or other pre-release),
+    ``label`` is the build that it pins (``cu118``), "" for none. ``why`` says why ``releases`` is None: ``url``,
+    ``image`` (the content of a base image), ``vendor``, ``unfinished`` (a nightly or other pre-release),
     ``newer``, ``absent`` (never published), ``unreadable``.
     """
 
@@ -51,12 +51,12 @@ class Demand(NamedTuple):
 
 @lru_cache(maxsize=8192)
 def pinned(specifier: str) -> Version | None:
-    """The version that a specifier set names exactly, if it names one."""
+    """The version that a specifier set pins exactly, if any."""
     return version_of(specifier.strip().lstrip("= ")) if _EXACT.fullmatch(specifier.strip()) else None
 
 
 def demand_of(entry: Entry, stack: CompatibilityTable) -> Demand:
-    """Read one entry against the table."""
+    """Make the demand of one entry."""
     specifier = entry.specifier
     if entry.url is not None and entry.url.startswith("image:"):
         return Demand(entry, None, why="image")
@@ -65,13 +65,13 @@ def demand_of(entry: Entry, stack: CompatibilityTable) -> Demand:
         if not specifier:
             return Demand(entry, None, why="url")
     demand = Demand(entry, *_reading(entry.name, specifier, stack))
-    # A file of its own is there, whatever releases the indexes have.
+    # A wheel with its own address exists, even if the indexes do not have its release.
     return demand._replace(why="url") if entry.url is not None and demand.releases is None else demand
 
 
 @lru_cache(maxsize=8192)
 def _reading(name: str, specifier: str, stack: CompatibilityTable) -> tuple[int | None, str, bool, str]:
-    """All of a demand but its entry."""
+    """The fields of a demand other than its entry."""
     local = _LOCAL.search(specifier)
     label = local[3].lower() if local and local[1] != "!=" else ""
     specifier = _LOCAL.sub(r"\1\2", specifier)
@@ -89,7 +89,7 @@ def _reading(name: str, specifier: str, stack: CompatibilityTable) -> tuple[int 
 
 
 def _of_wheel(url: str) -> str:
-    """The pin that the address of a wheel comes to, or nothing."""
+    """The pin that is equivalent to the address of a wheel; "" if the address is not one of a wheel."""
     wheel = wheel_of(url)
     return f"=={wheel[1]}" if wheel else ""
 
@@ -105,9 +105,9 @@ def _absence(specifier: str, exact: bool, newest: str) -> str:
         if exact:
             version = Version(re.sub(r"^===?\s*", "", specifier.strip()))
             return "newer" if version > Version(newest) else "absent"
-        # A version that no release will ever reach stands for all that are still to come.
+        # A very high version represents all future releases.
         return "newer" if _open(allowed, Version(newest)) else "absent"
-    except ValueError:  # ``===`` takes any text
+    except ValueError:  # ``===`` accepts any text
         return "absent"
 
 
@@ -120,9 +120,9 @@ def _open(allowed: SpecifierSet, newest: Version) -> bool:
     return any(allowed.contains(text) for text in [*above, *(f"{text}.1" for text in above), *coming])
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class InstallSet:
-    """Entries that are installed together, and the cells where just these are."""
+    """Entries that are installed together, and the cells where exactly these are installed."""
 
     cells: int
     scope: str
@@ -133,11 +133,11 @@ class InstallSet:
 
     @property
     def size(self) -> int:
-        """How many demands it has."""
+        """The number of demands."""
         return sum(map(len, self.demands.values()))
 
     def releases(self, name: str) -> int | None:
-        """What all demands on a package leave together; None where any of them is unknown, or there is none."""
+        """The releases that all demands on a package allow; None if one is unknown or there are no demands."""
         if name not in self._releases:
             self._releases[name] = self._together(name)
         return self._releases[name]
@@ -154,7 +154,7 @@ class InstallSet:
         return found
 
     def names(self) -> list[str]:
-        """The packages that are asked for and known, in the order of writing."""
+        """The packages with known releases, in the order of the file."""
         return [name for name in self.demands if self.releases(name) is not None]
 
     def labels(self, name: str) -> set[str]:
@@ -162,7 +162,7 @@ class InstallSet:
         return {demand.label for demand in self.demands.get(name, ()) if demand.label}
 
     def first(self, name: str) -> Demand:
-        """The demand that says most: an exact one, else the first."""
+        """The most specific demand: an exact one, else the first."""
         if name not in self._first:
             demands = self.demands[name]
             self._first[name] = next((demand for demand in demands if demand.exact), demands[0])
@@ -173,7 +173,7 @@ class InstallSet:
 
 
 def once(entries: Sequence[Entry]) -> list[Entry]:
-    """Without what says the very same once more."""
+    """The entries without duplicates."""
     seen: dict[tuple[object, ...], Entry] = {}
     for entry in entries:
         key = (
@@ -191,7 +191,7 @@ def once(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def effective(entries: Sequence[Entry]) -> list[Entry]:
-    """Without what a later command of the same script installs anew."""
+    """The entries without those that a later command of the same script replaces."""
     last: dict[tuple[str, str], int] = {}
     for entry in entries:
         key = entry.name, entry.scope
@@ -200,18 +200,17 @@ def effective(entries: Sequence[Entry]) -> list[Entry]:
 
 
 class Scenes(NamedTuple):
-    """The sets of entries that a document installs together; ``left_out`` are the scopes that are too many."""
+    """The sets of entries that a document installs together; ``left_out`` are the scopes beyond the limit."""
 
     install_sets: list[InstallSet]
     left_out: list[str]
 
 
 def scenes_of(document: Document, stack: CompatibilityTable, cells: int) -> Scenes:
-    """The sets of entries that a document installs together, each with the cells where it is that set.
+    """The sets of entries that a document installs together, each with the cells that it applies to.
 
-    What has a scope (an extra, a group) is installed with what has none. Constraints count where the
-    package is asked for. All sets together have a bounded size: many extras, each beside many common
-    requirements, come to the product of both.
+    Entries with a scope (an extra, a group) are installed with those without a scope. A constraint counts only if
+    its package is required. The total size is limited, because many extras with many common requirements multiply.
     """
     demands = [demand_of(entry, stack) for entry in once(document.entries) if entry.name in stack.packages]
     everywhere = {id(demand.entry): cells_where(demand.entry, stack) & cells for demand in demands}
@@ -241,7 +240,7 @@ def scenes_of(document: Document, stack: CompatibilityTable, cells: int) -> Scen
 
 
 def _groups(members: Sequence[Demand], cells_of: dict[int, int], cells: int) -> Iterator[tuple[list[Demand], int]]:
-    """Part the cells by which of the demands are active there."""
+    """Split the cells by the demands that are active there."""
     parts = [cells]
     for mask in dict.fromkeys(cells_of[id(demand.entry)] for demand in members):
         parts = [piece for part in parts for piece in (part & mask, part & ~mask) if piece]
@@ -252,7 +251,7 @@ def _groups(members: Sequence[Demand], cells_of: dict[int, int], cells: int) -> 
 
 
 def _by_name(active: Sequence[Demand], *, locked: bool, alone: bool) -> dict[str, list[Demand]]:
-    """Demands by package; of a script's commands the last one that names a package counts."""
+    """Demands by package. If several commands of a script name a package, the last one counts."""
     found: dict[str, list[Demand]] = {}
     for demand in active:
         if not demand.entry.constraint or alone:
@@ -261,7 +260,7 @@ def _by_name(active: Sequence[Demand], *, locked: bool, alone: bool) -> dict[str
         last = max(demand.entry.step for demand in demands)
         channels = {demand.entry.channel for demand in demands}
         kept = [demand for demand in demands if demand.entry.step == last]
-        if channels == {"pip", "conda"}:  # pip comes second, and replaces what conda installed.
+        if channels == {"pip", "conda"}:  # pip runs second and replaces what conda installed.
             kept = [demand for demand in kept if demand.entry.channel == "pip"] or kept
         found[name] = kept
     for demand in active:
@@ -271,7 +270,7 @@ def _by_name(active: Sequence[Demand], *, locked: bool, alone: bool) -> dict[str
 
 
 def cells_where(entry: Entry, stack: CompatibilityTable) -> int:
-    """Where the marker of an entry holds, its own extra being asked for. Remembered with the table."""
+    """The cells where the marker of an entry holds, with its own extra enabled. The table caches the answer."""
     marker = entry.marker
     if not marker:
         return stack.everywhere
@@ -282,7 +281,7 @@ def cells_where(entry: Entry, stack: CompatibilityTable) -> int:
         cells = range(stack.everywhere.bit_length())
         try:
             known = sum(1 << cell for cell in cells if stack.target(cell).holds(marker, extra))
-        except InputError:  # no marker, or one without a value
+        except InputError:  # an invalid marker, or one without a value
             known = stack.everywhere
         stack.markers[marker, extra] = known
     return known

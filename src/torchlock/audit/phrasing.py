@@ -1,4 +1,4 @@
-"""Masks and specifiers in words."""
+"""Masks of releases and targets, and specifiers, in words."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def listed(words: Sequence[str], last: str = "and") -> str:
 
 
 def as_of(date: str) -> str:
-    """The date that a statement about existing releases carries."""
+    """The date that a statement about existing releases includes."""
     return f"as of {date}"
 
 
@@ -48,7 +48,7 @@ def releases(package: Package, mask: int) -> str:
 
 
 def asked(demand: Demand) -> str:
-    """A demand as its reader knows it: ``torch 2.3.1``, ``torch>=2.0,<2.4``, ``any torchaudio``."""
+    """A demand as the author wrote it: ``torch 2.3.1``, ``torch>=2.0,<2.4``, ``any torchaudio``."""
     specifier = demand.entry.specifier.strip()
     if not specifier and demand.entry.url:
         return f"{demand.name} (from its address)"
@@ -62,7 +62,7 @@ def asked(demand: Demand) -> str:
 
 
 def pythons(stack: CompatibilityTable, cells: int) -> str:
-    """``Python 3.13 and later``, ``Python 3.8 to 3.10``: those of some cells."""
+    """The Pythons of some cells: ``Python 3.13 and later``, ``Python 3.8 to 3.10``."""
     indices = sorted({stack.coordinates(cell)[1] for cell in bits(cells)})
     if not indices:
         return "no Python"
@@ -81,13 +81,13 @@ def pythons(stack: CompatibilityTable, cells: int) -> str:
 
 
 def where(stack: CompatibilityTable, cells: int) -> str:
-    """``Python 3.8 on Windows``, and just the Python where it is every platform."""
+    """The Pythons and platforms of some cells: ``Python 3.8 on Windows``; only the Python if on all platforms."""
     systems = platforms(stack, cells)
     return pythons(stack, cells) + ("" if systems == "every platform" else f" on {systems}")
 
 
 def platforms(stack: CompatibilityTable, cells: int) -> str:
-    """``Linux (x86_64) and Windows``: those of some cells."""
+    """The platforms of some cells: ``Linux (x86_64) and Windows``."""
     indices = sorted({stack.coordinates(cell)[0] for cell in bits(cells)})
     names = [_SYSTEMS[stack.platforms[index]] for index in indices]
     if len(names) == len(stack.platforms):

@@ -1,4 +1,4 @@
-"""What a document names beside a set of demands, by scope: looked up once for the file, not once for each set."""
+"""The other entries of a document, by scope; collected once for the file, not for each install set."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ if TYPE_CHECKING:
 
     from torchlock.manifests.document import Entry
 
-# So many pins of one package in one scope are looked at: what has more contradicts itself.
+# The limit on pins of one package in one scope. More than this conflict in any case.
 _MOST = 100
 
 
 class Sides:
-    """The entries of a document, by the scope that they stand in."""
+    """The entries of a document, by scope."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self._entries = entries
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Every package that is named anywhere."""
+        """All packages that the document names."""
         return frozenset(entry.name for entry in self._entries)
 
     def has(self, name: str, scope: str) -> bool:
-        """Whether a package is named in a scope, or in what is installed with every scope."""
+        """Whether a scope names a package, or the entries without a scope do."""
         return any(name in self._names.get(one, ()) for one in ("", scope))
 
     def channels(self, name: str, scope: str) -> set[str]:
-        """The channels that a package is taken from in a scope."""
+        """The channels that a scope takes a package from."""
         return {channel for one in ("", scope) for channel in self._names.get(one, {}).get(name, ())}
 
     def pins(self, scope: str) -> Iterator[Entry]:
-        """The entries with versions that count in a scope, without constraints; the same pin once."""
+        """The entries with versions that count in a scope, without constraints and duplicates."""
         for one in dict.fromkeys(("", scope)):
             for entries in self._pins.get(one, {}).values():
                 yield from entries
 
     def pins_of(self, name: str, scope: str) -> Iterator[Entry]:
-        """Those of one package."""
+        """The entries of one package with versions in a scope."""
         for one in dict.fromkeys(("", scope)):
             yield from self._pins.get(one, {}).get(name, ())
 
     @cached_property
     def _names(self) -> dict[str, dict[str, set[str]]]:
-        """Scope → package → the channels that it is taken from."""
+        """Scope → package → the channels that it comes from."""
         found: dict[str, dict[str, set[str]]] = {}
         for entry in self._entries:
             found.setdefault(entry.scope, {}).setdefault(entry.name, set()).add(entry.channel)

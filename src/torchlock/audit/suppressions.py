@@ -1,4 +1,4 @@
-"""``# torchlock: ignore[TL101] reason``: what the author of a line has decided to live with."""
+"""Comments that ignore findings: ``# torchlock: ignore[TL101] reason``."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from torchlock.location import Place
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# No logical line goes on over more lines than this.
+# The limit on the lines that backslashes join.
 _LONGEST = 300
 _IGNORE = re.compile(r"#\s*torchlock:\s*ignore\[([^\[\]\n]*)\]([^\n\r]*)")
 
 
 class Ignore(NamedTuple):
-    """One comment: the rules it names, on which line, and why."""
+    """One comment: the rules that it names, its line, and the reason."""
 
     rules: frozenset[str]
     place: Place
     reason: str
     first: int
-    """The first line of the logical one: a comment stands at the end of what backslashes continue."""
+    """The first line of the logical line. The comment is at its end, after lines that backslashes join."""
 
 
 @lru_cache(maxsize=2)
 def ignores_in(text: str) -> list[Ignore]:
-    """Every such comment of a file."""
+    """All such comments of a file."""
     if "torchlock:" not in text:
         return []
     found: list[Ignore] = []
@@ -47,9 +47,9 @@ def ignores_in(text: str) -> list[Ignore]:
 
 @registry.rule("TL904", on="comment")
 def without_ignored(findings: Iterable[Finding], text: str, rules: Iterable[str] = ()) -> list[Finding]:
-    """The findings that nobody has decided to live with; a comment without effect or reason is a note.
+    """The findings that no comment ignores, and a note for each comment without effect or reason.
 
-    ``rules`` are ignored everywhere. A comment counts for every line that a finding is about.
+    ``rules`` are ignored everywhere. A comment applies to every line that a finding is about.
     """
     everywhere, comments = frozenset(rules), ignores_in(text)
     by_line: dict[tuple[str, int], list[Ignore]] = {}
@@ -70,11 +70,11 @@ def without_ignored(findings: Iterable[Finding], text: str, rules: Iterable[str]
             kept.append(
                 _note(
                     comment,
-                    f"nothing here is ignored by this comment ({', '.join(comment.rules) or 'no rule named'})",
+                    f"this comment ignores nothing ({', '.join(comment.rules) or 'no rule named'})",
                 )
             )
         elif not comment.reason:
-            kept.append(_note(comment, "this comment does not say why"))
+            kept.append(_note(comment, "this comment gives no reason"))
     return [finding for finding in kept if finding.rule not in everywhere]
 
 

@@ -1,4 +1,4 @@
-"""Which targets a document is judged on, and which of them it names itself."""
+"""The targets that a document is judged on, and those that it declares."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _UPPER = re.compile(r"(?:<=?|===?)\s*3\.\d|~=\s*3\.\d+\.\d")
 
 @lru_cache(maxsize=512)
 def pythons_of(specifier: str, stack: CompatibilityTable) -> list[int]:
-    """The indices of the Pythons of which some patch release satisfies a specifier set; all for "".
+    """The indices of the Pythons of which a patch release satisfies a specifier set; all for "".
 
     Raises:
-        InvalidSpecifier: it is none.
+        InvalidSpecifier: the text is not a specifier set.
     """
     if not specifier:
         return list(range(len(stack.pythons)))
@@ -38,9 +38,10 @@ def pythons_of(specifier: str, stack: CompatibilityTable) -> list[int]:
 
 
 class Judged(NamedTuple):
-    """The cells to judge a document on. ``declared`` are sets of cells of which each must have one that works.
+    """The cells to judge a document on.
 
-    ``assumed`` are such sets that the document can be for, though nobody declared them.
+    ``declared`` are sets of cells; each must have a cell that works. ``assumed`` are sets of cells that the
+    document may be for, although it does not declare them.
     """
 
     cells: int
@@ -54,11 +55,11 @@ def judged_on(
     pythons: Collection[int] | None,
     platforms: Collection[str] | None,
 ) -> Judged:
-    """Where to judge a document, and what it (or the command line) declares.
+    """The cells to judge a document on, and the cells that it (or the command line) declares.
 
-    ``pythons`` (indices) and ``platforms`` (names) are what the command line says; else the document counts.
-    Who declares a Python only wants it to work somewhere, and the same for platforms. A range without an
-    upper end declares its lower end: nobody means Python 3.99 with ``>=3.9``.
+    ``pythons`` (indices) and ``platforms`` (names) come from the command line; None uses the document. If only a
+    Python is declared, it must work on some platform, and the reverse. For a range without an upper bound only its
+    lowest Python is declared: ``>=3.9`` does not promise Python 3.99.
     """
 
     try:

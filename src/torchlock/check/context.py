@@ -15,7 +15,7 @@ from torchlock.finding import Evidence, Finding, Remedy, Strength
 from torchlock.inspect.distributions import installed
 from torchlock.inspect.integrity import check_integrity
 from torchlock.inspect.modules import find_copies
-from torchlock.knowledge.builds import describe_build, kind_of
+from torchlock.knowledge.build_labels import describe_build, kind_of
 from torchlock.knowledge.judge import NamedVersion
 from torchlock.knowledge.rules import Matrix
 from torchlock.knowledge.severity import limited

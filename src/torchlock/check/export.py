@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from torchlock.check.context import version_of
 from torchlock.check.index_pages import page_address
 from torchlock.check.system_packages import libraries_of
-from torchlock.knowledge.builds import kind_of
+from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.stack import FAMILY, STACK
 from torchlock.redaction import MASK, masked, one_line
 

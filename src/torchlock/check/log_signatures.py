@@ -35,12 +35,12 @@ def signatures() -> tuple[Known, ...]:
     """
     return tuple(
         Known(
-            re.compile(row.line, re.IGNORECASE),
-            re.compile(row.beside, re.IGNORECASE) if row.beside else None,
-            row.rules,
-            _WEIGHTS[row.weight],
+            re.compile(line, re.IGNORECASE),
+            re.compile(beside, re.IGNORECASE) if beside else None,
+            tuple(rules),
+            _WEIGHTS[weight],
         )
-        for row in registry.prints()
+        for line, beside, weight, rules in registry.prints()
     )
 
 

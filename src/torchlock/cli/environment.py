@@ -148,7 +148,7 @@ def _accelerator(name: str | None) -> str | None:
     Raises:
         InputError: torch has no such build.
     """
-    from torchlock.knowledge.builds import kind_of
+    from torchlock.knowledge.build_labels import kind_of
 
     if name is not None and name != "pypi" and kind_of(name) is None:
         raise InputError(f"--accelerator: unknown build {name!r}", hint="like pypi, cpu, cu128 or rocm6.4")

@@ -12,6 +12,7 @@ from torchlock.cli.exit_codes import FOUND, OK
 from torchlock.errors import InputError
 from torchlock.knowledge import registry
 from torchlock.knowledge.rules import Matrix
+from torchlock.knowledge.stories import story as story_of
 from torchlock.redaction import masked, one_line
 from torchlock.report.safe_json import dump_json
 
@@ -69,7 +70,7 @@ def _rule(rule: str, matrix: Matrix) -> Story:
     """What a rule does, why, an example, how to fix it, and the newest of its statements."""
     if not matrix.has(rule):
         raise InputError(f"unknown rule {rule}", hint=f"the rules are {', '.join(matrix.rules())}")
-    known, told = registry.get(rule), registry.story(rule)
+    known, told = registry.get(rule), story_of(rule)
     story = Story(f"{rule}: {told.title}")
     commands = " and ".join(f"torchlock {command}" for command in known.by)
     story.steps += [told.what, told.why, f"Because {matrix.because(rule)}.", f"Example: {told.example}"]
@@ -95,8 +96,8 @@ def _ignoring(rule: registry.Rule) -> str:
 
 
 def _said(statement: Statement) -> str:
-    """A statement in words: ``needs torch==2.8.0``, ``never loads``, …"""
-    parts = ["never loads"] if statement.never else []
+    """A statement in words: ``needs torch==2.8.0``, ``does not load``, …"""
+    parts = ["does not load"] if statement.never else []
     for verb, dependencies in (
         ("needs", statement.needs),
         ("does not work with", statement.forbids),

@@ -103,13 +103,13 @@ def _warn(arguments: argparse.Namespace, result: Lock, console: Console) -> None
 
 def _warn_of_unused_options(arguments: argparse.Namespace, inputs: Inputs, result: Lock, console: Console) -> None:
     """Report names in options and overrides that the lock does not contain."""
-    from difflib import get_close_matches
-
     from packaging.utils import canonicalize_name
 
     names = {canonicalize_name(pin.name) for pin in result.pins if pin.version}
     for name in _upgraded(arguments):
         if name not in names:
+            from difflib import get_close_matches
+
             near = get_close_matches(name, names, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             console.say("warning", f"--upgrade-package {name}: the lock does not contain this package{hint}")
@@ -282,8 +282,6 @@ def _write(
     data_date: str,
     console: Console,
 ) -> int:
-    from torchlock.report import lock_json
-
     text = _render(result, arguments, sources, system, data_date)
     if arguments.check:
         return _check(text, arguments.output, console)
@@ -295,6 +293,8 @@ def _write(
         replaced = is_foreign_output(arguments.output)
         written = write_result(text, arguments.output, console, whole=True)
     if arguments.json:
+        from torchlock.report import lock_json
+
         notes = [*result.notes, *sources.notes]
         text = lock_json.render(
             result, indexes=sources.indexes, notes=notes, data_date=data_date, version=__version__
@@ -326,11 +326,13 @@ def _has_hash(pin: Pin) -> bool:
 def _render(
     result: Lock, arguments: argparse.Namespace, sources: Sources, system: System | None, data_date: str
 ) -> str:
-    from torchlock.report import pylock_toml, requirements_txt
-
     command = _command(arguments.argv)
     if _is_pylock(arguments):
+        from torchlock.report import pylock_toml
+
         return pylock_toml.render(result, address=sources.address, command=command, data_date=data_date)
+    from torchlock.report import requirements_txt
+
     return requirements_txt.render(
         result,
         command=command,

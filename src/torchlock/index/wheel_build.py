@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
-from torchlock.knowledge.builds import kind_of
+from torchlock.knowledge.build_labels import kind_of
 from torchlock.knowledge.stack import cuda_check_of
 
 if TYPE_CHECKING:

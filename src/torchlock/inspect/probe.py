@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from torchlock.knowledge.stack import STACK
 from torchlock.runtime import files
 from torchlock.runtime.process import Tail, child, temporary_folder
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _SMOKE = Path(__file__).with_name("smoke.py")
+# The packages that it imports. It tries numpy with torch, not alone.
+_IMPORTED = ",".join(name for name in STACK if name != "numpy")
 # A step that crashes is left out of the next run; the test stops after this many crashes.
 _RUNS = 6
 _MOST = 1 << 20
@@ -155,7 +158,7 @@ class _Tests:
         empty = os.path.join(place, "empty")
         os.mkdir(empty)
         code = _SMOKE.read_text(encoding="utf-8")
-        arguments = ["-B", "-X", "faulthandler", "-c", code, os.path.join(place, "steps"), *crashed]
+        arguments = ["-B", "-X", "faulthandler", "-c", code, os.path.join(place, "steps"), _IMPORTED, *crashed]
         with child(
             [self._executable, *arguments],
             cwd=self._folder or empty,

@@ -1,7 +1,8 @@
 """The smoke test itself, run as text by the environment's interpreter: plain Python 3.6, no import of ours.
 
 Every step is announced, then answered, each as one line of JSON in the file that the first argument names, so that
-a crash shows its step. Further arguments are steps to leave out.
+a crash shows its step. The second argument has the names of the packages to import, with commas between them.
+Further arguments are steps to leave out.
 """
 
 import io
@@ -13,7 +14,8 @@ import traceback
 import wave
 
 out = open(sys.argv[1], "a")
-left_out = set(sys.argv[2:])
+packages = sys.argv[2].split(",")
+left_out = set(sys.argv[3:])
 RATE = 16000
 
 
@@ -214,12 +216,13 @@ def loads_and_saves(folder):
 def imports():
     """Import what is there; the names that did."""
     done = set()
-    for name in ("torch", "torchaudio", "torchvision", "torchtext", "torchcodec.decoders", "soundfile"):
-        if not is_there(name.split(".")[0]):
+    for package in packages:
+        name = "torchcodec.decoders" if package == "torchcodec" else package  # which opens its libraries
+        if not is_there(package):
             skipped("import " + name, "not installed")
         elif name not in ("torch", "soundfile") and is_there("torch") and "torch" not in done:
             skipped("import " + name, "torch is not imported")
-        elif step("import " + name, codec if "codec" in name else imported(name)) is not None:
+        elif step("import " + name, codec if package == "torchcodec" else imported(name)) is not None:
             done.add(name)
     return done
 

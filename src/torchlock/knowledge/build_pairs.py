@@ -1,14 +1,14 @@
-"""TL203: two builds of the family that were not made for each other, judged by their labels."""
+"""TL203: two builds of the torch family for different accelerators, judged by their labels."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from torchlock.knowledge.builds import describe_build, parse_label
+from torchlock.knowledge.build_labels import describe_build, parse_label
 
 
 class Mismatch(NamedTuple):
-    """Builds for different accelerators. ``fails`` is False where such a pair often works all the same."""
+    """Builds for different accelerators. ``fails`` is False if such a pair often works."""
 
     fails: bool
     message: str
@@ -17,8 +17,8 @@ class Mismatch(NamedTuple):
 def mismatch(subject: str, build: str, torch: str, torch_build: str) -> Mismatch | None:
     """Compare the build of a companion with that of torch; None if they agree or a label is unknown.
 
-    ``subject`` and ``torch`` are what the message calls the two. A CPU build links no accelerator and works beside
-    most builds of torch. CUDA builds of one major version share their libraries.
+    ``subject`` and ``torch`` name the two in the message. A CPU build links no accelerator and works with most
+    builds of torch. CUDA builds of one major version share their libraries.
     """
     mine, theirs = parse_label(build), parse_label(torch_build)
     if mine is None or theirs is None or build == torch_build:
@@ -29,6 +29,6 @@ def mismatch(subject: str, build: str, torch: str, torch_build: str) -> Mismatch
 
 
 def built_for(subject: str, build: str) -> str:
-    """``torch 2.3.1 is built for CUDA 12.1``, ``torch 2.3.1 is the CPU build``."""
+    """A build in a sentence: ``torch 2.3.1 is built for CUDA 12.1``, ``torch 2.3.1 is the CPU build``."""
     words = describe_build(build)
     return f"{subject} is the {words}" if "build" in words else f"{subject} is built for {words}"

@@ -1,4 +1,4 @@
-"""The builds of each release on the PyTorch wheel index, and the labels that name them.
+"""The builds of each release on the PyTorch wheel index.
 
 ``compat_data/builds.toml`` lists the local versions (``2.5.1+cu124``) of each release. The table is complete for
 some releases only; the answer about a build that it does not cover is ``Unknown``.
@@ -6,8 +6,7 @@ some releases only; the answer about a build that it does not cover is ``Unknown
 
 from __future__ import annotations
 
-import re
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from packaging.version import Version
@@ -15,6 +14,7 @@ from packaging.version import Version
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
+from torchlock.knowledge.build_labels import kind_of
 from torchlock.standards.versions import without_trailing_zeros
 
 if TYPE_CHECKING:
@@ -22,73 +22,9 @@ if TYPE_CHECKING:
 
     from torchlock.finding import Evidence
 
-# Vendors use other labels, too. Of these only ROCm builds can be recognised (+rocm6.4.1.git1ded221d).
-_LABEL = re.compile(r"(cpu|xpu)|(cu)(\d{1,2})(\d)|(rocm)(\d{1,4}(?:\.\d{1,4}){1,2})?(.*)")
-_KINDS = {"cu": "cuda"}
-# The ROCm releases with three numbers on the PyTorch index. AMD uses the same form for its own builds.
-_ROCM_PATCHES = {(4, 0, 1), (4, 3, 1), (4, 5, 2), (5, 1, 1), (5, 4, 2), (6, 2, 4)}
-
-
-class BuildLabel(NamedTuple):
-    """The local version of a build, taken apart. Labels of one kind compare by their version.
-
-    ``kind`` is ``cpu``, ``cuda``, ``rocm`` or ``xpu``; ``version`` the version of CUDA or ROCm, empty if the label
-    has none; ``vendor`` what a vendor adds to a ROCm label.
-    """
-
-    kind: str
-    version: tuple[int, ...] = ()
-    vendor: str = ""
-    text: str = ""
-
-    @property
-    def is_of_index(self) -> bool:
-        """Whether the PyTorch index spells its labels like this."""
-        return self.kind != "rocm" or bool(self.version and not self.vendor)
-
-    @property
-    def dotted(self) -> str:
-        """The version of CUDA or ROCm as text, like 12.4."""
-        return ".".join(map(str, self.version))
-
-
-@lru_cache(maxsize=1 << 12)
-def parse_label(text: str) -> BuildLabel | None:
-    """Read the label of a build: ``cpu``, ``cu124``, ``rocm6.4``, ``xpu``. None for any other text."""
-    match = _LABEL.fullmatch(text)
-    if match is None:
-        return None
-    kind = match[1] or match[2] or match[5]
-    numbers = [match[3], match[4]] if match[2] else (match[6] or "").split(".")
-    version = tuple(int(number) for number in numbers if number)
-    return BuildLabel(_KINDS.get(kind, kind), version, match[7] or "", text)
-
-
-def is_published(label: str) -> bool:
-    """Whether the PyTorch index has, or may get, builds with this label; any other label is a vendor's."""
-    build = parse_label(label)
-    return build is not None and build.is_of_index and (len(build.version) < 3 or build.version in _ROCM_PATCHES)
-
-
-def needs_same_build(label: str) -> bool:
-    """Whether only a torch of the same build has the libraries that a build with this label needs."""
-    build = parse_label(label)
-    return build is not None and build.kind in ("rocm", "xpu")
-
-
-def describe_build(label: str | Unknown | None) -> str:
-    """A build in words: ``CPU build``, ``CUDA 13.0``, ``ROCm 6.4``; "" if it is unknown."""
-    if isinstance(label, Unknown) or not label:
-        return ""
-    build = parse_label(label)
-    if build is None or build.kind == "xpu":
-        return "XPU" if build else f"build {label}"
-    words = {"cpu": "CPU build", "cuda": f"CUDA {build.dotted}", "rocm": f"ROCm {build.dotted}{build.vendor}"}
-    return words[build.kind].strip()
-
 
 class _Row(NamedTuple):
-    """Builds of one release. An empty set of platforms or Pythons means that the source does not name any."""
+    """The builds of one release. An empty set of platforms or Pythons means that the source does not name them."""
 
     group: int
     platforms: frozenset[str]
@@ -97,13 +33,13 @@ class _Row(NamedTuple):
 
     @property
     def labels(self) -> frozenset[str]:
-        """The labels; "" for the plain build."""
+        """The labels of the release; "" for the plain build."""
         return frozenset("" if build.startswith("plain") else build for build in self.builds if build[0] != "!")
 
 
 @cache
 def _key(version: str) -> str | None:
-    """One spelling of a release (2 for 2.0.0), without its label; None for a pre-release or an invalid version."""
+    """A release in its normal spelling (2 for 2.0.0), without label; None for a pre-release or an invalid version."""
     try:
         parsed = Version(version)
     except ValueError:
@@ -112,12 +48,6 @@ def _key(version: str) -> str | None:
         return None
     release = without_trailing_zeros(parsed.base_version)
     return release if parsed.post is None else f"{release}.post{parsed.post}"
-
-
-def kind_of(label: str) -> str | None:
-    """``cpu``, ``cuda``, ``rocm`` or ``xpu``; None for a label that the PyTorch index does not use."""
-    build = parse_label(label)
-    return build.kind if build is not None and build.is_of_index else None
 
 
 class Builds:
@@ -147,7 +77,7 @@ class Builds:
             raise DataError(f"damaged ({error})", path=str(self._path)) from error
 
     def labels(self, name: str, version: str) -> frozenset[str] | Unknown:
-        """The labels that this release is known to have ("" for the plain build). More of them may exist."""
+        """The known labels of this release ("" for the plain build). More labels may exist."""
         rows = self._of(name, version)
         return frozenset().union(*(row.labels for row in rows)) if rows else self._no_list(name, version)
 
@@ -163,7 +93,7 @@ class Builds:
         if any(not python or not row.pythons or python in row.pythons for row in there):
             return True
         kind = kind_of(label)
-        if kind is None:  # a plain build may be on the public index, and a vendor's on an index of the vendor
+        if kind is None:  # a plain build may be on the public index, and a vendor build on the vendor's index
             return self._unknown(f"+{label} is not a label of the PyTorch index" if label else "it has no label")
         if platform and platform.startswith("macos"):
             return False
@@ -189,9 +119,10 @@ class Builds:
         return self.published(name, version, label, platform, python)
 
     def source_of(self, name: str, version: str, label: str | None = None) -> tuple[Evidence, ...]:
-        """The sources of the facts about this release; with a label, those that decide about that build.
+        """The sources of the facts about this release; with a label, the sources that decide about that build.
 
-        If the torch that a release was compiled against decides, these are the sources about that torch.
+        A release may be decided by the torch that it was compiled against. Then these are the sources about that
+        torch.
         """
         rows = self._of(name, version)
         if label is not None:
@@ -227,7 +158,8 @@ class Builds:
     def _denied(self, name: str, version: str, label: str) -> bool:
         """Whether this release certainly has no such build.
 
-        A complete list does not have it, or the torch that the release was compiled against has no such build.
+        Either a complete list does not have it, or the torch that the release was compiled against has no such
+        build.
         """
         rows = self._of(name, version)
         kind = kind_of(label)

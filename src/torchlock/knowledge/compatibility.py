@@ -1,8 +1,8 @@
-"""The digest of catalogue and rules: which releases of the stack work with which torch, and on which targets.
+"""The compatibility table: which releases of the stack work with which torch, and on which targets.
 
-Written by ``scripts/compile_compatibility.py``, which asks the judge and the solver's filter of candidates;
-here are only lookups.
-A set of releases is a bit mask, oldest first. So is a set of targets: a *cell* is one Python on one platform.
+``scripts/compile_compatibility.py`` computes it with the judge and the solver's filter of candidates; this module
+only looks up. A set of releases is a bit mask, oldest first. So is a set of targets: a *cell* is one Python on one
+platform.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Package:
 
     @cached_property
     def comparable(self) -> int:
-        """Excludes early releases, when this name was a library of another kind."""
+        """The releases that compare with today's: excludes early releases, when this name was a different library."""
         return self.everything & ~self.mask(MEMBERS[self.name].earlier or "<0")
 
     @cached_property
@@ -69,7 +69,7 @@ class Package:
         """The releases that a specifier set allows, with pre-releases. The answer is cached.
 
         Raises:
-            InvalidSpecifier: it is not a specifier set.
+            InvalidSpecifier: the text is not a specifier set.
         """
         known = self._masks.get(specifier)
         if known is None:
@@ -100,7 +100,7 @@ class Package:
         return Unknown(f"the build of {self.name} {self.versions[index]} on the public index is not recorded")
 
     def on(self, cells: int) -> int:
-        """The releases with a wheel (or a source distribution that may be built) on any of these cells."""
+        """The releases with a wheel for any of these cells, or with a source distribution that can be built there."""
         known = self._on.get(cells)
         if known is None:
             known = sum(1 << index for index, there in enumerate(self.cells) if there & cells)
@@ -112,7 +112,7 @@ class Package:
         return {}
 
     def install(self, cell: int, usable: Collection[str]) -> None:
-        """Replace the releases that install on one cell."""
+        """Set the releases that install on one cell."""
         self._on.clear()
         for index, text in enumerate(self.versions):
             self.cells[index] = self.cells[index] | cell if text in usable else self.cells[index] & ~cell
@@ -153,7 +153,7 @@ class CompatibilityTable:
         """A cache: marker and extra → the cells on which the marker holds."""
 
     def fits(self, name: str, releases: int) -> int:
-        """The releases of torch that any of these releases of a partner works with, in some build on some cell."""
+        """The releases of torch that work with any of these releases of a companion, in some build on some cell."""
         return self._torches(name, releases, _FITS, 0)
 
     def declared(self, name: str, releases: int, platform: int) -> int:
@@ -161,18 +161,18 @@ class CompatibilityTable:
         return self._torches(name, releases, _DECLARED, platform)
 
     def loads(self, name: str, releases: int, platform: int) -> int:
-        """The releases of torch that any of these loads with, if both are the builds of the public index."""
+        """The releases of torch that load with any of these releases, if all are the builds of the public index."""
         return self._torches(name, releases, _LOADS, platform)
 
     def fits_torch(self, name: str, torches: int) -> int:
-        """The releases of a partner that work with any of these releases of torch, in some build on some cell."""
+        """The releases of a companion that work with any of these releases of torch, in some build on some cell."""
         found = 0
         for index in bits(torches):
             found |= self._beside(name, _FITS, 0)[index]
         return found
 
     def loads_beside(self, name: str, torch: int) -> int:
-        """The releases of a partner that load with one release (by index) of torch wherever both install."""
+        """The releases of a companion that load with one torch (by index) on every cell where both install."""
         package = self.packages[name]
         found = package.everything
         for platform in range(len(self.platforms)):
@@ -182,11 +182,11 @@ class CompatibilityTable:
         return found
 
     def declared_beside(self, name: str, torch: int, platform: int) -> int:
-        """The releases of a partner whose metadata allows one release (by index) of torch."""
+        """The releases of a companion whose metadata allows one release (by index) of torch."""
         return self._beside(name, _DECLARED, platform)[torch]
 
     def asks(self, name: str, index: int) -> bool:
-        """Whether the metadata of a release of a partner requires torch, so that an installer installs it."""
+        """Whether the metadata of a companion's release requires torch, so that an installer installs torch."""
         return bool(self._pairs[name][index][3])
 
     def _torches(self, name: str, releases: int, column: int, platform: int) -> int:
@@ -198,7 +198,7 @@ class CompatibilityTable:
         return known
 
     def _beside(self, name: str, column: int, platform: int) -> list[int]:
-        """One column of a partner's table, transposed: for each release of torch a mask of the partner's."""
+        """Transpose a column of a companion's table: for each release of torch a mask of the companion's."""
         key = name, column, platform
         known = self._turned.get(key)
         if known is None:
@@ -210,7 +210,7 @@ class CompatibilityTable:
         return known
 
     def cell(self, platform: int, python: int) -> int:
-        """The mask of one cell, by the indices of its platform and its Python."""
+        """The mask of one cell, from the indices of its platform and its Python."""
         return 1 << platform * len(self.pythons) + python
 
     def on_platform(self, platform: int) -> int:
@@ -222,17 +222,20 @@ class CompatibilityTable:
         return sum(self.cell(platform, python) for platform in range(len(self.platforms)) for python in indices)
 
     def coordinates(self, cell: int) -> tuple[int, int]:
-        """Platform and Python (as indices) of the cell with this bit number."""
+        """The platform and the Python (as indices) of the cell with this bit number."""
         return divmod(cell, len(self.pythons))
 
     def place(self, platform: int) -> Platform:
-        """The platform with this index, with its default floor or the one that was set."""
+        """The platform with this index, with its default floor or the floor that was set."""
         if platform not in self._places:
             self._places[platform] = Platform.parse(self.platforms[platform])
         return self._places[platform]
 
     def set_platform_floor(self, place: Platform, usable: Callable[[str, Target], Iterable[str]]) -> None:
-        """Judge a platform by another floor; ``usable`` returns the versions of a package for a target."""
+        """Judge a platform with another floor (libc or macOS).
+
+        ``usable`` returns the versions of a package that install on a target.
+        """
         platform = self.platforms.index(str(place))
         self._places[platform] = place
         self._targets.clear()
@@ -243,11 +246,11 @@ class CompatibilityTable:
 
     @property
     def has_free_threads(self) -> bool:
-        """Whether any Python is judged by its free-threaded build."""
+        """Whether a Python is judged by its free-threaded build."""
         return bool(self._free)
 
     def use_free_threaded(self, minor: int, usable: Callable[[str, Target], Iterable[str]]) -> None:
-        """Judge a minor release of Python by its free-threaded build; see ``set_platform_floor``."""
+        """Judge a minor release of Python by its free-threaded build; for ``usable`` see ``set_platform_floor``."""
         self._free.add(minor)
         self._targets.clear()
         for platform in range(len(self.platforms)):
@@ -256,7 +259,7 @@ class CompatibilityTable:
                 package.install(cell, frozenset(usable(package.name, self.target(cell.bit_length() - 1))))
 
     def target(self, cell: int) -> Target:
-        """The cell with this bit number, as a target."""
+        """The target of the cell with this bit number."""
         if cell not in self._targets:
             platform, python = self.coordinates(cell)
             minor = self.pythons[python]

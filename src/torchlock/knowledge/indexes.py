@@ -1,7 +1,7 @@
-"""What the address of an index says about its content.
+"""What the address of an index shows about its content.
 
-``classify_index`` is the only judge. It knows two indexes: the public one, and the PyTorch wheel index with its
-pages of one build each. The content of every other index is unknown, whatever its address looks like.
+``classify_index`` is the only function that decides this. It knows two indexes: the public one, and the PyTorch
+wheel index with its pages of one build each. The content of every other index is unknown, whatever its address is.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from torchlock.knowledge.builds import parse_label
+from torchlock.knowledge.build_labels import parse_label
 from torchlock.knowledge.stack import FAMILY
 
 PUBLIC, BUILDS, PRIVATE, UNKNOWN = "public", "builds", "private", "unknown"
-# What poetry and pipenv call the public index.
+# The names of the public index in poetry and pipenv.
 _NAMES = ("pypi",)
-# Reserved host names (RFC 2606) that stand for the hosts in files whose addresses were made anonymous.
+# Reserved host names (RFC 2606). In files whose addresses were made anonymous they replace the real hosts.
 _PUBLIC_PLACEHOLDER = "index.example.org"
 _PYTORCH_PLACEHOLDER = "example.org"
 
-# Folders that hold the PyTorch index, and those below it whose content is not the releases.
+# Folders that hold the PyTorch index, and folders in it that do not hold the releases.
 _ROOTS = ("whl", "pytorch-wheels")
 _CHANGING = {"nightly": 1, "test": 1, "lts": 2}
-# A find-links page; the pages of projects have their names.
+# A find-links page. Pages with a project's name hold the files of that project.
 _LINKS = re.compile(r"torch_\w+\.html")
 
 
 class IndexClass(NamedTuple):
-    """What an index holds, by its address.
+    """The content of an index, as its address shows it.
 
-    ``kind`` is ``public`` (the public index), ``builds`` (releases on the PyTorch index or on a mirror of it),
-    ``private`` (another index) or ``unknown`` (the address cannot be read, or its content changes daily).
-    ``label`` is the one build that a page of ``builds`` holds, like ``cu128``; "" if the page has all builds.
+    ``kind`` is ``public`` (the public index), ``builds`` (releases on the PyTorch index or a mirror of it),
+    ``private`` (another index) or ``unknown`` (the address cannot be read, or the content changes daily).
+    ``label`` is the one build of a page of ``builds``, like ``cu128``; "" if the page has all builds.
     """
 
     kind: str
@@ -43,7 +43,7 @@ class IndexClass(NamedTuple):
 
 @cache
 def classify_index(address: str) -> IndexClass:
-    """Classify an index or find-links address, as written in a file or given as an option."""
+    """Classify the address of an index or a find-links page, as written in a file or an option."""
     if address.lower() in _NAMES:
         return IndexClass(PUBLIC)
     try:
@@ -60,7 +60,7 @@ def classify_index(address: str) -> IndexClass:
 
 
 def is_public(address: str) -> bool:
-    """Whether an address, or a name that tools have for it, is the public index."""
+    """Whether an address, or a name that a tool uses for an index, is the public index."""
     return classify_index(address).kind == PUBLIC
 
 
@@ -71,10 +71,10 @@ def page_of(label: str) -> str:
 
 @cache
 def default_index() -> str:
-    """The address of the public index, as pypi_simple knows it.
+    """The address of the public index, from pypi_simple.
 
-    Read from that package's source: an import takes 200 ms, and urllib3, which comes with it, opens a socket
-    on import. Nothing may open a socket offline.
+    It is read from the source of that package. An import would take 200 ms, and urllib3 opens a socket when it is
+    imported. torchlock must not open a socket offline.
     """
     from importlib.util import find_spec
 
@@ -91,7 +91,7 @@ def default_index() -> str:
 
 
 def _builds_page(path: str) -> IndexClass | None:
-    """Read a path laid out as on the PyTorch index, like ``/whl/cu128``; None for another layout."""
+    """Parse a path with the layout of the PyTorch index, like ``/whl/cu128``; None for another layout."""
     steps = path.rstrip("/").split("/")
     root = max((at for at, step in enumerate(steps) if step in _ROOTS), default=0)
     if not root or (steps[root] == "whl" and root > 1 and "pytorch" not in "/".join(steps[:root])):
@@ -108,16 +108,16 @@ def _builds_page(path: str) -> IndexClass | None:
 
 
 def _is_pytorch(host: str, path: str) -> bool:
-    """Whether a host serves the PyTorch index, or a path says that it is a mirror of it.
+    """Whether a host is the PyTorch index, or a path shows that it is a mirror of it.
 
-    The owner of another host may publish builds of their own under the same path.
+    The owner of another host may publish their own builds under the same path.
     """
     is_own = host in ("pytorch.org", _PYTORCH_PLACEHOLDER) or host.endswith(".pytorch.org")
     return is_own or "pytorch" in path
 
 
 def _is_public(asked: SplitResult) -> bool:
-    """Whether this is the address of the public index, or the address that it had before."""
+    """Whether this is the address of the public index, or its former address."""
     default = urlsplit(default_index())
     former = f"{(default.hostname or '').partition('.')[0]}.python.org"
     return (

@@ -28,8 +28,8 @@ class Pinned(matrix_module.Pinned, Protocol):
 class Violation(NamedTuple):
     """Why a pin does not load with the others.
 
-    ``statement`` is that of a rule, or None if the metadata of ``pinned`` declares ``dependency``.
-    ``dependency`` is needed but not satisfied, or ``forbidden`` but installed; None if ``pinned`` never loads.
+    ``statement`` is from a rule, or None if the metadata of ``pinned`` declares ``dependency``. ``dependency`` is
+    needed but not satisfied, or ``forbidden`` but installed; None if ``pinned`` never loads.
     """
 
     pinned: matrix_module.Pinned
@@ -46,7 +46,7 @@ class Violation(NamedTuple):
         if self.statement is None:
             return f"{subject} declares {self.dependency}"
         if self.dependency is None:
-            return f"{subject}: loads with nothing ({self.statement.rule})"
+            return f"{subject}: never loads ({self.statement.rule})"
         verb = "forbids" if self.forbidden else "needs"
         return f"{subject}: {verb} {self.dependency} ({self.statement.rule})"
 
@@ -74,10 +74,10 @@ class NamedVersion(NamedTuple):
 def judge(
     pins: Mapping[str, Pinned], target: Target, matrix: Matrix, overridden: Collection[str] = ()
 ) -> list[str]:
-    """Why these pins do not load on the target, as sentences; an empty list for a set that loads.
+    """Explain in sentences why these pins do not load on the target; an empty list if they load.
 
-    ``pins`` maps normalised names. Declared requirements on ``overridden`` names are ignored. Extras are not
-    judged, because pins do not say which were requested.
+    ``pins`` maps normalised names to packages. Declared requirements on ``overridden`` names are ignored. Extras
+    are not judged, because pins do not show which extras were requested.
     """
     return [str(violation) for violation in violations(pins, target, matrix, overridden)]
 
@@ -91,9 +91,10 @@ def violations(
     complete: bool = True,
     used: bool = False,
 ) -> list[Violation]:
-    """Like ``judge``, with values as the result. Unless ``complete``, packages without a pin may be installed.
+    """The violations that ``judge`` puts in sentences.
 
-    ``used``: also report violations because of which only some calls fail; they do not refuse a lock.
+    Unless ``complete``, packages without a pin may be installed. With ``used``, also report violations that make
+    only some calls fail; a lock may have these.
     """
     return list(_Judge(pins, target, matrix, overridden, complete, used).violations())
 

@@ -1,4 +1,4 @@
-"""Sets of releases, candidates or targets as the bits of a number: bit 3 is the member at index 3."""
+"""Sets of releases, candidates or targets, as the bits of a number: bit 3 is the member with index 3."""
 
 from __future__ import annotations
 

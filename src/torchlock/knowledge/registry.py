@@ -11,27 +11,24 @@ loads its own rules only, and no list has to name them.
 
 from __future__ import annotations
 
-import pkgutil
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from torchlock.errors import DataError
 from torchlock.knowledge import tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_DOCUMENTATION = "https://github.com/torchlock/torchlock/blob/main/docs/rules"
 _Function = TypeVar("_Function", bound="Callable[..., Any]")
 
 
 class Rule(NamedTuple):
     """The facts about a rule that its findings do not carry.
 
-    ``severity`` is the worst that a finding of this rule can have. A rule with a low ``rank`` is nearer to the
-    root cause. ``explains`` are the rules whose findings are consequences of this one, where both are about the
-    same package. ``by`` names the commands that report it. ``whole_file``: no line can carry a comment for it.
+    ``severity`` is the worst severity of its findings. A rule with a low ``rank`` is closer to the root cause.
+    ``explains`` are the rules whose findings are consequences of this one if both are about the same package.
+    ``by`` names the commands that report it. ``whole_file``: a comment on a line cannot ignore it.
     ``hidden_by_error``: its warning adds nothing to an error on the same lines.
     """
 
@@ -45,27 +42,8 @@ class Rule(NamedTuple):
     hidden_by_error: bool
 
 
-class Story(NamedTuple):
-    """A rule for its reader: what it does, why this is bad, an example, and how to fix it."""
-
-    title: str
-    what: str
-    why: str
-    example: str
-    fix: str
-
-
-class Print(NamedTuple):
-    """A line that a failure prints: it matches both patterns. ``rules`` are its causes, the likeliest first."""
-
-    line: str
-    beside: str
-    weight: str
-    rules: tuple[str, ...]
-
-
 class Registered(NamedTuple):
-    """A function that finds violations of ``rules``; ``on`` says when it is asked, "" for always."""
+    """A function that finds violations of ``rules``; ``on`` says when it runs, "" for always."""
 
     rules: tuple[str, ...]
     function: Callable[..., Any]
@@ -81,10 +59,10 @@ _registered: list[Registered] = []
 
 
 def rule(*identifiers: str, on: str = "") -> Callable[[_Function], _Function]:
-    """Register a function for all rules that it can report; the one that it is mainly about comes first.
+    """Register a function for all rules that it can report; the main rule comes first.
 
-    ``on`` is "" for a function that is always asked. In the audit ``document`` has it asked once for a file, and
-    not for each set of requirements; in the check ``log`` has it asked only where there is a log.
+    ``on`` is "" for a function that always runs. In the audit, ``document`` runs it once for a file, not once for
+    each set of requirements. In the check, ``log`` runs it only if there is a log.
     """
 
     def register(function: _Function) -> _Function:
@@ -95,7 +73,7 @@ def rule(*identifiers: str, on: str = "") -> Callable[[_Function], _Function]:
 
 
 def functions(package: str, on: str = "") -> list[Registered]:
-    """The functions of a package of rules, causes first; of two about one rule the narrower comes first.
+    """The functions of a package of rules, causes first; of two with one rank the more specific one first.
 
     Raises:
         DataError: the bundled registry is damaged.
@@ -107,7 +85,9 @@ def functions(package: str, on: str = "") -> list[Registered]:
 
 @cache
 def _load(package: str) -> None:
-    for module in pkgutil.iter_modules(import_module(package).__path__):
+    from pkgutil import iter_modules
+
+    for module in iter_modules(import_module(package).__path__):
         import_module(f"{package}.{module.name}")
 
 
@@ -139,7 +119,7 @@ def group(*names: str) -> frozenset[str]:
 
 @cache
 def fixed_by(remedy: str) -> frozenset[str]:
-    """The rules with a kind of remedy: ``reinstall``, ``versions`` or ``dependent``."""
+    """The rules with one kind of remedy: ``reinstall``, ``versions`` or ``dependent``."""
     return frozenset(identifier for identifier, row in _table()["rules"].items() if row.get("remedy") == remedy)
 
 
@@ -149,35 +129,13 @@ def hidden_by_error() -> frozenset[str]:
     return frozenset(each for each in _table()["rules"] if get(each).hidden_by_error)
 
 
-def prints() -> list[Print]:
-    """What failures print, in the order in which a line is compared."""
-    return [Print(line, beside, weight, tuple(rules)) for line, beside, weight, rules in _table()["prints"]]
+def prints() -> list[tuple[str, str, str, list[str]]]:
+    """What failures print, in the order in which a line is compared.
 
-
-def story(identifier: str) -> Story:
-    """What a rule says to its reader.
-
-    Raises:
-        KeyError: no rule has this identifier.
+    Each is two patterns that a line matches (the second may be ""), a weight, and the causes, likeliest first.
     """
-    row = _read("stories.json")[identifier]
-    return Story(row["title"], row["what"], row["why"], row["example"], row["fix"])
+    return [tuple(row) for row in _table()["prints"]]
 
 
-def help_uri(identifier: str) -> str:
-    """The address of the page of a rule."""
-    return f"{_DOCUMENTATION}/{identifier}.md"
-
-
-@cache
 def _table() -> dict[str, Any]:
-    return _read("registry.json")
-
-
-@cache
-def _read(name: str) -> dict[str, Any]:
-    path = tables.ROOT / "compiled" / name
-    table = tables.load_json(path)
-    if not isinstance(table, dict):
-        raise DataError("damaged (not an object)", path=str(path))
-    return table
+    return tables.load_compiled("registry.json")

@@ -1,8 +1,8 @@
 """Releases, and the bundled catalogue of them: a snapshot of the public index on the date of the data.
 
 A file of ``compat_data/releases`` is valid JSON with its large part last (see compat_data/README.md). The reader
-parses the head, and in the tail only the lines of the chosen releases. For a lock of torch and librosa that is a
-fifth of the bytes.
+parses the head; in the tail it parses only the lines of the chosen releases. For a lock of torch and librosa, that
+is a fifth of the bytes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # The file with the date of the data.
 DATE = "DATE"
 _TAIL = b'\n"files": {'
-# The origin of the requirements of an sdist whose wheels all declare the same.
+# The origin of an sdist's requirements, if its wheels all declare the same ones.
 OF_WHEELS = "its wheels for other targets, which all declare the same"
 
 
@@ -45,11 +45,11 @@ def are_various(tags: Sequence[str]) -> bool:
 
 
 class Provenance(NamedTuple):
-    """Where the releases of a project were looked up.
+    """Where the releases of a project come from.
 
-    ``where`` names the indexes that were asked, or is "" for the public one. ``as_of`` is the date of a snapshot
-    of it (YYYY-MM-DD), or "" where it was asked just now. ``unasked`` says which source could not be asked, if
-    there is one that may have more.
+    ``where`` names the indexes that were asked; "" for the public index. ``as_of`` is the date of a snapshot of it
+    (YYYY-MM-DD), or "" if the index was asked just now. ``unasked`` names a source that may have more releases but
+    was not asked.
     """
 
     where: str = ""
@@ -58,7 +58,7 @@ class Provenance(NamedTuple):
 
     @property
     def dated(self) -> str:
-        """`` as of DATE``, to end a statement about existing releases; empty if it was asked just now."""
+        """`` as of DATE``, to end a statement about existing releases; empty if the index was asked just now."""
         return f" as of {self.as_of}" if self.as_of else ""
 
 
@@ -66,10 +66,10 @@ class Release(Protocol):
     """One release of a project, as one index or the bundled catalogue serves it.
 
     Methods take a wheel by its index in ``tags``, the (compressed) tag parts of the wheels' names; -1 is the
-    source distribution. ``origin`` names the file that its requirements were read from. ``live``: its
-    dependencies are read over the network. ``unversioned``: its version is unknown (a repository, say), and every
-    requirement on it counts as met. ``unproven`` says why the data do not cover a wheel of the torch family,
-    ``statements`` what was read in that wheel.
+    source distribution. ``origin`` names the file with its requirements. ``live``: its dependencies are read over
+    the network. ``unversioned``: its version is unknown (a repository, for example), and it satisfies every
+    requirement. ``unproven`` says why the data do not cover a wheel of the torch family; ``statements`` are facts
+    that were read from that wheel.
     """
 
     live: bool
@@ -127,7 +127,7 @@ class CatalogueRelease:
 
     @property
     def yanked(self) -> str | None:
-        """Why the release was yanked (PEP 592; possibly empty), or None."""
+        """The reason for yanking the release (PEP 592; may be empty), or None."""
         reason = self._record.get("yanked")
         return "" if reason is True else reason
 
@@ -142,7 +142,7 @@ class CatalogueRelease:
 
     @property
     def invalid(self) -> Sequence[str]:
-        """Declared requirements that no installer can read."""
+        """Declared requirements that are not valid."""
         return list(self._record.get("invalid", ()))
 
     def requires_python(self, wheel: int) -> str:
@@ -162,7 +162,7 @@ class CatalogueRelease:
         return Unknown("its build was not available when the catalogue was made")
 
     def unproven(self, wheel: int) -> Unknown | None:
-        """Why the data do not cover this wheel: its build is not recorded. None if it is."""
+        """Why the data do not cover this wheel: its build is not recorded. None if they cover it."""
         build = self.build(wheel)
         return build if isinstance(build, Unknown) else None
 
@@ -195,7 +195,7 @@ class CatalogueRelease:
 
     @property
     def _of_wheels(self) -> int | None:
-        """The requirements that all wheels declare, if they were built for several kinds of machine."""
+        """The requirements that all wheels declare, if the wheels were built for several kinds of machine."""
         requires = self._record.get("requires")
         alike = requires if not isinstance(requires, list) else requires[0] if len(set(requires)) == 1 else None
         return alike if isinstance(alike, int) and are_various(self.tags) else None
@@ -212,7 +212,7 @@ class CatalogueRelease:
 
 
 class _Table:
-    """One file of ``compat_data/releases``. Its tail is mapped, not read, because most of it is never needed."""
+    """One file of ``compat_data/releases``. Its tail is mapped into memory, not read: most of it is never needed."""
 
     def __init__(self, path: Path, sdist: Callable[[str, str], Release | Unknown]) -> None:
         self._path = path
@@ -261,7 +261,7 @@ class _Table:
 
     def files(self, version: str) -> list[File]:
         content = self._content
-        start = content.rfind(b'\n"%b": ' % version.encode(), self._tail)  # new releases stand last
+        start = content.rfind(b'\n"%b": ' % version.encode(), self._tail)  # new releases come last
         if start < 0:
             raise DataError("no files of this release", path=str(self._path), key=f"files.{version}")
         end = content.find(b"\n", start + 1)
@@ -282,7 +282,7 @@ def _unasked(name: str, version: str) -> Unknown:
 class Catalogue:
     """All bundled releases. The file of a project is read when the project is first looked up.
 
-    ``sdist`` takes a name and a version and returns the release as an index serves it, to read its source
+    ``sdist`` takes a name and a version and returns the release as an index serves it, with its source
     distribution.
     """
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from packaging.specifiers import SpecifierSet
 
 from torchlock.answers import Unknown
 from torchlock.errors import DataError
 from torchlock.knowledge import tables
-from torchlock.knowledge.builds import parse_label
+from torchlock.knowledge.build_labels import parse_label
 from torchlock.standards.dependency import Dependency
 from torchlock.standards.versions import fault_of_specifier, without_trailing_zeros
 
@@ -26,14 +25,14 @@ if TYPE_CHECKING:
     from torchlock.finding import Evidence
     from torchlock.target import Target
 
-# Virtual packages, beside the real ones. Each has one version, which is that of the target.
+# Virtual packages, in addition to the real ones. Each has one version, which the target sets.
 BUILD_CUDA = "build-cuda"
 HOST_PREFIX = "host-"
 # The global interpreter lock of the target's Python.
 GIL = "host-gil"
-# A pin of one final release, without the zeros at its end.
+# A pin of one final release, without trailing zeros.
 _EXACT = re.compile(r"==(\d+(?:\.\d+)*?)(?:\.0)*")
-# Begins the virtual package for "not both of these"; no project can have such a name.
+# The prefix of the virtual package for "not both of these". A project name cannot have it.
 EXCLUSION = "!"
 
 
@@ -44,7 +43,7 @@ def is_virtual(name: str) -> bool:
 
 @cache
 def specifier_set(text: str) -> SpecifierSet:
-    """Parse a specifier set, cached. One that no installer can read allows no version."""
+    """Parse a specifier set, cached. An invalid one allows no version."""
     return SpecifierSet("<0" if fault_of_specifier(text) else text, prereleases=True)
 
 
@@ -53,7 +52,7 @@ def cuda_version(build: str | Unknown | None) -> str | Unknown:
     if isinstance(build, Unknown):
         return build
     if not build:
-        return Unknown("its build is not known")
+        return Unknown("its build is unknown")
     label = parse_label(build)
     if label is None:
         return Unknown(f"+{build} is not a known build label")
@@ -93,13 +92,12 @@ class Pinned(Protocol):
     def build(self) -> str | Unknown | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(NamedTuple):
     """One fact of a rule, with its own evidence or that of the rule. The fields are those of the table.
 
-    ``refused`` is an invalid requirement in the release's metadata, because of which pip refuses the release.
-    ``effect`` is ``import`` if a violation stops the import of the package, ``use`` if only some calls fail.
-    ``refuse``: a lock never violates it.
+    ``refused`` is an invalid requirement in the metadata, because of which pip refuses the release. ``effect`` is
+    ``import`` if a violation makes the import of the package fail, ``use`` if only some calls fail. ``refuse``: a
+    lock never violates it.
     """
 
     rule: str
@@ -122,12 +120,12 @@ class Statement:
 
 
 def _family(build: str | Unknown | None) -> str:
-    """``cu`` for every build for CUDA, ``cp`` for the CPU; nothing for what is unknown."""
+    """The kind of a build: ``cu`` for each CUDA build, ``cp`` for the CPU; "" for an unknown build."""
     return "" if build is None or isinstance(build, Unknown) else build[:2]
 
 
 class Matrix:
-    """All statements, by the package that they are about. They are parsed when that name is first looked up.
+    """All statements, by the package that they are about. A package's statements are parsed at the first look-up.
 
     Raises:
         DataError: the table is missing or damaged.
@@ -135,7 +133,7 @@ class Matrix:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path or tables.ROOT / "compiled" / "rules.json"
-        table = tables.load_json(self._path)
+        table = tables.load_json(path) if path else tables.load_compiled("rules.json")
         try:
             self.date: str = table["date"]
             self._rules: dict[str, dict[str, Any]] = table["rules"]
@@ -153,7 +151,7 @@ class Matrix:
         return self._statements[name]
 
     def forbidden_beside(self, names: Iterable[str]) -> set[str]:
-        """The packages that a statement about one of these forbids, if a lock never violates it."""
+        """The packages that statements about these packages forbid, if a lock never violates them."""
         return {
             item[0]
             for name in names
@@ -163,7 +161,7 @@ class Matrix:
         }
 
     def statements_for(self, pinned: Pinned, target: Target) -> Iterator[Statement]:
-        """The statements about this release, as it is installed on this target."""
+        """The statements about this release, as installed on this target."""
         for statement in self._about_version(pinned, target):
             if not statement.build or _family(pinned.build) == statement.build[:2]:
                 yield statement
@@ -186,7 +184,7 @@ class Matrix:
                 yield statement
 
     def _sorted(self, name: str) -> tuple[dict[str, list[Statement]], list[Statement]]:
-        """The statements about a package: those on one version under that version, and all others."""
+        """The statements about a package: by version for statements on one version, and all others."""
         if name not in self._by_version:
             exact: dict[str, list[Statement]] = {}
             ranges: list[Statement] = []
@@ -199,7 +197,7 @@ class Matrix:
     def forbidding(self) -> list[Statement]:
         """The statements that forbid another package; always the same objects.
 
-        Statements about calls that fail are left out: a lock may violate them.
+        Statements about calls that fail are left out, because a lock may violate them.
         """
         names = [name for name, rows in self._rows.items() if any(row.get("forbids") for row in rows)]
         return [

@@ -1,4 +1,4 @@
-"""How bad a finding is: one policy for the audit and the check, in the words of the command contract."""
+"""The severity of a finding: one policy for the audit and the check, in the terms of the command contract."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from torchlock.knowledge import registry
 
 
 def severity_of(*, fails: bool, partly: bool = True) -> str:
-    """The severity by how much of what was judged fails.
+    """The severity, by how much fails.
 
-    - ``error``: it ``fails``. A file fails on every target that was judged; an environment fails at the import of
-      torch or torchaudio.
-    - ``warning``: it fails ``partly``. A file fails on a target that the project declares, or where an installer
-      takes the newest releases; an environment fails at the import of another package of the stack, or at a call.
-    - ``note``: it fails on targets that nobody declared, or nowhere as it is used.
+    - ``error``: it ``fails``. For a file: on every judged target. For an environment: the import of torch or
+      torchaudio fails.
+    - ``warning``: it fails ``partly``. For a file: on a target that the project declares, or if an installer takes
+      the newest releases. For an environment: another import of the stack fails, or a call.
+    - ``note``: it fails only on targets that the file does not declare, or does not fail as it is used.
     """
     return "error" if fails else "warning" if partly else "note"
 
 
 def limited(rule: str, severity: str, *, effect: str = "import", strength: Strength = Strength.MEASURED) -> str:
-    """A severity within its limits: no worse than its rule can be; a warning for calls and for weak evidence.
+    """Limit a severity: not worse than its rule allows; at most a warning for calls and for weak evidence.
 
-    ``effect`` is ``use`` where the import works and only some calls fail. What somebody only declared or reported
-    is no proof of an error.
+    ``effect`` is ``use`` if the import works and only some calls fail. A fact that was only declared or reported
+    does not prove an error.
     """
     worst = registry.get(rule).severity
     if worst == "error" and (effect == "use" or strength < Strength.MEASURED):
@@ -31,5 +31,5 @@ def limited(rule: str, severity: str, *, effect: str = "import", strength: Stren
 
 
 def softened(severity: str) -> str:
-    """The severity where something of what was judged works, or nobody knows that it all applies."""
+    """The severity if a part of what was judged works, or if it is unknown whether all of it applies."""
     return "warning" if severity == "error" else severity

@@ -1,4 +1,4 @@
-"""The members of the stack: torch, what is compiled against it, and what torchaudio works with.
+"""The members of the stack: torch, the packages compiled against it, and the packages that torchaudio works with.
 
 Each is one row of ``compat_data/stack.toml``.
 """
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class Opened(NamedTuple):
-    """A library that an import opens: the folder, a pattern of the file name without its extension, and the role.
+    """A library that an import opens: its folder, a pattern of the file name without extension, and its role.
 
-    ``role`` is ``import`` if a failure ends the import, ``optional`` if only some calls fail, ``choice`` if one of
-    several must load, each for another FFmpeg.
+    ``role`` is ``import`` if a failure makes the import fail, ``optional`` if only some calls fail, ``choice`` if
+    one of several must load, each for another FFmpeg.
     """
 
     folder: str
@@ -53,7 +53,7 @@ class Member(NamedTuple):
 
     @property
     def is_compiled(self) -> bool:
-        """Whether its import opens compiled libraries. The import of torch has its own code for them."""
+        """Whether its import opens compiled libraries. Separate code handles the import of torch."""
         return bool(self.opens) or self.name == "torch"
 
 
@@ -74,14 +74,15 @@ MEMBERS = read_members()
 
 # All members, in the order in which messages name them.
 STACK = tuple(MEMBERS)
-# Without these, or with a fault in one of them, torchaudio is not imported.
+# torchaudio cannot be imported if one of these is missing or broken.
 CORE = tuple(name for name, member in MEMBERS.items() if member.role == "core")
-# torch and what is compiled against one torch. None of them is built from source here: that needs a toolchain.
+# torch, and the packages that are compiled against one torch. torchlock does not build them from source: that
+# needs a toolchain.
 FAMILY = frozenset(name for name, member in MEMBERS.items() if member.role in ("core", "companion"))
-# What conda calls a member by another name.
+# Conda's other names of members.
 CONDA_NAMES = {conda: name for name, member in MEMBERS.items() for conda in member.conda}
 
 
 def cuda_check_of(name: str) -> tuple[str, ...]:
-    """The files of a package, one of which compares its CUDA version with that of torch at import."""
+    """The files of a package of which one compares its CUDA version with that of torch at import."""
     return MEMBERS[name].cuda_check if name in MEMBERS else ()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.answers import Unknown
 from torchlock.errors import InputError
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@dataclass(frozen=True)
-class Library:
+class Library(NamedTuple):
     """A library as one system ships it: its version ("" if unknown), and the packages that contain it."""
 
     version: str
@@ -23,8 +21,7 @@ class Library:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class System:
+class System(NamedTuple):
     """One distribution release. ``libc`` is like ``glibc 2.36`` or empty; ``install`` contains {packages}."""
 
     id: str
@@ -58,7 +55,7 @@ def load(identifier: str, path: Path | None = None) -> System:
 
 
 def of_host() -> str | Unknown:
-    """The identifier of the system that torchlock runs on, from os-release."""
+    """The identifier of this machine's system, from os-release."""
     import re
     import sys
     from pathlib import Path
@@ -87,7 +84,7 @@ def identified(release: Mapping[str, str]) -> str | Unknown:
     if known is not None:
         return known
     said = f"{release.get('ID', '')} {version}".strip()
-    return Unknown(f"the table of systems has no {said}" if said else "no os-release names the system")
+    return Unknown(f"the table of systems has no {said}" if said else "no os-release file names the system")
 
 
 def _named(release: Mapping[str, str]) -> str | None:

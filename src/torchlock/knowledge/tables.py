@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,15 @@ from torchlock.errors import DataError
 _PACKAGE = Path(__file__).parents[1]
 _BUNDLED = _PACKAGE / "compat_data"
 ROOT = _BUNDLED if _BUNDLED.is_dir() else _PACKAGE.parents[1] / "compat_data"
+
+
+def load_compiled(name: str) -> dict[str, Any]:
+    """Parse one compiled table, once; nobody may change it.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    return _table(ROOT / "compiled" / name)
 
 
 def load_json(path: Path) -> Any:
@@ -25,3 +35,11 @@ def load_json(path: Path) -> Any:
         raise DataError(error.strerror or str(error), path=str(path)) from error
     except ValueError as error:
         raise DataError(f"not valid JSON ({error})", path=str(path)) from error
+
+
+@cache
+def _table(path: Path) -> dict[str, Any]:
+    table = load_json(path)
+    if not isinstance(table, dict):
+        raise DataError("damaged (not an object)", path=str(path))
+    return table

@@ -13,7 +13,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from torchlock.answers import Unknown
-from torchlock.knowledge.builds import Builds, describe_build, kind_of, needs_same_build
+from torchlock.knowledge.build_labels import describe_build, kind_of, needs_same_build
+from torchlock.knowledge.builds import Builds
 from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.masks import bits, full
 from torchlock.knowledge.releases import Provenance
@@ -344,7 +345,7 @@ class _Narrator:
         for statement in self._universe.matrix.about(name):
             if statement.never and specifier_set(statement.when.specifier).contains(version):
                 self.cited[statement] = None
-                yield f"{name} {version} never loads, because {statement.because} ({statement.rule})"
+                yield f"{name} {version} does not load, because {statement.because} ({statement.rule})"
 
     def _wheels_of(self, name: str, version: str) -> str:
         """The Pythons or platforms for which this release has wheels, in brackets."""

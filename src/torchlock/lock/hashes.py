@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from packaging.utils import canonicalize_name
@@ -26,8 +25,8 @@ def with_hashes(lock: Lock, sha256: Callable[[File], str | Unknown]) -> Lock:
 
     Files whose hash it does not know either have none: the writer of the lock has to say so.
     """
-    pins = (replace(pin, files=tuple(_hashed(file, sha256) for file in pin.files)) for pin in lock.pins)
-    return replace(lock, pins=tuple(pins))
+    pins = (pin._replace(files=tuple(_hashed(file, sha256) for file in pin.files)) for pin in lock.pins)
+    return lock._replace(pins=tuple(pins))
 
 
 def with_files_of_hashes(lock: Lock, inputs: Inputs) -> Lock:
@@ -46,8 +45,8 @@ def with_files_of_hashes(lock: Lock, inputs: Inputs) -> Lock:
         and written.url is None
         and lock.target.holds(str(written.requirement.marker or ""))
     }
-    return replace(
-        lock, pins=tuple(_with_allowed_files(pin, lines.get(canonicalize_name(pin.name))) for pin in lock.pins)
+    return lock._replace(
+        pins=tuple(_with_allowed_files(pin, lines.get(canonicalize_name(pin.name))) for pin in lock.pins)
     )
 
 
@@ -70,7 +69,7 @@ def _with_allowed_files(pin: Pin, line: ParsedRequirement | None) -> Pin:
             line=number,
             hint="leave the hashes out, or pin the version that they are of",
         )
-    return replace(pin, files=kept)
+    return pin._replace(files=kept)
 
 
 def _hashed(file: File, sha256: Callable[[File], str | Unknown]) -> File:

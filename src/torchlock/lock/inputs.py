@@ -39,7 +39,7 @@ def merge(*parts: Inputs) -> Inputs:
         merged.files += part.files
         if part.index_url and merged.index_url not in (None, part.index_url):
             urls = f"{merged.index_url} is used, and {part.index_url} is ignored"
-            merged.notes.append(f"of two index addresses, {urls}")
+            merged.notes.append(f"two index URLs are given: {urls}")
         merged.index_url = merged.index_url or part.index_url
         merged.routes = {**part.routes, **merged.routes}
         merged.environments += part.environments

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from torchlock.knowledge.rules import HOST_PREFIX, specifier_set
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from torchlock.terms import ParsedRequirement
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """What the user allows and prefers.
 
     ``unproven`` allows releases of the torch family that the data do not cover (``solve.policy``).
@@ -35,12 +34,11 @@ class Options:
     pre: bool = False
     lowest: bool = False
     exclude_newer: str | None = None
-    preferred: Mapping[str, str] = field(default_factory=dict)
+    preferred: Mapping[str, str] = MappingProxyType({})
     upgraded: Collection[str] = ()
 
 
-@dataclass(frozen=True)
-class Pin:
+class Pin(NamedTuple):
     """One package of a lock.
 
     ``files`` are the files that an installer may use on the target. ``required_by`` names the packages, files or
@@ -62,8 +60,7 @@ class Pin:
     built: str = ""
 
 
-@dataclass(frozen=True)
-class HostNote:
+class HostNote(NamedTuple):
     """How a pin depends on a library of the machine.
 
     ``kind`` is needs (it does not load without it), wants (more features with it) or bundles (it has its own).
@@ -88,8 +85,7 @@ class HostNote:
         return not version or specifier_set(self.specifier).contains(version)
 
 
-@dataclass(frozen=True)
-class Lock:
+class Lock(NamedTuple):
     """An environment that loads on ``target``; pins sorted by name."""
 
     target: Target
@@ -99,10 +95,8 @@ class Lock:
     visited: int
 
 
-@dataclass(frozen=True)
-class Conflict:
+class Conflict(NamedTuple):
     """No environment satisfies these lines; with everything that the explanation needs.
-
 
     ``retry`` tries the same lines on another target; ``overrides`` are the lines that replaced others.
     """

@@ -73,7 +73,7 @@ def _by_address(written: ParsedRequirement, source: Source) -> ParsedRequirement
     text = f"-e {text}" if source.editable else text
     named = Requirement(f"{requirement.name}{extras}{marker}")
     origin = Origin(source.origin.path, source.origin.line, text)
-    return replace(written, requirement=named, origin=origin, url=source.url, editable=source.editable, sources=())
+    return written._replace(requirement=named, origin=origin, url=source.url, editable=source.editable, sources=())
 
 
 def _versions(written: ParsedRequirement) -> ParsedRequirement:
@@ -82,4 +82,4 @@ def _versions(written: ParsedRequirement) -> ParsedRequirement:
 
     constraint = Requirement(str(written.requirement))
     constraint.extras = set()
-    return replace(written, requirement=constraint, sources=())
+    return written._replace(requirement=constraint, sources=())

@@ -1,7 +1,7 @@
-"""What people wrote: files of many formats, each read into one ``Document``.
+"""Files in which people list packages: each format is read into one ``Document``.
 
-Nothing is imported before it is needed. ``reader`` reads a file, ``formats`` has one module for each format,
-``selection`` takes from a document what is to be locked, ``discovery`` finds the files of a folder.
+Modules are imported when they are needed. ``reader`` reads a file, ``formats`` has one module for each format,
+``selection`` takes the requirements to lock from a document, ``discovery`` finds the files of a folder.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _HOMES = {"find_files": "discovery", "kind_of": "reader", "read_document": "read
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for (PEP 562)."""
+    """Import a module on first use (PEP 562)."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

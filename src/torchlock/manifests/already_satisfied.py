@@ -28,14 +28,14 @@ _EXACT = re.compile(r"===?\s*([^\s,*]+)")
 
 
 def installs_anew(options: Iterable[str]) -> bool:
-    """Whether ``pip install`` or ``uv pip install`` with these options keeps what is installed."""
+    """Whether ``pip install`` or ``uv pip install`` with these options replaces installed packages."""
     names = {option.partition("=")[0] for option in options}
     short = any(re.fullmatch(r"-[a-zA-HJ-TV-Z]*[UI][a-zA-Z]*", name) for name in names)
     return short or bool(names & _ANEW)
 
 
 class Present:
-    """The entries of earlier commands by package; what says the same is kept once."""
+    """The entries of earlier commands by package, equal ones only once."""
 
     def __init__(self) -> None:
         self._entries: Sequence[Entry] = ()
@@ -43,7 +43,7 @@ class Present:
         self._named: dict[str, dict[tuple[str, str, bool], Entry]] = {}
 
     def among(self, entries: Sequence[Entry]) -> Mapping[str, Collection[Entry]]:
-        """Package → the entries that name it, of a list that has grown since the last time, or of another one."""
+        """Package → its entries, from a list that has grown since the last call, or from another list."""
         if entries is not self._entries or self._count > len(entries):
             self._entries, self._count, self._named = entries, 0, {}
         for entry in islice(entries, self._count, None):
@@ -56,11 +56,11 @@ class Present:
 def still_wanted(
     asked: Sequence[Entry], there: Mapping[str, Collection[Entry]], held: Mapping[str, str]
 ) -> Iterator[Entry]:
-    """The requirements of one command without those that are satisfied by what is there.
+    """The requirements of a command, without those that installed packages already satisfy.
 
     ``there`` are the entries of earlier commands by package; ``held`` maps torch and its companions in the base
-    image to their versions ("": not known), which stay where torch does. Exact pins of torch, and those beside
-    earlier commands, are always yielded: they say what the result is.
+    image to their versions ("": unknown); companions stay if torch stays. Exact pins of torch, and exact pins that
+    only earlier commands satisfy, are always yielded: they determine the result.
     """
     torches = (entry for entry in chain(there.get("torch", ()), asked) if entry.name == "torch")
     pins = (_EXACT.fullmatch(entry.specifier.strip()) for entry in torches)

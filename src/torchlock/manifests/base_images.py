@@ -1,8 +1,8 @@
-"""What container images contain, by their names: Python, torch with its companions, a vendor's build of it.
+"""The contents of container images, by their names: Python, torch with its companions, a vendor's build.
 
-``pytorch/pytorch`` is made by the Dockerfile of the pytorch repository: conda installed torch, torchvision and
-torchtext until 1.12, torch, torchvision and torchaudio from then on; since 2.6 pip does, from the page of the
-build that the tag names (conda packages of torch ended with 2.5).
+The Dockerfile of the pytorch repository makes ``pytorch/pytorch``. Until 1.12 conda installed torch, torchvision
+and torchtext, later torch, torchvision and torchaudio. Since 2.6 pip installs them from the index of the build
+that the tag names (conda packages of torch ended with 2.5).
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _VENDORS = {
     "Graphcore": r"(?:^|/)graphcore/\S*pytorch",
 }
 _VENDOR = {vendor: re.compile(pattern, re.IGNORECASE) for vendor, pattern in _VENDORS.items()}
-# Named like the image of a language, and with torch in it.
+# Images that are named like a language image and contain torch.
 _FULL = re.compile(r"(?:^|/)kaggle(?:-gpu)?(?:-images)?/python(?:[:@]|$)")
-# Companions that may be beside the vendor's torch, so that a bare name may install nothing: TL203 is not raised
-# for them, and TL903 says that what goes with this torch is not known. Documented for Habana (its list of
-# packages) and Amazon (release notes of its containers); for torchvision of the others no document was found.
+# Companions that an image with the vendor's torch may contain, so a bare name may install nothing. TL203 is not
+# raised for them; TL903 says that the matching versions are unknown. Sources: Habana's list of packages, the
+# release notes of Amazon's containers; no document was found for torchvision of the others.
 _BROUGHT = {
     "NVIDIA": ("torchvision",),
     "AMD": ("torchvision",),
@@ -63,12 +63,12 @@ _LONGEST = 800
 
 
 class Image(NamedTuple):
-    """What an image contains, by its name.
+    """The contents of an image, by its name.
 
-    ``python`` is a version; ``torch`` the release of torch that the makers of torch put there, ``channel``
-    what with, ``page`` where from; ``held`` are its companions and their versions ("" for one that is
-    not known). ``vendor`` is who built the torch in it, "" for nobody else. ``unknown``: it may
-    hold any torch, or none.
+    ``python`` is a version. ``torch`` is the release that the makers of torch put there; ``channel`` and ``page``
+    are the installer and index that they used. ``held`` maps its companions to their versions ("" if unknown).
+    ``vendor`` is who built the torch in the image, "" if it is not a vendor build. ``unknown``: the image may
+    contain any torch, or no torch.
     """
 
     python: str = ""
@@ -81,7 +81,7 @@ class Image(NamedTuple):
 
 
 def image_of(name: str) -> Image:
-    """Read the name of an image, its registry and tag included."""
+    """Read the name of an image, with its registry and tag."""
     if len(name) > _LONGEST:
         return Image(unknown=True)
     python = _PYTHON.search(name)
@@ -110,7 +110,7 @@ def _of_pytorch(name: str) -> Image:
 
 
 def _companions(major: int, minor: int, patch: int) -> dict[str, str]:
-    """The companions of one torch release: the versions of torchvision and torchaudio (up to 2.11) follow it."""
+    """The companions of a torch release: torchvision and torchaudio (up to 2.11) have parallel version numbers."""
     if major < 2:
         held = {"torchvision": f"0.{minor + 1}.{patch}"}
         return held | ({"torchaudio": f"0.{minor}.{patch}"} if minor >= 13 else {})

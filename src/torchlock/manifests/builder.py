@@ -1,4 +1,4 @@
-"""A document that is being read: places from offsets, entries from PEP 508 requirements, mends of what is none."""
+"""Builds a document: offsets become places, PEP 508 requirements become entries, invalid ones get fixes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from torchlock.errors import InputError
 from torchlock.location import NOWHERE, Edit, Place, Span
 from torchlock.manifests.corrections import meant_by
 from torchlock.manifests.document import Declared, Document, Entry, IndexLine, ParseIssue
+from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.syntax.pep508 import ask
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
 from torchlock.manifests.syntax.requirement import parse_requirement
-from torchlock.manifests.text import beside, is_there, read_text
+from torchlock.manifests.text import read_text
 from torchlock.redaction import masked, shortened
 from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
 from torchlock.standards.versions import fault_of_specifier
@@ -29,18 +30,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-# So many entries are read, with those of the files that a file names: variables, loops and files that are named
-# many times come to more than any file holds.
+# The limit of entries, with those of included files: variables, loops and files included many times can produce
+# more entries than any real file has.
 _MOST = 50_000
 
 
-# A line of a requirements file that has an option, alone or behind a requirement.
+# A line of a requirements file with an option, alone or behind a requirement.
 _OPTION = re.compile(r"\s*-|[^#]*\s--[a-z]")
 
 
 @dataclass(slots=True)
 class Done:
-    """What was done for a document: what was told, the files that it includes, and how many entries it has."""
+    """What a document already has: reported issues, included files, and the number of entries."""
 
     told: set[tuple[object, ...]] = field(default_factory=set)
     files: dict[str, Document] = field(default_factory=dict)
@@ -48,7 +49,7 @@ class Done:
 
 
 class DocumentBuilder:
-    """One document, grown by its reader."""
+    """A document under construction."""
 
     def __init__(self, text: str, path: str, kind: str) -> None:
         self.document = Document(path=path, kind=kind, text=text)
@@ -62,14 +63,14 @@ class DocumentBuilder:
         return [0, *(match.end() for match in re.finditer(r"\r\n?|\n", self.text))]
 
     def place(self, offset: int | None) -> Place:
-        """The line and column of an offset in the text; nowhere for None."""
+        """The line and column of an offset in the text; ``NOWHERE`` for None."""
         if offset is None:
             return NOWHERE
         line = bisect_right(self._starts, offset)
         return Place(line, offset - self._starts[line - 1] + 1)
 
     def offset(self, line: int, column: int = 0) -> int:
-        """The offset of a line (from 1) and a column in bytes of UTF-8, as Python's parser counts."""
+        """The offset of a line (from 1) and a column in UTF-8 bytes, as Python's parser counts."""
         start = self._starts[max(0, min(line, len(self._starts)) - 1)]
         rest = self.text[start : start + column]
         if rest.isascii():
@@ -89,7 +90,7 @@ class DocumentBuilder:
         origin: Origin | None = None,
         error: InputError | None = None,
     ) -> None:
-        """Record an issue of the current scope at an offset, each once."""
+        """Record an issue of the current scope at an offset; the same issue only once."""
         found = (rule, severity, message, self.place(at), because, remedy, edits, self.scope)
         if found not in self.done.told:
             self.done.told.add(found)
@@ -100,11 +101,11 @@ class DocumentBuilder:
         return InputError(message, path=self.path, line=self.place(at).line or None, hint=hint)
 
     def refuse(self, message: str, at: int | None, *, hint: str | None = None) -> None:
-        """Record what stops a lock of the current scope, and does not concern audit."""
+        """Record an error that stops a lock of the current scope; audit does not report it."""
         self.document.refusals.append((self.scope, self.error(message, at, hint=hint)))
 
     def note(self, text: str, at: int | None) -> None:
-        """Record what has no effect on a lock."""
+        """Record a setting that has no effect on a lock."""
         note = Origin(self.path, self.place(at).line, text)
         if note not in self.document.notes:
             self.document.notes.append(note)
@@ -116,7 +117,10 @@ class DocumentBuilder:
         return scope
 
     def declare_group(self, name: str, at: int | None, *, alone: bool = False) -> str:
-        """Record a declared dependency group; returns its scope. ``alone``: without the rest of the project."""
+        """Record a declared dependency group; returns its scope.
+
+        ``alone``: it is installed without the rest of the project.
+        """
         scope = f"{'alone' if alone else 'group'}:{canonicalize_name(name)}"
         self.document.groups.setdefault(canonicalize_name(name), Declared(name, self.place(at), scope))
         return scope
@@ -133,10 +137,10 @@ class DocumentBuilder:
     def requirement(
         self, written: str, at: int | None, exact: Span | None = None, *, quiet: bool = False
     ) -> Entry | None:
-        """The entry for a PEP 508 requirement that begins at an offset; None and a problem (TL501) if it is none.
+        """The entry of a PEP 508 requirement at an offset; None and an issue (TL501) if it is invalid.
 
-        ``exact`` is where it stands character by character, None if the file spells it otherwise. With
-        ``quiet`` no problem is recorded.
+        ``exact`` is its span if the file has it character by character, None if the file spells it differently.
+        With ``quiet`` no issue is recorded.
         """
         self.done.entries += 1
         if self.done.entries > _MOST:
@@ -177,18 +181,18 @@ class DocumentBuilder:
         self.issue("TL501", "error", message, at, because=because, remedy=f"Write {mended}", edits=edits)
 
     def index(self, kind: str, address: str, at: int | None) -> None:
-        """Record an address that packages are taken from, each once."""
+        """Record an index address; the same address only once."""
         if ("index", kind, address) not in self.done.told:
             self.done.told.add(("index", kind, address))
             self.document.indexes.append(IndexLine(kind, address, self.place(at), self.path))
 
     def python(self, specifier: str, at: int | None) -> None:
-        """Record what the file says of Python, if nothing has been said before."""
+        """Record the Python versions that the file declares; the first declaration counts."""
         if specifier and not self.document.python:
             self.document.python, self.document.python_place = specifier, self.place(at)
 
     def python_requires(self, key: str, value: str, at: int | None, exact: Span | None) -> None:
-        """Record what a key says of Python; a problem (TL501) if it is no specifier set."""
+        """Record the Python versions of a key; an issue (TL501) if it is not a specifier set."""
         if not fault_of_specifier(value):
             self.python(str(SpecifierSet(value)), at)
         else:
@@ -202,13 +206,14 @@ class DocumentBuilder:
     def include(
         self, name: str, at: int | None, scope: str = "", *, constraint: bool = False, plain: bool = False
     ) -> list[Entry]:
-        """The entries of a requirements file named here, in place; a note (TL901) where it is not there.
+        """The entries of a requirements file named here; a note (TL901) if it does not exist.
 
-        With ``plain`` an option in it is an error, as for setuptools.
+        With ``plain`` an option in the file is an error, as in setuptools.
         """
         path = beside(self.path, name)
         if "://" in name or not is_there(path):
-            message = f"{name} is not there, so what it asks for is not judged"
+            what = "is not fetched" if "://" in name else "does not exist"
+            message = f"{name} {what}, so its requirements are not judged"
             self.issue("TL901", "note", message, at, error=self.error(f"{path}: there is no such file", at))
             return []
         from torchlock.manifests.formats import requirements_txt
@@ -225,7 +230,9 @@ class DocumentBuilder:
         if plain:
             self._refuse_options(found, name, at)
         if self.done.entries + len(found.entries) > _MOST:
-            self.issue("TL901", "note", f"{name} is not judged here: the files named here are too large", at)
+            self.issue(
+                "TL901", "note", f"{name} is not judged here: the included files are too large together", at
+            )
             return []
         self.done.entries += len(found.entries)
         return [
@@ -234,15 +241,15 @@ class DocumentBuilder:
         ]
 
     def _refuse_options(self, found: Document, name: str, at: int | None) -> None:
-        """Report the first line with an option; setuptools reads such a file as requirements only."""
+        """Report the first line with an option; setuptools allows only requirements in such a file."""
         for number, line in enumerate(found.text.splitlines(), 1):
             if _OPTION.match(line):
-                message = f"{name}:{number}: setuptools takes no options in a file of requirements"
+                message = f"{name}:{number}: setuptools allows no options in a requirements file"
                 self.issue("TL501", "error", message, at)
                 return
 
     def _take(self, found: Document, name: str, at: int | None) -> None:
-        """What an included file says beside its entries."""
+        """Take the indexes, notes and issues of an included file."""
         for path in (found.path, *found.includes):
             if ("include", path) not in self.done.told:
                 self.done.told.add(("include", path))
@@ -267,10 +274,10 @@ class DocumentBuilder:
             )
 
     def add(self, entries: Iterable[Entry | None]) -> None:
-        """Take up entries, passing over what could not be read."""
+        """Add entries; None is skipped."""
         self.document.entries += [entry for entry in entries if entry is not None]
 
 
 def _first_of_each(issues: Iterable[ParseIssue]) -> Iterable[ParseIssue]:
-    """The first problem for each rule."""
+    """The first issue of each rule."""
     return {issue.rule: issue for issue in reversed(list(issues))}.values()

@@ -1,4 +1,4 @@
-"""The build of torch that conda is asked for, by build strings and by packages that select one."""
+"""The build of torch that conda packages request, by build strings and by packages that select a build."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BOTH = "each of them allows only one build of torch, so conda finds no solution
 
 
 def label_of(build: str) -> str:
-    """The label of such a build on package indexes (``cpu``, ``cu121``); "" if its string does not say."""
+    """The label of a build on package indexes (``cpu``, ``cu121``); "" if the build string does not say it."""
     cuda = _CUDA.search(build)
     if cuda:
         return f"cu{cuda[1]}{cuda[2]}"
@@ -26,9 +26,9 @@ def label_of(build: str) -> str:
 
 
 def infer_builds(document: Document) -> None:
-    """Give packages of the torch family the build that others select, and report two that exclude each other.
+    """Give torch packages the build that others select, and report two that exclude each other.
 
-    Beside each other is what one file lists, or one command installs: a later command may replace all of it.
+    Only packages of one file, or of one command, are compared: a later command may replace all of them.
     """
     chosen: dict[tuple[str, int], dict[str, Entry]] = {}
     for entry in document.entries:
@@ -46,7 +46,7 @@ def infer_builds(document: Document) -> None:
 
 
 def _selected(entry: Entry) -> str:
-    """The build that a package of the channel pytorch selects (both by pytorch-mutex), "" for none."""
+    """The build that a package of the channel pytorch selects (through pytorch-mutex); "" for other packages."""
     if entry.channel != "conda":
         return ""
     if entry.name == "cpuonly":

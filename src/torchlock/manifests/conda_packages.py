@@ -1,4 +1,4 @@
-"""Packages of conda on package indexes: which of them lock can take."""
+"""Packages of conda that lock can take from a package index."""
 
 from __future__ import annotations
 
@@ -11,28 +11,26 @@ if TYPE_CHECKING:
 
 
 class CondaNote(NamedTuple):
-    """What lock says of a package of conda. ``kept``: lock takes the package from the index."""
+    """A note of lock on a conda package. ``kept``: lock takes the package from the index."""
 
     text: str
     kept: bool
 
 
 def note_on(entry: Entry) -> CondaNote | None:
-    """A note on an entry of conda; None where there is nothing to say, and for entries of pip.
+    """A note on a conda entry; None if there is nothing to report, and for entries of pip.
 
-    Only packages of the bundled catalogue are taken: under any other name, an index may have another project.
+    Only packages of the bundled catalogue are taken: under any other name, an index may have a different project.
     """
     if entry.channel != "conda":
         return None
     if entry.name in ("python", "pip"):
         return CondaNote("", kept=False)
     if not _catalogue().holds(entry.name):
-        text = (
-            f"{entry.text} is left out: conda has it, and nothing is known of a package of this name on the index"
-        )
+        text = f"{entry.text} is skipped: it is a conda package, and the index has no known package of this name"
         return CondaNote(text, kept=False)
     if entry.build:
-        text = f"{entry.text}: the build {entry.build} is not followed; name its index with --index-url"
+        text = f"{entry.text}: the build {entry.build} is ignored; name its index with --index-url"
         return CondaNote(text, kept=True)
     return None
 

@@ -1,4 +1,4 @@
-"""Entries of a document as the requirements that the solver takes."""
+"""Converts entries of a document to the requirements that the solver takes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
+from torchlock.manifests.paths import beside
 from torchlock.manifests.syntax.pip_options import expand, parse_options
 from torchlock.manifests.syntax.requirement import parse_requirement
-from torchlock.manifests.text import beside
 from torchlock.redaction import shortened
 from torchlock.standards.names import normalise
 from torchlock.terms import Origin, ParsedRequirement, Source
@@ -28,7 +28,7 @@ def parsed_requirement(
 ) -> ParsedRequirement:
     """An entry as a parsed requirement, with the sources of its package.
 
-    Where the text is a PEP 508 requirement, it decides; in other formats the fields of the entry do.
+    A PEP 508 text is parsed; in other formats the fields of the entry are used.
 
     Raises:
         InputError: it is not a requirement.
@@ -36,18 +36,18 @@ def parsed_requirement(
     origin = Origin(entry.path, entry.place.line or None, entry.text)
     found = _from_text(entry, origin, variables) or _from_fields(entry, origin)
     if entry.index is not None and entry.channel == "pip":
-        return replace(found, sources=(Source(origin, index_url=expand(entry.index, variables)),))
+        return found._replace(sources=(Source(origin, index_url=expand(entry.index, variables)),))
     scope = entry.home or entry.scope
     fitting = tuple(source for source in sources.get(entry.name, ()) if source.scope in ("", scope))
     if not fitting:
         return found
     if found.url is not None and entry.name:
         found = _from_fields(replace(entry, url=None, specifier=""), origin)
-    return replace(found, sources=fitting)
+    return found._replace(sources=fitting)
 
 
 def _from_text(entry: Entry, origin: Origin, variables: Mapping[str, str]) -> ParsedRequirement | None:
-    """The requirement that the text of an entry is; None where it says less than the entry."""
+    """The requirement in the text of an entry; None if the text says less than the entry."""
     as_option = entry.text.startswith("-")
     if entry.style != "pep440" or entry.channel != "pip" or entry.editable != as_option:
         return None
@@ -90,7 +90,7 @@ def _says_the_same(requirement: Requirement, entry: Entry, url: str | None) -> b
 
 
 def _from_fields(entry: Entry, origin: Origin) -> ParsedRequirement:
-    """A requirement of a format with a spelling of its own."""
+    """The requirement of an entry whose format has its own spelling."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     extras = f"[{','.join(entry.extras)}]" if entry.extras else ""
@@ -105,7 +105,7 @@ def _from_fields(entry: Entry, origin: Origin) -> ParsedRequirement:
 
 
 def near(path: str, value: str) -> str:
-    """A path that a file names, relative to the current folder; an address as it is."""
+    """A path in a file, relative to the current folder; an address stays as it is."""
     if "://" in value or Path(value).is_absolute():
         return value
     joined = os.path.normpath(beside(path, value))

@@ -1,4 +1,4 @@
-"""What was meant by a line that is not a requirement, where that is plain."""
+"""Suggests the requirement that an invalid line was meant to be, if that is clear."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torchlock.manifests.syntax.pep508 import HEAD, NAME, ask_anyhow, specifier_
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Nobody's requirement is as long as this.
+# No real requirement is longer.
 LONG = 500
 _EXTRAS = r"(?:\[[^\]]*\])?"
 _PLAIN = str.maketrans(
@@ -25,7 +25,7 @@ _PLAIN = str.maketrans(
         "\uff1c": "<",
     }
 )
-# Within the versions: what is written, and what is meant. Each is tried on what those before it have left.
+# Mistakes in versions, and their corrections. Each one works on the result of those before it.
 _SLIPS = tuple(
     (re.compile(pattern), meant)
     for pattern, meant in (
@@ -62,7 +62,7 @@ _TUPLE = re.compile(r"(?<!\w)(\w+)\s+(not\s+)?in\s+\(([^()]*)\)")
 
 
 def meant_by(written: str) -> str | None:
-    """The requirement that was meant, None if that is not plain."""
+    """The requirement that was meant; None if that is not clear."""
     if len(written) > LONG:
         return None
     tried: list[Callable[[str], str | None]] = [_plain, _caret, _versions, _conda, _marker]
@@ -74,7 +74,7 @@ def meant_by(written: str) -> str | None:
 
 
 def inside(written: str) -> tuple[int, int] | None:
-    """The stretch that is a requirement, if only what stands around it is in the way."""
+    """The span of a requirement, if only the text around it makes the line invalid."""
     if len(written) > LONG:
         return None
     for pattern in _INSIDE:
@@ -92,7 +92,7 @@ def _plain(written: str) -> str | None:
 
 
 def _versions(written: str) -> str | None:
-    """Slips in the versions, mended one after the other until they can be read."""
+    """The versions with mistakes corrected one after the other, until they are valid."""
     start, end = specifier_span(written)
     versions = written[start:end]
     if HEAD.match(written) is None or not versions:
@@ -105,7 +105,7 @@ def _versions(written: str) -> str | None:
 
 
 def _caret(written: str) -> str | None:
-    """Poetry's ``^2.1``, up to the next version that may break."""
+    """Poetry's ``^2.1``: up to the next breaking version."""
     start, end = specifier_span(written)
     match = re.fullmatch(r"\s*\^\s*((\d+)(?:\.(\d+))?(?!\d)[\w.]*)", written[start:end])
     if match is None:
@@ -121,7 +121,7 @@ def _conda(written: str) -> str | None:
 
 
 def _marker(written: str) -> str | None:
-    """``platform in ("a", "b")``, which markers do not know, as comparisons; an empty marker as none."""
+    """``platform in ("a", "b")``, which PEP 508 does not allow, as comparisons; an empty marker is removed."""
     return _TUPLE.sub(_spread, written) if ";" in written else None
 
 

@@ -1,4 +1,4 @@
-"""Bytes to text: strictly as pip decodes requirements files, or with the best guess and what is wrong with it."""
+"""Decodes bytes: strictly, as pip decodes requirements files, or by the best guess and with an issue."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
 )
-# Some encodings let these through, which no text may hold and no output can show.
+# Some encodings produce these characters, which are invalid in text and cannot be printed.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CODING = re.compile(rb"coding[:=]\s*([-\w.]+)")
 
 
 class Decoded(NamedTuple):
-    """``bom + text.encode(encoding)`` are the bytes it was made from."""
+    """A decoded file: ``bom + text.encode(encoding)`` are its bytes."""
 
     text: str
     encoding: str = "utf-8"
@@ -38,7 +38,7 @@ class Decoded(NamedTuple):
     issue: ParseIssue | None = None
 
     def lend(self, document: Document) -> Document:
-        """Tell a document how its text turns into bytes, and what was wrong with them."""
+        """Give a document its encoding, and the issues found in its bytes."""
         document.encoding, document.bom = self.encoding, self.bom
         if self.issue is not None:
             document.issues.insert(0, self.issue)
@@ -46,7 +46,9 @@ class Decoded(NamedTuple):
 
 
 def decode(raw: bytes, path: str) -> Decoded:
-    """Decode by the stated encoding or as UTF-8, else by the best guess, with an issue. Hides secrets from now on.
+    """Decode by the stated encoding or as UTF-8, else by the best guess and with an issue.
+
+    Secrets in the text are hidden in all later output.
 
     Raises:
         InputError: the bytes are not text.
@@ -57,7 +59,7 @@ def decode(raw: bytes, path: str) -> Decoded:
 
 
 def decode_strictly(raw: bytes, path: str) -> str:
-    """Decode by the stated encoding; without one as UTF-8, or else as the locale has it.
+    """Decode by the stated encoding; without one as UTF-8, or else in the encoding of the locale.
 
     Raises:
         InputError: this fails, or the text has NUL characters.
@@ -77,7 +79,7 @@ def decode_strictly(raw: bytes, path: str) -> str:
 
 
 def decode_utf8(raw: bytes, path: str) -> str:
-    """Decode a format that is UTF-8 by definition; a byte order mark is let through.
+    """Decode a format that is UTF-8 by definition; a byte order mark is allowed.
 
     Raises:
         InputError: the bytes are not UTF-8, or the text has NUL characters.
@@ -86,7 +88,7 @@ def decode_utf8(raw: bytes, path: str) -> str:
 
 
 def _encodings(raw: bytes) -> Iterator[tuple[bytes, str]]:
-    """The encodings that the bytes state: a byte order mark, a coding line (PEP 263) among the first two lines."""
+    """The encodings that the bytes state: a byte order mark, a coding comment (PEP 263) in the first two lines."""
     for bom, encoding in _BOMS:
         if raw.startswith(bom):
             yield bom, encoding
@@ -98,7 +100,7 @@ def _encodings(raw: bytes) -> Iterator[tuple[bytes, str]]:
 
 
 def _plain(raw: bytes) -> Decoded | None:
-    """UTF-8 that states no encoding, as nearly every file is."""
+    """UTF-8 without a stated encoding, as nearly every file is."""
     if raw.startswith((b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf", b"\0\0\xfe\xff")) or b"coding" in raw:
         return None
     try:
@@ -109,7 +111,7 @@ def _plain(raw: bytes) -> Decoded | None:
 
 
 def _stated(raw: bytes) -> Decoded | None:
-    """By the first stated encoding that fits, else as UTF-8."""
+    """Decode by the first stated encoding that fits, else as UTF-8."""
     for bom, encoding in (*_encodings(raw), (b"", "utf-8")):
         found = _fitting(raw[len(bom) :], encoding, bom)
         if found is not None:
@@ -118,7 +120,7 @@ def _stated(raw: bytes) -> Decoded | None:
 
 
 def _fitting(raw: bytes, encoding: str, bom: bytes = b"") -> Decoded | None:
-    """The text, if the encoding gives one that leads back to the same bytes."""
+    """The text, if the encoding can reproduce the same bytes from it."""
     try:
         text = raw.decode(encoding)
         if "\0" in text or _SURROGATE.search(text) or text.encode(encoding) != raw:
@@ -129,7 +131,7 @@ def _fitting(raw: bytes, encoding: str, bom: bytes = b"") -> Decoded | None:
 
 
 def _utf_16(raw: bytes) -> Decoded | None:
-    """UTF-16 without a mark: each ASCII character has a zero byte."""
+    """UTF-16 without a byte order mark: each ASCII character has a zero byte."""
     if raw.count(b"\0") * 3 < len(raw):
         return None
     little = raw[1::2].count(0) > raw[::2].count(0)
@@ -137,7 +139,7 @@ def _utf_16(raw: bytes) -> Decoded | None:
     if found is None:
         return None
     message = "this is UTF-16 without a byte order mark, which no installer can read"
-    because = "only a byte order mark tells UTF-16 from UTF-8"
+    because = "without a byte order mark, installers cannot recognise UTF-16"
     remedy = "Save the file as UTF-8"
     return found._replace(issue=ParseIssue("TL503", "error", message, Place(1), because, remedy))
 
@@ -146,7 +148,7 @@ def _single_bytes(raw: bytes, path: str) -> Decoded:
     """Latin-1, in which any byte is a character."""
     if b"\0" in raw:
         line = raw.count(b"\n", 0, raw.index(b"\0")) + 1
-        raise InputError("holds a NUL character: this is no text file", path=path, line=line)
+        raise InputError("contains a NUL character, so it is not a text file", path=path, line=line)
     try:
         raw.decode()
         line, byte = 1, raw[0]
@@ -160,7 +162,7 @@ def _single_bytes(raw: bytes, path: str) -> Decoded:
 
 
 def _refusal(raw: bytes, path: str) -> InputError | None:
-    """Why pip does not read such bytes on this machine; None where its locale has them."""
+    """Why pip cannot read such bytes on this machine; None if the encoding of its locale can decode them."""
     try:
         decode_strictly(raw, path)
     except InputError as error:
@@ -169,11 +171,14 @@ def _refusal(raw: bytes, path: str) -> InputError | None:
 
 
 def _checked(raw: bytes, encoding: str, path: str) -> str:
-    """The text, its secrets hidden from now on; an InputError if the encoding does not give a text."""
+    """The text, with its secrets hidden in all later output.
+
+    Raises: InputError if the encoding does not give valid text.
+    """
     try:
         text = raw.decode(encoding)
     except LookupError:
-        raise InputError(f"no text encoding is called {encoding!r}", path=path, line=_coding_line(raw)) from None
+        raise InputError(f"unknown text encoding {encoding!r}", path=path, line=_coding_line(raw)) from None
     except UnicodeDecodeError as error:
         raise InputError(
             f"cannot be decoded as {encoding}: byte 0x{raw[error.start]:02x}",
@@ -184,10 +189,10 @@ def _checked(raw: bytes, encoding: str, path: str) -> str:
     except ValueError as error:
         raise InputError(f"cannot be decoded as {encoding}: {error}", path=path) from error
     if _SURROGATE.search(text):
-        raise InputError(f"holds half a character, written as an escape of {encoding}", path=path)
+        raise InputError(f"contains half a character, written as an escape of {encoding}", path=path)
     if "\0" in text:
         raise InputError(
-            "holds a NUL character: this is no text file",
+            "contains a NUL character, so it is not a text file",
             path=path,
             line=text.count("\n", 0, text.index("\0")) + 1,
             hint="save it as UTF-8; this looks like UTF-16" if raw.count(b"\0") * 3 > len(raw) else None,

@@ -1,4 +1,4 @@
-"""The format of a file, by its name, else by its content; and the formats that are not read."""
+"""Detects the format of a file by its name, else by its content; knows formats that torchlock does not read."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _DOCKER = re.compile(r"(dockerfile|containerfile)([._-].*)?$")
 _NOT_DOCKER = (*LISTS, ".py", ".sh", ".yml", ".yaml", ".json", ".toml", ".md", ".rst", ".dockerignore")
 _PYLOCK = re.compile(r"pylock(\.[^.]+)?\.toml$")
 _CONDA = re.compile(r"environment|conda|(?:^|[_-])env\b")
-# Where code hosts look for CI workflows.
+# Files in which code hosts look for CI workflows.
 _WORKFLOW = re.compile(
     r"(^|/)(\.(github|gitea|forgejo)/workflows/[^/]+|\.circleci/config|\.buildkite/[^/]+"
     r"|\.gitlab-ci|[^/]+\.gitlab-ci|\.travis|\.?appveyor|azure-pipelines[^/]*|bitbucket-pipelines|action|taskfile"
     r"|\.woodpecker|\.drone|\.cirrus)\.ya?ml$"
 )
-# Names of lists for pip, whatever their ending is.
+# Names of requirements files, with any ending.
 _LIST_NAME = re.compile(r"(?:\A|[_.-])(?:requirements?|constraints?|reqs)(?:[_.-]|\Z)")
-# What else lists of packages are called, and the folders that they lie in.
+# Other common names of package lists, and names of the folders that contain them.
 _NEAR_LIST = re.compile(
     r"req|deps|depend|constrain|packages|pip|python|install|modules|\.(?:pip|requirements|constraints|in)$"
     r"|(?:^|/)(?:base|common|dev|docs?|test|tests|prod|production|extras?|optional|gpu|cpu|cuda|torch)[.\w-]*$"
@@ -40,14 +40,14 @@ _COMMAND = re.compile(
 
 
 class _Unread(NamedTuple):
-    """Files without a reader. ``holds``: they may name Python packages to install."""
+    """A format without a reader. ``holds``: its files may name Python packages to install."""
 
     pattern: str
     what: str
     holds: bool = False
 
 
-# Of other programs, which look for a file of this name.
+# Files that other programs look for by this name.
 _OF_OTHERS = (
     _Unread(r"meta\.ya?ml", "a conda-build recipe", True),
     _Unread(r"recipe\.ya?ml", "a rattler-build recipe", True),
@@ -79,7 +79,7 @@ _UNREAD = (*_OF_OTHERS, *_NOLISTS)
 _DEBIAN = re.compile(r"(?:apt|packages|apt[_-].*|system[_-]packages)\.txt|aptfile")
 _VERSIONED = re.compile(r"^[ \t]*[\w.-]+(?:\[[^\]\n]*\])?[ \t]*(?:[=<>~!]=|[<>])[ \t]*\d", re.MULTILINE)
 
-# What a file is that is not a list, if its content says so.
+# Files whose content shows that they are not package lists.
 _INSTEAD = (
     (r"\A\s*<(?:!doctype|html|\?xml)", "a web page"),
     (r"\A\s*(?:\{\s*[\"}]|\[\s*[\"{\]])", "JSON"),
@@ -100,14 +100,14 @@ _SNIFFED = 500  # lines
 
 
 class Detected(NamedTuple):
-    """The format of a file. ``guessed``: neither its name nor a statement in it says so."""
+    """The format of a file. ``guessed``: neither its name nor a statement in the file says it."""
 
     kind: str
     guessed: bool = False
 
 
 def format_of(path: str, text: str) -> Detected:
-    """The dialect of a file, ``-`` for standard input.
+    """The format of a file, ``-`` for standard input.
 
     Raises:
         InputError: there is no reader for this kind of file.
@@ -118,18 +118,18 @@ def format_of(path: str, text: str) -> Detected:
 
 
 def refuse_unread(path: str) -> None:
-    """Refuse a file that has another format by its name.
+    """Refuse a file whose name belongs to a format without a reader.
 
     Raises:
         InputError: there is no reader for this kind of file.
     """
     what = unread_by_name(path)
     if what:
-        raise InputError(f"no reader for this kind of file: by its name it is {what}", path=path)
+        raise InputError(f"no reader for this kind of file: its name says that it is {what}", path=path)
 
 
 def kind_by_name(path: str) -> str | None:
-    """The dialect, where the name of the file says it."""
+    """The format that the name of a file says; None if the name does not say it."""
     name = PurePath(path).name.lower()
     suffix = PurePath(name).suffix
     if name in _NAMES:
@@ -146,7 +146,7 @@ def kind_by_name(path: str) -> str | None:
 
 
 def unread_by_name(path: str) -> str:
-    """What a file without a reader is, by its name; "" for all others."""
+    """The description of a format without a reader, by the name of a file; "" for other names."""
     return _what(path, _UNREAD)
 
 
@@ -156,9 +156,9 @@ def _what(path: str, kinds: Iterable[_Unread]) -> str:
 
 
 def belongs_to(path: str) -> str:
-    """What a file is by its name, where another program looks for a file of this name; "" for all others.
+    """The description of a file by its name, if another program looks for this name; else "".
 
-    Lists for pip have no fixed name, so that a list of any other name is one as well.
+    Requirements files have no fixed name, so any other name may be a requirements file.
     """
     kind = kind_by_name(path)
     if kind is None and PurePath(path).suffix.lower() in (".py", ".pyw"):
@@ -198,19 +198,19 @@ def _by_content(path: str, text: str) -> Detected:
 
 
 def fits(content: Content, text: str) -> bool:
-    """Whether a text has what the files of a format have."""
+    """Whether a text matches the contents of a format."""
     return all(re.search(pattern, text, re.MULTILINE) for pattern in (content.pattern, content.too) if pattern)
 
 
 def _is_of_words(text: str) -> bool:
-    """Whether a text is bare words alone, as vocabularies and lists of labels are: no version, no option."""
+    """Whether a text has only bare words, as vocabularies and lists of labels do: no version, no option."""
     lines = [line.strip() for line in text.splitlines()]
     words = [line for line in lines if line and not line.startswith("#")]
     return bool(words) and all(re.fullmatch(r"[\w.'-]+", word) for word in words)
 
 
 def _refuse_no_list(path: str, name: str, text: str, *, named: bool) -> None:
-    """Refuse a file that is obviously not a list of requirements.
+    """Refuse a file that is clearly not a list of requirements.
 
     Raises:
         InputError: it is not a list.
@@ -243,13 +243,13 @@ def _is_no_list(text: str) -> bool:
     return misfits > fits
 
 
-# Options, addresses, paths, templates, commands for a shell, sections, slips that are mended: lines of lists.
+# Lines that requirements files have: options, URLs, paths, templates, commands, sections, common mistakes.
 _LINE = re.compile(
     r"-{1,2}\w|\S+://|\.{0,2}/|\{[{%]|.*\$\{|[<=>|]{7}|(?:!|\$ )?pip|\[[\w.:-]*\]$|[\w.\[\]-]+\s*[=<>~!@^]"
 )
 
 
 def _is_script(head: str) -> bool:
-    """Whether a file that may list requirements has nothing but commands for a shell."""
+    """Whether a possible list of requirements has only shell commands."""
     lines = [line.strip() for line in head.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     return any(" install " in line for line in lines) and all(map(_COMMAND.match, lines))

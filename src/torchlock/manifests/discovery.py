@@ -1,4 +1,4 @@
-"""The files of a folder that an audit reads."""
+"""Finds the files of a folder that audit reads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SKIPPED = {
 }
 _LIST = re.compile(r"(?:\A|[_.-])(?:requirements?|constraints?|reqs)[_.-]", re.IGNORECASE)
 _ANY_LIST = (".txt", ".in", ".pip")
-# Kinds of files that are read only if one of their commands installs something.
+# Formats that are read only if one of their commands installs something.
 _COMMANDS = {"shell", "batch", "powershell", "make", "workflow", "notebook"}
 _INSTALLS = re.compile(
     rb"\b(?:pip[\d.]*(?:\.exe)?\)? install|uv (?:add|pip|run|tool)|uvx|pipx|(?:pixi|poetry|pdm|rye) add"
@@ -25,9 +25,9 @@ _INSTALLS = re.compile(
 )
 _STACK = re.compile(rb"\b(?:%s)\b" % "|".join(sorted(FAMILY | {"pytorch"})).encode())
 _SCRIPTS = (".py", ".pyw")
-# Words in which a file states its format.
+# Words with which a file states its format.
 _SAYS = re.compile(rb"^(?:# /// script[ \t]*|@EXPLICIT[ \t]*)\r?$", re.MULTILINE)
-# A text without any of these lists no requirements that there is something to say about.
+# A text without any of these words has no requirements that a rule is about.
 _PINS = re.compile(
     rb"^[ \t]*(?:torch\w*[ \t]*(?:[=<>~!]=|$)|[\w.-]+(?:\[[\w,-]+\])?[ \t]*[=<>~!]=[ \t]*\d)", re.MULTILINE
 )
@@ -38,22 +38,21 @@ _HERE = f".{os.sep}"
 
 
 class Found(NamedTuple):
-    """The files of a folder: those that list dependencies, and those that may, in a format that is not read."""
+    """The files of a folder: those with requirements, and those in other formats that may have some."""
 
     files: list[str]
     unread: list[str]
 
 
 def find_files(folder: str, recursive: bool) -> list[str]:
-    """The files in a folder that list dependencies; see ``search``."""
+    """The files in a folder that list requirements; see ``search``."""
     return search(folder, recursive).files
 
 
 def search(folder: str, recursive: bool) -> Found:
-    """The files in a folder that list dependencies, sorted; with those of its folders if ``recursive``.
+    """The files in a folder that list requirements, sorted; with those of its subfolders if ``recursive``.
 
-    Passed over are the folders of version control, of environments and of tools. A folder that cannot be
-    read has no files.
+    Folders of version control, of environments and of tools are skipped. An unreadable folder counts as empty.
     """
     found = Found([], [])
     waiting = [folder]
@@ -97,7 +96,7 @@ def _is_file(item: os.DirEntry[str]) -> bool:
 
 
 def _is_wanted(item: os.DirEntry[str], folder: str) -> bool:
-    """By its name; where that leaves it open, by what stands in it."""
+    """Whether to read a file: by its name, else by its content."""
     name = item.name.lower()
     if unread_by_name(name):
         return False
@@ -115,7 +114,7 @@ def _is_wanted(item: os.DirEntry[str], folder: str) -> bool:
 
 
 def _names_packages(item: os.DirEntry[str]) -> bool:
-    """Whether a file that is not read names packages of this stack, or installs some."""
+    """Whether a file in another format names packages of this stack, or installs some."""
     head = _head(item)
     return _INSTALLS.search(head) is not None or _STACK.search(head) is not None
 
@@ -136,7 +135,7 @@ def _is_list(head: bytes) -> bool:
 
 
 def _head(item: os.DirEntry[str], size: int = _SNIFFED) -> bytes:
-    """What a file begins with; of UTF-16 the bytes that are ASCII."""
+    """The beginning of a file; of UTF-16 only the ASCII bytes."""
     try:
         with Path(item.path).open("rb") as file:
             head = file.read(size)

@@ -1,4 +1,4 @@
-"""What one file says about packages: the values that every format is read into, for audit and for lock."""
+"""The content of one file about packages: the values that every format is read into, for audit and for lock."""
 
 from __future__ import annotations
 
@@ -14,30 +14,29 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Entry:
-    """One package, as one place of a file allows it.
+    """One package that a file lists, in one place.
 
-    ``name`` is normalised, and the name that package indexes use (``torch``, where conda says ``pytorch``).
-    ``specifier`` is a PEP 440 specifier set ("" for any version), whatever the dialect's own operators
-    are; ``marker`` a PEP 508 marker. ``text`` is what is written there (the requirement, without comment).
+    ``name`` is normalised, and the name on package indexes (``torch`` for conda's ``pytorch``). ``specifier`` is a
+    PEP 440 specifier set ("" for any version), also for formats with other operators; ``marker`` is a PEP 508
+    marker. ``text`` is the requirement as written, without comment.
 
-    ``version`` is the stretch that holds the versions (``==2.0.1+cu118``, ``"^2.1"`` without its quotes,
-    ``=1.7.1``), empty behind the name where there are none; None where no edit of this line can help (a
-    lock's hashes would no longer fit). ``style`` says how versions are spelled there; ``shell``: it is
-    a word of a command that a shell reads first.
+    ``version`` is the span of the versions (``==2.0.1+cu118``, ``"^2.1"`` without its quotes, ``=1.7.1``), empty
+    behind the name if there are no versions; None if no edit of this line can help (the hashes of a lock would no
+    longer match). ``style`` is the notation of versions there; ``shell``: a shell reads the text first.
 
-    ``scope`` names what is installed with the rest only if asked for: "" always, else ``extra:NAME`` or
-    ``group:NAME``; ``alone:NAME`` is an environment of its own, without the rest. ``step`` counts the commands
-    of a script: a later one may replace what an earlier one installed. ``channel`` is ``conda`` for what conda
-    itself installs.
+    ``scope`` is what must be requested to install the entry: "" for nothing, else ``extra:NAME`` or
+    ``group:NAME``; ``alone:NAME`` is a separate environment, without the rest. ``step`` counts the commands of a
+    script: a later one may replace packages of an earlier one. ``channel`` is ``conda`` if conda installs the
+    package.
 
-    ``index`` is the one address (or the name, if the file does not tell the address) that the package is
-    taken from; None for the file's common ones. ``url`` is the file, folder or repository that it is
-    installed from in place of an index, or ``image:NAME`` for a base image that may hold it. ``hashes`` are
-    written ``algorithm:digest``. ``filenames`` are the wheels and sdists that a lock lists for it. ``build`` is
-    the build that conda is asked for, by the label that package indexes give it (``cpu``, ``cu121``).
+    ``index`` is the one index of the package (its name, if the file does not contain the address); None for the
+    indexes of the file. ``url`` is the file, folder or repository that replaces an index, or ``image:NAME`` for a
+    base image that may contain the package. ``hashes`` are written ``algorithm:digest``. ``filenames`` are the
+    wheels and sdists that a lock lists for it. ``build`` is the build that a conda package requests, as a label of
+    package indexes (``cpu``, ``cu121``).
 
     ``editable`` marks ``-e``. ``name`` is "" for an address or path that does not contain the name; audit does not
-    see such an entry. ``home`` is the scope that declares the entry, where ``scope`` only includes it.
+    see such an entry. ``home`` is the scope that declares the entry, if ``scope`` only includes it.
     """
 
     name: str
@@ -64,10 +63,10 @@ class Entry:
 
 
 class IndexLine(NamedTuple):
-    """An address that packages are taken from, as a file names it.
+    """An index address in a file.
 
-    ``kind`` is ``index`` (in place of the public one), ``extra`` (beside it), ``find-links``, or
-    ``no-index`` (nothing but find-links; the address is empty).
+    ``kind`` is ``index`` (replaces the public index), ``extra`` (in addition to it), ``find-links``, or
+    ``no-index`` (only find-links; the address is empty).
     """
 
     kind: str
@@ -76,20 +75,19 @@ class IndexLine(NamedTuple):
     path: str
 
 
-# Rules about lines and files that a reader could not read.
+# Rules for lines and files that could not be read.
 _UNREAD = ("TL901", "TL902")
 
 
 @dataclass(slots=True)
 class ParseIssue:
-    """A line that an installer could not read, or reads otherwise than its author thought.
+    """A line that an installer cannot read, or reads differently than its author expects.
 
-    ``severity`` is ``error`` where the installer stops, ``warning`` where it goes on with something else,
-    ``note`` for what could not be looked at (TL9xx). ``edits`` mend it where it is plain what was meant,
-    and ``remedy`` says in words what they do.
+    ``severity`` is ``error`` if the installer stops, ``warning`` if it continues with something else, ``note`` for
+    text that was not judged (TL9xx). ``edits`` fix the line if the meaning is clear; ``remedy`` describes them.
 
-    ``scope`` is the extra or group that it is in, "" for all of the file. ``origin`` is its place in an included
-    file, with the message for that file. ``error`` is the error that stops a lock, where it is not ``message``.
+    ``scope`` is the extra or group of the line, "" for the whole file. ``origin`` is its place in an included
+    file, with the message for that file. ``error`` is the error that stops a lock, if it is not ``message``.
     """
 
     rule: str
@@ -117,28 +115,25 @@ class Declared(NamedTuple):
     scope: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Document:
     """One file, read for audit and for lock.
 
-    ``kind`` is ``requirements``, ``constraints``, ``pyproject``, ``setup.cfg``, ``setup.py``, ``pipfile``,
-    ``pipfile.lock``, ``conda``, ``poetry.lock``, ``uv.lock``, ``pdm.lock``, ``pixi.lock``, ``pylock``, ``pixi``,
-    ``tox``, ``python``, ``notebook``, ``workflow``, ``cog``, ``make``, ``batch``, ``powershell``, ``dockerfile``
-    or ``shell``; ``guessed``: the kind was guessed from the content. ``text`` is decoded but otherwise
-    untouched, line ends included; ``encoding`` and ``mark`` (its byte order mark) give the file's bytes.
+    ``kind`` is one of ``formats.BY_KIND``; ``guessed``: it was guessed from the content. ``text`` is decoded but
+    otherwise unchanged, line ends included; ``bom`` and ``encoding`` reproduce the bytes of the file.
 
-    ``python`` is a specifier set on the versions of Python that the file declares, "" where it declares
-    none; ``platforms`` the platforms it is for (names of ``target.PLATFORMS``), empty for any. It declares
-    them unless they are ``assumed``: a Dockerfile is for Linux, but mostly names no processor.
-    ``locked``: the file names everything that gets installed, and entries of one name are alternatives,
-    not demands that must hold together. ``includes`` lists the files that were read in place, as paths.
+    ``python`` is a specifier set of the Python versions that the file declares, "" for no declaration;
+    ``platforms`` are its platforms (names of ``target.PLATFORMS``), empty for any. If ``assumed``, they are
+    inferred and not declared: a Dockerfile is for Linux, but mostly names no processor. ``locked``: the file lists
+    all packages that get installed, and entries of one name are alternatives, not demands that must hold at once.
+    ``includes`` are the paths of included files.
 
-    ``extras`` and ``groups`` have what the file declares, by normalised name; ``project``: it declares a project.
-    ``overrides`` replace every other requirement on the same package. ``sources`` map a package to where it comes
-    from, and ``routes`` a name pattern to the one index for these packages. Audit applies these three
-    (``manifests/refinement.py``); lock passes them on. ``environments`` are the markers that the project limits
-    itself to. Each set of ``conflicts`` has scopes that exclude each other. ``notes`` say what has no effect on a
-    lock, and ``refusals`` what stops a lock of a scope, though audit can judge the file.
+    ``extras`` and ``groups`` are the declarations of the file, by normalised name; ``project``: it declares a
+    project. ``overrides`` replace every other requirement on the same package. ``sources`` map a package to its
+    sources, and ``routes`` a name pattern to the one index for these packages. Audit applies these three
+    (``manifests/refinement.py``); lock passes them on. ``environments`` are the markers to which the project
+    limits itself. Each set of ``conflicts`` has scopes that exclude each other. ``notes`` name settings without an
+    effect on a lock, and ``refusals`` stop a lock of a scope, though audit can judge the file.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""Code inside a file of another format, read as its own text with the positions of that file."""
+"""Code inside a file of another format, read as a separate text with the positions of that file."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Woven:
             self._length += len(text)
 
     def head(self, length: int) -> Woven:
-        """Its beginning."""
+        """The beginning of the text."""
         found = Woven()
         found.pieces = self.pieces[: bisect_left(self.pieces, (length, 0))]
         found._parts, found._length = [self.text[:length]], length
@@ -79,9 +79,10 @@ class Woven:
 
 
 class EmbeddedBuilder(DocumentBuilder):
-    """A draft of code inside another draft. What it records goes into the document of that one.
+    """A builder for code inside another document, which records everything in that document.
 
-    ``pieces`` are those of ``Woven``; without ``exact`` no edit is possible, since the file spells it otherwise.
+    ``pieces`` are those of ``Woven``; without ``exact`` no edit is possible, because the file spells the code
+    differently.
     """
 
     def __init__(
@@ -133,11 +134,14 @@ class EmbeddedBuilder(DocumentBuilder):
         return found if self._host.text[slice(*found)] == self.text[slice(*span)] else None
 
     def entry(self, entry: Entry) -> Entry:
-        """An entry with its stretch as the file has it."""
+        """An entry with its span in the file."""
         return replace(entry, version=self.span(entry.version) if entry.version else None)
 
     def install(self, state: Installed, words: Words = commands, branch: str = "") -> None:
-        """Take up what the commands of this text install; ``branch`` names the branch that it all stands in."""
+        """Add the packages that the commands in this text install.
+
+        ``branch`` names the branch that contains the whole text.
+        """
         before, count = state.entries, len(state.entries)
         installer = Installer(self, state)
         for command in words(self.text, 0, len(self.text), state.variables):

@@ -1,4 +1,4 @@
-"""What a requirements file declares beside its lines: by its maker's header, or by the files next to it."""
+"""Declarations of a requirements file outside of its lines: the header of its generator, and files beside it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _by_header(document: Document, head: str) -> None:
 
 
 def _end(head: str) -> int:
-    """Where the first line that is neither blank nor a comment begins."""
+    """The offset of the first line that is neither blank nor a comment."""
     match = re.search(r"^[^#\s]", head, re.MULTILINE)
     return match.start() if match else len(head)
 
@@ -84,7 +84,7 @@ _SYSTEMS = (
 
 @lru_cache(maxsize=512)
 def python_beside(folder: str) -> str:
-    """What ``.python-version`` or ``runtime.txt`` of a folder says, as a specifier; "" for nothing."""
+    """The Python in ``.python-version`` or ``runtime.txt`` of a folder, as a specifier; "" if there is neither."""
     for name, pattern in (
         (".python-version", r"(?:cpython-|python)?(\d+\.\d+)"),
         ("runtime.txt", r"python-(\d+\.\d+)"),
@@ -96,7 +96,7 @@ def python_beside(folder: str) -> str:
 
 
 def _first(pattern: re.Pattern[str], lines: Iterable[str]) -> re.Match[str] | None:
-    """The match of the first line that says something."""
+    """The match of the first line with content."""
     line = next((line for line in map(str.strip, lines) if line and not line.startswith("#")), "")
     return pattern.match(line)
 

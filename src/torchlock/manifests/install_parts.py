@@ -24,6 +24,6 @@ def parted(parts: Mapping[str, Sequence[Entry]]) -> Iterator[Entry]:
 
 
 def _scope(part: str, scope: str) -> str:
-    """The scope of an entry within a part: branches and environments of their own stay apart in there."""
+    """The scope of an entry within a part: its branches and separate environments stay distinct."""
     kind, _, inner = scope.partition(":")
     return f"{kind or 'group'}:{'-'.join(filter(None, (part, inner)))}"

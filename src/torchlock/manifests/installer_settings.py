@@ -1,4 +1,4 @@
-"""Settings of installers that stand elsewhere: they may name indexes of which nothing is known here."""
+"""Settings of installers outside of a file: they may name indexes whose content is unknown."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from torchlock.manifests.syntax.install_commands import INDEX_VARIABLES
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document
 
-# A file of settings that is copied, mounted or written.
+# A settings file that is copied, mounted or written.
 _FILES = re.compile(
     r"^(?![ \t]*#)[^\r\n]*?(\bpip\.(?:conf|ini)\b|\buv\.toml\b|\b(?:PIP|UV)_CONFIG_FILE\b)", re.MULTILINE
 )
-# Variables as Python and notebooks set them, where no reader of commands sees them.
+# Variables that Python code sets, which the readers of commands do not see.
 _VARIABLES = re.compile(
     rf"(?:%(?:set_)?env[ \t]+|environ\W{{1,4}}|putenv\W{{1,4}})({'|'.join(INDEX_VARIABLES)})\b"
 )
 
 
 def apply_settings(document: Document) -> None:
-    """Record as indexes the settings of pip and uv that a document of commands speaks of."""
+    """Record the settings of pip and uv that a document of commands mentions as indexes."""
     patterns = (_FILES, _VARIABLES) if document.kind in ("python", "notebook") else (_FILES,)
     for pattern in patterns:
         found = pattern.search(document.text)

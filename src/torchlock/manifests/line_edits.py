@@ -1,4 +1,4 @@
-"""Edits that part a line of pip's format into lines that pip can read."""
+"""Edits that split a line of a requirements file into lines that pip can read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _INDEXES = (*_ADDRESSED, "--no-index", "--pre")
 
 
 def apart(line: Line, found: list[Piece], newline: str) -> tuple[Edit, ...]:
-    """Give every piece of a line its own, and take away what stands around them."""
+    """Put every piece of a line on its own line, and remove the text around them."""
     if not found:
         return ()
     first, last = found[0].start, found[-1].end
@@ -30,10 +30,10 @@ def apart(line: Line, found: list[Piece], newline: str) -> tuple[Edit, ...]:
 def options_moved(
     line: Line, start: int, options: list[Option], newline: str, lines: set[str]
 ) -> tuple[Edit, ...]:
-    """Give each option behind a requirement its own line, or none if the file has it already.
+    """Move each option behind a requirement to its own line; remove it if the file already has it.
 
-    What is named for one requirement must not replace the index of all the others: it goes beside it.
-    ``lines`` are those of the file; they grow by those that this makes.
+    An index beside a requirement must not replace the index of all the others, so it becomes an extra index.
+    ``lines`` are those of the file; the function adds the new ones.
     """
     found = pieces(line.text, start)
     if len(found) != len(options) or any(option.name not in _INDEXES for option in options):
@@ -49,21 +49,21 @@ def options_moved(
 
 
 def strays_mended(line: Line, options: list[Option], newline: str) -> tuple[tuple[Edit, ...], str]:
-    """Edits for words among the options of a line that belong to none of them, and what they do, in words."""
+    """Edits for words that belong to no option of the line, and a description of the edits."""
     if line.text.startswith("- "):
         fits = ask_anyhow(line.text[2:].strip())
-        return ((Edit(line.span(0, 2), ""),), "Take the hyphen away") if fits else ((), "")
+        return ((Edit(line.span(0, 2), ""),), "Remove the hyphen") if fits else ((), "")
     doubled = re.match(r"(--?[\w-]+)\s+(?=\1\s)", line.text)
     if doubled:
         return (Edit(line.span(0, doubled.end()), ""),), "Write the option once"
     condition = re.search(r"(?<!\s)\s*;", line.text)
     if condition:
-        return (Edit(line.span(condition.start(), len(line.text)), ""),), "Take the condition away"
+        return (Edit(line.span(condition.start(), len(line.text)), ""),), "Remove the condition"
     return _strays_apart(line, options, newline)
 
 
 def _strays_apart(line: Line, options: list[Option], newline: str) -> tuple[tuple[Edit, ...], str]:
-    """A requirement on a line of its own, and a second address behind the option again."""
+    """A requirement on its own line, and a second address with its own option."""
     found = pieces(line.text)
     names = [piece.option for piece in found if piece.option]
     if names != [option.name for option in options] or not names:
@@ -74,4 +74,4 @@ def _strays_apart(line: Line, options: list[Option], newline: str) -> tuple[tupl
         if right.option or not (address or ask_anyhow(right.value)):
             return (), ""
         edits.append(Edit(line.span(left.end, right.start), newline + (f"{names[0]} " if address else "")))
-    return tuple(edits), "Give each a line of its own"
+    return tuple(edits), "Put each on its own line"

@@ -1,4 +1,4 @@
-"""Which files can be locked, and the document of one."""
+"""Which files can be locked, and how they are read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HINT = (
     "pixi.toml, and scripts with inline metadata"
 )
 _NO_LISTS = (".yml", ".yaml", ".json", ".lock", ".toml")
-_RECORDS = "it records what was chosen, not what a project asks for"
+_RECORDS = "it records chosen versions, not the requirements of a project"
 _BESIDE = (
     "name the file of the project too, as in -r pyproject.toml -r uv.lock: then the pins of the lock are kept"
 )
@@ -30,9 +30,9 @@ def lock_kind(path: str) -> str | None:
 
 
 def document_to_lock(path: str, *, extras: bool = False, groups: bool = False) -> Document:
-    """The document of a file that can be locked, with environment variables put in.
+    """The document of a file that can be locked, with environment variables expanded.
 
-    ``extras`` and ``groups``: some are asked for.
+    ``extras`` and ``groups``: whether the user asked for some.
 
     Raises:
         InputError: it cannot be read, or its format does not declare requirements, or no extras or groups.
@@ -41,10 +41,10 @@ def document_to_lock(path: str, *, extras: bool = False, groups: bool = False) -
     raw = read_content(path)
     kind = _kind_of(path, raw)
     if groups and kind not in ("pyproject", "pipfile", "pixi"):
-        hint = "--group goes with pyproject.toml, Pipfile and pixi.toml"
+        hint = "--group works with pyproject.toml, Pipfile and pixi.toml"
         raise InputError("has no dependency groups", path=path, hint=hint)
     if extras and kind not in ("pyproject", "setup.cfg", "setup.py"):
-        hint = "--extra goes with pyproject.toml, setup.cfg and setup.py"
+        hint = "--extra works with pyproject.toml, setup.cfg and setup.py"
         raise InputError("has no extras", path=path, hint=hint)
     role = BY_KIND[kind].role
     if role == "lock":
@@ -59,7 +59,7 @@ def document_to_lock(path: str, *, extras: bool = False, groups: bool = False) -
 
 
 def list_to_lock(path: str, kind: str) -> Document:
-    """The document of a requirements or constraints file in pip's format, with environment variables put in.
+    """The document of a requirements or constraints file in pip's format, with environment variables expanded.
 
     Raises:
         InputError: it cannot be read, or is named as constraints and has another format by its name.
@@ -70,15 +70,17 @@ def list_to_lock(path: str, kind: str) -> Document:
 
 
 def _refuse_other_formats(path: str) -> None:
-    """Refuse a file of constraints whose name is that of another format."""
+    """Refuse a constraints file whose name belongs to another format."""
     refuse_unread(path)
     what = belongs_to(path)
     if what and not what.endswith(" constraints"):
-        raise InputError(f"is {what} by its name", path=path, hint="constraints are in the format of pip")
+        raise InputError(
+            f"its name says that it is {what}", path=path, hint="constraints are written in pip's format"
+        )
 
 
 def _kind_of(path: str, raw: bytes) -> str:
-    """The format of a file. One whose name and content say nothing is a list of requirements, as pip takes it."""
+    """The format of a file; a requirements file if neither name nor content says one, as for pip."""
     try:
         kind = format_of(path, decode(raw, path).text).kind
     except InputError:

@@ -1,4 +1,4 @@
-"""Marks that a merge leaves in a file where it could not decide between two sides."""
+"""The markers that git leaves in a file with an unresolved merge conflict."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 LEFT = "a merge conflict was left in the file"
 _MARK = re.compile(r"^(<{7}|={7}|>{7}|\|{7})(?=\s|$)", re.MULTILINE)
 _MARKED_LINE = re.compile(rf"{_MARK.pattern}[^\r\n]*", re.MULTILINE)
-# The marks of a whole conflict, in their order. A text of prose or a script may hold the second alone.
+# The markers of a whole conflict, in their order. Prose or a script may contain the second one alone.
 _WHOLE = (
     re.compile(r"^<{7}(?=[ \r\n])", re.MULTILINE),
     re.compile(r"^={7}\r?$", re.MULTILINE),
@@ -23,24 +23,24 @@ _WHOLE = (
 
 
 def merge_conflict(text: str) -> int | None:
-    """Where the first mark of a merge conflict stands."""
+    """The offset of the first marker of a merge conflict."""
     found = _MARK.search(text)
     return found.start() if found else None
 
 
 def blank_conflict_marks(text: str) -> str:
-    """The text with spaces in place of the lines of all marks."""
+    """The text with spaces in place of all marker lines."""
     return _MARKED_LINE.sub(lambda line: " " * len(line[0]), text)
 
 
 def conflicts(text: str) -> list[ParseIssue]:
-    """The first mark of a merge conflict as a problem, if there is one."""
+    """The first marker of a merge conflict as an issue, if there is one."""
     merge = merge_conflict(text)
     return [] if merge is None else [ParseIssue("TL501", "error", LEFT, Place(_line(text, merge)))]
 
 
 def report_markers(document: Document) -> None:
-    """Tell a whole merge conflict that the reader of the dialect did not tell, or called by another name."""
+    """Report a merge conflict that the reader of the format did not report, or reported as another issue."""
     at = _whole(document.text)
     if at is None:
         return

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def read_pins(path: str, kind: str) -> dict[str, str]:
-    """The versions that a lock pins, by normalised name; packages without a version left out.
+    """The versions that a lock pins, by normalised name, without packages that have no version.
 
     Of several versions of one package, for different environments, the first one counts.
 

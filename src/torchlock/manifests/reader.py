@@ -1,4 +1,4 @@
-"""Reads a file of any format into a document. Its name decides the format, else its content."""
+"""Reads a file of any format into a document. The name decides the format, else the content."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from torchlock.manifests.decoding import decode
 from torchlock.manifests.detection import Detected, format_of, refuse_unread
 from torchlock.manifests.document import Document, ParseIssue
 from torchlock.manifests.formats import BY_KIND
-from torchlock.manifests.text import is_folder, is_there, read_bytes
+from torchlock.manifests.paths import is_folder, is_there
+from torchlock.manifests.text import read_bytes
 from torchlock.manifests.validation import drop_invalid
 
 if TYPE_CHECKING:
@@ -21,14 +22,14 @@ if TYPE_CHECKING:
 
     from torchlock.manifests.decoding import Decoded
 
-# Formats in which pip puts in environment variables.
+# Formats in which pip expands environment variables.
 _EXPANDED = frozenset({"requirements", "constraints", "conda"})
 
-_DEEP = "it is nested too deeply: no tool that reads this format goes so deep"
+_DEEP = "it is nested deeper than any tool of this format allows"
 
 
 def kind_of(path: str, head: str | None) -> str:
-    """The format of a file, one of ``Document.kind``: by its name, else by the text it begins with.
+    """The format of a file, one of ``Document.kind``: by its name, else by the beginning of its text.
 
     Raises:
         InputError: there is no reader for this kind of file.
@@ -37,9 +38,9 @@ def kind_of(path: str, head: str | None) -> str:
 
 
 def read_document(path: str, *, raw: bytes | None = None, kind: str | None = None) -> Document:
-    """Read a file, ``-`` for standard input, for audit: with what its overrides and sources change.
+    """Read a file, ``-`` for standard input, for audit: its overrides and sources are applied.
 
-    ``raw`` is its content where that is known already, ``kind`` its format.
+    ``raw`` is its content and ``kind`` its format, if they are already known.
 
     Raises:
         InputError: it cannot be read, or there is no reader for this kind of file.
@@ -48,7 +49,7 @@ def read_document(path: str, *, raw: bytes | None = None, kind: str | None = Non
 
     document, decoded = _read(path, raw, kind, None)
     refine(document)
-    # Commands lean on settings that are elsewhere.
+    # Commands also use settings outside of the file.
     if BY_KIND[document.kind].role == "commands" and document.entries:
         from torchlock.manifests.installer_settings import apply_settings
 
@@ -57,9 +58,9 @@ def read_document(path: str, *, raw: bytes | None = None, kind: str | None = Non
 
 
 def read_as_written(path: str, raw: bytes, kind: str, variables: Mapping[str, str]) -> Document:
-    """Read the content of a file for lock: every entry as it is written, nameless addresses too.
+    """Read the content of a file for lock: every entry as written, with nameless addresses.
 
-    ``variables`` are put in the place of ``${NAME}`` where pip does so. ``kind`` is the format.
+    ``variables`` replace ``${NAME}`` in formats in which pip does so. ``kind`` is the format.
 
     Raises:
         InputError: it is not text.
@@ -68,7 +69,7 @@ def read_as_written(path: str, raw: bytes, kind: str, variables: Mapping[str, st
 
 
 def read_content(path: str) -> bytes:
-    """The bytes of a file, ``-`` for standard input; a pipe is read only if the shell made it.
+    """The bytes of a file, ``-`` for standard input; a pipe is read only if the shell created it.
 
     Raises:
         InputError: it cannot be read, or might never end.
@@ -99,7 +100,7 @@ def _read(
 
 
 def _checked(document: Document, decoded: Decoded) -> Document:
-    """The document without entries that no installer can evaluate, and with what is wrong in its bytes."""
+    """The document without entries that no installer can evaluate, and with the issues in its bytes."""
     if any(entry.channel == "conda" for entry in document.entries):
         from torchlock.manifests.conda_builds import infer_builds
 

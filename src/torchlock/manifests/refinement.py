@@ -1,4 +1,4 @@
-"""A document as audit judges it: overrides, sources and routes are applied, nameless addresses left out."""
+"""Prepares a document for audit: applies overrides, sources and routes, removes nameless addresses."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def refine(document: Document) -> None:
-    """Change the entries of a document to what is installed in the end."""
+    """Change the entries of a document to the packages that get installed."""
     document.entries = [entry for entry in document.entries if entry.name]
     if document.overrides:
         _override(document)
@@ -33,9 +33,9 @@ def refine(document: Document) -> None:
 
 
 def _override(document: Document) -> None:
-    """Put the overrides in the place of entries of the same name, in all their scopes.
+    """Replace entries by the overrides of the same package, in all their scopes.
 
-    Where nothing asks for the package, the override says what it is if something else brings it.
+    If no entry names the package, the override becomes a constraint: another package may require it.
     """
     names = {entry.name for entry in document.overrides}
     replaced: dict[str, dict[str, None]] = {}
@@ -54,7 +54,7 @@ def _override(document: Document) -> None:
 
 
 def _sourced(entry: Entry, sources: Sequence[Source]) -> Iterator[Entry]:
-    """An entry for each of its sources, and one for where none of them applies."""
+    """An entry for each of its sources, and one for the environments without a source."""
     fitting = [source for source in sources if source.scope in ("", entry.home or entry.scope)]
     for source in fitting:
         yield replace(

@@ -1,4 +1,4 @@
-"""What of a document is to be locked: its own requirements, and those of some extras and groups."""
+"""Selects the part of a document to lock: its own requirements, and those of some extras and groups."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from packaging.utils import canonicalize_name
 
 from torchlock.errors import InputError
+from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.syntax.pip_options import expand
-from torchlock.manifests.text import beside, is_there
 from torchlock.terms import Inputs, Origin
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ def select(
     all_extras: bool = False,
     variables: Mapping[str, str] | None = None,
 ) -> Inputs:
-    """The inputs of a lock: what a document asks for always, and with these extras and groups.
+    """The inputs of a lock: the requirements that always apply, and those of these extras and groups.
 
-    ``variables`` are put in the place of ``${NAME}``.
+    ``variables`` replace ``${NAME}``.
 
     Raises:
         InputError: an extra or group is not declared, or the document has an error or something unread that could
@@ -66,7 +66,7 @@ class _Selection:
     # What was asked for.
 
     def _scopes(self, extras: Collection[str], groups: Collection[str], all_extras: bool) -> list[str]:
-        """The scopes of what was asked for: the rest of the project first, unless a group is alone."""
+        """The requested scopes: the rest of the project first, unless a group is installed alone."""
         declared = self._document.extras
         asked = [self._known("extra", extra, declared) for extra in extras]
         asked += [item.scope for item in declared.values()] if all_extras else []
@@ -118,13 +118,13 @@ class _Selection:
             both = [scope for scope in excluded if scope in scopes]
             if len(both) > 1:
                 spelled = " and ".join(f"--{scope.replace(':', ' ')}" for scope in both)
-                message = f"{spelled} are declared to conflict"
+                message = f"{spelled} are declared as conflicting"
                 raise InputError(message, path=self._document.path, line=place.line or None)
 
     # What is taken up.
 
     def _of_the_index(self, scopes: Collection[str]) -> list[Entry]:
-        """The entries without the packages of conda that no index has, each of which gets a note."""
+        """The entries without conda packages that no index has; each of these gets a note."""
         entries = self._document.entries
         if not any(entry.channel == "conda" for entry in entries):
             return entries
@@ -140,7 +140,7 @@ class _Selection:
         return found
 
     def _add(self, entries: Iterable[Entry], scopes: list[str]) -> None:
-        """Take up the entries of some scopes in the order of the scopes, each line once."""
+        """Add the entries of some scopes in the order of the scopes, each line once."""
         found: dict[str, list[Entry]] = {scope: [] for scope in scopes}
         for entry in entries:
             if entry.scope in found:
@@ -199,13 +199,13 @@ class _Selection:
         for name, sources in document.sources.items():
             for path, line, text in (source.origin for source in sources[:1]):
                 if name not in named and path == document.path:
-                    yield Origin(path, line, f"nothing asks for {name}, so its source ({text}) has no effect")
+                    yield Origin(path, line, f"no requirement names {name}, so its source ({text}) has no effect")
 
 
 def _where_else(document: Document) -> str:
     """A hint where the requirements of a pyproject.toml without a project may be."""
     if re.search(r"^lock-version\b", document.text, re.MULTILINE):
-        return "this is a lock file, which says what was chosen, not what a project asks for"
+        return "this is a lock file: it records chosen versions, not the requirements of a project"
     if is_there(config := beside(document.path, "setup.cfg")):
         return f"perhaps its requirements are in {config}"
     return "requirements are read from [project] and [tool.poetry], and from [dependency-groups] with --group"
@@ -219,7 +219,7 @@ def _note(origin: Origin) -> str:
 def read_inputs(
     path: str, *, extras: Collection[str] = (), groups: Collection[str] = (), all_extras: bool = False
 ) -> Inputs:
-    """Read what is to be locked of a file, ``-`` for standard input.
+    """Read the part of a file to lock, ``-`` for standard input.
 
     Raises:
         InputError: it cannot be read or locked, or it does not declare an extra or group that was asked for.
@@ -242,7 +242,7 @@ def read_list(path: str) -> Inputs:
 
 
 def read_constraints(path: str) -> Inputs:
-    """Read a constraints file, ``-`` for standard input; as in pip, its options on indexes count.
+    """Read a constraints file, ``-`` for standard input; its index options count, as in pip.
 
     Raises:
         InputError: it cannot be read.
@@ -262,7 +262,7 @@ def read_overrides(path: str) -> Inputs:
     for written in inputs.requirements:
         if written.requirement is None:
             path_of, line, text = written.origin
-            raise InputError(f"{text!r} is no override: an override has a name", path=path_of, line=line)
+            raise InputError(f"{text!r} cannot be an override: it has no name", path=path_of, line=line)
     inputs.overrides += inputs.requirements
     inputs.requirements = []
     inputs.requires_python = None

@@ -1,4 +1,4 @@
-"""Requirements of a project on itself: ``name[extra]`` stands for what the extra holds."""
+"""Requirements of a project on itself: ``name[extra]`` stands for the requirements of the extra."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from torchlock.manifests.document import Declared, Document, Entry
 
-# Extras and groups of real projects do not include each other as deep as this.
+# Extras and groups of real projects are not nested deeper.
 DEEPEST = 100
 
 
@@ -35,7 +35,7 @@ class OwnExtras:
         self.refusals: list[tuple[str, InputError]] = []
 
     def unfold(self, entries: Sequence[Entry], scope: str) -> list[Entry]:
-        """The entries in a scope, those of the project's own extras in place of the requirement on these."""
+        """The entries of a scope, with the project's own extras replaced by their requirements."""
         return list(self._unfold(entries, scope, "", set(), 0))
 
     def _unfold(
@@ -70,13 +70,13 @@ class OwnExtras:
         self._report(ParseIssue("TL501", "error", message, entry.place, scope=scope), error)
 
     def _report(self, issue: ParseIssue, error: InputError) -> None:
-        """Report the first of each kind; the others follow from it, and only stop a lock of their scopes."""
+        """Report the first issue of each kind; the others follow from it, and only stop a lock of their scopes."""
         self.refusals.append((issue.scope, error))
         if not any(known.rule == issue.rule for known in self.issues):
             issue.error = error
             self.issues.append(issue)
 
     def report_to(self, document: Document) -> None:
-        """Add what was not followed to the document."""
+        """Add the unresolved references to the document."""
         document.issues += self.issues
         document.refusals += self.refusals

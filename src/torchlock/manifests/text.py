@@ -1,4 +1,4 @@
-"""Files as bytes and as text, and the paths of files that other files name; every failure names the file."""
+"""Read files as bytes and as text; every error names the file."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
 from torchlock.manifests.decoding import decode_strictly
+from torchlock.manifests.paths import is_folder, is_there
 
 if TYPE_CHECKING:
     from typing import BinaryIO
 
-# No file of requirements is this large; some devices have no end.
+# No requirements file is this large; some devices have no end.
 _LIMIT = 64 << 20
 _PIECE = 1 << 18
 
@@ -27,7 +28,7 @@ def read_text(path: str) -> str:
 
 
 def read_included(path: str) -> str:
-    """The text of a file that another file names: a pipe or a device, which may have no end, is none.
+    """The text of an included file; a pipe or device is refused, because it may have no end.
 
     Raises:
         InputError: it cannot be read or decoded.
@@ -57,14 +58,12 @@ def read_bytes(path: str) -> bytes:
         if is_folder(path):
             raise InputError("is a folder, not a file", path=path, hint="name a file in it") from None
         if isinstance(error, PermissionError):
-            raise InputError(
-                "may not be read by this user", path=path, hint="its permissions say who may"
-            ) from None
+            raise InputError("may not be read by this user", path=path, hint="check its permissions") from None
         raise InputError(f"cannot be read ({getattr(error, 'strerror', None) or error})", path=path) from error
 
 
 def _bounded(file: BinaryIO, path: str) -> bytes:
-    """All of a file, in pieces: a read of the whole limit at once would take its memory for the smallest file."""
+    """The whole file, read in pieces: one read of the whole limit would allocate its memory for any file."""
     pieces, size = [], 0
     while piece := file.read(_PIECE):
         pieces.append(piece)
@@ -74,30 +73,8 @@ def _bounded(file: BinaryIO, path: str) -> bytes:
     return b"".join(pieces)
 
 
-def beside(path: str, name: str) -> str:
-    """The path of a file that another file names; never standard input."""
-    joined = str(Path(path).parent / name)
-    return str(Path(joined).absolute()) if joined == "-" else joined
-
-
-def is_folder(path: str) -> bool:
-    """Whether there is a folder of this name; False for what cannot be a name."""
-    try:
-        return Path(path).is_dir()
-    except (OSError, ValueError):
-        return False
-
-
-def is_there(path: str) -> bool:
-    """Whether there is a file or folder of this name; False for what cannot be a name."""
-    try:
-        return Path(path).exists()
-    except (OSError, ValueError):
-        return False
-
-
 def _neighbour(path: str) -> str | None:
-    """A file of nearly this name in the same folder."""
+    """A hint at a file with a similar name in the same folder."""
     from difflib import get_close_matches
 
     try:

@@ -1,4 +1,4 @@
-"""A TOML document that is being read: entries from its arrays of requirements."""
+"""Builds a document from TOML: entries from its arrays of requirements."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _SHAPES: dict[str, Callable[[Any], bool]] = {
 
 
 class TomlBuilder(DocumentBuilder):
-    """A document with the values of its text, or what could be rescued of them."""
+    """A document with the values of its text; of invalid TOML, those that can be read."""
 
     def __init__(self, text: str, path: str, kind: str) -> None:
         super().__init__(text, path, kind)
@@ -48,13 +48,13 @@ class TomlBuilder(DocumentBuilder):
             self.issue("TL501", "error", error.message, at, remedy=remedy, edits=edits)
 
     def _line(self, number: int) -> int:
-        """The first character of a line that says something."""
+        """The first character of a line with content."""
         start = self.offset(number)
         rest = self.text[start:].split("\n", 1)[0]
         return start + len(rest) - len(rest.lstrip())
 
     def written(self, *path: Key) -> Entry | None:
-        """The requirement at a path, None and a problem where the string is none."""
+        """The requirement at a path; None and an issue if the string is invalid."""
         value = self.tree.get(*path)
         if not isinstance(value, str):
             return None
@@ -67,12 +67,12 @@ class TomlBuilder(DocumentBuilder):
         return [replace(entry, scope=scope, constraint=constraint) for entry in found if entry is not None]
 
     def fault(self, message: str, at: int | None, *, error: InputError | None = None) -> None:
-        """Record an error of a valid TOML document; an invalid one has one already."""
+        """Record an error of a valid TOML document; an invalid one already has an error."""
         if self.tree.error is None:
             self.issue("TL501", "error", message, at, error=error)
 
     def shape(self, called: str, *path: Key, audit: bool = True) -> bool:
-        """Whether the value at a path is what ``called`` names, or is not there; an error otherwise.
+        """Whether the value at a path has the type that ``called`` names or is missing; else records an error.
 
         With ``audit`` false only lock refuses it, because other installers do not look at this table.
         """
@@ -90,7 +90,7 @@ class TomlBuilder(DocumentBuilder):
                 self.shape(called, *path, name, audit=audit)
 
     def strings(self, *path: Key) -> list[tuple[str, int | None]]:
-        """The string at a path or those of the array there, each with its place."""
+        """The string at a path, or the strings of the array there, each with its place."""
         value = self.tree.get(*path)
         if isinstance(value, str):
             return [(value, self.tree.offset(*path))]

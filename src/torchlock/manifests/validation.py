@@ -1,4 +1,4 @@
-"""The gate behind every reader: an entry that no installer can evaluate becomes a problem of its document."""
+"""The last check of every reader: an entry that no installer can evaluate becomes an issue of its document."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from torchlock.standards.versions import fault_of_specifier
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document, Entry
 
-# What only lock files may compare (PEP 751); it says which scopes were asked for.
+# Variables that only lock files may compare (PEP 751): the requested scopes.
 _OF_LOCKS = (" in extras", " in dependency_groups")
 
 
 def drop_invalid(document: Document) -> None:
-    """Take the entries out whose versions or marker have no value; each of them is a problem (TL501)."""
+    """Remove the entries whose versions or marker are invalid; each becomes an issue (TL501)."""
     faults = [(entry, _fault(entry)) for entry in document.entries]
     if not any(fault for _, fault in faults):
         return
@@ -31,13 +31,13 @@ def drop_invalid(document: Document) -> None:
 
 
 def _fault(entry: Entry) -> str:
-    """Half a sentence that says what is wrong, "" where nothing is."""
+    """What is wrong, as half a sentence; "" if nothing is."""
     if fault := fault_of_specifier(entry.specifier):
         return fault
     if entry.style == "lock" and any(words in entry.marker for words in _OF_LOCKS):
         return ""
     fault = fault_of(entry.marker)
-    return f"its marker has no value: {fault}" if fault else ""
+    return f"its marker is invalid: {fault}" if fault else ""
 
 
 def _issue(entry: Entry, fault: str, document: Document) -> ParseIssue:

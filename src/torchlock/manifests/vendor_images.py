@@ -1,4 +1,4 @@
-"""What is installed into an image that holds a vendor's build of torch."""
+"""Packages installed into an image that contains a vendor's build of torch."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _REMEDY = (
 
 
 def replaces_torch(entries: Sequence[Entry], vendor: str, image: str, at: int, builder: DocumentBuilder) -> bool:
-    """Whether a command replaces the vendor's torch; notes what the image contains (TL903)."""
+    """Whether a command replaces the vendor's torch; adds a note (TL903) on the content of the image."""
     replaced = any(entry.name == "torch" and _brings(entry) for entry in entries)
-    more = "a command here replaces it" if replaced else "what goes with it is not known"
+    more = "a command here replaces it" if replaced else "the versions that work with it are unknown"
     builder.issue("TL903", "note", f"{_brought(image, vendor)}; {more}", at)
     return replaced
 
@@ -49,7 +49,7 @@ def _brought(image: str, vendor: str) -> str:
 
 
 def _brings(entry: Entry) -> bool:
-    """Whether a requirement on torch makes pip install one, though there is one."""
+    """Whether a requirement makes pip install torch, though the image has one."""
     pinned = _EXACT.fullmatch(entry.specifier.strip()) is not None
     return not entry.constraint and (pinned or entry.url is not None or entry.index is not None)
 

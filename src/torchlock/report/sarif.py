@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from torchlock import __version__
 from torchlock.finding import LONGEST_LINE
-from torchlock.knowledge import registry
+from torchlock.knowledge import registry, stories
 from torchlock.redaction import Line, learn, lines_of, masked
 from torchlock.report.safe_json import dump_json
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from torchlock.finding import Evidence, FileReport, Finding, Report
-    from torchlock.knowledge.registry import Story
+    from torchlock.knowledge.stories import Story
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _ROOT = "PROJECTROOT"
@@ -60,7 +60,7 @@ def _rules(report: Report) -> list[dict[str, Any]]:
             found.setdefault(finding.rule, []).append(finding)
     rules = []
     for rule, findings in sorted(found.items()):
-        story = registry.story(rule)
+        story = stories.story(rule)
         sources = {source.address: source for finding in findings for source in finding.sources}
         because = next((finding.because for finding in findings if finding.because), story.why)
         rules.append(
@@ -72,7 +72,7 @@ def _rules(report: Report) -> list[dict[str, Any]]:
                     "text": _help(because, story, [*sources.values()]),
                     "markdown": _markdown(because, story, [*sources.values()]),
                 },
-                "helpUri": registry.help_uri(rule),
+                "helpUri": stories.help_uri(rule),
                 "defaultConfiguration": {"level": registry.get(rule).severity},
             }
         )

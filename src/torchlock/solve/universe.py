@@ -18,7 +18,7 @@ from packaging.version import Version
 
 from torchlock.answers import Unknown
 from torchlock.errors import BrokenFile, NeedsBuild, NetworkError, NotFetched, TorchlockError, UnknownPackage
-from torchlock.knowledge.builds import needs_same_build
+from torchlock.knowledge.build_labels import needs_same_build
 from torchlock.knowledge.masks import bits, full
 from torchlock.knowledge.rules import (
     BUILD_CUDA,

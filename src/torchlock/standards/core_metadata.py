@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 _DOUBTFUL = re.compile(r"~=|===|[0-9]{100}|\bextras\b|\bdependency_groups\b|\"\s*(?:[<>=!]+|in|not in)\s*\"")
 
 
-# Lines that are no headers, and one of them a requirement, where only a blank line ends the headers.
+# A requirement among lines that are not headers: only a blank line ends the headers.
 _BEHIND = re.compile(r"(?:[^\r\n]+(?:\r\n|\r|\n))*?[ \t]*Requires-Dist[ \t]*:", re.IGNORECASE)
 
 
 class CoreMetadata(NamedTuple):
-    """What a file declares.
+    """The declarations of a metadata file.
 
     ``invalid`` are the Requires-Dist values that are not valid requirements (PEP 508), as written: pip refuses a
-    release with one of them. ``metadata_version`` is (0,) where the file states none.
+    release with one of them. ``metadata_version`` is (0,) if the file states none.
     """
 
     name: str
@@ -58,7 +58,7 @@ def parse_metadata(text: str) -> CoreMetadata | Unknown:
         return Unknown("its metadata ends in the middle of a header")
     if _BEHIND.match(rest):
         line = shortened(unfolded(re.split(r"[\r\n]", rest, maxsplit=1)[0]), 40)
-        return Unknown(f"its metadata has a line that is no header ({line!r}) before Requires-Dist")
+        return Unknown(f"its metadata has a line that is not a header ({line!r}) before Requires-Dist")
     values = headers.fields.get("requires-dist", ())
     declared = {value: dependency_of(value) for value in values}
     return CoreMetadata(
@@ -74,7 +74,7 @@ def parse_metadata(text: str) -> CoreMetadata | Unknown:
 
 
 def dependency_of(value: str) -> Dependency | None:
-    """A Requires-Dist value, parsed; None if pip refuses it, as it does a folded one."""
+    """A Requires-Dist value, parsed; None if pip refuses it, as it refuses a folded one."""
     try:
         requirement = _requirement(value)
     except (ValueError, RecursionError):
@@ -84,13 +84,13 @@ def dependency_of(value: str) -> Dependency | None:
     dependency = Dependency.from_requirement(requirement)
     if not requirement.url:
         return dependency
-    # What would end a specifier is spelled as URLs may spell it.
+    # Characters that would end a specifier are percent-encoded.
     address = re.sub(r"[,;)]", lambda match: f"%{ord(match[0]):02X}", requirement.url)
     return dependency._replace(specifier=f"==={address}")
 
 
 def refusal(value: str) -> str:
-    """Why a release that declares this is not a candidate; follows its name and version."""
+    """The reason why a release with this metadata is not a candidate; it follows the name and version."""
     try:
         _requirement(value)
     except (ValueError, RecursionError):

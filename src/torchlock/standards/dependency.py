@@ -1,4 +1,4 @@
-"""A requirement of PEP 508, taken apart."""
+"""A parsed requirement (PEP 508)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
 
 class Dependency(NamedTuple):
-    """A PEP 508 requirement, taken apart so that the hot path need not parse it.
+    """A parsed PEP 508 requirement, so that the hot path does not parse it again.
 
-    ``name`` is normalised; ``specifier`` and ``marker`` are their texts ("" for none); ``extras`` are
-    normalised and sorted. A requirement by address has ``===URL`` as its specifier, which no version satisfies.
+    ``name`` is normalised; ``specifier`` and ``marker`` are their texts ("" if missing); ``extras`` are normalised
+    and sorted. A requirement by address has ``===URL`` as its specifier, which no version satisfies.
     """
 
     name: str
@@ -22,13 +22,13 @@ class Dependency(NamedTuple):
 
     @classmethod
     def from_row(cls, row: list[Any]) -> Dependency:
-        """Read ``[name, specifier, marker, [extras]]``, trailing empties left out, as compat_data/ has it."""
+        """Read ``[name, specifier, marker, [extras]]`` of compat_data/; trailing empty values are left out."""
         name, specifier, marker, extras = [*row, "", "", ()][:4] if len(row) < 4 else row
         return cls(name, specifier, marker, tuple(extras))
 
     @classmethod
     def from_requirement(cls, requirement: Requirement) -> Dependency:
-        """Take a parsed requirement apart."""
+        """Convert a parsed requirement."""
         from packaging.utils import canonicalize_name
 
         return cls(
@@ -53,7 +53,7 @@ _BOUNDS = ("===", "==", "~=", ">=", ">", "!=", "<=", "<")
 
 
 def readable_specifier(specifier: str) -> str:
-    """A specifier set as people write it, lower bounds first: ``>=4.1,<7``."""
+    """The specifier set as people write it, lower bounds first: ``>=4.1,<7``."""
     clauses = [clause.strip() for clause in specifier.split(",")]
     return ",".join(
         sorted(

@@ -1,4 +1,4 @@
-"""Names of distribution files: which project and version they claim."""
+"""Names of distribution files: the project and version that they state."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from packaging.version import Version
 
-# The archives that pip takes for source distributions; the first is the one of PEP 625.
+# The archives that pip accepts as source distributions; the first is that of PEP 625.
 ARCHIVES = (".tar.gz", ".tgz", ".zip", ".tar.bz2", ".tbz", ".tar.xz", ".txz", ".tar")
 _SUFFIXES = (".whl", *ARCHIVES)
-# No file system holds a longer name; the tags in one would multiply without end.
+# No file system allows a longer name; the tags in one would multiply without end.
 _LONGEST = 255
 # A name with "a.b-c.d-e.f" stands for eight tags. The longest real ones stand for some hundred.
 _MOST_TAGS = 2000
 
 
 def is_distribution(filename: str) -> bool:
-    """Whether this looks like a wheel or an sdist; eggs, installers and signatures do not."""
+    """Whether this looks like a wheel or an sdist; eggs, installers and signatures are neither."""
     return filename.endswith(_SUFFIXES) and len(filename) <= _LONGEST
 
 
@@ -37,7 +37,7 @@ def parse_wheel(filename: str) -> tuple[str, Version, tuple[int, str] | tuple[()
     """The normalised project, the version, and the build number if there is one.
 
     Raises:
-        ValueError: no wheel has such a name.
+        ValueError: this is not a valid name of a wheel.
     """
     from packaging.utils import parse_wheel_filename
 
@@ -53,7 +53,7 @@ def tags_of(filename: str) -> str:
 
 
 def parse(filename: str) -> tuple[str, Version] | None:
-    """Project (normalised) and version, or None for a name that installers would not accept."""
+    """Project (normalised) and version; None if installers do not accept the name."""
     from packaging.utils import parse_sdist_filename
 
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-# Lines end as for Python's universal newlines; form feed, NEL and U+2028 are characters like others.
+# Lines end as in Python's universal newlines; form feed, NEL and U+2028 are ordinary characters.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 _NUMBERS = re.compile(r"[0-9]{1,4}(\.[0-9]{1,4})*")
 _HEADER = re.compile(r"From |[!-9;-~]*:|[\t ]")
@@ -41,7 +41,7 @@ class Headers(NamedTuple):
 
 
 def read_headers(text: str) -> Headers:
-    """Read the block that the text begins with. Nothing is an error: a text may have no headers at all."""
+    """Read the headers at the start of a text. Nothing is an error: a text may have no headers at all."""
     fields: dict[str, list[str]] = {}
     name, parts = "", [""]
     end = 0

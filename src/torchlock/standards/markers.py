@@ -1,4 +1,4 @@
-"""Environment markers (PEP 508): the one place where they are evaluated."""
+"""Environment markers (PEP 508): the only place that evaluates them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
     from packaging.markers import Marker
 
-# Deeper than any tool writes, and shallow enough for every recursion over a marker.
+# Deeper than any tool writes, and shallow enough for recursive functions on markers.
 _DEEPEST = 100
 _VARIABLE = (
     r"(?:python_version|python_full_version|os_name|sys_platform|platform_(?:machine|system|release|version"
     r"|python_implementation)|implementation_(?:name|version)|extra)"
 )
 _COMPARED = rf"{_VARIABLE}[ ]*(?:[=!<>]=|[<>]|not[ ]+in|in)[ ]*(?:\"[\w.+ -]{{0,60}}\"|'[\w.+ -]{{0,60}}')"
-# Compiled where the first marker is met: many inputs have none.
+# Compiled for the first marker: many inputs have no marker.
 _ORDINARY = rf"{_COMPARED}(?:[ ]+(?:and|or)[ ]+{_COMPARED})*"
-# What holds for nobody who does not ask for this extra.
+# A marker that is false unless this extra is requested.
 _ONE_EXTRA = re.compile(r"(?:.* and )?extra == \"([^\"]+)\"")
-# Some environment: whether a marker can be evaluated does not depend on the values.
+# An arbitrary environment: whether a marker can be evaluated does not depend on the values.
 _SOME = MappingProxyType(
     {
         "os_name": "posix",
@@ -47,12 +47,12 @@ _SOME = MappingProxyType(
 
 
 def is_ordinary(text: str) -> bool:
-    """Whether a marker needs no parser to know that it has a value; False where that is not obvious."""
+    """Whether a marker is obviously valid, without a parser; False if that is not obvious."""
     return re.fullmatch(_ORDINARY, text) is not None
 
 
 def parsed(text: str) -> Marker | Unknown:
-    """The marker that a text is; ``Unknown`` says in half a sentence why it is none."""
+    """A text as a marker; ``Unknown`` gives the reason as half a sentence if it is invalid."""
     from packaging.markers import InvalidMarker, Marker
 
     if text.count("(") > _DEEPEST and _depth(text) > _DEEPEST:
@@ -69,7 +69,7 @@ def parsed(text: str) -> Marker | Unknown:
 
 
 def value_of(marker: Marker, environment: Mapping[str, str]) -> bool | Unknown:
-    """Whether a marker holds in an environment; ``Unknown`` where the marker compares what cannot be compared."""
+    """Whether a marker is true in an environment; ``Unknown`` if it compares values that cannot be compared."""
     from packaging.markers import UndefinedComparison, UndefinedEnvironmentName
 
     try:
@@ -85,14 +85,14 @@ def value_of(marker: Marker, environment: Mapping[str, str]) -> bool | Unknown:
 
 
 def extra_of(text: str) -> str:
-    """The extra without which a marker never holds, normalised; "" where that is not seen at a glance."""
+    """The extra without which a marker is never true, normalised; "" if that is not obvious."""
     match = _ONE_EXTRA.fullmatch(text)
     return normalise(match[1]) if match and " or " not in text else ""
 
 
 @lru_cache(maxsize=8192)
 def fault_of(text: str) -> str:
-    """Why a marker has no value on any machine, as half a sentence; "" where it has one."""
+    """Why a marker is invalid on every machine, as half a sentence; "" if it is valid."""
     if not text or is_ordinary(text):
         return ""
     marker = parsed(text)
@@ -101,7 +101,7 @@ def fault_of(text: str) -> str:
 
 
 def _depth(text: str) -> int:
-    """How many parentheses stand open at once, those within quotes too."""
+    """The deepest nesting of parentheses, including those within quotes."""
     deepest = depth = 0
     for character in text:
         depth += (character == "(") - (character == ")")

@@ -1,7 +1,7 @@
 """``requires.txt`` of an ``.egg-info`` folder: the requirements that setuptools found when it created the archive.
 
-The format is that of setuptools: lines of requirements, first the plain ones, then sections ``[extra]``,
-``[:marker]`` and ``[extra:marker]``.
+The format has one requirement per line: first the plain ones, then sections ``[extra]``, ``[:marker]`` and
+``[extra:marker]``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def parse(text: str) -> tuple[list[str], list[str]]:
 
 
 def with_markers(requirement: str, marker: str = "", extra: str = "") -> str:
-    """A requirement that holds only where ``marker`` does as well, and only with that extra."""
+    """A requirement that applies only if ``marker`` is true as well, and only with that extra."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
@@ -55,5 +55,5 @@ def with_markers(requirement: str, marker: str = "", extra: str = "") -> str:
         return bare
     if len(conditions) > 1:
         conditions = [f"({condition})" if " or " in condition else condition for condition in conditions]
-    # A space before the semicolon, which would otherwise be part of an address.
+    # The space keeps the semicolon out of an address.
     return f"{bare} ; {' and '.join(conditions)}"

@@ -1,7 +1,7 @@
-"""The gate of versions (PEP 440): what text from outside is a version or a specifier set, or why it is none.
+"""Validity of versions (PEP 440): which texts are versions or specifier sets, and why others are not.
 
-Python refuses to read a number of more than 4,300 digits, and takes the digits of every script for numbers. No
-published version has either, so both are no versions here.
+Python refuses to read a number of more than 4,300 digits, and accepts the digits of every script. No published
+version has either, so both are invalid here.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ CLAUSE = (
     rf"|(?:<=|>=|<|>)[ ]*{_FINAL}|~=[ ]*{_NUMBER}\.{_FINAL})"
 )
 """An ordinary clause of a specifier set, as a pattern; it lets ``WILD`` through."""
-# What PEP 440 does not allow, but the pattern would: a wildcard behind a pre-release.
+# A wildcard behind a pre-release: the pattern allows it, PEP 440 does not.
 WILD = re.compile(r"[a-z][0-9]*\.\*")
-# The most frequent specifier sets, as a pattern that is compiled in no time: at every start it has to be.
+# The most frequent specifier sets, as a pattern that compiles fast: every start compiles it.
 _PLAIN = r"(?:[=!<>]=|[<>])[ ]*[0-9]{1,20}(?:\.[0-9]{1,20})*"
 _ORDINARY = re.compile(rf"{_PLAIN}(?:[ ]*,[ ]*{_PLAIN})*")
 
 
 def has_long_number(text: str) -> bool:
-    """Whether a number stands there that is longer than any version has."""
+    """Whether the text has a number with more digits than any version has."""
     return _LONG.search(text) is not None
 
 
 def without_trailing_zeros(version: str) -> str:
-    """A version without the zeros at its end, which do not count (PEP 440): 2.0.0 and 2 are one release."""
+    """A version without the zeros at its end, which do not count (PEP 440): 2.0.0 and 2 are equal."""
     while version.endswith(".0"):
         version = version[:-2]
     return version
 
 
 def version_of(text: str) -> Version | None:
-    """The version that a text is; None where it is none."""
+    """The version in a text; None if it is invalid."""
     from packaging.version import Version
 
     try:
@@ -56,7 +56,7 @@ def version_of(text: str) -> Version | None:
 
 @lru_cache(maxsize=8192)
 def fault_of_specifier(text: str) -> str:
-    """Why a text is no specifier set that installers can compare with, as half a sentence; "" where it is one."""
+    """Why installers cannot compare versions with a specifier set, as half a sentence; "" if they can."""
     if has_long_number(text):
         return _TOO_LONG
     if not text or _ORDINARY.fullmatch(text):
@@ -71,7 +71,7 @@ def fault_of_specifier(text: str) -> str:
 
 
 def fault_of_versions(requirement: Requirement) -> str:
-    """As ``fault_of_specifier``, of a requirement that was parsed: not every one of those has a text."""
+    """As ``fault_of_specifier``, for a parsed requirement: not every one can be written as text."""
     try:
         text = str(requirement.specifier)
     except ValueError:

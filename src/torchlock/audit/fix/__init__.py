@@ -1,1 +1,1 @@
-"""The smallest change of a file that makes it clean."""
+"""The smallest change that fixes a file."""

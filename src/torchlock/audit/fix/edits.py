@@ -1,4 +1,4 @@
-"""Edits of a document's text, and the lines that they come to."""
+"""Edits of a document's text, and the changed lines that result."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _END = re.compile(r"\r\n|\r|\n")
 
 @lru_cache(maxsize=2)
 def line_starts(text: str) -> list[int]:
-    """The offset of each line of a text. Remembered for the text that is being judged."""
+    """The offset of each line of a text. Cached, because a document is judged many times."""
     return [0, *(match.end() for match in _END.finditer(text))]
 
 
 def apply(text: str, edits: Iterable[Edit]) -> str:
-    """The text with all edits made; of two that overlap only the first."""
+    """Make all edits in a text; of two edits that overlap only the first."""
     end, parts = len(text), []
     for edit in sorted(set(edits), reverse=True):
         if edit.span.end <= end:
@@ -36,7 +36,7 @@ def apply(text: str, edits: Iterable[Edit]) -> str:
 
 
 def changes_of(document: Document, edits: Iterable[Edit]) -> tuple[Change, ...]:
-    """What edits come to, line by line, line ends left out; very long lines are not repeated."""
+    """The lines that edits change, old and new, without line ends. Very long lines are shortened."""
     changes: list[Change] = []
     for start, end, mine in _stretches(document.text, sorted(set(edits))):
         line = bisect_right(line_starts(document.text), start)
@@ -54,7 +54,7 @@ def changes_of(document: Document, edits: Iterable[Edit]) -> tuple[Change, ...]:
 
 
 def _stretches(text: str, edits: Sequence[Edit]) -> list[tuple[int, int, list[Edit]]]:
-    """The whole lines that edits touch, each stretch with its edits."""
+    """The ranges of whole lines that edits change, each with its edits."""
     found: list[tuple[int, int, list[Edit]]] = []
     starts = line_starts(text)
     for edit in edits:
@@ -70,5 +70,5 @@ def _stretches(text: str, edits: Sequence[Edit]) -> list[tuple[int, int, list[Ed
 
 
 def encoded(document: Document, text: str) -> bytes:
-    """The bytes of a file with this text, in the encoding that it was read in."""
+    """Encode a new text in the encoding of the document."""
     return document.bom + text.encode(document.encoding)

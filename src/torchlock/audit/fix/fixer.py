@@ -1,4 +1,4 @@
-"""What to change: a remedy for each finding, and a text of the file in which nothing is found."""
+"""The fixes: a remedy for each finding, and a text of the file without findings."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Document
 
 
-_ENDED = "The search for a change stopped after {} trials: fix the first findings, then audit again."
+_ENDED = "The search for a fix stopped after {} trials: fix the first findings, then audit again."
 
 
 class Fixer:
-    """Finds remedies. The judge that reported the findings checks each of them."""
+    """Finds remedies. The judge that reported the findings also checks each remedy."""
 
     def __init__(
         self, known: Knowledge, judge: Callable[[Document], list[Finding]], size: Callable[[Document], int]
@@ -36,7 +36,7 @@ class Fixer:
         self._search = FixSearch(known, judge)
 
     def add_remedies(self, document: Document, findings: list[Finding]) -> None:
-        """Give each finding without a remedy its part of the fix of the file, else a fix of its own."""
+        """Give each finding without a remedy its part of the file's fix, else a fix for this finding alone."""
         if not any(_is_fixable(finding) and finding.severity != "note" for finding in findings):
             return
         bare = self._bare(document)
@@ -47,7 +47,7 @@ class Fixer:
             mine = [finding for finding in findings if finding.severity == severity and _is_fixable(finding)]
             if not mine:
                 continue
-            # What cannot be fixed alone cannot be fixed together with more.
+            # If no fix exists for this finding alone, none exists for it with others.
             together = None if together is None else self._fix(bare, found, frozenset(with_worse))
             for finding in mine:
                 changes = together
@@ -62,7 +62,7 @@ class Fixer:
     def _part(
         self, finding: Finding, document: Document, found: list[Finding], changes: dict[int, str]
     ) -> dict[int, str] | None:
-        """The smallest part of a fix that fixes one finding, or all of it; None if it does not fix the finding."""
+        """The smallest part of a fix that fixes one finding, else the whole fix; None if that does not help."""
         if self._search.spent:
             return None
         mine = relevant(finding, document, changes)
@@ -74,7 +74,7 @@ class Fixer:
         return changes if self._search.fixes(document, found, changes, finding) else None
 
     def fixed_text(self, document: Document, severities: frozenset[str]) -> str:
-        """One round: the lines that no installer reads first, since more shows once they can be read."""
+        """One round. Fix invalid lines first, because an installer that can read them may show more errors."""
         edits = [edit for issue in document.issues if issue.severity in severities for edit in issue.edits]
         if edits:
             return apply(document.text, edits)
@@ -87,13 +87,13 @@ class Fixer:
         return fixed(bare, changes or {})
 
     def _bare(self, document: Document) -> Document:
-        """The document without what no rule speaks of, nor what no other version fixes."""
+        """The document without entries that no rule is about, and without the reader's issues."""
         names, about = self._known.stack.packages, self._known.matrix.about
         entries = [entry for entry in effective(document.entries) if entry.name in names or about(entry.name)]
         return replace(document, entries=entries, issues=[])
 
     def _fix(self, document: Document, found: list[Finding], severities: frozenset[str]) -> dict[int, str] | None:
-        """The smallest changes after which nothing of these severities is found that other versions can fix.
+        """The smallest changes that remove all findings of these severities that other versions can fix.
 
         Fix findings that share no line independently. None if none of them can be fixed.
         """
@@ -114,7 +114,7 @@ class Fixer:
         return changes if changes or not groups else None
 
     def _fix_one(self, document: Document, found: list[Finding], finding: Finding) -> dict[int, str] | None:
-        """The smallest changes after which this one finding is gone."""
+        """The smallest changes that remove this one finding."""
 
         def same(other: Finding) -> bool:
             return (other.rule, other.place) == (finding.rule, finding.place)
@@ -123,7 +123,7 @@ class Fixer:
 
 
 def _parts(document: Document, changes: dict[int, str]) -> Iterator[dict[int, str]]:
-    """The parts of some changes, the smallest first; one line may make many entries, and is changed whole."""
+    """The parts of some changes, the smallest first. All entries of one line change together."""
     lines: dict[tuple[object, ...], dict[int, str]] = {}
     for index, new in changes.items():
         entry = document.entries[index]
@@ -134,7 +134,7 @@ def _parts(document: Document, changes: dict[int, str]) -> Iterator[dict[int, st
 
 
 def _apart(findings: list[Finding]) -> list[frozenset[Place]]:
-    """The lines of findings, those together that are linked by a line they share."""
+    """The lines of findings, in groups: findings that share a line, directly or through others, are together."""
     linked: dict[Place, set[Place]] = {}
     for finding in findings:
         for place in (places := {finding.place, *finding.related}):
@@ -155,5 +155,5 @@ def _apart(findings: list[Finding]) -> list[frozenset[Place]]:
 
 
 def _is_fixable(finding: Finding) -> bool:
-    """Whether other versions might help; a finding that came with a remedy needs something else."""
+    """Whether other versions may fix it. A finding that already has a remedy needs something else."""
     return finding.remedy is None and bool(finding.packages)

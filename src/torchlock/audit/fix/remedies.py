@@ -17,29 +17,29 @@ if TYPE_CHECKING:
     from torchlock.finding import Finding
     from torchlock.manifests.document import Document, Entry
 
-# What makes a command go on in the next line: of a shell, of cmd, of PowerShell.
+# The sign that continues a command in the next line: of a POSIX shell, of cmd, of PowerShell.
 _CONTINUED = re.compile(r"[\\^`][ \t]*\Z")
 _QUOTES = re.compile(r"\\.|(?P<quote>[\"'])", re.DOTALL)
 
 
 def remedy_of(document: Document, changes: Mapping[int, str]) -> Remedy:
-    """The remedy with these changes: in words, in lines and in the text of the file."""
+    """The remedy with these changes: in words, as changed lines, and as edits of the text."""
     entries = document.entries
     steps = dict.fromkeys(_step(entries[index], new) for index, new in changes.items())
     summary = f"Write {listed(list(steps))}"
     edits = edits_of(document, changes)
     if any(entries[index].version is None or entries[index].hashes for index in changes):
-        return Remedy(f"{summary} in the input of this file, and have it made again.")
+        return Remedy(f"{summary} in the input of this file, and generate the file again.")
     return Remedy(f"{summary}.", changes_of(document, edits), edits)
 
 
 def edits_of(document: Document, changes: Mapping[int, str]) -> tuple[Edit, ...]:
-    """The edits that put new specifiers in their places; entries that no edit can help are left out."""
+    """The edits that write new specifiers. An entry that an edit cannot fix is left out."""
     edits: list[Edit] = []
     for index, new in changes.items():
         span = document.entries[index].version
         if span is None or document.entries[index].hashes:
-            continue  # Hashes would be of another release.
+            continue  # The hashes belong to another release.
         written = rewritten(document.text[span.start : span.end], new, document.entries[index].style)
         shell = document.entries[index].shell
         edits += _quoted(document.text, span, written, document.kind) if shell else [Edit(span, written)]
@@ -47,7 +47,7 @@ def edits_of(document: Document, changes: Mapping[int, str]) -> tuple[Edit, ...]
 
 
 def _quoted(text: str, span: Span, written: str, kind: str) -> list[Edit]:
-    """In a shell a range needs quotes around its whole word, else it names a file; none where no quotes fit."""
+    """An edit that quotes the whole word of a range (a shell reads ``<`` as a file); none if quotes do not fit."""
     start = max(text.rfind(blank, 0, span.start) for blank in " \t\n\r") + 1
     if not re.search(r"[<>!*;]", written) or re.search(r"[\"']", text[start : span.start]):
         return [Edit(span, written)]
@@ -59,7 +59,7 @@ def _quoted(text: str, span: Span, written: str, kind: str) -> list[Edit]:
 
 
 def _command_start(text: str, at: int) -> int:
-    """Where the line of a place begins, with the lines that go on in it."""
+    """The offset where the command of a place begins; the command may continue over several lines."""
     start = max(text.rfind("\n", 0, at), text.rfind("\r", 0, at)) + 1
     while start:
         before = max(text.rfind("\n", 0, start - 1), text.rfind("\r", 0, start - 1)) + 1
@@ -70,7 +70,7 @@ def _command_start(text: str, at: int) -> int:
 
 
 def _open_quotes(text: str, start: int, end: int) -> set[str]:
-    """The quotes that stand open at the end of a stretch."""
+    """The quotes that are still open at the end of a range of text."""
     counts = {'"': 0, "'": 0}
     for match in _QUOTES.finditer(text, start, end):
         if match["quote"]:
@@ -79,7 +79,7 @@ def _open_quotes(text: str, start: int, end: int) -> set[str]:
 
 
 def relevant(finding: Finding, document: Document, changes: Mapping[int, str]) -> dict[int, str]:
-    """Those changes that are on the lines of a finding, else about its packages; all of them where none is."""
+    """The changes on the lines of a finding, else those of its packages, else all."""
     places = {finding.place, *finding.related}
     names = {name for name, _ in finding.packages}
     here = {index: new for index, new in changes.items() if document.entries[index].place in places}
@@ -88,12 +88,12 @@ def relevant(finding: Finding, document: Document, changes: Mapping[int, str]) -
 
 
 def fixed(document: Document, changes: Mapping[int, str]) -> str:
-    """The text of the document with the changes made, and not a character else."""
+    """The text of the document with these changes made; all other characters stay."""
     return apply(document.text, edits_of(document, changes))
 
 
 def rewritten(written: str, new: str, style: str) -> str:
-    """A specifier in the spelling of its dialect: what stands there, with the new version in it."""
+    """A specifier in the syntax of its format, with the new version in it."""
     if style == "conda":
         return re.sub(r"^==", "=", new) if not written.lstrip().startswith("==") else new
     if style == "poetry":
@@ -110,7 +110,7 @@ def rewritten(written: str, new: str, style: str) -> str:
 
 
 def _step(entry: Entry, new: str) -> str:
-    """One change in words: what to write, and whether it is a step back across a major version."""
+    """One change in words: what to write, and whether it goes back across a major version."""
     was = readable_specifier(entry.specifier) if entry.specifier else ""
     text = f"{entry.name}{new} in place of {entry.name}{was}"
     before, after = re.search(r"(?<!\d)(\d+)\.(\d+)", entry.specifier), re.search(r"==\s*(\d+)\.(\d+)", new)

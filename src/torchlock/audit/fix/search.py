@@ -1,7 +1,8 @@
-"""The smallest change of lines that makes a document clean, found by trying: every trial is judged in full.
+"""Search for the smallest change of lines that fixes a document; every trial is judged in full.
 
-Fewer lines come first; among equally many those that say least: a bare name gives way before a range, a range
-before an exact pin, a companion before torch. Versions stay within their major where that is possible.
+Changes of fewer lines come first. Of equally many lines, the least deliberate ones change first: a name without a
+version before a range, a range before an exact pin, a companion before torch. Versions stay within their major
+version if possible.
 """
 
 from __future__ import annotations
@@ -27,39 +28,39 @@ if TYPE_CHECKING:
     from torchlock.knowledge.compatibility import CompatibilityTable, Package
     from torchlock.manifests.document import Document, Entry
 
-# So many lines are looked at; so many answers tried for one set of them, and for one fix.
+# Limits: lines to change, trials for one set of lines, trials for one fix.
 _LINES, _TRIALS_EACH, _TRIALS = 6, 16, 160
-# The budget of all fixes of a document, and what a trial, a check and a set of lines take from it: so much in a
-# document of usual size, and in a larger one more in proportion.
+# The budget of all fixes of a document, and the costs of a trial, a check and a set of lines. The costs are for a
+# document of usual size; they grow with the size.
 _BUDGET, _TRIAL, _CHECK, _SET = 3000, 8, 4, 1
 _USUAL = 200
 
 
 class FixSearch:
-    """Looks for fixes. ``judge`` is the audit's own judge of entries."""
+    """Searches for fixes. ``judge`` judges a document as the audit does."""
 
     def __init__(self, known: Knowledge, judge: Callable[[Document], list[Finding]]) -> None:
         self._known = known
         self._judge = judge
         self.begin()
-        self._pages: dict[tuple[str, str], int] = {}  # of a package and a page: the releases there
+        self._pages: dict[tuple[str, str], int] = {}  # (package, page) → the releases on that page
 
     def begin(self, size: int = 0) -> None:
-        """Start on a document, with the budget for all of its fixes; ``size`` is what one trial has to judge."""
+        """Start on a document, with a new budget; ``size`` is the work of one trial."""
         self._left = float(_BUDGET)
         self._cost = max(1.0, size / _USUAL)
         self.trials = 0
 
     @property
     def spent(self) -> bool:
-        """Whether the budget is spent, so that a change may exist that was not found."""
+        """Whether the budget is used up. Then a fix may exist that was not found."""
         return self._left <= 0
 
     def _take(self, share: int) -> None:
         self._left -= share * self._cost
 
     def _tried(self, document: Document, changes: dict[int, str], share: int) -> list[Finding]:
-        """What is found after some changes, for so much of the budget."""
+        """The findings after some changes; ``share`` is the cost."""
         self._take(share)
         self.trials += 1
         return self._judge(_changed(document, changes))
@@ -67,10 +68,10 @@ class FixSearch:
     def fix(
         self, document: Document, findings: Sequence[Finding], wanted: Callable[[Finding], bool]
     ) -> dict[int, str] | None:
-        """The smallest changes after which nothing wanted is found, and nothing worse than before.
+        """The smallest changes that remove all wanted findings and cause nothing worse.
 
-        ``findings`` are those of the document. Entries (by index in the document) → their new specifiers;
-        nothing if there is nothing to fix, None where no change was found.
+        ``findings`` are those of the document. Returns entries (by index in the document) with their new
+        specifiers; an empty mapping if there is nothing to fix; None if no fix was found.
         """
         ill = [finding for finding in findings if wanted(finding)] if not self.spent else []
         if not ill:
@@ -92,7 +93,7 @@ class FixSearch:
     def fixes(
         self, document: Document, findings: Sequence[Finding], changes: dict[int, str], finding: Finding
     ) -> bool:
-        """Whether these changes take one finding away, and bring nothing else; not so if it cannot be tried."""
+        """Whether these changes remove one finding and cause no other. False if the budget is used up."""
         if self.spent:
             return False
         left = self._tried(document, changes, _CHECK)
@@ -102,14 +103,14 @@ class FixSearch:
     def _tries(
         self, document: Document, ill: Sequence[Finding]
     ) -> Iterator[tuple[tuple[tuple[int, ...], ...], bool]]:
-        """Sets of lines, fewest first; ranges are first given an upper end, then everything may become a pin."""
+        """Sets of lines, the fewest first. For each size, first bound ranges, then allow pins everywhere."""
         for _, same_size in groupby(self._subsets(document, ill), key=len):
             subsets = list(same_size)
             yield from ((units, False) for units in subsets)
             yield from ((units, True) for units in subsets)
 
     def _subsets(self, document: Document, ill: Sequence[Finding]) -> Iterator[tuple[tuple[int, ...], ...]]:
-        """Sets of lines that might be changed, the smallest and least deliberate first; a line as its entries."""
+        """Sets of lines to change, the smallest and least deliberate first. A line is the tuple of its entries."""
         spoken = {name for finding in ill for name, _ in finding.packages}
         places = {place for finding in ill for place in (finding.place, *finding.related)}
         lines: dict[tuple[object, ...], list[int]] = {}
@@ -122,7 +123,7 @@ class FixSearch:
                 and not entry.constraint
             ):
                 lines.setdefault((entry.place, entry.version), []).append(index)
-        # Those that the findings are about before all others.
+        # The lines of the findings come first.
         units = sorted(map(tuple, lines.values()), key=lambda unit: document.entries[unit[0]].place not in places)[
             :_LINES
         ]
@@ -131,7 +132,7 @@ class FixSearch:
             yield from sorted(combinations(units, size), key=lambda some: sum(weight[unit] for unit in some))
 
     def _assignments(self, document: Document, subset: tuple[int, ...], pin: bool) -> Iterator[tuple[str, ...]]:
-        """New specifiers for these entries, the most fitting first."""
+        """New specifiers for these entries, the best first."""
         stack = self._known.stack
         entries = [document.entries[index] for index in subset]
         lines = {(entry.place, entry.version) for entry in entries}
@@ -146,7 +147,7 @@ class FixSearch:
             yield from islice(product(*options), 12)
 
     def _torches(self, entries: Sequence[Entry], fixed: Sequence[Demand], document: Document) -> Iterator[int]:
-        """Releases of torch to build an answer on, as indices: near what is written, and fitting what stays."""
+        """Releases of torch for a fix, as indices: close to the present one, working with the unchanged lines."""
         stack = self._known.stack
         package = stack.packages["torch"]
         mask = package.everything & ~package.yanked & ~package.prereleases
@@ -162,7 +163,7 @@ class FixSearch:
     def _options(
         self, entry: Entry, torch: int, fixed: Sequence[Demand], document: Document, pin: bool
     ) -> Iterator[str]:
-        """Specifiers for one entry beside this torch: a lower upper end, or pins."""
+        """New specifiers for one entry with this torch: a lower upper bound, or pins."""
         stack = self._known.stack
         demand, package = demand_of(entry, stack), stack.packages[entry.name]
         if entry.name == "torch":
@@ -183,7 +184,7 @@ class FixSearch:
                 yield respelled(entry.specifier, package.versions[index], label)
 
     def _served(self, entry: Entry, package: Package, document: Document) -> int:
-        """The releases that are known to be on the only page that an entry is taken from; all where it is none."""
+        """The releases known to be on the page of an entry, if it comes from one page only; else all."""
         page = offer_of(entry, document).only_label if entry.name in FAMILY else None
         if page is None or entry.channel == "conda":
             return package.everything
@@ -194,7 +195,7 @@ class FixSearch:
         return self._pages[key]
 
     def _labels(self, entry: Entry, version: str, fixed: Sequence[Demand], document: Document) -> list[str]:
-        """Builds to pin: as the lines that stay have it, as the index has it, as it was, none."""
+        """Labels to pin, the best first: that of the unchanged lines, of the index, the present one, none."""
         if entry.name not in FAMILY:
             return [""]
         beside = [
@@ -212,13 +213,13 @@ class FixSearch:
 
 
 def _weighed(findings: Iterable[Finding]) -> tuple[int, int]:
-    """How bad a document is: errors first, then warnings."""
+    """The number of errors and of warnings, to compare documents."""
     severities = [finding.severity for finding in findings]
     return severities.count("error"), severities.count("warning")
 
 
 def _weight(entry: Entry, spoken: set[str]) -> int:
-    """How deliberate a line is: the cost of changing it. torch without an upper end is meant to move."""
+    """The cost of changing a line: higher for a more deliberate line. A torch without an upper bound is cheap."""
     if re.match(r"===?[^*,]+$", entry.specifier):
         cost = 8
     elif re.search(r"<|==|~=", entry.specifier):
@@ -233,7 +234,7 @@ def _weight(entry: Entry, spoken: set[str]) -> int:
 
 
 def _together(entry: Entry, entries: Iterable[Entry], stack: CompatibilityTable) -> bool:
-    """Whether an entry is installed with one of these: by its extra or group, and by its marker."""
+    """Whether an entry is installed together with one of these: same extra or group, and overlapping markers."""
     return any(
         (not entry.scope or not other.scope or entry.scope == other.scope)
         and cells_where(entry, stack) & cells_where(other, stack)
@@ -250,7 +251,7 @@ def _changed(document: Document, changes: dict[int, str]) -> Document:
 
 
 def _written(demand: Demand, package: Package) -> int | None:
-    """What a demand allows; for a version that never was, the release before it."""
+    """The releases that a demand allows; for a version that was never published, the release before it."""
     if demand.releases or not demand.exact:
         return demand.releases
     version = demand.entry.specifier.lstrip("= ").partition("+")[0]
@@ -261,7 +262,7 @@ def _written(demand: Demand, package: Package) -> int | None:
 
 
 def _nearest(mask: int, written: int | None, texts: Sequence[str]) -> Iterator[int]:
-    """Releases, nearest first: what is written, the same series newest first, newer ones, then older ones."""
+    """Releases, the nearest first: the present one, its series from new to old, newer ones, then older ones."""
     found = list(bits(mask))
     if not written:
         yield from reversed(found)
@@ -281,7 +282,7 @@ def _series(text: str, parts: int) -> str:
 
 
 def _capped(entry: Entry, package: Package, allowed: int, good: int) -> Iterator[str]:
-    """A range that stays one: with an upper end above the newest release that is good."""
+    """The range with an upper bound after the newest release that works."""
     kept = allowed & good
     above = [index for index in bits(allowed & ~package.prereleases) if index >= kept.bit_length()]
     if not kept or not above:
@@ -292,6 +293,6 @@ def _capped(entry: Entry, package: Package, allowed: int, good: int) -> Iterator
 
 
 def respelled(specifier: str, version: str, label: str) -> str:
-    """A pin of this version in the manner of the one before: ``~=`` stays, all else becomes ``==``."""
+    """A pin of this version in the style of the old one: ``~=`` stays, everything else becomes ``==``."""
     operator = "~=" if re.fullmatch(r"~=\s*[\w.]+", specifier.strip()) and not label else "=="
     return f"{operator}{version}{f'+{label}' if label else ''}"

@@ -1,4 +1,4 @@
-"""TL2xx and the labels of TL5xx: builds that disagree, that were never published, that no index here carries."""
+"""TL2xx, and the labels of TL5xx: builds that conflict, were never published, or are not on the named indexes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from torchlock.answers import Unknown
 from torchlock.audit.install_sets import demand_of
 from torchlock.audit.phrasing import as_of, asked, listed
 from torchlock.finding import Remedy
+from torchlock.knowledge.build_labels import is_published
 from torchlock.knowledge.build_pairs import built_for, mismatch
-from torchlock.knowledge.builds import is_published
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
 @rule("TL201", "TL203")
 def disagreements(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
-    """Pinned builds of the family that are not the same."""
+    """Pinned builds of torch and its companions that are not for the same accelerator."""
     pinned = [
         demand._replace(label=label)
         for demand in (install_set.first(name) for name in install_set.demands if name in FAMILY)
         if (label := _label_of(demand, context)) and is_published(label)
     ]
     if install_set.locked and any(len(install_set.demands[demand.name]) > 1 for demand in pinned):
-        return  # Builds for several accelerators, of which one is chosen when it is installed.
+        return  # The lock pins builds for several accelerators; the installer chooses one.
     torch = next((demand for demand in pinned if demand.name == "torch"), None)
     if torch is None:
         labels = {demand.label for demand in pinned}
@@ -76,7 +76,7 @@ def _cuda_rule(context: AuditContext, install_set: InstallSet, *demands: Demand)
 
 
 def _label_of(demand: Demand, context: AuditContext) -> str | None:
-    """The build that is pinned, or the only one that the demand's own index has."""
+    """The pinned build, or the only build on the demand's own index."""
     if demand.entry.build:
         return demand.entry.build
     if demand.label or demand.entry.index is None or demand.entry.channel == "conda":
@@ -86,7 +86,7 @@ def _label_of(demand: Demand, context: AuditContext) -> str | None:
 
 @rule("TL204", "TL205", "TL507", "TL902")
 def labels(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
-    """Pinned builds that never were, or that the indexes named here do not carry."""
+    """Pinned builds that were never published, or that the named indexes do not have."""
     missing: dict[str, list[Demand]] = {}
     for name in install_set.demands:
         for demand in install_set.demands[name]:
@@ -104,7 +104,7 @@ def labels(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
 
 
 def _not_served(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
-    """Pins of releases that the page of one build, and nothing beside it, never had."""
+    """Pins of releases that the only index of the file, a page of one build, never had."""
     for name in install_set.demands:
         demand = install_set.first(name)
         if demand.label or demand.entry.url or name not in FAMILY or demand.entry.channel == "conda":
@@ -114,7 +114,8 @@ def _not_served(context: AuditContext, install_set: InstallSet) -> Iterator[Find
             texts = [context.stack.packages[name].versions[index] for index in bits(demand.releases)]
             if all(context.known.builds.serves(name, text, label) is False for text in texts):
                 message = (
-                    f"{asked(demand)}: the page of {label} builds, the only index named here, has none of these"
+                    f"{asked(demand)}: the page of {label} builds, the only index named here, "
+                    "does not have any of these releases"
                 )
                 yield context.finding(
                     "TL204", "error", f"{message} ({as_of(context.known.builds.date)})", [demand]
@@ -132,13 +133,13 @@ def _not_served(context: AuditContext, install_set: InstallSet) -> Iterator[Find
 
 
 def _measured(context: AuditContext, name: str, version: str, label: str) -> bool:
-    """Whether a complete list of the builds of a release was seen; a document may be incomplete."""
+    """Whether a complete list of the builds of a release was read. A list in a document may be incomplete."""
     return any(source.kind != "declared" for source in context.known.builds.source_of(name, version, label))
 
 
 @rule("TL507", on="document")
 def constrained(context: AuditContext) -> Iterator[Finding]:
-    """Labels among a project's constraints, which count wherever its packages are asked for."""
+    """Labels in a project's constraints. They count wherever the project requires the package."""
     if context.document.kind == "constraints":
         return
     entries = [entry for entry in context.document.entries if entry.constraint and entry.name in FAMILY]
@@ -161,13 +162,13 @@ def _without_index(context: AuditContext, label: str, demands: list[Demand]) -> 
     message = f"{names}: the public index has no labelled builds, and no index with +{label} is named"
     finding = context.finding("TL507", "warning", message, demands)
     finding.remedy = Remedy(
-        f"Name torch's own page of builds for {label} (its address ends in /whl/{label}) with --extra-index-url."
+        f"Name the PyTorch page of {label} builds (its address ends in /whl/{label}) with --extra-index-url."
     )
     return finding
 
 
 def _label(context: AuditContext, install_set: InstallSet, demand: Demand) -> Finding | None:
-    """What is wrong with this one label: never published, or not in the indexes named."""
+    """The problem with one label: never published, or not on the named indexes."""
     builds, offer = context.known.builds, context.offer(demand.entry)
     if demand.entry.channel == "conda":
         return None
@@ -201,7 +202,7 @@ def _version(context: AuditContext, demand: Demand) -> str | None:
 
 @rule("TL206", "TL902")
 def pages(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
-    """A page of all builds, and no label pinned: the highest label is not the one that anybody wants."""
+    """A page of all builds and no pinned label: the highest label is rarely the build that the author wants."""
     for name in install_set.demands:
         demand = install_set.first(name)
         if name != "torch" or demand.label or not demand.exact or demand.entry.url:

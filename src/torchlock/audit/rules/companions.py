@@ -1,4 +1,4 @@
-"""What stands around torch: what must bring it, backends, and dependents that call what is gone."""
+"""Packages around torch: missing torch, audio backends, and dependents of removed APIs."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
     from torchlock.manifests.document import Entry
     from torchlock.standards.dependency import Dependency
 
-# Of these torchaudio 2.1 to 2.8 needs one to read or write a file.
+# torchaudio 2.1 to 2.8 needs one of these to read or write a file.
 _BACKENDS = frozenset({"soundfile", "sox", "ffmpeg"})
 
-# Judged on every target, not on pins alone.
+# These rules apply to every target, not only to pins.
 _ELSEWHERE = frozenset({"TL105"})
 _LIBRARIES = {"libsox": "sox", "ffmpeg": "ffmpeg"}
 
 
-# Their commands add to what is there already: a hosted notebook has torch, a job has its project.
+# These formats add to an existing environment: a hosted notebook has torch, a job has its project.
 _BESIDE = frozenset({"notebook", "workflow", "tox", "make"})
 
 
 @rule("TL108")
 def without_torch(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
-    """A companion whose newest release declares no torch, and nothing that brings one."""
+    """A companion whose newest release does not require torch, in a file that does not install torch."""
     if "torch" in install_set.demands:
         return
     for name in ("torchaudio", "torchcodec"):
@@ -60,13 +60,13 @@ def without_torch(context: AuditContext, install_set: InstallSet) -> Iterator[Fi
         which = f"{name} {text}" if demand.exact else f"{name} {text}, the newest ({as_of(context.known.date)}),"
         message = f"{which} does not declare torch, and this file does not request it"
         finding = context.finding("TL108", severity, message, [demand])
-        finding.remedy = Remedy("Add torch on a line of its own.")
+        finding.remedy = Remedy("Add torch on its own line.")
         yield finding
 
 
 @rule("TL306", "TL305")
 def backends(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
-    """torchaudio that imports, but has nothing to load or save with."""
+    """A torchaudio that imports but cannot load or save files."""
     if "torchaudio" not in install_set.names():
         return
     package = context.stack.packages["torchaudio"]
@@ -83,7 +83,7 @@ def backends(context: AuditContext, install_set: InstallSet) -> Iterator[Finding
 
 
 def _serves(name: str, version: str | None) -> bool:
-    """Whether a library of the machine is one that torchaudio 2.1 to 2.8 can load and save with."""
+    """Whether a library of the machine is one that torchaudio 2.1 to 2.8 can use to load and save files."""
     if version is None or name not in _LIBRARIES:
         return False
     return name != "ffmpeg" or specifier_set(">=4.1,<7").contains(version)
@@ -91,7 +91,7 @@ def _serves(name: str, version: str | None) -> bool:
 
 @rule("TL106", "TL207", "TL701", "TL702", "TL703", "TL704", "TL705")
 def dependents(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
-    """Pinned packages beside a release that took away what they call (the statements that forbid something)."""
+    """Pinned packages, and a release that removed an API that they use (a statement forbids the pair)."""
     for entry in context.sides.pins(install_set.scope):
         for statement in context.known.forbidding(entry.name):
             if statement.rule in _ELSEWHERE or not _speaks_of(statement, entry):
@@ -103,7 +103,7 @@ def dependents(context: AuditContext, install_set: InstallSet) -> Iterator[Findi
 
 
 def _speaks_of(statement: Statement, entry: Entry) -> bool:
-    """Whether a pin is certainly a release, and a build, that a statement speaks of; ranges are not judged."""
+    """Whether a pin certainly names a release and a build that a statement is about. Ranges are not judged."""
     label = entry.specifier.partition("+")[2]
     if statement.build and label and label[:2] != statement.build[:2]:
         return False
@@ -113,7 +113,7 @@ def _speaks_of(statement: Statement, entry: Entry) -> bool:
 
 @lru_cache(maxsize=8192)
 def _pinned(specifier: str) -> str | None:
-    """The one version that a specifier set allows, its label left out."""
+    """The one version that a specifier set allows, without its label."""
     try:
         clauses = list(SpecifierSet(specifier))
     except ValueError:
@@ -124,7 +124,7 @@ def _pinned(specifier: str) -> str | None:
 
 
 def _beside(context: AuditContext, install_set: InstallSet, forbidden: Dependency) -> tuple[Demand, str] | None:
-    """The demand on what is forbidden, and how to call what it comes to, if that is a forbidden release."""
+    """The demand on the forbidden package, and its name in messages, if it results in a forbidden release."""
     if forbidden.name in context.stack.packages:
         mask, package = install_set.releases(forbidden.name), context.stack.packages[forbidden.name]
         final = (mask or 0) & ~package.prereleases & ~package.yanked & package.on(install_set.cells)
@@ -157,7 +157,7 @@ def _clash(
 
 
 def _complement(specifier: str) -> str:
-    """What is left of a package that a rule forbids from some version on."""
+    """The releases that a rule does not forbid, as the end of ``it needs torchaudio``."""
     return (
         f"<{specifier.removeprefix('>=')}"
         if specifier.startswith(">=") and "," not in specifier

@@ -1,4 +1,4 @@
-"""TL202, TL3xx, TL4xx: the machine, where the command line says what it is."""
+"""TL202, TL3xx, TL4xx: libraries of the machine, if the command line describes it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @rule("TL202", "TL301", "TL304", "TL404")
 def libraries(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
-    """Releases that need of the machine what it has not: a driver, a glibc, FFmpeg, libsndfile."""
+    """Releases that need something that the machine does not have: a driver, a glibc, FFmpeg, libsndfile."""
     stack = context.stack
     if not (context.known.libraries or stack.has_free_threads) or not install_set.names():
         return
@@ -40,7 +40,7 @@ def libraries(context: AuditContext, install_set: InstallSet) -> Iterator[Findin
 
 
 def _broken(context: AuditContext, install_set: InstallSet, cell: int, platform: int) -> Iterator[Finding]:
-    """What an installer would bring to one cell, against the libraries of the machine."""
+    """Judge the releases that an installer chooses on one cell with the libraries of the machine."""
     stack = context.stack
     domains = {name: install_set.releases(name) or 0 for name in install_set.names()}
     chosen = newest(stack, domains, 1 << cell, platform) or {
@@ -63,7 +63,7 @@ def _broken(context: AuditContext, install_set: InstallSet, cell: int, platform:
 
 
 def _by_wheel(context: AuditContext, name: str) -> bool:
-    """Whether it matters which wheel of a release an installer chooses."""
+    """Whether the wheel that an installer chooses makes a difference."""
     return name == "soundfile" or (name == "torch" and context.stack.has_free_threads)
 
 
@@ -94,7 +94,7 @@ def _finding(context: AuditContext, install_set: InstallSet, violation: Violatio
 
 @rule("TL301")
 def sound(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
-    """soundfile whose wheels for Linux hold no libsndfile, where nobody says whether the machine has one."""
+    """A soundfile whose Linux wheels do not contain libsndfile, if the machine's libsndfile is unknown."""
     if "soundfile" not in install_set.names() or "libsndfile" in context.known.libraries:
         return
     stack, mask = context.stack, install_set.releases("soundfile") or 0
@@ -105,12 +105,12 @@ def sound(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     text = package.versions[mask.bit_length() - 1]
     if not any("manylinux" in tags for tags in context.tags("soundfile", text)):
         demand = install_set.first("soundfile")
-        message = f"soundfile {text} brings no libsndfile on {platforms(stack, install_set.cells & linux)}"
+        message = f"soundfile {text} does not contain libsndfile on {platforms(stack, install_set.cells & linux)}"
         yield context.finding("TL301", "note", message, [demand])
 
 
 def lower(known: Knowledge, platform: Platform) -> None:
-    """Judge a platform by another floor of its libc or macOS than the usual one."""
+    """Judge a platform with another version of libc or macOS than the default."""
     known.stack.set_platform_floor(platform, _usable(known))
 
 
@@ -120,7 +120,7 @@ def free(known: Knowledge, minor: int) -> None:
 
 
 def _usable(known: Knowledge) -> Callable[[str, Target], Iterator[str]]:
-    """What of the catalogue installs on a target."""
+    """A function that returns the releases of a package in the catalogue that install on a target."""
     from torchlock.solve.candidates import CandidateFilter, Policy
 
     policy = Policy(all_pre=True, pinned=tuple(known.stack.packages))

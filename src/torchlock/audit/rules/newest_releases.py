@@ -1,4 +1,4 @@
-"""What an installer that takes the newest releases chooses, from the public index and from the pages named."""
+"""Judge what an installer chooses when it takes the newest releases from the public index and the named pages."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     from torchlock.knowledge.compatibility import CompatibilityTable
 
 _PUBLIC = Offer(frozenset(), every=False, public=True, unknown=False)
-# What an installer takes, and whether it loads: a partner, its release and that of torch (as indices).
+# What an installer chooses: a companion, and the indices of its release and of torch's.
 _Pair = tuple[str, int, int]
-# The limit on combinations of releases that may also be on a page.
+# The limit on combinations with releases that may also be on a page.
 _MOST = 64
 
 
 class World(NamedTuple):
-    """What an installer can take of one package on one platform (as masks), and which build it gets.
+    """The releases of one package that an installer can choose on one platform (as masks), and their build.
 
-    ``there`` is known to be offered, ``maybe`` is unknown. ``label`` is the build that the file pins,
-    "" for none; ``offer`` says what the indexes give otherwise.
+    ``there`` are certainly offered, ``maybe`` are not known to be. ``label`` is the build that the file pins, ""
+    for none; without one, ``offer`` says which builds the indexes offer.
     """
 
     there: int
@@ -46,12 +46,12 @@ class World(NamedTuple):
     offer: Offer
 
 
-# By platform: package → its world.
+# By platform: package → its supply.
 _Worlds = tuple[tuple[tuple[str, World], ...], ...]
 
 
 class _Outcome(NamedTuple):
-    """Cells by what an installer takes there: what does not load; and the partners that are unknown, with why."""
+    """The cells of each pair that does not load, and those of each unknown companion, with the reason."""
 
     broken: dict[_Pair, int]
     unclear: dict[tuple[str, str], int]
@@ -60,7 +60,7 @@ class _Outcome(NamedTuple):
 
 @rule("TL101", "TL102", "TL103", "TL104", "TL105", "TL201", "TL902")
 def choices(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
-    """Each companion that an installer takes beside a torch with which it does not load."""
+    """Each companion that an installer chooses with a torch that it does not load with."""
     known = install_set.names()
     unseen = [name for name in known if _unseen(context, install_set.first(name))]
     if unseen and not install_set.locked:
@@ -80,12 +80,12 @@ def choices(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]
         if name not in told:
             told.add(name)
             demands = [install_set.first(name), install_set.first("torch")]
-            message = f"whether {asked(demands[0])} goes with {asked(demands[1])} is not judged: {because}"
+            message = f"whether {asked(demands[0])} works with {asked(demands[1])} was not judged: {because}"
             yield context.finding("TL902", "note", message, demands)
 
 
 def _unseen(context: AuditContext, demand: Demand) -> bool:
-    """Whether its index is not known, so that its newest release is not known."""
+    """Whether the newest release is unknown because the content of the index is."""
     if demand.name not in FAMILY or demand.exact:
         return False
     offer = context.offer(demand.entry)
@@ -96,12 +96,13 @@ def _not_seen(context: AuditContext, install_set: InstallSet, names: list[str]) 
     demands = [install_set.first(name) for name in names]
     texts = listed([asked(demand) for demand in demands])
     where = "conda's channels" if demands[0].entry.channel == "conda" else "the index named here"
-    message = f"the releases for {texts} in {where} are not known: not judged"
+    were = "were" if len(demands) > 1 else "was"
+    message = f"the content of {where} is unknown, so {texts} {were} not judged"
     return context.finding("TL902", "note", message, demands)
 
 
 def _worlds(context: AuditContext, install_set: InstallSet, name: str) -> list[World]:
-    """The world of a package on each platform."""
+    """The supply of a package on each platform."""
     demand, mask = install_set.first(name), install_set.releases(name) or 0
     offer = context.offer(demand.entry) if name in FAMILY else _PUBLIC
     places = range(len(context.stack.platforms))
@@ -122,7 +123,7 @@ def _worlds(context: AuditContext, install_set: InstallSet, name: str) -> list[W
 
 
 def _kept(context: AuditContext, demand: Demand, mask: int, page: str, platform: int) -> int:
-    """The pinned releases that the only page named has, or may have, for a platform."""
+    """The pinned releases that the only named page has, or may have, for a platform."""
     builds, place = context.known.builds, context.stack.platforms[platform]
     text = context.stack.packages[demand.name].versions[mask.bit_length() - 1]
     if demand.label:
@@ -133,7 +134,7 @@ def _kept(context: AuditContext, demand: Demand, mask: int, page: str, platform:
 
 
 def _for(address: str, context: AuditContext, platform: int) -> int:
-    """All releases if the name of a wheel fits a platform, or the file is not a wheel; else none."""
+    """All releases if the wheel at this address fits the platform, or if it is not a wheel; else none."""
     name = unquote(address.partition("#")[0].partition("?")[0].rpartition("/")[2])
     cells, tags = context.stack.on_platform(platform), name.removesuffix(".whl")
     if not name.endswith(".whl") or any(context.stack.target(cell).rank(tags) is not None for cell in bits(cells)):
@@ -142,12 +143,12 @@ def _for(address: str, context: AuditContext, platform: int) -> int:
 
 
 def _labels_from_elsewhere(install_set: InstallSet) -> bool:
-    """Whether a build is pinned: then some index has it, even if the file names none."""
+    """Whether a build is pinned. Then some index has it, even if the file does not name one."""
     return any(demand.label for name in FAMILY for demand in install_set.demands.get(name, ()))
 
 
 def _on_pages(context: AuditContext, name: str, mask: int, offer: Offer, platform: int) -> tuple[int, int]:
-    """The releases that the pages named have for a platform, and those that the table does not cover."""
+    """The releases that the named pages have for a platform, and those that the table of builds does not cover."""
     there = maybe = 0
     package, place = context.stack.packages[name], context.stack.platforms[platform]
     for index in bits(mask):
@@ -164,7 +165,7 @@ def _on_pages(context: AuditContext, name: str, mask: int, offer: Offer, platfor
 
 @lru_cache(maxsize=4096)
 def _outcome(known: Knowledge, worlds: _Worlds, cells: int) -> _Outcome:
-    """What an installer takes on each of these cells, by whether it loads."""
+    """What an installer chooses on each of these cells, by whether it loads."""
     stack = known.stack
     broken: dict[_Pair, int] = {}
     unclear: dict[tuple[str, str], int] = {}
@@ -184,14 +185,14 @@ def _outcome(known: Knowledge, worlds: _Worlds, cells: int) -> _Outcome:
 
 
 def _chosen(stack: CompatibilityTable, here: Mapping[str, World], cell: int) -> dict[str, int]:
-    """What an installer takes on a cell, of the releases known to be there."""
+    """The releases that an installer chooses on a cell, of those that are certainly offered."""
     platform = stack.coordinates(cell)[0]
     domains = {
         name: world.there
         for name, world in here.items()
         if name == "torch" or world.there & stack.packages[name].on(1 << cell) or not world.maybe
     }
-    # What may be there besides has to be taken where nothing that is known to be there goes with torch.
+    # If no certain release works with torch, the installer needs one that may be on the page.
     sure = {
         name: there
         for name, there in domains.items()
@@ -203,21 +204,21 @@ def _chosen(stack: CompatibilityTable, here: Mapping[str, World], cell: int) -> 
 def _answer(
     known: Knowledge, here: Mapping[str, World], chosen: Mapping[str, int], name: str, cell: int
 ) -> bool | Unknown:
-    """Whether the chosen partner loads; unknown if that depends on releases that a page may also have."""
+    """Whether the chosen companion loads; unknown if that depends on releases that a page may have."""
     pairs = islice(_alternatives(known.stack, here, chosen, name, cell), _MOST)
     answers = [_loads(known, here, name, *pair, cell) for pair in pairs]
     if all(answer is True for answer in answers):
-        return True  # All of it loads, or there is nothing to install, which other rules report.
+        return True  # All combinations load; or nothing can be installed, which other rules report.
     if name in chosen and all(answer is False for answer in answers):
         return False
     told = [answer for answer in answers if isinstance(answer, Unknown)]
-    return told[0] if told else Unknown("the releases on the page named here are not known", known.builds.date)
+    return told[0] if told else Unknown("the releases on the page named here are unknown", known.builds.date)
 
 
 def _alternatives(
     stack: CompatibilityTable, here: Mapping[str, World], chosen: Mapping[str, int], name: str, cell: int
 ) -> Iterator[tuple[int, int]]:
-    """What may be taken of a partner and of torch: the newest known to be there, and all newer that may be."""
+    """The pairs that may be chosen: the newest certain release, and all newer ones that may be on the page."""
 
     def candidates(package: str) -> Iterator[int]:
         least, table = chosen.get(package, -1), stack.packages[package]
@@ -235,7 +236,7 @@ def _alternatives(
 def _loads(
     known: Knowledge, here: Mapping[str, World], name: str, index: int, torch: int, cell: int
 ) -> bool | Unknown:
-    """Whether a release of a partner loads beside one of torch, in the builds that their worlds give."""
+    """Whether a release of a companion loads with one of torch, in the builds that their supplies have."""
     stack = known.stack
     if not stack.fits(name, 1 << index) & 1 << torch:
         if name in FAMILY and near(stack, {"torch": 1 << torch, name: 1 << index}):
@@ -244,9 +245,9 @@ def _loads(
     platform = stack.coordinates(cell)[0]
     as_public = bool(stack.loads(name, 1 << index, platform) & 1 << torch)
     if name not in FAMILY:
-        return as_public  # It has no builds.
+        return as_public  # The package has no builds for accelerators.
     if here[name].label and here["torch"].label:
-        return True  # Labels that the file pins are held against each other elsewhere.
+        return True  # Another rule compares the labels that the file pins.
     if _own(here[name]) and _own(here["torch"]) and not as_public:
         return False
     mine = build_of(known, name, index, platform, here[name])
@@ -255,7 +256,7 @@ def _loads(
 
 
 def _own(world: World) -> bool:
-    """Whether it comes from the public index, which has one build of it."""
+    """Whether a package comes from the public index, which has one build of each release."""
     return world.offer.only_public and not world.label
 
 
@@ -269,7 +270,7 @@ def _agree(
     torch_build: str | Unknown,
     platform: int,
 ) -> bool | Unknown:
-    """Whether the rules on builds allow these together; unknown if one of the builds is unknown."""
+    """Whether the rules on builds allow these two; unknown if one of the builds is unknown."""
     stack = known.stack
     version = stack.packages[name].parsed_versions[index]
     rules = [
@@ -292,17 +293,17 @@ def _agree(
 
 
 def build_of(known: Knowledge, name: str, index: int, platform: int, world: World) -> str | Unknown:
-    """The build of a release that an installer gets in a world."""
+    """The build of a release that an installer gets from a supply."""
     if world.label:
         return world.label
     offer, text = world.offer, known.stack.packages[name].versions[index]
     if offer.unknown or offer.every:
-        return Unknown(f"the build of {name} {text} on the index named here is not known")
+        return Unknown(f"the build of {name} {text} on the index named here is unknown")
     served = []
     for label in sorted(offer.labels):
         answer = known.builds.serves(name, text, label, known.stack.platforms[platform])
         if isinstance(answer, Unknown) and known.builds.published(name, text, label) is True:
-            answer = True  # It exists for another platform, and no list excludes this one.
+            answer = True  # It exists for another platform, and no list excludes this platform.
         if isinstance(answer, Unknown):
             return answer
         served += [label] if answer else []
@@ -352,5 +353,5 @@ def _choice(
 
 
 def _from(offer: Offer) -> str:
-    """The page that something is taken from, if that is certain."""
+    """The page that a package certainly comes from, in words."""
     return f" from the page of {offer.only_label} builds" if offer.only_label else ""

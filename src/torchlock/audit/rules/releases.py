@@ -1,4 +1,4 @@
-"""TL5xx: what a file says of single packages that no installer can do, or does otherwise than it looks."""
+"""TL5xx: requirements on one package that an installer cannot follow, or follows in an unexpected way."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @rule("TL502", "TL902", "TL903")
 def absent(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
-    """Versions that were never published, and versions that are not known."""
+    """Versions that were never published, and versions that are unknown."""
     for demands in install_set.demands.values():
         for demand in demands:
             if demand.releases is None and not demand.entry.constraint:
@@ -35,10 +35,10 @@ def absent(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
 
 
 def _unjudged(context: AuditContext, demand: Demand) -> Finding | None:
-    """A note on a version that is not in the tables."""
+    """A note on a version that the table does not have."""
     if demand.why == "image":
         image = (demand.entry.url or "").removeprefix("image:")
-        message = f"which {demand.name} {image} contains, if any, is not known: what goes with it is not judged"
+        message = f"the {demand.name} version in {image}, if any, is unknown: packages that must match it were not judged"
         return context.finding("TL902", "note", message, [demand])
     package = context.stack.packages[demand.name]
     rule, why = {
@@ -54,12 +54,12 @@ def _absent(context: AuditContext, install_set: InstallSet, demand: Demand) -> F
     offer = context.offer(demand.entry)
     version = demand.entry.specifier.partition("+")[0].lstrip("= ")
     if not isinstance(context.known.builds.labels(demand.name, version), Unknown):
-        return None  # The page of torch's own builds has it, though the public index does not.
+        return None  # The PyTorch index has it, although the public index does not.
     date = as_of(context.known.date)
     if offer.unknown or demand.entry.channel != "pip":
         where = "the index named here" if demand.entry.channel == "pip" else "conda's channel"
         message = (
-            f"the public index has no {asked(demand)} ({date}), and what {where} has is not known: not judged"
+            f"the public index has no {asked(demand)} ({date}), and the content of {where} is unknown: not judged"
         )
         return context.finding("TL902", "note", message, [demand])
     package = context.stack.packages[demand.name]
@@ -69,7 +69,7 @@ def _absent(context: AuditContext, install_set: InstallSet, demand: Demand) -> F
 
 
 def _elsewhere(context: AuditContext, install_set: InstallSet, demand: Demand) -> bool:
-    """Whether other targets take the same from an index that nobody here can see."""
+    """Whether other targets take the same package from an index with unknown content."""
     return any(
         other is not install_set for other in context.from_unknown.get((demand.name, demand.entry.specifier), ())
     )
@@ -83,7 +83,7 @@ def _near(version: str, texts: list[str]) -> str:
 
 @rule("TL506")
 def doubles(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
-    """One package twice, with versions that do not meet."""
+    """One package twice, with versions that no release satisfies together."""
     if install_set.locked:
         return
     for name, demands in install_set.demands.items():
@@ -94,7 +94,7 @@ def doubles(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]
             yield context.finding("TL506", "error", f"no release satisfies {texts} together", known[::-1])
 
 
-# So many lines that contradict each other are told, and the others counted.
+# The limit on the conflicting lines that a message names; it counts the others.
 _TOLD = 6
 
 
@@ -119,19 +119,19 @@ def yanked(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
 
 @rule("TL902", on="document")
 def left_out(context: AuditContext) -> Iterator[Finding]:
-    """A note on the extras and groups that are too many to be judged."""
+    """A note on the extras and groups that are not judged because there are too many."""
     if context.left_out:
         first = context.left_out[0].partition(":")[2] or context.left_out[0]
         count, sets = len(context.left_out), "set" if len(context.left_out) == 1 else "sets"
         message = (
-            f"this file names too many requirements together: {count} {sets} of them (extras, groups, "
+            f"this file has too many requirements: {count} {sets} of them (extras, groups, "
             f"environments), from {first!r} on, {'was' if count == 1 else 'were'} not judged"
         )
         mine = [entry for entry in context.document.entries if entry.scope == context.left_out[0]]
         yield context.finding("TL902", "note", message, [Demand(entry, None) for entry in mine[:1]])
 
 
-# Locks that pip does not read.
+# Lock formats that pip does not read.
 _WITHOUT_PIP = frozenset({"uv.lock", "poetry.lock", "pdm.lock"})
 
 
@@ -152,7 +152,7 @@ def refused(context: AuditContext) -> Iterator[Finding]:
 
 @rule("TL509")
 def hashes(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
-    """Hashes of which none is of a file of that release."""
+    """Pins with hashes of which none belongs to a file of that release."""
     for name, demands in install_set.demands.items():
         for demand in demands:
             if not (demand.exact and demand.releases and demand.entry.hashes) or demand.label:
@@ -173,9 +173,9 @@ def hashes(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
 
 @rule("TL510")
 def twice_provided(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
-    """conda and pip both installing torch."""
+    """A file in which conda and pip both install torch."""
     if "torch" in install_set.demands and len(context.sides.channels("torch", install_set.scope)) > 1:
         message = "conda and pip both install torch here: the second replaces files of the first"
         finding = context.finding("TL510", "warning", message, [install_set.first("torch")])
-        finding.remedy = Remedy("Install torch with one of them only.")
+        finding.remedy = Remedy("Install torch with conda or with pip, not with both.")
         yield finding

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @rule("TL902", on="document")
 def unknown(context: AuditContext) -> Iterator[Finding]:
-    """A note on a document for an unknown Python, which is not judged."""
+    """A note on a document for an unknown Python; the document is not judged."""
     document, stack = context.document, context.stack
     if context.cells or not any(entry.name in stack.packages for entry in document.entries):
         return
     what = f"Python {document.python}" if document.python else "the Python of this file"
     first, last = stack.pythons[0], stack.pythons[-1]
-    message = f"{what} is not among the known versions (3.{first} to 3.{last}): not judged"
+    message = f"{what} is not one of the known versions (3.{first} to 3.{last}): not judged"
     finding = context.finding("TL902", "note", message, ())
     finding.place = document.python_place
     yield finding

@@ -1,4 +1,4 @@
-"""TL1xx: versions that do not stand together, or that an installer would bring together."""
+"""TL1xx: versions that conflict, and the releases that an installer would choose."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from torchlock.knowledge.judge import Violation
     from torchlock.knowledge.rules import Matrix
 
-# Works with the wrong partner until it is used, and so is never more than a warning.
+# A wrong pair still imports and fails only when it is used, so it is never more than a warning.
 LENIENT = frozenset({"numpy"})
 
 
-# Installers follow a pin in metadata; a release may still load with another patch release of torch.
+# Installers follow a pin in metadata. A release may still load with another patch release of torch.
 _REFUSED = (
-    "its metadata asks for that release alone, and an installer that reads metadata refuses every other; whether "
-    "patch releases of one minor version load together is another matter"
+    "its metadata requires exactly that release, and an installer that reads metadata refuses every other one; "
+    "another patch release of the same minor version may still load"
 )
 
 
 @rule("TL101", "TL102", "TL103", "TL104", "TL902")
 def conflicts(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
-    """Demands of which no releases stand together, whatever the target and the build, or which metadata parts."""
+    """Demands that no releases satisfy on any target or build, and demands that conflict because of metadata."""
     domains = {name: install_set.releases(name) or 0 for name in strict(install_set)}
     sets = guilty(context.stack, domains)
     for names in sets:
@@ -67,7 +67,7 @@ def _series(stack: CompatibilityTable, torches: int) -> set[str]:
 
 
 def _refusal(context: AuditContext, install_set: InstallSet, names: tuple[str, ...]) -> Finding | None:
-    """What an installer refuses because of metadata; None if it does not, or only on minor platforms."""
+    """The conflict that metadata causes for an installer; None if there is none, or only on uncommon platforms."""
     stack, domains = context.stack, {name: install_set.releases(name) or 0 for name in names}
     refused, there = _refused(stack, tuple(domains.items()), install_set.cells)
     if not refused:
@@ -88,9 +88,9 @@ def _refusal(context: AuditContext, install_set: InstallSet, names: tuple[str, .
 
 @lru_cache(maxsize=4096)
 def _refused(stack: CompatibilityTable, domains: tuple[tuple[str, int], ...], cells: int) -> tuple[int, int]:
-    """The cells where metadata lets no releases of these stand together, and those where all of them install.
+    """The cells where metadata allows no releases of these together, and the cells where all of them install.
 
-    Where the public index has them all on none of the cells, wheels for any platform tell for all.
+    If the public index has no cell with wheels for all of them, the answer for wheels of any platform counts.
     """
     found = there = 0
     for cell in bits(cells):
@@ -105,7 +105,7 @@ def _refused(stack: CompatibilityTable, domains: tuple[tuple[str, int], ...], ce
 
 
 def _declared(stack: CompatibilityTable, name: str, mask: int, places: Collection[int]) -> int:
-    """The releases of torch that metadata asks for on some platforms, or on any where it has no wheel on these."""
+    """The releases of torch that metadata requires on some platforms; without a wheel there, on any."""
     found = 0
     for platform in places:
         found |= stack.declared(name, mask, platform)
@@ -114,7 +114,7 @@ def _declared(stack: CompatibilityTable, name: str, mask: int, places: Collectio
 
 
 def _met(stack: CompatibilityTable, domains: Mapping[str, int], platform: int) -> int:
-    """The releases of torch that the metadata of all partners lets through."""
+    """The releases of torch that the metadata of all companions allows."""
     torch = domains.get("torch", stack.packages["torch"].everything)
     for name, mask in domains.items():
         torch &= torch if name == "torch" else stack.declared(name, mask, platform)
@@ -127,15 +127,15 @@ def _demands(install_set: InstallSet, names: tuple[str, ...]) -> list[Demand]:
 
 
 def _doubt(context: AuditContext, install_set: InstallSet, names: tuple[str, ...]) -> Finding:
-    """A note on a pair that differs in the patch release of torch and whose metadata names no release."""
+    """A note on a pair that differs only in the patch release of torch, if metadata requires no exact release."""
     demands = _demands(install_set, names)
     texts = listed([asked(demand) for demand in demands])
-    message = f"whether {texts} load together is not judged: they differ only in the patch release of torch"
+    message = f"whether {texts} load together was not judged: they differ only in the patch release of torch"
     return context.finding("TL902", "note", message, demands)
 
 
 def strict(install_set: InstallSet) -> list[str]:
-    """The packages of a scene that fail at import beside the wrong torch."""
+    """The packages of an install set whose import fails with the wrong torch."""
     return [
         name
         for name in install_set.names()
@@ -144,9 +144,9 @@ def strict(install_set: InstallSet) -> list[str]:
 
 
 def guilty(stack: CompatibilityTable, domains: Mapping[str, int]) -> list[tuple[str, ...]]:
-    """The smallest sets of packages whose domains do not meet; every one that has two members, else one larger.
+    """The smallest sets of packages without a common torch: every such set of two packages, else one larger set.
 
-    All of them meet in torch, so that a set stands together if and only if some torch goes with each.
+    torch links all of them: a set works together if and only if one torch works with each package.
     """
     torch = domains.get("torch", stack.packages["torch"].everything)
     wanted = {name: stack.fits(name, mask) for name, mask in domains.items() if name != "torch"}
@@ -179,8 +179,8 @@ def _conflict(context: AuditContext, install_set: InstallSet, names: tuple[str, 
     partner = next(name for name in names if name != "torch")
     fitting = {name: stack.fits(name, install_set.releases(name) or 0) for name in names if name != "torch"}
     goes = [
-        f"{asked(install_set.first(name))} goes with "
-        + (f"torch {releases(torch, mask)}" if mask else "no torch at all")
+        f"{asked(install_set.first(name))} works with "
+        + (f"torch {releases(torch, mask)}" if mask else "no release of torch")
         for name, mask in fitting.items()
     ]
     against = f", not with {asked(install_set.first('torch'))}" if "torch" in names else ""
@@ -195,7 +195,7 @@ RULES = {name: member.rule for name, member in MEMBERS.items() if member.rule}
 
 
 def _why(context: AuditContext, install_set: InstallSet, partner: str) -> Violation | None:
-    """What the judge says of the newest that both demands allow."""
+    """The judge's violation for the newest releases that both demands allow."""
     torch = install_set.releases("torch") or context.stack.packages["torch"].everything
     chosen = {"torch": torch.bit_length() - 1, partner: (install_set.releases(partner) or 1).bit_length() - 1}
     return why(context, chosen, (install_set.cells & -install_set.cells).bit_length() - 1)
@@ -204,7 +204,7 @@ def _why(context: AuditContext, install_set: InstallSet, partner: str) -> Violat
 def why(
     context: AuditContext, chosen: Mapping[str, int], cell: int, builds: Mapping[str, str | None] | None = None
 ) -> Violation | None:
-    """What keeps these releases (by index) from loading together on a cell: versions, or these builds."""
+    """Why these releases (by index) do not load on a cell: because of versions, or of these builds."""
     made = tuple((builds or {}).get(name) for name in chosen)
     return _why_of(context.stack, context.known.matrix, tuple(chosen.items()), made, cell)
 
@@ -229,7 +229,7 @@ def _why_of(
 
 
 def newest(stack: CompatibilityTable, domains: Mapping[str, int], cell: int, platform: int) -> dict[str, int]:
-    """What an installer takes on one cell: the newest that metadata lets stand together; nothing if none does."""
+    """The releases that an installer chooses on one cell: the newest that metadata allows; empty if none."""
     if "torch" not in domains:
         return {}
     here: dict[str, int] = {}

@@ -1,4 +1,4 @@
-"""TL4xx: no wheel for the Python or platform that the file declares."""
+"""TL4xx: no wheel for a Python or platform that the file declares."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from torchlock.knowledge.compatibility import CompatibilityTable
 
 
-# Here only for their wheels.
+# Packages that are judged only by their wheels.
 _BY_THEMSELVES = ("numpy", "soundfile")
 
 
 @rule("TL403")
 def unavailable(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
-    """Demands that nothing satisfies on the targets judged, though there are releases that would elsewhere."""
+    """Demands that no release satisfies on the judged targets, although releases exist for other targets."""
     names = [name for name in (*strict(install_set), *_BY_THEMSELVES) if install_set.releases(name)]
     # Another index may have it for more targets.
     names = [name for name in names if name in install_set.names() and not _elsewhere(context, install_set, name)]
@@ -54,7 +54,7 @@ def unavailable(context: AuditContext, install_set: InstallSet) -> Iterator[Find
 
 
 def _elsewhere(context: AuditContext, install_set: InstallSet, name: str) -> bool:
-    """Whether a package may come from an index that the catalogue does not know."""
+    """Whether a package may come from an index that the catalogue does not cover."""
     for demand in install_set.demands[name]:
         offer = context.offer(demand.entry)
         if demand.label or demand.entry.url or demand.entry.channel == "conda" or offer.named or offer.unknown:
@@ -64,7 +64,7 @@ def _elsewhere(context: AuditContext, install_set: InstallSet, name: str) -> boo
 
 @lru_cache(maxsize=4096)
 def _reachable(stack: CompatibilityTable, domains: tuple[tuple[str, int], ...], cells: int) -> int:
-    """The cells where releases of all these packages install that go together."""
+    """The cells where compatible releases of all these packages install."""
     found = 0
     for cell in bits(cells):
         here = {name: mask & stack.packages[name].on(1 << cell) for name, mask in domains}
@@ -78,8 +78,8 @@ def _domains(context: AuditContext, install_set: InstallSet, names: list[str], c
 
 
 def _nowhere(context: AuditContext, install_set: InstallSet, names: list[str]) -> Finding:
-    """Nothing works on any target judged: of one package alone, or of several together."""
-    # Where markers part the targets, the others may well do: then this is what a declared target lacks.
+    """A finding on demands without a wheel on any judged target: one package alone, or several together."""
+    # If markers split the targets, other sets of entries may work. Then only a declared target is at fault.
     alone = not any(
         other is not install_set and other.scope == install_set.scope and other.names()
         for other in context.install_sets
@@ -99,14 +99,14 @@ def _nowhere(context: AuditContext, install_set: InstallSet, names: list[str]) -
         message = f"{asked(install_set.first(name))} has no wheel for {target}{there}{hint} ({date})"
         return context.finding("TL403", severity, message, [install_set.first(name)])
     texts = [asked(install_set.first(name)) for name in names]
-    message = f"no single Python and platform of {target} has wheels for {listed(texts)} that go together"
+    message = f"no single Python and platform of {target} has compatible wheels for {listed(texts)}"
     return context.finding("TL403", severity, message, [install_set.first(name) for name in names])
 
 
 def _somewhere(
     context: AuditContext, install_set: InstallSet, names: list[str], groups: list[int], *, declared: bool = True
 ) -> Finding:
-    """A finding on a target, declared or possible, on which there is no choice."""
+    """A finding on a target, declared or possible, without compatible wheels."""
     lost = 0
     for group in groups:
         lost |= group
@@ -128,7 +128,9 @@ def _somewhere(
 
 
 def _declared(context: AuditContext, finding: Finding) -> Finding:
-    """With a remedy that no version is: declare less."""
+    """Add the remedy that other versions cannot give: declare fewer targets."""
     what = "requires-python" if context.document.python else "the target"
-    finding.remedy = Remedy(f"Narrow {what} to where there are wheels, or allow releases that have them there.")
+    finding.remedy = Remedy(
+        f"Narrow {what} to targets that have wheels, or allow releases that have wheels there."
+    )
     return finding

@@ -10,7 +10,8 @@ from torchlock.answers import Unknown
 from torchlock.check.context import dependencies_of
 from torchlock.errors import TorchlockError
 from torchlock.index.sources import Sources
-from torchlock.knowledge.builds import Builds, kind_of, parse_label
+from torchlock.knowledge.build_labels import kind_of, parse_label
+from torchlock.knowledge.builds import Builds
 from torchlock.knowledge.compatibility import CompatibilityTable
 from torchlock.knowledge.rules import BUILD_CUDA, Matrix
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from torchlock.inspect.library import is_library
 from torchlock.inspect.machine import machine_in, suffix_of
 from torchlock.inspect.tree_platform import machine_of_tag
-from torchlock.knowledge.builds import describe_build, kind_of
+from torchlock.knowledge.build_labels import describe_build, kind_of
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import MEMBERS

@@ -16,7 +16,7 @@ from torchlock.finding import Command, Remedy
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.loading.elf_process import is_of_torch, is_torchs_symbol, numbers_of
 from torchlock.inspect.loading.imports import choices
-from torchlock.knowledge.builds import describe_build
+from torchlock.knowledge.build_labels import describe_build
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, MEMBERS

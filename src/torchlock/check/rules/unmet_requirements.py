@@ -121,7 +121,7 @@ def _is_partial(context: CheckContext, distribution: Distribution) -> bool:
 
 
 def _strange_label(label: str) -> bool:
-    from torchlock.knowledge.builds import kind_of
+    from torchlock.knowledge.build_labels import kind_of
 
     return kind_of(label) is None
 

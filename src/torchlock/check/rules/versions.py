@@ -13,8 +13,8 @@ from torchlock.check.linking import Ruling, resolved, ruling
 from torchlock.finding import Strength
 from torchlock.inspect.binaries import Binary, read_binary
 from torchlock.inspect.library import is_library
+from torchlock.knowledge.build_labels import describe_build, kind_of
 from torchlock.knowledge.build_pairs import mismatch
-from torchlock.knowledge.builds import describe_build, kind_of
 from torchlock.knowledge.judge import violations
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import BUILD_CUDA, HOST_PREFIX, cuda_version, is_virtual

@@ -98,7 +98,7 @@ def may_be_list(path: str) -> bool:
 
 
 def _speaking(name: str) -> str | None:
-    """The path below the top folder, of a file that may state requirements."""
+    """The path below the top folder, if the file may state requirements."""
     _, separator, path = name.removeprefix("./").partition("/")
     return path if separator and may_state(path) else None
 

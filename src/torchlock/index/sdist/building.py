@@ -57,7 +57,7 @@ class Builder:
 
     @property
     def machine(self) -> str:
-        """The facts about this machine on which computed metadata may depend."""
+        """The facts about this machine that computed metadata may depend on."""
         import sysconfig
 
         return f"{sys.implementation.cache_tag} {sysconfig.get_platform()}"
@@ -84,7 +84,7 @@ class Builder:
         return built_text(text, f"{COMPUTED_HERE} ({self.machine})")
 
     def _run(self, root: Path, source: Path) -> tuple[int | None, str]:
-        """The exit code of the backend, None where time was up, and what it printed last."""
+        """The exit code of the backend (None if the time limit was reached), and its last output."""
         library = str(Path(__file__).parents[3])
         start = f"import sys; sys.path.append({library!r}); from torchlock.index.sdist.backend import main; main()"
         environ = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
@@ -128,7 +128,7 @@ class Builder:
 
 
 def _unpack(content: bytes, filename: str, folder: Path) -> Path | Unknown:
-    """Unpack an archive into a folder; the project's own folder in it."""
+    """Unpack an archive into a folder; returns the project's folder in it."""
     import tarfile
     import zipfile
 

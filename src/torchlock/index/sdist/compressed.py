@@ -17,10 +17,10 @@ _PIECE = 64 << 10
 
 
 def decompressed(content: IO[bytes]) -> IO[bytes]:
-    """The tar file within, by the bytes that the content begins with: pip looks at the name, which may err.
+    """The tar file in a compressed one, by its first bytes: pip uses the name, which may be wrong.
 
     Raises:
-        ArchiveError: on reading, where unpacking takes too much memory.
+        ArchiveError: on reading, if unpacking takes too much memory.
     """
     start = content.read(6)
     content.seek(0)
@@ -38,7 +38,7 @@ def decompressed(content: IO[bytes]) -> IO[bytes]:
 
 
 class _XzFile(SeekableFile):
-    """What ``lzma.LZMAFile`` gives, with a limit for the memory that a dictionary takes."""
+    """Works like ``lzma.LZMAFile``, with a limit for the memory of the dictionary."""
 
     def __init__(self, content: IO[bytes]) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class _XzFile(SeekableFile):
         self._rest = b""
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go on to a place, or back by unpacking everything once more; only from the beginning."""
+        """Go forward to an offset, or back by unpacking everything again; only from the beginning."""
         if whence != io.SEEK_SET:
             raise io.UnsupportedOperation("seek from elsewhere than the beginning")
         if offset < self._position:
@@ -93,7 +93,7 @@ class _XzFile(SeekableFile):
         return b""
 
     def _next(self) -> None:
-        """Streams may follow one another, with zeros between them."""
+        """Start the next stream: several may follow one another, with zeros between them."""
         assert self._stream is not None
         rest = self._stream.unused_data.lstrip(b"\0")
         while not rest and (more := self._content.read(_PIECE)):

@@ -1,8 +1,8 @@
-"""Whether a setup.py states the same requirements on every machine.
+"""Decides whether a setup.py states the same requirements on every machine.
 
-The statements that lead to what setup() is given are followed backwards through the text (a program slice);
-each of them may use literals, files of the archive and what the standard library computes from those, and
-nothing that a machine decides: its platform, its Python, its environment, what is installed there.
+The statements that lead to the arguments of setup() are followed backwards through the text (a program slice).
+Each may use literals, files of the archive and results that the standard library computes from those, but nothing
+that depends on the machine: its platform, its Python, its environment, its installed packages.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MODULES = frozenset(
     itertools json math operator os packaging pathlib pkg_resources posixpath re setuptools string sys textwrap
     tokenize tomli tomllib typing warnings""".split()  # noqa: SIM905
 )
-# Modules of which only these parts do so.
+# Modules of which only these parts give the same result.
 _PARTS = {
     "os": {
         "path",
@@ -48,7 +48,7 @@ _UNSAFE = frozenset(
 )
 _ABSOLUTE = re.compile(r"[/~]\w|[A-Za-z]:[/\\]")
 _SAFE_CALLS = frozenset({"print", "len", "isinstance", "warn", "exit"})
-# Statements that the static reader follows only roughly: it was made for judging.
+# Statements that the static reader evaluates only roughly.
 _BRANCHES = (ast.If, ast.While, ast.For, ast.Try, ast.IfExp, ast.comprehension, ast.Lambda, ast.FunctionDef)
 _LONGEST = 256 << 10
 _PLUGINS = ("pbr", "d2to1")
@@ -72,7 +72,7 @@ class Verdict(NamedTuple):
 def judge_script(text: str) -> Verdict:
     """Whether the requirements that this setup.py passes to setup() are the same on every machine."""
     if len(text) > _LONGEST:
-        return Verdict("it is too long to be followed")
+        return Verdict("it is too long to analyse")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -167,7 +167,7 @@ class _Slice:
         return self._writers.get((None, name.id), [])
 
     def _given(self, keyword: ast.keyword) -> list[ast.AST]:
-        """The sources of an argument; of a dictionary after ``**`` only those of requirements."""
+        """The sources of an argument; for a dictionary after ``**`` only those of requirements."""
         if keyword.arg is not None or not isinstance(keyword.value, ast.Name):
             return [keyword.value]
         found: list[ast.AST] = []
@@ -191,7 +191,7 @@ class _Slice:
         return ""
 
     def _follow(self, name: ast.Name) -> str:
-        """Add the statements that give a name its value; what is wrong with them, if that is clear at once."""
+        """Add the statements that set a name; returns what is wrong with them, if that is already clear."""
         key = id(self._scope(name)), name.id
         if key in self._followed:
             return ""
@@ -212,7 +212,7 @@ class _Slice:
                 self._waiting.append(node)
 
     def _around(self, node: ast.AST) -> Iterator[ast.AST]:
-        """What decides whether a statement runs: tests, iterables, statements before it that may fail."""
+        """The code that decides whether a statement runs: tests, iterables, earlier statements that may fail."""
         child, parent = node, self._parents.get(node)
         while parent is not None:
             if isinstance(parent, ast.If | ast.While | ast.IfExp) and child is not parent.test:
@@ -265,7 +265,7 @@ class _Tried(ast.AST):
 
 
 def _imported(node: ast.Try) -> list[str]:
-    """Modules tried in a try statement that not every machine has."""
+    """Modules that a try statement imports and that not every machine has."""
     return [
         reason.removeprefix("it imports ")
         for statement in node.body
@@ -277,7 +277,7 @@ def _imported(node: ast.Try) -> list[str]:
 
 
 def _written(node: ast.AST) -> Iterator[str]:
-    """The names that a statement gives a value to, or may change."""
+    """The names that a statement sets or may change."""
     targets: Iterable[ast.AST] = ()
     if isinstance(node, ast.Assign):
         targets = node.targets

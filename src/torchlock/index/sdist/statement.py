@@ -261,7 +261,7 @@ def _of_script(tree: _Tree) -> Stated | Unknown:
 
 
 def _of_document(tree: _Tree, name: str, dialect: Any) -> Stated | Unknown:
-    """What one of the readers of the audit finds in a file, with the lists that it includes."""
+    """The requirements that a reader of ``manifests`` finds in a file, with the lists that it includes."""
     with TemporaryDirectory(prefix="torchlock-") as folder:
         root = Path(folder)
         for path, content in tree.files.items():

@@ -1,4 +1,4 @@
-"""Shared libraries of every platform, as their loaders read them; nothing of them is run or mapped."""
+"""Shared libraries of every platform, as their loaders read them; no library is run or mapped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a shared library says of itself: the words that its three formats are read into."""
+"""The headers of a shared library: the values that its three formats are read into."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Format = Literal["elf", "macho", "pe"]
 
 
 class Needed(NamedTuple):
-    """A library that is asked for by name.
+    """A library that another one needs by name.
 
-    ``weak`` may be absent; ``delayed`` is looked for only when it is first called (PE). ``reexported`` has
-    its symbols offered as those of the library that asks (Mach-O).
+    ``weak`` may be absent; ``delayed`` is looked for only when it is first called (PE). ``reexported`` offers its
+    symbols as those of the library that needs it (Mach-O).
     """
 
     name: str
@@ -28,7 +28,7 @@ class Needed(NamedTuple):
 
 
 class VersionNeed(NamedTuple):
-    """An ELF symbol version that must be defined: ``GLIBC_2.28`` of ``libc.so.6``; ``weak`` only ought to be."""
+    """An ELF symbol version that must be defined: ``GLIBC_2.28`` of ``libc.so.6``; a ``weak`` one is optional."""
 
     file: str
     version: str
@@ -67,16 +67,16 @@ class Symbols(Protocol):
 
     @property
     def undefined(self) -> tuple[Reference, ...] | Unreadable:
-        """What it uses of others; Unreadable where that is more than is read."""
+        """The symbols that it uses of other libraries; Unreadable if they are more than the limit."""
 
     def defines(self, name: str, version: str = "") -> bool | Unreadable:
-        """Whether a loader would find this name here; ``version`` is ELF's.
+        """Whether a loader finds this name here; ``version`` is ELF's.
 
-        Unreadable, which is true as a condition, where its tables ask for more work than they are worth.
+        Unreadable, which is true as a condition, if its tables need too much work.
         """
 
     def exported(self) -> Iterator[str]:
-        """All the names that it offers; takes long for large libraries."""
+        """All the names that it exports; slow for large libraries."""
 
 
 @dataclass(eq=False)
@@ -111,11 +111,11 @@ class Binary:
 
     @property
     def cut(self) -> str:
-        """How a file that a loader cannot map is cut off; "" for one that is whole, as far as a loader minds."""
+        """How a file that a loader cannot map is truncated; "" for a complete one, as far as a loader needs it."""
         lost = next((each for each in self.truncated if each.what != "section table"), None)
         return f"cut off at byte {lost.size} of {lost.end}" if lost else ""
 
     @cached_property
     def symbols(self) -> Symbols | Unreadable:
-        """Its dynamic symbols, read when first asked for."""
+        """Its dynamic symbols, read on first use."""
         return self.read_symbols()

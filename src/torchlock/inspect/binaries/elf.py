@@ -58,14 +58,14 @@ class _Segment(NamedTuple):
 
 
 class _Layout(NamedTuple):
-    """Where to find what, after the first look."""
+    """The positions that are known after the first read."""
 
     wide: bool
     segments: list[_Segment]
     dynamic: dict[int, int]
 
     def offset(self, address: int, what: str) -> int:
-        """Where in the file an address in memory comes from."""
+        """The offset in the file of an address in memory."""
         for segment in self.segments:
             if segment.kind == _PT_LOAD and 0 <= address - segment.address < segment.size:
                 return segment.offset + address - segment.address
@@ -155,7 +155,7 @@ def _dynamic_entries(raw: Raw, segments: list[_Segment], wide: bool) -> list[tup
 
 
 class _Strings:
-    """The dynamic string table, from which few strings are wanted."""
+    """The dynamic string table, of which few strings are used."""
 
     def __init__(self, raw: Raw, layout: _Layout) -> None:
         self.raw = raw
@@ -200,7 +200,7 @@ def _section_table(raw: Raw, head: bytes, wide: bool) -> tuple[int, int, int]:
 
 
 class _Records:
-    """Records that each name the distance to the next one, which is never behind them."""
+    """Records that each store the distance to the next one, which is never behind them."""
 
     def __init__(self, raw: Raw, what: str) -> None:
         self._raw = raw
@@ -208,10 +208,10 @@ class _Records:
         self._left = _MANY_VERSIONS
 
     def chain(self, start: int, limit: int, form: str) -> Iterator[tuple[int, tuple[int, ...]]]:
-        """Where each record of a chain is, and its fields.
+        """The position and the fields of each record in a chain.
 
         Raises:
-            Spent: all chains together have too many.
+            BudgetExceeded: all chains together have too many.
         """
         layout = struct.Struct(_form(self._raw, form))
         for _ in range(limit):
@@ -227,7 +227,7 @@ class _Records:
 
 
 def _version_needs(raw: Raw, layout: _Layout, strings: _Strings) -> Iterator[tuple[VersionNeed, int]]:
-    """Each version that is needed, with the index that symbols have for it."""
+    """Each needed version, with its index in the symbol table."""
     address = layout.dynamic.get(_DT_VERNEED)
     if address is None:
         return
@@ -240,7 +240,7 @@ def _version_needs(raw: Raw, layout: _Layout, strings: _Strings) -> Iterator[tup
 
 
 def _version_definitions(raw: Raw, layout: _Layout, strings: _Strings) -> Iterator[tuple[str, int, bool]]:
-    """Each version that is defined, its index, and whether it only names the library itself."""
+    """Each defined version, its index, and whether it only names the library itself."""
     address = layout.dynamic.get(_DT_VERDEF)
     if address is None:
         return
@@ -299,7 +299,7 @@ class ElfSymbols:
 
     @cached_property
     def undefined(self) -> tuple[Reference, ...] | Unreadable:
-        """What it uses of others, each once; a versioned one names the library that must have it."""
+        """The symbols that it uses of others, each once; a versioned one names the library that must have it."""
         rows = [
             (index, name, info >> 4)
             for index, (name, info, _, section) in enumerate(self._entry.iter_unpack(self._table))
@@ -322,7 +322,7 @@ class ElfSymbols:
         return Reference(name, version, file, kind == _STB_WEAK)
 
     def exported(self) -> Iterator[str]:
-        """All the names that it offers."""
+        """All the names that it exports."""
         for entry in self._entry.iter_unpack(self._table):
             if _offered(*entry):
                 yield text(self._strings[entry[0] : max(0, end_of(self._strings, entry[0]))])
@@ -344,7 +344,7 @@ class ElfSymbols:
 
     @cached_property
     def _index(self) -> Index | Unreadable:
-        """Where there is no GNU hash table."""
+        """The index of symbols for a file without a GNU hash table."""
         rows = enumerate(self._entry.iter_unpack(self._table))
         try:
             return Index(self._strings, ((index, row[0]) for index, row in rows if _offered(*row)))
@@ -407,7 +407,7 @@ class _GnuHash(NamedTuple):
             symbol += 1
 
     def end(self) -> int:
-        """The number behind the last symbol; 0 where the table knows of none."""
+        """The number behind the last symbol; 0 if the table has no symbols."""
         last = max((bucket for (bucket,) in struct.iter_unpack(self.order + "I", self.buckets)), default=0)
         while self.first <= last < self.first + len(self.chain) // 4:
             if struct.unpack_from(self.order + "I", self.chain, (last - self.first) * 4)[0] & 1:
@@ -418,7 +418,7 @@ class _GnuHash(NamedTuple):
 
 @lru_cache(maxsize=1 << 16)
 def gnu_hash(name: bytes) -> int:
-    """Bernstein's hash, as the GNU linker takes it."""
+    """Bernstein's hash, as the GNU linker computes it."""
     number = 5381
     for byte in name:
         number = number * 33 + byte & 0xFFFFFFFF
@@ -433,7 +433,7 @@ def _gnu_hash(raw: Raw, layout: _Layout) -> _GnuHash:
     bloom = raw.take(start + 16, words * width, "the hash table's filter")
     buckets = raw.take(start + 16 + len(bloom), 4 * count, "the hash table's buckets")
     at = start + 16 + len(bloom) + len(buckets)
-    # The chain's length is not written anywhere: read what can be of it.
+    # The file does not state the length of the chain: read up to the limit.
     most = min(_section_count(raw, layout) or ROWS, ROWS) - first
     chain = raw.some(at, max(0, 4 * most))
     order = ">" if raw.order == "big" else "<"
@@ -455,7 +455,7 @@ def _count(raw: Raw, layout: _Layout, gnu: _GnuHash | None) -> int:
 
 
 def _section_count(raw: Raw, layout: _Layout) -> int:
-    """The number of symbols as the table of sections has it; 0 where there is none, or it is lost."""
+    """The number of symbols in the table of sections; 0 if it is missing or lost."""
     head = raw.some(0, 64)
     start, width, count = _section_table(raw, head, layout.wide)
     if width != (64 if layout.wide else 40):

@@ -1,7 +1,7 @@
 """Mach-O: the load commands and the symbols of one slice (``<mach-o/loader.h>``, ``<mach-o/nlist.h>``).
 
-Our own reader: macholib walks the load commands, but reads no symbol of a library in a reasonable time; LIEF takes
-970 MB of memory on libtorch_cpu.dylib.
+This is a custom reader: macholib walks the load commands, but takes too long to read the symbols of a library;
+LIEF takes 970 MB of memory on libtorch_cpu.dylib.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ _RPATH, _SYMTAB, _DYSYMTAB, _SEGMENT = 0x8000001C, 0x2, 0xB, 0x19
 _MIN_MACOS, _BUILD_VERSION = 0x24, 0x32
 _LIBRARIES = (_DYLIB, _WEAK, _REEXPORT, _UPWARD)
 _MANY, _MANY_SLICES = 4096, 20
-# All load commands together; a loader wants them within the first segment.
+# The limit of all load commands together; a loader requires them within the first segment.
 _COMMANDS = 8 << 20
 _N_WEAK_REF = 0x40
 _CPU = {"x86_64": 0x01000007, "arm64": 0x0100000C}
 
 
 class _Table(NamedTuple):
-    """Where the symbols are: of the whole table, of those that are defined for others, and of undefined ones."""
+    """The positions of symbols: of the whole table, of exported symbols, and of undefined ones."""
 
     symbols: int
     strings: int
@@ -122,7 +122,7 @@ def _commands(raw: Raw, count: int, size: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _text(data: bytes, at: int) -> str:
-    """The string of a load command, whose place in it is written at an offset."""
+    """The string of a load command, whose offset is stored at an offset."""
     if len(data) < at + 4:
         return ""
     (start,) = struct.unpack_from("<I", data, at)

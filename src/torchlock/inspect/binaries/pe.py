@@ -1,7 +1,7 @@
 """PE: the import and export tables of a DLL (Microsoft's "PE Format").
 
-Our own reader: 53 DLLs of torch, torchaudio and torchcodec take it 0.23 s, pefile 1.9 s; and pefile cuts off long
-names, loses libraries that torch_python.dll imports, and maps whole files.
+This is a custom reader: for 53 DLLs of torch, torchaudio and torchcodec it takes 0.23 s, pefile 1.9 s; and pefile
+cuts off long names, loses libraries that torch_python.dll imports, and maps whole files.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from torchlock.runtime.files import Unreadable
 
 _EXPORTS, _IMPORTS, _DELAYED = 0, 1, 13
-# Of the optional header: where the count of directories is, by the width of an address.
+# The offset of the directory count in the optional header, by the width of an address.
 _COUNT = {0x10B: 92, 0x20B: 108}
 _MANY_SECTIONS, _MANY_LIBRARIES, _MANY_SYMBOLS = 96, 4096, 1 << 17
 _BLOCK = 1 << 16
@@ -52,10 +52,10 @@ def read_pe(path: str, raw: Raw, head: bytes) -> Binary:
 
 
 def _count_imports(image: _Image) -> None:
-    """See to it that no list of names is shared by so many libraries that even a loader would take hours.
+    """Refuse lists of names that so many libraries share that even a loader would take hours.
 
     Raises:
-        Spent: all lists together are longer than the file.
+        BudgetExceeded: all lists together are longer than the file.
     """
     try:
         for entry in _imports(image):
@@ -68,7 +68,7 @@ def _count_imports(image: _Image) -> None:
 
 
 class _Section(NamedTuple):
-    """Where a part of the file is mapped: ``size`` bytes of the file from ``offset`` on, at ``address``."""
+    """A mapped part of the file: ``size`` bytes of the file from ``offset`` on, at ``address``."""
 
     address: int
     size: int
@@ -76,7 +76,7 @@ class _Section(NamedTuple):
 
 
 class _Image:
-    """The headers, and the bytes at an address relative to where the image is mapped (RVA)."""
+    """The headers, and the bytes at an address relative to the base of the image (RVA)."""
 
     def __init__(self, raw: Raw, head: bytes) -> None:
         self.raw = raw
@@ -106,7 +106,7 @@ class _Image:
         ]
 
     def directory(self, index: int) -> int:
-        """The address of a table; 0 where there is none."""
+        """The address of a table; 0 if it is missing."""
         return int(self._directories[index][0]) if index < len(self._directories) else 0
 
     def take(self, address: int, size: int, what: str) -> bytes:
@@ -133,11 +133,11 @@ class _Image:
         return data
 
     def string(self, address: int) -> str:
-        """The string that a zero byte ends; each is looked up once and shared.
+        """The string up to a zero byte; each is read once and shared.
 
         Raises:
             Broken: it is in no section, or has no end.
-            Spent: it is too long, or all of them together are.
+            BudgetExceeded: it is too long, or all of them together are.
         """
         if address not in self._known:
             name = self._string(address)
@@ -160,7 +160,7 @@ class _Image:
         raise BudgetExceeded(f"a name at address {address:#x} is longer than {LONGEST} bytes")
 
     def _place(self, address: int, what: str) -> tuple[int, int]:
-        """Where an address is in the file, and how many bytes its section has from there on."""
+        """The offset of an address in the file, and the number of bytes from there to the end of its section."""
         for section in self._sections:
             if section.address <= address < section.address + section.size:
                 at = address - section.address
@@ -168,7 +168,7 @@ class _Image:
         raise Broken(f"{what} at address {address:#x} is in no section")
 
     def _block(self, index: int) -> bytes:
-        """A piece of the file that is kept, since names stand side by side."""
+        """A block of the file that is kept, because names are close to each other."""
         if index not in self._blocks:
             if len(self._blocks) > 64:
                 self._blocks.clear()
@@ -182,17 +182,17 @@ def _whole(data: bytes, width: int) -> bytes:
 
 
 class _Import(NamedTuple):
-    """A library that is imported, and the address of the names that are asked of it."""
+    """An imported library, and the address of the names that are imported from it."""
 
     library: str
     names: int
 
 
 def _numbers(start: int, what: str) -> Iterator[int]:
-    """The numbers of the rows of a table, if there is one; whoever takes them sees its end.
+    """The numbers of the rows of a table, if it exists; the caller detects the end.
 
     Raises:
-        Spent: it has too many.
+        BudgetExceeded: it has too many.
     """
     if start:
         yield from range(_MANY_LIBRARIES)
@@ -228,7 +228,7 @@ def _read_symbols(path: str) -> PeSymbols | Unreadable:
 
 
 class PeSymbols:
-    """What a DLL imports of others by name, and what it exports."""
+    """The names that a DLL imports from others, and those that it exports."""
 
     def __init__(self, exports: frozenset[bytes], undefined: tuple[Reference, ...]) -> None:
         self._exports = exports
@@ -244,7 +244,7 @@ class PeSymbols:
 
 
 def _exports(image: _Image) -> frozenset[bytes]:
-    """The exported names, which linkers write one behind the other."""
+    """The exported names, which linkers write one after the other."""
     start = image.directory(_EXPORTS)
     if not start:
         return frozenset()

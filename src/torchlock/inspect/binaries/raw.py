@@ -17,35 +17,35 @@ if TYPE_CHECKING:
 
 # The largest table that is read at once; libtorch_cpu's strings take 5 MB.
 LIMIT: Final = 128 << 20
-# All that is read of one file. Tables do not overlap, names may: twice the size of the file is enough.
+# The limit of bytes read of one file. Tables do not overlap, names may: twice the size of the file is enough.
 BYTES: Final = 192 << 20
 _SLACK: Final = 1 << 20
-# The symbols of one file, and those that it uses of others.
+# The limits of symbols in one file, and of those that it uses of others.
 ROWS: Final = 1 << 21
 REFERENCES: Final = 1 << 18
-# All names of one file that are kept, and all that are only looked up.
+# The limits of characters in names that are kept, and in names that are only looked up.
 NAMES: Final = 64 << 20
 _LOOKED_UP: Final = 256 << 20
 # The longest string; mangled names of some templates pass 10,000 characters.
 LONGEST: Final = 64 << 10
-# From this size on a table may be one of holes, which take no room on the disk.
+# From this size on, a table may consist of holes, which take no space on the disk.
 _LARGE: Final = 1 << 20
 _EXTENTS: Final = 1000
-# How many entries of a hash table are looked at: at first, and more with every name that is looked up.
+# The entries of a hash table that may be read: at first, and more for every name that is looked up.
 _STEPS: Final = 1 << 18
 _STEPS_A_NAME: Final = 256
 
 
 class Broken(Exception):
-    """A header contradicts the file or itself; says how. It never leaves this package."""
+    """A header contradicts the file or itself; the message says how. It never leaves this package."""
 
 
 class BudgetExceeded(Broken):
-    """A file asks for more work or memory than a library has reason to: what it holds stays unknown."""
+    """A file needs more work or memory than a real library does: its content stays unknown."""
 
 
 def unreadable(path: str, error: Exception) -> Unreadable:
-    """What an error in reading a file comes to."""
+    """The result for an error in reading a file."""
     if isinstance(error, MemoryError):
         return Unreadable(path, "there is not enough memory to read it", unknown=True)
     if isinstance(error, Broken):
@@ -56,8 +56,8 @@ def unreadable(path: str, error: Exception) -> Unreadable:
 class Raw:
     """A window of a regular file: ``size`` bytes from ``start``, to its end by default.
 
-    It is read piece by piece, not mapped: a mapped file that shrinks meanwhile kills the process that looks.
-    ``claimed`` counts the bytes that rows of tables would take if none of them were shared.
+    It is read piece by piece, not mapped: a mapped file that shrinks meanwhile kills the reading process.
+    ``claimed`` counts the bytes that rows of tables would take if tables shared no bytes.
     """
 
     def __init__(self, path: str, order: Literal["little", "big"] = "little") -> None:
@@ -77,14 +77,14 @@ class Raw:
         os.close(self._descriptor)
 
     def narrow(self, start: int, size: int) -> None:
-        """Look at one slice only, as of a universal Mach-O file; what lies beyond the file is cut off."""
+        """Limit the window to one slice, as of a universal Mach-O file; it ends with the file at the latest."""
         self.start, self.size = start, max(0, min(size, self.size - start))
 
     def claim(self, size: int, what: str) -> None:
         """Count rows of some table by the bytes that they take.
 
         Raises:
-            Spent: all rows together take more than the file has, so that tables share them.
+            BudgetExceeded: all rows together take more than the file has, so that tables share them.
         """
         self.claimed += size
         if self.claimed > self.size:
@@ -95,7 +95,7 @@ class Raw:
 
         Raises:
             Broken: they are not all in the file.
-            Spent: they are too many, or holes of a sparse file.
+            BudgetExceeded: they are too many, or holes of a sparse file.
         """
         if offset < 0 or size < 0 or offset + size > self.size:
             raise Broken(f"{what} ends at byte {offset + size}, the file at {self.size}")
@@ -112,7 +112,7 @@ class Raw:
         """These bytes as far as the file has them.
 
         Raises:
-            Spent: more was read of this file than it has reason to ask for.
+            BudgetExceeded: more was read of this file than it has reason to ask for.
         """
         if not 0 <= offset < self.size:
             return b""
@@ -132,7 +132,7 @@ class Raw:
         return b"".join(parts)
 
     def _stored(self, at: int, size: int) -> int:
-        """How many of these bytes are on the disk; all of them where the system does not tell."""
+        """The number of these bytes on the disk; all of them if the system does not say."""
         end, found = at + size, 0
         if not hasattr(os, "SEEK_DATA"):
             return size
@@ -150,7 +150,7 @@ class Raw:
         return size
 
     def string(self, offset: int, what: str) -> str:
-        """The string that a zero byte ends."""
+        """The string up to a zero byte."""
         for size in (256, LONGEST):
             data = self.some(offset, size)
             if (end := data.find(b"\0")) >= 0:
@@ -160,7 +160,7 @@ class Raw:
         raise Broken(f"{what} at byte {offset} has no end")
 
     def number(self, data: bytes, at: int, width: int) -> int:
-        """The unsigned integer at an offset of bytes that were read."""
+        """The unsigned integer at an offset of bytes that were already read."""
         return int.from_bytes(data[at : at + width], self.order)
 
 
@@ -170,16 +170,16 @@ def text(data: bytes) -> str:
 
 
 class Letters:
-    """The budget of a string table of some size: all names together have four times its letters at most."""
+    """The budget of a string table: all names together have at most four times its characters."""
 
     def __init__(self, size: int, most: int = NAMES) -> None:
         self._left = min(4 * size + _SLACK, most)
 
     def count(self, number: int) -> None:
-        """Take letters from the budget.
+        """Take characters from the budget.
 
         Raises:
-            Spent: there are none left.
+            BudgetExceeded: there are none left.
         """
         self._left -= number
         if self._left < 0:
@@ -197,7 +197,7 @@ def strings_at(table: bytes, offsets: Iterable[int]) -> Iterator[str]:
     """The string at each offset; "" where it begins or ends outside. Each is looked up once and shared.
 
     Raises:
-        Spent: there are too many, or too long ones.
+        BudgetExceeded: there are too many, or too long ones.
     """
     letters = Letters(len(table))
     known: dict[int, str] = {}
@@ -213,13 +213,13 @@ def strings_at(table: bytes, offsets: Iterable[int]) -> Iterator[str]:
 
 
 class Index:
-    """A dictionary from names to rows of a table, in eight bytes a row: the names stay in the string table."""
+    """A dictionary from names to rows of a table, in eight bytes per row: the names stay in the string table."""
 
     def __init__(self, table: bytes, rows: Iterable[tuple[int, int]]) -> None:
         """``rows`` are pairs of a number and the offset of its name.
 
         Raises:
-            Spent: the names are too long.
+            BudgetExceeded: the names are too long.
         """
         self._hashes = array("Q", sorted(self._hashed(table, rows)))
 
@@ -243,20 +243,20 @@ class Index:
 
 
 class Steps:
-    """The budget of a hash table: how many entries are looked at over all names that are looked up in it."""
+    """The budget of a hash table: how many entries may be read for all names together."""
 
     def __init__(self) -> None:
         self._left = _STEPS
 
     def begin(self) -> None:
-        """A further name is looked up."""
+        """Look up one more name."""
         self._left += _STEPS_A_NAME
 
     def take(self) -> None:
-        """Look at one entry.
+        """Read one entry.
 
         Raises:
-            Spent: there were too many.
+            BudgetExceeded: there were too many.
         """
         self._left -= 1
         if self._left < 0:

@@ -1,1 +1,1 @@
-"""What a process would load: the loaders of Linux, macOS and Windows, followed from outside."""
+"""The libraries that a process would load: the loaders of Linux, macOS and Windows, simulated from files."""

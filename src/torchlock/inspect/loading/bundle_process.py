@@ -1,9 +1,9 @@
 """A process on macOS or Windows, as far as the packages show it.
 
-Both loaders look a library up by the name that the importing library has for it, and a symbol in exactly the
+Both loaders look up a library by the name that the importing library has for it, and a symbol in exactly the
 library that it was linked against: dyld(1), "Dynamic-link library search order" of the Windows documentation.
-Libraries of the system are not in the tree and taken to be there; those that only a torch package brings are not.
-Any other library that is not found may be on that machine, which was not examined: the outcome says so.
+Libraries of the system are not in the tree and are assumed to exist; those that only a torch package contains are
+not. Any other library that is not found may exist on that machine, which was not examined: the outcome says so.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.process import Request
 
 _FORMATS = {"macos": "macho", "windows": "pe"}
-# Libraries of every Windows 10 that the wheels of the stack import (their import tables, 2026-11-28), and Python's
-# own, the runtime of C among them. That of C++ (msvcp140) comes with neither, nor does any OpenMP.
+# Libraries of every Windows 10 that the wheels of the stack import (their import tables, 2026-11-28), and those of
+# Python, with the C runtime. The C++ runtime (msvcp140) and OpenMP are in neither.
 _OF_WINDOWS = re.compile(
     r"(api-ms-win-.*|ext-ms-.*|kernel32|kernelbase|ntdll|user32|gdi32|advapi32|shell32|shlwapi|ole32|oleaut32|rpcrt4"
     r"|ws2_32|wsock32|mswsock|iphlpapi|dbghelp|imagehlp|psapi|powrprof|userenv|version|winmm|bcrypt|bcryptprimitives"
@@ -48,14 +48,15 @@ _LAST_OF_MACOS = re.compile(r"lib(c\+\+(abi)?|System|objc|z|iconv|bz2|lzma|sqlit
 
 
 class BundleProcess(LoaderProcess):
-    """Libraries stay loaded, and the folders of loaded ones are searched: torch adds its own to the search."""
+    """Libraries stay loaded, and the folders of loaded ones are searched, because torch adds its own folder."""
 
     def __init__(
         self, system: str, machine: str, runtime: tuple[str, ...] = (), beyond: tuple[str, ...] = ()
     ) -> None:
-        """``runtime`` are the folders of Windows and of Python itself, ``beyond`` those that are searched besides.
+        """Start with an empty process.
 
-        Both are empty where they are not known.
+        ``runtime`` are the folders of Windows and of Python itself, ``beyond`` the further folders that are
+        searched. Both are empty if they are unknown.
         """
         super().__init__(machine)
         self._runtime = runtime
@@ -66,7 +67,7 @@ class BundleProcess(LoaderProcess):
         self._listed: dict[str, dict[str, str]] = {}
 
     def search_in(self, folder: str) -> None:
-        """Search a folder besides, as ``os.add_dll_directory`` has it."""
+        """Search one more folder, as ``os.add_dll_directory`` does."""
         self._folders[folder] = None
 
     def _is_for_process(self, binary: Binary) -> bool:
@@ -84,7 +85,7 @@ class BundleProcess(LoaderProcess):
         )
 
     def _key(self, name: str) -> str:
-        """By what a library is known: its file name, on Windows in any case of letters."""
+        """The identity of a library: its file name, on Windows without the case of letters."""
         short = name.replace("\\", "/").rpartition("/")[2]
         return short.lower() if self._system == "windows" else short
 
@@ -125,7 +126,7 @@ class BundleProcess(LoaderProcess):
             )
 
     def _is_systems(self, name: str) -> bool:
-        """Whether every machine of this system has a library, or Python itself brings it."""
+        """Whether every machine of this system has a library, or Python itself contains it."""
         if self._system == "windows":
             if _OF_WINDOWS.fullmatch(self._key(name)) or self._is_found(name):
                 return True
@@ -177,7 +178,7 @@ class BundleProcess(LoaderProcess):
         return os.path.join(folder, found) if found else ""
 
     def _undefined(self, binary: Binary, unseen: list[NotExamined]) -> Iterator[UndefinedSymbol]:
-        """Symbols that the very library lacks which they were linked against, as far as that one is here."""
+        """Symbols missing from the library that they were linked against, if that library is here."""
         symbols = binary.symbols
         if isinstance(symbols, Unreadable):
             unseen.insert(0, without_symbols(binary, symbols))
@@ -198,7 +199,7 @@ class BundleProcess(LoaderProcess):
                 yield UndefinedSymbol(reference.name, binary.path)
 
     def _offers(self, first: Binary, name: str) -> bool | Unreadable:
-        """Whether a library defines a name, or another one whose symbols it passes on, each asked once."""
+        """Whether a library defines or re-exports a name; each library is asked once."""
         seen, queue = {id(first)}, deque([first])
         while queue:
             binary = queue.popleft()
@@ -215,6 +216,6 @@ class BundleProcess(LoaderProcess):
 
 
 def is_of_torch(name: str) -> bool:
-    """Whether a library is one that only a torch package brings."""
+    """Whether only a torch package contains this library."""
     plain = name.lower().removeprefix("lib")
     return plain.startswith(("torch.", "torch_", "c10.", "c10_")) and not plain.startswith("torch_global_deps")

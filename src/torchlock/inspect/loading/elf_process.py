@@ -1,4 +1,4 @@
-"""A process on Linux as ld.so(8) fills it: its search order, and the symbols that must be defined."""
+"""A process on Linux as ld.so(8) loads it: its search order, and the symbols that must be defined."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
     from torchlock.inspect.loading.process import Request
     from torchlock.inspect.loading.root import Root
 
-# The C library, the compiler's run-time libraries and the loader: no machine that runs programs is without.
+# The C library, the compiler's run-time libraries and the loader: every machine that runs programs has them.
 _OF_EVERY_MACHINE = re.compile(
     r"(lib(c|m|mvec|dl|rt|pthread|util|resolv|nsl|anl|crypt|stdc\+\+|gcc_s|z)|ld-linux.*|ld64)\.so(\.|$)"
 )
 # Defined by Python itself, which a tree without an interpreter does not show.
 _PYTHON = ("Py", "_Py", "__Py")
-# What the loader or the compiler puts in; nobody needs to define it.
+# Symbols that the loader or the compiler adds; no library needs to define them.
 _WEAK = frozenset({"__gmon_start__", "_ITM_deregisterTMCloneTable", "_ITM_registerTMCloneTable", "__cxa_finalize"})
 
 
 class _Library(NamedTuple):
-    """A library that is loaded: ``path`` is how it was come to, links in it left as they are."""
+    """A loaded library: ``path`` is the path by which it was found, with its links unresolved."""
 
     path: str
     binary: Binary
@@ -76,11 +76,11 @@ class ElfProcess(LoaderProcess):
             self._fill(self._main, _Found())
 
     def _real(self, path: str) -> str:
-        """The file that a path leads to; in the tree of another machine links lead to places of that machine."""
+        """The file that a path leads to; links in another machine's tree lead to files in that tree."""
         return self._root.real(path) if self._root is not None and self._root.holds(path) else path
 
     def search_in(self, folder: str) -> None:
-        """Nothing: on Linux, libraries name their folders themselves."""
+        """Do nothing: on Linux, libraries name their folders themselves."""
 
     def _is_for_process(self, binary: Binary) -> bool:
         return binary.format == "elf" and self._machine in ("", binary.machine)
@@ -92,24 +92,24 @@ class ElfProcess(LoaderProcess):
         self._loaded.setdefault(binary.soname or os.path.basename(path), library)
         self._fill(library, found)
         undefined = list(self._undefined(library, bool(found.missing), found)) if request.symbols else []
-        # A shadow may have come in before, for a library that asks less of it.
+        # An earlier library may have loaded a shadow of which it needs fewer symbols.
         self._shadows += found.shadowed
         for shadow in self._shadows:
             undefined += [each for each in self._lost_by(shadow, before) if each not in undefined]
         outcome = found.outcome(path, undefined)
         if not outcome.loads:
-            self._loaded = before  # The loader takes out again what it cannot load whole.
+            self._loaded = before  # The loader unloads a library that it cannot load completely.
         elif request.shared:
             self._shared.append(library)
         return outcome
 
     def _fill(self, first: _Library, found: _Found) -> None:
-        """Load all that a library needs, breadth first."""
+        """Load all libraries that a library needs, breadth first."""
         queue = deque([first])
         while queue and len(self._loaded) < MOST_LIBRARIES:
             library = queue.popleft()
             for needed in library.binary.needed:
-                # A name with a slash is a path, in which $ORIGIN may stand.
+                # A name with a slash is a path, which may contain $ORIGIN.
                 name = next(self._filled(library, (needed.name,)), "") if "/" in needed.name else needed.name
                 library.dependencies.append(name)
                 if name not in self._loaded:
@@ -148,7 +148,7 @@ class ElfProcess(LoaderProcess):
         return None
 
     def _is_unknown(self, name: str) -> bool:
-        """Whether nothing says that this machine lacks a library, though it was not found."""
+        """Whether the machine may still have a library that was not found."""
         if self._root is not None and self._root.is_partial and _OF_EVERY_MACHINE.match(name):
             return True
         return name.startswith("libpython") and not self._has_python
@@ -171,7 +171,7 @@ class ElfProcess(LoaderProcess):
         return rest or self._common(name, library)
 
     def _by_musl(self, library: _Library, name: str) -> str | None:
-        """musl knows one kind of path, and takes those of all that led to a library."""
+        """musl has one kind of path, and uses the paths of all libraries that led to this one."""
         assert self._root is not None
         found = self._in(map(self._root.real, self._root.library_path), name)
         here: _Library | None = library
@@ -189,7 +189,7 @@ class ElfProcess(LoaderProcess):
         return self._in(map(self._root.real, self._root.folders), name)
 
     def _by_rpath(self, library: _Library) -> Iterator[str]:
-        """DT_RPATH of the library and of those that loaded it; one with a DT_RUNPATH has none that counts."""
+        """DT_RPATH of the library and of those that loaded it; it is ignored in a library with DT_RUNPATH."""
         if library.binary.runpath:
             return
         here: _Library | None = library
@@ -226,12 +226,12 @@ class ElfProcess(LoaderProcess):
         return None
 
     def _fits(self, path: str) -> bool:
-        """Whether the loader takes it: one of another class or machine is passed over."""
+        """Whether the loader accepts it: a file of another class or machine is skipped."""
         binary = self._binary(path)
         return isinstance(binary, Unreadable) or binary.machine == self._machine
 
     def _unmet(self, library: _Library) -> Iterator[MissingVersion]:
-        """The versions that are asked of libraries which define some, but not these."""
+        """Needed versions that a library does not define, although it defines others."""
         newest: dict[tuple[str, str], str] = {}
         for need in library.binary.version_needs:
             provider = self._loaded.get(need.file)
@@ -268,9 +268,9 @@ class ElfProcess(LoaderProcess):
     def _lost_by(
         self, shadow: ShadowedLibrary, before: Mapping[str, _Library | None]
     ) -> Iterator[UndefinedSymbol]:
-        """Symbols that the library which is meant defines, and the one that is taken in its place does not.
+        """Symbols that the intended library defines, and the one loaded in its place does not.
 
-        Asked of what is new: ``before`` was loaded without a word.
+        Only new libraries are examined: those in ``before`` were loaded without a problem.
         """
         taken, meant = (self._binary(path) for path in (shadow.taken, shadow.meant))
         if isinstance(taken, Unreadable) or isinstance(meant, Unreadable):
@@ -291,7 +291,7 @@ class ElfProcess(LoaderProcess):
                     yield UndefinedSymbol(each.name, user.path)
 
     def _is_defined(self, reference: Reference, scope: list[_Library], found: _Found) -> bool:
-        """Whether a library of the process has it; one with unreadable symbols may have it, and is noted."""
+        """Whether a library of the process defines it; one with unreadable symbols may, and is noted."""
         for library in scope:
             answer = self._lookups.defines(library.binary.symbols, reference.name, reference.version)
             if isinstance(answer, Unreadable):
@@ -311,7 +311,7 @@ class ElfProcess(LoaderProcess):
         return not incomplete or is_torchs_symbol(name)
 
     def _scope(self, library: _Library) -> Iterator[_Library | None]:
-        """The library and all below it, the program and what it was started with, then what was opened for all.
+        """The library and its dependencies, the program and its libraries, then those opened with RTLD_GLOBAL.
 
         None stands for an unknown library.
         """
@@ -330,7 +330,7 @@ class ElfProcess(LoaderProcess):
 
 
 class _Found:
-    """What comes up while one library is loaded."""
+    """Observations while one library is loaded."""
 
     def __init__(self, preloaded: Callable[[str], str | None] | None = None) -> None:
         self.missing: list[MissingLibrary] = []
@@ -353,12 +353,12 @@ class _Found:
 
 
 def is_of_torch(name: str) -> bool:
-    """Whether a library is one that only a torch package brings, under no other name on any machine."""
+    """Whether only a torch package contains this library, and it has no other name on any machine."""
     return name.startswith(("libtorch", "libc10", "libshm"))
 
 
 def is_torchs_symbol(name: str) -> bool:
-    """Whether a symbol is torch's own, and of that part of it that every build has."""
+    """Whether a symbol belongs to torch, to a part of it that every build has."""
     if "cuda" in name or "cudnn" in name or "CUDA" in name:
         return False
     mine = ("_ZN3c10", "_ZNK3c10", "_ZN2at", "_ZNK2at", "_ZN5torch", "_ZNK5torch", "_ZTIN3c10", "_ZTIN5torch")
@@ -366,7 +366,7 @@ def is_torchs_symbol(name: str) -> bool:
 
 
 def _newest(versions: tuple[str, ...], family: str) -> str:
-    """The newest of the versions of one family (``GLIBC_``); "" where there is none."""
+    """The newest of the versions of one family (``GLIBC_``); "" if there is no version."""
     return max((each for each in versions if each.startswith(family)), key=numbers_of, default="")
 
 

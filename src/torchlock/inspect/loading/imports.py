@@ -1,4 +1,4 @@
-"""What the imports of the stack open, in their order, and whose failure ends an import."""
+"""The libraries that imports of the stack open, in their order, and which failures end an import."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 class Attempt(NamedTuple):
     """One library that an import opens.
 
-    ``role`` is ``import`` where its failure ends the import of the package, ``optional`` where only some calls
-    fail, ``choice`` where one of several that differ in the FFmpeg they are for must load, ``other`` where it
-    belongs to a package that uses torch.
+    ``role`` is ``import`` if its failure ends the import of the package, ``optional`` if only some calls fail,
+    ``choice`` if one of several libraries for different FFmpeg versions must load, ``other`` if it belongs to a
+    package that uses torch.
     """
 
     package: str
@@ -44,11 +44,11 @@ def attempts(
     others: Iterable[Extension] = (),
     beside: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Attempt]:
-    """Load Python's own ctypes, torch, then each companion that is there, then the modules of others.
+    """Load Python's ctypes, torch, then each installed companion, then the modules of others.
 
     ``beside`` are the extension modules that a companion's record lists outside of any package: paths by package.
-    Of torch itself no symbols are asked. One whose own libraries do not load is asked no further: nothing of its
-    companions would.
+    Symbols of torch itself are not checked. If torch does not load, the others are not tried: they would not load
+    either.
     """
     found: list[Attempt] = []
     preloaded = _Preloaded(environment)
@@ -60,7 +60,7 @@ def attempts(
     for path, role in _torch(environment, copies):
         shared = role == "optional" or _is_for_all(wins)
         outcome = process.load(path, symbols=False, preloaded=preloaded, shared=shared)
-        # What the first of them lacks torch looks for itself; a file that is not a library ends its import.
+        # torch itself looks for the libraries that the first one lacks; an invalid library ends its import.
         found.append(Attempt("torch", path, "import" if outcome.unreadable else role, outcome))
     if environment.conda and wins is not None:
         found += _over_mkl(os.path.join(wins.path, "lib", "libtorch_cpu.so"), process)
@@ -70,20 +70,20 @@ def attempts(
     for name in (name for name, member in MEMBERS.items() if member.opens):
         roles = dict.fromkeys((beside or {}).get(name, ()), "import")
         for path, role in {**roles, **dict(_companion(environment, copies, name))}.items():
-            # Those for an FFmpeg that is not there fail, each in its turn, and nobody minds.
+            # Those for an absent FFmpeg fail in turn, which is expected.
             found.append(Attempt(name, path, role, process.load(path)))
     found += [Attempt(each.distribution, each.path, "other", process.load(each.path)) for each in others]
     return found
 
 
 def _is_for_all(torch: ModuleCopy | None) -> bool:
-    """Whether a torch offers its symbols to libraries that do not name it, as those before 1.5 do."""
+    """Whether this torch offers its symbols to libraries that do not name it, as torch before 1.5 does."""
     release = re.match(r"(\d{1,4})\.(\d{1,4})", torch.build.version) if torch and torch.build else None
     return release is not None and (int(release[1]), int(release[2])) < (1, 5)
 
 
 def _over_mkl(path: str, process: LoaderProcess) -> Iterator[Attempt]:
-    """The torch of a conda channel links MKL as a shared library, of which later releases lack what it calls."""
+    """Whether the torch of a conda channel links MKL, of which later releases lack symbols that torch calls."""
     outcome = process.load(path) if os.path.isfile(path) else None
     lost = [each for each in outcome.undefined if each.symbol.startswith("iJIT_")] if outcome else []
     if outcome is not None and lost:
@@ -91,9 +91,9 @@ def _over_mkl(path: str, process: LoaderProcess) -> Iterator[Attempt]:
 
 
 def is_imported(environment: Environment, file: str, beside: Collection[str]) -> bool:
-    """Whether a Python would take this extension module: its tag is that of the Python, or it has none.
+    """Whether a Python imports this extension module: its tag is that of the Python, or it has no tag.
 
-    A file with the tag of the Python itself is taken before one for its stable ABI.
+    A file with the tag of the Python itself is preferred to one for its stable ABI.
     """
     stem, _, rest = file.partition(".")
     tag = re.match(r"(?:cpython-|cp)(\d+)", rest)
@@ -104,7 +104,7 @@ def is_imported(environment: Environment, file: str, beside: Collection[str]) ->
 
 
 def extension_of_python(environment: Environment, name: str) -> str | None:
-    """The file of one of Python's own extension modules; None where it is not found, or Python was not asked."""
+    """The file of one of Python's own extension modules; None if it is not found, or Python was not asked."""
     python = environment.interpreter
     names = [name + suffix for suffix in python.suffixes] if python.builtin else []
     for entry in environment.path:
@@ -116,7 +116,7 @@ def extension_of_python(environment: Environment, name: str) -> str | None:
 
 
 def choices(found: Iterable[Attempt]) -> dict[int, list[Attempt]]:
-    """The libraries for each major of FFmpeg; all for one of them must load, and which one does not matter."""
+    """The libraries for each major version of FFmpeg; all libraries of any one version must load."""
     by_major: dict[int, list[Attempt]] = {}
     for attempt in found:
         if attempt.role == "choice":
@@ -146,7 +146,7 @@ def _torch(environment: Environment, copies: Mapping[str, ModuleCopies]) -> Iter
 
 
 def _opens_all(package: str) -> bool:
-    """Whether this torch opens every DLL of its folder by itself, as builds for Windows do since 1.5."""
+    """Whether this torch opens every DLL of its folder, as builds for Windows do since 1.5."""
     try:
         return _ALL_DLLS.search(files.read(os.path.join(package, "__init__.py"), 4 << 20)) is not None
     except OSError:
@@ -169,7 +169,7 @@ def _companion(
 
 
 class _Preloaded:
-    """The libraries of the nvidia wheels, which torch loads by their paths when the loader finds them nowhere."""
+    """The libraries of the nvidia wheels, which torch loads by path if the loader does not find them."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment

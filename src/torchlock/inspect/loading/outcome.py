@@ -1,4 +1,4 @@
-"""What comes of loading a library: the words that the three loaders answer in."""
+"""The result of loading a library, in the terms that the three loaders share."""
 
 from __future__ import annotations
 
@@ -13,26 +13,29 @@ if TYPE_CHECKING:
     from torchlock.inspect.binaries import Binary
     from torchlock.inspect.binaries.binary import Symbols
 
-# More symbols times libraries than all extension modules of an environment have.
+# More symbols times libraries than all extension modules of an environment need.
 _LOOKUPS = 5_000_000
 
 
 class MissingLibrary(NamedTuple):
-    """A library that is found nowhere: its name, the path of the one that asks for it."""
+    """A library that is not found: its name, and the path of the library that needs it."""
 
     name: str
     wanted_by: str
 
 
 class UndefinedSymbol(NamedTuple):
-    """A symbol that a library uses, and nothing that is loaded defines."""
+    """A symbol that a library uses, and that no loaded library defines."""
 
     symbol: str
     wanted_by: str
 
 
 class MissingVersion(NamedTuple):
-    """A symbol version (``GLIBC_2.34``) that the library there does not define; ``newest`` is what it has."""
+    """A symbol version (``GLIBC_2.34``) that the library there does not define.
+
+    ``newest`` is the newest version that it defines.
+    """
 
     version: str
     provider: str
@@ -41,7 +44,7 @@ class MissingVersion(NamedTuple):
 
 
 class ShadowedLibrary(NamedTuple):
-    """A library taken from a folder of LD_LIBRARY_PATH, in place of the one that it would be else."""
+    """A library loaded from a folder of LD_LIBRARY_PATH, in place of the one that would be loaded without it."""
 
     name: str
     taken: str
@@ -49,7 +52,7 @@ class ShadowedLibrary(NamedTuple):
 
 
 class NotExamined(NamedTuple):
-    """A library that was not examined: its name, the path of the one that needs it, and why."""
+    """A library that was not examined: its name, the path of the library that needs it, and the reason."""
 
     name: str
     wanted_by: str
@@ -57,9 +60,10 @@ class NotExamined(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What comes of loading one library, with all that it needs. ``unreadable`` is the library itself.
+    """The result of loading one library, with all its dependencies.
 
-    ``unseen`` are libraries that may be missing, or may lack what is used: it is unknown.
+    ``unreadable`` is the library itself. ``unseen`` are libraries that may be missing, or may lack used symbols:
+    it is unknown.
     """
 
     path: str
@@ -72,30 +76,30 @@ class Outcome(NamedTuple):
 
     @property
     def loads(self) -> bool:
-        """Whether nothing that was examined keeps it from loading."""
+        """Whether no examined fact prevents loading."""
         return not (self.missing or self.undefined or self.versions or self.unreadable)
 
     @property
     def answer(self) -> bool | Unknown:
-        """Whether it loads, as far as all that it needs was examined."""
+        """Whether it loads; unknown if some of its dependencies were not examined."""
         if not self.loads:
             return False
         return self.unseen[0].why if self.unseen else True
 
 
 class Lookups:
-    """The budget of one process: how many symbols are looked up in how many libraries."""
+    """The budget of one process: how many symbols may be looked up, in how many libraries."""
 
     def __init__(self) -> None:
         self._left = _LOOKUPS
 
     @property
     def spent(self) -> bool:
-        """Whether no more are done: what is not looked up stays unknown."""
+        """Whether the budget is spent: symbols not looked up stay unknown."""
         return self._left < 0
 
     def defines(self, symbols: Symbols | Unreadable, name: str, version: str = "") -> bool | Unreadable:
-        """As ``Symbols.defines``; Unreadable, which is true as a condition, where the budget is spent."""
+        """As ``Symbols.defines``; Unreadable, which is true as a condition, if the budget is spent."""
         if isinstance(symbols, Unreadable):
             return symbols
         self._left -= 1
@@ -107,7 +111,7 @@ class Lookups:
 def unknown_file(found: Unreadable, path: str, wanted_by: str) -> NotExamined | None:
     """A library that we cannot read, though a loader may; None if no loader can.
 
-    ``path`` is where it lies: there may be no permission to read it, which its user has.
+    ``path`` is its path: its user may have the permission to read it that we lack.
     """
     name = os.path.basename(found.path)
     if found.unknown:
@@ -118,6 +122,6 @@ def unknown_file(found: Unreadable, path: str, wanted_by: str) -> NotExamined | 
 
 
 def without_symbols(binary: Binary, reason: Unreadable) -> NotExamined:
-    """A library whose symbol table cannot be read, so that what it uses is unknown."""
+    """A library whose symbol table cannot be read, so the symbols that it uses are unknown."""
     because = f"its symbols cannot be read: {reason.reason}"
     return NotExamined(os.path.basename(binary.path), binary.path, Unknown(because))

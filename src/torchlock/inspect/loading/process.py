@@ -1,4 +1,4 @@
-"""A process that libraries are loaded into, computed from their files: what the loaders of all systems share."""
+"""A process that libraries are loaded into, computed from their files: the common part of all systems."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torchlock.runtime.files import Unreadable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# No process of this stack has more libraries; a tree made to waste time may.
+# No process of this stack has more libraries; a hostile tree may.
 MOST_LIBRARIES = 2000
 MOST_LOOKS = 200_000
 
@@ -36,7 +36,7 @@ class LoaderProcess(ABC):
 
     @abstractmethod
     def search_in(self, folder: str) -> None:
-        """Search this folder, too, from now on."""
+        """Search this folder as well from now on."""
 
     def load(
         self,
@@ -46,11 +46,11 @@ class LoaderProcess(ABC):
         preloaded: Callable[[str], str | None] | None = None,
         shared: bool = False,
     ) -> Outcome:
-        """Load a library with all that it needs, as ``dlopen`` with RTLD_NOW does; ``shared``: with RTLD_GLOBAL.
+        """Load a library with all its dependencies, as ``dlopen`` with RTLD_NOW does.
 
-        ``symbols``: whether those of the library itself must all be defined; those of the libraries that it needs
-        are not looked at. ``preloaded`` answers the name of a library that the loader does not find with the
-        path from which the program has loaded it, or None.
+        ``shared``: with RTLD_GLOBAL. ``symbols``: whether all symbols of the library itself must be defined;
+        symbols of its dependencies are not checked. ``preloaded`` maps the name of a library that the loader does
+        not find to the path from which the program has loaded it, or None.
         """
         binary = self._binary(path)
         if isinstance(binary, Unreadable):
@@ -63,14 +63,14 @@ class LoaderProcess(ABC):
 
     @abstractmethod
     def _is_for_process(self, binary: Binary) -> bool:
-        """Whether the loader takes a library: its format and its machine are those of the process."""
+        """Whether the loader accepts a library: its format and machine are those of the process."""
 
     @abstractmethod
     def _load(self, path: str, binary: Binary, request: Request) -> Outcome:
-        """Load a library that the loader takes."""
+        """Load a library that the loader accepts."""
 
     def _binary(self, path: str) -> Binary | Unreadable:
-        """A library as the machine of this process would read it at a path of its own."""
+        """The library that the machine of this process has at a path."""
         if path not in self._read:
             found = read_binary(self._real(path), self._machine)
             cut = found.cut if isinstance(found, Binary) else ""

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 def process_of(
     system: str, machine: str, root: Root | None, executable: str, beyond: tuple[str, ...] = ()
 ) -> LoaderProcess:
-    """A process of Python that has loaded nothing yet. ``executable`` is "" if unknown.
+    """A process of Python that has loaded nothing yet.
 
-    ``beyond`` are folders that macOS or Windows searches besides those of the packages.
+    ``executable`` is "" if unknown. ``beyond`` are folders that macOS or Windows searches in addition to those of
+    the packages.
     """
     if system == "linux":
         from torchlock.inspect.loading.elf_process import ElfProcess
@@ -29,7 +30,7 @@ def process_of(
 
 
 def _runtime(executable: str) -> Iterator[str]:
-    """The folders of this very Windows that a Python's DLLs may come from."""
+    """The folders of this Windows that may contain DLLs of a Python."""
     windows = os.environ.get("SYSTEMROOT", "")
     if executable and windows:
         yield os.path.dirname(executable)

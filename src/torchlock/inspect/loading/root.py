@@ -23,18 +23,18 @@ _ABIS = {"x86_64": 0x0303, "aarch64": 0x0A03, "ppc64le": 0x0503, "s390x": 0x0403
 _TRIPLETS = {"x86_64": "x86_64-linux-gnu", "aarch64": "aarch64-linux-gnu"}
 _LINKS = 20
 _FILES = 200
-# Patterns and folders in the configuration of a loader; distributions come with a dozen.
+# The limit of patterns and folders in the configuration of a loader; distributions have a dozen.
 _PATTERNS = 1000
 _FOLDERS = 1000
-# All names and paths of a cache; that of a workstation takes a megabyte.
+# The limit of names and paths in a cache; the cache of a workstation takes a megabyte.
 _LETTERS = 32 << 20
 
 
 class Root:
     """One machine's file system, seen from its own root.
 
-    ``folder`` is where that root lies here. ``environ`` are the variables that its loader reads; ``machine``
-    the architecture whose libraries count.
+    ``folder`` is the path of that root here. ``environ`` are the variables that its loader reads; ``machine`` is
+    the architecture of the libraries.
     """
 
     def __init__(
@@ -43,12 +43,12 @@ class Root:
         self.folder = os.path.abspath(folder)
         self.machine = machine
         path = (environ or {}).get("LD_LIBRARY_PATH", "")
-        # An empty part is the folder that the program is started in (ld.so(8)).
+        # An empty part is the current folder of the program (ld.so(8)).
         self.library_path = tuple(part or "." for part in path.replace(";", ":").split(":")) if path else ()
 
     @property
     def is_here(self) -> bool:
-        """Whether it is this machine itself."""
+        """Whether this is the running machine itself."""
         return self.folder == os.path.sep
 
     def holds(self, path: str) -> bool:
@@ -69,7 +69,7 @@ class Root:
         return path == self.folder or path.startswith(self.folder + os.sep)
 
     def _followed(self, path: str) -> str:
-        """Resolve every part of a path inside of the root; a link cannot lead out of it."""
+        """Resolve every part of a path inside of the root; a link cannot leave it."""
         parts = [part for part in path.split("/") if part not in ("", ".")][::-1]
         done: list[str] = []
         links = 0
@@ -95,13 +95,13 @@ class Root:
         return os.path.join(self.folder, *done)
 
     def file(self, path: str) -> str | None:
-        """The place here of a file of that machine; None if there is no regular file."""
+        """The path here of a file of that machine; None if it is not a regular file."""
         real = self.real(path)
         return real if files.is_file(real) else None
 
     @cached_property
     def cache(self) -> dict[str, list[str]]:
-        """What ldconfig has written down: name → paths on that machine, in the order of preference."""
+        """The cache of ldconfig: name → paths on that machine, in the order of preference."""
         try:
             data = files.read(self.real("/etc/ld.so.cache"), _LARGEST)
         except OSError:
@@ -113,12 +113,12 @@ class Root:
 
     @cached_property
     def is_musl(self) -> bool:
-        """Whether programs of that machine are loaded by musl, not by glibc."""
+        """Whether musl loads the programs of that machine, not glibc."""
         return bool(not self.glibc and files.is_file(self.real(f"/lib/ld-musl-{self.machine}.so.1")))
 
     @cached_property
     def is_partial(self) -> bool:
-        """Whether the tree has no loader, so that what else every machine has was left out of it as well."""
+        """Whether the tree has no loader: then other files that every machine has are missing from it as well."""
         if self.is_here or self.is_musl:
             return False
         places = {"/lib64", "/lib", "/usr/lib64", "/usr/lib", *self.folders}
@@ -130,14 +130,14 @@ class Root:
 
     @cached_property
     def glibc(self) -> str | None:
-        """The place of its libc.so.6, None if it has none."""
+        """The path here of its libc.so.6; None if it has none."""
         found = [self.file(path) for path in self.cache.get("libc.so.6", ())]
         found += [self.file(f"{folder}/libc.so.6") for folder in self.folders]
         return next(filter(None, found), None)
 
     @cached_property
     def folders(self) -> tuple[str, ...]:
-        """The folders that are searched last of all, and without a cache those of its configuration before."""
+        """The folders that are searched last; without a cache, those of its configuration come first."""
         triplet = _TRIPLETS.get(self.machine, "")
         multiarch = [f"/lib/{triplet}", f"/usr/lib/{triplet}"] if triplet else []
         default = [*multiarch, "/lib64", "/usr/lib64", "/lib", "/usr/lib"]
@@ -156,7 +156,7 @@ class Root:
         return files.is_file(self.real("/etc/ld.so.cache"))
 
     def _configured(self, path: str, read: set[str], patterns: set[str]) -> Iterator[str]:
-        """The folders of /etc/ld.so.conf and of what it includes, each file and pattern once (ldconfig(8))."""
+        """The folders of /etc/ld.so.conf and of its includes, each file and pattern once (ldconfig(8))."""
         if path in read or len(read) > _FILES or not files.is_file(self.real(path)):
             return
         read.add(path)
@@ -175,14 +175,14 @@ class Root:
                 yield words[0]
 
     def _matching(self, pattern: str) -> list[str]:
-        """The files of that machine that a pattern of names in one folder fits."""
+        """The files of that machine that match a pattern in one folder."""
         folder, _, name = pattern.rpartition("/")
         real = self.real(folder)
         names = sorted(files.Tree().names(real))
         return [f"{folder}/{each}" for each in names[:200] if fnmatchcase(each, name)]
 
     def search(self, name: str) -> str | None:
-        """Where the loader finds a library that no other library leads it to; its place here."""
+        """The path here of a library that the loader finds without the help of another library."""
         for folder in self.library_path:
             if found := self.file(os.path.join(folder, name)):
                 return found

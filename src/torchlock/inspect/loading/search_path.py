@@ -1,4 +1,4 @@
-"""Where macOS and Windows look for a library that no other library leads them to."""
+"""The folders in which macOS and Windows look for a library without the help of another library."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _HOMEBREW = {"arm64": "/opt/homebrew/lib", "x86_64": "/usr/local/lib"}
 
 
 class SearchPath(NamedTuple):
-    """The folders of one machine, as they lie here, in the order of the search; rather more than less.
+    """The folders of one machine, by their paths here, in search order; rather too many than too few.
 
-    ``homebrew`` is that of Homebrew's libraries for its own architecture, whether it is searched or not.
+    ``homebrew`` is the folder of Homebrew's libraries for its own architecture, whether it is searched or not.
     """
 
     folders: tuple[str, ...]
@@ -24,14 +24,14 @@ class SearchPath(NamedTuple):
 
     @property
     def past_homebrew(self) -> bool:
-        """Whether what Homebrew installs is not looked for in its own folder."""
+        """Whether the search does not reach Homebrew's folder."""
         return bool(self.homebrew) and self.homebrew not in self.folders
 
 
 def of_windows(prefixes: Iterable[str], environ: Mapping[str, str]) -> SearchPath:
-    """This very Windows: the folder of ``ffmpeg`` on the PATH, which torchcodec has it search, and conda's.
+    """This Windows: the folder of ``ffmpeg`` on the PATH, which torchcodec adds, and those of conda.
 
-    ``prefixes`` are those of the Python and of the one that it was made from.
+    ``prefixes`` are those of the Python and of its base Python.
     """
     own = [folder for prefix in prefixes for folder in (os.path.join(prefix, "Library", "bin"), prefix)]
     system32 = os.path.join(environ.get("SYSTEMROOT", ""), "System32")
@@ -39,7 +39,7 @@ def of_windows(prefixes: Iterable[str], environ: Mapping[str, str]) -> SearchPat
 
 
 def of_macos(machine: str, prefixes: Iterable[str], environ: Mapping[str, str], root: str = "/") -> SearchPath:
-    """A macOS whose root folder lies at ``root``; conda and Homebrew lead a Python to its own folder (dyld(1))."""
+    """A macOS whose root folder is ``root``; conda and Homebrew lead a Python to its own folder (dyld(1))."""
     homebrew = _HOMEBREW.get(machine, "")
     first, last = ([*environ.get(f"DYLD_{name}LIBRARY_PATH", "").split(":")] for name in ("", "FALLBACK_"))
     own = [os.path.join(prefix, "lib") for prefix in prefixes]

@@ -1,7 +1,7 @@
-"""The formats of what people write: a module of this package for each, and a row of this file.
+"""The formats of files that list packages: each has a module in this package, and a row in this file.
 
-``detection`` finds the format of a file by these rows, ``reader`` its reader, ``lockable`` what can be locked.
-A module is imported when the first file of its format is read.
+``detection`` finds the format of a file by these rows, ``reader`` its reader, ``lockable`` the formats that can be
+locked. A module is imported when the first file of its format is read.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 LISTS = (".txt", ".in", ".pip", ".requirements", ".constraints")
 YAML = (".yml", ".yaml")
-# In the place of a suffix: a file name that has none.
+# Stands for a file name without a suffix.
 _NO_SUFFIX = ("",)
 
 
 class Content(NamedTuple):
-    """Text in the files of a format: a pattern, and another one that has to be there as well.
+    """Text in the files of a format: a pattern, and another one that must be there as well.
 
-    ``says``: the file itself states its format, so nothing is guessed.
+    ``says``: the file itself states its format, so the format is not a guess.
     """
 
     pattern: str
@@ -28,11 +28,10 @@ class Content(NamedTuple):
 class Format(NamedTuple):
     """One format.
 
-    ``kind`` is its name in ``Document.kind``; ``module`` and ``function`` are its reader. ``role`` says what its
-    files are: a ``list`` for pip, a ``project``, a ``lock`` of what was chosen once, or ``commands``.
-
-    A file has the format by its whole name (``names``, in lower case), by the end of its name (``endings``), or if
-    the name has one of the ``suffixes`` and its text has one of the ``contents``.
+    ``kind`` is its name in ``Document.kind``; ``module`` and ``function`` are its reader. ``role`` is the purpose
+    of its files: a ``list`` for pip, a ``project``, a ``lock`` of versions chosen before, or ``commands``. A file
+    has the format by its whole name (``names``, in lower case), by the end of its name (``endings``), or if the
+    name has one of the ``suffixes`` and its text has one of the ``contents``.
     """
 
     kind: str
@@ -74,7 +73,7 @@ FORMATS = (
         suffixes=(*LISTS, *_NO_SUFFIX),
         contents=(Content(r"\A\ufeff?#!.*\b(?:ba|z|da|k)?sh\b", says=True),),
     ),
-    # What lock takes of a Python script: the metadata in it, without the commands that it runs.
+    # The part of a Python script that lock reads: its metadata, without the commands that it runs.
     Format("script", "inline_script", "project"),
     Format(
         "poetry.lock",

@@ -1,4 +1,4 @@
-"""cog.yaml: the image that Cog builds for a model of Replicate."""
+"""cog.yaml, which defines the image that Cog builds for a Replicate model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def read(text: str, path: str) -> Document:
-    """Read Python, packages and commands (``pre_install``, ``run``) of ``build``."""
+    """Read the Python version, packages and commands (``pre_install``, ``run``) in ``build``."""
     builder, state = DocumentBuilder(text, path, "cog"), Installed()
     root, wrong = parse(text)
     for start, message in wrong[:1]:
@@ -47,7 +47,7 @@ def read(text: str, path: str) -> Document:
 
 
 def _package(builder: DocumentBuilder, item: Node) -> Iterator[Entry]:
-    """A line for pip: a requirement, or an option on indexes."""
+    """A line for pip: a requirement, or an index option."""
     text = item.text or ""
     option = re.match(r"(--extra-index-url|--index-url|--find-links)[= ]\s*(\S+)", text)
     if option:
@@ -61,7 +61,7 @@ def _package(builder: DocumentBuilder, item: Node) -> Iterator[Entry]:
 
 
 def _commands(builder: DocumentBuilder, node: Node | None, state: Installed) -> None:
-    """The commands of a list, each a text or a table with ``command``."""
+    """The commands of a list: each is a text, or a table with ``command``."""
     for item in node.items if node else ():
         held = item.get("command") if item.mapping else item
         if held is not None and held.text:

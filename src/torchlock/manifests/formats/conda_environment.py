@@ -1,4 +1,4 @@
-"""conda's environment.yml, with the pip list in it; explicit lists (``@EXPLICIT``) and conda-lock.yml."""
+"""conda's environment.yml with its pip list, explicit lists (``@EXPLICIT``) and conda-lock.yml."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ _MARKERS = {
     "win-64": "sys_platform == 'win32' and platform_machine == 'AMD64'",
     "win-arm64": "sys_platform == 'win32' and platform_machine == 'ARM64'",
 }
-# Packages that there are for one system only, so that naming one declares it; where the machine is left open, it
-# is the one that nearly everybody has. (macOS has two in equal use, so nothing can be told there.)
+# Packages that exist for one system only, so a file that names one is for that system. If the package says no
+# machine, the usual one is assumed. (macOS has two in equal use, so its packages say nothing.)
 _ONLY_ON = {
     "_libgcc_mutex": "linux",
     "libgcc-ng": "linux",
@@ -48,7 +48,7 @@ _ONLY_ON = {
     "libcxx": "macos",
     "appnope": "macos",
 }
-# What a specification that conda cannot read was meant to be.
+# Corrections of specifications that conda cannot read.
 _SWAPPED = re.compile(r"([\w.-]+)\s*=([<>])\s*([\w.*]+)")
 _TRIPLE = re.compile(r"([\w.-]+)\s*===\s*([\w.*]+)")
 _SPACED = re.compile(r"([\w.-]+\s*[<>]=?\s*[\w.*]+)\s+([<>!]=?\s*[\w.*]+)")
@@ -73,7 +73,7 @@ _LOCKED = re.compile(
 def read(text: str, path: str, variables: Mapping[str, str] | None = None) -> Document:
     """Read an environment file, an explicit list or a lock of conda-lock, as a text with its line ends.
 
-    ``variables`` are put in the pip list, as pip does.
+    ``variables`` replace ``${NAME}`` in the pip list, as in pip.
     """
     builder = DocumentBuilder(text, path, "conda")
     if _EXPLICIT.search(text):
@@ -86,7 +86,7 @@ def read(text: str, path: str, variables: Mapping[str, str] | None = None) -> Do
 
 
 def _locked(builder: DocumentBuilder, packages: Iterable[re.Match[str]]) -> None:
-    """What was resolved, one match for each package and platform."""
+    """The resolved packages: one match for each package and platform."""
     from torchlock.manifests.merge_conflicts import conflicts
     from torchlock.manifests.syntax.toml_blocks import locked_entry
     from torchlock.manifests.truncation import cut_off
@@ -115,7 +115,7 @@ def _locked(builder: DocumentBuilder, packages: Iterable[re.Match[str]]) -> None
 
 
 class _Environment:
-    """An environment.yml."""
+    """The reader of one environment.yml."""
 
     def __init__(self, builder: DocumentBuilder, variables: Mapping[str, str] | None) -> None:
         self._builder = builder
@@ -126,7 +126,7 @@ class _Environment:
     def read(self) -> None:
         template = re.search(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%", self._builder.text)
         if template:
-            message = "a template, of which only what is not between braces is judged"
+            message = "a template: only the text outside of braces is judged"
             self._builder.issue("TL901", "note", message, template.start())
             root, wrong = parse_yaml(
                 re.sub(r"\{\{(?:(?!\{\{|\}\}).)*\}\}|\{%(?:(?!\{%|%\}).)*%\}", _blank, self._builder.text)
@@ -154,17 +154,17 @@ class _Environment:
             self._builder.issue("TL501", "error", message, another + 1)
 
     def _doubled(self, root: Node) -> None:
-        """conda refuses a key that stands there twice, other tools take the last."""
+        """Report a repeated key: conda refuses it, other tools use the last one."""
         seen = set()
         for key, _ in root.pairs:
             if key.text in seen and key.text in ("dependencies", "channels"):
-                message = f"{key.text} stands here a second time: conda refuses that, other tools take the last"
+                message = f"{key.text} is given twice: conda refuses the file, other tools use the last one"
                 error = self._builder.error(message, key.start) if key.text == "dependencies" else None
                 self._builder.issue("TL501", "warning", message, key.start, error=error)
             seen.add(key.text)
 
     def _item(self, item: Node, *, quiet: bool) -> Iterator[Node]:
-        """Take up one dependency; what is in a pip list comes back."""
+        """Add one dependency; returns the items of a pip list."""
         for key, value in item.pairs:
             if key.text == "pip":
                 yield from value.items or [value]
@@ -179,7 +179,7 @@ class _Environment:
         if spec is not None:
             self._spec(item, text, spec)
         elif _ARCHIVE.fullmatch(text):
-            self._builder.note(f"{text} is left out: only conda can install it", item.start)
+            self._builder.note(f"{text} is skipped: only conda can install it", item.start)
         elif not quiet:
             self._no_spec(item, text)
 
@@ -200,11 +200,11 @@ class _Environment:
             self._builder.python(spec.specifier or "", item.start)
         versions = text[spec.start : spec.end]
         if spec.specifier is None:
-            message = f"{versions!r} is not judged: other tools have no words for these versions"
+            message = f"{versions!r} is not judged: PEP 440 cannot express these versions"
             if _matters(spec.index_name):
                 self._builder.issue("TL902", "note", message, item.start)
             else:
-                self._builder.refuse(f"{versions!r}: PEP 440 has no words for these versions", item.start)
+                self._builder.refuse(f"{versions!r}: PEP 440 cannot express these versions", item.start)
         self._document.entries.append(
             Entry(
                 spec.index_name,
@@ -223,15 +223,15 @@ class _Environment:
     def _no_spec(self, item: Node, text: str) -> None:
         meant = _meant(text)
         edits = (Edit(Span(item.start, item.start + len(text)), meant),) if meant and item.exact else ()
-        message = f"{shortened(text, _LONG)!r} is no package specification that conda could read"
+        message = f"{shortened(text, _LONG)!r} is not a package specification that conda can read"
         because = ""
         if re.match(r"-[a-z]\b|--\w|git\+|\.{1,2}/|[\w.-]+\s*@", text):
-            because = "that is pip's: it belongs into the list under pip:"
+            because = "this is a requirement for pip: it belongs in the list under pip:"
         remedy = f"write {meant}" if meant else ""
         self._builder.issue("TL501", "error", message, item.start, because=because, remedy=remedy, edits=edits)
 
     def _pip(self, nodes: list[Node]) -> None:
-        """The list that pip gets as a requirements file: read as one, with all else blanked out."""
+        """Read the pip list as a requirements file, with the rest of the text blanked out."""
         text, at = self._builder.text, 0
         parts: list[str] = []
         for node in nodes:
@@ -285,7 +285,7 @@ class _Environment:
         return found if place.column else Place(found.line)
 
     def _platforms(self, listed: Node | None) -> None:
-        """Those listed (which conda-lock reads), else what the packages for one system only tell."""
+        """The listed platforms (which conda-lock reads), else those of packages for one system only."""
         names = {SUBDIRS.get(node.text or "") for node in listed.items} if listed else set()
         for node in listed.items if listed else ():
             if node.text and node.text not in SUBDIRS and node.text != "noarch":
@@ -310,7 +310,7 @@ def _matters(name: str) -> bool:
 
 
 def _meant(text: str) -> str | None:
-    """What a broken specification was meant to be, where that is plain."""
+    """The correction of an invalid specification, if its meaning is clear."""
     if len(text) > _LONG:
         return None
     if match := _SWAPPED.fullmatch(text):

@@ -1,4 +1,4 @@
-"""Lists that ``conda list --export`` writes, for ``conda create --file``: ``name=version=build``, a line each."""
+"""Lists that ``conda list --export`` writes for ``conda create --file``: one ``name=version=build`` per line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BUILD = re.compile(r"[^=<>!~]+==?[^=]+=(?P<build>[^=]+)")
 
 
 class _Row(NamedTuple):
-    """A package. ``offset`` is where ``written`` begins in the text."""
+    """A package. ``offset`` is the start of ``written`` in the text."""
 
     line: int
     column: int
@@ -33,12 +33,12 @@ class _Row(NamedTuple):
 
     @property
     def from_pip(self) -> bool:
-        """Whether conda only noted what pip had installed."""
+        """Whether pip installed the package, so that conda only lists it."""
         return self.spec.build.startswith("pypi")
 
 
 def is_conda_list(text: str) -> bool:
-    """Whether all lines are conda's, and enough of them could be nobody else's."""
+    """Whether all lines can be conda's, and enough of them can only be conda's."""
     written = []
     for row in _rows(text):
         if row is None:
@@ -49,7 +49,7 @@ def is_conda_list(text: str) -> bool:
 
 
 def read(text: str, path: str) -> Document:
-    """Read a list that conda made."""
+    """Read a list that conda wrote."""
     document = Document(path=path, kind="requirements", text=text)
     platform = _PLATFORM.search(text)
     if platform and platform[1] in conda_match_spec.SUBDIRS:
@@ -67,7 +67,7 @@ def read(text: str, path: str) -> Document:
 
 
 def _rows(text: str) -> Iterator[_Row | None]:
-    """The packages; None for a line that is none."""
+    """The packages; None for an invalid line."""
     offset = 0
     for number, line in enumerate(re.split(r"(?<=\n)|(?<=\r)(?!\n)", text), 1):
         bare = line.strip()
@@ -94,10 +94,12 @@ def _entry(row: _Row, path: str) -> Entry:
 
 
 def _foreign(rows: list[_Row]) -> ParseIssue:
-    """One problem for all of pip's packages, at the first of torch's family or else the first of all."""
+    """One issue for all packages of pip, at the first one of the torch family, else at the first one."""
     first = min(rows, key=lambda row: (normalise(row.spec.name) not in FAMILY, row.line))
     came = f"this and {len(rows) - 1} more packages came" if len(rows) > 1 else "this package came"
     message = f"{came} from pip, and conda has no build pypi_0: conda cannot install this list"
-    because = "conda writes the build pypi_0 for what pip installed, and pip cannot read name=version=build"
-    remedy = "Make the list anew with conda env export, which keeps the packages of pip apart"
+    because = (
+        "conda writes the build pypi_0 for packages that pip installed, and pip cannot read name=version=build"
+    )
+    remedy = "Export the list again with conda env export, which lists the packages of pip separately"
     return ParseIssue("TL505", "error", message, Place(first.line, first.column), because, remedy)

@@ -1,4 +1,4 @@
-"""Dockerfiles: stages, the images that they begin with, build arguments, and the commands of RUN."""
+"""Dockerfiles: stages, their base images, build arguments, and the commands of RUN."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _PLATFORMS = {
     "linux/aarch64": "linux-aarch64",
     "arm64": "linux-aarch64",
 }
-# A file that reads the platform that it is built for is built for several.
+# A file that reads its target platform is built for several platforms.
 _TARGETS = re.compile(r"\bTARGET(?:ARCH|PLATFORM)\b")
 
 
 class _Instruction(NamedTuple):
-    """``start`` and ``end`` are where what stands behind the keyword is; ``body`` where its heredoc is."""
+    """``start`` and ``end`` are the span behind the keyword; ``body`` is the span of its heredoc."""
 
     keyword: str
     start: int
@@ -47,7 +47,10 @@ class _Instruction(NamedTuple):
 
 @dataclass(slots=True)
 class _Stage:
-    """What one FROM begins. ``parent`` is the stage that it goes on from, ``uses`` are those copied from."""
+    """A stage, which begins with FROM.
+
+    ``parent`` is the stage that it is based on, ``uses`` are the stages from which it copies files.
+    """
 
     number: int
     name: str
@@ -65,7 +68,7 @@ class _Stage:
         return [*self.uses, *([self.parent] if self.parent else [])]
 
     def needs(self) -> list[_Stage]:
-        """This stage and all that it builds on, each once, those with smaller numbers first."""
+        """This stage and all stages that it is built on, each once, in the order of their numbers."""
         found: dict[int, _Stage] = {}
         queue = [self]
         while queue:
@@ -77,7 +80,7 @@ class _Stage:
 
 
 def read_stages(builder: DocumentBuilder) -> None:
-    """Take up all stages of a Dockerfile."""
+    """Read all stages of a Dockerfile."""
     _Dockerfile(builder).read()
 
 
@@ -128,7 +131,7 @@ class _Dockerfile:
         return ""
 
     def _image(self, stage: _Stage, name: str, at: int, *, known: bool) -> None:
-        """What an image brings."""
+        """Record the packages of a base image."""
         image = stage.image = image_of(name) if known else Image(unknown=True)
         stage.name_of_image, stage.at = name, at
         if image.python:
@@ -186,7 +189,7 @@ class _Dockerfile:
                 installer.variable(name, value, word.start)
 
     def _run(self, instruction: _Instruction, stage: _Stage) -> None:
-        """A command line, a heredoc of them, or a list of words in JSON. Variables set there end with it."""
+        """A command line, a heredoc of commands, or a JSON list of words. Its variables end with it."""
         start, end = instruction.start, instruction.end
         state = replace(stage.state, variables=dict(stage.state.variables), step=self._step)
         listed = _json_words(self._text, start, end)
@@ -208,7 +211,7 @@ class _Dockerfile:
         return commands(self._text, instruction.start, instruction.end, variables, docker=True)
 
     def _finish(self) -> None:
-        """Put the stages together: what an image ends up with are its own entries and those it builds on."""
+        """Combine the stages: an image has its own entries, and those of the stages that it is built on."""
         used = {stage.number for other in self._stages for stage in other.beneath() if stage is not other}
         leaves = [stage for stage in self._stages if stage.number not in used]
         holders: dict[int, list[_Stage]] = {}
@@ -223,7 +226,7 @@ class _Dockerfile:
         self._declared(leaves)
 
     def _of_image(self, stage: _Stage) -> list[Entry]:
-        """The entries of a stage, as what its base image holds lets them be judged."""
+        """The entries of a stage, as far as they can be judged with its base image."""
         entries, image = stage.state.entries, stage.image
         if image.vendor:
             alike = [entry for other in self._stages if other.at == stage.at for entry in other.state.entries]
@@ -236,7 +239,7 @@ class _Dockerfile:
         return entries
 
     def _declared(self, leaves: list[_Stage]) -> None:
-        """What the images that come out of it say of Python and the platform, if they agree."""
+        """The Python and the platform of the final images, if they agree."""
         pythons = {leaf.python[0]: leaf.python[1] for leaf in leaves}
         if len(pythons) == 1:
             for python, at in pythons.items():
@@ -250,13 +253,13 @@ class _Dockerfile:
 
 
 def _scoped(entry: Entry, scope: str) -> Entry:
-    """An entry in the scope of its stage, within which a branch of its command is a scope of its own."""
+    """An entry in the scope of its stage; a branch of its command is a scope within that scope."""
     parts = [part.removeprefix("group:") for part in (scope, entry.scope) if part]
     return replace(entry, scope=f"group:{'-'.join(parts)}" if parts else "")
 
 
 def _instructions(text: str) -> Iterator[_Instruction]:
-    """Logical lines: continued ones in one, comments between them passed over, with the heredoc behind."""
+    """The logical lines: continued lines joined, comments between them skipped, heredocs appended."""
     at = 0
     while at < len(text):
         end = _line_end(text, at)
@@ -278,7 +281,7 @@ def _instructions(text: str) -> Iterator[_Instruction]:
 
 
 def _behind_flags(text: str, match: re.Match[str], end: int) -> int:
-    """Where the command of RUN begins, behind ``--mount=…``."""
+    """The offset of the command of RUN, behind ``--mount=…``."""
     flags = _FLAG.match(text, match.end(), end) if match[1].upper() == "RUN" else None
     return flags.end() if flags else match.end()
 

@@ -1,4 +1,4 @@
-"""Inline script metadata (PEP 723): the ``# /// script`` block of a Python file, with the tables of uv in it."""
+"""Inline script metadata (PEP 723): the ``# /// script`` block of a Python file, with uv's tables in it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LINE = re.compile(r"#(?P<space> |(?=[\r\n]|\Z))(?P<text>[^\r\n]*)(?:\r\n|\n|\r|
 
 
 class _Block(EmbeddedBuilder, TomlBuilder):
-    """The TOML of a block, with the places of the script."""
+    """The TOML of a block, with the positions of the script."""
 
     def __init__(self, host: DocumentBuilder, woven: Woven) -> None:
         self._host, self._pieces, self._exact = host, woven.pieces, True
@@ -45,7 +45,7 @@ class _Block(EmbeddedBuilder, TomlBuilder):
 
 
 def read(text: str, path: str) -> Document:
-    """Read the metadata of a script, and nothing else of it."""
+    """Read the metadata of a script, and nothing else of the script."""
     builder = DocumentBuilder(text, path, "script")
     read_block(builder)
     if not builder.document.project and not builder.document.issues:
@@ -79,7 +79,7 @@ def read_block(builder: DocumentBuilder) -> None:
 
 
 def _report_spaces(builder: DocumentBuilder, spaces: Span) -> None:
-    message = "spaces stand behind # /// script, so tools do not see this script metadata block"
+    message = "spaces follow # /// script, so tools do not see this script metadata block"
     edits = (Edit(spaces, ""),)
     error = builder.error(message, spaces.start)
     builder.issue("TL504", "warning", message, spaces.start, remedy="Remove the spaces", edits=edits, error=error)
@@ -103,7 +103,7 @@ def _metadata(block: _Block) -> None:
 
 
 def _blocks(text: str) -> Iterator[tuple[int, Woven | None]]:
-    """Where each block begins, and its content; None if it is not closed."""
+    """The offset of each block, and its content; None if the block is not closed."""
     at = 0
     while opening := _OPENING.search(text, at):
         at = opening.end()

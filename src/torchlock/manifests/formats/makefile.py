@@ -1,4 +1,4 @@
-"""Makefiles and justfiles: what the recipes of each target install."""
+"""Makefiles and justfiles: the packages that the recipes of each target install."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _JUST_TARGET = re.compile(r"@?(?P<names>[\w-]+)(?:[ \t][^:\r\n]*)?:(?!=)(?P<need
 _USED = re.compile(r"\$[({](\w[\w.-]*)[)}]|\{\{[ \t]*(\w[\w-]*)[ \t]*\}\}")
 _CONDITION = re.compile(r"[ \t]*(?:ifn?eq|ifn?def)\b")
 _SILENT = re.compile(r"[ \t]*[@+-]*[ \t]*")
-# So many targets are looked at, those that each target needs counted anew.
+# The limit of targets, counted again for each target that needs them.
 _MOST = 50_000
 _OTHER_PROGRAM = re.compile(r"[ \t]*#!(?!.*\b(?:ba|z|da|k)?sh\b)")
 
 
 def read(text: str, path: str) -> Document:
-    """Read a Makefile, or a justfile by its name. Each target is separate, with the targets that it needs."""
+    """Read a Makefile, or a justfile by its name. Each target is separate, together with the targets it needs."""
     builder = DocumentBuilder(text, path, "make")
     just = "just" in path.replace("\\", "/").rpartition("/")[2].lower()
     _Reader(builder, just=just).read()
@@ -78,13 +78,13 @@ class _Reader:
         return bool(_CONDITION.match(line)) or line.lstrip().startswith(("else", "endif"))
 
     def _header(self, at: int, line: str) -> list[str]:
-        """The targets that a line begins; a variable that it sets is remembered."""
+        """The targets that a line begins; also records a variable that the line sets."""
         variable = _VARIABLE.match(line)
         if variable:
             self._set(variable, at + variable.start(1))
             return []
         own = _OWN_VARIABLE.match(line)
-        if own:  # It is set for one target, and is taken for the whole file.
+        if own:  # The variable is set for one target, but is used for the whole file.
             self._set(own, at + own.start(1))
             return []
         target = (_JUST_TARGET if self._just else _TARGET).match(line)
@@ -127,7 +127,7 @@ class _Reader:
             self._entries.setdefault(target, []).extend(state.entries)
 
     def _filled(self, line: str, at: int) -> Woven:
-        """A line with the values of ``{{name}}`` of just, if they are known."""
+        """A line with ``{{name}}`` of just replaced by the known values."""
         woven, done = Woven(), 0
         for match in _USED.finditer(line) if self._just else ():
             value = self._expansion.take(self._variables.get(match[2] or ""))
@@ -142,7 +142,7 @@ class _Reader:
         return commands(text, start, end, variables, make=not self._just)
 
     def _together(self) -> dict[str, list[Entry]]:
-        """Each target with those that it needs; targets that another one needs are left out."""
+        """Each target with the targets that it needs; targets that another one needs are left out."""
         found: dict[frozenset[str], str] = {}
         left = _MOST
         for name in dict.fromkeys([*self._entries, *self._needs]):

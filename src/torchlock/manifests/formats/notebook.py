@@ -1,4 +1,4 @@
-"""Jupyter notebooks: what their code cells install by ``!pip install``, ``%pip install`` and the like."""
+"""Jupyter notebooks: the packages that code cells install by ``!pip install``, ``%pip install`` and the like."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _OTHER_CELL = re.compile(r"\s*%%(?!capture|time|timeit)\w")
 _COMMAND = re.compile(
     r"[ \t]*(?:\w+[ \t]*=[ \t]*)?(?:!!?|%(?=(?:uv[ \t]+)?(?:pip|conda|mamba|micromamba)\b)|%(?:sx|system)\b)[ \t]*"
 )
-# Outputs and metadata have few keys of that name.
+# Outputs and metadata rarely have a key of this name.
 _AHEAD = 200
-# IPython replaces an expression by its value; the interpreter is known anyway.
+# IPython replaces an expression with its value; the value of the interpreter is known.
 _INTERPRETER = re.compile(r"\{\s*sys\.executable\s*\}")
 
 
@@ -52,7 +52,7 @@ def read(text: str, path: str) -> Document:
 
 
 class _Sources:
-    """The sources of the cells as they stand in the text, found in their order."""
+    """The sources of the cells in the text, found in their order."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -61,7 +61,7 @@ class _Sources:
         self._known: dict[int, Woven] = {}
 
     def find(self, source: str) -> Woven | None:
-        """The next one with this text; None if there is none."""
+        """The next source with this text; None if there is none."""
         for number in range(self._next, min(self._next + _AHEAD, len(self._keys))):
             woven = self._known.get(number) or self._woven(*self._keys[number])
             self._known[number] = woven
@@ -96,7 +96,7 @@ def _lines(source: object) -> list[str]:
 
 
 def _commands(source: str, woven: Woven | None) -> Woven:
-    """The commands for a shell in a cell."""
+    """The shell commands in a cell."""
     if woven is None:
         woven = Woven()
         woven.add(source, 0)

@@ -33,7 +33,7 @@ def read(text: str, path: str) -> Document:
     _declared(document, [metadata, *targets] if targets else [metadata])
     known: set[tuple[str, str]] = set()
     for block in lock.packages:
-        # The same package once more, with what its extras need.
+        # The same package again, with the requirements of its extras.
         if not (_EXTRAS.search(block.text) and (block.name, block.version) in known):
             known.add((block.name, block.version))
             document.entries += _entries(block, lock, path)
@@ -41,7 +41,7 @@ def read(text: str, path: str) -> Document:
 
 
 def _declared(document: Document, targets: list[dict[str, Any]]) -> None:
-    """Python and platforms, where all targets agree on a Python and each names a platform."""
+    """Python and platforms, if all targets have the same Python and each names a platform."""
     pythons = {python for target in targets if isinstance(python := target.get("requires_python"), str)}
     match = _PYTHON.search(document.text, max(document.text.find("[metadata"), 0))
     if len(pythons) == 1 and match:
@@ -55,7 +55,7 @@ def _declared(document: Document, targets: list[dict[str, Any]]) -> None:
 
 
 def _platforms(platform: object) -> tuple[str, ...]:
-    """The platforms that pdm means by ``linux``, ``windows_amd64``, ``macos_14_0_arm64`` and the like."""
+    """The platforms for pdm's ``linux``, ``windows_amd64``, ``macos_14_0_arm64`` and the like."""
     match = _PLATFORM.fullmatch(str(platform))
     if not match:
         return ()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from torchlock.manifests.document import Document
 
-# Tables of a Pipfile that hold no packages; any other is a category of them.
+# Tables of a Pipfile without packages; every other table is a category of packages.
 _OTHERS = {"source", "requires", "scripts", "pipenv", "packages"}
 _MARKERS = (
     "os_name",
@@ -48,7 +48,7 @@ _PACKAGE_SHAPES = {
     "boolean": ("editable",),
 }
 _OPERATOR = re.compile(r"\s*(===|==|~=|!=|<=|>=|<|>)")
-# A string, closed or not, and the table that it names; any other brace.
+# A string, closed or not, and the table that it names; or any other brace.
 _TOKEN = re.compile(r'"(?P<string>(?:[^"\\\n]|\\[^\n])*)"?(?P<opens>\s*:\s*\{)?|[{}]')
 _CATEGORY = re.compile(r'^[ \t]*"(?P<name>[\w.-]+)"\s*:\s*\{\s*(?="[^"\n]*"\s*:\s*\{|\})', re.MULTILINE)
 
@@ -69,7 +69,7 @@ def read(text: str, path: str) -> Document:
 
 
 def read_lock(text: str, path: str) -> Document:
-    """Read a Pipfile.lock, as a text with its line ends; of an invalid one, the packages that can be told."""
+    """Read a Pipfile.lock, as a text with its line ends; of an invalid one, the packages that can be read."""
     builder = DocumentBuilder(text, path, "pipfile.lock")
     document = builder.document
     document.locked = True
@@ -84,14 +84,14 @@ def read_lock(text: str, path: str) -> Document:
         url, name = source.get("url"), source.get("name")
         if isinstance(url, str):
             addresses[name if isinstance(name, str) else url] = url
-            if number == 0:  # The others are named by the packages that are taken from them.
+            if number == 0:  # The packages from the other sources name their source.
                 builder.index("index", url, max(text.find(json.dumps(url)), 0))
     document.entries += _locked(builder, addresses)
     return document
 
 
 def _sources(builder: TomlBuilder) -> dict[str, str]:
-    """The addresses by their names. The first is where packages come from that name none."""
+    """The addresses by their names. Packages without a source come from the first one."""
     addresses: dict[str, str] = {}
     for number in range(len(builder.tree.array("source"))):
         url = builder.tree.string("source", number, "url")
@@ -135,7 +135,7 @@ def _entry(
         message = f"{name}: {str(written)[:200]!r} is not a version specifier"
         builder.issue("TL501", "error", message, at)
         return None
-    located = "://" in name  # pipenv takes an address for a name, too.
+    located = "://" in name  # pipenv also accepts an address as the name.
     url = name if located else _url(table)
     return Entry(
         "" if located else normalise(name),
@@ -155,12 +155,12 @@ def _entry(
 
 
 def _listed(value: object) -> list[str]:
-    """The strings of a list; pipenv takes a single string for a list of one."""
+    """The strings of a list; as in pipenv, a single string is a list of one."""
     return [value] if isinstance(value, str) else list(strings(value))
 
 
 def _url(table: dict[str, Any]) -> str | None:
-    """Where a package comes from in place of an index, if the Pipfile says so."""
+    """The source of a package that is not from an index, if the Pipfile names one."""
     kind = next((key for key in _SOURCES if isinstance(table.get(key), str)), None)
     if kind is None:
         return None
@@ -169,7 +169,7 @@ def _url(table: dict[str, Any]) -> str | None:
 
 
 def _index(builder: TomlBuilder, name: object, addresses: dict[str, str], at: int | None) -> str | None:
-    """Where pipenv takes a package from: what it names, else the first source, unless told to search all."""
+    """The source of a package: the one that it names, else the first one; None if pipenv searches all."""
     if isinstance(name, str):
         if name not in addresses and not is_public(name):
             builder.refuse(f"no source is called {name!r}", at)
@@ -180,7 +180,7 @@ def _index(builder: TomlBuilder, name: object, addresses: dict[str, str], at: in
 
 
 def _specifier(written: str) -> str | None:
-    """A version of a Pipfile in PEP 440; a bare one is exact."""
+    """A version of a Pipfile as a PEP 440 specifier; a bare version is exact."""
     written = written.strip()
     if written in ("*", ""):
         return ""
@@ -189,9 +189,9 @@ def _specifier(written: str) -> str | None:
 
 
 def _marker(table: dict[str, Any]) -> str:
-    """``markers`` and what stands under the markers' own names, which hold together.
+    """``markers`` and the keys named after marker variables, joined by ``and``.
 
-    Markers that have no value stay, for they are a problem of the entry.
+    Invalid ``markers`` stay, because they are an issue of the entry.
     """
     written = table["markers"] if isinstance(table.get("markers"), str) else ""
     marker = parsed(written)
@@ -207,7 +207,7 @@ def _json(builder: DocumentBuilder) -> dict[str, Any]:
     if isinstance(table, dict):
         return table
     if not builder.document.issues:
-        builder.issue("TL501", "error", "no Pipfile.lock: it is not a table", 0)
+        builder.issue("TL501", "error", "not a valid Pipfile.lock: it is not a table", 0)
     return {}
 
 
@@ -224,7 +224,7 @@ def _locked(builder: DocumentBuilder, addresses: dict[str, str]) -> Iterator[Ent
 
 
 class _Flat(NamedTuple):
-    """A table without tables in it; ``start`` is where its name stands, ``at`` where its inside does."""
+    """A table without nested tables; ``start`` is the offset of its name, ``at`` that of its content."""
 
     name: str
     start: int
@@ -246,7 +246,7 @@ def _pinned(builder: DocumentBuilder, flat: _Flat, category: str, addresses: dic
     try:
         table = json.loads(f"{{{flat.inside}}}")
     except (ValueError, RecursionError):
-        # A merge conflict stands in it, say.
+        # For example a table with a merge conflict.
         found = re.search(r'"version"\s*:\s*"([^"\n]+)"', flat.inside)
         table = {"version": found[1]} if found else {}
     version = table.get("version")

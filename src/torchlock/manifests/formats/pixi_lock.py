@@ -1,4 +1,4 @@
-"""pixi.lock: the packages of each environment and platform, by the addresses that they come from."""
+"""pixi.lock: the packages of each environment and platform, by their addresses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SDIST = re.compile(r"(?P<name>.+)-(?P<version>\d[^-]*?)\.(?:tar\.gz|zip)")
 
 
 def read(text: str, path: str) -> Document:
-    """Read a lock of pixi (versions 4 to 6). Its environments are apart from each other."""
+    """Read a lock of pixi (versions 4 to 6). Its environments are separate from each other."""
     document = Document(path, "pixi.lock", text, locked=True, issues=conflicts(text) or cut_off(text))
     found = list(_packages(text))
     names = list(dict.fromkeys(environment for environment, *_ in found))
@@ -51,7 +51,7 @@ def read(text: str, path: str) -> Document:
 
 
 def _packages(text: str) -> Iterator[tuple[str, str, str, str, int]]:
-    """Environment, platform, ``conda`` or ``pypi``, address and line of every package."""
+    """Environment, platform, ``conda`` or ``pypi``, address and line of each package."""
     inside, environment, subdir, line, at = False, "", "", 1, 0
     for match in _LINE.finditer(text):
         line += text.count("\n", at, match.start())

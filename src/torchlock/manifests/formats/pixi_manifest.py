@@ -69,7 +69,7 @@ def read(text: str, path: str) -> Document:
 
 
 def read_tables(builder: TomlBuilder, own: Path) -> None:
-    """Take up the tables of pixi at a path of a TOML document."""
+    """Read the tables of pixi at a path of a TOML document."""
     tree = builder.tree
     for table in ("workspace", "project"):
         names = [str(name) for name in tree.array(*own, table, "platforms")]
@@ -154,7 +154,7 @@ def _entry(builder: TomlBuilder, path: Path, value: object, channel: str) -> Ent
     extras = table.get("extras")
     specifier = specifier_of(builder.tree.string(*where) or "*")
     if specifier is None:
-        message = f"{builder.tree.string(*where)!r}: PEP 440 has no words for these versions"
+        message = f"{builder.tree.string(*where)!r}: PEP 440 cannot express these versions"
         builder.refuse(message, builder.tree.offset(*where))
         return None
     index = table.get("index")

@@ -60,7 +60,7 @@ class _Reader:
             yield block.entry(self._path, scope=scope, marker=marker, **more)
 
     def _placed(self, block: Block) -> Iterator[tuple[str, str]]:
-        """The scopes with their markers: by group, and within one by what extras the marker speaks of."""
+        """The scopes with their markers: by group, and within a group by the extras that the marker names."""
         markers = block.table.get("markers", "")
         groups = _groups(block.text)
         by_group = markers if isinstance(markers, dict) else dict.fromkeys(groups, markers)
@@ -76,12 +76,12 @@ class _Reader:
             yield scope, either(*found[scope])
 
     def _pulled_in_by(self, name: str) -> list[str]:
-        """The extras that list an optional package; all of them for what only another package of theirs needs."""
+        """The extras that list an optional package; all extras if only other packages need it."""
         return [extra for extra, names in self._extras.items() if _name(name) in names] or list(self._extras)
 
 
 def _groups(text: str) -> list[str]:
-    """The scopes of a package's groups: only "" if it is in the main one, or if nothing is said of groups."""
+    """The scopes of the groups of a package: only "" if the main group has it, or if no group is stated."""
     groups, category = _GROUPS.search(text), _CATEGORY.search(text)
     names = re.findall(r'"([^"]*)"', groups[1]) if groups else [category[1]] if category else []
     return [""] if "main" in names or not names else [f"group:{name}" for name in names]

@@ -24,7 +24,7 @@ _PYTHON = re.compile(r"^requires-python *= *[\"']([^\"'\n]*)[\"']", re.MULTILINE
 
 
 def read(text: str, path: str) -> Document:
-    """Read a lock of PEP 751, as a text with its line ends; where it is not valid, what can be read of it."""
+    """Read a lock of PEP 751, as a text with its line ends; of an invalid one, the packages that can be read."""
     document = Document(path, "pylock", text, locked=True)
     lock = cut(text, path, "packages")
     head = lock.table("") if lock.issues else _whole(text, path, document, lock)
@@ -41,7 +41,7 @@ def read(text: str, path: str) -> Document:
 
 
 def _whole(text: str, path: str, document: Document, lock: Lock) -> dict[str, Any]:
-    """All tables, each given to the package that it is of; a problem where they are no lock of PEP 751."""
+    """All tables, each added to its package; an issue if they are not a valid lock of PEP 751."""
     try:
         table = parse_toml(text.encode("utf-8", "surrogatepass"), path)
     except InputError as error:
@@ -61,18 +61,18 @@ def _invalid(table: dict[str, Any], text: str, lock: Lock) -> list[ParseIssue]:
     try:
         Pylock.from_dict(table)
     except PylockUnsupportedVersionError as error:
-        message = f"a newer version of the format than is known here: {_sentence(error)}"
+        message = f"this version of the format is newer than the known ones: {_sentence(error)}"
         return [ParseIssue("TL901", "note", message, _key(text, "lock-version"))]
     except PylockValidationError as error:
-        message = f"no valid pylock (PEP 751): {_sentence(error)}"
+        message = f"not a valid pylock (PEP 751): {_sentence(error)}"
         return [ParseIssue("TL501", "error", message, _place(text, lock, error))]
     except (ValueError, TypeError, RecursionError) as error:
-        return [ParseIssue("TL501", "error", f"no valid pylock (PEP 751): {_sentence(error)}", Place(1))]
+        return [ParseIssue("TL501", "error", f"not a valid pylock (PEP 751): {_sentence(error)}", Place(1))]
     return []
 
 
 def _place(text: str, lock: Lock, error: Any) -> Place:
-    """The line that an error speaks of: ``packages[3].wheels[0].url`` or a key of the file."""
+    """The line that an error names: ``packages[3].wheels[0].url`` or a key of the file."""
     where = str(getattr(error, "context", "") or "")
     package = re.match(r"packages\[(\d+)\]\.?([\w-]*)", where)
     if package is None or int(package[1]) >= len(lock.blocks):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 _DYNAMIC = ("tool", "setuptools", "dynamic")
-# Where an extra can be declared: in the standard's table, and where tools that build a project read it from.
+# The tables that can declare an extra: the standard's, and those of build tools.
 _EXTRAS = (
     ("project", "optional-dependencies"),
     (*_DYNAMIC, "optional-dependencies"),
@@ -54,10 +54,9 @@ _KEYS = {
 
 
 def read(text: str, path: str) -> Document:
-    """Read a pyproject.toml with all its extras and groups, each in a scope of its own.
+    """Read a pyproject.toml with all its extras and groups, each in its own scope.
 
-    What no installer could read is among the document's problems; of invalid TOML the plain strings are
-    still read.
+    Invalid values are issues of the document; of invalid TOML the plain strings are still read.
     """
     builder = TomlBuilder(text, path, "pyproject")
     _Project(builder).read()
@@ -103,7 +102,7 @@ class _Project:
         pyproject_uv.read(builder)
 
     def _spellings(self) -> None:
-        """Report dependency groups whose names are spellings of one name."""
+        """Report dependency groups whose names normalise to the same name."""
         first: dict[str, str] = {}
         for key, _ in self._tree.items("dependency-groups"):
             name = canonicalize_name(key)
@@ -130,7 +129,7 @@ class _Project:
             self._requirements(f"group:{canonicalize_name(key)}", "dependency-groups", key)
 
     def _requirements(self, scope: str, *where: str) -> None:
-        """Report a list of requirements that is not one, and items in it that are none."""
+        """Report requirements that are not a list, and invalid items."""
         tree, builder = self._tree, self._builder
         with builder.within(scope):
             builder.shape("list", *where)
@@ -149,14 +148,14 @@ class _Project:
             self._builder.python_requires("requires-python", value, self._tree.offset(*where), exact)
 
     def _dynamic_and_static(self) -> None:
-        """Report a field with a value that is listed as dynamic too."""
+        """Report a field with a value that ``dynamic`` lists as well."""
         for key in _BRINGING:
             if key in self._tree.array("project", "dynamic") and self._tree.get("project", key) is not None:
-                message = f"project.{key} has a value, and dynamic lists it too: one of them has to go"
+                message = f"project.{key} has a value, and dynamic lists it too: remove one of the two"
                 self._builder.fault(message, self._tree.offset("project", key))
 
     def _misspelt(self) -> None:
-        """Report keys that [project] does not have, where they look like one about requirements."""
+        """Report unknown keys of [project] that resemble a key of requirements."""
         for key in [key for key, _ in self._tree.items("project") if key not in _KEYS]:
             from difflib import get_close_matches
 
@@ -164,7 +163,7 @@ class _Project:
             if close:
                 message = f"[project] has no key {key!r}, so installers refuse the file or ignore the key"
                 at = self._tree.keys.get(("project", key))
-                self._builder.issue("TL504", "warning", message, at, because=f"perhaps {close[0]} was meant")
+                self._builder.issue("TL504", "warning", message, at, because=f"did you mean {close[0]}?")
 
     def _extra_names(self) -> list[tuple[str, str]]:
         """The extras as written, and normalised."""
@@ -203,23 +202,23 @@ class _Project:
         return found
 
     def _dynamic(self, key: str) -> None:
-        """Report what only a build would tell."""
+        """Report requirements that only a build can compute."""
         dynamic = self._tree.array("project", "dynamic")
         number = dynamic.index(key) if key in dynamic else 0
         at = self._tree.offset("project", "dynamic", number)
         stop = self._builder.error(
-            f"[project] says that {key} is dynamic: only building the project would tell it",
+            f"[project] says that {key} is dynamic: only a build of the project can compute it",
             at,
             hint=self._where_dynamic_comes_from(),
         )
-        self._builder.issue("TL901", "note", f"{key} are dynamic: only a build would tell them", at, error=stop)
+        self._builder.issue("TL901", "note", f"{key} are dynamic: only a build can compute them", at, error=stop)
 
     def _where_dynamic_comes_from(self) -> str:
         if self._tree.items("tool", "poetry"):
             return "[tool.poetry] has no dependencies table either"
         config = FilePath(self._builder.path).parent / "setup.cfg"
         if config.is_file():
-            return f"if they stand in setup.cfg: -r {config}"
+            return f"if they are in setup.cfg: -r {config}"
         return "name the file that they come from with -r, or give them on the command line"
 
     def _from_files(self, scope: str, *where: Key, plain: bool = False) -> list[Entry]:
@@ -235,7 +234,7 @@ class _Project:
         return {canonicalize_name(key): key for key, _ in self._tree.items("dependency-groups")}
 
     def _group(self, name: str) -> list[Entry]:
-        """The requirements of a group and of those that it includes, each group once."""
+        """The requirements of a group and of the groups that it includes, each group once."""
         found: list[Entry] = []
         done, chain, open_ = {name}, [name], [self._items(name)]
         while open_:
@@ -258,7 +257,10 @@ class _Project:
         return (((*where, number), item) for number, item in enumerate(self._tree.array(*where)))
 
     def _included(self, item: tuple[Path, Any], chain: list[str]) -> str | None:
-        """The group that an item includes; None and an error where it cannot be followed. ``chain`` leads here."""
+        """The group that an item includes; None and an error if it is invalid.
+
+        ``chain`` are the groups that lead here.
+        """
         where, value = item
         included = canonicalize_name(self._tree.string(*where, "include-group"))
         at = self._tree.offset(*where, "include-group")
@@ -274,7 +276,7 @@ class _Project:
         return None
 
     def _report_depth(self, at: int | None) -> None:
-        """Report the first group that is included too deeply; the others only stop a lock."""
+        """Report the first group that is nested too deeply; the others only stop a lock."""
         message = f"the dependency groups include each other more than {DEEPEST} deep"
         if not self._met_depth:
             self._met_depth = True

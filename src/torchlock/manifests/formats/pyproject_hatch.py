@@ -19,9 +19,9 @@ HOOK = ("tool", "hatch", "metadata", "hooks", "requirements_txt")
 
 
 def read(builder: TomlBuilder) -> None:
-    """Take up the dependencies of all environments, each with what it inherits from its template.
+    """Read the dependencies of all environments, each with those inherited from its template.
 
-    Hatch fills in fields like ``{root:uri}``; lock cannot.
+    Hatch replaces fields like ``{root:uri}``; lock cannot.
     """
     environments = {name: table for name, table in builder.tree.items(*_OWN) if isinstance(table, dict)}
     for name in environments:
@@ -30,7 +30,7 @@ def read(builder: TomlBuilder) -> None:
 
 
 def _entries(builder: TomlBuilder, environments: Mapping[str, dict[str, Any]], name: str) -> Iterator[Entry]:
-    """What is installed in an environment beside the project."""
+    """The packages of an environment, without the project."""
     for key in ("dependencies", "extra-dependencies"):
         owner = _owner(environments, name, key)
         if owner is not None and builder.shape("list of strings", *_OWN, owner, key, audit=False):
@@ -51,7 +51,7 @@ def _entries(builder: TomlBuilder, environments: Mapping[str, dict[str, Any]], n
     owner = _owner(environments, name, "overrides")
     if owner is not None and "dependencies" in repr(environments[owner]["overrides"]):
         at = builder.tree.offset(*_OWN, owner, "overrides")
-        builder.refuse("lock does not follow the overrides of an environment of hatch", at)
+        builder.refuse("lock cannot apply the overrides of a hatch environment", at)
 
 
 def _owner(environments: Mapping[str, dict[str, Any]], name: str, key: str) -> str | None:
@@ -67,7 +67,7 @@ def _owner(environments: Mapping[str, dict[str, Any]], name: str, key: str) -> s
 
 
 def _dependencies(builder: TomlBuilder, *where: str, inherited: bool) -> Iterator[Entry]:
-    """The requirements of a list. An inherited list was reported already, but stops a lock all the same."""
+    """The requirements of a list. An inherited list is not reported twice, but still stops a lock."""
     tree = builder.tree
     for number, item in enumerate(tree.array(*where)):
         at = tree.offset(*where, number)

@@ -25,7 +25,7 @@ _FOLDER = "file:///${PROJECT_ROOT}/"
 
 
 def read(builder: TomlBuilder) -> None:
-    """Take up what ``[tool.pdm]`` says, beside what ``[project]`` has said already."""
+    """Read ``[tool.pdm]``, in addition to ``[project]``."""
     builder.shapes(_SHAPES, *_OWN, audit=False)
     for group, items in builder.tree.items(*_OWN, "dev-dependencies"):
         with builder.within(
@@ -43,14 +43,14 @@ def read(builder: TomlBuilder) -> None:
         builder.document.pre = True
     excludes = (*_OWN, "resolution", "excludes")
     if builder.tree.array(*excludes):
-        builder.note("[tool.pdm.resolution] excludes is not followed", builder.tree.offset(*excludes))
+        builder.note("[tool.pdm.resolution] excludes is ignored", builder.tree.offset(*excludes))
     _overrides(builder)
     document = builder.document
     document.entries = [_in_folder(entry) for entry in document.entries]
 
 
 def _development(builder: TomlBuilder, item: object, scope: str, *where: Key) -> None:
-    """One development dependency: a requirement, an address or a folder, which may be editable."""
+    """One development dependency: a requirement, an address, or a folder, which may be editable."""
     if not isinstance(item, str):
         return
     editable = item.startswith("-e")
@@ -85,14 +85,14 @@ def _development(builder: TomlBuilder, item: object, scope: str, *where: Key) ->
 
 
 def _in_folder(entry: Entry) -> Entry:
-    """An entry with the folder of the project put in, which pdm writes as a variable."""
+    """An entry with the folder of the project in place of pdm's variable for it."""
     if entry.url is None or not entry.url.startswith(_FOLDER):
         return entry
     return replace(entry, url=f"./{entry.url.removeprefix(_FOLDER).partition('#')[0]}")
 
 
 def _source(builder: TomlBuilder, source: dict[str, Any], at: int | None) -> None:
-    """An index; one that is called pypi stands in place of the public one."""
+    """An index; a source called pypi replaces the public index."""
     url = source["url"]
     kind = "index" if source.get("name") == "pypi" else "extra"
     kind = "find-links" if source.get("type") == "find_links" else kind

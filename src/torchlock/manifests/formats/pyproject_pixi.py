@@ -13,6 +13,6 @@ _OWN = ("tool", "pixi")
 
 
 def read(builder: TomlBuilder) -> None:
-    """Take up what ``[tool.pixi]`` says."""
+    """Read ``[tool.pixi]``."""
     if builder.tree.items(*_OWN):
         read_tables(builder, _OWN)

@@ -32,7 +32,7 @@ _DEPENDENCY_SHAPES = {
 
 
 def read(builder: TomlBuilder) -> None:
-    """Take up what ``[tool.poetry]`` says, beside what ``[project]`` has said already."""
+    """Read ``[tool.poetry]``, in addition to ``[project]``."""
     if builder.tree.items(*_OWN):
         _Poetry(builder).read()
 
@@ -85,7 +85,7 @@ class _Poetry:
         return found
 
     def _sources(self) -> None:
-        """The indexes. A primary one stands in place of the public one, unless that is named too."""
+        """The indexes. A primary one replaces the public index, unless that is named too."""
         sources = [
             (number, item)
             for number, item in enumerate(self._tree.array(*_OWN, "source"))
@@ -115,7 +115,7 @@ class _Poetry:
             self._builder.fault(f"tool.poetry.source: the source {name} has no url", at)
 
     def _main(self) -> None:
-        """The project's own dependencies. Where [project] has some, these here only add to those."""
+        """The project's own dependencies. If [project] has some, these only add details to them."""
         extras = self._extras()
         found = [entry for entry in self._builder.document.entries if not entry.scope.startswith("group:")]
         scopes, named = tuple({entry.scope for entry in found}), {entry.name for entry in found}
@@ -138,7 +138,7 @@ class _Poetry:
                 self._builder.add(self._entries(path, name, value))
 
     def _extras(self) -> dict[str, list[str]]:
-        """For each optional dependency the extras that bring it."""
+        """The extras of each optional dependency."""
         found: dict[str, list[str]] = {}
         for key, names in self._tree.items(*_OWN, "extras"):
             scope = self._builder.declare_extra(key, self._tree.offset(*_OWN, "extras", key))
@@ -160,7 +160,7 @@ class _Poetry:
             self._builder.python(specifier, self._tree.offset(*path))
 
     def _enrich(self, path: Path, name: str, value: object, within: tuple[str, ...]) -> None:
-        """Apply what poetry says of a standard dependency: a source, or the requirement that replaces it."""
+        """Apply poetry's details to a standard dependency: a source, or the requirement that replaces it."""
         document = self._builder.document
         if isinstance(value, dict) and not {"version", *_ELSEWHERE} & {*value}:
             index = self._index(path, value)
@@ -175,8 +175,16 @@ class _Poetry:
             document.entries += [replace(entry, scope=scope) for scope in scopes]
 
     def _table(self, path: Path, scope: str, *, ruled: bool) -> None:
+<<<<<<< HEAD
         """Take up a table of dependencies. ``ruled``: [dependency-groups] has the group, and lists them."""
         named = {entry.name for entry in self._builder.document.entries if entry.scope == scope} if ruled else ()
+=======
+        """Read a table of dependencies.
+
+        ``ruled``: [dependency-groups] has the group and lists its packages.
+        """
+        named = {entry.name for entry in self._builder.document.entries if entry.scope == scope}
+>>>>>>> integ
         for key, value in self._tree.items(*path):
             name = canonicalize_name(key)
             if name == "python":
@@ -221,10 +229,10 @@ class _Poetry:
             self._unknown((*path, "python"))
             return
         if "|" in self._tree.string(*versions):
-            message = f"{self._tree.string(*versions)!r}: PEP 440 has no words for alternatives"
+            message = f"{self._tree.string(*versions)!r}: PEP 440 cannot express alternatives"
             self._builder.refuse(message, self._tree.offset(*versions))
         if table.get("allow-prereleases") is True:
-            self._builder.note(f"allow-prereleases of {name} is not followed: use --pre", self._tree.offset(*path))
+            self._builder.note(f"allow-prereleases of {name} is ignored: use --pre", self._tree.offset(*path))
         url = _url(table)
         extras = table.get("extras")
         at = self._tree.offset(*versions)
@@ -244,7 +252,7 @@ class _Poetry:
         )
 
     def _index(self, path: Path, table: dict[str, Any]) -> str | None:
-        """The address of the source that a dependency names; its name where the file does not declare it."""
+        """The address of the source that a dependency names; the name if the file does not declare it."""
         source = table.get("source")
         if not isinstance(source, str):
             return None
@@ -255,7 +263,7 @@ class _Poetry:
         return self._urls.get(name, None if name == "pypi" else source)
 
     def _text(self, path: Path, at: int | None) -> str:
-        """The line that a dependency stands on, from its key on."""
+        """The line of a dependency, from its key on."""
         start = self._tree.keys.get(path, at)
         if start is None:
             return str(path[-1])
@@ -279,7 +287,7 @@ def _is_optional(value: object) -> bool:
 
 
 def _url(table: dict[str, Any]) -> str | None:
-    """Where a dependency comes from in place of an index, if the file says so."""
+    """The source of a dependency that is not from an index, if the file names one."""
     kind = next((key for key in _ELSEWHERE if key in table), None)
     if kind is None:
         return None
@@ -299,7 +307,7 @@ def _on_platform(constraint: str) -> str:
 
 
 def _marker(table: dict[str, Any]) -> str:
-    """The environments that a table speaks of: ``markers``, ``platform``, ``python``."""
+    """The environments of a table: ``markers``, ``platform``, ``python``."""
     parts = []
     markers, platform, python = (table.get(key) for key in ("markers", "platform", "python"))
     if isinstance(markers, str):

@@ -12,7 +12,7 @@ _SHAPES = {"list of strings": ("dev-dependencies",), "list of tables": ("sources
 
 
 def read(builder: TomlBuilder) -> None:
-    """Take up what ``[tool.rye]`` says. A source called default stands in place of the public index."""
+    """Read ``[tool.rye]``. A source called default replaces the public index."""
     builder.shapes(_SHAPES, *_OWN, audit=False)
     if builder.tree.array(*_OWN, "dev-dependencies"):
         with builder.within(builder.declare_group("dev", builder.tree.offset(*_OWN, "dev-dependencies"))) as scope:

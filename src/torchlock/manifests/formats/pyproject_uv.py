@@ -13,9 +13,10 @@ from packaging.utils import canonicalize_name
 from torchlock.errors import InputError
 from torchlock.manifests.conversion import near
 from torchlock.manifests.decoding import decode_utf8
+from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.syntax.markers import part_extra
 from torchlock.manifests.syntax.repositories import repository_address, subdirectory
-from torchlock.manifests.text import beside, is_there, read_bytes
+from torchlock.manifests.text import read_bytes
 from torchlock.manifests.toml_builder import TomlBuilder
 from torchlock.redaction import shortened
 from torchlock.standards.markers import fault_of
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
 
 _OWN = ("tool", "uv")
 _KINDS = ("index", "git", "url", "path", "workspace")
-# What else a source may say.
+# Other keys of a source.
 _FURTHER = {"subdirectory", "rev", "tag", "branch", "lfs", "editable", "package", "marker", "extra", "group"}
-# Keys about releases and their origin that lock does not follow, with what to do instead.
+# Keys about releases and their origin that lock ignores, each with an alternative.
 _NOT_FOLLOWED = {
     "dependency-metadata": "the metadata of the releases is used",
     "exclude-dependencies": "list them in an --override file, with a marker that is never true",
@@ -64,7 +65,7 @@ _INDEX_SHAPES = {"string": ("name", "url", "format"), "boolean": ("default", "ex
 
 
 def read(builder: TomlBuilder) -> None:
-    """Take up what ``[tool.uv]`` says, and what the workspace says that the project is a member of."""
+    """Read ``[tool.uv]``, and the tables of the workspace that contains the project."""
     builder.shape("table", *_OWN)
     root = _workspace_of(builder)
     urls: dict[str, str] = {}
@@ -77,13 +78,13 @@ def read(builder: TomlBuilder) -> None:
 
 
 def _note_settings(builder: TomlBuilder) -> None:
-    """Report a uv.toml, whose settings uv takes in place of those in pyproject.toml."""
+    """Report a uv.toml: uv uses its settings instead of those in pyproject.toml."""
     if builder.document.kind == "pyproject" and builder.path != "-" and is_there(beside(builder.path, "uv.toml")):
         builder.note("lock does not read the uv.toml beside this file: give its indexes as options", None)
 
 
 def _workspace_of(builder: TomlBuilder) -> TomlBuilder | None:
-    """The workspace that a project is a member of, whose sources are those of its members too."""
+    """The workspace that contains a project; its sources also apply to its members."""
     if builder.document.kind != "pyproject" or builder.path == "-":
         return None
     folder = Path(builder.path).absolute().parent
@@ -107,7 +108,7 @@ def _is_member(root: TomlBuilder, folder: str) -> bool:
 
 
 def _take_over(found: Document, document: Document) -> None:
-    """Add what a workspace says to the document of a member."""
+    """Add the settings of a workspace to the document of a member."""
     document.includes.append(found.path)
     document.entries += [replace(entry, version=None) for entry in found.entries if entry.constraint]
     document.overrides += [replace(entry, version=None) for entry in found.overrides]
@@ -121,7 +122,10 @@ def _take_over(found: Document, document: Document) -> None:
 
 
 class _Uv:
-    """The table of one file; ``root`` is the file of its workspace, ``urls`` the indexes by name."""
+    """The uv table of one file.
+
+    ``root`` is the file of its workspace, ``urls`` the indexes by name.
+    """
 
     def __init__(self, builder: TomlBuilder, root: TomlBuilder, urls: dict[str, str]) -> None:
         self._builder = builder
@@ -195,7 +199,7 @@ class _Uv:
         return canonicalize_name(self._tree.string("project", "name")) == canonicalize_name(name)
 
     def _check(self, key: str, item: dict[str, Any]) -> None:
-        """Refuse keys that uv does not know, and an extra or group that the project does not declare."""
+        """Refuse unknown keys, and extras or groups that the project does not declare."""
         for name in item:
             if name not in _FURTHER and name not in _KINDS:
                 self._refuse(f"a source has no key {name!r}", "sources", key)
@@ -224,13 +228,13 @@ class _Uv:
         return Source(origin, index_url=self._urls.get(value, value), marker=marker, scope=scope)
 
     def _address(self, kind: str, value: str, texts: dict[str, str]) -> str:
-        """The address of a source as pip takes it."""
+        """The address of a source in pip's notation."""
         if kind == "git":
             return repository_address("git", value, texts)
         return f"{value}{subdirectory(texts)}" if kind == "url" else near(self._builder.path, value)
 
     def _member(self, name: str) -> str:
-        """The folder of a member of the workspace."""
+        """The folder of a workspace member."""
         root = Path(self._root.path).parent
         for pattern, _ in self._root.strings(*_OWN, "workspace", "members"):
             for file in self._matching(root, f"{pattern.strip('/') or '.'}/pyproject.toml"):
@@ -250,7 +254,7 @@ class _Uv:
     # What the project limits itself to.
 
     def _groups(self) -> None:
-        """What a group says of Python."""
+        """The Python versions of a group."""
         for name, _ in self._tree.items(*_OWN, "dependency-groups"):
             where = (*_OWN, "dependency-groups", name, "requires-python")
             if python := self._tree.string(*where):
@@ -269,7 +273,7 @@ class _Uv:
             self._builder.document.conflicts.append((place, scopes))
 
     def _environments(self) -> None:
-        """The platforms that the project is locked for, else those that it must have wheels for."""
+        """The platforms that the project is locked for, else those that need wheels."""
         document = self._builder.document
         for key in ("environments", "required-environments"):
             strings = self._builder.strings(*_OWN, key)
@@ -288,14 +292,14 @@ class _Uv:
                 return
 
     def _valid(self, marker: str, where: str, at: int | None) -> bool:
-        """Whether a marker has a value, as uv wants it; an issue (TL501) where it has none."""
+        """Whether a marker is valid, as uv requires; an issue (TL501) if it is not."""
         fault = fault_of(marker)
         if fault:
             self._builder.fault(f"{where}: {shortened(marker)!r} is not a marker: {fault}", at)
         return not fault
 
     def _policy(self) -> None:
-        """Keys about which releases count: followed, or noted."""
+        """Keys about which releases count: lock applies them, or adds a note."""
         for where in (_OWN, (*_OWN, "pip")):
             prerelease, resolution = (self._tree.string(*where, key) for key in ("prerelease", "resolution"))
             self._builder.document.pre = self._builder.document.pre or prerelease == "allow"
@@ -316,7 +320,7 @@ class _Uv:
 
 
 def _overlap(sources: list[Source]) -> bool:
-    """Whether two sources of one scope hold on the same target."""
+    """Whether two sources of one scope apply to the same target."""
     marked = [source for source in sources if source.marker]
     if len(marked) < 2:
         return False
@@ -333,7 +337,7 @@ def _holding(sources: list[Source], target: Target) -> list[Source]:
 
 
 def _name_in(file: Path) -> str:
-    """The name of the project in a pyproject.toml, "" where it cannot be read."""
+    """The name of the project in a pyproject.toml, "" if it cannot be read."""
     from torchlock.manifests.syntax.toml import Tree
 
     try:
@@ -343,13 +347,13 @@ def _name_in(file: Path) -> str:
 
 
 def _somewhere(marker: str, platform: str) -> bool:
-    """Whether a marker holds on a platform with any Python."""
+    """Whether a marker is true on a platform with any Python."""
     return any(
         Target(PythonVersion.parse(f"3.{minor}"), Platform.parse(platform)).holds(marker) for minor in PYTHONS
     )
 
 
 def _in_extra(entry: Entry) -> Entry:
-    """A constraint for an extra, as an entry in the extra's scope."""
+    """A constraint for an extra, as an entry in the scope of the extra."""
     extra, marker = part_extra(entry.marker)
     return replace(entry, scope=f"extra:{canonicalize_name(extra)}", marker=marker) if extra else entry

@@ -1,4 +1,4 @@
-"""Python scripts as text, never run: PEP 723, sessions of nox, images of Modal, calls that run an installer."""
+"""Python scripts as text, never run: PEP 723, nox sessions, Modal images, calls that run an installer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from torchlock.manifests.document import Document, Entry
 
-# Methods whose arguments are words of a command, and how that command begins.
+# Methods whose arguments are words of a command, and the beginning of that command.
 _METHODS = {
     "install": ("pip", "install"),
     "conda_install": ("conda", "install"),
@@ -41,12 +41,12 @@ _RUNNING = re.compile(
 _MAGIC = re.compile(r"get_ipython\(\)\.(?:system|getoutput|run_line_magic)")
 _KEYWORDS = {"index_url": "--index-url", "extra_index_url": "--extra-index-url", "find_links": "--find-links"}
 _INSTALL = re.compile(r"(?:python[\d.]* -m )?(?:uv )?pip[\d.]* install\b|install\s+\S")
-# A file without any of these words installs nothing that is looked for.
+# A file without any of these words has no call that is read.
 _WORTH = re.compile(r"install|/// script|add_python_packages|TORCH_COMMAND")
 
 
 def read(text: str, path: str) -> Document:
-    """Read a script. What only a run would show gets a note (TL902), and so does a file that is not Python 3."""
+    """Read a script. Values known only at run time get a note (TL902), as does a file that is not Python 3."""
     builder = DocumentBuilder(text, path, "python")
     inline_script.read_block(builder)
     if _WORTH.search(text):
@@ -64,7 +64,7 @@ def read(text: str, path: str) -> Document:
 
 @dataclass(slots=True)
 class _Part:
-    """What is installed together: a session, an image, or all that the script itself installs."""
+    """Packages installed together: by a session, an image, or the script itself."""
 
     state: Installed = field(default_factory=Installed)
 
@@ -84,7 +84,7 @@ class _Reader:
 
     @property
     def parts(self) -> dict[str, list[Entry]]:
-        """The entries of each part. An image has nothing of what the script itself installs."""
+        """The entries of each part. An image contains nothing that the script itself installs."""
         return {
             name: [
                 replace(entry, scope=entry.scope or "alone:") if name.startswith("image-") else entry
@@ -121,7 +121,7 @@ class _Reader:
                 self._block(body, part, f"line-{body[0].lineno}")
 
     def _statement(self, statement: ast.stmt, part: str, branch: str) -> None:
-        """The calls of a statement in the order in which they are made; then the blocks in it."""
+        """The calls of a statement in the order of execution; then the blocks in it."""
         inner = [getattr(statement, name, None) or [] for name in ("body", "handlers", "orelse", "finalbody")]
         held = {id(node) for body in inner for one in body for node in ast.walk(one)}
         calls = [node for node in ast.walk(statement) if isinstance(node, ast.Call) and id(node) not in held]
@@ -135,7 +135,7 @@ class _Reader:
                 self._block(one.body if isinstance(one, ast.ExceptHandler) else [one], part, branch)
 
     def _image(self, statement: ast.stmt, first: ast.Call) -> str:
-        """The part of an image, which begins with what the image that it goes on from has."""
+        """The part of an image, which begins with the packages of the image that it extends."""
         root: ast.expr = first
         while isinstance(root, ast.Call | ast.Attribute):
             root = root.func if isinstance(root, ast.Call) else root.value
@@ -151,7 +151,7 @@ class _Reader:
         return self._parts.setdefault(name, _Part())
 
     def _is_session(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-        """Whether this is a session of nox, or a function that gets one."""
+        """Whether this is a nox session, or a function that gets one."""
         given = [argument.arg for argument in function.args.args[:1]]
         decorated = any("session" in ast.dump(decorator) for decorator in function.decorator_list)
         return self._nox and (decorated or given == ["session"])
@@ -220,7 +220,7 @@ class _Reader:
         self._step = state.step
 
     def _arguments(self, nodes: Iterable[ast.expr]) -> Iterator[Word]:
-        """The words that arguments come to; lists are taken apart."""
+        """The words of the arguments; lists are flattened."""
         for node in nodes:
             inner = node.value if isinstance(node, ast.Starred) else node
             if isinstance(inner, ast.List | ast.Tuple):
@@ -259,7 +259,7 @@ def _method(call: ast.Call) -> str:
 
 
 def _split(word: Word) -> list[Word]:
-    """The words of a text that has no quotes in it."""
+    """The words of a text without quotes."""
     found = []
     for match in re.finditer(r"\S+", word.value):
         content = word.content

@@ -1,7 +1,7 @@
-"""pip's requirements format: every line is read as pip reads it, and none stops the reading.
+"""pip's requirements format: every line is read as pip reads it, and no line stops the reading.
 
-What pip does is what pip 26 was seen to do: on a line with a requirement it passes over every option but
-``--hash`` and those of the build; on a line without one, it passes over every word that belongs to no option.
+The behaviour is that of pip 26. On a line with a requirement, pip ignores every option except ``--hash`` and the
+build options. On a line without one, it ignores every word that belongs to no option.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from torchlock.knowledge.stack import FAMILY
 from torchlock.location import NOWHERE, Edit, Place, Span
 from torchlock.manifests.decoding import decode
 from torchlock.manifests.document import Document, Entry, IndexLine, ParseIssue
+from torchlock.manifests.paths import beside, is_folder, is_there
 from torchlock.manifests.syntax import pep508
 from torchlock.manifests.syntax.pip_lines import ENDS, Line, LineJoiner, pieces
 from torchlock.manifests.syntax.pip_options import HASH, Option, expand, parse_options, parted
-from torchlock.manifests.text import beside, is_folder, is_there, read_bytes
+from torchlock.manifests.text import read_bytes
 from torchlock.redaction import masked, shortened
 from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
 from torchlock.standards.names import normalise
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
     from torchlock.manifests.syntax.pep508 import Asked
     from torchlock.terms import ParsedRequirement
 
-# Room enough for every real line; what is longer takes the slow way.
+# Longer than every ordinary line; longer lines take the slow path.
 _LONG = 1000
-# What is longer is not a requirement, but for its hashes; some patterns would take their time on it.
+# A longer line is not a requirement, except for its hashes; some patterns would be slow on it.
 _ENDLESS = 4000
 _ORDINARY = re.compile(
     rf"[ \t]*{pep508.ORDINARY}[ \t]*(?P<marker>;[^#\r\n]*)?(?:(?<=[ \t])\#[^\r\n]*)?(?:\r\n|\n|\r)?\Z"
@@ -49,7 +50,7 @@ _SECTION = re.compile(r"\[([^\]:]*)(:.*)?\]$")
 _COMMAND = re.compile(
     r"[!%$>]*(?![!%$>])\s*(?:sudo\s+)?(?:\S*python[\d.]*\s+-m\s+)?(?:uv\s+)?pip[\d.]*\s+install\s+"
 )
-# Where a list for pip stands in a file of conda's, it is pip's all the same.
+# A pip list inside a file of conda is still in pip's format.
 _YAML = (".yml", ".yaml")
 _SINGLE_EQUALS = re.compile(r"^[^#=\n]*[^#=\n<>!~]=[^=\n]", re.MULTILINE)
 _KINDS = {
@@ -60,16 +61,17 @@ _KINDS = {
 }
 _BEHIND = ("--hash", "--config-settings", "--global-option", "--install-option")
 _ALONE = ("--editable", "--requirement", "--constraint")
-# What could be included by mistake, and would not end.
+# A larger file was included by mistake, and might have no end.
 _HUGE = 10_000_000
 _DEEP = 30
 
 
 def read(text: str, path: str, variables: Mapping[str, str] | None = None) -> Document:
-    """Read a requirements file with all the files it includes.
+    """Read a requirements file with all included files.
 
-    ``variables`` are put in the place of ``${NAME}``, as pip does. With None, the file is read for audit: such a
-    line is reported, and a list that conda made is read as conda reads it, for its name alone is that of pip's.
+    ``variables`` replace ``${NAME}``, as in pip. With None, the file is read for audit: a line with a variable is
+    reported, and a list that conda wrote is read as conda reads it, because only its name is that of a
+    requirements file.
     """
     from torchlock.manifests import headers
 
@@ -84,7 +86,7 @@ def read(text: str, path: str, variables: Mapping[str, str] | None = None) -> Do
 
 
 def read_constraints(text: str, path: str, variables: Mapping[str, str] | None = None) -> Document:
-    """Read a constraints file: as ``read``, but nothing that it lists is installed for its sake."""
+    """Read a constraints file: like ``read``, but its packages are not installed by themselves."""
     return _read(text, path, "constraints", variables, constraint=True)
 
 
@@ -95,9 +97,10 @@ def _read(text: str, path: str, kind: str, variables: Mapping[str, str] | None, 
 
 
 class _Reader:
-    """Reads one file into its document. ``chain`` holds the files that include it, each with its path.
+    """Reads one file into its document.
 
-    ``done`` are the files that were included so far, each with whether it gave constraints.
+    ``chain`` are the files that include it, each with its path. ``done`` are the files included so far, each with
+    whether it was a constraints file.
     """
 
     def __init__(
@@ -121,8 +124,9 @@ class _Reader:
         self._outside = bool(chain) and is_outside(document.path, next(iter(chain.values())))
 
     def read(self) -> None:
-        """Ordinary lines at once, all others by way of logical lines."""
-        number, begin, offset = 1, 0, 0  # The line as editors count, where it begins, where this part of it does.
+        """Read ordinary lines directly, all others as logical lines."""
+        # The line as editors count, the offset of the line, and that of this part of it.
+        number, begin, offset = 1, 0, 0
         joiner = LineJoiner()
         for physical in self._text.splitlines(keepends=True):
             match = _ORDINARY.match(physical) if not joiner.open and len(physical) < _LONG else None
@@ -138,7 +142,7 @@ class _Reader:
             self._line(last)
 
     def _ordinary(self, match: re.Match[str], number: int, offset: int, begin: int) -> bool:
-        """Take up a name with its versions and marker; False if it is not as plain as it looks."""
+        """Add a name with its versions and marker; False if the line is not as plain as it looks."""
         name, extras, versions, marker = match.group("name", "extras", "versions", "marker")
         if match.string[-1] == "\\" or not pep508.is_plain(name, versions or ""):
             return False
@@ -176,7 +180,7 @@ class _Reader:
             rule, severity = ("TL902", "note") if line.text.startswith("-") else ("TL501", "error")
             self._issue(rule, severity, "this line is longer than any requirement, so it was not judged", line)
         elif _TEMPLATE.search(line.text):
-            message = f"{shortened(line.text)!r} is to be filled in from a template, so it was not judged"
+            message = f"{shortened(line.text)!r} has a placeholder of a template, so it was not judged"
             self._issue("TL902", "note", message, line)
         elif _CONFLICT.match(line.text):
             message = "a merge conflict was left in the file: no installer can read this line"
@@ -211,16 +215,16 @@ class _Reader:
             if option.name == "--hash":
                 hashes += self._hash(option.value, line)
             elif option.name == "--editable":
-                self._issue("TL501", "error", "-e stands at the beginning of a line of its own", line)
+                self._issue("TL501", "error", "-e must begin its own line", line)
             elif option.name in _BEHIND:
-                self._note(f"{option.name} is for builds, and has no effect here", line)
+                self._note(f"{option.name} affects only builds, and has no effect here", line)
         ignored = [option for option in options if option.name not in (*_BEHIND, "--editable")]
         entries = self._asked(line, written, tuple(dict.fromkeys(hashes)))
         if (ignored or strays) and entries:
             self._passed_over(line, written, ignored, strays)
 
     def _hash(self, written: str, line: Line) -> list[str]:
-        """The hash behind ``--hash``; none and an issue where pip accepts no such hash."""
+        """The hash of ``--hash``; empty and an issue if pip refuses it."""
         value = self._expanded(written)
         if HASH.fullmatch(value):
             return [value]
@@ -242,23 +246,21 @@ class _Reader:
             return [], []
 
     def _passed_over(self, line: Line, written: str, ignored: list[Option], strays: list[str]) -> None:
-        """Options behind a requirement, which is where pip has none but hashes."""
+        """Report options behind a requirement, where pip allows only hashes."""
         from torchlock.manifests.line_edits import options_moved
 
         told = " ".join([*(option.name for option in ignored), *map(repr, strays)])
-        message = f"pip takes no account of {told} behind a requirement"
-        because = (
-            "an option on indexes stands on a line of its own, and holds for the whole file; uv refuses this line"
-        )
+        message = f"pip ignores {told} behind a requirement"
+        because = "an index option needs its own line, and applies to the whole file; uv refuses this line"
         edits = () if strays else options_moved(line, len(written), ignored, self._newline, self._lines)
         names = " and ".join(dict.fromkeys(option.name for option in ignored))
-        remedy = f"Give {names} a line of its own" if edits else ""
+        remedy = f"Put {names} on its own line" if edits else ""
         self._issue("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits)
 
     # Requirements.
 
     def _asked(self, line: Line, written: str, hashes: tuple[str, ...]) -> bool:
-        """Take up a requirement, or say why it is none; whether it is one."""
+        """Add a requirement, or report why it is invalid; returns whether it is valid."""
         variable = self._unknown_variable(written)
         if variable:
             return self._unknown(line, written, variable)
@@ -286,7 +288,7 @@ class _Reader:
         return True
 
     def _unknown_variable(self, text: str) -> str:
-        """A variable in a text that nobody gave a value for; "" for none, or where pip's rules decide."""
+        """A variable without a known value in a text; "" if there is none, or if pip's rules apply."""
         if self._variables is not None or ("$" not in text and "%" not in text):
             return ""
         variable = _VARIABLE.search(_USERINFO.sub("//", text))
@@ -314,7 +316,7 @@ class _Reader:
     def _check_constraint(self, line: Line, text: str) -> None:
         """Report a constraint without a name, and an editable one."""
         if self._constraint:
-            message = f"{text!r} is no constraint: a constraint has a name, and is not editable"
+            message = f"{text!r} cannot be a constraint: a constraint has a name, and is not editable"
             self._issue("TL501", "error", message, line)
 
     def _add(
@@ -327,7 +329,7 @@ class _Reader:
         *,
         editable: bool = False,
     ) -> None:
-        """Take up a requirement that stands at an offset of the line."""
+        """Add a requirement at an offset of the line."""
         specifier, url = asked.specifier, asked.url
         if url and not specifier:
             wheel = pep508.wheel_of(url)
@@ -352,11 +354,11 @@ class _Reader:
         )
 
     def _unknown(self, line: Line, written: str, variable: str) -> bool:
-        """A requirement with a variable in it: without the variable, it may still say something."""
+        """Report a requirement with a variable; the text without the variable may still be judged."""
         rest = _VARIABLE.sub("", written.replace(f"+{variable}", ""))
         asked = pep508.ask(written if "://" in written else rest) if "@" in written else pep508.ask(rest)
         name = asked.name if asked else written
-        message = f"{variable} is not known here, so {name} was not judged by it"
+        message = f"the value of {variable} is unknown here, so {name} was not judged by it"
         self._issue("TL902", "note", message, line)
         if asked is not None and (asked.specifier or asked.url):
             self._add(line, written, asked._replace(versions=None))
@@ -388,7 +390,10 @@ class _Reader:
             self._add(line, line.text[start:end], asked, at=start)
 
     def _mended(self, line: Line, written: str, message: str, because: str) -> bool:
-        """A slip: say what was meant, and judge that. The edit covers what a change of version would."""
+        """Report a mistake with its correction, and judge the corrected text.
+
+        The edit covers the span of a version change.
+        """
         from torchlock.manifests.corrections import meant_by
 
         meant = meant_by(written)
@@ -405,7 +410,7 @@ class _Reader:
         return True
 
     def _several(self, line: Line) -> bool:
-        """Several requirements on one line, each with versions: prose has none."""
+        """Report several requirements on one line, each with versions: prose has no versions."""
         from torchlock.manifests.line_edits import apart
 
         found = pieces(line.text)
@@ -415,13 +420,13 @@ class _Reader:
         for piece in words:
             self._place_asked(line, piece.start, piece.end)
         names = [_name(piece.value) for piece in words]
-        message = f"{' and '.join(names)} stand on one line: each takes a line of its own"
+        message = f"{' and '.join(names)} are on one line: each needs its own line"
         edits = apart(line, found, self._newline)
-        self._issue("TL501", "error", message, line, remedy="Give each a line of its own", edits=edits)
+        self._issue("TL501", "error", message, line, remedy="Put each on its own line", edits=edits)
         return True
 
     def _command(self, line: Line) -> None:
-        """``pip install …``, which is for a shell; what it names is judged all the same."""
+        """Report ``pip install …``, a command for a shell; its requirements are still judged."""
         from torchlock.manifests.line_edits import apart
 
         match = _COMMAND.match(line.text)
@@ -431,10 +436,10 @@ class _Reader:
                 self._index(Option(piece.option, piece.value), line, line.at(piece.start))
             else:
                 self._place_asked(line, piece.start, piece.end)
-        message = "this is a command for a shell: a requirements file lists what it names"
+        message = "this is a shell command: a requirements file lists only the requirements"
         fits = found and all(piece.option or pep508.ask_anyhow(piece.value) for piece in found)
         edits = apart(line, found, self._newline) if fits else ()
-        remedy = "Write what the command installs, each on a line of its own" if edits else ""
+        remedy = "Replace the command with its requirements, each on its own line" if edits else ""
         self._issue("TL501", "error", message, line, remedy=remedy, edits=edits)
 
     # Lines of options.
@@ -446,10 +451,10 @@ class _Reader:
             if alone is None or option is alone:
                 self._option(option, line)
             else:
-                message = f"pip takes no account of {option.name} on this line: give it a line of its own"
+                message = f"pip ignores {option.name} on this line: put it on its own line"
                 self._issue("TL504", "warning", message, line)
         if strays[:1] == ["@"] and alone is not None and alone.name == "--editable":
-            message = f"{line.text!r}: pip takes no name in front of an editable address"
+            message = f"{line.text!r}: pip allows no name in front of an editable address"
             self._issue("TL501", "error", message, line, because="write the address alone, with #egg=NAME")
         elif strays:
             self._strays(line, options, strays)
@@ -494,39 +499,45 @@ class _Reader:
             return
         variable = self._unknown_variable(option.value)
         if variable:
-            self._issue("TL902", "note", f"{variable} is not known here, so nor is what this address has", line)
+            self._issue(
+                "TL902",
+                "note",
+                f"the value of {variable} is unknown here, and so are the packages of this index",
+                line,
+            )
         indexes = self._document.indexes
         if kind == "index" and any(known.kind == "index" for known in indexes):
-            message = "the last --index-url counts: pip forgets the one above"
+            message = "pip uses the last --index-url, and ignores the one above"
             self._issue("TL504", "note", message, line)
             indexes[:] = [known for known in indexes if known.kind != "index"]
         elif kind == "index" and any(known.kind == "extra" for known in indexes):
-            message = "pip forgets the --extra-index-url of earlier lines here: put --index-url first"
+            message = (
+                "this --index-url makes pip ignore the --extra-index-url of earlier lines: put --index-url first"
+            )
             self._issue("TL504", "warning", message, line)
         indexes.append(IndexLine(kind, self._expanded(option.value), self._place(at), self._path))
 
     def _strays(self, line: Line, options: list[Option], strays: list[str]) -> None:
-        """Words that belong to no option, which pip passes over: a swallowed requirement, a second address."""
+        """Report words that belong to no option, which pip ignores: a requirement, a second address."""
         from torchlock.manifests.line_edits import strays_mended
 
-        message = f"pip takes no account of {' '.join(strays)!r} on this line"
+        message = f"pip ignores {' '.join(strays)!r} on this line"
         hyphen = line.text.startswith("- ")
         because = "to pip, the hyphen begins an option" if hyphen else "an option takes one value"
         edits, remedy = strays_mended(line, options, self._newline)
-        # A list item of Markdown, say: its author wants it, and pip installs nothing.
+        # For example a list item of Markdown: its author wants it, but pip installs nothing.
         error = message if hyphen and pep508.ask_anyhow(line.text[2:]) else ""
         self._issue("TL504", "warning", message, line, because=because, remedy=remedy, edits=edits, error=error)
 
     # Included files.
 
     def _include(self, option: Option, line: Line) -> None:
-        """Read a file in place, once for each of the two ways to include it."""
+        """Read an included file, once as requirements and once as constraints."""
         name, value = option.value, self._expanded(option.value)
         constraint = self._constraint or option.name == "--constraint"
         if self._constraint and option.name == "--requirement":
-            self._note(
-                f"what a constraints file includes are constraints too; pip would install what is in {name}", line
-            )
+            message = "files that a constraints file includes are constraints too"
+            self._note(f"{message}; pip would install the packages of {name}", line)
         path = beside(
             self._path, re.sub(r"^/+(?=[A-Za-z]:)", "", re.sub(r"^file:(//(localhost)?(?=/))?", "", value))
         )
@@ -535,7 +546,7 @@ class _Reader:
             self._circle(name, path, line)
         elif len(self._chain) > _DEEP:
             message = f"{name} is not judged: files include each other more than {_DEEP} deep"
-            self._issue("TL901", "note", message, line, error="what it includes is nested too deeply")
+            self._issue("TL901", "note", message, line, error="its includes are nested too deeply")
         elif (key, constraint) not in self._done:
             self._done.add((key, constraint))
             decoded = self._included(name, value, path, line)
@@ -551,9 +562,9 @@ class _Reader:
         self._issue("TL504", "warning", message, line, because=because, error=error)
 
     def _included(self, name: str, value: str, path: str, line: Line) -> Decoded | None:
-        """The text of an included file; None and an issue where it cannot be read."""
+        """The text of an included file; None and an issue if it cannot be read."""
         if re.match(r"(https?|ftp):", value, re.IGNORECASE):
-            message = f"{name} was not there, so what it asks for was not judged"
+            message = f"{name} is not fetched, so its requirements are not judged"
             error, hint = f"{line.text!r}: included files are not fetched", "download it, and include the copy"
             self._issue("TL901", "note", message, line, error=error, hint=hint)
             return None
@@ -563,7 +574,7 @@ class _Reader:
             if is_there(path):
                 message = f"{name} is not judged: {error.message}"
             else:
-                message = f"{name} was not there, so what it asks for was not judged"
+                message = f"{name} does not exist, so its requirements are not judged"
             self._issue("TL901", "note", message, line, error=f"{path}: {error.message}", hint=error.hint)
             return None
 
@@ -573,7 +584,7 @@ class _Reader:
         self._take(found, name, line)
 
     def _take(self, found: Document, name: str, line: Line) -> None:
-        """Take up what an included file says. No edit of this file changes that one."""
+        """Take the content of an included file. Edits of this file do not change that one."""
         document = self._document
         for entry in found.entries:
             entry.version = None
@@ -602,11 +613,11 @@ class _Reader:
 
     @cached_property
     def _lines(self) -> set[str]:
-        """The lines that the file has, or will have when it is mended."""
+        """The lines of the file, including those that fixes add."""
         return {line.strip() for line in self._text.splitlines()}
 
     def _note(self, text: str, line: Line) -> None:
-        """Record what has no effect on a lock, each thing once a file."""
+        """Record a line that has no effect on a lock, each text once per file."""
         text = NOT_QUOTED if self._outside else text
         if not any(note.path == self._path and note.text == text for note in self._document.notes):
             self._document.notes.append(Origin(self._path, self._place(line.at(0)).line, text))
@@ -624,7 +635,7 @@ class _Reader:
         error: str = "",
         hint: str | None = None,
     ) -> ParseIssue | None:
-        """Record an issue; ``error`` is the message that lock has for it, with its hint."""
+        """Record an issue; ``error`` is the message of lock, with its hint."""
         place = self._place(line.at(0))
         if self._outside:
             if any(known.rule == rule for known in self._document.issues):
@@ -672,7 +683,7 @@ def _decoded(path: str) -> Decoded:
 
 
 def _key(path: str) -> str:
-    """What tells files apart, however their paths are written."""
+    """The identity of a file, however its path is written."""
     try:
         return str(Path(path).resolve())
     except (OSError, ValueError, RuntimeError):

@@ -11,8 +11,9 @@ from packaging.utils import canonicalize_name
 
 from torchlock.location import Span
 from torchlock.manifests.builder import DocumentBuilder
+from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.self_references import OwnExtras
-from torchlock.manifests.text import beside, is_there, read_included
+from torchlock.manifests.text import read_included
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ _ASSIGNMENT = re.compile(r"([^=:]*)[=:]")
 
 
 class _Piece(NamedTuple):
-    """A line of a value, without the spaces around it, and where it begins."""
+    """A line of a value without surrounding spaces, and its offset."""
 
     text: str
     start: int
@@ -35,7 +36,7 @@ class _Piece(NamedTuple):
 
 @dataclass
 class _Value:
-    """The value of a key: its lines, comment lines left out, and whether it ends on the line of its key."""
+    """The value of a key: its lines without comment lines, and whether it ends on the line of its key."""
 
     key: str
     start: int
@@ -44,7 +45,7 @@ class _Value:
 
     @property
     def text(self) -> str:
-        """The value as setuptools gets it."""
+        """The value as setuptools reads it."""
         return "\n".join(piece.text for piece in self.pieces)
 
 
@@ -52,9 +53,9 @@ _Values = dict[tuple[str, str], _Value]
 
 
 def read(text: str, path: str) -> Document:
-    """Read ``[options]`` and all of ``[options.extras_require]``, each extra in a scope of its own.
+    """Read ``[options]`` and all of ``[options.extras_require]``, each extra in its own scope.
 
-    A file that configparser refuses is a problem; its lines are read all the same.
+    A file that configparser refuses has an issue; its lines are still read.
     """
     builder = DocumentBuilder(text, path, "setup.cfg")
     _validate(builder)
@@ -92,7 +93,7 @@ def _extra(builder: DocumentBuilder, value: _Value) -> list[Entry]:
 
 
 def _refuse_elsewhere(builder: DocumentBuilder, values: _Values) -> None:
-    """Refuse a file without requirements, whose place is another file."""
+    """Refuse a file without requirements if another file has them."""
     if not builder.document.project:
         builder.refuse("has no [options] section", None, hint="setuptools reads requirements from [options]")
     elif ("options", "install_requires") not in values and builder.path != "-":
@@ -102,7 +103,7 @@ def _refuse_elsewhere(builder: DocumentBuilder, values: _Values) -> None:
 
 
 def _report_spellings(builder: DocumentBuilder, values: _Values, sections: dict[str, int]) -> None:
-    """Note keys of [metadata] and [options] that are written with dashes; a section may not be."""
+    """Report keys of [metadata] and [options] with dashes as notes, and a section with dashes as an error."""
     for (section, _), value in values.items():
         if "-" in value.key and section in ("metadata", "options"):
             wanted = value.key.replace("-", "_")
@@ -124,22 +125,22 @@ def _validate(builder: DocumentBuilder) -> None:
         start = [match.end() for match in re.finditer(r"\r\n?|\n", builder.text)]
         at = [0, *start][min(lines[0] - 1, len(start))]
         reason = _REASONS.get(type(error), "it does not parse")
-        builder.issue("TL501", "error", f"is no valid setup.cfg: {reason}", at)
+        builder.issue("TL501", "error", f"is not a valid setup.cfg: {reason}", at)
 
 
 _REASONS: dict[type[configparser.Error], str] = {
     configparser.MissingSectionHeaderError: "it has a line in front of its first [section]",
     configparser.ParsingError: "this line is neither a [section] nor key = value",
-    configparser.DuplicateOptionError: "this key stands here twice",
-    configparser.DuplicateSectionError: "this section stands here twice",
+    configparser.DuplicateOptionError: "this key is given twice",
+    configparser.DuplicateSectionError: "this section is given twice",
 }
 
 
 def _values(text: str) -> tuple[_Values, dict[str, int]]:
-    """The values by section and key, and where each section begins.
+    """The values by section and key, and the offset of each section.
 
-    As in configparser, a line that is indented deeper than its key goes on with the value, and what stands in
-    [DEFAULT] holds in every section. A key's dashes are underscores.
+    As in configparser, a line that is indented deeper than its key continues the value, and keys of [DEFAULT]
+    apply to every section. Dashes in keys become underscores.
     """
     found: _Values = {}
     sections: dict[str, int] = {}
@@ -198,7 +199,7 @@ def _requirements(builder: DocumentBuilder, value: _Value | None) -> list[Entry]
 
 
 def _parts(piece: _Piece, *, alone: bool) -> Iterator[_Piece]:
-    """The requirements on a line, without its comment: one, or with ``alone`` several with semicolons between."""
+    """The requirements on a line without its comment: one, or with ``alone`` several separated by semicolons."""
     at = piece.start
     text = _COMMENT.sub("", piece.text)
     for part in text.split(";") if alone else [text]:

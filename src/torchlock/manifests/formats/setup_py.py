@@ -1,4 +1,4 @@
-"""setup.py, read as text: what a call of setup() says of dependencies."""
+"""setup.py, read as text: the dependencies that its call of setup() passes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def read(text: str, path: str) -> Document:
     """Read ``install_requires``, ``extras_require``, ``python_requires`` and ``dependency_links``.
 
-    What the text alone does not tell is noted (TL901), and so is a file that is not Python 3.
+    Values that the text does not contain get a note (TL901), and so does a file that is not Python 3.
     """
     builder = DocumentBuilder(text, path, "setup.py")
     try:
@@ -48,7 +48,7 @@ class _Setup:
         builder = self._builder
         builder.document.project = bool(self._arguments)
         if not self._arguments:
-            hint = "setup.py is not run; give its requirements on the command line or in a file of their own"
+            hint = "setup.py is not run; give its requirements on the command line or in a requirements file"
             builder.refuse("has no call of setup() that can be read", None, hint=hint)
         for text in self._texts("python_requires"):
             builder.python_requires("python_requires", text.value, self._start(text), self._span(text))
@@ -75,7 +75,7 @@ class _Setup:
         return self._entries(argument.value, key, argument.node)
 
     def _extras(self) -> dict[str, list[Entry]]:
-        """The entries of every extra; a name may hold a marker (``gpu:python_version < '3'``)."""
+        """The entries of every extra; a name may contain a marker (``gpu:python_version < '3'``)."""
         argument = self._arguments.get("extras_require")
         found: dict[str, list[Entry]] = {}
         table = argument.value if argument else None
@@ -109,7 +109,7 @@ class _Setup:
         return found
 
     def _requirements(self, text: Text, node: ast.expr) -> Iterator[Entry]:
-        """A string is one requirement, or one a line."""
+        """The requirements of a string: one, or one per line."""
         span, start = self._span(text), self._start(text)
         if start is None:
             start = self._builder.offset(node.lineno, node.col_offset)
@@ -130,6 +130,6 @@ class _Setup:
         return None if text.node is None else span_of(self._builder, text.node)
 
     def _unknown(self, key: str, node: ast.expr) -> None:
-        message = f"{key} is put together when setup.py runs: what cannot be read from its text is not judged"
+        message = f"{key} is computed when setup.py runs: only the values in its text are judged"
         at = self._builder.offset(node.lineno, node.col_offset)
         self._builder.issue("TL901", "note", message, at, because="setup.py is read as text and never run")

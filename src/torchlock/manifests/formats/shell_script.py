@@ -1,4 +1,4 @@
-"""Dockerfiles and shell scripts: the commands in them that install packages, each a step of its own."""
+"""Dockerfiles and shell scripts: the commands that install packages, each as a step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from torchlock.manifests.syntax.shell import commands
 if TYPE_CHECKING:
     from torchlock.manifests.document import Document
 
-# An environment that is made with a Python of its own.
+# A command that creates an environment with another Python.
 _OTHER_PYTHON = re.compile(
     r"(?:(?:conda|mamba)[ \t]+create|virtualenv|uv[ \t]+(?:venv|python))\b"
     r"[^\n;&]{0,300}?(?:python|-p)[ =\"']*(\d\.\d+)"
@@ -25,7 +25,7 @@ _FROM = re.compile(r"(?:[ \t]*(?:(?:#|ARG[ \t])[^\n]*\n|\r?\n))*[ \t]*FROM[ \t]"
 def read(text: str, path: str) -> Document:
     """Read a Dockerfile (by its name, or because it begins with FROM) or else a shell script.
 
-    What variables stand for is put in where the text tells it; the rest is noted (TL902).
+    Variables are replaced if the text contains their values; other variables get a note (TL902).
     """
     kind = kind_by_name(path)
     if kind not in ("dockerfile", "shell"):
@@ -43,7 +43,10 @@ def read(text: str, path: str) -> Document:
 
 
 def _of_one_python(document: Document, text: str) -> Document:
-    """Without a declared Python where another one is made on the way: nobody knows which command meets which."""
+    """Remove the declared Python if the script creates an environment with another one.
+
+    It is then unknown which command runs with which Python.
+    """
     named = {match[1] for match in _OTHER_PYTHON.finditer(text)} - {None}
     declared = re.search(r"(?<!\d)\d+\.\d+", document.python)
     if declared and named - {declared[0]}:

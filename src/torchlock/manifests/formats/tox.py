@@ -1,4 +1,4 @@
-"""tox.ini: what each environment of tox installs, by its ``deps`` and by the commands that it runs."""
+"""tox.ini: the packages that each tox environment installs, by its ``deps`` and by its commands."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ _LINE = re.compile(r"[^\r\n]+")
 _SECTION = re.compile(r"\[([^\]]+)\]")
 _KEY = re.compile(r"([\w.-]+)[ \t]*=[ \t]*")
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*$")
-# ``py310,gpu: torch==2.1``: only where the name of the environment has one of these parts.
+# ``py310,gpu: torch==2.1``: only if the name of the environment has one of these parts.
 _FACTORS = re.compile(r"(!?[\w{}.-]+(?:\s*,\s*!?[\w{}.-]+)*)\s*:\s+")
 _REFERENCE = re.compile(r"\{\[([^\]]+)\](\w+)\}")
 _DEEPEST = 10
-# Limit on the lines that references to other values come to.
+# The limit of lines that references to other values produce.
 _MOST = 1000
-# Limit on the number of environments.
+# The limit of environments.
 _MANY = 100
 
 
 class _Piece(NamedTuple):
-    """A line of a value, without the condition in front of it, and where it begins."""
+    """A line of a value, without the condition in front of it, and its offset."""
 
     text: str
     start: int
@@ -69,7 +69,7 @@ def read(text: str, path: str) -> Document:
 
 
 def _names(values: dict[tuple[str, str], list[_Piece]]) -> list[str]:
-    """The environments: those listed, those with a section, one for each condition that none of them meets."""
+    """The environments: those listed, those with a section, and one for each condition that no other one meets."""
     listed = [
         name
         for key in ("envlist", "env_list")
@@ -102,7 +102,7 @@ def _unfolded(text: str) -> list[str]:
 
 
 def _met(condition: str, name: str) -> bool:
-    """Whether an environment of this name has what a condition asks for."""
+    """Whether the name of an environment meets a condition."""
     factors = set(name.split("-"))
     return not condition or any(
         all((part[1:] not in factors) if part.startswith("!") else (part in factors) for part in one.split("-"))
@@ -160,9 +160,9 @@ def _resolved(
     depth: int,
     known: dict[tuple[str, str], list[_Piece]],
 ) -> list[_Piece]:
-    """The lines of a value, that of ``[testenv]`` where there is none, with those that it refers to.
+    """The lines of a value, or of the same value in ``[testenv]``, with references resolved.
 
-    ``known`` are the values that were referred to before.
+    ``known`` are the values that contain this reference.
     """
     pieces = values.get((section, key), values.get(("testenv", key), []) if section.startswith("testenv:") else [])
     found: list[_Piece] = []
@@ -171,7 +171,7 @@ def _resolved(
         named = (reference[1], reference[2]) if reference and depth else None
         if named and named not in known:
             known[named] = _resolved(values, *named, depth - 1, known)
-        # A reference that comes to too much stays as it is written, and is said not to be known.
+        # A reference with too many lines stays as written, and is reported as unknown.
         if named and len(found) + len(known[named]) <= _MOST:
             found += [one._replace(factors=one.factors or piece.factors) for one in known[named]]
         else:
@@ -180,7 +180,7 @@ def _resolved(
 
 
 def _entries(builder: DocumentBuilder, pieces: Iterable[tuple[str, _Piece]], name: str) -> list[Entry]:
-    """What the lines install; ``py310`` in a name is the Python of the environment."""
+    """The packages of the lines; ``py310`` in the name is the Python of the environment."""
     state = Installed()
     for key, piece in pieces:
         if key == "deps":
@@ -195,12 +195,12 @@ def _entries(builder: DocumentBuilder, pieces: Iterable[tuple[str, _Piece]], nam
 
 
 def _python(name: str) -> str:
-    """The factor of an environment that names its Python."""
+    """The Python in the name of an environment."""
     return next((part for part in name.split("-") if re.fullmatch(r"py3\d+", part)), "")
 
 
 def _dependency(builder: DocumentBuilder, piece: _Piece) -> list[Entry]:
-    """A line of ``deps``: a requirement, or an option on a file of them."""
+    """A line of ``deps``: a requirement, or an option with a requirements file."""
     text = piece.text
     file = re.match(r"(-r|-c|--requirement|--constraint)[ =]?\s*(.+)", text)
     if file:
@@ -208,7 +208,7 @@ def _dependency(builder: DocumentBuilder, piece: _Piece) -> list[Entry]:
         if "{" not in name:
             return builder.include(name, piece.start, constraint="c" in file[1].lstrip("-")[:1])
     if "{" in text:
-        message = f"{text}: the value that tox puts in place of the braces is not known: not judged"
+        message = f"{text} is not judged: the value that tox puts in place of the braces is unknown"
         builder.issue("TL902", "note", message, piece.start)
         return []
     index = re.match(r"(?:-i|--index-url|--extra-index-url|-f|--find-links)[ =]\s*(\S+)", text)

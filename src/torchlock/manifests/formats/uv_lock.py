@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 _PYTHON = re.compile(r'^requires-python *= *"([^"\n]*)"', re.MULTILINE)
 _SOURCE = re.compile(r"^source *= *\{ *(\w+) *= *\"([^\"\n]*)\"", re.MULTILINE)
-# What stands in [package.metadata] says what was asked for, not what is installed.
+# [package.metadata] lists requirements, not installed packages.
 _METADATA = re.compile(r"^\[package\.(?:metadata|dev-dependencies\]|optional-dependencies\])", re.MULTILINE)
-# An array, on one line or on several that are indented.
+# An array, on one line or on several indented lines.
 _LIST = re.compile(r"^([\w.\"-]+) = \[([^\n]*(?:\n[ \t][^\n]*)*)", re.MULTILINE)
 _DEPENDENCIES = re.compile(r"^dependencies = \[([^\n]*(?:\n[ \t][^\n]*)*)", re.MULTILINE)
 _EDGE = re.compile(
@@ -43,7 +43,7 @@ class _Edge(NamedTuple):
 
 
 class _Node:
-    """A package in the graph that a lock is."""
+    """A package in the dependency graph of the lock."""
 
     def __init__(self, block: Block) -> None:
         self.block = block
@@ -61,7 +61,7 @@ class _Node:
 
     @property
     def is_member(self) -> bool:
-        """Whether this is (a part of) the project itself."""
+        """Whether this is the project itself, or a member of its workspace."""
         return self.kind in ("virtual", "editable") and not self.source.startswith("..")
 
     def _take(self, where: str, key: str, edges: list[_Edge]) -> None:
@@ -69,15 +69,15 @@ class _Node:
             scope = "extra" if where == "optional-dependencies" else "group"
             self.asked.setdefault(f"{scope}:{key}", []).extend(edges)
         elif where == "optional-dependencies":
-            # Which extras were asked for is not told apart: they are locked, so somebody did.
+            # The requested extras are not distinguished: they are locked, so somebody requested them.
             self.edges += edges
 
 
 def read(text: str, path: str) -> Document:
     """Read a lock that uv wrote, as a text with its line ends.
 
-    The scope of a package is that of the first extra or group of the project which leads to it; its marker says
-    where the lock's forks and the ways to it lead.
+    The scope of a package is the first extra or group of the project that leads to it. Its marker combines the
+    forks of the lock with the markers of the ways to the package.
     """
     document = Document(path, "uv.lock", text, locked=True)
     lock = cut(text, path)
@@ -96,7 +96,7 @@ def read(text: str, path: str) -> Document:
 
 
 class _Graph:
-    """Which package is reached from where, and under which markers."""
+    """Which package is reached from which, and under which markers."""
 
     def __init__(self, nodes: list[_Node]) -> None:
         self.nodes = nodes
@@ -121,7 +121,7 @@ class _Graph:
         return found or [("", "")]
 
     def _walk(self, scope: str, edges: list[_Edge]) -> None:
-        """Note what these edges lead to, if just this scope is asked for."""
+        """Record the packages that these edges lead to, if only this scope is requested."""
         decide = with_scopes([scope])
         reached = self._reached.setdefault(scope, {})
         queue = deque(edges)

@@ -1,4 +1,4 @@
-"""Scripts for Windows: batch files and PowerShell, read for the commands in them that install packages."""
+"""Batch files and PowerShell scripts: the commands that install packages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def read_batch(text: str, path: str) -> Document:
-    """Read a batch file, which runs on Windows alone."""
+    """Read a batch file, which runs only on Windows."""
     document = _read(text, path, "batch", batch_commands)
     document.platforms = ("windows-amd64",)
     return document

@@ -1,7 +1,7 @@
 """CI workflows of GitHub, GitLab, Azure, CircleCI and others.
 
-Whatever the format, commands stand under a few keys (``run``, ``script``, …), and a job is what stands under the
-name of a job; nothing else of the formats is read. Task files and the setup of cloud jobs are of the same make.
+In every format, commands are the values of a few keys (``run``, ``script``, …), and a job is the value of its
+name; nothing else of the formats is read. Task files and the setup of cloud jobs have the same structure.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _RUNNERS = (
 
 @dataclass(slots=True)
 class _Job:
-    """The results of the steps of a job, and what they run on."""
+    """The results of the steps of a job, and the machine that they run on."""
 
     state: Installed = field(default_factory=Installed)
     marker: str = ""
@@ -84,7 +84,10 @@ class _Reader:
         return replace(entry, marker=both(entry.marker, job.marker, python))
 
     def walk(self, node: Node, job: str, branch: str, holding: bool = False) -> None:
-        """Take up the commands under a node. ``holding``: its keys are the names of jobs."""
+        """Read the commands under a node.
+
+        ``holding``: its keys are the names of jobs.
+        """
         for item in node.items:
             self.walk(item, job, branch, holding)
         keys = {(key.text or "").lower(): value for key, value in node.pairs}
@@ -116,7 +119,7 @@ class _Reader:
         return self._jobs.setdefault(name, _Job())
 
     def _machine(self, keys: dict[str, Node], name: str) -> None:
-        """What a job, a step of it or a pool of machines says about system and Python."""
+        """Record the system and Python that a job, a step or a pool of machines names."""
         for key in ("runs-on", "vmimage"):
             label = (keys[key].text or "").lower() if key in keys else ""
             if label:
@@ -130,14 +133,14 @@ class _Reader:
                 self._job(name).python = version[1]
 
     def _alternatives(self, node: Node, name: str) -> None:
-        """The values of a matrix that are commands of an installer, of which a job runs one."""
+        """The values of a matrix that are commands of an installer; a job runs one of them."""
         for item in [*node.items, *(value for _, value in node.pairs)]:
             self._alternatives(item, name)
         if _INSTALL.match(node.text or ""):
             self._run(node, f"{name}-line-{self._line(node)}", "", "run", {})
 
     def _set(self, node: Node) -> None:
-        """Variables that set indexes."""
+        """Record variables that set indexes."""
         for key, value in node.pairs:
             kind = INDEX_VARIABLES.get(key.text or "")
             for address in (value.text or "").split() if kind else ():

@@ -1,7 +1,7 @@
 """conda's match specifications: ``pytorch::pytorch >=2.0,<3``, ``numpy=1.26``, ``pytorch=2.1.0=py3.10_cuda12.1``.
 
-A single ``=`` is a prefix (``=1.7`` lets 1.7.1 through), unless a build stands behind it; a bare version is
-exact. Written down in conda's documentation of package specifications.
+A single ``=`` matches a prefix (``=1.7`` allows 1.7.1), unless a build follows; a bare version is exact. The
+format is defined in conda's documentation of package specifications.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SPEC = re.compile(
 )
 _BRACKETS = re.compile(r"(?<!\s)\s*\[(?P<inside>[^\[\]]*)\]\s*")
 _PAIR = re.compile(r"""(?<!\w)(\w+)\s*=\s*("[^"]*"|'[^']*'|[^\s,]+)""")
-# Clauses, with space around operators, commas and bars, then perhaps a build behind a space or an equals sign.
+# Clauses, with optional space around operators, commas and bars; then an optional build behind a space or "=".
 _CLAUSE = r"(?:\(\s*)?(?:(?:[<>=!~]=|[<>=])\s*)?[\w*][\w.*+!-]*(?:\s*\))?"
 _VERSIONS = re.compile(
     rf"(?P<versions>{_CLAUSE}(?:\s*[,|]\s*{_CLAUSE})*|\^[^\s$]*\$?)"
@@ -40,16 +40,16 @@ _NUMBER = re.compile(
     r"(?:(?<=[a-z])[._-])?(?P<local>\+[a-z0-9]+(?:[._-][a-z0-9]+)*)?",
     re.IGNORECASE,
 )
-# No specification is this long, and the patterns above may try a text in many ways.
+# No specification is longer; the patterns above would be slow on a longer text.
 _LONGEST = 300
 
 
 class MatchSpec(NamedTuple):
-    """A specification, taken apart.
+    """A parsed specification.
 
-    ``versions`` are the versions as written, with their place in the text (``start`` to ``end``, the build
-    included, for another version has no such build). ``specifier`` is the same in PEP 440, None where PEP 440
-    has no words for it.
+    ``versions`` are the versions as written, with their span in the text (``start`` to ``end``, with the build,
+    because another version has no such build). ``specifier`` is the same in PEP 440, None if PEP 440 cannot
+    express it.
     """
 
     name: str
@@ -61,13 +61,13 @@ class MatchSpec(NamedTuple):
 
     @property
     def index_name(self) -> str:
-        """The name that package indexes use."""
+        """The name on package indexes."""
         normal = normalise(self.name)
         return CONDA_NAMES.get(normal, normal)
 
 
 def parse(text: str) -> MatchSpec | None:
-    """Read a match specification; None for what is none."""
+    """Read a match specification; None if the text is not one."""
     match = _SPEC.fullmatch(text) if len(text) <= _LONGEST else None
     if not match:
         return None
@@ -91,7 +91,7 @@ def parse(text: str) -> MatchSpec | None:
 
 
 def specifier_of(versions: str, *, has_build: bool = False) -> str | None:
-    """conda's version clauses as a PEP 440 specifier set; None where it has no words for them."""
+    """conda's version clauses as a PEP 440 specifier set; None if PEP 440 cannot express them."""
     if "|" in versions or "^" in versions:
         return None
     clauses: list[str] = []
@@ -105,7 +105,7 @@ def specifier_of(versions: str, *, has_build: bool = False) -> str | None:
 
 
 def _bracketed(name: str, channel: str, rest: str, at: int, brackets: re.Match[str]) -> MatchSpec | None:
-    """``name[version='>=1',build=…]``; what stands in front of the brackets gives way to what is in them."""
+    """``name[version='>=1',build=…]``: the values in the brackets replace those in front of them."""
     before, after = rest[: brackets.start()], rest[brackets.end() :]
     if after.strip():
         return None

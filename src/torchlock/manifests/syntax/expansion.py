@@ -1,25 +1,25 @@
-"""The limits of values in place of variables: one that names another twice doubles with every line."""
+"""Limits on expanded variables: a value that names another one twice doubles with every line."""
 
 from __future__ import annotations
 
-# No value of use is as long.
+# No useful value is longer.
 _LONGEST = 10_000
-# So many characters come from the variables of one stretch of commands.
+# The limit of characters from the variables in one block of commands.
 _MOST = 200_000
 
 
 def bounded(value: str | None) -> str | None:
-    """A value that a variable may have; None, which is unknown, for one of excessive length."""
+    """The value of a variable; None (unknown) if it is too long."""
     return None if value is not None and len(value) > _LONGEST else value
 
 
 class Expansion:
-    """The values that are put into one stretch of text, or into ``times`` of them."""
+    """The values put into one text, or into ``times`` texts."""
 
     def __init__(self, times: int = 1) -> None:
         self._left = times * _MOST
 
     def take(self, value: str | None) -> str | None:
-        """The value; None, which is unknown, where the values together are of excessive length."""
+        """The value; None (unknown) if the values together are too long."""
         self._left -= len(value or "")
         return value if self._left >= 0 else None

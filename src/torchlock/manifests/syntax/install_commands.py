@@ -1,4 +1,4 @@
-"""What commands of pip, uv, conda, pixi, poetry, pdm and others install."""
+"""The packages that commands of pip, uv, conda, pixi, poetry, pdm and others install."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from torchlock.location import Edit, Span
 from torchlock.manifests.already_satisfied import Present, installs_anew, still_wanted
 from torchlock.manifests.conda_builds import label_of
 from torchlock.manifests.document import Entry
+from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.syntax import conda_match_spec
 from torchlock.manifests.syntax.expansion import bounded
 from torchlock.manifests.syntax.installer_platforms import platform_of
@@ -22,7 +23,6 @@ from torchlock.manifests.syntax.isolated_commands import apart
 from torchlock.manifests.syntax.pep508 import NAME, wheel_of
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
 from torchlock.manifests.syntax.shell import Command, commands
-from torchlock.manifests.text import beside, is_there
 from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
     from torchlock.manifests.builder import DocumentBuilder
     from torchlock.manifests.syntax.shell import Word
 
-# A variable that is named after pip stands for it.
+# A variable named after pip stands for pip.
 _PIP = re.compile(r"pip(?:3(?:\.\d+)?)?(?:\.exe)?|[$%(){}:]+\w*(?i:pip)\d?[)}%]*")
 _PYTHON = re.compile(r"(?:python|py|pypy)(?:3(?:\.\d+)?)?(?:\.exe)?")
 # Placeholders of template engines, test runners and notebooks.
 _FIELD = re.compile(r"\{\{?[^{}]*\}\}?|\{\{|\{%|<%|\$\(")
 _CONDA = {"conda", "mamba", "micromamba"}
-# Several requirements or options in one, none of them a part of a requirement that is written with blanks.
+# Several requirements or options in one word, but not one requirement that is written with blanks.
 _WORDS = re.compile(r"\s*(?:-|[^\W\d]|\d\w*://)[^\s;@]*(?:\s+(?:-|[^\W\d]|\d\w*://)[^\s;@]*)+\s*")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
-# Commands that run the one behind them, and their options that take a value.
+# Commands that run another command, and their options with a value.
 _RUNNERS = {"sudo", "env", "exec", "command", "nice", "nohup", "eval", "xvfb-run", "travis_retry", "retry", "call"}
 _MANAGERS = {"poetry", "uv", "pipenv", "pdm", "hatch", "rye", "pixi"}
 # Programs and their commands that add packages to a project.
 _ADDING = {("uv", "add"), ("pdm", "add"), ("rye", "add"), ("poetry", "add"), ("pipenv", "install")}
 _SHELLS = {"sh", "bash", "zsh", "dash", "ksh"}
-# What pip and uv say of indexes, by option.
+# The index options of pip and uv.
 _INDEX = {
     "-i": "index",
     "--index-url": "index",
@@ -83,12 +83,12 @@ INDEX_VARIABLES = {
     "UV_INDEX": "extra",
     "UV_FIND_LINKS": "find-links",
 }
-# Nobody runs commands within commands as deep.
+# No real command is nested deeper.
 _DEEPEST = 20
 
 
 def index_variable(builder: DocumentBuilder, name: str, value: str | None, at: int) -> None:
-    """Record the indexes that a variable of pip or uv names; with None for its value one that nobody knows."""
+    """Record the indexes in a variable of pip or uv; with the value None, an unknown index."""
     if name in INDEX_VARIABLES:
         for address in [f"${name}"] if value is None else value.split():
             builder.index("extra" if value is None else INDEX_VARIABLES[name], address, at)
@@ -96,11 +96,11 @@ def index_variable(builder: DocumentBuilder, name: str, value: str | None, at: i
 
 @dataclass(slots=True)
 class Installed:
-    """The results of commands so far: entries, and the variables that they have set.
+    """The results of commands so far: entries, and the variables that they set.
 
-    ``steps`` counts the commands that install something; it goes on from one stage to the next. ``held`` are
-    companions of torch in the base image, with their versions; ``keeps``: the command at hand leaves what is
-    there already.
+    ``steps`` counts the commands that install something; it continues from one stage to the next. ``held`` are
+    companions of torch in the base image, with their versions; ``keeps``: the current command keeps installed
+    packages.
     """
 
     variables: dict[str, str | None] = field(default_factory=dict)
@@ -112,7 +112,10 @@ class Installed:
 
 
 class Installer:
-    """Takes commands one after the other. ``scope`` is that of the commands that always run."""
+    """Evaluates commands one after the other.
+
+    ``scope`` is the scope of commands that always run.
+    """
 
     def __init__(self, builder: DocumentBuilder, state: Installed) -> None:
         self._draft = builder
@@ -121,7 +124,7 @@ class Installer:
 
     @cached_property
     def _root(self) -> str:
-        """The way from the file's folder up to that of its repository; "" where there is none to go."""
+        """The relative path from the file's folder up to the root of its repository; "" if there is none."""
         way = ""
         for _ in range(_DEEPEST):
             if is_there(beside(self._draft.path, f"{way}.git")):
@@ -130,7 +133,7 @@ class Installer:
         return ""
 
     def take(self, command: Command) -> None:
-        """Take up what one command installs, removes or sets."""
+        """Add the packages that one command installs, removes or sets."""
         words = self._assigned(list(command.words), command)
         words = _bare(words)
         words = _module(words) or words
@@ -155,7 +158,7 @@ class Installer:
             self._apart(name, words, command)
 
     def _apart(self, name: str, words: list[Word], command: Command) -> None:
-        """What goes into an environment of its own, and what runs in there."""
+        """Add the packages of a separate environment, and the command that runs in it."""
         found = apart(name, words[1:], _VALUED)
         if found is None:
             return
@@ -176,7 +179,7 @@ class Installer:
         self._depth -= 1
 
     def _inner(self, words: list[Word], command: Command) -> None:
-        """``bash -c "…"``: the commands in the quotes."""
+        """The commands in the quotes of ``bash -c "…"``."""
         for flag, script in pairwise(words):
             if re.fullmatch(r"-[a-z]*c", flag.value) and script.content is not None:
                 for inner in commands(self._draft.text, *script.content, self._state.variables):
@@ -184,12 +187,12 @@ class Installer:
                     self.take(inner)
 
     def variable(self, name: str, value: str | None, at: int) -> None:
-        """Take up the value of a variable, which may speak of indexes."""
+        """Record the value of a variable, which may name indexes."""
         self._state.variables[name] = bounded(value)
         index_variable(self._draft, name, value, at)
 
     def _assigned(self, words: list[Word], command: Command) -> list[Word]:
-        """The words behind the assignments in front; assignments that stand alone last."""
+        """The words behind the assignments at the start of a command; assignments without a command stay set."""
         if words and words[0].value in ("export", "declare", "local", "readonly", "typeset"):
             words = [word for word in words[1:] if not word.value.startswith("-")]
         count = 0
@@ -224,7 +227,7 @@ class Installer:
         self._state.entries = [entry for entry in self._state.entries if entry.name not in names]
 
     def _install(self, words: list[Word], command: Command, read: Callable[[Word], Iterator[Entry]]) -> None:
-        """One command: its options, then its requirements."""
+        """Evaluate one command: its options, then its requirements."""
         options, plain = _parted(words, _VALUED)
         self._take_up(plain, options, command, read)
 
@@ -251,7 +254,7 @@ class Installer:
         index = self._indexes(addresses)
         for word in plain:
             if word.unknown and not re.match(r"['\"]?\w", word.value):
-                # It may stand for options, an index among them.
+                # It may contain options, such as an index.
                 self._draft.index("extra", word.value, word.start)
         scope = f"group:{command.branch}" if command.branch else ""
         made = [
@@ -266,7 +269,7 @@ class Installer:
         self._state.entries += made
 
     def _platforms(self, options: list[tuple[str, Word]]) -> None:
-        """The platforms that a command installs for, if not the one that it runs on."""
+        """The platforms that a command installs for, if they are not those that it runs on."""
         document = self._draft.document
         for name, word in options:
             if name not in ("--platform", "--python-platform") or word.unknown:
@@ -279,7 +282,7 @@ class Installer:
                 document.platforms += (platform,)
 
     def _indexes(self, addresses: list[tuple[str, Word]]) -> str | None:
-        """The one address that a command takes everything from; others are recorded for the file."""
+        """The one index of all packages of a command; other indexes are recorded for the file."""
         values = [(kind, _address(word.value), word) for kind, word in addresses]
         if len(values) == 1 and values[0][0] == "index":
             return values[0][1]
@@ -288,7 +291,7 @@ class Installer:
         return None
 
     def _file(self, word: Word, *, constraint: bool) -> list[Entry]:
-        """A requirements file, looked for beside this one, then in the folder of the repository.
+        """The entries of a requirements file, beside this file or in the folder of the repository.
 
         Paths are those of the machine that runs the command, which may be an image.
         """
@@ -301,7 +304,7 @@ class Installer:
         return self._draft.include(name, word.start, constraint=constraint)
 
     def _redirected(self, command: Command) -> None:
-        """``torch>=2.0`` without quotes: the shell writes to a file named ``=2.0``, or reads from one."""
+        """Report ``torch>=2.0`` without quotes: the shell redirects to a file named ``=2.0``, or from one."""
         for redirect in command.redirects:
             if (
                 redirect.glued is None
@@ -314,7 +317,7 @@ class Installer:
             raw = self._draft.text[slice(*whole)]
             reads = redirect.operator.startswith("<")
             message = f"the shell takes {redirect.operator}{redirect.target.value} for the name of a file"
-            because = f"pip sees {word.value} without its versions; quotes keep the shell from it"
+            because = f"pip sees {word.value} without its versions; quotes prevent this"
             edits = (Edit(whole, f'"{raw}"'),) if not set(raw) & set("\"'\\$`\n") else ()
             severity = "error" if reads else "warning"
             self._draft.issue(
@@ -327,7 +330,7 @@ class Installer:
         if re.match(r"[./~-]|(?:git|hg|svn|bzr)\+", value) and "#egg=" not in value and ".whl" not in value:
             return
         if value.endswith((".whl", ".tar.gz", ".zip")) and not set("*?[").isdisjoint(value):
-            return  # The shell puts the files of that shape in its place.
+            return  # The shell replaces it with the matching files.
         if word.unknown and not re.match(rf"{NAME}\s*(?:\[[^\]]*\]\s*)?@", value):
             yield from self._unknown(word)
             return
@@ -418,18 +421,18 @@ class Installer:
 
     def _unknown(self, word: Word) -> list[Entry]:
         names = ", ".join(dict.fromkeys(word.unknown))
-        message = f"{word.value}: what {names} stands for is not known here, so this is not judged"
+        message = f"{word.value} is not judged: the value of {names} is unknown here"
         self._draft.issue("TL902", "note", message, word.start)
         return []
 
 
 def _page(name: str, backend: str) -> str | None:
-    """Where uv takes a package of the torch family from with ``--torch-backend``; ``auto`` asks the machine."""
+    """The index of a torch package under uv's ``--torch-backend``; ``auto`` depends on the machine."""
     return page_of(backend) if name in FAMILY else None
 
 
 def _address(value: str) -> str:
-    """An address; uv lets a name stand in front of it (``name=address``)."""
+    """An address; uv allows a name in front of it (``name=address``)."""
     return value.partition("=")[2] if re.match(r"[\w-]+=\w+://", value) else value
 
 
@@ -444,7 +447,7 @@ def _name(word: Word) -> str:
 
 
 def _module(words: list[Word]) -> list[Word] | None:
-    """The module that ``python -m`` runs, with what stands behind it; None for other commands."""
+    """The module that ``python -m`` runs, with the words behind it; None for other commands."""
     if not words or not (_PYTHON.fullmatch(_name(words[0])) or words[0].unknown):
         return None
     at = 1
@@ -454,7 +457,7 @@ def _module(words: list[Word]) -> list[Word] | None:
 
 
 def _bare(words: list[Word]) -> list[Word]:
-    """The command behind others that run it (``sudo -E``, ``poetry run``)."""
+    """The command without commands that run it (``sudo -E``, ``poetry run``)."""
     at = 0
     while at < len(words):
         name = _name(words[at])
@@ -472,13 +475,13 @@ def _bare(words: list[Word]) -> list[Word]:
 
 
 def _parted(words: list[Word], valued: set[str]) -> tuple[list[tuple[str, Word]], list[Word]]:
-    """Options with their values, and the words that are none; flags are left out."""
+    """Options with their values, and other words; flags are left out."""
     options: list[tuple[str, Word]] = []
     plain: list[Word] = []
     queue = list(reversed(words))
     while queue:
         word = queue.pop()
-        if word.content is None and _WORDS.fullmatch(word.value):  # The shell parts what a variable holds.
+        if word.content is None and _WORDS.fullmatch(word.value):  # The shell splits the value.
             queue += [replace(word, value=value) for value in reversed(word.value.split())]
             continue
         if not word.value.startswith("-") or word.value == "-":

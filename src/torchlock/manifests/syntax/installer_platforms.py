@@ -17,5 +17,5 @@ _PATTERNS = {platform: re.compile(pattern, re.IGNORECASE) for platform, pattern 
 
 
 def platform_of(text: str) -> str | None:
-    """The platform (of ``target.PLATFORMS``) that ``--platform`` or ``--python-platform`` means; None: unknown."""
+    """The platform (of ``target.PLATFORMS``) in ``--platform`` or ``--python-platform``; None if unknown."""
     return next((platform for platform, pattern in _PATTERNS.items() if pattern.fullmatch(text)), None)

@@ -17,10 +17,10 @@ _COMMA = re.compile(r",\s*(?=[A-Za-z])")
 
 
 class Apart(NamedTuple):
-    """What goes into the environment, and the command that runs in it.
+    """The packages of a separate environment, and the command that runs in it.
 
-    ``name`` is that of the environment, "" where it lives no longer than the command. ``options`` are those
-    with a value, by their names, those on files of requirements as ``-r``.
+    ``name`` is the name of the environment, "" if it is temporary. ``options`` are those with a value, by name;
+    options for requirements files are named ``-r``.
     """
 
     name: str
@@ -30,9 +30,10 @@ class Apart(NamedTuple):
 
 
 def apart(name: str, words: list[Word], valued: set[str]) -> Apart | None:
-    """The environment that a command makes, None for a command that makes none.
+    """The environment that a command creates; None if it creates none.
 
-    ``name`` is the program, ``words`` stand behind it; ``valued`` are options whose value is the next word.
+    ``name`` is the program, ``words`` are the words behind it; ``valued`` are options whose value is the next
+    word.
     """
     first, second = ([word.value for word in words] + ["", ""])[:2]
     if name == "uvx":
@@ -51,7 +52,10 @@ def apart(name: str, words: list[Word], valued: set[str]) -> Apart | None:
 
 
 def _run(words: list[Word], valued: set[str], *, tool: bool) -> Apart:
-    """A command in a temporary environment; ``tool``: its first word names a package, too."""
+    """A command in a temporary environment.
+
+    ``tool``: its first word also names a package.
+    """
     options, rest = _leading(words, valued)
     asked, other = _sorted(options)
     named = any(option in ("--from", "--spec") for option, _ in options)
@@ -61,7 +65,7 @@ def _run(words: list[Word], valued: set[str], *, tool: bool) -> Apart:
 
 
 def _kept(words: list[Word], valued: set[str]) -> Apart | None:
-    """A permanent environment, named after the package that it is made for."""
+    """A permanent environment, named after its package."""
     options, plain = [], []  # type: list[tuple[str, Word]], list[Word]
     while words:
         more, words = _leading(words, valued)
@@ -85,7 +89,7 @@ def _injected(words: list[Word], valued: set[str], *, pip: bool) -> Apart | None
 
 
 def _leading(words: list[Word], valued: set[str]) -> tuple[list[tuple[str, Word]], list[Word]]:
-    """The options in front of the first word that is none, with their values, and the rest."""
+    """The options in front of the first other word, with their values, and the remaining words."""
     options: list[tuple[str, Word]] = []
     at = 0
     while at < len(words) and words[at].value.startswith("-") and words[at].value != "--":
@@ -100,7 +104,7 @@ def _leading(words: list[Word], valued: set[str]) -> tuple[list[tuple[str, Word]
 
 
 def _sorted(options: list[tuple[str, Word]]) -> tuple[list[Word], list[tuple[str, Word]]]:
-    """The requirements that options name, and the other options."""
+    """The requirements in options, and the other options."""
     asked = [part for name, word in options if name in _WITH for part in _parts(word)]
     other = [("-r" if name in _WITH_FILE else name, word) for name, word in options if name not in _WITH]
     return asked, other
@@ -120,7 +124,7 @@ def _cut(word: Word, start: int, end: int) -> Word:
 
 
 def _package(word: Word) -> Word:
-    """``uvx tool@1.2`` asks for a version of the tool; such text is never edited."""
+    """``uvx tool@1.2`` requests a version of the tool; such text is never edited."""
     tool = re.fullmatch(r"([\w.-]+)@(\d[\w.]*|latest)", word.value)
     if not tool:
         return word

@@ -1,4 +1,4 @@
-"""The JSON of a file: its table, or why it is none, with the place."""
+"""The JSON of a file: its table, or an issue with the position of the fault."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from torchlock.manifests.builder import DocumentBuilder
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]')
-# No table of a tool is as deep as this.
+# No table of a tool is nested deeper.
 _DEEPEST = 200
 
 
 def value_of(builder: DocumentBuilder) -> Any:
-    """The value that a draft's text has; None where it is no JSON, then a problem of the draft."""
+    """The value of a builder's JSON text; None and an issue if it is invalid."""
     try:
         return json.loads(builder.text)
     except RecursionError:
@@ -29,13 +29,13 @@ def value_of(builder: DocumentBuilder) -> Any:
         else:
             reason = error.msg[:1].lower() + error.msg[1:]
             builder.issue("TL501", "error", f"not valid JSON: {reason}", min(error.pos, len(builder.text)))
-    except ValueError as error:  # A number too long to be one.
+    except ValueError as error:  # A number that is too long.
         builder.issue("TL501", "error", f"not valid JSON: {error}", 0)
     return None
 
 
 def _deep(text: str) -> int:
-    """Where a text is nested deeper than any table is."""
+    """The offset at which a text is nested too deeply."""
     depth = 0
     for token in _TOKEN.finditer(text):
         depth += (token[0] in "[{") - (token[0] in "]}")

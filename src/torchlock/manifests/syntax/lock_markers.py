@@ -1,8 +1,8 @@
-"""What the markers of lock files say of scopes and platforms.
+"""Scopes and platforms in the markers of lock files.
 
-Lock files put more into markers than PEP 508 has: which extras and groups were asked for (PEP 751's
-``'x' in extras``, poetry's ``extra == "x"``, uv's ``extra == 'extra-7-project-x'``). An undecided clause may
-hold: a marker that cannot hold with every undecided clause true never holds.
+Lock files extend the markers of PEP 508 with the requested extras and groups (PEP 751's ``'x' in extras``,
+poetry's ``extra == "x"``, uv's ``extra == 'extra-7-project-x'``). An undecided clause may be true: a marker that
+is false even if every undecided clause is true is never true.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _UV = re.compile(r"(extra|group)-(\d+)-(.+)")
 
 
 def with_scopes(active: Collection[str]) -> Decide:
-    """What decides clauses on extras and groups, if just these scopes (``extra:x``) were asked for."""
+    """A function that decides clauses on extras and groups, if only these scopes (``extra:x``) are requested."""
 
     def decide(left: str, operator: str, right: str) -> bool | None:
         if right in ("extras", "dependency_groups") and operator.endswith("in"):
@@ -47,9 +47,9 @@ def mentioned(marker: str) -> list[str]:
 
 
 def placed(marker: str, asked: Collection[str] = ()) -> list[tuple[str, str]]:
-    """The scopes that a package with this marker belongs to, each with what is left of the marker.
+    """The scopes that a package with this marker belongs to, each with the rest of the marker.
 
-    ``asked`` are the scopes that are installed without being asked for.
+    ``asked`` are the scopes that are always installed.
     """
     scopes = mentioned(marker)
     if not scopes:
@@ -62,7 +62,7 @@ def placed(marker: str, asked: Collection[str] = ()) -> list[tuple[str, str]]:
 
 
 def platforms(markers: Iterable[str]) -> tuple[str, ...]:
-    """The platforms of ``target.PLATFORMS`` where one of these markers may hold; nothing for every one."""
+    """The platforms of ``target.PLATFORMS`` on which one of these markers may be true; empty for all platforms."""
     markers = [marker for marker in markers if marker]
     if not markers:
         return ()
@@ -80,7 +80,7 @@ def _on_platform(name: str) -> Decide:
             return None
         value, other = environment[left], right
         if left == "platform_machine":
-            # What one system calls AMD64 is x86_64 to another, and people mix the two.
+            # One system says AMD64 where another says x86_64, and people mix the two.
             value, other = value.lower(), other.lower()
         known = {"==": value == other, "!=": value != other, "in": value in other, "not in": value not in other}
         return known.get(operator)
@@ -89,7 +89,7 @@ def _on_platform(name: str) -> Decide:
 
 
 def _scope(extra: str) -> str:
-    """The scope that the value of ``extra`` means: a name, or uv's code for an extra or group of a package."""
+    """The scope in a value of ``extra``: a name, or uv's code for an extra or group of a package."""
     coded = _UV.fullmatch(extra)
     if not coded:
         return f"extra:{extra}"

@@ -1,4 +1,4 @@
-"""Arithmetic on environment markers (PEP 508), as texts: joined, negated, simplified.
+"""Operations on environment markers (PEP 508) as texts: join, negate, simplify.
 
 ``standards.markers`` evaluates markers, with ``packaging``. They are parsed here because ``packaging`` has no
 public form of a parsed marker, and neither negates nor simplifies one.
@@ -26,7 +26,7 @@ _TOKEN = re.compile(
 )
 _OPPOSITE = {"==": "!=", "<": ">=", ">": "<=", "in": "not in", "and": "or"}
 _OPPOSITE |= {inverse: operator for operator, inverse in _OPPOSITE.items()}
-# Deeper than any tool writes, shallower than Python's own limit; and the longest marker that is taken apart.
+# Deeper than any tool writes, shallower than Python's own limit; and the longest marker that is parsed.
 _DEEPEST, _LONGEST = 100, 2000
 
 
@@ -53,18 +53,18 @@ class Compound(NamedTuple):
 
 
 def valid(marker: str) -> bool:
-    """Whether this is a marker, and has a value."""
+    """Whether this is a marker that can be evaluated."""
     return bool(marker) and not fault_of(marker)
 
 
 def both(*markers: str) -> str:
-    """A marker that holds where all of these do; "" holds everywhere."""
+    """A marker that is true if all of these are; "" is always true."""
     parts = [marker for marker in dict.fromkeys(markers) if marker]
     return parts[0] if len(parts) == 1 else " and ".join(f"({part})" for part in parts)
 
 
 def either(*markers: str) -> str:
-    """A marker that holds where any of these does; "" holds everywhere."""
+    """A marker that is true if any of these is."""
     if not all(markers):
         return ""
     parts = list(dict.fromkeys(markers))
@@ -72,7 +72,7 @@ def either(*markers: str) -> str:
 
 
 def negated(marker: str) -> str | None:
-    """A marker that holds where this one does not; None if no marker says that (``~=`` has no opposite)."""
+    """A marker that is true if this one is false; None if no marker expresses that (``~=`` has no opposite)."""
     tree = _parsed(marker)
     try:
         return _text(_opposite(tree)) if tree else None
@@ -81,10 +81,10 @@ def negated(marker: str) -> str | None:
 
 
 def simplified(marker: str, decide: Decide) -> str | None:
-    """The marker without the clauses that ``decide`` answers: "" if it always holds, None if it never does.
+    """The marker without the clauses that ``decide`` answers: "" if it is always true, None if never.
 
-    ``decide`` gets the variable, the operator and the value of a clause, and returns None for an unknown answer.
-    A text that is not a marker is returned as it is.
+    ``decide`` gets the variable, the operator and the value of a clause, and returns None for an unknown answer. A
+    text that is not a marker is returned as it is.
     """
     tree = _parsed(marker)
     if tree is None:
@@ -102,7 +102,7 @@ def comparisons(marker: str) -> Iterator[tuple[str, str, str]]:
 
 
 def part_extra(marker: str) -> tuple[str, str]:
-    """A marker of the form ``… and extra == 'name'`` as the extra and the rest; no extra otherwise."""
+    """Split a marker ``… and extra == 'name'`` into the extra and the rest; no extra in other markers."""
     tree = _parsed(marker)
     parts = tree.parts if isinstance(tree, Compound) and tree.word == "and" else (tree,)
     found = [part for part in parts if isinstance(part, Clause) and part[:2] == ("extra", "==")]
@@ -137,7 +137,7 @@ def _tokens(marker: str) -> list[Token]:
 
 
 def _joined(tokens: list[Token], at: int, depth: int, word: str) -> tuple[Tree, int]:
-    """Markers joined by ``or``, each of them clauses joined by ``and``; and the index of the token behind them."""
+    """Markers joined by ``or``, each of them clauses joined by ``and``; and the index of the next token."""
     parts: list[Tree] = []
     while True:
         part, at = _joined(tokens, at, depth, "and") if word == "or" else _single(tokens, at, depth)
@@ -173,7 +173,7 @@ def _opposite(tree: Tree) -> Tree:
 
 
 def _reduced(tree: Tree, decide: Decide) -> Tree | bool:
-    """What is left of a marker, or its answer. One true part decides an "or", one false part an "and"."""
+    """The rest of a marker, or its answer. One true part decides an "or", one false part an "and"."""
     if isinstance(tree, Clause):
         answer = decide(*tree.compared())
         return tree if answer is None else answer

@@ -1,4 +1,4 @@
-"""PEP 508 requirements taken apart without delay: one pattern for the ordinary ones, packaging for the rest."""
+"""A fast parser of PEP 508 requirements: one pattern for the ordinary ones, packaging for the rest."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ ORDINARY = (
     rf"(?:[ ]*(?P<versions>{CLAUSE}(?:[ ]*,[ ]*{CLAUSE})*))?"
 )
 """A requirement without marker: its name, its extras, and its version specifiers, as groups."""
-# (packaging lets a name end with an underscore.)
+# (packaging allows an underscore at the end of a name.)
 HEAD = re.compile(
     r"\s*(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?)(?:\s*\[(?P<extras>[^\]]*)\])?", re.ASCII
 )
 """The name and extras that a requirement begins with."""
 
-# Names that pip takes for files.
+# Names that pip treats as files.
 _FILES = (
     *(".whl", ".zip", ".tar", ".tgz", ".tbz", ".txz", ".tlz", ".gz", ".bz2", ".xz", ".lz", ".lzma"),
     *(".txt", ".in"),
@@ -36,9 +36,10 @@ _WHOLE = re.compile(rf"[ ]*{ORDINARY}[ ]*(?P<marker>;.*)?")
 
 
 class Asked(NamedTuple):
-    """One requirement. ``versions`` is where the specifier stands in its text, None for an address.
+    """One requirement.
 
-    ``name`` and ``extras`` are normalised; ``specifier`` and ``marker`` are "" where there are none.
+    ``versions`` is the span of the specifier in its text, None for an address. ``name`` and ``extras`` are
+    normalised; ``specifier`` and ``marker`` are "" if missing.
     """
 
     name: str
@@ -57,7 +58,7 @@ def extras_of(text: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=2048)
 def marker_of(text: str) -> str | None:
-    """The marker without odd spaces, None if it is not valid or has no value."""
+    """The marker without extra spaces; None if it is invalid."""
     text = text.strip()
     if markers.is_ordinary(text):
         return text
@@ -66,7 +67,7 @@ def marker_of(text: str) -> str | None:
 
 
 def ask_quickly(text: str) -> Asked | None:
-    """Take an ordinary requirement apart; None if it is none, or out of the ordinary."""
+    """Parse an ordinary requirement; None if the text is invalid or not ordinary."""
     match = _WHOLE.fullmatch(text)
     if match is None or not is_plain(match["name"], match["versions"] or ""):
         return None
@@ -79,12 +80,12 @@ def ask_quickly(text: str) -> Asked | None:
 
 
 def behind(match: re.Match[str]) -> int:
-    """Where the name and the extras end."""
+    """The offset behind the name and the extras."""
     return match.end("extras") + 1 if match["extras"] else match.end("name")
 
 
 def is_plain(name: str, versions: str) -> bool:
-    """Whether what ``ORDINARY`` has found is what it seems: no file, no wildcard out of place."""
+    """Whether a match of ``ORDINARY`` is really a requirement: not a file name, no misplaced wildcard."""
     return not (
         ("." in name and not versions and name.lower().endswith(_FILES))
         or (versions.endswith("*") and WILD.search(versions))
@@ -94,7 +95,7 @@ def is_plain(name: str, versions: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def ask(text: str) -> Asked | None:
-    """Take a requirement apart; None if it is none. Addresses in place of a name are none either."""
+    """Parse a requirement; None if it is invalid, or an address without a name."""
     from packaging.requirements import Requirement
 
     try:
@@ -115,12 +116,12 @@ def ask(text: str) -> Asked | None:
 
 
 def ask_anyhow(text: str) -> Asked | None:
-    """Take a requirement apart, ordinary or not; None if it is none."""
+    """Parse a requirement, ordinary or not; None if it is invalid."""
     return ask_quickly(text) or ask(text)
 
 
 def specifier_span(text: str) -> tuple[int, int]:
-    """Where the versions of a requirement stand, right or wrong; an empty stretch behind the name for none."""
+    """The span of the versions of a requirement, valid or not; an empty span behind the name if it has none."""
     head = HEAD.match(text)
     start = head.end() if head else 0
     rest = text[start:].partition(";")[0]
@@ -139,7 +140,7 @@ def _stripped(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def wheel_of(address: str) -> tuple[str, str] | None:
-    """The normalised name and the version that an address ends with, if it is that of a wheel."""
+    """The normalised name and the version of the wheel at the end of an address."""
     filename = file_name(address)
     if not filename.lower().endswith(".whl"):
         return None

@@ -1,4 +1,4 @@
-"""The logical lines of pip's format, with the way back to where each character stands in the file."""
+"""The logical lines of pip's format, with the position of each character in the file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from torchlock.location import Span
 from torchlock.manifests.syntax.pip_options import COMMENT
 
-# Whatever str.splitlines takes for the end of a line.
+# All line ends of str.splitlines.
 ENDS = "\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 _WORD = re.compile(r"\"[^\"]*\"|'[^']*'|\S+")
 _SHORT = {"-i": "--index-url", "-f": "--find-links"}
@@ -18,10 +18,10 @@ _KEPT_FLAGS = {"--pre", "--no-index"}
 
 
 class Line(NamedTuple):
-    """Physical lines joined, their comment taken off.
+    """Physical lines joined, without their comment.
 
-    ``pieces`` say for growing offsets in ``text`` where in the file they stand; ``end`` is the end of the
-    last physical line in the file, in front of its line end.
+    ``pieces`` map growing offsets in ``text`` to offsets in the file; ``end`` is the end of the last physical line
+    in the file, in front of its line end.
     """
 
     text: str
@@ -29,12 +29,12 @@ class Line(NamedTuple):
     end: int
 
     def at(self, offset: int) -> int:
-        """Where the character at this offset stands in the file."""
+        """The offset in the file of the character at this offset."""
         near, there = self.pieces[bisect_right(self.pieces, (offset, 1 << 60)) - 1]
         return there + offset - near
 
     def span(self, start: int, end: int) -> Span:
-        """Where the characters of a stretch stand in the file; an empty one clings to what is in front of it."""
+        """The span in the file of a part of the line; an empty part stays with the text in front of it."""
         if start == end:
             at = self.at(end - 1) + 1 if end else self.at(0)
             return Span(at, at)
@@ -42,7 +42,7 @@ class Line(NamedTuple):
 
 
 def join(parts: list[tuple[str, int]]) -> Line | None:
-    """The logical line that physical lines make, each with its offset; None if nothing is left of them."""
+    """The logical line of some physical lines, each with its offset; None if it is empty."""
     joined = "".join(text for text, _ in parts)
     comment = COMMENT.search(joined)
     kept = joined[: comment.start()] if comment else joined
@@ -60,7 +60,7 @@ def join(parts: list[tuple[str, int]]) -> Line | None:
 
 
 class LineJoiner:
-    """Joins physical lines to logical ones. ``open``: the last line goes on in the next one."""
+    """Joins physical lines to logical ones. ``open``: the last line continues on the next one."""
 
     def __init__(self) -> None:
         self._parts: list[tuple[str, int]] = []
@@ -70,7 +70,7 @@ class LineJoiner:
         return bool(self._parts)
 
     def add(self, content: str, offset: int) -> Line | None:
-        """Take a physical line without its end; the logical line that it completes, if there is one.
+        """Add a physical line without its end; returns the logical line that it completes, if any.
 
         A comment line ends a logical line, and the space keeps it a comment.
         """
@@ -87,14 +87,14 @@ class LineJoiner:
         return self.end()
 
     def end(self) -> Line | None:
-        """The logical line that the text ends with, if there is one."""
+        """The logical line at the end of the text, if there is one."""
         line = join(self._parts) if self._parts else None
         self._parts.clear()
         return line
 
 
 class Piece(NamedTuple):
-    """A stretch of a line that makes sense by itself: an option with its value, or (``option`` "") a word."""
+    """A unit of a line: an option with its value, or (``option`` "") a word."""
 
     start: int
     end: int
@@ -103,10 +103,7 @@ class Piece(NamedTuple):
 
 
 def pieces(text: str, start: int = 0) -> list[Piece]:
-    """The words of a line from an offset on.
-
-    Options on indexes are in one with their values; other options are left out.
-    """
+    """The words of a line from an offset on. Index options include their values; other options are left out."""
     found: list[Piece] = []
     words = [(match.start(), match.end(), match[0].strip("\"'")) for match in _WORD.finditer(text, start)]
     words.reverse()

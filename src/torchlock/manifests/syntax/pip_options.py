@@ -1,4 +1,4 @@
-"""The options of a requirements file, taken apart as pip's own parser does it."""
+"""The options of a requirements file, parsed as pip does."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Option(NamedTuple):
 
 
 def parted(text: str) -> tuple[str, str]:
-    """A requirement and the options behind it; one of them may be empty."""
+    """Split a line into a requirement and the options behind it; each may be empty."""
     options = re.search(r"(?:^| )-", text)
     if not options:
         return text, ""
@@ -65,7 +65,7 @@ def parted(text: str) -> tuple[str, str]:
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
-    """Put the values of variables in the place of ``${NAME}``; one that is unset or empty stays as written."""
+    """Replace ``${NAME}`` with the values of variables; an unset or empty one stays as written."""
     if "$" not in text:
         return text
     expanded = VARIABLE.sub(lambda match: variables.get(match[1]) or match[0], text)
@@ -75,9 +75,9 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
 
 
 def parse_options(text: str) -> tuple[list[Option], list[str]]:
-    """The options of a line, and the words among them that are none, which pip passes over.
+    """The options of a line, and the words that belong to no option, which pip ignores.
 
-    Long names may be cut short, and an option that takes a value takes the next word, whatever it is.
+    Long names may be abbreviated. An option with a value takes the next word, whatever it is.
 
     Raises:
         InputError: pip has no such option, or one lacks its value.
@@ -94,7 +94,7 @@ def parse_options(text: str) -> tuple[list[Option], list[str]]:
         if word == "-" or not word.startswith("-"):
             strays.append(word)
             continue
-        if word == "--":  # Behind it nothing is an option.
+        if word == "--":  # No word behind it is an option.
             strays += [word, *reversed(words)]
             break
         name, value = _name(word)
@@ -107,7 +107,7 @@ def parse_options(text: str) -> tuple[list[Option], list[str]]:
 
 
 def _name(word: str) -> tuple[str, str | None]:
-    """The full name of an option, and the value that is written in one with it."""
+    """The full name of an option, and a value written in the same word."""
     if not word.startswith("--"):
         name = _SHORT.get(word[:2])
         if name is None:
@@ -126,4 +126,4 @@ def _name(word: str) -> tuple[str, str | None]:
 
 
 def _unknown(name: str) -> InputError:
-    return InputError(f"{name} is no option of a requirements file", hint=_HINTS.get(name))
+    return InputError(f"{name} is not an option of a requirements file", hint=_HINTS.get(name))

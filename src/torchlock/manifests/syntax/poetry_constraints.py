@@ -12,14 +12,14 @@ from torchlock.standards.versions import fault_of_specifier, version_of
 _BETWEEN = re.compile(r"(?<!^)(?<![\^~=><!,\s])(?:\s+(?:,\s*)?|,\s*)(?![,\s]|$|-)")
 _OR = re.compile(r"(?<!\s)\s*\|\|?\s*")
 _CLAUSE = re.compile(r"(\^|~=|~(?!=)|===|==?|!=|<>|>=|<=|>|<|)\s*v?(\d[\w.!+-]*?)((?:\.[*xX])*)")
-# No version is as long, and no constraint.
+# No version and no constraint is longer.
 _LONGEST, _WHOLE = 200, 4000
 
 
 def specifier_of(constraint: str) -> str | None:
-    """The PEP 440 specifier set of a constraint; None where poetry could not read it.
+    """The PEP 440 specifier set of a constraint; None if poetry cannot read it.
 
-    Of alternatives (``||``), which PEP 440 has no words for, it is all between the lowest and the highest.
+    For alternatives (``||``), which PEP 440 cannot express, it is the range from the lowest to the highest.
     """
     if len(constraint) > _WHOLE:
         return None
@@ -30,7 +30,7 @@ def specifier_of(constraint: str) -> str | None:
 
 
 def python_marker(constraint: str) -> str | None:
-    """The marker that says of Python what a constraint does; None where poetry could not read it."""
+    """A constraint on Python as a marker; None if poetry cannot read it."""
     parts = []
     if len(constraint) > _WHOLE:
         return None
@@ -67,7 +67,7 @@ def _branch(text: str) -> list[str] | None:
 
 
 def _clauses(text: str) -> list[str] | None:
-    """The PEP 440 clauses of one of poetry's."""
+    """One clause of poetry as PEP 440 clauses."""
     if text == "*":
         return []
     match = _CLAUSE.fullmatch(text) if len(text) <= _LONGEST else None
@@ -93,13 +93,13 @@ def _clauses(text: str) -> list[str] | None:
 
 
 def _caret(version: Version) -> int:
-    """The place of the leftmost number that is not zero, which must stay."""
+    """The index of the leftmost number that is not zero, which must not change."""
     release = version.release
     return next((place for place, number in enumerate(release) if number), len(release) - 1)
 
 
 def _bumped(version: Version, place: int) -> str:
-    """The first version with a greater number at this place."""
+    """The first version with a greater number at this index."""
     epoch = f"{version.epoch}!" if version.epoch else ""
     numbers = [*version.release[:place], version.release[place] + 1]
     return epoch + ".".join(map(str, numbers))
@@ -120,7 +120,7 @@ def _hull(branches: list[list[str]]) -> str:
 
 
 def _bounds(branch: list[str]) -> tuple[str, str]:
-    """A lower and an upper clause that all of a branch lies within, "" for none."""
+    """A lower and an upper clause that contain the whole branch, "" for no bound."""
     low = high = ""
     for clause in branch:
         if clause.startswith("==") and clause.endswith(".*"):

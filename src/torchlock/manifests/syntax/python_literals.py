@@ -1,4 +1,4 @@
-"""Python that is read and never run: its syntax tree, and the positions of its strings."""
+"""Python that is parsed and never run: its syntax tree, and the positions of its strings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torchlock.location import Span
 if TYPE_CHECKING:
     from torchlock.manifests.builder import DocumentBuilder
 
-# What parsing may raise, also for nesting and numbers beyond Python's limits.
+# Errors of the parser, also for nesting and numbers beyond Python's limits.
 UNPARSED = (SyntaxError, ValueError, RecursionError, MemoryError)
 _LITERAL = re.compile(r"[rRuU]?('''|\"\"\"|'|\")(.*)\1", re.DOTALL)
 
@@ -21,7 +21,7 @@ def parsed(text: str) -> ast.Module:
     """The syntax tree of a module.
 
     Raises:
-        UNPARSED: it is not Python 3, or too deep.
+        UNPARSED: it is not Python 3, or nested too deeply.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -29,7 +29,7 @@ def parsed(text: str) -> ast.Module:
 
 
 def span_of(builder: DocumentBuilder, node: ast.Constant) -> Span | None:
-    """Where the characters of a string stand, if it is one literal without escapes."""
+    """The span of the characters of a string, if it is one literal without escapes."""
     if node.end_lineno is None or node.end_col_offset is None:
         return None
     start = builder.offset(node.lineno, node.col_offset)

@@ -1,4 +1,4 @@
-"""Addresses of repositories as pip takes them."""
+"""Addresses of repositories in pip's notation."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ def repository_address(kind: str, address: str, table: Mapping[str, Any]) -> str
 
 
 def subdirectory(table: Mapping[str, Any]) -> str:
-    """The fragment for a subdirectory, "" for none."""
+    """The URL fragment for a subdirectory, "" if there is none."""
     part = table.get("subdirectory")
     return f"#subdirectory={part}" if isinstance(part, str) else ""

@@ -1,4 +1,4 @@
-"""One requirement: PEP 508, a bare address, or a path; with help for the mistakes people make."""
+"""One requirement: PEP 508, a bare address, or a path; with hints for common mistakes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torchlock.errors import InputError
-from torchlock.manifests.text import is_folder, is_there
+from torchlock.manifests.paths import is_folder, is_there
 from torchlock.redaction import shortened
 from torchlock.standards.filenames import file_name, parse_wheel
 from torchlock.standards.markers import fault_of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from torchlock.terms import Origin
 
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*://|file:|(?:git|hg|svn|bzr)\+[a-z]+:)", re.IGNORECASE)
-# What is no address of a version control system, which has forms of its own (``git@host:path``).
+# Not an address of a version control system, which has other forms (``git@host:path``).
 _FETCHED = re.compile(r"(?:[a-z][a-z0-9.-]*://|file:)", re.IGNORECASE)
 _PATH = re.compile(r"\.{1,2}(?:[/\\\[;\s]|$)|/(?!/)|~/|[A-Za-z]:[/\\]|\\\\")
 # pip's list.
@@ -31,41 +31,41 @@ _EGG = re.compile(r"[#&]egg=([^&]*)")
 # "requirements.txt" is a valid name of a project, but nobody means it.
 _FILE = re.compile(r"requirements?[\w.-]*\.(?:txt|in)$", re.IGNORECASE)
 
-# Besides packaging's own InvalidRequirement, what odd strings and deep parentheses in markers bring about.
+# Besides packaging's InvalidRequirement, the errors for odd strings and for deeply nested markers.
 _UNPARSED = (ValueError, SyntaxError, RecursionError)
-# Nobody's requirement is as long as this: such a line is of another kind, and quoted in part.
+# No real requirement is longer: such a line is something else, and is quoted in part.
 _LONG = 500
 
-# What people write, and what to tell them; the first that matches counts.
+# Common mistakes, and the hint for each; the first match counts.
 _EGG_VERSION = re.compile(r"[#&]egg=[^&=<>!~]*[=<>!~]")
 _REPOSITORY = re.compile(r"(?:git|hg|svn|bzr)\+")
 _MISTAKES = (
     (r"^(<<<<<<<|=======|>>>>>>>|\|\|\|\|\|\|\|)", "a merge conflict was left in the file"),
     (r"[\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb]", "these are typographic quotes: use plain ones"),
     (r"[\u2010-\u2015\u2212]", "this is a typographic dash: use a plain hyphen"),
-    (r"[\xa0\u200b\u200c\u200d\u2060\ufeff]", "there is an invisible character in it: write the line anew"),
+    (r"[\xa0\u200b\u200c\u200d\u2060\ufeff]", "it contains an invisible character: type the line again"),
     (r"^(import|from)\s+\w", "this is Python code; name the project that the module comes from"),
     (r"^!?(%?pip3?|conda|mamba|uv|python3?|apt(-get)?|sudo)\s+\w", "this is a command; write what it installs"),
     (r"^//", "a comment begins with #"),
-    (r"\\$", "something stands behind the backslash, so the line does not go on"),
+    (r"\\$", "text follows the backslash, so the line does not continue"),
     (r"^([\"'])(.+)\1,?$", r"without the quotes: \2"),
-    (r"^[\w.-]+::", "this is conda's way to name a channel; write the project only"),
+    (r"^[\w.-]+::", "conda names a channel like this; write only the project"),
     (r"^pytorch(?=\s*(?:=\s*)?\d|=)\s*(?:=\s*)?([\w.]+)", r"the project is called torch: torch==\1"),
     (r"^([\w.-]+)=([\d.]+)=\w+$", r"this is conda's name=version=build; a pin is \1==\2"),
     (r"^([\w.-]+(?:\[[^\]]*\])?)\s*=\s*([\w.*+!]+)\s*(?:;.*)?$", r"a pin takes two equals signs: \1==\2"),
     (r"^([\w.-]+(?:\[[^\]]*\])?)\s*=([<>])\s*(\d[\w.]*)", r"the equals sign comes last: \1\2=\3"),
     (r"^([\w.-]+(?:\[[^\]]*\])?)\s+(\d[\w.]*)$", r"a version needs an operator: \1==\2"),
-    (r"\d[\w.*]*\s+[<>=!~]=?", "clauses are parted by commas, as in torch>=2.0,<3"),
-    (r"[<>]=?\s*[\d.]+\.\*|~=\s*[\d.]+\.\*", "a wildcard goes with == and != only: leave the .* out"),
-    (r"[<>~]=?\s*[\w.]+\+\w", "a local version (+…) goes with == and != only"),
-    (r"[\^]\s*\d", "^ is poetry's; write a range, as in >=2.0,<3"),
+    (r"\d[\w.*]*\s+[<>=!~]=?", "commas separate clauses, as in torch>=2.0,<3"),
+    (r"[<>]=?\s*[\d.]+\.\*|~=\s*[\d.]+\.\*", "a wildcard works only with == and !=: remove the .*"),
+    (r"[<>~]=?\s*[\w.]+\+\w", "a local version (+…) works only with == and !="),
+    (r"[\^]\s*\d", "^ is an operator of poetry; write a range, as in >=2.0,<3"),
     (r"\d\.(?=[\s,;]|$)", "a version does not end with a dot"),
     (r"^(?:git\+)?(git@[\w.-]+):(.+)", r"a repository is written git+ssh://\1/\2"),
-    (r"\t--?[a-z]", "pip takes no tab in front of an option: put a space there"),
+    (r"\t--?[a-z]", "pip allows no tab in front of an option: use a space"),
     (r"^\[", "a requirements file has no sections"),
     (r"\S#", "a comment needs a space in front of its #"),
-    (r"^[\w.-]+(\[[^\]]*\])?[<>=!~]=?\S+\s+[A-Za-z][\w.-]*", "one requirement a line"),
-    (r"^[\w.-]+:(\s|$)", "this looks like a conda environment file, which is not of this format"),
+    (r"^[\w.-]+(\[[^\]]*\])?[<>=!~]=?\S+\s+[A-Za-z][\w.-]*", "write one requirement per line"),
+    (r"^[\w.-]+:(\s|$)", "this looks like a conda environment file, not a requirements file"),
 )  # fmt: skip
 
 
@@ -75,7 +75,7 @@ def parse_requirement(
     """Read one requirement as its author wrote it.
 
     Raises:
-        InputError: no installer could read it; the hint says what was probably meant.
+        InputError: no installer can read it; the hint suggests a correction.
     """
     text = text.strip()
     if editable or _is_location(text):
@@ -98,7 +98,7 @@ def _check_address(url: str, origin: Origin) -> None:
 
 
 def _is_location(text: str) -> bool:
-    """Whether this is a bare address or path, as pip judges it."""
+    """Whether this is a bare address or path, by pip's rules."""
     if _ADDRESS.match(text) or _PATH.match(text):
         return True
     path = _EXTRAS.sub("", text.partition(";")[0].strip())
@@ -108,28 +108,30 @@ def _is_location(text: str) -> bool:
 
 
 def _parsed(text: str, origin: Origin) -> Requirement:
-    """A requirement whose address, if it has one, can be one: PEP 508 lets any text through."""
+    """A requirement with a plausible address: PEP 508 allows any text as an address."""
     requirement = _pep_508(text, origin)
     if fault := fault_of_versions(requirement):
         raise _invalid(fault, origin, hint=None)
     if fault := fault_of(str(requirement.marker or "")):
-        raise _invalid(f"its marker has no value: {fault}", origin, hint=None)
+        raise _invalid(f"its marker is invalid: {fault}", origin, hint=None)
     url = requirement.url or ""
     if re.fullmatch(r"v?\d+(\.\w+)*", url):
         hint = f"a pin takes two equals signs: {requirement.name}=={url.removeprefix('v')}"
-        raise _invalid("a version is no address", origin, hint=hint)
+        raise _invalid("a version is not an address", origin, hint=hint)
     if re.match(r"git@[\w.-]+:", text):
-        raise _invalid("git's short form of an address is not known here", origin, hint=_hint(text, origin))
+        raise _invalid(
+            "this is git's short form of an address, which pip does not accept", origin, hint=_hint(text, origin)
+        )
     return requirement
 
 
 def _pep_508(text: str, origin: Origin) -> Requirement:
-    """A PEP 508 requirement; like pip, with an empty marker or none of the space that a URL's marker needs."""
+    """A PEP 508 requirement; as in pip, with an empty marker or without the space before the marker of a URL."""
     from packaging.requirements import Requirement
 
     head, _, marker = text.partition(";")
     if "@" in head or not marker.strip():
-        # Strictly, all that stands behind an address without a space belongs to the address.
+        # Strictly, all text behind an address without a space belongs to the address.
         with suppress(*_UNPARSED):
             return Requirement(f"{head} ;{marker}" if marker.strip() else head)
     try:
@@ -139,7 +141,7 @@ def _pep_508(text: str, origin: Origin) -> Requirement:
 
 
 def _reason(error: Exception, text: str, origin: Origin) -> str:
-    """What the parser says, as half a sentence, and the text at which it stopped if that is as written."""
+    """The parser's message as half a sentence, and the text at which it stopped, if the text is as written."""
     if isinstance(error, RecursionError):
         return "its marker is nested too deeply"
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -151,7 +153,7 @@ def _reason(error: Exception, text: str, origin: Origin) -> str:
 
 
 def _invalid(reason: str, origin: Origin, hint: str | None) -> InputError:
-    """The error quotes what was written: environment variables put into it may be secrets."""
+    """The error quotes the text as written: environment variables put into it may be secrets."""
     return InputError(
         f"{shortened(origin.text, _LONG)!r} is not a requirement: {reason}",
         path=origin.path,
@@ -161,7 +163,7 @@ def _invalid(reason: str, origin: Origin, hint: str | None) -> InputError:
 
 
 def _hint(text: str, origin: Origin) -> str | None:
-    """What was probably meant."""
+    """A suggested correction."""
     if origin.path is None and (_names_a_file(text) or re.search(r"\.(txt|in|toml|cfg)$", text)):
         return f"did you mean -r {text}?"
     if len(text) > _LONG:
@@ -180,11 +182,11 @@ def _names_a_file(text: str) -> bool:
 
 
 def _located(text: str, origin: Origin, hashes: tuple[str, ...], editable: bool) -> ParsedRequirement:
-    """An address or path, with the requirement it comes to where the text itself names the project."""
+    """An address or path, with the requirement that it contains if the text names the project."""
     if editable and not _ADDRESS.match(text) and re.match(r"[\w.-]+(\[[^\]]*\])?\s*(@|[<>=!~]=)", text):
         named = _parsed(text, origin)
         if named.url is None:
-            raise _invalid("only a folder or an address can be editable", origin, hint="leave the -e out")
+            raise _invalid("only a folder or an address can be editable", origin, hint="remove the -e")
         return ParsedRequirement(named, origin, url=named.url, editable=True, hashes=hashes)
     location, _, marker = text.partition("; " if _ADDRESS.match(text) else ";")
     location = location.strip().removesuffix(";")
@@ -192,8 +194,10 @@ def _located(text: str, origin: Origin, hashes: tuple[str, ...], editable: bool)
     if editable and name is None and _REPOSITORY.match(location):
         raise _invalid("an editable repository needs its name", origin, hint=f"write {location}#egg=NAME")
     if location.lower().startswith("git://"):
-        raise _invalid("pip knows no address that begins with git://", origin, hint=f"write git+{location}")
-    # A wrong marker is refused even where there is no name to go with it.
+        raise _invalid(
+            "pip does not accept an address that begins with git://", origin, hint=f"write git+{location}"
+        )
+    # An invalid marker is refused even without a name.
     parsed = _parsed(f"{name or 'nameless'} ; {marker}", origin)
     requirement = parsed if name else None
     marker = str(parsed.marker or "")
@@ -213,5 +217,5 @@ def _name_in(location: str, origin: Origin) -> str | None:
         name, version, _ = parse_wheel(filename)
     except ValueError as error:
         form = "name-version-python-abi-platform.whl"
-        raise _invalid("no wheel has such a name", origin, hint=f"its form is {form}") from error
+        raise _invalid("this is not a valid name of a wheel", origin, hint=f"its form is {form}") from error
     return f"{name}{extras[0] if extras else ''}=={version}"

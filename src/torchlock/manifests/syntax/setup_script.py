@@ -1,7 +1,7 @@
-"""What a setup.py passes to setup(), as far as its text alone tells: nothing is ever run.
+"""The arguments that a setup.py passes to setup(), as far as its text shows: nothing is run.
 
-Literals, names given a value in the order of the text, joined lists, and the usual ways to read a file of
-requirements. A value in doubt (changed under a condition, computed) is known in part or not at all.
+Literals, names in the order of their assignments, joined lists, and the usual ways to read a requirements file are
+evaluated. A doubtful value (changed under a condition, computed) is known in part or not at all.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _FILE = re.compile(r"[\w./\\-]+\.(?:txt|in|pip)")
 _OPENERS = {"open", "Path", "read_text", "StringIO"}
-# What gives back the same lines, or the same text.
+# Calls that return the same lines, or the same text.
 _SAME = {"list", "tuple", "set", "sorted", "filter", "map", "str", "iter", "frozenset"}
 _SAME_METHODS = {
     "read",
@@ -38,13 +38,13 @@ _CHANGES = {"append", "extend", "insert", "update", "setdefault", "remove", "dis
 _BRINGING = ("install_requires", "extras_require")
 # Placeholders in a text.
 _LEFT = {"%s": re.compile(r"%[(a-z]"), "{}": re.compile(r"\{[^{}]*\}")}
-# No project asks for as much; what grows beyond is not looked at.
+# No project has more; larger values are not evaluated.
 _LONGEST = 10_000
 
 
 @dataclass(slots=True)
 class Text:
-    """A string; ``node`` is the literal that it is, None for one put together."""
+    """A string; ``node`` is its literal, None if the string is computed."""
 
     value: str
     node: ast.Constant | None = None
@@ -59,13 +59,13 @@ class Lines:
 
 @dataclass(slots=True)
 class Items:
-    """A list; ``complete`` is false where there may be more in it, or less."""
+    """A list; ``complete`` is false if it may have more items, or fewer."""
 
     items: list[Text | Lines] = field(default_factory=list)
     complete: bool = True
 
     def grow(self, added: Value, certain: bool) -> None:
-        """Put a value at the end; what is not certain puts the list in doubt."""
+        """Append a value; an uncertain one puts the list in doubt."""
         grown = _listed([self, added]) if certain else self
         self.items, self.complete = grown.items, certain and grown.complete
 
@@ -83,16 +83,16 @@ Value = Text | Lines | Items | Table | None
 
 @dataclass(slots=True)
 class Argument:
-    """What setup() is given by one name, and where."""
+    """One argument of setup(), and its place."""
 
     value: Value
     node: ast.expr
 
 
 def setup_arguments(tree: ast.Module) -> dict[str, Argument]:
-    """The arguments of the first call of setup(), by name; nothing where there is none.
+    """The arguments of the first call of setup(), by name; empty if there is no call.
 
-    A value that another call of setup() gives otherwise is in doubt.
+    A value that another call of setup() passes differently is in doubt.
     """
     functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
     run = _Run(functions)
@@ -110,12 +110,12 @@ def setup_arguments(tree: ast.Module) -> dict[str, Argument]:
 
 
 def _spelled(call: ast.Call, key: str) -> str:
-    """What a call gives by this name, as text."""
+    """The text of an argument, as a call passes it."""
     return next((ast.dump(keyword.value) for keyword in call.keywords if keyword.arg == key), "")
 
 
 class Values:
-    """What expressions stand for, with the names that a module and the function at hand give values to."""
+    """The values of expressions, with the names that a module and the current function set."""
 
     def __init__(self, tree: ast.Module) -> None:
         self._module = _Run({})
@@ -127,7 +127,7 @@ class Values:
         self._run = self._module.inner(function)
 
     def leave(self) -> None:
-        """Go on in the module."""
+        """Continue in the module."""
         self._run = self._module
 
     def of(self, node: ast.expr) -> Value:
@@ -136,11 +136,11 @@ class Values:
 
 
 class _Run:
-    """The module's statements in order, and what its names stand for."""
+    """The statements of a module in order, and the values of its names."""
 
     def __init__(self, functions: dict[str, ast.FunctionDef]) -> None:
         self._functions = functions
-        # What other functions change in the names of the module: nobody can tell whether and when.
+        # Changes of the module's names by other functions: it is unknown whether and when they happen.
         self._changed_elsewhere = {name for function in functions.values() for name in _changed_outside(function)}
         self._names: dict[str, Value] = {}
         self._depth = 0
@@ -177,7 +177,7 @@ class _Run:
             self._compound(node, certain)
 
     def _compound(self, node: ast.stmt, certain: bool) -> None:
-        """A statement that holds others, which may run never, once or many times."""
+        """A statement that contains others, which may run never, once or many times."""
         if isinstance(node, ast.With):
             for item in node.items:
                 if item.optional_vars is not None:
@@ -200,7 +200,10 @@ class _Run:
                 self.block(case.body, certain=False)
 
     def _try(self, node: ast.Try, certain: bool) -> None:
-        """What is tried counts. What only a handler does is in doubt, but for its own value of a name tried."""
+        """The body of try counts.
+
+        Values that only a handler sets are in doubt; its values of names that the body also sets are ignored.
+        """
         self.block(node.body, certain=certain)
         tried = {ast.dump(target) for statement in node.body for target in _targets(statement)}
         for handler in node.handlers:
@@ -225,7 +228,7 @@ class _Run:
                 self._assign(element, None, certain)
 
     def _add(self, node: ast.AugAssign, certain: bool) -> None:
-        """``name += value``, which changes a list in place: all its names see that."""
+        """``name += value``, which changes a list in place: all its names see the change."""
         held, given = self.value(node.target), self.value(node.value)
         if isinstance(held, Items):
             held.grow(given, certain and isinstance(node.op, ast.Add))
@@ -281,7 +284,10 @@ class _Run:
             table.items[keyword.arg] = self.value(keyword.value)
 
     def _changes_within(self, statement: ast.stmt) -> None:
-        """Doubt what a part of a statement changes: a method inside of an expression, a function of this file."""
+        """Doubt the values that a part of a statement changes.
+
+        A method in an expression, or a function of this file, can change them.
+        """
         whole = statement.value if isinstance(statement, ast.Expr | ast.Return) else None
         for part in ast.iter_child_nodes(statement):
             for node in ast.walk(part) if isinstance(part, ast.expr) else ():
@@ -377,7 +383,7 @@ class _Run:
         return None
 
     def _result(self, node: ast.Call) -> Value:
-        """What a call gives back, for the calls that setup scripts read their requirements with."""
+        """The result of a call, for the calls with which setup scripts read their requirements."""
         name = _called(node)
         if isinstance(node.func, ast.Attribute):
             held = self.value(node.func.value)
@@ -414,7 +420,7 @@ class _Run:
         return self._within(name)
 
     def _split(self, text: str, node: ast.Call) -> Value:
-        """The parts of a text, each without the spaces around it."""
+        """The parts of a text, each without surrounding spaces."""
         separators = [self.value(argument) for argument in node.args]
         if _called(node) == "splitlines":
             parts = text.splitlines()
@@ -427,7 +433,7 @@ class _Run:
         return _listed([Text(part.strip()) for part in parts if part.strip()])
 
     def _same(self, node: ast.Call, value: Value) -> Value:
-        """What a function gives back that changes no item; a function that it is given may leave some out."""
+        """The result of a function that changes no item; a function passed to it may remove some."""
         given = node.args[0]
         harmless = isinstance(given, ast.Constant) or getattr(given, "id", "") == "str"
         if _called(node) in ("filter", "map") and not harmless and isinstance(value, Items):
@@ -435,13 +441,13 @@ class _Run:
         return _copied(value)
 
     def _path(self, node: ast.Call) -> Value:
-        """The last parts of a path, which are texts; what stands before them is where the file is."""
+        """The last parts of a path, which are texts; the parts before them are the folder of the file."""
         parts = [self.value(argument) for argument in node.args]
         texts = [part.value for part in parts if isinstance(part, Text)]
         return Text("/".join(texts)) if texts and isinstance(parts[-1], Text) else None
 
     def _within(self, name: str) -> Value:
-        """What a function of this file reads, if it names just one file of requirements."""
+        """The content that a function of this file reads, if it names just one requirements file."""
         function = self._functions.get(name)
         names = {
             node.value
@@ -470,7 +476,7 @@ def _listed(values: Sequence[Value]) -> Items:
 
 
 def _added(left: Value, right: Value, certain: bool) -> Value:
-    """The sum of two values. A text plus something unknown is unknown."""
+    """The sum of two values. A text plus an unknown value is unknown."""
     if isinstance(left, Text) and isinstance(right, Text) and certain:
         long = len(left.value) + len(right.value) > _LONGEST
         return None if long else Text(left.value + right.value)
@@ -484,7 +490,7 @@ def _added(left: Value, right: Value, certain: bool) -> Value:
 
 
 def _strung(between: str, values: Sequence[Value]) -> Value:
-    """What ``str.join`` makes of a list, all of which is known."""
+    """The result of ``str.join`` on a list that is fully known."""
     listed = values[0] if len(values) == 1 else None
     if not isinstance(listed, Items) or not listed.complete:
         return None
@@ -494,7 +500,7 @@ def _strung(between: str, values: Sequence[Value]) -> Value:
 
 
 def _joined(left: Value, right: Value, certain: bool) -> Value:
-    """Two lists in one; what is added under a condition is left out."""
+    """Two lists in one; items added under a condition are left out."""
     if not certain:
         return _doubtful(left)
     return None if left is None and right is None else _listed([left, right])
@@ -510,20 +516,20 @@ def _doubtful(known: Value) -> Value:
 
 
 def _doubt(held: Value) -> None:
-    """Put a list or a dictionary in doubt, by all of its names."""
+    """Put a list or a dictionary in doubt, under all its names."""
     if isinstance(held, Items | Table):
         held.complete = False
 
 
 def _copied(value: Value) -> Value:
-    """A value that can change without the other."""
+    """A copy of a value that can change independently."""
     if isinstance(value, Items):
         return Items([*value.items], value.complete)
     return Table({**value.items}, value.complete) if isinstance(value, Table) else value
 
 
 def _targets(statement: ast.stmt) -> list[ast.expr]:
-    """What a statement gives a value."""
+    """The targets to which a statement assigns a value."""
     if isinstance(statement, ast.With):
         return [target for inner in statement.body for target in _targets(inner)]
     return statement.targets if isinstance(statement, ast.Assign) else []
@@ -543,7 +549,7 @@ def _changed(function: ast.FunctionDef) -> set[str]:
 
 
 def _root(node: ast.expr) -> str:
-    """The name that an expression begins with."""
+    """The name at the start of an expression."""
     while isinstance(node, ast.Subscript | ast.Attribute | ast.Call):
         node = node.func if isinstance(node, ast.Call) else node.value
     return node.id if isinstance(node, ast.Name) else ""
@@ -558,7 +564,7 @@ def _changes_parameters(function: ast.FunctionDef | None) -> bool:
 
 
 def _changed_outside(function: ast.FunctionDef) -> set[str]:
-    """The names of the module that a function changes; none for the one that calls setup()."""
+    """The names of the module that a function changes; empty for the function that calls setup()."""
     nodes = list(ast.walk(function))
     if any(isinstance(node, ast.Call) and _called(node) == "setup" for node in nodes):
         return set()

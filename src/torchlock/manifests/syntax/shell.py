@@ -1,7 +1,7 @@
-"""Shell commands taken apart into words, with the places where they stand; nothing is run.
+"""Shell commands split into words, with their positions; nothing is run.
 
-Quotes, continued lines, comments, variables with known values, heredocs and the words that branch are
-understood (POSIX shell and bash); what a command would put in place of ``$(…)`` is unknown.
+Quotes, continued lines, comments, variables with known values, heredocs and the keywords of branches are
+understood (POSIX shell and bash); the output of ``$(…)`` is unknown.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _PLAIN = re.compile(r"[^\s\\'\"$`;&|()<>]+")
 _IN_QUOTES = re.compile(r"[^\"\\$`]+")
 _BLANK = re.compile(r"(?:[ \t\f\v]|\\\r?\n)+")
-# Behind a continued line of a Dockerfile comments and empty lines do not count.
+# A Dockerfile ignores comments and empty lines behind a continued line.
 _SKIPPED = re.compile(r"(?:[ \t]*(?:#[^\n]*\n|\r?\n))*")
 _OPERATOR = re.compile(r"&&|\|\||;;&?|;&|[;&|()]|\r?\n|\r")
 _REDIRECT = re.compile(r"(?:&>>?|<<<|<<-?|[<>]{1,2}[&|]?)")
@@ -36,9 +36,10 @@ _PASSED = {"then", "do", "else", "elif", "!", "{", "}", "time", "if", "while", "
 
 @dataclass(slots=True)
 class Word:
-    """One word as the command gets it. ``content`` is where just these characters stand, None if nowhere.
+    """One word as the command gets it.
 
-    ``unknown`` are the variables in it whose values are not known; they stand in ``value`` as written.
+    ``content`` is the span of exactly these characters, None if the text spells them differently. ``unknown`` are
+    the variables in it without a known value; ``value`` has them as written.
     """
 
     value: str
@@ -50,7 +51,7 @@ class Word:
 
 @dataclass(slots=True)
 class Redirect:
-    """``>file``; ``glued`` is the word that stands right before it, without a space."""
+    """``>file``; ``glued`` is the word right before it, without a space."""
 
     operator: str
     start: int
@@ -60,7 +61,7 @@ class Redirect:
 
 @dataclass(slots=True)
 class Command:
-    """A simple command. ``branch`` names the branch that it stands in, "" where it always runs."""
+    """A simple command. ``branch`` names its branch, "" if it always runs."""
 
     words: list[Word] = field(default_factory=list)
     redirects: list[Redirect] = field(default_factory=list)
@@ -76,17 +77,17 @@ def commands(
     docker: bool = False,
     make: bool = False,
 ) -> Iterator[Command]:
-    """The commands in a stretch of a text, one after the other.
+    """The commands in a part of a text, one after the other.
 
-    ``variables`` maps names to values, None for unknown ones; what the caller changes in it between two
-    commands counts for the later one. ``docker``: the stretch is an instruction of a Dockerfile; ``make``: a
-    recipe of make, to which ``$(NAME)`` is a variable, and ``$$`` a dollar.
+    ``variables`` maps names to values, None for unknown ones; changes by the caller between two commands apply to
+    the later one. ``docker``: the part is an instruction of a Dockerfile; ``make``: it is a recipe of make, where
+    ``$(NAME)`` is a variable and ``$$`` a dollar.
     """
     return _Lexer(text, start, end, variables, docker, make).run()
 
 
 def line_of(text: str, place: int) -> int:
-    """The number of the line that a place of a text lies in."""
+    """The number of the line that contains an offset of a text."""
     return bisect_left(_newlines(text), place) + 1
 
 
@@ -121,7 +122,7 @@ class _Lexer:
             before = operator
 
     def _branched(self, command: Command, begun: int, *, alternative: bool) -> Iterator[Command]:
-        """The command without the words of ``if`` and the like, told its branch."""
+        """The command without ``if`` and the like, with its branch."""
         words = command.words
         while words and (words[0].value in _PASSED | _OPENING | _CLOSING) and words[0].content is not None:
             keyword = words.pop(0).value
@@ -142,7 +143,7 @@ class _Lexer:
             yield command
 
     def _name_of(self, place: int) -> str:
-        """A branch by the line that it begins on, by its place where a line holds several."""
+        """The name of a branch: its first line, and its column if the line has several branches."""
         number = line_of(self._text, place)
         name = f"line-{number}"
         if self._named.setdefault(name, place) != place:
@@ -199,7 +200,7 @@ class _Lexer:
         command.redirects.append(Redirect(match[0], match.start(), glued, target))
 
     def _skip_heredocs(self) -> None:
-        """Pass over the lines that commands before this line's end read as their input."""
+        """Skip the lines that commands before this line's end read as their input."""
         for word in self._heredocs:
             closing = re.compile(rf"^[ \t]*{re.escape(word)}[ \t]*\r?$", re.MULTILINE)
             found = closing.search(self._text, self._at, self._end)
@@ -228,7 +229,7 @@ class _Lexer:
                 self._quoted(parts, unknown)
             elif character in "$`":
                 self._expansion(parts, unknown)
-            elif self._at == start:  # What no word begins with and nothing else takes.
+            elif self._at == start:  # A character that begins no word and that no other rule takes.
                 parts.append(character)
                 self._at += 1
             else:
@@ -292,7 +293,7 @@ class _Lexer:
         unknown.append(self._text[start : self._at])
 
     def _closing(self, at: int) -> int:
-        """Behind the bracket that closes the one at this place."""
+        """The offset behind the bracket that closes the one at this offset."""
         opening = self._text[at]
         closing = {"(": ")", "{": "}"}[opening]
         depth = 0

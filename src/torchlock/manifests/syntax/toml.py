@@ -64,7 +64,7 @@ class Tree:
         return found if isinstance(found, str) else ""
 
     def offset(self, *path: Key) -> int | None:
-        """Where a value begins in the text, or the nearest one that holds it."""
+        """The offset of a value, or of the nearest value that contains it."""
         for length in range(len(path), 0, -1):
             literal = self.literals.get(path[:length])
             if literal is not None:
@@ -74,12 +74,12 @@ class Tree:
         return None
 
     def line(self, *path: Key) -> int | None:
-        """The line of a value, or of the nearest one that holds it."""
+        """The line of a value, or of the nearest value that contains it."""
         at = self.offset(*path)
         return None if at is None else self._text.count("\n", 0, at) + 1
 
     def content(self, *path: Key) -> Span | None:
-        """The text between the quotes of a string, if it is written there as it is meant, without escapes."""
+        """The span between the quotes of a string, if the text has it without escapes."""
         literal = self.literals.get(path)
         if literal is None or self._text[slice(*literal.content)] != self.get(*path):
             return None
@@ -120,7 +120,7 @@ class Tree:
                 self.keys.setdefault(*item)
 
     def _rescue(self) -> dict[str, Any]:
-        """The strings of an invalid document as a table; a key that is written twice is left out."""
+        """The strings of an invalid document as a table; a repeated key is left out."""
         root: dict[Key, Any] = {}
         twice: list[Path] = []
         literals: dict[Path, Literal] = {}
@@ -151,7 +151,7 @@ def _put(root: dict[Key, Any], path: Path, value: str) -> None:
 
 
 def _with_lists(value: Any) -> Any:
-    """Tables whose keys are numbers turned into lists, gaps filled with None."""
+    """Tables whose keys are numbers as lists, with None in gaps."""
     if not isinstance(value, dict):
         return value
     if value and all(isinstance(key, int) for key in value):

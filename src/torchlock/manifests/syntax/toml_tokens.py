@@ -54,9 +54,9 @@ class Literal(NamedTuple):
 
 
 def scan(text: str, *, broken: bool) -> Iterator[Literal | tuple[Path, int]]:
-    """Every string literal, and every key and table header with its offset. ``broken``: the document is invalid.
+    """Every string literal, and every key and table header, with its offset.
 
-    What is nested too deeply is left out.
+    ``broken``: the document is invalid. Text that is nested too deeply is left out.
     """
     for item in _Scan(text, broken=broken).run():
         if len(item.path if isinstance(item, Literal) else item[0]) <= _DEEPEST:

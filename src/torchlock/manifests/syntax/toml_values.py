@@ -9,7 +9,7 @@ from typing import Any
 from torchlock.errors import InputError
 from torchlock.manifests.decoding import decode_utf8
 
-# A key of more parts than any table is deep. Parsers take quadratic time for it.
+# A key with more parts than any table has. Parsers take quadratic time for it.
 _DEEPEST = 200
 _DEEP_KEY = re.compile(
     rf"""(?:^|[{{,\[])[ \t]*(?:(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')[ \t]*\.[ \t]*){{{_DEEPEST}}}"""

@@ -1,7 +1,7 @@
 """Commands of the two Windows shells (cmd.exe and PowerShell) split into words; nothing is run.
 
-Quotes, escapes, continued lines, comments, variables with known values, and what runs under a condition are
-understood; what a command would put in the place of ``$(…)`` is unknown.
+Quotes, escapes, continued lines, comments, variables with known values, and conditions are understood; the output
+of ``$(…)`` is unknown.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CMD_FOR = re.compile(r"for\b[^\r\n]{0,500}?\bdo\b", re.IGNORECASE)
 
 _PS_VARIABLE = re.compile(r"\$(?:\{(?:env:)?(\w+)\}|(?:env:|script:|global:)?([A-Za-z_]\w*))", re.IGNORECASE)
 _PS_SET = re.compile(r"\$(?:env:|script:|global:)?([A-Za-z_]\w*)[ \t]*=[ \t]*", re.IGNORECASE)
-# What a variable is set to that is no command, as a bare word is; what may stand behind it.
+# A value of a variable that is not a command, as a bare word would be; and the text that may follow it.
 _PS_VALUE = re.compile(r"[\"'$]|\d+(?:\.\d+)?[ \t]*[\r\n;]")
 _PS_REST = re.compile(r"[ \t]*(?:#[^\r\n]*)?(?=[\r\n;}]|\Z)")
 _PS_CONDITIONAL = {"if", "elseif", "else", "switch", "catch", "default"}
@@ -53,7 +53,7 @@ class _Lexer(ABC):
         self._end = end
         self._variables = variables
         self._expansion = Expansion()
-        self._branches: list[str | None] = []  # Of the blocks around the current place; None for a plain one.
+        self._branches: list[str | None] = []  # Branches of the open blocks; None for a plain one.
         self._section = ""
 
     def run(self) -> Iterator[Command]:
@@ -63,18 +63,18 @@ class _Lexer(ABC):
                 yield command
 
     def _add(self, command: Command) -> None:
-        """The next word; the first one decides in which branch the command is."""
+        """Add the next word; the first word decides the branch of the command."""
         if not command.words and not command.branch:
             command.branch = next((branch for branch in reversed(self._branches) if branch), self._section)
         command.words.append(self._word())
 
     @abstractmethod
     def _command(self) -> Command:
-        """The next command, without a word where only blanks or a comment are left."""
+        """The next command; without words if only blanks or a comment are left."""
 
     @abstractmethod
     def _expand(self, parts: list[str], unknown: list[str]) -> bool:
-        """Take a variable at the current place; False where there is none."""
+        """Take a variable at the current offset; False if there is none."""
 
     def _line(self, at: int) -> str:
         return f"line-{line_of(self._text, at)}"
@@ -179,7 +179,7 @@ class _Batch(_Lexer):
         return command
 
     def _opening(self, command: Command) -> bool:
-        """What can stand in front of a command's words, or in their place."""
+        """Words that can replace or precede those of a command."""
         begun = self._at
         skipped, label = self._match(_CMD_SKIPPED), self._match(_CMD_LABEL)
         if self._text[begun] == "@":
@@ -345,10 +345,13 @@ class _PowerShell(_Lexer):
 
 
 def batch_commands(text: str, start: int, end: int, variables: dict[str, str | None]) -> Iterator[Command]:
-    """The commands in a stretch of a batch file; ``variables`` (in lower case) grows by those that it sets."""
+    """The commands in a part of a batch file; the variables that they set are added to ``variables``.
+
+    The names in ``variables`` are in lower case.
+    """
     return _Batch(text, start, end, variables).run()
 
 
 def powershell_commands(text: str, start: int, end: int, variables: dict[str, str | None]) -> Iterator[Command]:
-    """The commands in a stretch of a PowerShell script; ``variables`` as in ``batch_commands``."""
+    """The commands in a part of a PowerShell script; ``variables`` as in ``batch_commands``."""
     return _PowerShell(text, start, end, variables).run()

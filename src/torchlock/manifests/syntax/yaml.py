@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from yaml import Event, Mark, MarkedYAMLError, ScalarEvent
     from yaml._yaml import Mark as LibMark
 
-# What YAML does not allow anywhere, and half a character, which cannot be encoded.
+# Characters that YAML does not allow, and lone surrogates, which cannot be encoded.
 _CONTROL = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _INDENTED_BY_TAB = re.compile(r"^\t+", re.MULTILINE)
 _INDENTED_BY_SPACE = re.compile(r"^ ", re.MULTILINE)

@@ -213,7 +213,7 @@ def test_real_files(record: dict[str, Any]) -> None:
     """Sources and overrides of uv apart, which audit reads for every environment and lock for its target."""
     path = Path(record["path"])
     if ".." in path.parts or path.name in ("uv.lock",) or path.suffix not in (".txt", ".in", ".toml", ".cfg"):
-        pytest.skip("not of a dialect that both read")
+        pytest.skip("not a format that both read")
     path.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(CORPUS / record["file"], path)
     for name, source in record["includes"].items():
@@ -225,7 +225,7 @@ def test_real_files(record: dict[str, Any]) -> None:
     if path.suffix == ".toml" and ("[tool.uv" in text or "[tool.poetry" in text or "[project]" not in text):
         pytest.skip("another tool's tables")
     if read_document(str(path)).kind not in ("requirements", "constraints", "pyproject", "setup.cfg"):
-        pytest.skip("not of a dialect that both read")
+        pytest.skip("not a format that both read")
     if any(entry.channel == "conda" for entry in read_document(str(path)).entries):
         pytest.skip("a list of conda's, which lock refuses line by line")
     audited, wrong = of_audit(str(path))

@@ -1,4 +1,4 @@
-"""Which dialect a file is of; inputs put together; nothing but InputError, whatever the bytes."""
+"""The format of a file; inputs put together; nothing but InputError, whatever the bytes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def written(text: str) -> ParsedRequirement:
     return parse_requirement(text, Origin(None, None, text))
 
 
-# Dialects.
+# Formats.
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def written(text: str) -> ParsedRequirement:
         ("tool.py", "# /// script\n# dependencies = ['torch']\n# ///\n"),
     ],
 )
-def test_dialects(name: str, text: str) -> None:
+def test_formats(name: str, text: str) -> None:
     Path(name).write_text(text)
     assert [str(item.requirement) for item in read_inputs(name).requirements] == ["torch"]
 
@@ -61,7 +61,7 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("x.whl", "by its name it is an archive"),
+        ("x.whl", "its name says that it is an archive"),
         ("x.json", "no reader for this kind of file"),
         ("uv.lock", "is a lock (uv.lock)"),
         ("Pipfile.lock", "is a lock (pipfile.lock)"),
@@ -79,7 +79,7 @@ def test_files_that_are_not_locked(name: str, words: str) -> None:
 
 @pytest.mark.parametrize("name", ["environment.yml", "uv.lock", "Pipfile", "Pipfile.lock", "x.whl"])
 def test_constraints_are_in_the_format_of_pip(name: str) -> None:
-    with pytest.raises(InputError, match="by its name"):
+    with pytest.raises(InputError, match="its name says that it is"):
         read_constraints(name)
 
 
@@ -117,7 +117,7 @@ def test_overrides_have_names() -> None:
     Path("o.txt").write_text("torch==2.3.1\nx @ https://example.org/x.zip\n")
     assert [item.origin.line for item in read_overrides("o.txt").overrides] == [1, 2]
     Path("o.txt").write_text("torch==2.3.1\n./x\n")
-    with pytest.raises(InputError, match=r"^o\.txt:2: './x' is no override"):
+    with pytest.raises(InputError, match=r"^o\.txt:2: './x' cannot be an override"):
         read_overrides("o.txt")
 
 
@@ -148,7 +148,7 @@ def test_merge() -> None:
     assert (len(both.constraints), len(both.overrides)) == (1, 1)
     assert both.index_url == "https://example.org/1"
     assert (both.extra_index_urls, both.find_links) == (["https://example.org/2"], ["links"])
-    passed_over = "of two index addresses, https://example.org/1 is used, and https://example.org/3 is ignored"
+    passed_over = "two index URLs are given: https://example.org/1 is used, and https://example.org/3 is ignored"
     assert (both.no_index, both.pre, both.notes) == (True, True, ["one", "two", passed_over])
     assert both.requires_python == (SpecifierSet(">=3.10,<3.13"), Origin("b", 2, "<3.13"))
     assert first.notes == ["one"]

@@ -1,4 +1,4 @@
-"""The door to every dialect: which one a file is in, its bytes as text, and what a folder holds."""
+"""The format of a file, its bytes as text, and the files of a folder."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ ENVIRONMENT = "name: x\nchannels:\n  - pytorch\ndependencies:\n  - python=3.10\n
         ("Dockerfile-gpu", "dockerfile"),
     ],
 )
-def test_the_name_tells_the_dialect(path: str, kind: str) -> None:
+def test_the_name_tells_the_format(path: str, kind: str) -> None:
     assert kind_of(path, None) == kind
 
 

@@ -213,7 +213,7 @@ def test_only_a_build_would_tell(more: str, hint: str) -> None:
 
 def test_a_setup_cfg_beside_it() -> None:
     Path("setup.cfg").write_text("[options]\ninstall_requires = torch\n")
-    assert refused("[project]\ndynamic = ['dependencies']").hint == "if they stand in setup.cfg: -r setup.cfg"
+    assert refused("[project]\ndynamic = ['dependencies']").hint == "if they are in setup.cfg: -r setup.cfg"
 
 
 # Refused.

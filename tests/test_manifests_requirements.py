@@ -153,7 +153,7 @@ def test_a_missing_included_file_is_told_and_nothing_else() -> None:
     document = read("-r nowhere/to-be-found.txt\ntorch==2.0.1\n")
     (issue,) = document.issues
     assert (issue.rule, issue.severity, issue.place) == ("TL901", "note", (1, 1))
-    assert "was not there, so what it asks for was not judged" in issue.message
+    assert "does not exist, so its requirements are not judged" in issue.message
     assert only(document).name == "torch"
 
 

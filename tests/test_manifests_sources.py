@@ -133,7 +133,7 @@ FEATURES = {
     "uv: conflicts": Feature(
         '[tool.uv]\nconflicts = [[{ extra = "a" }, { extra = "b" }]]\n'
         "[project.optional-dependencies]\na = []\nb = []",
-        error="--extra a and --extra b are declared to conflict",
+        error="--extra a and --extra b are declared as conflicting",
         options=("--all-extras",),
     ),
     "uv: conflicts of others": Feature(
@@ -283,7 +283,7 @@ def test_of_two_common_indexes_one_is_told_to_be_passed_over(capsys: pytest.Capt
     Path("two.in").write_text(f"-i {address('page')}\n")
     assert main(["lock", "-r", "one.in", "-r", "two.in", *TARGET]) == 0
     said = capsys.readouterr().err
-    assert "of two index addresses" in said
+    assert "two index URLs are given" in said
     assert main(["lock", "-r", "one.in", *TARGET, "-i", address("common")]) == 0
     assert "is ignored" in capsys.readouterr().err
 

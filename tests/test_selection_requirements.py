@@ -189,10 +189,10 @@ def test_options_that_mean_nothing_here(line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "note"),
     [
-        ("torch --config-settings a=b", "for builds"),
-        ("torch --config-setting=a=b", "for builds"),
-        ("torch -C a=b", "for builds"),
-        ('torch --global-option="-O2 -g"', "for builds"),
+        ("torch --config-settings a=b", "affects only builds"),
+        ("torch --config-setting=a=b", "affects only builds"),
+        ("torch -C a=b", "affects only builds"),
+        ('torch --global-option="-O2 -g"', "affects only builds"),
         ("torch --index-url https://example.org", "--index-url behind a requirement"),
         ("torch -f https://example.org", "--find-links behind a requirement"),
         (f"--hash={HASH}", "no requirement in front"),
@@ -203,7 +203,7 @@ def test_options_that_mean_nothing_here(line: str) -> None:
         ("- ./x torch", "'- ./x torch'"),
         ("-- -r gone.txt", "'-- -r gone.txt'"),
         ("pytorch", "call it torch"),
-        ("--extra-index-url https://example.org/x\n-i https://example.org", "pip forgets the --extra-index-url"),
+        ("--extra-index-url https://example.org/x\n-i https://example.org", "pip ignore the --extra-index-url"),
     ],
 )
 def test_what_pip_passes_over_is_noted(line: str, note: str) -> None:
@@ -288,7 +288,7 @@ def test_what_a_constraints_file_includes_are_constraints() -> None:
 @pytest.mark.parametrize("line", ["./x", "-e git+https://example.org/x#egg=x", "https://example.org/x.zip"])
 def test_no_constraints(line: str) -> None:
     write("c.txt", f"torch\n{line}\n")
-    with pytest.raises(InputError, match=r"^c\.txt:2: .* is no constraint"):
+    with pytest.raises(InputError, match=r"^c\.txt:2: .* cannot be a constraint"):
         read_constraints("c.txt")
 
 
@@ -346,13 +346,13 @@ def test_files_that_include_others_without_end() -> None:
         pytest.param("-i https://example.org\n./x ; python < 3", 2, "is not a requirement", id="marker of a path"),
         pytest.param("--pre=yes", 1, "--pre takes no value", id="flag with value"),
         pytest.param("--no=x", 1, "--no could be", id="ambiguous"),
-        pytest.param("--process-dependency-links", 1, "no option", id="unknown option"),
-        pytest.param("-x", 1, "-x is no option", id="unknown short option"),
-        pytest.param("torch --upgrade", 1, "no option", id="unknown behind a requirement"),
+        pytest.param("--process-dependency-links", 1, "is not an option", id="unknown option"),
+        pytest.param("-x", 1, "-x is not an option", id="unknown short option"),
+        pytest.param("torch --upgrade", 1, "is not an option", id="unknown behind a requirement"),
         pytest.param("-i 'https://example.org", 1, "quotation", id="open quote"),
-        pytest.param("torch -e .", 1, "-e stands at the beginning", id="editable behind a requirement"),
+        pytest.param("torch -e .", 1, "-e must begin its own line", id="editable behind a requirement"),
         pytest.param("-e torch==2.0", 1, "only a folder", id="editable without folder"),
-        pytest.param("- torch", 1, "takes no account of '- torch'", id="an item of a list in Markdown"),
+        pytest.param("- torch", 1, "pip ignores '- torch'", id="an item of a list in Markdown"),
         pytest.param("-e x @ git+https://example.org/x", 1, "no name in front", id="name before an editable"),
         pytest.param("-e git+https://example.org/x", 1, "needs its name", id="editable repository without a name"),
         pytest.param("git+https://example.org/x#egg=x==1", 1, "without a version", id="version in an egg"),

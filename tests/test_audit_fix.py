@@ -158,7 +158,7 @@ def test_other_encodings_stay(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_every_dialect_that_people_write(tmp_path: Path, name: str, before: str, after: str) -> None:
+def test_every_format_that_people_write(tmp_path: Path, name: str, before: str, after: str) -> None:
     assert fix(tmp_path, before, name=name) == after
 
 
