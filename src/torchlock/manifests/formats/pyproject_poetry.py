@@ -175,16 +175,11 @@ class _Poetry:
             document.entries += [replace(entry, scope=scope) for scope in scopes]
 
     def _table(self, path: Path, scope: str, *, ruled: bool) -> None:
-<<<<<<< HEAD
-        """Take up a table of dependencies. ``ruled``: [dependency-groups] has the group, and lists them."""
-        named = {entry.name for entry in self._builder.document.entries if entry.scope == scope} if ruled else ()
-=======
         """Read a table of dependencies.
 
         ``ruled``: [dependency-groups] has the group and lists its packages.
         """
-        named = {entry.name for entry in self._builder.document.entries if entry.scope == scope}
->>>>>>> integ
+        named = {entry.name for entry in self._builder.document.entries if entry.scope == scope} if ruled else ()
         for key, value in self._tree.items(*path):
             name = canonicalize_name(key)
             if name == "python":
