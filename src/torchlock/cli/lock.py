@@ -174,7 +174,7 @@ def _refuse_output(arguments: argparse.Namespace, inputs: Inputs) -> None:
 
     written = [*inputs.requirements, *inputs.constraints, *inputs.overrides]
     read_from = {item.origin.path for item in written if item.origin.path is not None}
-    read_from |= {*arguments.files, *arguments.constraints, *arguments.overrides}
+    read_from |= {*arguments.files, *arguments.constraints, *arguments.overrides, *inputs.files}
     guard_lock(arguments.output, read_from, pylock=_is_pylock(arguments))
 
 

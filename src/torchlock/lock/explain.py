@@ -95,7 +95,7 @@ class _Narrator:
         for unit in self._units:
             dependency = dependency_of(unit.written)
             if all(not need.mask for need in unit.roots) and all(not mask for _, mask in unit.limits):
-                yield from self._absent(dependency)
+                yield from list(self._overridden(dependency.name)) or self._absent(dependency)
                 return
         names = {dependency_of(unit.written).name for unit in self._units}
         if len(names) == 1 and len(self._units) > 1:
@@ -128,11 +128,24 @@ class _Narrator:
             yield from self._absent(Dependency(name))
         elif name.startswith(HOST_PREFIX):
             yield f"the target has {_called(name)} {self._universe.candidates(name)[0].version}"
+        elif overridden := list(self._overridden(name)):
+            yield from overridden
         else:
             if not is_virtual(name):
                 yield from self._rejections(name, self._rejected(name, self._asked(name)))
                 yield from self._withdrawn(name, self._asked(name))
             yield f"so no {'build of torch' if name == BUILD_CUDA else f'version of {name}'} is left"
+
+    def _overridden(self, name: str) -> Iterator[str]:
+        """The overrides on a package that no release satisfies, and why those that would are rejected."""
+        overrides = [override.specifier for override in self._universe.overrides_on(name) or ()]
+        together = ",".join(filter(None, overrides))
+        if not overrides or self._universe.mask(name, together):
+            return
+        yield from self._rejections(name, self._rejected(name, together))
+        asked = " and ".join(map(readable_specifier, overrides))
+        word = "overrides" if len(overrides) > 1 else "override"
+        yield f"no {name} that installs here satisfies the {word} {asked}{self._dated(name)}"
 
     def _who_needs(self, name: str, domains: Domains) -> Iterator[str]:
         """Which packages need the missing host library: the best release of each required package."""

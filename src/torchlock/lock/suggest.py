@@ -30,19 +30,21 @@ _MOST_NEIGHBOURS = 16
 def suggestions_for(conflict: Conflict, conflicting: Sequence[UserRequirement]) -> list[str]:
     """Changes that resolve the conflict, as sentences: one for each line whose change alone is enough.
 
-    If no single change is enough, all conflicting lines are changed together.
+    Lines whose versions an override replaces are left out. If no single change is enough, all conflicting lines
+    are changed together.
     """
     universe = conflict.universe
     found = list(_build(universe, conflicting))
     built = len(found)
-    for unit in conflicting:
+    changeable = [unit for unit in conflicting if universe.overrides_on(dependency_of(unit.written).name) is None]
+    for unit in changeable:
         solution = _without(conflict, [unit])
         if solution is not None:
             found.append(_instead(universe, solution, [unit], conflicting))
-    if len(found) == built and len(conflicting) > 1:
-        solution = _without(conflict, conflicting)
+    if len(found) == built and len(changeable) > 1:
+        solution = _without(conflict, changeable)
         if solution is not None:
-            found.append(_instead(universe, solution, conflicting, conflicting))
+            found.append(_instead(universe, solution, changeable, conflicting))
     found += _other_python(conflict, conflicting)
     return list(dict.fromkeys(found))
 

@@ -58,6 +58,7 @@ class _Selection:
         inputs.pre = document.pre
         inputs.routes = {pattern.lower(): expand(url, self._variables) for pattern, url in document.routes.items()}
         inputs.environments = list(document.environments)
+        inputs.files = list(document.includes)
         inputs.notes += self._notes(scopes)
         return inputs
 

@@ -42,7 +42,7 @@ class OwnExtras:
     ) -> Iterator[Entry]:
         for entry in entries:
             if not self._own or entry.name != self._own:
-                home = entry.scope if depth else ""
+                home = entry.home or (entry.scope if depth else "")
                 yield replace(entry, scope=scope, home=home, marker=both(entry.marker, marker))
                 continue
             if depth == DEEPEST:

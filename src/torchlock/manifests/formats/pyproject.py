@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path as FilePath
@@ -241,7 +242,7 @@ class _Project:
                 chain.pop()
             elif not isinstance(item[1], dict):
                 entry = self._builder.written(*item[0])
-                found += [entry] if entry else []
+                found += [replace(entry, home=f"group:{chain[-1]}")] if entry else []
             elif (included := self._included(item, chain)) is not None and included not in done:
                 done.add(included)
                 chain.append(included)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from torchlock.manifests.document import Entry
+from torchlock.manifests.self_references import DEEPEST
 from torchlock.manifests.syntax.markers import both, either
 from torchlock.manifests.syntax.poetry_constraints import python_marker, specifier_of
 from torchlock.manifests.syntax.repositories import repository_address, subdirectory
@@ -58,19 +60,27 @@ class _Poetry:
             for table in self._included(path, name):
                 self._table(table, scope, ruled=normalise(name) in standard)
 
+    @cached_property
+    def _groups(self) -> dict[str, str]:
+        """The groups: normalised names, and the names as written."""
+        return {canonicalize_name(key): key for key, _ in self._tree.items(*_OWN, "group")}
+
     def _included(self, path: Path, name: str) -> list[Path]:
         """The tables of a group and of the groups that it includes, each once."""
-        groups = {normalise(key): key for key, _ in self._tree.items(*_OWN, "group")}
         found, names = [path], [name]
         for each in names:
-            for number, included in enumerate(self._tree.array(*_OWN, "group", each, "include-groups")):
-                known = groups.get(normalise(str(included)))
+            where = (*_OWN, "group", each, "include-groups")
+            for number, included in enumerate(self._tree.array(*where)):
+                known = self._groups.get(normalise(str(included)))
                 if known is None:
-                    at = self._tree.offset(*_OWN, "group", each, "include-groups", number)
-                    self._builder.fault(f"tool.poetry.group.{each}: unknown group {included!r}", at)
-                elif known not in names:
+                    message = f"tool.poetry.group.{each}: unknown group {included!r}"
+                    self._builder.fault(message, self._tree.offset(*where, number))
+                elif known not in names and len(names) < DEEPEST:
                     names.append(known)
                     found.append((*_OWN, "group", known, "dependencies"))
+                elif known not in names:
+                    message = f"tool.poetry.group.{name} includes more than {DEEPEST} groups"
+                    self._builder.refuse(message, self._tree.offset(*where, number))
         return found
 
     def _sources(self) -> None:
@@ -168,7 +178,7 @@ class _Poetry:
 
         ``ruled``: [dependency-groups] has the group and lists its packages.
         """
-        named = {entry.name for entry in self._builder.document.entries if entry.scope == scope}
+        named = {entry.name for entry in self._builder.document.entries if entry.scope == scope} if ruled else ()
         for key, value in self._tree.items(*path):
             name = normalise(key)
             if name == "python":

@@ -13,7 +13,6 @@ from torchlock.manifests.decoding import decode_utf8
 from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.syntax.markers import split_extra
 from torchlock.manifests.paths import beside, is_there, near
-from torchlock.manifests.syntax.markers import part_extra
 from torchlock.manifests.syntax.repositories import repository_address, subdirectory
 from torchlock.manifests.text import read_bytes
 from torchlock.manifests.toml_builder import TomlBuilder
@@ -188,10 +187,15 @@ class _Uv:
             kinds = [kind for kind in _KINDS if kind in item] if isinstance(item, dict) else []
             if isinstance(item, dict) and len(kinds) == 1:
                 self._check(key, item)
-                yield self._source(key, kinds[0], item)
+                if not (kinds == ["workspace"] and self._is_own(key)):
+                    yield self._source(key, kinds[0], item)
             else:
                 hint = f"a source must have one of {', '.join(_KINDS)}"
                 self._refuse(f"{item!r} is not a source", "sources", key, hint=hint)
+
+    def _is_own(self, name: str) -> bool:
+        """Whether it is the project itself, which is a member of every workspace that it has."""
+        return canonicalize_name(self._tree.string("project", "name")) == canonicalize_name(name)
 
     def _check(self, key: str, item: dict[str, Any]) -> None:
         """Refuse unknown keys, and extras or groups that the project does not declare."""
