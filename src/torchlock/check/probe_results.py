@@ -10,7 +10,7 @@ from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of, softened
-from torchlock.knowledge.stack import CORE
+from torchlock.knowledge.stack import CORE, FAMILY, MEMBERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torchlock.inspect.probe import Probe, Step
 
 # Rules whose violation makes an import fail.
-_OF_IMPORTS = frozenset({"TL101", "TL102", "TL103", "TL104", "TL201", "TL202", "TL203", "TL609"})
+_OF_IMPORTS = frozenset({"TL201", "TL202", "TL203", "TL609", *(MEMBERS[name].rule for name in FAMILY - {"torch"})})
 # Rules about loading and saving files, not about the import.
 _SOUND = frozenset({"TL301", "TL302", "TL303", "TL304", "TL305", "TL306", "TL102", "TL610", "TL611", "TL201"})
 

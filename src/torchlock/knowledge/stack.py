@@ -79,6 +79,8 @@ CORE = tuple(name for name, member in MEMBERS.items() if member.role == "core")
 # torch, and the packages that are compiled against one torch. torchlock does not build them from source: that
 # needs a toolchain.
 FAMILY = frozenset(name for name, member in MEMBERS.items() if member.role in ("core", "companion"))
+# The rules that tie the releases of a member to those of torch.
+PAIR_RULES = tuple(member.rule for member in MEMBERS.values() if member.rule)
 # Conda's other names of members.
 CONDA_NAMES = {conda: name for name, member in MEMBERS.items() for conda in member.conda}
 

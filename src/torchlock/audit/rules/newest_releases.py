@@ -16,7 +16,7 @@ from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.rules import specifier_set
 from torchlock.knowledge.severity import severity_of
-from torchlock.knowledge.stack import FAMILY
+from torchlock.knowledge.stack import FAMILY, PAIR_RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,7 +58,7 @@ class _Outcome(NamedTuple):
     installed: int
 
 
-@rule("TL101", "TL102", "TL103", "TL104", "TL105", "TL201", "TL902")
+@rule(*PAIR_RULES, "TL201", "TL902")
 def choices(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Each companion that an installer chooses with a torch that it does not load with."""
     known = install_set.names()

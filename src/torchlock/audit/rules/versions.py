@@ -10,7 +10,7 @@ from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
 from torchlock.knowledge.severity import severity_of
-from torchlock.knowledge.stack import MEMBERS
+from torchlock.knowledge.stack import MEMBERS, PAIR_RULES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -33,7 +33,7 @@ _REFUSED = (
 )
 
 
-@rule("TL101", "TL102", "TL103", "TL104", "TL902")
+@rule(*PAIR_RULES, "TL902")
 def conflicts(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Demands that no releases satisfy on any target or build, and demands that conflict because of metadata."""
     domains = {name: install_set.releases(name) or 0 for name in strict(install_set)}

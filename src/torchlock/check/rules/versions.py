@@ -16,7 +16,7 @@ from torchlock.inspect.library import is_library
 from torchlock.knowledge.build_labels import describe_build, kind_of
 from torchlock.knowledge.build_pairs import mismatch
 from torchlock.knowledge.judge import violations
-from torchlock.knowledge.registry import rule
+from torchlock.knowledge.registry import group, rule
 from torchlock.knowledge.rules import BUILD_CUDA, HOST_PREFIX, cuda_version, is_virtual
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import FAMILY, MEMBERS, STACK, cuda_check_of
@@ -38,22 +38,7 @@ _CUDA = re.compile(r"(lib)?(cudart|torch_cuda|c10_cuda|cufft|cublas|npp|nvcuvid)
 _ERRORS = frozenset(name for name in FAMILY if MEMBERS[name].effect == "import")
 
 
-@rule(
-    "TL101",
-    "TL102",
-    "TL103",
-    "TL104",
-    "TL105",
-    "TL106",
-    "TL107",
-    "TL201",
-    "TL207",
-    "TL701",
-    "TL702",
-    "TL703",
-    "TL704",
-    "TL705",
-)
+@rule(*sorted(group("versions", "removed")), "TL201", "TL207")
 def conflicts(context: CheckContext) -> Iterator[Finding]:
     """The rules that the installed releases and builds violate."""
     if context.target is None or ("torch" not in context.pins and "torchaudio" not in context.pins):
