@@ -12,10 +12,8 @@ from packaging.utils import canonicalize_name
 
 from torchlock.errors import InputError
 from torchlock.manifests.decoding import decode_utf8
-from torchlock.manifests.paths import beside, is_there
-from torchlock.manifests.syntax.markers import split_extra
 from torchlock.manifests.paths import beside, is_there, near
-from torchlock.manifests.syntax.markers import part_extra
+from torchlock.manifests.syntax.markers import split_extra
 from torchlock.manifests.syntax.repositories import repository_address, subdirectory
 from torchlock.manifests.text import read_bytes
 from torchlock.manifests.toml_builder import TomlBuilder

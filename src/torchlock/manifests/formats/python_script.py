@@ -13,7 +13,8 @@ from torchlock.manifests.formats import inline_script
 from torchlock.manifests.install_parts import scoped_parts
 from torchlock.manifests.syntax.install_commands import Installed, Installer
 from torchlock.manifests.syntax.python_literals import UNPARSED, parsed, span_of
-from torchlock.manifests.syntax.setup_script import Items, Text, Values
+from torchlock.manifests.syntax.setup_script import Values
+from torchlock.manifests.syntax.setup_values import Items, Text
 from torchlock.manifests.syntax.shell import Command, Word
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.self_references import OwnExtras
 from torchlock.manifests.syntax.markers import both, valid
 from torchlock.manifests.syntax.python_literals import UNPARSED, parsed, span_of
-from torchlock.manifests.syntax.setup_script import Argument, Items, Lines, Table, Text, Value, setup_arguments
+from torchlock.manifests.syntax.setup_script import Argument, setup_arguments
+from torchlock.manifests.syntax.setup_values import Items, Lines, Table, Text, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
