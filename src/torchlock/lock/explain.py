@@ -28,6 +28,7 @@ from torchlock.knowledge.rules import (
 )
 from torchlock.knowledge.stack import FAMILY
 from torchlock.lock import dependency_of
+from torchlock.lock.model import title_of
 from torchlock.lock.phrasing import counted, spanned, wheels_in_words
 from torchlock.solve.candidates import withdrawal
 from torchlock.solve.conflict_core import UserRequirement, demands, involved, minimal_conflict, relevant
@@ -94,7 +95,7 @@ class _Narrator:
         for unit in self._units:
             dependency = dependency_of(unit.written)
             if all(not need.mask for need in unit.roots) and all(not mask for _, mask in unit.limits):
-                yield from self._absent(dependency)
+                yield from list(self._overridden(dependency.name)) or self._absent(dependency)
                 return
         names = {dependency_of(unit.written).name for unit in self._units}
         if len(names) == 1 and len(self._units) > 1:
@@ -127,11 +128,24 @@ class _Narrator:
             yield from self._absent(Dependency(name))
         elif name.startswith(HOST_PREFIX):
             yield f"the target has {_called(name)} {self._universe.candidates(name)[0].version}"
+        elif overridden := list(self._overridden(name)):
+            yield from overridden
         else:
             if not is_virtual(name):
                 yield from self._rejections(name, self._rejected(name, self._asked(name)))
                 yield from self._withdrawn(name, self._asked(name))
             yield f"so no {'build of torch' if name == BUILD_CUDA else f'version of {name}'} is left"
+
+    def _overridden(self, name: str) -> Iterator[str]:
+        """The overrides on a package that no release satisfies, and why those that would are rejected."""
+        overrides = [override.specifier for override in self._universe.overrides_on(name) or ()]
+        together = ",".join(filter(None, overrides))
+        if not overrides or self._universe.mask(name, together):
+            return
+        yield from self._rejections(name, self._rejected(name, together))
+        asked = " and ".join(map(readable_specifier, overrides))
+        word = "overrides" if len(overrides) > 1 else "override"
+        yield f"no {name} that installs here satisfies the {word} {asked}{self._dated(name)}"
 
     def _who_needs(self, name: str, domains: Domains) -> Iterator[str]:
         """Which packages need the missing host library: the best release of each required package."""
@@ -349,9 +363,6 @@ def _relevant(losses: Sequence[Loss], identifier: str) -> list[Loss]:
     return list(merged.values())
 
 
-_LIBRARIES = {"cuda-driver": "NVIDIA driver", "ffmpeg": "FFmpeg", "macos": "macOS"}
-
-
 def _called(name: str) -> str:
     """The name of a package or a library of the machine in a sentence."""
     if name == BUILD_CUDA:
@@ -359,7 +370,7 @@ def _called(name: str) -> str:
     if name == GIL:
         return "Python with the global interpreter lock"
     library = name.removeprefix(HOST_PREFIX)
-    return library if library == name else _LIBRARIES.get(library, library)
+    return library if library == name else title_of(library)
 
 
 def _subject(name: str) -> str:

@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
 
 from torchlock.errors import InputError
 from torchlock.location import NOWHERE, Edit, Place, Span
@@ -20,6 +19,7 @@ from torchlock.manifests.syntax.pep508 import parse_general
 from torchlock.manifests.text import read_text
 from torchlock.redaction import masked, shortened
 from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
+from torchlock.standards.names import normalise
 from torchlock.standards.versions import fault_of_specifier
 from torchlock.terms import Origin
 
@@ -109,8 +109,8 @@ class DocumentBuilder:
 
     def declare_extra(self, name: str, at: int | None) -> str:
         """Record a declared extra; returns its scope."""
-        scope = f"extra:{canonicalize_name(name)}"
-        self.document.extras.setdefault(canonicalize_name(name), Declared(name, self.place(at), scope))
+        scope = f"extra:{normalise(name)}"
+        self.document.extras.setdefault(normalise(name), Declared(name, self.place(at), scope))
         return scope
 
     def declare_group(self, name: str, at: int | None, *, alone: bool = False) -> str:
@@ -118,8 +118,8 @@ class DocumentBuilder:
 
         ``alone``: it is installed without the rest of the project.
         """
-        scope = f"{'alone' if alone else 'group'}:{canonicalize_name(name)}"
-        self.document.groups.setdefault(canonicalize_name(name), Declared(name, self.place(at), scope))
+        scope = f"{'alone' if alone else 'group'}:{normalise(name)}"
+        self.document.groups.setdefault(normalise(name), Declared(name, self.place(at), scope))
         return scope
 
     @contextmanager

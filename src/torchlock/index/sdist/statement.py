@@ -266,7 +266,7 @@ def _of_script(tree: _Tree) -> Stated | Unknown:
     return _of_document(tree, "setup.py", setup_py)
 
 
-def _of_document(tree: _Tree, name: str, dialect: Any) -> Stated | Unknown:
+def _of_document(tree: _Tree, name: str, reader: Any) -> Stated | Unknown:
     """The requirements that a reader of ``manifests`` finds in a file, with the lists that it includes."""
     with TemporaryDirectory(prefix="torchlock-") as folder:
         root = Path(folder)
@@ -274,7 +274,7 @@ def _of_document(tree: _Tree, name: str, dialect: Any) -> Stated | Unknown:
             if path == name or path.endswith((".txt", ".in", ".pip")):
                 (root / path).parent.mkdir(parents=True, exist_ok=True)
                 (root / path).write_bytes(content)
-        document: Document = dialect.read(tree.text(name), str(root / name))
+        document: Document = reader.read(tree.text(name), str(root / name))
         outside = [path for path in document.includes if not Path(path).resolve().is_relative_to(root.resolve())]
     wrong = [issue.message for issue in document.issues if issue.rule in ("TL501", "TL901")]
     if wrong or outside:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
-from packaging.utils import canonicalize_name
-
 from torchlock.manifests.formats import pyproject_uv
 from torchlock.manifests.self_references import DEEPEST, OwnExtras
 from torchlock.manifests.toml_builder import TomlBuilder
+from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +103,7 @@ class _Project:
         """Report dependency groups whose names normalise to the same name."""
         first: dict[str, str] = {}
         for key, _ in self._tree.items("dependency-groups"):
-            name = canonicalize_name(key)
+            name = normalise(key)
             if first.setdefault(name, key) != key:
                 message = f"dependency-groups.{key}: {first[name]} and {key} are spellings of one name"
                 with self._builder.within(f"group:{name}"):
@@ -122,9 +122,9 @@ class _Project:
         self._requirements("", "project", "dependencies")
         self._requirements("", "project", "dynamic")
         for key, _ in self._tree.items("project", "optional-dependencies"):
-            self._requirements(f"extra:{canonicalize_name(key)}", "project", "optional-dependencies", key)
+            self._requirements(f"extra:{normalise(key)}", "project", "optional-dependencies", key)
         for key, _ in self._tree.items("dependency-groups"):
-            self._requirements(f"group:{canonicalize_name(key)}", "dependency-groups", key)
+            self._requirements(f"group:{normalise(key)}", "dependency-groups", key)
 
     def _requirements(self, scope: str, *where: str) -> None:
         """Report requirements that are not a list, and invalid items."""
@@ -168,7 +168,7 @@ class _Project:
         keys = [(*table, key) for table in _EXTRAS for key, _ in self._tree.items(*table)]
         for path in keys:
             self._builder.declare_extra(path[-1], self._tree.offset(*path))
-        return [(path[-1], canonicalize_name(path[-1])) for path in keys]
+        return [(path[-1], normalise(path[-1])) for path in keys]
 
     def _extra(self, name: str, key: str) -> list[Entry]:
         scope = f"extra:{name}"
@@ -229,7 +229,7 @@ class _Project:
     @cached_property
     def _groups(self) -> dict[str, str]:
         """The dependency groups: normalised names, and the names as written."""
-        return {canonicalize_name(key): key for key, _ in self._tree.items("dependency-groups")}
+        return {normalise(key): key for key, _ in self._tree.items("dependency-groups")}
 
     def _group(self, name: str) -> list[Entry]:
         """The requirements of a group and of the groups that it includes, each group once."""
@@ -242,7 +242,7 @@ class _Project:
                 chain.pop()
             elif not isinstance(item[1], dict):
                 entry = self._builder.written(*item[0])
-                found += [entry] if entry else []
+                found += [replace(entry, home=f"group:{chain[-1]}")] if entry else []
             elif (included := self._included(item, chain)) is not None and included not in done:
                 done.add(included)
                 chain.append(included)
@@ -260,7 +260,7 @@ class _Project:
         ``chain`` are the groups that lead here.
         """
         where, value = item
-        included = canonicalize_name(self._tree.string(*where, "include-group"))
+        included = normalise(self._tree.string(*where, "include-group"))
         at = self._tree.offset(*where, "include-group")
         if len(value) != 1 or included not in self._groups:
             self._no_group(where, value, at)
