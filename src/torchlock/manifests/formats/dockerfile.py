@@ -127,7 +127,7 @@ class _Dockerfile:
         named = next((flag.partition("=")[2] for flag in flags if flag.startswith("--platform=")), "")
         if not named or "$" in named or named in _PLATFORMS:
             return _PLATFORMS.get(named, "")
-        self._draft.issue("TL902", "note", f"unknown platform {named}: not judged for it", at)
+        self._draft.issue("TL902", "note", f"unknown platform {named}: not judged for this platform", at)
         return ""
 
     def _image(self, stage: _Stage, name: str, at: int, *, known: bool) -> None:

@@ -277,7 +277,7 @@ class Installer:
                 continue
             platform = platform_of(word.value)
             if platform is None:
-                message = f"unknown platform {word.value}: not judged for it"
+                message = f"unknown platform {word.value}: not judged for this platform"
                 self._draft.issue("TL902", "note", message, word.start)
             elif platform not in document.platforms:
                 document.platforms += (platform,)
@@ -317,7 +317,7 @@ class Installer:
             whole = Span(word.start, redirect.target.end)
             raw = self._draft.text[slice(*whole)]
             reads = redirect.operator.startswith("<")
-            message = f"the shell takes {redirect.operator}{redirect.target.value} for the name of a file"
+            message = f"the shell reads {redirect.operator}{redirect.target.value} as a redirection"
             because = f"pip sees {word.value} without its versions; quotes prevent this"
             edits = (Edit(whole, f'"{raw}"'),) if not set(raw) & set("\"'\\$`\n") else ()
             severity = "error" if reads else "warning"
