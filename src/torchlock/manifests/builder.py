@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import SpecifierSet
-from packaging.utils import canonicalize_name
 
 from torchlock.errors import InputError
 from torchlock.location import NOWHERE, Edit, Place, Span
@@ -20,9 +19,11 @@ from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.syntax.pep508 import parse_general
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
 from torchlock.manifests.syntax.requirement import parse_requirement
+from torchlock.manifests.syntax.pep508 import ask
 from torchlock.manifests.text import read_text
 from torchlock.redaction import masked, shortened
 from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
+from torchlock.standards.names import normalise
 from torchlock.standards.versions import fault_of_specifier
 from torchlock.terms import Origin
 
@@ -112,8 +113,8 @@ class DocumentBuilder:
 
     def declare_extra(self, name: str, at: int | None) -> str:
         """Record a declared extra; returns its scope."""
-        scope = f"extra:{canonicalize_name(name)}"
-        self.document.extras.setdefault(canonicalize_name(name), Declared(name, self.place(at), scope))
+        scope = f"extra:{normalise(name)}"
+        self.document.extras.setdefault(normalise(name), Declared(name, self.place(at), scope))
         return scope
 
     def declare_group(self, name: str, at: int | None, *, alone: bool = False) -> str:
@@ -121,8 +122,8 @@ class DocumentBuilder:
 
         ``alone``: it is installed without the rest of the project.
         """
-        scope = f"{'alone' if alone else 'group'}:{canonicalize_name(name)}"
-        self.document.groups.setdefault(canonicalize_name(name), Declared(name, self.place(at), scope))
+        scope = f"{'alone' if alone else 'group'}:{normalise(name)}"
+        self.document.groups.setdefault(normalise(name), Declared(name, self.place(at), scope))
         return scope
 
     @contextmanager
@@ -167,6 +168,9 @@ class DocumentBuilder:
         )
 
     def _no_requirement(self, written: str, at: int | None, exact: Span | None) -> None:
+        from torchlock.manifests.corrections import meant_by
+        from torchlock.manifests.syntax.requirement import parse_requirement
+
         try:
             parse_requirement(written, Origin(self.path, None, written))
         except InputError as error:
@@ -196,6 +200,8 @@ class DocumentBuilder:
         if not fault_of_specifier(value):
             self.python(str(SpecifierSet(value)), at)
         else:
+            from torchlock.manifests.syntax.poetry_constraints import specifier_of
+
             corrected = specifier_of(value)
             remedy = f"Write {corrected}" if corrected else ""
             edits = (Edit(exact, corrected),) if corrected and exact else ()

@@ -6,11 +6,10 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from packaging.utils import canonicalize_name
-
 from torchlock.errors import InputError
 from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.syntax.pip_options import expand
+from torchlock.standards.names import normalise
 from torchlock.terms import Inputs, Origin
 
 if TYPE_CHECKING:
@@ -59,6 +58,7 @@ class _Selection:
         inputs.pre = document.pre
         inputs.routes = {pattern.lower(): expand(url, self._variables) for pattern, url in document.routes.items()}
         inputs.environments = list(document.environments)
+        inputs.files = list(document.includes)
         inputs.notes += self._notes(scopes)
         return inputs
 
@@ -79,7 +79,7 @@ class _Selection:
         Raises:
             InputError: it is not declared; the hint lists those that are.
         """
-        name = canonicalize_name(asked)
+        name = normalise(asked)
         if name in declared:
             return declared[name].scope
         names = ", ".join(sorted(item.name for item in declared.values()))
