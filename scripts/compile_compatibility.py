@@ -4,7 +4,8 @@
     compile_compatibility.py            write compat_data/compiled/compatibility.json
     compile_compatibility.py --check    write nothing; exit 1 if it is stale
 
-Nothing is stated here: every bit is an answer of the judge on two pins, or of the filter of candidates that the solver uses.
+Nothing is stated here: every bit is an answer of the judge on two pins, or of the filter of candidates that the
+solver uses.
 """
 
 from __future__ import annotations

@@ -13,13 +13,9 @@ from packaging.specifiers import SpecifierSet
 
 from torchlock.errors import InputError
 from torchlock.location import NOWHERE, Edit, Place, Span
-from torchlock.manifests.corrections import suggest
 from torchlock.manifests.document import Declared, Document, Entry, IndexLine, ParseIssue
 from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.syntax.pep508 import parse_general
-from torchlock.manifests.syntax.poetry_constraints import specifier_of
-from torchlock.manifests.syntax.requirement import parse_requirement
-from torchlock.manifests.syntax.pep508 import ask
 from torchlock.manifests.text import read_text
 from torchlock.redaction import masked, shortened
 from torchlock.runtime.project_folder import NOT_QUOTED, is_outside
@@ -168,7 +164,7 @@ class DocumentBuilder:
         )
 
     def _no_requirement(self, written: str, at: int | None, exact: Span | None) -> None:
-        from torchlock.manifests.corrections import meant_by
+        from torchlock.manifests.corrections import suggest
         from torchlock.manifests.syntax.requirement import parse_requirement
 
         try:

@@ -63,7 +63,7 @@ class _Poetry:
     @cached_property
     def _groups(self) -> dict[str, str]:
         """The groups: normalised names, and the names as written."""
-        return {canonicalize_name(key): key for key, _ in self._tree.items(*_OWN, "group")}
+        return {normalise(key): key for key, _ in self._tree.items(*_OWN, "group")}
 
     def _included(self, path: Path, name: str) -> list[Path]:
         """The tables of a group and of the groups that it includes, each once."""

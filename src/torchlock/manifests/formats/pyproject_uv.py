@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from torchlock.errors import InputError
 from torchlock.manifests.decoding import decode_utf8
-from torchlock.manifests.paths import beside, is_there
-from torchlock.manifests.syntax.markers import split_extra
 from torchlock.manifests.paths import beside, is_there, near
+from torchlock.manifests.syntax.markers import split_extra
 from torchlock.manifests.syntax.repositories import repository_address, subdirectory
 from torchlock.manifests.text import read_bytes
 from torchlock.manifests.toml_builder import TomlBuilder
@@ -195,7 +194,7 @@ class _Uv:
 
     def _is_own(self, name: str) -> bool:
         """Whether it is the project itself, which is a member of every workspace that it has."""
-        return canonicalize_name(self._tree.string("project", "name")) == canonicalize_name(name)
+        return normalise(self._tree.string("project", "name")) == normalise(name)
 
     def _check(self, key: str, item: dict[str, Any]) -> None:
         """Refuse unknown keys, and extras or groups that the project does not declare."""
