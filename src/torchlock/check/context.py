@@ -15,7 +15,7 @@ from torchlock.finding import Evidence, Finding, Remedy, Strength
 from torchlock.inspect.distributions import installed
 from torchlock.inspect.integrity import check_integrity
 from torchlock.inspect.modules import find_copies
-from torchlock.knowledge.build_labels import describe_build, kind_of
+from torchlock.knowledge.build_labels import cuda_label, describe_build, kind_of
 from torchlock.knowledge.judge import NamedVersion
 from torchlock.knowledge.rules import Matrix
 from torchlock.knowledge.severity import limited
@@ -212,7 +212,7 @@ class CheckContext:
         """
         label, build = self.label(name), self.build(name)
         if label and _COMMIT.fullmatch(label) and build is not None and build.cuda:
-            return "cu" + "".join(build.cuda.split(".")[:2])
+            return cuda_label(build.cuda)
         return label or (self._linked(name) if name in FAMILY else None)
 
     def _linked(self, name: str) -> str | Unknown:
@@ -226,7 +226,7 @@ class CheckContext:
         if copy is None or name == "torch":
             return Unknown("nothing in it shows what it was built for")
         cuda = linked_cuda(copy.path, self.environment.tree)
-        return cuda if isinstance(cuda, Unknown) else "cu" + cuda.replace(".", "")
+        return cuda if isinstance(cuda, Unknown) else cuda_label(cuda)
 
     def label(self, name: str) -> str | None:
         """The build of a package: ``cpu``, ``cu130``, ``rocm6.4``, a vendor's label; None if it is unknown.
@@ -251,7 +251,7 @@ class CheckContext:
         if build is None or copy is None or (self.target is not None and self.target.platform.system == "macos"):
             return None  # All builds for macOS are the same.
         if build.cuda:
-            return "cu" + "".join(build.cuda.split(".")[:2])
+            return cuda_label(build.cuda)
         if build.hip:
             return "rocm" + ".".join(build.hip.split(".")[:2])
         libraries = self.environment.tree.names(os.path.join(copy.path, "lib")) if name == "torch" else {}

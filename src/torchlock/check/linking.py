@@ -43,7 +43,7 @@ class Ruling(NamedTuple):
 def ruling(
     context: CheckContext, name: str, statement: Statement, wanted: Dependency | None, *, own: bool
 ) -> Ruling:
-    """Whether a rule applies (a companion needs another torch, or does not load); the loader's view decides.
+    """Whether a rule against a companion and its torch applies to this environment; the loader's view decides.
 
     Installers follow the pin of a wheel. A companion whose symbols are all there works with another patch release
     of the torch that it was built for. If it uses only the C interface, it works with any torch. With C++ symbols

@@ -18,26 +18,26 @@ _IMPORTED = re.compile(
 
 def not_found(context: CheckContext, package: str, opened: str, library: str, wanted_by: str) -> str:
     """The error for a missing library. The package opens ``opened``; ``wanted_by`` needs the missing library."""
-    if _is_swallowed(context, package):
-        return _WITHOUT_OPERATORS
-    system = _system(context)
-    if system == "windows":
-        return _of_windows(package, opened, wanted_by, 126, "module")
-    if system == "macos":
-        return f"{_error(opened)}: dlopen({opened}, 0x0006): Library not loaded: @rpath/{library}"
-    return f"{_error(opened)}: {library}: cannot open shared object file: {_ENOENT}"
+    return _message(
+        context,
+        package,
+        opened,
+        windows=_of_windows(package, opened, wanted_by, 126, "module"),
+        macos=f"Library not loaded: @rpath/{library}",
+        linux=f"{library}: cannot open shared object file: {_ENOENT}",
+    )
 
 
 def no_symbol(context: CheckContext, package: str, opened: str, symbol: str, wanted_by: str) -> str:
     """The error for a symbol that no library defines."""
-    if _is_swallowed(context, package):
-        return _WITHOUT_OPERATORS
-    system = _system(context)
-    if system == "windows":
-        return _of_windows(package, opened, wanted_by, 127, "procedure")
-    if system == "macos":
-        return f"{_error(opened)}: dlopen({opened}, 0x0006): Symbol not found: {symbol}"
-    return f"{_error(opened)}: {wanted_by}: undefined symbol: {symbol}"
+    return _message(
+        context,
+        package,
+        opened,
+        windows=_of_windows(package, opened, wanted_by, 127, "procedure"),
+        macos=f"Symbol not found: {symbol}",
+        linux=f"{wanted_by}: undefined symbol: {symbol}",
+    )
 
 
 def no_library(context: CheckContext, path: str) -> str:
@@ -52,6 +52,17 @@ def no_library(context: CheckContext, path: str) -> str:
 
 # torchvision continues without its library and fails when it describes its operators.
 _WITHOUT_OPERATORS = "RuntimeError: operator torchvision::nms does not exist"
+
+
+def _message(context: CheckContext, package: str, opened: str, *, windows: str, macos: str, linux: str) -> str:
+    """What Python prints; on macOS and Linux after the error and the file that was opened."""
+    if _is_swallowed(context, package):
+        return _WITHOUT_OPERATORS
+    system = _system(context)
+    if system == "windows":
+        return windows
+    said = f"dlopen({opened}, 0x0006): {macos}" if system == "macos" else linux
+    return f"{_error(opened)}: {said}"
 
 
 def _is_swallowed(context: CheckContext, package: str) -> bool:

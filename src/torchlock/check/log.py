@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.check.log_signatures import ATTEMPT, CAUSE, ECHO, WORDS, signatures
 from torchlock.check.verdict import strength_of
 from torchlock.finding import Strength
+from torchlock.knowledge.build_labels import cuda_label
 from torchlock.knowledge.severity import severity_of
 from torchlock.knowledge.stack import CONDA_NAMES, FAMILY
 from torchlock.redaction import shortened
@@ -355,7 +356,7 @@ def elsewhere(
             return f"the log is from another environment: it has {name} {version}, this is {name} {mine}"
     for name, cuda in log.cuda:
         mine, label = (installed or {}).get(name, ("", ""))
-        if label.startswith("cu") and label != "cu" + cuda.replace(".", ""):
+        if label.startswith("cu") and label != cuda_label(cuda):
             return f"the log is from another environment: its {name} is built for CUDA {cuda}, this one is {label}"
     return ""
 
