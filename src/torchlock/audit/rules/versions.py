@@ -46,8 +46,10 @@ def conflicts(context: AuditContext, install_set: InstallSet) -> Iterator[Findin
             yield _conflict(context, install_set, names)
     if not sets and "torch" in domains:
         pairs = [("torch", name) for name in domains if name != "torch"]
-        apart = [pair for pair in pairs if all(install_set.first(name).entry.channel == "pip" for name in pair)]
-        yield from filter(None, (_refusal(context, install_set, pair) for pair in apart))
+        pip_pairs = [
+            pair for pair in pairs if all(install_set.first(name).entry.channel == "pip" for name in pair)
+        ]
+        yield from filter(None, (_refusal(context, install_set, pair) for pair in pip_pairs))
 
 
 def differ_in_patch(stack: CompatibilityTable, domains: Mapping[str, int]) -> bool:
