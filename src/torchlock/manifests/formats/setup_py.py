@@ -31,7 +31,7 @@ def read(text: str, path: str) -> Document:
     except UNPARSED as error:
         line = getattr(error, "lineno", None) or 1
         builder.issue(
-            "TL901", "note", "this is not Python 3, so what it asks for is not judged", builder.offset(line)
+            "TL901", "note", "this is not Python 3, so its requirements are not judged", builder.offset(line)
         )
     else:
         _Setup(builder, arguments).read()
