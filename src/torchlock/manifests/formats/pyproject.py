@@ -92,6 +92,9 @@ class _Project:
         builder = self._builder
         if self._tree.items("tool", "flit", "metadata"):
             builder.document.project = True
+            builder.shapes(
+                {"list of strings": ("requires",), "table": ("requires-extra",)}, "tool", "flit", "metadata"
+            )
             builder.add(builder.listed("tool", "flit", "metadata", "requires"))
         pyproject_rye.read(builder)
         pyproject_poetry.read(builder)
