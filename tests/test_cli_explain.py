@@ -69,3 +69,8 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
 def test_wrong_use(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", *arguments]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_a_library_that_no_requirement_brings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "torchcodec==0.11.0", "torch==2.11.0", *TARGET]) == 1
+    assert "torchcodec 0.11.0 does not load, because its libraries link libnppicc.so.13" in capsys.readouterr().out

@@ -578,7 +578,7 @@ def test_explain_gives_up_as_lock_does(
 def test_an_empty_lock_is_told(name: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path(name).write_text(text)
     assert run("-r", name, *LINUX) == 0
-    assert f"{name} has no requirements, so the lock is empty" in capsys.readouterr().err
+    assert f"no requirement of {name} is selected, so the lock is empty" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ FEATURES = {
         SOURCES + 'demo = { workspace = true }\n[tool.uv.workspace]\nmembers = ["mem*"]', "9", audit="url"
     ),
     "uv: no such member": Feature(SOURCES + "demo = { workspace = true }", error="no member of the workspace"),
-    "uv: no such index": Feature(SOURCES + 'demo = { index = "page" }', error="no index is called 'page'"),
+    "uv: no such index": Feature(SOURCES + 'demo = { index = "page" }', error="unknown index 'page'"),
     "uv: a source of an unknown kind": Feature(SOURCES + 'demo = { svn = "x" }', error="is not a source"),
     "uv: a source that nothing asks for": Feature(EXPLICIT + SOURCES + 'dmeo = { index = "page" }', "1.0", "dmeo"),
     "uv: flat index": Feature(
@@ -161,7 +161,7 @@ FEATURES = {
         audit="index",
     ),
     "poetry: an unknown source": Feature(
-        '[tool.poetry.dependencies]\ndemo = { source = "page" }', error="no source is called 'page'"
+        '[tool.poetry.dependencies]\ndemo = { source = "page" }', error="unknown source 'page'"
     ),
     "poetry: path": Feature('[tool.poetry.dependencies]\ndemo = { path = "member" }', "9"),
     "pdm: a source comes before the common one": Feature(

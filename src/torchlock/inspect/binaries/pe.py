@@ -238,10 +238,6 @@ class PeSymbols:
         """Whether the DLL exports this name."""
         return name.encode("utf-8", "surrogateescape") in self._exports
 
-    def exported(self) -> Iterator[str]:
-        """All the names that it exports."""
-        return map(text, self._exports)
-
 
 def _exports(image: _Image) -> frozenset[bytes]:
     """The exported names, which linkers write one after the other."""

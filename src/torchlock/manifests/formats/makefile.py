@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from torchlock.manifests.builder import DocumentBuilder
-from torchlock.manifests.embedded_code import EmbeddedBuilder, Woven
-from torchlock.manifests.install_parts import parted
+from torchlock.manifests.embedded_code import EmbeddedBuilder, MappedText
+from torchlock.manifests.install_parts import scoped_parts
 from torchlock.manifests.syntax.expansion import Expansion, bounded
 from torchlock.manifests.syntax.install_commands import Installed, index_variable
 from torchlock.manifests.syntax.shell import commands
@@ -70,7 +70,7 @@ class _Reader:
                 False,
                 self._header(match.start(), line) or ([] if not self._condition(line) else targets),
             )
-        self._draft.add(parted(self._together()))
+        self._draft.add(scoped_parts(self._together()))
 
     def _condition(self, line: str) -> bool:
         """``ifeq`` and the like: a value inside may or may not apply."""
@@ -126,9 +126,9 @@ class _Reader:
         for target in targets[:1]:
             self._entries.setdefault(target, []).extend(state.entries)
 
-    def _filled(self, line: str, at: int) -> Woven:
+    def _filled(self, line: str, at: int) -> MappedText:
         """A line with ``{{name}}`` of just replaced by the known values."""
-        woven, done = Woven(), 0
+        woven, done = MappedText(), 0
         for match in _USED.finditer(line) if self._just else ():
             value = self._expansion.take(self._variables.get(match[2] or ""))
             if value is not None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.embedded_code import EmbeddedBuilder
 from torchlock.manifests.formats import inline_script
-from torchlock.manifests.install_parts import parted
+from torchlock.manifests.install_parts import scoped_parts
 from torchlock.manifests.syntax.install_commands import Installed, Installer
 from torchlock.manifests.syntax.python_literals import UNPARSED, parsed, span_of
 from torchlock.manifests.syntax.setup_script import Items, Text, Values
@@ -58,7 +58,7 @@ def read(text: str, path: str) -> Document:
             at = builder.offset(getattr(error, "lineno", None) or 1)
             builder.issue("TL901", "note", "this is not Python 3, so what it installs is not judged", at)
         else:
-            builder.add(parted(reader.parts))
+            builder.add(scoped_parts(reader.parts))
     return builder.document
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.embedded_code import EmbeddedBuilder
-from torchlock.manifests.install_parts import parted
+from torchlock.manifests.install_parts import scoped_parts
 from torchlock.manifests.syntax.install_commands import INDEX_VARIABLES, Installed
 from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.shell import commands
@@ -64,7 +64,7 @@ def read(text: str, path: str) -> Document:
         builder.issue("TL901", "note", f"the file cannot be read from here on: {message}", start)
     reader = _Reader(builder)
     reader.walk(root, "", "")
-    builder.add(parted(reader.entries()))
+    builder.add(scoped_parts(reader.entries()))
     return builder.document
 
 

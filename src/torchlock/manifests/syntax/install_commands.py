@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from torchlock.knowledge.indexes import page_of
 from torchlock.knowledge.stack import CONDA_NAMES, FAMILY
 from torchlock.location import Edit, Span
-from torchlock.manifests.already_satisfied import Present, installs_anew, still_wanted
+from torchlock.manifests.already_satisfied import EarlierEntries, drop_satisfied, reinstalls
 from torchlock.manifests.conda_builds import label_of
 from torchlock.manifests.document import Entry
 from torchlock.manifests.paths import beside, is_there
 from torchlock.manifests.syntax import conda_match_spec
 from torchlock.manifests.syntax.expansion import bounded
 from torchlock.manifests.syntax.installer_platforms import platform_of
-from torchlock.manifests.syntax.isolated_commands import apart
+from torchlock.manifests.syntax.isolated_commands import isolated_command
 from torchlock.manifests.syntax.pep508 import NAME, wheel_of
 from torchlock.manifests.syntax.poetry_constraints import specifier_of
 from torchlock.manifests.syntax.shell import Command, commands
@@ -108,7 +108,7 @@ class Installed:
     step: int = 0
     held: Mapping[str, str] = field(default_factory=dict)
     keeps: bool = False
-    present: Present = field(default_factory=Present)
+    present: EarlierEntries = field(default_factory=EarlierEntries)
 
 
 class Installer:
@@ -159,7 +159,7 @@ class Installer:
 
     def _apart(self, name: str, words: list[Word], command: Command) -> None:
         """Add the packages of a separate environment, and the command that runs in it."""
-        found = apart(name, words[1:], _VALUED)
+        found = isolated_command(name, words[1:], _VALUED)
         if found is None:
             return
         known = len(self._state.entries)
@@ -212,7 +212,7 @@ class Installer:
             return
         name, rest = words[action].value, words[:action] + words[action + 1 :]
         if name == "install":
-            self._state.keeps = not installs_anew(word.value for word in rest)
+            self._state.keeps = not reinstalls(word.value for word in rest)
             self._install(rest, command, self._asked)
             self._state.keeps = False
         elif name == "uninstall" and not command.branch:
@@ -265,7 +265,8 @@ class Installer:
         if backend:
             made = [replace(entry, index=entry.index or _page(entry.name, backend)) for entry in made]
         if self._state.keeps:
-            made = list(still_wanted(made, self._state.present.among(self._state.entries), self._state.held))
+            earlier = self._state.present.by_package(self._state.entries)
+            made = list(drop_satisfied(made, earlier, self._state.held))
         self._state.entries += made
 
     def _platforms(self, options: list[tuple[str, Word]]) -> None:
