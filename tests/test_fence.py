@@ -569,7 +569,7 @@ def test_a_bug_of_a_rule_does_not_end_the_diagnosis(
 @pytest.mark.parametrize(
     "place",
     [
-        "torchlock.check.rules.import_path.blamed",
+        "torchlock.check.rules.import_path.blame_second_copies",
         "torchlock.check.log.read_log",
         "torchlock.check.log.promote",
         "torchlock.check.log.remarks",

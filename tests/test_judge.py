@@ -60,7 +60,7 @@ DOES_NOT = [
     pytest.param(
         ["torch==2.8.0@cu128", "torchcodec==0.17.0@cu130"], {}, "TL102", id="torchcodec of another torch"
     ),
-    pytest.param(["torch==2.11.0@cu130", "torchcodec==0.11.0@cu130"], {}, "TL102", id="loads with nothing"),
+    pytest.param(["torch==2.11.0@cu130", "torchcodec==0.11.0@cu130"], {}, "TL102", id="does not load"),
     pytest.param(["torch==2.2.2@cu121", "numpy==2.1.0"], {}, "TL105", id="NumPy 2 with a torch for NumPy 1"),
     pytest.param(["torch==2.14.1@cu130"], {"cuda_driver": "535.104"}, "TL202", id="a driver too old for its CUDA"),
 ]

@@ -119,12 +119,10 @@ FEATURES = {
         "1.0",
         options=("--extra", "x"),
     ),
-    "uv: prerelease disallowed": Feature(
-        '[tool.uv]\nprerelease = "disallow"', "1.0", "prerelease is not followed"
-    ),
+    "uv: prerelease disallowed": Feature('[tool.uv]\nprerelease = "disallow"', "1.0", "prerelease is ignored"),
     "uv: resolution": Feature('[tool.uv]\nresolution = "lowest-direct"', "1.0", "--prefer lowest"),
     "uv: exclude-newer": Feature('[tool.uv]\nexclude-newer = "2024-01-01"', "1.0", "--exclude-newer"),
-    "uv: torch-backend": Feature('[tool.uv.pip]\ntorch-backend = "cpu"', "1.0", "torch-backend is not followed"),
+    "uv: torch-backend": Feature('[tool.uv.pip]\ntorch-backend = "cpu"', "1.0", "torch-backend is ignored"),
     "uv: environments": Feature("[tool.uv]\nenvironments = [\"sys_platform == 'linux'\"]", "1.0"),
     "uv: other environments": Feature(
         "[tool.uv]\nenvironments = [\"sys_platform == 'darwin'\"]",

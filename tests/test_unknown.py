@@ -385,7 +385,9 @@ row("check.rules.not_examined:unexamined", "a torch without its library")(
 )
 row("check.rules.ffmpeg:ffmpeg_of", "another machine")(lambda ground: ffmpeg.ffmpeg_of(context(ground)))
 row("check.rules.ffmpeg:majors_of", "another machine")(lambda ground: ffmpeg.majors_of(context(ground)))
-row("check.rules.libsndfile:of_machine", "another machine")(lambda ground: libsndfile.of_machine(context(ground)))
+row("check.rules.libsndfile:machine_has_libsndfile", "another machine")(
+    lambda ground: libsndfile.machine_has_libsndfile(context(ground))
+)
 row("check.rules.libsndfile:has_library", "no module")(lambda ground: libsndfile.has_library(context(ground)))
 row("check.linking:resolved", "no library")(
     lambda ground: linking.resolved(context(ground, torch="2.8.0", torchaudio="2.8.0"), "torchaudio")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from torchlock.audit.context import AuditContext, Knowledge
 from torchlock.audit.fix.edits import changes_of, encoded
 from torchlock.audit.fix.fixer import Fixer
-from torchlock.audit.rules.host_libraries import free, lower
+from torchlock.audit.rules.host_libraries import set_platform_floor, use_free_threaded
 from torchlock.audit.suppressions import without_ignored
 from torchlock.audit.targets import judged_on
 from torchlock.errors import InputError, TorchlockError
@@ -67,10 +67,10 @@ class Auditor:
         known = Knowledge(CompatibilityTable(), Matrix(), dict(self._options.libraries))
         for platform in self._options.platforms or ():
             if platform != type(platform).parse(str(platform)):
-                lower(known, platform)
+                set_platform_floor(known, platform)
         for python in self._options.pythons or ():
             if python.free_threaded:
-                free(known, python.minor)
+                use_free_threaded(known, python.minor)
         return known
 
     @cached_property

@@ -107,9 +107,9 @@ def _refuse_unexamined(context: CheckContext, found: list[Finding]) -> None:
     Raises:
         InputError: the platform or Python is unknown, and no error was found.
     """
-    from torchlock.check.rules.import_path import unlooked
+    from torchlock.check.rules.import_path import why_not_judged
 
-    if not any(each.severity == "error" for each in found) and (reason := unlooked(context)):
+    if not any(each.severity == "error" for each in found) and (reason := why_not_judged(context)):
         sites = context.environment.sites
         raise InputError(
             f"--path: {sites[0].path if sites else context.environment.interpreter.prefix}: {reason}",

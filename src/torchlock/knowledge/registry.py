@@ -51,7 +51,7 @@ class Registered(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The module and the function, like ``records.doubles``."""
+        """The module and the function, like ``records.duplicate_records``."""
         return f"{self.function.__module__.rpartition('.')[2]}.{self.function.__name__}"
 
 

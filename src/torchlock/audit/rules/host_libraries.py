@@ -93,7 +93,7 @@ def _finding(context: AuditContext, install_set: InstallSet, violation: Violatio
 
 
 @rule("TL301")
-def sound(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
+def unknown_libsndfile(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """A soundfile whose Linux wheels do not contain libsndfile, if the machine's libsndfile is unknown."""
     if "soundfile" not in install_set.names() or "libsndfile" in context.known.libraries:
         return
@@ -109,12 +109,12 @@ def sound(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
         yield context.finding("TL301", "note", message, [demand])
 
 
-def lower(known: Knowledge, platform: Platform) -> None:
+def set_platform_floor(known: Knowledge, platform: Platform) -> None:
     """Judge a platform with another version of libc or macOS than the default."""
     known.stack.set_platform_floor(platform, _usable(known))
 
 
-def free(known: Knowledge, minor: int) -> None:
+def use_free_threaded(known: Knowledge, minor: int) -> None:
     """Judge a minor release of Python by its free-threaded build."""
     known.stack.use_free_threaded(minor, _usable(known))
 

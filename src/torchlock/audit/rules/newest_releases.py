@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from torchlock.answers import Unknown
 from torchlock.audit.index_builds import Offer
 from torchlock.audit.phrasing import as_of, asked, listed, platforms
-from torchlock.audit.rules.versions import LENIENT, RULES, near, newest, why
+from torchlock.audit.rules.versions import LENIENT, RULES, differ_in_patch, newest, why
 from torchlock.knowledge.judge import NamedVersion, violations
 from torchlock.knowledge.masks import bits
 from torchlock.knowledge.registry import rule
@@ -239,7 +239,7 @@ def _loads(
     """Whether a release of a companion loads with one of torch, in the builds that their supplies have."""
     stack = known.stack
     if not stack.fits(name, 1 << index) & 1 << torch:
-        if name in FAMILY and near(stack, {"torch": 1 << torch, name: 1 << index}):
+        if name in FAMILY and differ_in_patch(stack, {"torch": 1 << torch, name: 1 << index}):
             return Unknown("they differ only in the patch release of torch")
         return False
     platform = stack.coordinates(cell)[0]

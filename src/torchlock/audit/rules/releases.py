@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @rule("TL502", "TL902", "TL903")
-def absent(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
+def never_published(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """Versions that were never published, and versions that are unknown."""
     for demands in install_set.demands.values():
         for demand in demands:
@@ -83,7 +83,7 @@ def _near(version: str, texts: list[str]) -> str:
 
 
 @rule("TL506")
-def doubles(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
+def conflicting_lines(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """One package twice, with versions that no release satisfies together."""
     if install_set.locked:
         return
@@ -173,7 +173,7 @@ def hashes(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
 
 
 @rule("TL510")
-def twice_provided(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
+def conda_and_pip(context: AuditContext, install_set: InstallSet) -> Iterator[Finding]:
     """A file in which conda and pip both install torch."""
     if "torch" in install_set.demands and len(context.sides.channels("torch", install_set.scope)) > 1:
         message = "conda and pip both install torch here: the second replaces files of the first"

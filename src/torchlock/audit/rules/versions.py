@@ -40,17 +40,19 @@ def conflicts(context: AuditContext, install_set: InstallSet) -> Iterator[Findin
     sets = conflicting_sets(context.stack, domains)
     for names in sets:
         by_pip = all(install_set.first(name).entry.channel == "pip" for name in names)
-        if by_pip and near(context.stack, {name: domains[name] for name in names}):
+        if by_pip and differ_in_patch(context.stack, {name: domains[name] for name in names}):
             yield _refusal(context, install_set, names) or _doubt(context, install_set, names)
         else:
             yield _conflict(context, install_set, names)
     if not sets and "torch" in domains:
         pairs = [("torch", name) for name in domains if name != "torch"]
-        apart = [pair for pair in pairs if all(install_set.first(name).entry.channel == "pip" for name in pair)]
-        yield from filter(None, (_refusal(context, install_set, pair) for pair in apart))
+        pip_pairs = [
+            pair for pair in pairs if all(install_set.first(name).entry.channel == "pip" for name in pair)
+        ]
+        yield from filter(None, (_refusal(context, install_set, pair) for pair in pip_pairs))
 
 
-def near(stack: CompatibilityTable, domains: Mapping[str, int]) -> bool:
+def differ_in_patch(stack: CompatibilityTable, domains: Mapping[str, int]) -> bool:
     """Whether these differ only in the patch release of torch."""
     found: set[str] | None = None
     for name, mask in domains.items():

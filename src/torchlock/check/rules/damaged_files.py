@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from torchlock.check.relevance import is_hidden, is_vital, module_of, needed_by_stack
-from torchlock.check.rules.libsndfile import of_machine
+from torchlock.check.rules.libsndfile import machine_has_libsndfile
 from torchlock.finding import Remedy
 from torchlock.inspect.import_graph import files_read
 from torchlock.inspect.library import is_library
@@ -147,7 +147,7 @@ def _does_without_libraries(context: CheckContext, name: str) -> bool:
     """
     copy = context.copy(name)
     if name == "soundfile":
-        return of_machine(context) is True
+        return machine_has_libsndfile(context) is True
     if name == "torchcodec":
         return any(all(each.outcome.loads for each in group) for group in choices(context.attempts).values())
     if name != "torchaudio" or copy is None or copy.kind != "package":

@@ -26,7 +26,7 @@ _HOOK = re.compile(r"__editable__|_virtualenv|distutils|coverage|nspkg|import sy
 
 
 @rule("TL901")
-def unseen(context: CheckContext) -> Iterator[Finding]:
+def unreadable_folders(context: CheckContext) -> Iterator[Finding]:
     """Folders that this user cannot list, so their content is unknown."""
     for unreadable in context.environment.unreadable[:5]:
         verb = "listed" if os.path.isdir(unreadable.path) else "read"
@@ -48,7 +48,7 @@ def unknown(context: CheckContext) -> Iterator[Finding]:
     yield context.finding("TL403", "warning", message, path=_site(context), remedy=remedy)
 
 
-def unlooked(context: CheckContext) -> str:
+def why_not_judged(context: CheckContext) -> str:
     """Why a tree cannot be judged: its platform or Python is unknown, or part of it is missing; else ""."""
     if context.live:
         return ""
@@ -106,7 +106,7 @@ def absent(context: CheckContext) -> Iterator[Finding]:
 
 
 @rule("TL615")
-def left_out(context: CheckContext) -> Iterator[Finding]:
+def not_searched(context: CheckContext) -> Iterator[Finding]:
     """An environment that its own Python does not search: its settings are missing, or the Python changed."""
     python = context.environment.interpreter
     if not context.live or not python.executable or is_there(context, "torch"):
@@ -214,7 +214,7 @@ def _hiding(context: CheckContext, copies: ModuleCopies, imported: ModuleCopy) -
     yield context.finding("TL606", "note", message, copies.name, path=imported.path, because=because)
 
 
-def blamed(context: CheckContext, findings: list[Finding]) -> list[Finding]:
+def blame_second_copies(context: CheckContext, findings: list[Finding]) -> list[Finding]:
     """Make a second copy an error if it hides a copy that would not have the error that was found."""
     for finding in findings:
         if finding.rule == "TL606" and finding.severity == "note":

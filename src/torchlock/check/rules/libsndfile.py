@@ -55,8 +55,9 @@ def soundfile(context: CheckContext) -> Iterator[Finding]:
     if not stated(context, "libsndfile")[0] and context.search_path is not None:
         yield from _of_another_architecture(context, _searched(context))
     if has_library(context) is False:
-        yield lacking(
-            context, "this machine has none" if of_machine(context) is False else _NONE[_system(context)]
+        yield without_libsndfile(
+            context,
+            "this machine has none" if machine_has_libsndfile(context) is False else _NONE[_system(context)],
         )
 
 
@@ -69,7 +70,7 @@ def has_library(context: CheckContext) -> bool | Unknown:
         if any(machine_of(_head(path)) for path in bundled):
             return True  # TL608 reports a library for another machine
         return Unknown(f"{os.path.basename(bundled[0])} cannot be read as a library")
-    found = of_machine(context)
+    found = machine_has_libsndfile(context)
     if isinstance(found, Unknown) and not context.environment.conda and _brings(context):
         return False
     return Unknown(f"it does not contain libsndfile, and {found}") if isinstance(found, Unknown) else found
@@ -98,7 +99,7 @@ def _with_library(context: CheckContext) -> str:
     return _CARRYING.get((platform.system, platform.machine), "") if platform else ""
 
 
-def of_machine(context: CheckContext) -> bool | Unknown:
+def machine_has_libsndfile(context: CheckContext) -> bool | Unknown:
     """Whether the machine has a libsndfile."""
     is_stated, version = stated(context, "libsndfile")
     if is_stated:
@@ -110,7 +111,7 @@ def of_machine(context: CheckContext) -> bool | Unknown:
     return libsndfile(context.root) is not None
 
 
-def lacking(context: CheckContext, because_none: str) -> Finding:
+def without_libsndfile(context: CheckContext, because_none: str) -> Finding:
     """The finding for a soundfile without a library; ``because_none`` says why the machine has none for it."""
     message = f"{context.named('soundfile')} does not contain libsndfile, and {because_none}"
     expected_error = (

@@ -138,8 +138,8 @@ def _listed(names: Sequence[str]) -> str:
 
 def _why(context: CheckContext, name: str, missing: MissingLibrary) -> str | None:
     is_built_for_one = re.match(rf"{_CUDA.pattern}|lib(torch|c10)_(cuda|hip)", missing.name)
-    if is_built_for_one and (apart := _built_apart(context, name)):
-        return apart
+    if is_built_for_one and (reason := _built_apart(context, name)):
+        return reason
     if re.match(r"lib(torch|c10)_(cuda|hip)|libtorch_cuda_c", missing.name):
         return "only CUDA (or ROCm) builds of torch contain that library" + (
             f", and {context.named('torch')} is not one of them" if context.label("torch") == "cpu" else ""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @rule("TL601")
-def hollow(context: CheckContext) -> Iterator[Finding]:
+def without_first_files(context: CheckContext) -> Iterator[Finding]:
     """A torch with its libraries, but without the files that its import opens first. It may have no record."""
     copy = context.copy("torch")
     if copy is None or copy.kind != "package":

@@ -10,7 +10,7 @@ from torchlock.answers import Unknown
 from torchlock.check.linking import is_ffmpeg
 from torchlock.check.rules import versions
 from torchlock.check.rules.ffmpeg import lacking_ffmpeg
-from torchlock.check.rules.libsndfile import has_library, lacking
+from torchlock.check.rules.libsndfile import has_library, without_libsndfile
 from torchlock.check.rules.loading import found_missing
 from torchlock.check.system_packages import stated
 from torchlock.finding import Remedy
@@ -41,7 +41,11 @@ def healthy(context: CheckContext) -> str:
     unknown = unexamined(context)
     fine = [context.named(name) for name in names if name not in unknown and "torch" not in unknown]
     loads = f": {listed(fine)} {'loads' if len(fine) == 1 else 'load'}" if fine else ""
-    early = "; no rule says whether these pre-releases work together" if fine and versions.unruled(context) else ""
+    early = (
+        "; no rule says whether these pre-releases work together"
+        if fine and versions.without_rules(context)
+        else ""
+    )
     missing = early + ("" if "torchaudio" in names or "torch" not in names else "; torchaudio is not installed")
     if not unknown:
         return f"nothing is wrong{loads}{missing}"
@@ -199,7 +203,7 @@ def shown_by(context: CheckContext, log: Log, found: Sequence[Finding]) -> Itera
     if first.rules[:1] == ("TL304",) and _needs_ffmpeg_unseen(context):
         yield lacking_ffmpeg(context, "the log shows that the machine has none of them")
     if "TL301" in first.rules and "soundfile" in context.pins and isinstance(has_library(context), Unknown):
-        yield lacking(context, "the log shows that the machine has none")
+        yield without_libsndfile(context, "the log shows that the machine has none")
 
 
 def _needs_ffmpeg_unseen(context: CheckContext) -> bool:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @rule("TL604")
-def hollow(context: CheckContext) -> Iterator[Finding]:
+def records_without_package(context: CheckContext) -> Iterator[Finding]:
     """Records without their package, after an interrupted installation or a manual deletion."""
     for checked in context.integrity.checked:
         distribution = checked.distribution
@@ -98,7 +98,7 @@ def leftovers(context: CheckContext) -> Iterator[Finding]:
 
 
 @rule("TL605")
-def doubles(context: CheckContext) -> Iterator[Finding]:
+def duplicate_records(context: CheckContext) -> Iterator[Finding]:
     """Two records of one package in one folder, of conda and pip, or a record and files of different releases."""
     for duplicate in context.installed.duplicates:
         folders = {distribution.entry.path for distribution in duplicate.distributions}

@@ -40,7 +40,7 @@ _CALLED = {"linecache": "lazycache", "platform": "system", "tokenize": "open"}
 
 
 @rule("TL606")
-def own_modules(context: CheckContext) -> Iterator[Finding]:
+def shadowing_modules(context: CheckContext) -> Iterator[Finding]:
     """A user's file in place of a module that torch needs, if the file lacks a name that torch uses."""
     torch = context.copy("torch")
     folders = [entry.path for entry in context.environment.path if entry.kind == "stdlib"]

@@ -79,7 +79,7 @@ def _is_of_builds(violation: Violation) -> bool:
 @rule("TL903")
 def prereleases(context: CheckContext) -> Iterator[Finding]:
     """TL903: nightlies and other pre-releases, to which rules on versions do not apply."""
-    if names := unruled(context):
+    if names := without_rules(context):
         early = [context.named(name) for name in names]
         verb = "is a pre-release" if len(early) == 1 else "are pre-releases"
         message = f"{' and '.join(early)} {verb}: no rule says which releases work with {_them(early)}"
@@ -90,7 +90,7 @@ def _them(names: list[str]) -> str:
     return "it" if len(names) == 1 else "them"
 
 
-def unruled(context: CheckContext) -> list[str]:
+def without_rules(context: CheckContext) -> list[str]:
     """The pre-releases of the torch family, if torch and another member are installed."""
     mine = [name for name in STACK if name in FAMILY and name in context.pins]
     early = [

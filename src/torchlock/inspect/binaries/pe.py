@@ -129,7 +129,7 @@ class _Image:
         offset, room = self._place(address, what)
         data = self.raw.some(offset, min(room, _PIECE))
         if not data:
-            raise Broken(f"{what} at address {address:#x} lies beyond the end of the file")
+            raise Broken(f"{what} at address {address:#x} is beyond the end of the file")
         return data
 
     def string(self, address: int) -> str:

@@ -289,7 +289,7 @@ class _Environment:
         names = {SUBDIRS.get(node.text or "") for node in listed.items} if listed else set()
         for node in listed.items if listed else ():
             if node.text and node.text not in SUBDIRS and node.text != "noarch":
-                message = f"unknown platform {node.text}: not judged for it"
+                message = f"unknown platform {node.text}: not judged for this platform"
                 self._builder.issue("TL902", "note", message, node.start)
         if names - {None}:
             self._document.platforms = tuple(name for name in PLATFORMS if name in names)

@@ -310,7 +310,7 @@ class _Uv:
                     self._note(instead, *where, key)
 
     def _note(self, instead: str, *path: str) -> None:
-        self._builder.note(f"{'.'.join(path)} is not followed: {instead}", self._tree.offset(*path))
+        self._builder.note(f"{'.'.join(path)} is ignored: {instead}", self._tree.offset(*path))
 
     def _refuse(self, message: str, *path: Key, hint: str | None = None) -> None:
         where = ".".join(map(str, (*_OWN, *path)))

@@ -228,7 +228,9 @@ class _Reader:
         value = self._expanded(written)
         if HASH.fullmatch(value):
             return [value]
-        self._issue("TL501", "error", f"--hash={written} is not of the form sha256:…, sha384:… or sha512:…", line)
+        self._issue(
+            "TL501", "error", f"--hash={written} does not have the form sha256:…, sha384:… or sha512:…", line
+        )
         return []
 
     def _expanded(self, text: str) -> str:
@@ -495,7 +497,7 @@ class _Reader:
             self._note(f"{option.name} has no effect here", line)
             return
         if option.value.startswith("-"):
-            message = f"pip takes {option.value!r} for the address that {option.name} needs"
+            message = f"pip reads {option.value!r} as the address of {option.name}"
             self._issue("TL504", "warning", message, line)
             return
         variable = self._unknown_variable(option.value)

@@ -110,7 +110,7 @@ def _report_spellings(builder: DocumentBuilder, values: _Values, sections: dict[
             builder.note(note, value.start)
     for section, at in sections.items():
         if section != _EXTRAS and section.lower().replace("-", "_") == _EXTRAS:
-            message = f"setuptools knows no section [{section}]"
+            message = f"[{section}] is not a section of setuptools"
             builder.issue("TL501", "error", message, at, because=f"its name is [{_EXTRAS}]")
 
 

@@ -11,7 +11,8 @@ from torchlock.manifests.builder import DocumentBuilder
 from torchlock.manifests.self_references import OwnExtras
 from torchlock.manifests.syntax.markers import both, valid
 from torchlock.manifests.syntax.python_literals import UNPARSED, parsed, span_of
-from torchlock.manifests.syntax.setup_script import Argument, Items, Lines, Table, Text, Value, setup_arguments
+from torchlock.manifests.syntax.setup_script import Argument, setup_arguments
+from torchlock.manifests.syntax.setup_values import Items, Lines, Table, Text, Value
 from torchlock.standards.names import normalise
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def read(text: str, path: str) -> Document:
     except UNPARSED as error:
         line = getattr(error, "lineno", None) or 1
         builder.issue(
-            "TL901", "note", "this is not Python 3, so what it asks for is not judged", builder.offset(line)
+            "TL901", "note", "this is not Python 3, so its requirements are not judged", builder.offset(line)
         )
     else:
         _Setup(builder, arguments).read()

@@ -8,11 +8,28 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from torchlock.manifests.syntax.setup_values import (
+    LONGEST,
+    Items,
+    Lines,
+    Table,
+    Text,
+    Value,
+    copied,
+    doubt,
+    doubtful,
+    filled,
+    joined,
+    listed,
+    strung,
+    summed,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 _FILE = re.compile(r"[\w./\\-]+\.(?:txt|in|pip)")
 _OPENERS = {"open", "Path", "read_text", "StringIO"}
@@ -36,49 +53,6 @@ _DEEPEST = 200
 # Methods that change a list or a dictionary.
 _CHANGES = {"append", "extend", "insert", "update", "setdefault", "remove", "discard", "pop", "popitem", "clear"}
 _BRINGING = ("install_requires", "extras_require")
-# Placeholders in a text.
-_LEFT = {"%s": re.compile(r"%[(a-z]"), "{}": re.compile(r"\{[^{}]*\}")}
-# No project has more; larger values are not evaluated.
-_LONGEST = 10_000
-
-
-@dataclass(slots=True)
-class Text:
-    """A string; ``node`` is its literal, None if the string is computed."""
-
-    value: str
-    node: ast.Constant | None = None
-
-
-@dataclass(slots=True)
-class Lines:
-    """The lines of a file."""
-
-    name: str
-
-
-@dataclass(slots=True)
-class Items:
-    """A list; ``complete`` is false if it may have more items, or fewer."""
-
-    items: list[Text | Lines] = field(default_factory=list)
-    complete: bool = True
-
-    def grow(self, added: Value, certain: bool) -> None:
-        """Append a value; an uncertain one puts the list in doubt."""
-        grown = _listed([self, added]) if certain else self
-        self.items, self.complete = grown.items, certain and grown.complete
-
-
-@dataclass(slots=True)
-class Table:
-    """A dictionary."""
-
-    items: dict[str, Value] = field(default_factory=dict)
-    complete: bool = True
-
-
-Value = Text | Lines | Items | Table | None
 
 
 @dataclass(slots=True)
@@ -105,7 +79,7 @@ def setup_arguments(tree: ast.Module) -> dict[str, Argument]:
     for key in _BRINGING if len(calls) > 1 else ():
         if len({_spelled(call, key) for call in calls}) > 1:
             known = found.get(key)
-            found[key] = Argument(_doubtful(known.value if known else None), known.node if known else calls[0])
+            found[key] = Argument(doubtful(known.value if known else None), known.node if known else calls[0])
     return found
 
 
@@ -150,7 +124,7 @@ class _Run:
         """A run of a function's body, which knows the names of this one."""
         run = _Run(self._functions)
         parameters = {node.arg for node in ast.walk(function.args) if isinstance(node, ast.arg)}
-        run._names = {name: _copied(value) for name, value in self._names.items() if name not in parameters}
+        run._names = {name: copied(value) for name, value in self._names.items() if name not in parameters}
         run.block(function.body, certain=True)
         return run
 
@@ -215,14 +189,14 @@ class _Run:
     def _assign(self, target: ast.expr, value: Value, certain: bool) -> None:
         if isinstance(target, ast.Name):
             known = self._names.get(target.id)
-            doubtful = target.id in self._changed_elsewhere
-            self._names[target.id] = _doubtful(value if certain else known) if doubtful or not certain else value
+            firm = certain and target.id not in self._changed_elsewhere
+            self._names[target.id] = value if firm else doubtful(value if certain else known)
         elif isinstance(target, ast.Subscript):
             table, key = self.value(target.value), self.value(target.slice)
             if isinstance(table, Table) and isinstance(key, Text) and certain:
                 table.items[key.value] = value
             else:
-                _doubt(table)
+                doubt(table)
         elif isinstance(target, ast.Tuple | ast.List):
             for element in target.elts:
                 self._assign(element, None, certain)
@@ -233,7 +207,7 @@ class _Run:
         if isinstance(held, Items):
             held.grow(given, certain and isinstance(node.op, ast.Add))
         else:
-            self._assign(node.target, _added(held, given, certain), True)
+            self._assign(node.target, summed(held, given, certain), True)
 
     def _delete(self, target: ast.expr, certain: bool) -> None:
         if isinstance(target, ast.Subscript):
@@ -241,7 +215,7 @@ class _Run:
             if isinstance(table, Table) and isinstance(key, Text) and certain:
                 table.items.pop(key.value, None)
             else:
-                _doubt(table)
+                doubt(table)
         elif isinstance(target, ast.Name):
             self._names.pop(target.id, None)
 
@@ -253,13 +227,13 @@ class _Run:
             held = self.value(function.value)
             given = [self.value(argument) for argument in node.args]
             if isinstance(held, Items):
-                added = _listed(given[-1:]) if function.attr in ("append", "insert") else (given or [None])[0]
+                added = listed(given[-1:]) if function.attr in ("append", "insert") else (given or [None])[0]
                 held.grow(added, certain and function.attr in ("append", "insert", "extend"))
             elif isinstance(held, Table):
                 self._change(held, node, certain)
             elif isinstance(function.value, ast.Name):
-                added = given[0] if function.attr == "extend" and given else _listed(given[-1:])
-                self._names[function.value.id] = _joined(held, added, certain)
+                added = given[0] if function.attr == "extend" and given else listed(given[-1:])
+                self._names[function.value.id] = joined(held, added, certain)
 
     def _change(self, table: Table, node: ast.Call, certain: bool) -> None:
         """A method that changes a dictionary."""
@@ -296,10 +270,10 @@ class _Run:
                 function = node.func
                 if isinstance(function, ast.Attribute) and function.attr in _CHANGES and node is not whole:
                     if function.attr != "setdefault":
-                        _doubt(self.value(function.value))
+                        doubt(self.value(function.value))
                 elif _changes_parameters(self._functions.get(_called(node))):
                     for argument in [*node.args, *(keyword.value for keyword in node.keywords)]:
-                        _doubt(self.value(argument))
+                        doubt(self.value(argument))
 
     def _arguments(self, node: ast.Call) -> dict[str, Argument]:
         found: dict[str, Argument] = {}
@@ -330,7 +304,7 @@ class _Run:
         if isinstance(node, ast.Name):
             return self._names.get(node.id)
         if isinstance(node, ast.List | ast.Tuple | ast.Set):
-            return _listed([self._element(element) for element in node.elts])
+            return listed([self._element(element) for element in node.elts])
         if isinstance(node, ast.Dict):
             return self._table(node)
         if isinstance(node, ast.JoinedStr):
@@ -338,7 +312,7 @@ class _Run:
                 self.value(part.value if isinstance(part, ast.FormattedValue) else part) for part in node.values
             ]
             texts = [part.value for part in parts if isinstance(part, Text)]
-            known = len(texts) == len(parts) and sum(map(len, texts)) <= _LONGEST
+            known = len(texts) == len(parts) and sum(map(len, texts)) <= LONGEST
             return Text("".join(texts)) if known else None
         if isinstance(node, ast.BinOp):
             return self._operation(node)
@@ -374,12 +348,12 @@ class _Run:
     def _operation(self, node: ast.BinOp) -> Value:
         left, right = self.value(node.left), self.value(node.right)
         if isinstance(node.op, ast.Add):
-            return _added(left, right, certain=True)
+            return summed(left, right, certain=True)
         if isinstance(node.op, ast.Div):
             return right if isinstance(right, Text) else None
         if isinstance(node.op, ast.Mod) and isinstance(left, Text):
             several = isinstance(right, Items) and right.complete
-            return _filled(left.value, "%s", right.items if several and isinstance(right, Items) else [right])
+            return filled(left.value, "%s", right.items if several and isinstance(right, Items) else [right])
         return None
 
     def _result(self, node: ast.Call) -> Value:
@@ -388,9 +362,9 @@ class _Run:
         if isinstance(node.func, ast.Attribute):
             held = self.value(node.func.value)
             if name == "format" and isinstance(held, Text):
-                return _filled(held.value, "{}", [self.value(argument) for argument in node.args])
+                return filled(held.value, "{}", [self.value(argument) for argument in node.args])
             if name == "join" and isinstance(held, Text) and held.value not in ("/", "\\"):
-                return _strung(held.value, [self.value(argument) for argument in node.args])
+                return strung(held.value, [self.value(argument) for argument in node.args])
             if name in _SAME_METHODS and isinstance(held, Lines):
                 return held
             if name == "read_text" and isinstance(held, Text):
@@ -401,7 +375,7 @@ class _Run:
                 self._change(held, node, certain=True)
                 return self.value(ast.Subscript(node.func.value, node.args[0])) if node.args else None
             if name in ("strip", "copy", "resolve", "absolute") and held is not None:
-                return _copied(held)
+                return copied(held)
         if name in _PATHS:
             return self._path(node)
         if name == "dict" and not node.args:
@@ -430,15 +404,15 @@ class _Run:
             parts = text.split(separators[0].value)
         else:
             return None
-        return _listed([Text(part.strip()) for part in parts if part.strip()])
+        return listed([Text(part.strip()) for part in parts if part.strip()])
 
     def _same(self, node: ast.Call, value: Value) -> Value:
         """The result of a function that changes no item; a function passed to it may remove some."""
         given = node.args[0]
         harmless = isinstance(given, ast.Constant) or getattr(given, "id", "") == "str"
         if _called(node) in ("filter", "map") and not harmless and isinstance(value, Items):
-            return _doubtful(value)
-        return _copied(value)
+            return doubtful(value)
+        return copied(value)
 
     def _path(self, node: ast.Call) -> Value:
         """The last parts of a path, which are texts; the parts before them are the folder of the file."""
@@ -460,72 +434,6 @@ class _Run:
 def _called(node: ast.Call) -> str:
     function = node.func
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-
-
-def _listed(values: Sequence[Value]) -> Items:
-    found = Items()
-    for value in values:
-        if isinstance(value, Text | Lines):
-            found.items.append(value)
-        elif isinstance(value, Items) and len(found.items) + len(value.items) <= _LONGEST:
-            found.items += value.items
-            found.complete = found.complete and value.complete
-        else:
-            found.complete = False
-    return found
-
-
-def _added(left: Value, right: Value, certain: bool) -> Value:
-    """The sum of two values. A text plus an unknown value is unknown."""
-    if isinstance(left, Text) and isinstance(right, Text) and certain:
-        long = len(left.value) + len(right.value) > _LONGEST
-        return None if long else Text(left.value + right.value)
-    if (
-        any(isinstance(one, Text) for one in (left, right))
-        and not isinstance(left, Lines)
-        and not isinstance(right, Lines)
-    ):
-        return None
-    return _joined(left, right, certain)
-
-
-def _strung(between: str, values: Sequence[Value]) -> Value:
-    """The result of ``str.join`` on a list that is fully known."""
-    listed = values[0] if len(values) == 1 else None
-    if not isinstance(listed, Items) or not listed.complete:
-        return None
-    texts = [item.value for item in listed.items if isinstance(item, Text)]
-    known = len(texts) == len(listed.items) and sum(map(len, texts)) <= _LONGEST
-    return Text(between.join(texts)) if known else None
-
-
-def _joined(left: Value, right: Value, certain: bool) -> Value:
-    """Two lists in one; items added under a condition are left out."""
-    if not certain:
-        return _doubtful(left)
-    return None if left is None and right is None else _listed([left, right])
-
-
-def _doubtful(known: Value) -> Value:
-    """A value that something may change."""
-    if isinstance(known, Items):
-        return Items(known.items, complete=False)
-    if isinstance(known, Table):
-        return Table(known.items, complete=False)
-    return Items([known], complete=False) if isinstance(known, Text | Lines) else known
-
-
-def _doubt(held: Value) -> None:
-    """Put a list or a dictionary in doubt, under all its names."""
-    if isinstance(held, Items | Table):
-        held.complete = False
-
-
-def _copied(value: Value) -> Value:
-    """A copy of a value that can change independently."""
-    if isinstance(value, Items):
-        return Items([*value.items], value.complete)
-    return Table({**value.items}, value.complete) if isinstance(value, Table) else value
 
 
 def _targets(statement: ast.stmt) -> list[ast.expr]:
@@ -571,11 +479,3 @@ def _changed_outside(function: ast.FunctionDef) -> set[str]:
     declared = {name for node in nodes if isinstance(node, ast.Global) for name in node.names}
     stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
     return (_changed(function) - stored - _parameters(function)) | declared
-
-
-def _filled(text: str, field: str, values: Sequence[Value]) -> Value:
-    for value in values:
-        if not isinstance(value, Text) or len(text) + len(value.value) > _LONGEST:
-            return None
-        text = text.replace(field, value.value, 1)
-    return None if _LEFT[field].search(text) else Text(text)
