@@ -227,6 +227,27 @@ def test_sources_are_never_passed_over(capsys: pytest.CaptureFixture[str]) -> No
     assert "torch comes from the index https://download.pytorch.org/whl/cu124" in said.err
 
 
+@pytest.mark.parametrize(
+    "table",
+    [
+        "[tool.pdm.resolution.overrides]\ncffi = 'https://example.org/cffi-1-py3-none-any.whl'\n",
+        "[tool.uv]\noverride-dependencies = ['cffi']\n"
+        "[tool.uv.sources]\ncffi = {url = 'https://example.org/cffi-1-py3-none-any.whl'}\n",
+        "[tool.uv]\nconstraint-dependencies = ['cffi']\n"
+        "[tool.uv.sources]\ncffi = {url = 'https://example.org/cffi-1-py3-none-any.whl'}\n",
+    ],
+    ids=["an override of pdm", "an override of uv", "a constraint of uv"],
+)
+def test_an_address_is_never_passed_over(table: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The package of the index is not taken in place of the one at the address."""
+    Path("pyproject.toml").write_text(PROJECT + "dependencies = ['soundfile==0.12.1']\n" + table)
+    assert main(["lock", *TARGET]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "pyproject.toml:6" in said.err
+    assert "a URL is supported in a requirement only" in said.err
+
+
 def test_keys_with_dashes_are_read(capsys: pytest.CaptureFixture[str]) -> None:
     Path("setup.cfg").write_text(
         "[metadata]\nname = x\n\n[options]\ninstall-requires =\n    torch==2.3.1\n    torchaudio==2.2.0\n"

@@ -20,7 +20,8 @@ def settled(inputs: Inputs, target: Target) -> Inputs:
     Of a package by address the version that was asked for stays as a constraint.
 
     Raises:
-        InputError: the project leaves the target out, or names two indexes for one package.
+        InputError: the project leaves the target out, names two indexes for one package, or an address for an
+            override.
     """
     if inputs.environments and not any(target.holds(each.text) for each in inputs.environments):
         path, line, _ = inputs.environments[0]
@@ -31,6 +32,8 @@ def settled(inputs: Inputs, target: Target) -> Inputs:
         source = _source(written, target)
         if source is not None and source.index_url:
             _route(found, written, source)
+        elif source is not None:
+            _refuse_address(written, inputs)
     for written in inputs.requirements:
         source = _source(written, target)
         if source is None or written.requirement is None:
@@ -58,6 +61,16 @@ def _route(inputs: Inputs, written: ParsedRequirement, source: Source) -> None:
     if inputs.routes.setdefault(name, source.index_url) != source.index_url:
         path, line, _ = source.origin
         raise InputError(f"{name} has another index besides this one", path=path, line=line)
+
+
+def _refuse_address(written: ParsedRequirement, inputs: Inputs) -> None:
+    """Refuse an address of an override, and of a constraint on a package that no requirement takes from there."""
+    required = {normalise(one.requirement.name) for one in inputs.requirements if one.requirement}
+    name = normalise(written.requirement.name) if written.requirement else ""
+    if name not in required or any(written is override for override in inputs.overrides):
+        path, line, text = written.origin
+        message = f"{text}: a URL is supported in a requirement only, not in a constraint or an override"
+        raise InputError(message, path=path, line=line)
 
 
 def _by_address(written: ParsedRequirement, source: Source) -> ParsedRequirement:

@@ -30,6 +30,7 @@ _SHAPES: dict[str, Callable[[Any], bool]] = {
     "list": lambda value: isinstance(value, list),
     "list of strings": _list_of(str),
     "list of tables": _list_of(dict),
+    "string or list of strings": lambda value: isinstance(value, str) or _list_of(str)(value),
 }
 
 

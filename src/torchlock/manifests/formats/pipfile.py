@@ -16,6 +16,7 @@ from torchlock.manifests.syntax.markers import both
 from torchlock.manifests.syntax.repositories import repository_address
 from torchlock.manifests.syntax.toml_blocks import locked_entry, strings, tables
 from torchlock.manifests.toml_builder import TomlBuilder
+from torchlock.redaction import shortened
 from torchlock.standards.markers import parsed
 from torchlock.standards.names import normalise
 from torchlock.standards.versions import fault_of_specifier
@@ -47,6 +48,7 @@ _PACKAGE_SHAPES = {
     "string": (*_MARKERS, *_SOURCES, "index", "markers", "ref", "subdirectory"),
     "boolean": ("editable",),
 }
+_VERSION = re.compile(r"\d+(\.\d+)*\Z")
 _OPERATOR = re.compile(r"\s*(===|==|~=|!=|<=|>=|<|>)")
 # A string, closed or not, and the table that it names; or any other brace.
 _TOKEN = re.compile(r'"(?P<string>(?:[^"\\\n]|\\[^\n])*)"?(?P<opens>\s*:\s*\{)?|[{}]')
@@ -57,6 +59,7 @@ def read(text: str, path: str) -> Document:
     """Read a Pipfile, as a text with its line ends."""
     builder = TomlBuilder(text, path, "pipfile")
     builder.shapes(_SHAPES)
+    builder.shape("boolean", "pipenv", "allow_prereleases")
     addresses = _sources(builder)
     _python(builder)
     builder.document.pre = builder.tree.get("pipenv", "allow_prereleases") is True
@@ -108,13 +111,24 @@ def _python(builder: TomlBuilder) -> None:
     for key in ("python_full_version", "python_version"):
         builder.shape("string", "requires", key)
         if key in requires:
+            _check_python(builder, key, requires[key])
             _declared(builder, {key: requires[key]}, builder.tree.offset("requires", key))
+
+
+def _check_python(builder: TomlBuilder, key: str, value: str) -> None:
+    if _OPERATOR.match(value):
+        fits = not fault_of_specifier(value)
+    else:
+        fits = value in ("", "*") or _VERSION.match(value) is not None
+    if not fits:
+        message = f"requires.{key}: {shortened(value)!r} is not a version of Python"
+        builder.fault(message, builder.tree.offset("requires", key))
 
 
 def _declared(builder: DocumentBuilder, requires: dict[str, Any], at: int | None) -> None:
     full, version = requires.get("python_full_version"), requires.get("python_version")
     for value, star in ((full, ""), (version, ".*")):
-        if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)*", value):
+        if isinstance(value, str) and _VERSION.match(value):
             builder.python(f"=={value}{star}", at)
         elif isinstance(value, str) and _OPERATOR.match(value):
             builder.python(value, at)

@@ -74,6 +74,7 @@ def read_tables(builder: TomlBuilder, own: Path) -> None:
         names = [str(name) for name in tree.array(*own, table, "platforms")]
         known = tuple(_PLATFORMS[name] for name in names if name in _PLATFORMS)
         builder.document.platforms = builder.document.platforms or known
+    builder.shapes({"table": ("environments", "feature", "pypi-options")}, *own)
     _options(builder, *own, "pypi-options")
     builder.document.project |= any(tree.items(*own, table) for table, _ in _TABLES)
     _feature(builder, own, "")
@@ -119,11 +120,14 @@ def _known(builder: TomlBuilder, own: Path, feature: str, at: int | None, scope:
 
 def _feature(builder: TomlBuilder, path: Path, scope: str) -> None:
     with builder.within(scope):
+        builder.shape("table", *path)
+        builder.shape("table", *path, "target")
         if scope and builder.tree.items(*path, "pypi-options"):
             message = "lock does not follow the pypi-options of a feature: give its indexes as options"
             builder.refuse(message, builder.tree.offset(*path, "pypi-options"))
         builder.add(_tables(builder, path, scope, ""))
         for name, _ in builder.tree.items(*path, "target"):
+            builder.shape("table", *path, "target", name)
             if name in MARKERS:
                 builder.add(_tables(builder, (*path, "target", name), scope, MARKERS[name]))
             else:

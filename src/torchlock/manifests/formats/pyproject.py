@@ -87,6 +87,9 @@ class _Project:
         builder = self._builder
         if self._tree.items("tool", "flit", "metadata"):
             builder.document.project = True
+            builder.shapes(
+                {"list of strings": ("requires",), "table": ("requires-extra",)}, "tool", "flit", "metadata"
+            )
             builder.add(builder.listed("tool", "flit", "metadata", "requires"))
         for tool in ("rye", "poetry", "pixi", "hatch"):
             self._read_table_of(tool)

@@ -29,6 +29,10 @@ def read(builder: TomlBuilder) -> None:
 
 def _entries(builder: TomlBuilder, environments: Mapping[str, dict[str, Any]], name: str) -> Iterator[Entry]:
     """The packages of an environment, without the project."""
+    template = environments[name].get("template", "default")
+    if template != "default" and str(template) not in environments:
+        message = f"tool.hatch.envs.{name}.template: no environment is called {template!r}"
+        builder.refuse(message, builder.tree.offset(*_OWN, name, "template"))
     for key in ("dependencies", "extra-dependencies"):
         owner = _owner(environments, name, key)
         if owner is not None and builder.shape("list of strings", *_OWN, owner, key, audit=False):

@@ -57,6 +57,7 @@ _SHAPES = {
     "list": ("conflicts", "index"),
     "table": ("dependency-groups", "sources", "workspace"),
     "string": ("index-url", "prerelease", "resolution"),
+    "string or list of strings": ("environments", "required-environments"),
     "boolean": ("no-index",),
 }
 _INDEX_SHAPES = {"string": ("name", "url", "format"), "boolean": ("default", "explicit")}
@@ -134,6 +135,7 @@ class _Uv:
     def read(self) -> None:
         builder, document = self._builder, self._builder.document
         builder.shapes(_SHAPES, *_OWN, audit=False)
+        builder.shapes({"list of strings": ("members", "exclude")}, *_OWN, "workspace", audit=False)
         self._indexes()
         if self._tree.array(*_OWN, "dev-dependencies"):
             with builder.within(
