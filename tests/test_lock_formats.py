@@ -119,6 +119,9 @@ LOCKED = {
         "dependencies:\n  - python=3.12\n  - numpy=1.26.4\n  - pip:\n    - soundfile==0.12.1\n",
         AUDIO,
     ),
+    "environment.yml: versions of a package that only conda has": Case(
+        "environment.yml", "dependencies:\n  - numpy=1.26.4\n  - jpeg=9e=h2bbff1b_1\n", [NUMPY]
+    ),
     "pixi": Case(
         "pixi.toml",
         "[workspace]\nname = 'own'\nplatforms = ['linux-64']\n[pypi-dependencies]\nnumpy = '==1.26.4'\n",
@@ -208,6 +211,14 @@ def test_sources_are_never_passed_over(capsys: pytest.CaptureFixture[str]) -> No
     said = capsys.readouterr()
     assert said.out == ""
     assert "torch comes from the index https://download.pytorch.org/whl/cu124" in said.err
+
+
+def test_versions_of_conda_stop_the_lock_of_a_package_of_the_index(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("environment.yml").write_text("dependencies:\n  - numpy\n  - six=1.16h\n")
+    assert main(["lock", "-r", "environment.yml", *TARGET]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "environment.yml:3: '=1.16h': PEP 440 cannot express these versions" in said.err
 
 
 def test_keys_with_dashes_are_read(capsys: pytest.CaptureFixture[str]) -> None:
